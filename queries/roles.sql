@@ -1,0 +1,187 @@
+-- name: get_by_id(tenant_id, role_id)^
+-- The role with this id, or no row.
+select
+    roles.tenant_id,
+    roles.id,
+    roles.name,
+    roles.description,
+    roles.is_system,
+    roles.created_at,
+    roles.updated_at,
+    roles.row_version
+from authority.roles
+where
+    roles.tenant_id = :tenant_id
+    and roles.id = :role_id;
+
+-- name: get_by_name(tenant_id, name)^
+-- The role with this name, or no row.
+select
+    roles.tenant_id,
+    roles.id,
+    roles.name,
+    roles.description,
+    roles.is_system,
+    roles.created_at,
+    roles.updated_at,
+    roles.row_version
+from authority.roles
+where
+    roles.tenant_id = :tenant_id
+    and roles.name = :name;
+
+-- name: list_all(tenant_id)
+-- One role of the tenant, in order of name.
+select
+    roles.tenant_id,
+    roles.id,
+    roles.name,
+    roles.description,
+    roles.is_system,
+    roles.created_at,
+    roles.updated_at,
+    roles.row_version
+from authority.roles
+where roles.tenant_id = :tenant_id
+order by roles.name;
+
+-- name: create(tenant_id, name, description, permissions)^
+-- The new role, which allows these permissions.
+with role as (
+    insert into authority.roles (tenant_id, name, description)
+    values (:tenant_id, :name, :description)
+    returning
+        roles.tenant_id,
+        roles.id,
+        roles.name,
+        roles.description,
+        roles.is_system,
+        roles.created_at,
+        roles.updated_at,
+        roles.row_version
+),
+
+granted as (
+    insert into authority.role_permissions (tenant_id, role_id, permission)
+    select distinct
+        role.tenant_id,
+        role.id,
+        wanted.permission
+    from role
+    cross join unnest(:permissions::text[]) as wanted (permission)
+)
+
+select
+    role.tenant_id,
+    role.id,
+    role.name,
+    role.description,
+    role.is_system,
+    role.created_at,
+    role.updated_at,
+    role.row_version
+from role;
+
+-- name: update(tenant_id, role_id, row_version, name, description, permissions)^
+-- The role as changed, which now allows just these permissions; or no row when it is
+-- not at this version or is a system role.
+with role as (
+    update authority.roles
+    set
+        name = :name,
+        description = :description,
+        updated_at = now(),
+        row_version = roles.row_version + 1
+    where
+        roles.tenant_id = :tenant_id
+        and roles.id = :role_id
+        and roles.row_version = :row_version
+        and not roles.is_system
+    returning
+        roles.tenant_id,
+        roles.id,
+        roles.name,
+        roles.description,
+        roles.is_system,
+        roles.created_at,
+        roles.updated_at,
+        roles.row_version
+),
+
+withdrawn as (
+    delete from authority.role_permissions
+    using role
+    where
+        role_permissions.tenant_id = role.tenant_id
+        and role_permissions.role_id = role.id
+        and role_permissions.permission <> all(:permissions::text[])
+),
+
+granted as (
+    insert into authority.role_permissions (tenant_id, role_id, permission)
+    select
+        role.tenant_id,
+        role.id,
+        wanted.permission
+    from role
+    cross join unnest(:permissions::text[]) as wanted (permission)
+    on conflict (tenant_id, role_id, permission) do nothing
+)
+
+select
+    role.tenant_id,
+    role.id,
+    role.name,
+    role.description,
+    role.is_system,
+    role.created_at,
+    role.updated_at,
+    role.row_version
+from role;
+
+-- name: delete(tenant_id, role_id)!
+-- Deletes the role, unless it is a system role. Fails while it is assigned.
+delete from authority.roles
+where
+    roles.tenant_id = :tenant_id
+    and roles.id = :role_id
+    and not roles.is_system;
+
+-- name: list_permissions(tenant_id, role_id)
+-- One permission that the role allows, in order of name.
+select
+    permissions.name,
+    permissions.description
+from authority.role_permissions
+inner join authority.permissions
+    on role_permissions.permission = permissions.name
+where
+    role_permissions.tenant_id = :tenant_id
+    and role_permissions.role_id = :role_id
+order by permissions.name;
+
+-- name: list_user_permissions(tenant_id, user_id)
+-- One permission that an active user has through roles held now, in order of name.
+select
+    permissions.name,
+    permissions.description
+from authority.permissions
+where
+    exists (
+        select from authority.users
+        inner join authority.user_roles
+            on
+                users.tenant_id = user_roles.tenant_id
+                and users.id = user_roles.user_id
+        inner join authority.role_permissions
+            on
+                user_roles.tenant_id = role_permissions.tenant_id
+                and user_roles.role_id = role_permissions.role_id
+        where
+            users.tenant_id = :tenant_id
+            and users.id = :user_id
+            and users.status = 'active'
+            and (user_roles.expires_at is null or user_roles.expires_at > now())
+            and role_permissions.permission = permissions.name
+    )
+order by permissions.name;

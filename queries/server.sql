@@ -1,0 +1,15 @@
+-- name: describe()^
+-- What `authority doctor` says of the server: one row.
+select
+    current_setting('server_version_num')::integer as version_number,
+    current_setting('server_version') as version,
+    current_setting('server_encoding') as encoding,
+    current_database() as database_name,
+    current_user::text as role_name,
+    pg_roles.rolsuper as is_superuser,
+    pg_roles.rolcreaterole as may_create_roles,
+    has_database_privilege(current_database(), 'create') as may_create_schemas,
+    to_regnamespace('authority') is not null as has_schema,
+    clock_timestamp() as clock
+from pg_catalog.pg_roles
+where pg_roles.rolname = current_user;

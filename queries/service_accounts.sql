@@ -1,0 +1,158 @@
+-- name: get_by_id(tenant_id, service_account_id)^
+-- The service account with this id, or no row.
+select
+    service_accounts.tenant_id,
+    service_accounts.id,
+    service_accounts.account_id,
+    service_accounts.display_name,
+    service_accounts.description,
+    service_accounts.enabled,
+    service_accounts.allowed_scopes,
+    service_accounts.authorized_clients,
+    service_accounts.attributes,
+    service_accounts.created_at,
+    service_accounts.updated_at,
+    service_accounts.row_version
+from authority.service_accounts
+where
+    service_accounts.tenant_id = :tenant_id
+    and service_accounts.id = :service_account_id;
+
+-- name: get_by_account_id(tenant_id, account_id)^
+-- The service account with this account id, or no row.
+select
+    service_accounts.tenant_id,
+    service_accounts.id,
+    service_accounts.account_id,
+    service_accounts.display_name,
+    service_accounts.description,
+    service_accounts.enabled,
+    service_accounts.allowed_scopes,
+    service_accounts.authorized_clients,
+    service_accounts.attributes,
+    service_accounts.created_at,
+    service_accounts.updated_at,
+    service_accounts.row_version
+from authority.service_accounts
+where
+    service_accounts.tenant_id = :tenant_id
+    and service_accounts.account_id = :account_id;
+
+-- name: list_after(tenant_id, after, page_size)
+-- One service account, in order of account id, from the first one after the given one.
+select
+    service_accounts.tenant_id,
+    service_accounts.id,
+    service_accounts.account_id,
+    service_accounts.display_name,
+    service_accounts.description,
+    service_accounts.enabled,
+    service_accounts.allowed_scopes,
+    service_accounts.authorized_clients,
+    service_accounts.attributes,
+    service_accounts.created_at,
+    service_accounts.updated_at,
+    service_accounts.row_version
+from authority.service_accounts
+where
+    service_accounts.tenant_id = :tenant_id
+    and (:after::text is null or service_accounts.account_id > :after)
+order by service_accounts.account_id
+limit :page_size;
+
+-- name: list_before(tenant_id, before, page_size)
+-- One service account, in descending order of account id, from the last one before the
+-- given one.
+select
+    service_accounts.tenant_id,
+    service_accounts.id,
+    service_accounts.account_id,
+    service_accounts.display_name,
+    service_accounts.description,
+    service_accounts.enabled,
+    service_accounts.allowed_scopes,
+    service_accounts.authorized_clients,
+    service_accounts.attributes,
+    service_accounts.created_at,
+    service_accounts.updated_at,
+    service_accounts.row_version
+from authority.service_accounts
+where
+    service_accounts.tenant_id = :tenant_id
+    and service_accounts.account_id < :before
+order by service_accounts.account_id desc
+limit :page_size;
+
+-- name: create(tenant_id, account_id, display_name, description, enabled, allowed_scopes, authorized_clients, attributes)^
+-- The new service account.
+insert into authority.service_accounts (
+    tenant_id,
+    account_id,
+    display_name,
+    description,
+    enabled,
+    allowed_scopes,
+    authorized_clients,
+    attributes
+)
+values (
+    :tenant_id,
+    :account_id,
+    :display_name,
+    :description,
+    :enabled,
+    :allowed_scopes,
+    :authorized_clients,
+    :attributes
+)
+returning
+    service_accounts.tenant_id,
+    service_accounts.id,
+    service_accounts.account_id,
+    service_accounts.display_name,
+    service_accounts.description,
+    service_accounts.enabled,
+    service_accounts.allowed_scopes,
+    service_accounts.authorized_clients,
+    service_accounts.attributes,
+    service_accounts.created_at,
+    service_accounts.updated_at,
+    service_accounts.row_version;
+
+-- name: update(tenant_id, service_account_id, row_version, account_id, display_name, description, enabled, allowed_scopes, authorized_clients, attributes)^
+-- The service account as changed, or no row when it is not at this version.
+update authority.service_accounts
+set
+    account_id = :account_id,
+    display_name = :display_name,
+    description = :description,
+    enabled = :enabled,
+    allowed_scopes = :allowed_scopes,
+    authorized_clients = :authorized_clients,
+    attributes = :attributes,
+    updated_at = now(),
+    row_version = service_accounts.row_version + 1
+where
+    service_accounts.tenant_id = :tenant_id
+    and service_accounts.id = :service_account_id
+    and service_accounts.row_version = :row_version
+returning
+    service_accounts.tenant_id,
+    service_accounts.id,
+    service_accounts.account_id,
+    service_accounts.display_name,
+    service_accounts.description,
+    service_accounts.enabled,
+    service_accounts.allowed_scopes,
+    service_accounts.authorized_clients,
+    service_accounts.attributes,
+    service_accounts.created_at,
+    service_accounts.updated_at,
+    service_accounts.row_version;
+
+-- name: delete(tenant_id, service_account_id)!
+-- Deletes the service account with everything issued to it.
+delete from authority.service_accounts
+where
+    service_accounts.tenant_id = :tenant_id
+    and service_accounts.id = :service_account_id;

@@ -1,0 +1,164 @@
+-- name: get_by_id(tenant_id)^
+-- The tenant with this id, whatever its status, or no row.
+select
+    tenants.id,
+    tenants.code,
+    tenants.display_name,
+    tenants.status,
+    tenants.settings,
+    tenants.created_at,
+    tenants.updated_at,
+    tenants.row_version
+from authority.tenants
+where tenants.id = :tenant_id;
+
+-- name: get_by_code(code)^
+-- The tenant with this code, whatever its status, or no row.
+select
+    tenants.id,
+    tenants.code,
+    tenants.display_name,
+    tenants.status,
+    tenants.settings,
+    tenants.created_at,
+    tenants.updated_at,
+    tenants.row_version
+from authority.tenants
+where tenants.code = :code;
+
+-- name: list_after(after, page_size)
+-- One tenant, in order of code, from the first one after the given code.
+select
+    tenants.id,
+    tenants.code,
+    tenants.display_name,
+    tenants.status,
+    tenants.settings,
+    tenants.created_at,
+    tenants.updated_at,
+    tenants.row_version
+from authority.tenants
+where :after::text is null or tenants.code > :after
+order by tenants.code
+limit :page_size;
+
+-- name: list_before(before, page_size)
+-- One tenant, in descending order of code, from the last one before the given code.
+select
+    tenants.id,
+    tenants.code,
+    tenants.display_name,
+    tenants.status,
+    tenants.settings,
+    tenants.created_at,
+    tenants.updated_at,
+    tenants.row_version
+from authority.tenants
+where tenants.code < :before
+order by tenants.code desc
+limit :page_size;
+
+-- name: create(code, display_name, status, settings)^
+-- The new tenant, born with the system roles and the standard scopes.
+with tenant as (
+    insert into authority.tenants (code, display_name, status, settings)
+    values (:code, :display_name, :status, :settings)
+    returning
+        tenants.id,
+        tenants.code,
+        tenants.display_name,
+        tenants.status,
+        tenants.settings,
+        tenants.created_at,
+        tenants.updated_at,
+        tenants.row_version
+),
+
+new_roles as (
+    insert into authority.roles (tenant_id, name, description, is_system)
+    select
+        tenant.id,
+        system_roles.name,
+        system_roles.description,
+        true as is_system
+    from tenant
+    cross join authority.system_roles
+    returning roles.tenant_id, roles.id, roles.name
+),
+
+new_role_permissions as (
+    insert into authority.role_permissions (tenant_id, role_id, permission)
+    select
+        new_roles.tenant_id,
+        new_roles.id,
+        granted.permission
+    from new_roles
+    inner join authority.system_roles on new_roles.name = system_roles.name
+    cross join lateral unnest(system_roles.permissions) as granted (permission)
+),
+
+new_scopes as (
+    insert into authority.scopes
+    (tenant_id, name, display_name, description, is_system)
+    select
+        tenant.id,
+        system_scopes.name,
+        system_scopes.display_name,
+        system_scopes.description,
+        true as is_system
+    from tenant
+    cross join authority.system_scopes
+)
+
+select
+    tenant.id,
+    tenant.code,
+    tenant.display_name,
+    tenant.status,
+    tenant.settings,
+    tenant.created_at,
+    tenant.updated_at,
+    tenant.row_version
+from tenant;
+
+-- name: update(tenant_id, row_version, code, display_name, settings)^
+-- The tenant as changed, or no row when it is not at this version.
+update authority.tenants
+set
+    code = :code,
+    display_name = :display_name,
+    settings = :settings,
+    updated_at = now(),
+    row_version = tenants.row_version + 1
+where
+    tenants.id = :tenant_id
+    and tenants.row_version = :row_version
+returning
+    tenants.id,
+    tenants.code,
+    tenants.display_name,
+    tenants.status,
+    tenants.settings,
+    tenants.created_at,
+    tenants.updated_at,
+    tenants.row_version;
+
+-- name: set_status(tenant_id, status, allowed_from)^
+-- The tenant with its new status, or no row when its status allows no such step.
+update authority.tenants
+set
+    status = :status,
+    updated_at = now(),
+    row_version = tenants.row_version + 1
+where
+    tenants.id = :tenant_id
+    and tenants.status = any(:allowed_from)
+returning
+    tenants.id,
+    tenants.code,
+    tenants.display_name,
+    tenants.status,
+    tenants.settings,
+    tenants.created_at,
+    tenants.updated_at,
+    tenants.row_version;

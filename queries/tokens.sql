@@ -1,0 +1,704 @@
+-- name: get_by_id(tenant_id, token_id)^
+-- The token with this id, live or not, or no row.
+select
+    tokens.tenant_id,
+    tokens.id,
+    tokens.type,
+    tokens.token_hash,
+    tokens.client_id,
+    tokens.user_id,
+    tokens.service_account_id,
+    tokens.authorization_id,
+    tokens.scopes,
+    tokens.code_challenge,
+    tokens.redirect_uri,
+    tokens.nonce,
+    tokens.cnf_jkt,
+    tokens.cnf_x5t_s256,
+    tokens.payload,
+    tokens.properties,
+    tokens.expires_at,
+    tokens.redeemed_at,
+    tokens.redemption_id,
+    tokens.revoked_at,
+    tokens.revocation_reason,
+    tokens.created_at
+from authority.tokens
+where
+    tokens.tenant_id = :tenant_id
+    and tokens.id = :token_id;
+
+-- name: get_by_hash(tenant_id, token_hash)^
+-- The token with this hash, live or not, or no row.
+select
+    tokens.tenant_id,
+    tokens.id,
+    tokens.type,
+    tokens.token_hash,
+    tokens.client_id,
+    tokens.user_id,
+    tokens.service_account_id,
+    tokens.authorization_id,
+    tokens.scopes,
+    tokens.code_challenge,
+    tokens.redirect_uri,
+    tokens.nonce,
+    tokens.cnf_jkt,
+    tokens.cnf_x5t_s256,
+    tokens.payload,
+    tokens.properties,
+    tokens.expires_at,
+    tokens.redeemed_at,
+    tokens.redemption_id,
+    tokens.revoked_at,
+    tokens.revocation_reason,
+    tokens.created_at
+from authority.tokens
+where
+    tokens.tenant_id = :tenant_id
+    and tokens.token_hash = :token_hash;
+
+-- name: create(tenant_id, type, token_hash, client_id, user_id, service_account_id, authorization_id, scopes, code_challenge, redirect_uri, nonce, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
+-- The new token, or no row when the tenant is not active. Expires by the database's
+-- clock.
+insert into authority.tokens (
+    tenant_id,
+    type,
+    token_hash,
+    client_id,
+    user_id,
+    service_account_id,
+    authorization_id,
+    scopes,
+    code_challenge,
+    redirect_uri,
+    nonce,
+    cnf_jkt,
+    cnf_x5t_s256,
+    payload,
+    properties,
+    expires_at
+)
+select
+    tenants.id,
+    :type,
+    :token_hash,
+    :client_id,
+    :user_id,
+    :service_account_id,
+    :authorization_id,
+    :scopes,
+    :code_challenge,
+    :redirect_uri,
+    :nonce,
+    :cnf_jkt,
+    :cnf_x5t_s256,
+    :payload,
+    :properties,
+    statement_timestamp() + :lifetime as expires_at
+from authority.tenants
+where
+    tenants.id = :tenant_id
+    and tenants.status in ('active', 'trial')
+returning
+    tokens.tenant_id,
+    tokens.id,
+    tokens.type,
+    tokens.token_hash,
+    tokens.client_id,
+    tokens.user_id,
+    tokens.service_account_id,
+    tokens.authorization_id,
+    tokens.scopes,
+    tokens.code_challenge,
+    tokens.redirect_uri,
+    tokens.nonce,
+    tokens.cnf_jkt,
+    tokens.cnf_x5t_s256,
+    tokens.payload,
+    tokens.properties,
+    tokens.expires_at,
+    tokens.redeemed_at,
+    tokens.redemption_id,
+    tokens.revoked_at,
+    tokens.revocation_reason,
+    tokens.created_at;
+
+-- name: verify(tenant_id, token_hash, type)^
+-- The token with this hash and what a resource server needs of its client and
+-- subject (RFC 7662 section 2.2), if everything it hangs on is alive: tenant,
+-- client, authorization, user or service account, and their epochs. Unknown,
+-- expired, redeemed and revoked tokens are alike: no row.
+select
+    tokens.tenant_id,
+    tokens.id,
+    tokens.type,
+    clients.client_id,
+    tokens.authorization_id,
+    tokens.user_id,
+    users.subject_id,
+    users.username,
+    tokens.service_account_id,
+    service_accounts.account_id,
+    tokens.scopes,
+    tokens.cnf_jkt,
+    tokens.cnf_x5t_s256,
+    tokens.payload,
+    tokens.properties,
+    tokens.created_at,
+    tokens.expires_at
+from authority.tokens
+inner join authority.tenants on tokens.tenant_id = tenants.id
+inner join authority.clients
+    on
+        tokens.tenant_id = clients.tenant_id
+        and tokens.client_id = clients.id
+left join authority.authorizations
+    on
+        tokens.tenant_id = authorizations.tenant_id
+        and tokens.authorization_id = authorizations.id
+left join authority.users
+    on
+        tokens.tenant_id = users.tenant_id
+        and tokens.user_id = users.id
+left join authority.service_accounts
+    on
+        tokens.tenant_id = service_accounts.tenant_id
+        and tokens.service_account_id = service_accounts.id
+where
+    tokens.tenant_id = :tenant_id
+    and tokens.token_hash = :token_hash
+    and tokens.type = :type
+    and tokens.expires_at > now()
+    and tokens.redeemed_at is null
+    and tokens.revoked_at is null
+    and tenants.status in ('active', 'trial')
+    and clients.enabled
+    and (tokens.authorization_id is null or authorizations.revoked_at is null)
+    and (
+        tokens.user_id is null
+        or (
+            users.status = 'active'
+            and (
+                users.tokens_valid_after is null
+                or tokens.created_at > users.tokens_valid_after
+            )
+        )
+    )
+    and (tokens.service_account_id is null or service_accounts.enabled);
+
+-- name: redeem(tenant_id, token_hash, type, client_id, redirect_uri, code_challenge, redemption_id)^
+-- The token, now used up, or no row when it is not live, or was not issued to this
+-- client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636
+-- section 4.6). Of any number of racing redemptions one gets the row.
+with claimed as (
+    select
+        tokens.tenant_id,
+        tokens.id
+    from authority.tokens
+    inner join authority.tenants on tokens.tenant_id = tenants.id
+    inner join authority.clients
+        on
+            tokens.tenant_id = clients.tenant_id
+            and tokens.client_id = clients.id
+    left join authority.authorizations
+        on
+            tokens.tenant_id = authorizations.tenant_id
+            and tokens.authorization_id = authorizations.id
+    left join authority.users
+        on
+            tokens.tenant_id = users.tenant_id
+            and tokens.user_id = users.id
+    left join authority.service_accounts
+        on
+            tokens.tenant_id = service_accounts.tenant_id
+            and tokens.service_account_id = service_accounts.id
+    where
+        tokens.tenant_id = :tenant_id
+        and tokens.token_hash = :token_hash
+        and tokens.type = :type
+        and tokens.expires_at > now()
+        and tokens.redeemed_at is null
+        and tokens.revoked_at is null
+        and tenants.status in ('active', 'trial')
+        and clients.enabled
+        and (tokens.authorization_id is null or authorizations.revoked_at is null)
+        and (
+            tokens.user_id is null
+            or (
+                users.status = 'active'
+                and (
+                    users.tokens_valid_after is null
+                    or tokens.created_at > users.tokens_valid_after
+                )
+            )
+        )
+        and (tokens.service_account_id is null or service_accounts.enabled)
+        and clients.client_id = :client_id
+        and tokens.redirect_uri is not distinct from :redirect_uri
+        and tokens.code_challenge is not distinct from :code_challenge
+),
+
+redeemed as (
+    update authority.tokens
+    set
+        redeemed_at = now(),
+        redemption_id = :redemption_id
+    from claimed
+    where
+        tokens.tenant_id = claimed.tenant_id
+        and tokens.id = claimed.id
+        and tokens.redeemed_at is null
+        and tokens.revoked_at is null
+        and tokens.expires_at > now()
+    returning
+        tokens.tenant_id,
+        tokens.id,
+        tokens.type,
+        tokens.token_hash,
+        tokens.client_id,
+        tokens.user_id,
+        tokens.service_account_id,
+        tokens.authorization_id,
+        tokens.scopes,
+        tokens.code_challenge,
+        tokens.redirect_uri,
+        tokens.nonce,
+        tokens.cnf_jkt,
+        tokens.cnf_x5t_s256,
+        tokens.payload,
+        tokens.properties,
+        tokens.expires_at,
+        tokens.redeemed_at,
+        tokens.redemption_id,
+        tokens.revoked_at,
+        tokens.revocation_reason,
+        tokens.created_at
+)
+
+select
+    redeemed.tenant_id,
+    redeemed.id,
+    redeemed.type,
+    redeemed.token_hash,
+    redeemed.client_id,
+    redeemed.user_id,
+    redeemed.service_account_id,
+    redeemed.authorization_id,
+    redeemed.scopes,
+    redeemed.code_challenge,
+    redeemed.redirect_uri,
+    redeemed.nonce,
+    redeemed.cnf_jkt,
+    redeemed.cnf_x5t_s256,
+    redeemed.payload,
+    redeemed.properties,
+    redeemed.expires_at,
+    redeemed.redeemed_at,
+    redeemed.redemption_id,
+    redeemed.revoked_at,
+    redeemed.revocation_reason,
+    redeemed.created_at
+from redeemed;
+
+-- name: rotate(tenant_id, token_hash, client_id, redemption_id, refresh_token_hash, refresh_lifetime, access_token_hash, access_lifetime)
+-- The refresh token and the access token that replace the given refresh token (two
+-- rows, refresh first), or no row when it is not live or not this client_id's
+-- (RFC 6749 section 6, RFC 9700 section 4.14.2). They carry what it carried.
+with claimed as (
+    select
+        tokens.tenant_id,
+        tokens.id
+    from authority.tokens
+    inner join authority.tenants on tokens.tenant_id = tenants.id
+    inner join authority.clients
+        on
+            tokens.tenant_id = clients.tenant_id
+            and tokens.client_id = clients.id
+    left join authority.authorizations
+        on
+            tokens.tenant_id = authorizations.tenant_id
+            and tokens.authorization_id = authorizations.id
+    left join authority.users
+        on
+            tokens.tenant_id = users.tenant_id
+            and tokens.user_id = users.id
+    left join authority.service_accounts
+        on
+            tokens.tenant_id = service_accounts.tenant_id
+            and tokens.service_account_id = service_accounts.id
+    where
+        tokens.tenant_id = :tenant_id
+        and tokens.token_hash = :token_hash
+        and tokens.type = 'refresh'
+        and tokens.expires_at > now()
+        and tokens.redeemed_at is null
+        and tokens.revoked_at is null
+        and tenants.status in ('active', 'trial')
+        and clients.enabled
+        and (tokens.authorization_id is null or authorizations.revoked_at is null)
+        and (
+            tokens.user_id is null
+            or (
+                users.status = 'active'
+                and (
+                    users.tokens_valid_after is null
+                    or tokens.created_at > users.tokens_valid_after
+                )
+            )
+        )
+        and (tokens.service_account_id is null or service_accounts.enabled)
+        and clients.client_id = :client_id
+),
+
+redeemed as (
+    update authority.tokens
+    set
+        redeemed_at = now(),
+        redemption_id = :redemption_id
+    from claimed
+    where
+        tokens.tenant_id = claimed.tenant_id
+        and tokens.id = claimed.id
+        and tokens.redeemed_at is null
+        and tokens.revoked_at is null
+        and tokens.expires_at > now()
+    returning
+        tokens.tenant_id,
+        tokens.id,
+        tokens.type,
+        tokens.token_hash,
+        tokens.client_id,
+        tokens.user_id,
+        tokens.service_account_id,
+        tokens.authorization_id,
+        tokens.scopes,
+        tokens.code_challenge,
+        tokens.redirect_uri,
+        tokens.nonce,
+        tokens.cnf_jkt,
+        tokens.cnf_x5t_s256,
+        tokens.payload,
+        tokens.properties,
+        tokens.expires_at,
+        tokens.redeemed_at,
+        tokens.redemption_id,
+        tokens.revoked_at,
+        tokens.revocation_reason,
+        tokens.created_at
+)
+
+insert into authority.tokens (
+    tenant_id,
+    type,
+    token_hash,
+    client_id,
+    user_id,
+    service_account_id,
+    authorization_id,
+    scopes,
+    cnf_jkt,
+    cnf_x5t_s256,
+    payload,
+    properties,
+    expires_at
+)
+select
+    redeemed.tenant_id,
+    successors.type,
+    successors.token_hash,
+    redeemed.client_id,
+    redeemed.user_id,
+    redeemed.service_account_id,
+    redeemed.authorization_id,
+    redeemed.scopes,
+    redeemed.cnf_jkt,
+    redeemed.cnf_x5t_s256,
+    redeemed.payload,
+    redeemed.properties,
+    statement_timestamp() + successors.lifetime as expires_at
+from redeemed
+cross join (
+    values
+    (1, 'refresh', :refresh_token_hash::bytea, :refresh_lifetime::interval),
+    (2, 'access', :access_token_hash::bytea, :access_lifetime::interval)
+) as successors (position, type, token_hash, lifetime)
+order by successors.position
+returning
+    tokens.tenant_id,
+    tokens.id,
+    tokens.type,
+    tokens.token_hash,
+    tokens.client_id,
+    tokens.user_id,
+    tokens.service_account_id,
+    tokens.authorization_id,
+    tokens.scopes,
+    tokens.code_challenge,
+    tokens.redirect_uri,
+    tokens.nonce,
+    tokens.cnf_jkt,
+    tokens.cnf_x5t_s256,
+    tokens.payload,
+    tokens.properties,
+    tokens.expires_at,
+    tokens.redeemed_at,
+    tokens.redemption_id,
+    tokens.revoked_at,
+    tokens.revocation_reason,
+    tokens.created_at;
+
+-- name: explain_refusal(tenant_id, token_hash, type, client_id, redirect_uri, code_challenge, redemption_id)^
+-- Why redeem gave no row, after it: already_redeemed when the same request is
+-- repeated, reused when another one presents a redeemed token, else invalid. Reuse
+-- revokes the family (RFC 9700 section 4.14.2), in one row of authorizations that
+-- the winner's tokens hang on too. Only the right client, redirect_uri and challenge
+-- reach that far.
+with presented as (
+    select
+        tokens.tenant_id,
+        tokens.authorization_id,
+        tokens.redemption_id = :redemption_id as is_retry
+    from authority.tokens
+    inner join authority.clients
+        on
+            tokens.tenant_id = clients.tenant_id
+            and tokens.client_id = clients.id
+    where
+        tokens.tenant_id = :tenant_id
+        and tokens.token_hash = :token_hash
+        and tokens.type = :type
+        and tokens.redeemed_at is not null
+        and clients.client_id = :client_id
+        and tokens.redirect_uri is not distinct from :redirect_uri
+        and tokens.code_challenge is not distinct from :code_challenge
+),
+
+revoked as (
+    update authority.authorizations
+    set
+        revoked_at = now(),
+        revocation_reason = 'token_reuse',
+        updated_at = now(),
+        row_version = authorizations.row_version + 1
+    from presented
+    where
+        authorizations.tenant_id = presented.tenant_id
+        and authorizations.id = presented.authorization_id
+        and authorizations.revoked_at is null
+        and not presented.is_retry
+)
+
+select
+    coalesce(
+        (
+            select
+                case
+                    when presented.is_retry then 'already_redeemed'
+                    else 'reused'
+                end
+            from presented
+        ),
+        'invalid'
+    ) as outcome;
+
+-- name: revoke(tenant_id, token_hash, client_id, reason)!
+-- Revokes the token if it was issued to this client_id (RFC 7009 section 2.1). Again
+-- changes nothing.
+update authority.tokens
+set
+    revoked_at = now(),
+    revocation_reason = :reason
+from authority.clients
+where
+    tokens.tenant_id = :tenant_id
+    and tokens.token_hash = :token_hash
+    and tokens.revoked_at is null
+    and clients.tenant_id = tokens.tenant_id
+    and clients.id = tokens.client_id
+    and clients.client_id = :client_id;
+
+-- name: revoke_by_id(tenant_id, token_id, reason)!
+-- Revokes the token, whoever's it is. Again changes nothing.
+update authority.tokens
+set
+    revoked_at = now(),
+    revocation_reason = :reason
+where
+    tokens.tenant_id = :tenant_id
+    and tokens.id = :token_id
+    and tokens.revoked_at is null;
+
+-- name: revoke_by_authorization(tenant_id, authorization_id, reason)!
+-- Revokes the live tokens of the family, the authorization itself left in force.
+update authority.tokens
+set
+    revoked_at = now(),
+    revocation_reason = :reason
+where
+    tokens.tenant_id = :tenant_id
+    and tokens.authorization_id = :authorization_id
+    and tokens.revoked_at is null
+    and tokens.expires_at > now();
+
+-- name: revoke_by_subject(tenant_id, user_id, service_account_id, reason)!
+-- Revokes the live tokens that speak for this user or service account; the other id
+-- is null.
+update authority.tokens
+set
+    revoked_at = now(),
+    revocation_reason = :reason
+where
+    tokens.tenant_id = :tenant_id
+    and (
+        tokens.user_id = :user_id
+        or tokens.service_account_id = :service_account_id
+    )
+    and tokens.revoked_at is null
+    and tokens.expires_at > now();
+
+-- name: revoke_by_client(tenant_id, client_id, reason)!
+-- Revokes the live tokens that were issued to this client (clients.id).
+update authority.tokens
+set
+    revoked_at = now(),
+    revocation_reason = :reason
+where
+    tokens.tenant_id = :tenant_id
+    and tokens.client_id = :client_id
+    and tokens.revoked_at is null
+    and tokens.expires_at > now();
+
+-- name: list_active_by_subject(tenant_id, user_id, service_account_id, after, page_size)
+-- One token that speaks for this user or service account (the other id is null) and
+-- is neither expired, redeemed nor revoked, itself or by its authorization or epoch;
+-- in order of id, from the first one after the given id.
+select
+    tokens.tenant_id,
+    tokens.id,
+    tokens.type,
+    tokens.token_hash,
+    tokens.client_id,
+    tokens.user_id,
+    tokens.service_account_id,
+    tokens.authorization_id,
+    tokens.scopes,
+    tokens.code_challenge,
+    tokens.redirect_uri,
+    tokens.nonce,
+    tokens.cnf_jkt,
+    tokens.cnf_x5t_s256,
+    tokens.payload,
+    tokens.properties,
+    tokens.expires_at,
+    tokens.redeemed_at,
+    tokens.redemption_id,
+    tokens.revoked_at,
+    tokens.revocation_reason,
+    tokens.created_at
+from authority.tokens
+left join authority.authorizations
+    on
+        tokens.tenant_id = authorizations.tenant_id
+        and tokens.authorization_id = authorizations.id
+left join authority.users
+    on
+        tokens.tenant_id = users.tenant_id
+        and tokens.user_id = users.id
+where
+    tokens.tenant_id = :tenant_id
+    and (
+        tokens.user_id = :user_id
+        or tokens.service_account_id = :service_account_id
+    )
+    and tokens.expires_at > now()
+    and tokens.redeemed_at is null
+    and tokens.revoked_at is null
+    and (tokens.authorization_id is null or authorizations.revoked_at is null)
+    and (
+        users.tokens_valid_after is null
+        or tokens.created_at > users.tokens_valid_after
+    )
+    and (:after::uuid is null or tokens.id > :after)
+order by tokens.id
+limit :page_size;
+
+-- name: list_active_by_client(tenant_id, client_id, after, page_size)
+-- One token that was issued to this client (clients.id) and is neither expired,
+-- redeemed nor revoked, itself or by its authorization or epoch; in order of id, from
+-- the first one after the given id.
+select
+    tokens.tenant_id,
+    tokens.id,
+    tokens.type,
+    tokens.token_hash,
+    tokens.client_id,
+    tokens.user_id,
+    tokens.service_account_id,
+    tokens.authorization_id,
+    tokens.scopes,
+    tokens.code_challenge,
+    tokens.redirect_uri,
+    tokens.nonce,
+    tokens.cnf_jkt,
+    tokens.cnf_x5t_s256,
+    tokens.payload,
+    tokens.properties,
+    tokens.expires_at,
+    tokens.redeemed_at,
+    tokens.redemption_id,
+    tokens.revoked_at,
+    tokens.revocation_reason,
+    tokens.created_at
+from authority.tokens
+left join authority.authorizations
+    on
+        tokens.tenant_id = authorizations.tenant_id
+        and tokens.authorization_id = authorizations.id
+left join authority.users
+    on
+        tokens.tenant_id = users.tenant_id
+        and tokens.user_id = users.id
+where
+    tokens.tenant_id = :tenant_id
+    and tokens.client_id = :client_id
+    and tokens.expires_at > now()
+    and tokens.redeemed_at is null
+    and tokens.revoked_at is null
+    and (tokens.authorization_id is null or authorizations.revoked_at is null)
+    and (
+        users.tokens_valid_after is null
+        or tokens.created_at > users.tokens_valid_after
+    )
+    and (:after::uuid is null or tokens.id > :after)
+order by tokens.id
+limit :page_size;
+
+-- name: prune_expired(older_than, batch_size)!
+-- Deletes tokens, of all tenants, that expired longer ago than this. A redeemed one
+-- stays while its family has a live one, or its reuse could not be seen.
+delete from authority.tokens
+using (
+    select
+        candidates.tenant_id,
+        candidates.id
+    from authority.tokens as candidates
+    where
+        candidates.expires_at < now() - :older_than::interval
+        and not (
+            candidates.redeemed_at is not null
+            and exists (
+                select from authority.tokens as family
+                where
+                    family.tenant_id = candidates.tenant_id
+                    and family.authorization_id = candidates.authorization_id
+                    and family.expires_at > now()
+            )
+        )
+    order by candidates.expires_at
+    limit :batch_size
+    for update skip locked
+) as doomed
+where
+    tokens.tenant_id = doomed.tenant_id
+    and tokens.id = doomed.id;

@@ -1,0 +1,353 @@
+-- name: get_by_id(tenant_id, user_id)^
+-- The user with this id, or no row.
+select
+    users.tenant_id,
+    users.id,
+    users.subject_id,
+    users.username,
+    users.username_normalized,
+    users.email,
+    users.email_verified,
+    users.display_name,
+    users.password_hash,
+    users.status,
+    users.tokens_valid_after,
+    users.attributes,
+    users.created_at,
+    users.updated_at,
+    users.row_version
+from authority.users
+where
+    users.tenant_id = :tenant_id
+    and users.id = :user_id;
+
+-- name: get_by_username(tenant_id, username)^
+-- The user with this username in any case, or no row.
+select
+    users.tenant_id,
+    users.id,
+    users.subject_id,
+    users.username,
+    users.username_normalized,
+    users.email,
+    users.email_verified,
+    users.display_name,
+    users.password_hash,
+    users.status,
+    users.tokens_valid_after,
+    users.attributes,
+    users.created_at,
+    users.updated_at,
+    users.row_version
+from authority.users
+where
+    users.tenant_id = :tenant_id
+    and users.username_normalized = authority.normalize_username(:username);
+
+-- name: get_by_subject_id(tenant_id, subject_id)^
+-- The user with this sub claim, or no row.
+select
+    users.tenant_id,
+    users.id,
+    users.subject_id,
+    users.username,
+    users.username_normalized,
+    users.email,
+    users.email_verified,
+    users.display_name,
+    users.password_hash,
+    users.status,
+    users.tokens_valid_after,
+    users.attributes,
+    users.created_at,
+    users.updated_at,
+    users.row_version
+from authority.users
+where
+    users.tenant_id = :tenant_id
+    and users.subject_id = :subject_id;
+
+-- name: list_after(tenant_id, status, prefix, role_id, after, page_size)
+-- One user, in order of normalised username, from the first one after the given
+-- name. A filter that is null keeps all; role_id keeps who holds the role now.
+select
+    users.tenant_id,
+    users.id,
+    users.subject_id,
+    users.username,
+    users.username_normalized,
+    users.email,
+    users.email_verified,
+    users.display_name,
+    users.password_hash,
+    users.status,
+    users.tokens_valid_after,
+    users.attributes,
+    users.created_at,
+    users.updated_at,
+    users.row_version
+from authority.users
+where
+    users.tenant_id = :tenant_id
+    and (:status::text is null or users.status = :status)
+    and (
+        :prefix::text is null
+        or starts_with(
+            users.username_normalized, authority.normalize_username(:prefix::text)
+        )
+    )
+    and (
+        :role_id::uuid is null
+        or exists (
+            select from authority.user_roles
+            where
+                user_roles.tenant_id = users.tenant_id
+                and user_roles.user_id = users.id
+                and user_roles.role_id = :role_id
+                and (
+                    user_roles.expires_at is null
+                    or user_roles.expires_at > now()
+                )
+        )
+    )
+    and (:after::text is null or users.username_normalized > :after)
+order by users.username_normalized
+limit :page_size;
+
+-- name: list_before(tenant_id, status, prefix, role_id, before, page_size)
+-- One user, in descending order of normalised username, from the last one before the
+-- given name. Filters as in list_after.
+select
+    users.tenant_id,
+    users.id,
+    users.subject_id,
+    users.username,
+    users.username_normalized,
+    users.email,
+    users.email_verified,
+    users.display_name,
+    users.password_hash,
+    users.status,
+    users.tokens_valid_after,
+    users.attributes,
+    users.created_at,
+    users.updated_at,
+    users.row_version
+from authority.users
+where
+    users.tenant_id = :tenant_id
+    and (:status::text is null or users.status = :status)
+    and (
+        :prefix::text is null
+        or starts_with(
+            users.username_normalized, authority.normalize_username(:prefix::text)
+        )
+    )
+    and (
+        :role_id::uuid is null
+        or exists (
+            select from authority.user_roles
+            where
+                user_roles.tenant_id = users.tenant_id
+                and user_roles.user_id = users.id
+                and user_roles.role_id = :role_id
+                and (
+                    user_roles.expires_at is null
+                    or user_roles.expires_at > now()
+                )
+        )
+    )
+    and users.username_normalized < :before
+order by users.username_normalized desc
+limit :page_size;
+
+-- name: create(tenant_id, username, email, email_verified, display_name, password_hash, status, attributes)^
+-- The new user, with a fresh subject id.
+insert into authority.users (
+    tenant_id,
+    username,
+    email,
+    email_verified,
+    display_name,
+    password_hash,
+    status,
+    attributes
+)
+values (
+    :tenant_id,
+    :username,
+    :email,
+    :email_verified,
+    :display_name,
+    :password_hash,
+    :status,
+    :attributes
+)
+returning
+    users.tenant_id,
+    users.id,
+    users.subject_id,
+    users.username,
+    users.username_normalized,
+    users.email,
+    users.email_verified,
+    users.display_name,
+    users.password_hash,
+    users.status,
+    users.tokens_valid_after,
+    users.attributes,
+    users.created_at,
+    users.updated_at,
+    users.row_version;
+
+-- name: update(tenant_id, user_id, row_version, username, email, email_verified, display_name, status, attributes)^
+-- The user as changed, or no row when it is not at this version.
+update authority.users
+set
+    username = :username,
+    email = :email,
+    email_verified = :email_verified,
+    display_name = :display_name,
+    status = :status,
+    attributes = :attributes,
+    updated_at = now(),
+    row_version = users.row_version + 1
+where
+    users.tenant_id = :tenant_id
+    and users.id = :user_id
+    and users.row_version = :row_version
+returning
+    users.tenant_id,
+    users.id,
+    users.subject_id,
+    users.username,
+    users.username_normalized,
+    users.email,
+    users.email_verified,
+    users.display_name,
+    users.password_hash,
+    users.status,
+    users.tokens_valid_after,
+    users.attributes,
+    users.created_at,
+    users.updated_at,
+    users.row_version;
+
+-- name: delete(tenant_id, user_id)!
+-- Deletes the user with everything issued to it.
+delete from authority.users
+where
+    users.tenant_id = :tenant_id
+    and users.id = :user_id;
+
+-- name: list_roles(tenant_id, user_id)
+-- One role that the user holds now, in order of name.
+select
+    roles.tenant_id,
+    roles.id,
+    roles.name,
+    roles.description,
+    roles.is_system,
+    roles.created_at,
+    roles.updated_at,
+    roles.row_version
+from authority.user_roles
+inner join authority.roles
+    on
+        user_roles.tenant_id = roles.tenant_id
+        and user_roles.role_id = roles.id
+where
+    user_roles.tenant_id = :tenant_id
+    and user_roles.user_id = :user_id
+    and (user_roles.expires_at is null or user_roles.expires_at > now())
+order by roles.name;
+
+-- name: assign_role(tenant_id, user_id, role_id, granted_by, expires_at)^
+-- The assignment; made again, it takes the new granter and expiry.
+insert into authority.user_roles (
+    tenant_id,
+    user_id,
+    role_id,
+    granted_by,
+    expires_at
+)
+values (
+    :tenant_id,
+    :user_id,
+    :role_id,
+    :granted_by,
+    :expires_at
+)
+on conflict (tenant_id, user_id, role_id) do update
+    set
+        granted_by = excluded.granted_by,
+        expires_at = excluded.expires_at
+returning
+    user_roles.tenant_id,
+    user_roles.user_id,
+    user_roles.role_id,
+    user_roles.granted_by,
+    user_roles.expires_at,
+    user_roles.created_at;
+
+-- name: revoke_role(tenant_id, user_id, role_id)!
+-- Ends the assignment.
+delete from authority.user_roles
+where
+    user_roles.tenant_id = :tenant_id
+    and user_roles.user_id = :user_id
+    and user_roles.role_id = :role_id;
+
+-- name: set_password_hash(tenant_id, user_id, password_hash)^
+-- The user with its new password hash; null ends sign-in by password.
+update authority.users
+set
+    password_hash = :password_hash,
+    updated_at = now(),
+    row_version = users.row_version + 1
+where
+    users.tenant_id = :tenant_id
+    and users.id = :user_id
+returning
+    users.tenant_id,
+    users.id,
+    users.subject_id,
+    users.username,
+    users.username_normalized,
+    users.email,
+    users.email_verified,
+    users.display_name,
+    users.password_hash,
+    users.status,
+    users.tokens_valid_after,
+    users.attributes,
+    users.created_at,
+    users.updated_at,
+    users.row_version;
+
+-- name: revoke_tokens(tenant_id, user_id)^
+-- The user with its epoch moved: every token issued so far is dead, in one row.
+update authority.users
+set
+    tokens_valid_after = statement_timestamp(),
+    updated_at = now(),
+    row_version = users.row_version + 1
+where
+    users.tenant_id = :tenant_id
+    and users.id = :user_id
+returning
+    users.tenant_id,
+    users.id,
+    users.subject_id,
+    users.username,
+    users.username_normalized,
+    users.email,
+    users.email_verified,
+    users.display_name,
+    users.password_hash,
+    users.status,
+    users.tokens_valid_after,
+    users.attributes,
+    users.created_at,
+    users.updated_at,
+    users.row_version;

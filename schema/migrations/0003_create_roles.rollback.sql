@@ -1,0 +1,4 @@
+drop table if exists authority.role_permissions;
+drop table if exists authority.roles;
+drop table if exists authority.system_roles;
+drop table if exists authority.permissions;

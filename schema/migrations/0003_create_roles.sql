@@ -1,0 +1,100 @@
+-- Creates the permission catalogue, the system roles that every tenant is born
+-- with, and each tenant's own roles.
+--
+-- Locks: share row exclusive on authority.tenants while its foreign key is added.
+
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+
+create table if not exists authority.permissions (
+    name text not null,
+    description text not null,
+    created_at timestamptz not null default now(),
+    constraint permissions_name_pk primary key (name),
+    constraint permissions_name_check
+    check (name ~ '^[a-z][a-z0-9_]*:[a-z][a-z0-9_]*$')
+);
+
+comment on table authority.permissions is
+'Catalogue of what a role can allow. Same for all tenants; changed by migrations.';
+comment on column authority.permissions.name is 'resource:action, lower case.';
+comment on column authority.permissions.description is
+'What a holder may do, in one sentence.';
+comment on column authority.permissions.created_at is 'When the row was inserted.';
+
+create table if not exists authority.system_roles (
+    name text not null,
+    description text not null,
+    permissions text[] not null,
+    created_at timestamptz not null default now(),
+    constraint system_roles_name_pk primary key (name),
+    constraint system_roles_permissions_check
+    check (array_position(permissions, null) is null)
+);
+
+comment on table authority.system_roles is
+'Template: a new tenant gets a copy of each row. Changed by migrations.';
+comment on column authority.system_roles.name is 'Name of the role in each tenant.';
+comment on column authority.system_roles.description is
+'Who the role is meant for, in one sentence.';
+comment on column authority.system_roles.permissions is
+'Names in authority.permissions, copied to authority.role_permissions.';
+comment on column authority.system_roles.created_at is 'When the row was inserted.';
+
+create table if not exists authority.roles (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    name text not null,
+    description text not null default '',
+    is_system boolean not null default false,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    row_version bigint not null default 1,
+    constraint roles_tenant_id_id_pk primary key (tenant_id, id),
+    constraint roles_tenant_id_name_key unique (tenant_id, name),
+    constraint roles_tenant_id_fk foreign key (tenant_id)
+    references authority.tenants (id),
+    constraint roles_name_check check (name ~ '^[a-z][a-z0-9_.:-]{0,99}$')
+);
+
+comment on table authority.roles is
+'A named set of permissions in one tenant.';
+comment on column authority.roles.tenant_id is 'Owner of the row.';
+comment on column authority.roles.id is 'Random.';
+comment on column authority.roles.name is
+'Identifier, lower case; unique in the tenant.';
+comment on column authority.roles.description is
+'Who the role is meant for, in one sentence. May be empty.';
+comment on column authority.roles.is_system is
+'Copied from authority.system_roles: cannot be renamed or deleted.';
+comment on column authority.roles.created_at is 'When the row was inserted.';
+comment on column authority.roles.updated_at is 'When the row last changed.';
+comment on column authority.roles.row_version is
+'Optimistic lock: an update names the version that it read.';
+
+create table if not exists authority.role_permissions (
+    tenant_id uuid not null,
+    role_id uuid not null,
+    permission text not null,
+    created_at timestamptz not null default now(),
+    constraint role_permissions_tenant_id_role_id_permission_pk
+    primary key (tenant_id, role_id, permission),
+    constraint role_permissions_tenant_id_role_id_fk
+    foreign key (tenant_id, role_id)
+    references authority.roles (tenant_id, id) on delete cascade,
+    constraint role_permissions_permission_fk foreign key (permission)
+    references authority.permissions (name)
+);
+
+comment on table authority.role_permissions is
+'One permission that one role allows.';
+comment on column authority.role_permissions.tenant_id is 'Owner of the row.';
+comment on column authority.role_permissions.role_id is 'The role that allows.';
+comment on column authority.role_permissions.permission is
+'What is allowed: a name of the catalogue.';
+comment on column authority.role_permissions.created_at is
+'When the permission was given to the role.';
+
+-- Serves the foreign key: a permission leaves the catalogue.
+create index if not exists role_permissions_permission_idx
+on authority.role_permissions (permission);

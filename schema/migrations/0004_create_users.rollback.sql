@@ -1,0 +1,3 @@
+drop table if exists authority.user_roles;
+drop table if exists authority.users;
+drop function if exists authority.normalize_username(text);

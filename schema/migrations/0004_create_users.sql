@@ -1,0 +1,111 @@
+-- Creates users and the roles assigned to them.
+--
+-- Locks: share row exclusive on authority.tenants and authority.roles while
+-- foreign keys to them are added.
+
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+
+create or replace function authority.normalize_username(username text)
+returns text
+language sql
+immutable strict parallel safe
+set search_path = pg_catalog
+as 'select lower(normalize(username, nfkc))';
+
+comment on function authority.normalize_username(text) is
+'NFKC and lower case: two usernames are one when this gives the same for both.';
+
+create table if not exists authority.users (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    subject_id uuid not null default gen_random_uuid(),
+    username text not null,
+    username_normalized text collate "C" not null
+    generated always as (authority.normalize_username(username)) stored,
+    email text,
+    email_verified boolean not null default false,
+    display_name text not null default '',
+    password_hash text,
+    status text not null default 'active',
+    tokens_valid_after timestamptz,
+    attributes jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    row_version bigint not null default 1,
+    constraint users_tenant_id_id_pk primary key (tenant_id, id),
+    constraint users_tenant_id_subject_id_key unique (tenant_id, subject_id),
+    constraint users_tenant_id_username_normalized_key
+    unique (tenant_id, username_normalized),
+    constraint users_tenant_id_fk foreign key (tenant_id)
+    references authority.tenants (id),
+    constraint users_username_check
+    check (username <> '' and char_length(username) <= 256),
+    constraint users_email_check
+    check (email like '%_@_%' and char_length(email) <= 254),
+    constraint users_password_hash_check check (password_hash ~ '^\$[a-z0-9-]+\$'),
+    constraint users_status_check
+    check (status in ('pending', 'active', 'suspended')),
+    constraint users_attributes_check check (jsonb_typeof(attributes) = 'object')
+);
+
+comment on table authority.users is
+'A person (OpenID Connect end-user) who can sign in to one tenant.';
+comment on column authority.users.tenant_id is 'Owner of the row.';
+comment on column authority.users.id is 'Random. Key inside the store.';
+comment on column authority.users.subject_id is
+'The sub claim. Random, so globally unique; never given to another user.';
+comment on column authority.users.username is 'As typed at registration.';
+comment on column authority.users.username_normalized is
+'What sign-in looks up: authority.normalize_username, so case makes no second account.
+Collated by bytes: pages and prefixes are the same on every server.';
+comment on column authority.users.email is
+'Contact address as typed, or null. Not a login name and not unique.';
+comment on column authority.users.email_verified is
+'The email_verified claim: the holder has shown control of the address.';
+comment on column authority.users.display_name is
+'Name shown to people. May be empty.';
+comment on column authority.users.password_hash is
+'PHC string with its own salt and parameters, or null: no password sign-in.';
+comment on column authority.users.status is
+'Only an active user signs in, and only an active user''s tokens verify.';
+comment on column authority.users.tokens_valid_after is
+'Epoch: tokens issued at or before it are dead. Null: never moved.';
+comment on column authority.users.attributes is
+'Open object of claims of the embedding service. The store never reads it.';
+comment on column authority.users.created_at is 'When the row was inserted.';
+comment on column authority.users.updated_at is 'When the row last changed.';
+comment on column authority.users.row_version is
+'Optimistic lock: an update names the version that it read.';
+
+create table if not exists authority.user_roles (
+    tenant_id uuid not null,
+    user_id uuid not null,
+    role_id uuid not null,
+    granted_by text,
+    expires_at timestamptz,
+    created_at timestamptz not null default now(),
+    constraint user_roles_tenant_id_user_id_role_id_pk
+    primary key (tenant_id, user_id, role_id),
+    constraint user_roles_tenant_id_user_id_fk foreign key (tenant_id, user_id)
+    references authority.users (tenant_id, id) on delete cascade,
+    constraint user_roles_tenant_id_role_id_fk foreign key (tenant_id, role_id)
+    references authority.roles (tenant_id, id)
+);
+
+comment on table authority.user_roles is
+'One role assigned to one user, possibly for a time.';
+comment on column authority.user_roles.tenant_id is 'Owner of the row.';
+comment on column authority.user_roles.user_id is 'Who holds the role.';
+comment on column authority.user_roles.role_id is
+'The role held. A role that is assigned cannot be deleted.';
+comment on column authority.user_roles.granted_by is
+'Who assigned it, as the embedding service names its actors. Null: not said.';
+comment on column authority.user_roles.expires_at is
+'From then on the assignment has no effect. Null: no end.';
+comment on column authority.user_roles.created_at is
+'When the role was first assigned.';
+
+-- Serves the foreign key: roles.delete, and users filtered by role.
+create index if not exists user_roles_tenant_id_role_id_idx
+on authority.user_roles (tenant_id, role_id);

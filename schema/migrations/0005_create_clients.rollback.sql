@@ -1,0 +1,4 @@
+drop table if exists authority.scopes;
+drop table if exists authority.system_scopes;
+drop table if exists authority.client_secrets;
+drop table if exists authority.clients;

@@ -1,0 +1,203 @@
+-- Creates clients (relying parties), their secrets, and scopes.
+--
+-- Locks: share row exclusive on authority.tenants while foreign keys are added.
+
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+
+create table if not exists authority.clients (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    client_id text not null,
+    application_type text not null default 'web',
+    client_type text not null,
+    consent_type text not null default 'explicit',
+    display_name text not null default '',
+    display_names jsonb not null default '{}',
+    redirect_uris text[] not null default '{}',
+    post_logout_redirect_uris text[] not null default '{}',
+    permissions text[] not null default '{}',
+    requirements text[] not null default '{}',
+    settings jsonb not null default '{}',
+    properties jsonb not null default '{}',
+    json_web_key_set jsonb,
+    enabled boolean not null default true,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    row_version bigint not null default 1,
+    constraint clients_tenant_id_id_pk primary key (tenant_id, id),
+    constraint clients_tenant_id_client_id_key unique (tenant_id, client_id),
+    constraint clients_tenant_id_fk foreign key (tenant_id)
+    references authority.tenants (id),
+    constraint clients_client_id_check check (client_id ~ '^[\x20-\x7e]{1,255}$'),
+    constraint clients_application_type_check
+    check (application_type in ('web', 'native')),
+    constraint clients_client_type_check
+    check (client_type in ('confidential', 'public')),
+    constraint clients_consent_type_check
+    check (consent_type in ('explicit', 'external', 'implicit', 'systematic')),
+    constraint clients_display_names_check
+    check (jsonb_typeof(display_names) = 'object'),
+    constraint clients_redirect_uris_check
+    check (array_position(redirect_uris, null) is null),
+    constraint clients_post_logout_redirect_uris_check
+    check (array_position(post_logout_redirect_uris, null) is null),
+    constraint clients_permissions_check
+    check (array_position(permissions, null) is null),
+    constraint clients_requirements_check
+    check (array_position(requirements, null) is null),
+    constraint clients_settings_check check (jsonb_typeof(settings) = 'object'),
+    constraint clients_properties_check check (jsonb_typeof(properties) = 'object'),
+    constraint clients_json_web_key_set_check
+    check (jsonb_typeof(json_web_key_set -> 'keys') = 'array')
+);
+
+comment on table authority.clients is
+'An application registered to ask for tokens (RFC 6749 section 2), with the fields
+of an OpenIddict application.';
+comment on column authority.clients.tenant_id is 'Owner of the row.';
+comment on column authority.clients.id is 'Random. Key inside the store.';
+comment on column authority.clients.client_id is
+'The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant.';
+comment on column authority.clients.application_type is
+'web or native (RFC 8252): how strictly redirect URIs are compared.';
+comment on column authority.clients.client_type is
+'confidential can keep a secret, public cannot (RFC 6749 section 2.1).';
+comment on column authority.clients.consent_type is
+'When the user is asked: explicit, external, implicit or systematic.';
+comment on column authority.clients.display_name is
+'Name shown to people when no translation fits. May be empty.';
+comment on column authority.clients.display_names is
+'Translations: object of language tag (BCP 47) to name.';
+comment on column authority.clients.redirect_uris is
+'Where codes and tokens may be sent, compared exactly (RFC 9700 section 2.1).';
+comment on column authority.clients.post_logout_redirect_uris is
+'Where the browser may be sent after sign-out.';
+comment on column authority.clients.permissions is
+'What the client may use, in OpenIddict''s spelling: ept:token, gt:refresh_token, …';
+comment on column authority.clients.requirements is
+'What the client must use, in OpenIddict''s spelling: ft:pkce, …';
+comment on column authority.clients.settings is
+'Object of OpenIddict settings, such as token lifetimes.';
+comment on column authority.clients.properties is
+'Open object of the embedding service. The store never reads it.';
+comment on column authority.clients.json_web_key_set is
+'Public keys of the client (RFC 7517), for private_key_jwt. Null: none.';
+comment on column authority.clients.enabled is
+'A disabled client is issued nothing, and none of its tokens verifies.';
+comment on column authority.clients.created_at is 'When the row was inserted.';
+comment on column authority.clients.updated_at is 'When the row last changed.';
+comment on column authority.clients.row_version is
+'Optimistic lock: an update names the version that it read.';
+
+create table if not exists authority.client_secrets (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    client_id uuid not null,
+    secret_hash text not null,
+    description text not null default '',
+    valid_from timestamptz not null default now(),
+    valid_until timestamptz,
+    last_used_at timestamptz,
+    created_at timestamptz not null default now(),
+    constraint client_secrets_tenant_id_id_pk primary key (tenant_id, id),
+    constraint client_secrets_tenant_id_client_id_fk
+    foreign key (tenant_id, client_id)
+    references authority.clients (tenant_id, id) on delete cascade,
+    constraint client_secrets_secret_hash_check
+    check (secret_hash ~ '^\$[a-z0-9-]+\$'),
+    constraint client_secrets_valid_until_check check (valid_until >= valid_from)
+);
+
+comment on table authority.client_secrets is
+'One secret of a confidential client. Several may be live, so that rotating one
+needs no downtime.';
+comment on column authority.client_secrets.tenant_id is 'Owner of the row.';
+comment on column authority.client_secrets.id is 'Random.';
+comment on column authority.client_secrets.client_id is
+'The client that authenticates: clients.id, not the client_id of the protocol.';
+comment on column authority.client_secrets.secret_hash is
+'PHC string with its own salt and parameters. The secret is never stored.';
+comment on column authority.client_secrets.description is
+'Where the secret is installed, for the person who rotates it. May be empty.';
+comment on column authority.client_secrets.valid_from is
+'Before it the secret is refused.';
+comment on column authority.client_secrets.valid_until is
+'From then on the secret is refused. Null: no end.';
+comment on column authority.client_secrets.last_used_at is
+'Last success, to the minute: shows when an old secret can go. Null: never.';
+comment on column authority.client_secrets.created_at is
+'When the row was inserted.';
+
+-- Serves clients.list_live_secrets and the foreign key.
+create index if not exists client_secrets_tenant_id_client_id_idx
+on authority.client_secrets (tenant_id, client_id);
+
+create table if not exists authority.system_scopes (
+    name text not null,
+    display_name text not null,
+    description text not null,
+    created_at timestamptz not null default now(),
+    constraint system_scopes_name_pk primary key (name)
+);
+
+comment on table authority.system_scopes is
+'Template: a new tenant gets a copy of each row. Changed by migrations.';
+comment on column authority.system_scopes.name is 'Name of the scope in each tenant.';
+comment on column authority.system_scopes.display_name is
+'Name shown on the consent page.';
+comment on column authority.system_scopes.description is
+'What the user allows by consenting, in one sentence.';
+comment on column authority.system_scopes.created_at is 'When the row was inserted.';
+
+create table if not exists authority.scopes (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    name text not null,
+    display_name text not null default '',
+    display_names jsonb not null default '{}',
+    description text not null default '',
+    descriptions jsonb not null default '{}',
+    resources text[] not null default '{}',
+    properties jsonb not null default '{}',
+    is_system boolean not null default false,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    row_version bigint not null default 1,
+    constraint scopes_tenant_id_id_pk primary key (tenant_id, id),
+    constraint scopes_tenant_id_name_key unique (tenant_id, name),
+    constraint scopes_tenant_id_fk foreign key (tenant_id)
+    references authority.tenants (id),
+    constraint scopes_name_check check (name ~ '^[\x21\x23-\x5b\x5d-\x7e]{1,255}$'),
+    constraint scopes_display_names_check
+    check (jsonb_typeof(display_names) = 'object'),
+    constraint scopes_descriptions_check
+    check (jsonb_typeof(descriptions) = 'object'),
+    constraint scopes_resources_check check (array_position(resources, null) is null),
+    constraint scopes_properties_check check (jsonb_typeof(properties) = 'object')
+);
+
+comment on table authority.scopes is
+'A scope that clients of one tenant may ask for (RFC 6749 section 3.3).';
+comment on column authority.scopes.tenant_id is 'Owner of the row.';
+comment on column authority.scopes.id is 'Random.';
+comment on column authority.scopes.name is
+'The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the tenant.';
+comment on column authority.scopes.display_name is
+'Name on the consent page when no translation fits. May be empty.';
+comment on column authority.scopes.display_names is
+'Translations: object of language tag (BCP 47) to name.';
+comment on column authority.scopes.description is
+'What the user allows by consenting. May be empty.';
+comment on column authority.scopes.descriptions is
+'Translations: object of language tag (BCP 47) to description.';
+comment on column authority.scopes.resources is
+'Audiences of an access token with this scope (RFC 8707).';
+comment on column authority.scopes.properties is
+'Open object of the embedding service. The store never reads it.';
+comment on column authority.scopes.is_system is
+'Copied from authority.system_scopes: cannot be renamed or deleted.';
+comment on column authority.scopes.created_at is 'When the row was inserted.';
+comment on column authority.scopes.updated_at is 'When the row last changed.';
+comment on column authority.scopes.row_version is
+'Optimistic lock: an update names the version that it read.';

@@ -1,0 +1,60 @@
+-- Creates service accounts: machine identities that clients act as.
+--
+-- Locks: share row exclusive on authority.tenants while its foreign key is added.
+
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+
+create table if not exists authority.service_accounts (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    account_id text not null,
+    display_name text not null default '',
+    description text not null default '',
+    enabled boolean not null default true,
+    allowed_scopes text[] not null default '{}',
+    authorized_clients uuid[] not null default '{}',
+    attributes jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    row_version bigint not null default 1,
+    constraint service_accounts_tenant_id_id_pk primary key (tenant_id, id),
+    constraint service_accounts_tenant_id_account_id_key
+    unique (tenant_id, account_id),
+    constraint service_accounts_tenant_id_fk foreign key (tenant_id)
+    references authority.tenants (id),
+    constraint service_accounts_account_id_check
+    check (account_id ~ '^[a-z0-9][a-z0-9_.-]{0,99}$'),
+    constraint service_accounts_allowed_scopes_check
+    check (array_position(allowed_scopes, null) is null),
+    constraint service_accounts_authorized_clients_check
+    check (array_position(authorized_clients, null) is null),
+    constraint service_accounts_attributes_check
+    check (jsonb_typeof(attributes) = 'object')
+);
+
+comment on table authority.service_accounts is
+'A machine identity of one tenant, which authorised clients act as.';
+comment on column authority.service_accounts.tenant_id is 'Owner of the row.';
+comment on column authority.service_accounts.id is 'Random. Key inside the store.';
+comment on column authority.service_accounts.account_id is
+'Identifier, lower case; unique in the tenant.';
+comment on column authority.service_accounts.display_name is
+'Name shown to people. May be empty.';
+comment on column authority.service_accounts.description is
+'What the account is for. May be empty.';
+comment on column authority.service_accounts.enabled is
+'A disabled account is issued nothing, and none of its tokens verifies.';
+comment on column authority.service_accounts.allowed_scopes is
+'Scope names that its tokens may carry.';
+comment on column authority.service_accounts.authorized_clients is
+'clients.id of who may act as it. No foreign key: an id is never used again, so
+one that outlives its client opens nothing.';
+comment on column authority.service_accounts.attributes is
+'Open object of the embedding service. The store never reads it.';
+comment on column authority.service_accounts.created_at is
+'When the row was inserted.';
+comment on column authority.service_accounts.updated_at is
+'When the row last changed.';
+comment on column authority.service_accounts.row_version is
+'Optimistic lock: an update names the version that it read.';

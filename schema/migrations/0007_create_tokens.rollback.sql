@@ -1,0 +1,2 @@
+drop table if exists authority.tokens;
+drop table if exists authority.authorizations;

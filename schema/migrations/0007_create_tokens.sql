@@ -1,0 +1,202 @@
+-- Creates authorizations (consents, and the families of refresh tokens) and tokens.
+--
+-- Locks: share row exclusive on authority.tenants, clients, users and
+-- service_accounts while foreign keys to them are added.
+
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+
+create table if not exists authority.authorizations (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    client_id uuid not null,
+    user_id uuid,
+    service_account_id uuid,
+    type text not null default 'ad_hoc',
+    scopes text[] not null default '{}',
+    properties jsonb not null default '{}',
+    revoked_at timestamptz,
+    revocation_reason text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    row_version bigint not null default 1,
+    constraint authorizations_tenant_id_id_pk primary key (tenant_id, id),
+    constraint authorizations_tenant_id_client_id_fk
+    foreign key (tenant_id, client_id)
+    references authority.clients (tenant_id, id) on delete cascade,
+    constraint authorizations_tenant_id_user_id_fk
+    foreign key (tenant_id, user_id)
+    references authority.users (tenant_id, id) on delete cascade,
+    constraint authorizations_tenant_id_service_account_id_fk
+    foreign key (tenant_id, service_account_id)
+    references authority.service_accounts (tenant_id, id) on delete cascade,
+    constraint authorizations_user_id_service_account_id_check
+    check (num_nonnulls(user_id, service_account_id) <= 1),
+    constraint authorizations_type_check check (type in ('permanent', 'ad_hoc')),
+    constraint authorizations_scopes_check
+    check (array_position(scopes, null) is null),
+    constraint authorizations_properties_check
+    check (jsonb_typeof(properties) = 'object'),
+    constraint authorizations_revoked_at_revocation_reason_check
+    check ((revoked_at is null) = (revocation_reason is null))
+);
+
+comment on table authority.authorizations is
+'What a subject allowed a client: a remembered consent, or the family of tokens of
+one sign-in. Revoking this one row ends every token under it.';
+comment on column authority.authorizations.tenant_id is 'Owner of the row.';
+comment on column authority.authorizations.id is 'Random.';
+comment on column authority.authorizations.client_id is
+'The client that is allowed: clients.id.';
+comment on column authority.authorizations.user_id is
+'The user who allowed it. Null: no user is involved.';
+comment on column authority.authorizations.service_account_id is
+'The service account that the client acts as. Null: none.';
+comment on column authority.authorizations.type is
+'permanent is a remembered consent; ad_hoc is one sign-in, kept while it has tokens.';
+comment on column authority.authorizations.scopes is 'Scope names that are allowed.';
+comment on column authority.authorizations.properties is
+'Open object of the embedding service. The store never reads it.';
+comment on column authority.authorizations.revoked_at is
+'From then on no token under it verifies. Null: in force.';
+comment on column authority.authorizations.revocation_reason is
+'Why it was revoked; token_reuse when a redeemed token was presented again.';
+comment on column authority.authorizations.created_at is 'When the row was inserted.';
+comment on column authority.authorizations.updated_at is 'When the row last changed.';
+comment on column authority.authorizations.row_version is
+'Grows with each change of the row.';
+
+-- Serves authorizations.list_by_client and the foreign key.
+create index if not exists authorizations_tenant_id_client_id_idx
+on authority.authorizations (tenant_id, client_id, id);
+-- Serves authorizations.list_by_user and the foreign key.
+create index if not exists authorizations_tenant_id_user_id_idx
+on authority.authorizations (tenant_id, user_id, id) where user_id is not null;
+-- Serves the foreign key: service_accounts.delete.
+create index if not exists authorizations_tenant_id_service_account_id_idx
+on authority.authorizations (tenant_id, service_account_id)
+where service_account_id is not null;
+-- Serves authorizations.prune.
+create index if not exists authorizations_created_at_idx
+on authority.authorizations (created_at) where type = 'ad_hoc';
+
+create table if not exists authority.tokens (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    type text not null,
+    token_hash bytea not null,
+    client_id uuid not null,
+    user_id uuid,
+    service_account_id uuid,
+    authorization_id uuid,
+    scopes text[] not null default '{}',
+    code_challenge text,
+    redirect_uri text,
+    nonce text,
+    cnf_jkt text,
+    cnf_x5t_s256 text,
+    payload bytea,
+    properties jsonb not null default '{}',
+    expires_at timestamptz not null,
+    redeemed_at timestamptz,
+    redemption_id uuid,
+    revoked_at timestamptz,
+    revocation_reason text,
+    created_at timestamptz not null default statement_timestamp(),
+    constraint tokens_tenant_id_id_pk primary key (tenant_id, id),
+    constraint tokens_tenant_id_token_hash_key unique (tenant_id, token_hash),
+    constraint tokens_tenant_id_client_id_fk foreign key (tenant_id, client_id)
+    references authority.clients (tenant_id, id) on delete cascade,
+    constraint tokens_tenant_id_user_id_fk foreign key (tenant_id, user_id)
+    references authority.users (tenant_id, id) on delete cascade,
+    constraint tokens_tenant_id_service_account_id_fk
+    foreign key (tenant_id, service_account_id)
+    references authority.service_accounts (tenant_id, id) on delete cascade,
+    constraint tokens_tenant_id_authorization_id_fk
+    foreign key (tenant_id, authorization_id)
+    references authority.authorizations (tenant_id, id) on delete cascade,
+    constraint tokens_type_check
+    check (
+        type in (
+            'access', 'refresh', 'authorization_code', 'device_code', 'user_code'
+        )
+    ),
+    constraint tokens_token_hash_check check (octet_length(token_hash) = 32),
+    constraint tokens_user_id_service_account_id_check
+    check (num_nonnulls(user_id, service_account_id) <= 1),
+    constraint tokens_refresh_authorization_id_check
+    check (type <> 'refresh' or authorization_id is not null),
+    constraint tokens_scopes_check check (array_position(scopes, null) is null),
+    constraint tokens_code_challenge_check
+    check (code_challenge ~ '^[A-Za-z0-9_-]{43}$'),
+    constraint tokens_cnf_jkt_check check (cnf_jkt ~ '^[A-Za-z0-9_-]{43}$'),
+    constraint tokens_cnf_x5t_s256_check
+    check (cnf_x5t_s256 ~ '^[A-Za-z0-9_-]{43}$'),
+    constraint tokens_properties_check check (jsonb_typeof(properties) = 'object'),
+    constraint tokens_expires_at_check check (expires_at > created_at),
+    constraint tokens_redeemed_at_redemption_id_check
+    check ((redeemed_at is null) = (redemption_id is null)),
+    constraint tokens_revoked_at_revocation_reason_check
+    check ((revoked_at is null) = (revocation_reason is null))
+);
+
+comment on table authority.tokens is
+'One issued token or code, live or not. The string itself is never stored: a thief
+of this table can present nothing.';
+comment on column authority.tokens.tenant_id is 'Owner of the row.';
+comment on column authority.tokens.id is 'Random; the jti where a token has one.';
+comment on column authority.tokens.type is
+'access, refresh, authorization_code, device_code or user_code.';
+comment on column authority.tokens.token_hash is
+'SHA-256 of the token string, 32 octets.';
+comment on column authority.tokens.client_id is 'To whom it was issued: clients.id.';
+comment on column authority.tokens.user_id is
+'The user it speaks for. Null: none.';
+comment on column authority.tokens.service_account_id is
+'The service account it speaks for. Null: none. Neither: the client itself.';
+comment on column authority.tokens.authorization_id is
+'The family it belongs to; revoked with it. Only refresh tokens must have one.';
+comment on column authority.tokens.scopes is 'Scope names that it carries.';
+comment on column authority.tokens.code_challenge is
+'PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636 section 4.2).';
+comment on column authority.tokens.redirect_uri is
+'Where the code was sent; must be repeated to redeem it (RFC 6749 4.1.3).';
+comment on column authority.tokens.nonce is
+'The nonce of the authentication request (OpenID Connect Core 3.1.2.1).';
+comment on column authority.tokens.cnf_jkt is
+'Holder''s key: JWK SHA-256 thumbprint (RFC 9449 section 6). Null: not DPoP-bound.';
+comment on column authority.tokens.cnf_x5t_s256 is
+'Holder''s certificate: SHA-256 thumbprint (RFC 8705 section 3.1). Null: not bound.';
+comment on column authority.tokens.payload is
+'Encrypted content of a reference token, opaque to the store. Null: none.';
+comment on column authority.tokens.properties is
+'Open object of the embedding service. The store never reads it.';
+comment on column authority.tokens.expires_at is
+'From then on it is dead, by the database''s clock.';
+comment on column authority.tokens.redeemed_at is
+'When its single use was made. Null: not used. Access tokens are never redeemed.';
+comment on column authority.tokens.redemption_id is
+'Request that redeemed it: the same request again is a retry, another is reuse.';
+comment on column authority.tokens.revoked_at is
+'From then on it is dead. Null: not revoked by itself.';
+comment on column authority.tokens.revocation_reason is 'Why it was revoked.';
+comment on column authority.tokens.created_at is
+'When it was issued (iat): start of the statement, so that a user''s epoch moved
+earlier in the same transaction does not reach it.';
+
+-- Serves tokens.revoke_by_authorization, tokens.prune_expired and the foreign key.
+create index if not exists tokens_tenant_id_authorization_id_idx
+on authority.tokens (tenant_id, authorization_id)
+where authorization_id is not null;
+-- Serves tokens.list_active_by_client, tokens.revoke_by_client and the foreign key.
+create index if not exists tokens_tenant_id_client_id_idx
+on authority.tokens (tenant_id, client_id, id);
+-- Serves tokens.list_active_by_subject, tokens.revoke_by_subject, the foreign key.
+create index if not exists tokens_tenant_id_user_id_idx
+on authority.tokens (tenant_id, user_id, id) where user_id is not null;
+-- Serves tokens.list_active_by_subject, tokens.revoke_by_subject, the foreign key.
+create index if not exists tokens_tenant_id_service_account_id_idx
+on authority.tokens (tenant_id, service_account_id, id)
+where service_account_id is not null;
+-- Serves tokens.prune_expired.
+create index if not exists tokens_expires_at_idx on authority.tokens (expires_at);

@@ -1,0 +1,2 @@
+drop table if exists authority.revocations;
+drop table if exists authority.revocation_sequences;

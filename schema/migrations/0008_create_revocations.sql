@@ -1,0 +1,76 @@
+-- Creates the feed of revocations that resource servers and gateways follow.
+--
+-- Locks: share row exclusive on authority.tenants while foreign keys are added.
+
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+
+create table if not exists authority.revocation_sequences (
+    tenant_id uuid not null,
+    last_sequence bigint not null,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint revocation_sequences_tenant_id_pk primary key (tenant_id),
+    constraint revocation_sequences_tenant_id_fk foreign key (tenant_id)
+    references authority.tenants (id)
+);
+
+comment on table authority.revocation_sequences is
+'Where the feed of one tenant stands. A publisher holds the row''s lock until it
+commits, so numbers appear in order and without gaps, which no sequence object
+gives.';
+comment on column authority.revocation_sequences.tenant_id is 'Owner of the row.';
+comment on column authority.revocation_sequences.last_sequence is
+'Number of the newest entry.';
+comment on column authority.revocation_sequences.created_at is
+'When the tenant first published.';
+comment on column authority.revocation_sequences.updated_at is
+'When the tenant last published.';
+
+create table if not exists authority.revocations (
+    tenant_id uuid not null,
+    sequence bigint not null,
+    category text not null,
+    target text not null,
+    reason text not null,
+    properties jsonb not null default '{}',
+    effective_at timestamptz not null default now(),
+    expires_at timestamptz,
+    created_at timestamptz not null default now(),
+    constraint revocations_tenant_id_sequence_pk primary key (tenant_id, sequence),
+    constraint revocations_tenant_id_fk foreign key (tenant_id)
+    references authority.tenants (id),
+    constraint revocations_category_check
+    check (category in ('token', 'subject', 'client', 'key', 'authorization')),
+    constraint revocations_target_check check (target <> ''),
+    constraint revocations_properties_check
+    check (jsonb_typeof(properties) = 'object'),
+    constraint revocations_expires_at_check check (expires_at > effective_at)
+);
+
+comment on table authority.revocations is
+'Feed entry: something that verifiers with their own cache or self-contained tokens
+must refuse. Append-only; tokens in this store are revoked in their own rows.';
+comment on column authority.revocations.tenant_id is 'Owner of the row.';
+comment on column authority.revocations.sequence is
+'Position in the tenant''s feed, from 1, in order of commit: what a follower resumes
+from.';
+comment on column authority.revocations.category is
+'What target names: a token, subject, client, signing key or authorization.';
+comment on column authority.revocations.target is
+'A jti, sub, client_id, kid or authorization id, by category. Never a token.';
+comment on column authority.revocations.reason is 'Why, for people and reports.';
+comment on column authority.revocations.properties is
+'Open object of the embedding service. The store never reads it.';
+comment on column authority.revocations.effective_at is
+'Refuse what was issued at or before it.';
+comment on column authority.revocations.expires_at is
+'From then on nothing it concerns can be alive, and it may be pruned. Null: never.';
+comment on column authority.revocations.created_at is 'When it was published.';
+
+-- Serves revocations.list_active.
+create index if not exists revocations_tenant_id_category_target_idx
+on authority.revocations (tenant_id, category, target);
+-- Serves revocations.prune_expired.
+create index if not exists revocations_expires_at_idx
+on authority.revocations (expires_at) where expires_at is not null;

@@ -1,0 +1,178 @@
+-- Creates licences, their seats, and their usage.
+--
+-- Locks: share row exclusive on authority.tenants while its foreign key is added.
+
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+
+create table if not exists authority.licenses (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    key_hash bytea not null,
+    plan text not null,
+    seats bigint not null default 0,
+    features text[] not null default '{}',
+    limits jsonb not null default '{}',
+    usage_period text not null default 'month',
+    valid_from timestamptz not null default now(),
+    valid_until timestamptz,
+    grace interval not null default '0',
+    status text not null default 'active',
+    status_reason text,
+    properties jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    row_version bigint not null default 1,
+    constraint licenses_tenant_id_id_pk primary key (tenant_id, id),
+    constraint licenses_tenant_id_key_hash_key unique (tenant_id, key_hash),
+    constraint licenses_tenant_id_fk foreign key (tenant_id)
+    references authority.tenants (id),
+    constraint licenses_key_hash_check check (octet_length(key_hash) = 32),
+    constraint licenses_plan_check check (plan <> ''),
+    constraint licenses_seats_check check (seats between 0 and 100000),
+    constraint licenses_features_check check (array_position(features, null) is null),
+    constraint licenses_limits_check
+    check (
+        jsonb_typeof(limits) = 'object'
+        and not jsonb_path_exists(
+            limits,
+            '$.* ? (@.type() != "null" && (@.type() != "number" || @ < 0))'
+        )
+    ),
+    constraint licenses_usage_period_check
+    check (usage_period in ('day', 'month', 'year')),
+    constraint licenses_valid_until_check check (valid_until > valid_from),
+    constraint licenses_grace_check check (grace >= interval '0'),
+    constraint licenses_status_check
+    check (status in ('active', 'suspended', 'revoked')),
+    constraint licenses_properties_check check (jsonb_typeof(properties) = 'object')
+);
+
+comment on table authority.licenses is
+'What a tenant has bought: a plan with features, seats and limits, for a time.';
+comment on column authority.licenses.tenant_id is 'Owner of the row.';
+comment on column authority.licenses.id is 'Random.';
+comment on column authority.licenses.key_hash is
+'SHA-256 of the licence key, 32 octets. The key is never stored.';
+comment on column authority.licenses.plan is 'Name of what was bought.';
+comment on column authority.licenses.seats is
+'Rows in authority.license_seats. 0: the licence has no seats.';
+comment on column authority.licenses.features is 'Names of features it opens.';
+comment on column authority.licenses.limits is
+'Object of metric to the most that one usage_period allows; null: no limit. A metric
+that is not named cannot be used.';
+comment on column authority.licenses.usage_period is
+'day, month or year, in UTC: when usage starts again from 0.';
+comment on column authority.licenses.valid_from is 'Before it the licence is refused.';
+comment on column authority.licenses.valid_until is
+'From then on it is in grace, then expired. Null: no end.';
+comment on column authority.licenses.grace is
+'How long after valid_until it still works, with a warning.';
+comment on column authority.licenses.status is
+'suspended can become active again, revoked cannot.';
+comment on column authority.licenses.status_reason is
+'Why it is suspended or revoked. Null: it is not, or nobody said.';
+comment on column authority.licenses.properties is
+'Open object of the embedding service. The store never reads it.';
+comment on column authority.licenses.created_at is 'When the row was inserted.';
+comment on column authority.licenses.updated_at is 'When the row last changed.';
+comment on column authority.licenses.row_version is
+'Grows with each change of the row.';
+
+create table if not exists authority.license_seats (
+    tenant_id uuid not null,
+    license_id uuid not null,
+    seat_number bigint not null,
+    holder text,
+    leased_until timestamptz,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint license_seats_tenant_id_license_id_seat_number_pk
+    primary key (tenant_id, license_id, seat_number),
+    constraint license_seats_tenant_id_license_id_holder_key
+    unique (tenant_id, license_id, holder),
+    constraint license_seats_tenant_id_license_id_fk
+    foreign key (tenant_id, license_id)
+    references authority.licenses (tenant_id, id) on delete cascade,
+    constraint license_seats_holder_check check (holder <> ''),
+    constraint license_seats_holder_leased_until_check
+    check ((holder is null) = (leased_until is null))
+);
+
+comment on table authority.license_seats is
+'One seat of a licence, taken or free. As many rows as seats, so that no race can
+hand out one more.';
+comment on column authority.license_seats.tenant_id is 'Owner of the row.';
+comment on column authority.license_seats.license_id is 'The licence.';
+comment on column authority.license_seats.seat_number is 'From 1 to licenses.seats.';
+comment on column authority.license_seats.holder is
+'Who holds it, or held it last: a user, device or session. Null: checked in.';
+comment on column authority.license_seats.leased_until is
+'From then on it is free for another holder. Null: checked in.';
+comment on column authority.license_seats.created_at is 'When the row was inserted.';
+comment on column authority.license_seats.updated_at is 'When the row last changed.';
+
+create table if not exists authority.license_usage (
+    tenant_id uuid not null,
+    license_id uuid not null,
+    metric text not null,
+    idempotency_key text not null,
+    period_start date not null,
+    quantity bigint not null,
+    created_at timestamptz not null default now(),
+    constraint license_usage_tenant_id_license_id_metric_idempotency_key_pk
+    primary key (tenant_id, license_id, metric, idempotency_key),
+    constraint license_usage_tenant_id_license_id_fk
+    foreign key (tenant_id, license_id)
+    references authority.licenses (tenant_id, id) on delete cascade,
+    constraint license_usage_idempotency_key_check check (idempotency_key <> ''),
+    constraint license_usage_quantity_check check (quantity > 0)
+);
+
+comment on table authority.license_usage is
+'Ledger: one use of one metric, recorded once however often it is reported.';
+comment on column authority.license_usage.tenant_id is 'Owner of the row.';
+comment on column authority.license_usage.license_id is 'The licence that is used.';
+comment on column authority.license_usage.metric is 'A name in licenses.limits.';
+comment on column authority.license_usage.idempotency_key is
+'The reporter''s name for this use: the same key again records nothing.';
+comment on column authority.license_usage.period_start is
+'First day (UTC) of the usage_period that it counts in.';
+comment on column authority.license_usage.quantity is 'How much was used.';
+comment on column authority.license_usage.created_at is 'When it was recorded.';
+
+create table if not exists authority.license_usage_totals (
+    tenant_id uuid not null,
+    license_id uuid not null,
+    metric text not null,
+    period_start date not null,
+    used bigint not null,
+    allowed bigint,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint license_usage_totals_license_id_metric_period_start_pk
+    primary key (tenant_id, license_id, metric, period_start),
+    constraint license_usage_totals_tenant_id_license_id_fk
+    foreign key (tenant_id, license_id)
+    references authority.licenses (tenant_id, id) on delete cascade,
+    constraint license_usage_totals_used_check check (used <= allowed)
+);
+
+comment on table authority.license_usage_totals is
+'Sum of the ledger for one metric and period. Its check is what makes a limit hold:
+the use that would exceed it fails, ledger entry included.';
+comment on column authority.license_usage_totals.tenant_id is 'Owner of the row.';
+comment on column authority.license_usage_totals.license_id is
+'The licence that is used.';
+comment on column authority.license_usage_totals.metric is
+'A name in licenses.limits.';
+comment on column authority.license_usage_totals.period_start is
+'First day (UTC) of the period.';
+comment on column authority.license_usage_totals.used is
+'Sum of license_usage.quantity.';
+comment on column authority.license_usage_totals.allowed is
+'The limit when the metric was last used. Null: none.';
+comment on column authority.license_usage_totals.created_at is
+'When the metric was first used in the period.';
+comment on column authority.license_usage_totals.updated_at is
+'When the metric was last used in the period.';

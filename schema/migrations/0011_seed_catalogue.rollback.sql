@@ -1,0 +1,4 @@
+-- Empties the templates. The copies in tenants, and the catalogue that they point
+-- to, go with their tables.
+delete from authority.system_scopes;
+delete from authority.system_roles;
