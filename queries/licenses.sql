@@ -364,6 +364,7 @@ left join total on true;
 -- The total of one metric and period, newest period first. A metric that is null
 -- keeps all; a from_period that is null, all periods.
 select
+    license_usage_totals.tenant_id,
     license_usage_totals.license_id,
     license_usage_totals.metric,
     license_usage_totals.period_start,

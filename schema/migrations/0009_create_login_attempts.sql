@@ -20,6 +20,8 @@ create table if not exists authority.login_attempts (
     primary key (tenant_id, created_at, id),
     constraint login_attempts_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
+    constraint login_attempts_address_check
+    check (masklen(address) = case family(address) when 4 then 32 else 128 end),
     constraint login_attempts_outcome_check
     check (outcome in ('succeeded', 'failed', 'throttled'))
 ) partition by range (created_at);
@@ -36,7 +38,7 @@ comment on column authority.login_attempts.user_id is
 comment on column authority.login_attempts.client_id is
 'client_id of the application that asked. Null: none. No foreign key: as user_id.';
 comment on column authority.login_attempts.address is
-'Network address it came from. Null: not known.';
+'Address of the one host it came from. Null: not known.';
 comment on column authority.login_attempts.outcome is
 'succeeded, failed, or throttled: refused without a check.';
 comment on column authority.login_attempts.reason is

@@ -1,0 +1,31 @@
+"""Checks of arguments that SQL cannot make."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from authority_queries.errors import InvalidArgumentError
+
+MAX_PAGE_SIZE: Final = 1000
+
+
+def check_limit(limit: int) -> int:
+    """Return a page size from 1 to 1000."""
+    if not 1 <= limit <= MAX_PAGE_SIZE:
+        message = f"limit is {limit}; 1 to {MAX_PAGE_SIZE} are allowed"
+        raise InvalidArgumentError(message)
+    return limit
+
+
+def check_aware(name: str, moment: datetime | None) -> datetime | None:
+    """Return a moment that says its time zone: a naive one would get the session's."""
+    if moment is not None and moment.utcoffset() is None:
+        raise InvalidArgumentError(f"{name} has no time zone")
+    return moment
+
+
+def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> None:
+    """Require just one of the two kinds of subject."""
+    if (user_id is None) == (service_account_id is None):
+        message = "give either user_id or service_account_id"
+        raise InvalidArgumentError(message)

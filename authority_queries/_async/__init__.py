@@ -1,0 +1,1 @@
+"""The repositories: `_async` is written by hand, `_sync` is generated from it."""

@@ -1,0 +1,113 @@
+"""Authorizations: remembered consents, and the families that tokens belong to."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from authority_queries._arguments import check_limit
+from authority_queries._async.adapter import load_queries
+from authority_queries._async.repository import AsyncRepository
+from authority_queries.errors import TenantInactiveError
+from authority_queries.records import Authorization, AuthorizationType, JsonObject
+
+
+class AsyncAuthorizations(AsyncRepository):
+    """Queries of `queries/authorizations.sql`. `client_id` is `Client.id` here."""
+
+    _queries = load_queries("authorizations")
+
+    async def get_by_id(
+        self, *, tenant_id: UUID, authorization_id: UUID
+    ) -> Authorization | None:
+        """Get an authorization, revoked or not."""
+        return await self._one(
+            Authorization,
+            "get_by_id",
+            tenant_id=tenant_id,
+            authorization_id=authorization_id,
+        )
+
+    async def list_by_user(
+        self, *, tenant_id: UUID, user_id: UUID
+    ) -> Sequence[Authorization]:
+        """List what the user allows at present."""
+        return await self._all(
+            Authorization, "list_by_user", tenant_id=tenant_id, user_id=user_id
+        )
+
+    async def list_by_client(
+        self,
+        *,
+        tenant_id: UUID,
+        client_id: UUID,
+        after: UUID | None = None,
+        limit: int = 50,
+    ) -> Sequence[Authorization]:
+        """List what the client is allowed at present, in order of id."""
+        return await self._all(
+            Authorization,
+            "list_by_client",
+            tenant_id=tenant_id,
+            client_id=client_id,
+            after=after,
+            page_size=check_limit(limit),
+        )
+
+    async def create(
+        self,
+        *,
+        tenant_id: UUID,
+        client_id: UUID,
+        user_id: UUID | None = None,
+        service_account_id: UUID | None = None,
+        type: AuthorizationType = "ad_hoc",
+        scopes: Sequence[str] = (),
+        properties: JsonObject | None = None,
+    ) -> Authorization:
+        """Record what a subject allows a client; neither subject: the client itself.
+
+        Raises TenantInactiveError, MissingReferenceError, InvalidValueError.
+        """
+        authorization = await self._one(
+            Authorization,
+            "create",
+            tenant_id=tenant_id,
+            client_id=client_id,
+            user_id=user_id,
+            service_account_id=service_account_id,
+            type=type,
+            scopes=[*scopes],
+            properties=Jsonb(properties or {}),
+        )
+        if authorization is None:
+            message = "the tenant is not active: it is issued nothing"
+            raise TenantInactiveError(message)
+        return authorization
+
+    async def revoke(
+        self, *, tenant_id: UUID, authorization_id: UUID, reason: str
+    ) -> bool:
+        """End an authorization and every token under it, in one row.
+
+        False when there was none in force.
+        """
+        return bool(
+            await self._count(
+                "revoke",
+                tenant_id=tenant_id,
+                authorization_id=authorization_id,
+                reason=reason,
+            )
+        )
+
+    async def prune(
+        self, *, older_than: timedelta = timedelta(hours=1), batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of ad_hoc authorizations without tokens, of all tenants.
+
+        Gives how many; call again while it is `batch_size`. Rows that are locked are
+        left for the next run, so that any number may run at once.
+        """
+        return await self._count("prune", older_than=older_than, batch_size=batch_size)

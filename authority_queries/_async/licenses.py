@@ -1,0 +1,241 @@
+"""Licences, their seats, and their usage."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from authority_queries._arguments import check_aware
+from authority_queries._async.adapter import load_queries
+from authority_queries._async.repository import AsyncRepository
+from authority_queries.errors import LicenseNotUsableError, LimitReachedError
+from authority_queries.records import (
+    JsonObject,
+    License,
+    LicenseSeat,
+    LicenseStatus,
+    LicenseValidation,
+    UsagePeriod,
+    UsageReceipt,
+    UsageTotal,
+)
+
+_LEASE = timedelta(minutes=5)
+
+
+class AsyncLicenses(AsyncRepository):
+    """Queries of `queries/licenses.sql`.
+
+    Keys come in as the SHA-256 of their string (`parse_token(…).hash`).
+    """
+
+    _queries = load_queries("licenses")
+
+    async def create(
+        self,
+        *,
+        tenant_id: UUID,
+        key_hash: bytes,
+        plan: str,
+        seats: int = 0,
+        features: Sequence[str] = (),
+        limits: JsonObject | None = None,
+        usage_period: UsagePeriod = "month",
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+        grace: timedelta = timedelta(0),
+        properties: JsonObject | None = None,
+    ) -> License:
+        """Create a licence. `limits` maps a metric to the most per period, or to None.
+
+        A metric that `limits` does not name cannot be used; None means no limit.
+        Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
+        tenant.
+        """
+        return await self._first(
+            License,
+            "create",
+            tenant_id=tenant_id,
+            key_hash=key_hash,
+            plan=plan,
+            seats=seats,
+            features=[*features],
+            limits=Jsonb(limits or {}),
+            usage_period=usage_period,
+            valid_from=check_aware("valid_from", valid_from),
+            valid_until=check_aware("valid_until", valid_until),
+            grace=grace,
+            properties=Jsonb(properties or {}),
+        )
+
+    async def get_by_id(self, *, tenant_id: UUID, license_id: UUID) -> License | None:
+        """Get a licence by its key inside the store, valid or not."""
+        return await self._one(
+            License, "get_by_id", tenant_id=tenant_id, license_id=license_id
+        )
+
+    async def get_by_key(self, *, tenant_id: UUID, key_hash: bytes) -> License | None:
+        """Get a licence by the hash of its key, valid or not."""
+        return await self._one(
+            License, "get_by_key", tenant_id=tenant_id, key_hash=key_hash
+        )
+
+    async def validate(
+        self, *, tenant_id: UUID, key_hash: bytes
+    ) -> LicenseValidation | None:
+        """Tell what a key opens and in which state its licence is now.
+
+        None when no licence of an active tenant has the key.
+        """
+        return await self._one(
+            LicenseValidation, "validate", tenant_id=tenant_id, key_hash=key_hash
+        )
+
+    async def suspend(
+        self, *, tenant_id: UUID, license_id: UUID, reason: str
+    ) -> License:
+        """Stop a licence until it is resumed.
+
+        Raises LicenseNotUsableError when it is unknown or revoked.
+        """
+        return await self._set_status(tenant_id, license_id, "suspended", reason)
+
+    async def resume(self, *, tenant_id: UUID, license_id: UUID) -> License:
+        """Make a suspended licence active.
+
+        Raises LicenseNotUsableError when it is unknown or revoked.
+        """
+        return await self._set_status(tenant_id, license_id, "active", None)
+
+    async def revoke(
+        self, *, tenant_id: UUID, license_id: UUID, reason: str
+    ) -> License:
+        """Stop a licence for good.
+
+        Raises LicenseNotUsableError when it is unknown or revoked before.
+        """
+        return await self._set_status(tenant_id, license_id, "revoked", reason)
+
+    async def _set_status(
+        self,
+        tenant_id: UUID,
+        license_id: UUID,
+        status: LicenseStatus,
+        reason: str | None,
+    ) -> License:
+        changed = await self._one(
+            License,
+            "set_status",
+            tenant_id=tenant_id,
+            license_id=license_id,
+            status=status,
+            reason=reason,
+        )
+        if changed is None:
+            message = "the licence is unknown or revoked"
+            raise LicenseNotUsableError(message)
+        return changed
+
+    async def check_out_seat(
+        self,
+        *,
+        tenant_id: UUID,
+        license_id: UUID,
+        holder: str,
+        lease: timedelta = _LEASE,
+    ) -> LicenseSeat:
+        """Take a seat for the time of the lease, or renew the holder's own.
+
+        Never more seats than the licence has, however many ask at once. Raises
+        LimitReachedError when no seat is free or the licence is not usable.
+        """
+        seat = await self._one(
+            LicenseSeat,
+            "check_out_seat",
+            tenant_id=tenant_id,
+            license_id=license_id,
+            holder=holder,
+            lease=lease,
+        )
+        if seat is None:
+            message = "licenses.check_out_seat: no free seat on a usable licence"
+            raise LimitReachedError(message)
+        return seat
+
+    async def renew_seat(
+        self,
+        *,
+        tenant_id: UUID,
+        license_id: UUID,
+        holder: str,
+        lease: timedelta = _LEASE,
+    ) -> LicenseSeat | None:
+        """Prolong a lease from now (heartbeat). None: it had ended, check out again."""
+        return await self._one(
+            LicenseSeat,
+            "renew_seat",
+            tenant_id=tenant_id,
+            license_id=license_id,
+            holder=holder,
+            lease=lease,
+        )
+
+    async def check_in_seat(
+        self, *, tenant_id: UUID, license_id: UUID, holder: str
+    ) -> bool:
+        """Give a seat back. False when the holder had none."""
+        return bool(
+            await self._count(
+                "check_in_seat",
+                tenant_id=tenant_id,
+                license_id=license_id,
+                holder=holder,
+            )
+        )
+
+    async def record_usage(
+        self,
+        *,
+        tenant_id: UUID,
+        license_id: UUID,
+        metric: str,
+        quantity: int,
+        idempotency_key: str,
+    ) -> UsageReceipt:
+        """Record a use once, however often it is reported under the same key.
+
+        Raises LimitReachedError when the period's limit would be exceeded (nothing is
+        recorded), LicenseNotUsableError, InvalidValueError.
+        """
+        receipt = await self._one(
+            UsageReceipt,
+            "record_usage",
+            tenant_id=tenant_id,
+            license_id=license_id,
+            metric=metric,
+            quantity=quantity,
+            idempotency_key=idempotency_key,
+        )
+        if receipt is None:
+            message = "the licence is not usable now, or does not name the metric"
+            raise LicenseNotUsableError(message)
+        return receipt
+
+    async def list_usage(
+        self,
+        *,
+        tenant_id: UUID,
+        license_id: UUID,
+        metric: str | None = None,
+        from_period: date | None = None,
+    ) -> Sequence[UsageTotal]:
+        """List totals by metric and period, newest period first."""
+        return await self._all(
+            UsageTotal,
+            "list_usage",
+            tenant_id=tenant_id,
+            license_id=license_id,
+            metric=metric,
+            from_period=from_period,
+        )

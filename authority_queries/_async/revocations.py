@@ -1,0 +1,91 @@
+"""The feed of revocations that resource servers and gateways follow."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from authority_queries._arguments import check_aware, check_limit
+from authority_queries._async.adapter import load_queries
+from authority_queries._async.repository import AsyncRepository
+from authority_queries.records import JsonObject, Revocation, RevocationCategory
+
+
+class AsyncRevocations(AsyncRepository):
+    """Queries of `queries/revocations.sql`."""
+
+    _queries = load_queries("revocations")
+
+    async def publish(
+        self,
+        *,
+        tenant_id: UUID,
+        category: RevocationCategory,
+        target: str,
+        reason: str,
+        properties: JsonObject | None = None,
+        effective_at: datetime | None = None,
+        expires_at: datetime | None = None,
+    ) -> Revocation:
+        """Append an entry to the tenant's feed.
+
+        `target` is a jti, sub, client_id, kid or authorization id. Other publishers
+        of the tenant wait until the transaction ends: entries appear in order and
+        without gaps. Raises MissingReferenceError for an unknown tenant,
+        InvalidValueError.
+        """
+        return await self._first(
+            Revocation,
+            "publish",
+            tenant_id=tenant_id,
+            category=category,
+            target=target,
+            reason=reason,
+            properties=Jsonb(properties or {}),
+            effective_at=check_aware("effective_at", effective_at),
+            expires_at=check_aware("expires_at", expires_at),
+        )
+
+    async def list_since(
+        self, *, tenant_id: UUID, sequence: int = 0, limit: int = 100
+    ) -> Sequence[Revocation]:
+        """List what a follower that has seen `sequence` has not seen, in order."""
+        return await self._all(
+            Revocation,
+            "list_since",
+            tenant_id=tenant_id,
+            sequence=sequence,
+            page_size=check_limit(limit),
+        )
+
+    async def list_active(
+        self,
+        *,
+        tenant_id: UUID,
+        category: RevocationCategory | None = None,
+        target: str | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[Revocation]:
+        """List what is in force now, in order of sequence."""
+        return await self._all(
+            Revocation,
+            "list_active",
+            tenant_id=tenant_id,
+            category=category,
+            target=target,
+            after=after,
+            page_size=check_limit(limit),
+        )
+
+    async def prune_expired(
+        self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of entries that expired longer ago than this, of all tenants.
+
+        Gives how many; call again while it is `batch_size`.
+        """
+        return await self._count(
+            "prune_expired", older_than=older_than, batch_size=batch_size
+        )

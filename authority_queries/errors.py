@@ -1,0 +1,125 @@
+"""What can go wrong, as one hierarchy. No message carries a value or a secret.
+
+The database decides, Python names: errors of PostgreSQL are told apart by SQLSTATE
+and by the constraint's name, never by the text of a message. What has no name here
+(a lost connection, a deadlock) passes through as psycopg raised it.
+"""
+
+from typing import Final
+
+import psycopg
+from psycopg import errors as sqlstate
+
+
+class AuthorityError(Exception):
+    """Base of every error that this package raises itself."""
+
+
+class ConfigurationError(AuthorityError):
+    """A setting is wrong. The message names its key, its value and what is allowed."""
+
+
+class UnavailableError(AuthorityError):
+    """No connection to PostgreSQL could be had in time."""
+
+
+class MigrationError(AuthorityError):
+    """The migrations cannot be applied: none were found, or another run holds them."""
+
+
+class InvalidArgumentError(AuthorityError, ValueError):
+    """An argument is refused before any query."""
+
+
+class InvalidTokenError(InvalidArgumentError):
+    """A string is no token of this store: wrong shape, prefix, length or checksum."""
+
+
+class NotFoundError(AuthorityError):
+    """What was to be changed does not exist in the tenant."""
+
+
+class ConcurrencyConflictError(AuthorityError):
+    """The row is not at the row_version that the update names: read it again."""
+
+
+class SystemRowError(AuthorityError):
+    """The row belongs to the system: it can be neither changed nor deleted."""
+
+
+class TenantInactiveError(AuthorityError):
+    """The tenant is unknown, suspended or terminated, and is issued nothing."""
+
+
+class LicenseNotUsableError(AuthorityError):
+    """The licence is unknown, not valid now, or does not name the metric."""
+
+
+class ConstraintError(AuthorityError):
+    """PostgreSQL refused a row; nothing was written.
+
+    `constraint` is the name of what was violated, or empty when a value could not
+    even be taken as its column's type.
+    """
+
+    def __init__(self, message: str, *, constraint: str = "") -> None:
+        super().__init__(f"{message} ({constraint})" if constraint else message)
+        self.constraint = constraint
+
+
+class DuplicateError(ConstraintError):
+    """Another row has the same key."""
+
+
+class MissingReferenceError(ConstraintError):
+    """The row names another one that does not exist in the tenant."""
+
+
+class InUseError(ConstraintError):
+    """Other rows still refer to the row that was to be deleted."""
+
+
+class InvalidValueError(ConstraintError):
+    """A value is outside what its column allows."""
+
+
+class LimitReachedError(ConstraintError):
+    """A licence has no more to give: its limit or its seats are used up."""
+
+
+_BY_CONSTRAINT: Final[dict[str, tuple[type[ConstraintError], str]]] = {
+    "license_usage_totals_used_check": (
+        LimitReachedError,
+        "the licence's limit for this metric and period would be exceeded",
+    ),
+}
+
+
+def from_driver(error: psycopg.Error, statement: str) -> AuthorityError | None:
+    """Name an error of psycopg, or give None when it has no name here.
+
+    `statement` is the query's name (`users.create`). Names of constraints follow
+    `{table}_{columns}_{kind}`, which is what the message is made of.
+    """
+    constraint = error.diag.constraint_name or ""
+    table = error.diag.table_name or ""
+    what = constraint.removeprefix(f"{table}_").rpartition("_")[0]
+    what = what.removeprefix("tenant_id_") or error.diag.column_name or "value"
+    kind: type[ConstraintError]
+    match error:
+        case _ if constraint in _BY_CONSTRAINT:
+            kind, message = _BY_CONSTRAINT[constraint]
+        case sqlstate.UniqueViolation():
+            kind, message = DuplicateError, f"{table} has a row with this {what}"
+        case sqlstate.ForeignKeyViolation() if ".delete" in statement:
+            kind, message = InUseError, f"{table} still refer to it by {what}"
+        case sqlstate.ForeignKeyViolation():
+            kind = MissingReferenceError
+            message = f"the {what} of {table} names nothing in the tenant"
+        case sqlstate.CheckViolation() | sqlstate.NotNullViolation():
+            kind, message = InvalidValueError, f"{table} do not allow this {what}"
+        case psycopg.DataError():
+            kind, message = InvalidValueError, "a value cannot be stored as given"
+        case _:
+            return None
+    return kind(f"{statement}: {message}", constraint=constraint)

@@ -1,0 +1,152 @@
+"""Token strings and passwords: made, checked, hashed. Nothing here reaches a query raw.
+
+A token string is `aq_{kind}_{tenant}_{secret}_{checksum}`: a prefix that secret
+scanners find, the tenant that it belongs to, 256 random bits, and a checksum that
+refuses typing errors without a query. Its digits are 0-9 A-Z a-z (base 62).
+"""
+
+import hashlib
+import hmac
+import secrets
+import zlib
+from dataclasses import dataclass, field
+from typing import Final, Literal
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from authority_queries.errors import InvalidTokenError
+
+TokenKind = Literal[
+    "access",
+    "refresh",
+    "authorization_code",
+    "device_code",
+    "client_secret",
+    "license_key",
+]
+
+_PREFIXES: Final[dict[TokenKind, str]] = {
+    "access": "at",
+    "refresh": "rt",
+    "authorization_code": "ac",
+    "device_code": "dc",
+    "client_secret": "cs",
+    "license_key": "lk",
+}
+_KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()}
+_DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_VALUES: Final = {digit: value for value, digit in enumerate(_DIGITS)}
+_TENANT_DIGITS: Final = 22  # of 128 bits
+_SECRET_DIGITS: Final = 43  # of 256 bits
+_CHECKSUM_DIGITS: Final = 6  # of 32 bits
+_LENGTH: Final = len("aq_at___") + _TENANT_DIGITS + _SECRET_DIGITS + _CHECKSUM_DIGITS
+
+_hasher: Final = PasswordHasher()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenString:
+    """A well-formed token string. Whether it is live, only the store can say.
+
+    `token` is what the holder gets, once; `hash` is what the store keeps: the
+    SHA-256 of the string, 32 octets.
+    """
+
+    kind: TokenKind
+    tenant_id: UUID
+    token: str = field(repr=False)
+    hash: bytes = field(repr=False)
+
+
+def mint_token(kind: TokenKind, tenant_id: UUID) -> TokenString:
+    """Make a new token string of 256 random bits."""
+    tenant = _encode(tenant_id.int, _TENANT_DIGITS)
+    secret = _encode(secrets.randbits(256), _SECRET_DIGITS)
+    body = f"aq_{_PREFIXES[kind]}_{tenant}_{secret}"
+    return _token_string(kind, tenant_id, f"{body}_{_checksum(body)}")
+
+
+def parse_token(token: str, *, kind: TokenKind | None = None) -> TokenString:
+    """Read a token string, without a query.
+
+    Raises InvalidTokenError, which does not repeat it, when its length, prefix,
+    digits or checksum are wrong, or it is of another kind than the one asked for.
+    """
+    if len(token) != _LENGTH or not token.isascii():
+        message = f"a token has {_LENGTH} ASCII characters"
+        raise InvalidTokenError(message)
+    body, _, checksum = token.rpartition("_")
+    if not hmac.compare_digest(checksum, _checksum(body)):
+        message = "the token's checksum is wrong: it is mistyped or cut"
+        raise InvalidTokenError(message)
+    parts = body.split("_")
+    found = _KINDS.get(parts[1]) if len(parts) == len(("aq", "at", "t", "s")) else None
+    if found is None or parts[0] != "aq" or kind not in (None, found):
+        message = f"the token is not of the kind {kind or 'of this store'}"
+        raise InvalidTokenError(message)
+    tenant = _decode(parts[2])
+    if tenant is None or tenant >= 1 << 128 or len(parts[2]) != _TENANT_DIGITS:
+        message = "the token names no tenant"
+        raise InvalidTokenError(message)
+    return _token_string(found, UUID(int=tenant), token)
+
+
+def hash_password(password: str) -> str:
+    """Hash a password or client secret with Argon2id: a PHC string.
+
+    Salt and parameters are part of it. Takes tens of milliseconds, by purpose.
+    """
+    return _hasher.hash(password)
+
+
+def verify_password(password_hash: str | None, password: str) -> bool:
+    """Tell whether the password is the one that was hashed, in constant time.
+
+    None (no such user, or one without a password) is False and takes as long, so that
+    the time tells nothing. A hash that is not Argon2's is False.
+    """
+    try:
+        return _hasher.verify(password_hash or _UNKNOWN, password) and bool(
+            password_hash
+        )
+    except (Argon2Error, InvalidHashError):
+        return False
+
+
+def password_needs_rehash(password_hash: str) -> bool:
+    """Tell whether the hash was made with weaker parameters than today's.
+
+    Asked after a successful `verify_password`, when the password is at hand.
+    """
+    return _hasher.check_needs_rehash(password_hash)
+
+
+def _token_string(kind: TokenKind, tenant_id: UUID, token: str) -> TokenString:
+    digest = hashlib.sha256(token.encode("ascii")).digest()
+    return TokenString(kind=kind, tenant_id=tenant_id, token=token, hash=digest)
+
+
+def _checksum(body: str) -> str:
+    return _encode(zlib.crc32(body.encode("ascii")), _CHECKSUM_DIGITS)
+
+
+def _encode(number: int, digits: int) -> str:
+    encoded = []
+    for _ in range(digits):
+        number, digit = divmod(number, len(_DIGITS))
+        encoded.append(_DIGITS[digit])
+    return "".join(reversed(encoded))
+
+
+def _decode(encoded: str) -> int | None:
+    number = 0
+    for digit in encoded:
+        if digit not in _VALUES:
+            return None
+        number = number * len(_DIGITS) + _VALUES[digit]
+    return number
+
+
+_UNKNOWN: Final = hash_password(secrets.token_urlsafe())

@@ -1,0 +1,152 @@
+"""A real PostgreSQL for every test: one template built by yoyo, cloned per test."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from inspect import iscoroutinefunction
+from typing import Any, cast
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from pytest_postgresql import factories
+
+from authority_queries import AsyncStore, Settings, Store, migrate
+from authority_queries._async.repository import AsyncRepository
+from authority_queries._backend import running_embedded_server
+
+# Read once: the tests themselves see no AUTHORITY_ setting of the machine's.
+DATABASE_URL = os.environ.get("AUTHORITY_DATABASE_URL")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("AUTHORITY_"):
+            monkeypatch.delenv(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """What pytest-postgresql needs to know of a running server."""
+
+    host: str
+    port: int
+    user: str
+    password: str | None
+    options: str
+    maintenance_dbname: str
+    template_dbname: None = None
+
+    @classmethod
+    def of(cls, parameters: dict[str, str]) -> "Server":
+        return cls(
+            host=parameters["host"],
+            port=int(parameters.get("port", "5432")),
+            user=parameters["user"],
+            password=parameters.get("password"),
+            options=parameters.get("options", ""),
+            maintenance_dbname=parameters["dbname"],
+        )
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server of AUTHORITY_DATABASE_URL, or else an embedded one."""
+    if DATABASE_URL:
+        settings = Settings(database_url=DATABASE_URL)
+        yield Server.of(settings.connection_parameters)
+        return
+    data_dir = tmp_path_factory.mktemp("embedded") / "data"
+    with running_embedded_server(data_dir) as parameters:
+        with psycopg.connect(make_conninfo("", **parameters), autocommit=True) as dba:
+            # Nobody keeps these data: no need to wait for the disk.
+            dba.execute("alter system set fsync = off")
+            dba.execute("select pg_reload_conf()")
+        yield Server.of(parameters)
+
+
+def _load_schema(
+    *,
+    host: str,
+    port: int,
+    user: str,
+    dbname: str,
+    password: str | None,
+    autocommit: bool,
+) -> None:
+    migrate(
+        make_conninfo(
+            "", host=host, port=port, user=user, dbname=dbname, password=password
+        )
+    )
+
+
+template = factories.postgresql_noproc(
+    dbname=f"authority_test_{os.getpid()}", load=[_load_schema], depends_on="server"
+)
+empty = factories.postgresql_noproc(
+    dbname=f"authority_empty_{os.getpid()}", load=[], depends_on="server"
+)
+_cloned = factories.postgresql("template")
+_blank = factories.postgresql("empty")
+
+
+def conninfo_of(connection: "psycopg.Connection[Any]") -> str:
+    """The connection string of a database, password included."""
+    password = connection.info.password
+    return make_conninfo(
+        connection.info.dsn, **({"password": password} if password else {})
+    )
+
+
+@pytest.fixture
+def dba(_cloned: "psycopg.Connection[Any]") -> "psycopg.Connection[Any]":
+    """A superuser in autocommit on the test's own migrated database."""
+    _cloned.autocommit = True
+    return _cloned
+
+
+@pytest.fixture
+def conninfo(dba: "psycopg.Connection[Any]") -> str:
+    """The connection string of the test's own migrated database."""
+    return conninfo_of(dba)
+
+
+@pytest.fixture
+def blank_conninfo(_blank: "psycopg.Connection[Any]") -> str:
+    """The connection string of a database of its own without any schema."""
+    return conninfo_of(_blank)
+
+
+class Blocking:
+    """An asynchronous store, each call run to its end: for tests of both forms."""
+
+    def __init__(self, wrapped: object, run: "Callable[..., Any]") -> None:
+        self._wrapped = wrapped
+        self._run = run
+
+    def __getattr__(self, name: str) -> object:
+        value = getattr(self._wrapped, name)
+        if isinstance(value, AsyncRepository):
+            return Blocking(value, self._run)
+        if iscoroutinefunction(value):
+            return lambda **arguments: self._run(value(**arguments))
+        return value
+
+
+@pytest.fixture(params=["sync", "async"])
+def store(request: pytest.FixtureRequest, conninfo: str) -> Iterator[Store]:
+    """A store in autocommit; each test runs on the synchronous and the async form."""
+    if request.param == "sync":
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            yield Store(connection)
+        return
+    with asyncio.Runner() as runner:
+        connect = psycopg.AsyncConnection.connect(conninfo, autocommit=True)
+        connection_ = runner.run(connect)
+        try:
+            yield cast("Store", Blocking(AsyncStore(connection_), runner.run))
+        finally:
+            runner.run(connection_.close())

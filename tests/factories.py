@@ -1,0 +1,85 @@
+"""Rows that tests start from. Whatever a test does not care about is filled in."""
+
+from datetime import timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from authority_queries import Store, mint_token
+from authority_queries.records import (
+    Authorization,
+    Client,
+    License,
+    ServiceAccount,
+    Tenant,
+    Token,
+    TokenType,
+    User,
+)
+from authority_queries.secrets import TokenString
+
+_numbers = count(1)
+HOUR = timedelta(hours=1)
+# A PHC string of the right shape that no password has.
+PHC = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA"
+
+
+def make_tenant(store: Store, **fields: Any) -> Tenant:
+    defaults = {"code": f"tenant-{next(_numbers)}", "display_name": "A tenant"}
+    return store.tenants.create(**{**defaults, **fields})
+
+
+def make_user(store: Store, tenant_id: UUID, **fields: Any) -> User:
+    defaults = {"username": f"user-{next(_numbers)}"}
+    return store.users.create(tenant_id=tenant_id, **{**defaults, **fields})
+
+
+def make_client(store: Store, tenant_id: UUID, **fields: Any) -> Client:
+    defaults = {"client_id": f"client-{next(_numbers)}", "client_type": "confidential"}
+    return store.clients.create(tenant_id=tenant_id, **{**defaults, **fields})
+
+
+def make_service_account(
+    store: Store, tenant_id: UUID, **fields: Any
+) -> ServiceAccount:
+    defaults = {"account_id": f"account-{next(_numbers)}"}
+    return store.service_accounts.create(tenant_id=tenant_id, **{**defaults, **fields})
+
+
+def make_authorization(store: Store, client: Client, **fields: Any) -> Authorization:
+    return store.authorizations.create(
+        tenant_id=client.tenant_id, client_id=client.id, **fields
+    )
+
+
+def make_token(
+    store: Store, client: Client, type: TokenType = "access", **fields: Any
+) -> tuple[TokenString, Token]:
+    """Issue a token; a refresh token gets a family unless it is given one."""
+    minted = mint_token("access", client.tenant_id)
+    if type == "refresh" and "authorization_id" not in fields:
+        subject = {
+            key: fields[key]
+            for key in ("user_id", "service_account_id")
+            if key in fields
+        }
+        fields["authorization_id"] = make_authorization(store, client, **subject).id
+    token = store.tokens.create(
+        tenant_id=client.tenant_id,
+        type=type,
+        token_hash=minted.hash,
+        client_id=client.id,
+        **{"lifetime": HOUR, **fields},
+    )
+    return minted, token
+
+
+def make_license(
+    store: Store, tenant_id: UUID, **fields: Any
+) -> tuple[TokenString, License]:
+    key = mint_token("license_key", tenant_id)
+    defaults = {"plan": "team"}
+    license_ = store.licenses.create(
+        tenant_id=tenant_id, key_hash=key.hash, **{**defaults, **fields}
+    )
+    return key, license_
