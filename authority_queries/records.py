@@ -416,5 +416,5 @@ class ServerDescription:
     is_superuser: bool
     may_create_roles: bool
     may_create_schemas: bool
-    has_schema: bool
+    has_migration_log: bool
     clock: datetime

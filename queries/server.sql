@@ -9,7 +9,7 @@ select
     pg_roles.rolsuper as is_superuser,
     pg_roles.rolcreaterole as may_create_roles,
     has_database_privilege(current_database(), 'create') as may_create_schemas,
-    to_regnamespace('authority') is not null as has_schema,
+    to_regclass('_yoyo_migration') is not null as has_migration_log,
     clock_timestamp() as clock
 from pg_catalog.pg_roles
 where pg_roles.rolname = current_user;

@@ -104,4 +104,8 @@ from authority.tenants
 cross join authority.system_scopes
 on conflict (tenant_id, name) do nothing;
 
-select authority.create_login_attempt_partitions(3);
+do $$
+begin
+    perform authority.create_login_attempt_partitions(3);
+end
+$$;

@@ -1,0 +1,63 @@
+"""Prints each step as a table: what was done, what came of it, which SQL did it."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tabulate import tabulate
+
+_SQL_LOGGER = logging.getLogger("authority_queries.sql")
+
+
+class _Statements(logging.Handler):
+    """Collects the places in the SQL files that were executed."""
+
+    def __init__(self) -> None:
+        super().__init__(level=logging.DEBUG)
+        self.places: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.places.append(record.getMessage())
+
+    def take(self) -> str:
+        """Give the places since the last call, each once, a line each."""
+        places, self.places = dict.fromkeys(self.places), []
+        return "\n".join(places)
+
+
+class Step:
+    """The rows of one step's table."""
+
+    def __init__(self, statements: _Statements) -> None:
+        self._statements = statements
+        self.rows: list[tuple[str, str, str]] = []
+
+    def row(self, action: str, result: str, *, sql: str | None = None) -> None:
+        """Add a row, with the SQL that ran since the last one."""
+        self.rows.append((action, result, sql or self._statements.take()))
+
+
+class Narrator:
+    """Numbers the steps and prints their tables."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Step]:
+        """Collect the rows of a step and print them at its end."""
+        self._number += 1
+        print(f"{self._number}. {title}", flush=True)
+        statements = _Statements()
+        level = _SQL_LOGGER.level
+        _SQL_LOGGER.addHandler(statements)
+        _SQL_LOGGER.setLevel(logging.DEBUG)
+        try:
+            step = Step(statements)
+            yield step
+        finally:
+            _SQL_LOGGER.removeHandler(statements)
+            _SQL_LOGGER.setLevel(level)
+        headers = ("what", "result", "SQL")
+        print(tabulate(step.rows, headers=headers, tablefmt="grid"), end=os.linesep * 2)

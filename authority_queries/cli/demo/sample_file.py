@@ -1,0 +1,125 @@
+"""What may stand in a file of examples/."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from authority_queries.errors import ConfigurationError
+from authority_queries.records import (
+    ApplicationType,
+    ClientType,
+    ConsentType,
+    UsagePeriod,
+    UserStatus,
+)
+
+Names = Annotated[list[str], Field(default_factory=list)]
+Object = Annotated[dict[str, Any], Field(default_factory=dict)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TenantEntry(_Entry):
+    """The tenant itself."""
+
+    code: str
+    display_name: str
+    status: Literal["active", "trial"] = "active"
+    settings: Object
+
+
+class ScopeEntry(_Entry):
+    """A scope beside the standard ones."""
+
+    name: str
+    display_name: str = ""
+    description: str = ""
+    resources: Names
+
+
+class RoleEntry(_Entry):
+    """A role beside the system's."""
+
+    name: str
+    description: str = ""
+    permissions: Names
+
+
+class UserEntry(_Entry):
+    """A user, with a password that is stored as its hash only."""
+
+    username: str
+    password: str
+    email: str | None = None
+    display_name: str = ""
+    status: UserStatus = "active"
+    roles: Names
+
+
+class ClientEntry(_Entry):
+    """A client, with the fields of an OpenIddict application."""
+
+    client_id: str
+    client_type: ClientType
+    application_type: ApplicationType = "web"
+    consent_type: ConsentType = "explicit"
+    display_name: str = ""
+    display_names: Object
+    redirect_uris: Names
+    post_logout_redirect_uris: Names
+    permissions: Names
+    requirements: Names
+
+
+class ServiceAccountEntry(_Entry):
+    """A service account; `authorized_clients` are client_ids of the same file."""
+
+    account_id: str
+    display_name: str = ""
+    description: str = ""
+    allowed_scopes: Names
+    authorized_clients: Names
+
+
+class LicenseEntry(_Entry):
+    """What the tenant has bought; a new key is made at each run."""
+
+    plan: str
+    seats: int = 0
+    features: Names
+    usage_period: UsagePeriod = "month"
+    limits: dict[str, int]
+
+
+class SampleFile(_Entry):
+    """A whole file."""
+
+    tenant: TenantEntry
+    scopes: list[ScopeEntry] = []
+    roles: list[RoleEntry] = []
+    users: list[UserEntry] = []
+    clients: list[ClientEntry] = []
+    service_accounts: list[ServiceAccountEntry] = []
+    license: LicenseEntry | None = None
+
+
+def read_sample(path: Path) -> SampleFile:
+    """Read a file. Raises ConfigurationError with its name and what is wrong."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return SampleFile.model_validate(content)
+    except tomllib.TOMLDecodeError as error:
+        message = f"{path.name} is no TOML: {error}"
+        raise ConfigurationError(message) from error
+    except ValidationError as error:
+        # Not chained: pydantic's own message repeats the input, passwords included.
+        faults = "; ".join(
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+            for detail in error.errors()
+        )
+        message = f"{path.name}: {faults}"
+        raise ConfigurationError(message) from None

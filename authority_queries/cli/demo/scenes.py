@@ -1,0 +1,196 @@
+"""What an authorization server does with the store all day, a scene at a time."""
+
+from datetime import timedelta
+from ipaddress import IPv4Address
+from typing import Any, Final
+
+from authority_queries._sync.store import Store
+from authority_queries.cli.demo.narrator import Narrator, Step
+from authority_queries.cli.demo.sample import Sample
+from authority_queries.cli.demo.token_scenes import issue_access_token
+from authority_queries.errors import (
+    ConfigurationError,
+    LimitReachedError,
+    TenantInactiveError,
+)
+from authority_queries.records import User
+from authority_queries.secrets import hash_password, mint_token, verify_password
+
+_ADDRESS: Final = IPv4Address("203.0.113.7")  # RFC 5737: for documentation
+
+
+def rotate_client_secret(store: Store, narrator: Narrator, acme: Sample) -> None:
+    """Give a client a second secret, then let the first one end."""
+    client = acme.client(store, "acme-web")
+    keys: dict[str, Any] = {
+        "tenant_id": client.tenant_id,
+        "client_id": client.client_id,
+    }
+    with narrator.step("Rotate a client's secret with no downtime") as step:
+        for secret in store.clients.list_live_secrets(**keys):
+            store.clients.delete_secret(tenant_id=acme.tenant_id, secret_id=secret.id)
+        step.row("secrets of earlier runs", "deleted")
+        minted = [mint_token("client_secret", acme.tenant_id) for _ in range(2)]
+        old, new = (
+            store.clients.add_secret(
+                tenant_id=acme.tenant_id,
+                id=client.id,
+                secret_hash=hash_password(secret.token),
+            )
+            for secret in minted
+        )
+        step.row("two secrets", f"{len(store.clients.list_live_secrets(**keys))} live")
+        store.clients.expire_secret(tenant_id=acme.tenant_id, secret_id=old.id)
+        live = store.clients.list_live_secrets(**keys)
+        step.row("the old one ends", f"{len(live)} live")
+        accepted = verify_password(live[0].secret_hash, minted[1].token)
+        store.clients.record_secret_use(tenant_id=acme.tenant_id, secret_id=new.id)
+        step.row("client_secret_basic", "accepted" if accepted else "refused")
+
+
+def sign_in(store: Store, narrator: Narrator, acme: Sample) -> User:
+    """Sign a user in, first with a wrong password."""
+    with narrator.step("Sign a user in") as step:
+        _try_password(store, step, acme, "ANN", "wrong password")
+        right = acme.user_entry("Ann").password
+        user = _try_password(store, step, acme, "ANN", right)
+        if user is None:
+            message = "the password of Ann was changed since the first run"
+            raise ConfigurationError(message)
+        permissions = store.roles.list_user_permissions(
+            tenant_id=acme.tenant_id, user_id=user.id
+        )
+        step.row("what she may do", f"{len(permissions)} permissions")
+        attempts = store.login_attempts.list_recent_by_username(
+            tenant_id=acme.tenant_id, username="ann"
+        )
+        step.row("the log's last two", ", ".join(a.outcome for a in attempts[:2]))
+    return user
+
+
+def _try_password(
+    store: Store, step: Step, acme: Sample, username: str, password: str
+) -> User | None:
+    account: dict[str, Any] = {
+        "tenant_id": acme.tenant_id,
+        "username": username,
+        "address": _ADDRESS,
+    }
+    ticket = store.login_attempts.reserve(**account, factor="password")
+    user = store.users.get_by_username(tenant_id=acme.tenant_id, username=username)
+    good = ticket.allowed and verify_password(
+        user.password_hash if user else None, password
+    )
+    if good:
+        store.login_attempts.succeed(**account, factor="password")
+        store.login_attempts.record(**account, outcome="succeeded")
+    else:
+        store.login_attempts.fail(**account, factor="password")
+        reason = "wrong_password"
+        store.login_attempts.record(**account, outcome="failed", reason=reason)
+    result = "signed in" if good else f"refused, {ticket.remaining} tries left"
+    step.row(f"{username}, {'right' if good else 'wrong'} password", result)
+    return user if good else None
+
+
+def meter_license(store: Store, narrator: Narrator, acme: Sample) -> None:
+    """Activate a licence, fill its seats, and use it up to its limit."""
+    bought = acme.file.license
+    if bought is None:
+        return
+    with narrator.step("Activate a licence and use it up") as step:
+        key = mint_token("license_key", acme.tenant_id)
+        licence = store.licenses.create(
+            tenant_id=acme.tenant_id, key_hash=key.hash, **bought.model_dump()
+        )
+        step.row(f"licence of plan {licence.plan}", f"key {key.token[:12]}…")
+        valid = store.licenses.validate(tenant_id=acme.tenant_id, key_hash=key.hash)
+        step.row("the key is presented", valid.state if valid else "unknown")
+        keys: dict[str, Any] = {"tenant_id": acme.tenant_id, "license_id": licence.id}
+        for number in range(bought.seats + 1):
+            holder = f"laptop-{number + 1}"
+            step.row(f"{holder} takes a seat", _take_seat(store, keys, holder))
+        for metric, allowed in bought.limits.items():
+            _use_up(store, step, keys, metric, allowed)
+        totals = store.licenses.list_usage(**keys)
+        used = ", ".join(f"{t.metric} {t.used} of {t.allowed}" for t in totals)
+        step.row("totals of the period", used)
+
+
+def _take_seat(store: Store, keys: dict[str, Any], holder: str) -> str:
+    try:
+        seat = store.licenses.check_out_seat(**keys, holder=holder)
+    except LimitReachedError:
+        return "no seat is free"
+    return f"seat {seat.seat_number}"
+
+
+def _use_up(
+    store: Store, step: Step, keys: dict[str, Any], metric: str, allowed: int
+) -> None:
+    for number in [*range(allowed), 0, allowed]:
+        use: dict[str, Any] = {
+            "metric": metric,
+            "quantity": 1,
+            "idempotency_key": f"call-{number}",
+        }
+        try:
+            receipt = store.licenses.record_usage(**keys, **use)
+        except LimitReachedError:
+            result = "limit reached, nothing recorded"
+        else:
+            result = "recorded" if receipt.recorded else "had been recorded: ignored"
+        step.row(f"{metric}, reported as call-{number}", result)
+
+
+def stay_apart(store: Store, narrator: Narrator, acme: Sample, globex: Sample) -> None:
+    """Ask for a tenant's rows as another tenant."""
+    with narrator.step("Globex cannot see Acme's rows") as step:
+        ann = store.users.get_by_username(tenant_id=acme.tenant_id, username="ann")
+        namesake = store.users.get_by_username(
+            tenant_id=globex.tenant_id, username="ann"
+        )
+        for name, user in (("acme", ann), ("globex", namesake)):
+            step.row(f"ann of {name}", user.display_name if user else "nobody")
+        if ann is None:
+            return
+        foreign = store.users.get_by_id(tenant_id=globex.tenant_id, user_id=ann.id)
+        step.row("Acme's Ann by id, as Globex", "visible" if foreign else "no row")
+        deleted = store.users.delete(tenant_id=globex.tenant_id, user_id=ann.id)
+        step.row("Acme's Ann deleted, as Globex", "deleted" if deleted else "no row")
+        client = acme.client(store, "acme-web")
+        token = issue_access_token(store, client)
+        for name, sample in (("Acme", acme), ("Globex", globex)):
+            live = store.tokens.verify(
+                tenant_id=sample.tenant_id, token_hash=token.hash
+            )
+            step.row(f"Acme's token, as {name}", "live" if live else "no row")
+
+
+def suspend(store: Store, narrator: Narrator, globex: Sample) -> None:
+    """Suspend a tenant and resume it."""
+    client = globex.client(store, "globex-app")
+    with narrator.step("Suspend a tenant") as step:
+        suspended = store.tenants.suspend(tenant_id=globex.tenant_id)
+        step.row("globex", suspended.status)
+        try:
+            store.authorizations.create(tenant_id=globex.tenant_id, client_id=client.id)
+            step.row("a new authorization", "created")
+        except TenantInactiveError as error:
+            step.row("a new authorization", str(error))
+        step.row("globex", store.tenants.resume(tenant_id=globex.tenant_id).status)
+
+
+def prune(store: Store, narrator: Narrator, acme: Sample) -> None:
+    """Delete what nobody needs any more, a batch at a time."""
+    client = acme.client(store, "acme-web")
+    with narrator.step("Prune") as step:
+        for _ in range(3):
+            issue_access_token(store, client, lifetime=timedelta(microseconds=1))
+        step.row("three tokens for a microsecond", "issued")
+        step.row("expired tokens", f"{store.tokens.prune_expired()} deleted")
+        step.row("families without tokens", f"{store.authorizations.prune()} deleted")
+        step.row("revocations", f"{store.revocations.prune_expired()} deleted")
+        step.row("throttles", f"{store.login_attempts.prune_throttles()} deleted")
+        made = store.login_attempts.create_partitions()
+        step.row("partitions of the log", f"{made} missing, made")

@@ -1,0 +1,75 @@
+"""`authority doctor`: what would be used, and whether it works."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import psycopg
+from tabulate import tabulate
+
+from authority_queries._sync.store import Store
+from authority_queries.errors import UnavailableError
+from authority_queries.migrations import every, pending
+from authority_queries.records import ServerDescription
+from authority_queries.settings import Settings
+
+_OLDEST: Final = 150000
+_NEWEST: Final = 189999
+_CLOCK_TOLERANCE: Final = timedelta(seconds=2)
+
+_Check = tuple[str, str, str]
+
+
+def examine(settings: Settings, conninfo: str) -> int:
+    """Print a table of checks; 1 when any of them is a finding.
+
+    Writes nothing to the database. Raises UnavailableError.
+    """
+    try:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            server = Store(connection).server.describe()
+            now = datetime.now(UTC)
+    except psycopg.OperationalError as error:
+        message = f"no connection to {settings.describe()}"
+        raise UnavailableError(message) from error
+    todo = pending(conninfo) if server.has_migration_log else every()
+    checks = [*_checks(settings, server, now), _migrations(todo)]
+    print(tabulate(checks, headers=("check", "found", "verdict"), tablefmt="simple"))
+    return int(any(verdict != "ok" for _, _, verdict in checks))
+
+
+def _checks(
+    settings: Settings, server: ServerDescription, now: datetime
+) -> Iterator[_Check]:
+    backend = "embedded" if settings.uses_embedded else "postgres"
+    yield "backend", backend, "ok"
+    yield "database", settings.describe(), "ok"
+    supported = _OLDEST <= server.version_number <= _NEWEST
+    yield "server", server.version, _verdict(supported, "PostgreSQL 15 to 18 is tested")
+    utf8 = server.encoding == "UTF8"
+    yield "encoding", server.encoding, _verdict(utf8, "usernames need UTF8")
+    yield "role", _role(server), "ok"
+    skew = abs(server.clock - now)
+    yield (
+        "clock",
+        f"{skew.total_seconds():.3f} s from this machine's",
+        _verdict(skew <= _CLOCK_TOLERANCE, "set one of the clocks"),
+    )
+
+
+def _role(server: ServerDescription) -> str:
+    powers = {
+        "superuser": server.is_superuser,
+        "may create roles": server.may_create_roles,
+        "may create schemas": server.may_create_schemas,
+    }
+    return ", ".join([server.role_name, *(name for name, has in powers.items() if has)])
+
+
+def _migrations(todo: "list[str]") -> _Check:
+    found = ", ".join(todo) or "none"
+    return "pending migrations", found, _verdict(not todo, "authority migrate")
+
+
+def _verdict(good: bool, advice: str) -> str:  # noqa: FBT001 -- reads as a sentence
+    return "ok" if good else advice

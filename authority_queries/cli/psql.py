@@ -1,0 +1,21 @@
+"""`authority psql`: the client of the server that is in use."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from authority_queries._backend import embedded_program
+from authority_queries.errors import UnavailableError
+from authority_queries.settings import Settings
+
+
+def run_psql(settings: Settings, conninfo: str, arguments: Sequence[str]) -> int:
+    """Run psql and give its exit code. Raises UnavailableError where there is none."""
+    if settings.uses_embedded:
+        program: str | None = embedded_program("psql")
+    else:
+        program = shutil.which("psql")
+    if program is None:
+        message = "there is no psql on this machine's PATH"
+        raise UnavailableError(message)
+    return subprocess.run([program, conninfo, *arguments], check=False).returncode  # noqa: S603 -- the user's own arguments to the user's own psql
