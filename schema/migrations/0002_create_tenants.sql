@@ -7,7 +7,7 @@ set local statement_timeout = '60s';
 
 create table if not exists authority.tenants (
     id uuid not null default gen_random_uuid(),
-    code text not null,
+    code text collate "C" not null,
     display_name text not null,
     status text not null default 'active',
     settings jsonb not null default '{}',

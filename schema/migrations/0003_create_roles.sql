@@ -44,7 +44,7 @@ comment on column authority.system_roles.created_at is 'When the row was inserte
 create table if not exists authority.roles (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
-    name text not null,
+    name text collate "C" not null,
     description text not null default '',
     is_system boolean not null default false,
     created_at timestamptz not null default now(),

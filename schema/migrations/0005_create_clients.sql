@@ -8,7 +8,7 @@ set local statement_timeout = '60s';
 create table if not exists authority.clients (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
-    client_id text not null,
+    client_id text collate "C" not null,
     application_type text not null default 'web',
     client_type text not null,
     consent_type text not null default 'explicit',
@@ -153,7 +153,7 @@ comment on column authority.system_scopes.created_at is 'When the row was insert
 create table if not exists authority.scopes (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
-    name text not null,
+    name text collate "C" not null,
     display_name text not null default '',
     display_names jsonb not null default '{}',
     description text not null default '',

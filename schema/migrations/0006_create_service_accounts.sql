@@ -8,7 +8,7 @@ set local statement_timeout = '60s';
 create table if not exists authority.service_accounts (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
-    account_id text not null,
+    account_id text collate "C" not null,
     display_name text not null default '',
     description text not null default '',
     enabled boolean not null default true,

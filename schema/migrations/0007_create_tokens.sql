@@ -67,10 +67,10 @@ comment on column authority.authorizations.row_version is
 'Grows with each change of the row.';
 
 -- Serves authorizations.list_by_client and the foreign key.
-create index if not exists authorizations_tenant_id_client_id_idx
+create index if not exists authorizations_tenant_id_client_id_id_idx
 on authority.authorizations (tenant_id, client_id, id);
 -- Serves authorizations.list_by_user and the foreign key.
-create index if not exists authorizations_tenant_id_user_id_idx
+create index if not exists authorizations_tenant_id_user_id_id_idx
 on authority.authorizations (tenant_id, user_id, id) where user_id is not null;
 -- Serves the foreign key: service_accounts.delete.
 create index if not exists authorizations_tenant_id_service_account_id_idx
@@ -189,13 +189,13 @@ create index if not exists tokens_tenant_id_authorization_id_idx
 on authority.tokens (tenant_id, authorization_id)
 where authorization_id is not null;
 -- Serves tokens.list_active_by_client, tokens.revoke_by_client and the foreign key.
-create index if not exists tokens_tenant_id_client_id_idx
+create index if not exists tokens_tenant_id_client_id_id_idx
 on authority.tokens (tenant_id, client_id, id);
 -- Serves tokens.list_active_by_subject, tokens.revoke_by_subject, the foreign key.
-create index if not exists tokens_tenant_id_user_id_idx
+create index if not exists tokens_tenant_id_user_id_id_idx
 on authority.tokens (tenant_id, user_id, id) where user_id is not null;
 -- Serves tokens.list_active_by_subject, tokens.revoke_by_subject, the foreign key.
-create index if not exists tokens_tenant_id_service_account_id_idx
+create index if not exists tokens_tenant_id_service_account_id_id_idx
 on authority.tokens (tenant_id, service_account_id, id)
 where service_account_id is not null;
 -- Serves tokens.prune_expired.

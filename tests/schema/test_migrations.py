@@ -1,0 +1,134 @@
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from authority_queries import migrate
+from authority_queries._resources import MIGRATIONS
+from authority_queries.errors import MigrationError, UnavailableError
+from authority_queries.migrations import every, pending, yoyo_url
+from tools.snapshot import SNAPSHOT, dump
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+IDS = sorted(
+    path.stem for path in MIGRATIONS.glob("*.sql") if ".rollback" not in path.name
+)
+
+
+def yoyo(conninfo: str, *arguments: str) -> str:
+    """Plain yoyo from the root, with the committed yoyo.ini."""
+    done = subprocess.run(
+        [sys.executable, "-m", "yoyo", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "AUTHORITY_DATABASE_URL": yoyo_url(conninfo)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def tables(conninfo: str) -> Sequence[str]:
+    with psycopg.connect(conninfo) as connection:
+        found = connection.execute(
+            "select relname from pg_class where relnamespace = "
+            "to_regnamespace('authority') and relkind in ('r', 'p')"
+        )
+        return sorted(name for (name,) in found)
+
+
+def test_the_snapshot_is_what_the_migrations_make(conninfo: str) -> None:
+    assert SNAPSHOT.read_text(encoding="utf-8") == dump(conninfo), "make snapshot"
+
+
+def test_every_migration_has_a_rollback_and_a_header() -> None:
+    for name in IDS:
+        text = (MIGRATIONS / f"{name}.sql").read_text()
+        assert text.startswith("-- "), name
+        assert "\n-- Locks: " in text, name
+        assert (MIGRATIONS / f"{name}.rollback.sql").exists(), name
+
+
+def test_migrate_applies_all_once(blank_conninfo: str) -> None:
+    assert every() == IDS
+    assert pending(blank_conninfo) == IDS
+    assert migrate(blank_conninfo) == IDS
+    assert pending(blank_conninfo) == []
+    assert migrate(blank_conninfo) == []
+
+
+def test_plain_yoyo_applies_rolls_back_to_nothing_and_applies_again(
+    blank_conninfo: str,
+) -> None:
+    yoyo(blank_conninfo, "apply", "--batch")
+    yoyo(blank_conninfo, "apply", "--batch")
+    assert dump(blank_conninfo) == SNAPSHOT.read_text(encoding="utf-8")
+    yoyo(blank_conninfo, "rollback", "--batch", "--all")
+    assert tables(blank_conninfo) == []
+    with psycopg.connect(blank_conninfo) as connection:
+        left = connection.execute("select to_regnamespace('authority')").fetchone()
+    assert left == (None,)
+    yoyo(blank_conninfo, "apply", "--batch")
+    assert dump(blank_conninfo) == SNAPSHOT.read_text(encoding="utf-8")
+
+
+def test_a_crash_between_apply_and_mark_is_survived(
+    conninfo: str, dba: "psycopg.Connection[Any]"
+) -> None:
+    dba.execute("insert into authority.tenants (code, display_name) values ('a', 'A')")
+    dba.execute("delete from _yoyo_migration")
+    assert migrate(conninfo) == IDS
+    assert dump(conninfo) == SNAPSHOT.read_text(encoding="utf-8")
+    kept = dba.execute("select code from authority.tenants").fetchall()
+    assert kept == [("a",)]
+    system = "select count(*) from authority.roles where is_system"
+    assert dba.execute(system).fetchone() == (3,)
+
+
+def test_a_run_beside_another_is_refused(
+    conninfo: str, dba: "psycopg.Connection[Any]"
+) -> None:
+    dba.execute("insert into yoyo_lock (locked, ctime, pid) values (1, now(), 1)")
+    with pytest.raises(MigrationError, match="break-lock"):
+        migrate(conninfo)
+
+
+def test_a_failing_migration_is_rolled_back_and_said(
+    blank_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "0001_fail.sql").write_text("create table t (a int); select 1/0;")
+    monkeypatch.setattr("authority_queries.migrations.MIGRATIONS", tmp_path)
+    with pytest.raises(MigrationError, match="division by zero"):
+        migrate(blank_conninfo)
+    with psycopg.connect(blank_conninfo) as connection:
+        assert connection.execute("select to_regclass('t')").fetchone() == (None,)
+
+
+def test_an_empty_folder_of_migrations_is_an_error(
+    blank_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("authority_queries.migrations.MIGRATIONS", tmp_path)
+    with pytest.raises(MigrationError, match="no migrations in"):
+        migrate(blank_conninfo)
+
+
+def test_no_server_is_an_error_without_the_password() -> None:
+    with pytest.raises(UnavailableError) as caught:
+        migrate("postgresql://me:swordfish@127.0.0.1:1/x")
+    assert "swordfish" not in str(caught.value)
+
+
+def test_a_user_without_a_name_can_migrate(
+    blank_conninfo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000)
+    monkeypatch.setenv("LOGNAME", "")  # so that what migrate sets is undone
+    assert migrate(blank_conninfo) == IDS
