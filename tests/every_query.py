@@ -1,0 +1,57 @@
+"""A plugin: a whole run of the tests executes every query, or it fails."""
+
+import logging
+
+import pytest
+
+from authority_queries._resources import QUERIES
+from authority_queries._sync.adapter import load_queries
+
+
+class _Executed(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(level=logging.DEBUG)
+        self.messages: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.add(record.getMessage())
+
+
+_executed = _Executed()
+
+
+def pytest_configure() -> None:
+    logger = logging.getLogger("authority_queries.sql")
+    logger.addHandler(_executed)
+    logger.setLevel(logging.DEBUG)
+
+
+def names_by_file() -> list[tuple[str, str]]:
+    """All queries: ("users", "create"), …"""
+    return [
+        (path.stem, name)
+        for path in sorted(QUERIES.glob("*.sql"))
+        for name in load_queries(path.stem).available_queries
+        if not name.endswith("_cursor")
+    ]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    chosen = session.config.args_source is pytest.Config.ArgsSource.ARGS
+    if chosen or session.config.getoption("keyword") or session.testsfailed:
+        return
+    executed = {
+        (place.removeprefix("queries/").partition(".sql:")[0], name)
+        for place, name in (message.split(" ") for message in _executed.messages)
+    }
+    missed = [
+        f"{file}.{name}"
+        for file, name in names_by_file()
+        if (file, name) not in executed
+    ]
+    if missed:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        assert reporter is not None
+        reporter.write_line(f"\nno test executed: {', '.join(missed)}", red=True)

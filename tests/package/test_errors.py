@@ -1,0 +1,78 @@
+from typing import Any
+
+import psycopg
+import pytest
+
+from authority_queries import Store
+from authority_queries import errors as package_errors
+from authority_queries.errors import (
+    AuthorityError,
+    ConstraintError,
+    DuplicateError,
+    InvalidValueError,
+    LimitReachedError,
+    from_driver,
+)
+from tests.factories import make_tenant, make_user
+
+KINDS = {"p": "UniqueViolation", "u": "UniqueViolation", "c": "CheckViolation"}
+
+
+def test_all_errors_are_of_one_hierarchy() -> None:
+    own = [
+        value
+        for value in vars(package_errors).values()
+        if isinstance(value, type) and value.__module__ == package_errors.__name__
+    ]
+    assert len(own) > 10
+    assert all(issubclass(error, AuthorityError) for error in own)
+
+
+def test_every_limit_of_the_table_is_a_constraint_of_the_schema(
+    dba: "psycopg.Connection[Any]",
+) -> None:
+    found = dba.execute(
+        "select conname from pg_constraint where conname = any(%s)",
+        [list(package_errors._BY_CONSTRAINT)],
+    ).fetchall()
+    assert {name for (name,) in found} == set(package_errors._BY_CONSTRAINT)
+
+
+def test_the_message_names_what_was_wrong_but_no_value(store: Store) -> None:
+    tenant = make_tenant(store)
+    make_user(store, tenant.id, username="swordfish")
+    with pytest.raises(DuplicateError) as caught:
+        make_user(store, tenant.id, username="Swordfish")
+    assert str(caught.value) == (
+        "users.create: users has a row with this username_normalized "
+        "(users_tenant_id_username_normalized_key)"
+    )
+    assert isinstance(caught.value.__cause__, psycopg.errors.UniqueViolation)
+
+
+def test_a_value_that_postgresql_cannot_hold_is_refused(store: Store) -> None:
+    tenant = make_tenant(store)
+    with pytest.raises(InvalidValueError, match="cannot be stored as given"):
+        make_user(store, tenant.id, username="nul\0")
+    with pytest.raises(InvalidValueError, match=r"users_username_check"):
+        make_user(store, tenant.id, username="")
+
+
+def test_nothing_is_written_when_a_row_is_refused(store: Store) -> None:
+    tenant = make_tenant(store)
+    with pytest.raises(ConstraintError):
+        store.roles.create(tenant_id=tenant.id, name="x", permissions=["no:such"])
+    assert store.roles.get_by_name(tenant_id=tenant.id, name="x") is None
+
+
+def test_what_has_no_name_here_passes_through(
+    store: Store, dba: "psycopg.Connection[Any]"
+) -> None:
+    assert from_driver(psycopg.OperationalError("gone"), "users.create") is None
+    dba.execute("alter table authority.tenants rename to elsewhere")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        make_tenant(store)
+
+
+def test_a_limit_is_a_constraint_error() -> None:
+    assert issubclass(LimitReachedError, ConstraintError)

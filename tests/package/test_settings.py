@@ -1,0 +1,91 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authority_queries import Settings
+from authority_queries.errors import ConfigurationError
+
+URL = "postgresql://me:swordfish@db.example:6432/authority?sslmode=require"
+
+
+def test_the_default_is_the_embedded_server_in_the_users_data() -> None:
+    settings = Settings()
+    assert settings.uses_embedded
+    assert settings.data_dir.name == "authority-queries"
+    assert settings.connection_parameters == {}
+    assert settings.describe() == f"the embedded server in {settings.data_dir}"
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_a_url_chooses_the_server(scheme: str) -> None:
+    settings = Settings(database_url=URL.replace("postgresql", scheme, 1))
+    assert not settings.uses_embedded
+    assert settings.connection_parameters == {
+        "user": "me",
+        "password": "swordfish",
+        "host": "db.example",
+        "port": "6432",
+        "dbname": "authority",
+        "sslmode": "require",
+    }
+    assert settings.describe() == "db.example:6432/authority"
+
+
+def test_the_password_shows_nowhere() -> None:
+    settings = Settings(database_url=URL)
+    for shown in (repr(settings), str(settings), settings.describe()):
+        assert "swordfish" not in shown
+
+
+def test_an_argument_wins_over_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AUTHORITY_POOL_MAX_SIZE", "7")
+    monkeypatch.setenv("AUTHORITY_DATA_DIR", "/somewhere")
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", "")
+    assert Settings().pool_max_size == 7
+    assert Settings(pool_max_size=3).pool_max_size == 3
+    assert Settings().data_dir == Path("/somewhere")
+    assert Settings().uses_embedded
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    (
+        {"backend": "mongo"},
+        r"backend \(AUTHORITY_BACKEND\) is 'mongo'; allowed: 'embedded' or 'postgres'",
+    ),
+    (
+        {"pool_max_size": 0},
+        r"pool_max_size \(AUTHORITY_POOL_MAX_SIZE\) is 0; allowed: greater than",
+    ),
+    ({"pool_min_size": 11}, "pool_min_size is 11; at most pool_max_size, 10"),
+    ({"pool_timeout": 0}, "AUTHORITY_POOL_TIMEOUT"),
+    ({"connect_timeout": "soon"}, "connect_timeout .* is 'soon'; allowed: a valid"),
+    ({"statement_timeout": -1}, "statement_timeout .* is -1"),
+    ({"backend": "postgres"}, "backend is postgres, which needs a database_url"),
+    (
+        {"backend": "embedded", "database_url": URL},
+        "backend is embedded, which allows no database_url",
+    ),
+    ({"database_url": "mysql://me:swordfish@h/d"}, "must start with postgresql://"),
+    ({"database_url": "swordfish"}, "must start with postgresql://"),
+    ({"database_url": "postgresql://h/d?swordfish=1"}, "libpq understands"),
+    ({"database_url": 7}, r"database_url .* is \(hidden\)"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG)
+def test_a_wrong_value_names_key_value_and_what_is_allowed(
+    arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        Settings(**arguments)
+    assert "swordfish" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_a_wrong_environment_is_named_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTHORITY_BACKEND", "mongo")
+    with pytest.raises(ConfigurationError, match=r"AUTHORITY_BACKEND.* is 'mongo'"):
+        Settings()
