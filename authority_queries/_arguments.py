@@ -1,12 +1,15 @@
 """Checks of arguments that SQL cannot make."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from authority_queries.errors import InvalidArgumentError
 
 MAX_PAGE_SIZE: Final = 1000
+
+Item = TypeVar("Item")
 
 
 def check_limit(limit: int) -> int:
@@ -22,6 +25,17 @@ def check_aware(name: str, moment: datetime | None) -> datetime | None:
     if moment is not None and moment.utcoffset() is None:
         raise InvalidArgumentError(f"{name} has no time zone")
     return moment
+
+
+def check_list(name: str, values: Sequence[Item]) -> list[Item]:
+    """Return a list, which psycopg sends as an array.
+
+    A single string is refused: it would be a list of its letters.
+    """
+    if isinstance(values, str):
+        message = f"{name} is one string; a sequence of them is allowed"
+        raise InvalidArgumentError(message)
+    return [*values]
 
 
 def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> None:

@@ -95,12 +95,17 @@ _BY_CONSTRAINT: Final[dict[str, tuple[type[ConstraintError], str]]] = {
 }
 
 
-def from_driver(error: psycopg.Error, statement: str) -> AuthorityError | None:
+def from_driver(
+    error: psycopg.Error | UnicodeEncodeError, statement: str
+) -> AuthorityError | None:
     """Name an error of psycopg, or give None when it has no name here.
 
     `statement` is the query's name (`users.create`). Names of constraints follow
     `{table}_{columns}_{kind}`, which is what the message is made of.
     """
+    cannot_store = f"{statement}: a value cannot be stored as given"
+    if isinstance(error, UnicodeEncodeError):  # a lone surrogate
+        return InvalidValueError(cannot_store)
     constraint = error.diag.constraint_name or ""
     table = error.diag.table_name or ""
     what = constraint.removeprefix(f"{table}_").rpartition("_")[0]
@@ -119,7 +124,7 @@ def from_driver(error: psycopg.Error, statement: str) -> AuthorityError | None:
         case sqlstate.CheckViolation() | sqlstate.NotNullViolation():
             kind, message = InvalidValueError, f"{table} do not allow this {what}"
         case psycopg.DataError():
-            kind, message = InvalidValueError, "a value cannot be stored as given"
+            return InvalidValueError(cannot_store)
         case _:
             return None
     return kind(f"{statement}: {message}", constraint=constraint)

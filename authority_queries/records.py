@@ -411,6 +411,7 @@ class ServerDescription:
     version_number: int
     version: str
     encoding: str
+    folds_case: bool
     database_name: str
     role_name: str
     is_superuser: bool

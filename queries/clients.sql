@@ -273,8 +273,8 @@ where
 order by client_secrets.created_at desc, client_secrets.id asc;
 
 -- name: list_live_secrets(tenant_id, client_id)
--- One secret that an enabled client of an active tenant may authenticate with now,
--- newest first, found by the client_id of the protocol.
+-- One secret that an enabled confidential client of an active tenant may authenticate
+-- with now, newest first, found by the client_id of the protocol.
 select
     client_secrets.tenant_id,
     client_secrets.id,
@@ -294,6 +294,7 @@ inner join authority.tenants on clients.tenant_id = tenants.id
 where
     clients.tenant_id = :tenant_id
     and clients.client_id = :client_id
+    and clients.client_type = 'confidential'
     and clients.enabled
     and tenants.status in ('active', 'trial')
     and client_secrets.valid_from <= now()

@@ -431,16 +431,16 @@ ALTER TABLE authority.login_attempts
 -- login_attempts_default
 
 CREATE TABLE authority.login_attempts_default (
-    tenant_id uuid CONSTRAINT login_attempts_tenant_id_not_null NOT NULL,
-    id uuid DEFAULT gen_random_uuid() CONSTRAINT login_attempts_id_not_null NOT NULL,
-    username text CONSTRAINT login_attempts_username_not_null NOT NULL,
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    username text NOT NULL,
     user_id uuid,
     client_id text,
     address inet,
-    outcome text CONSTRAINT login_attempts_outcome_not_null NOT NULL,
+    outcome text NOT NULL,
     reason text,
     correlation_id text,
-    created_at timestamp with time zone DEFAULT now() CONSTRAINT login_attempts_created_at_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT login_attempts_address_check CHECK ((masklen(address) =
 CASE family(address)
     WHEN 4 THEN 32

@@ -9,6 +9,7 @@ from authority_queries import Store, mint_token
 from authority_queries.records import (
     Authorization,
     Client,
+    ClientSecret,
     License,
     ServiceAccount,
     Tenant,
@@ -37,6 +38,12 @@ def make_user(store: Store, tenant_id: UUID, **fields: Any) -> User:
 def make_client(store: Store, tenant_id: UUID, **fields: Any) -> Client:
     defaults = {"client_id": f"client-{next(_numbers)}", "client_type": "confidential"}
     return store.clients.create(tenant_id=tenant_id, **{**defaults, **fields})
+
+
+def make_client_secret(store: Store, client: Client, **fields: Any) -> ClientSecret:
+    return store.clients.add_secret(
+        tenant_id=client.tenant_id, id=client.id, **{"secret_hash": PHC, **fields}
+    )
 
 
 def make_service_account(

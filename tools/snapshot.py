@@ -28,6 +28,8 @@ _ITEM = re.compile(r"^-- Name: (.*?); Type: (.*?); Schema: (.*?); Owner: .*$", r
 _TABLE = re.compile(
     r"(?:TABLE(?: ONLY)?|ON(?: ONLY)?|COLUMN|FUNCTION) authority\.(\w+)", re.I
 )
+# PostgreSQL 18 names what earlier ones do not.
+_NOT_NULL_NAME = re.compile(r"CONSTRAINT \w+_not_null (?=NOT NULL)")
 _ORDER = (
     "SCHEMA",
     "FUNCTION",
@@ -85,7 +87,7 @@ def _statement(text: str) -> str:
         for line in lines
         if line.strip() and not line.startswith(("--", "SET ", "\\"))
     ]
-    return "\n".join(kept)
+    return _NOT_NULL_NAME.sub("", "\n".join(kept))
 
 
 def main() -> int:

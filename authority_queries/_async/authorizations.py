@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from authority_queries._arguments import check_limit
+from authority_queries._arguments import check_limit, check_list
 from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import TenantInactiveError
@@ -78,7 +78,7 @@ class AsyncAuthorizations(AsyncRepository):
             user_id=user_id,
             service_account_id=service_account_id,
             type=type,
-            scopes=[*scopes],
+            scopes=check_list("scopes", scopes),
             properties=Jsonb(properties or {}),
         )
         if authorization is None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from authority_queries._arguments import check_aware
+from authority_queries._arguments import check_aware, check_list
 from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository, stale
 from authority_queries.errors import MissingReferenceError
@@ -93,10 +93,12 @@ class AsyncClients(AsyncRepository):
             consent_type=consent_type,
             display_name=display_name,
             display_names=Jsonb(display_names or {}),
-            redirect_uris=[*redirect_uris],
-            post_logout_redirect_uris=[*post_logout_redirect_uris],
-            permissions=[*permissions],
-            requirements=[*requirements],
+            redirect_uris=check_list("redirect_uris", redirect_uris),
+            post_logout_redirect_uris=check_list(
+                "post_logout_redirect_uris", post_logout_redirect_uris
+            ),
+            permissions=check_list("permissions", permissions),
+            requirements=check_list("requirements", requirements),
             settings=Jsonb(settings or {}),
             properties=Jsonb(properties or {}),
             json_web_key_set=_nullable(json_web_key_set),
@@ -141,10 +143,12 @@ class AsyncClients(AsyncRepository):
             consent_type=consent_type,
             display_name=display_name,
             display_names=Jsonb(display_names),
-            redirect_uris=[*redirect_uris],
-            post_logout_redirect_uris=[*post_logout_redirect_uris],
-            permissions=[*permissions],
-            requirements=[*requirements],
+            redirect_uris=check_list("redirect_uris", redirect_uris),
+            post_logout_redirect_uris=check_list(
+                "post_logout_redirect_uris", post_logout_redirect_uris
+            ),
+            permissions=check_list("permissions", permissions),
+            requirements=check_list("requirements", requirements),
             settings=Jsonb(settings),
             properties=Jsonb(properties),
             json_web_key_set=_nullable(json_web_key_set),

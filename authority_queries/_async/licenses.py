@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from authority_queries._arguments import check_aware
+from authority_queries._arguments import check_aware, check_list
 from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import LicenseNotUsableError, LimitReachedError
@@ -60,7 +60,7 @@ class AsyncLicenses(AsyncRepository):
             key_hash=key_hash,
             plan=plan,
             seats=seats,
-            features=[*features],
+            features=check_list("features", features),
             limits=Jsonb(limits or {}),
             usage_period=usage_period,
             valid_from=check_aware("valid_from", valid_from),

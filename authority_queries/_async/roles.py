@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from authority_queries._arguments import check_list
 from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository, stale
 from authority_queries.errors import SystemRowError
@@ -45,7 +46,7 @@ class AsyncRoles(AsyncRepository):
             tenant_id=tenant_id,
             name=name,
             description=description,
-            permissions=[*permissions],
+            permissions=check_list("permissions", permissions),
         )
 
     async def update(
@@ -71,7 +72,7 @@ class AsyncRoles(AsyncRepository):
             row_version=row_version,
             name=name,
             description=description,
-            permissions=sorted({*permissions}),
+            permissions=check_list("permissions", permissions),
         )
         if role is None:
             current = await self._refuse_system(tenant_id, role_id)

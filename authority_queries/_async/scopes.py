@@ -5,6 +5,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from authority_queries._arguments import check_list
 from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository, stale
 from authority_queries.errors import SystemRowError
@@ -65,7 +66,7 @@ class AsyncScopes(AsyncRepository):
             display_names=Jsonb(display_names or {}),
             description=description,
             descriptions=Jsonb(descriptions or {}),
-            resources=[*resources],
+            resources=check_list("resources", resources),
             properties=Jsonb(properties or {}),
         )
 
@@ -99,7 +100,7 @@ class AsyncScopes(AsyncRepository):
             display_names=Jsonb(display_names),
             description=description,
             descriptions=Jsonb(descriptions),
-            resources=[*resources],
+            resources=check_list("resources", resources),
             properties=Jsonb(properties),
         )
         if scope is None:
@@ -121,7 +122,9 @@ class AsyncScopes(AsyncRepository):
 
         What the caller asked for and did not get back is an invalid_scope.
         """
-        return await self._all(Scope, "resolve", tenant_id=tenant_id, names=[*names])
+        return await self._all(
+            Scope, "resolve", tenant_id=tenant_id, names=check_list("names", names)
+        )
 
     async def _refuse_system(self, tenant_id: UUID, scope_id: UUID) -> Scope | None:
         scope = await self.get_by_id(tenant_id=tenant_id, scope_id=scope_id)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from authority_queries._arguments import check_list
 from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository, stale
 from authority_queries.records import JsonObject, Page, ServiceAccount
@@ -80,8 +81,8 @@ class AsyncServiceAccounts(AsyncRepository):
             display_name=display_name,
             description=description,
             enabled=enabled,
-            allowed_scopes=[*allowed_scopes],
-            authorized_clients=[*authorized_clients],
+            allowed_scopes=check_list("allowed_scopes", allowed_scopes),
+            authorized_clients=check_list("authorized_clients", authorized_clients),
             attributes=Jsonb(attributes or {}),
         )
 
@@ -114,8 +115,8 @@ class AsyncServiceAccounts(AsyncRepository):
             display_name=display_name,
             description=description,
             enabled=enabled,
-            allowed_scopes=[*allowed_scopes],
-            authorized_clients=[*authorized_clients],
+            allowed_scopes=check_list("allowed_scopes", allowed_scopes),
+            authorized_clients=check_list("authorized_clients", authorized_clients),
             attributes=Jsonb(attributes),
         )
         if account is None:

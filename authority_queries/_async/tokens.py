@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from authority_queries._arguments import check_limit, check_one_subject
+from authority_queries._arguments import check_limit, check_list, check_one_subject
 from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import TenantInactiveError
@@ -79,7 +79,7 @@ class AsyncTokens(AsyncRepository):
             user_id=user_id,
             service_account_id=service_account_id,
             authorization_id=authorization_id,
-            scopes=[*scopes],
+            scopes=check_list("scopes", scopes),
             code_challenge=code_challenge,
             redirect_uri=redirect_uri,
             nonce=nonce,

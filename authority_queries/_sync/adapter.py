@@ -101,7 +101,7 @@ class Adapter:
         cursor = conn.cursor(row_factory=dict_row)
         try:
             cursor.execute(sql, parameters)
-        except psycopg.Error as error:
+        except (psycopg.Error, UnicodeEncodeError) as error:
             known = errors.from_driver(error, f"{self._stem}.{query_name}")
             if known is None:
                 raise

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from authority_queries._arguments import check_limit
+from authority_queries._arguments import check_limit, check_list
 from authority_queries._sync.adapter import load_queries
 from authority_queries._sync.repository import Repository
 from authority_queries.errors import TenantInactiveError
@@ -79,7 +79,7 @@ class Authorizations(Repository):
             user_id=user_id,
             service_account_id=service_account_id,
             type=type,
-            scopes=[*scopes],
+            scopes=check_list("scopes", scopes),
             properties=Jsonb(properties or {}),
         )
         if authorization is None:

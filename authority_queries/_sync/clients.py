@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from authority_queries._arguments import check_aware
+from authority_queries._arguments import check_aware, check_list
 from authority_queries._sync.adapter import load_queries
 from authority_queries._sync.repository import Repository, stale
 from authority_queries.errors import MissingReferenceError
@@ -92,10 +92,12 @@ class Clients(Repository):
             consent_type=consent_type,
             display_name=display_name,
             display_names=Jsonb(display_names or {}),
-            redirect_uris=[*redirect_uris],
-            post_logout_redirect_uris=[*post_logout_redirect_uris],
-            permissions=[*permissions],
-            requirements=[*requirements],
+            redirect_uris=check_list("redirect_uris", redirect_uris),
+            post_logout_redirect_uris=check_list(
+                "post_logout_redirect_uris", post_logout_redirect_uris
+            ),
+            permissions=check_list("permissions", permissions),
+            requirements=check_list("requirements", requirements),
             settings=Jsonb(settings or {}),
             properties=Jsonb(properties or {}),
             json_web_key_set=_nullable(json_web_key_set),
@@ -140,10 +142,12 @@ class Clients(Repository):
             consent_type=consent_type,
             display_name=display_name,
             display_names=Jsonb(display_names),
-            redirect_uris=[*redirect_uris],
-            post_logout_redirect_uris=[*post_logout_redirect_uris],
-            permissions=[*permissions],
-            requirements=[*requirements],
+            redirect_uris=check_list("redirect_uris", redirect_uris),
+            post_logout_redirect_uris=check_list(
+                "post_logout_redirect_uris", post_logout_redirect_uris
+            ),
+            permissions=check_list("permissions", permissions),
+            requirements=check_list("requirements", requirements),
             settings=Jsonb(settings),
             properties=Jsonb(properties),
             json_web_key_set=_nullable(json_web_key_set),

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from authority_queries._arguments import check_list
 from authority_queries._sync.adapter import load_queries
 from authority_queries._sync.repository import Repository, stale
 from authority_queries.errors import SystemRowError
@@ -46,7 +47,7 @@ class Roles(Repository):
             tenant_id=tenant_id,
             name=name,
             description=description,
-            permissions=[*permissions],
+            permissions=check_list("permissions", permissions),
         )
 
     def update(
@@ -72,7 +73,7 @@ class Roles(Repository):
             row_version=row_version,
             name=name,
             description=description,
-            permissions=sorted({*permissions}),
+            permissions=check_list("permissions", permissions),
         )
         if role is None:
             current = self._refuse_system(tenant_id, role_id)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from authority_queries._arguments import check_list
 from authority_queries._sync.adapter import load_queries
 from authority_queries._sync.repository import Repository, stale
 from authority_queries.errors import SystemRowError
@@ -64,7 +65,7 @@ class Scopes(Repository):
             display_names=Jsonb(display_names or {}),
             description=description,
             descriptions=Jsonb(descriptions or {}),
-            resources=[*resources],
+            resources=check_list("resources", resources),
             properties=Jsonb(properties or {}),
         )
 
@@ -98,7 +99,7 @@ class Scopes(Repository):
             display_names=Jsonb(display_names),
             description=description,
             descriptions=Jsonb(descriptions),
-            resources=[*resources],
+            resources=check_list("resources", resources),
             properties=Jsonb(properties),
         )
         if scope is None:
@@ -118,7 +119,9 @@ class Scopes(Repository):
 
         What the caller asked for and did not get back is an invalid_scope.
         """
-        return self._all(Scope, "resolve", tenant_id=tenant_id, names=[*names])
+        return self._all(
+            Scope, "resolve", tenant_id=tenant_id, names=check_list("names", names)
+        )
 
     def _refuse_system(self, tenant_id: UUID, scope_id: UUID) -> Scope | None:
         scope = self.get_by_id(tenant_id=tenant_id, scope_id=scope_id)

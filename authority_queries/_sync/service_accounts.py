@@ -6,6 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from authority_queries._arguments import check_list
 from authority_queries._sync.adapter import load_queries
 from authority_queries._sync.repository import Repository, stale
 from authority_queries.records import JsonObject, Page, ServiceAccount
@@ -81,8 +82,8 @@ class ServiceAccounts(Repository):
             display_name=display_name,
             description=description,
             enabled=enabled,
-            allowed_scopes=[*allowed_scopes],
-            authorized_clients=[*authorized_clients],
+            allowed_scopes=check_list("allowed_scopes", allowed_scopes),
+            authorized_clients=check_list("authorized_clients", authorized_clients),
             attributes=Jsonb(attributes or {}),
         )
 
@@ -115,8 +116,8 @@ class ServiceAccounts(Repository):
             display_name=display_name,
             description=description,
             enabled=enabled,
-            allowed_scopes=[*allowed_scopes],
-            authorized_clients=[*authorized_clients],
+            allowed_scopes=check_list("allowed_scopes", allowed_scopes),
+            authorized_clients=check_list("authorized_clients", authorized_clients),
             attributes=Jsonb(attributes),
         )
         if account is None:

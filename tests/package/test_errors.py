@@ -52,8 +52,9 @@ def test_the_message_names_what_was_wrong_but_no_value(store: Store) -> None:
 
 def test_a_value_that_postgresql_cannot_hold_is_refused(store: Store) -> None:
     tenant = make_tenant(store)
-    with pytest.raises(InvalidValueError, match="cannot be stored as given"):
-        make_user(store, tenant.id, username="nul\0")
+    for text in ("nul\0", "half a character \ud800"):
+        with pytest.raises(InvalidValueError, match="cannot be stored as given"):
+            make_user(store, tenant.id, username=text)
     with pytest.raises(InvalidValueError, match=r"users_username_check"):
         make_user(store, tenant.id, username="")
 

@@ -1,0 +1,227 @@
+"""Real connections in threads, all let go at once; the outcomes are counted."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address
+from itertools import chain
+from threading import Barrier
+from typing import Any, TypeAlias, TypeVar
+from uuid import UUID, uuid4
+
+import psycopg
+
+from authority_queries import Store, mint_token
+from authority_queries.errors import LimitReachedError
+from authority_queries.records import Client, License
+from authority_queries.secrets import TokenString
+from tests.factories import (
+    HOUR,
+    make_authorization,
+    make_client,
+    make_license,
+    make_tenant,
+    make_token,
+)
+
+Dba: TypeAlias = "psycopg.Connection[Any]"
+Outcome = TypeVar("Outcome")
+
+
+def race(conninfo: str, runs: Sequence[Callable[[Store], Outcome]]) -> list[Outcome]:
+    """Make each run on a connection of its own, when all of them are connected."""
+    start = Barrier(len(runs))
+
+    def alone(run: Callable[[Store], Outcome]) -> Outcome:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            start.wait(timeout=60)
+            return run(Store(connection))
+
+    with ThreadPoolExecutor(len(runs)) as threads:
+        return list(threads.map(alone, runs))
+
+
+def redeem(client: Client, code: TokenString, request: UUID) -> Callable[[Store], str]:
+    return lambda store: (
+        store.tokens.redeem(
+            tenant_id=client.tenant_id,
+            token_hash=code.hash,
+            type="authorization_code",
+            client_id=client.client_id,
+            redemption_id=request,
+        ).outcome
+    )
+
+
+def rotate(client: Client, token: TokenString, request: UUID) -> Callable[[Store], str]:
+    return lambda store: (
+        store.tokens.rotate(
+            tenant_id=client.tenant_id,
+            token_hash=token.hash,
+            client_id=client.client_id,
+            redemption_id=request,
+            refresh_token_hash=mint_token("refresh", client.tenant_id).hash,
+            refresh_lifetime=HOUR,
+            access_token_hash=mint_token("access", client.tenant_id).hash,
+            access_lifetime=HOUR,
+        ).outcome
+    )
+
+
+def live_branches(store: Store, client: Client) -> int:
+    tokens = store.tokens.list_active_by_client(
+        tenant_id=client.tenant_id, client_id=client.id
+    )
+    return sum(token.type == "refresh" for token in tokens)
+
+
+def test_of_8_redeemers_of_a_code_one_wins(dba: Dba, conninfo: str) -> None:
+    store = Store(dba)
+    client = make_client(store, make_tenant(store).id)
+    for _ in range(10):
+        family = make_authorization(store, client)
+        code, _ = make_token(
+            store, client, "authorization_code", authorization_id=family.id
+        )
+        outcomes = race(conninfo, [redeem(client, code, uuid4()) for _ in range(8)])
+        assert Counter(outcomes) == {"redeemed": 1, "reused": 7}
+        ended = store.authorizations.get_by_id(
+            tenant_id=client.tenant_id, authorization_id=family.id
+        )
+        assert ended is not None
+        assert (ended.revocation_reason, ended.row_version) == ("token_reuse", 2)
+
+
+def test_of_8_rotators_of_a_family_one_wins_and_no_branch_lives(
+    dba: Dba, conninfo: str
+) -> None:
+    store = Store(dba)
+    client = make_client(store, make_tenant(store).id)
+    for _ in range(10):
+        token, _ = make_token(store, client, "refresh")
+        outcomes = race(conninfo, [rotate(client, token, uuid4()) for _ in range(8)])
+        assert Counter(outcomes) == {"rotated": 1, "reused": 7}
+        assert live_branches(store, client) == 0
+
+
+def test_one_request_that_is_sent_8_times_at_once_leaves_one_live_branch(
+    dba: Dba, conninfo: str
+) -> None:
+    store = Store(dba)
+    for _ in range(5):
+        client = make_client(store, make_tenant(store).id)
+        token, _ = make_token(store, client, "refresh")
+        outcomes = race(conninfo, [rotate(client, token, UUID(int=1))] * 8)
+        assert Counter(outcomes) == {"rotated": 1, "already_redeemed": 7}
+        assert live_branches(store, client) == 1
+
+
+def test_of_40_guessers_10_are_let_through(dba: Dba, conninfo: str) -> None:
+    tenant = make_tenant(Store(dba))
+
+    def guess(store: Store) -> tuple[bool, int]:
+        decision = store.login_attempts.reserve(
+            tenant_id=tenant.id,
+            username="ann",
+            address=IPv4Address("192.0.2.1"),
+            factor="password",
+            attempt_limit=10,
+        )
+        return decision.allowed, decision.remaining
+
+    outcomes = Counter(race(conninfo, [guess] * 40))
+    assert outcomes[False, 0] == 30
+    assert {remaining for allowed, remaining in outcomes if allowed} == {*range(10)}
+
+
+def meter(license_: License, key: str) -> Callable[[Store], str]:
+    def run(store: Store) -> str:
+        try:
+            receipt = store.licenses.record_usage(
+                tenant_id=license_.tenant_id,
+                license_id=license_.id,
+                metric="calls",
+                quantity=1,
+                idempotency_key=key,
+            )
+        except LimitReachedError:
+            return "limit reached"
+        return "recorded" if receipt.recorded else "known"
+
+    return run
+
+
+def used(dba: Dba) -> list[tuple[int, int]]:
+    """Give the ledger's sum beside the total that is kept of it."""
+    return dba.execute(
+        "select (select sum(quantity)::bigint from authority.license_usage), used "
+        "from authority.license_usage_totals"
+    ).fetchall()
+
+
+def test_of_16_meterers_at_the_last_unit_one_is_recorded(
+    dba: Dba, conninfo: str
+) -> None:
+    store = Store(dba)
+    _, license_ = make_license(store, make_tenant(store).id, limits={"calls": 10})
+    for n in range(9):
+        assert meter(license_, f"before-{n}")(store) == "recorded"
+    outcomes = race(conninfo, [meter(license_, f"key-{n}") for n in range(16)])
+    assert Counter(outcomes) == {"recorded": 1, "limit reached": 15}
+    assert used(dba) == [(10, 10)]
+
+
+def test_of_16_reports_under_one_key_one_is_recorded(dba: Dba, conninfo: str) -> None:
+    store = Store(dba)
+    _, license_ = make_license(store, make_tenant(store).id, limits={"calls": 10})
+    outcomes = race(conninfo, [meter(license_, "key")] * 16)
+    assert Counter(outcomes) == {"recorded": 1, "known": 15}
+    assert used(dba) == [(1, 1)]
+
+
+def hold(license_: License, holder: str) -> Callable[[Store], int | None]:
+    def run(store: Store) -> int | None:
+        try:
+            seat = store.licenses.check_out_seat(
+                tenant_id=license_.tenant_id, license_id=license_.id, holder=holder
+            )
+        except LimitReachedError:
+            return None
+        return seat.seat_number
+
+    return run
+
+
+def test_of_16_holders_4_have_the_4_seats(dba: Dba, conninfo: str) -> None:
+    store = Store(dba)
+    for _ in range(5):
+        tenant = make_tenant(store)
+        key, license_ = make_license(store, tenant.id, seats=4)
+        outcomes = race(conninfo, [hold(license_, f"holder-{n}") for n in range(16)])
+        held = [seat for seat in outcomes if seat is not None]
+        assert sorted(held) == [1, 2, 3, 4]
+        found = store.licenses.validate(tenant_id=tenant.id, key_hash=key.hash)
+        assert found is not None
+        assert found.seats_taken == 4
+        assert hold(license_, "late")(store) is None
+
+
+def test_8_publishers_number_their_entries_without_gaps(
+    dba: Dba, conninfo: str
+) -> None:
+    store = Store(dba)
+    tenant = make_tenant(store)
+
+    def publish(store: Store) -> list[int]:
+        return [
+            store.revocations.publish(
+                tenant_id=tenant.id, category="token", target="jti", reason="stolen"
+            ).sequence
+            for _ in range(5)
+        ]
+
+    published = race(conninfo, [publish] * 8)
+    assert all(mine == sorted(mine) for mine in published)
+    assert sorted(chain.from_iterable(published)) == [*range(1, 41)]
+    feed = store.revocations.list_since(tenant_id=tenant.id)
+    assert [entry.sequence for entry in feed] == [*range(1, 41)]

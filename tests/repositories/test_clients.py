@@ -1,0 +1,246 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypedDict
+from uuid import uuid4
+
+import pytest
+
+from authority_queries import Store
+from authority_queries.errors import (
+    ConcurrencyConflictError,
+    DuplicateError,
+    InvalidArgumentError,
+    InvalidValueError,
+    MissingReferenceError,
+    NotFoundError,
+)
+from authority_queries.records import (
+    ApplicationType,
+    ClientType,
+    ConsentType,
+    JsonObject,
+)
+from tests.factories import (
+    HOUR,
+    make_client,
+    make_client_secret,
+    make_tenant,
+    make_token,
+)
+from tests.repositories.test_client_secrets import list_secrets, live_secrets
+
+DAY = timedelta(days=1)
+
+
+class Edit(TypedDict):
+    client_id: str
+    application_type: ApplicationType
+    client_type: ClientType
+    consent_type: ConsentType
+    display_name: str
+    display_names: JsonObject
+    redirect_uris: list[str]
+    post_logout_redirect_uris: list[str]
+    permissions: list[str]
+    requirements: list[str]
+    settings: JsonObject
+    properties: JsonObject
+    json_web_key_set: JsonObject | None
+    enabled: bool
+
+
+EDIT: Edit = {
+    "client_id": "shop app ~1",
+    "application_type": "native",
+    "client_type": "public",
+    "consent_type": "systematic",
+    "display_name": "Shop",
+    "display_names": {"de": "Laden"},
+    "redirect_uris": ["com.example.shop:/callback", "http://127.0.0.1/{}"],
+    "post_logout_redirect_uris": ["https://shop.example.org/bye"],
+    "permissions": ["ept:token", "gt:authorization_code"],
+    "requirements": ["ft:pkce"],
+    "settings": {"tkn_lft:act": "00:10:00"},
+    "properties": {"owner": {"team": None}},
+    "json_web_key_set": {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA"}]},
+    "enabled": False,
+}
+
+
+def test_a_created_client_is_found_by_each_of_its_keys(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    client = store.clients.create(tenant_id=tenant_id, **EDIT)
+    assert client == replace(client, tenant_id=tenant_id, row_version=1, **EDIT)
+    assert store.clients.get_by_id(tenant_id=tenant_id, id=client.id) == client
+    found = store.clients.get_by_client_id(
+        tenant_id=tenant_id, client_id=client.client_id
+    )
+    assert found == client
+    assert store.clients.get_by_id(tenant_id=tenant_id, id=uuid4()) is None
+    nobody = store.clients.get_by_client_id(tenant_id=tenant_id, client_id="SHOP")
+    assert nobody is None
+
+
+def test_a_client_needs_no_more_than_a_client_id_and_a_type(store: Store) -> None:
+    client = store.clients.create(
+        tenant_id=make_tenant(store).id, client_id="c", client_type="confidential"
+    )
+    assert client == replace(
+        client,
+        client_id="c",
+        application_type="web",
+        client_type="confidential",
+        consent_type="explicit",
+        display_name="",
+        display_names={},
+        redirect_uris=[],
+        post_logout_redirect_uris=[],
+        permissions=[],
+        requirements=[],
+        settings={},
+        properties={},
+        json_web_key_set=None,
+        enabled=True,
+    )
+
+
+def test_a_client_id_is_unique_in_its_tenant(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    make_client(store, tenant_id, client_id="shop")
+    with pytest.raises(DuplicateError, match=r"clients\.create.*client_id") as caught:
+        make_client(store, tenant_id, client_id="shop")
+    assert caught.value.constraint == "clients_tenant_id_client_id_key"
+    elsewhere = make_client(store, make_tenant(store).id, client_id="shop")
+    assert elsewhere.client_id == "shop"
+    with pytest.raises(MissingReferenceError) as missing:
+        make_client(store, uuid4())
+    assert missing.value.constraint == "clients_tenant_id_fk"
+
+
+def test_a_value_out_of_range_is_refused(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    refused: list[tuple[str, object]] = [
+        *(("client_id", bad) for bad in ("", "\u00e9", "a\n", "a\x7f", "a" * 256)),
+        ("application_type", "desktop"),
+        ("client_type", "secret"),
+        ("consent_type", "never"),
+        ("display_names", ["no object"]),
+        ("redirect_uris", ["https://example.org", None]),
+        ("post_logout_redirect_uris", [None]),
+        ("permissions", [None]),
+        ("requirements", [None]),
+        ("settings", ["no object"]),
+        ("properties", ["no object"]),
+    ]
+    for field, value in refused:
+        with pytest.raises(InvalidValueError) as caught:
+            make_client(store, tenant_id, **{field: value})
+        assert caught.value.constraint == f"clients_{field}_check"
+    for field, value in (
+        ("display_name", "a\0b"),
+        ("redirect_uris", ["a\0b"]),
+        ("properties", {"a": "\0"}),
+    ):
+        with pytest.raises(InvalidValueError) as caught:
+            make_client(store, tenant_id, **{field: value})
+        assert caught.value.constraint == ""
+    assert store.clients.list(tenant_id=tenant_id).items == []
+    assert make_client(store, tenant_id, client_id="a" * 255).row_version == 1
+
+
+def test_a_json_web_key_set_has_keys(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    refused: list[object] = [{"keys": None}, {"keys": {}}, {"kty": "OKP"}, {}, [], "x"]
+    for key_set in refused:
+        with pytest.raises(InvalidValueError) as caught:
+            make_client(store, tenant_id, json_web_key_set=key_set)
+        assert caught.value.constraint == "clients_json_web_key_set_check"
+
+
+def test_pages_lead_forward_and_back(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    clients = [make_client(store, tenant_id, client_id=f"c{n}") for n in range(5)]
+    list_ = store.clients.list
+    first = list_(tenant_id=tenant_id, limit=2)
+    second = list_(tenant_id=tenant_id, after=first.next, limit=2)
+    last = list_(tenant_id=tenant_id, after=second.next, limit=2)
+    assert [*first.items, *second.items, *last.items] == clients
+    assert (first.previous, last.next) == (None, None)
+    assert list_(tenant_id=tenant_id, before=last.previous, limit=2) == second
+    assert list_(tenant_id=tenant_id, before=second.previous, limit=2) == first
+
+
+def test_an_update_names_the_version_that_it_read(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    client = make_client(store, tenant_id)
+    make_client(store, tenant_id, client_id="taken")
+    keys = {"tenant_id": tenant_id, "id": client.id}
+    changed = store.clients.update(row_version=1, **keys, **EDIT)
+    assert changed.updated_at > client.updated_at
+    assert changed == replace(
+        client, updated_at=changed.updated_at, row_version=2, **EDIT
+    )
+    with pytest.raises(ConcurrencyConflictError, match="client is no longer"):
+        store.clients.update(row_version=1, **keys, **EDIT)
+    with pytest.raises(NotFoundError, match="no such client"):
+        store.clients.update(tenant_id=tenant_id, id=uuid4(), row_version=2, **EDIT)
+    taken: Edit = {**EDIT, "client_id": "taken"}
+    with pytest.raises(DuplicateError):
+        store.clients.update(row_version=2, **keys, **taken)
+    assert store.clients.get_by_id(**keys) == changed
+    keyless: Edit = {**EDIT, "json_web_key_set": None}
+    changed = store.clients.update(row_version=2, **keys, **keyless)
+    assert changed.json_web_key_set is None
+
+
+def test_a_deleted_client_leaves_nothing_behind(store: Store) -> None:
+    client = make_client(store, make_tenant(store).id)
+    keys = {"tenant_id": client.tenant_id, "id": client.id}
+    secret = make_client_secret(store, client)
+    _, token = make_token(store, client, "refresh")
+    assert token.authorization_id is not None
+    assert store.clients.delete(**keys)
+    assert not store.clients.delete(**keys)
+    assert store.clients.get_by_id(**keys) is None
+    assert store.clients.list_secrets(tenant_id=client.tenant_id, id=client.id) == []
+    assert not store.clients.delete_secret(
+        tenant_id=client.tenant_id, secret_id=secret.id
+    )
+    gone = store.tokens.get_by_id(tenant_id=client.tenant_id, token_id=token.id)
+    assert gone is None
+    family = store.authorizations.get_by_id(
+        tenant_id=client.tenant_id, authorization_id=token.authorization_id
+    )
+    assert family is None
+
+
+def test_a_client_is_out_of_reach_of_another_tenant(store: Store) -> None:
+    client = make_client(store, make_tenant(store).id)
+    secret = make_client_secret(store, client)
+    tenant_id = make_tenant(store).id
+    foreign = replace(client, tenant_id=tenant_id)
+    keys = {"tenant_id": tenant_id, "id": client.id}
+    secret_keys = {"tenant_id": tenant_id, "secret_id": secret.id}
+    assert store.clients.get_by_id(**keys) is None
+    found = store.clients.get_by_client_id(
+        tenant_id=tenant_id, client_id=client.client_id
+    )
+    assert found is None
+    assert store.clients.list(tenant_id=tenant_id).items == []
+    assert store.clients.list(tenant_id=tenant_id, before="~").items == []
+    assert list_secrets(store, foreign) == live_secrets(store, foreign) == []
+    with pytest.raises(NotFoundError):
+        store.clients.update(row_version=1, **keys, **EDIT)
+    assert not store.clients.record_secret_use(**secret_keys)
+    assert store.clients.expire_secret(remaining=HOUR, **secret_keys) is None
+    assert not store.clients.delete_secret(**secret_keys)
+    assert not store.clients.delete(**keys)
+    own = store.clients.get_by_id(tenant_id=client.tenant_id, id=client.id)
+    assert own == client
+    assert live_secrets(store, client) == [secret]
+
+
+def test_one_string_is_no_list_of_strings(store: Store) -> None:
+    tenant = make_tenant(store)
+    with pytest.raises(InvalidArgumentError, match="redirect_uris is one string"):
+        make_client(store, tenant.id, redirect_uris="https://a.example")

@@ -1,0 +1,193 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from authority_queries import Store
+from authority_queries.errors import (
+    InvalidArgumentError,
+    InvalidValueError,
+    MissingReferenceError,
+)
+from authority_queries.records import Revocation
+from tests.factories import HOUR, make_tenant
+
+Dba: TypeAlias = "psycopg.Connection[Any]"
+Fields: TypeAlias = dict[str, Any]
+NOW = datetime.now(UTC)
+NAIVE = datetime(2030, 1, 1)
+
+
+def publish(store: Store, tenant_id: UUID, **fields: Any) -> Revocation:
+    entry: Fields = {"category": "token", "target": "a-jti", "reason": "stolen"}
+    return store.revocations.publish(tenant_id=tenant_id, **{**entry, **fields})
+
+
+def sequences(store: Store, tenant_id: UUID, **follower: Any) -> list[int]:
+    entries = store.revocations.list_since(tenant_id=tenant_id, **follower)
+    return [entry.sequence for entry in entries]
+
+
+def active(store: Store, tenant_id: UUID, **filters: Any) -> list[int]:
+    entries = store.revocations.list_active(tenant_id=tenant_id, **filters)
+    return [entry.sequence for entry in entries]
+
+
+def test_a_published_entry_is_in_the_feed_as_given(store: Store) -> None:
+    tenant = make_tenant(store)
+    entry = publish(
+        store,
+        tenant.id,
+        category="key",
+        target="kid-1",
+        reason="rotated out",
+        properties={"by": ["ops", None]},
+        effective_at=NOW - HOUR,
+        expires_at=NOW + HOUR,
+    )
+    assert (entry.tenant_id, entry.sequence) == (tenant.id, 1)
+    assert (entry.category, entry.target) == ("key", "kid-1")
+    assert (entry.reason, entry.properties) == ("rotated out", {"by": ["ops", None]})
+    assert (entry.effective_at, entry.expires_at) == (NOW - HOUR, NOW + HOUR)
+    assert store.revocations.list_since(tenant_id=tenant.id) == [entry]
+
+
+def test_an_entry_is_effective_at_once_and_for_ever_by_default(store: Store) -> None:
+    entry = publish(store, make_tenant(store).id)
+    assert (entry.effective_at, entry.expires_at) == (entry.created_at, None)
+    assert active(store, entry.tenant_id) == [1]
+
+
+def test_each_tenant_counts_from_1(store: Store) -> None:
+    first, second = (make_tenant(store).id for _ in range(2))
+    published = [publish(store, id_).sequence for id_ in (first, first, second, first)]
+    assert published == [1, 2, 1, 3]
+    assert sequences(store, first) == [1, 2, 3]
+    assert sequences(store, second) == [1]
+
+
+def test_a_publication_that_is_rolled_back_leaves_no_gap(
+    store: Store, conninfo: str
+) -> None:
+    tenant = make_tenant(store)
+    publish(store, tenant.id)
+    with psycopg.connect(conninfo) as connection:
+        assert publish(Store(connection), tenant.id).sequence == 2
+        connection.rollback()
+    assert publish(store, tenant.id).sequence == 2
+    with pytest.raises(InvalidValueError):
+        publish(store, tenant.id, target="")
+    assert publish(store, tenant.id).sequence == 3
+    assert sequences(store, tenant.id) == [1, 2, 3]
+
+
+def test_a_follower_resumes_after_what_it_has_seen(store: Store) -> None:
+    tenant = make_tenant(store)
+    for _ in range(5):
+        publish(store, tenant.id)
+    assert sequences(store, tenant.id, limit=2) == [1, 2]
+    assert sequences(store, tenant.id, sequence=2, limit=2) == [3, 4]
+    assert sequences(store, tenant.id, sequence=4, limit=2) == [5]
+    assert sequences(store, tenant.id, sequence=5) == []
+
+
+@pytest.mark.parametrize("limit", [0, 1001])
+def test_a_page_is_from_1_to_1000_entries(store: Store, limit: int) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"limit is {limit}"):
+        sequences(store, uuid4(), limit=limit)
+    with pytest.raises(InvalidArgumentError, match=f"limit is {limit}"):
+        active(store, uuid4(), limit=limit)
+
+
+def test_entries_in_force_are_chosen_by_category_and_target(store: Store) -> None:
+    tenant = make_tenant(store)
+    publish(store, tenant.id, category="token", target="a")
+    publish(store, tenant.id, category="subject", target="a")
+    publish(store, tenant.id, category="subject", target="b")
+    assert active(store, tenant.id) == [1, 2, 3]
+    assert active(store, tenant.id, category="subject") == [2, 3]
+    assert active(store, tenant.id, target="a") == [1, 2]
+    assert active(store, tenant.id, category="subject", target="a") == [2]
+    assert active(store, tenant.id, category="client") == []
+    assert active(store, tenant.id, after=1, limit=1) == [2]
+    assert active(store, tenant.id, after=3) == []
+
+
+def test_entries_not_yet_or_no_longer_in_force_are_not_active(store: Store) -> None:
+    tenant = make_tenant(store)
+    past: Fields = {"effective_at": NOW - 2 * HOUR}
+    publish(store, tenant.id, effective_at=NOW + HOUR)
+    publish(store, tenant.id, **past, expires_at=NOW - HOUR)
+    publish(store, tenant.id, **past, expires_at=NOW + HOUR)
+    publish(store, tenant.id, **past)
+    assert active(store, tenant.id) == [3, 4]
+    assert sequences(store, tenant.id) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("fields", "check"),
+    [
+        ({"category": "weather"}, "category"),
+        ({"target": ""}, "target"),
+        ({"effective_at": NOW, "expires_at": NOW}, "expires_at"),
+        ({"expires_at": NOW - HOUR}, "expires_at"),
+    ],
+)
+def test_a_value_outside_its_column_is_refused(
+    store: Store, fields: Fields, check: str
+) -> None:
+    tenant = make_tenant(store)
+    with pytest.raises(InvalidValueError) as caught:
+        publish(store, tenant.id, **fields)
+    assert caught.value.constraint == f"revocations_{check}_check"
+    assert sequences(store, tenant.id) == []
+
+
+@pytest.mark.parametrize("field", ["effective_at", "expires_at"])
+def test_a_moment_without_a_time_zone_is_refused(store: Store, field: str) -> None:
+    moment: Fields = {field: NAIVE}
+    with pytest.raises(InvalidArgumentError, match=f"{field} has no time zone"):
+        publish(store, uuid4(), **moment)
+
+
+def test_an_unknown_tenant_has_no_feed(store: Store) -> None:
+    with pytest.raises(MissingReferenceError):
+        publish(store, uuid4())
+    assert sequences(store, uuid4()) == []
+
+
+def test_another_tenant_sees_no_entry(store: Store) -> None:
+    here, there = (make_tenant(store).id for _ in range(2))
+    publish(store, here)
+    assert sequences(store, there) == []
+    assert active(store, there, target="a-jti") == []
+
+
+def test_expired_entries_are_pruned_in_batches_and_the_rest_is_kept(
+    store: Store, dba: Dba
+) -> None:
+    tenant = make_tenant(store)
+    start = NOW - timedelta(days=1)
+    for hours in (3, 2, 1, -1):
+        expiry: Fields = {"expires_at": NOW - hours * HOUR}
+        publish(store, tenant.id, effective_at=start, **expiry)
+    publish(store, tenant.id)
+    assert store.revocations.prune_expired(older_than=4 * HOUR) == 0
+    assert store.revocations.prune_expired(older_than=3 * HOUR) == 1
+    assert store.revocations.prune_expired(batch_size=1) == 1
+    assert sequences(store, tenant.id) == [3, 4, 5]
+    with dba.transaction():
+        dba.execute("select from authority.revocations for update")
+        assert store.revocations.prune_expired() == 0
+    assert store.revocations.prune_expired() == 1
+    assert sequences(store, tenant.id) == [4, 5]
+
+
+def test_a_number_is_never_given_twice_not_even_after_pruning(store: Store) -> None:
+    tenant = make_tenant(store)
+    past: Fields = {"effective_at": NOW - 2 * HOUR, "expires_at": NOW - HOUR}
+    publish(store, tenant.id, **past)
+    assert store.revocations.prune_expired() == 1
+    assert publish(store, tenant.id).sequence == 2

@@ -1,0 +1,201 @@
+from dataclasses import replace
+from typing import TypedDict
+from uuid import UUID, uuid4
+
+import pytest
+
+from authority_queries import Store
+from authority_queries.errors import (
+    ConcurrencyConflictError,
+    DuplicateError,
+    InvalidValueError,
+    MissingReferenceError,
+    NotFoundError,
+)
+from authority_queries.records import JsonObject
+from tests.factories import (
+    make_authorization,
+    make_client,
+    make_service_account,
+    make_tenant,
+    make_token,
+)
+
+
+class Edit(TypedDict):
+    account_id: str
+    display_name: str
+    description: str
+    enabled: bool
+    allowed_scopes: list[str]
+    authorized_clients: list[UUID]
+    attributes: JsonObject
+
+
+EDIT: Edit = {
+    "account_id": "nightly.job-1",
+    "display_name": "Nightly job",
+    "description": "Sends the reports.",
+    "enabled": False,
+    "allowed_scopes": ["reports:read", "reports:send"],
+    "authorized_clients": [uuid4(), uuid4()],
+    "attributes": {"team": {"name": "ops", "size": 3}},
+}
+
+
+def test_a_created_service_account_is_found_by_each_of_its_keys(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    account = store.service_accounts.create(tenant_id=tenant_id, **EDIT)
+    assert account == replace(account, tenant_id=tenant_id, row_version=1, **EDIT)
+    by_id = store.service_accounts.get_by_id(
+        tenant_id=tenant_id, service_account_id=account.id
+    )
+    by_account_id = store.service_accounts.get_by_account_id(
+        tenant_id=tenant_id, account_id="nightly.job-1"
+    )
+    assert by_id == by_account_id == account
+
+
+def test_a_service_account_needs_no_more_than_an_account_id(store: Store) -> None:
+    account = store.service_accounts.create(
+        tenant_id=make_tenant(store).id, account_id="job"
+    )
+    assert account == replace(
+        account,
+        display_name="",
+        description="",
+        enabled=True,
+        allowed_scopes=[],
+        authorized_clients=[],
+        attributes={},
+    )
+
+
+def test_an_unknown_service_account_is_not_found(store: Store) -> None:
+    tenant_id, nobody = make_tenant(store).id, uuid4()
+    keys = {"tenant_id": tenant_id, "service_account_id": nobody}
+    assert store.service_accounts.get_by_id(**keys) is None
+    found = store.service_accounts.get_by_account_id(
+        tenant_id=tenant_id, account_id="nobody"
+    )
+    assert found is None
+    assert not store.service_accounts.delete(**keys)
+
+
+def test_an_account_id_is_unique_in_its_tenant(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    make_service_account(store, tenant_id, account_id="job")
+    with pytest.raises(DuplicateError, match=r"\.create.*account_id") as caught:
+        make_service_account(store, tenant_id, account_id="job")
+    assert caught.value.constraint == "service_accounts_tenant_id_account_id_key"
+    elsewhere = make_service_account(store, make_tenant(store).id, account_id="job")
+    assert elsewhere.account_id == "job"
+    with pytest.raises(MissingReferenceError) as missing:
+        make_service_account(store, uuid4(), account_id="job")
+    assert missing.value.constraint == "service_accounts_tenant_id_fk"
+
+
+def test_an_account_id_is_an_identifier(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    longest = "0" + "a_.-" * 24 + "xyz"
+    made = make_service_account(store, tenant_id, account_id=longest)
+    assert made.account_id == longest
+    for account_id in ("", "Job", ".job", "a b", "a\n", "\u00e4", longest + "1"):
+        with pytest.raises(InvalidValueError) as caught:
+            make_service_account(store, tenant_id, account_id=account_id)
+        assert caught.value.constraint == "service_accounts_account_id_check"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "constraint"),
+    [
+        ("allowed_scopes", ["a", None], "service_accounts_allowed_scopes_check"),
+        ("authorized_clients", [None], "service_accounts_authorized_clients_check"),
+        ("attributes", ["no object"], "service_accounts_attributes_check"),
+        ("description", "a\0b", ""),
+        ("allowed_scopes", ["a\0b"], ""),
+    ],
+)
+def test_a_value_out_of_range_is_refused(
+    store: Store, field: str, value: object, constraint: str
+) -> None:
+    tenant_id = make_tenant(store).id
+    with pytest.raises(InvalidValueError) as caught:
+        make_service_account(store, tenant_id, **{field: value})
+    assert caught.value.constraint == constraint
+    assert store.service_accounts.list(tenant_id=tenant_id).items == []
+
+
+def test_pages_lead_forward_and_back(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    accounts = [
+        make_service_account(store, tenant_id, account_id=f"job{n}") for n in range(5)
+    ]
+    list_ = store.service_accounts.list
+    first = list_(tenant_id=tenant_id, limit=2)
+    second = list_(tenant_id=tenant_id, after=first.next, limit=2)
+    last = list_(tenant_id=tenant_id, after=second.next, limit=2)
+    assert [*first.items, *second.items, *last.items] == accounts
+    assert (first.previous, last.next) == (None, None)
+    assert list_(tenant_id=tenant_id, before=last.previous, limit=2) == second
+    assert list_(tenant_id=tenant_id, before=second.previous, limit=2) == first
+
+
+def test_an_update_names_the_version_that_it_read(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    account = make_service_account(store, tenant_id, account_id="old")
+    make_service_account(store, tenant_id, account_id="taken")
+    keys = {"tenant_id": tenant_id, "service_account_id": account.id}
+    changed = store.service_accounts.update(row_version=1, **keys, **EDIT)
+    assert changed.updated_at > account.updated_at
+    assert changed == replace(
+        account, updated_at=changed.updated_at, row_version=2, **EDIT
+    )
+    with pytest.raises(ConcurrencyConflictError, match="service account is no longer"):
+        store.service_accounts.update(row_version=1, **keys, **EDIT)
+    with pytest.raises(NotFoundError, match="no such service account"):
+        store.service_accounts.update(
+            tenant_id=tenant_id, service_account_id=uuid4(), row_version=2, **EDIT
+        )
+    taken: Edit = {**EDIT, "account_id": "taken"}
+    with pytest.raises(DuplicateError):
+        store.service_accounts.update(row_version=2, **keys, **taken)
+    assert store.service_accounts.get_by_id(**keys) == changed
+
+
+def test_a_deleted_service_account_leaves_nothing_behind(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    client = make_client(store, tenant_id)
+    account = make_service_account(store, tenant_id)
+    keys = {"tenant_id": tenant_id, "service_account_id": account.id}
+    consent = make_authorization(store, client, service_account_id=account.id)
+    string, _ = make_token(store, client, service_account_id=account.id)
+    of_client, _ = make_token(store, client)
+    assert store.tokens.verify(tenant_id=tenant_id, token_hash=string.hash)
+    assert store.service_accounts.delete(**keys)
+    assert not store.service_accounts.delete(**keys)
+    assert store.service_accounts.get_by_id(**keys) is None
+    assert store.tokens.get_by_hash(tenant_id=tenant_id, token_hash=string.hash) is None
+    gone = store.authorizations.get_by_id(
+        tenant_id=tenant_id, authorization_id=consent.id
+    )
+    assert gone is None
+    assert store.tokens.verify(tenant_id=tenant_id, token_hash=of_client.hash)
+
+
+def test_a_service_account_is_out_of_reach_of_another_tenant(store: Store) -> None:
+    account = make_service_account(store, make_tenant(store).id, account_id="job")
+    own = {"tenant_id": account.tenant_id, "service_account_id": account.id}
+    tenant_id = make_tenant(store).id
+    foreign = {**own, "tenant_id": tenant_id}
+    assert store.service_accounts.get_by_id(**foreign) is None
+    found = store.service_accounts.get_by_account_id(
+        tenant_id=tenant_id, account_id="job"
+    )
+    assert found is None
+    assert store.service_accounts.list(tenant_id=tenant_id).items == []
+    assert store.service_accounts.list(tenant_id=tenant_id, before="z").items == []
+    with pytest.raises(NotFoundError):
+        store.service_accounts.update(row_version=1, **foreign, **EDIT)
+    assert not store.service_accounts.delete(**foreign)
+    assert store.service_accounts.get_by_id(**own) == account

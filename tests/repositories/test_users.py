@@ -1,0 +1,343 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from authority_queries import Store
+from authority_queries.errors import (
+    ConcurrencyConflictError,
+    DuplicateError,
+    InvalidValueError,
+    MissingReferenceError,
+    NotFoundError,
+)
+from authority_queries.records import JsonObject, User, UserStatus
+from authority_queries.secrets import TokenString
+from tests.factories import (
+    PHC,
+    make_authorization,
+    make_client,
+    make_tenant,
+    make_token,
+    make_user,
+)
+
+FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
+
+
+class Edit(TypedDict):
+    username: str
+    email: str | None
+    email_verified: bool
+    display_name: str
+    status: UserStatus
+    attributes: JsonObject
+
+
+EDIT: Edit = {
+    "username": "Beate",
+    "email": "beate@example.org",
+    "email_verified": True,
+    "display_name": "Beate B.",
+    "status": "pending",
+    "attributes": {"locale": "de", "tags": [1, None]},
+}
+
+
+def verifies(store: Store, user: User, string: TokenString) -> bool:
+    token = store.tokens.verify(tenant_id=user.tenant_id, token_hash=string.hash)
+    return token is not None
+
+
+def usernames(store: Store, tenant_id: UUID, **filters: Any) -> list[str]:
+    page = store.users.list(tenant_id=tenant_id, **filters)
+    return [user.username for user in page.items]
+
+
+def test_a_created_user_is_found_by_each_of_its_keys(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    user = make_user(store, tenant_id, password_hash=PHC, **EDIT)
+    expected = replace(
+        user,
+        tenant_id=tenant_id,
+        username_normalized="beate",
+        password_hash=PHC,
+        tokens_valid_after=None,
+        row_version=1,
+        **EDIT,
+    )
+    assert user == expected
+    assert store.users.get_by_id(tenant_id=tenant_id, user_id=user.id) == user
+    assert store.users.get_by_username(tenant_id=tenant_id, username="Beate") == user
+    found = store.users.get_by_subject_id(
+        tenant_id=tenant_id, subject_id=user.subject_id
+    )
+    assert found == user
+
+
+def test_a_user_needs_no_more_than_a_tenant_and_a_username(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    user = store.users.create(tenant_id=tenant_id, username="ann")
+    defaults = replace(
+        user,
+        email=None,
+        email_verified=False,
+        display_name="",
+        password_hash=None,
+        status="active",
+        attributes={},
+    )
+    assert user == defaults
+    with pytest.raises(MissingReferenceError) as caught:
+        store.users.create(tenant_id=uuid4(), username="ann")
+    assert caught.value.constraint == "users_tenant_id_fk"
+
+
+def test_what_does_not_exist_is_not_found(store: Store) -> None:
+    tenant_id, nobody = make_tenant(store).id, uuid4()
+    assert store.users.get_by_id(tenant_id=tenant_id, user_id=nobody) is None
+    assert store.users.get_by_username(tenant_id=tenant_id, username="no") is None
+    assert store.users.get_by_subject_id(tenant_id=tenant_id, subject_id=nobody) is None
+    assert store.users.list_roles(tenant_id=tenant_id, user_id=nobody) == []
+    assert store.users.revoke_tokens(tenant_id=tenant_id, user_id=nobody) is None
+    changed = store.users.set_password_hash(
+        tenant_id=tenant_id, user_id=nobody, password_hash=PHC
+    )
+    assert changed is None
+
+
+@pytest.mark.parametrize(
+    ("username", "same"),
+    [
+        ("Ann", "aNN"),
+        ("Ann", "\uff21\uff2e\uff2e"),  # fullwidth letters
+        ("finn", "\ufb01NN"),  # a ligature
+        ("\u00c4nn", "a\u0308nn"),  # a combining diaeresis
+        ("k1", "\u212a\u2460"),  # the Kelvin sign and a circled digit
+    ],
+)
+def test_a_username_is_one_in_any_case_and_unicode_form(
+    store: Store, username: str, same: str
+) -> None:
+    tenant_id = make_tenant(store).id
+    user = make_user(store, tenant_id, username=username)
+    assert user.username == username
+    assert store.users.get_by_username(tenant_id=tenant_id, username=same) == user
+    with pytest.raises(DuplicateError, match=r"users\.create.*username") as caught:
+        make_user(store, tenant_id, username=same)
+    assert caught.value.constraint == "users_tenant_id_username_normalized_key"
+    make_user(store, make_tenant(store).id, username=same)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "constraint"),
+    [
+        ("username", "", "users_username_check"),
+        ("username", "a" * 257, "users_username_check"),
+        ("username", "a\0", ""),
+        ("email", "ann", "users_email_check"),
+        ("email", "@example.org", "users_email_check"),
+        ("email", "a" * 250 + "@b.de", "users_email_check"),
+        ("password_hash", "secret", "users_password_hash_check"),
+        ("status", "asleep", "users_status_check"),
+        ("attributes", ["no object"], "users_attributes_check"),
+        ("attributes", {"a": "\0"}, ""),
+    ],
+)
+def test_a_value_out_of_range_is_refused(
+    store: Store, field: str, value: object, constraint: str
+) -> None:
+    tenant_id = make_tenant(store).id
+    with pytest.raises(InvalidValueError) as caught:
+        make_user(store, tenant_id, **{field: value})
+    assert caught.value.constraint == constraint
+    assert usernames(store, tenant_id) == []
+
+
+def test_the_longest_username_and_email_fit(store: Store) -> None:
+    username, email = "\U00020000" * 256, "a" * 249 + "@b.de"
+    user = make_user(store, make_tenant(store).id, username=username, email=email)
+    assert (user.username, user.email) == (username, email)
+
+
+def test_filtered_pages_lead_forward_and_back(
+    store: Store, dba: "psycopg.Connection[Any]"
+) -> None:
+    tenant_id = make_tenant(store).id
+    role = store.roles.create(tenant_id=tenant_id, name="editor")
+    make_user(store, tenant_id, username="ann0")
+    names = ["abe", "ann1", "ANN2", "Ann3", "ann4", "ann5", "ann6", "ann7", "bob"]
+    for username in names:
+        user = make_user(
+            store,
+            tenant_id,
+            username=username,
+            status="suspended" if username == "ann4" else "active",
+        )
+        store.users.assign_role(
+            tenant_id=tenant_id, user_id=user.id, role_id=role.id, expires_at=FUTURE
+        )
+        if username == "ann6":
+            dba.execute(
+                "update authority.user_roles set expires_at = now() where user_id = %s",
+                [user.id],
+            )
+    wanted: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "status": "active",
+        "prefix": "aNN",
+        "role_id": role.id,
+        "limit": 2,
+    }
+    first = store.users.list(**wanted)
+    second = store.users.list(after=first.next, **wanted)
+    last = store.users.list(after=second.next, **wanted)
+    shown = [[user.username for user in p.items] for p in (first, second, last)]
+    assert shown == [["ann1", "ANN2"], ["Ann3", "ann5"], ["ann7"]]
+    assert (first.previous, last.next) == (None, None)
+    assert store.users.list(before=last.previous, **wanted) == second
+    assert store.users.list(before=second.previous, **wanted) == first
+    assert sorted(usernames(store, tenant_id)) == sorted(["ann0", *names])
+
+
+def test_a_prefix_is_taken_literally_in_any_case(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    everybody = ["a%b", "a\\b", "a_b", "axb"]
+    for username in everybody:
+        make_user(store, tenant_id, username=username)
+    for prefix, found in {
+        "": everybody,
+        "a%": ["a%b"],
+        "A_": ["a_b"],
+        "a\\": ["a\\b"],
+        "\uff21x": ["axb"],
+        "x": [],
+    }.items():
+        assert usernames(store, tenant_id, prefix=prefix) == found
+
+
+def test_an_update_names_the_version_that_it_read(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    user = make_user(store, tenant_id, username="ann", password_hash=PHC)
+    keys = {"tenant_id": tenant_id, "user_id": user.id}
+    changed = store.users.update(**keys, row_version=1, **EDIT)
+    assert changed.updated_at > user.updated_at
+    assert changed == replace(
+        user,
+        username_normalized="beate",
+        updated_at=changed.updated_at,
+        row_version=2,
+        **EDIT,
+    )
+    with pytest.raises(
+        ConcurrencyConflictError, match="user is no longer at row_version 1"
+    ):
+        store.users.update(**keys, row_version=1, **EDIT)
+    with pytest.raises(NotFoundError, match="no such user"):
+        store.users.update(tenant_id=tenant_id, user_id=uuid4(), row_version=2, **EDIT)
+    make_user(store, tenant_id, username="ann")
+    taken: Edit = {**EDIT, "username": "ANN"}
+    with pytest.raises(DuplicateError):
+        store.users.update(**keys, row_version=2, **taken)
+    assert store.users.get_by_id(**keys) == changed
+
+
+def test_a_deleted_user_leaves_nothing_behind(store: Store) -> None:
+    user = make_user(store, make_tenant(store).id)
+    tenant_id = user.tenant_id
+    client = make_client(store, tenant_id)
+    role = store.roles.create(tenant_id=tenant_id, name="editor")
+    store.users.assign_role(tenant_id=tenant_id, user_id=user.id, role_id=role.id)
+    consent = make_authorization(store, client, user_id=user.id)
+    _, refresh = make_token(store, client, "refresh", user_id=user.id)
+    string, _ = make_token(store, client, user_id=user.id)
+    of_client, _ = make_token(store, client)
+    assert store.users.delete(tenant_id=tenant_id, user_id=user.id)
+    assert not store.users.delete(tenant_id=tenant_id, user_id=user.id)
+    assert store.users.get_by_id(tenant_id=tenant_id, user_id=user.id) is None
+    assert not verifies(store, user, string)
+    assert store.tokens.get_by_id(tenant_id=tenant_id, token_id=refresh.id) is None
+    gone = store.authorizations.get_by_id(
+        tenant_id=tenant_id, authorization_id=consent.id
+    )
+    assert gone is None
+    assert store.roles.delete(tenant_id=tenant_id, role_id=role.id)
+    assert verifies(store, user, of_client)
+
+
+def test_a_password_hash_is_set_replaced_and_removed(store: Store) -> None:
+    user = make_user(store, make_tenant(store).id)
+    keys = {"tenant_id": user.tenant_id, "user_id": user.id}
+    changed = store.users.set_password_hash(**keys, password_hash=PHC)
+    assert changed is not None
+    assert (changed.password_hash, changed.row_version) == (PHC, 2)
+    with pytest.raises(InvalidValueError) as caught:
+        store.users.set_password_hash(**keys, password_hash="hunter2")
+    assert caught.value.constraint == "users_password_hash_check"
+    assert "hunter2" not in str(caught.value)
+    assert store.users.get_by_id(**keys) == changed
+    removed = store.users.set_password_hash(**keys, password_hash=None)
+    assert removed is not None
+    assert (removed.password_hash, removed.row_version) == (None, 3)
+
+
+def test_a_user_does_not_show_its_password_hash(store: Store) -> None:
+    user = make_user(store, make_tenant(store).id, password_hash=PHC)
+    assert "username=" in repr(user)
+    assert PHC not in repr(user)
+
+
+def test_revoking_tokens_kills_what_was_issued_before(store: Store) -> None:
+    user = make_user(store, make_tenant(store).id)
+    keys = {"tenant_id": user.tenant_id, "user_id": user.id}
+    client = make_client(store, user.tenant_id)
+    other = make_user(store, user.tenant_id)
+    of_other, _ = make_token(store, client, user_id=other.id)
+    before, _ = make_token(store, client, user_id=user.id)
+    changed = store.users.revoke_tokens(**keys)
+    after, _ = make_token(store, client, user_id=user.id)
+    assert changed is not None
+    assert changed.tokens_valid_after is not None
+    assert changed.row_version == 2
+    assert not verifies(store, user, before)
+    assert verifies(store, user, after)
+    store.users.revoke_tokens(**keys)
+    assert not verifies(store, user, after)
+    assert verifies(store, user, of_other)
+
+
+def test_an_epoch_moves_between_two_tokens_of_one_transaction(
+    dba: "psycopg.Connection[Any]",
+) -> None:
+    store = Store(dba)
+    user = make_user(store, make_tenant(store).id)
+    client = make_client(store, user.tenant_id)
+    with dba.transaction():
+        before, _ = make_token(store, client, user_id=user.id)
+        store.users.revoke_tokens(tenant_id=user.tenant_id, user_id=user.id)
+        after, _ = make_token(store, client, user_id=user.id)
+    assert not verifies(store, user, before)
+    assert verifies(store, user, after)
+
+
+def test_a_user_is_out_of_reach_of_another_tenant(store: Store) -> None:
+    user = make_user(store, make_tenant(store).id, username="ann", password_hash=PHC)
+    foreign = {"tenant_id": make_tenant(store).id, "user_id": user.id}
+    tenant_id = foreign["tenant_id"]
+    assert store.users.get_by_id(**foreign) is None
+    assert store.users.get_by_username(tenant_id=tenant_id, username="ann") is None
+    found = store.users.get_by_subject_id(
+        tenant_id=tenant_id, subject_id=user.subject_id
+    )
+    assert found is None
+    assert usernames(store, tenant_id) == []
+    assert usernames(store, tenant_id, before="z") == []
+    with pytest.raises(NotFoundError):
+        store.users.update(**foreign, row_version=1, **EDIT)
+    assert store.users.set_password_hash(**foreign, password_hash=None) is None
+    assert store.users.revoke_tokens(**foreign) is None
+    assert not store.users.delete(**foreign)
+    assert store.users.get_by_id(tenant_id=user.tenant_id, user_id=user.id) == user
