@@ -1,7 +1,7 @@
 """Checks of arguments that SQL cannot make."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -25,6 +25,14 @@ def check_aware(name: str, moment: datetime | None) -> datetime | None:
     if moment is not None and moment.utcoffset() is None:
         raise InvalidArgumentError(f"{name} has no time zone")
     return moment
+
+
+def check_positive(name: str, duration: timedelta) -> timedelta:
+    """Return a duration that is longer than nothing."""
+    if duration <= timedelta(0):
+        message = f"{name} is {duration}; a time above 0 is allowed"
+        raise InvalidArgumentError(message)
+    return duration
 
 
 def check_list(name: str, values: Sequence[Item]) -> list[Item]:

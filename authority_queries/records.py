@@ -25,6 +25,9 @@ AuthorizationType = Literal["permanent", "ad_hoc"]
 TokenType = Literal[
     "access", "refresh", "authorization_code", "device_code", "user_code"
 ]
+RedeemableTokenType = Literal[
+    "refresh", "authorization_code", "device_code", "user_code"
+]
 RefusalOutcome = Literal["already_redeemed", "reused", "invalid"]
 RevocationCategory = Literal["token", "subject", "client", "key", "authorization"]
 LoginOutcome = Literal["succeeded", "failed", "throttled"]

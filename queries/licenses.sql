@@ -194,72 +194,98 @@ returning
     licenses.row_version;
 
 -- name: check_out_seat(tenant_id, license_id, holder, lease)^
--- The seat that the holder now has until the lease ends, its own one renewed if it
--- had one; or no row when the licence is not usable or has no free seat.
-update authority.license_seats
-set
-    holder = :holder,
-    leased_until = now() + :lease,
-    updated_at = now()
-from (
+-- The seat that the holder now has until the lease ends: its own one, or else a free
+-- one; or no row when the licence is not usable or has no free seat.
+with own as (
+    update authority.license_seats
+    set
+        leased_until = now() + :lease,
+        updated_at = now()
+    from authority.usable_licenses
+    where
+        license_seats.tenant_id = :tenant_id
+        and license_seats.license_id = :license_id
+        and license_seats.holder = :holder
+        and usable_licenses.tenant_id = license_seats.tenant_id
+        and usable_licenses.id = license_seats.license_id
+    returning
+        license_seats.tenant_id,
+        license_seats.license_id,
+        license_seats.seat_number,
+        license_seats.holder,
+        license_seats.leased_until
+),
+
+free as (
     select
         candidates.tenant_id,
         candidates.license_id,
         candidates.seat_number
     from authority.license_seats as candidates
-    inner join authority.licenses
+    inner join authority.usable_licenses
         on
-            candidates.tenant_id = licenses.tenant_id
-            and candidates.license_id = licenses.id
+            candidates.tenant_id = usable_licenses.tenant_id
+            and candidates.license_id = usable_licenses.id
     where
         candidates.tenant_id = :tenant_id
         and candidates.license_id = :license_id
-        and (
-            candidates.holder = :holder
-            or (
-                (candidates.holder is null or candidates.leased_until <= now())
-                and not exists (
-                    select from authority.license_seats as own
-                    where
-                        own.tenant_id = :tenant_id
-                        and own.license_id = :license_id
-                        and own.holder = :holder
-                )
-            )
-        )
-        and licenses.status = 'active'
-        and licenses.valid_from <= now()
-        and (
-            licenses.valid_until is null
-            or licenses.valid_until + licenses.grace > now()
-        )
+        and (candidates.holder is null or candidates.leased_until <= now())
+        and not exists (select from own)
     order by candidates.seat_number
     limit 1
     for no key update of candidates skip locked
-) as free
-where
-    license_seats.tenant_id = free.tenant_id
-    and license_seats.license_id = free.license_id
-    and license_seats.seat_number = free.seat_number
-returning
-    license_seats.tenant_id,
-    license_seats.license_id,
-    license_seats.seat_number,
-    license_seats.holder,
-    license_seats.leased_until;
+),
+
+taken as (
+    update authority.license_seats
+    set
+        holder = :holder,
+        leased_until = now() + :lease,
+        updated_at = now()
+    from free
+    where
+        license_seats.tenant_id = free.tenant_id
+        and license_seats.license_id = free.license_id
+        and license_seats.seat_number = free.seat_number
+    returning
+        license_seats.tenant_id,
+        license_seats.license_id,
+        license_seats.seat_number,
+        license_seats.holder,
+        license_seats.leased_until
+)
+
+select
+    own.tenant_id,
+    own.license_id,
+    own.seat_number,
+    own.holder,
+    own.leased_until
+from own
+union all
+select
+    taken.tenant_id,
+    taken.license_id,
+    taken.seat_number,
+    taken.holder,
+    taken.leased_until
+from taken;
 
 -- name: renew_seat(tenant_id, license_id, holder, lease)^
 -- The holder's seat with its lease prolonged from now, or no row when the lease had
--- ended: check out again.
+-- ended or the licence is not usable any more.
 update authority.license_seats
 set
     leased_until = now() + :lease,
     updated_at = now()
+from authority.usable_licenses
 where
     license_seats.tenant_id = :tenant_id
     and license_seats.license_id = :license_id
     and license_seats.holder = :holder
     and license_seats.leased_until > now()
+    and usable_licenses.tenant_id = license_seats.tenant_id
+    and usable_licenses.id = license_seats.license_id
 returning
     license_seats.tenant_id,
     license_seats.license_id,
@@ -285,24 +311,16 @@ where
 -- or does not name the metric. Fails when the limit would be exceeded.
 with license as (
     select
-        licenses.tenant_id,
-        licenses.id,
-        (licenses.limits ->> :metric::text)::bigint as allowed,
-        date_trunc(licenses.usage_period, now() at time zone 'UTC')::date
+        usable_licenses.tenant_id,
+        usable_licenses.id,
+        (usable_licenses.limits ->> :metric::text)::bigint as allowed,
+        date_trunc(usable_licenses.usage_period, now() at time zone 'UTC')::date
             as period_start
-    from authority.licenses
-    inner join authority.tenants on licenses.tenant_id = tenants.id
+    from authority.usable_licenses
     where
-        licenses.tenant_id = :tenant_id
-        and licenses.id = :license_id
-        and licenses.limits ? :metric
-        and tenants.status in ('active', 'trial')
-        and licenses.status = 'active'
-        and licenses.valid_from <= now()
-        and (
-            licenses.valid_until is null
-            or licenses.valid_until + licenses.grace > now()
-        )
+        usable_licenses.tenant_id = :tenant_id
+        and usable_licenses.id = :license_id
+        and usable_licenses.limits ? :metric
 ),
 
 entry as (

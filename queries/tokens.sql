@@ -125,67 +125,32 @@ returning
     tokens.created_at;
 
 -- name: verify(tenant_id, token_hash, type)^
--- The token with this hash and what a resource server needs of its client and
--- subject (RFC 7662 section 2.2), if everything it hangs on is alive: tenant,
--- client, authorization, user or service account, and their epochs. Unknown,
--- expired, redeemed and revoked tokens are alike: no row.
+-- The live token with this hash, and what a resource server needs of its client and
+-- subject (RFC 7662 section 2.2). Unknown, expired, redeemed and revoked tokens are
+-- alike: no row.
 select
-    tokens.tenant_id,
-    tokens.id,
-    tokens.type,
-    clients.client_id,
-    tokens.authorization_id,
-    tokens.user_id,
-    users.subject_id,
-    users.username,
-    tokens.service_account_id,
-    service_accounts.account_id,
-    tokens.scopes,
-    tokens.cnf_jkt,
-    tokens.cnf_x5t_s256,
-    tokens.payload,
-    tokens.properties,
-    tokens.created_at,
-    tokens.expires_at
-from authority.tokens
-inner join authority.tenants on tokens.tenant_id = tenants.id
-inner join authority.clients
-    on
-        tokens.tenant_id = clients.tenant_id
-        and tokens.client_id = clients.id
-left join authority.authorizations
-    on
-        tokens.tenant_id = authorizations.tenant_id
-        and tokens.authorization_id = authorizations.id
-left join authority.users
-    on
-        tokens.tenant_id = users.tenant_id
-        and tokens.user_id = users.id
-left join authority.service_accounts
-    on
-        tokens.tenant_id = service_accounts.tenant_id
-        and tokens.service_account_id = service_accounts.id
+    live_tokens.tenant_id,
+    live_tokens.id,
+    live_tokens.type,
+    live_tokens.client_identifier as client_id,
+    live_tokens.authorization_id,
+    live_tokens.user_id,
+    live_tokens.subject_id,
+    live_tokens.username,
+    live_tokens.service_account_id,
+    live_tokens.account_id,
+    live_tokens.scopes,
+    live_tokens.cnf_jkt,
+    live_tokens.cnf_x5t_s256,
+    live_tokens.payload,
+    live_tokens.properties,
+    live_tokens.created_at,
+    live_tokens.expires_at
+from authority.live_tokens
 where
-    tokens.tenant_id = :tenant_id
-    and tokens.token_hash = :token_hash
-    and tokens.type = :type
-    and tokens.expires_at > now()
-    and tokens.redeemed_at is null
-    and tokens.revoked_at is null
-    and tenants.status in ('active', 'trial')
-    and clients.enabled
-    and (tokens.authorization_id is null or authorizations.revoked_at is null)
-    and (
-        tokens.user_id is null
-        or (
-            users.status = 'active'
-            and (
-                users.tokens_valid_after is null
-                or tokens.created_at > users.tokens_valid_after
-            )
-        )
-    )
-    and (tokens.service_account_id is null or service_accounts.enabled);
+    live_tokens.tenant_id = :tenant_id
+    and live_tokens.token_hash = :token_hash
+    and live_tokens.type = :type;
 
 -- name: redeem(tenant_id, token_hash, type, client_id, redirect_uri, code_challenge, redemption_id)^
 -- The token, now used up, or no row when it is not live, or was not issued to this
@@ -193,50 +158,16 @@ where
 -- section 4.6). Of any number of racing redemptions one gets the row.
 with claimed as (
     select
-        tokens.tenant_id,
-        tokens.id
-    from authority.tokens
-    inner join authority.tenants on tokens.tenant_id = tenants.id
-    inner join authority.clients
-        on
-            tokens.tenant_id = clients.tenant_id
-            and tokens.client_id = clients.id
-    left join authority.authorizations
-        on
-            tokens.tenant_id = authorizations.tenant_id
-            and tokens.authorization_id = authorizations.id
-    left join authority.users
-        on
-            tokens.tenant_id = users.tenant_id
-            and tokens.user_id = users.id
-    left join authority.service_accounts
-        on
-            tokens.tenant_id = service_accounts.tenant_id
-            and tokens.service_account_id = service_accounts.id
+        live_tokens.tenant_id,
+        live_tokens.id
+    from authority.live_tokens
     where
-        tokens.tenant_id = :tenant_id
-        and tokens.token_hash = :token_hash
-        and tokens.type = :type
-        and tokens.expires_at > now()
-        and tokens.redeemed_at is null
-        and tokens.revoked_at is null
-        and tenants.status in ('active', 'trial')
-        and clients.enabled
-        and (tokens.authorization_id is null or authorizations.revoked_at is null)
-        and (
-            tokens.user_id is null
-            or (
-                users.status = 'active'
-                and (
-                    users.tokens_valid_after is null
-                    or tokens.created_at > users.tokens_valid_after
-                )
-            )
-        )
-        and (tokens.service_account_id is null or service_accounts.enabled)
-        and clients.client_id = :client_id
-        and tokens.redirect_uri is not distinct from :redirect_uri
-        and tokens.code_challenge is not distinct from :code_challenge
+        live_tokens.tenant_id = :tenant_id
+        and live_tokens.token_hash = :token_hash
+        and live_tokens.type = :type
+        and live_tokens.client_identifier = :client_id
+        and live_tokens.redirect_uri is not distinct from :redirect_uri
+        and live_tokens.code_challenge is not distinct from :code_challenge
 ),
 
 redeemed as (
@@ -307,48 +238,14 @@ from redeemed;
 -- (RFC 6749 section 6, RFC 9700 section 4.14.2). They carry what it carried.
 with claimed as (
     select
-        tokens.tenant_id,
-        tokens.id
-    from authority.tokens
-    inner join authority.tenants on tokens.tenant_id = tenants.id
-    inner join authority.clients
-        on
-            tokens.tenant_id = clients.tenant_id
-            and tokens.client_id = clients.id
-    left join authority.authorizations
-        on
-            tokens.tenant_id = authorizations.tenant_id
-            and tokens.authorization_id = authorizations.id
-    left join authority.users
-        on
-            tokens.tenant_id = users.tenant_id
-            and tokens.user_id = users.id
-    left join authority.service_accounts
-        on
-            tokens.tenant_id = service_accounts.tenant_id
-            and tokens.service_account_id = service_accounts.id
+        live_tokens.tenant_id,
+        live_tokens.id
+    from authority.live_tokens
     where
-        tokens.tenant_id = :tenant_id
-        and tokens.token_hash = :token_hash
-        and tokens.type = 'refresh'
-        and tokens.expires_at > now()
-        and tokens.redeemed_at is null
-        and tokens.revoked_at is null
-        and tenants.status in ('active', 'trial')
-        and clients.enabled
-        and (tokens.authorization_id is null or authorizations.revoked_at is null)
-        and (
-            tokens.user_id is null
-            or (
-                users.status = 'active'
-                and (
-                    users.tokens_valid_after is null
-                    or tokens.created_at > users.tokens_valid_after
-                )
-            )
-        )
-        and (tokens.service_account_id is null or service_accounts.enabled)
-        and clients.client_id = :client_id
+        live_tokens.tenant_id = :tenant_id
+        and live_tokens.token_hash = :token_hash
+        and live_tokens.type = 'refresh'
+        and live_tokens.client_identifier = :client_id
 ),
 
 redeemed as (
@@ -538,6 +435,7 @@ set
 where
     tokens.tenant_id = :tenant_id
     and tokens.authorization_id = :authorization_id
+    and tokens.redeemed_at is null
     and tokens.revoked_at is null
     and tokens.expires_at > now();
 
@@ -554,6 +452,7 @@ where
         tokens.user_id = :user_id
         or tokens.service_account_id = :service_account_id
     )
+    and tokens.redeemed_at is null
     and tokens.revoked_at is null
     and tokens.expires_at > now();
 
@@ -566,112 +465,79 @@ set
 where
     tokens.tenant_id = :tenant_id
     and tokens.client_id = :client_id
+    and tokens.redeemed_at is null
     and tokens.revoked_at is null
     and tokens.expires_at > now();
 
 -- name: list_active_by_subject(tenant_id, user_id, service_account_id, after, page_size)
--- One token that speaks for this user or service account (the other id is null) and
--- is neither expired, redeemed nor revoked, itself or by its authorization or epoch;
+-- One live token that speaks for this user or service account (the other id is null),
 -- in order of id, from the first one after the given id.
 select
-    tokens.tenant_id,
-    tokens.id,
-    tokens.type,
-    tokens.token_hash,
-    tokens.client_id,
-    tokens.user_id,
-    tokens.service_account_id,
-    tokens.authorization_id,
-    tokens.scopes,
-    tokens.code_challenge,
-    tokens.redirect_uri,
-    tokens.nonce,
-    tokens.cnf_jkt,
-    tokens.cnf_x5t_s256,
-    tokens.payload,
-    tokens.properties,
-    tokens.expires_at,
-    tokens.redeemed_at,
-    tokens.redemption_id,
-    tokens.revoked_at,
-    tokens.revocation_reason,
-    tokens.created_at
-from authority.tokens
-left join authority.authorizations
-    on
-        tokens.tenant_id = authorizations.tenant_id
-        and tokens.authorization_id = authorizations.id
-left join authority.users
-    on
-        tokens.tenant_id = users.tenant_id
-        and tokens.user_id = users.id
+    live_tokens.tenant_id,
+    live_tokens.id,
+    live_tokens.type,
+    live_tokens.token_hash,
+    live_tokens.client_id,
+    live_tokens.user_id,
+    live_tokens.service_account_id,
+    live_tokens.authorization_id,
+    live_tokens.scopes,
+    live_tokens.code_challenge,
+    live_tokens.redirect_uri,
+    live_tokens.nonce,
+    live_tokens.cnf_jkt,
+    live_tokens.cnf_x5t_s256,
+    live_tokens.payload,
+    live_tokens.properties,
+    live_tokens.expires_at,
+    live_tokens.redeemed_at,
+    live_tokens.redemption_id,
+    live_tokens.revoked_at,
+    live_tokens.revocation_reason,
+    live_tokens.created_at
+from authority.live_tokens
 where
-    tokens.tenant_id = :tenant_id
+    live_tokens.tenant_id = :tenant_id
     and (
-        tokens.user_id = :user_id
-        or tokens.service_account_id = :service_account_id
+        live_tokens.user_id = :user_id
+        or live_tokens.service_account_id = :service_account_id
     )
-    and tokens.expires_at > now()
-    and tokens.redeemed_at is null
-    and tokens.revoked_at is null
-    and (tokens.authorization_id is null or authorizations.revoked_at is null)
-    and (
-        users.tokens_valid_after is null
-        or tokens.created_at > users.tokens_valid_after
-    )
-    and (:after::uuid is null or tokens.id > :after)
-order by tokens.id
+    and (:after::uuid is null or live_tokens.id > :after)
+order by live_tokens.id
 limit :page_size;
 
 -- name: list_active_by_client(tenant_id, client_id, after, page_size)
--- One token that was issued to this client (clients.id) and is neither expired,
--- redeemed nor revoked, itself or by its authorization or epoch; in order of id, from
--- the first one after the given id.
+-- One live token that was issued to this client (clients.id), in order of id, from the
+-- first one after the given id.
 select
-    tokens.tenant_id,
-    tokens.id,
-    tokens.type,
-    tokens.token_hash,
-    tokens.client_id,
-    tokens.user_id,
-    tokens.service_account_id,
-    tokens.authorization_id,
-    tokens.scopes,
-    tokens.code_challenge,
-    tokens.redirect_uri,
-    tokens.nonce,
-    tokens.cnf_jkt,
-    tokens.cnf_x5t_s256,
-    tokens.payload,
-    tokens.properties,
-    tokens.expires_at,
-    tokens.redeemed_at,
-    tokens.redemption_id,
-    tokens.revoked_at,
-    tokens.revocation_reason,
-    tokens.created_at
-from authority.tokens
-left join authority.authorizations
-    on
-        tokens.tenant_id = authorizations.tenant_id
-        and tokens.authorization_id = authorizations.id
-left join authority.users
-    on
-        tokens.tenant_id = users.tenant_id
-        and tokens.user_id = users.id
+    live_tokens.tenant_id,
+    live_tokens.id,
+    live_tokens.type,
+    live_tokens.token_hash,
+    live_tokens.client_id,
+    live_tokens.user_id,
+    live_tokens.service_account_id,
+    live_tokens.authorization_id,
+    live_tokens.scopes,
+    live_tokens.code_challenge,
+    live_tokens.redirect_uri,
+    live_tokens.nonce,
+    live_tokens.cnf_jkt,
+    live_tokens.cnf_x5t_s256,
+    live_tokens.payload,
+    live_tokens.properties,
+    live_tokens.expires_at,
+    live_tokens.redeemed_at,
+    live_tokens.redemption_id,
+    live_tokens.revoked_at,
+    live_tokens.revocation_reason,
+    live_tokens.created_at
+from authority.live_tokens
 where
-    tokens.tenant_id = :tenant_id
-    and tokens.client_id = :client_id
-    and tokens.expires_at > now()
-    and tokens.redeemed_at is null
-    and tokens.revoked_at is null
-    and (tokens.authorization_id is null or authorizations.revoked_at is null)
-    and (
-        users.tokens_valid_after is null
-        or tokens.created_at > users.tokens_valid_after
-    )
-    and (:after::uuid is null or tokens.id > :after)
-order by tokens.id
+    live_tokens.tenant_id = :tenant_id
+    and live_tokens.client_id = :client_id
+    and (:after::uuid is null or live_tokens.id > :after)
+order by live_tokens.id
 limit :page_size;
 
 -- name: prune_expired(older_than, batch_size)!

@@ -11,11 +11,21 @@ COMMENT ON SCHEMA authority IS 'Storage of a multi-tenant OAuth 2.0 / OpenID Con
 CREATE FUNCTION authority.address_prefix(address inet) RETURNS cidr
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog'
-    AS $$select network(
-    set_masklen(address, case family(address) when 4 then 24 else 64 end)
-)$$;
+    AS $$
+select network(
+    set_masklen(
+        address,
+        case
+            when family(address) = 4 then 24
+            when address <<= '::ffff:0.0.0.0/96' then 120
+            else 64
+        end
+    )
+)
+$$;
 
-COMMENT ON FUNCTION authority.address_prefix(address inet) IS 'The network that is throttled as one: /24 of an IPv4 address, /64 of an IPv6 address.';
+COMMENT ON FUNCTION authority.address_prefix(address inet) IS 'The network that is throttled as one: /24 of an IPv4 address, also of one mapped into
+IPv6, and /64 of an IPv6 address.';
 
 -- authorizations
 
@@ -343,7 +353,7 @@ CREATE TABLE authority.licenses (
     CONSTRAINT licenses_features_check CHECK ((array_position(features, NULL::text) IS NULL)),
     CONSTRAINT licenses_grace_check CHECK ((grace >= '00:00:00'::interval)),
     CONSTRAINT licenses_key_hash_check CHECK ((octet_length(key_hash) = 32)),
-    CONSTRAINT licenses_limits_check CHECK (((jsonb_typeof(limits) = 'object'::text) AND (NOT jsonb_path_exists(limits, '$.*?(@.type() != "null" && (@.type() != "number" || @ < 0))'::jsonpath)))),
+    CONSTRAINT licenses_limits_check CHECK (((jsonb_typeof(limits) = 'object'::text) AND (NOT jsonb_path_exists(limits, 'strict $.*?(@.type() != "null" && (((@.type() != "number" || @ < 0) || @ > 9007199254740991) || @.floor() != @))'::jsonpath)))),
     CONSTRAINT licenses_plan_check CHECK ((plan <> ''::text)),
     CONSTRAINT licenses_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
     CONSTRAINT licenses_seats_check CHECK (((seats >= 0) AND (seats <= 100000))),
@@ -359,8 +369,8 @@ COMMENT ON COLUMN authority.licenses.key_hash IS 'SHA-256 of the licence key, 32
 COMMENT ON COLUMN authority.licenses.plan IS 'Name of what was bought.';
 COMMENT ON COLUMN authority.licenses.seats IS 'Rows in authority.license_seats. 0: the licence has no seats.';
 COMMENT ON COLUMN authority.licenses.features IS 'Names of features it opens.';
-COMMENT ON COLUMN authority.licenses.limits IS 'Object of metric to the most that one usage_period allows; null: no limit. A metric
-that is not named cannot be used.';
+COMMENT ON COLUMN authority.licenses.limits IS 'Object of metric to the most that one usage_period allows, a whole number; null: no
+limit. A metric that is not named cannot be used.';
 COMMENT ON COLUMN authority.licenses.usage_period IS 'day, month or year, in UTC: when usage starts again from 0.';
 COMMENT ON COLUMN authority.licenses.valid_from IS 'Before it the licence is refused.';
 COMMENT ON COLUMN authority.licenses.valid_until IS 'From then on it is in grace, then expired. Null: no end.';
@@ -381,6 +391,73 @@ ALTER TABLE ONLY authority.licenses
 ALTER TABLE ONLY authority.licenses
     ADD CONSTRAINT licenses_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
 
+-- live_tokens
+
+CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
+ SELECT tokens.tenant_id,
+    tokens.id,
+    tokens.type,
+    tokens.token_hash,
+    tokens.client_id,
+    tokens.user_id,
+    tokens.service_account_id,
+    tokens.authorization_id,
+    tokens.scopes,
+    tokens.code_challenge,
+    tokens.redirect_uri,
+    tokens.nonce,
+    tokens.cnf_jkt,
+    tokens.cnf_x5t_s256,
+    tokens.payload,
+    tokens.properties,
+    tokens.expires_at,
+    tokens.redeemed_at,
+    tokens.redemption_id,
+    tokens.revoked_at,
+    tokens.revocation_reason,
+    tokens.created_at,
+    clients.client_id AS client_identifier,
+    users.subject_id,
+    users.username,
+    service_accounts.account_id
+   FROM (((((authority.tokens
+     JOIN authority.tenants ON ((tokens.tenant_id = tenants.id)))
+     JOIN authority.clients ON (((tokens.tenant_id = clients.tenant_id) AND (tokens.client_id = clients.id))))
+     LEFT JOIN authority.authorizations ON (((tokens.tenant_id = authorizations.tenant_id) AND (tokens.authorization_id = authorizations.id))))
+     LEFT JOIN authority.users ON (((tokens.tenant_id = users.tenant_id) AND (tokens.user_id = users.id))))
+     LEFT JOIN authority.service_accounts ON (((tokens.tenant_id = service_accounts.tenant_id) AND (tokens.service_account_id = service_accounts.id))))
+  WHERE ((tokens.expires_at > now()) AND (tokens.redeemed_at IS NULL) AND (tokens.revoked_at IS NULL) AND (tenants.status = ANY (ARRAY['active'::text, 'trial'::text])) AND clients.enabled AND ((tokens.authorization_id IS NULL) OR (authorizations.revoked_at IS NULL)) AND ((tokens.user_id IS NULL) OR ((users.status = 'active'::text) AND ((users.tokens_valid_after IS NULL) OR (tokens.created_at > users.tokens_valid_after)))) AND ((tokens.service_account_id IS NULL) OR service_accounts.enabled));
+
+COMMENT ON VIEW authority.live_tokens IS 'What a live token is, in one place: not expired, redeemed or revoked, and everything
+that it hangs on is alive too: tenant, client, authorization, user and epoch, service
+account. By the database''s clock.';
+COMMENT ON COLUMN authority.live_tokens.tenant_id IS 'As authority.tokens.tenant_id.';
+COMMENT ON COLUMN authority.live_tokens.id IS 'As authority.tokens.id.';
+COMMENT ON COLUMN authority.live_tokens.type IS 'As authority.tokens.type.';
+COMMENT ON COLUMN authority.live_tokens.token_hash IS 'As authority.tokens.token_hash.';
+COMMENT ON COLUMN authority.live_tokens.client_id IS 'As authority.tokens.client_id.';
+COMMENT ON COLUMN authority.live_tokens.user_id IS 'As authority.tokens.user_id.';
+COMMENT ON COLUMN authority.live_tokens.service_account_id IS 'As authority.tokens.service_account_id.';
+COMMENT ON COLUMN authority.live_tokens.authorization_id IS 'As authority.tokens.authorization_id.';
+COMMENT ON COLUMN authority.live_tokens.scopes IS 'As authority.tokens.scopes.';
+COMMENT ON COLUMN authority.live_tokens.code_challenge IS 'As authority.tokens.code_challenge.';
+COMMENT ON COLUMN authority.live_tokens.redirect_uri IS 'As authority.tokens.redirect_uri.';
+COMMENT ON COLUMN authority.live_tokens.nonce IS 'As authority.tokens.nonce.';
+COMMENT ON COLUMN authority.live_tokens.cnf_jkt IS 'As authority.tokens.cnf_jkt.';
+COMMENT ON COLUMN authority.live_tokens.cnf_x5t_s256 IS 'As authority.tokens.cnf_x5t_s256.';
+COMMENT ON COLUMN authority.live_tokens.payload IS 'As authority.tokens.payload.';
+COMMENT ON COLUMN authority.live_tokens.properties IS 'As authority.tokens.properties.';
+COMMENT ON COLUMN authority.live_tokens.expires_at IS 'As authority.tokens.expires_at.';
+COMMENT ON COLUMN authority.live_tokens.redeemed_at IS 'As authority.tokens.redeemed_at.';
+COMMENT ON COLUMN authority.live_tokens.redemption_id IS 'As authority.tokens.redemption_id.';
+COMMENT ON COLUMN authority.live_tokens.revoked_at IS 'As authority.tokens.revoked_at.';
+COMMENT ON COLUMN authority.live_tokens.revocation_reason IS 'As authority.tokens.revocation_reason.';
+COMMENT ON COLUMN authority.live_tokens.created_at IS 'As authority.tokens.created_at.';
+COMMENT ON COLUMN authority.live_tokens.client_identifier IS 'The client_id of the protocol: clients.client_id.';
+COMMENT ON COLUMN authority.live_tokens.subject_id IS 'The sub claim of its user. Null: it has none.';
+COMMENT ON COLUMN authority.live_tokens.username IS 'Username of its user. Null: it has none.';
+COMMENT ON COLUMN authority.live_tokens.account_id IS 'account_id of its service account. Null: it has none.';
+
 -- login_attempts
 
 CREATE TABLE authority.login_attempts (
@@ -399,7 +476,8 @@ CASE family(address)
     WHEN 4 THEN 32
     ELSE 128
 END)),
-    CONSTRAINT login_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'throttled'::text])))
+    CONSTRAINT login_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'throttled'::text]))),
+    CONSTRAINT login_attempts_username_check CHECK (((char_length(username) >= 1) AND (char_length(username) <= 256)))
 )
 PARTITION BY RANGE (created_at);
 
@@ -446,7 +524,8 @@ CASE family(address)
     WHEN 4 THEN 32
     ELSE 128
 END)),
-    CONSTRAINT login_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'throttled'::text])))
+    CONSTRAINT login_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'throttled'::text]))),
+    CONSTRAINT login_attempts_username_check CHECK (((char_length(username) >= 1) AND (char_length(username) <= 256)))
 );
 
 COMMENT ON TABLE authority.login_attempts_default IS 'Attempts of months that have no partition: none is ever lost for want of one.';
@@ -483,7 +562,8 @@ CREATE TABLE authority.login_throttles (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT login_throttles_attempts_check CHECK ((attempts >= 1)),
-    CONSTRAINT login_throttles_factor_check CHECK ((factor ~ '^[a-z][a-z0-9_]{0,31}$'::text))
+    CONSTRAINT login_throttles_factor_check CHECK ((factor ~ '^[a-z][a-z0-9_]{0,31}$'::text)),
+    CONSTRAINT login_throttles_username_check CHECK (((char_length(username) >= 1) AND (char_length(username) <= 256)))
 );
 
 COMMENT ON TABLE authority.login_throttles IS 'How many checks of one factor were reserved for one account from one network in the
@@ -848,11 +928,13 @@ CREATE TABLE authority.tokens (
     CONSTRAINT tokens_expires_at_check CHECK ((expires_at > created_at)),
     CONSTRAINT tokens_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
     CONSTRAINT tokens_redeemed_at_redemption_id_check CHECK (((redeemed_at IS NULL) = (redemption_id IS NULL))),
-    CONSTRAINT tokens_refresh_authorization_id_check CHECK (((type <> 'refresh'::text) OR (authorization_id IS NOT NULL))),
     CONSTRAINT tokens_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT tokens_scopes_check CHECK ((array_position(scopes, NULL::text) IS NULL)),
     CONSTRAINT tokens_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+    CONSTRAINT tokens_type_authorization_id_check CHECK (((type <> 'refresh'::text) OR (authorization_id IS NOT NULL))),
     CONSTRAINT tokens_type_check CHECK ((type = ANY (ARRAY['access'::text, 'refresh'::text, 'authorization_code'::text, 'device_code'::text, 'user_code'::text]))),
+    CONSTRAINT tokens_type_redeemed_at_check CHECK (((type <> 'access'::text) OR (redeemed_at IS NULL))),
+    CONSTRAINT tokens_type_redirect_uri_code_challenge_check CHECK (((type <> ALL (ARRAY['access'::text, 'refresh'::text])) OR (num_nonnulls(redirect_uri, code_challenge) = 0))),
     CONSTRAINT tokens_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
 );
 
@@ -909,6 +991,24 @@ ALTER TABLE ONLY authority.tokens
 
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+-- usable_licenses
+
+CREATE VIEW authority.usable_licenses WITH (security_invoker='true') AS
+ SELECT licenses.tenant_id,
+    licenses.id,
+    licenses.limits,
+    licenses.usage_period
+   FROM (authority.licenses
+     JOIN authority.tenants ON ((licenses.tenant_id = tenants.id)))
+  WHERE ((tenants.status = ANY (ARRAY['active'::text, 'trial'::text])) AND (licenses.status = 'active'::text) AND (licenses.valid_from <= now()) AND ((licenses.valid_until IS NULL) OR ((licenses.valid_until + licenses.grace) > now())));
+
+COMMENT ON VIEW authority.usable_licenses IS 'What a usable licence is, in one place: active, begun, not ended but for its grace, and
+of an active tenant. By the database''s clock.';
+COMMENT ON COLUMN authority.usable_licenses.tenant_id IS 'As authority.licenses.tenant_id.';
+COMMENT ON COLUMN authority.usable_licenses.id IS 'As authority.licenses.id.';
+COMMENT ON COLUMN authority.usable_licenses.limits IS 'As authority.licenses.limits.';
+COMMENT ON COLUMN authority.usable_licenses.usage_period IS 'As authority.licenses.usage_period.';
 
 -- user_roles
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from authority_queries import AsyncStore, Settings, Store, migrate
 from authority_queries._async.repository import AsyncRepository
 from authority_queries._backend import running_embedded_server
 
+MEMORY = Path("/dev/shm")  # noqa: S108 -- the folder in it is made by tempfile
 # Read once: the tests themselves see no AUTHORITY_ setting of the machine's.
 DATABASE_URL = os.environ.get("AUTHORITY_DATABASE_URL")
 
@@ -56,11 +58,14 @@ class Server:
 
 @contextmanager
 def server_folder() -> Iterator[Path]:
-    """A folder that the embedded server's own user can reach.
+    """A folder that the embedded server's own user can reach, in memory if it fits.
 
-    Not below pytest's: as root each session of pytest closes that one to others.
+    Not below pytest's: as root each session of pytest closes that one to others. A
+    clone per test writes some 10 MB, which a disk may take its time for.
     """
-    with tempfile.TemporaryDirectory(prefix="authority-") as folder:
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 << 30
+    parent = MEMORY if roomy else None
+    with tempfile.TemporaryDirectory(prefix="authority-", dir=parent) as folder:
         yield Path(folder)
 
 

@@ -74,9 +74,8 @@ def make_token(
     token = store.tokens.create(
         tenant_id=client.tenant_id,
         type=type,
-        token_hash=minted.hash,
         client_id=client.id,
-        **{"lifetime": HOUR, **fields},
+        **{"token_hash": minted.hash, "lifetime": HOUR, **fields},
     )
     return minted, token
 
@@ -85,8 +84,6 @@ def make_license(
     store: Store, tenant_id: UUID, **fields: Any
 ) -> tuple[TokenString, License]:
     key = mint_token("license_key", tenant_id)
-    defaults = {"plan": "team"}
-    license_ = store.licenses.create(
-        tenant_id=tenant_id, key_hash=key.hash, **{**defaults, **fields}
-    )
+    defaults = {"key_hash": key.hash, "plan": "team"}
+    license_ = store.licenses.create(tenant_id=tenant_id, **{**defaults, **fields})
     return key, license_

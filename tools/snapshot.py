@@ -26,7 +26,7 @@ HEADER = """\
 # The comment that pg_dump puts before each object.
 _ITEM = re.compile(r"^-- Name: (.*?); Type: (.*?); Schema: (.*?); Owner: .*$", re.M)
 _TABLE = re.compile(
-    r"(?:TABLE(?: ONLY)?|ON(?: ONLY)?|COLUMN|FUNCTION) authority\.(\w+)", re.I
+    r"(?:TABLE(?: ONLY)?|VIEW|ON(?: ONLY)?|COLUMN|FUNCTION) authority\.(\w+)", re.I
 )
 # PostgreSQL 18 names what earlier ones do not.
 _NOT_NULL_NAME = re.compile(r"CONSTRAINT \w+_not_null (?=NOT NULL)")
@@ -34,6 +34,7 @@ _ORDER = (
     "SCHEMA",
     "FUNCTION",
     "TABLE",
+    "VIEW",
     "TABLE ATTACH",
     "COMMENT",
     "COLUMN COMMENT",

@@ -107,6 +107,8 @@ class AsyncAuthorizations(AsyncRepository):
     ) -> int:
         """Delete a batch of ad_hoc authorizations without tokens, of all tenants.
 
+        `older_than` must be longer than a sign-in takes from the authorization to its
+        first token, which would go with it.
         Gives how many; call again while it is `batch_size`. Rows that are locked are
         left for the next run, so that any number may run at once.
         """

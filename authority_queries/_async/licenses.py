@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from authority_queries._arguments import check_aware, check_list
+from authority_queries._arguments import check_aware, check_list, check_positive
 from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import LicenseNotUsableError, LimitReachedError
@@ -148,7 +148,9 @@ class AsyncLicenses(AsyncRepository):
         """Take a seat for the time of the lease, or renew the holder's own.
 
         Never more seats than the licence has, however many ask at once. Raises
-        LimitReachedError when no seat is free or the licence is not usable.
+        LimitReachedError when no seat is free or the licence is not usable, and
+        DuplicateError when the same holder takes its first seat twice at once: it has
+        one, ask again.
         """
         seat = await self._one(
             LicenseSeat,
@@ -156,7 +158,7 @@ class AsyncLicenses(AsyncRepository):
             tenant_id=tenant_id,
             license_id=license_id,
             holder=holder,
-            lease=lease,
+            lease=check_positive("lease", lease),
         )
         if seat is None:
             message = "licenses.check_out_seat: no free seat on a usable licence"
@@ -171,14 +173,17 @@ class AsyncLicenses(AsyncRepository):
         holder: str,
         lease: timedelta = _LEASE,
     ) -> LicenseSeat | None:
-        """Prolong a lease from now (heartbeat). None: it had ended, check out again."""
+        """Prolong a lease from now (heartbeat).
+
+        None when it had ended, or the licence is not usable any more: check out again.
+        """
         return await self._one(
             LicenseSeat,
             "renew_seat",
             tenant_id=tenant_id,
             license_id=license_id,
             holder=holder,
-            lease=lease,
+            lease=check_positive("lease", lease),
         )
 
     async def check_in_seat(

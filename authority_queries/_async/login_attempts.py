@@ -5,7 +5,7 @@ from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
-from authority_queries._arguments import check_limit
+from authority_queries._arguments import check_limit, check_positive
 from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import InvalidArgumentError
@@ -113,7 +113,7 @@ class AsyncLoginAttempts(AsyncRepository):
             address=address,
             factor=factor,
             attempt_limit=attempt_limit,
-            time_window=time_window,
+            time_window=check_positive("time_window", time_window),
         )
 
     async def succeed(

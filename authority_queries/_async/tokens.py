@@ -6,12 +6,18 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from authority_queries._arguments import check_limit, check_list, check_one_subject
+from authority_queries._arguments import (
+    check_limit,
+    check_list,
+    check_one_subject,
+    check_positive,
+)
 from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import TenantInactiveError
 from authority_queries.records import (
     JsonObject,
+    RedeemableTokenType,
     Redemption,
     Refusal,
     RefusalOutcome,
@@ -87,7 +93,7 @@ class AsyncTokens(AsyncRepository):
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
             properties=Jsonb(properties or {}),
-            lifetime=lifetime,
+            lifetime=check_positive("lifetime", lifetime),
         )
         if token is None:
             message = "the tenant is not active: it is issued nothing"
@@ -117,7 +123,7 @@ class AsyncTokens(AsyncRepository):
         *,
         tenant_id: UUID,
         token_hash: bytes,
-        type: TokenType,
+        type: RedeemableTokenType,
         client_id: str,
         redemption_id: UUID,
         redirect_uri: str | None = None,
@@ -181,9 +187,9 @@ class AsyncTokens(AsyncRepository):
             client_id=client_id,
             redemption_id=redemption_id,
             refresh_token_hash=refresh_token_hash,
-            refresh_lifetime=refresh_lifetime,
+            refresh_lifetime=check_positive("refresh_lifetime", refresh_lifetime),
             access_token_hash=access_token_hash,
-            access_lifetime=access_lifetime,
+            access_lifetime=check_positive("access_lifetime", access_lifetime),
         )
         if issued:
             by_type = {token.type: token for token in issued}

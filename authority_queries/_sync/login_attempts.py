@@ -6,7 +6,7 @@ from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
-from authority_queries._arguments import check_limit
+from authority_queries._arguments import check_limit, check_positive
 from authority_queries._sync.adapter import load_queries
 from authority_queries._sync.repository import Repository
 from authority_queries.errors import InvalidArgumentError
@@ -114,7 +114,7 @@ class LoginAttempts(Repository):
             address=address,
             factor=factor,
             attempt_limit=attempt_limit,
-            time_window=time_window,
+            time_window=check_positive("time_window", time_window),
         )
 
     def succeed(

@@ -7,12 +7,18 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from authority_queries._arguments import check_limit, check_list, check_one_subject
+from authority_queries._arguments import (
+    check_limit,
+    check_list,
+    check_one_subject,
+    check_positive,
+)
 from authority_queries._sync.adapter import load_queries
 from authority_queries._sync.repository import Repository
 from authority_queries.errors import TenantInactiveError
 from authority_queries.records import (
     JsonObject,
+    RedeemableTokenType,
     Redemption,
     Refusal,
     RefusalOutcome,
@@ -86,7 +92,7 @@ class Tokens(Repository):
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
             properties=Jsonb(properties or {}),
-            lifetime=lifetime,
+            lifetime=check_positive("lifetime", lifetime),
         )
         if token is None:
             message = "the tenant is not active: it is issued nothing"
@@ -116,7 +122,7 @@ class Tokens(Repository):
         *,
         tenant_id: UUID,
         token_hash: bytes,
-        type: TokenType,
+        type: RedeemableTokenType,
         client_id: str,
         redemption_id: UUID,
         redirect_uri: str | None = None,
@@ -180,9 +186,9 @@ class Tokens(Repository):
             client_id=client_id,
             redemption_id=redemption_id,
             refresh_token_hash=refresh_token_hash,
-            refresh_lifetime=refresh_lifetime,
+            refresh_lifetime=check_positive("refresh_lifetime", refresh_lifetime),
             access_token_hash=access_token_hash,
-            access_lifetime=access_lifetime,
+            access_lifetime=check_positive("access_lifetime", access_lifetime),
         )
         if issued:
             by_type = {token.type: token for token in issued}

@@ -124,8 +124,15 @@ create table if not exists authority.tokens (
     constraint tokens_token_hash_check check (octet_length(token_hash) = 32),
     constraint tokens_user_id_service_account_id_check
     check (num_nonnulls(user_id, service_account_id) <= 1),
-    constraint tokens_refresh_authorization_id_check
+    constraint tokens_type_authorization_id_check
     check (type <> 'refresh' or authorization_id is not null),
+    constraint tokens_type_redirect_uri_code_challenge_check
+    check (
+        type not in ('access', 'refresh')
+        or num_nonnulls(redirect_uri, code_challenge) = 0
+    ),
+    constraint tokens_type_redeemed_at_check
+    check (type <> 'access' or redeemed_at is null),
     constraint tokens_scopes_check check (array_position(scopes, null) is null),
     constraint tokens_code_challenge_check
     check (code_challenge ~ '^[A-Za-z0-9_-]{43}$'),
@@ -200,3 +207,126 @@ on authority.tokens (tenant_id, service_account_id, id)
 where service_account_id is not null;
 -- Serves tokens.prune_expired.
 create index if not exists tokens_expires_at_idx on authority.tokens (expires_at);
+
+create or replace view authority.live_tokens
+with (security_invoker = true) as
+select
+    tokens.tenant_id,
+    tokens.id,
+    tokens.type,
+    tokens.token_hash,
+    tokens.client_id,
+    tokens.user_id,
+    tokens.service_account_id,
+    tokens.authorization_id,
+    tokens.scopes,
+    tokens.code_challenge,
+    tokens.redirect_uri,
+    tokens.nonce,
+    tokens.cnf_jkt,
+    tokens.cnf_x5t_s256,
+    tokens.payload,
+    tokens.properties,
+    tokens.expires_at,
+    tokens.redeemed_at,
+    tokens.redemption_id,
+    tokens.revoked_at,
+    tokens.revocation_reason,
+    tokens.created_at,
+    clients.client_id as client_identifier,
+    users.subject_id,
+    users.username,
+    service_accounts.account_id
+from authority.tokens
+inner join authority.tenants on tokens.tenant_id = tenants.id
+inner join authority.clients
+    on
+        tokens.tenant_id = clients.tenant_id
+        and tokens.client_id = clients.id
+left join authority.authorizations
+    on
+        tokens.tenant_id = authorizations.tenant_id
+        and tokens.authorization_id = authorizations.id
+left join authority.users
+    on
+        tokens.tenant_id = users.tenant_id
+        and tokens.user_id = users.id
+left join authority.service_accounts
+    on
+        tokens.tenant_id = service_accounts.tenant_id
+        and tokens.service_account_id = service_accounts.id
+where
+    tokens.expires_at > now()
+    and tokens.redeemed_at is null
+    and tokens.revoked_at is null
+    and tenants.status in ('active', 'trial')
+    and clients.enabled
+    and (tokens.authorization_id is null or authorizations.revoked_at is null)
+    and (
+        tokens.user_id is null
+        or (
+            users.status = 'active'
+            and (
+                users.tokens_valid_after is null
+                or tokens.created_at > users.tokens_valid_after
+            )
+        )
+    )
+    and (tokens.service_account_id is null or service_accounts.enabled);
+
+comment on view authority.live_tokens is
+'What a live token is, in one place: not expired, redeemed or revoked, and everything
+that it hangs on is alive too: tenant, client, authorization, user and epoch, service
+account. By the database''s clock.';
+comment on column authority.live_tokens.tenant_id is
+'As authority.tokens.tenant_id.';
+comment on column authority.live_tokens.id is
+'As authority.tokens.id.';
+comment on column authority.live_tokens.type is
+'As authority.tokens.type.';
+comment on column authority.live_tokens.token_hash is
+'As authority.tokens.token_hash.';
+comment on column authority.live_tokens.client_id is
+'As authority.tokens.client_id.';
+comment on column authority.live_tokens.user_id is
+'As authority.tokens.user_id.';
+comment on column authority.live_tokens.service_account_id is
+'As authority.tokens.service_account_id.';
+comment on column authority.live_tokens.authorization_id is
+'As authority.tokens.authorization_id.';
+comment on column authority.live_tokens.scopes is
+'As authority.tokens.scopes.';
+comment on column authority.live_tokens.code_challenge is
+'As authority.tokens.code_challenge.';
+comment on column authority.live_tokens.redirect_uri is
+'As authority.tokens.redirect_uri.';
+comment on column authority.live_tokens.nonce is
+'As authority.tokens.nonce.';
+comment on column authority.live_tokens.cnf_jkt is
+'As authority.tokens.cnf_jkt.';
+comment on column authority.live_tokens.cnf_x5t_s256 is
+'As authority.tokens.cnf_x5t_s256.';
+comment on column authority.live_tokens.payload is
+'As authority.tokens.payload.';
+comment on column authority.live_tokens.properties is
+'As authority.tokens.properties.';
+comment on column authority.live_tokens.expires_at is
+'As authority.tokens.expires_at.';
+comment on column authority.live_tokens.redeemed_at is
+'As authority.tokens.redeemed_at.';
+comment on column authority.live_tokens.redemption_id is
+'As authority.tokens.redemption_id.';
+comment on column authority.live_tokens.revoked_at is
+'As authority.tokens.revoked_at.';
+comment on column authority.live_tokens.revocation_reason is
+'As authority.tokens.revocation_reason.';
+comment on column authority.live_tokens.created_at is
+'As authority.tokens.created_at.';
+comment on column authority.live_tokens.client_identifier is
+'The client_id of the protocol: clients.client_id.';
+comment on column authority.live_tokens.subject_id is
+'The sub claim of its user. Null: it has none.';
+comment on column authority.live_tokens.username is
+'Username of its user. Null: it has none.';
+comment on column authority.live_tokens.account_id is
+'account_id of its service account. Null: it has none.';

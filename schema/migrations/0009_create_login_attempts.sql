@@ -20,6 +20,8 @@ create table if not exists authority.login_attempts (
     primary key (tenant_id, created_at, id),
     constraint login_attempts_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
+    constraint login_attempts_username_check
+    check (char_length(username) between 1 and 256),
     constraint login_attempts_address_check
     check (masklen(address) = case family(address) when 4 then 32 else 128 end),
     constraint login_attempts_outcome_check
@@ -117,12 +119,22 @@ returns cidr
 language sql
 immutable strict parallel safe
 set search_path = pg_catalog
-as 'select network(
-    set_masklen(address, case family(address) when 4 then 24 else 64 end)
-)';
+as $$
+select network(
+    set_masklen(
+        address,
+        case
+            when family(address) = 4 then 24
+            when address <<= '::ffff:0.0.0.0/96' then 120
+            else 64
+        end
+    )
+)
+$$;
 
 comment on function authority.address_prefix(inet) is
-'The network that is throttled as one: /24 of an IPv4 address, /64 of an IPv6 address.';
+'The network that is throttled as one: /24 of an IPv4 address, also of one mapped into
+IPv6, and /64 of an IPv6 address.';
 
 create table if not exists authority.login_throttles (
     tenant_id uuid not null,
@@ -138,6 +150,8 @@ create table if not exists authority.login_throttles (
     primary key (tenant_id, username, address_prefix, factor),
     constraint login_throttles_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
+    constraint login_throttles_username_check
+    check (char_length(username) between 1 and 256),
     constraint login_throttles_factor_check check (factor ~ '^[a-z][a-z0-9_]{0,31}$'),
     constraint login_throttles_attempts_check check (attempts >= 1)
 );

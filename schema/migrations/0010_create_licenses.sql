@@ -36,7 +36,12 @@ create table if not exists authority.licenses (
         jsonb_typeof(limits) = 'object'
         and not jsonb_path_exists(
             limits,
-            '$.* ? (@.type() != "null" && (@.type() != "number" || @ < 0))'
+            'strict $.* ? (
+                @.type() != "null" && (
+                    @.type() != "number"
+                    || @ < 0 || @ > 9007199254740991 || @.floor() != @
+                )
+            )'
         )
     ),
     constraint licenses_usage_period_check
@@ -59,8 +64,8 @@ comment on column authority.licenses.seats is
 'Rows in authority.license_seats. 0: the licence has no seats.';
 comment on column authority.licenses.features is 'Names of features it opens.';
 comment on column authority.licenses.limits is
-'Object of metric to the most that one usage_period allows; null: no limit. A metric
-that is not named cannot be used.';
+'Object of metric to the most that one usage_period allows, a whole number; null: no
+limit. A metric that is not named cannot be used.';
 comment on column authority.licenses.usage_period is
 'day, month or year, in UTC: when usage starts again from 0.';
 comment on column authority.licenses.valid_from is 'Before it the licence is refused.';
@@ -176,3 +181,31 @@ comment on column authority.license_usage_totals.created_at is
 'When the metric was first used in the period.';
 comment on column authority.license_usage_totals.updated_at is
 'When the metric was last used in the period.';
+
+create or replace view authority.usable_licenses
+with (security_invoker = true) as
+select
+    licenses.tenant_id,
+    licenses.id,
+    licenses.limits,
+    licenses.usage_period
+from authority.licenses
+inner join authority.tenants on licenses.tenant_id = tenants.id
+where
+    tenants.status in ('active', 'trial')
+    and licenses.status = 'active'
+    and licenses.valid_from <= now()
+    and (
+        licenses.valid_until is null
+        or licenses.valid_until + licenses.grace > now()
+    );
+
+comment on view authority.usable_licenses is
+'What a usable licence is, in one place: active, begun, not ended but for its grace, and
+of an active tenant. By the database''s clock.';
+comment on column authority.usable_licenses.tenant_id is
+'As authority.licenses.tenant_id.';
+comment on column authority.usable_licenses.id is 'As authority.licenses.id.';
+comment on column authority.usable_licenses.limits is 'As authority.licenses.limits.';
+comment on column authority.usable_licenses.usage_period is
+'As authority.licenses.usage_period.';

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from authority_queries import Store, mint_token
-from authority_queries.errors import LimitReachedError
+from authority_queries.errors import DuplicateError, LimitReachedError
 from authority_queries.records import Client, License
 from authority_queries.secrets import TokenString
 from tests.factories import (
@@ -225,3 +225,34 @@ def test_8_publishers_number_their_entries_without_gaps(
     assert sorted(chain.from_iterable(published)) == [*range(1, 41)]
     feed = store.revocations.list_since(tenant_id=tenant.id)
     assert [entry.sequence for entry in feed] == [*range(1, 41)]
+
+
+def test_a_holder_that_asks_8_times_at_once_holds_one_seat(
+    dba: Dba, conninfo: str
+) -> None:
+    store = Store(dba)
+    tenant = make_tenant(store)
+
+    def check_out(license_: License) -> Callable[[Store], str]:
+        def run(store: Store) -> str:
+            try:
+                store.licenses.check_out_seat(
+                    tenant_id=tenant.id, license_id=license_.id, holder="ann"
+                )
+            except DuplicateError:
+                return "has one"
+            return "taken"
+
+        return run
+
+    for _ in range(10):
+        _, license_ = make_license(store, tenant.id, seats=8)
+        outcomes = Counter(race(conninfo, [check_out(license_)] * 8))
+        assert outcomes["taken"] >= 1
+        assert outcomes.total() == 8
+        held = dba.execute(
+            "select count(*) from authority.license_seats where license_id = %s "
+            "and holder is not null",
+            [license_.id],
+        ).fetchone()
+        assert held == (1,)

@@ -291,3 +291,44 @@ def test_a_month_that_is_in_the_default_partition_stays_there(
     assert partition_of(dba, early) == "authority.login_attempts_default"
     late = record_in_month(dba, tenant.id, months_ahead=5)
     assert partition_of(dba, late) == month_partition(dba, 5)
+
+
+def test_an_ipv4_address_mapped_into_ipv6_shares_only_its_24_bits(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+
+    def reserve(address: str) -> bool:
+        return store.login_attempts.reserve(
+            tenant_id=tenant_id,
+            username="ann",
+            address=IPv6Address(address),
+            factor="password",
+            attempt_limit=1,
+        ).allowed
+
+    assert reserve("::ffff:192.0.2.1")
+    assert not reserve("::ffff:192.0.2.99")
+    assert reserve("::ffff:203.0.113.9")
+
+
+@pytest.mark.parametrize("username", ["", "x" * 257, "\U0001f600" * 4000])
+def test_a_username_has_from_1_to_256_characters(store: Store, username: str) -> None:
+    account: dict[str, Any] = {
+        "tenant_id": make_tenant(store).id,
+        "username": username,
+        "address": IPv4Address("192.0.2.1"),
+    }
+    with pytest.raises(InvalidValueError, match="login_throttles_username_check"):
+        store.login_attempts.reserve(**account, factor="password")
+    with pytest.raises(InvalidValueError, match="login_attempts_username_check"):
+        store.login_attempts.record(**account, outcome="failed")
+
+
+def test_a_window_is_longer_than_nothing(store: Store) -> None:
+    with pytest.raises(InvalidArgumentError, match="time_window is"):
+        store.login_attempts.reserve(
+            tenant_id=make_tenant(store).id,
+            username="ann",
+            address=IPv4Address("192.0.2.1"),
+            factor="password",
+            time_window=timedelta(0),
+        )

@@ -1,5 +1,7 @@
 """`authority demo`: a sample authority, stored and used in front of the reader."""
 
+import sys
+
 from authority_queries._backend import running_backend
 from authority_queries._sync.authority import Authority
 from authority_queries.cli.demo import scenes, token_scenes
@@ -30,4 +32,4 @@ def run_demo(settings: Settings) -> None:
             scenes.stay_apart(store, narrator, acme, globex)
             scenes.suspend(store, narrator, globex)
             scenes.prune(store, narrator, acme)
-    print("Look at the rows yourself: authority psql -c '\\d+ authority.tokens'")
+    print(f"Look at the rows: {sys.argv[0]} psql -c '\\d+ authority.tokens'")

@@ -1,0 +1,79 @@
+"""Licences of all kinds, and short ways to use them."""
+
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import psycopg
+
+from authority_queries import Store
+from authority_queries.records import (
+    License,
+    LicenseSeat,
+    LicenseValidation,
+    UsageReceipt,
+    UsageTotal,
+)
+from tests.factories import HOUR, make_license, make_tenant
+
+Dba: TypeAlias = "psycopg.Connection[Any]"
+Fields: TypeAlias = dict[str, Any]
+NOW = datetime.now(UTC)
+NAIVE = datetime(2030, 1, 1)
+UNUSABLE: dict[str, Fields] = {
+    "expired": {"valid_from": NOW - 2 * HOUR, "valid_until": NOW - HOUR},
+    "not_yet_valid": {"valid_from": NOW + HOUR},
+    "suspended": {},
+    "revoked": {},
+}
+
+
+def new(store: Store, **fields: Any) -> License:
+    return make_license(store, make_tenant(store).id, **fields)[1]
+
+
+def key_of(license_: License) -> Fields:
+    return {"tenant_id": license_.tenant_id, "license_id": license_.id}
+
+
+def new_unusable(store: Store, state: str, **fields: Any) -> License:
+    license_ = new(store, **UNUSABLE[state], **fields)
+    if state == "suspended":
+        store.licenses.suspend(**key_of(license_), reason="unpaid")
+    if state == "revoked":
+        store.licenses.revoke(**key_of(license_), reason="fraud")
+    return license_
+
+
+def validate(store: Store, license_: License) -> LicenseValidation | None:
+    return store.licenses.validate(
+        tenant_id=license_.tenant_id, key_hash=license_.key_hash
+    )
+
+
+def check_out(
+    store: Store, license_: License, holder: str, **fields: Any
+) -> LicenseSeat:
+    return store.licenses.check_out_seat(**key_of(license_), holder=holder, **fields)
+
+
+def end_leases(dba: Dba) -> None:
+    dba.execute(
+        "update authority.license_seats set leased_until = now() - interval '1 second' "
+        "where holder is not null"
+    )
+
+
+def use(
+    store: Store, license_: License, quantity: int = 1, **fields: Any
+) -> UsageReceipt:
+    report: Fields = {
+        "metric": "calls",
+        "quantity": quantity,
+        "idempotency_key": str(uuid4()),
+    }
+    return store.licenses.record_usage(**key_of(license_), **{**report, **fields})
+
+
+def totals(store: Store, license_: License, **filters: Any) -> list[UsageTotal]:
+    return [*store.licenses.list_usage(**key_of(license_), **filters)]
