@@ -1,11 +1,11 @@
-"""A plugin: a whole run of the tests executes every query, or it fails."""
+"""A plugin: a whole run of the tests executes every query, or it fails.
+
+It is loaded before coverage starts, so it imports the package only when it is asked.
+"""
 
 import logging
 
 import pytest
-
-from authority_queries._resources import QUERIES
-from authority_queries._sync.adapter import load_queries
 
 
 class _Executed(logging.Handler):
@@ -28,6 +28,11 @@ def pytest_configure() -> None:
 
 def names_by_file() -> list[tuple[str, str]]:
     """All queries: ("users", "create"), …"""
+    from authority_queries._resources import QUERIES  # noqa: PLC0415 -- see above
+    from authority_queries._sync.adapter import (  # noqa: PLC0415 -- see above
+        load_queries,
+    )
+
     return [
         (path.stem, name)
         for path in sorted(QUERIES.glob("*.sql"))
