@@ -5,6 +5,7 @@ scanners find, the tenant that it belongs to, 256 random bits, and a checksum th
 refuses typing errors without a query. Its digits are 0-9 A-Z a-z (base 62).
 """
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -15,6 +16,7 @@ from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
+from argon2.low_level import ARGON2_VERSION
 
 from authority_queries.errors import InvalidTokenError
 
@@ -108,7 +110,7 @@ def verify_password(password_hash: str | None, password: str) -> bool:
     the time tells nothing. A hash that is not Argon2's is False.
     """
     try:
-        return _hasher.verify(password_hash or _UNKNOWN, password) and bool(
+        return _hasher.verify(password_hash or _NOBODYS_HASH, password) and bool(
             password_hash
         )
     except (Argon2Error, InvalidHashError):
@@ -149,4 +151,14 @@ def _decode(encoded: str) -> int | None:
     return number
 
 
-_UNKNOWN: Final = hash_password(secrets.token_urlsafe())
+def _nobodys_hash() -> str:
+    """Make a hash that no password has, which takes as long to verify as a real one."""
+    salt, digest = (
+        base64.b64encode(secrets.token_bytes(length)).decode("ascii").rstrip("=")
+        for length in (_hasher.salt_len, _hasher.hash_len)
+    )
+    costs = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
+
+
+_NOBODYS_HASH: Final = _nobodys_hash()

@@ -162,4 +162,4 @@ class AsyncLoginAttempts(AsyncRepository):
 
         Run monthly, as the tables' owner. Gives how many were missing.
         """
-        return await self._number("create_partitions", months_ahead=months_ahead)
+        return await self._count("create_partitions", months_ahead=months_ahead)

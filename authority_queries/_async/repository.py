@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 
 from authority_queries._arguments import check_limit
 from authority_queries.errors import (
+    AuthorityError,
     ConcurrencyConflictError,
     InvalidArgumentError,
     NotFoundError,
@@ -50,14 +51,10 @@ class AsyncRepository:
         return [record(**row) async for row in rows]
 
     async def _count(self, query: str, **parameters: object) -> int:
-        changed: int = await getattr(self._queries, query)(
+        counted: int = await getattr(self._queries, query)(
             self._connection, **parameters
         )
-        return changed
-
-    async def _number(self, query: str, **parameters: object) -> int:
-        value: int = await getattr(self._queries, query)(self._connection, **parameters)
-        return value
+        return counted
 
     async def _page(
         self,
@@ -97,7 +94,7 @@ class AsyncRepository:
         )
 
 
-def stale(what: str, row_version: int, current: object | None) -> Exception:
+def stale(what: str, row_version: int, current: object | None) -> AuthorityError:
     """Tell why an update found no row: it is gone, or at another version."""
     if current is None:
         return NotFoundError(f"no such {what} in the tenant")

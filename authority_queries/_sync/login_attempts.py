@@ -163,4 +163,4 @@ class LoginAttempts(Repository):
 
         Run monthly, as the tables' owner. Gives how many were missing.
         """
-        return self._number("create_partitions", months_ahead=months_ahead)
+        return self._count("create_partitions", months_ahead=months_ahead)

@@ -10,6 +10,7 @@ from psycopg import Connection
 
 from authority_queries._arguments import check_limit
 from authority_queries.errors import (
+    AuthorityError,
     ConcurrencyConflictError,
     InvalidArgumentError,
     NotFoundError,
@@ -49,12 +50,8 @@ class Repository:
         return [record(**row) for row in rows]
 
     def _count(self, query: str, **parameters: object) -> int:
-        changed: int = getattr(self._queries, query)(self._connection, **parameters)
-        return changed
-
-    def _number(self, query: str, **parameters: object) -> int:
-        value: int = getattr(self._queries, query)(self._connection, **parameters)
-        return value
+        counted: int = getattr(self._queries, query)(self._connection, **parameters)
+        return counted
 
     def _page(
         self,
@@ -94,7 +91,7 @@ class Repository:
         )
 
 
-def stale(what: str, row_version: int, current: object | None) -> Exception:
+def stale(what: str, row_version: int, current: object | None) -> AuthorityError:
     """Tell why an update found no row: it is gone, or at another version."""
     if current is None:
         return NotFoundError(f"no such {what} in the tenant")

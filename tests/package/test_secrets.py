@@ -11,6 +11,7 @@ from authority_queries import (
     password_needs_rehash,
     verify_password,
 )
+from authority_queries import secrets as module
 from authority_queries.errors import InvalidArgumentError, InvalidTokenError
 from authority_queries.secrets import TokenKind
 
@@ -101,6 +102,13 @@ def test_a_password_is_verified_against_its_argon2id_hash() -> None:
 @pytest.mark.parametrize("stored", [None, "", "$2b$12$abc", "no hash at all"])
 def test_no_hash_or_a_foreign_one_verifies_nothing(stored: str | None) -> None:
     assert not verify_password(stored, "swordfish")
+
+
+def test_nobodys_hash_costs_what_a_real_one_costs() -> None:
+    real, nobodys = hash_password("swordfish"), module._NOBODYS_HASH
+    assert nobodys.split("$")[:4] == real.split("$")[:4]
+    assert len(nobodys) == len(real)
+    assert not password_needs_rehash(nobodys)
 
 
 def test_weaker_parameters_ask_for_a_rehash() -> None:

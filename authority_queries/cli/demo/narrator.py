@@ -1,7 +1,6 @@
 """Prints each step as a table: what was done, what came of it, which SQL did it."""
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -60,4 +59,4 @@ class Narrator:
             _SQL_LOGGER.removeHandler(statements)
             _SQL_LOGGER.setLevel(level)
         headers = ("what", "result", "SQL")
-        print(tabulate(step.rows, headers=headers, tablefmt="grid"), end=os.linesep * 2)
+        print(tabulate(step.rows, headers=headers, tablefmt="grid"), end="\n\n")
