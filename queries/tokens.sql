@@ -155,134 +155,80 @@ where
 -- name: redeem(tenant_id, token_hash, type, client_id, redirect_uri, code_challenge, redemption_id)^
 -- The token, now used up, or no row when it is not live, or was not issued to this
 -- client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636
--- section 4.6). Of any number of racing redemptions one gets the row.
-with claimed as (
-    select
-        live_tokens.tenant_id,
-        live_tokens.id
-    from authority.live_tokens
-    where
-        live_tokens.tenant_id = :tenant_id
-        and live_tokens.token_hash = :token_hash
-        and live_tokens.type = :type
-        and live_tokens.client_identifier = :client_id
-        and live_tokens.redirect_uri is not distinct from :redirect_uri
-        and live_tokens.code_challenge is not distinct from :code_challenge
-),
-
-redeemed as (
-    update authority.tokens
-    set
-        redeemed_at = now(),
-        redemption_id = :redemption_id
-    from claimed
-    where
-        tokens.tenant_id = claimed.tenant_id
-        and tokens.id = claimed.id
-        and tokens.redeemed_at is null
-        and tokens.revoked_at is null
-        and tokens.expires_at > now()
-    returning
-        tokens.tenant_id,
-        tokens.id,
-        tokens.type,
-        tokens.token_hash,
-        tokens.client_id,
-        tokens.user_id,
-        tokens.service_account_id,
-        tokens.authorization_id,
-        tokens.scopes,
-        tokens.code_challenge,
-        tokens.redirect_uri,
-        tokens.nonce,
-        tokens.cnf_jkt,
-        tokens.cnf_x5t_s256,
-        tokens.payload,
-        tokens.properties,
-        tokens.expires_at,
-        tokens.redeemed_at,
-        tokens.redemption_id,
-        tokens.revoked_at,
-        tokens.revocation_reason,
-        tokens.created_at
-)
-
-select
-    redeemed.tenant_id,
-    redeemed.id,
-    redeemed.type,
-    redeemed.token_hash,
-    redeemed.client_id,
-    redeemed.user_id,
-    redeemed.service_account_id,
-    redeemed.authorization_id,
-    redeemed.scopes,
-    redeemed.code_challenge,
-    redeemed.redirect_uri,
-    redeemed.nonce,
-    redeemed.cnf_jkt,
-    redeemed.cnf_x5t_s256,
-    redeemed.payload,
-    redeemed.properties,
-    redeemed.expires_at,
-    redeemed.redeemed_at,
-    redeemed.redemption_id,
-    redeemed.revoked_at,
-    redeemed.revocation_reason,
-    redeemed.created_at
-from redeemed;
+-- section 4.6). Of any number of racing redemptions one gets the row:
+-- the conditions on tokens itself are those that are looked at again after a wait.
+update authority.tokens
+set
+    redeemed_at = now(),
+    redemption_id = :redemption_id
+from authority.live_tokens
+where
+    live_tokens.tenant_id = :tenant_id
+    and live_tokens.token_hash = :token_hash
+    and live_tokens.type = :type
+    and live_tokens.client_identifier = :client_id
+    and live_tokens.redirect_uri is not distinct from :redirect_uri
+    and live_tokens.code_challenge is not distinct from :code_challenge
+    and tokens.tenant_id = live_tokens.tenant_id
+    and tokens.id = live_tokens.id
+    and tokens.redeemed_at is null
+    and tokens.revoked_at is null
+    and tokens.expires_at > now()
+returning
+    tokens.tenant_id,
+    tokens.id,
+    tokens.type,
+    tokens.token_hash,
+    tokens.client_id,
+    tokens.user_id,
+    tokens.service_account_id,
+    tokens.authorization_id,
+    tokens.scopes,
+    tokens.code_challenge,
+    tokens.redirect_uri,
+    tokens.nonce,
+    tokens.cnf_jkt,
+    tokens.cnf_x5t_s256,
+    tokens.payload,
+    tokens.properties,
+    tokens.expires_at,
+    tokens.redeemed_at,
+    tokens.redemption_id,
+    tokens.revoked_at,
+    tokens.revocation_reason,
+    tokens.created_at;
 
 -- name: rotate(tenant_id, token_hash, client_id, redemption_id, refresh_token_hash, refresh_lifetime, access_token_hash, access_lifetime)
 -- The refresh token and the access token that replace the given refresh token (two
 -- rows, refresh first), or no row when it is not live or not this client_id's
--- (RFC 6749 section 6, RFC 9700 section 4.14.2). They carry what it carried.
-with claimed as (
-    select
-        live_tokens.tenant_id,
-        live_tokens.id
+-- (RFC 6749 section 6, RFC 9700 section 4.14.2). They carry what it carried, but for
+-- its payload.
+with redeemed as (
+    update authority.tokens
+    set
+        redeemed_at = now(),
+        redemption_id = :redemption_id
     from authority.live_tokens
     where
         live_tokens.tenant_id = :tenant_id
         and live_tokens.token_hash = :token_hash
         and live_tokens.type = 'refresh'
         and live_tokens.client_identifier = :client_id
-),
-
-redeemed as (
-    update authority.tokens
-    set
-        redeemed_at = now(),
-        redemption_id = :redemption_id
-    from claimed
-    where
-        tokens.tenant_id = claimed.tenant_id
-        and tokens.id = claimed.id
+        and tokens.tenant_id = live_tokens.tenant_id
+        and tokens.id = live_tokens.id
         and tokens.redeemed_at is null
         and tokens.revoked_at is null
         and tokens.expires_at > now()
     returning
         tokens.tenant_id,
-        tokens.id,
-        tokens.type,
-        tokens.token_hash,
         tokens.client_id,
         tokens.user_id,
         tokens.service_account_id,
         tokens.authorization_id,
         tokens.scopes,
-        tokens.code_challenge,
-        tokens.redirect_uri,
-        tokens.nonce,
         tokens.cnf_jkt,
         tokens.cnf_x5t_s256,
-        tokens.payload,
-        tokens.properties,
-        tokens.expires_at,
-        tokens.redeemed_at,
-        tokens.redemption_id,
-        tokens.revoked_at,
-        tokens.revocation_reason,
-        tokens.created_at
+        tokens.properties
 )
 
 insert into authority.tokens (
@@ -296,7 +242,6 @@ insert into authority.tokens (
     scopes,
     cnf_jkt,
     cnf_x5t_s256,
-    payload,
     properties,
     expires_at
 )
@@ -311,7 +256,6 @@ select
     redeemed.scopes,
     redeemed.cnf_jkt,
     redeemed.cnf_x5t_s256,
-    redeemed.payload,
     redeemed.properties,
     statement_timestamp() + successors.lifetime as expires_at
 from redeemed
