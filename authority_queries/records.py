@@ -242,6 +242,7 @@ class Token:
     redemption_id: UUID | None
     revoked_at: datetime | None
     revocation_reason: str | None
+    authenticated_at: datetime
     created_at: datetime
 
 
@@ -264,6 +265,7 @@ class VerifiedToken:
     cnf_x5t_s256: str | None
     payload: bytes | None = field(repr=False)
     properties: JsonObject
+    authenticated_at: datetime
     created_at: datetime
     expires_at: datetime
 
@@ -408,6 +410,13 @@ class UsageTotal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedMigration:
+    """A row of yoyo's books."""
+
+    migration_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerDescription:
     """What `authority doctor` says of a server."""
 
@@ -419,6 +428,6 @@ class ServerDescription:
     role_name: str
     is_superuser: bool
     may_create_roles: bool
-    may_create_schemas: bool
+    may_migrate: bool
     has_migration_log: bool
     clock: datetime

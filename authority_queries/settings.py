@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 import platformdirs
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -16,6 +16,7 @@ Backend = Literal["embedded", "postgres"]
 
 _PREFIX = "AUTHORITY_"
 _SECRETS = {"database_url"}
+_DAY = 86400
 
 
 class Settings(BaseSettings):
@@ -28,7 +29,7 @@ class Settings(BaseSettings):
       `database_url`. Not said: `postgres` if there is a `database_url`.
     - `database_url`: `postgresql://user:password@host:port/database?sslmode=…`, or
       the same with `postgresql+psycopg://`, which plain yoyo needs.
-    - `data_dir`: where the embedded server keeps its data.
+    - `data_dir`: where the embedded server keeps its data; ~ is the home directory.
     - `pool_min_size`, `pool_max_size`: connections kept and allowed.
     - `pool_timeout`, `connect_timeout`: seconds to wait for a free connection, for
       the server.
@@ -37,9 +38,7 @@ class Settings(BaseSettings):
     Raises ConfigurationError, which names the key, the value and what is allowed.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
 
     backend: Backend | None = None
     database_url: SecretStr | None = None
@@ -48,9 +47,9 @@ class Settings(BaseSettings):
     )
     pool_min_size: Annotated[int, Field(ge=0)] = 1
     pool_max_size: Annotated[int, Field(ge=1)] = 10
-    pool_timeout: Annotated[float, Field(gt=0)] = 30
-    connect_timeout: Annotated[float, Field(gt=0)] = 10
-    statement_timeout: Annotated[float, Field(ge=0)] = 30
+    pool_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 30
+    connect_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 10
+    statement_timeout: Annotated[float, Field(ge=0, le=_DAY)] = 30
 
     def __init__(
         self,
@@ -81,6 +80,11 @@ class Settings(BaseSettings):
         except ValidationError as error:
             # Not chained: pydantic's own message repeats the input, password included.
             raise ConfigurationError(_explain(error)) from None
+
+    @field_validator("data_dir")
+    @classmethod
+    def _expand(cls, data_dir: Path) -> Path:
+        return data_dir.expanduser().absolute()
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

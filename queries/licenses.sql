@@ -313,7 +313,7 @@ with license as (
     select
         usable_licenses.tenant_id,
         usable_licenses.id,
-        (usable_licenses.limits ->> :metric::text)::bigint as allowed,
+        (usable_licenses.limits ->> :metric::text)::numeric::bigint as allowed,
         date_trunc(usable_licenses.usage_period, now() at time zone 'UTC')::date
             as period_start
     from authority.usable_licenses

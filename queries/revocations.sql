@@ -30,7 +30,7 @@ select
     :target,
     :reason,
     :properties,
-    coalesce(:effective_at, now()) as effective_at,
+    coalesce(:effective_at, statement_timestamp()) as effective_at,
     :expires_at
 from next_sequence
 returning

@@ -326,10 +326,11 @@ returning
     users.row_version;
 
 -- name: revoke_tokens(tenant_id, user_id)^
--- The user with its epoch moved: every token issued so far is dead, in one row.
+-- The user with its epoch moved: every token of the sign-ins so far is dead, and what
+-- a rotation that is under way makes of them too. One row.
 update authority.users
 set
-    tokens_valid_after = statement_timestamp(),
+    tokens_valid_after = greatest(users.tokens_valid_after, statement_timestamp()),
     updated_at = now(),
     row_version = users.row_version + 1
 where

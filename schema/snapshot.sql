@@ -67,6 +67,9 @@ COMMENT ON COLUMN authority.authorizations.updated_at IS 'When the row last chan
 COMMENT ON COLUMN authority.authorizations.row_version IS 'Grows with each change of the row.';
 
 ALTER TABLE ONLY authority.authorizations
+    ADD CONSTRAINT authorizations_tenant_id_id_client_id_key UNIQUE (tenant_id, id, client_id);
+
+ALTER TABLE ONLY authority.authorizations
     ADD CONSTRAINT authorizations_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
 
 CREATE INDEX authorizations_created_at_idx ON authority.authorizations USING btree (created_at) WHERE (type = 'ad_hoc'::text);
@@ -175,7 +178,7 @@ COMMENT ON COLUMN authority.clients.requirements IS 'What the client must use, i
 COMMENT ON COLUMN authority.clients.settings IS 'Object of OpenIddict settings, such as token lifetimes.';
 COMMENT ON COLUMN authority.clients.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.clients.json_web_key_set IS 'Public keys of the client (RFC 7517), for private_key_jwt. Null: none.';
-COMMENT ON COLUMN authority.clients.enabled IS 'A disabled client is issued nothing, and none of its tokens verifies.';
+COMMENT ON COLUMN authority.clients.enabled IS 'A disabled client has no live secrets, and none of its tokens verifies.';
 COMMENT ON COLUMN authority.clients.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.clients.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN authority.clients.row_version IS 'Optimistic lock: an update names the version that it read.';
@@ -194,7 +197,8 @@ ALTER TABLE ONLY authority.clients
 CREATE FUNCTION authority.create_login_attempt_partitions(months_ahead bigint) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog'
-    AS $$
+    SET lock_timeout TO '2s'
+    AS $_$
 declare
     month timestamp;
     child text;
@@ -217,9 +221,12 @@ begin
                     and created_at < (month + interval '1 month') at time zone 'UTC'
             );
         execute format(
-            'create table authority.%I partition of authority.login_attempts '
-            'for values from (%L) to (%L)',
+            'create table authority.%1$I (
+                like authority.login_attempts including defaults including constraints,
+                constraint %2$I check (created_at >= %3$L and created_at < %4$L)
+            )',
             child,
+            child || '_created_at_check',
             month at time zone 'UTC',
             (month + interval '1 month') at time zone 'UTC'
         );
@@ -228,14 +235,27 @@ begin
             child,
             'Attempts of ' || to_char(month, 'YYYY-MM') || ', UTC.'
         );
+        execute format(
+            'alter table authority.login_attempts attach partition authority.%I '
+            'for values from (%L) to (%L)',
+            child,
+            month at time zone 'UTC',
+            (month + interval '1 month') at time zone 'UTC'
+        );
+        execute format(
+            'alter table authority.%I drop constraint %I',
+            child,
+            child || '_created_at_check'
+        );
         created := created + 1;
     end loop;
     return created;
 end
-$$;
+$_$;
 
 COMMENT ON FUNCTION authority.create_login_attempt_partitions(months_ahead bigint) IS 'Makes the partitions of this month and of months_ahead more, and returns how many
-were missing. A month that already has rows in the default partition is left there.';
+were missing. A month that already has rows in the default partition is left there.
+Attaches, so that sign-ins go on meanwhile, and gives up after 2 s of waiting.';
 
 -- license_seats
 
@@ -415,6 +435,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     tokens.redemption_id,
     tokens.revoked_at,
     tokens.revocation_reason,
+    tokens.authenticated_at,
     tokens.created_at,
     clients.client_id AS client_identifier,
     users.subject_id,
@@ -426,7 +447,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
      LEFT JOIN authority.authorizations ON (((tokens.tenant_id = authorizations.tenant_id) AND (tokens.authorization_id = authorizations.id))))
      LEFT JOIN authority.users ON (((tokens.tenant_id = users.tenant_id) AND (tokens.user_id = users.id))))
      LEFT JOIN authority.service_accounts ON (((tokens.tenant_id = service_accounts.tenant_id) AND (tokens.service_account_id = service_accounts.id))))
-  WHERE ((tokens.expires_at > now()) AND (tokens.redeemed_at IS NULL) AND (tokens.revoked_at IS NULL) AND (tenants.status = ANY (ARRAY['active'::text, 'trial'::text])) AND clients.enabled AND ((tokens.authorization_id IS NULL) OR (authorizations.revoked_at IS NULL)) AND ((tokens.user_id IS NULL) OR ((users.status = 'active'::text) AND ((users.tokens_valid_after IS NULL) OR (tokens.created_at > users.tokens_valid_after)))) AND ((tokens.service_account_id IS NULL) OR service_accounts.enabled));
+  WHERE ((tokens.expires_at > statement_timestamp()) AND (tokens.redeemed_at IS NULL) AND (tokens.revoked_at IS NULL) AND (tenants.status = ANY (ARRAY['active'::text, 'trial'::text])) AND clients.enabled AND ((tokens.authorization_id IS NULL) OR (authorizations.revoked_at IS NULL)) AND ((tokens.user_id IS NULL) OR ((users.status = 'active'::text) AND ((users.tokens_valid_after IS NULL) OR (tokens.authenticated_at > users.tokens_valid_after)))) AND ((tokens.service_account_id IS NULL) OR service_accounts.enabled));
 
 COMMENT ON VIEW authority.live_tokens IS 'What a live token is, in one place: not expired, redeemed or revoked, and everything
 that it hangs on is alive too: tenant, client, authorization, user and epoch, service
@@ -452,6 +473,7 @@ COMMENT ON COLUMN authority.live_tokens.redeemed_at IS 'As authority.tokens.rede
 COMMENT ON COLUMN authority.live_tokens.redemption_id IS 'As authority.tokens.redemption_id.';
 COMMENT ON COLUMN authority.live_tokens.revoked_at IS 'As authority.tokens.revoked_at.';
 COMMENT ON COLUMN authority.live_tokens.revocation_reason IS 'As authority.tokens.revocation_reason.';
+COMMENT ON COLUMN authority.live_tokens.authenticated_at IS 'As authority.tokens.authenticated_at.';
 COMMENT ON COLUMN authority.live_tokens.created_at IS 'As authority.tokens.created_at.';
 COMMENT ON COLUMN authority.live_tokens.client_identifier IS 'The client_id of the protocol: clients.client_id.';
 COMMENT ON COLUMN authority.live_tokens.subject_id IS 'The sub claim of its user. Null: it has none.';
@@ -644,9 +666,9 @@ CREATE TABLE authority.revocations (
     target text NOT NULL,
     reason text NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
-    effective_at timestamp with time zone DEFAULT now() NOT NULL,
+    effective_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
     expires_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
     CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'subject'::text, 'client'::text, 'key'::text, 'authorization'::text]))),
     CONSTRAINT revocations_expires_at_check CHECK ((expires_at > effective_at)),
     CONSTRAINT revocations_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
@@ -809,7 +831,7 @@ COMMENT ON COLUMN authority.service_accounts.id IS 'Random. Key inside the store
 COMMENT ON COLUMN authority.service_accounts.account_id IS 'Identifier, lower case; unique in the tenant.';
 COMMENT ON COLUMN authority.service_accounts.display_name IS 'Name shown to people. May be empty.';
 COMMENT ON COLUMN authority.service_accounts.description IS 'What the account is for. May be empty.';
-COMMENT ON COLUMN authority.service_accounts.enabled IS 'A disabled account is issued nothing, and none of its tokens verifies.';
+COMMENT ON COLUMN authority.service_accounts.enabled IS 'None of a disabled account''s tokens verifies.';
 COMMENT ON COLUMN authority.service_accounts.allowed_scopes IS 'Scope names that its tokens may carry.';
 COMMENT ON COLUMN authority.service_accounts.authorized_clients IS 'clients.id of who may act as it. No foreign key: an id is never used again, so
 one that outlives its client opens nothing.';
@@ -921,7 +943,9 @@ CREATE TABLE authority.tokens (
     redemption_id uuid,
     revoked_at timestamp with time zone,
     revocation_reason text,
+    authenticated_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
     created_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    CONSTRAINT tokens_authenticated_at_check CHECK ((authenticated_at <= created_at)),
     CONSTRAINT tokens_cnf_jkt_check CHECK ((cnf_jkt ~ '^[A-Za-z0-9_-]{43}$'::text)),
     CONSTRAINT tokens_cnf_x5t_s256_check CHECK ((cnf_x5t_s256 ~ '^[A-Za-z0-9_-]{43}$'::text)),
     CONSTRAINT tokens_code_challenge_check CHECK ((code_challenge ~ '^[A-Za-z0-9_-]{43}$'::text)),
@@ -931,7 +955,7 @@ CREATE TABLE authority.tokens (
     CONSTRAINT tokens_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT tokens_scopes_check CHECK ((array_position(scopes, NULL::text) IS NULL)),
     CONSTRAINT tokens_token_hash_check CHECK ((octet_length(token_hash) = 32)),
-    CONSTRAINT tokens_type_authorization_id_check CHECK (((type <> 'refresh'::text) OR (authorization_id IS NOT NULL))),
+    CONSTRAINT tokens_type_authorization_id_check CHECK (((type <> ALL (ARRAY['refresh'::text, 'authorization_code'::text])) OR (authorization_id IS NOT NULL))),
     CONSTRAINT tokens_type_check CHECK ((type = ANY (ARRAY['access'::text, 'refresh'::text, 'authorization_code'::text, 'device_code'::text, 'user_code'::text]))),
     CONSTRAINT tokens_type_redeemed_at_check CHECK (((type <> 'access'::text) OR (redeemed_at IS NULL))),
     CONSTRAINT tokens_type_redirect_uri_code_challenge_check CHECK (((type <> ALL (ARRAY['access'::text, 'refresh'::text])) OR (num_nonnulls(redirect_uri, code_challenge) = 0))),
@@ -947,7 +971,8 @@ COMMENT ON COLUMN authority.tokens.token_hash IS 'SHA-256 of the token string, 3
 COMMENT ON COLUMN authority.tokens.client_id IS 'To whom it was issued: clients.id.';
 COMMENT ON COLUMN authority.tokens.user_id IS 'The user it speaks for. Null: none.';
 COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account it speaks for. Null: none. Neither: the client itself.';
-COMMENT ON COLUMN authority.tokens.authorization_id IS 'The family it belongs to; revoked with it. Only refresh tokens must have one.';
+COMMENT ON COLUMN authority.tokens.authorization_id IS 'The family it belongs to, of the same client; revoked with it. Codes and refresh
+tokens must have one, or their reuse could end nothing.';
 COMMENT ON COLUMN authority.tokens.scopes IS 'Scope names that it carries.';
 COMMENT ON COLUMN authority.tokens.code_challenge IS 'PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636 section 4.2).';
 COMMENT ON COLUMN authority.tokens.redirect_uri IS 'Where the code was sent; must be repeated to redeem it (RFC 6749 4.1.3).';
@@ -961,8 +986,9 @@ COMMENT ON COLUMN authority.tokens.redeemed_at IS 'When its single use was made.
 COMMENT ON COLUMN authority.tokens.redemption_id IS 'Request that redeemed it: the same request again is a retry, another is reuse.';
 COMMENT ON COLUMN authority.tokens.revoked_at IS 'From then on it is dead. Null: not revoked by itself.';
 COMMENT ON COLUMN authority.tokens.revocation_reason IS 'Why it was revoked.';
-COMMENT ON COLUMN authority.tokens.created_at IS 'When it was issued (iat): start of the statement, so that a user''s epoch moved
-earlier in the same transaction does not reach it.';
+COMMENT ON COLUMN authority.tokens.authenticated_at IS 'When the sign-in that it descends from happened: what a user''s epoch is compared
+with. Successors inherit it, so that a rotation cannot outrun the epoch.';
+COMMENT ON COLUMN authority.tokens.created_at IS 'When it was issued (iat).';
 
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
@@ -972,7 +998,7 @@ ALTER TABLE ONLY authority.tokens
 
 CREATE INDEX tokens_expires_at_idx ON authority.tokens USING btree (expires_at);
 
-CREATE INDEX tokens_tenant_id_authorization_id_idx ON authority.tokens USING btree (tenant_id, authorization_id) WHERE (authorization_id IS NOT NULL);
+CREATE INDEX tokens_tenant_id_authorization_id_client_id_idx ON authority.tokens USING btree (tenant_id, authorization_id, client_id) WHERE (authorization_id IS NOT NULL);
 
 CREATE INDEX tokens_tenant_id_client_id_id_idx ON authority.tokens USING btree (tenant_id, client_id, id);
 
@@ -981,7 +1007,7 @@ CREATE INDEX tokens_tenant_id_service_account_id_id_idx ON authority.tokens USIN
 CREATE INDEX tokens_tenant_id_user_id_id_idx ON authority.tokens USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
 
 ALTER TABLE ONLY authority.tokens
-    ADD CONSTRAINT tokens_tenant_id_authorization_id_fk FOREIGN KEY (tenant_id, authorization_id) REFERENCES authority.authorizations(tenant_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT tokens_tenant_id_authorization_id_client_id_fk FOREIGN KEY (tenant_id, authorization_id, client_id) REFERENCES authority.authorizations(tenant_id, id, client_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
@@ -1001,7 +1027,7 @@ CREATE VIEW authority.usable_licenses WITH (security_invoker='true') AS
     licenses.usage_period
    FROM (authority.licenses
      JOIN authority.tenants ON ((licenses.tenant_id = tenants.id)))
-  WHERE ((tenants.status = ANY (ARRAY['active'::text, 'trial'::text])) AND (licenses.status = 'active'::text) AND (licenses.valid_from <= now()) AND ((licenses.valid_until IS NULL) OR ((licenses.valid_until + licenses.grace) > now())));
+  WHERE ((tenants.status = ANY (ARRAY['active'::text, 'trial'::text])) AND (licenses.status = 'active'::text) AND (licenses.valid_from <= statement_timestamp()) AND ((licenses.valid_until IS NULL) OR ((licenses.valid_until + licenses.grace) > statement_timestamp())));
 
 COMMENT ON VIEW authority.usable_licenses IS 'What a usable licence is, in one place: active, begun, not ended but for its grace, and
 of an active tenant. By the database''s clock.';
@@ -1077,7 +1103,7 @@ COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: t
 COMMENT ON COLUMN authority.users.display_name IS 'Name shown to people. May be empty.';
 COMMENT ON COLUMN authority.users.password_hash IS 'PHC string with its own salt and parameters, or null: no password sign-in.';
 COMMENT ON COLUMN authority.users.status IS 'Only an active user signs in, and only an active user''s tokens verify.';
-COMMENT ON COLUMN authority.users.tokens_valid_after IS 'Epoch: tokens issued at or before it are dead. Null: never moved.';
+COMMENT ON COLUMN authority.users.tokens_valid_after IS 'Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never moved.';
 COMMENT ON COLUMN authority.users.attributes IS 'Open object of claims of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.users.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.users.updated_at IS 'When the row last changed.';

@@ -140,6 +140,19 @@ def blank_conninfo(_blank: "psycopg.Connection[Any]") -> str:
     return conninfo_of(_blank)
 
 
+@pytest.fixture
+def weak_role(server: Server, _blank: "psycopg.Connection[Any]") -> Iterator[str]:
+    """A role that may do nothing, for which the test is set by the option role."""
+    name = f"authority_weak_{os.getpid()}"
+    _blank.autocommit = True
+    _blank.execute(f"create role {name}".encode())
+    try:
+        yield name
+    finally:
+        _blank.execute(f"drop owned by {name}".encode())
+        _blank.execute(f"drop role {name}".encode())
+
+
 class Blocking:
     """An asynchronous store, each call run to its end: for tests of both forms."""
 

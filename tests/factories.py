@@ -62,9 +62,9 @@ def make_authorization(store: Store, client: Client, **fields: Any) -> Authoriza
 def make_token(
     store: Store, client: Client, type: TokenType = "access", **fields: Any
 ) -> tuple[TokenString, Token]:
-    """Issue a token; a refresh token gets a family unless it is given one."""
+    """Issue a token; a code or refresh token gets a family unless it is given one."""
     minted = mint_token("access", client.tenant_id)
-    if type == "refresh" and "authorization_id" not in fields:
+    if type in ("refresh", "authorization_code") and "authorization_id" not in fields:
         subject = {
             key: fields[key]
             for key in ("user_id", "service_account_id")

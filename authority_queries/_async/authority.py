@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from authority_queries._async.store import AsyncStore
-from authority_queries._backend import running_backend
+from authority_queries._backend import running_backend, service_conninfo
 from authority_queries.errors import UnavailableError
 from authority_queries.settings import Settings
 
@@ -33,7 +33,7 @@ class AsyncAuthority:
         settings = settings or Settings()
         with running_backend(settings) as conninfo:
             pool = AsyncConnectionPool[AsyncConnection[object]](
-                conninfo,
+                service_conninfo(settings, conninfo),
                 kwargs={"autocommit": True},
                 min_size=settings.pool_min_size,
                 max_size=settings.pool_max_size,

@@ -1,12 +1,13 @@
 """Tokens: issued, verified, used once, rotated, revoked, pruned."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from authority_queries._arguments import (
+    check_aware,
     check_limit,
     check_list,
     check_one_subject,
@@ -68,11 +69,14 @@ class AsyncTokens(AsyncRepository):
         cnf_x5t_s256: str | None = None,
         payload: bytes | None = None,
         properties: JsonObject | None = None,
+        authenticated_at: datetime | None = None,
     ) -> Token:
         """Issue a token that expires after `lifetime`, by the database's clock.
 
-        `client_id` is `Client.id`. A refresh token needs an authorization: its
-        family. `code_challenge` is of method S256 (RFC 7636 section 4.2). Raises
+        `client_id` is `Client.id`. A code or refresh token needs an authorization of
+        the same client: its family. `code_challenge` is of method S256 (RFC 7636
+        section 4.2). `authenticated_at` is when the sign-in happened that the token
+        descends from (of a code that is redeemed: the code's), None means now. Raises
         TenantInactiveError, MissingReferenceError, DuplicateError, InvalidValueError.
         """
         token = await self._one(
@@ -93,6 +97,7 @@ class AsyncTokens(AsyncRepository):
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
             properties=Jsonb(properties or {}),
+            authenticated_at=check_aware("authenticated_at", authenticated_at),
             lifetime=check_positive("lifetime", lifetime),
         )
         if token is None:
@@ -218,6 +223,8 @@ class AsyncTokens(AsyncRepository):
     ) -> bool:
         """Revoke a token at the wish of the client it was issued to (RFC 7009).
 
+        A refresh token takes its family with it, what a rotation under way issues
+        included.
         False when there was nothing to revoke, which a client is not told.
         """
         return bool(

@@ -8,7 +8,7 @@ from typing import Self
 from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from authority_queries._backend import running_backend
+from authority_queries._backend import running_backend, service_conninfo
 from authority_queries._sync.store import Store
 from authority_queries.errors import UnavailableError
 from authority_queries.settings import Settings
@@ -34,7 +34,7 @@ class Authority:
         settings = settings or Settings()
         with running_backend(settings) as conninfo:
             pool = ConnectionPool[Connection[object]](
-                conninfo,
+                service_conninfo(settings, conninfo),
                 kwargs={"autocommit": True},
                 min_size=settings.pool_min_size,
                 max_size=settings.pool_max_size,

@@ -4,8 +4,12 @@ Exit codes: 0 done, 1 a finding or a failure, 2 wrong use or a wrong setting.
 """
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+
+import psycopg
 
 from authority_queries._backend import running_backend
 from authority_queries.cli.demo import run_demo
@@ -21,15 +25,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, rest = _parser().parse_known_args(argv)
     if rest and arguments.command is not _psql:
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
-    command: Callable[[Settings, Sequence[str]], int] = arguments.command
+    # So that a server that was started is stopped, as it is by Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        return command(Settings(), rest)
+        return _run(arguments, rest)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Nothing more can be flushed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    command: Callable[[Settings, argparse.Namespace, Sequence[str]], int]
+    command = arguments.command
+    try:
+        return command(Settings(), arguments, rest)
     except ConfigurationError as error:
-        print(f"authority: {error}", file=sys.stderr)
-        return 2
+        return _fail(2, str(error))
     except AuthorityError as error:
-        print(f"authority: {error}", file=sys.stderr)
-        return 1
+        return _fail(1, str(error))
+    except psycopg.Error as error:
+        why = error.diag.message_primary or str(error)
+        return _fail(1, f"PostgreSQL says: {why} ({type(error).__name__})")
+
+
+def _fail(code: int, message: str) -> int:
+    print(f"authority: {message}", file=sys.stderr)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,37 +64,45 @@ def _parser() -> argparse.ArgumentParser:
         "by itself with its data in AUTHORITY_DATA_DIR.",
     )
     commands = parser.add_subparsers(required=True, metavar="command")
-    for name, command, text in (
-        ("migrate", _migrate, "apply the pending migrations, with yoyo"),
-        ("doctor", _doctor, "say what would be used and whether it works"),
-        ("demo", _demo, "store a sample authority and use it, step by step"),
-        ("psql", _psql, "run psql on the database; what follows is psql's"),
-    ):
-        commands.add_parser(
+
+    def add(name: str, command: object, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(
             name, help=text, description=text, add_help=command is not _psql
-        ).set_defaults(command=command)
+        )
+        added.set_defaults(command=command)
+        return added
+
+    migrating = add("migrate", _migrate, "apply the pending migrations, with yoyo")
+    migrating.add_argument(
+        "--break-lock",
+        action="store_true",
+        help="take the lock of a run that was killed; make sure that none is running",
+    )
+    add("doctor", _doctor, "say what would be used and whether it works")
+    add("demo", _demo, "store a sample authority and use it, step by step")
+    add("psql", _psql, "run psql on the database; what follows is psql's")
     return parser
 
 
-def _migrate(settings: Settings, _: Sequence[str]) -> int:
+def _migrate(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
     with running_backend(settings) as conninfo:
-        applied = migrate(conninfo)
+        applied = migrate(conninfo, break_lock=arguments.break_lock)
     for migration in applied:
         print(f"applied {migration}")
     print(f"{len(applied)} applied on {settings.describe()}")
     return 0
 
 
-def _doctor(settings: Settings, _: Sequence[str]) -> int:
+def _doctor(settings: Settings, _: object, __: object) -> int:
     with running_backend(settings) as conninfo:
         return examine(settings, conninfo)
 
 
-def _demo(settings: Settings, _: Sequence[str]) -> int:
+def _demo(settings: Settings, _: object, __: object) -> int:
     run_demo(settings)
     return 0
 
 
-def _psql(settings: Settings, rest: Sequence[str]) -> int:
+def _psql(settings: Settings, _: object, rest: Sequence[str]) -> int:
     with running_backend(settings) as conninfo:
         return run_psql(settings, conninfo, rest)

@@ -1,6 +1,6 @@
 """`authority doctor`: what would be used, and whether it works."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from authority_queries._sync.store import Store
 from authority_queries.errors import UnavailableError
-from authority_queries.migrations import every, pending
+from authority_queries.migrations import every
 from authority_queries.records import ServerDescription
 from authority_queries.settings import Settings
 
@@ -27,13 +27,19 @@ def examine(settings: Settings, conninfo: str) -> int:
     """
     try:
         with psycopg.connect(conninfo, autocommit=True) as connection:
-            server = Store(connection).server.describe()
+            store = Store(connection)
+            server = store.server.describe()
             now = datetime.now(UTC)
+            applied = (
+                {row.migration_id for row in store.server.list_applied_migrations()}
+                if server.has_migration_log
+                else set()
+            )
     except psycopg.OperationalError as error:
-        message = f"no connection to {settings.describe()}"
+        message = f"no connection to {settings.describe()}: {error}"
         raise UnavailableError(message) from error
-    todo = pending(conninfo) if server.has_migration_log else every()
-    checks = [*_checks(settings, server, now), _migrations(todo)]
+    todo = [migration for migration in every() if migration not in applied]
+    checks = [*_checks(settings, server, now), _migrations(server, todo)]
     print(tabulate(checks, headers=("check", "found", "verdict"), tablefmt="simple"))
     return int(any(verdict != "ok" for _, _, verdict in checks))
 
@@ -66,14 +72,18 @@ def _role(server: ServerDescription) -> str:
     powers = {
         "superuser": server.is_superuser,
         "may create roles": server.may_create_roles,
-        "may create schemas": server.may_create_schemas,
+        "may migrate": server.may_migrate,
     }
     return ", ".join([server.role_name, *(name for name, has in powers.items() if has)])
 
 
-def _migrations(todo: "list[str]") -> _Check:
-    found = ", ".join(todo) or "none"
-    return "pending migrations", found, _verdict(not todo, "authority migrate")
+def _migrations(server: ServerDescription, todo: Sequence[str]) -> _Check:
+    if not todo:
+        return "pending migrations", "none", "ok"
+    found = f"{len(todo)}, {todo[0]} to {todo[-1]}"
+    if server.may_migrate:
+        return "pending migrations", found, "authority migrate"
+    return "pending migrations", found, "authority migrate, as a role that may create"
 
 
 def _verdict(good: bool, advice: str) -> str:  # noqa: FBT001 -- reads as a sentence

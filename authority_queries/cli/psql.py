@@ -1,8 +1,11 @@
 """`authority psql`: the client of the server that is in use."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from authority_queries._backend import embedded_program
 from authority_queries.errors import UnavailableError
@@ -18,4 +21,8 @@ def run_psql(settings: Settings, conninfo: str, arguments: Sequence[str]) -> int
     if program is None:
         message = "there is no psql on this machine's PATH"
         raise UnavailableError(message)
-    return subprocess.run([program, conninfo, *arguments], check=False).returncode  # noqa: S603 -- the user's own arguments to the user's own psql
+    parts = conninfo_to_dict(conninfo)
+    password = parts.pop("password", None)  # not for every user's eyes, in `ps`
+    environment = os.environ | ({"PGPASSWORD": str(password)} if password else {})
+    command = [program, make_conninfo("", **parts), *arguments]
+    return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 -- the user's own arguments to the user's own psql

@@ -70,7 +70,7 @@ comment on column authority.users.password_hash is
 comment on column authority.users.status is
 'Only an active user signs in, and only an active user''s tokens verify.';
 comment on column authority.users.tokens_valid_after is
-'Epoch: tokens issued at or before it are dead. Null: never moved.';
+'Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never moved.';
 comment on column authority.users.attributes is
 'Open object of claims of the embedding service. The store never reads it.';
 comment on column authority.users.created_at is 'When the row was inserted.';

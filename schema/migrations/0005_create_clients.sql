@@ -87,7 +87,7 @@ comment on column authority.clients.properties is
 comment on column authority.clients.json_web_key_set is
 'Public keys of the client (RFC 7517), for private_key_jwt. Null: none.';
 comment on column authority.clients.enabled is
-'A disabled client is issued nothing, and none of its tokens verifies.';
+'A disabled client has no live secrets, and none of its tokens verifies.';
 comment on column authority.clients.created_at is 'When the row was inserted.';
 comment on column authority.clients.updated_at is 'When the row last changed.';
 comment on column authority.clients.row_version is

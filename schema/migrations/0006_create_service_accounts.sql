@@ -44,7 +44,7 @@ comment on column authority.service_accounts.display_name is
 comment on column authority.service_accounts.description is
 'What the account is for. May be empty.';
 comment on column authority.service_accounts.enabled is
-'A disabled account is issued nothing, and none of its tokens verifies.';
+'None of a disabled account''s tokens verifies.';
 comment on column authority.service_accounts.allowed_scopes is
 'Scope names that its tokens may carry.';
 comment on column authority.service_accounts.authorized_clients is

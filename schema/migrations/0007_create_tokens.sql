@@ -21,6 +21,8 @@ create table if not exists authority.authorizations (
     updated_at timestamptz not null default now(),
     row_version bigint not null default 1,
     constraint authorizations_tenant_id_id_pk primary key (tenant_id, id),
+    constraint authorizations_tenant_id_id_client_id_key
+    unique (tenant_id, id, client_id),
     constraint authorizations_tenant_id_client_id_fk
     foreign key (tenant_id, client_id)
     references authority.clients (tenant_id, id) on delete cascade,
@@ -102,6 +104,7 @@ create table if not exists authority.tokens (
     redemption_id uuid,
     revoked_at timestamptz,
     revocation_reason text,
+    authenticated_at timestamptz not null default statement_timestamp(),
     created_at timestamptz not null default statement_timestamp(),
     constraint tokens_tenant_id_id_pk primary key (tenant_id, id),
     constraint tokens_tenant_id_token_hash_key unique (tenant_id, token_hash),
@@ -112,9 +115,10 @@ create table if not exists authority.tokens (
     constraint tokens_tenant_id_service_account_id_fk
     foreign key (tenant_id, service_account_id)
     references authority.service_accounts (tenant_id, id) on delete cascade,
-    constraint tokens_tenant_id_authorization_id_fk
-    foreign key (tenant_id, authorization_id)
-    references authority.authorizations (tenant_id, id) on delete cascade,
+    constraint tokens_tenant_id_authorization_id_client_id_fk
+    foreign key (tenant_id, authorization_id, client_id)
+    references authority.authorizations (tenant_id, id, client_id)
+    on delete cascade,
     constraint tokens_type_check
     check (
         type in (
@@ -125,7 +129,10 @@ create table if not exists authority.tokens (
     constraint tokens_user_id_service_account_id_check
     check (num_nonnulls(user_id, service_account_id) <= 1),
     constraint tokens_type_authorization_id_check
-    check (type <> 'refresh' or authorization_id is not null),
+    check (
+        type not in ('refresh', 'authorization_code')
+        or authorization_id is not null
+    ),
     constraint tokens_type_redirect_uri_code_challenge_check
     check (
         type not in ('access', 'refresh')
@@ -140,6 +147,7 @@ create table if not exists authority.tokens (
     constraint tokens_cnf_x5t_s256_check
     check (cnf_x5t_s256 ~ '^[A-Za-z0-9_-]{43}$'),
     constraint tokens_properties_check check (jsonb_typeof(properties) = 'object'),
+    constraint tokens_authenticated_at_check check (authenticated_at <= created_at),
     constraint tokens_expires_at_check check (expires_at > created_at),
     constraint tokens_redeemed_at_redemption_id_check
     check ((redeemed_at is null) = (redemption_id is null)),
@@ -162,7 +170,8 @@ comment on column authority.tokens.user_id is
 comment on column authority.tokens.service_account_id is
 'The service account it speaks for. Null: none. Neither: the client itself.';
 comment on column authority.tokens.authorization_id is
-'The family it belongs to; revoked with it. Only refresh tokens must have one.';
+'The family it belongs to, of the same client; revoked with it. Codes and refresh
+tokens must have one, or their reuse could end nothing.';
 comment on column authority.tokens.scopes is 'Scope names that it carries.';
 comment on column authority.tokens.code_challenge is
 'PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636 section 4.2).';
@@ -187,13 +196,15 @@ comment on column authority.tokens.redemption_id is
 comment on column authority.tokens.revoked_at is
 'From then on it is dead. Null: not revoked by itself.';
 comment on column authority.tokens.revocation_reason is 'Why it was revoked.';
+comment on column authority.tokens.authenticated_at is
+'When the sign-in that it descends from happened: what a user''s epoch is compared
+with. Successors inherit it, so that a rotation cannot outrun the epoch.';
 comment on column authority.tokens.created_at is
-'When it was issued (iat): start of the statement, so that a user''s epoch moved
-earlier in the same transaction does not reach it.';
+'When it was issued (iat).';
 
 -- Serves tokens.revoke_by_authorization, tokens.prune_expired and the foreign key.
-create index if not exists tokens_tenant_id_authorization_id_idx
-on authority.tokens (tenant_id, authorization_id)
+create index if not exists tokens_tenant_id_authorization_id_client_id_idx
+on authority.tokens (tenant_id, authorization_id, client_id)
 where authorization_id is not null;
 -- Serves tokens.list_active_by_client, tokens.revoke_by_client and the foreign key.
 create index if not exists tokens_tenant_id_client_id_id_idx
@@ -232,6 +243,7 @@ select
     tokens.redemption_id,
     tokens.revoked_at,
     tokens.revocation_reason,
+    tokens.authenticated_at,
     tokens.created_at,
     clients.client_id as client_identifier,
     users.subject_id,
@@ -256,7 +268,7 @@ left join authority.service_accounts
         tokens.tenant_id = service_accounts.tenant_id
         and tokens.service_account_id = service_accounts.id
 where
-    tokens.expires_at > now()
+    tokens.expires_at > statement_timestamp()
     and tokens.redeemed_at is null
     and tokens.revoked_at is null
     and tenants.status in ('active', 'trial')
@@ -268,7 +280,7 @@ where
             users.status = 'active'
             and (
                 users.tokens_valid_after is null
-                or tokens.created_at > users.tokens_valid_after
+                or tokens.authenticated_at > users.tokens_valid_after
             )
         )
     )
@@ -320,6 +332,8 @@ comment on column authority.live_tokens.revoked_at is
 'As authority.tokens.revoked_at.';
 comment on column authority.live_tokens.revocation_reason is
 'As authority.tokens.revocation_reason.';
+comment on column authority.live_tokens.authenticated_at is
+'As authority.tokens.authenticated_at.';
 comment on column authority.live_tokens.created_at is
 'As authority.tokens.created_at.';
 comment on column authority.live_tokens.client_identifier is

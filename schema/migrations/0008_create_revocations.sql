@@ -34,9 +34,9 @@ create table if not exists authority.revocations (
     target text not null,
     reason text not null,
     properties jsonb not null default '{}',
-    effective_at timestamptz not null default now(),
+    effective_at timestamptz not null default statement_timestamp(),
     expires_at timestamptz,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default statement_timestamp(),
     constraint revocations_tenant_id_sequence_pk primary key (tenant_id, sequence),
     constraint revocations_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),

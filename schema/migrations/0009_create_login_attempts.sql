@@ -70,6 +70,7 @@ create or replace function authority.create_login_attempt_partitions(
 returns bigint
 language plpgsql
 set search_path = pg_catalog
+set lock_timeout = '2s'
 as $$
 declare
     month timestamp;
@@ -93,9 +94,12 @@ begin
                     and created_at < (month + interval '1 month') at time zone 'UTC'
             );
         execute format(
-            'create table authority.%I partition of authority.login_attempts '
-            'for values from (%L) to (%L)',
+            'create table authority.%1$I (
+                like authority.login_attempts including defaults including constraints,
+                constraint %2$I check (created_at >= %3$L and created_at < %4$L)
+            )',
             child,
+            child || '_created_at_check',
             month at time zone 'UTC',
             (month + interval '1 month') at time zone 'UTC'
         );
@@ -103,6 +107,18 @@ begin
             'comment on table authority.%I is %L',
             child,
             'Attempts of ' || to_char(month, 'YYYY-MM') || ', UTC.'
+        );
+        execute format(
+            'alter table authority.login_attempts attach partition authority.%I '
+            'for values from (%L) to (%L)',
+            child,
+            month at time zone 'UTC',
+            (month + interval '1 month') at time zone 'UTC'
+        );
+        execute format(
+            'alter table authority.%I drop constraint %I',
+            child,
+            child || '_created_at_check'
         );
         created := created + 1;
     end loop;
@@ -112,7 +128,8 @@ $$;
 
 comment on function authority.create_login_attempt_partitions(bigint) is
 'Makes the partitions of this month and of months_ahead more, and returns how many
-were missing. A month that already has rows in the default partition is left there.';
+were missing. A month that already has rows in the default partition is left there.
+Attaches, so that sign-ins go on meanwhile, and gives up after 2 s of waiting.';
 
 create or replace function authority.address_prefix(address inet)
 returns cidr

@@ -194,10 +194,10 @@ inner join authority.tenants on licenses.tenant_id = tenants.id
 where
     tenants.status in ('active', 'trial')
     and licenses.status = 'active'
-    and licenses.valid_from <= now()
+    and licenses.valid_from <= statement_timestamp()
     and (
         licenses.valid_until is null
-        or licenses.valid_until + licenses.grace > now()
+        or licenses.valid_until + licenses.grace > statement_timestamp()
     );
 
 comment on view authority.usable_licenses is

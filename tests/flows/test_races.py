@@ -13,7 +13,7 @@ import psycopg
 
 from authority_queries import Store, mint_token
 from authority_queries.errors import DuplicateError, LimitReachedError
-from authority_queries.records import Client, License
+from authority_queries.records import Client, License, User
 from authority_queries.secrets import TokenString
 from tests.factories import (
     HOUR,
@@ -22,6 +22,7 @@ from tests.factories import (
     make_license,
     make_tenant,
     make_token,
+    make_user,
 )
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
@@ -256,3 +257,43 @@ def test_a_holder_that_asks_8_times_at_once_holds_one_seat(
             [license_.id],
         ).fetchone()
         assert held == (1,)
+
+
+def sign_in(store: Store) -> tuple[Client, User, TokenString]:
+    client = make_client(store, make_tenant(store).id)
+    user = make_user(store, client.tenant_id)
+    token, _ = make_token(store, client, "refresh", user_id=user.id)
+    return client, user, token
+
+
+def test_a_rotation_beside_an_uncommitted_sign_out_everywhere_gains_nothing(
+    dba: Dba, conninfo: str
+) -> None:
+    store = Store(dba)
+    client, user, token = sign_in(store)
+    with psycopg.connect(conninfo) as connection:
+        Store(connection).users.revoke_tokens(tenant_id=user.tenant_id, user_id=user.id)
+        assert rotate(client, token, uuid4())(store) == "rotated"
+        assert live_branches(store, client) == 1
+    assert live_branches(store, client) == 0
+
+
+def test_an_epoch_never_moves_back(dba: Dba, conninfo: str) -> None:
+    store = Store(dba)
+    client, user, _ = sign_in(store)
+    key = {"tenant_id": user.tenant_id, "user_id": user.id}
+    with ThreadPoolExecutor(1) as threads, psycopg.connect(conninfo) as first:
+        first.execute("select from authority.users for no key update")
+
+        def later() -> None:
+            with psycopg.connect(conninfo, autocommit=True) as second:
+                Store(second).users.revoke_tokens(**key)
+
+        waiting = threads.submit(later)
+        while not dba.execute("select from pg_locks where not granted").fetchall():
+            pass
+        token, _ = make_token(store, client, "refresh", user_id=user.id)
+        Store(first).users.revoke_tokens(**key)
+        first.commit()
+        waiting.result(timeout=60)
+    assert rotate(client, token, uuid4())(store) == "invalid"

@@ -1,18 +1,22 @@
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
-from authority_queries import Settings
+from authority_queries import Settings, migrate
 from authority_queries._backend import running_backend, running_embedded_server
 from authority_queries.cli import main
 from authority_queries.cli.demo.sample_file import read_sample
 from authority_queries.errors import ConfigurationError, UnavailableError
 from authority_queries.migrations import every, yoyo_url
 from tests.conftest import server_folder
+
+PATH = {"PATH": os.environ["PATH"]}
 
 
 @pytest.fixture
@@ -38,7 +42,7 @@ def test_doctor_finds_pending_migrations_and_writes_nothing(
 ) -> None:
     assert main(["doctor"]) == 1
     found = capsys.readouterr().out
-    assert "0001_create_schema" in found
+    assert "11, 0001_create_schema to 0011_seed_catalogue" in found
     assert "authority migrate" in found
     assert main(["doctor"]) == 1  # not even yoyo's own tables were made
     assert main(["migrate"]) == 0
@@ -93,6 +97,69 @@ def test_psql_runs_on_the_database(
     assert main(["psql", "-c", "select 1"]) == 7
 
 
+def test_what_postgresql_refuses_is_said_without_a_traceback(
+    blank_conninfo: str,
+    weak_role: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    weak = make_conninfo(blank_conninfo, options=f"-c role={weak_role}")
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(weak))
+    assert main(["doctor"]) == 1
+    assert "authority migrate, as a role that may create" in capsys.readouterr().out
+    migrate(blank_conninfo)
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().err
+    assert "permission denied for table _yoyo_migration" in said
+
+
+def test_psql_is_not_given_the_password_where_ps_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "psql"
+    program.write_text(f'#!/bin/sh\necho "$PGPASSWORD $@" > {tmp_path}/said\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", "postgresql://me:swordfish@h/d")
+    assert main(["psql"]) == 0
+    password, _, arguments = (tmp_path / "said").read_text().partition(" ")
+    assert password == "swordfish"
+    assert "swordfish" not in arguments
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_ended_demo_leaves_no_server(number: signal.Signals) -> None:
+    with server_folder() as folder:
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "authority_queries.cli", "demo"],
+            env={**os.environ, "AUTHORITY_DATA_DIR": str(folder / "data")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if "Load three tenants" in line:
+                break
+        demo.send_signal(number)
+        _, said = demo.communicate(timeout=60)
+        assert demo.returncode == 128 + number
+        assert "Traceback" not in said
+        assert not (folder / "data" / "postmaster.pid").exists()
+
+
+def test_the_embedded_server_folds_all_letters_in_a_bare_environment() -> None:
+    with server_folder() as folder:
+        made = subprocess.run(
+            [sys.executable, "-m", "authority_queries.cli", "doctor"],
+            env={"AUTHORITY_DATA_DIR": str(folder / "data"), "LC_ALL": "C", **PATH},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "of all letters" in made.stdout, made.stderr
+
+
 def test_wrong_use_and_wrong_settings_are_told_apart_from_findings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,7 +176,8 @@ def test_wrong_use_and_wrong_settings_are_told_apart_from_findings(
     )
     assert main(["doctor"]) == 1
     said = capsys.readouterr().err
-    assert said == "authority: no connection to 127.0.0.1:1/x\n"
+    assert said.startswith("authority: no connection to 127.0.0.1:1/x: ")
+    assert "swordfish" not in said
 
 
 def authority(data_dir: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

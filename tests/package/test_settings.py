@@ -43,11 +43,21 @@ def test_an_argument_wins_over_the_environment(
 ) -> None:
     monkeypatch.setenv("AUTHORITY_POOL_MAX_SIZE", "7")
     monkeypatch.setenv("AUTHORITY_DATA_DIR", "/somewhere")
-    monkeypatch.setenv("AUTHORITY_DATABASE_URL", "")
     assert Settings().pool_max_size == 7
     assert Settings(pool_max_size=3).pool_max_size == 3
     assert Settings().data_dir == Path("/somewhere")
-    assert Settings().uses_embedded
+
+
+def test_a_url_that_is_set_but_empty_is_no_embedded_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", "")
+    with pytest.raises(ConfigurationError, match="must start with postgresql://"):
+        Settings()
+
+
+def test_a_tilde_is_the_home_directory() -> None:
+    assert Settings(data_dir=Path("~/data")).data_dir == Path.home() / "data"
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -63,6 +73,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"pool_timeout": 0}, "AUTHORITY_POOL_TIMEOUT"),
     ({"connect_timeout": "soon"}, "connect_timeout .* is 'soon'; allowed: a valid"),
     ({"statement_timeout": -1}, "statement_timeout .* is -1"),
+    ({"connect_timeout": float("inf")}, "connect_timeout .* is inf"),
     ({"backend": "postgres"}, "backend is postgres, which needs a database_url"),
     (
         {"backend": "embedded", "database_url": URL},

@@ -177,3 +177,8 @@ def test_a_licence_is_suspended_resumed_and_revoked_for_good(store: Store) -> No
 def test_a_limit_is_a_whole_number_or_none(store: Store, limit: JsonValue) -> None:
     with pytest.raises(InvalidValueError, match="licenses_limits_check"):
         new(store, limits={"good": 1, "bad": limit})
+
+
+def test_a_limit_that_is_written_with_a_point_is_the_whole_number(store: Store) -> None:
+    license_ = new(store, limits={"calls": 5.0})
+    assert use(store, license_, 5).used == 5

@@ -3,6 +3,7 @@ from typing import Any
 import psycopg
 
 from authority_queries import Store
+from authority_queries.migrations import every
 
 
 def test_the_server_tells_its_version_role_and_clock(
@@ -16,6 +17,8 @@ def test_the_server_tells_its_version_role_and_clock(
     assert found.is_superuser
     assert found.folds_case
     assert found.may_create_roles
-    assert found.may_create_schemas
+    assert found.may_migrate
     assert found.has_migration_log
+    applied = store.server.list_applied_migrations()
+    assert [row.migration_id for row in applied] == every()
     assert found.clock < store.server.describe().clock

@@ -194,3 +194,31 @@ def test_a_redeemed_token_is_kept_while_its_family_lives(
     assert store.tokens.get_by_id(tenant_id=at.tenant_id, token_id=code.id) is not None
     age(dba, at.token, 2 * HOUR)
     assert store.tokens.prune_expired() == 2
+
+
+def test_a_refresh_token_that_its_client_revokes_takes_its_family(store: Store) -> None:
+    client = make_client(store, make_tenant(store).id)
+    old, token = make_token(store, client, "refresh")
+    access, _ = make_token(store, client, authorization_id=token.authorization_id)
+    rotation = store.tokens.rotate(
+        tenant_id=client.tenant_id,
+        token_hash=old.hash,
+        client_id=client.client_id,
+        redemption_id=uuid4(),
+        refresh_token_hash=b"r" * 32,
+        refresh_lifetime=HOUR,
+        access_token_hash=b"a" * 32,
+        access_lifetime=HOUR,
+    )
+    assert rotation.outcome == "rotated"
+    assert len(active_ids(store, client)) == 3
+    revocation: Fields = {
+        "tenant_id": client.tenant_id,
+        "token_hash": old.hash,
+        "client_id": client.client_id,
+        "reason": "logout",
+    }
+    assert store.tokens.revoke(**revocation)
+    assert not store.tokens.revoke(**revocation)
+    assert verify(store, access) is None
+    assert active_ids(store, client) == []

@@ -82,7 +82,8 @@ def test_a_token_names_only_what_exists_in_its_tenant(store: Store) -> None:
             wrong: Fields = {field: id_}
             with pytest.raises(MissingReferenceError) as caught:
                 make_token(store, here, **wrong)
-            assert caught.value.constraint == f"tokens_tenant_id_{field}_fk"
+            column = field.replace("authorization_id", "authorization_id_client_id")
+            assert caught.value.constraint == f"tokens_tenant_id_{column}_fk"
     for id_ in (there.id, uuid4()):
         with pytest.raises(MissingReferenceError) as caught:
             store.tokens.create(
@@ -168,3 +169,17 @@ def test_a_lifetime_is_longer_than_nothing(store: Store, lifetime: timedelta) ->
     client = make_client(store, make_tenant(store).id)
     with pytest.raises(InvalidArgumentError, match="lifetime is"):
         make_token(store, client, lifetime=lifetime)
+
+
+def test_a_token_cannot_join_the_family_of_another_client(store: Store) -> None:
+    tenant_id = make_tenant(store).id
+    mine, theirs = (make_client(store, tenant_id) for _ in range(2))
+    family = make_authorization(store, theirs)
+    with pytest.raises(MissingReferenceError, match="authorization_id"):
+        make_token(store, mine, authorization_id=family.id)
+
+
+def test_a_code_that_could_not_end_its_family_is_not_issued(store: Store) -> None:
+    client = make_client(store, make_tenant(store).id)
+    with pytest.raises(InvalidValueError, match="tokens_type_authorization_id_check"):
+        make_token(store, client, "authorization_code", authorization_id=None)

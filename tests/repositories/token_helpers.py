@@ -52,6 +52,7 @@ def sign_in(store: Store, **fields: Any) -> SignIn:
 def age(dba: Dba, token: Token, by: timedelta) -> None:
     dba.execute(
         "update authority.tokens set created_at = created_at - %(by)s::interval, "
+        "authenticated_at = authenticated_at - %(by)s::interval, "
         "expires_at = expires_at - %(by)s::interval where id = %(id)s",
         {"id": token.id, "by": by},
     )

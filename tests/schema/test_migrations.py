@@ -7,11 +7,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from authority_queries import migrate
 from authority_queries._resources import MIGRATIONS
 from authority_queries.errors import MigrationError, UnavailableError
-from authority_queries.migrations import every, pending, yoyo_url
+from authority_queries.migrations import every, yoyo_url
 from tools.snapshot import SNAPSHOT, dump
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -57,9 +59,7 @@ def test_every_migration_has_a_rollback_and_a_header() -> None:
 
 def test_migrate_applies_all_once(blank_conninfo: str) -> None:
     assert every() == IDS
-    assert pending(blank_conninfo) == IDS
     assert migrate(blank_conninfo) == IDS
-    assert pending(blank_conninfo) == []
     assert migrate(blank_conninfo) == []
 
 
@@ -97,6 +97,54 @@ def test_a_run_beside_another_is_refused(
     dba.execute("insert into yoyo_lock (locked, ctime, pid) values (1, now(), 1)")
     with pytest.raises(MigrationError, match="break-lock"):
         migrate(conninfo)
+    assert migrate(conninfo, break_lock=True) == []
+
+
+def test_the_users_own_options_reach_the_migrations(blank_conninfo: str) -> None:
+    with psycopg.connect(blank_conninfo, autocommit=True) as connection:
+        connection.execute("create schema books")
+    options = make_conninfo(blank_conninfo, options="-c search_path=books")
+    assert migrate(options) == IDS
+    with psycopg.connect(blank_conninfo) as connection:
+        found = connection.execute("select to_regclass('books._yoyo_migration')")
+        assert found.fetchone() != (None,)
+
+
+def test_a_database_of_any_name_is_migrated(
+    blank_conninfo: str,
+) -> None:
+    name = f"we ird?d%b{os.getpid()}"
+    quoted = sql.Identifier(name)
+    with psycopg.connect(blank_conninfo, autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(quoted))
+        try:
+            assert migrate(make_conninfo(blank_conninfo, dbname=name)) == IDS
+        finally:
+            connection.execute(sql.SQL("drop database {}").format(quoted))
+
+
+def test_a_database_of_another_encoding_is_refused(blank_conninfo: str) -> None:
+    name = f"latin_{os.getpid()}"
+    quoted = sql.Identifier(name)
+    with psycopg.connect(blank_conninfo, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL(
+                "create database {} template template0 encoding 'SQL_ASCII' locale 'C'"
+            ).format(quoted)
+        )
+        try:
+            with pytest.raises(MigrationError, match="SQL_ASCII; UTF8 is allowed"):
+                migrate(make_conninfo(blank_conninfo, dbname=name))
+        finally:
+            connection.execute(sql.SQL("drop database {}").format(quoted))
+
+
+def test_a_role_that_may_not_create_is_told_so(
+    blank_conninfo: str, weak_role: str
+) -> None:
+    weak = make_conninfo(blank_conninfo, options=f"-c role={weak_role}")
+    with pytest.raises(MigrationError, match="may not create tables"):
+        migrate(weak)
 
 
 def test_a_failing_migration_is_rolled_back_and_said(

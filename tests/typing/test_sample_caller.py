@@ -70,11 +70,15 @@ def test_the_sample_caller_works(conninfo: str) -> None:
                 client = await store.clients.create(
                     tenant_id=tenant.id, client_id="app", client_type="public"
                 )
+                family = await store.authorizations.create(
+                    tenant_id=tenant.id, client_id=client.id
+                )
                 await store.tokens.create(
                     tenant_id=tenant.id,
                     type="authorization_code",
                     token_hash=code.hash,
                     client_id=client.id,
+                    authorization_id=family.id,
                     lifetime=timedelta(minutes=1),
                 )
             assert await introspect(authority, tenant.id, code.hash) is None

@@ -47,7 +47,12 @@ def load_samples(store: Store, step: Step) -> dict[str, Sample]:
     """Give the samples by tenant code. Raises ConfigurationError."""
     files = [read_sample(path) for path in sorted(EXAMPLES.glob("*.toml"))]
     samples = [_load(store, file, step) for file in files]
-    return {sample.tenant.code: sample for sample in samples}
+    by_code = {sample.tenant.code: sample for sample in samples}
+    missing = {"acme", "globex"} - by_code.keys()
+    if missing:
+        message = f"the demo plays with tenants that are missing: {', '.join(missing)}"
+        raise ConfigurationError(message)
+    return by_code
 
 
 def _load(store: Store, file: SampleFile, step: Step) -> Sample:

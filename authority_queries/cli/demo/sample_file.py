@@ -2,9 +2,9 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from authority_queries.errors import ConfigurationError
 from authority_queries.records import (
@@ -16,7 +16,7 @@ from authority_queries.records import (
 )
 
 Names = Annotated[list[str], Field(default_factory=list)]
-Object = Annotated[dict[str, Any], Field(default_factory=dict)]
+Object = Annotated[dict[str, JsonValue], Field(default_factory=dict)]
 
 
 class _Entry(BaseModel):
@@ -92,7 +92,7 @@ class LicenseEntry(_Entry):
     seats: int = 0
     features: Names
     usage_period: UsagePeriod = "month"
-    limits: dict[str, int]
+    limits: dict[str, Annotated[int, Field(ge=0, le=20)]]
 
 
 class SampleFile(_Entry):
@@ -112,7 +112,7 @@ def read_sample(path: Path) -> SampleFile:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         return SampleFile.model_validate(content)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"{path.name} is no TOML: {error}"
         raise ConfigurationError(message) from error
     except ValidationError as error:

@@ -55,7 +55,7 @@ def sign_in(store: Store, narrator: Narrator, acme: Sample) -> User:
         right = acme.user_entry("Ann").password
         user = _try_password(store, step, acme, "ANN", right)
         if user is None:
-            message = "the password of Ann was changed since the first run"
+            message = "Ann cannot sign in: suspended, throttled, or another password"
             raise ConfigurationError(message)
         permissions = store.roles.list_user_permissions(
             tenant_id=acme.tenant_id, user_id=user.id
@@ -78,16 +78,17 @@ def _try_password(
     }
     ticket = store.login_attempts.reserve(**account, factor="password")
     user = store.users.get_by_username(tenant_id=acme.tenant_id, username=username)
-    good = ticket.allowed and verify_password(
-        user.password_hash if user else None, password
-    )
+    known = verify_password(user.password_hash if user else None, password)
+    good = ticket.allowed and known and user is not None and user.status == "active"
     if good:
         store.login_attempts.succeed(**account, factor="password")
         store.login_attempts.record(**account, outcome="succeeded")
-    else:
+    elif ticket.allowed:
         store.login_attempts.fail(**account, factor="password")
-        reason = "wrong_password"
+        reason = "not_active" if known else "wrong_password"
         store.login_attempts.record(**account, outcome="failed", reason=reason)
+    else:
+        store.login_attempts.record(**account, outcome="throttled")
     result = "signed in" if good else f"refused, {ticket.remaining} tries left"
     step.row(f"{username}, {'right' if good else 'wrong'} password", result)
     return user if good else None

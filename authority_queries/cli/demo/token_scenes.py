@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from authority_queries._sync.store import Store
 from authority_queries.cli.demo.narrator import Narrator, Step
 from authority_queries.cli.demo.sample import Sample
-from authority_queries.errors import NotFoundError
+from authority_queries.errors import ConfigurationError, NotFoundError
 from authority_queries.records import Authorization, Client, User
 from authority_queries.secrets import TokenString, mint_token, parse_token
 
@@ -22,6 +22,9 @@ _MONTH: Final = timedelta(days=30)
 def use_tokens(store: Store, narrator: Narrator, acme: Sample, ann: User) -> None:
     """Code, tokens, verification, rotation, reuse: the life of a family."""
     client = acme.client(store, "acme-web")
+    if not client.redirect_uris:
+        message = "the demo needs a redirect_uri of the client acme-web"
+        raise ConfigurationError(message)
     with narrator.step("Issue, verify, rotate and reuse tokens") as step:
         family = store.authorizations.create(
             tenant_id=acme.tenant_id,
