@@ -1,4 +1,4 @@
-"""What can go wrong, as one hierarchy. No message carries a value or a secret.
+"""What can go wrong, as one hierarchy. No message carries a secret or a row's value.
 
 The database decides, Python names: errors of PostgreSQL are told apart by SQLSTATE
 and by the constraint's name, never by the text of a message. What has no name here
