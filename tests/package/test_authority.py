@@ -7,18 +7,13 @@ import pytest
 
 from authority_queries import AsyncAuthority, Authority, Settings
 from authority_queries.errors import UnavailableError
+from authority_queries.migrations import yoyo_url
 
 CLOSED = "postgresql://me:swordfish@127.0.0.1:1/x"
 
 
-def url_of(conninfo: str) -> str:
-    from authority_queries.migrations import yoyo_url  # noqa: PLC0415 -- only here
-
-    return yoyo_url(conninfo)
-
-
 def test_each_call_of_a_lent_store_commits(conninfo: str) -> None:
-    with Authority.open(Settings(database_url=url_of(conninfo))) as authority:
+    with Authority.open(Settings(database_url=yoyo_url(conninfo))) as authority:
         with authority.store() as store:
             store.tenants.create(code="kept", display_name="Kept")
         with authority.store() as store:
@@ -26,7 +21,7 @@ def test_each_call_of_a_lent_store_commits(conninfo: str) -> None:
 
 
 def test_a_transaction_is_committed_or_rolled_back_whole(conninfo: str) -> None:
-    with Authority.open(Settings(database_url=url_of(conninfo))) as authority:
+    with Authority.open(Settings(database_url=yoyo_url(conninfo))) as authority:
         with authority.transaction() as store:
             store.tenants.create(code="kept", display_name="Kept")
         with suppress(ZeroDivisionError), authority.transaction() as store:
@@ -39,7 +34,7 @@ def test_a_transaction_is_committed_or_rolled_back_whole(conninfo: str) -> None:
 
 def test_the_asynchronous_form_does_the_same(conninfo: str) -> None:
     async def play() -> None:
-        settings = Settings(database_url=url_of(conninfo))
+        settings = Settings(database_url=yoyo_url(conninfo))
         async with AsyncAuthority.open(settings) as authority:
             async with authority.transaction() as store:
                 await store.tenants.create(code="kept", display_name="Kept")
@@ -73,7 +68,7 @@ def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
 
 def test_a_pool_with_nothing_free_says_so(conninfo: str) -> None:
     settings = Settings(
-        database_url=url_of(conninfo), pool_max_size=1, pool_timeout=0.1
+        database_url=yoyo_url(conninfo), pool_max_size=1, pool_timeout=0.1
     )
     with (
         Authority.open(settings) as authority,
@@ -93,7 +88,7 @@ def test_a_pool_with_nothing_free_says_so(conninfo: str) -> None:
 
 
 def test_a_statement_ends_at_its_timeout(conninfo: str) -> None:
-    settings = Settings(database_url=url_of(conninfo), statement_timeout=0.05)
+    settings = Settings(database_url=yoyo_url(conninfo), statement_timeout=0.05)
     with Authority.open(settings) as authority, authority.store() as store:
         shown = store.connection.execute("show statement_timeout").fetchone()
         named = store.connection.execute("show application_name").fetchone()
@@ -102,7 +97,7 @@ def test_a_statement_ends_at_its_timeout(conninfo: str) -> None:
 
 
 def test_one_authority_serves_many_threads(conninfo: str) -> None:
-    settings = Settings(database_url=url_of(conninfo), pool_max_size=4)
+    settings = Settings(database_url=yoyo_url(conninfo), pool_max_size=4)
     with Authority.open(settings) as authority:
 
         def create() -> None:

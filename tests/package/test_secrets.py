@@ -47,9 +47,7 @@ def test_a_typing_error_anywhere_is_refused() -> None:
 
 def _with_checksum(body: str) -> str:
     """A string whose checksum is right, so that only its content is judged."""
-    from authority_queries.secrets import _checksum  # noqa: PLC0415 -- only here
-
-    return f"{body}_{_checksum(body)}"
+    return f"{body}_{module._checksum(body)}"
 
 
 @pytest.mark.parametrize(
