@@ -126,7 +126,6 @@ def _forget_dead_users(handles: Path) -> None:
     import psutil  # noqa: PLC0415 -- comes with the optional dependency
 
     if handles.exists():
-        alive = [
-            pid for pid in json.loads(handles.read_text()) if psutil.pid_exists(pid)
-        ]
-        handles.write_text(json.dumps(alive))
+        # Empty when a process was killed while it wrote.
+        pids = json.loads(handles.read_text() or "[]")
+        handles.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
