@@ -4,6 +4,7 @@ import getpass
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
@@ -30,14 +31,17 @@ class _Backend(Protocol):
     def break_lock(self) -> None: ...
 
 
-def migrate(conninfo: str, *, break_lock: bool = False) -> list[str]:
+def migrate(
+    conninfo: str, *, break_lock: bool = False, folders: Sequence[Path] = (MIGRATIONS,)
+) -> list[str]:
     """Apply what is pending and give its ids, in order.
 
     `conninfo` is anything that libpq takes. Safe to run twice and after a crash.
     `break_lock` takes the lock of a run that was killed: make sure that none is
-    running. Raises MigrationError, UnavailableError.
+    running. `folders` hold the migrations, ours unless others are given. Raises
+    MigrationError, UnavailableError.
     """
-    migrations = _read()
+    migrations = _read(folders)
     _check_encoding(conninfo)
     _ensure_user_name()
     try:
@@ -63,7 +67,7 @@ def migrate(conninfo: str, *, break_lock: bool = False) -> list[str]:
 
 def every() -> list[str]:
     """Give the ids of all migrations, in order. Raises MigrationError."""
-    return [migration.id for migration in _read()]
+    return [migration.id for migration in _read((MIGRATIONS,))]
 
 
 def _apply(
@@ -77,11 +81,12 @@ def _apply(
     return [migration.id for migration in todo]
 
 
-def _read() -> Sequence[_Migration]:
-    migrations: Sequence[_Migration] = yoyo.read_migrations(str(MIGRATIONS))
-    if not migrations:
-        message = f"no migrations in {MIGRATIONS}: the installation is broken"
-        raise MigrationError(message)
+def _read(folders: Sequence[Path]) -> Sequence[_Migration]:
+    for folder in folders:
+        if not any(folder.glob("*.sql")):
+            message = f"no migrations in {folder}"
+            raise MigrationError(message)
+    migrations: Sequence[_Migration] = yoyo.read_migrations(*map(str, folders))
     return migrations
 
 

@@ -1,0 +1,1 @@
+"""From SQL files and a live catalogue to typed Python modules."""

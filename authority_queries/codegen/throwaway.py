@@ -1,0 +1,73 @@
+"""A PostgreSQL database that lives as long as the work that it is needed for."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
+
+from authority_queries._backend import running_embedded_server
+from authority_queries.errors import UnavailableError
+from authority_queries.migrations import migrate
+
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- the folder in it is made by tempfile
+_ROOM: Final = 1 << 30
+
+
+@contextmanager
+def throwaway_database(
+    migrations: Sequence[Path], server: str | None = None
+) -> Iterator[str]:
+    """Give the connection string of a new database with these migrations applied.
+
+    It is on the server with this connection string, or else on an embedded one that
+    is started for it. Raises ConfigurationError, UnavailableError, MigrationError.
+    """
+    with _running_server(server) as conninfo, _new_database(conninfo) as database:
+        migrate(database, folders=migrations)
+        yield database
+
+
+@contextmanager
+def _running_server(conninfo: str | None) -> Iterator[str]:
+    if conninfo is not None:
+        yield conninfo
+        return
+    # In memory where there is room. Not below a folder that is closed to others: as
+    # root the embedded server runs as a user of its own.
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
+    with (
+        tempfile.TemporaryDirectory(
+            prefix="authority-", dir=_MEMORY if roomy else None
+        ) as folder,
+        running_embedded_server(Path(folder) / "data") as parameters,
+    ):
+        yield make_conninfo("", **parameters)
+
+
+@contextmanager
+def _new_database(conninfo: str) -> Iterator[str]:
+    name = f"authority_throwaway_{os.getpid()}"
+    try:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute(
+                SQL("create database {} template template0 encoding 'UTF8'").format(
+                    Identifier(name)
+                )
+            )
+    except psycopg.OperationalError as error:
+        message = f"no connection to PostgreSQL for a throwaway database: {error}"
+        raise UnavailableError(message) from error
+    try:
+        yield make_conninfo(conninfo, dbname=name)
+    finally:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute(
+                SQL("drop database if exists {} with (force)").format(Identifier(name))
+            )
