@@ -1,0 +1,147 @@
+"""PostgreSQL's query trees, read from the text that `debug_print_rewritten` gives."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from authority_queries.codegen.errors import GenerationError
+
+Value: TypeAlias = "str | Node | list[Value] | None"
+
+_LINE_LENGTH: Final = 78
+_TOKEN: Final = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+# What PostgreSQL 15 calls otherwise than 16 and later.
+_RENAMED: Final = {
+    "RTE": "RANGETBLENTRY",
+    "CASE": "CASEEXPR",
+    "WHEN": "CASEWHEN",
+    "COALESCE": "COALESCEEXPR",
+    "COLLATE": "COLLATEEXPR",
+    "ARRAY": "ARRAYEXPR",
+    "ROW": "ROWEXPR",
+    "ROWCOMPARE": "ROWCOMPAREEXPR",
+    "MINMAX": "MINMAXEXPR",
+}
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One `{KIND :field value …}`. Absent and empty fields read alike."""
+
+    kind: str
+    fields: dict[str, Value]
+
+    def child(self, name: str) -> "Node | None":
+        """Give the node in a field."""
+        value = self.fields.get(name)
+        return value if isinstance(value, Node) else None
+
+    def the(self, name: str) -> "Node":
+        """Give the node in a field that cannot be empty."""
+        value = self.child(name)
+        if value is None:
+            message = f"PostgreSQL's query tree has a {self.kind} without {name}"
+            raise GenerationError(message)
+        return value
+
+    def items(self, name: str) -> list[Value]:
+        """Give the list in a field."""
+        value = self.fields.get(name)
+        return value if isinstance(value, list) else []
+
+    def nodes(self, name: str) -> "list[Node]":
+        """Give the nodes of the list in a field."""
+        return [item for item in self.items(name) if isinstance(item, Node)]
+
+    def numbers(self, name: str) -> list[int]:
+        """Give a list of integers or oids: `(i 1 2)`."""
+        return [int(item) for item in self.items(name)[1:] if isinstance(item, str)]
+
+    def text(self, name: str) -> str:
+        """Give the word in a field."""
+        value = self.fields.get(name)
+        return value if isinstance(value, str) else ""
+
+    def number(self, name: str) -> int:
+        """Give the integer in a field."""
+        return int(self.text(name) or 0)
+
+    def flag(self, name: str) -> bool:
+        """Give the truth value in a field."""
+        return self.text(name) == "true"
+
+    def children(self) -> "Iterator[Node]":
+        """Give all nodes directly below, those in lists of lists included."""
+        for value in self.fields.values():
+            yield from _nodes_in(value)
+
+
+def _nodes_in(value: Value) -> Iterator[Node]:
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _nodes_in(item)
+
+
+def read_trees(dump: str) -> list[Node]:
+    """Read the list of query trees that a statement was rewritten to."""
+    tokens = _TOKEN.findall(_unfold(dump))
+    value, _ = _read(tokens, 0)
+    return list(_nodes_in(value))
+
+
+def _unfold(dump: str) -> str:
+    """Undo PostgreSQL's line breaks, which replace a blank if the line has one."""
+    lines = dump.split("\n")
+    return "".join(
+        line if len(line) == _LINE_LENGTH and " " not in line[1:] else f"{line} "
+        for line in lines
+    )
+
+
+def _read(tokens: list[str], at: int) -> tuple[Value, int]:
+    token = tokens[at]
+    if token == "{":
+        return _read_node(tokens, at + 1)
+    if token == "(":
+        return _read_list(tokens, at + 1)
+    if tokens[at + 1 : at + 2] == ["["]:
+        return _read_datum(tokens, at + 2)
+    return _word(token), at + 1
+
+
+def _read_node(tokens: list[str], at: int) -> tuple[Node, int]:
+    node = Node(_RENAMED.get(tokens[at], tokens[at]), {})
+    at += 1
+    while tokens[at] != "}":
+        name = tokens[at].removeprefix(":")
+        node.fields[name], at = _read(tokens, at + 1)
+    return node, at + 1
+
+
+def _read_list(tokens: list[str], at: int) -> tuple[list[Value], int]:
+    items: list[Value] = []
+    while tokens[at] != ")":
+        item, at = _read(tokens, at)
+        items.append(item)
+    return items, at + 1
+
+
+def _read_datum(tokens: list[str], at: int) -> tuple[list[Value], int]:
+    """Read the octets of a constant: `4 [ 1 0 0 0 ]`."""
+    octets: list[Value] = []
+    while tokens[at] != "]":
+        octets.append(tokens[at])
+        at += 1
+    return octets, at + 1
+
+
+def _word(token: str) -> str | None:
+    if token == "<>":
+        return None
+    if len(token) > 1 and token.startswith('"') and token.endswith('"'):
+        token = token[1:-1]
+    return _ESCAPE.sub(r"\1", token)
