@@ -25,7 +25,7 @@ class Analyst:
         connection.add_notice_handler(self._listen)
 
     def describe(self, statement: str, types: Sequence[int] = ()) -> Description:
-        """Describe a statement with `$1`, `$2` …
+        """Describe a statement whose parameters are `$1`, `$2` and so on.
 
         `types` are the parameters' oids as they will be sent, 0 where PostgreSQL is to
         find out. Raises psycopg's errors for what PostgreSQL refuses.

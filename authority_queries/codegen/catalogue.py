@@ -82,7 +82,9 @@ class Catalogue:
         """Say what holds of a column of a table, in all rows of it."""
         key = (relation, with_children)
         if key not in self._relations:
-            self._relations[key] = self._read_relation(relation, with_children)
+            self._relations[key] = self._read_relation(
+                relation=relation, with_children=with_children
+            )
         return self._relations[key].get(number, Fact())
 
     def always_inserts(self, relation: int) -> bool:
@@ -106,17 +108,17 @@ class Catalogue:
         (row,) = self._rows("base_type", type=type_oid)
         return int(row.oid)
 
-    def _read_relation(self, relation: int, with_children: bool) -> dict[int, Fact]:
-        arguments = {"relation": relation, "with_children": with_children}
+    def _read_relation(self, **arguments: object) -> dict[int, Fact]:
         proofs = Proofs()
         for row in self._rows("table_checks", **arguments):
             proofs.add(row.expression)
         return {
-            row.number: self._column(row, proofs.of(row.name))
+            row.number: self._column(row, proofs)
             for row in self._rows("columns", **arguments)
         }
 
-    def _column(self, row: Any, proof: Proof) -> Fact:
+    def _column(self, row: Any, proofs: Proofs) -> Fact:  # noqa: ANN401 -- a row
+        proof = proofs.of(row.name)
         domain = self.domain(row.type_oid)
         is_text = row.compares_octets and self._base_type(row.type_oid) in TEXT_TYPES
         fact = _fact(proof, is_text=is_text)

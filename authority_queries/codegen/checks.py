@@ -1,5 +1,6 @@
 """What a check constraint proves of a column, read from its expression."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pglast
@@ -40,10 +41,10 @@ class Proofs:
         # null, for a column that is not null.
         match node:
             case ast.BoolExpr(boolop=BoolExprType.AND_EXPR, args=args):
-                for argument in args:
+                for argument in args or ():
                     self._learn(argument)
             case ast.BoolExpr(boolop=BoolExprType.OR_EXPR, args=args):
-                self._learn_from_choices(args)
+                self._learn_from_choices(args or ())
             case ast.NullTest(nulltesttype=NullTestType.IS_NOT_NULL, arg=arg):
                 if column := _column(arg):
                     self.of(column).not_null = True
@@ -62,9 +63,8 @@ class Proofs:
             case _:
                 self._learn_values(node)
 
-    def _learn_from_choices(self, choices: object) -> None:
+    def _learn_from_choices(self, choices: Sequence[object]) -> None:
         """Learn from `x is null or x in (…)`, or from `x = 'a' or x = 'b'`."""
-        assert isinstance(choices, tuple)
         sets = [_allowed(choice) for choice in choices if not _is_null_test(choice)]
         columns = {column for column, _ in sets}
         nulls = {_is_null_test(choice) for choice in choices} - {""}
@@ -90,15 +90,16 @@ def _allowed(node: object) -> tuple[str, frozenset[str]]:
     """Read `x = 'a'`, `x in ('a', 'b')` and `x = any (array['a', 'b'])`."""
     match node:
         case ast.A_Expr(kind=A_Expr_Kind.AEXPR_OP, lexpr=left, rexpr=right):
-            constants: object = (right,)
+            constants: Sequence[object] = (right,)
         case ast.A_Expr(kind=A_Expr_Kind.AEXPR_IN, lexpr=left, rexpr=right):
-            constants = right
+            constants = right if isinstance(right, tuple) else ()
         case ast.A_Expr(kind=A_Expr_Kind.AEXPR_OP_ANY, lexpr=left, rexpr=right):
             array = _uncast(right)
-            constants = array.elements if isinstance(array, ast.A_ArrayExpr) else ()
+            found = array.elements if isinstance(array, ast.A_ArrayExpr) else ()
+            constants = found or ()
         case _:
             return "", frozenset()
-    values = [_constant(constant) for constant in constants or ()]
+    values = [_constant(constant) for constant in constants]
     if _operator(node) != "=" or not values or None in values:
         return "", frozenset()
     return _column(left), frozenset(value for value in values if value is not None)

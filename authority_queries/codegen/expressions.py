@@ -74,8 +74,8 @@ class Expressions:
             "VAR": self._variable,
             "CONST": self._constant,
             "PARAM": self._parameter,
-            "FUNCEXPR": self._function,
-            "OPEXPR": self._operation,
+            "FUNCEXPR": self._call,
+            "OPEXPR": self._call,
             "SCALARARRAYOPEXPR": self._array_test,
             "BOOLEXPR": self._strict,
             "ROWCOMPAREEXPR": self._row_comparison,
@@ -189,11 +189,7 @@ class Expressions:
     def _constant(self, expression: Node, _: View) -> Fact:
         if expression.flag("constisnull"):
             return NULL
-        octets = bytes(
-            int(octet) % 256
-            for octet in expression.items("constvalue")
-            if isinstance(octet, str)
-        )
+        octets = expression.octets("constvalue")
         type_oid = expression.number("consttype")
         if type_oid in TEXT_TYPES:
             text = octets[4:].decode(errors="replace")
@@ -216,19 +212,15 @@ class Expressions:
                 return NEVER_NULL
         return UNKNOWN
 
-    def _function(self, expression: Node, view: View) -> Fact:
-        if expression.flag("funcretset") or expression.flag("funcvariadic"):
-            return UNKNOWN
-        return self._call(expression.number("funcid"), expression, view)
-
-    def _operation(self, expression: Node, view: View) -> Fact:
-        if expression.flag("opretset"):
-            return UNKNOWN
-        return self._call(self._narrowing.function_of(expression), expression, view)
-
-    def _call(self, oid: int, expression: Node, view: View) -> Fact:
+    def _call(self, expression: Node, view: View) -> Fact:
+        oid = self._narrowing.function_of(expression)
         function = self._catalogue.functions.get(oid)
-        if function is None or oid not in self._catalogue.never_null:
+        unknown = ("funcretset", "opretset", "funcvariadic")
+        if (
+            function is None
+            or oid not in self._catalogue.never_null
+            or any(map(expression.flag, unknown))
+        ):
             return UNKNOWN
         arguments = self.describe_all(expression.nodes("args"), view)
         allowed, signature = self._catalogue.allowed, function.signature

@@ -49,6 +49,9 @@ _NULL_OF_NULL: Final = {
     "COERCETODOMAIN": "arg",
     "FIELDSELECT": "arg",
 }
+_CALLS: Final = frozenset(
+    {"FUNCEXPR", "OPEXPR", "SCALARARRAYOPEXPR", "DISTINCTEXPR", "NULLIFEXPR"}
+)
 _ANY_SUBLINK: Final = 2
 
 
@@ -70,8 +73,6 @@ class Narrowing:
     ) -> frozenset[Key]:
         """Give what is not null when the condition came to one of these outcomes."""
         match condition:
-            case None:
-                return frozenset()
             case Node(kind="BOOLEXPR"):
                 return self._learn_from_logic(condition, outcomes, view)
             case Node(kind="NULLTEST"):
@@ -80,9 +81,8 @@ class Narrowing:
                 when = _TESTS[condition.number("booltesttype")]
                 return self._learn_from_test(condition, when, outcomes, view)
             case Node(kind="DISTINCTEXPR"):
-                if outcomes <= NOT_TRUE:
-                    return self._learn_from_equality(condition, view)
-            case _ if Outcome.NULL not in outcomes:
+                return self._learn_from_equality(condition, outcomes, view)
+            case Node() if Outcome.NULL not in outcomes:
                 return frozenset(self._implied(condition, view, outcomes))
         return frozenset()
 
@@ -133,8 +133,12 @@ class Narrowing:
             return self.learn(condition.child("arg"), when[1], view)
         return frozenset()
 
-    def _learn_from_equality(self, condition: Node, view: View) -> frozenset[Key]:
+    def _learn_from_equality(
+        self, condition: Node, outcomes: Outcomes, view: View
+    ) -> frozenset[Key]:
         """Learn that what is not distinct from a constant is not null."""
+        if not outcomes <= NOT_TRUE:
+            return frozenset()
         one, other = condition.nodes("args")
         found: set[Key] = set()
         for constant, value in ((one, other), (other, one)):
@@ -147,6 +151,8 @@ class Narrowing:
         return self._implied(value, view, NOT_NULL)
 
     def _implied(self, value: Node, view: View, outcomes: Outcomes) -> Iterator[Key]:
+        if value.flag("funcretset") or value.flag("opretset"):
+            return
         if self._is_the_same_each_time(value):
             yield view.key(value)
         for part in self._strict_in(value, outcomes):
@@ -156,31 +162,28 @@ class Narrowing:
         """Give the parts of which none is null when the value came out so."""
         arguments = value.nodes("args")
         match value.kind:
-            case "FUNCEXPR" if not value.flag("funcretset"):
-                return arguments if self._is_strict(value.number("funcid")) else []
-            case "OPEXPR" if not value.flag("opretset"):
-                return arguments if self._is_strict(self.function_of(value)) else []
+            case "FUNCEXPR" | "OPEXPR" if self._is_strict(self.function_of(value)):
+                parts: list[Node | None] = [*arguments]
             case "SCALARARRAYOPEXPR" if self._is_strict(self.function_of(value)):
-                return self._strict_in_array_test(value, outcomes)
+                parts = [*self._strict_in_array_test(value, outcomes)]
             case "BOOLEXPR" if value.text("boolop") == "not":
-                return arguments
+                parts = [*arguments]
             case "NULLIFEXPR":
-                return arguments[:1]
+                parts = [*arguments[:1]]
             case "ROWCOMPAREEXPR":
-                return value.nodes("largs")[:1] + value.nodes("rargs")[:1]
+                parts = [value.nodes("largs")[0], value.nodes("rargs")[0]]
             case "SUBLINK" if (
                 value.number("subLinkType") == _ANY_SUBLINK and outcomes == TRUE
             ):
-                test = value.child("testexpr")
-                return [test] if test is not None else []
+                parts = [value.child("testexpr")]
             case "SUBSCRIPTINGREF" if value.child("refassgnexpr") is None:
-                field = value.child("refexpr")
+                parts = [value.child("refexpr")]
             case kind:
-                field = value.child(_NULL_OF_NULL.get(kind, ""))
-        return [field] if field is not None else []
+                parts = [value.child(_NULL_OF_NULL.get(kind, ""))]
+        return [part for part in parts if part is not None]
 
     def _strict_in_array_test(self, value: Node, outcomes: Outcomes) -> list[Node]:
-        """Mind that of an empty array ANY is false and ALL true, whatever is compared."""
+        """Mind that of an empty array ANY is false and ALL true, even of a null."""
         scalar, array = value.nodes("args")
         has_elements = array.kind == "ARRAYEXPR" and bool(array.nodes("elements"))
         if has_elements or (value.flag("useOr") and outcomes == TRUE):
@@ -188,8 +191,8 @@ class Narrowing:
         return [array]
 
     def function_of(self, operation: Node) -> int:
-        """Give the oid of the function behind an operator."""
-        known = operation.number("opfuncid")
+        """Give the oid of the function of a call or behind an operator."""
+        known = operation.number("funcid") or operation.number("opfuncid")
         if known:
             return known
         _, function = self._catalogue.operators[operation.number("opno")]
@@ -203,13 +206,8 @@ class Narrowing:
         match value.kind:
             case "SUBLINK" | "NEXTVALUEEXPR" | "QUERY" | "CASETESTEXPR":
                 return False
-            case "FUNCEXPR":
-                function = value.number("funcid")
-            case "OPEXPR" | "SCALARARRAYOPEXPR" | "DISTINCTEXPR" | "NULLIFEXPR":
-                function = self.function_of(value)
-            case _:
-                return all(map(self._is_the_same_each_time, value.children()))
-        known = self._catalogue.functions.get(function)
-        if known is None or known.is_volatile:
-            return False
+            case kind if kind in _CALLS:
+                known = self._catalogue.functions.get(self.function_of(value))
+                if known is None or known.is_volatile:
+                    return False
         return all(map(self._is_the_same_each_time, value.children()))

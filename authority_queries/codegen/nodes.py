@@ -10,7 +10,7 @@ from authority_queries.codegen.errors import GenerationError
 Value: TypeAlias = "str | Node | list[Value] | None"
 
 _LINE_LENGTH: Final = 78
-_TOKEN: Final = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
+_WORD: Final = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 # What PostgreSQL 15 calls otherwise than 16 and later.
 _RENAMED: Final = {
@@ -68,6 +68,11 @@ class Node:
         """Give the integer in a field."""
         return int(self.text(name) or 0)
 
+    def octets(self, name: str) -> bytes:
+        """Give the octets of a constant."""
+        items = self.items(name)
+        return bytes(int(item) % 256 for item in items if isinstance(item, str))
+
     def flag(self, name: str) -> bool:
         """Give the truth value in a field."""
         return self.text(name) == "true"
@@ -88,8 +93,8 @@ def _nodes_in(value: Value) -> Iterator[Node]:
 
 def read_trees(dump: str) -> list[Node]:
     """Read the list of query trees that a statement was rewritten to."""
-    tokens = _TOKEN.findall(_unfold(dump))
-    value, _ = _read(tokens, 0)
+    words = _WORD.findall(_unfold(dump))
+    value, _ = _read(words, 0)
     return list(_nodes_in(value))
 
 
@@ -102,46 +107,46 @@ def _unfold(dump: str) -> str:
     )
 
 
-def _read(tokens: list[str], at: int) -> tuple[Value, int]:
-    token = tokens[at]
-    if token == "{":
-        return _read_node(tokens, at + 1)
-    if token == "(":
-        return _read_list(tokens, at + 1)
-    if tokens[at + 1 : at + 2] == ["["]:
-        return _read_datum(tokens, at + 2)
-    return _word(token), at + 1
+def _read(words: list[str], at: int) -> tuple[Value, int]:
+    word = words[at]
+    if word == "{":
+        return _read_node(words, at + 1)
+    if word == "(":
+        return _read_list(words, at + 1)
+    if words[at + 1 : at + 2] == ["["]:
+        return _read_datum(words, at + 2)
+    return _unescaped(word), at + 1
 
 
-def _read_node(tokens: list[str], at: int) -> tuple[Node, int]:
-    node = Node(_RENAMED.get(tokens[at], tokens[at]), {})
+def _read_node(words: list[str], at: int) -> tuple[Node, int]:
+    node = Node(_RENAMED.get(words[at], words[at]), {})
     at += 1
-    while tokens[at] != "}":
-        name = tokens[at].removeprefix(":")
-        node.fields[name], at = _read(tokens, at + 1)
+    while words[at] != "}":
+        name = words[at].removeprefix(":")
+        node.fields[name], at = _read(words, at + 1)
     return node, at + 1
 
 
-def _read_list(tokens: list[str], at: int) -> tuple[list[Value], int]:
+def _read_list(words: list[str], at: int) -> tuple[list[Value], int]:
     items: list[Value] = []
-    while tokens[at] != ")":
-        item, at = _read(tokens, at)
+    while words[at] != ")":
+        item, at = _read(words, at)
         items.append(item)
     return items, at + 1
 
 
-def _read_datum(tokens: list[str], at: int) -> tuple[list[Value], int]:
+def _read_datum(words: list[str], at: int) -> tuple[list[Value], int]:
     """Read the octets of a constant: `4 [ 1 0 0 0 ]`."""
     octets: list[Value] = []
-    while tokens[at] != "]":
-        octets.append(tokens[at])
+    while words[at] != "]":
+        octets.append(words[at])
         at += 1
     return octets, at + 1
 
 
-def _word(token: str) -> str | None:
-    if token == "<>":
+def _unescaped(word: str) -> str | None:
+    if word == "<>":
         return None
-    if len(token) > 1 and token.startswith('"') and token.endswith('"'):
-        token = token[1:-1]
-    return _ESCAPE.sub(r"\1", token)
+    if len(word) > 1 and word.startswith('"') and word.endswith('"'):
+        word = word[1:-1]
+    return _ESCAPE.sub(r"\1", word)

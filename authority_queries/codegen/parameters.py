@@ -6,7 +6,7 @@ from typing import Final
 
 from authority_queries.codegen.model import Fact, Origin
 from authority_queries.codegen.nodes import Node
-from authority_queries.codegen.queries import Queries, outputs
+from authority_queries.codegen.queries import Queries, outputs, values_rows
 from authority_queries.codegen.scope import Command, Kind, Scope, View
 
 _CASTS: Final = frozenset({"1", "2"})  # written, or put in by PostgreSQL
@@ -203,9 +203,8 @@ class Uses:
                 inner = self.queries.inside(cte.the("ctequery"), home.bare)
                 yield from self._of_query(inner, number)
             case Kind.VALUES:
-                for row in entry.items("values_lists"):
-                    if isinstance(row, list) and isinstance(row[number - 1], Node):
-                        yield from self._reached(row[number - 1], scope.bare)
+                for row in values_rows(entry):
+                    yield from self._reached(row[number - 1], scope.bare)
         self._seen.discard(id(column))
 
     def _of_query(self, scope: Scope, number: int) -> Iterator[int]:

@@ -109,5 +109,4 @@ def _keeps_the_first(query: Node) -> bool:
         return True
     if limit.kind != "CONST" or limit.flag("constisnull"):
         return limit.kind == "CONST"
-    octets = (int(octet) % 256 for octet in limit.items("constvalue") if octet)
-    return int.from_bytes(bytes(octets), "little", signed=True) > 0
+    return int.from_bytes(limit.octets("constvalue"), "little", signed=True) > 0

@@ -202,13 +202,7 @@ class Queries:
 
     def _values(self, scope: Scope, entry: Node) -> list[Fact]:
         view = self.rows(scope)
-        rows = [
-            self.expressions.describe_all(
-                [item for item in row if isinstance(item, Node)], view
-            )
-            for row in entry.items("values_lists")
-            if isinstance(row, list)
-        ]
+        rows = [self.expressions.describe_all(row, view) for row in values_rows(entry)]
         return [either(column) for column in zip(*rows, strict=True)]
 
     def _function_columns(self, scope: Scope, entry: Node) -> list[Fact]:
@@ -268,6 +262,15 @@ def outputs(scope: Scope) -> list[Node]:
     is_query = scope.command == Command.SELECT
     entries = scope.query.nodes("targetList" if is_query else "returningList")
     return [entry for entry in entries if not entry.flag("resjunk")]
+
+
+def values_rows(entry: Node) -> list[list[Node]]:
+    """Give the rows of VALUES."""
+    return [
+        [item for item in row if isinstance(item, Node)]
+        for row in entry.items("values_lists")
+        if isinstance(row, list)
+    ]
 
 
 def _merged(view: View, target: int) -> View:
