@@ -31,14 +31,14 @@ _JSON_KINDS: Final = {
     'jsonb_build_array("any")': "array",
     "jsonb_build_array()": "array",
 }
-# Arrays made of the elements of the arguments that are named by number.
-_ELEMENTS_OF: Final = {
-    "array_append(anycompatiblearray,anycompatible)": (0, 1),
-    "array_prepend(anycompatible,anycompatiblearray)": (0, 1),
-    "array_cat(anycompatiblearray,anycompatiblearray)": (0, 1),
-    "array_remove(anycompatiblearray,anycompatible)": (0,),
-    "string_to_array(text,text)": (),
-    "regexp_split_to_array(text,text)": (),
+# Arrays made of arrays and of elements: which arguments are the ones and the others.
+_MADE_OF: Final[dict[str, tuple[slice, slice]]] = {
+    "array_append(anycompatiblearray,anycompatible)": (slice(0, 1), slice(1, 2)),
+    "array_prepend(anycompatible,anycompatiblearray)": (slice(1, 2), slice(0, 1)),
+    "array_cat(anycompatiblearray,anycompatiblearray)": (slice(0, 2), slice(0)),
+    "array_remove(anycompatiblearray,anycompatible)": (slice(0, 1), slice(0)),
+    "string_to_array(text,text)": (slice(0), slice(0)),
+    "regexp_split_to_array(text,text)": (slice(0), slice(0)),
 }
 _CURRENT_SCHEMA: Final = 14
 _TABLE_OID, _CTID = -6, -1
@@ -227,26 +227,11 @@ class Expressions:
         nullable = signature not in allowed.of_anything and any(
             argument.nullable for argument in arguments
         )
-        elements_nullable = True
-        if signature in _ELEMENTS_OF:
-            elements_nullable = any(
-                argument.elements_nullable
-                if self._is_array(node)
-                else argument.nullable
-                for number, (argument, node) in enumerate(
-                    zip(arguments, expression.nodes("args"), strict=True)
-                )
-                if number in _ELEMENTS_OF[signature]
-            )
         return Fact(
             nullable=nullable,
-            elements_nullable=elements_nullable,
+            elements_nullable=_may_hold_nulls(signature, arguments),
             json_kind=_JSON_KINDS.get(signature),
         )
-
-    def _is_array(self, node: Node) -> bool:
-        types = ("vartype", "consttype", "paramtype", "array_typeid", "funcresulttype")
-        return any(node.number(name) in self._catalogue.array_types for name in types)
 
     def _strict(self, expression: Node, view: View) -> Fact:
         facts = self.describe_all(expression.nodes("args"), view)
@@ -386,6 +371,15 @@ class Expressions:
             frame=window.number("frameOptions"),
             is_filtered=expression.child("aggfilter") is not None,
         )
+
+
+def _may_hold_nulls(signature: str, arguments: list[Fact]) -> bool:
+    if signature not in _MADE_OF:
+        return True
+    arrays, elements = _MADE_OF[signature]
+    return any(array.elements_nullable for array in arguments[arrays]) or any(
+        element.nullable for element in arguments[elements]
+    )
 
 
 def _with_compared(node: Node, compared: Node) -> Node:

@@ -107,6 +107,8 @@ def _keeps_the_first(query: Node) -> bool:
         return False
     if limit is None:
         return True
+    if limit.kind == "FUNCEXPR":  # PostgreSQL's own cast to bigint
+        limit = limit.nodes("args")[0]
     if limit.kind != "CONST" or limit.flag("constisnull"):
         return limit.kind == "CONST"
     return int.from_bytes(limit.octets("constvalue"), "little", signed=True) > 0

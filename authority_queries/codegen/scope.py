@@ -6,7 +6,7 @@ the events above it. A condition that must have been true for the row to come ou
 prove that a value is not null, and with it that the events of its table did not happen.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, TypeAlias
@@ -200,11 +200,9 @@ class View:
         """Give what is the same for expressions that are always equal."""
         if expression.kind == "VAR":
             return self.locate(expression)
-        return expression.kind, *(
-            (name, self._key_of(value))
-            for name, value in expression.fields.items()
-            if name not in _NOT_OF_THE_VALUE
-        )
+        if expression.kind == "QUERY":  # whose columns are counted from inside it
+            return _shape(expression, _shape_of)
+        return _shape(expression, self._key_of)
 
     def _key_of(self, value: object) -> object:
         if isinstance(value, Node):
@@ -273,6 +271,21 @@ class View:
 
     def _events(self, key: Key) -> frozenset[Event]:
         return self.scope.events.get(_table(key) or 0, frozenset())
+
+
+def _shape(node: Node, of: Callable[[object], object]) -> tuple[object, ...]:
+    """Give what two nodes have in common that mean the same."""
+    return node.kind, *(
+        (name, of(value))
+        for name, value in node.fields.items()
+        if name not in _NOT_OF_THE_VALUE
+    )
+
+
+def _shape_of(value: object) -> object:
+    if isinstance(value, Node):
+        return _shape(value, _shape_of)
+    return tuple(map(_shape_of, value)) if isinstance(value, list) else value
 
 
 def _table(key: object) -> int | None:
