@@ -27,6 +27,17 @@ class MigrationError(AuthorityError):
     """The migrations cannot be applied: none were found, or another run holds them."""
 
 
+class StaleModuleError(AuthorityError):
+    """A generated module does not fit its SQL file or the database: generate again."""
+
+
+class CardinalityError(AuthorityError):
+    """A statement gave more rows than it promises, or none where it promises one.
+
+    What it wrote stays, unless the caller's transaction is rolled back.
+    """
+
+
 class InvalidArgumentError(AuthorityError, ValueError):
     """An argument is refused before any query."""
 

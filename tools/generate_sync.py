@@ -22,7 +22,9 @@ def generate(target: Path) -> None:
     """Write the synchronous twins into `target`."""
     sources = sorted((PACKAGE / "_async").glob("*.py"))
     rule = unasync.Rule(
-        "/_async/", "/_sync/", additional_replacements={"_async": "_sync"}
+        "/_async/",
+        "/_sync/",
+        additional_replacements={"_async": "_sync", "aclosing": "closing"},
     )
     with tempfile.TemporaryDirectory() as folder:
         copies = Path(folder) / "_async"
@@ -37,7 +39,7 @@ def generate(target: Path) -> None:
     ruff = [sys.executable, "-m", "ruff"]
     config = ["--config", str(PACKAGE.parent / "pyproject.toml")]
     subprocess.run(
-        [*ruff, "check", *config, "--select", "I", "--fix", "--quiet", target],
+        [*ruff, "check", *config, "--select", "I,SIM117", "--fix", "--quiet", target],
         check=True,
     )
     subprocess.run([*ruff, "format", *config, "--quiet", target], check=True)

@@ -1,0 +1,72 @@
+"""Types of the schema that psycopg does not know, made known to a connection."""
+
+from collections.abc import Mapping
+from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
+
+from psycopg import AsyncConnection
+from psycopg.pq import Format
+from psycopg.types import TypeInfo
+from psycopg.types.composite import CompositeInfo, register_composite
+
+from authority_queries.errors import StaleModuleError
+
+# By connection the types that it has learnt, from whichever file.
+_learnt: Final[WeakKeyDictionary[AsyncConnection[object], set[str]]] = (
+    WeakKeyDictionary()
+)
+Info = TypeVar("Info", bound=TypeInfo)
+
+
+class AsyncCustomTypes:
+    """The types that the queries of one file need beyond psycopg's own.
+
+    Against a type's name stands a named tuple for a composite, the name of the base
+    type for a domain, None for an enum.
+    """
+
+    def __init__(self, kinds: Mapping[str, type | str | None]) -> None:
+        self._kinds = dict(kinds)
+
+    def __bool__(self) -> bool:
+        return bool(self._kinds)
+
+    async def learn(self, connection: AsyncConnection[object]) -> None:
+        """Look the types up, once for a connection, and register them on it alone.
+
+        Raises StaleModuleError for a type that the database does not have.
+        """
+        known = _learnt.setdefault(connection, set())
+        for name, kind in self._kinds.items():
+            if name not in known:
+                await _register(connection, name, kind)
+                known.add(name)
+
+
+async def _register(
+    connection: AsyncConnection[object], name: str, kind: type | str | None
+) -> None:
+    if isinstance(kind, type):
+        composite = await CompositeInfo.fetch(connection, name)
+        register_composite(_found(name, composite), connection, kind)
+        return
+    info = _found(name, await TypeInfo.fetch(connection, name))
+    info.register(connection)
+    if kind is not None:
+        _read_as(connection, info, kind)
+
+
+def _found(name: str, info: Info | None) -> Info:
+    if info is None:
+        message = f"the database has no type {name}: migrate it, or generate again"
+        raise StaleModuleError(message)
+    return info
+
+
+def _read_as(connection: AsyncConnection[object], info: TypeInfo, base: str) -> None:
+    """Read elements of an array of a domain as its base type."""
+    adapters = connection.adapters
+    for form in (Format.TEXT, Format.BINARY):
+        loader = adapters.get_loader(adapters.types[base].oid, form)
+        if loader is not None:
+            adapters.register_loader(info.oid, loader)

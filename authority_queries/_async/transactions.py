@@ -1,0 +1,70 @@
+"""Transactions around what needs more than one trip, and what runs in them."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from itertools import count
+from typing import Final
+
+from psycopg import AsyncConnection, AsyncServerCursor
+from psycopg.pq import TransactionStatus
+
+from authority_queries._statement import Statement
+from authority_queries.errors import InvalidArgumentError
+
+_numbers: Final = count(1)
+
+
+@asynccontextmanager
+async def own_transaction(conn: AsyncConnection[object]) -> AsyncIterator[None]:
+    """Run the block in the transaction that is there, or else in one of its own."""
+    idle = conn.info.transaction_status == TransactionStatus.IDLE
+    if conn.autocommit and idle:
+        async with conn.transaction():
+            yield
+    else:
+        yield
+
+
+async def finish_pipeline(conn: AsyncConnection[object]) -> None:
+    """Wait for the results of the pipeline that is open."""
+    async with conn.pipeline():
+        pass
+
+
+@asynccontextmanager
+async def opened_stream(
+    conn: AsyncConnection[object],
+    statement: Statement,
+    sql: str,
+    parameters: Mapping[str, object],
+    size: int,
+) -> AsyncIterator[AsyncIterator[object]]:
+    """Declare a server-side cursor, and give its rows, fetched `size` at a time.
+
+    Raises InvalidArgumentError for a size below 1.
+    """
+    if size < 1:
+        message = f"size is {size}; 1 row or more for each trip are allowed"
+        raise InvalidArgumentError(message)
+    async with (
+        own_transaction(conn),
+        conn.cursor(
+            f"authority_{next(_numbers)}", row_factory=statement.make_row
+        ) as cursor,
+    ):
+        with statement.sending:
+            await cursor.execute(sql, parameters)
+        async with aclosing(_fetched(cursor, statement, size)) as rows:
+            yield rows
+
+
+async def _fetched(
+    cursor: AsyncServerCursor[object], statement: Statement, size: int
+) -> AsyncGenerator[object, None]:
+    while True:
+        with statement.reading:
+            rows = await cursor.fetchmany(size)
+        for row in rows:
+            yield row
+        if len(rows) < size:
+            return

@@ -1,0 +1,18 @@
+"""The types of what a query file gives: functions that take a connection first.
+
+Asynchronous and blocking forms stand side by side here, because the blocking twin of
+a module is made by dropping `Async` from its names.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import TypeAlias, TypeVar
+
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+
+Call: TypeAlias = Callable[..., Result]
+AsyncCall: TypeAlias = Callable[..., Awaitable[Result]]
+
+Stream: TypeAlias = AbstractContextManager[Iterator[Item]]
+AsyncStream: TypeAlias = AbstractAsyncContextManager[AsyncIterator[Item]]

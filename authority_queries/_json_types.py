@@ -1,0 +1,13 @@
+"""What json can hold, as types."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+JsonValue: TypeAlias = (
+    "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
+)
+JsonObject: TypeAlias = Mapping[str, JsonValue]
+JsonArray: TypeAlias = Sequence[JsonValue]
+
+# What a column of jsonb that is not null can be sent.
+JsonContent: TypeAlias = bool | int | float | str | JsonArray | JsonObject

@@ -1,0 +1,40 @@
+"""From the text of an SQL file to the text that psycopg gets."""
+
+import re
+from typing import Final
+
+from aiosql.adapters.pyformat import PyFormatAdapter
+from aiosql.types import SQLOperationType
+
+# The first keyword or parenthesis, with the hints of pg_hint_plan around it: those
+# are found only when no other comment precedes them.
+_HEAD: Final = re.compile(r"\s*(?:/\*\+.*?\*/\s*)?(?:\w+|\()(?:\s*/\*\+.*?\*/)?", re.S)
+_COPY_IN: Final = re.compile(r"copy\b.*\bfrom\s+stdin\b", re.S | re.I)
+
+
+def processed(label: str, operation: SQLOperationType, sql: str) -> str:
+    """Turn `:name` into psycopg's `%(name)s`, and let the statement carry its name.
+
+    A `%` is doubled where psycopg looks for parameters: not in scripts and COPY, which
+    have none.
+    """
+    if operation is SQLOperationType.SCRIPT or _COPY_IN.match(sql):
+        return named(label, sql)
+    # aiosql's own is untyped.
+    with_parameters: str = PyFormatAdapter().process_sql(  # type: ignore[no-untyped-call]
+        label, operation, sql.replace("%", "%%")
+    )
+    return named(label, with_parameters)
+
+
+def named(label: str, sql: str) -> str:
+    """Put `/* users.get_by_id */` behind the first keyword.
+
+    Not before it: since version 18 pg_stat_statements drops a comment in front of the
+    statement. Inside it, every version keeps it, as do the server's log,
+    pg_stat_activity and a server-side cursor's declaration.
+    """
+    comment = re.sub(r"[^\w.]", "_", label)
+    head = _HEAD.match(sql)
+    end = head.end() if head else 0
+    return f"{sql[:end]} /* {comment} */{sql[end:]}"

@@ -1,0 +1,18 @@
+"""What the tests of query files share."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.package.forms import AsyncForm, SyncForm
+
+
+@pytest.fixture(params=["sync", "async"])
+def form(request: pytest.FixtureRequest) -> Iterator[SyncForm]:
+    """The synchronous and the asynchronous form: each test runs on both."""
+    if request.param == "sync":
+        yield SyncForm()
+        return
+    with asyncio.Runner() as runner:
+        yield AsyncForm(runner)
