@@ -1,0 +1,32 @@
+"""Query files written for a test."""
+
+from pathlib import Path
+
+import pytest
+
+from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.model import Query
+from authority_queries.codegen.query_files import read_folder
+
+
+def read(parent: Path, **texts: str | bytes) -> list[Query]:
+    """Read a folder `sql` with these files: the argument `a` is its `a.sql`."""
+    folder = parent / "sql"
+    folder.mkdir()
+    for stem, text in texts.items():
+        content = text if isinstance(text, bytes) else text.encode()
+        (folder / f"{stem}.sql").write_bytes(content)
+    return read_folder(folder)
+
+
+def read_one(parent: Path, text: str) -> Query:
+    """Read the only query of a file."""
+    (query,) = read(parent, a=text)
+    return query
+
+
+def refusal(parent: Path, **texts: str | bytes) -> str:
+    """Read what must be refused, and give the message."""
+    with pytest.raises(GenerationError) as caught:
+        read(parent, **texts)
+    return str(caught.value)
