@@ -1,5 +1,6 @@
 -- name: get_by_id(tenant_id, authorization_id)^
 -- The authorization with this id, revoked or not, or no row.
+-- @row Authorization
 select
     authorizations.tenant_id,
     authorizations.id,
@@ -21,6 +22,8 @@ where
 
 -- name: list_by_user(tenant_id, user_id)
 -- One authorization of the user that is in force, in order of id.
+-- @row Authorization
+-- @nullable user_id
 select
     authorizations.tenant_id,
     authorizations.id,
@@ -121,6 +124,7 @@ where
 
 -- name: prune(older_than, batch_size)!
 -- Deletes ad_hoc authorizations, of all tenants, that no token needs any more.
+-- @plan cross_tenant authority.authorizations -- Prunes for all tenants at once.
 delete from authority.authorizations
 using (
     select

@@ -1,5 +1,6 @@
 -- name: get_by_id(tenant_id, id)^
 -- The client with this id, or no row.
+-- @row Client
 select
     clients.tenant_id,
     clients.id,
@@ -223,6 +224,7 @@ where
 -- name: add_secret(tenant_id, id, secret_hash, description, valid_from, valid_until)^
 -- The new secret, or no row when the tenant has no such confidential client. A
 -- valid_from that is null means now.
+-- @row ClientSecret
 insert into authority.client_secrets (
     tenant_id,
     client_id,

@@ -1,5 +1,6 @@
 -- name: create(tenant_id, key_hash, plan, seats, features, limits, usage_period, valid_from, valid_until, grace, properties)^
 -- The new licence with its free seats. A valid_from that is null means now.
+-- @row License
 with license as (
     insert into authority.licenses (
         tenant_id,
@@ -131,13 +132,15 @@ where
 -- What the key opens and in which state it is now: valid, grace, expired,
 -- not_yet_valid, suspended or revoked; or no row when no licence of an active tenant
 -- has it.
+-- @row LicenseValidation
 select
     licenses.tenant_id,
     licenses.id,
     licenses.plan,
     licenses.features,
     case
-        when licenses.status <> 'active' then licenses.status
+        when licenses.status = 'suspended' then 'suspended'
+        when licenses.status = 'revoked' then 'revoked'
         when licenses.valid_from > now() then 'not_yet_valid'
         when licenses.valid_until is null or licenses.valid_until > now()
             then 'valid'
@@ -196,6 +199,8 @@ returning
 -- name: check_out_seat(tenant_id, license_id, holder, lease)^
 -- The seat that the holder now has until the lease ends: its own one, or else a free
 -- one; or no row when the licence is not usable or has no free seat.
+-- @row LicenseSeat
+-- @param holder notnull
 with own as (
     update authority.license_seats
     set
@@ -274,6 +279,7 @@ from taken;
 -- name: renew_seat(tenant_id, license_id, holder, lease)^
 -- The holder's seat with its lease prolonged from now, or no row when the lease had
 -- ended or the licence is not usable any more.
+-- @row LicenseSeat
 update authority.license_seats
 set
     leased_until = now() + :lease,
@@ -309,6 +315,7 @@ where
 -- Whether the use was recorded now (false: the key had been recorded before, nothing
 -- changed) and the period's total after it; or no row when the licence is not usable
 -- or does not name the metric. Fails when the limit would be exceeded.
+-- @row UsageReceipt
 with license as (
     select
         usable_licenses.tenant_id,
@@ -381,6 +388,7 @@ left join total on true;
 -- name: list_usage(tenant_id, license_id, metric, from_period)
 -- The total of one metric and period, newest period first. A metric that is null
 -- keeps all; a from_period that is null, all periods.
+-- @row UsageTotal
 select
     license_usage_totals.tenant_id,
     license_usage_totals.license_id,

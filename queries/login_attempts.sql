@@ -1,5 +1,6 @@
 -- name: record(tenant_id, username, user_id, client_id, address, outcome, reason, correlation_id)^
 -- The attempt as logged.
+-- @row LoginAttempt
 insert into authority.login_attempts (
     tenant_id,
     username,
@@ -55,6 +56,8 @@ limit :page_size;
 
 -- name: list_recent_by_address(tenant_id, address, within, page_size)
 -- One attempt from this network address within the time, newest first.
+-- @row LoginAttempt
+-- @nullable address
 select
     login_attempts.tenant_id,
     login_attempts.id,
@@ -78,6 +81,7 @@ limit :page_size;
 -- Whether one more check of the factor may be made now for this account from this
 -- network; counted before it is made, so that racing guesses get attempt_limit checks
 -- and not one more. The window starts with its first check and does not move.
+-- @row ThrottleDecision
 insert into authority.login_throttles (
     tenant_id,
     username,
@@ -140,6 +144,9 @@ where
 
 -- name: prune_throttles(batch_size)!
 -- Deletes throttles, of all tenants, whose window has ended.
+-- @plan cross_tenant -- Prunes for all tenants at once.
+-- @plan seq_scan authority.login_throttles -- Planned without its value, batch_size
+--   is taken for a tenth of the rows. With it each row is looked up by primary key.
 delete from authority.login_throttles
 using (
     select
@@ -162,4 +169,6 @@ where
 -- name: create_partitions(months_ahead)$
 -- How many monthly partitions of the log were missing and have been made: this month
 -- and months_ahead more.
+-- @param months_ahead notnull
+-- @notnull created -- The function counts.
 select authority.create_login_attempt_partitions(:months_ahead) as created;

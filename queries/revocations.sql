@@ -1,6 +1,7 @@
 -- name: publish(tenant_id, category, target, reason, properties, effective_at, expires_at)^
 -- The new entry at the end of the tenant's feed. Other publishers of the tenant wait
 -- until this transaction ends. An effective_at that is null means now.
+-- @row Revocation
 with next_sequence as (
     insert into authority.revocation_sequences (tenant_id, last_sequence)
     values (:tenant_id, 1)
@@ -89,6 +90,9 @@ limit :page_size;
 
 -- name: prune_expired(older_than, batch_size)!
 -- Deletes entries, of all tenants, that expired longer ago than this.
+-- @plan cross_tenant -- Prunes for all tenants at once.
+-- @plan seq_scan authority.revocations -- Planned without its value, batch_size
+--   is taken for a tenth of the rows. With it each row is looked up by primary key.
 delete from authority.revocations
 using (
     select

@@ -1,5 +1,6 @@
 -- name: get_by_id(tenant_id, role_id)^
 -- The role with this id, or no row.
+-- @row Role
 select
     roles.tenant_id,
     roles.id,
@@ -149,6 +150,7 @@ where
 
 -- name: list_permissions(tenant_id, role_id)
 -- One permission that the role allows, in order of name.
+-- @row Permission
 select
     permissions.name,
     permissions.description

@@ -1,5 +1,6 @@
 -- name: get_by_id(tenant_id, scope_id)^
 -- The scope with this id, or no row.
+-- @row Scope
 select
     scopes.tenant_id,
     scopes.id,

@@ -1,5 +1,6 @@
 -- name: describe()^
 -- What `authority doctor` says of the server: one row.
+-- @row ServerDescription
 select
     current_setting('server_version_num')::integer as version_number,
     current_setting('server_version') as version,
@@ -19,6 +20,8 @@ where pg_roles.rolname = current_user;
 
 -- name: list_applied_migrations()
 -- One migration that yoyo has marked as applied, in its books in the search_path.
+-- @row AppliedMigration
+-- @notnull migration_id -- yoyo never leaves it out, though its table would let it.
 select applied.migration_id
 from _yoyo_migration as applied
 order by applied.applied_at_utc;

@@ -1,5 +1,6 @@
 -- name: get_by_id(tenant_id, service_account_id)^
 -- The service account with this id, or no row.
+-- @row ServiceAccount
 select
     service_accounts.tenant_id,
     service_accounts.id,

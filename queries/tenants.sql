@@ -1,5 +1,6 @@
 -- name: get_by_id(tenant_id)^
 -- The tenant with this id, whatever its status, or no row.
+-- @row Tenant
 select
     tenants.id,
     tenants.code,
@@ -14,6 +15,7 @@ where tenants.id = :tenant_id;
 
 -- name: get_by_code(code)^
 -- The tenant with this code, whatever its status, or no row.
+-- @plan cross_tenant -- Says which tenant a code names, by a unique key.
 select
     tenants.id,
     tenants.code,
@@ -28,6 +30,7 @@ where tenants.code = :code;
 
 -- name: list_after(after, page_size)
 -- One tenant, in order of code, from the first one after the given code.
+-- @plan cross_tenant -- The directory of tenants, for those who run the authority.
 select
     tenants.id,
     tenants.code,
@@ -38,12 +41,13 @@ select
     tenants.updated_at,
     tenants.row_version
 from authority.tenants
-where :after::text is null or tenants.code > :after
+where tenants.code > coalesce(:after::text, '')
 order by tenants.code
 limit :page_size;
 
 -- name: list_before(before, page_size)
 -- One tenant, in descending order of code, from the last one before the given code.
+-- @plan cross_tenant -- The directory of tenants, for those who run the authority.
 select
     tenants.id,
     tenants.code,

@@ -1,5 +1,6 @@
 -- name: get_by_id(tenant_id, token_id)^
 -- The token with this id, live or not, or no row.
+-- @row Token
 select
     tokens.tenant_id,
     tokens.id,
@@ -133,6 +134,7 @@ returning
 -- The live token with this hash, and what a resource server needs of its client and
 -- subject (RFC 7662 section 2.2). Unknown, expired, redeemed and revoked tokens are
 -- alike: no row.
+-- @row VerifiedToken
 select
     live_tokens.tenant_id,
     live_tokens.id,
@@ -306,6 +308,7 @@ returning
 -- revokes the family (RFC 9700 section 4.14.2), in one row of authorizations that
 -- the winner's tokens hang on too. Only the right client, redirect_uri and challenge
 -- reach that far.
+-- @row Refusal
 with presented as (
     select
         tokens.tenant_id,
@@ -427,6 +430,8 @@ where
 -- name: revoke_by_subject(tenant_id, user_id, service_account_id, reason)!
 -- Revokes the live tokens that speak for this user or service account; the other id
 -- is null.
+-- @param user_id nullable
+-- @param service_account_id nullable
 update authority.tokens
 set
     revoked_at = now(),
@@ -458,6 +463,8 @@ where
 -- name: list_active_by_subject(tenant_id, user_id, service_account_id, after, page_size)
 -- One live token that speaks for this user or service account (the other id is null),
 -- in order of id, from the first one after the given id.
+-- @param user_id nullable
+-- @param service_account_id nullable
 select
     live_tokens.tenant_id,
     live_tokens.id,
@@ -531,6 +538,10 @@ limit :page_size;
 -- name: prune_expired(older_than, batch_size)!
 -- Deletes tokens, of all tenants, that expired longer ago than this. A redeemed one
 -- stays while its family has a live one, or its reuse could not be seen.
+-- @plan cross_tenant -- Prunes for all tenants at once.
+-- @plan seq_scan authority.tokens -- Planned without its value, batch_size
+--   is taken for a tenth of the rows. With it each row is looked up by primary key.
+--   Families are hashed together only while that fits in work_mem.
 delete from authority.tokens
 using (
     select

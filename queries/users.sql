@@ -1,5 +1,6 @@
 -- name: get_by_id(tenant_id, user_id)^
 -- The user with this id, or no row.
+-- @row User
 select
     users.tenant_id,
     users.id,
@@ -264,6 +265,7 @@ order by roles.name;
 
 -- name: assign_role(tenant_id, user_id, role_id, granted_by, expires_at)^
 -- The assignment; made again, it takes the new granter and expiry.
+-- @row UserRole
 insert into authority.user_roles (
     tenant_id,
     user_id,

@@ -1,6 +1,7 @@
 """What PostgreSQL says of a statement, and what follows from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import psycopg
 from psycopg import pq
@@ -24,11 +25,19 @@ class Analyst:
         self._dumps: list[str] = []
         connection.add_notice_handler(self._listen)
 
-    def describe(self, statement: str, types: Sequence[int] = ()) -> Description:
+    def describe(
+        self,
+        statement: str,
+        types: Sequence[int] = (),
+        *,
+        declared: Mapping[int, bool] = MappingProxyType({}),
+    ) -> Description:
         """Describe a statement whose parameters are `$1`, `$2` and so on.
 
         `types` are the parameters' oids as they will be sent, 0 where PostgreSQL is to
-        find out. Raises psycopg's errors for what PostgreSQL refuses.
+        find out. `declared` says by number whether a parameter may be null, instead of
+        what the statement says of it: the columns are described accordingly. Raises
+        psycopg's errors for what PostgreSQL refuses.
         """
         described = self._prepare(statement, types)
         oids = [described.param_type(n) for n in range(described.nparams)]
@@ -45,6 +54,7 @@ class Analyst:
             )
         parameters = self._parameters(query, len(oids))
         nullable = {n: fact.nullable for n, fact in enumerate(parameters, 1)}
+        nullable.update(declared)
         queries, scope = self._open(query, nullable)
         facts = queries.columns(scope)
         if len(facts) != len(names):  # a rule gave something else

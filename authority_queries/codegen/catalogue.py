@@ -89,10 +89,18 @@ class Catalogue:
 
     def always_inserts(self, relation: int) -> bool:
         """Say whether an insert into the table cannot silently do nothing."""
-        return any(
-            row.always_inserts
-            for row in self._rows("always_inserts", relation=relation)
-        )
+        (row,) = self._rows("writing", relation=relation)
+        return bool(row.is_plain and not row.has_triggers)
+
+    def keeps_what_is_written(self, relation: int) -> bool:
+        """Say whether no trigger can change a row before it is stored."""
+        (row,) = self._rows("writing", relation=relation)
+        return not row.has_triggers
+
+    def plain_columns(self, relation: int) -> set[int]:
+        """Give the columns of a table that are not generated from others."""
+        rows = self._rows("columns", relation=relation, with_children=False)
+        return {row.number for row in rows if not row.is_generated}
 
     def domain(self, type_oid: int) -> Fact:
         """Say what holds of a domain's values. Nulls get through its NOT NULL."""

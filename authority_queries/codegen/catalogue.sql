@@ -65,6 +65,7 @@ select
     pg_namespace.nspname as schema_name,
     roots.atttypid::integer as type_oid,
     coalesce(pg_collation.collisdeterministic, true) as compares_octets,
+    roots.attgenerated <> '' as is_generated,
     (
         select
             bool_and(
@@ -164,21 +165,29 @@ select types.oid::integer as oid
 from types
 where types.typtype <> 'd';
 
--- name: always_inserts(relation)$
--- Whether nothing of the table's own makes an insert do nothing: no rule, and no
--- trigger that runs before the row.
+-- name: writing(relation)
+-- What stands between a statement that writes to the table and its rows: triggers that
+-- run before each row, of the table's and its partitions' own, and rules.
+with recursive family as (
+    select :relation::oid as oid
+    union
+    select pg_inherits.inhrelid as oid
+    from family
+    inner join pg_catalog.pg_inherits
+        on family.oid = pg_inherits.inhparent
+)
+
 select
-    not exists (
+    pg_class.relkind = 'r' and not pg_class.relhasrules as is_plain,
+    exists (
         select 1
-        from pg_catalog.pg_trigger
+        from family
+        inner join pg_catalog.pg_trigger
+            on family.oid = pg_trigger.tgrelid
         where
-            pg_trigger.tgrelid = pg_class.oid
-            and not pg_trigger.tgisinternal
-            -- BEFORE is bit 1, INSTEAD OF bit 6, INSERT bit 2.
+            not pg_trigger.tgisinternal
+            -- BEFORE is bit 1, INSTEAD OF bit 6.
             and (pg_trigger.tgtype & 66) <> 0
-            and (pg_trigger.tgtype & 4) <> 0
-    )
-    and not pg_class.relhasrules
-    and pg_class.relkind = 'r' as always_inserts
+    ) as has_triggers
 from pg_catalog.pg_class
 where pg_class.oid = :relation::oid;

@@ -42,6 +42,7 @@ _MADE_OF: Final[dict[str, tuple[slice, slice]]] = {
 }
 _CURRENT_SCHEMA: Final = 14
 _TABLE_OID, _CTID = -6, -1
+_OLD: Final = "1"
 
 
 class Tables(Protocol):
@@ -49,6 +50,9 @@ class Tables(Protocol):
 
     def column(self, scope: Scope, index: int, number: int) -> Fact:
         """Say what holds of a column in the rows of its table."""
+
+    def written(self, scope: Scope, number: int) -> Node | None:
+        """Give what the query puts into a column of its target, if that is known."""
 
     def subquery(self, query: Node, view: View) -> tuple[list[Fact], bool]:
         """Say what holds of a query's columns, and whether it always gives a row."""
@@ -154,7 +158,7 @@ class Expressions:
             case Kind.JOIN if place.column > 0:
                 fact = self._merged(view, place.table, place.column)
             case _:
-                fact = self._stored(view.scope, place)
+                fact = self._stored(view, place)
         if view.knows(place):
             return not_null(fact)
         if place in view.in_table:
@@ -162,17 +166,30 @@ class Expressions:
         happened = view.scope.events.get(place.table, frozenset()) - view.unhappened
         return maybe_null(fact) if happened else fact
 
-    def _stored(self, scope: Scope, place: Place) -> Fact:
+    def _stored(self, view: View, place: Place) -> Fact:
+        scope = view.scope
         if place.version != "0" and not scope.has_version(place.version):
             return UNKNOWN
         if place.column > 0:
-            return self._tables.column(scope, place.table, place.column)
+            return self._of_table(view, place)
         kind = scope.kind(place.table)
         if place.column < 0:
             known = kind == Kind.RELATION and place.column in {_TABLE_OID, _CTID}
         else:
             known = kind in {Kind.RELATION, Kind.SUBQUERY, Kind.CTE}
         return NEVER_NULL if known else UNKNOWN
+
+    def _of_table(self, view: View, place: Place) -> Fact:
+        scope = view.scope
+        stored = self._tables.column(scope, place.table, place.column)
+        is_target = place.table == scope.query.number("resultRelation")
+        if not (view.written and is_target) or place.version == _OLD:
+            return stored
+        written = self._tables.written(scope, place.column)
+        if written is None:
+            return stored
+        value = self.describe(written, self._tables.rows(scope))
+        return replace(stored, nullable=stored.nullable and value.nullable)
 
     def _merged(self, view: View, index: int, number: int) -> Fact:
         """Describe a column of JOIN … USING that is made of both sides."""

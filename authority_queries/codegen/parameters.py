@@ -34,6 +34,7 @@ class _Use:
     """What the uses of one parameter say of it."""
 
     welcome: bool = False
+    json_kind: str | None = None
     values: frozenset[str] | None = None
     origin: Origin | None = None
 
@@ -76,6 +77,7 @@ class Uses:
             values=use.values,
             origin=use.origin,
             elements_nullable=False,
+            json_kind=use.json_kind,
         )
 
     def _visit_query(self, scope: Scope) -> None:
@@ -154,6 +156,7 @@ class Uses:
             for number in self._reached(entry.child("expr"), scope.bare):
                 use = self._use(number)
                 use.welcome = use.welcome or column.nullable
+                use.json_kind = use.json_kind or column.json_kind
                 use.take(column)
 
     def _compare(self, node: Node, view: View) -> None:

@@ -133,6 +133,17 @@ class Queries:
                 columns = []
         return columns[number - 1] if number <= len(columns) else UNKNOWN
 
+    def written(self, scope: Scope, number: int) -> Node | None:
+        """Give what the query puts into a column of its target, if that is known."""
+        is_update = scope.command == Command.UPDATE
+        is_insert = (
+            scope.command == Command.INSERT and scope.query.child("onConflict") is None
+        )
+        target = scope.entry(scope.query.number("resultRelation")).number("relid")
+        if (is_update or is_insert) and self._catalogue.keeps_what_is_written(target):
+            return _assigned(scope).get(number)
+        return None
+
     def subscope(self, scope: Scope, index: int) -> Scope:
         """Give a query in FROM."""
         key = (scope, index)
@@ -186,8 +197,10 @@ class Queries:
         view = self.rows(scope)
         target = scope.query.number("resultRelation")
         match scope.command:
+            case Command.INSERT:
+                return replace(view, written=True)
             case Command.UPDATE:
-                return view.forgetting(target)
+                return replace(self._updated(view, target), written=True)
             case Command.MERGE:
                 return _merged(view, target)
         if not is_grouped(scope.query):
@@ -197,6 +210,16 @@ class Queries:
         view = replace(view, grouped=True)
         condition = scope.query.child("havingQual")
         return view.assuming(self._narrowing.learn(condition, TRUE, view))
+
+    def _updated(self, view: View, target: int) -> View:
+        """Give what is known of updated rows: of what was set, the old is forgotten."""
+        scope = view.scope
+        relation = scope.entry(target).number("relid")
+        if not self._catalogue.keeps_what_is_written(relation):
+            return view.forgetting(target)
+        # What is generated changes too, and cannot be told from the tree.
+        kept = self._catalogue.plain_columns(relation) - set(_assigned(scope))
+        return view.forgetting(target, kept)
 
     # What is in FROM beside tables and queries.
 
@@ -262,6 +285,15 @@ def outputs(scope: Scope) -> list[Node]:
     is_query = scope.command == Command.SELECT
     entries = scope.query.nodes("targetList" if is_query else "returningList")
     return [entry for entry in entries if not entry.flag("resjunk")]
+
+
+def _assigned(scope: Scope) -> dict[int, Node]:
+    """Give what INSERT or UPDATE puts into columns, by number."""
+    return {
+        entry.number("resno"): entry.the("expr")
+        for entry in scope.query.nodes("targetList")
+        if not entry.flag("resjunk")
+    }
 
 
 def values_rows(entry: Node) -> list[list[Node]]:

@@ -6,7 +6,7 @@ the events above it. A condition that must have been true for the row to come ou
 prove that a value is not null, and with it that the events of its table did not happen.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, TypeAlias
@@ -177,6 +177,7 @@ class View:
     are not null in the rows of their table, whatever joins do with them above;
     `unhappened` are the events that cannot have happened. With `grouped` set,
     expressions are those of groups, and what was learnt of them as such is in `late`.
+    With `written` set, the rows of the query's target are as it leaves them.
     """
 
     scope: Scope
@@ -185,6 +186,7 @@ class View:
     unhappened: frozenset[Event] = frozenset()
     late: frozenset[Key] = frozenset()
     grouped: bool = False
+    written: bool = False
 
     def at(self, levels: int) -> "View":
         """Give the view from the query that is so many levels further out."""
@@ -263,11 +265,20 @@ class View:
             self, in_table=self.in_table | found, unhappened=self.unhappened | events
         )
 
-    def forgetting(self, table: int) -> "View":
-        """Give the view of a table whose rows have been changed since."""
-        kept = frozenset(key for key in self.not_null if table not in _tables(key))
-        in_table = frozenset(key for key in self.in_table if _table(key) != table)
-        return replace(self, not_null=kept, in_table=in_table)
+    def forgetting(self, table: int, kept: Set[int] = frozenset()) -> "View":
+        """Give the view of a table whose rows have been changed since, but for these.
+
+        `kept` are columns that are as they were.
+        """
+        return replace(
+            self,
+            not_null=frozenset(
+                key for key in self.not_null if not _changed(key, table, kept)
+            ),
+            in_table=frozenset(
+                key for key in self.in_table if not _changed(key, table, kept)
+            ),
+        )
 
     def _events(self, key: Key) -> frozenset[Event]:
         return self.scope.events.get(_table(key) or 0, frozenset())
@@ -293,8 +304,8 @@ def _table(key: object) -> int | None:
     return key.table if isinstance(key, Place) and key.level == 0 else None
 
 
-def _tables(key: object) -> set[int | None]:
-    """Give the tables of this query that an expression's key speaks of."""
+def _changed(key: object, table: int, kept: Set[int]) -> bool:
+    """Say whether an expression's key speaks of a column of the table not kept."""
     if isinstance(key, tuple):
-        return set().union(*map(_tables, key))
-    return {_table(key)}
+        return any(_changed(part, table, kept) for part in key)
+    return isinstance(key, Place) and _table(key) == table and key.column not in kept

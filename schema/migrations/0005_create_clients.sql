@@ -50,8 +50,11 @@ create table if not exists authority.clients (
     constraint clients_properties_check check (jsonb_typeof(properties) = 'object'),
     constraint clients_json_web_key_set_check
     check (
-        json_web_key_set is null
-        or coalesce(jsonb_typeof(json_web_key_set -> 'keys') = 'array', false)
+        jsonb_typeof(json_web_key_set) = 'object'
+        and coalesce(
+            jsonb_typeof(json_web_key_set -> 'keys') = 'array',
+            json_web_key_set is null
+        )
     )
 );
 

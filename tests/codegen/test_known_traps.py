@@ -251,6 +251,7 @@ def test_what_can_be_null_is_said_to_be(trap: Trap, blank_conninfo: str) -> None
 SCHEMA = """
     create table a (id int primary key, b_id int not null, note text);
     create table b (id int primary key, name text not null, note text);
+    create table t (x int, twice int generated always as (nullif(x, 1) * 2) stored);
     create view ab as select a.id, a.note, b.name from a left join b on b.id = a.b_id;
 """
 # Each column's name says what must be proven of it: n… is not null.
@@ -306,8 +307,16 @@ PROVEN = [
     "select x as n, y as y from (values (1, 'a'), (2, null)) as v (x, y)",
     "insert into a values (1, 2) returning id as n, note as y",
     "update a set note = 'x' from b where a.b_id = b.id and b.note > ''"
-    " returning a.id as n, a.note as y, b.note as n2",
+    " returning a.id as n, a.note as n3, b.note as n2",
     "delete from a where note > '' returning note as n",
+    "update a set note = 'x' returning note as n, b_id as n2",
+    "update a set note = null where note > '' returning note as y",
+    "update a set note = note || note, b_id = b_id + 1 returning note as y, b_id as n",
+    "update a set b_id = 2 where note > '' returning note as n",
+    "update t set x = 1 where x > 0 and twice > 0 returning x as n, twice as y",
+    "insert into a values (1, 2, 'x') returning note as n",
+    "insert into a (id, b_id) values (1, 2) returning note as y",
+    "insert into a select 1, 2, name from b returning note as n",
     "insert into a values (1, 2) on conflict (id) do update set note = null"
     " returning id as n, note as y",
     "with gone as (delete from a returning id, note)"
@@ -362,7 +371,9 @@ ALWAYS = [
 
 
 @pytest.mark.parametrize(("sql", "expected"), ALWAYS)
-def test_whether_a_row_always_comes(sql: str, expected: bool, analyst: Analyst) -> None:
+def test_whether_a_row_always_comes(
+    sql: str, *, expected: bool, analyst: Analyst
+) -> None:
     assert analyst.describe(sql).always_a_row is expected
 
 
@@ -399,7 +410,7 @@ PARAMETERS = [
 
 @pytest.mark.parametrize(("sql", "expected"), PARAMETERS)
 def test_whether_a_parameter_may_be_null(
-    sql: str, expected: bool, analyst: Analyst
+    sql: str, *, expected: bool, analyst: Analyst
 ) -> None:
     (parameter,) = analyst.describe(sql).parameters
     assert parameter.fact.nullable is expected

@@ -1,0 +1,46 @@
+"""Generation as a whole: from the settings to the text of each file."""
+
+import os
+from pathlib import Path
+
+import psycopg
+
+from authority_queries.codegen.analyst import Analyst
+from authority_queries.codegen.describe import Describer
+from authority_queries.codegen.formatting import formatted
+from authority_queries.codegen.output import stale, write
+from authority_queries.codegen.package import Package
+from authority_queries.codegen.query_files import read_folder
+from authority_queries.codegen.render import render
+from authority_queries.codegen.settings import GenerationSettings
+from authority_queries.codegen.throwaway import throwaway_database
+
+__all__ = ["generate", "stale", "write"]
+
+
+def generate(
+    settings: GenerationSettings, server: str | None = None
+) -> dict[Path, str]:
+    """Give the content of every generated file, by its path. Writes nothing.
+
+    The queries are described in a throwaway database on the server with this
+    connection string, or else on an embedded one. Raises GenerationError,
+    ConfigurationError, UnavailableError, MigrationError.
+    """
+    queries = read_folder(settings.queries)
+    with (
+        throwaway_database(settings.migrations, server) as database,
+        psycopg.connect(database, autocommit=True) as connection,
+    ):
+        describer = Describer(connection, Analyst(connection))
+        typed = [describer.describe(query) for query in queries]
+        modules = render(_package(settings), typed, describer.python_types)
+    return formatted({settings.output / path: text for path, text in modules.items()})
+
+
+def _package(settings: GenerationSettings) -> Package:
+    folder = settings.folder
+    if folder is None:
+        relative = os.path.relpath(settings.queries, settings.output / "queries")
+        folder = Path(relative).as_posix()
+    return Package(name=settings.package, folder=folder)

@@ -1,0 +1,141 @@
+"""The text that psycopg sends for a query, and the types that it sends with it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import psycopg
+from pglast import ast, parse_sql
+from pglast.parser import ParseError
+
+# Private, and there is no public way to see what psycopg makes of `%(name)s`: to
+# describe a text of our own making would prove nothing about what runs. A test
+# compares it with pg_prepared_statements.
+from psycopg._queries import PostgresQuery
+from psycopg.adapt import Transformer
+
+from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.model import Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A query as it is sent: `parameters[0]` is the name that became `$1`."""
+
+    text: str
+    parameters: tuple[str, ...]
+
+
+def statement_of(query: Query, connection: psycopg.Connection[object]) -> Statement:
+    """Turn the query's text into what psycopg sends for it."""
+    converted = _convert(query, connection, dict.fromkeys(query.parameters))
+    text = converted.query.decode()
+    names = re.findall(r"%\((\w+)\)s", query.sql.replace("%%", ""))
+    return Statement(text=text, parameters=tuple(dict.fromkeys(names)))
+
+
+def sent_types(
+    query: Query,
+    connection: psycopg.Connection[object],
+    values: Mapping[str, object],
+) -> tuple[int, ...]:
+    """Give the oids that psycopg sends with these values, 0 where it sends none."""
+    return _convert(query, connection, values).types
+
+
+def _convert(
+    query: Query, connection: psycopg.Connection[object], values: Mapping[str, object]
+) -> PostgresQuery:
+    converted = PostgresQuery(Transformer(connection))
+    converted.convert(query.sql.encode(), values)
+    return converted
+
+
+def can_stream(statement: Statement) -> bool:
+    """Tell whether a server-side cursor can run it: a select that writes nothing."""
+    match [raw.stmt for raw in parse_sql(statement.text) or ()]:
+        case [ast.SelectStmt(intoClause=None, withClause=None)]:
+            return True
+        case [ast.SelectStmt(intoClause=None, withClause=ast.WithClause(ctes=ctes))]:
+            queries = [cte.ctequery for cte in ctes or ()]
+            return all(isinstance(query, ast.SelectStmt) for query in queries)
+    return False
+
+
+def check_script(query: Query) -> None:
+    """Refuse a script that is no SQL. What it names is not looked up."""
+    try:
+        parse_sql(query.sql)
+    except ParseError as error:
+        message = f"{query.place}: PostgreSQL's parser says: {error.args[0]}"
+        raise GenerationError(message) from error
+
+
+def refused(
+    query: Query, statement: Statement, error: psycopg.Error
+) -> GenerationError:
+    """Turn PostgreSQL's refusal of a statement into an error with the line of it."""
+    message = error.diag.message_primary or str(error)
+    line = _line(query, statement, _offset(statement, error, message))
+    for number, name in reversed([*enumerate(statement.parameters, 1)]):
+        message = re.sub(rf"\${number}\b", f":{name}", message)
+    place = f"{query.path.parent.name}/{query.path.name}:{line} {query.name}"
+    return GenerationError(
+        f"{place}: PostgreSQL says: {message}{_hint(error, message)}"
+    )
+
+
+def _offset(statement: Statement, error: psycopg.Error, message: str) -> int:
+    """Say where in the text the error is, or the parameter that it is about."""
+    if error.diag.statement_position is not None:
+        return int(error.diag.statement_position) - 1
+    if parameter := re.search(r"\$\d+", message):
+        return max(statement.text.find(parameter.group()), 0)
+    return 0
+
+
+def _hint(error: psycopg.Error, message: str) -> str:
+    named = re.search(r":(\w+)", message)
+    example = named.group(1) if named else "parameter"
+    match error:
+        case (
+            psycopg.errors.IndeterminateDatatype()
+            | psycopg.errors.AmbiguousParameter()
+            | psycopg.errors.AmbiguousFunction()
+        ):
+            return f"; say the type where it is used, such as :{example}::uuid"
+        case psycopg.Error() if error.diag.message_hint:
+            return f"; {error.diag.message_hint}"
+        case _:
+            return ""
+
+
+def _line(query: Query, statement: Statement, offset: int) -> int:
+    """Find the line of the file that an offset in the statement is in.
+
+    aiosql takes comments out of the text, so that lines cannot just be counted: it is
+    the line that reads the same, the third one if it is the third such in the text.
+    """
+    index = statement.text.count("\n", 0, offset)
+    lines = [_written(line) for line in query.sql.split("\n")]
+    if index >= len(lines):
+        return query.line
+    wanted = lines[index]
+    skip = lines[:index].count(wanted)
+    file = query.path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(file[query.line :], query.line + 1):
+        if _bare(line) == wanted:
+            if skip == 0:
+                return number
+            skip -= 1
+    return query.line
+
+
+def _written(line: str) -> str:
+    """Give a line of the query's text as the file has it."""
+    without_name = re.sub(r" /\* [\w.]+ \*/", "", line, count=1)
+    return _bare(re.sub(r"%\((\w+)\)s", r":\1", without_name).replace("%%", "%"))
+
+
+def _bare(line: str) -> str:
+    return line.strip().rstrip("; ")

@@ -1,0 +1,528 @@
+-- Fills an empty, migrated authority with rows for `authority plans`: enough of them,
+-- and unequally enough spread, that a plan shows what it would cost in production.
+-- For a throwaway database; never for one that is in use.
+--
+-- The same on each run: nothing is random, and every time is relative to now(), so
+-- that the same share of tokens has expired on any day. Ids are MD5 digests: in no
+-- order, as random ones are.
+--
+-- Tenants 1 to 20 are in use, tenant 1 half of the time: row n of a table belongs to it
+-- when n is even, else to one of the other nineteen. So rows n and n + 38 have the same
+-- tenant, and every number of rows here is a multiple of 38: row n can refer to row
+-- n % 3800 of another table. The other 980 tenants signed up and never came back.
+
+create function pg_temp.id_of(kind text, n bigint)
+returns uuid
+language sql
+immutable
+return md5(kind || ' ' || n)::uuid;
+
+create function pg_temp.tenant_of(n bigint)
+returns uuid
+language sql
+immutable
+return pg_temp.id_of('tenant', case when n % 2 = 0 then 1 else 2 + n / 2 % 19 end);
+
+insert into authority.tenants (id, code, display_name, status, created_at)
+select
+    pg_temp.id_of('tenant', n) as id,
+    'tenant-' || n as code,
+    'Tenant ' || n as display_name,
+    case
+        when n <= 20 then 'active'
+        when n % 10 = 0 then 'terminated'
+        when n % 10 = 1 then 'suspended'
+        else 'trial'
+    end as status,
+    now() - (1000 - n) * interval '1 day' as created_at
+from generate_series(1, 1000) as n;
+
+-- What each tenant is born with (tenants.create).
+insert into authority.roles (tenant_id, id, name, description, is_system)
+select
+    tenants.id as tenant_id,
+    md5(tenants.code || ' ' || system_roles.name)::uuid as id,
+    system_roles.name,
+    system_roles.description,
+    true as is_system
+from authority.tenants
+cross join authority.system_roles
+order by tenants.created_at, system_roles.name;
+
+insert into authority.role_permissions (tenant_id, role_id, permission)
+select
+    roles.tenant_id,
+    roles.id as role_id,
+    granted.permission
+from authority.roles
+inner join authority.system_roles on roles.name = system_roles.name
+cross join lateral unnest(system_roles.permissions) as granted (permission)
+order by roles.id, granted.permission;
+
+insert into authority.scopes
+(tenant_id, id, name, display_name, description, is_system)
+select
+    tenants.id as tenant_id,
+    md5(tenants.code || ' ' || system_scopes.name)::uuid as id,
+    system_scopes.name,
+    system_scopes.display_name,
+    system_scopes.description,
+    true as is_system
+from authority.tenants
+cross join authority.system_scopes
+order by tenants.created_at, system_scopes.name;
+
+insert into authority.roles (tenant_id, id, name, description)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('role', n) as id,
+    'team-' || n as name,
+    'Made by the tenant.' as description
+from generate_series(0, 379) as n;
+
+insert into authority.role_permissions (tenant_id, role_id, permission)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('role', n) as role_id,
+    permissions.name as permission
+from generate_series(0, 379) as n
+cross join authority.permissions
+where permissions.name like '%:read'
+order by n, permissions.name;
+
+insert into authority.scopes (tenant_id, id, name, display_name, resources)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('scope', n) as id,
+    'api.' || n as name,
+    'Interface ' || n as display_name,
+    array['https://api.example.com/' || n] as resources
+from generate_series(0, 949) as n;
+
+insert into authority.users (
+    tenant_id,
+    id,
+    subject_id,
+    username,
+    email,
+    email_verified,
+    display_name,
+    password_hash,
+    status,
+    tokens_valid_after,
+    created_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('user', n) as id,
+    pg_temp.id_of('subject', n) as subject_id,
+    'User.' || pg_temp.id_of('username', n) as username,
+    'user.' || n || '@example.com' as email,
+    n % 5 <> 0 as email_verified,
+    'User ' || n as display_name,
+    case
+        when n % 10 <> 0
+            then '$argon2id$v=19$m=65536,t=3,p=4$' || pg_temp.id_of('password', n)
+    end as password_hash,
+    case n % 20
+        when 3 then 'pending'
+        when 7 then 'suspended'
+        else 'active'
+    end as status,
+    case when n % 25 = 0 then now() - interval '10 days' end as tokens_valid_after,
+    now() - (19000 - n) * interval '50 minutes' as created_at
+from generate_series(0, 18999) as n;
+
+-- Each user has one of the tenant's own roles, every third one a second.
+insert into authority.user_roles
+(tenant_id, user_id, role_id, granted_by, expires_at, created_at)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('user', n % 19000) as user_id,
+    pg_temp.id_of('role', (n + n / 19000 * 38) % 380) as role_id,
+    'user.0' as granted_by,
+    case when n % 50 = 0 then now() - interval '5 days' end as expires_at,
+    now() - (25346 - n) * interval '40 minutes' as created_at
+from generate_series(0, 25345) as n;
+
+insert into authority.clients (
+    tenant_id,
+    id,
+    client_id,
+    application_type,
+    client_type,
+    display_name,
+    redirect_uris,
+    permissions,
+    enabled,
+    created_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('client', n) as id,
+    'client-' || pg_temp.id_of('client_id', n) as client_id,
+    case when n % 7 = 0 then 'native' else 'web' end as application_type,
+    case when n % 3 = 0 then 'public' else 'confidential' end as client_type,
+    'Application ' || n as display_name,
+    array['https://app-' || n || '.example.com/callback'] as redirect_uris,
+    array['ept:token', 'gt:authorization_code', 'rst:code'] as permissions,
+    n % 30 <> 0 as enabled,
+    now() - (3800 - n) * interval '4 hours' as created_at
+from generate_series(0, 3799) as n;
+
+-- Two for each: the one in use and one that has run out.
+with dated as (
+    select
+        n,
+        now() - interval '600 days' + n * interval '1 hour' as created_at
+    from generate_series(0, 7599) as n
+)
+
+insert into authority.client_secrets (
+    tenant_id,
+    id,
+    client_id,
+    secret_hash,
+    valid_from,
+    valid_until,
+    last_used_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    pg_temp.id_of('client secret', dated.n) as id,
+    pg_temp.id_of('client', dated.n % 3800) as client_id,
+    '$argon2id$v=19$m=65536,t=3,p=4$' || pg_temp.id_of('secret', dated.n)
+        as secret_hash,
+    dated.created_at as valid_from,
+    case when dated.n < 3800 then dated.created_at + interval '1 year' end
+        as valid_until,
+    dated.created_at + interval '200 days' as last_used_at,
+    dated.created_at
+from dated;
+
+insert into authority.service_accounts
+(tenant_id, id, account_id, display_name, allowed_scopes, enabled, created_at)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('service account', n) as id,
+    'robot-' || n as account_id,
+    'Robot ' || n as display_name,
+    array['api.' || n % 950] as allowed_scopes,
+    n % 20 <> 0 as enabled,
+    now() - (1900 - n) * interval '8 hours' as created_at
+from generate_series(0, 1899) as n;
+
+-- One consent or sign-in of each user in the last forty days; some of a robot.
+insert into authority.authorizations (
+    tenant_id,
+    id,
+    client_id,
+    user_id,
+    service_account_id,
+    type,
+    scopes,
+    revoked_at,
+    revocation_reason,
+    created_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('authorization', n) as id,
+    pg_temp.id_of('client', n % 3800) as client_id,
+    case when n % 20 <> 9 then pg_temp.id_of('user', n) end as user_id,
+    case when n % 20 = 9 then pg_temp.id_of('service account', n % 1900) end
+        as service_account_id,
+    case when n % 4 = 0 then 'permanent' else 'ad_hoc' end as type,
+    array['openid', 'profile', 'offline_access'] as scopes,
+    case when n % 20 = 1 then now() - interval '1 day' end as revoked_at,
+    case when n % 20 = 1 then 'signed_out' end as revocation_reason,
+    now() - (19000 - n) * interval '182 seconds' as created_at
+from generate_series(0, 18999) as n;
+
+-- Of each authorization its code, two refresh tokens and two access tokens: the code
+-- and the first refresh token were used, and half of the second ones. What expired more
+-- than a week ago has been pruned, but for what was used in a family that lives on
+-- (tokens.prune_expired).
+with kinds (position, type, lifetime) as (
+    values
+    (1, 'authorization_code', interval '1 minute'),
+    (2, 'refresh', interval '30 days'),
+    (3, 'access', interval '1 day'),
+    (4, 'refresh', interval '30 days'),
+    (5, 'access', interval '1 day')
+),
+
+issued as (
+    select
+        n,
+        kinds.position,
+        kinds.type,
+        kinds.lifetime,
+        kinds.position in (1, 2) or (kinds.position = 4 and n % 2 = 0) as is_used
+    from generate_series(0, 18999) as n
+    cross join kinds
+)
+
+insert into authority.tokens (
+    tenant_id,
+    id,
+    type,
+    token_hash,
+    client_id,
+    user_id,
+    service_account_id,
+    authorization_id,
+    scopes,
+    expires_at,
+    redeemed_at,
+    redemption_id,
+    revoked_at,
+    revocation_reason,
+    authenticated_at,
+    created_at
+)
+select
+    authorizations.tenant_id,
+    pg_temp.id_of('token ' || issued.position, issued.n) as id,
+    issued.type,
+    sha256((issued.position || ' of ' || issued.n)::bytea) as token_hash,
+    authorizations.client_id,
+    authorizations.user_id,
+    authorizations.service_account_id,
+    authorizations.id as authorization_id,
+    authorizations.scopes,
+    authorizations.created_at + issued.lifetime as expires_at,
+    case when issued.is_used then authorizations.created_at end as redeemed_at,
+    case when issued.is_used then pg_temp.id_of('redemption', issued.n) end
+        as redemption_id,
+    authorizations.revoked_at,
+    authorizations.revocation_reason,
+    authorizations.created_at as authenticated_at,
+    authorizations.created_at
+from issued
+inner join authority.authorizations
+    on
+        authorizations.tenant_id = pg_temp.tenant_of(issued.n)
+        and authorizations.id = pg_temp.id_of('authorization', issued.n)
+where
+    authorizations.created_at + issued.lifetime > now() - interval '7 days'
+    or (issued.is_used and authorizations.created_at > now() - interval '30 days')
+order by issued.n, issued.position;
+
+-- Robots ask for themselves, without an authorization.
+with dated as (
+    select
+        n,
+        now() - (5700 - n) * interval '100 seconds' as created_at
+    from generate_series(0, 5699) as n
+)
+
+insert into authority.tokens (
+    tenant_id,
+    id,
+    type,
+    token_hash,
+    client_id,
+    service_account_id,
+    scopes,
+    expires_at,
+    authenticated_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    pg_temp.id_of('robot token', dated.n) as id,
+    'access' as type,
+    sha256(('robot token ' || dated.n)::bytea) as token_hash,
+    pg_temp.id_of('client', dated.n % 3800) as client_id,
+    pg_temp.id_of('service account', dated.n % 1900) as service_account_id,
+    array['api.' || dated.n % 950] as scopes,
+    dated.created_at + interval '1 hour' as expires_at,
+    dated.created_at as authenticated_at,
+    dated.created_at
+from dated;
+
+with dated as (
+    select
+        n,
+        now() - (11400 - n) * interval '8 minutes' as created_at
+    from generate_series(0, 11399) as n
+)
+
+insert into authority.revocations (
+    tenant_id,
+    sequence,
+    category,
+    target,
+    reason,
+    effective_at,
+    expires_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    row_number() over (partition by pg_temp.tenant_of(dated.n) order by dated.n)
+        as sequence,
+    case dated.n % 20
+        when 0 then 'client'
+        when 1 then 'authorization'
+        when 2 then 'subject'
+        else 'token'
+    end as category,
+    pg_temp.id_of('target', dated.n)::text as target,
+    'signed_out' as reason,
+    dated.created_at as effective_at,
+    case when dated.n % 20 <> 0 then dated.created_at + interval '30 days' end
+        as expires_at,
+    dated.created_at
+from dated
+order by dated.n;
+
+insert into authority.revocation_sequences (tenant_id, last_sequence)
+select
+    revocations.tenant_id,
+    max(revocations.sequence) as last_sequence
+from authority.revocations
+group by revocations.tenant_id
+order by revocations.tenant_id;
+
+-- The same number in each partition: in the default one those of last month, and in
+-- those of the months to come what they will hold, because the plan of an empty
+-- partition says nothing.
+insert into authority.login_attempts (
+    tenant_id,
+    id,
+    username,
+    user_id,
+    client_id,
+    address,
+    outcome,
+    reason,
+    correlation_id,
+    created_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('attempt in month ' || month, n) as id,
+    'user.' || pg_temp.id_of('username', n) as username,
+    pg_temp.id_of('user', n) as user_id,
+    'client-' || pg_temp.id_of('client_id', n % 3800) as client_id,
+    '10.0.0.0'::inet + n % 5000 as address,
+    case when n % 8 = 0 then 'failed' else 'succeeded' end as outcome,
+    case when n % 8 = 0 then 'wrong_password' end as reason,
+    pg_temp.id_of('request in month ' || month, n)::text as correlation_id,
+    (
+        date_trunc('month', now() at time zone 'UTC')
+        + month * interval '1 month'
+        + n * interval '4 minutes'
+    ) at time zone 'UTC' as created_at
+from generate_series(-1, 3) as month
+cross join generate_series(0, 7599) as n
+order by month, n;
+
+insert into authority.login_throttles (
+    tenant_id,
+    username,
+    address_prefix,
+    factor,
+    attempts,
+    window_ends_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    'user.' || pg_temp.id_of('username', n) as username,
+    authority.address_prefix('10.0.0.0'::inet + n * 256) as address_prefix,
+    'password' as factor,
+    1 + n % 4 as attempts,
+    now() + (n - 3000) * interval '5 minutes' as window_ends_at,
+    now() + (n - 3800) * interval '5 minutes' as created_at
+from generate_series(0, 3799) as n;
+
+insert into authority.licenses (
+    tenant_id,
+    id,
+    key_hash,
+    plan,
+    seats,
+    features,
+    limits,
+    valid_from,
+    valid_until,
+    grace,
+    status
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('license', n) as id,
+    sha256(('license ' || n)::bytea) as key_hash,
+    case when n % 4 = 0 then 'business' else 'basic' end as plan,
+    10 as seats,
+    array['export', 'single_sign_on'] as features,
+    '{"requests": 100000, "exports": 100}'::jsonb as limits,
+    now() - (1900 - n) * interval '8 hours' as valid_from,
+    now() - (1900 - n) * interval '8 hours' + interval '1 year' as valid_until,
+    interval '14 days' as grace,
+    case n % 40
+        when 1 then 'suspended'
+        when 2 then 'revoked'
+        else 'active'
+    end as status
+from generate_series(0, 1899) as n;
+
+-- Seven of ten seats are taken, and two of the seven leases have ended.
+insert into authority.license_seats
+(tenant_id, license_id, seat_number, holder, leased_until)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('license', n) as license_id,
+    seat_number,
+    case when seat_number <= 7 then 'device-' || seat_number end as holder,
+    case
+        when seat_number <= 2 then now() - interval '1 day'
+        when seat_number <= 7 then now() + interval '1 day'
+    end as leased_until
+from generate_series(0, 1899) as n
+cross join generate_series(1, 10) as seat_number
+order by n, seat_number;
+
+-- Of each licence a use a month of two metrics in a year.
+insert into authority.license_usage
+(tenant_id, license_id, metric, idempotency_key, period_start, quantity)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('license', n) as license_id,
+    metric,
+    pg_temp.id_of(metric || ' in month ' || month, n)::text as idempotency_key,
+    (
+        date_trunc('month', now() at time zone 'UTC') + month * interval '1 month'
+    )::date as period_start,
+    5 as quantity
+from generate_series(0, 1899) as n
+cross join generate_series(-11, 0) as month
+cross join unnest(array['exports', 'requests']) as metric
+order by month, n, metric;
+
+insert into authority.license_usage_totals
+(tenant_id, license_id, metric, period_start, used, allowed)
+select
+    license_usage.tenant_id,
+    license_usage.license_id,
+    license_usage.metric,
+    license_usage.period_start,
+    sum(license_usage.quantity) as used,
+    (licenses.limits ->> license_usage.metric)::bigint as allowed
+from authority.license_usage
+inner join authority.licenses
+    on
+        license_usage.tenant_id = licenses.tenant_id
+        and license_usage.license_id = licenses.id
+group by
+    license_usage.tenant_id,
+    license_usage.license_id,
+    license_usage.metric,
+    license_usage.period_start,
+    licenses.limits
+order by
+    license_usage.period_start, license_usage.license_id, license_usage.metric;
