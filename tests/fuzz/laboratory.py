@@ -1,0 +1,87 @@
+"""Databases with the same schema: an empty one to describe in, filled ones to run in.
+
+They are clones of one, so that all have the same oids.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from authority_queries._backend import running_embedded_server
+from tests.fuzz.data import fill
+from tests.fuzz.world import Connection, World, create_schema, read_world
+
+FILLINGS: Final = 4
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- the folder in it is made by tempfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laboratory:
+    """The schema, and connections: two to the empty database, for the scale and for
+    the analysis with settings of its own, and one to each filled one.
+    """
+
+    world: World
+    empty: Connection
+    analysed: Connection
+    filled: tuple[Connection, ...]
+
+
+@contextmanager
+def running_server(conninfo: str | None) -> Iterator[str]:
+    """Give the connection string of this server, or of an embedded one."""
+    if conninfo is not None:
+        yield conninfo
+        return
+    parent = _MEMORY if _MEMORY.is_dir() else None
+    with (
+        tempfile.TemporaryDirectory(prefix="authority-fuzz-", dir=parent) as folder,
+        running_embedded_server(Path(folder) / "data") as parameters,
+    ):
+        yield make_conninfo("", **parameters)
+
+
+@contextmanager
+def laboratory(server: str, fillings: int = FILLINGS) -> Iterator[Laboratory]:
+    """Make the databases on this server, and drop them in the end."""
+    names = [f"fuzz_{os.getpid()}_{number}" for number in range(fillings + 1)]
+    with psycopg.connect(server, autocommit=True) as dba, ExitStack() as undo:
+        empty = _connection(dba, server, names[0], "template0", undo)
+        create_schema(empty)
+        world = read_world(empty)
+        empty.close()
+        filled = []
+        for seed, name in enumerate(names[1:], 1):
+            connection = _connection(dba, server, name, names[0], undo)
+            fill(connection, world, seed)
+            connection.execute("set statement_timeout = '2s'")
+            connection.execute("set temp_file_limit = '100MB'")
+            filled.append(connection)
+        analysed = undo.enter_context(_connect(server, names[0]))
+        # Else every tree that is dumped is written to the server's log as well.
+        analysed.execute("set log_min_messages = fatal")
+        yield Laboratory(
+            world=world,
+            empty=undo.enter_context(_connect(server, names[0])),
+            analysed=analysed,
+            filled=tuple(filled),
+        )
+
+
+def _connection(
+    dba: Connection, server: str, name: str, template: str, undo: ExitStack
+) -> Connection:
+    dba.execute(f"create database {name} template {template}".encode())
+    undo.callback(dba.execute, f"drop database {name} with (force)".encode())
+    return undo.enter_context(_connect(server, name))
+
+
+def _connect(server: str, name: str) -> Connection:
+    return psycopg.connect(make_conninfo(server, dbname=name), autocommit=True)
