@@ -1,19 +1,23 @@
 """SQL-first storage of a multi-tenant OAuth 2.0 / OpenID Connect authority."""
 
-from authority_queries._async.authority import AsyncAuthority
-from authority_queries._async.store import AsyncStore
-from authority_queries._sync.authority import Authority
-from authority_queries._sync.store import Store
-from authority_queries.errors import AuthorityError
-from authority_queries.migrations import migrate
-from authority_queries.secrets import (
-    hash_password,
-    mint_token,
-    parse_token,
-    password_needs_rehash,
-    verify_password,
-)
-from authority_queries.settings import Settings
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from authority_queries._async.authority import AsyncAuthority
+    from authority_queries._async.store import AsyncStore
+    from authority_queries._sync.authority import Authority
+    from authority_queries._sync.store import Store
+    from authority_queries.errors import AuthorityError
+    from authority_queries.migrations import migrate
+    from authority_queries.secrets import (
+        hash_password,
+        mint_token,
+        parse_token,
+        password_needs_rehash,
+        verify_password,
+    )
+    from authority_queries.settings import Settings
 
 __all__ = [
     "AsyncAuthority",
@@ -29,3 +33,25 @@ __all__ = [
     "password_needs_rehash",
     "verify_password",
 ]
+
+# Imported when they are asked for: the generator has to run when the modules that it
+# generates do not fit the SQL files any more, and so cannot be imported.
+_HOMES = {
+    "AsyncAuthority": "_async.authority",
+    "AsyncStore": "_async.store",
+    "Authority": "_sync.authority",
+    "AuthorityError": "errors",
+    "Settings": "settings",
+    "Store": "_sync.store",
+    "migrate": "migrations",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    home = import_module(f"{__name__}.{_HOMES.get(name, 'secrets')}")
+    value: object = getattr(home, name)
+    globals()[name] = value
+    return value

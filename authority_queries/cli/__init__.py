@@ -12,8 +12,11 @@ from collections.abc import Callable, Sequence
 import psycopg
 
 from authority_queries._backend import running_backend
-from authority_queries.cli.demo import run_demo
-from authority_queries.cli.doctor import examine
+from authority_queries.cli.generation import (
+    add_arguments,
+    run_generate,
+    run_plans,
+)
 from authority_queries.cli.psql import run_psql
 from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.migrations import migrate
@@ -80,6 +83,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("doctor", _doctor, "say what would be used and whether it works")
     add("demo", _demo, "store a sample authority and use it, step by step")
+    for name, command, text in (
+        ("generate", run_generate, "write typed Python modules for the SQL files"),
+        ("plans", run_plans, "check how PostgreSQL executes the SQL files' queries"),
+    ):
+        add_arguments(add(name, command, text))
     add("psql", _psql, "run psql on the database; what follows is psql's")
     return parser
 
@@ -94,11 +102,19 @@ def _migrate(settings: Settings, arguments: argparse.Namespace, _: object) -> in
 
 
 def _doctor(settings: Settings, _: object, __: object) -> int:
+    from authority_queries.cli.doctor import (  # noqa: PLC0415 -- see authority_queries
+        examine,
+    )
+
     with running_backend(settings) as conninfo:
         return examine(settings, conninfo)
 
 
 def _demo(settings: Settings, _: object, __: object) -> int:
+    from authority_queries.cli.demo import (  # noqa: PLC0415 -- see authority_queries
+        run_demo,
+    )
+
     run_demo(settings)
     return 0
 

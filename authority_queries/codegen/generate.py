@@ -12,10 +12,10 @@ from authority_queries.codegen.output import stale, write
 from authority_queries.codegen.package import Package
 from authority_queries.codegen.query_files import read_folder
 from authority_queries.codegen.render import render
-from authority_queries.codegen.settings import GenerationSettings
+from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.codegen.throwaway import throwaway_database
 
-__all__ = ["generate", "stale", "write"]
+__all__ = ["generate", "read", "stale", "write"]
 
 
 def generate(

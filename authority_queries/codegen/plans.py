@@ -21,7 +21,9 @@ from authority_queries.codegen.plan_nodes import PlanNode, read_plan
 from authority_queries.codegen.plan_rules import PlanFinding, PlanRules, judge
 from authority_queries.codegen.plan_text import plan_text
 from authority_queries.codegen.query_files import read_folder
+from authority_queries.codegen.settings import GenerationSettings
 from authority_queries.codegen.statement import statement_of
+from authority_queries.errors import ConfigurationError
 
 _EXPLAIN: Final = b"explain (generic_plan, verbose, format json) "
 
@@ -51,6 +53,25 @@ class PlanReport:
 
     text: str
     findings: tuple[PlanFinding, ...]
+
+
+def plan_settings(settings: GenerationSettings, server: str | None) -> PlanSettings:
+    """Take what concerns plans. Raises ConfigurationError without sample rows."""
+    if settings.sample is None:
+        message = (
+            "tool.authority.sample is missing: a SQL file with believable rows, without "
+            "which plans mean nothing"
+        )
+        raise ConfigurationError(message)
+    return PlanSettings(
+        queries=settings.queries,
+        migrations=settings.migrations,
+        sample=settings.sample,
+        role=settings.role,
+        tenant_column=settings.tenant_column,
+        fixed_tables=settings.fixed_tables,
+        server=server,
+    )
 
 
 def check_plans(settings: PlanSettings) -> PlanReport:
