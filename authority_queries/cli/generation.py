@@ -63,12 +63,12 @@ def run_plans(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> 
     from authority_queries.codegen.generate import (  # noqa: PLC0415 -- see _need_extra
         read,
     )
-    from authority_queries.codegen.plan_text import (  # noqa: PLC0415 -- see _need_extra
-        plan_difference,
-    )
-    from authority_queries.codegen.plans import (  # noqa: PLC0415 -- see _need_extra
+    from authority_queries.codegen.plans.check import (  # noqa: PLC0415 -- see _need_extra
         check_plans,
         plan_settings,
+    )
+    from authority_queries.codegen.plans.text import (  # noqa: PLC0415 -- see _need_extra
+        plan_difference,
     )
 
     settings = read(arguments.config)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import psycopg
 
-from authority_queries.codegen.analyst import Analyst
-from authority_queries.codegen.describe import Describer
-from authority_queries.codegen.formatting import formatted
+from authority_queries.codegen.analysis.analyst import Analyst
+from authority_queries.codegen.describing.describe import Describer
 from authority_queries.codegen.output import stale, write
-from authority_queries.codegen.package import Package
-from authority_queries.codegen.query_files import read_folder
-from authority_queries.codegen.render import render
+from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.rendering.formatting import formatted
+from authority_queries.codegen.rendering.package import Package
+from authority_queries.codegen.rendering.render import render
 from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.codegen.throwaway import throwaway_database
 

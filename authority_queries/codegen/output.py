@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from authority_queries.codegen.package import HEAD
+from authority_queries.codegen.rendering.package import HEAD
 from authority_queries.errors import ConfigurationError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from authority_queries._resources import MIGRATIONS
-from authority_queries.codegen.python_names import name_fault
+from authority_queries.codegen.reading.python_names import name_fault
 from authority_queries.errors import ConfigurationError
 
 _KEYS: Final = (

@@ -6,7 +6,7 @@ import pytest
 
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.model import Query
-from authority_queries.codegen.query_files import read_folder
+from authority_queries.codegen.reading.query_files import read_folder
 
 
 def read(parent: Path, **texts: str | bytes) -> list[Query]:

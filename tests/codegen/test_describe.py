@@ -10,15 +10,15 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from authority_queries.codegen.analyst import Analyst
-from authority_queries.codegen.annotation import Literals, Part
-from authority_queries.codegen.describe import Describer
+from authority_queries.codegen.analysis.analyst import Analyst
+from authority_queries.codegen.describing.describe import Describer
+from authority_queries.codegen.describing.pg_types import PgTypes
+from authority_queries.codegen.describing.python_type import Literals, Part
+from authority_queries.codegen.describing.statement import sent_types, statement_of
+from authority_queries.codegen.describing.typed import TypedQuery, TypedValue
+from authority_queries.codegen.describing.variants import Variants
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.model import Description, Fact, PythonName
-from authority_queries.codegen.pg_types import PgTypes
-from authority_queries.codegen.statement import sent_types, statement_of
-from authority_queries.codegen.typed import TypedQuery, TypedValue
-from authority_queries.codegen.variants import Variants
 from authority_queries.runtime import QueryFile, int4
 from tests.codegen.query_text import read_one
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from authority_queries.codegen.source import scan
+from authority_queries.codegen.reading.source import scan
 from tests.codegen.query_text import read_one, refusal
 
 SLICE = "write `[1 : 2]`"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
-from authority_queries.codegen.analyst import Analyst
+from authority_queries.codegen.analysis.analyst import Analyst
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from authority_queries.codegen.catalogue import Catalogue
+from authority_queries.codegen.analysis.catalogue import Catalogue
 
 MOST_CALLS = 400
 INTEGERS = ["0", "1", "-1", "7"]

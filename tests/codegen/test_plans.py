@@ -10,12 +10,12 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries._backend import running_embedded_server
 from authority_queries._resources import MIGRATIONS, QUERIES
-from authority_queries.codegen import plan_database
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.plan_expressions import clauses_of, with_names
-from authority_queries.codegen.plan_text import plan_difference
-from authority_queries.codegen.plans import PlanReport, PlanSettings, check_plans
-from authority_queries.codegen.query_files import read_folder
+from authority_queries.codegen.plans import database as plan_database
+from authority_queries.codegen.plans.check import PlanReport, PlanSettings, check_plans
+from authority_queries.codegen.plans.expressions import clauses_of, with_names
+from authority_queries.codegen.plans.text import plan_difference
+from authority_queries.codegen.reading.query_files import read_folder
 from tests.conftest import server_folder
 from tests.queries.test_query_files import CROSS_TENANT
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from authority_queries.codegen.analyst import Analyst
+from authority_queries.codegen.analysis.analyst import Analyst
 from tests.fuzz.laboratory import Laboratory
 from tests.fuzz.report import Tally
 from tests.fuzz.rules import ANALYST, BOLD, CAREFUL, Describe, OfTheCatalogue

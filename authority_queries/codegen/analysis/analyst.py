@@ -1,0 +1,111 @@
+"""What PostgreSQL says of a statement, and what follows from it."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import psycopg
+from psycopg import pq
+from psycopg.errors import Diagnostic
+
+from authority_queries.codegen.analysis.catalogue import Catalogue
+from authority_queries.codegen.analysis.facts import UNKNOWN
+from authority_queries.codegen.analysis.nodes import Node, read_trees
+from authority_queries.codegen.analysis.parameters import Uses
+from authority_queries.codegen.analysis.queries import Queries
+from authority_queries.codegen.analysis.scope import Command, Environment, Scope
+from authority_queries.codegen.model import Column, Description, Fact, Parameter
+
+
+class Analyst:
+    """Describes statements on one connection in autocommit, without running them."""
+
+    def __init__(self, connection: psycopg.Connection[object]) -> None:
+        self._connection = connection
+        self._catalogue = Catalogue(connection)
+        self._dumps: list[str] = []
+        connection.add_notice_handler(self._listen)
+
+    def describe(
+        self,
+        statement: str,
+        types: Sequence[int] = (),
+        *,
+        declared: Mapping[int, bool] = MappingProxyType({}),
+    ) -> Description:
+        """Describe a statement whose parameters are `$1`, `$2` and so on.
+
+        `types` are the parameters' oids as they will be sent, 0 where PostgreSQL is to
+        find out. `declared` says by number whether a parameter may be null, instead of
+        what the statement says of it: the columns are described accordingly. Raises
+        psycopg's errors for what PostgreSQL refuses.
+        """
+        described = self._prepare(statement, types)
+        oids = [described.param_type(n) for n in range(described.nparams)]
+        names = [(described.fname(n) or b"").decode() for n in range(described.nfields)]
+        query = self._tree()
+        if query is None:
+            return Description(
+                parameters=tuple(Parameter(type_oid=oid, fact=UNKNOWN) for oid in oids),
+                columns=tuple(
+                    Column(name=name, type_oid=described.ftype(n), fact=UNKNOWN)
+                    for n, name in enumerate(names)
+                ),
+                always_a_row=False,
+            )
+        parameters = self._parameters(query, len(oids))
+        nullable = {n: fact.nullable for n, fact in enumerate(parameters, 1)}
+        nullable.update(declared)
+        queries, scope = self._open(query, nullable)
+        facts = queries.columns(scope)
+        if len(facts) != len(names):  # a rule gave something else
+            facts = [UNKNOWN] * len(names)
+        return Description(
+            parameters=tuple(
+                Parameter(type_oid=oid, fact=fact)
+                for oid, fact in zip(oids, parameters, strict=True)
+            ),
+            columns=tuple(
+                Column(name=name, type_oid=described.ftype(n), fact=fact)
+                for n, (name, fact) in enumerate(zip(names, facts, strict=True))
+            ),
+            always_a_row=queries.always_a_row(scope),
+        )
+
+    def _parameters(self, query: Node, count: int) -> list[Fact]:
+        uses = Uses(*self._open(query, {}))
+        return [uses.of(number) for number in range(1, count + 1)]
+
+    def _open(self, query: Node, nullable: dict[int, bool]) -> tuple[Queries, Scope]:
+        environment = Environment(self._catalogue, nullable)
+        return Queries(environment), Scope(query, environment)
+
+    def _tree(self) -> Node | None:
+        """Give the tree of the query that gives the statement's result."""
+        trees = [tree for dump in self._dumps for tree in read_trees(dump)]
+        known = [tree for tree in trees if tree.number("commandType") in set(Command)]
+        answering = [tree for tree in known if tree.flag("canSetTag")]
+        return answering[0] if len(answering) == 1 else None
+
+    def _prepare(self, statement: str, types: Sequence[int]) -> pq.abc.PGresult:
+        self._connection.execute("set client_min_messages = log")
+        self._connection.execute("set debug_pretty_print = off")
+        self._dumps.clear()
+        self._connection.execute("set debug_print_rewritten = on")
+        self._dumps.clear()
+        try:
+            pgconn = self._connection.pgconn
+            result = pgconn.prepare(b"", statement.encode(), types)
+            if result.status == pq.ExecStatus.COMMAND_OK:
+                result = pgconn.describe_prepared(b"")
+            if result.status != pq.ExecStatus.COMMAND_OK:
+                raise psycopg.errors.error_from_result(result)
+        finally:
+            dumps = [*self._dumps]
+            self._connection.execute("set debug_print_rewritten = off")
+            self._connection.execute("set client_min_messages = notice")
+            self._dumps[:] = dumps
+        return result
+
+    def _listen(self, notice: Diagnostic) -> None:
+        if notice.message_primary == "rewritten parse tree:":
+            self._dumps.append(notice.message_detail or "")

@@ -1,0 +1,150 @@
+"""What the analysis needs to know of functions, tables and types."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import aiosql
+import psycopg
+from aiosql.queries import Queries
+from psycopg.rows import namedtuple_row
+
+from authority_queries.codegen.analysis.allowed import Allowed, read_allowed
+from authority_queries.codegen.analysis.checks import Proof, Proofs
+from authority_queries.codegen.model import Fact, Origin
+
+_QUERIES: Final = Path(__file__).with_name("catalogue.sql")
+TEXT_TYPES: Final = frozenset({25, 1043})  # text, varchar
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function, aggregate, or what is behind an operator."""
+
+    name: str
+    signature: str
+    is_strict: bool
+    is_volatile: bool
+
+
+class Catalogue:
+    """The system catalogue of one database, read once and as needed."""
+
+    def __init__(self, connection: psycopg.Connection[object]) -> None:
+        self._connection = connection
+        self._queries: Queries = aiosql.from_path(_QUERIES, "psycopg")
+        self._relations: dict[tuple[int, bool], dict[int, Fact]] = {}
+        self._domains: dict[int, Fact] = {}
+        self.allowed: Allowed = read_allowed()
+
+    # The catalogue's own rows are untyped: these queries describe, they are not
+    # described.
+    def _rows(self, query: str, **parameters: object) -> list[Any]:
+        with self._connection.cursor(row_factory=namedtuple_row) as cursor:
+            cursor.execute(getattr(self._queries, query).sql, parameters)
+            return cursor.fetchall()
+
+    @cached_property
+    def functions(self) -> dict[int, Function]:
+        """Functions by oid."""
+        return {
+            row.oid: Function(row.name, row.signature, row.is_strict, row.is_volatile)
+            for row in self._rows("functions")
+        }
+
+    @cached_property
+    def operators(self) -> dict[int, tuple[str, int]]:
+        """Names of operators and oids of their functions, by oid."""
+        return {
+            row.oid: (row.name, row.function_oid) for row in self._rows("operators")
+        }
+
+    @cached_property
+    def never_null(self) -> frozenset[int]:
+        """Functions that give no null when no argument is null."""
+        listed = self.allowed.of_values | self.allowed.of_anything
+        return frozenset(
+            {row.oid for row in self._rows("comparison_functions")}
+            | {
+                oid
+                for oid, known in self.functions.items()
+                if known.signature in listed
+            }
+        )
+
+    @cached_property
+    def array_types(self) -> frozenset[int]:
+        """Types whose values are arrays."""
+        return frozenset(row.oid for row in self._rows("array_types"))
+
+    def column(self, relation: int, number: int, *, with_children: bool) -> Fact:
+        """Say what holds of a column of a table, in all rows of it."""
+        key = (relation, with_children)
+        if key not in self._relations:
+            self._relations[key] = self._read_relation(
+                relation=relation, with_children=with_children
+            )
+        return self._relations[key].get(number, Fact())
+
+    def always_inserts(self, relation: int) -> bool:
+        """Say whether an insert into the table cannot silently do nothing."""
+        (row,) = self._rows("writing", relation=relation)
+        return bool(row.is_plain and not row.has_triggers)
+
+    def keeps_what_is_written(self, relation: int) -> bool:
+        """Say whether no trigger can change a row before it is stored."""
+        (row,) = self._rows("writing", relation=relation)
+        return not row.has_triggers
+
+    def plain_columns(self, relation: int) -> set[int]:
+        """Give the columns of a table that are not generated from others."""
+        rows = self._rows("columns", relation=relation, with_children=False)
+        return {row.number for row in rows if not row.is_generated}
+
+    def domain(self, type_oid: int) -> Fact:
+        """Say what holds of a domain's values. Nulls get through its NOT NULL."""
+        if type_oid not in self._domains:
+            proofs = Proofs()
+            for row in self._rows("domain_checks", type=type_oid):
+                proofs.add(row.expression)
+            is_text = self._base_type(type_oid) in TEXT_TYPES
+            self._domains[type_oid] = _fact(proofs.of("value"), is_text=is_text)
+        return self._domains[type_oid]
+
+    def _base_type(self, type_oid: int) -> int:
+        (row,) = self._rows("base_type", type=type_oid)
+        return int(row.oid)
+
+    def _read_relation(self, **arguments: object) -> dict[int, Fact]:
+        proofs = Proofs()
+        for row in self._rows("table_checks", **arguments):
+            proofs.add(row.expression)
+        return {
+            row.number: self._column(row, proofs)
+            for row in self._rows("columns", **arguments)
+        }
+
+    def _column(self, row: Any, proofs: Proofs) -> Fact:  # noqa: ANN401 -- a row
+        proof = proofs.of(row.name)
+        domain = self.domain(row.type_oid)
+        is_text = row.compares_octets and self._base_type(row.type_oid) in TEXT_TYPES
+        fact = _fact(proof, is_text=is_text)
+        values = domain.values if fact.values is None else fact.values
+        return Fact(
+            nullable=not (row.is_never_null or proof.not_null),
+            values=values,
+            origin=Origin(
+                schema=row.schema_name, table=row.table_name, column=row.name
+            ),
+            elements_nullable=fact.elements_nullable and domain.elements_nullable,
+            json_kind=fact.json_kind or domain.json_kind,
+        )
+
+
+def _fact(proof: Proof, *, is_text: bool) -> Fact:
+    return Fact(
+        values=proof.values if is_text else None,
+        elements_nullable=not proof.elements_not_null,
+        json_kind=proof.json_kind if proof.json_kind in {"object", "array"} else None,
+    )

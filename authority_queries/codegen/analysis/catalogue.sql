@@ -1,0 +1,193 @@
+-- name: functions()
+-- One function, operator's function or aggregate. The signature is its name and the
+-- types of its arguments, after a schema that is not pg_catalog.
+select
+    pg_proc.oid::integer as oid,
+    pg_proc.proisstrict as is_strict,
+    pg_proc.provolatile = 'v' as is_volatile,
+    pg_proc.proname as name,
+    case
+        when pg_proc.pronamespace = 'pg_catalog'::regnamespace then ''
+        else pg_proc.pronamespace::regnamespace::text || '.'
+    end
+    || pg_proc.proname
+    || substring(pg_proc.oid::regprocedure::text from '[(].*$') as signature
+from pg_catalog.pg_proc;
+
+-- name: operators()
+-- One operator: its name and function.
+select
+    pg_operator.oid::integer as oid,
+    pg_operator.oprname as name,
+    pg_operator.oprcode::oid::integer as function_oid
+from pg_catalog.pg_operator;
+
+-- name: comparison_functions()
+-- One function of PostgreSQL's own behind an operator that an index can use to sort or
+-- hash: of two values that are not null it always says true or false.
+select distinct pg_operator.oprcode::oid::integer as oid
+from pg_catalog.pg_amop
+inner join pg_catalog.pg_am
+    on pg_amop.amopmethod = pg_am.oid
+inner join pg_catalog.pg_operator
+    on pg_amop.amopopr = pg_operator.oid
+where
+    pg_am.amname in ('btree', 'hash')
+    and pg_operator.oprnamespace = 'pg_catalog'::regnamespace;
+
+-- name: array_types()
+-- One type whose values are arrays.
+select pg_type.oid::integer as oid
+from pg_catalog.pg_type
+where
+    pg_type.typelem <> 0
+    and pg_type.typlen = -1
+    and pg_type.typcategory = 'A';
+
+-- name: columns(relation, with_children)
+-- One column of the relation. It is never null when the relation and, with_children,
+-- everything below it say so, by a constraint that was validated and that PostgreSQL
+-- enforces, which it does not for foreign tables.
+with recursive family as (
+    select :relation::oid as oid
+    union
+    select pg_inherits.inhrelid as oid
+    from family
+    inner join pg_catalog.pg_inherits
+        on family.oid = pg_inherits.inhparent
+    where :with_children
+)
+
+select
+    roots.attnum as number,
+    roots.attname as name,
+    pg_class.relname as table_name,
+    pg_namespace.nspname as schema_name,
+    roots.atttypid::integer as type_oid,
+    coalesce(pg_collation.collisdeterministic, true) as compares_octets,
+    roots.attgenerated <> '' as is_generated,
+    (
+        select
+            bool_and(
+                members.attnotnull
+                and classes.relkind in ('r', 'p')
+                and not exists (
+                    select 1
+                    from pg_catalog.pg_constraint
+                    where
+                        pg_constraint.conrelid = members.attrelid
+                        and pg_constraint.contype = 'n'
+                        and pg_constraint.conkey = array[members.attnum]
+                        and not pg_constraint.convalidated
+                )
+            )
+        from family
+        inner join pg_catalog.pg_attribute as members
+            on family.oid = members.attrelid and roots.attname = members.attname
+        inner join pg_catalog.pg_class as classes
+            on family.oid = classes.oid
+    ) as is_never_null
+from pg_catalog.pg_attribute as roots
+inner join pg_catalog.pg_class
+    on roots.attrelid = pg_class.oid
+inner join pg_catalog.pg_namespace
+    on pg_class.relnamespace = pg_namespace.oid
+left join pg_catalog.pg_collation
+    on roots.attcollation = pg_collation.oid
+where
+    roots.attrelid = :relation::oid
+    and roots.attnum > 0
+    and not roots.attisdropped
+order by roots.attnum;
+
+-- name: table_checks(relation, with_children)
+-- One check of the table that all its rows meet, those of its children too if asked.
+select pg_get_expr(pg_constraint.conbin, pg_constraint.conrelid) as expression
+from pg_catalog.pg_constraint
+inner join pg_catalog.pg_class
+    on pg_constraint.conrelid = pg_class.oid
+where
+    pg_constraint.conrelid = :relation::oid
+    and pg_constraint.contype = 'c'
+    and pg_constraint.convalidated
+    and pg_class.relkind in ('r', 'p')
+    -- PostgreSQL 18 has checks that are not enforced.
+    and to_jsonb(pg_constraint) ->> 'conenforced' is distinct from 'false'
+    and not (:with_children and pg_constraint.connoinherit)
+order by pg_constraint.conname;
+
+-- name: domain_checks(type)
+-- One check of the domain, or of a domain that it is made of.
+with recursive domains as (
+    select
+        pg_type.oid,
+        pg_type.typbasetype
+    from pg_catalog.pg_type
+    where pg_type.oid = :type::oid and pg_type.typtype = 'd'
+    union all
+    select
+        pg_type.oid,
+        pg_type.typbasetype
+    from domains
+    inner join pg_catalog.pg_type
+        on domains.typbasetype = pg_type.oid and pg_type.typtype = 'd'
+)
+
+select pg_get_expr(pg_constraint.conbin, 0) as expression
+from domains
+inner join pg_catalog.pg_constraint
+    on domains.oid = pg_constraint.contypid
+where
+    pg_constraint.contype = 'c'
+    and pg_constraint.convalidated
+order by pg_constraint.conname;
+
+-- name: base_type(type)$
+-- The oid of the type below a domain, or of the type itself.
+with recursive types as (
+    select
+        pg_type.oid,
+        pg_type.typtype,
+        pg_type.typbasetype
+    from pg_catalog.pg_type
+    where pg_type.oid = :type::oid
+    union all
+    select
+        pg_type.oid,
+        pg_type.typtype,
+        pg_type.typbasetype
+    from types
+    inner join pg_catalog.pg_type
+        on types.typbasetype = pg_type.oid
+)
+
+select types.oid::integer as oid
+from types
+where types.typtype <> 'd';
+
+-- name: writing(relation)
+-- What stands between a statement that writes to the table and its rows: triggers that
+-- run before each row, of the table's and its partitions' own, and rules.
+with recursive family as (
+    select :relation::oid as oid
+    union
+    select pg_inherits.inhrelid as oid
+    from family
+    inner join pg_catalog.pg_inherits
+        on family.oid = pg_inherits.inhparent
+)
+
+select
+    pg_class.relkind in ('r', 'p') and not pg_class.relhasrules as is_plain,
+    exists (
+        select 1
+        from family
+        inner join pg_catalog.pg_trigger
+            on family.oid = pg_trigger.tgrelid
+        where
+            not pg_trigger.tgisinternal
+            -- BEFORE is bit 1, INSTEAD OF bit 6.
+            and (pg_trigger.tgtype & 66) <> 0
+    ) as has_triggers
+from pg_catalog.pg_class
+where pg_class.oid = :relation::oid;

@@ -1,0 +1,85 @@
+"""GROUP BY and its grouping sets."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from authority_queries.codegen.analysis.nodes import Node
+from authority_queries.codegen.analysis.scope import Key, Place, Scope
+
+
+class _Set(IntEnum):
+    """PostgreSQL's kinds of grouping sets."""
+
+    EMPTY = 0
+    SIMPLE = 1
+    ROLLUP = 2
+    CUBE = 3
+    SETS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """What is grouped by: in every grouping set, or only in some."""
+
+    always: frozenset[Key]
+    sometimes: frozenset[Key]
+
+    def nulls(self, key: Key) -> bool:
+        """Say whether some grouping set makes this null, to be on the safe side."""
+        is_column = isinstance(key, Place) and key.level == 0
+        return key in self.sometimes or (is_column and key not in self.always)
+
+
+def read_grouping(scope: Scope) -> Grouping:
+    """Read what a query is grouped by. Its expressions are told by their keys."""
+    expressions = {
+        entry.number("ressortgroupref"): entry.child("expr")
+        for entry in scope.query.nodes("targetList")
+        if entry.number("ressortgroupref")
+    }
+    sets = scope.query.nodes("groupingSets")
+    always = set().union(*map(_in_all, sets))
+    keys: dict[bool, set[Key]] = {True: set(), False: set()}
+    for clause in scope.query.nodes("groupClause"):
+        number = clause.number("tleSortGroupRef")
+        expression = expressions.get(number)
+        if expression is not None:
+            keys[number in always].add(scope.bare.key(expression))
+    return Grouping(always=frozenset(keys[True]), sometimes=frozenset(keys[False]))
+
+
+def is_grouped(query: Node) -> bool:
+    """Say whether a query gives groups of rows."""
+    return (
+        query.flag("hasAggs")
+        or bool(query.items("groupClause"))
+        or bool(query.items("groupingSets"))
+        or query.child("havingQual") is not None
+    )
+
+
+def has_empty_group(query: Node) -> bool:
+    """Say whether a query makes a group even of no rows."""
+    sets = query.nodes("groupingSets")
+    if sets:
+        return all(map(_may_be_empty, sets))
+    return not query.items("groupClause")
+
+
+def _in_all(node: Node) -> set[int]:
+    """Give what is in each of the sets that this stands for."""
+    match node.number("kind"):
+        case _Set.SIMPLE:
+            return set(node.numbers("content"))
+        case _Set.SETS:
+            return set.intersection(*map(_in_all, node.nodes("content")))
+    return set()
+
+
+def _may_be_empty(node: Node) -> bool:
+    match node.number("kind"):
+        case _Set.SIMPLE:
+            return False
+        case _Set.SETS:
+            return any(map(_may_be_empty, node.nodes("content")))
+    return True

@@ -1,0 +1,120 @@
+"""Which queries cannot give an empty result."""
+
+from typing import Final, Protocol
+
+from authority_queries.codegen.analysis.grouping import has_empty_group, is_grouped
+from authority_queries.codegen.analysis.nodes import Node
+from authority_queries.codegen.analysis.scope import (
+    Command,
+    Join,
+    Kind,
+    Scope,
+    SetOperation,
+)
+
+_UPDATE: Final = 2  # ON CONFLICT DO UPDATE
+
+
+class _Queries(Protocol):
+    def subscope(self, scope: Scope, index: int) -> Scope: ...
+
+
+class Presence:
+    """Looks for a row that is there in any case."""
+
+    def __init__(self, queries: _Queries) -> None:
+        self._queries = queries
+
+    def always_a_row(self, scope: Scope) -> bool:
+        """Say whether the query cannot give an empty result."""
+        match scope.command:
+            case Command.SELECT:
+                return self._always_selects(scope)
+            case Command.INSERT:
+                return self._always_inserts(scope)
+        return False
+
+    def _always_selects(self, scope: Scope) -> bool:
+        query = scope.query
+        if (
+            not _keeps_the_first(query)
+            or query.flag("hasTargetSRFs")
+            or query.flag("hasForUpdate")
+            or query.child("havingQual") is not None
+        ):
+            return False
+        operations = query.child("setOperations")
+        if operations is not None:
+            return self._always_in_set(scope, operations)
+        if is_grouped(query) and has_empty_group(query):
+            return True
+        return self._always_in_from(scope, query.child("jointree"))
+
+    def _always_inserts(self, scope: Scope) -> bool:
+        query = scope.query
+        target = scope.entry(query.number("resultRelation")).number("relid")
+        conflict = query.child("onConflict")
+        updates = conflict is None or (
+            conflict.number("action") == _UPDATE
+            and conflict.child("onConflictWhere") is None
+        )
+        return (
+            updates
+            and scope.environment.catalogue.always_inserts(target)
+            and self._always_in_from(scope, query.child("jointree"))
+        )
+
+    def _always_in_set(self, scope: Scope, node: Node) -> bool:
+        if node.kind == "RANGETBLREF":
+            return self._always_in_from(scope, node)
+        return node.number("op") == SetOperation.UNION and any(
+            self._always_in_set(scope, node.the(side)) for side in ("larg", "rarg")
+        )
+
+    def _always_in_from(self, scope: Scope, node: Node | None) -> bool:
+        match node:
+            case Node(kind="FROMEXPR"):
+                return node.child("quals") is None and all(
+                    self._always_in_from(scope, item) for item in node.nodes("fromlist")
+                )
+            case Node(kind="JOINEXPR"):
+                return self._always_in_join(scope, node)
+            case Node(kind="RANGETBLREF"):
+                return self._always_in_entry(scope, node.number("rtindex"))
+        return False
+
+    def _always_in_join(self, scope: Scope, node: Node) -> bool:
+        left = self._always_in_from(scope, node.child("larg"))
+        right = self._always_in_from(scope, node.child("rarg"))
+        match node.number("jointype"):
+            case Join.INNER:
+                return left and right and node.child("quals") is None
+            case Join.LEFT:
+                return left
+            case Join.RIGHT:
+                return right
+            case Join.FULL:
+                return left or right
+        return False
+
+    def _always_in_entry(self, scope: Scope, index: int) -> bool:
+        match scope.kind(index):
+            case Kind.VALUES | Kind.NOTHING:
+                return True
+            case Kind.SUBQUERY:
+                return self.always_a_row(self._queries.subscope(scope, index))
+        return False
+
+
+def _keeps_the_first(query: Node) -> bool:
+    """Say whether LIMIT and OFFSET let the first row through."""
+    limit = query.child("limitCount")
+    if query.child("limitOffset") is not None:
+        return False
+    if limit is None:
+        return True
+    if limit.kind == "FUNCEXPR":  # PostgreSQL's own cast to bigint
+        limit = limit.nodes("args")[0]
+    if limit.kind != "CONST" or limit.flag("constisnull"):
+        return limit.kind == "CONST"
+    return int.from_bytes(limit.octets("constvalue"), "little", signed=True) > 0

@@ -1,0 +1,1 @@
+"""Python's types for what PostgreSQL describes."""

@@ -1,0 +1,183 @@
+"""One description of a statement that holds however psycopg sends its parameters.
+
+psycopg sends a type with each value, and which one depends on the value: none with
+None, a text or an empty list. PostgreSQL may read the statement differently each time.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import psycopg
+from psycopg import Connection
+from psycopg.pq import ExecStatus
+
+from authority_queries.codegen.describing.pg_types import PgTypes
+from authority_queries.codegen.describing.samples import sample
+from authority_queries.codegen.describing.statement import (
+    Statement,
+    refused,
+    sent_types,
+    statement_of,
+)
+from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.model import Description, Fact, Parameter, Query
+
+
+class Describing(Protocol):
+    """Who describes a statement: an Analyst. Raises psycopg.Error."""
+
+    def describe(
+        self,
+        statement: str,
+        types: Sequence[int] = (),
+        *,
+        declared: Mapping[int, bool] = ...,
+    ) -> Description:
+        """Describe a statement whose parameters come with these types, 0: with none.
+
+        `declared` says which of them may be null, whatever the statement says.
+        """
+
+
+class Variants:
+    """Describes queries with all types that psycopg may send for their parameters."""
+
+    def __init__(
+        self,
+        connection: Connection[object],
+        analyst: Describing,
+        pg_types: PgTypes,
+    ) -> None:
+        self._connection = connection
+        self._analyst = analyst
+        self._pg_types = pg_types
+
+    def describe(self, query: Query) -> tuple[Statement, Description]:
+        """Give what holds of every variant. Raises GenerationError."""
+        statement = statement_of(query, self._connection)
+        inferred = self._ask(query, statement, ())
+        described = [inferred]
+        inferred_types = tuple(parameter.type_oid for parameter in inferred.parameters)
+        seen: set[tuple[int, ...] | None] = {inferred_types}
+        for types in self._variants(query, statement, inferred):
+            parameters = self._parameter_types(statement, types)
+            if parameters in seen:
+                continue
+            variant = self._ask(query, statement, types)
+            self._check_alike(query, inferred, variant)
+            described.append(variant)
+            seen.add(parameters)
+        return statement, _combined(described)
+
+    def _ask(
+        self, query: Query, statement: Statement, types: Sequence[int]
+    ) -> Description:
+        tags = query.tags.params
+        declared = {
+            number: nullable
+            for number, name in enumerate(statement.parameters, 1)
+            if name in tags and (nullable := tags[name].nullable) is not None
+        }
+        try:
+            return self._analyst.describe(statement.text, types, declared=declared)
+        except psycopg.Error as error:
+            raise refused(query, statement, error) from error
+
+    def _variants(
+        self, query: Query, statement: Statement, inferred: Description
+    ) -> Iterator[tuple[int, ...]]:
+        """Give the types of values, of None for any one that may be None, of all."""
+        values = {
+            name: sample(self._pg_types, parameter.type_oid)
+            for name, parameter in zip(
+                statement.parameters, inferred.parameters, strict=True
+            )
+        }
+        full = self._sent(query, values, inferred)
+        yield full
+        # Arrays can be empty, which is sent without a type as None is.
+        free = [
+            index
+            for index, parameter in enumerate(inferred.parameters)
+            if full[index] and (parameter.fact.nullable or self._is_array(parameter))
+        ]
+        for index in free:
+            yield tuple(0 if i == index else oid for i, oid in enumerate(full))
+            others = set(free) - {index}
+            yield tuple(0 if i in others else oid for i, oid in enumerate(full))
+        yield tuple(0 if i in free else oid for i, oid in enumerate(full))
+
+    def _sent(
+        self, query: Query, values: Mapping[str, object], inferred: Description
+    ) -> tuple[int, ...]:
+        sent = sent_types(query, self._connection, values)
+        return tuple(
+            parameter.type_oid if self._is_registered(parameter.type_oid) else oid
+            for parameter, oid in zip(inferred.parameters, sent, strict=True)
+        )
+
+    def _is_array(self, parameter: Parameter) -> bool:
+        return self._pg_types.type(parameter.type_oid).kind == "array"
+
+    def _is_registered(self, oid: int) -> bool:
+        """Whether psycopg sends a named tuple, or a list of them, by this very oid."""
+        pg_type = self._pg_types.type(oid)
+        if pg_type.kind == "array":
+            return self._is_registered(pg_type.element)
+        return pg_type.kind == "composite"
+
+    def _parameter_types(
+        self, statement: Statement, types: Sequence[int]
+    ) -> tuple[int, ...] | None:
+        """Ask for the parameters' types, cheaply; None when the types are refused."""
+        pgconn = self._connection.pgconn
+        prepared = pgconn.prepare(b"", statement.text.encode(), types)
+        if prepared.status != ExecStatus.COMMAND_OK:
+            return None
+        described = pgconn.describe_prepared(b"")
+        return tuple(described.param_type(i) for i in range(described.nparams))
+
+    def _check_alike(
+        self, query: Query, inferred: Description, variant: Description
+    ) -> None:
+        for column, other in zip(inferred.columns, variant.columns, strict=True):
+            if (column.name, column.type_oid) != (other.name, other.type_oid):
+                one, two = (
+                    self._pg_types.type(c.type_oid).name for c in (column, other)
+                )
+                message = (
+                    f"{query.place}: column {column.name} is {one} or {two}, depending "
+                    "on the types that psycopg sends; say the parameters' types where "
+                    "they are used, such as :name::uuid"
+                )
+                raise GenerationError(message)
+
+
+def _combined(described: Sequence[Description]) -> Description:
+    return Description(
+        parameters=tuple(
+            replace(same[0], fact=_weakest([parameter.fact for parameter in same]))
+            for same in zip(*(d.parameters for d in described), strict=True)
+        ),
+        columns=tuple(
+            replace(same[0], fact=_weakest([column.fact for column in same]))
+            for same in zip(*(d.columns for d in described), strict=True)
+        ),
+        always_a_row=all(d.always_a_row for d in described),
+    )
+
+
+def _weakest(facts: Sequence[Fact]) -> Fact:
+    """Claim only what all facts claim."""
+    first, *others = facts
+    for other in others:
+        is_same = first.values == other.values and first.origin == other.origin
+        first = Fact(
+            nullable=first.nullable or other.nullable,
+            values=first.values if is_same else None,
+            origin=first.origin if is_same else None,
+            elements_nullable=first.elements_nullable or other.elements_nullable,
+            json_kind=first.json_kind if first.json_kind == other.json_kind else None,
+        )
+    return first

@@ -1,0 +1,1 @@
+"""What PostgreSQL does for each query, and whether it may."""

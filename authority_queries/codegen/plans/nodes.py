@@ -1,0 +1,130 @@
+"""A plan as a tree of nodes, without what differs from one machine or month to another.
+
+Costs and numbers of rows are left out, `$1` has its parameter's name, and a partition
+has the name of its partitioned table: partitions that are read alike are one node.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from authority_queries.codegen.plans.expressions import clauses_of, with_names
+from authority_queries.codegen.plans.layout import PlanLayout
+from authority_queries.codegen.plans.titles import CONDITIONS, DETAILS, title_of
+
+RawNode = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanNode:
+    """A node. `title` is its line in EXPLAIN's text form, without the figures.
+
+    `table` is schema and name, and only of a node that reads a table. A detail is a
+    word of EXPLAIN's, such as Index Cond, with its clauses: all of them must hold.
+    """
+
+    kind: str
+    title: str
+    table: str | None
+    alias: str
+    index: str | None
+    is_partition: bool
+    details: tuple[tuple[str, tuple[str, ...]], ...]
+    children: tuple["PlanNode", ...]
+
+    def detail(self, name: str) -> tuple[str, ...]:
+        """Give the clauses of a detail, none when the node does not have it."""
+        return dict(self.details).get(name, ())
+
+    def walk(self) -> Iterator["PlanNode"]:
+        """Give the node and all nodes below it, from the top."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+def read_plan(plan: RawNode, layout: PlanLayout, parameters: Sequence[str]) -> PlanNode:
+    """Read the Plan of EXPLAIN (VERBOSE, FORMAT JSON); `parameters[0]` is `$1`."""
+    aliases = {
+        word(node, "Alias"): re.sub(r"_\d+$", "", word(node, "Alias"))
+        for node in _walk(plan)
+        if _relation(node) in layout.partitions
+    }
+    return _Reader(layout, parameters, aliases).read(plan, "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    layout: PlanLayout
+    parameters: Sequence[str]
+    aliases: Mapping[str, str]
+
+    def read(self, node: RawNode, schema: str) -> PlanNode:
+        """Read a node; `schema` is that of the table whose index it may read."""
+        schema = word(node, "Schema") or schema
+        children = [self.read(child, schema) for child in _children(node)]
+        relation = _relation(node)
+        table = self.layout.partitions.get(relation, relation) or None
+        is_partition = relation in self.layout.partitions
+        alias = word(node, "Alias")
+        alias = self.aliases.get(alias, alias)
+        index = self._index(node, schema)
+        return PlanNode(
+            kind=word(node, "Node Type"),
+            title=title_of(
+                node, table=table, alias=alias, index=index, is_partition=is_partition
+            ),
+            table=None if node["Node Type"] == "ModifyTable" else table,
+            alias=alias,
+            index=index,
+            is_partition=is_partition or any(child.is_partition for child in children),
+            details=tuple(self._details(node)),
+            children=tuple(_partitions_once(children)),
+        )
+
+    def _index(self, node: RawNode, schema: str) -> str | None:
+        name = word(node, "Index Name")
+        root = self.layout.partitions.get(f"{schema}.{name}")
+        return root.removeprefix(f"{schema}.") if root else name or None
+
+    def _details(self, node: RawNode) -> Iterator[tuple[str, tuple[str, ...]]]:
+        for name in DETAILS:
+            value = node.get(name, [])
+            texts = value if isinstance(value, list) else [value]
+            clauses = [
+                with_names(str(text), self.parameters, self.aliases) for text in texts
+            ]
+            if name in CONDITIONS:
+                clauses = [part for text in clauses for part in clauses_of(text)]
+            if clauses:
+                yield name, tuple(clauses)
+
+
+def word(node: RawNode, key: str) -> str:
+    """Give a text of the node, empty when it has none."""
+    value = node.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _relation(node: RawNode) -> str:
+    name = word(node, "Relation Name")
+    return f"{word(node, 'Schema')}.{name}" if name else ""
+
+
+def _children(node: RawNode) -> list[RawNode]:
+    children = node.get("Plans")
+    return children if isinstance(children, list) else []
+
+
+def _walk(node: RawNode) -> Iterator[RawNode]:
+    yield node
+    for child in _children(node):
+        yield from _walk(child)
+
+
+def _partitions_once(children: Sequence[PlanNode]) -> Iterator[PlanNode]:
+    seen: set[PlanNode] = set()
+    for child in children:
+        if not child.is_partition or child not in seen:
+            yield child
+        seen.add(child)

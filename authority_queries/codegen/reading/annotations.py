@@ -1,0 +1,171 @@
+"""The comment directly under a query's name: its documentation and its tags.
+
+A comment line whose first word begins with `@` is a tag; an `@` further on is prose.
+
+    -- name: list_seats(tenant_id, license_id)
+    -- One seat of the licence, the newest first.
+    -- @row Seat
+    -- @nullable released_at
+    -- @notnull holder -- the join is on a foreign key that is never null;
+    --   see license_seats_holder_fk
+    -- @param license_id notnull -- the licence as get_by_key gives it
+    -- @type attributes: my_service.seats:Attributes
+    -- @plan seqscan license_seats -- a hundred rows at most
+
+A tag is one line; a text after ` -- ` goes on in the next comment lines that are
+indented by two spaces more.
+
+`@row Name`                 the class of a row, in CapWords; with `*!` and `@copy` that
+                            of a row that goes in
+`@nullable column`          can be null, whatever PostgreSQL proves
+`@notnull column -- reason` is never null, although PostgreSQL does not prove it
+`@param name [nullable|notnull] [-- text]`
+                            of a parameter: at least one of both
+`@type name: module:Type`   the Python type of a column or a parameter
+`@plan permitted -- reason` what the check of plans permits, in its words
+`@copy`                     the statement is `copy … from stdin`
+
+Whether a column exists is known only to PostgreSQL: it is not checked here.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aiosql.types import SQLOperationType
+
+from authority_queries.codegen.model import (
+    ParameterTag,
+    PlanException,
+    PythonName,
+    Tags,
+)
+from authority_queries.codegen.reading.source import Block, Token
+from authority_queries.codegen.reading.tag_line import (
+    TagLine,
+    comment_text,
+    is_tag,
+    parse,
+)
+
+_WITHOUT_ROWS: Final = {
+    SQLOperationType.INSERT_UPDATE_DELETE: "!",
+    SQLOperationType.SELECT_VALUE: "$",
+    SQLOperationType.SCRIPT: "#",
+}
+_BULK: Final = frozenset(
+    {
+        SQLOperationType.INSERT_UPDATE_DELETE,
+        SQLOperationType.INSERT_UPDATE_DELETE_MANY,
+    }
+)
+# Tags of one topic exclude each other. These are said once a query, the others once
+# a column, a parameter or an exception.
+_TOPICS: Final = {"nullable": "null", "notnull": "null"}
+_ONCE: Final = frozenset({"row", "copy"})
+
+
+def read_comment(
+    block: Block, operation: SQLOperationType, parameters: Sequence[str]
+) -> tuple[str, Tags]:
+    """Give the documentation, which has no tags in it, and the tags.
+
+    Raises GenerationError for a tag that is unknown, malformed, contradicted by
+    another one or by the query's operation and parameters, or at a wrong place.
+    """
+    _refuse_strays(block)
+    doc, tags = _parted(block)
+    _refuse_contradictions(block, tags)
+    copy = any(tag.keyword == "copy" for tag in tags)
+    for tag in tags:
+        if fault := _fault(tag, operation, parameters, copy=copy):
+            raise block.source.refuse(tag.start, fault)
+    return "\n".join(doc).strip("\n"), _collected(tags)
+
+
+def _refuse_strays(block: Block) -> None:
+    for line in block.body:
+        if line.kind == "SQL_COMMENT" and is_tag(line):
+            message = "a tag stands in the comment lines directly under the name"
+            raise block.source.refuse(line.start, message)
+    for line in block.comments:
+        if comment_text(line).startswith("record_class:"):
+            message = "aiosql's record_class has no effect here: write @row Name"
+            raise block.source.refuse(line.start, message)
+
+
+def _parted(block: Block) -> tuple[list[str], list[TagLine]]:
+    doc: list[str] = []
+    tags: list[TagLine] = []
+    lines = list(block.comments)
+    while lines:
+        line = lines.pop(0)
+        if not is_tag(line):
+            doc.append(comment_text(line))
+            continue
+        continued = []
+        while lines and _continues(lines[0]):
+            continued.append(lines.pop(0))
+        tags.append(parse(block.source, line, continued))
+    return doc, tags
+
+
+def _continues(line: Token) -> bool:
+    return line.text.startswith("--   ") and not is_tag(line)
+
+
+def _refuse_contradictions(block: Block, tags: Sequence[TagLine]) -> None:
+    seen: dict[tuple[str, str], TagLine] = {}
+    for tag in tags:
+        subject = "" if tag.keyword in _ONCE else tag.subject
+        first = seen.setdefault((_TOPICS.get(tag.keyword, tag.keyword), subject), tag)
+        if first is not tag:
+            said = f"@{first.keyword} {first.subject}".rstrip()
+            line = block.source.line(first.start)
+            message = f"line {line} has {said} already: keep one of them"
+            raise block.source.refuse(tag.start, message)
+
+
+def _fault(
+    tag: TagLine,
+    operation: SQLOperationType,
+    parameters: Sequence[str],
+    *,
+    copy: bool,
+) -> str | None:
+    match tag.keyword:
+        case "param" if tag.subject not in parameters and not copy:
+            return f"the query declares no parameter `{tag.subject}`"
+        case "row" if operation in _WITHOUT_ROWS and not copy:
+            return f"`{_WITHOUT_ROWS[operation]}` gives no rows: take @row out"
+        case "copy" if operation not in _BULK:
+            return "@copy is for a query with `!` or `*!`"
+    return None
+
+
+def _collected(tags: Sequence[TagLine]) -> Tags:
+    def of(keyword: str) -> list[TagLine]:
+        return [tag for tag in tags if tag.keyword == keyword]
+
+    return Tags(
+        row=next((tag.subject for tag in of("row")), None),
+        nullable=frozenset(tag.subject for tag in of("nullable")),
+        notnull={tag.subject: tag.text for tag in of("notnull")},
+        params={tag.subject: _parameter_tag(tag) for tag in of("param")},
+        types={tag.subject: _python_name(tag) for tag in of("type")},
+        plans=tuple(
+            PlanException(permitted=tag.subject, reason=tag.text) for tag in of("plan")
+        ),
+        copy=bool(of("copy")),
+    )
+
+
+def _parameter_tag(tag: TagLine) -> ParameterTag:
+    _, word = tag.words
+    return ParameterTag(
+        nullable={"nullable": True, "notnull": False}.get(word), text=tag.text
+    )
+
+
+def _python_name(tag: TagLine) -> PythonName:
+    _, module, name = tag.words
+    return PythonName(module=module, name=name)

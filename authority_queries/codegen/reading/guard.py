@@ -1,0 +1,170 @@
+"""What runs is what was written: the tokens of the file and those that are sent.
+
+aiosql works on a query's text with regular expressions, psycopg on what they leave:
+right for most SQL, silently wrong for some. Here PostgreSQL's own scanner reads both
+the file and the text that PostgreSQL would get. A token that differs is an error;
+comments do not count.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Final
+
+import psycopg
+from aiosql.types import SQLOperationType
+from pglast.parser import ParseError
+
+# Private, but there is no public way to see what psycopg makes of `%(name)s` and `%%`
+# without a connection; a converter of our own would prove nothing about what is sent.
+from psycopg._queries import PostgresQuery
+from psycopg.adapt import Transformer
+
+from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.model import Query
+from authority_queries.codegen.reading.source import Block, Token, scan, told_by
+from authority_queries.codegen.reading.statement_rules import check_statement
+from authority_queries.codegen.reading.tag_line import is_tag
+from authority_queries.codegen.reading.traps import advice
+
+_CONTEXT: Final = 5  # words
+_EXCERPT: Final = 20  # characters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Text:
+    """What PostgreSQL gets. `names[0]` became `$1`; None if it is sent as it is."""
+
+    sql: str
+    names: tuple[str, ...] | None
+
+    def with_names(self, text: str) -> str:
+        """Turn each `$1` back into `:name`."""
+        names = self.names or ()
+        for number, name in reversed([*enumerate(names, 1)]):
+            text = text.replace(f"${number}", f":{name}")
+        return text
+
+
+class _OwnNames(dict[str, str]):
+    """Every parameter has its own name as its value."""
+
+    def __missing__(self, name: str) -> str:
+        return name
+
+
+def check(query: Query, block: Block) -> None:
+    """Raise GenerationError when the query that would run is not the written one.
+
+    Then also when its statement does not spell out its columns, scripts excepted.
+    """
+    written = _written(block)
+    bare = query.operation is SQLOperationType.SCRIPT or written[0].kind == "COPY"
+    text = _Text(sql=query.sql, names=None) if bare else _converted(query, block)
+    sent = _sent(text)
+    _compare(block, written, text, sent)
+    _check_parameters(query, block, written)
+
+    def refuse(offset: int, message: str) -> GenerationError:
+        # As both have the same tokens, the n-th here is the n-th there.
+        index = sum(1 for word in sent if word.end <= offset)
+        place = written[min(index, len(written) - 1)].start
+        return block.source.refuse(place, text.with_names(message))
+
+    def refuse_copy_tag(message: str) -> GenerationError:
+        tags = (line.start for line in block.comments if is_tag(line, "copy"))
+        return block.source.refuse(next(tags, block.start), message)
+
+    if query.operation is not SQLOperationType.SCRIPT:
+        check_statement(query, text.sql, refuse, refuse_copy_tag)
+
+
+def _written(block: Block) -> list[Token]:
+    words: list[Token] = []
+    for token in block.body:
+        if token.is_comment:
+            continue
+        if token.kind == "PARAM":
+            message = f"{token.text} is bound by nobody: write :name"
+            raise block.source.refuse(token.start, message)
+        colon = words[-1] if words else token
+        if (colon.kind, colon.end) == ("ASCII_58", token.start) and _is_name(token):
+            text = f":{token.text}"
+            words[-1] = replace(token, kind="PARAM", text=text, start=colon.start)
+        else:
+            words.append(token)
+    if not words:
+        raise block.refuse("no statement below the comment")
+    return words
+
+
+def _is_name(token: Token) -> bool:
+    return token.text.isascii() and token.text.isidentifier()
+
+
+def _converted(query: Query, block: Block) -> _Text:
+    conversion = PostgresQuery(Transformer())
+    try:
+        conversion.convert(query.sql, _OwnNames())
+    except psycopg.ProgrammingError as error:
+        raise block.refuse(f"psycopg refuses the text: {error}") from error
+    names = tuple(bytes(value or b"").decode() for value in conversion.params or ())
+    return _Text(sql=conversion.query.decode(), names=names)
+
+
+def _sent(text: _Text) -> list[Token]:
+    """Give the words of what PostgreSQL gets, as far as they can be read."""
+    try:
+        tokens = scan(text.sql)
+    except ParseError as error:
+        _, offset = told_by(error)
+        tokens = scan(text.sql[:offset])
+    return [
+        replace(token, text=text.with_names(token.text))
+        if token.kind == "PARAM"
+        else token
+        for token in tokens
+        if not token.is_comment
+    ]
+
+
+def _compare(
+    block: Block, written: Sequence[Token], text: _Text, sent: Sequence[Token]
+) -> None:
+    for index, (ours, theirs) in enumerate(zip_longest(written, sent)):
+        if ours and theirs and (ours.kind, ours.text) == (theirs.kind, theirs.text):
+            continue
+        raise block.source.refuse(
+            written[min(index, len(written) - 1)].start,
+            f"{_told(block, written, text, sent, index)};"
+            f" {advice(written, sent, index, bare=text.names is None)}",
+        )
+
+
+def _told(
+    block: Block,
+    written: Sequence[Token],
+    text: _Text,
+    sent: Sequence[Token],
+    index: int,
+) -> str:
+    ours = _excerpt(block.source.text[: block.end], written, index)
+    theirs = _excerpt(text.sql, sent, index)
+    if index < min(len(written), len(sent)) and sent[index].kind == "ASCII_58":
+        return f"`{theirs}` would be sent as it is, with no parameter for the `:`"
+    return f"`{ours}` is written, but `{theirs}` would be sent"
+
+
+def _excerpt(text: str, words: Sequence[Token], index: int) -> str:
+    if index < len(words):
+        following = words[index : index + _CONTEXT]
+        return text[following[0].start : following[-1].end]
+    return text[words[-1].end :][:_EXCERPT].strip() if words else ""
+
+
+def _check_parameters(query: Query, block: Block, written: Sequence[Token]) -> None:
+    used = {word.text for word in written if word.kind == "PARAM"}
+    for name in query.parameters:
+        if f":{name}" not in used:
+            message = f"parameter `{name}` stands in a comment or a string only"
+            raise block.refuse(message)

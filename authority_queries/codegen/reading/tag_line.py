@@ -1,0 +1,119 @@
+"""One tag as it is written: `@keyword head -- text`."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.reading.python_names import (
+    function_name_fault,
+    name_fault,
+)
+from authority_queries.codegen.reading.source import Source, Token
+
+_TAG: Final = re.compile(r"--\s*@(\w+)(.*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagLine:
+    """A tag that is well formed. `words` are what its form's groups found."""
+
+    start: int
+    keyword: str
+    words: tuple[str, ...]
+    text: str
+
+    @property
+    def subject(self) -> str:
+        """Give what it speaks of: a column, a parameter, a class, an exception."""
+        return self.words[0] if self.words else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """How a tag is written: its head as a pattern, and whether a text must follow."""
+
+    usage: str
+    head: re.Pattern[str]
+    text: bool | None  # None: as one likes
+
+
+_FORMS: Final = {
+    "row": _Form(
+        usage="@row Name", head=re.compile(r"([A-Z][A-Za-z0-9]*)"), text=False
+    ),
+    "nullable": _Form(usage="@nullable column", head=re.compile(r"(\w+)"), text=False),
+    "notnull": _Form(
+        usage="@notnull column -- reason", head=re.compile(r"(\w+)"), text=True
+    ),
+    "param": _Form(
+        usage="@param name [nullable|notnull] [-- text]",
+        head=re.compile(r"(\w+)(?:\s+(nullable|notnull))?"),
+        text=None,
+    ),
+    "type": _Form(
+        usage="@type name: module:Type",
+        head=re.compile(r"(\w+)\s*:\s*([\w.]+):(\w+)"),
+        text=False,
+    ),
+    "plan": _Form(
+        usage="@plan permitted -- reason", head=re.compile(r"(\S.*)"), text=True
+    ),
+    "copy": _Form(usage="@copy", head=re.compile(""), text=False),
+}
+
+
+def is_tag(line: Token, keyword: str | None = None) -> bool:
+    """Tell whether a comment line's first word begins with `@`, or is `@keyword`."""
+    found = _TAG.match(line.text)
+    return found is not None and keyword in {None, found[1]}
+
+
+def comment_text(line: Token) -> str:
+    """Give a comment line's text, its further indentation included."""
+    return line.text.removeprefix("--").removeprefix(" ").rstrip()
+
+
+def parse(source: Source, line: Token, continued: Sequence[Token]) -> TagLine:
+    """Read a tag, with the lines that its text goes on in."""
+    found = _TAG.match(line.text)
+    keyword, rest = found.groups() if found else ("", "")
+    if keyword not in _FORMS:
+        message = f"@{keyword} is no tag: there are @{', @'.join(_FORMS)}"
+        raise source.refuse(line.start, message)
+    form = _FORMS[keyword]
+    head, dashes, text = f"{rest} ".partition(" -- ")
+    words = form.head.fullmatch(head.strip())
+    if words is None:
+        raise _malformed(source, line, form)
+    lines = [text, *(comment_text(further) for further in continued)]
+    tag = TagLine(
+        start=line.start,
+        keyword=keyword,
+        words=words.groups(default=""),
+        text=" ".join(line.strip() for line in lines if line.strip()),
+    )
+    if bool(dashes) != bool(tag.text) or form.text not in {None, bool(dashes)}:
+        raise _malformed(source, line, form)
+    if fault := _fault_of_words(tag):
+        raise source.refuse(line.start, fault)
+    return tag
+
+
+def _malformed(source: Source, line: Token, form: _Form) -> GenerationError:
+    return source.refuse(line.start, f"write this tag as `{form.usage}`")
+
+
+def _fault_of_words(tag: TagLine) -> str | None:
+    match tag.keyword, tag.words:
+        case "param", (_, "") if not tag.text:
+            return "@param says nothing: add nullable, notnull or a text"
+        case "row", (name,):
+            fault = function_name_fault(name)
+            return f"`{name}` {fault}: choose another name" if fault else None
+        case "type", (_, module, name):
+            for part in (*module.split("."), name):
+                if fault := name_fault(part):
+                    return f"`{part}` {fault}: write @type name: module:Type"
+    return None

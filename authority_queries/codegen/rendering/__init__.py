@@ -1,0 +1,1 @@
+"""Python source for typed queries."""

@@ -1,0 +1,100 @@
+"""The module of an SQL file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from authority_queries.codegen.describing.python_type import RUNTIME, Registered
+from authority_queries.codegen.describing.typed import TypedQuery
+from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.rendering.arguments import Spelling
+from authority_queries.codegen.rendering.docstrings import docstring
+from authority_queries.codegen.rendering.functions import Functions
+from authority_queries.codegen.rendering.imports import Imports
+from authority_queries.codegen.rendering.package import Package, head
+from authority_queries.codegen.rendering.shapes import Records
+
+
+def query_module(
+    package: Package, path: Path, queries: Sequence[TypedQuery], records: Records
+) -> str:
+    """Write the module of an SQL file."""
+    imports = Imports(package.name, _taken(queries))
+    spelling = Spelling(imports, package.records)
+    functions = [
+        Functions(spelling, typed, records.of(typed) if typed.fields else None)
+        for typed in queries
+    ]
+    source = f"{path.parent.name}/{path.name}"
+    calls = "\n".join(line for each in functions for line in each.calls())
+    definitions = "\n\n\n".join(
+        text for each in functions for text in each.definitions()
+    )
+    files = _query_files(package, path, queries, spelling)
+    return "\n\n".join(
+        [
+            head(source) + docstring(f"Queries of `{source}`.", indent=""),
+            imports.render(),
+            files,
+            calls,
+            definitions + "\n",
+        ]
+    )
+
+
+def _taken(queries: Sequence[TypedQuery]) -> set[str]:
+    """Give the names that the module's functions have, and use for their parameters."""
+    taken = {"connection", "rows", "row", "each", "size"}
+    for typed in queries:
+        if typed.can_stream and "size" in typed.query.parameters:
+            message = (
+                f"{typed.query.place}: size is the streaming function's own parameter; "
+                "rename the query's"
+            )
+            raise GenerationError(message)
+        name = typed.query.name
+        taken |= {name + end for end in ("", "_async", "_stream", "_stream_async")}
+        taken |= {value.name for value in typed.parameters}
+    return taken
+
+
+def _query_files(
+    package: Package,
+    path: Path,
+    queries: Sequence[TypedQuery],
+    spelling: Spelling,
+) -> str:
+    folder = spelling.name(package.queries, "FOLDER")
+    types = _types(queries, spelling)
+    argument = f", types={types}" if types else ""
+    made_of = f'({folder} / "{path.name}"{argument})'
+    return "\n".join(
+        f"{variable} = {spelling.name(RUNTIME, file)}{made_of}"
+        for variable, file in (
+            ("_QUERIES", "QueryFile"),
+            ("_ASYNC_QUERIES", "AsyncQueryFile"),
+        )
+    )
+
+
+def _types(queries: Sequence[TypedQuery], spelling: Spelling) -> str:
+    """Write what psycopg has to be told of, or nothing."""
+    found = {
+        registered
+        for typed in queries
+        for value in (*typed.parameters, *typed.columns)
+        for registered in value.type.registered
+    }
+    items = sorted(_told(registered, spelling) for registered in found)
+    return f"{{{', '.join(items)}}}" if items else ""
+
+
+def _told(registered: Registered, spelling: Spelling) -> str:
+    name = f"{_identifier(registered.schema)}.{_identifier(registered.type_name)}"
+    if registered.composite:
+        return f"{name!r}: {spelling.record(registered.composite.name)}"
+    return f"{name!r}: {registered.base!r}"
+
+
+def _identifier(name: str) -> str:
+    is_plain = name.isidentifier() and name.isascii() and name == name.lower()
+    return name if is_plain else '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,128 @@
+"""The module records.py."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from authority_queries.codegen.describing.python_type import BUILTINS, Composite
+from authority_queries.codegen.describing.typed import TypedQuery, TypedValue
+from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.model import PythonName
+from authority_queries.codegen.rendering.aliases import literals_in
+from authority_queries.codegen.rendering.arguments import Spelling
+from authority_queries.codegen.rendering.composites import Composites
+from authority_queries.codegen.rendering.docstrings import docstring
+from authority_queries.codegen.rendering.imports import Imports
+from authority_queries.codegen.rendering.package import Package, head
+from authority_queries.codegen.rendering.shapes import Record, Records
+
+_SECRET: Final = re.compile(r"(^|_)(hash|secret|password)$")
+_BYTES: Final = PythonName(module=BUILTINS, name="bytes")
+
+
+def records_module(
+    package: Package,
+    source: str,
+    queries: Sequence[TypedQuery],
+    records: Records,
+    tuples: Composites,
+) -> str:
+    """Write the records, the composite types, and the names of literals."""
+    values = [
+        *(value for typed in queries for value in (*typed.parameters, *typed.columns)),
+        *(field for record in records.all for field in record.fields),
+        *(field for fields in tuples.values() for field in fields),
+    ]
+    aliases = _aliases(values)
+    _check_unique(aliases, tuples, records)
+    taken = {
+        *aliases,
+        *(composite.name for composite in tuples),
+        *(record.name for record in records.all),
+        *(value.name for value in values),
+    }
+    imports = Imports(package.name, taken)
+    spelling = Spelling(imports, None)
+    definitions = [
+        "\n".join(_alias(spelling, *found) for found in sorted(aliases.items())),
+        *(_tuple(spelling, *found) for found in tuples.items()),
+        *(_record(spelling, record) for record in records.all),
+    ]
+    text = docstring(f"Rows of the queries in `{source}`.", indent="")
+    body = "\n\n\n".join(definition for definition in definitions if definition)
+    return f"{head(source)}{text}\n\n{imports.render()}\n\n{body}\n"
+
+
+def _aliases(values: Sequence[TypedValue]) -> dict[str, tuple[str, ...]]:
+    aliases: dict[str, tuple[str, ...]] = {}
+    for literals in literals_in(values):
+        if literals.name is not None:
+            known = aliases.setdefault(literals.name, literals.values)
+            if known != literals.values:
+                raise _ambiguous(literals.name)
+    return aliases
+
+
+def _check_unique(
+    aliases: dict[str, tuple[str, ...]],
+    tuples: Composites,
+    records: Records,
+) -> None:
+    classes = [composite.name for composite in tuples]
+    classes += [record.name for record in records.all]
+    seen = {*aliases}
+    for name in classes:
+        if name in seen:
+            raise _ambiguous(name)
+        seen.add(name)
+
+
+def _ambiguous(name: str) -> GenerationError:
+    return GenerationError(
+        f"records.py would have two things named {name}; name a record otherwise by "
+        "@row, or rename a type"
+    )
+
+
+def _alias(spelling: Spelling, name: str, texts: tuple[str, ...]) -> str:
+    alias = spelling.name("typing", "TypeAlias")
+    return f"{name}: {alias} = {spelling.literal(texts)}"
+
+
+def _tuple(
+    spelling: Spelling, composite: Composite, fields: Sequence[TypedValue]
+) -> str:
+    base = spelling.name("typing", "NamedTuple")
+    text = f"A value of the type {composite.schema}.{composite.type_name}."
+    lines = [f"    {field.name}: {spelling.annotation(field)}" for field in fields]
+    return "\n".join([f"class {composite.name}({base}):", docstring(text), "", *lines])
+
+
+def _record(spelling: Spelling, record: Record) -> str:
+    decorator = spelling.name("dataclasses", "dataclass")
+    return "\n".join(
+        [
+            f"@{decorator}(frozen=True, slots=True)",
+            f"class {record.name}:",
+            docstring(*_purpose(record)),
+            "",
+            *_fields(spelling, record),
+        ]
+    )
+
+
+def _purpose(record: Record) -> Iterator[str]:
+    names = [f"{query.path.stem}.{query.name}" for query in record.queries]
+    if len(names) == 1:
+        yield f"A row of {names[0]}."
+    else:
+        yield "A row of each of these queries."
+        yield f"{', '.join(names[:-1])} and {names[-1]}."
+
+
+def _fields(spelling: Spelling, record: Record) -> Iterator[str]:
+    for field in record.fields:
+        line = f"    {field.name}: {spelling.annotation(field)}"
+        if _SECRET.search(field.name) or _BYTES in field.type.parts:
+            line += f" = {spelling.name('dataclasses', 'field')}(repr=False)"
+        yield line
