@@ -2,15 +2,23 @@
 
 import logging
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-from psycopg.rows import BaseRowFactory, tuple_row
+from psycopg.rows import BaseRowFactory, RowMaker, tuple_row
 
 from authority_queries import errors
-from authority_queries.errors import AuthorityError, InvalidArgumentError
+from authority_queries.errors import (
+    AuthorityError,
+    BrokenPromiseError,
+    InvalidArgumentError,
+)
+
+if TYPE_CHECKING:
+    from psycopg._cursor_base import BaseCursor
 
 _logger = logging.getLogger("authority_queries.sql")
 
@@ -43,10 +51,34 @@ class Statement:
         """Take the line of its name in the file."""
         self._line = line
 
+    def promise(self, columns: Sequence[str]) -> None:
+        """See to it that these columns are not null in the rows to come."""
+        self.make_row = _checked(self.make_row, columns, self.label)
+
     def announce(self) -> None:
         """Tell the logger `authority_queries.sql` what runs, without parameters."""
         if _logger.isEnabledFor(logging.DEBUG):
             _logger.debug("%s:%d %s", self._path, self._line, self._name)
+
+
+def _checked(
+    make_row: BaseRowFactory[object], columns: Sequence[str], label: str
+) -> BaseRowFactory[object]:
+    def checked(cursor: "BaseCursor[Any, Any]") -> RowMaker[object]:
+        make = make_row(cursor)
+        names = [column.name for column in cursor.description or ()]
+        places = [(name, names.index(name)) for name in columns if name in names]
+
+        def row(values: Sequence[object]) -> object:
+            for name, place in places:
+                if values[place] is None:
+                    message = f"{label}: {name} is null, and @notnull says never"
+                    raise BrokenPromiseError(message)
+            return make(values)
+
+        return row
+
+    return checked
 
 
 class ServerErrors:

@@ -31,6 +31,10 @@ class StaleModuleError(AuthorityError):
     """A generated module does not fit its SQL file or the database: generate again."""
 
 
+class BrokenPromiseError(AuthorityError):
+    """A column is null that its query's `@notnull` says never is."""
+
+
 class CardinalityError(AuthorityError):
     """A statement gave more rows than it promises, or none where it promises one.
 

@@ -88,7 +88,8 @@ class Client:
 class ClientSecret:
     """A row of each of these queries.
 
-    clients.add_secret, clients.list_secrets and clients.list_live_secrets.
+    clients.add_secret, clients.list_secrets, clients.list_live_secrets and
+    clients.expire_secret.
     """
 
     tenant_id: UUID
@@ -98,21 +99,6 @@ class ClientSecret:
     description: str
     valid_from: datetime
     valid_until: datetime | None
-    last_used_at: datetime | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ClientsExpireSecretRow:
-    """A row of clients.expire_secret."""
-
-    tenant_id: UUID
-    id: UUID
-    client_id: UUID
-    secret_hash: str = field(repr=False)
-    description: str
-    valid_from: datetime
-    valid_until: datetime
     last_used_at: datetime | None
     created_at: datetime
 
@@ -362,7 +348,7 @@ class Tenant:
 class Token:
     """A row of each of these queries.
 
-    tokens.get_by_id, tokens.get_by_hash, tokens.create, tokens.rotate,
+    tokens.get_by_id, tokens.get_by_hash, tokens.create, tokens.redeem, tokens.rotate,
     tokens.list_active_by_subject and tokens.list_active_by_client.
     """
 
@@ -416,35 +402,6 @@ class VerifiedToken:
 
 
 @dataclass(frozen=True, slots=True)
-class TokensRedeemRow:
-    """A row of tokens.redeem."""
-
-    tenant_id: UUID
-    id: UUID
-    type: TokenType
-    token_hash: bytes = field(repr=False)
-    client_id: UUID
-    user_id: UUID | None
-    service_account_id: UUID | None
-    authorization_id: UUID | None
-    scopes: Sequence[str]
-    code_challenge: str | None
-    redirect_uri: str | None
-    nonce: str | None
-    cnf_jkt: str | None
-    cnf_x5t_s256: str | None
-    payload: bytes | None = field(repr=False)
-    properties: JsonObject
-    expires_at: datetime
-    redeemed_at: datetime
-    redemption_id: UUID | None
-    revoked_at: datetime | None
-    revocation_reason: str | None
-    authenticated_at: datetime
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Refusal:
     """A row of tokens.explain_refusal."""
 
@@ -456,7 +413,8 @@ class User:
     """A row of each of these queries.
 
     users.get_by_id, users.get_by_username, users.get_by_subject_id, users.list_after,
-    users.list_before, users.create, users.update and users.set_password_hash.
+    users.list_before, users.create, users.update, users.set_password_hash and
+    users.revoke_tokens.
     """
 
     tenant_id: UUID
@@ -486,24 +444,3 @@ class UserRole:
     granted_by: str | None
     expires_at: datetime | None
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class UsersRevokeTokensRow:
-    """A row of users.revoke_tokens."""
-
-    tenant_id: UUID
-    id: UUID
-    subject_id: UUID
-    username: str
-    username_normalized: str
-    email: str | None
-    email_verified: bool
-    display_name: str
-    password_hash: str | None = field(repr=False)
-    status: UserStatus
-    tokens_valid_after: datetime
-    attributes: JsonObject
-    created_at: datetime
-    updated_at: datetime
-    row_version: int

@@ -318,6 +318,8 @@ where
 -- name: expire_secret(tenant_id, secret_id, remaining)^
 -- The secret, refused once the remaining time is over (or sooner, if that was its
 -- end already), or no row.
+-- @row ClientSecret
+-- @nullable valid_until
 update authority.client_secrets
 set
     valid_from = least(client_secrets.valid_from, now() + :remaining),

@@ -165,6 +165,10 @@ where
 -- client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636
 -- section 4.6). Of any number of racing redemptions one gets the row:
 -- the conditions on tokens itself are those that are looked at again after a wait.
+-- @row Token
+-- @nullable redeemed_at
+-- @nullable redemption_id
+-- @param redemption_id notnull -- the request's own id
 update authority.tokens
 set
     redeemed_at = statement_timestamp(),
@@ -212,6 +216,7 @@ returning
 -- rows, refresh first), or no row when it is not live or not this client_id's
 -- (RFC 6749 section 6, RFC 9700 section 4.14.2). They carry what it carried, but for
 -- its payload.
+-- @param redemption_id notnull -- the request's own id
 with redeemed as (
     update authority.tokens
     set

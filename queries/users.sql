@@ -330,6 +330,8 @@ returning
 -- name: revoke_tokens(tenant_id, user_id)^
 -- The user with its epoch moved: every token of the sign-ins so far is dead, and what
 -- a rotation that is under way makes of them too. One row.
+-- @row User
+-- @nullable tokens_valid_after
 update authority.users
 set
     tokens_valid_after = greatest(users.tokens_valid_after, statement_timestamp()),

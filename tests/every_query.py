@@ -1,5 +1,6 @@
 """A plugin: a whole run of the tests executes every query, or it fails.
 
+It also sees to it that what `@notnull` says holds in every row that the tests read.
 It is loaded before coverage starts, so it imports the package only when it is asked.
 """
 
@@ -29,14 +30,14 @@ def pytest_configure() -> None:
 def names_by_file() -> list[tuple[str, str]]:
     """All queries: ("users", "create"), …"""
     from authority_queries._resources import QUERIES  # noqa: PLC0415 -- see above
-    from authority_queries._sync.adapter import (  # noqa: PLC0415 -- see above
-        load_queries,
+    from authority_queries._sync.query_file import (  # noqa: PLC0415 -- see above
+        QueryFile,
     )
 
     return [
         (path.stem, name)
         for path in sorted(QUERIES.glob("*.sql"))
-        for name in load_queries(path.stem).available_queries
+        for name in QueryFile(path).queries.available_queries
         if not name.endswith("_cursor")
     ]
 

@@ -1,7 +1,7 @@
 """Writes authority_queries/_sync from authority_queries/_async, or checks it.
 
-Names lose their `Async`, unasync takes `async` and `await` away, and ruff formats the
-result.
+Names lose their `Async` and `_async`, unasync takes `async` and `await` away, and ruff
+formats the result.
 """
 
 import argparse
@@ -32,7 +32,8 @@ def generate(target: Path) -> None:
         target.mkdir(exist_ok=True)
         for path in sources:
             copy = copies / path.name
-            copy.write_text(re.sub(r"\bAsync(?=[A-Z])", "", path.read_text()))
+            text = re.sub(r"\bAsync(?=[A-Z])", "", path.read_text())
+            copy.write_text(re.sub(r"(?<=\w)_async\b", "", text))
             unasync.unasync_files([str(copy)], [rule])
             text = (Path(folder) / "_sync" / path.name).read_text()
             (target / path.name).write_text(HEADER.format(name=path.name) + text)

@@ -4,27 +4,26 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_limit, check_list
-from authority_queries._async.adapter import load_queries
+from authority_queries._arguments import check_limit
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import TenantInactiveError
-from authority_queries.records import Authorization, AuthorizationType, JsonObject
+from authority_queries.queries import authorizations as queries
+from authority_queries.records import (
+    Authorization,
+    AuthorizationType,
+)
+from authority_queries.runtime import JsonObject
 
 
 class AsyncAuthorizations(AsyncRepository):
     """Queries of `queries/authorizations.sql`. `client_id` is `Client.id` here."""
 
-    _queries = load_queries("authorizations")
-
     async def get_by_id(
         self, *, tenant_id: UUID, authorization_id: UUID
     ) -> Authorization | None:
         """Get an authorization, revoked or not."""
-        return await self._one(
-            Authorization,
-            "get_by_id",
+        return await queries.get_by_id_async(
+            self._connection,
             tenant_id=tenant_id,
             authorization_id=authorization_id,
         )
@@ -33,8 +32,8 @@ class AsyncAuthorizations(AsyncRepository):
         self, *, tenant_id: UUID, user_id: UUID
     ) -> Sequence[Authorization]:
         """List what the user allows at present."""
-        return await self._all(
-            Authorization, "list_by_user", tenant_id=tenant_id, user_id=user_id
+        return await queries.list_by_user_async(
+            self._connection, tenant_id=tenant_id, user_id=user_id
         )
 
     async def list_by_client(
@@ -46,9 +45,8 @@ class AsyncAuthorizations(AsyncRepository):
         limit: int = 50,
     ) -> Sequence[Authorization]:
         """List what the client is allowed at present, in order of id."""
-        return await self._all(
-            Authorization,
-            "list_by_client",
+        return await queries.list_by_client_async(
+            self._connection,
             tenant_id=tenant_id,
             client_id=client_id,
             after=after,
@@ -70,16 +68,15 @@ class AsyncAuthorizations(AsyncRepository):
 
         Raises TenantInactiveError, MissingReferenceError, InvalidValueError.
         """
-        authorization = await self._one(
-            Authorization,
-            "create",
+        authorization = await queries.create_async(
+            self._connection,
             tenant_id=tenant_id,
             client_id=client_id,
             user_id=user_id,
             service_account_id=service_account_id,
             type=type,
-            scopes=check_list("scopes", scopes),
-            properties=Jsonb(properties or {}),
+            scopes=scopes,
+            properties=properties or {},
         )
         if authorization is None:
             message = "the tenant is not active: it is issued nothing"
@@ -94,8 +91,8 @@ class AsyncAuthorizations(AsyncRepository):
         False when there was none in force.
         """
         return bool(
-            await self._count(
-                "revoke",
+            await queries.revoke_async(
+                self._connection,
                 tenant_id=tenant_id,
                 authorization_id=authorization_id,
                 reason=reason,
@@ -112,4 +109,6 @@ class AsyncAuthorizations(AsyncRepository):
         Gives how many; call again while it is `batch_size`. Rows that are locked are
         left for the next run, so that any number may run at once.
         """
-        return await self._count("prune", older_than=older_than, batch_size=batch_size)
+        return await queries.prune_async(
+            self._connection, older_than=older_than, batch_size=batch_size
+        )

@@ -2,23 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_aware, check_list
-from authority_queries._async.adapter import load_queries
-from authority_queries._async.repository import AsyncRepository, stale
+from authority_queries._arguments import check_list
+from authority_queries._async.repository import AsyncRepository, page, stale
 from authority_queries.errors import MissingReferenceError
+from authority_queries.queries import clients as queries
 from authority_queries.records import (
-    ApplicationType,
     Client,
+    ClientApplicationType,
+    ClientConsentType,
     ClientSecret,
     ClientType,
-    ConsentType,
-    JsonObject,
+)
+from authority_queries.results import (
     Page,
 )
+from authority_queries.runtime import JsonObject
 
 
 class AsyncClients(AsyncRepository):
@@ -27,18 +28,18 @@ class AsyncClients(AsyncRepository):
     `id` is the key inside the store, `client_id` the name in the protocol.
     """
 
-    _queries = load_queries("clients")
-
     async def get_by_id(self, *, tenant_id: UUID, id: UUID) -> Client | None:
         """Get a client by its key inside the store."""
-        return await self._one(Client, "get_by_id", tenant_id=tenant_id, id=id)
+        return await queries.get_by_id_async(
+            self._connection, tenant_id=tenant_id, id=id
+        )
 
     async def get_by_client_id(
         self, *, tenant_id: UUID, client_id: str
     ) -> Client | None:
         """Get a client by its name in the protocol (RFC 6749 section 2.2)."""
-        return await self._one(
-            Client, "get_by_client_id", tenant_id=tenant_id, client_id=client_id
+        return await queries.get_by_client_id_async(
+            self._connection, tenant_id=tenant_id, client_id=client_id
         )
 
     async def list(
@@ -50,13 +51,13 @@ class AsyncClients(AsyncRepository):
         limit: int = 50,
     ) -> Page[Client]:
         """List clients in order of client_id."""
-        return await self._page(
-            Client,
+        return await page(
+            partial(queries.list_after_async, self._connection, tenant_id=tenant_id),
+            partial(queries.list_before_async, self._connection, tenant_id=tenant_id),
             "client_id",
             after=after,
             before=before,
             limit=limit,
-            tenant_id=tenant_id,
         )
 
     async def create(
@@ -65,8 +66,8 @@ class AsyncClients(AsyncRepository):
         tenant_id: UUID,
         client_id: str,
         client_type: ClientType,
-        application_type: ApplicationType = "web",
-        consent_type: ConsentType = "explicit",
+        application_type: ClientApplicationType = "web",
+        consent_type: ClientConsentType = "explicit",
         display_name: str = "",
         display_names: JsonObject | None = None,
         redirect_uris: Sequence[str] = (),
@@ -83,25 +84,24 @@ class AsyncClients(AsyncRepository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
-        return await self._first(
-            Client,
-            "create",
+        return await queries.create_async(
+            self._connection,
             tenant_id=tenant_id,
             client_id=client_id,
             application_type=application_type,
             client_type=client_type,
             consent_type=consent_type,
             display_name=display_name,
-            display_names=Jsonb(display_names or {}),
-            redirect_uris=check_list("redirect_uris", redirect_uris),
+            display_names=display_names or {},
+            redirect_uris=redirect_uris,
             post_logout_redirect_uris=check_list(
                 "post_logout_redirect_uris", post_logout_redirect_uris
             ),
-            permissions=check_list("permissions", permissions),
-            requirements=check_list("requirements", requirements),
-            settings=Jsonb(settings or {}),
-            properties=Jsonb(properties or {}),
-            json_web_key_set=_nullable(json_web_key_set),
+            permissions=permissions,
+            requirements=requirements,
+            settings=settings or {},
+            properties=properties or {},
+            json_web_key_set=json_web_key_set,
             enabled=enabled,
         )
 
@@ -112,9 +112,9 @@ class AsyncClients(AsyncRepository):
         id: UUID,
         row_version: int,
         client_id: str,
-        application_type: ApplicationType,
+        application_type: ClientApplicationType,
         client_type: ClientType,
-        consent_type: ConsentType,
+        consent_type: ClientConsentType,
         display_name: str,
         display_names: JsonObject,
         redirect_uris: Sequence[str],
@@ -131,9 +131,8 @@ class AsyncClients(AsyncRepository):
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidValueError.
         """
-        client = await self._one(
-            Client,
-            "update",
+        client = await queries.update_async(
+            self._connection,
             tenant_id=tenant_id,
             id=id,
             row_version=row_version,
@@ -142,16 +141,16 @@ class AsyncClients(AsyncRepository):
             client_type=client_type,
             consent_type=consent_type,
             display_name=display_name,
-            display_names=Jsonb(display_names),
-            redirect_uris=check_list("redirect_uris", redirect_uris),
+            display_names=display_names,
+            redirect_uris=redirect_uris,
             post_logout_redirect_uris=check_list(
                 "post_logout_redirect_uris", post_logout_redirect_uris
             ),
-            permissions=check_list("permissions", permissions),
-            requirements=check_list("requirements", requirements),
-            settings=Jsonb(settings),
-            properties=Jsonb(properties),
-            json_web_key_set=_nullable(json_web_key_set),
+            permissions=permissions,
+            requirements=requirements,
+            settings=settings,
+            properties=properties,
+            json_web_key_set=json_web_key_set,
             enabled=enabled,
         )
         if client is None:
@@ -164,7 +163,9 @@ class AsyncClients(AsyncRepository):
 
         False when there was none.
         """
-        return bool(await self._count("delete", tenant_id=tenant_id, id=id))
+        return bool(
+            await queries.delete_async(self._connection, tenant_id=tenant_id, id=id)
+        )
 
     async def add_secret(
         self,
@@ -182,15 +183,14 @@ class AsyncClients(AsyncRepository):
         means now, `valid_until` None no end. Raises MissingReferenceError when there
         is no such confidential client, InvalidValueError.
         """
-        secret = await self._one(
-            ClientSecret,
-            "add_secret",
+        secret = await queries.add_secret_async(
+            self._connection,
             tenant_id=tenant_id,
             id=id,
             secret_hash=secret_hash,
             description=description,
-            valid_from=check_aware("valid_from", valid_from),
-            valid_until=check_aware("valid_until", valid_until),
+            valid_from=valid_from,
+            valid_until=valid_until,
         )
         if secret is None:
             message = "clients.add_secret: no such confidential client in the tenant"
@@ -201,7 +201,9 @@ class AsyncClients(AsyncRepository):
         self, *, tenant_id: UUID, id: UUID
     ) -> Sequence[ClientSecret]:
         """List the client's secrets, live or not, newest first."""
-        return await self._all(ClientSecret, "list_secrets", tenant_id=tenant_id, id=id)
+        return await queries.list_secrets_async(
+            self._connection, tenant_id=tenant_id, id=id
+        )
 
     async def list_live_secrets(
         self, *, tenant_id: UUID, client_id: str
@@ -210,15 +212,15 @@ class AsyncClients(AsyncRepository):
 
         Empty for an unknown or disabled client and for a tenant that is not active.
         """
-        return await self._all(
-            ClientSecret, "list_live_secrets", tenant_id=tenant_id, client_id=client_id
+        return await queries.list_live_secrets_async(
+            self._connection, tenant_id=tenant_id, client_id=client_id
         )
 
     async def record_secret_use(self, *, tenant_id: UUID, secret_id: UUID) -> bool:
         """Note that a secret was accepted. False when noted within the last minute."""
         return bool(
-            await self._count(
-                "record_secret_use", tenant_id=tenant_id, secret_id=secret_id
+            await queries.record_secret_use_async(
+                self._connection, tenant_id=tenant_id, secret_id=secret_id
             )
         )
 
@@ -233,9 +235,8 @@ class AsyncClients(AsyncRepository):
 
         None for an unknown secret.
         """
-        return await self._one(
-            ClientSecret,
-            "expire_secret",
+        return await queries.expire_secret_async(
+            self._connection,
             tenant_id=tenant_id,
             secret_id=secret_id,
             remaining=remaining,
@@ -244,9 +245,7 @@ class AsyncClients(AsyncRepository):
     async def delete_secret(self, *, tenant_id: UUID, secret_id: UUID) -> bool:
         """Delete a secret. False when there was none."""
         return bool(
-            await self._count("delete_secret", tenant_id=tenant_id, secret_id=secret_id)
+            await queries.delete_secret_async(
+                self._connection, tenant_id=tenant_id, secret_id=secret_id
+            )
         )
-
-
-def _nullable(value: JsonObject | None) -> Jsonb | None:
-    return None if value is None else Jsonb(value)

@@ -4,22 +4,20 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_aware, check_list, check_positive
-from authority_queries._async.adapter import load_queries
+from authority_queries._arguments import check_positive
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import LicenseNotUsableError, LimitReachedError
+from authority_queries.queries import licenses as queries
 from authority_queries.records import (
-    JsonObject,
     License,
     LicenseSeat,
     LicenseStatus,
+    LicenseUsagePeriod,
     LicenseValidation,
-    UsagePeriod,
     UsageReceipt,
     UsageTotal,
 )
+from authority_queries.runtime import JsonObject
 
 _LEASE = timedelta(minutes=5)
 
@@ -30,8 +28,6 @@ class AsyncLicenses(AsyncRepository):
     Keys come in as the SHA-256 of their string (`parse_token(…).hash`).
     """
 
-    _queries = load_queries("licenses")
-
     async def create(
         self,
         *,
@@ -41,7 +37,7 @@ class AsyncLicenses(AsyncRepository):
         seats: int = 0,
         features: Sequence[str] = (),
         limits: JsonObject | None = None,
-        usage_period: UsagePeriod = "month",
+        usage_period: LicenseUsagePeriod = "month",
         valid_from: datetime | None = None,
         valid_until: datetime | None = None,
         grace: timedelta = timedelta(0),
@@ -53,32 +49,31 @@ class AsyncLicenses(AsyncRepository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
-        return await self._first(
-            License,
-            "create",
+        return await queries.create_async(
+            self._connection,
             tenant_id=tenant_id,
             key_hash=key_hash,
             plan=plan,
             seats=seats,
-            features=check_list("features", features),
-            limits=Jsonb(limits or {}),
+            features=features,
+            limits=limits or {},
             usage_period=usage_period,
-            valid_from=check_aware("valid_from", valid_from),
-            valid_until=check_aware("valid_until", valid_until),
+            valid_from=valid_from,
+            valid_until=valid_until,
             grace=grace,
-            properties=Jsonb(properties or {}),
+            properties=properties or {},
         )
 
     async def get_by_id(self, *, tenant_id: UUID, license_id: UUID) -> License | None:
         """Get a licence by its key inside the store, valid or not."""
-        return await self._one(
-            License, "get_by_id", tenant_id=tenant_id, license_id=license_id
+        return await queries.get_by_id_async(
+            self._connection, tenant_id=tenant_id, license_id=license_id
         )
 
     async def get_by_key(self, *, tenant_id: UUID, key_hash: bytes) -> License | None:
         """Get a licence by the hash of its key, valid or not."""
-        return await self._one(
-            License, "get_by_key", tenant_id=tenant_id, key_hash=key_hash
+        return await queries.get_by_key_async(
+            self._connection, tenant_id=tenant_id, key_hash=key_hash
         )
 
     async def validate(
@@ -88,8 +83,8 @@ class AsyncLicenses(AsyncRepository):
 
         None when no licence of an active tenant has the key.
         """
-        return await self._one(
-            LicenseValidation, "validate", tenant_id=tenant_id, key_hash=key_hash
+        return await queries.validate_async(
+            self._connection, tenant_id=tenant_id, key_hash=key_hash
         )
 
     async def suspend(
@@ -124,9 +119,8 @@ class AsyncLicenses(AsyncRepository):
         status: LicenseStatus,
         reason: str | None,
     ) -> License:
-        changed = await self._one(
-            License,
-            "set_status",
+        changed = await queries.set_status_async(
+            self._connection,
             tenant_id=tenant_id,
             license_id=license_id,
             status=status,
@@ -152,9 +146,8 @@ class AsyncLicenses(AsyncRepository):
         DuplicateError when the same holder takes its first seat twice at once: it has
         one, ask again.
         """
-        seat = await self._one(
-            LicenseSeat,
-            "check_out_seat",
+        seat = await queries.check_out_seat_async(
+            self._connection,
             tenant_id=tenant_id,
             license_id=license_id,
             holder=holder,
@@ -177,9 +170,8 @@ class AsyncLicenses(AsyncRepository):
 
         None when it had ended, or the licence is not usable any more: check out again.
         """
-        return await self._one(
-            LicenseSeat,
-            "renew_seat",
+        return await queries.renew_seat_async(
+            self._connection,
             tenant_id=tenant_id,
             license_id=license_id,
             holder=holder,
@@ -191,8 +183,8 @@ class AsyncLicenses(AsyncRepository):
     ) -> bool:
         """Give a seat back. False when the holder had none."""
         return bool(
-            await self._count(
-                "check_in_seat",
+            await queries.check_in_seat_async(
+                self._connection,
                 tenant_id=tenant_id,
                 license_id=license_id,
                 holder=holder,
@@ -213,9 +205,8 @@ class AsyncLicenses(AsyncRepository):
         Raises LimitReachedError when the period's limit would be exceeded (nothing is
         recorded), LicenseNotUsableError, InvalidValueError.
         """
-        receipt = await self._one(
-            UsageReceipt,
-            "record_usage",
+        receipt = await queries.record_usage_async(
+            self._connection,
             tenant_id=tenant_id,
             license_id=license_id,
             metric=metric,
@@ -236,9 +227,8 @@ class AsyncLicenses(AsyncRepository):
         from_period: date | None = None,
     ) -> Sequence[UsageTotal]:
         """List totals by metric and period, newest period first."""
-        return await self._all(
-            UsageTotal,
-            "list_usage",
+        return await queries.list_usage_async(
+            self._connection,
             tenant_id=tenant_id,
             license_id=license_id,
             metric=metric,

@@ -6,10 +6,14 @@ from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from authority_queries._arguments import check_limit, check_positive
-from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import InvalidArgumentError
-from authority_queries.records import LoginAttempt, LoginOutcome, ThrottleDecision
+from authority_queries.queries import login_attempts as queries
+from authority_queries.records import (
+    LoginAttempt,
+    LoginAttemptOutcome,
+    ThrottleDecision,
+)
 
 _DAY = timedelta(days=1)
 _QUARTER_HOUR = timedelta(minutes=15)
@@ -18,14 +22,12 @@ _QUARTER_HOUR = timedelta(minutes=15)
 class AsyncLoginAttempts(AsyncRepository):
     """Queries of `queries/login_attempts.sql`."""
 
-    _queries = load_queries("login_attempts")
-
     async def record(
         self,
         *,
         tenant_id: UUID,
         username: str,
-        outcome: LoginOutcome,
+        outcome: LoginAttemptOutcome,
         user_id: UUID | None = None,
         client_id: str | None = None,
         address: IPv4Address | IPv6Address | None = None,
@@ -36,9 +38,8 @@ class AsyncLoginAttempts(AsyncRepository):
 
         Raises MissingReferenceError for an unknown tenant, InvalidValueError.
         """
-        return await self._first(
-            LoginAttempt,
-            "record",
+        return await queries.record_async(
+            self._connection,
             tenant_id=tenant_id,
             username=username,
             user_id=user_id,
@@ -58,9 +59,8 @@ class AsyncLoginAttempts(AsyncRepository):
         limit: int = 100,
     ) -> Sequence[LoginAttempt]:
         """List attempts to sign in as this username, newest first."""
-        return await self._all(
-            LoginAttempt,
-            "list_recent_by_username",
+        return await queries.list_recent_by_username_async(
+            self._connection,
             tenant_id=tenant_id,
             username=username,
             within=within,
@@ -76,9 +76,8 @@ class AsyncLoginAttempts(AsyncRepository):
         limit: int = 100,
     ) -> Sequence[LoginAttempt]:
         """List attempts from this network address, newest first."""
-        return await self._all(
-            LoginAttempt,
-            "list_recent_by_address",
+        return await queries.list_recent_by_address_async(
+            self._connection,
             tenant_id=tenant_id,
             address=address,
             within=within,
@@ -105,9 +104,8 @@ class AsyncLoginAttempts(AsyncRepository):
         if attempt_limit < 1:
             message = f"attempt_limit is {attempt_limit}; 1 or more is allowed"
             raise InvalidArgumentError(message)
-        return await self._first(
-            ThrottleDecision,
-            "reserve",
+        return await queries.reserve_async(
+            self._connection,
             tenant_id=tenant_id,
             username=username,
             address=address,
@@ -125,8 +123,8 @@ class AsyncLoginAttempts(AsyncRepository):
         factor: str,
     ) -> None:
         """Forget the count for this account, network and factor: its owner came in."""
-        await self._count(
-            "succeed",
+        await queries.succeed_async(
+            self._connection,
             tenant_id=tenant_id,
             username=username,
             address=address,
@@ -142,8 +140,8 @@ class AsyncLoginAttempts(AsyncRepository):
         factor: str,
     ) -> None:
         """Note that the check failed; it stays counted until the window ends."""
-        await self._count(
-            "fail",
+        await queries.fail_async(
+            self._connection,
             tenant_id=tenant_id,
             username=username,
             address=address,
@@ -155,11 +153,15 @@ class AsyncLoginAttempts(AsyncRepository):
 
         Gives how many; call again while it is `batch_size`.
         """
-        return await self._count("prune_throttles", batch_size=batch_size)
+        return await queries.prune_throttles_async(
+            self._connection, batch_size=batch_size
+        )
 
     async def create_partitions(self, *, months_ahead: int = 3) -> int:
         """Make the log's monthly partitions up to this many months ahead.
 
         Run monthly, as the tables' owner. Gives how many were missing.
         """
-        return await self._count("create_partitions", months_ahead=months_ahead)
+        return await queries.create_partitions_async(
+            self._connection, months_ahead=months_ahead
+        )

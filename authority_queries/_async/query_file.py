@@ -109,6 +109,14 @@ class AsyncQueryFile:
         self._statements.by_name[name].is_sure = True
         return call
 
+    def promise(self, name: str, *columns: str) -> None:
+        """Check in each row of a query that these columns are not null.
+
+        For what `@notnull` says and PostgreSQL cannot prove. The query's function then
+        raises BrokenPromiseError rather than give a record that lies.
+        """
+        self._statements.by_name[name].promise(columns)
+
     def count(self, name: str) -> AsyncCall[int]:
         """Give the function of a `!`: how many rows it changed, 0 without a count."""
         return self._function(name, SQLOperationType.INSERT_UPDATE_DELETE)

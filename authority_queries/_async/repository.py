@@ -2,19 +2,19 @@
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
-from aiosql.queries import Queries
 from psycopg import AsyncConnection
 
 from authority_queries._arguments import check_limit
+from authority_queries._calls import AsyncCall
 from authority_queries.errors import (
     AuthorityError,
     ConcurrencyConflictError,
     InvalidArgumentError,
     NotFoundError,
 )
-from authority_queries.records import Page
+from authority_queries.results import Page
 
 Record = TypeVar("Record")
 
@@ -26,72 +26,41 @@ class AsyncRepository:
     statement unless its docstring says otherwise.
     """
 
-    _queries: ClassVar[Queries]
-
     def __init__(self, connection: AsyncConnection[object]) -> None:
         self._connection = connection
 
-    async def _one(
-        self, record: type[Record], query: str, **parameters: object
-    ) -> Record | None:
-        row = await getattr(self._queries, query)(self._connection, **parameters)
-        return None if row is None else record(**row)
 
-    async def _first(
-        self, record: type[Record], query: str, **parameters: object
-    ) -> Record:
-        """Give the row of a query that cannot give none."""
-        row = await getattr(self._queries, query)(self._connection, **parameters)
-        return record(**row)
+async def page(
+    list_after: AsyncCall[list[Record]],
+    list_before: AsyncCall[list[Record]],
+    cursor: str,
+    *,
+    after: str | None,
+    before: str | None,
+    limit: int,
+) -> Page[Record]:
+    """Give a page by one of two queries; one row more tells the end.
 
-    async def _all(
-        self, record: type[Record], query: str, **parameters: object
-    ) -> list[Record]:
-        rows = getattr(self._queries, query)(self._connection, **parameters)
-        return [record(**row) async for row in rows]
-
-    async def _count(self, query: str, **parameters: object) -> int:
-        counted: int = await getattr(self._queries, query)(
-            self._connection, **parameters
-        )
-        return counted
-
-    async def _page(
-        self,
-        record: type[Record],
-        cursor: str,
-        *,
-        after: str | None,
-        before: str | None,
-        limit: int,
-        **filters: object,
-    ) -> Page[Record]:
-        """Give a page by `list_after` or `list_before`; one row more tells the end.
-
-        `cursor` names the field that the list is ordered by.
-        """
-        if after is not None and before is not None:
-            message = "give either after or before, not both"
-            raise InvalidArgumentError(message)
-        size = check_limit(limit)
-        position: Callable[[Record], str] = attrgetter(cursor)
-        if before is None:
-            items = await self._all(
-                record, "list_after", after=after, page_size=size + 1, **filters
-            )
-            has_next, has_previous = len(items) > size, after is not None
-            items = items[:size]
-        else:
-            items = await self._all(
-                record, "list_before", before=before, page_size=size + 1, **filters
-            )
-            has_next, has_previous = True, len(items) > size
-            items = items[:size][::-1]
-        return Page(
-            items=items,
-            next=position(items[-1]) if items and has_next else None,
-            previous=position(items[0]) if items and has_previous else None,
-        )
+    `cursor` names the field that the list is ordered by.
+    """
+    if after is not None and before is not None:
+        message = "give either after or before, not both"
+        raise InvalidArgumentError(message)
+    size = check_limit(limit)
+    position: Callable[[Record], str] = attrgetter(cursor)
+    if before is None:
+        items = await list_after(after=after, page_size=size + 1)
+        has_next, has_previous = len(items) > size, after is not None
+        items = items[:size]
+    else:
+        items = await list_before(before=before, page_size=size + 1)
+        has_next, has_previous = True, len(items) > size
+        items = items[:size][::-1]
+    return Page(
+        items=items,
+        next=position(items[-1]) if items and has_next else None,
+        previous=position(items[0]) if items and has_previous else None,
+    )
 
 
 def stale(what: str, row_version: int, current: object | None) -> AuthorityError:

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_aware, check_limit
-from authority_queries._async.adapter import load_queries
+from authority_queries._arguments import check_limit
 from authority_queries._async.repository import AsyncRepository
-from authority_queries.records import JsonObject, Revocation, RevocationCategory
+from authority_queries.queries import revocations as queries
+from authority_queries.records import (
+    Revocation,
+    RevocationCategory,
+)
+from authority_queries.runtime import JsonObject
 
 
 class AsyncRevocations(AsyncRepository):
     """Queries of `queries/revocations.sql`."""
-
-    _queries = load_queries("revocations")
 
     async def publish(
         self,
@@ -35,25 +35,23 @@ class AsyncRevocations(AsyncRepository):
         without gaps. Raises MissingReferenceError for an unknown tenant,
         InvalidValueError.
         """
-        return await self._first(
-            Revocation,
-            "publish",
+        return await queries.publish_async(
+            self._connection,
             tenant_id=tenant_id,
             category=category,
             target=target,
             reason=reason,
-            properties=Jsonb(properties or {}),
-            effective_at=check_aware("effective_at", effective_at),
-            expires_at=check_aware("expires_at", expires_at),
+            properties=properties or {},
+            effective_at=effective_at,
+            expires_at=expires_at,
         )
 
     async def list_since(
         self, *, tenant_id: UUID, sequence: int = 0, limit: int = 100
     ) -> Sequence[Revocation]:
         """List what a follower that has seen `sequence` has not seen, in order."""
-        return await self._all(
-            Revocation,
-            "list_since",
+        return await queries.list_since_async(
+            self._connection,
             tenant_id=tenant_id,
             sequence=sequence,
             page_size=check_limit(limit),
@@ -69,9 +67,8 @@ class AsyncRevocations(AsyncRepository):
         limit: int = 100,
     ) -> Sequence[Revocation]:
         """List what is in force now, in order of sequence."""
-        return await self._all(
-            Revocation,
-            "list_active",
+        return await queries.list_active_async(
+            self._connection,
             tenant_id=tenant_id,
             category=category,
             target=target,
@@ -86,6 +83,6 @@ class AsyncRevocations(AsyncRepository):
 
         Gives how many; call again while it is `batch_size`.
         """
-        return await self._count(
-            "prune_expired", older_than=older_than, batch_size=batch_size
+        return await queries.prune_expired_async(
+            self._connection, older_than=older_than, batch_size=batch_size
         )

@@ -3,29 +3,33 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from authority_queries._arguments import check_list
-from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository, stale
 from authority_queries.errors import SystemRowError
-from authority_queries.records import Permission, Role
+from authority_queries.queries import roles as queries
+from authority_queries.records import (
+    Permission,
+    Role,
+)
 
 
 class AsyncRoles(AsyncRepository):
     """Queries of `queries/roles.sql`."""
 
-    _queries = load_queries("roles")
-
     async def get_by_id(self, *, tenant_id: UUID, role_id: UUID) -> Role | None:
         """Get a role by its key inside the store."""
-        return await self._one(Role, "get_by_id", tenant_id=tenant_id, role_id=role_id)
+        return await queries.get_by_id_async(
+            self._connection, tenant_id=tenant_id, role_id=role_id
+        )
 
     async def get_by_name(self, *, tenant_id: UUID, name: str) -> Role | None:
         """Get a role by its identifier."""
-        return await self._one(Role, "get_by_name", tenant_id=tenant_id, name=name)
+        return await queries.get_by_name_async(
+            self._connection, tenant_id=tenant_id, name=name
+        )
 
     async def list(self, *, tenant_id: UUID) -> Sequence[Role]:
         """List all roles of the tenant, in order of name."""
-        return await self._all(Role, "list_all", tenant_id=tenant_id)
+        return await queries.list_all_async(self._connection, tenant_id=tenant_id)
 
     async def create(
         self,
@@ -40,13 +44,12 @@ class AsyncRoles(AsyncRepository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant or permission.
         """
-        return await self._first(
-            Role,
-            "create",
+        return await queries.create_async(
+            self._connection,
             tenant_id=tenant_id,
             name=name,
             description=description,
-            permissions=check_list("permissions", permissions),
+            permissions=permissions,
         )
 
     async def update(
@@ -64,15 +67,14 @@ class AsyncRoles(AsyncRepository):
         Raises NotFoundError, ConcurrencyConflictError, SystemRowError,
         DuplicateError, InvalidValueError, MissingReferenceError.
         """
-        role = await self._one(
-            Role,
-            "update",
+        role = await queries.update_async(
+            self._connection,
             tenant_id=tenant_id,
             role_id=role_id,
             row_version=row_version,
             name=name,
             description=description,
-            permissions=check_list("permissions", permissions),
+            permissions=permissions,
         )
         if role is None:
             current = await self._refuse_system(tenant_id, role_id)
@@ -84,7 +86,9 @@ class AsyncRoles(AsyncRepository):
 
         Raises InUseError while it is assigned, SystemRowError.
         """
-        if await self._count("delete", tenant_id=tenant_id, role_id=role_id):
+        if await queries.delete_async(
+            self._connection, tenant_id=tenant_id, role_id=role_id
+        ):
             return True
         await self._refuse_system(tenant_id, role_id)
         return False
@@ -93,16 +97,16 @@ class AsyncRoles(AsyncRepository):
         self, *, tenant_id: UUID, role_id: UUID
     ) -> Sequence[Permission]:
         """List what a role allows, in order of name."""
-        return await self._all(
-            Permission, "list_permissions", tenant_id=tenant_id, role_id=role_id
+        return await queries.list_permissions_async(
+            self._connection, tenant_id=tenant_id, role_id=role_id
         )
 
     async def list_user_permissions(
         self, *, tenant_id: UUID, user_id: UUID
     ) -> Sequence[Permission]:
         """List what an active user may do through all roles held now, each once."""
-        return await self._all(
-            Permission, "list_user_permissions", tenant_id=tenant_id, user_id=user_id
+        return await queries.list_user_permissions_async(
+            self._connection, tenant_id=tenant_id, user_id=user_id
         )
 
     async def _refuse_system(self, tenant_id: UUID, role_id: UUID) -> Role | None:

@@ -1,31 +1,35 @@
 """Scopes that clients may ask for (RFC 6749 section 3.3)."""
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_list
-from authority_queries._async.adapter import load_queries
-from authority_queries._async.repository import AsyncRepository, stale
+from authority_queries._async.repository import AsyncRepository, page, stale
 from authority_queries.errors import SystemRowError
-from authority_queries.records import JsonObject, Page, Scope
+from authority_queries.queries import scopes as queries
+from authority_queries.records import (
+    Scope,
+)
+from authority_queries.results import (
+    Page,
+)
+from authority_queries.runtime import JsonObject
 
 
 class AsyncScopes(AsyncRepository):
     """Queries of `queries/scopes.sql`."""
 
-    _queries = load_queries("scopes")
-
     async def get_by_id(self, *, tenant_id: UUID, scope_id: UUID) -> Scope | None:
         """Get a scope by its key inside the store."""
-        return await self._one(
-            Scope, "get_by_id", tenant_id=tenant_id, scope_id=scope_id
+        return await queries.get_by_id_async(
+            self._connection, tenant_id=tenant_id, scope_id=scope_id
         )
 
     async def get_by_name(self, *, tenant_id: UUID, name: str) -> Scope | None:
         """Get a scope by its name, which is case-sensitive."""
-        return await self._one(Scope, "get_by_name", tenant_id=tenant_id, name=name)
+        return await queries.get_by_name_async(
+            self._connection, tenant_id=tenant_id, name=name
+        )
 
     async def list(
         self,
@@ -36,8 +40,13 @@ class AsyncScopes(AsyncRepository):
         limit: int = 50,
     ) -> Page[Scope]:
         """List scopes in order of name."""
-        return await self._page(
-            Scope, "name", after=after, before=before, limit=limit, tenant_id=tenant_id
+        return await page(
+            partial(queries.list_after_async, self._connection, tenant_id=tenant_id),
+            partial(queries.list_before_async, self._connection, tenant_id=tenant_id),
+            "name",
+            after=after,
+            before=before,
+            limit=limit,
         )
 
     async def create(
@@ -57,17 +66,16 @@ class AsyncScopes(AsyncRepository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
-        return await self._first(
-            Scope,
-            "create",
+        return await queries.create_async(
+            self._connection,
             tenant_id=tenant_id,
             name=name,
             display_name=display_name,
-            display_names=Jsonb(display_names or {}),
+            display_names=display_names or {},
             description=description,
-            descriptions=Jsonb(descriptions or {}),
-            resources=check_list("resources", resources),
-            properties=Jsonb(properties or {}),
+            descriptions=descriptions or {},
+            resources=resources,
+            properties=properties or {},
         )
 
     async def update(
@@ -89,19 +97,18 @@ class AsyncScopes(AsyncRepository):
         Raises NotFoundError, ConcurrencyConflictError, SystemRowError,
         DuplicateError, InvalidValueError.
         """
-        scope = await self._one(
-            Scope,
-            "update",
+        scope = await queries.update_async(
+            self._connection,
             tenant_id=tenant_id,
             scope_id=scope_id,
             row_version=row_version,
             name=name,
             display_name=display_name,
-            display_names=Jsonb(display_names),
+            display_names=display_names,
             description=description,
-            descriptions=Jsonb(descriptions),
-            resources=check_list("resources", resources),
-            properties=Jsonb(properties),
+            descriptions=descriptions,
+            resources=resources,
+            properties=properties,
         )
         if scope is None:
             current = await self._refuse_system(tenant_id, scope_id)
@@ -110,7 +117,9 @@ class AsyncScopes(AsyncRepository):
 
     async def delete(self, *, tenant_id: UUID, scope_id: UUID) -> bool:
         """Delete a scope. False when there was none. Raises SystemRowError."""
-        if await self._count("delete", tenant_id=tenant_id, scope_id=scope_id):
+        if await queries.delete_async(
+            self._connection, tenant_id=tenant_id, scope_id=scope_id
+        ):
             return True
         await self._refuse_system(tenant_id, scope_id)
         return False
@@ -122,8 +131,8 @@ class AsyncScopes(AsyncRepository):
 
         What the caller asked for and did not get back is an invalid_scope.
         """
-        return await self._all(
-            Scope, "resolve", tenant_id=tenant_id, names=check_list("names", names)
+        return await queries.resolve_async(
+            self._connection, tenant_id=tenant_id, names=names
         )
 
     async def _refuse_system(self, tenant_id: UUID, scope_id: UUID) -> Scope | None:

@@ -2,20 +2,26 @@
 
 from collections.abc import Sequence
 
-from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository
-from authority_queries.records import AppliedMigration, ServerDescription
+from authority_queries.errors import NotFoundError
+from authority_queries.queries import server as queries
+from authority_queries.records import (
+    AppliedMigration,
+    ServerDescription,
+)
 
 
 class AsyncServer(AsyncRepository):
     """Queries of `queries/server.sql`."""
 
-    _queries = load_queries("server")
-
     async def describe(self) -> ServerDescription:
         """Tell version, role, privileges and clock."""
-        return await self._first(ServerDescription, "describe")
+        description = await queries.describe_async(self._connection)
+        if description is None:
+            message = "the role of the connection is not in pg_roles"
+            raise NotFoundError(message)
+        return description
 
     async def list_applied_migrations(self) -> Sequence[AppliedMigration]:
         """List what yoyo has marked as applied, in the order in which it did."""
-        return await self._all(AppliedMigration, "list_applied_migrations")
+        return await queries.list_applied_migrations_async(self._connection)

@@ -1,28 +1,29 @@
 """Service accounts: machine identities that clients act as."""
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_list
-from authority_queries._async.adapter import load_queries
-from authority_queries._async.repository import AsyncRepository, stale
-from authority_queries.records import JsonObject, Page, ServiceAccount
+from authority_queries._async.repository import AsyncRepository, page, stale
+from authority_queries.queries import service_accounts as queries
+from authority_queries.records import (
+    ServiceAccount,
+)
+from authority_queries.results import (
+    Page,
+)
+from authority_queries.runtime import JsonObject
 
 
 class AsyncServiceAccounts(AsyncRepository):
     """Queries of `queries/service_accounts.sql`."""
 
-    _queries = load_queries("service_accounts")
-
     async def get_by_id(
         self, *, tenant_id: UUID, service_account_id: UUID
     ) -> ServiceAccount | None:
         """Get a service account by its key inside the store."""
-        return await self._one(
-            ServiceAccount,
-            "get_by_id",
+        return await queries.get_by_id_async(
+            self._connection,
             tenant_id=tenant_id,
             service_account_id=service_account_id,
         )
@@ -31,9 +32,8 @@ class AsyncServiceAccounts(AsyncRepository):
         self, *, tenant_id: UUID, account_id: str
     ) -> ServiceAccount | None:
         """Get a service account by its identifier."""
-        return await self._one(
-            ServiceAccount,
-            "get_by_account_id",
+        return await queries.get_by_account_id_async(
+            self._connection,
             tenant_id=tenant_id,
             account_id=account_id,
         )
@@ -47,13 +47,13 @@ class AsyncServiceAccounts(AsyncRepository):
         limit: int = 50,
     ) -> Page[ServiceAccount]:
         """List service accounts in order of account id."""
-        return await self._page(
-            ServiceAccount,
+        return await page(
+            partial(queries.list_after_async, self._connection, tenant_id=tenant_id),
+            partial(queries.list_before_async, self._connection, tenant_id=tenant_id),
             "account_id",
             after=after,
             before=before,
             limit=limit,
-            tenant_id=tenant_id,
         )
 
     async def create(
@@ -73,17 +73,16 @@ class AsyncServiceAccounts(AsyncRepository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
-        return await self._first(
-            ServiceAccount,
-            "create",
+        return await queries.create_async(
+            self._connection,
             tenant_id=tenant_id,
             account_id=account_id,
             display_name=display_name,
             description=description,
             enabled=enabled,
-            allowed_scopes=check_list("allowed_scopes", allowed_scopes),
-            authorized_clients=check_list("authorized_clients", authorized_clients),
-            attributes=Jsonb(attributes or {}),
+            allowed_scopes=allowed_scopes,
+            authorized_clients=authorized_clients,
+            attributes=attributes or {},
         )
 
     async def update(
@@ -105,9 +104,8 @@ class AsyncServiceAccounts(AsyncRepository):
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidValueError.
         """
-        account = await self._one(
-            ServiceAccount,
-            "update",
+        account = await queries.update_async(
+            self._connection,
             tenant_id=tenant_id,
             service_account_id=service_account_id,
             row_version=row_version,
@@ -115,9 +113,9 @@ class AsyncServiceAccounts(AsyncRepository):
             display_name=display_name,
             description=description,
             enabled=enabled,
-            allowed_scopes=check_list("allowed_scopes", allowed_scopes),
-            authorized_clients=check_list("authorized_clients", authorized_clients),
-            attributes=Jsonb(attributes),
+            allowed_scopes=allowed_scopes,
+            authorized_clients=authorized_clients,
+            attributes=attributes,
         )
         if account is None:
             current = await self.get_by_id(
@@ -129,7 +127,9 @@ class AsyncServiceAccounts(AsyncRepository):
     async def delete(self, *, tenant_id: UUID, service_account_id: UUID) -> bool:
         """Delete a service account with its tokens. False when there was none."""
         return bool(
-            await self._count(
-                "delete", tenant_id=tenant_id, service_account_id=service_account_id
+            await queries.delete_async(
+                self._connection,
+                tenant_id=tenant_id,
+                service_account_id=service_account_id,
             )
         )

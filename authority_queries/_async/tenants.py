@@ -1,15 +1,21 @@
 """Tenants: who owns every other row."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Literal
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._async.adapter import load_queries
-from authority_queries._async.repository import AsyncRepository, stale
+from authority_queries._async.repository import AsyncRepository, page, stale
 from authority_queries.errors import NotFoundError, TenantInactiveError
-from authority_queries.records import JsonObject, Page, Tenant, TenantStatus
+from authority_queries.queries import tenants as queries
+from authority_queries.records import (
+    Tenant,
+    TenantStatus,
+)
+from authority_queries.results import (
+    Page,
+)
+from authority_queries.runtime import JsonObject
 
 _OPEN: Final = ["active", "trial"]
 
@@ -17,21 +23,26 @@ _OPEN: Final = ["active", "trial"]
 class AsyncTenants(AsyncRepository):
     """Queries of `queries/tenants.sql`."""
 
-    _queries = load_queries("tenants")
-
     async def get_by_id(self, *, tenant_id: UUID) -> Tenant | None:
         """Get a tenant, whatever its status."""
-        return await self._one(Tenant, "get_by_id", tenant_id=tenant_id)
+        return await queries.get_by_id_async(self._connection, tenant_id=tenant_id)
 
     async def get_by_code(self, *, code: str) -> Tenant | None:
         """Get a tenant by its name in URLs, whatever its status."""
-        return await self._one(Tenant, "get_by_code", code=code)
+        return await queries.get_by_code_async(self._connection, code=code)
 
     async def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 50
     ) -> Page[Tenant]:
         """List tenants in order of code."""
-        return await self._page(Tenant, "code", after=after, before=before, limit=limit)
+        return await page(
+            partial(queries.list_after_async, self._connection),
+            partial(queries.list_before_async, self._connection),
+            "code",
+            after=after,
+            before=before,
+            limit=limit,
+        )
 
     async def create(
         self,
@@ -46,13 +57,12 @@ class AsyncTenants(AsyncRepository):
         Raises DuplicateError when the code is taken, InvalidValueError when it is no
         DNS label.
         """
-        return await self._first(
-            Tenant,
-            "create",
+        return await queries.create_async(
+            self._connection,
             code=code,
             display_name=display_name,
             status=status,
-            settings=Jsonb(settings or {}),
+            settings=settings or {},
         )
 
     async def update(
@@ -69,14 +79,13 @@ class AsyncTenants(AsyncRepository):
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidValueError.
         """
-        tenant = await self._one(
-            Tenant,
-            "update",
+        tenant = await queries.update_async(
+            self._connection,
             tenant_id=tenant_id,
             row_version=row_version,
             code=code,
             display_name=display_name,
-            settings=Jsonb(settings),
+            settings=settings,
         )
         if tenant is None:
             current = await self.get_by_id(tenant_id=tenant_id)
@@ -108,9 +117,8 @@ class AsyncTenants(AsyncRepository):
     async def _set_status(
         self, tenant_id: UUID, status: TenantStatus, allowed_from: Sequence[str]
     ) -> Tenant:
-        tenant = await self._one(
-            Tenant,
-            "set_status",
+        tenant = await queries.set_status_async(
+            self._connection,
             tenant_id=tenant_id,
             status=status,
             allowed_from=[*allowed_from],

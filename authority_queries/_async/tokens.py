@@ -4,29 +4,25 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
 from authority_queries._arguments import (
-    check_aware,
     check_limit,
-    check_list,
     check_one_subject,
     check_positive,
 )
-from authority_queries._async.adapter import load_queries
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import TenantInactiveError
+from authority_queries.queries import tokens as queries
 from authority_queries.records import (
-    JsonObject,
-    RedeemableTokenType,
-    Redemption,
-    Refusal,
-    RefusalOutcome,
-    Rotation,
     Token,
     TokenType,
     VerifiedToken,
 )
+from authority_queries.results import (
+    RedeemableTokenType,
+    Redemption,
+    Rotation,
+)
+from authority_queries.runtime import JsonObject
 
 
 class AsyncTokens(AsyncRepository):
@@ -36,18 +32,16 @@ class AsyncTokens(AsyncRepository):
     the string.
     """
 
-    _queries = load_queries("tokens")
-
     async def get_by_id(self, *, tenant_id: UUID, token_id: UUID) -> Token | None:
         """Get a token by its key inside the store, live or not."""
-        return await self._one(
-            Token, "get_by_id", tenant_id=tenant_id, token_id=token_id
+        return await queries.get_by_id_async(
+            self._connection, tenant_id=tenant_id, token_id=token_id
         )
 
     async def get_by_hash(self, *, tenant_id: UUID, token_hash: bytes) -> Token | None:
         """Get a token by the hash of its string, live or not."""
-        return await self._one(
-            Token, "get_by_hash", tenant_id=tenant_id, token_hash=token_hash
+        return await queries.get_by_hash_async(
+            self._connection, tenant_id=tenant_id, token_hash=token_hash
         )
 
     async def create(
@@ -79,9 +73,8 @@ class AsyncTokens(AsyncRepository):
         descends from (of a code that is redeemed: the code's), None means now. Raises
         TenantInactiveError, MissingReferenceError, DuplicateError, InvalidValueError.
         """
-        token = await self._one(
-            Token,
-            "create",
+        token = await queries.create_async(
+            self._connection,
             tenant_id=tenant_id,
             type=type,
             token_hash=token_hash,
@@ -89,15 +82,15 @@ class AsyncTokens(AsyncRepository):
             user_id=user_id,
             service_account_id=service_account_id,
             authorization_id=authorization_id,
-            scopes=check_list("scopes", scopes),
+            scopes=scopes,
             code_challenge=code_challenge,
             redirect_uri=redirect_uri,
             nonce=nonce,
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=Jsonb(properties or {}),
-            authenticated_at=check_aware("authenticated_at", authenticated_at),
+            properties=properties or {},
+            authenticated_at=authenticated_at,
             lifetime=check_positive("lifetime", lifetime),
         )
         if token is None:
@@ -115,9 +108,8 @@ class AsyncTokens(AsyncRepository):
         7662 section 2.2). The caller compares cnf_jkt and cnf_x5t_s256 (RFC 9449,
         RFC 8705).
         """
-        return await self._one(
-            VerifiedToken,
-            "verify",
+        return await queries.verify_async(
+            self._connection,
             tenant_id=tenant_id,
             token_hash=token_hash,
             type=type,
@@ -143,9 +135,8 @@ class AsyncTokens(AsyncRepository):
         result, not an error, so that the caller's rollback is not provoked. One
         statement when redeemed, two when refused.
         """
-        token = await self._one(
-            Token,
-            "redeem",
+        token = await queries.redeem_async(
+            self._connection,
             tenant_id=tenant_id,
             token_hash=token_hash,
             type=type,
@@ -156,7 +147,8 @@ class AsyncTokens(AsyncRepository):
         )
         if token is not None:
             return Redemption(outcome="redeemed", token=token)
-        outcome = await self._explain_refusal(
+        refusal = await queries.explain_refusal_async(
+            self._connection,
             tenant_id=tenant_id,
             token_hash=token_hash,
             type=type,
@@ -165,7 +157,7 @@ class AsyncTokens(AsyncRepository):
             code_challenge=code_challenge,
             redemption_id=redemption_id,
         )
-        return Redemption(outcome=outcome, token=None)
+        return Redemption(outcome=refusal.outcome, token=None)
 
     async def rotate(
         self,
@@ -184,9 +176,8 @@ class AsyncTokens(AsyncRepository):
         Either all of it happens or nothing (RFC 6749 section 6, RFC 9700 section
         4.14.2). Outcomes and reuse are as in `redeem`.
         """
-        issued = await self._all(
-            Token,
-            "rotate",
+        issued = await queries.rotate_async(
+            self._connection,
             tenant_id=tenant_id,
             token_hash=token_hash,
             client_id=client_id,
@@ -203,7 +194,8 @@ class AsyncTokens(AsyncRepository):
                 refresh_token=by_type["refresh"],
                 access_token=by_type["access"],
             )
-        outcome = await self._explain_refusal(
+        refusal = await queries.explain_refusal_async(
+            self._connection,
             tenant_id=tenant_id,
             token_hash=token_hash,
             type="refresh",
@@ -212,11 +204,7 @@ class AsyncTokens(AsyncRepository):
             code_challenge=None,
             redemption_id=redemption_id,
         )
-        return Rotation(outcome=outcome, refresh_token=None, access_token=None)
-
-    async def _explain_refusal(self, **presented: object) -> RefusalOutcome:
-        refusal = await self._first(Refusal, "explain_refusal", **presented)
-        return refusal.outcome
+        return Rotation(outcome=refusal.outcome, refresh_token=None, access_token=None)
 
     async def revoke(
         self, *, tenant_id: UUID, token_hash: bytes, client_id: str, reason: str
@@ -228,8 +216,8 @@ class AsyncTokens(AsyncRepository):
         False when there was nothing to revoke, which a client is not told.
         """
         return bool(
-            await self._count(
-                "revoke",
+            await queries.revoke_async(
+                self._connection,
                 tenant_id=tenant_id,
                 token_hash=token_hash,
                 client_id=client_id,
@@ -242,8 +230,8 @@ class AsyncTokens(AsyncRepository):
     ) -> bool:
         """Revoke a token at the wish of an operator. False: nothing to revoke."""
         return bool(
-            await self._count(
-                "revoke_by_id", tenant_id=tenant_id, token_id=token_id, reason=reason
+            await queries.revoke_by_id_async(
+                self._connection, tenant_id=tenant_id, token_id=token_id, reason=reason
             )
         )
 
@@ -254,8 +242,8 @@ class AsyncTokens(AsyncRepository):
 
         To end the family itself, `authorizations.revoke` is one row.
         """
-        return await self._count(
-            "revoke_by_authorization",
+        return await queries.revoke_by_authorization_async(
+            self._connection,
             tenant_id=tenant_id,
             authorization_id=authorization_id,
             reason=reason,
@@ -274,8 +262,8 @@ class AsyncTokens(AsyncRepository):
         For a user, `users.revoke_tokens` does it in one row.
         """
         check_one_subject(user_id, service_account_id)
-        return await self._count(
-            "revoke_by_subject",
+        return await queries.revoke_by_subject_async(
+            self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
             service_account_id=service_account_id,
@@ -286,8 +274,8 @@ class AsyncTokens(AsyncRepository):
         self, *, tenant_id: UUID, client_id: UUID, reason: str
     ) -> int:
         """Revoke the live tokens of a client (`Client.id`). Gives how many."""
-        return await self._count(
-            "revoke_by_client", tenant_id=tenant_id, client_id=client_id, reason=reason
+        return await queries.revoke_by_client_async(
+            self._connection, tenant_id=tenant_id, client_id=client_id, reason=reason
         )
 
     async def list_active_by_subject(
@@ -301,9 +289,8 @@ class AsyncTokens(AsyncRepository):
     ) -> Sequence[Token]:
         """List the live tokens of a user or a service account, in order of id."""
         check_one_subject(user_id, service_account_id)
-        return await self._all(
-            Token,
-            "list_active_by_subject",
+        return await queries.list_active_by_subject_async(
+            self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
             service_account_id=service_account_id,
@@ -320,9 +307,8 @@ class AsyncTokens(AsyncRepository):
         limit: int = 50,
     ) -> Sequence[Token]:
         """List the live tokens of a client (`Client.id`), in order of id."""
-        return await self._all(
-            Token,
-            "list_active_by_client",
+        return await queries.list_active_by_client_async(
+            self._connection,
             tenant_id=tenant_id,
             client_id=client_id,
             after=after,
@@ -338,6 +324,6 @@ class AsyncTokens(AsyncRepository):
         seen. Gives how many; call again while it is `batch_size`. Rows that are
         locked are left for the next run, so that any number may run at once.
         """
-        return await self._count(
-            "prune_expired", older_than=older_than, batch_size=batch_size
+        return await queries.prune_expired_async(
+            self._connection, older_than=older_than, batch_size=batch_size
         )

@@ -2,37 +2,44 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_aware
-from authority_queries._async.adapter import load_queries
-from authority_queries._async.repository import AsyncRepository, stale
-from authority_queries.records import JsonObject, Page, Role, User, UserRole, UserStatus
+from authority_queries._async.repository import AsyncRepository, page, stale
+from authority_queries.queries import users as queries
+from authority_queries.records import (
+    Role,
+    User,
+    UserRole,
+    UserStatus,
+)
+from authority_queries.results import (
+    Page,
+)
+from authority_queries.runtime import JsonObject
 
 
 class AsyncUsers(AsyncRepository):
     """Queries of `queries/users.sql`."""
 
-    _queries = load_queries("users")
-
     async def get_by_id(self, *, tenant_id: UUID, user_id: UUID) -> User | None:
         """Get a user by its key inside the store."""
-        return await self._one(User, "get_by_id", tenant_id=tenant_id, user_id=user_id)
+        return await queries.get_by_id_async(
+            self._connection, tenant_id=tenant_id, user_id=user_id
+        )
 
     async def get_by_username(self, *, tenant_id: UUID, username: str) -> User | None:
         """Get a user by username, in any case and Unicode form."""
-        return await self._one(
-            User, "get_by_username", tenant_id=tenant_id, username=username
+        return await queries.get_by_username_async(
+            self._connection, tenant_id=tenant_id, username=username
         )
 
     async def get_by_subject_id(
         self, *, tenant_id: UUID, subject_id: UUID
     ) -> User | None:
         """Get a user by its sub claim."""
-        return await self._one(
-            User, "get_by_subject_id", tenant_id=tenant_id, subject_id=subject_id
+        return await queries.get_by_subject_id_async(
+            self._connection, tenant_id=tenant_id, subject_id=subject_id
         )
 
     async def list(
@@ -51,16 +58,27 @@ class AsyncUsers(AsyncRepository):
         `prefix` keeps usernames that start so, in any case; `role_id` keeps who holds
         the role now.
         """
-        return await self._page(
-            User,
+        return await page(
+            partial(
+                queries.list_after_async,
+                self._connection,
+                tenant_id=tenant_id,
+                status=status,
+                prefix=prefix,
+                role_id=role_id,
+            ),
+            partial(
+                queries.list_before_async,
+                self._connection,
+                tenant_id=tenant_id,
+                status=status,
+                prefix=prefix,
+                role_id=role_id,
+            ),
             "username_normalized",
             after=after,
             before=before,
             limit=limit,
-            tenant_id=tenant_id,
-            status=status,
-            prefix=prefix,
-            role_id=role_id,
         )
 
     async def create(
@@ -81,9 +99,8 @@ class AsyncUsers(AsyncRepository):
         DuplicateError when the username is taken in any case, MissingReferenceError
         for an unknown tenant, InvalidValueError.
         """
-        return await self._first(
-            User,
-            "create",
+        return await queries.create_async(
+            self._connection,
             tenant_id=tenant_id,
             username=username,
             email=email,
@@ -91,7 +108,7 @@ class AsyncUsers(AsyncRepository):
             display_name=display_name,
             password_hash=password_hash,
             status=status,
-            attributes=Jsonb(attributes or {}),
+            attributes=attributes or {},
         )
 
     async def update(
@@ -112,9 +129,8 @@ class AsyncUsers(AsyncRepository):
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidValueError.
         """
-        user = await self._one(
-            User,
-            "update",
+        user = await queries.update_async(
+            self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
             row_version=row_version,
@@ -123,7 +139,7 @@ class AsyncUsers(AsyncRepository):
             email_verified=email_verified,
             display_name=display_name,
             status=status,
-            attributes=Jsonb(attributes),
+            attributes=attributes,
         )
         if user is None:
             current = await self.get_by_id(tenant_id=tenant_id, user_id=user_id)
@@ -135,11 +151,17 @@ class AsyncUsers(AsyncRepository):
 
         False when there was none.
         """
-        return bool(await self._count("delete", tenant_id=tenant_id, user_id=user_id))
+        return bool(
+            await queries.delete_async(
+                self._connection, tenant_id=tenant_id, user_id=user_id
+            )
+        )
 
     async def list_roles(self, *, tenant_id: UUID, user_id: UUID) -> Sequence[Role]:
         """List the roles that the user holds now, in order of name."""
-        return await self._all(Role, "list_roles", tenant_id=tenant_id, user_id=user_id)
+        return await queries.list_roles_async(
+            self._connection, tenant_id=tenant_id, user_id=user_id
+        )
 
     async def assign_role(
         self,
@@ -154,14 +176,13 @@ class AsyncUsers(AsyncRepository):
 
         Raises MissingReferenceError for an unknown user or role.
         """
-        return await self._first(
-            UserRole,
-            "assign_role",
+        return await queries.assign_role_async(
+            self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
             role_id=role_id,
             granted_by=granted_by,
-            expires_at=check_aware("expires_at", expires_at),
+            expires_at=expires_at,
         )
 
     async def revoke_role(
@@ -169,8 +190,8 @@ class AsyncUsers(AsyncRepository):
     ) -> bool:
         """End an assignment. False when there was none."""
         return bool(
-            await self._count(
-                "revoke_role", tenant_id=tenant_id, user_id=user_id, role_id=role_id
+            await queries.revoke_role_async(
+                self._connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
             )
         )
 
@@ -178,9 +199,8 @@ class AsyncUsers(AsyncRepository):
         self, *, tenant_id: UUID, user_id: UUID, password_hash: str | None
     ) -> User | None:
         """Set a PHC string, or end sign-in by password. None for an unknown user."""
-        return await self._one(
-            User,
-            "set_password_hash",
+        return await queries.set_password_hash_async(
+            self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
             password_hash=password_hash,
@@ -191,6 +211,6 @@ class AsyncUsers(AsyncRepository):
 
         None for an unknown user.
         """
-        return await self._one(
-            User, "revoke_tokens", tenant_id=tenant_id, user_id=user_id
+        return await queries.revoke_tokens_async(
+            self._connection, tenant_id=tenant_id, user_id=user_id
         )

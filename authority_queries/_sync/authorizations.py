@@ -5,27 +5,26 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_limit, check_list
-from authority_queries._sync.adapter import load_queries
+from authority_queries._arguments import check_limit
 from authority_queries._sync.repository import Repository
 from authority_queries.errors import TenantInactiveError
-from authority_queries.records import Authorization, AuthorizationType, JsonObject
+from authority_queries.queries import authorizations as queries
+from authority_queries.records import (
+    Authorization,
+    AuthorizationType,
+)
+from authority_queries.runtime import JsonObject
 
 
 class Authorizations(Repository):
     """Queries of `queries/authorizations.sql`. `client_id` is `Client.id` here."""
 
-    _queries = load_queries("authorizations")
-
     def get_by_id(
         self, *, tenant_id: UUID, authorization_id: UUID
     ) -> Authorization | None:
         """Get an authorization, revoked or not."""
-        return self._one(
-            Authorization,
-            "get_by_id",
+        return queries.get_by_id(
+            self._connection,
             tenant_id=tenant_id,
             authorization_id=authorization_id,
         )
@@ -34,8 +33,8 @@ class Authorizations(Repository):
         self, *, tenant_id: UUID, user_id: UUID
     ) -> Sequence[Authorization]:
         """List what the user allows at present."""
-        return self._all(
-            Authorization, "list_by_user", tenant_id=tenant_id, user_id=user_id
+        return queries.list_by_user(
+            self._connection, tenant_id=tenant_id, user_id=user_id
         )
 
     def list_by_client(
@@ -47,9 +46,8 @@ class Authorizations(Repository):
         limit: int = 50,
     ) -> Sequence[Authorization]:
         """List what the client is allowed at present, in order of id."""
-        return self._all(
-            Authorization,
-            "list_by_client",
+        return queries.list_by_client(
+            self._connection,
             tenant_id=tenant_id,
             client_id=client_id,
             after=after,
@@ -71,16 +69,15 @@ class Authorizations(Repository):
 
         Raises TenantInactiveError, MissingReferenceError, InvalidValueError.
         """
-        authorization = self._one(
-            Authorization,
-            "create",
+        authorization = queries.create(
+            self._connection,
             tenant_id=tenant_id,
             client_id=client_id,
             user_id=user_id,
             service_account_id=service_account_id,
             type=type,
-            scopes=check_list("scopes", scopes),
-            properties=Jsonb(properties or {}),
+            scopes=scopes,
+            properties=properties or {},
         )
         if authorization is None:
             message = "the tenant is not active: it is issued nothing"
@@ -93,8 +90,8 @@ class Authorizations(Repository):
         False when there was none in force.
         """
         return bool(
-            self._count(
-                "revoke",
+            queries.revoke(
+                self._connection,
                 tenant_id=tenant_id,
                 authorization_id=authorization_id,
                 reason=reason,
@@ -111,4 +108,6 @@ class Authorizations(Repository):
         Gives how many; call again while it is `batch_size`. Rows that are locked are
         left for the next run, so that any number may run at once.
         """
-        return self._count("prune", older_than=older_than, batch_size=batch_size)
+        return queries.prune(
+            self._connection, older_than=older_than, batch_size=batch_size
+        )

@@ -3,23 +3,24 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_aware, check_list
-from authority_queries._sync.adapter import load_queries
-from authority_queries._sync.repository import Repository, stale
+from authority_queries._arguments import check_list
+from authority_queries._sync.repository import Repository, page, stale
 from authority_queries.errors import MissingReferenceError
+from authority_queries.queries import clients as queries
 from authority_queries.records import (
-    ApplicationType,
     Client,
+    ClientApplicationType,
+    ClientConsentType,
     ClientSecret,
     ClientType,
-    ConsentType,
-    JsonObject,
+)
+from authority_queries.results import (
     Page,
 )
+from authority_queries.runtime import JsonObject
 
 
 class Clients(Repository):
@@ -28,16 +29,14 @@ class Clients(Repository):
     `id` is the key inside the store, `client_id` the name in the protocol.
     """
 
-    _queries = load_queries("clients")
-
     def get_by_id(self, *, tenant_id: UUID, id: UUID) -> Client | None:
         """Get a client by its key inside the store."""
-        return self._one(Client, "get_by_id", tenant_id=tenant_id, id=id)
+        return queries.get_by_id(self._connection, tenant_id=tenant_id, id=id)
 
     def get_by_client_id(self, *, tenant_id: UUID, client_id: str) -> Client | None:
         """Get a client by its name in the protocol (RFC 6749 section 2.2)."""
-        return self._one(
-            Client, "get_by_client_id", tenant_id=tenant_id, client_id=client_id
+        return queries.get_by_client_id(
+            self._connection, tenant_id=tenant_id, client_id=client_id
         )
 
     def list(
@@ -49,13 +48,13 @@ class Clients(Repository):
         limit: int = 50,
     ) -> Page[Client]:
         """List clients in order of client_id."""
-        return self._page(
-            Client,
+        return page(
+            partial(queries.list_after, self._connection, tenant_id=tenant_id),
+            partial(queries.list_before, self._connection, tenant_id=tenant_id),
             "client_id",
             after=after,
             before=before,
             limit=limit,
-            tenant_id=tenant_id,
         )
 
     def create(
@@ -64,8 +63,8 @@ class Clients(Repository):
         tenant_id: UUID,
         client_id: str,
         client_type: ClientType,
-        application_type: ApplicationType = "web",
-        consent_type: ConsentType = "explicit",
+        application_type: ClientApplicationType = "web",
+        consent_type: ClientConsentType = "explicit",
         display_name: str = "",
         display_names: JsonObject | None = None,
         redirect_uris: Sequence[str] = (),
@@ -82,25 +81,24 @@ class Clients(Repository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
-        return self._first(
-            Client,
-            "create",
+        return queries.create(
+            self._connection,
             tenant_id=tenant_id,
             client_id=client_id,
             application_type=application_type,
             client_type=client_type,
             consent_type=consent_type,
             display_name=display_name,
-            display_names=Jsonb(display_names or {}),
-            redirect_uris=check_list("redirect_uris", redirect_uris),
+            display_names=display_names or {},
+            redirect_uris=redirect_uris,
             post_logout_redirect_uris=check_list(
                 "post_logout_redirect_uris", post_logout_redirect_uris
             ),
-            permissions=check_list("permissions", permissions),
-            requirements=check_list("requirements", requirements),
-            settings=Jsonb(settings or {}),
-            properties=Jsonb(properties or {}),
-            json_web_key_set=_nullable(json_web_key_set),
+            permissions=permissions,
+            requirements=requirements,
+            settings=settings or {},
+            properties=properties or {},
+            json_web_key_set=json_web_key_set,
             enabled=enabled,
         )
 
@@ -111,9 +109,9 @@ class Clients(Repository):
         id: UUID,
         row_version: int,
         client_id: str,
-        application_type: ApplicationType,
+        application_type: ClientApplicationType,
         client_type: ClientType,
-        consent_type: ConsentType,
+        consent_type: ClientConsentType,
         display_name: str,
         display_names: JsonObject,
         redirect_uris: Sequence[str],
@@ -130,9 +128,8 @@ class Clients(Repository):
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidValueError.
         """
-        client = self._one(
-            Client,
-            "update",
+        client = queries.update(
+            self._connection,
             tenant_id=tenant_id,
             id=id,
             row_version=row_version,
@@ -141,16 +138,16 @@ class Clients(Repository):
             client_type=client_type,
             consent_type=consent_type,
             display_name=display_name,
-            display_names=Jsonb(display_names),
-            redirect_uris=check_list("redirect_uris", redirect_uris),
+            display_names=display_names,
+            redirect_uris=redirect_uris,
             post_logout_redirect_uris=check_list(
                 "post_logout_redirect_uris", post_logout_redirect_uris
             ),
-            permissions=check_list("permissions", permissions),
-            requirements=check_list("requirements", requirements),
-            settings=Jsonb(settings),
-            properties=Jsonb(properties),
-            json_web_key_set=_nullable(json_web_key_set),
+            permissions=permissions,
+            requirements=requirements,
+            settings=settings,
+            properties=properties,
+            json_web_key_set=json_web_key_set,
             enabled=enabled,
         )
         if client is None:
@@ -163,7 +160,7 @@ class Clients(Repository):
 
         False when there was none.
         """
-        return bool(self._count("delete", tenant_id=tenant_id, id=id))
+        return bool(queries.delete(self._connection, tenant_id=tenant_id, id=id))
 
     def add_secret(
         self,
@@ -181,15 +178,14 @@ class Clients(Repository):
         means now, `valid_until` None no end. Raises MissingReferenceError when there
         is no such confidential client, InvalidValueError.
         """
-        secret = self._one(
-            ClientSecret,
-            "add_secret",
+        secret = queries.add_secret(
+            self._connection,
             tenant_id=tenant_id,
             id=id,
             secret_hash=secret_hash,
             description=description,
-            valid_from=check_aware("valid_from", valid_from),
-            valid_until=check_aware("valid_until", valid_until),
+            valid_from=valid_from,
+            valid_until=valid_until,
         )
         if secret is None:
             message = "clients.add_secret: no such confidential client in the tenant"
@@ -198,7 +194,7 @@ class Clients(Repository):
 
     def list_secrets(self, *, tenant_id: UUID, id: UUID) -> Sequence[ClientSecret]:
         """List the client's secrets, live or not, newest first."""
-        return self._all(ClientSecret, "list_secrets", tenant_id=tenant_id, id=id)
+        return queries.list_secrets(self._connection, tenant_id=tenant_id, id=id)
 
     def list_live_secrets(
         self, *, tenant_id: UUID, client_id: str
@@ -207,14 +203,16 @@ class Clients(Repository):
 
         Empty for an unknown or disabled client and for a tenant that is not active.
         """
-        return self._all(
-            ClientSecret, "list_live_secrets", tenant_id=tenant_id, client_id=client_id
+        return queries.list_live_secrets(
+            self._connection, tenant_id=tenant_id, client_id=client_id
         )
 
     def record_secret_use(self, *, tenant_id: UUID, secret_id: UUID) -> bool:
         """Note that a secret was accepted. False when noted within the last minute."""
         return bool(
-            self._count("record_secret_use", tenant_id=tenant_id, secret_id=secret_id)
+            queries.record_secret_use(
+                self._connection, tenant_id=tenant_id, secret_id=secret_id
+            )
         )
 
     def expire_secret(
@@ -228,9 +226,8 @@ class Clients(Repository):
 
         None for an unknown secret.
         """
-        return self._one(
-            ClientSecret,
-            "expire_secret",
+        return queries.expire_secret(
+            self._connection,
             tenant_id=tenant_id,
             secret_id=secret_id,
             remaining=remaining,
@@ -239,9 +236,7 @@ class Clients(Repository):
     def delete_secret(self, *, tenant_id: UUID, secret_id: UUID) -> bool:
         """Delete a secret. False when there was none."""
         return bool(
-            self._count("delete_secret", tenant_id=tenant_id, secret_id=secret_id)
+            queries.delete_secret(
+                self._connection, tenant_id=tenant_id, secret_id=secret_id
+            )
         )
-
-
-def _nullable(value: JsonObject | None) -> Jsonb | None:
-    return None if value is None else Jsonb(value)

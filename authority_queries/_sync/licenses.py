@@ -5,22 +5,20 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_aware, check_list, check_positive
-from authority_queries._sync.adapter import load_queries
+from authority_queries._arguments import check_positive
 from authority_queries._sync.repository import Repository
 from authority_queries.errors import LicenseNotUsableError, LimitReachedError
+from authority_queries.queries import licenses as queries
 from authority_queries.records import (
-    JsonObject,
     License,
     LicenseSeat,
     LicenseStatus,
+    LicenseUsagePeriod,
     LicenseValidation,
-    UsagePeriod,
     UsageReceipt,
     UsageTotal,
 )
+from authority_queries.runtime import JsonObject
 
 _LEASE = timedelta(minutes=5)
 
@@ -31,8 +29,6 @@ class Licenses(Repository):
     Keys come in as the SHA-256 of their string (`parse_token(…).hash`).
     """
 
-    _queries = load_queries("licenses")
-
     def create(
         self,
         *,
@@ -42,7 +38,7 @@ class Licenses(Repository):
         seats: int = 0,
         features: Sequence[str] = (),
         limits: JsonObject | None = None,
-        usage_period: UsagePeriod = "month",
+        usage_period: LicenseUsagePeriod = "month",
         valid_from: datetime | None = None,
         valid_until: datetime | None = None,
         grace: timedelta = timedelta(0),
@@ -54,39 +50,40 @@ class Licenses(Repository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
-        return self._first(
-            License,
-            "create",
+        return queries.create(
+            self._connection,
             tenant_id=tenant_id,
             key_hash=key_hash,
             plan=plan,
             seats=seats,
-            features=check_list("features", features),
-            limits=Jsonb(limits or {}),
+            features=features,
+            limits=limits or {},
             usage_period=usage_period,
-            valid_from=check_aware("valid_from", valid_from),
-            valid_until=check_aware("valid_until", valid_until),
+            valid_from=valid_from,
+            valid_until=valid_until,
             grace=grace,
-            properties=Jsonb(properties or {}),
+            properties=properties or {},
         )
 
     def get_by_id(self, *, tenant_id: UUID, license_id: UUID) -> License | None:
         """Get a licence by its key inside the store, valid or not."""
-        return self._one(
-            License, "get_by_id", tenant_id=tenant_id, license_id=license_id
+        return queries.get_by_id(
+            self._connection, tenant_id=tenant_id, license_id=license_id
         )
 
     def get_by_key(self, *, tenant_id: UUID, key_hash: bytes) -> License | None:
         """Get a licence by the hash of its key, valid or not."""
-        return self._one(License, "get_by_key", tenant_id=tenant_id, key_hash=key_hash)
+        return queries.get_by_key(
+            self._connection, tenant_id=tenant_id, key_hash=key_hash
+        )
 
     def validate(self, *, tenant_id: UUID, key_hash: bytes) -> LicenseValidation | None:
         """Tell what a key opens and in which state its licence is now.
 
         None when no licence of an active tenant has the key.
         """
-        return self._one(
-            LicenseValidation, "validate", tenant_id=tenant_id, key_hash=key_hash
+        return queries.validate(
+            self._connection, tenant_id=tenant_id, key_hash=key_hash
         )
 
     def suspend(self, *, tenant_id: UUID, license_id: UUID, reason: str) -> License:
@@ -117,9 +114,8 @@ class Licenses(Repository):
         status: LicenseStatus,
         reason: str | None,
     ) -> License:
-        changed = self._one(
-            License,
-            "set_status",
+        changed = queries.set_status(
+            self._connection,
             tenant_id=tenant_id,
             license_id=license_id,
             status=status,
@@ -145,9 +141,8 @@ class Licenses(Repository):
         DuplicateError when the same holder takes its first seat twice at once: it has
         one, ask again.
         """
-        seat = self._one(
-            LicenseSeat,
-            "check_out_seat",
+        seat = queries.check_out_seat(
+            self._connection,
             tenant_id=tenant_id,
             license_id=license_id,
             holder=holder,
@@ -170,9 +165,8 @@ class Licenses(Repository):
 
         None when it had ended, or the licence is not usable any more: check out again.
         """
-        return self._one(
-            LicenseSeat,
-            "renew_seat",
+        return queries.renew_seat(
+            self._connection,
             tenant_id=tenant_id,
             license_id=license_id,
             holder=holder,
@@ -182,8 +176,8 @@ class Licenses(Repository):
     def check_in_seat(self, *, tenant_id: UUID, license_id: UUID, holder: str) -> bool:
         """Give a seat back. False when the holder had none."""
         return bool(
-            self._count(
-                "check_in_seat",
+            queries.check_in_seat(
+                self._connection,
                 tenant_id=tenant_id,
                 license_id=license_id,
                 holder=holder,
@@ -204,9 +198,8 @@ class Licenses(Repository):
         Raises LimitReachedError when the period's limit would be exceeded (nothing is
         recorded), LicenseNotUsableError, InvalidValueError.
         """
-        receipt = self._one(
-            UsageReceipt,
-            "record_usage",
+        receipt = queries.record_usage(
+            self._connection,
             tenant_id=tenant_id,
             license_id=license_id,
             metric=metric,
@@ -227,9 +220,8 @@ class Licenses(Repository):
         from_period: date | None = None,
     ) -> Sequence[UsageTotal]:
         """List totals by metric and period, newest period first."""
-        return self._all(
-            UsageTotal,
-            "list_usage",
+        return queries.list_usage(
+            self._connection,
             tenant_id=tenant_id,
             license_id=license_id,
             metric=metric,

@@ -7,10 +7,14 @@ from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from authority_queries._arguments import check_limit, check_positive
-from authority_queries._sync.adapter import load_queries
 from authority_queries._sync.repository import Repository
 from authority_queries.errors import InvalidArgumentError
-from authority_queries.records import LoginAttempt, LoginOutcome, ThrottleDecision
+from authority_queries.queries import login_attempts as queries
+from authority_queries.records import (
+    LoginAttempt,
+    LoginAttemptOutcome,
+    ThrottleDecision,
+)
 
 _DAY = timedelta(days=1)
 _QUARTER_HOUR = timedelta(minutes=15)
@@ -19,14 +23,12 @@ _QUARTER_HOUR = timedelta(minutes=15)
 class LoginAttempts(Repository):
     """Queries of `queries/login_attempts.sql`."""
 
-    _queries = load_queries("login_attempts")
-
     def record(
         self,
         *,
         tenant_id: UUID,
         username: str,
-        outcome: LoginOutcome,
+        outcome: LoginAttemptOutcome,
         user_id: UUID | None = None,
         client_id: str | None = None,
         address: IPv4Address | IPv6Address | None = None,
@@ -37,9 +39,8 @@ class LoginAttempts(Repository):
 
         Raises MissingReferenceError for an unknown tenant, InvalidValueError.
         """
-        return self._first(
-            LoginAttempt,
-            "record",
+        return queries.record(
+            self._connection,
             tenant_id=tenant_id,
             username=username,
             user_id=user_id,
@@ -59,9 +60,8 @@ class LoginAttempts(Repository):
         limit: int = 100,
     ) -> Sequence[LoginAttempt]:
         """List attempts to sign in as this username, newest first."""
-        return self._all(
-            LoginAttempt,
-            "list_recent_by_username",
+        return queries.list_recent_by_username(
+            self._connection,
             tenant_id=tenant_id,
             username=username,
             within=within,
@@ -77,9 +77,8 @@ class LoginAttempts(Repository):
         limit: int = 100,
     ) -> Sequence[LoginAttempt]:
         """List attempts from this network address, newest first."""
-        return self._all(
-            LoginAttempt,
-            "list_recent_by_address",
+        return queries.list_recent_by_address(
+            self._connection,
             tenant_id=tenant_id,
             address=address,
             within=within,
@@ -106,9 +105,8 @@ class LoginAttempts(Repository):
         if attempt_limit < 1:
             message = f"attempt_limit is {attempt_limit}; 1 or more is allowed"
             raise InvalidArgumentError(message)
-        return self._first(
-            ThrottleDecision,
-            "reserve",
+        return queries.reserve(
+            self._connection,
             tenant_id=tenant_id,
             username=username,
             address=address,
@@ -126,8 +124,8 @@ class LoginAttempts(Repository):
         factor: str,
     ) -> None:
         """Forget the count for this account, network and factor: its owner came in."""
-        self._count(
-            "succeed",
+        queries.succeed(
+            self._connection,
             tenant_id=tenant_id,
             username=username,
             address=address,
@@ -143,8 +141,8 @@ class LoginAttempts(Repository):
         factor: str,
     ) -> None:
         """Note that the check failed; it stays counted until the window ends."""
-        self._count(
-            "fail",
+        queries.fail(
+            self._connection,
             tenant_id=tenant_id,
             username=username,
             address=address,
@@ -156,11 +154,11 @@ class LoginAttempts(Repository):
 
         Gives how many; call again while it is `batch_size`.
         """
-        return self._count("prune_throttles", batch_size=batch_size)
+        return queries.prune_throttles(self._connection, batch_size=batch_size)
 
     def create_partitions(self, *, months_ahead: int = 3) -> int:
         """Make the log's monthly partitions up to this many months ahead.
 
         Run monthly, as the tables' owner. Gives how many were missing.
         """
-        return self._count("create_partitions", months_ahead=months_ahead)
+        return queries.create_partitions(self._connection, months_ahead=months_ahead)

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_aware, check_limit
-from authority_queries._sync.adapter import load_queries
+from authority_queries._arguments import check_limit
 from authority_queries._sync.repository import Repository
-from authority_queries.records import JsonObject, Revocation, RevocationCategory
+from authority_queries.queries import revocations as queries
+from authority_queries.records import (
+    Revocation,
+    RevocationCategory,
+)
+from authority_queries.runtime import JsonObject
 
 
 class Revocations(Repository):
     """Queries of `queries/revocations.sql`."""
-
-    _queries = load_queries("revocations")
 
     def publish(
         self,
@@ -36,25 +36,23 @@ class Revocations(Repository):
         without gaps. Raises MissingReferenceError for an unknown tenant,
         InvalidValueError.
         """
-        return self._first(
-            Revocation,
-            "publish",
+        return queries.publish(
+            self._connection,
             tenant_id=tenant_id,
             category=category,
             target=target,
             reason=reason,
-            properties=Jsonb(properties or {}),
-            effective_at=check_aware("effective_at", effective_at),
-            expires_at=check_aware("expires_at", expires_at),
+            properties=properties or {},
+            effective_at=effective_at,
+            expires_at=expires_at,
         )
 
     def list_since(
         self, *, tenant_id: UUID, sequence: int = 0, limit: int = 100
     ) -> Sequence[Revocation]:
         """List what a follower that has seen `sequence` has not seen, in order."""
-        return self._all(
-            Revocation,
-            "list_since",
+        return queries.list_since(
+            self._connection,
             tenant_id=tenant_id,
             sequence=sequence,
             page_size=check_limit(limit),
@@ -70,9 +68,8 @@ class Revocations(Repository):
         limit: int = 100,
     ) -> Sequence[Revocation]:
         """List what is in force now, in order of sequence."""
-        return self._all(
-            Revocation,
-            "list_active",
+        return queries.list_active(
+            self._connection,
             tenant_id=tenant_id,
             category=category,
             target=target,
@@ -87,6 +84,6 @@ class Revocations(Repository):
 
         Gives how many; call again while it is `batch_size`.
         """
-        return self._count(
-            "prune_expired", older_than=older_than, batch_size=batch_size
+        return queries.prune_expired(
+            self._connection, older_than=older_than, batch_size=batch_size
         )

@@ -4,29 +4,29 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from authority_queries._arguments import check_list
-from authority_queries._sync.adapter import load_queries
 from authority_queries._sync.repository import Repository, stale
 from authority_queries.errors import SystemRowError
-from authority_queries.records import Permission, Role
+from authority_queries.queries import roles as queries
+from authority_queries.records import (
+    Permission,
+    Role,
+)
 
 
 class Roles(Repository):
     """Queries of `queries/roles.sql`."""
 
-    _queries = load_queries("roles")
-
     def get_by_id(self, *, tenant_id: UUID, role_id: UUID) -> Role | None:
         """Get a role by its key inside the store."""
-        return self._one(Role, "get_by_id", tenant_id=tenant_id, role_id=role_id)
+        return queries.get_by_id(self._connection, tenant_id=tenant_id, role_id=role_id)
 
     def get_by_name(self, *, tenant_id: UUID, name: str) -> Role | None:
         """Get a role by its identifier."""
-        return self._one(Role, "get_by_name", tenant_id=tenant_id, name=name)
+        return queries.get_by_name(self._connection, tenant_id=tenant_id, name=name)
 
     def list(self, *, tenant_id: UUID) -> Sequence[Role]:
         """List all roles of the tenant, in order of name."""
-        return self._all(Role, "list_all", tenant_id=tenant_id)
+        return queries.list_all(self._connection, tenant_id=tenant_id)
 
     def create(
         self,
@@ -41,13 +41,12 @@ class Roles(Repository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant or permission.
         """
-        return self._first(
-            Role,
-            "create",
+        return queries.create(
+            self._connection,
             tenant_id=tenant_id,
             name=name,
             description=description,
-            permissions=check_list("permissions", permissions),
+            permissions=permissions,
         )
 
     def update(
@@ -65,15 +64,14 @@ class Roles(Repository):
         Raises NotFoundError, ConcurrencyConflictError, SystemRowError,
         DuplicateError, InvalidValueError, MissingReferenceError.
         """
-        role = self._one(
-            Role,
-            "update",
+        role = queries.update(
+            self._connection,
             tenant_id=tenant_id,
             role_id=role_id,
             row_version=row_version,
             name=name,
             description=description,
-            permissions=check_list("permissions", permissions),
+            permissions=permissions,
         )
         if role is None:
             current = self._refuse_system(tenant_id, role_id)
@@ -85,7 +83,7 @@ class Roles(Repository):
 
         Raises InUseError while it is assigned, SystemRowError.
         """
-        if self._count("delete", tenant_id=tenant_id, role_id=role_id):
+        if queries.delete(self._connection, tenant_id=tenant_id, role_id=role_id):
             return True
         self._refuse_system(tenant_id, role_id)
         return False
@@ -94,16 +92,16 @@ class Roles(Repository):
         self, *, tenant_id: UUID, role_id: UUID
     ) -> Sequence[Permission]:
         """List what a role allows, in order of name."""
-        return self._all(
-            Permission, "list_permissions", tenant_id=tenant_id, role_id=role_id
+        return queries.list_permissions(
+            self._connection, tenant_id=tenant_id, role_id=role_id
         )
 
     def list_user_permissions(
         self, *, tenant_id: UUID, user_id: UUID
     ) -> Sequence[Permission]:
         """List what an active user may do through all roles held now, each once."""
-        return self._all(
-            Permission, "list_user_permissions", tenant_id=tenant_id, user_id=user_id
+        return queries.list_user_permissions(
+            self._connection, tenant_id=tenant_id, user_id=user_id
         )
 
     def _refuse_system(self, tenant_id: UUID, role_id: UUID) -> Role | None:

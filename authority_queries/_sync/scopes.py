@@ -2,29 +2,33 @@
 """Scopes that clients may ask for (RFC 6749 section 3.3)."""
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_list
-from authority_queries._sync.adapter import load_queries
-from authority_queries._sync.repository import Repository, stale
+from authority_queries._sync.repository import Repository, page, stale
 from authority_queries.errors import SystemRowError
-from authority_queries.records import JsonObject, Page, Scope
+from authority_queries.queries import scopes as queries
+from authority_queries.records import (
+    Scope,
+)
+from authority_queries.results import (
+    Page,
+)
+from authority_queries.runtime import JsonObject
 
 
 class Scopes(Repository):
     """Queries of `queries/scopes.sql`."""
 
-    _queries = load_queries("scopes")
-
     def get_by_id(self, *, tenant_id: UUID, scope_id: UUID) -> Scope | None:
         """Get a scope by its key inside the store."""
-        return self._one(Scope, "get_by_id", tenant_id=tenant_id, scope_id=scope_id)
+        return queries.get_by_id(
+            self._connection, tenant_id=tenant_id, scope_id=scope_id
+        )
 
     def get_by_name(self, *, tenant_id: UUID, name: str) -> Scope | None:
         """Get a scope by its name, which is case-sensitive."""
-        return self._one(Scope, "get_by_name", tenant_id=tenant_id, name=name)
+        return queries.get_by_name(self._connection, tenant_id=tenant_id, name=name)
 
     def list(
         self,
@@ -35,8 +39,13 @@ class Scopes(Repository):
         limit: int = 50,
     ) -> Page[Scope]:
         """List scopes in order of name."""
-        return self._page(
-            Scope, "name", after=after, before=before, limit=limit, tenant_id=tenant_id
+        return page(
+            partial(queries.list_after, self._connection, tenant_id=tenant_id),
+            partial(queries.list_before, self._connection, tenant_id=tenant_id),
+            "name",
+            after=after,
+            before=before,
+            limit=limit,
         )
 
     def create(
@@ -56,17 +65,16 @@ class Scopes(Repository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
-        return self._first(
-            Scope,
-            "create",
+        return queries.create(
+            self._connection,
             tenant_id=tenant_id,
             name=name,
             display_name=display_name,
-            display_names=Jsonb(display_names or {}),
+            display_names=display_names or {},
             description=description,
-            descriptions=Jsonb(descriptions or {}),
-            resources=check_list("resources", resources),
-            properties=Jsonb(properties or {}),
+            descriptions=descriptions or {},
+            resources=resources,
+            properties=properties or {},
         )
 
     def update(
@@ -88,19 +96,18 @@ class Scopes(Repository):
         Raises NotFoundError, ConcurrencyConflictError, SystemRowError,
         DuplicateError, InvalidValueError.
         """
-        scope = self._one(
-            Scope,
-            "update",
+        scope = queries.update(
+            self._connection,
             tenant_id=tenant_id,
             scope_id=scope_id,
             row_version=row_version,
             name=name,
             display_name=display_name,
-            display_names=Jsonb(display_names),
+            display_names=display_names,
             description=description,
-            descriptions=Jsonb(descriptions),
-            resources=check_list("resources", resources),
-            properties=Jsonb(properties),
+            descriptions=descriptions,
+            resources=resources,
+            properties=properties,
         )
         if scope is None:
             current = self._refuse_system(tenant_id, scope_id)
@@ -109,7 +116,7 @@ class Scopes(Repository):
 
     def delete(self, *, tenant_id: UUID, scope_id: UUID) -> bool:
         """Delete a scope. False when there was none. Raises SystemRowError."""
-        if self._count("delete", tenant_id=tenant_id, scope_id=scope_id):
+        if queries.delete(self._connection, tenant_id=tenant_id, scope_id=scope_id):
             return True
         self._refuse_system(tenant_id, scope_id)
         return False
@@ -119,9 +126,7 @@ class Scopes(Repository):
 
         What the caller asked for and did not get back is an invalid_scope.
         """
-        return self._all(
-            Scope, "resolve", tenant_id=tenant_id, names=check_list("names", names)
-        )
+        return queries.resolve(self._connection, tenant_id=tenant_id, names=names)
 
     def _refuse_system(self, tenant_id: UUID, scope_id: UUID) -> Scope | None:
         scope = self.get_by_id(tenant_id=tenant_id, scope_id=scope_id)

@@ -3,20 +3,26 @@
 
 from collections.abc import Sequence
 
-from authority_queries._sync.adapter import load_queries
 from authority_queries._sync.repository import Repository
-from authority_queries.records import AppliedMigration, ServerDescription
+from authority_queries.errors import NotFoundError
+from authority_queries.queries import server as queries
+from authority_queries.records import (
+    AppliedMigration,
+    ServerDescription,
+)
 
 
 class Server(Repository):
     """Queries of `queries/server.sql`."""
 
-    _queries = load_queries("server")
-
     def describe(self) -> ServerDescription:
         """Tell version, role, privileges and clock."""
-        return self._first(ServerDescription, "describe")
+        description = queries.describe(self._connection)
+        if description is None:
+            message = "the role of the connection is not in pg_roles"
+            raise NotFoundError(message)
+        return description
 
     def list_applied_migrations(self) -> Sequence[AppliedMigration]:
         """List what yoyo has marked as applied, in the order in which it did."""
-        return self._all(AppliedMigration, "list_applied_migrations")
+        return queries.list_applied_migrations(self._connection)

@@ -2,28 +2,29 @@
 """Service accounts: machine identities that clients act as."""
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_list
-from authority_queries._sync.adapter import load_queries
-from authority_queries._sync.repository import Repository, stale
-from authority_queries.records import JsonObject, Page, ServiceAccount
+from authority_queries._sync.repository import Repository, page, stale
+from authority_queries.queries import service_accounts as queries
+from authority_queries.records import (
+    ServiceAccount,
+)
+from authority_queries.results import (
+    Page,
+)
+from authority_queries.runtime import JsonObject
 
 
 class ServiceAccounts(Repository):
     """Queries of `queries/service_accounts.sql`."""
 
-    _queries = load_queries("service_accounts")
-
     def get_by_id(
         self, *, tenant_id: UUID, service_account_id: UUID
     ) -> ServiceAccount | None:
         """Get a service account by its key inside the store."""
-        return self._one(
-            ServiceAccount,
-            "get_by_id",
+        return queries.get_by_id(
+            self._connection,
             tenant_id=tenant_id,
             service_account_id=service_account_id,
         )
@@ -32,9 +33,8 @@ class ServiceAccounts(Repository):
         self, *, tenant_id: UUID, account_id: str
     ) -> ServiceAccount | None:
         """Get a service account by its identifier."""
-        return self._one(
-            ServiceAccount,
-            "get_by_account_id",
+        return queries.get_by_account_id(
+            self._connection,
             tenant_id=tenant_id,
             account_id=account_id,
         )
@@ -48,13 +48,13 @@ class ServiceAccounts(Repository):
         limit: int = 50,
     ) -> Page[ServiceAccount]:
         """List service accounts in order of account id."""
-        return self._page(
-            ServiceAccount,
+        return page(
+            partial(queries.list_after, self._connection, tenant_id=tenant_id),
+            partial(queries.list_before, self._connection, tenant_id=tenant_id),
             "account_id",
             after=after,
             before=before,
             limit=limit,
-            tenant_id=tenant_id,
         )
 
     def create(
@@ -74,17 +74,16 @@ class ServiceAccounts(Repository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
-        return self._first(
-            ServiceAccount,
-            "create",
+        return queries.create(
+            self._connection,
             tenant_id=tenant_id,
             account_id=account_id,
             display_name=display_name,
             description=description,
             enabled=enabled,
-            allowed_scopes=check_list("allowed_scopes", allowed_scopes),
-            authorized_clients=check_list("authorized_clients", authorized_clients),
-            attributes=Jsonb(attributes or {}),
+            allowed_scopes=allowed_scopes,
+            authorized_clients=authorized_clients,
+            attributes=attributes or {},
         )
 
     def update(
@@ -106,9 +105,8 @@ class ServiceAccounts(Repository):
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidValueError.
         """
-        account = self._one(
-            ServiceAccount,
-            "update",
+        account = queries.update(
+            self._connection,
             tenant_id=tenant_id,
             service_account_id=service_account_id,
             row_version=row_version,
@@ -116,9 +114,9 @@ class ServiceAccounts(Repository):
             display_name=display_name,
             description=description,
             enabled=enabled,
-            allowed_scopes=check_list("allowed_scopes", allowed_scopes),
-            authorized_clients=check_list("authorized_clients", authorized_clients),
-            attributes=Jsonb(attributes),
+            allowed_scopes=allowed_scopes,
+            authorized_clients=authorized_clients,
+            attributes=attributes,
         )
         if account is None:
             current = self.get_by_id(
@@ -130,7 +128,9 @@ class ServiceAccounts(Repository):
     def delete(self, *, tenant_id: UUID, service_account_id: UUID) -> bool:
         """Delete a service account with its tokens. False when there was none."""
         return bool(
-            self._count(
-                "delete", tenant_id=tenant_id, service_account_id=service_account_id
+            queries.delete(
+                self._connection,
+                tenant_id=tenant_id,
+                service_account_id=service_account_id,
             )
         )

@@ -2,15 +2,21 @@
 """Tenants: who owns every other row."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Literal
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._sync.adapter import load_queries
-from authority_queries._sync.repository import Repository, stale
+from authority_queries._sync.repository import Repository, page, stale
 from authority_queries.errors import NotFoundError, TenantInactiveError
-from authority_queries.records import JsonObject, Page, Tenant, TenantStatus
+from authority_queries.queries import tenants as queries
+from authority_queries.records import (
+    Tenant,
+    TenantStatus,
+)
+from authority_queries.results import (
+    Page,
+)
+from authority_queries.runtime import JsonObject
 
 _OPEN: Final = ["active", "trial"]
 
@@ -18,21 +24,26 @@ _OPEN: Final = ["active", "trial"]
 class Tenants(Repository):
     """Queries of `queries/tenants.sql`."""
 
-    _queries = load_queries("tenants")
-
     def get_by_id(self, *, tenant_id: UUID) -> Tenant | None:
         """Get a tenant, whatever its status."""
-        return self._one(Tenant, "get_by_id", tenant_id=tenant_id)
+        return queries.get_by_id(self._connection, tenant_id=tenant_id)
 
     def get_by_code(self, *, code: str) -> Tenant | None:
         """Get a tenant by its name in URLs, whatever its status."""
-        return self._one(Tenant, "get_by_code", code=code)
+        return queries.get_by_code(self._connection, code=code)
 
     def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 50
     ) -> Page[Tenant]:
         """List tenants in order of code."""
-        return self._page(Tenant, "code", after=after, before=before, limit=limit)
+        return page(
+            partial(queries.list_after, self._connection),
+            partial(queries.list_before, self._connection),
+            "code",
+            after=after,
+            before=before,
+            limit=limit,
+        )
 
     def create(
         self,
@@ -47,13 +58,12 @@ class Tenants(Repository):
         Raises DuplicateError when the code is taken, InvalidValueError when it is no
         DNS label.
         """
-        return self._first(
-            Tenant,
-            "create",
+        return queries.create(
+            self._connection,
             code=code,
             display_name=display_name,
             status=status,
-            settings=Jsonb(settings or {}),
+            settings=settings or {},
         )
 
     def update(
@@ -70,14 +80,13 @@ class Tenants(Repository):
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidValueError.
         """
-        tenant = self._one(
-            Tenant,
-            "update",
+        tenant = queries.update(
+            self._connection,
             tenant_id=tenant_id,
             row_version=row_version,
             code=code,
             display_name=display_name,
-            settings=Jsonb(settings),
+            settings=settings,
         )
         if tenant is None:
             current = self.get_by_id(tenant_id=tenant_id)
@@ -109,9 +118,8 @@ class Tenants(Repository):
     def _set_status(
         self, tenant_id: UUID, status: TenantStatus, allowed_from: Sequence[str]
     ) -> Tenant:
-        tenant = self._one(
-            Tenant,
-            "set_status",
+        tenant = queries.set_status(
+            self._connection,
             tenant_id=tenant_id,
             status=status,
             allowed_from=[*allowed_from],

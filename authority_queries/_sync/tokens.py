@@ -5,29 +5,25 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
 from authority_queries._arguments import (
-    check_aware,
     check_limit,
-    check_list,
     check_one_subject,
     check_positive,
 )
-from authority_queries._sync.adapter import load_queries
 from authority_queries._sync.repository import Repository
 from authority_queries.errors import TenantInactiveError
+from authority_queries.queries import tokens as queries
 from authority_queries.records import (
-    JsonObject,
-    RedeemableTokenType,
-    Redemption,
-    Refusal,
-    RefusalOutcome,
-    Rotation,
     Token,
     TokenType,
     VerifiedToken,
 )
+from authority_queries.results import (
+    RedeemableTokenType,
+    Redemption,
+    Rotation,
+)
+from authority_queries.runtime import JsonObject
 
 
 class Tokens(Repository):
@@ -37,16 +33,16 @@ class Tokens(Repository):
     the string.
     """
 
-    _queries = load_queries("tokens")
-
     def get_by_id(self, *, tenant_id: UUID, token_id: UUID) -> Token | None:
         """Get a token by its key inside the store, live or not."""
-        return self._one(Token, "get_by_id", tenant_id=tenant_id, token_id=token_id)
+        return queries.get_by_id(
+            self._connection, tenant_id=tenant_id, token_id=token_id
+        )
 
     def get_by_hash(self, *, tenant_id: UUID, token_hash: bytes) -> Token | None:
         """Get a token by the hash of its string, live or not."""
-        return self._one(
-            Token, "get_by_hash", tenant_id=tenant_id, token_hash=token_hash
+        return queries.get_by_hash(
+            self._connection, tenant_id=tenant_id, token_hash=token_hash
         )
 
     def create(
@@ -78,9 +74,8 @@ class Tokens(Repository):
         descends from (of a code that is redeemed: the code's), None means now. Raises
         TenantInactiveError, MissingReferenceError, DuplicateError, InvalidValueError.
         """
-        token = self._one(
-            Token,
-            "create",
+        token = queries.create(
+            self._connection,
             tenant_id=tenant_id,
             type=type,
             token_hash=token_hash,
@@ -88,15 +83,15 @@ class Tokens(Repository):
             user_id=user_id,
             service_account_id=service_account_id,
             authorization_id=authorization_id,
-            scopes=check_list("scopes", scopes),
+            scopes=scopes,
             code_challenge=code_challenge,
             redirect_uri=redirect_uri,
             nonce=nonce,
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=Jsonb(properties or {}),
-            authenticated_at=check_aware("authenticated_at", authenticated_at),
+            properties=properties or {},
+            authenticated_at=authenticated_at,
             lifetime=check_positive("lifetime", lifetime),
         )
         if token is None:
@@ -114,9 +109,8 @@ class Tokens(Repository):
         7662 section 2.2). The caller compares cnf_jkt and cnf_x5t_s256 (RFC 9449,
         RFC 8705).
         """
-        return self._one(
-            VerifiedToken,
-            "verify",
+        return queries.verify(
+            self._connection,
             tenant_id=tenant_id,
             token_hash=token_hash,
             type=type,
@@ -142,9 +136,8 @@ class Tokens(Repository):
         result, not an error, so that the caller's rollback is not provoked. One
         statement when redeemed, two when refused.
         """
-        token = self._one(
-            Token,
-            "redeem",
+        token = queries.redeem(
+            self._connection,
             tenant_id=tenant_id,
             token_hash=token_hash,
             type=type,
@@ -155,7 +148,8 @@ class Tokens(Repository):
         )
         if token is not None:
             return Redemption(outcome="redeemed", token=token)
-        outcome = self._explain_refusal(
+        refusal = queries.explain_refusal(
+            self._connection,
             tenant_id=tenant_id,
             token_hash=token_hash,
             type=type,
@@ -164,7 +158,7 @@ class Tokens(Repository):
             code_challenge=code_challenge,
             redemption_id=redemption_id,
         )
-        return Redemption(outcome=outcome, token=None)
+        return Redemption(outcome=refusal.outcome, token=None)
 
     def rotate(
         self,
@@ -183,9 +177,8 @@ class Tokens(Repository):
         Either all of it happens or nothing (RFC 6749 section 6, RFC 9700 section
         4.14.2). Outcomes and reuse are as in `redeem`.
         """
-        issued = self._all(
-            Token,
-            "rotate",
+        issued = queries.rotate(
+            self._connection,
             tenant_id=tenant_id,
             token_hash=token_hash,
             client_id=client_id,
@@ -202,7 +195,8 @@ class Tokens(Repository):
                 refresh_token=by_type["refresh"],
                 access_token=by_type["access"],
             )
-        outcome = self._explain_refusal(
+        refusal = queries.explain_refusal(
+            self._connection,
             tenant_id=tenant_id,
             token_hash=token_hash,
             type="refresh",
@@ -211,11 +205,7 @@ class Tokens(Repository):
             code_challenge=None,
             redemption_id=redemption_id,
         )
-        return Rotation(outcome=outcome, refresh_token=None, access_token=None)
-
-    def _explain_refusal(self, **presented: object) -> RefusalOutcome:
-        refusal = self._first(Refusal, "explain_refusal", **presented)
-        return refusal.outcome
+        return Rotation(outcome=refusal.outcome, refresh_token=None, access_token=None)
 
     def revoke(
         self, *, tenant_id: UUID, token_hash: bytes, client_id: str, reason: str
@@ -227,8 +217,8 @@ class Tokens(Repository):
         False when there was nothing to revoke, which a client is not told.
         """
         return bool(
-            self._count(
-                "revoke",
+            queries.revoke(
+                self._connection,
                 tenant_id=tenant_id,
                 token_hash=token_hash,
                 client_id=client_id,
@@ -239,8 +229,8 @@ class Tokens(Repository):
     def revoke_by_id(self, *, tenant_id: UUID, token_id: UUID, reason: str) -> bool:
         """Revoke a token at the wish of an operator. False: nothing to revoke."""
         return bool(
-            self._count(
-                "revoke_by_id", tenant_id=tenant_id, token_id=token_id, reason=reason
+            queries.revoke_by_id(
+                self._connection, tenant_id=tenant_id, token_id=token_id, reason=reason
             )
         )
 
@@ -251,8 +241,8 @@ class Tokens(Repository):
 
         To end the family itself, `authorizations.revoke` is one row.
         """
-        return self._count(
-            "revoke_by_authorization",
+        return queries.revoke_by_authorization(
+            self._connection,
             tenant_id=tenant_id,
             authorization_id=authorization_id,
             reason=reason,
@@ -271,8 +261,8 @@ class Tokens(Repository):
         For a user, `users.revoke_tokens` does it in one row.
         """
         check_one_subject(user_id, service_account_id)
-        return self._count(
-            "revoke_by_subject",
+        return queries.revoke_by_subject(
+            self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
             service_account_id=service_account_id,
@@ -281,8 +271,8 @@ class Tokens(Repository):
 
     def revoke_by_client(self, *, tenant_id: UUID, client_id: UUID, reason: str) -> int:
         """Revoke the live tokens of a client (`Client.id`). Gives how many."""
-        return self._count(
-            "revoke_by_client", tenant_id=tenant_id, client_id=client_id, reason=reason
+        return queries.revoke_by_client(
+            self._connection, tenant_id=tenant_id, client_id=client_id, reason=reason
         )
 
     def list_active_by_subject(
@@ -296,9 +286,8 @@ class Tokens(Repository):
     ) -> Sequence[Token]:
         """List the live tokens of a user or a service account, in order of id."""
         check_one_subject(user_id, service_account_id)
-        return self._all(
-            Token,
-            "list_active_by_subject",
+        return queries.list_active_by_subject(
+            self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
             service_account_id=service_account_id,
@@ -315,9 +304,8 @@ class Tokens(Repository):
         limit: int = 50,
     ) -> Sequence[Token]:
         """List the live tokens of a client (`Client.id`), in order of id."""
-        return self._all(
-            Token,
-            "list_active_by_client",
+        return queries.list_active_by_client(
+            self._connection,
             tenant_id=tenant_id,
             client_id=client_id,
             after=after,
@@ -333,6 +321,6 @@ class Tokens(Repository):
         seen. Gives how many; call again while it is `batch_size`. Rows that are
         locked are left for the next run, so that any number may run at once.
         """
-        return self._count(
-            "prune_expired", older_than=older_than, batch_size=batch_size
+        return queries.prune_expired(
+            self._connection, older_than=older_than, batch_size=batch_size
         )

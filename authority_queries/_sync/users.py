@@ -3,35 +3,40 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from authority_queries._arguments import check_aware
-from authority_queries._sync.adapter import load_queries
-from authority_queries._sync.repository import Repository, stale
-from authority_queries.records import JsonObject, Page, Role, User, UserRole, UserStatus
+from authority_queries._sync.repository import Repository, page, stale
+from authority_queries.queries import users as queries
+from authority_queries.records import (
+    Role,
+    User,
+    UserRole,
+    UserStatus,
+)
+from authority_queries.results import (
+    Page,
+)
+from authority_queries.runtime import JsonObject
 
 
 class Users(Repository):
     """Queries of `queries/users.sql`."""
 
-    _queries = load_queries("users")
-
     def get_by_id(self, *, tenant_id: UUID, user_id: UUID) -> User | None:
         """Get a user by its key inside the store."""
-        return self._one(User, "get_by_id", tenant_id=tenant_id, user_id=user_id)
+        return queries.get_by_id(self._connection, tenant_id=tenant_id, user_id=user_id)
 
     def get_by_username(self, *, tenant_id: UUID, username: str) -> User | None:
         """Get a user by username, in any case and Unicode form."""
-        return self._one(
-            User, "get_by_username", tenant_id=tenant_id, username=username
+        return queries.get_by_username(
+            self._connection, tenant_id=tenant_id, username=username
         )
 
     def get_by_subject_id(self, *, tenant_id: UUID, subject_id: UUID) -> User | None:
         """Get a user by its sub claim."""
-        return self._one(
-            User, "get_by_subject_id", tenant_id=tenant_id, subject_id=subject_id
+        return queries.get_by_subject_id(
+            self._connection, tenant_id=tenant_id, subject_id=subject_id
         )
 
     def list(
@@ -50,16 +55,27 @@ class Users(Repository):
         `prefix` keeps usernames that start so, in any case; `role_id` keeps who holds
         the role now.
         """
-        return self._page(
-            User,
+        return page(
+            partial(
+                queries.list_after,
+                self._connection,
+                tenant_id=tenant_id,
+                status=status,
+                prefix=prefix,
+                role_id=role_id,
+            ),
+            partial(
+                queries.list_before,
+                self._connection,
+                tenant_id=tenant_id,
+                status=status,
+                prefix=prefix,
+                role_id=role_id,
+            ),
             "username_normalized",
             after=after,
             before=before,
             limit=limit,
-            tenant_id=tenant_id,
-            status=status,
-            prefix=prefix,
-            role_id=role_id,
         )
 
     def create(
@@ -80,9 +96,8 @@ class Users(Repository):
         DuplicateError when the username is taken in any case, MissingReferenceError
         for an unknown tenant, InvalidValueError.
         """
-        return self._first(
-            User,
-            "create",
+        return queries.create(
+            self._connection,
             tenant_id=tenant_id,
             username=username,
             email=email,
@@ -90,7 +105,7 @@ class Users(Repository):
             display_name=display_name,
             password_hash=password_hash,
             status=status,
-            attributes=Jsonb(attributes or {}),
+            attributes=attributes or {},
         )
 
     def update(
@@ -111,9 +126,8 @@ class Users(Repository):
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidValueError.
         """
-        user = self._one(
-            User,
-            "update",
+        user = queries.update(
+            self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
             row_version=row_version,
@@ -122,7 +136,7 @@ class Users(Repository):
             email_verified=email_verified,
             display_name=display_name,
             status=status,
-            attributes=Jsonb(attributes),
+            attributes=attributes,
         )
         if user is None:
             current = self.get_by_id(tenant_id=tenant_id, user_id=user_id)
@@ -134,11 +148,15 @@ class Users(Repository):
 
         False when there was none.
         """
-        return bool(self._count("delete", tenant_id=tenant_id, user_id=user_id))
+        return bool(
+            queries.delete(self._connection, tenant_id=tenant_id, user_id=user_id)
+        )
 
     def list_roles(self, *, tenant_id: UUID, user_id: UUID) -> Sequence[Role]:
         """List the roles that the user holds now, in order of name."""
-        return self._all(Role, "list_roles", tenant_id=tenant_id, user_id=user_id)
+        return queries.list_roles(
+            self._connection, tenant_id=tenant_id, user_id=user_id
+        )
 
     def assign_role(
         self,
@@ -153,21 +171,20 @@ class Users(Repository):
 
         Raises MissingReferenceError for an unknown user or role.
         """
-        return self._first(
-            UserRole,
-            "assign_role",
+        return queries.assign_role(
+            self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
             role_id=role_id,
             granted_by=granted_by,
-            expires_at=check_aware("expires_at", expires_at),
+            expires_at=expires_at,
         )
 
     def revoke_role(self, *, tenant_id: UUID, user_id: UUID, role_id: UUID) -> bool:
         """End an assignment. False when there was none."""
         return bool(
-            self._count(
-                "revoke_role", tenant_id=tenant_id, user_id=user_id, role_id=role_id
+            queries.revoke_role(
+                self._connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
             )
         )
 
@@ -175,9 +192,8 @@ class Users(Repository):
         self, *, tenant_id: UUID, user_id: UUID, password_hash: str | None
     ) -> User | None:
         """Set a PHC string, or end sign-in by password. None for an unknown user."""
-        return self._one(
-            User,
-            "set_password_hash",
+        return queries.set_password_hash(
+            self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
             password_hash=password_hash,
@@ -188,4 +204,6 @@ class Users(Repository):
 
         None for an unknown user.
         """
-        return self._one(User, "revoke_tokens", tenant_id=tenant_id, user_id=user_id)
+        return queries.revoke_tokens(
+            self._connection, tenant_id=tenant_id, user_id=user_id
+        )

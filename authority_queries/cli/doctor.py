@@ -10,7 +10,9 @@ from tabulate import tabulate
 from authority_queries._sync.store import Store
 from authority_queries.errors import UnavailableError
 from authority_queries.migrations import every
-from authority_queries.records import ServerDescription
+from authority_queries.records import (
+    ServerDescription,
+)
 from authority_queries.settings import Settings
 
 _OLDEST: Final = 150000

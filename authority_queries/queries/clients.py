@@ -14,7 +14,6 @@ from authority_queries.records import (
     ClientApplicationType,
     ClientConsentType,
     ClientSecret,
-    ClientsExpireSecretRow,
     ClientType,
 )
 from authority_queries.runtime import (
@@ -76,11 +75,9 @@ _list_live_secrets_stream_async = _ASYNC_QUERIES.stream(
 )
 _record_secret_use: Call[int] = _QUERIES.count("record_secret_use")
 _record_secret_use_async: AsyncCall[int] = _ASYNC_QUERIES.count("record_secret_use")
-_expire_secret: Call[ClientsExpireSecretRow | None] = _QUERIES.row(
-    "expire_secret", ClientsExpireSecretRow
-)
-_expire_secret_async: AsyncCall[ClientsExpireSecretRow | None] = _ASYNC_QUERIES.row(
-    "expire_secret", ClientsExpireSecretRow
+_expire_secret: Call[ClientSecret | None] = _QUERIES.row("expire_secret", ClientSecret)
+_expire_secret_async: AsyncCall[ClientSecret | None] = _ASYNC_QUERIES.row(
+    "expire_secret", ClientSecret
 )
 _delete_secret: Call[int] = _QUERIES.count("delete_secret")
 _delete_secret_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete_secret")
@@ -688,7 +685,7 @@ def expire_secret(
     tenant_id: UUID,
     secret_id: UUID,
     remaining: timedelta,
-) -> ClientsExpireSecretRow | None:
+) -> ClientSecret | None:
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
 
@@ -705,7 +702,7 @@ async def expire_secret_async(
     tenant_id: UUID,
     secret_id: UUID,
     remaining: timedelta,
-) -> ClientsExpireSecretRow | None:
+) -> ClientSecret | None:
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
 
@@ -721,7 +718,7 @@ def delete_secret(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:339
+    queries/clients.sql:341
     """
     return _delete_secret(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -731,7 +728,7 @@ async def delete_secret_async(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:339
+    queries/clients.sql:341
     """
     return await _delete_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id

@@ -35,8 +35,8 @@ from authority_queries.runtime import (
 _QUERIES = QueryFile(FOLDER / "licenses.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "licenses.sql")
 
-_create: Call[License | None] = _QUERIES.row("create", License)
-_create_async: AsyncCall[License | None] = _ASYNC_QUERIES.row("create", License)
+_create: Call[License] = _QUERIES.sure_row("create", License)
+_create_async: AsyncCall[License] = _ASYNC_QUERIES.sure_row("create", License)
 _get_by_id: Call[License | None] = _QUERIES.row("get_by_id", License)
 _get_by_id_async: AsyncCall[License | None] = _ASYNC_QUERIES.row("get_by_id", License)
 _get_by_key: Call[License | None] = _QUERIES.row("get_by_key", License)
@@ -83,7 +83,7 @@ def create(
     valid_until: datetime | None,
     grace: timedelta,
     properties: JsonObject,
-) -> License | None:
+) -> License:
     """The new licence with its free seats. A valid_from that is null means now.
 
     queries/licenses.sql:1
@@ -118,7 +118,7 @@ async def create_async(
     valid_until: datetime | None,
     grace: timedelta,
     properties: JsonObject,
-) -> License | None:
+) -> License:
     """The new licence with its free seats. A valid_from that is null means now.
 
     queries/licenses.sql:1

@@ -27,10 +27,8 @@ from authority_queries.runtime import (
 _QUERIES = QueryFile(FOLDER / "login_attempts.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "login_attempts.sql")
 
-_record: Call[LoginAttempt | None] = _QUERIES.row("record", LoginAttempt)
-_record_async: AsyncCall[LoginAttempt | None] = _ASYNC_QUERIES.row(
-    "record", LoginAttempt
-)
+_record: Call[LoginAttempt] = _QUERIES.sure_row("record", LoginAttempt)
+_record_async: AsyncCall[LoginAttempt] = _ASYNC_QUERIES.sure_row("record", LoginAttempt)
 _list_recent_by_username: Call[list[LoginAttempt]] = _QUERIES.rows(
     "list_recent_by_username", LoginAttempt
 )
@@ -67,6 +65,8 @@ _create_partitions: Call[int] = _QUERIES.sure_value("create_partitions")
 _create_partitions_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
     "create_partitions"
 )
+_QUERIES.promise("create_partitions", "created")
+_ASYNC_QUERIES.promise("create_partitions", "created")
 
 
 def record(
@@ -80,7 +80,7 @@ def record(
     outcome: LoginAttemptOutcome,
     reason: str | None,
     correlation_id: str | None,
-) -> LoginAttempt | None:
+) -> LoginAttempt:
     """The attempt as logged.
 
     queries/login_attempts.sql:1
@@ -109,7 +109,7 @@ async def record_async(
     outcome: LoginAttemptOutcome,
     reason: str | None,
     correlation_id: str | None,
-) -> LoginAttempt | None:
+) -> LoginAttempt:
     """The attempt as logged.
 
     queries/login_attempts.sql:1

@@ -25,8 +25,8 @@ from authority_queries.runtime import (
 _QUERIES = QueryFile(FOLDER / "revocations.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "revocations.sql")
 
-_publish: Call[Revocation | None] = _QUERIES.row("publish", Revocation)
-_publish_async: AsyncCall[Revocation | None] = _ASYNC_QUERIES.row("publish", Revocation)
+_publish: Call[Revocation] = _QUERIES.sure_row("publish", Revocation)
+_publish_async: AsyncCall[Revocation] = _ASYNC_QUERIES.sure_row("publish", Revocation)
 _list_since: Call[list[Revocation]] = _QUERIES.rows("list_since", Revocation)
 _list_since_async: AsyncCall[list[Revocation]] = _ASYNC_QUERIES.rows(
     "list_since", Revocation
@@ -53,7 +53,7 @@ def publish(
     properties: JsonObject,
     effective_at: datetime | None,
     expires_at: datetime | None,
-) -> Revocation | None:
+) -> Revocation:
     """The new entry at the end of the tenant's feed. Other publishers of the tenant
     wait until this transaction ends. An effective_at that is null means now.
 
@@ -81,7 +81,7 @@ async def publish_async(
     properties: JsonObject,
     effective_at: datetime | None,
     expires_at: datetime | None,
-) -> Revocation | None:
+) -> Revocation:
     """The new entry at the end of the tenant's feed. Other publishers of the tenant
     wait until this transaction ends. An effective_at that is null means now.
 

@@ -31,8 +31,8 @@ _list_all: Call[list[Role]] = _QUERIES.rows("list_all", Role)
 _list_all_async: AsyncCall[list[Role]] = _ASYNC_QUERIES.rows("list_all", Role)
 _list_all_stream = _QUERIES.stream("list_all", Role)
 _list_all_stream_async = _ASYNC_QUERIES.stream("list_all", Role)
-_create: Call[Role | None] = _QUERIES.row("create", Role)
-_create_async: AsyncCall[Role | None] = _ASYNC_QUERIES.row("create", Role)
+_create: Call[Role] = _QUERIES.sure_row("create", Role)
+_create_async: AsyncCall[Role] = _ASYNC_QUERIES.sure_row("create", Role)
 _update: Call[Role | None] = _QUERIES.row("update", Role)
 _update_async: AsyncCall[Role | None] = _ASYNC_QUERIES.row("update", Role)
 _delete: Call[int] = _QUERIES.count("delete")
@@ -148,7 +148,7 @@ def create(
     name: str,
     description: str,
     permissions: Sequence[str],
-) -> Role | None:
+) -> Role:
     """The new role, which allows these permissions.
 
     queries/roles.sql:49
@@ -169,7 +169,7 @@ async def create_async(
     name: str,
     description: str,
     permissions: Sequence[str],
-) -> Role | None:
+) -> Role:
     """The new role, which allows these permissions.
 
     queries/roles.sql:49

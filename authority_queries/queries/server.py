@@ -34,6 +34,8 @@ _list_applied_migrations_stream = _QUERIES.stream(
 _list_applied_migrations_stream_async = _ASYNC_QUERIES.stream(
     "list_applied_migrations", AppliedMigration
 )
+_QUERIES.promise("list_applied_migrations", "migration_id")
+_ASYNC_QUERIES.promise("list_applied_migrations", "migration_id")
 
 
 def describe(connection: Connection[object]) -> ServerDescription | None:

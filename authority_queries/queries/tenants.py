@@ -37,8 +37,8 @@ _list_before: Call[list[Tenant]] = _QUERIES.rows("list_before", Tenant)
 _list_before_async: AsyncCall[list[Tenant]] = _ASYNC_QUERIES.rows("list_before", Tenant)
 _list_before_stream = _QUERIES.stream("list_before", Tenant)
 _list_before_stream_async = _ASYNC_QUERIES.stream("list_before", Tenant)
-_create: Call[Tenant | None] = _QUERIES.row("create", Tenant)
-_create_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row("create", Tenant)
+_create: Call[Tenant] = _QUERIES.sure_row("create", Tenant)
+_create_async: AsyncCall[Tenant] = _ASYNC_QUERIES.sure_row("create", Tenant)
 _update: Call[Tenant | None] = _QUERIES.row("update", Tenant)
 _update_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row("update", Tenant)
 _set_status: Call[Tenant | None] = _QUERIES.row("set_status", Tenant)
@@ -210,7 +210,7 @@ def create(
     display_name: str,
     status: TenantStatus,
     settings: JsonObject,
-) -> Tenant | None:
+) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
     queries/tenants.sql:65
@@ -231,7 +231,7 @@ async def create_async(
     display_name: str,
     status: TenantStatus,
     settings: JsonObject,
-) -> Tenant | None:
+) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
     queries/tenants.sql:65

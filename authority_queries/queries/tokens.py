@@ -9,13 +9,7 @@ from uuid import UUID
 from psycopg import AsyncConnection, Connection
 
 from authority_queries.queries import FOLDER
-from authority_queries.records import (
-    Refusal,
-    Token,
-    TokensRedeemRow,
-    TokenType,
-    VerifiedToken,
-)
+from authority_queries.records import Refusal, Token, TokenType, VerifiedToken
 from authority_queries.runtime import (
     AsyncCall,
     AsyncQueryFile,
@@ -43,10 +37,8 @@ _verify: Call[VerifiedToken | None] = _QUERIES.row("verify", VerifiedToken)
 _verify_async: AsyncCall[VerifiedToken | None] = _ASYNC_QUERIES.row(
     "verify", VerifiedToken
 )
-_redeem: Call[TokensRedeemRow | None] = _QUERIES.row("redeem", TokensRedeemRow)
-_redeem_async: AsyncCall[TokensRedeemRow | None] = _ASYNC_QUERIES.row(
-    "redeem", TokensRedeemRow
-)
+_redeem: Call[Token | None] = _QUERIES.row("redeem", Token)
+_redeem_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("redeem", Token)
 _rotate: Call[list[Token]] = _QUERIES.rows("rotate", Token)
 _rotate_async: AsyncCall[list[Token]] = _ASYNC_QUERIES.rows("rotate", Token)
 _explain_refusal: Call[Refusal] = _QUERIES.sure_row("explain_refusal", Refusal)
@@ -270,12 +262,14 @@ def redeem(
     client_id: str,
     redirect_uri: str | None,
     code_challenge: str | None,
-    redemption_id: UUID | None,
-) -> TokensRedeemRow | None:
+    redemption_id: UUID,
+) -> Token | None:
     """The token, now used up, or no row when it is not live, or was not issued to this
     client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636
     section 4.6). Of any number of racing redemptions one gets the row:
     the conditions on tokens itself are those that are looked at again after a wait.
+
+    `redemption_id`: the request's own id
 
     queries/tokens.sql:163
     """
@@ -300,12 +294,14 @@ async def redeem_async(
     client_id: str,
     redirect_uri: str | None,
     code_challenge: str | None,
-    redemption_id: UUID | None,
-) -> TokensRedeemRow | None:
+    redemption_id: UUID,
+) -> Token | None:
     """The token, now used up, or no row when it is not live, or was not issued to this
     client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636
     section 4.6). Of any number of racing redemptions one gets the row:
     the conditions on tokens itself are those that are looked at again after a wait.
+
+    `redemption_id`: the request's own id
 
     queries/tokens.sql:163
     """
@@ -327,7 +323,7 @@ def rotate(
     tenant_id: UUID,
     token_hash: bytes,
     client_id: str,
-    redemption_id: UUID | None,
+    redemption_id: UUID,
     refresh_token_hash: bytes,
     refresh_lifetime: timedelta,
     access_token_hash: bytes,
@@ -338,7 +334,9 @@ def rotate(
     (RFC 6749 section 6, RFC 9700 section 4.14.2). They carry what it carried, but for
     its payload.
 
-    queries/tokens.sql:210
+    `redemption_id`: the request's own id
+
+    queries/tokens.sql:214
     """
     return _rotate(
         connection,
@@ -359,7 +357,7 @@ async def rotate_async(
     tenant_id: UUID,
     token_hash: bytes,
     client_id: str,
-    redemption_id: UUID | None,
+    redemption_id: UUID,
     refresh_token_hash: bytes,
     refresh_lifetime: timedelta,
     access_token_hash: bytes,
@@ -370,7 +368,9 @@ async def rotate_async(
     (RFC 6749 section 6, RFC 9700 section 4.14.2). They carry what it carried, but for
     its payload.
 
-    queries/tokens.sql:210
+    `redemption_id`: the request's own id
+
+    queries/tokens.sql:214
     """
     return await _rotate_async(
         connection,
@@ -402,7 +402,7 @@ def explain_refusal(
     the winner's tokens hang on too. Only the right client, redirect_uri and challenge
     reach that far.
 
-    queries/tokens.sql:305
+    queries/tokens.sql:310
     """
     return _explain_refusal(
         connection,
@@ -433,7 +433,7 @@ async def explain_refusal_async(
     the winner's tokens hang on too. Only the right client, redirect_uri and challenge
     reach that far.
 
-    queries/tokens.sql:305
+    queries/tokens.sql:310
     """
     return await _explain_refusal_async(
         connection,
@@ -458,7 +458,7 @@ def revoke(
     """Revokes the token if it was issued to this client_id, and with a refresh token
     its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:360
+    queries/tokens.sql:365
     """
     return _revoke(
         connection,
@@ -480,7 +480,7 @@ async def revoke_async(
     """Revokes the token if it was issued to this client_id, and with a refresh token
     its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:360
+    queries/tokens.sql:365
     """
     return await _revoke_async(
         connection,
@@ -500,7 +500,7 @@ def revoke_by_id(
 ) -> int:
     """Revokes the token, whoever's it is. Again changes nothing.
 
-    queries/tokens.sql:405
+    queries/tokens.sql:410
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -516,7 +516,7 @@ async def revoke_by_id_async(
 ) -> int:
     """Revokes the token, whoever's it is. Again changes nothing.
 
-    queries/tokens.sql:405
+    queries/tokens.sql:410
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -533,7 +533,7 @@ def revoke_by_authorization(
     """Revokes the live tokens of the family, the authorization itself left in force.
     Misses what a rotation that is under way issues; authorizations.revoke does not.
 
-    queries/tokens.sql:416
+    queries/tokens.sql:421
     """
     return _revoke_by_authorization(
         connection,
@@ -553,7 +553,7 @@ async def revoke_by_authorization_async(
     """Revokes the live tokens of the family, the authorization itself left in force.
     Misses what a rotation that is under way issues; authorizations.revoke does not.
 
-    queries/tokens.sql:416
+    queries/tokens.sql:421
     """
     return await _revoke_by_authorization_async(
         connection,
@@ -574,7 +574,7 @@ def revoke_by_subject(
     """Revokes the live tokens that speak for this user or service account; the other
     id is null.
 
-    queries/tokens.sql:430
+    queries/tokens.sql:435
     """
     return _revoke_by_subject(
         connection,
@@ -596,7 +596,7 @@ async def revoke_by_subject_async(
     """Revokes the live tokens that speak for this user or service account; the other
     id is null.
 
-    queries/tokens.sql:430
+    queries/tokens.sql:435
     """
     return await _revoke_by_subject_async(
         connection,
@@ -618,7 +618,7 @@ def revoke_by_client(
     what a rotation that is under way issues; a client that is disabled first issues
     none.
 
-    queries/tokens.sql:449
+    queries/tokens.sql:454
     """
     return _revoke_by_client(
         connection, tenant_id=tenant_id, client_id=client_id, reason=reason
@@ -636,7 +636,7 @@ async def revoke_by_client_async(
     what a rotation that is under way issues; a client that is disabled first issues
     none.
 
-    queries/tokens.sql:449
+    queries/tokens.sql:454
     """
     return await _revoke_by_client_async(
         connection, tenant_id=tenant_id, client_id=client_id, reason=reason
@@ -655,7 +655,7 @@ def list_active_by_subject(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:463
+    queries/tokens.sql:468
     """
     return _list_active_by_subject(
         connection,
@@ -679,7 +679,7 @@ async def list_active_by_subject_async(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:463
+    queries/tokens.sql:468
     """
     return await _list_active_by_subject_async(
         connection,
@@ -707,7 +707,7 @@ def list_active_by_subject_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:463
+    queries/tokens.sql:468
     """
     return _list_active_by_subject_stream(
         connection,
@@ -736,7 +736,7 @@ def list_active_by_subject_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:463
+    queries/tokens.sql:468
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -760,7 +760,7 @@ def list_active_by_client(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:503
+    queries/tokens.sql:508
     """
     return _list_active_by_client(
         connection,
@@ -782,7 +782,7 @@ async def list_active_by_client_async(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:503
+    queries/tokens.sql:508
     """
     return await _list_active_by_client_async(
         connection,
@@ -808,7 +808,7 @@ def list_active_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:503
+    queries/tokens.sql:508
     """
     return _list_active_by_client_stream(
         connection,
@@ -835,7 +835,7 @@ def list_active_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:503
+    queries/tokens.sql:508
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -853,7 +853,7 @@ def prune_expired(
     """Deletes tokens, of all tenants, that expired longer ago than this. A redeemed
     one stays while its family has a live one, or its reuse could not be seen.
 
-    queries/tokens.sql:538
+    queries/tokens.sql:543
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -866,7 +866,7 @@ async def prune_expired_async(
     """Deletes tokens, of all tenants, that expired longer ago than this. A redeemed
     one stays while its family has a live one, or its reuse could not be seen.
 
-    queries/tokens.sql:538
+    queries/tokens.sql:543
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

@@ -8,13 +8,7 @@ from uuid import UUID
 from psycopg import AsyncConnection, Connection
 
 from authority_queries.queries import FOLDER
-from authority_queries.records import (
-    Role,
-    User,
-    UserRole,
-    UsersRevokeTokensRow,
-    UserStatus,
-)
+from authority_queries.records import Role, User, UserRole, UserStatus
 from authority_queries.runtime import (
     AsyncCall,
     AsyncQueryFile,
@@ -69,12 +63,8 @@ _set_password_hash: Call[User | None] = _QUERIES.row("set_password_hash", User)
 _set_password_hash_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
     "set_password_hash", User
 )
-_revoke_tokens: Call[UsersRevokeTokensRow | None] = _QUERIES.row(
-    "revoke_tokens", UsersRevokeTokensRow
-)
-_revoke_tokens_async: AsyncCall[UsersRevokeTokensRow | None] = _ASYNC_QUERIES.row(
-    "revoke_tokens", UsersRevokeTokensRow
-)
+_revoke_tokens: Call[User | None] = _QUERIES.row("revoke_tokens", User)
+_revoke_tokens_async: AsyncCall[User | None] = _ASYNC_QUERIES.row("revoke_tokens", User)
 
 
 def get_by_id(
@@ -667,7 +657,7 @@ async def set_password_hash_async(
 
 def revoke_tokens(
     connection: Connection[object], *, tenant_id: UUID, user_id: UUID
-) -> UsersRevokeTokensRow | None:
+) -> User | None:
     """The user with its epoch moved: every token of the sign-ins so far is dead, and
     what a rotation that is under way makes of them too. One row.
 
@@ -678,7 +668,7 @@ def revoke_tokens(
 
 async def revoke_tokens_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
-) -> UsersRevokeTokensRow | None:
+) -> User | None:
     """The user with its epoch moved: every token of the sign-ins so far is dead, and
     what a rotation that is under way makes of them too. One row.
 

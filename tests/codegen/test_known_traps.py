@@ -366,6 +366,9 @@ ALWAYS = [
     ("insert into a values (1, 1) on conflict do nothing returning id", False),
     ("insert into a select id, 1 from b returning id", False),
     ("update a set note = 'x' returning id", False),
+    ("with c as (insert into a values (1, 1) returning id) select id from c", True),
+    ("with c as (delete from a returning id) select id from c", False),
+    ("with recursive r as (select 1 union select 1 from r) select 1 from r", False),
     ("select generate_series(1, 0)", False),
 ]
 

@@ -13,7 +13,11 @@ import psycopg
 
 from authority_queries import Store, mint_token
 from authority_queries.errors import DuplicateError, LimitReachedError
-from authority_queries.records import Client, License, User
+from authority_queries.records import (
+    Client,
+    License,
+    User,
+)
 from authority_queries.secrets import TokenString
 from tests.factories import (
     HOUR,

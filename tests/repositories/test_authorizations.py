@@ -11,7 +11,9 @@ from authority_queries.errors import (
     MissingReferenceError,
     TenantInactiveError,
 )
-from authority_queries.records import Authorization
+from authority_queries.records import (
+    Authorization,
+)
 from tests.factories import (
     HOUR,
     make_authorization,

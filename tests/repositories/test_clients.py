@@ -15,9 +15,11 @@ from authority_queries.errors import (
     NotFoundError,
 )
 from authority_queries.records import (
-    ApplicationType,
+    ClientApplicationType,
+    ClientConsentType,
     ClientType,
-    ConsentType,
+)
+from authority_queries.runtime import (
     JsonObject,
 )
 from tests.factories import (
@@ -34,9 +36,9 @@ DAY = timedelta(days=1)
 
 class Edit(TypedDict):
     client_id: str
-    application_type: ApplicationType
+    application_type: ClientApplicationType
     client_type: ClientType
-    consent_type: ConsentType
+    consent_type: ClientConsentType
     display_name: str
     display_names: JsonObject
     redirect_uris: list[str]

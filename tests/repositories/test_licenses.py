@@ -11,7 +11,9 @@ from authority_queries.errors import (
     LicenseNotUsableError,
     MissingReferenceError,
 )
-from authority_queries.records import JsonValue
+from authority_queries.runtime import (
+    JsonValue,
+)
 from tests.factories import HOUR, make_license, make_tenant
 from tests.repositories.license_helpers import (
     NAIVE,

@@ -12,7 +12,10 @@ from authority_queries.errors import (
     InvalidValueError,
     MissingReferenceError,
 )
-from authority_queries.records import LoginAttempt, ThrottleDecision
+from authority_queries.records import (
+    LoginAttempt,
+    ThrottleDecision,
+)
 from tests.factories import HOUR, make_tenant
 
 Dba: TypeAlias = "psycopg.Connection[Any]"

@@ -11,7 +11,9 @@ from authority_queries.errors import (
     InvalidValueError,
     MissingReferenceError,
 )
-from authority_queries.records import Revocation
+from authority_queries.records import (
+    Revocation,
+)
 from tests.factories import HOUR, make_tenant
 
 Dba: TypeAlias = "psycopg.Connection[Any]"

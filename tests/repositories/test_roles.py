@@ -18,7 +18,11 @@ from authority_queries.errors import (
     NotFoundError,
     SystemRowError,
 )
-from authority_queries.records import Role, User, UserRole
+from authority_queries.records import (
+    Role,
+    User,
+    UserRole,
+)
 from tests.factories import make_tenant, make_user
 
 FUTURE = datetime(2999, 1, 1, tzinfo=UTC)

@@ -13,7 +13,12 @@ from authority_queries.errors import (
     NotFoundError,
     SystemRowError,
 )
-from authority_queries.records import JsonObject, Scope
+from authority_queries.records import (
+    Scope,
+)
+from authority_queries.runtime import (
+    JsonObject,
+)
 from tests.factories import make_tenant
 
 # scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), RFC 6749 section 3.3.

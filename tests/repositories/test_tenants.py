@@ -12,7 +12,9 @@ from authority_queries.errors import (
     NotFoundError,
     TenantInactiveError,
 )
-from authority_queries.records import JsonObject
+from authority_queries.runtime import (
+    JsonObject,
+)
 from tests.factories import make_tenant
 
 

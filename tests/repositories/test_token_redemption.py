@@ -6,7 +6,14 @@ import pytest
 
 from authority_queries import Store, mint_token
 from authority_queries.errors import DuplicateError
-from authority_queries.records import Client, Redemption, Rotation, Token
+from authority_queries.records import (
+    Client,
+    Token,
+)
+from authority_queries.results import (
+    Redemption,
+    Rotation,
+)
 from authority_queries.secrets import TokenString
 from tests.factories import (
     HOUR,

@@ -7,7 +7,10 @@ from authority_queries import Store
 from authority_queries.errors import (
     InvalidArgumentError,
 )
-from authority_queries.records import ServiceAccount, User
+from authority_queries.records import (
+    ServiceAccount,
+    User,
+)
 from tests.factories import (
     HOUR,
     make_client,

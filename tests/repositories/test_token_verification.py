@@ -3,7 +3,9 @@ from collections.abc import Callable
 import pytest
 
 from authority_queries import Store
-from authority_queries.records import VerifiedToken
+from authority_queries.records import (
+    VerifiedToken,
+)
 from tests.factories import (
     make_client,
     make_service_account,

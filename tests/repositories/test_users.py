@@ -14,7 +14,13 @@ from authority_queries.errors import (
     MissingReferenceError,
     NotFoundError,
 )
-from authority_queries.records import JsonObject, User, UserStatus
+from authority_queries.records import (
+    User,
+    UserStatus,
+)
+from authority_queries.runtime import (
+    JsonObject,
+)
 from authority_queries.secrets import TokenString
 from tests.factories import (
     PHC,

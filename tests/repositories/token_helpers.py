@@ -9,7 +9,12 @@ from uuid import UUID, uuid4
 import psycopg
 
 from authority_queries import Store
-from authority_queries.records import Client, Token, User, VerifiedToken
+from authority_queries.records import (
+    Client,
+    Token,
+    User,
+    VerifiedToken,
+)
 from authority_queries.secrets import TokenString
 from tests.factories import (
     HOUR,

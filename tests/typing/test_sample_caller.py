@@ -11,7 +11,15 @@ from uuid import UUID, uuid4
 from authority_queries import AsyncAuthority, Authority, Settings, mint_token
 from authority_queries.errors import DuplicateError
 from authority_queries.migrations import yoyo_url
-from authority_queries.records import Page, Redemption, Tenant, User, VerifiedToken
+from authority_queries.records import (
+    Tenant,
+    User,
+    VerifiedToken,
+)
+from authority_queries.results import (
+    Page,
+    Redemption,
+)
 
 
 def register(authority: Authority, tenant_id: UUID, username: str) -> User | None:

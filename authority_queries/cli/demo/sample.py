@@ -8,7 +8,11 @@ from authority_queries._sync.store import Store
 from authority_queries.cli.demo.narrator import Step
 from authority_queries.cli.demo.sample_file import SampleFile, UserEntry, read_sample
 from authority_queries.errors import ConfigurationError, NotFoundError
-from authority_queries.records import Client, Tenant, User
+from authority_queries.records import (
+    Client,
+    Tenant,
+    User,
+)
 from authority_queries.secrets import hash_password
 
 

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from authority_queries.errors import ConfigurationError
 from authority_queries.records import (
-    ApplicationType,
+    ClientApplicationType,
+    ClientConsentType,
     ClientType,
-    ConsentType,
-    UsagePeriod,
+    LicenseUsagePeriod,
     UserStatus,
 )
 
@@ -65,8 +65,8 @@ class ClientEntry(_Entry):
 
     client_id: str
     client_type: ClientType
-    application_type: ApplicationType = "web"
-    consent_type: ConsentType = "explicit"
+    application_type: ClientApplicationType = "web"
+    consent_type: ClientConsentType = "explicit"
     display_name: str = ""
     display_names: Object
     redirect_uris: Names
@@ -91,7 +91,7 @@ class LicenseEntry(_Entry):
     plan: str
     seats: int = 0
     features: Names
-    usage_period: UsagePeriod = "month"
+    usage_period: LicenseUsagePeriod = "month"
     limits: dict[str, Annotated[int, Field(ge=0, le=20)]]
 
 

@@ -13,7 +13,9 @@ from authority_queries.errors import (
     LimitReachedError,
     TenantInactiveError,
 )
-from authority_queries.records import User
+from authority_queries.records import (
+    User,
+)
 from authority_queries.secrets import hash_password, mint_token, verify_password
 
 _ADDRESS: Final = IPv4Address("203.0.113.7")  # RFC 5737: for documentation

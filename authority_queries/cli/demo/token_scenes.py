@@ -12,7 +12,11 @@ from authority_queries._sync.store import Store
 from authority_queries.cli.demo.narrator import Narrator, Step
 from authority_queries.cli.demo.sample import Sample
 from authority_queries.errors import ConfigurationError, NotFoundError
-from authority_queries.records import Authorization, Client, User
+from authority_queries.records import (
+    Authorization,
+    Client,
+    User,
+)
 from authority_queries.secrets import TokenString, mint_token, parse_token
 
 _HOUR: Final = timedelta(hours=1)

@@ -10,6 +10,7 @@ from authority_queries.codegen.analysis.scope import (
     Kind,
     Scope,
     SetOperation,
+    View,
 )
 
 _UPDATE: Final = 2  # ON CONFLICT DO UPDATE
@@ -17,6 +18,8 @@ _UPDATE: Final = 2  # ON CONFLICT DO UPDATE
 
 class _Queries(Protocol):
     def subscope(self, scope: Scope, index: int) -> Scope: ...
+    def cte_scope(self, scope: Scope, entry: Node) -> tuple[Scope, Node]: ...
+    def inside(self, query: Node, view: View) -> Scope: ...
 
 
 class Presence:
@@ -103,6 +106,11 @@ class Presence:
                 return True
             case Kind.SUBQUERY:
                 return self.always_a_row(self._queries.subscope(scope, index))
+            case Kind.CTE:
+                home, cte = self._queries.cte_scope(scope, scope.entry(index))
+                if not cte.flag("cterecursive"):
+                    query = self._queries.inside(cte.the("ctequery"), home.bare)
+                    return self.always_a_row(query)
         return False
 
 

@@ -77,6 +77,22 @@ class Functions:
                     f'{way.file}.stream("{name}", {self._record})'
                 )
 
+        if columns := self._promised():
+            for way in WAYS:
+                yield f'{way.file}.promise("{name}", {", ".join(columns)})'
+
+    def _promised(self) -> list[str]:
+        """Give the columns that `@notnull` is about.
+
+        Not JSON ones: psycopg makes None of JSON's null as well.
+        """
+        return [
+            f'"{column.name}"'
+            for column in self._typed.columns
+            if column.name in self._typed.query.tags.notnull
+            and not column.type.includes_none
+        ]
+
     def definitions(self) -> Iterator[str]:
         """Write the functions."""
         for way in WAYS:
