@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint pytest snapshot sync format wheel clean
+.PHONY: help demo test lint pytest generate plans fuzz benchmark snapshot sync format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -27,6 +27,8 @@ test: lint pytest ## Everything that must hold: linters, types, generated files,
 lint: $(VENV)/dev.stamp ## Linters, types, and whether generated files are fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/authority generate --check
+	$(BIN)/authority plans --check
 	$(BIN)/python tools/generate_sync.py --check
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar schema
@@ -35,6 +37,18 @@ lint: $(VENV)/dev.stamp ## Linters, types, and whether generated files are fresh
 
 pytest: $(VENV)/dev.stamp ## The tests alone
 	$(BIN)/pytest --cov --cov-report=term $(PYTEST_ARGS)
+
+generate: $(VENV)/dev.stamp ## Write the typed modules of the SQL files
+	$(BIN)/authority generate
+
+plans: $(VENV)/dev.stamp ## Write queries/plans.txt: how PostgreSQL executes each query
+	$(BIN)/authority plans
+
+fuzz: $(VENV)/dev.stamp ## Random queries against the types: some minutes (FUZZ_ARGS)
+	$(BIN)/python -m tests.fuzz --queries 8000 $(FUZZ_ARGS)
+
+benchmark: $(VENV)/dev.stamp ## What a typed call costs, against the bare driver
+	$(BIN)/python -m benchmarks.wrapper
 
 snapshot: $(VENV)/dev.stamp ## Write schema/snapshot.sql from the migrations
 	$(BIN)/python -m tools.snapshot

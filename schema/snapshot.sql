@@ -152,7 +152,7 @@ CREATE TABLE authority.clients (
     CONSTRAINT clients_client_type_check CHECK ((client_type = ANY (ARRAY['confidential'::text, 'public'::text]))),
     CONSTRAINT clients_consent_type_check CHECK ((consent_type = ANY (ARRAY['explicit'::text, 'external'::text, 'implicit'::text, 'systematic'::text]))),
     CONSTRAINT clients_display_names_check CHECK ((jsonb_typeof(display_names) = 'object'::text)),
-    CONSTRAINT clients_json_web_key_set_check CHECK (((json_web_key_set IS NULL) OR COALESCE((jsonb_typeof((json_web_key_set -> 'keys'::text)) = 'array'::text), false))),
+    CONSTRAINT clients_json_web_key_set_check CHECK (((jsonb_typeof(json_web_key_set) = 'object'::text) AND COALESCE((jsonb_typeof((json_web_key_set -> 'keys'::text)) = 'array'::text), (json_web_key_set IS NULL)))),
     CONSTRAINT clients_permissions_check CHECK ((array_position(permissions, NULL::text) IS NULL)),
     CONSTRAINT clients_post_logout_redirect_uris_check CHECK ((array_position(post_logout_redirect_uris, NULL::text) IS NULL)),
     CONSTRAINT clients_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),

@@ -1,6 +1,5 @@
 """`python -m tests.fuzz`: random queries, described and run; exit 1 on an untruth."""
 
-# ruff: noqa: T201 -- a command prints
 import argparse
 import sys
 import time

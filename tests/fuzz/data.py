@@ -69,7 +69,7 @@ def may_be_null(relation: Relation, column: Column) -> bool:
 
 def fill(connection: Connection, world: World, seed: int) -> None:
     """Fill all tables: none to a dozen of rows each, nulls often."""
-    rng = Random(seed)  # noqa: S311 -- it must be repeatable
+    rng = Random(seed)
     sizes: dict[str, int] = {}
     for relation in world.tables:
         if relation.partition:

@@ -75,7 +75,7 @@ def observe(
         laboratory.world.oids[one.declared] if one.declared else 0
         for one in drawn.inputs
     ]
-    rng = Random(drawn.seed)  # noqa: S311 -- it must be repeatable
+    rng = Random(drawn.seed)
     for connection in laboratory.filled:
         accepted = False
         for values in _arguments(drawn, parameters, rng):

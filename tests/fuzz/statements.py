@@ -22,7 +22,7 @@ class Drawn:
 
 def draw(world: World, seed: int) -> Drawn:
     """Draw the statement of this seed: the same one each time on the same version."""
-    rng = Random(seed)  # noqa: S311 -- it must be repeatable
+    rng = Random(seed)
     draft = Draft(
         rng=rng,
         world=world,

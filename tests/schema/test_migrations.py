@@ -148,22 +148,20 @@ def test_a_role_that_may_not_create_is_told_so(
 
 
 def test_a_failing_migration_is_rolled_back_and_said(
-    blank_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    blank_conninfo: str, tmp_path: Path
 ) -> None:
     (tmp_path / "0001_fail.sql").write_text("create table t (a int); select 1/0;")
-    monkeypatch.setattr("authority_queries.migrations.MIGRATIONS", tmp_path)
     with pytest.raises(MigrationError, match="division by zero"):
-        migrate(blank_conninfo)
+        migrate(blank_conninfo, folders=[tmp_path])
     with psycopg.connect(blank_conninfo) as connection:
         assert connection.execute("select to_regclass('t')").fetchone() == (None,)
 
 
 def test_an_empty_folder_of_migrations_is_an_error(
-    blank_conninfo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    blank_conninfo: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("authority_queries.migrations.MIGRATIONS", tmp_path)
     with pytest.raises(MigrationError, match="no migrations in"):
-        migrate(blank_conninfo)
+        migrate(blank_conninfo, folders=[tmp_path])
 
 
 def test_no_server_is_an_error_without_the_password() -> None:

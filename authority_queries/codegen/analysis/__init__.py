@@ -1,1 +1,1 @@
-"""What follows from PostgreSQL's own analysis of a statement: chiefly, what can be null."""
+"""What follows from PostgreSQL's own analysis of a statement: what can be null."""

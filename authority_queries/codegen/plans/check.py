@@ -59,8 +59,8 @@ def plan_settings(settings: GenerationSettings, server: str | None) -> PlanSetti
     """Take what concerns plans. Raises ConfigurationError without sample rows."""
     if settings.sample is None:
         message = (
-            "tool.authority.sample is missing: a SQL file with believable rows, without "
-            "which plans mean nothing"
+            "tool.authority.sample is missing: an SQL file with believable rows, "
+            "without which plans mean nothing"
         )
         raise ConfigurationError(message)
     return PlanSettings(
