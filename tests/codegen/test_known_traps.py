@@ -252,6 +252,8 @@ SCHEMA = """
     create table a (id int primary key, b_id int not null, note text);
     create table b (id int primary key, name text not null, note text);
     create table t (x int, twice int generated always as (nullif(x, 1) * 2) stored);
+    create domain sure as text not null;
+    create table d (x sure);
     create view ab as select a.id, a.note, b.name from a left join b on b.id = a.b_id;
 """
 # Each column's name says what must be proven of it: n… is not null.
@@ -394,6 +396,7 @@ PARAMETERS = [
     ("select $1::int", True),
     ("insert into a values ($1, 1)", False),
     ("insert into a values (1, 1, $1)", True),
+    ("insert into d values ($1)", False),
     ("insert into a values (1, 1, lower($1))", False),
     ("insert into a (id, b_id) values (1, 1), ($1, 2)", False),
     ("insert into a select $1, id from b", False),

@@ -1,6 +1,7 @@
 """What PostgreSQL says of a statement, and what follows from it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 
 import psycopg
@@ -24,6 +25,7 @@ class Analyst:
         self._catalogue = Catalogue(connection)
         self._dumps: list[str] = []
         connection.add_notice_handler(self._listen)
+        self._keep_out_of_the_log()
 
     def describe(
         self,
@@ -70,6 +72,11 @@ class Analyst:
             ),
             always_a_row=queries.always_a_row(scope),
         )
+
+    def _keep_out_of_the_log(self) -> None:
+        """Let the trees come here and not go to the server's log too, if we may."""
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            self._connection.execute("set log_min_messages = fatal")
 
     def _parameters(self, query: Node, count: int) -> list[Fact]:
         uses = Uses(*self._open(query, {}))

@@ -34,6 +34,7 @@ class Catalogue:
     def __init__(self, connection: psycopg.Connection[object]) -> None:
         self._connection = connection
         self._queries: Queries = aiosql.from_path(_QUERIES, "psycopg")
+        self._read: dict[tuple[object, ...], list[Any]] = {}
         self._relations: dict[tuple[int, bool], dict[int, Fact]] = {}
         self._domains: dict[int, Fact] = {}
         self.allowed: Allowed = read_allowed()
@@ -41,9 +42,12 @@ class Catalogue:
     # The catalogue's own rows are untyped: these queries describe, they are not
     # described.
     def _rows(self, query: str, **parameters: object) -> list[Any]:
-        with self._connection.cursor(row_factory=namedtuple_row) as cursor:
-            cursor.execute(getattr(self._queries, query).sql, parameters)
-            return cursor.fetchall()
+        key = (query, *parameters.items())
+        if key not in self._read:
+            with self._connection.cursor(row_factory=namedtuple_row) as cursor:
+                cursor.execute(getattr(self._queries, query).sql, parameters)
+                self._read[key] = cursor.fetchall()
+        return self._read[key]
 
     @cached_property
     def functions(self) -> dict[int, Function]:
@@ -96,6 +100,12 @@ class Catalogue:
         """Say whether no trigger can change a row before it is stored."""
         (row,) = self._rows("writing", relation=relation)
         return not row.has_triggers
+
+    def takes_null(self, relation: int, number: int) -> bool:
+        """Say whether a null can be put into a column."""
+        rows = self._rows("columns", relation=relation, with_children=False)
+        refusing = {row.number for row in rows if row.refuses_null}
+        return number not in refusing
 
     def plain_columns(self, relation: int) -> set[int]:
         """Give the columns of a table that are not generated from others."""

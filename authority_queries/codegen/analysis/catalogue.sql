@@ -66,6 +66,30 @@ select
     roots.atttypid::integer as type_oid,
     coalesce(pg_collation.collisdeterministic, true) as compares_octets,
     roots.attgenerated <> '' as is_generated,
+    -- As a null is stored, not as it is read: a domain's NOT NULL can be got round.
+    roots.attnotnull
+    or exists (
+        with recursive domains as (
+            select
+                pg_type.oid,
+                pg_type.typbasetype,
+                pg_type.typnotnull
+            from pg_catalog.pg_type
+            where pg_type.oid = roots.atttypid
+            union all
+            select
+                pg_type.oid,
+                pg_type.typbasetype,
+                pg_type.typnotnull
+            from domains
+            inner join pg_catalog.pg_type
+                on domains.typbasetype = pg_type.oid
+        )
+
+        select 1
+        from domains
+        where domains.typnotnull
+    ) as refuses_null,
     (
         select
             bool_and(
@@ -179,8 +203,8 @@ with recursive family as (
 
 select
     pg_class.relkind in ('r', 'p') and not pg_class.relhasrules as is_plain,
-    exists (
-        select 1
+    (
+        select count(*) > 0
         from family
         inner join pg_catalog.pg_trigger
             on family.oid = pg_trigger.tgrelid

@@ -150,12 +150,12 @@ class Uses:
         catalogue = scope.environment.catalogue
         relation = scope.entry(target).number("relid")
         for entry in entries:
-            column = catalogue.column(
-                relation, entry.number("resno"), with_children=False
-            )
+            resno = entry.number("resno")
+            column = catalogue.column(relation, resno, with_children=False)
+            takes_null = catalogue.takes_null(relation, resno)
             for number in self._reached(entry.child("expr"), scope.bare):
                 use = self._use(number)
-                use.welcome = use.welcome or column.nullable
+                use.welcome = use.welcome or takes_null
                 use.json_kind = use.json_kind or column.json_kind
                 use.take(column)
 
