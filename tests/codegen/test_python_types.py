@@ -19,8 +19,8 @@ import pytest
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from authority_queries import _json_types
 from authority_queries.errors import InvalidArgumentError
+from authority_queries.runtime import JsonValue
 from tests.codegen.projects import Project
 
 MOMENT = datetime(2024, 2, 29, 12, 30, 15, 123456, tzinfo=UTC)
@@ -127,8 +127,8 @@ def echoes(
 
 
 def hints_of(annotated: object) -> dict[str, Any]:
-    """Give the types of arguments or fields; those of json refer to names of theirs."""
-    return typing.get_type_hints(annotated, localns=vars(_json_types))
+    """Give the types of arguments or fields."""
+    return typing.get_type_hints(annotated)
 
 
 def _bounds(*ranges: Range[Any]) -> list[object]:
@@ -151,7 +151,7 @@ def conforms(value: object, annotation: Any) -> bool:
         return isinstance(value, origin) and all(
             conforms(each, arguments[0]) for each in CONTENTS[origin](value)
         )
-    if isinstance(annotation, typing.ForwardRef):  # of json, which refers to itself
+    if annotation is JsonValue:
         return bool(json.dumps(value))
     if origin is Literal:
         return value in arguments
