@@ -226,6 +226,30 @@ TRAPS = [
         since=17,
     ),
     Trap(
+        name="the source of a MERGE, though its own join says that it is not null",
+        schema="""
+            create table t (x int primary key);
+            create table v (y int);
+            create table w (z int);
+            insert into t values (1)
+        """,
+        sql="""
+            merge into t using v join w on y = z on t.x = v.y
+            when not matched by source then delete
+            returning w.z
+        """,
+        since=17,
+    ),
+    Trap(
+        name="a constant that a grouping set leaves out, and HAVING sees",
+        schema="create table t (x int primary key); insert into t values (1)",
+        sql="""
+            select 'a'::text as x from t group by rollup ('a'::text)
+            having 'a'::text is not null
+        """,
+        since=18,
+    ),
+    Trap(
         name="the old row of an insert",
         schema="create table t (x int not null)",
         sql="insert into t values (1) returning old.x",

@@ -167,7 +167,8 @@ class Expressions:
         if place in view.in_table:
             fact = not_null(fact)
         happened = view.scope.events.get(place.table, frozenset()) - view.unhappened
-        return maybe_null(fact) if happened else fact
+        is_absent = place.table in view.absent
+        return maybe_null(fact) if happened or is_absent else fact
 
     def _stored(self, view: View, place: Place) -> Fact:
         scope = view.scope

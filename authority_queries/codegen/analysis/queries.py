@@ -28,7 +28,6 @@ from authority_queries.codegen.analysis.scope import (
 from authority_queries.codegen.model import Fact
 
 _UNNEST: Final = "unnest(anyarray)"
-_SOURCE_IS_MISSING: Final = (0, "merge")
 _NOT_MATCHED_BY_SOURCE: Final = 1
 
 
@@ -310,8 +309,6 @@ def _merged(view: View, target: int) -> View:
     scope = view.scope
     actions = scope.query.nodes("mergeActionList")
     if any(action.number("matchKind") == _NOT_MATCHED_BY_SOURCE for action in actions):
-        for index in range(1, len(scope.entries) + 1):
-            if index != target:
-                events = scope.events.get(index, frozenset())
-                scope.events[index] = events | {_SOURCE_IS_MISSING}
+        everything = range(1, len(scope.entries) + 1)
+        return replace(scope.bare, absent=frozenset(everything) - {target})
     return view.forgetting(target)

@@ -177,7 +177,8 @@ class View:
     are not null in the rows of their table, whatever joins do with them above;
     `unhappened` are the events that cannot have happened. With `grouped` set,
     expressions are those of groups, and what was learnt of them as such is in `late`.
-    With `written` set, the rows of the query's target are as it leaves them.
+    With `written` set, the rows of the query's target are as it leaves them. Of the
+    tables in `absent` there may be no row.
     """
 
     scope: Scope
@@ -187,6 +188,7 @@ class View:
     late: frozenset[Key] = frozenset()
     grouped: bool = False
     written: bool = False
+    absent: frozenset[int] = frozenset()
 
     def at(self, levels: int) -> "View":
         """Give the view from the query that is so many levels further out."""
@@ -247,7 +249,9 @@ class View:
         found = frozenset(keys)
         unhappened = self.unhappened.union(*(self._events(key) for key in found))
         if self.grouped:
-            return replace(self, late=self.late | found, unhappened=unhappened)
+            # A constant is not null here and null where a grouping set left it out.
+            late = frozenset(key for key in found if self._is_of_the_group(key))
+            return replace(self, late=self.late | late, unhappened=unhappened)
         return replace(self, not_null=self.not_null | found, unhappened=unhappened)
 
     def learning_below(self, keys: Iterable[Key], part: set[int]) -> "View":
@@ -279,6 +283,17 @@ class View:
                 key for key in self.in_table if not _changed(key, table, kept)
             ),
         )
+
+    def _is_of_the_group(self, key: object) -> bool:
+        """Say whether an expression's key speaks of a column or an aggregate."""
+        if isinstance(key, tuple):
+            return key[:1] == ("AGGREF",) or any(map(self._is_of_the_group, key))
+        if not isinstance(key, Place):
+            return False
+        if key.level or self.scope.kind(key.table) != Kind.GROUP:
+            return True
+        grouped = self.scope.entry(key.table).nodes("groupexprs")[key.column - 1]
+        return self._is_of_the_group(self.key(grouped))
 
     def _events(self, key: Key) -> frozenset[Event]:
         return self.scope.events.get(_table(key) or 0, frozenset())
