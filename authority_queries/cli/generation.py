@@ -38,14 +38,18 @@ def run_generate(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) 
         stale,
         write,
     )
+    from authority_queries.codegen.staleness import (  # noqa: PLC0415 -- see _need_extra
+        concerned_queries,
+    )
 
     started = time.monotonic()
     files = generate(read(arguments.config), arguments.server)
     difference = stale(files)
     if difference and arguments.check:
         print(difference, end="")
+        names = ", ".join(concerned_queries(files)) or "none"
         print(
-            "authority: the generated modules are stale: `authority generate`",
+            f"authority: stale (queries concerned: {names}): `authority generate`",
             file=sys.stderr,
         )
         return 1

@@ -48,11 +48,12 @@ def _orphans(files: Mapping[Path, str]) -> list[Path]:
 
 
 def _difference(path: Path, text: str) -> str:
+    shown = os.path.relpath(path)
     lines = difflib.unified_diff(
         (_text(path) or "").splitlines(keepends=True),
         text.splitlines(keepends=True),
-        fromfile=f"{path} (as it is)",
-        tofile=f"{path} (generated)",
+        fromfile=f"{shown} (as it is)",
+        tofile=f"{shown} (generated)",
     )
     return "".join(lines)
 
