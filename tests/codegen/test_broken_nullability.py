@@ -2,63 +2,85 @@
 
 import re
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import pytest
+
+from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.generate import generate, read, stale
 from authority_queries.codegen.settings import GenerationSettings
+from authority_queries.codegen.staleness import concerned_queries
 from tests.codegen.projects import ROOT
 
 SETTINGS: Final = read(ROOT / "pyproject.toml")
 
 
-def test_the_committed_modules_are_fresh_whatever_the_server_s_version(
+def test_the_committed_modules_are_fresh_whatever_the_version_of_the_server(
     conninfo: str,
 ) -> None:
     assert stale(generate(SETTINGS, conninfo)) == ""
 
 
-def broken(folder: Path, migration: str, old: str, new: str) -> GenerationSettings:
-    """The repository's settings with a copy of its schema that says something else."""
+def without_not_null(folder: Path, migration: str, column: str) -> GenerationSettings:
+    """The repository's settings, and a copy of its schema where a column takes null."""
     copy = folder / "migrations"
     (migrations,) = SETTINGS.migrations
     shutil.copytree(migrations, copy)
-    (path,) = copy.glob(f"*_{migration}.sql")
+    path = copy / f"{migration}.sql"
     text = path.read_text()
-    assert text.count(old) == 1, text.count(old)
-    path.write_text(text.replace(old, new))
+    assert text.count(f"    {column} not null") == 1
+    path.write_text(text.replace(f"    {column} not null", f"    {column}"))
     return replace(SETTINGS, migrations=(copy,))
 
 
-def changes(difference: str) -> dict[str, list[str]]:
-    """The lines that were added, by the file's name."""
-    found: dict[str, list[str]] = {}
-    for part in re.split(r"^(?=--- /)", difference, flags=re.M)[1:]:
-        name = part.partition(" (as it is)")[0].rpartition("/")[2]
-        added = [line[1:].strip() for line in part.splitlines() if line[:1] == "+"]
-        found[name] = added[1:]
+def changes(difference: str) -> dict[str, Counter[str]]:
+    """How often which line was taken out (-) or added (+), by the file's name."""
+    found = {}
+    for part in re.split(r"^(?=--- )", difference, flags=re.M)[1:]:
+        head, *lines = part.splitlines()
+        name = Path(head.removeprefix("--- ").removesuffix(" (as it is)")).name
+        found[name] = Counter(
+            f"{line[0]}{line[1:].strip()}" for line in lines[1:] if line[0] in "-+"
+        )
     return found
 
 
-def test_a_username_that_may_be_null_is_seen_in_what_is_read_and_what_is_written(
+def test_a_username_that_may_be_null_is_a_diff_and_names_the_queries_that_see_it(
     tmp_path: Path, conninfo: str
 ) -> None:
-    settings = broken(
-        tmp_path, "create_users", "username text not null,", "username text,"
-    )
-    found = changes(stale(generate(settings, conninfo)))
-    print(found)
+    settings = without_not_null(tmp_path, "0004_create_users", "username text")
+    files = generate(settings, conninfo)
+    assert changes(stale(files)) == {
+        # create and update, each in both forms
+        "users.py": {"-username: str,": 4, "+username: str | None,": 4},
+        "records.py": {"-username: str": 1, "+username: str | None": 1},
+    }
+    assert concerned_queries(files) == [
+        "users.create",
+        "users.get_by_id",
+        "users.get_by_subject_id",
+        "users.get_by_username",
+        "users.list_after",
+        "users.list_before",
+        "users.revoke_tokens",
+        "users.set_password_hash",
+        "users.update",
+    ]
 
 
-def test_an_expiry_that_may_be_null_is_seen_in_every_record_that_has_it(
+def test_an_expiry_that_may_be_null_is_refused_by_the_query_that_still_excludes_it(
     tmp_path: Path, conninfo: str
 ) -> None:
-    settings = broken(
-        tmp_path,
-        "create_tokens",
-        "expires_at timestamptz not null,\n    redeemed",
-        "expires_at timestamptz,\n    redeemed",
+    settings = without_not_null(
+        tmp_path, "0007_create_tokens", "expires_at timestamptz"
     )
-    found = changes(stale(generate(settings, conninfo)))
-    print(found)
+    # redeem compares it: there it is no null, and the record is no longer the same.
+    with pytest.raises(
+        GenerationError,
+        match=r"^queries/tokens\.sql:\d+ redeem: @row Token is not what it is in "
+        r"queries/tokens\.sql:1 get_by_id: column expires_at can be null only there",
+    ):
+        generate(settings, conninfo)

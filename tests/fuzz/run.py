@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+import psycopg
+
 from authority_queries.codegen.analysis.analyst import Analyst
 from tests.fuzz.laboratory import Laboratory
 from tests.fuzz.report import Tally
@@ -26,5 +28,9 @@ def run(
     """Score the statements of these seeds."""
     tally = Tally(laboratory.world.version, tuple(rules))
     for seed in seeds:
-        tally.add(score(laboratory, draw(laboratory.world, seed), rules))
+        try:
+            tally.add(score(laboratory, draw(laboratory.world, seed), rules))
+        except psycopg.OperationalError as error:
+            error.add_note(f"PostgreSQL did not survive --only {seed}")
+            raise
     return tally

@@ -52,4 +52,6 @@ order by tracks.released_on, tracks.id;
 
 -- name: count_tracks(genre)$
 -- How many tracks are of this genre.
-select count(*) as tracks from shop.tracks where :genre = any(tracks.genres);
+select count(*) as tracks
+from shop.tracks
+where :genre = any(tracks.genres);
