@@ -5,13 +5,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import aiosql
 import psycopg
-from aiosql.queries import Queries
-from psycopg.rows import namedtuple_row
 
 from authority_queries.codegen.analysis.allowed import Allowed, read_allowed
 from authority_queries.codegen.analysis.checks import Proof, Proofs
+from authority_queries.codegen.catalogue_file import CatalogueFile
 from authority_queries.codegen.model import Fact, Origin
 
 _QUERIES: Final = Path(__file__).with_name("catalogue.sql")
@@ -33,20 +31,16 @@ class Catalogue:
 
     def __init__(self, connection: psycopg.Connection[object]) -> None:
         self._connection = connection
-        self._queries: Queries = aiosql.from_path(_QUERIES, "psycopg")
+        self._file = CatalogueFile(_QUERIES)
         self._read: dict[tuple[object, ...], list[Any]] = {}
         self._relations: dict[tuple[int, bool], dict[int, Fact]] = {}
         self._domains: dict[int, Fact] = {}
         self.allowed: Allowed = read_allowed()
 
-    # The catalogue's own rows are untyped: these queries describe, they are not
-    # described.
     def _rows(self, query: str, **parameters: object) -> list[Any]:
         key = (query, *parameters.items())
         if key not in self._read:
-            with self._connection.cursor(row_factory=namedtuple_row) as cursor:
-                cursor.execute(getattr(self._queries, query).sql, parameters)
-                self._read[key] = cursor.fetchall()
+            self._read[key] = self._file.rows(self._connection, query, **parameters)
         return self._read[key]
 
     @cached_property

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.plans.layout import rows_of
+from authority_queries.codegen.plans.layout import CATALOGUE
 from authority_queries.codegen.throwaway import throwaway_database
 
 # Before 17 EXPLAIN writes a subquery's result as $1, as if it were a parameter.
@@ -36,7 +36,7 @@ def planning_session(
             psycopg.connect(conninfo, autocommit=True) as connection,
             _acting_as(connection, role),
         ):
-            rows_of(connection, "pin_planner")
+            CATALOGUE.rows(connection, "pin_planner")
             yield connection
 
 
@@ -81,7 +81,7 @@ def _acting_as(
         yield
         return
     name = Identifier(role)
-    is_new = not rows_of(connection, "get_role", role=role)
+    is_new = not CATALOGUE.rows(connection, "get_role", role=role)
     try:
         if is_new:
             _make(connection, name)
@@ -106,6 +106,6 @@ def _make(connection: psycopg.Connection[object], role: Identifier) -> None:
         "grant usage on all sequences in schema {} to {}",
         "grant execute on all routines in schema {} to {}",
     )
-    for row in rows_of(connection, "list_schemas"):
+    for row in CATALOGUE.rows(connection, "list_schemas"):
         for grant in grants:
             connection.execute(SQL(grant).format(Identifier(row.schema_name), role))

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import aiosql
 import psycopg
-from psycopg.rows import namedtuple_row
 
-_QUERIES: Final = Path(__file__).with_name("plans.sql")
+from authority_queries.codegen.catalogue_file import CatalogueFile
+
+CATALOGUE: Final = CatalogueFile(Path(__file__).with_name("plans.sql"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,23 +35,12 @@ def read_layout(
     return PlanLayout(
         partitions={
             f"{row.schema_name}.{row.name}": f"{row.schema_name}.{row.root_name}"
-            for row in rows_of(connection, "list_partitions")
+            for row in CATALOGUE.rows(connection, "list_partitions")
         },
         tenant_columns={
             f"{row.schema_name}.{row.table_name}": row.column_name
-            for row in rows_of(
+            for row in CATALOGUE.rows(
                 connection, "list_tenant_columns", tenant_column=tenant_column
             )
         },
     )
-
-
-# The catalogue's own rows are untyped: these queries describe, they are not described.
-def rows_of(
-    connection: psycopg.Connection[object], query: str, **parameters: object
-) -> list[Any]:
-    """Run a query of plans.sql."""
-    queries = aiosql.from_path(_QUERIES, "psycopg")
-    with connection.cursor(row_factory=namedtuple_row) as cursor:
-        cursor.execute(getattr(queries, query).sql, parameters)
-        return cursor.fetchall()

@@ -1,0 +1,69 @@
+-- name: get_type(oid)^
+-- The type, what it is made of (an array's elements, a domain's base, a range's bounds,
+-- a multirange's ranges), an enum's labels, a composite's fields.
+select
+    types.oid::bigint as oid,
+    namespaces.nspname as schema,
+    types.typname as name,
+    case
+        when elements.typarray = types.oid then 'array'
+        when types.typtype = 'e' then 'enum'
+        when types.typtype = 'd' then 'domain'
+        when types.typtype = 'c' then 'composite'
+        when types.typtype = 'r' then 'range'
+        when types.typtype = 'm' then 'multirange'
+        else 'base'
+    end as kind,
+    case types.typtype
+        when 'd' then types.typbasetype
+        when 'r' then ranges.rngsubtype
+        when 'm' then ranges.rngtypid
+        else types.typelem
+    end::bigint as element,
+    array(
+        select pg_enum.enumlabel::text
+        from pg_catalog.pg_enum
+        where pg_enum.enumtypid = types.oid
+        order by pg_enum.enumsortorder
+    ) as labels,
+    array(
+        select pg_attribute.attname::text
+        from pg_catalog.pg_attribute
+        where
+            pg_attribute.attrelid = types.typrelid
+            and pg_attribute.attnum > 0
+            and not pg_attribute.attisdropped
+        order by pg_attribute.attnum
+    ) as field_names,
+    array(
+        select pg_attribute.atttypid::bigint
+        from pg_catalog.pg_attribute
+        where
+            pg_attribute.attrelid = types.typrelid
+            and pg_attribute.attnum > 0
+            and not pg_attribute.attisdropped
+        order by pg_attribute.attnum
+    ) as field_types
+from pg_catalog.pg_type as types
+inner join pg_catalog.pg_namespace as namespaces
+    on types.typnamespace = namespaces.oid
+left join pg_catalog.pg_type as elements
+    on types.typelem = elements.oid
+left join pg_catalog.pg_range as ranges
+    on types.oid in (ranges.rngtypid, ranges.rngmultitypid)
+where types.oid = :oid::bigint::oid;
+
+-- name: list_columns(table_name)
+-- One column of the table that can be written.
+select
+    pg_attribute.attrelid::bigint as relation,
+    pg_attribute.attnum as number,
+    pg_attribute.attname as name,
+    pg_attribute.atttypid::bigint as type_oid
+from pg_catalog.pg_attribute
+where
+    pg_attribute.attrelid = to_regclass(:table_name)
+    and pg_attribute.attnum > 0
+    and not pg_attribute.attisdropped
+    and pg_attribute.attgenerated = ''
+order by pg_attribute.attnum;

@@ -1,0 +1,76 @@
+"""Peers measured in turns, in blocks so small that whatever drifts drifts for all."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import Final, TypeAlias
+
+from benchmarks.cases import Arguments
+from benchmarks.peers import AsyncPeer, Peer
+
+# Gives the seconds that a peer takes for calls with these arguments.
+Timer: TypeAlias = Callable[[Sequence[Arguments]], Awaitable[float]]
+
+# psycopg prepares a statement at its sixth execution, and the server may settle for a
+# generic plan only after five more.
+_WARM_UP: Final = 50
+_BLOCK_SECONDS: Final = 0.008
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Seconds per call of each peer in each block: `blocks[i][peer]`."""
+
+    blocks: Sequence[Sequence[float]]
+
+    def microseconds(self, peer: int) -> float:
+        """Give the median time of a call."""
+        return median(block[peer] for block in self.blocks) * 1e6
+
+    def ratios(self, peer: int) -> list[float]:
+        """Give for each block the time of the first peer by that of another."""
+        return [block[0] / block[peer] for block in self.blocks]
+
+
+def timer(peer: Peer) -> Timer:
+    """Time a blocking peer."""
+
+    async def run(batch: Sequence[Arguments]) -> float:
+        started = perf_counter()
+        for arguments in batch:
+            peer(arguments)
+        return perf_counter() - started
+
+    return run
+
+
+def async_timer(peer: AsyncPeer) -> Timer:
+    """Time an asynchronous peer, one call after the other."""
+
+    async def run(batch: Sequence[Arguments]) -> float:
+        started = perf_counter()
+        for arguments in batch:
+            await peer(arguments)
+        return perf_counter() - started
+
+    return run
+
+
+async def measure(
+    timers: Sequence[Timer], arguments: Callable[[], Arguments], blocks: int
+) -> Measured:
+    """Measure the timers in turns; each is the first in its share of the blocks."""
+    for each in timers:
+        await each([arguments() for _ in range(_WARM_UP)])
+    trial = await timers[0]([arguments() for _ in range(_WARM_UP)])
+    calls = max(1, round(_BLOCK_SECONDS * _WARM_UP / trial))
+    measured = []
+    for number in range(blocks):
+        seconds = [0.0] * len(timers)
+        for turn in range(len(timers)):
+            index = (number + turn) % len(timers)
+            batch = [arguments() for _ in range(calls)]
+            seconds[index] = await timers[index](batch) / calls
+        measured.append(seconds)
+    return Measured(measured)

@@ -1,0 +1,82 @@
+"""Three ways to make the same call, each in a blocking and an asynchronous form."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from psycopg import AsyncConnection, Connection
+from psycopg.rows import BaseRowFactory, args_row, tuple_row
+
+from benchmarks.cases import Arguments, Case
+
+Peer: TypeAlias = Callable[[Arguments], object]
+AsyncPeer: TypeAlias = Callable[[Arguments], Awaitable[object]]
+
+
+def peers(connection: Connection[object], case: Case) -> list[Peer]:
+    """Give the generated function, and the driver with records and with tuples.
+
+    Raises RuntimeError when they do not give the same.
+    """
+    call = case.call
+    made = [
+        lambda arguments: call(connection, **arguments),
+        _bare(connection, case, args_row(case.record)),
+        _bare(connection, case, tuple_row),
+    ]
+    generated, bare, _ = [peer(case.arguments()) for peer in made]
+    if type(generated) is not type(bare) or generated is None:
+        message = f"{case.statement}: {generated} cannot be compared with {bare}"
+        raise RuntimeError(message)
+    return made
+
+
+def async_peers(connection: AsyncConnection[object], case: Case) -> list[AsyncPeer]:
+    """Give the asynchronous forms of the same."""
+    call = case.call_async
+    return [
+        lambda arguments: call(connection, **arguments),
+        _bare_async(connection, case, args_row(case.record)),
+        _bare_async(connection, case, tuple_row),
+    ]
+
+
+# No function in common: a call more would count against the bare driver.
+def _bare(
+    connection: Connection[object], case: Case, make_row: BaseRowFactory[object]
+) -> Peer:
+    sql, sent = case.sql, case.sent
+
+    def row(arguments: Arguments) -> object:
+        cursor = connection.cursor(row_factory=make_row)
+        return cursor.execute(sql, sent(arguments)).fetchone()
+
+    def rows(arguments: Arguments) -> object:
+        cursor = connection.cursor(row_factory=make_row)
+        return cursor.execute(sql, sent(arguments)).fetchall()
+
+    def count(arguments: Arguments) -> object:
+        return connection.execute(sql, sent(arguments)).rowcount
+
+    return {"row": row, "rows": rows, "count": count}[case.gives]
+
+
+def _bare_async(
+    connection: AsyncConnection[object], case: Case, make_row: BaseRowFactory[object]
+) -> AsyncPeer:
+    sql, sent = case.sql, case.sent
+
+    async def row(arguments: Arguments) -> object:
+        cursor = connection.cursor(row_factory=make_row)
+        await cursor.execute(sql, sent(arguments))
+        return await cursor.fetchone()
+
+    async def rows(arguments: Arguments) -> object:
+        cursor = connection.cursor(row_factory=make_row)
+        await cursor.execute(sql, sent(arguments))
+        return await cursor.fetchall()
+
+    async def count(arguments: Arguments) -> object:
+        cursor = await connection.execute(sql, sent(arguments))
+        return cursor.rowcount
+
+    return {"row": row, "rows": rows, "count": count}[case.gives]

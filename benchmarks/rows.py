@@ -1,0 +1,133 @@
+"""The rows that the measured calls are about, and arguments for more of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Final, TypeVar
+from uuid import UUID
+
+from psycopg import Connection
+
+from authority_queries.queries import clients, tenants, tokens, users
+from authority_queries.records import Token
+
+USERS: Final = 200
+_TOKENS_OF_EACH: Final = 10
+_HOUR: Final = timedelta(hours=1)
+# A PHC string of the right shape that no password has.
+_PHC: Final = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA"
+_numbers: Final = count(1)
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A tenant with a client, a secret of it, and one of its users with a token."""
+
+    tenant_id: UUID
+    client_id: UUID
+    secret_id: UUID
+    user_id: UUID
+    token_hash: bytes
+
+
+def insert_rows(connection: Connection[object]) -> Rows:
+    """Insert them among enough others for an index to be worth it, and analyse them.
+
+    Autocommit is expected.
+    """
+    tenant = _there(
+        tenants.create(
+            connection, code="b", display_name="B", status="active", settings={}
+        )
+    )
+    client_id = _insert_client(connection, tenant.id)
+    secret = clients.add_secret(
+        connection,
+        tenant_id=tenant.id,
+        id=client_id,
+        secret_hash=_PHC,
+        description="",
+        valid_from=None,
+        valid_until=None,
+    )
+    ids = [_insert_user(connection, tenant.id, number) for number in range(USERS)]
+    create: Callable[..., Token | None] = tokens.create
+    for user_id in ids * _TOKENS_OF_EACH:
+        token = _there(create(connection, **new_token(tenant.id, client_id, user_id)))
+    connection.execute("vacuum analyze")
+    return Rows(
+        tenant_id=tenant.id,
+        client_id=client_id,
+        secret_id=_there(secret).id,
+        user_id=ids[-1],
+        token_hash=token.token_hash,
+    )
+
+
+def new_token(tenant_id: UUID, client_id: UUID, user_id: UUID) -> dict[str, object]:
+    """Give the arguments of tokens.create, each time for another token."""
+    return {
+        "tenant_id": tenant_id,
+        "type": "access",
+        "token_hash": next(_numbers).to_bytes(32),
+        "client_id": client_id,
+        "user_id": user_id,
+        "service_account_id": None,
+        "authorization_id": None,
+        "scopes": ("openid", "profile", "email"),
+        "code_challenge": None,
+        "redirect_uri": None,
+        "nonce": None,
+        "cnf_jkt": None,
+        "cnf_x5t_s256": None,
+        "payload": None,
+        "properties": {"device": "a telephone", "acr": "urn:a", "amr": ["pwd", "otp"]},
+        "authenticated_at": datetime.now(UTC) - _HOUR,
+        "lifetime": _HOUR,
+    }
+
+
+def _insert_client(connection: Connection[object], tenant_id: UUID) -> UUID:
+    client = clients.create(
+        connection,
+        tenant_id=tenant_id,
+        client_id="web",
+        application_type="web",
+        client_type="confidential",
+        consent_type="implicit",
+        display_name="Web",
+        display_names={},
+        redirect_uris=["https://web.example/callback"],
+        post_logout_redirect_uris=[],
+        permissions=[],
+        requirements=[],
+        settings={},
+        properties={},
+        json_web_key_set=None,
+        enabled=True,
+    )
+    return client.id
+
+
+def _insert_user(connection: Connection[object], tenant_id: UUID, number: int) -> UUID:
+    user = users.create(
+        connection,
+        tenant_id=tenant_id,
+        username=f"user{number:04}",
+        email=f"user{number}@example.com",
+        email_verified=True,
+        display_name=f"User {number}",
+        password_hash=_PHC,
+        status="active",
+        attributes={"locale": "en", "theme": "dark"},
+    )
+    return user.id
+
+
+def _there(row: Row | None) -> Row:
+    if row is None:
+        message = "nothing was inserted"
+        raise RuntimeError(message)
+    return row
