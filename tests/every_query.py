@@ -1,6 +1,5 @@
 """A plugin: a whole run of the tests executes every query, or it fails.
 
-It also sees to it that what `@notnull` says holds in every row that the tests read.
 It is loaded before coverage starts, so it imports the package only when it is asked.
 """
 

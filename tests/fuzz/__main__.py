@@ -5,9 +5,11 @@ import sys
 import time
 from collections.abc import Sequence
 
+import psycopg
+
 from tests.fuzz.laboratory import FILLINGS, laboratory, running_server
 from tests.fuzz.report import report
-from tests.fuzz.run import all_rules, run
+from tests.fuzz.run import run_through_crashes
 from tests.fuzz.showing import show
 
 _SEEDS_APART = 1_000_000
@@ -15,20 +17,18 @@ _SEEDS_APART = 1_000_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
-    with (
-        running_server(options.server) as server,
-        laboratory(server, options.fillings) as databases,
-    ):
+    with running_server(options.server) as server:
         if options.only is not None:
-            print(show(databases, options.only, shorter=options.shrink))
+            with laboratory(server, options.fillings) as databases:
+                print(show(databases, options.only, shorter=options.shrink))
             return 0
         start = options.seed * _SEEDS_APART
         begun = time.monotonic()
-        tally = run(
-            databases, all_rules(databases), range(start, start + options.queries)
-        )
+        seeds = range(start, start + options.queries)
+        tally = run_through_crashes(server, options.fillings, seeds)
         seconds = time.monotonic() - begun
-        version = str(databases.empty.info.parameter_status("server_version"))
+        with psycopg.connect(server) as connection:
+            version = str(connection.info.parameter_status("server_version"))
     for paragraph in report(tally, version, seconds):
         print(paragraph, end="\n\n")
     return 1 if tally.unsound else 0

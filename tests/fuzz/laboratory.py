@@ -5,6 +5,7 @@ They are clones of one, so that all have the same oids.
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tests.fuzz.data import fill
 from tests.fuzz.world import Connection, World, create_schema, read_world
 
 FILLINGS: Final = 4
+_RECOVERY: Final = 30  # seconds
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- the folder in it is made by tempfile
 
 
@@ -79,8 +81,23 @@ def _connection(
     dba: Connection, server: str, name: str, template: str, undo: ExitStack
 ) -> Connection:
     dba.execute(f"create database {name} template {template}".encode())
-    undo.callback(dba.execute, f"drop database {name} with (force)".encode())
+    undo.callback(_drop, server, name)
     return undo.enter_context(_connect(server, name))
+
+
+def _drop(server: str, name: str) -> None:
+    """Drop a database, when the server is up again if a statement crashed it."""
+    end = time.monotonic() + _RECOVERY
+    while True:
+        try:
+            with psycopg.connect(server, autocommit=True) as dba:
+                dba.execute(f"drop database if exists {name} with (force)".encode())
+        except psycopg.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _connect(server: str, name: str) -> Connection:

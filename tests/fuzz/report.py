@@ -22,6 +22,7 @@ class Tally:
     scored: int = 0
     columns: int = 0
     null_refused: int = 0
+    crashes: list[int] = field(default_factory=list)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     unsound: list[Score] = field(default_factory=list)
     features: Counter[str] = field(default_factory=Counter)
@@ -68,6 +69,7 @@ def report(tally: Tally, server: str, seconds: float) -> Iterator[str]:
             ("scored", tally.scored),
             ("result columns with a row", tally.columns),
             ("queries where NOT NULL refused a null parameter", tally.null_refused),
+            ("crashed the server (--only …)", ", ".join(map(str, tally.crashes)) or 0),
             ("seconds", f"{seconds:.1f}"),
         ],
         tablefmt="plain",

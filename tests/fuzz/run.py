@@ -1,36 +1,54 @@
 """A run: many statements drawn, scored and summed up."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import psycopg
 
 from authority_queries.codegen.analysis.analyst import Analyst
-from tests.fuzz.laboratory import Laboratory
+from tests.fuzz.laboratory import Laboratory, laboratory
 from tests.fuzz.report import Tally
 from tests.fuzz.rules import ANALYST, BOLD, CAREFUL, Describe, OfTheCatalogue
 from tests.fuzz.scoring import score
 from tests.fuzz.statements import draw
 
 
-def all_rules(laboratory: Laboratory) -> dict[str, Describe]:
+def all_rules(databases: Laboratory) -> dict[str, Describe]:
     """Give the product's analysis, and the rules that it is compared with."""
-    connection, world = laboratory.empty, laboratory.world
+    connection, world = databases.empty, databases.world
     return {
-        ANALYST: Analyst(laboratory.analysed).describe,
+        ANALYST: Analyst(databases.analysed).describe,
         CAREFUL: OfTheCatalogue(connection, world).describe,
         BOLD: OfTheCatalogue(connection, world, bold=True).describe,
     }
 
 
 def run(
-    laboratory: Laboratory, rules: Mapping[str, Describe], seeds: Iterable[int]
+    databases: Laboratory, rules: Mapping[str, Describe], seeds: Iterable[int]
 ) -> Tally:
     """Score the statements of these seeds."""
-    tally = Tally(laboratory.world.version, tuple(rules))
+    tally = Tally(databases.world.version, tuple(rules))
     for seed in seeds:
-        try:
-            tally.add(score(laboratory, draw(laboratory.world, seed), rules))
-        except psycopg.OperationalError as error:
-            error.add_note(f"PostgreSQL did not survive --only {seed}")
-            raise
+        tally.add(score(databases, draw(databases.world, seed), rules))
+    return tally
+
+
+def run_through_crashes(server: str, fillings: int, seeds: Sequence[int]) -> Tally:
+    """Score the statements of these seeds, some of which PostgreSQL may not survive.
+
+    After a crash the databases are made anew, and what comes next is taken.
+    """
+    tally: Tally | None = None
+    left = [*reversed(seeds)]
+    while left:
+        with laboratory(server, fillings) as databases:
+            rules = all_rules(databases)
+            tally = tally or Tally(databases.world.version, tuple(rules))
+            while left:
+                seed = left.pop()
+                try:
+                    tally.add(score(databases, draw(databases.world, seed), rules))
+                except psycopg.OperationalError:
+                    tally.crashes.append(seed)
+                    break
+    assert tally is not None, "no seeds"
     return tally

@@ -11,6 +11,7 @@ from psycopg.types.numeric import Int8
 
 from authority_queries.errors import (
     AuthorityError,
+    BrokenPromiseError,
     CardinalityError,
     DuplicateError,
     InvalidArgumentError,
@@ -56,6 +57,13 @@ analyze track;
 
 -- name: get_title(id)$
 select track.title from track where track.id = :id;
+
+-- name: get_null_title(id)^
+select track.id, nullif(track.title, 'no. 0') as title from track
+where track.id = :id;
+
+-- name: get_null_value(id)$
+select nullif(track.title, 'no. 0') as title from track where track.id = :id;
 
 -- name: get_any_title()$
 select track.title from track;
@@ -142,6 +150,23 @@ def test_no_row_where_one_is_sure_is_an_error(tracks: Tracks) -> None:
     assert get(tracks.connection, id=2) == Track(2, "no. 2")
     with pytest.raises(CardinalityError, match=r"^tracks\.get_always: nothing where"):
         get(tracks.connection, id=9)
+
+
+@pytest.mark.parametrize("kind", ["row", "value"])
+def test_a_null_that_was_promised_not_to_be_is_an_error(
+    tracks: Tracks, kind: str
+) -> None:
+    loaded = tracks.file
+    if kind == "row":
+        get = loaded.row("get_null_title", Track)
+    else:
+        get = loaded.value("get_null_value")
+    name = f"get_null_{'title' if kind == 'row' else 'value'}"
+    assert get(tracks.connection, id=2) in (Track(2, "no. 2"), "no. 2")
+    loaded.promise(name, "title")
+    assert get(tracks.connection, id=2) in (Track(2, "no. 2"), "no. 2")
+    with pytest.raises(BrokenPromiseError, match=rf"^tracks\.{name}: title is null"):
+        get(tracks.connection, id=0)
 
 
 def test_rows_are_a_list_of_records(tracks: Tracks) -> None:
