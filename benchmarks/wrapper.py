@@ -19,9 +19,9 @@ from typing import Final, NamedTuple
 import psycopg
 from tabulate import tabulate
 
-from authority_queries.codegen.generate import generate, read
+from authority_queries.codegen.generate import generate
 from authority_queries.codegen.reading.query_files import read_folder
-from authority_queries.codegen.settings import GenerationSettings
+from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.codegen.throwaway import throwaway_database
 from authority_queries.errors import AuthorityError
 from benchmarks.cases import Case, make_cases

@@ -1,21 +1,38 @@
 """Generation as a whole: from the settings to the text of each file."""
 
 import os
+import time
 from pathlib import Path
 
 import psycopg
 
 from authority_queries.codegen.analysis.analyst import Analyst
 from authority_queries.codegen.describing.describe import Describer
+from authority_queries.codegen.model import Outcome
 from authority_queries.codegen.output import stale, write
 from authority_queries.codegen.reading.query_files import read_folder
 from authority_queries.codegen.rendering.formatting import formatted
 from authority_queries.codegen.rendering.package import Package
 from authority_queries.codegen.rendering.render import render
 from authority_queries.codegen.settings import GenerationSettings, read
+from authority_queries.codegen.staleness import concerned_queries
 from authority_queries.codegen.throwaway import throwaway_database
 
-__all__ = ["generate", "read", "stale", "write"]
+
+def run(config: Path, server: str | None, *, check: bool) -> Outcome:
+    """Write what is stale; with `check` say it instead. Raises what `generate` does."""
+    started = time.monotonic()
+    files = generate(read(config), server)
+    difference = stale(files)
+    if difference and check:
+        names = ", ".join(concerned_queries(files)) or "none"
+        fault = f"stale (queries concerned: {names}): `authority generate`"
+        return Outcome(text=difference, fault=fault)
+    if difference:
+        write(files)
+    state = "written" if difference else "up to date"
+    seconds = time.monotonic() - started
+    return Outcome(text=f"{len(files)} modules {state} in {seconds:.1f} s\n")
 
 
 def generate(

@@ -118,3 +118,11 @@ class Description:
     parameters: tuple[Parameter, ...]
     columns: tuple[Column, ...]
     always_a_row: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a command has to say: on stdout, and what is wrong, if anything."""
+
+    text: str
+    fault: str | None = None

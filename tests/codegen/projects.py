@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import Final
 
 from authority_queries import migrate
-from authority_queries.codegen.generate import generate, write
+from authority_queries.codegen.generate import generate
+from authority_queries.codegen.output import write
 from authority_queries.codegen.settings import read
 
 ROOT: Final = Path(__file__).resolve().parents[2]

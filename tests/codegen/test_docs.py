@@ -17,8 +17,9 @@ from psycopg.conninfo import make_conninfo
 from authority_queries import Store
 from authority_queries._resources import QUERIES
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.generate import generate, read, write
-from authority_queries.codegen.settings import GenerationSettings
+from authority_queries.codegen.generate import generate
+from authority_queries.codegen.output import write
+from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.errors import ConfigurationError
 from authority_queries.migrations import yoyo_url
 from tests.codegen.projects import ROOT, Project

@@ -15,14 +15,14 @@ from psycopg.rows import scalar_row
 
 from authority_queries.codegen.describing.statement import statement_of
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.model import Outcome, Query
 from authority_queries.codegen.plans.database import planning_session
 from authority_queries.codegen.plans.layout import PlanLayout, read_layout
 from authority_queries.codegen.plans.nodes import PlanNode, read_plan
 from authority_queries.codegen.plans.rules import PlanFinding, PlanRules, judge
-from authority_queries.codegen.plans.text import plan_text
+from authority_queries.codegen.plans.text import plan_difference, plan_text
 from authority_queries.codegen.reading.query_files import read_folder
-from authority_queries.codegen.settings import GenerationSettings
+from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.errors import ConfigurationError
 
 _EXPLAIN: Final = b"explain (generic_plan, verbose, format json) "
@@ -53,6 +53,29 @@ class PlanReport:
 
     text: str
     findings: tuple[PlanFinding, ...]
+
+
+def run(config: Path, server: str | None, *, check: bool) -> Outcome:
+    """Write the plans if they changed; with `check` give the difference instead.
+
+    Raises what `check_plans` does, and ConfigurationError.
+    """
+    settings = read(config)
+    if settings.plans is None:
+        message = f"{config}: tool.authority.plans is missing: a file's name"
+        raise ConfigurationError(message)
+    report = check_plans(plan_settings(settings, server))
+    lines = [f"{each.place}: {each.what}; {each.remedy}\n" for each in report.findings]
+    committed = settings.plans.read_text() if settings.plans.exists() else ""
+    difference = plan_difference(committed, report.text, settings.plans.name)
+    if check:
+        lines.append(difference)
+    elif difference:
+        settings.plans.write_text(report.text)
+        lines.append(f"{settings.plans.name} written\n")
+    is_wrong = bool(report.findings or (difference and check))
+    fault = "plans have changed or break a rule" if is_wrong else None
+    return Outcome(text="".join(lines), fault=fault)
 
 
 def plan_settings(settings: GenerationSettings, server: str | None) -> PlanSettings:
