@@ -250,6 +250,53 @@ TRAPS = [
         since=18,
     ),
     Trap(
+        name="ALL of an empty array of arrays says nothing of the value",
+        schema="create table t (x int); insert into t values (null)",
+        sql="select x from t where x <> all (array['{}'::int[]])",
+    ),
+    Trap(
+        name="a row of one column, in FROM",
+        schema="create type one as (x int)",
+        sql="select x from cast(row(null) as one)",
+    ),
+    Trap(
+        name="an array of rows of one column, taken apart",
+        schema="create type one as (x int)",
+        sql="select x from unnest(array[row(null)::one])",
+    ),
+    Trap(
+        name="IS DISTINCT FROM by an operator of the user's",
+        schema="""
+            create function f(int, text) returns bool language sql as
+            'select null::bool';
+            create operator = (leftarg = int, rightarg = text, function = f)
+        """,
+        sql="select 1 is distinct from 'a'::text as x",
+    ),
+    Trap(
+        name="an aggregate of the user's with the name of a window function",
+        schema="""
+            create function f(int, int) returns int language sql as 'select null::int';
+            create aggregate public.first_value(int) (sfunc = f, stype = int)
+        """,
+        sql="select public.first_value(1) over () as x",
+    ),
+    Trap(
+        name="an aggregate of the user's named count, of a query further out",
+        schema="""
+            create function f(int, int) returns int language sql as 'select null::int';
+            create aggregate public.count(int) (sfunc = f, stype = int)
+        """,
+        sql="select (select public.count(v.y)) from (values (1)) as v (y)",
+    ),
+    Trap(
+        name="a key that a grouping set leaves out, in a query inside",
+        schema="create table t (x int, y int); insert into t values (1, 1)",
+        sql="""
+            select (select t.x) from t where x > 0 group by grouping sets ((x), (y))
+        """,
+    ),
+    Trap(
         name="the old row of an insert",
         schema="create table t (x int not null)",
         sql="insert into t values (1) returning old.x",
@@ -372,6 +419,47 @@ def test_what_cannot_be_null_is_proven(sql: str, analyst: Analyst) -> None:
     }
 
 
+ELEMENTS = [
+    "select array_agg(v.y) as x from (values (array[null::int])) as v (y)",
+    "select array(select array[null::int]) as x",
+    "select array(select v.y from (values (1)) as w (z) group by rollup (v.y)) as x"
+    " from (values (1)) as v (y)",
+]
+
+
+@pytest.mark.parametrize("sql", ELEMENTS)
+def test_an_array_that_can_hold_a_null_is_said_to(sql: str, analyst: Analyst) -> None:
+    (column,) = analyst.describe(sql).columns
+    assert column.fact.elements_nullable
+
+
+@pytest.mark.parametrize(
+    ("check", "stored"),
+    [("x::bpchar = 'a'", "a  "), ("x::date = '2020-01-01'", "20200101")],
+)
+def test_equality_of_another_type_says_nothing_of_texts(
+    check: str, stored: str, blank_conninfo: str
+) -> None:
+    with psycopg.connect(blank_conninfo, autocommit=True) as connection:
+        connection.execute(f"create table t (x text check ({check}))".encode())
+        connection.execute("insert into t values (%s)", [stored])
+        (column,) = Analyst(connection).describe("select x from t").columns
+    assert column.fact.values is None
+
+
+def test_a_check_holds_for_no_foreign_child(blank_conninfo: str) -> None:
+    with psycopg.connect(blank_conninfo, autocommit=True) as connection:
+        connection.execute("create table t (x text check (x = 'a'))")
+        connection.execute("create foreign data wrapper far")
+        connection.execute("create server far foreign data wrapper far")
+        analyst = Analyst(connection)
+        (before,) = analyst.describe("select x from t").columns
+        connection.execute("create foreign table c () inherits (t) server far")
+        (after,) = Analyst(connection).describe("select x from t").columns
+    assert before.fact.values == {"a"}
+    assert after.fact.values is None
+
+
 ALWAYS = [
     ("select 1", True),
     ("select max(id) from a", True),
@@ -380,6 +468,9 @@ ALWAYS = [
     ("values (1), (2)", True),
     ("select 1 limit 0", False),
     ("select 1 limit 1", True),
+    ("select 1 limit 0.4", False),
+    ("select 1 limit mod(5000000000, 5000000000)", False),
+    ("select 1 limit txid_current()", False),
     ("select 1 offset 1", False),
     ("select max(id) from a having max(id) > 1", False),
     ("select max(id) from a group by note", False),
@@ -417,6 +508,8 @@ PARAMETERS = [
     ("select 1 from a where note = coalesce($1, note)", True),
     ("select greatest($1, 1)", True),
     ("select concat($1::text)", True),
+    ("select coalesce($1, note) from a group by 1", True),
+    ("insert into a select coalesce($1, id), 1 from b group by 1", True),
     ("select $1::int", True),
     ("insert into a values ($1, 1)", False),
     ("insert into a values (1, 1, $1)", True),

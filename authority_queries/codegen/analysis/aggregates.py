@@ -37,7 +37,7 @@ def describe_aggregate(
 
     `has_rows` says that no group is empty, and that no filter can make it so.
     """
-    if "." in function.signature.partition("(")[0]:
+    if not function.is_builtin:
         return UNKNOWN
     if function.name == "count":
         return NEVER_NULL
@@ -52,9 +52,18 @@ def describe_aggregate(
         return replace(arguments[0], nullable=nullable)
     return Fact(
         nullable=nullable,
-        elements_nullable=function.name != "array_agg" or arguments[0].nullable,
+        elements_nullable=_may_hold_nulls(function, arguments),
         json_kind=_JSON_KINDS.get(function.name),
     )
+
+
+def _may_hold_nulls(function: Function, arguments: list[Fact]) -> bool:
+    match function.signature:
+        case "array_agg(anynonarray)":
+            return arguments[0].nullable
+        case "array_agg(anyarray)":  # an array of their elements
+            return arguments[0].elements_nullable
+    return True
 
 
 def describe_window(
@@ -68,7 +77,7 @@ def describe_window(
     """Describe a window function, or an aggregate over a window."""
     if function.signature in allowed.window_functions:
         return NEVER_NULL
-    match function.name, arguments:
+    match function.signature.partition("(")[0], arguments:
         case "ntile", [count]:
             return Fact(nullable=count.nullable)
         case "lag" | "lead", [value, offset, default]:
@@ -76,8 +85,8 @@ def describe_window(
             return maybe_null(fact) if offset.nullable else fact
         case "first_value" | "last_value", [value]:
             return value if _holds_its_row(frame) else maybe_null(value)
-        case "lag" | "lead" | "nth_value", _:
-            return maybe_null(arguments[0])
+        case "lag" | "lead" | "nth_value", [value, *_]:
+            return maybe_null(value)
     has_rows = _holds_its_row(frame) and not is_filtered
     return describe_aggregate(function, arguments, allowed, has_rows=has_rows)
 

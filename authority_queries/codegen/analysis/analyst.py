@@ -10,10 +10,11 @@ from psycopg.errors import Diagnostic
 
 from authority_queries.codegen.analysis.catalogue import Catalogue
 from authority_queries.codegen.analysis.facts import UNKNOWN
+from authority_queries.codegen.analysis.kinds import Command
 from authority_queries.codegen.analysis.nodes import Node, read_trees
 from authority_queries.codegen.analysis.parameters import Uses
 from authority_queries.codegen.analysis.queries import Queries
-from authority_queries.codegen.analysis.scope import Command, Environment, Scope
+from authority_queries.codegen.analysis.scope import Environment, Scope
 from authority_queries.codegen.model import Column, Description, Fact, Parameter
 
 
@@ -41,37 +42,22 @@ class Analyst:
         what the statement says of it: the columns are described accordingly. Raises
         psycopg's errors for what PostgreSQL refuses.
         """
-        described = self._prepare(statement, types)
-        oids = [described.param_type(n) for n in range(described.nparams)]
-        names = [(described.fname(n) or b"").decode() for n in range(described.nfields)]
+        result = self._prepare(statement, types)
         query = self._tree()
         if query is None:
-            return Description(
-                parameters=tuple(Parameter(type_oid=oid, fact=UNKNOWN) for oid in oids),
-                columns=tuple(
-                    Column(name=name, type_oid=described.ftype(n), fact=UNKNOWN)
-                    for n, name in enumerate(names)
-                ),
-                always_a_row=False,
-            )
-        parameters = self._parameters(query, len(oids))
+            unknown = [UNKNOWN] * result.nparams
+            return _description(result, unknown, [], always_a_row=False)
+        return self._describe(result, query, declared)
+
+    def _describe(
+        self, result: pq.abc.PGresult, query: Node, declared: Mapping[int, bool]
+    ) -> Description:
+        parameters = self._parameters(query, result.nparams)
         nullable = {n: fact.nullable for n, fact in enumerate(parameters, 1)}
-        nullable.update(declared)
-        queries, scope = self._open(query, nullable)
-        facts = queries.columns(scope)
-        if len(facts) != len(names):  # a rule gave something else
-            facts = [UNKNOWN] * len(names)
-        return Description(
-            parameters=tuple(
-                Parameter(type_oid=oid, fact=fact)
-                for oid, fact in zip(oids, parameters, strict=True)
-            ),
-            columns=tuple(
-                Column(name=name, type_oid=described.ftype(n), fact=fact)
-                for n, (name, fact) in enumerate(zip(names, facts, strict=True))
-            ),
-            always_a_row=queries.always_a_row(scope),
-        )
+        queries, scope = self._open(query, {**nullable, **declared})
+        columns = queries.columns(scope)
+        always_a_row = queries.always_a_row(scope)
+        return _description(result, parameters, columns, always_a_row=always_a_row)
 
     def _keep_out_of_the_log(self) -> None:
         """Let the trees come here and not go to the server's log too, if we may."""
@@ -116,3 +102,30 @@ class Analyst:
     def _listen(self, notice: Diagnostic) -> None:
         if notice.message_primary == "rewritten parse tree:":
             self._dumps.append(notice.message_detail or "")
+
+
+def _description(
+    result: pq.abc.PGresult,
+    parameters: list[Fact],
+    columns: list[Fact],
+    *,
+    always_a_row: bool,
+) -> Description:
+    """Put facts to what Describe said."""
+    if len(columns) != result.nfields:  # a rule gave something else
+        columns = [UNKNOWN] * result.nfields
+    return Description(
+        parameters=tuple(
+            Parameter(type_oid=result.param_type(n), fact=fact)
+            for n, fact in enumerate(parameters)
+        ),
+        columns=tuple(
+            Column(
+                name=(result.fname(n) or b"").decode(),
+                type_oid=result.ftype(n),
+                fact=fact,
+            )
+            for n, fact in enumerate(columns)
+        ),
+        always_a_row=always_a_row,
+    )

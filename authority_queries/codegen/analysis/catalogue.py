@@ -9,6 +9,7 @@ import psycopg
 
 from authority_queries.codegen.analysis.allowed import Allowed, read_allowed
 from authority_queries.codegen.analysis.checks import Proof, Proofs
+from authority_queries.codegen.analysis.nodes import Node
 from authority_queries.codegen.catalogue_file import CatalogueFile
 from authority_queries.codegen.model import Fact, Origin
 
@@ -24,6 +25,11 @@ class Function:
     signature: str
     is_strict: bool
     is_volatile: bool
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it is of pg_catalog."""
+        return "." not in self.signature.partition("(")[0]
 
 
 class Catalogue:
@@ -58,6 +64,14 @@ class Catalogue:
             row.oid: (row.name, row.function_oid) for row in self._rows("operators")
         }
 
+    def function_of(self, operation: Node) -> int:
+        """Give the oid of the function of a call or behind an operator."""
+        known = operation.number("funcid") or operation.number("opfuncid")
+        if known:
+            return known
+        _, function = self.operators[operation.number("opno")]
+        return function
+
     @cached_property
     def never_null(self) -> frozenset[int]:
         """Functions that give no null when no argument is null."""
@@ -75,6 +89,11 @@ class Catalogue:
     def array_types(self) -> frozenset[int]:
         """Types whose values are arrays."""
         return frozenset(row.oid for row in self._rows("array_types"))
+
+    @cached_property
+    def row_types(self) -> frozenset[int]:
+        """Types whose values are rows, which FROM takes apart into columns."""
+        return frozenset(row.oid for row in self._rows("row_types"))
 
     def column(self, relation: int, number: int, *, with_children: bool) -> Fact:
         """Say what holds of a column of a table, in all rows of it."""

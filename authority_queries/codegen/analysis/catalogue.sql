@@ -44,6 +44,23 @@ where
     and pg_type.typlen = -1
     and pg_type.typcategory = 'A';
 
+-- name: row_types()
+-- One type whose values are rows: record, a composite type, a domain over one.
+with recursive types as (
+    select pg_type.oid
+    from pg_catalog.pg_type
+    where pg_type.typtype = 'c' or pg_type.oid = 'record'::regtype
+    union all
+    select pg_type.oid
+    from types
+    inner join pg_catalog.pg_type
+        on types.oid = pg_type.typbasetype
+    where pg_type.typtype = 'd'
+)
+
+select types.oid::integer as oid
+from types;
+
 -- name: columns(relation, with_children)
 -- One column of the relation. It is never null when the relation and, with_children,
 -- everything below it say so, by a constraint that was validated and that PostgreSQL
@@ -126,15 +143,30 @@ order by roots.attnum;
 
 -- name: table_checks(relation, with_children)
 -- One check of the table that all its rows meet, those of its children too if asked.
+-- Nobody checks the rows of a foreign table, so that with one below there is none.
+with recursive family as (
+    select :relation::oid as oid
+    union
+    select pg_inherits.inhrelid as oid
+    from family
+    inner join pg_catalog.pg_inherits
+        on family.oid = pg_inherits.inhparent
+    where :with_children
+)
+
 select pg_get_expr(pg_constraint.conbin, pg_constraint.conrelid) as expression
 from pg_catalog.pg_constraint
-inner join pg_catalog.pg_class
-    on pg_constraint.conrelid = pg_class.oid
 where
     pg_constraint.conrelid = :relation::oid
     and pg_constraint.contype = 'c'
     and pg_constraint.convalidated
-    and pg_class.relkind in ('r', 'p')
+    and not exists (
+        select 1
+        from family
+        inner join pg_catalog.pg_class
+            on family.oid = pg_class.oid
+        where pg_class.relkind not in ('r', 'p')
+    )
     -- PostgreSQL 18 has checks that are not enforced.
     and to_jsonb(pg_constraint) ->> 'conenforced' is distinct from 'false'
     and not (:with_children and pg_constraint.connoinherit)

@@ -8,6 +8,8 @@ from pglast import ast
 from pglast.enums.parsenodes import A_Expr_Kind
 from pglast.enums.primnodes import BoolExprType, NullTestType
 
+_TEXTS = frozenset({"text", "varchar"})
+
 
 @dataclass(slots=True)
 class Proof:
@@ -49,19 +51,20 @@ class Proofs:
                 if column := _column(arg):
                     self.of(column).not_null = True
             case ast.NullTest(
-                nulltesttype=NullTestType.IS_NULL,
-                arg=ast.FuncCall(
-                    args=[
-                        array,
-                        ast.A_Const(isnull=True)
-                        | ast.TypeCast(arg=ast.A_Const(isnull=True)),
-                    ]
-                ) as call,
-            ) if _function(call) == "array_position":
-                if column := _column(array):
-                    self.of(column).elements_not_null = True
+                nulltesttype=NullTestType.IS_NULL, arg=ast.FuncCall() as call
+            ):
+                self._learn_of_elements(call)
             case _:
                 self._learn_values(node)
+
+    def _learn_of_elements(self, call: ast.FuncCall) -> None:
+        """Learn from `array_position(x, null) is null`."""
+        match call.args:
+            case [array, null] if _function(call) == "array_position":
+                constant = _uncast(null)
+                column = _column(array)
+                if column and isinstance(constant, ast.A_Const) and constant.isnull:
+                    self.of(column).elements_not_null = True
 
     def _learn_from_choices(self, choices: Sequence[object]) -> None:
         """Learn from `x is null or x in (…)`, or from `x = 'a' or x = 'b'`."""
@@ -113,9 +116,10 @@ def _uncast(node: object) -> object:
 
 def _column(node: object) -> str:
     match node:
-        # A cast that cuts, to varchar(3), says nothing of the whole.
-        case ast.TypeCast(arg=arg, typeName=ast.TypeName(typmods=None)):
-            return _column(arg)
+        # A cast that cuts, to varchar(3), says nothing of the whole, and equality of
+        # another type's values nothing of texts.
+        case ast.TypeCast(arg=arg, typeName=ast.TypeName(typmods=None, names=names)):
+            return _column(arg) if names and names[-1].sval in _TEXTS else ""
         case ast.ColumnRef(fields=[ast.String(sval=name)]):
             return str(name)
     return ""

@@ -1,20 +1,11 @@
 """GROUP BY and its grouping sets."""
 
 from dataclasses import dataclass
-from enum import IntEnum
 
+from authority_queries.codegen.analysis.keys import Key, Place
+from authority_queries.codegen.analysis.kinds import GroupingSet
 from authority_queries.codegen.analysis.nodes import Node
-from authority_queries.codegen.analysis.scope import Key, Place, Scope
-
-
-class _Set(IntEnum):
-    """PostgreSQL's kinds of grouping sets."""
-
-    EMPTY = 0
-    SIMPLE = 1
-    ROLLUP = 2
-    CUBE = 3
-    SETS = 4
+from authority_queries.codegen.analysis.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +60,17 @@ def has_empty_group(query: Node) -> bool:
 def _in_all(node: Node) -> set[int]:
     """Give what is in each of the sets that this stands for."""
     match node.number("kind"):
-        case _Set.SIMPLE:
+        case GroupingSet.SIMPLE:
             return set(node.numbers("content"))
-        case _Set.SETS:
+        case GroupingSet.SETS:
             return set.intersection(*map(_in_all, node.nodes("content")))
     return set()
 
 
 def _may_be_empty(node: Node) -> bool:
     match node.number("kind"):
-        case _Set.SIMPLE:
+        case GroupingSet.SIMPLE:
             return False
-        case _Set.SETS:
+        case GroupingSet.SETS:
             return any(map(_may_be_empty, node.nodes("content")))
     return True

@@ -1,24 +1,16 @@
 """Which parameters may be null, and which texts they may be."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from authority_queries.codegen.analysis.kinds import Command, Kind
 from authority_queries.codegen.analysis.nodes import Node
-from authority_queries.codegen.analysis.queries import Queries, outputs, values_rows
-from authority_queries.codegen.analysis.scope import Command, Kind, Scope, View
+from authority_queries.codegen.analysis.queries import Queries
+from authority_queries.codegen.analysis.scope import Scope
+from authority_queries.codegen.analysis.tracing import Tracing
+from authority_queries.codegen.analysis.view import View
 from authority_queries.codegen.model import Fact, Origin
 
-_CASTS: Final = frozenset({"1", "2"})  # written, or put in by PostgreSQL
-_WRAPPINGS: Final = frozenset(
-    {
-        "RELABELTYPE",
-        "COERCEVIAIO",
-        "COERCETODOMAIN",
-        "COLLATEEXPR",
-        "ARRAYCOERCEEXPR",
-    }
-)
 # Where a null is as good as a value.
 _WELCOME: Final = {
     "NULLTEST": "arg",
@@ -62,11 +54,12 @@ class Uses:
     queries: Queries
     scope: Scope
     _uses: dict[int, _Use] = field(default_factory=dict)
-    _seen: set[int] = field(default_factory=set)
+    _tracing: Tracing = field(init=False)
 
     def __post_init__(self) -> None:
+        self._tracing = Tracing(self.queries)
         self._visit_query(self.scope)
-        for entry in outputs(self.scope):
+        for entry in self.scope.outputs():
             self._welcome(entry.child("expr"), self.scope.bare)
 
     def of(self, number: int) -> Fact:
@@ -82,14 +75,11 @@ class Uses:
 
     def _visit_query(self, scope: Scope) -> None:
         query = scope.query
-        target = query.number("resultRelation")
         if scope.command != Command.SELECT:
-            lists = [query, *query.nodes("mergeActionList")]
-            for owner in lists:
-                self._assign(owner.nodes("targetList"), scope, target)
+            for owner in (query, *query.nodes("mergeActionList")):
+                self._assign(owner.nodes("targetList"), scope)
             if conflict := query.child("onConflict"):
-                self._assign(conflict.nodes("onConflictSet"), scope, target)
-        view = scope.bare
+                self._assign(conflict.nodes("onConflictSet"), scope)
         for name, value in query.fields.items():
             if name == "rtable":
                 self._visit_entries(scope)
@@ -98,7 +88,7 @@ class Uses:
                     inner = self.queries.inside(cte.the("ctequery"), scope.bare)
                     self._visit_query(inner)
             else:
-                self._visit_value(value, view)
+                self._visit_value(value, scope.bare)
 
     def _visit_entries(self, scope: Scope) -> None:
         for index, entry in enumerate(scope.entries, 1):
@@ -111,6 +101,8 @@ class Uses:
                     self._visit_value(entry.fields["functions"], scope.bare)
                 case Kind.TABLE_FUNCTION:
                     self._visit_value(entry.fields["tablefunc"], scope.bare)
+                case Kind.GROUP:
+                    self._visit_value(entry.fields["groupexprs"], scope.bare)
 
     def _visit_value(self, value: object, view: View) -> None:
         if isinstance(value, list):
@@ -139,21 +131,21 @@ class Uses:
         return functions[call.number("funcid")].is_strict
 
     def _welcome(self, expression: Node | None, view: View) -> None:
-        for number in self._reached(expression, view):
+        for number in self._tracing.parameters_in(expression, view):
             self._use(number).welcome = True
 
     def _use(self, number: int) -> _Use:
         return self._uses.setdefault(number, _Use())
 
-    def _assign(self, entries: list[Node], scope: Scope, target: int) -> None:
+    def _assign(self, entries: list[Node], scope: Scope) -> None:
         """Note what the parameters that are stored in columns are stored in."""
         catalogue = scope.environment.catalogue
-        relation = scope.entry(target).number("relid")
+        relation = scope.target_oid()
         for entry in entries:
             resno = entry.number("resno")
             column = catalogue.column(relation, resno, with_children=False)
             takes_null = catalogue.takes_null(relation, resno)
-            for number in self._reached(entry.child("expr"), scope.bare):
+            for number in self._tracing.parameters_in(entry.child("expr"), scope.bare):
                 use = self._use(number)
                 use.welcome = use.welcome or takes_null
                 use.json_kind = use.json_kind or column.json_kind
@@ -169,57 +161,8 @@ class Uses:
             column = self.queries.expressions.describe(other, view)
             if column.origin is None:
                 continue
-            for number in self._reached(one, view):
+            for number in self._tracing.parameters_in(one, view):
                 self._use(number).take(column)
-
-    def _reached(self, expression: Node | None, view: View) -> Iterator[int]:
-        """Follow a value back to the parameters that it can be."""
-        if expression is None:
-            return
-        match expression.kind:
-            case "PARAM" if expression.number("paramkind") == 0:
-                yield expression.number("paramid")
-            case "FUNCEXPR" if expression.text("funcformat") in _CASTS:
-                yield from self._reached(expression.nodes("args")[0], view)
-            case "CASEEXPR":
-                for when in expression.nodes("args"):
-                    yield from self._reached(when.child("result"), view)
-                yield from self._reached(expression.child("defresult"), view)
-            case "VAR":
-                yield from self._reached_through(expression, view)
-            case kind if kind in _WRAPPINGS:
-                yield from self._reached(expression.child("arg"), view)
-
-    def _reached_through(self, column: Node, view: View) -> Iterator[int]:
-        place = view.locate(column)
-        index, number = place.table, place.column
-        scope = view.at(place.level).scope
-        if number < 1 or id(column) in self._seen:
-            return
-        self._seen.add(id(column))  # a recursive query comes by again
-        entry = scope.entry(index)
-        match scope.kind(index):
-            case Kind.SUBQUERY:
-                yield from self._of_query(self.queries.subscope(scope, index), number)
-            case Kind.CTE:
-                home, cte = self.queries.cte_scope(scope, entry)
-                inner = self.queries.inside(cte.the("ctequery"), home.bare)
-                yield from self._of_query(inner, number)
-            case Kind.VALUES:
-                for row in values_rows(entry):
-                    yield from self._reached(row[number - 1], scope.bare)
-        self._seen.discard(id(column))
-
-    def _of_query(self, scope: Scope, number: int) -> Iterator[int]:
-        operations = scope.query.child("setOperations")
-        if operations is not None:
-            for index in sorted(scope.below_set(operations)):
-                subquery = self.queries.subscope(scope, index)
-                yield from self._of_query(subquery, number)
-            return
-        entries = outputs(scope)
-        if number <= len(entries):
-            yield from self._reached(entries[number - 1].child("expr"), scope.bare)
 
 
 def _nodes(value: object) -> list[Node]:

@@ -1,19 +1,20 @@
 """Which queries cannot give an empty result."""
 
-from typing import Final, Protocol
+from typing import Protocol
 
+from authority_queries.codegen.analysis.constants import integer_of
 from authority_queries.codegen.analysis.grouping import has_empty_group, is_grouped
-from authority_queries.codegen.analysis.nodes import Node
-from authority_queries.codegen.analysis.scope import (
+from authority_queries.codegen.analysis.kinds import (
+    CallForm,
     Command,
     Join,
     Kind,
-    Scope,
+    OnConflict,
     SetOperation,
-    View,
 )
-
-_UPDATE: Final = 2  # ON CONFLICT DO UPDATE
+from authority_queries.codegen.analysis.nodes import Node
+from authority_queries.codegen.analysis.scope import Scope
+from authority_queries.codegen.analysis.view import View
 
 
 class _Queries(Protocol):
@@ -55,15 +56,14 @@ class Presence:
 
     def _always_inserts(self, scope: Scope) -> bool:
         query = scope.query
-        target = scope.entry(query.number("resultRelation")).number("relid")
         conflict = query.child("onConflict")
         updates = conflict is None or (
-            conflict.number("action") == _UPDATE
+            conflict.number("action") == OnConflict.UPDATE
             and conflict.child("onConflictWhere") is None
         )
         return (
             updates
-            and scope.environment.catalogue.always_inserts(target)
+            and scope.environment.catalogue.always_inserts(scope.target_oid())
             and self._always_in_from(scope, query.child("jointree"))
         )
 
@@ -121,8 +121,9 @@ def _keeps_the_first(query: Node) -> bool:
         return False
     if limit is None:
         return True
-    if limit.kind == "FUNCEXPR":  # PostgreSQL's own cast to bigint
-        limit = limit.nodes("args")[0]
-    if limit.kind != "CONST" or limit.flag("constisnull"):
-        return limit.kind == "CONST"
-    return int.from_bytes(limit.octets("constvalue"), "little", signed=True) > 0
+    if limit.number("funcformat") == CallForm.IMPLICIT_CAST:  # PostgreSQL's, to bigint
+        (limit,) = limit.nodes("args")
+    if limit.kind != "CONST":
+        return False
+    count = integer_of(limit)
+    return limit.flag("constisnull") or (count is not None and count > 0)

@@ -1,0 +1,86 @@
+"""What rows FROM, WHERE and HAVING leave, and what writing makes of them."""
+
+from dataclasses import replace
+
+from authority_queries.codegen.analysis.catalogue import Catalogue
+from authority_queries.codegen.analysis.grouping import has_empty_group, is_grouped
+from authority_queries.codegen.analysis.kinds import Command, Join
+from authority_queries.codegen.analysis.narrowing import Narrowing
+from authority_queries.codegen.analysis.nodes import Node
+from authority_queries.codegen.analysis.outcomes import TRUE
+from authority_queries.codegen.analysis.scope import Scope, tables_below
+from authority_queries.codegen.analysis.view import View
+
+
+class Rows:
+    """Gives the views of a query's rows. It remembers them, for one statement."""
+
+    def __init__(self, catalogue: Catalogue, narrowing: Narrowing) -> None:
+        self._catalogue = catalogue
+        self._narrowing = narrowing
+        self._found: dict[Scope, View] = {}
+
+    def found(self, scope: Scope) -> View:
+        """Give what is known of the rows that FROM and WHERE leave."""
+        if scope not in self._found:
+            view = self._learn_from(scope.query.child("jointree"), scope.bare)
+            self._found[scope] = view
+        return self._found[scope]
+
+    def given(self, scope: Scope) -> View:
+        """Give what is known where the columns of the result are made."""
+        view = self.found(scope)
+        match scope.command:
+            case Command.INSERT:
+                return replace(view, written=True)
+            case Command.UPDATE:
+                return replace(self._updated(view), written=True)
+            case Command.MERGE:  # its conditions were met by some rows only
+                return view.forgetting(scope.target)
+        return self._grouped(view) if is_grouped(scope.query) else view
+
+    def _grouped(self, view: View) -> View:
+        query = view.scope.query
+        if has_empty_group(query):
+            view = view.scope.bare
+        view = replace(view, grouped=True)
+        having = query.child("havingQual")
+        return view.assuming(self._narrowing.learn(having, TRUE, view))
+
+    def _updated(self, view: View) -> View:
+        """Give what is known of updated rows: of what was set, the old is forgotten."""
+        scope = view.scope
+        relation = scope.target_oid()
+        if not self._catalogue.keeps_what_is_written(relation):
+            return view.forgetting(scope.target)
+        # What is generated changes too, and cannot be told from the tree.
+        kept = self._catalogue.plain_columns(relation) - set(scope.assigned())
+        return view.forgetting(scope.target, kept)
+
+    def _learn_from(self, node: Node | None, view: View) -> View:
+        match node:
+            case Node(kind="FROMEXPR"):
+                for item in node.nodes("fromlist"):
+                    view = self._learn_from(item, view)
+                found = self._narrowing.learn(node.child("quals"), TRUE, view)
+                return view.assuming(found)
+            case Node(kind="JOINEXPR"):
+                for side in (node.child("larg"), node.child("rarg")):
+                    view = self._learn_from(side, view)
+                return self._learn_from_join(node, view)
+        return view
+
+    def _learn_from_join(self, node: Node, view: View) -> View:
+        found = self._narrowing.learn(node.child("quals"), TRUE, view)
+        match node.number("jointype"):
+            case Join.INNER:
+                if not view.scope.events[node.number("rtindex")]:
+                    return view.assuming(found)
+                part: Node | None = node
+            case Join.LEFT:
+                part = node.child("rarg")
+            case Join.RIGHT:
+                part = node.child("larg")
+            case _:
+                return view
+        return view.learning_below(found, tables_below(part))

@@ -1,0 +1,82 @@
+"""Which parameters a value can be, through casts, CASE and queries in FROM."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from authority_queries.codegen.analysis.kinds import CallForm, Kind, Param
+from authority_queries.codegen.analysis.nodes import Node
+from authority_queries.codegen.analysis.queries import Queries
+from authority_queries.codegen.analysis.scope import Scope, queries_below
+from authority_queries.codegen.analysis.sources import values_rows
+from authority_queries.codegen.analysis.view import View
+
+_CASTS: Final = frozenset({CallForm.CAST, CallForm.IMPLICIT_CAST})
+_WRAPPINGS: Final = frozenset(
+    {
+        "RELABELTYPE",
+        "COERCEVIAIO",
+        "COERCETODOMAIN",
+        "COLLATEEXPR",
+        "ARRAYCOERCEEXPR",
+    }
+)
+
+
+class Tracing:
+    """Follows values back to the parameters that they are."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+        self._seen: set[int] = set()
+
+    def parameters_in(self, expression: Node | None, view: View) -> Iterator[int]:
+        """Follow a value back to the parameters that it can be."""
+        if expression is None:
+            return
+        match expression.kind:
+            case "PARAM" if expression.number("paramkind") == Param.GIVEN:
+                yield expression.number("paramid")
+            case "FUNCEXPR" if expression.number("funcformat") in _CASTS:
+                yield from self.parameters_in(expression.nodes("args")[0], view)
+            case "CASEEXPR":
+                for when in expression.nodes("args"):
+                    yield from self.parameters_in(when.child("result"), view)
+                yield from self.parameters_in(expression.child("defresult"), view)
+            case "VAR":
+                yield from self._through_column(expression, view)
+            case kind if kind in _WRAPPINGS:
+                yield from self.parameters_in(expression.child("arg"), view)
+
+    def _through_column(self, column: Node, view: View) -> Iterator[int]:
+        place = view.locate(column)
+        index, number = place.table, place.column
+        scope = view.at(place.level).scope
+        if number < 1 or id(column) in self._seen:
+            return
+        self._seen.add(id(column))  # a recursive query comes by again
+        entry = scope.entry(index)
+        match scope.kind(index):
+            case Kind.SUBQUERY:
+                yield from self._of_query(self._queries.subscope(scope, index), number)
+            case Kind.CTE:
+                home, cte = self._queries.cte_scope(scope, entry)
+                inner = self._queries.inside(cte.the("ctequery"), home.bare)
+                yield from self._of_query(inner, number)
+            case Kind.VALUES:
+                for row in values_rows(entry):
+                    yield from self.parameters_in(row[number - 1], scope.bare)
+            case Kind.GROUP:
+                grouped = entry.nodes("groupexprs")[number - 1]
+                yield from self.parameters_in(grouped, scope.bare)
+        self._seen.discard(id(column))
+
+    def _of_query(self, scope: Scope, number: int) -> Iterator[int]:
+        operations = scope.query.child("setOperations")
+        if operations is not None:
+            for index in sorted(queries_below(operations)):
+                subquery = self._queries.subscope(scope, index)
+                yield from self._of_query(subquery, number)
+            return
+        entries = scope.outputs()
+        if number <= len(entries):
+            yield from self.parameters_in(entries[number - 1].child("expr"), scope.bare)
