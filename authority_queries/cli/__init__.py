@@ -102,18 +102,16 @@ def _migrate(settings: Settings, arguments: argparse.Namespace, _: object) -> in
 
 
 def _doctor(settings: Settings, _: object, __: object) -> int:
-    from authority_queries.cli.doctor import (  # noqa: PLC0415 -- see authority_queries
-        examine,
-    )
+    # Imported late because stale modules, which `generate` mends, cannot be.
+    from authority_queries.cli.doctor import examine  # noqa: PLC0415 -- because of that
 
     with running_backend(settings) as conninfo:
         return examine(settings, conninfo)
 
 
 def _demo(settings: Settings, _: object, __: object) -> int:
-    from authority_queries.cli.demo import (  # noqa: PLC0415 -- see authority_queries
-        run_demo,
-    )
+    # Imported late because stale modules, which `generate` mends, cannot be.
+    from authority_queries.cli.demo import run_demo  # noqa: PLC0415 -- because of that
 
     run_demo(settings)
     return 0
