@@ -4,8 +4,11 @@ It is loaded before coverage starts, so it imports the package only when it is a
 """
 
 import logging
+import re
 
 import pytest
+
+_PLACE = re.compile(r"queries/(\w+)\.sql:\d+ (\w+)")
 
 
 class _Executed(logging.Handler):
@@ -46,10 +49,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     chosen = session.config.args_source is pytest.Config.ArgsSource.ARGS
     if chosen or session.config.getoption("keyword") or session.testsfailed:
         return
-    executed = {
-        (place.removeprefix("queries/").partition(".sql:")[0], name)
-        for place, name in (message.split(" ") for message in _executed.messages)
-    }
+    # Tests of the run time announce other files, with all sorts of names.
+    places = (_PLACE.fullmatch(message) for message in _executed.messages)
+    executed = {(place[1], place[2]) for place in places if place}
     missed = [
         f"{file}.{name}"
         for file, name in names_by_file()
