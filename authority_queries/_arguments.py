@@ -1,15 +1,12 @@
 """Checks of arguments that SQL cannot make."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from authority_queries.errors import InvalidArgumentError
 
 MAX_PAGE_SIZE: Final = 1000
-
-Item = TypeVar("Item")
 
 
 def check_limit(limit: int) -> int:
@@ -20,30 +17,12 @@ def check_limit(limit: int) -> int:
     return limit
 
 
-def check_aware(name: str, moment: datetime | None) -> datetime | None:
-    """Return a moment that says its time zone: a naive one would get the session's."""
-    if moment is not None and moment.utcoffset() is None:
-        raise InvalidArgumentError(f"{name} has no time zone")
-    return moment
-
-
 def check_positive(name: str, duration: timedelta) -> timedelta:
     """Return a duration that is longer than nothing."""
     if duration <= timedelta(0):
         message = f"{name} is {duration}; a time above 0 is allowed"
         raise InvalidArgumentError(message)
     return duration
-
-
-def check_list(name: str, values: Sequence[Item]) -> list[Item]:
-    """Return a list, which psycopg sends as an array.
-
-    A single string is refused: it would be a list of its letters.
-    """
-    if isinstance(values, str):
-        message = f"{name} is one string; a sequence of them is allowed"
-        raise InvalidArgumentError(message)
-    return [*values]
 
 
 def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> None:

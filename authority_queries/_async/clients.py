@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from authority_queries._arguments import check_list
 from authority_queries._async.repository import AsyncRepository, page, stale
 from authority_queries.errors import MissingReferenceError
 from authority_queries.queries import clients as queries
@@ -94,9 +93,7 @@ class AsyncClients(AsyncRepository):
             display_name=display_name,
             display_names=display_names or {},
             redirect_uris=redirect_uris,
-            post_logout_redirect_uris=check_list(
-                "post_logout_redirect_uris", post_logout_redirect_uris
-            ),
+            post_logout_redirect_uris=post_logout_redirect_uris,
             permissions=permissions,
             requirements=requirements,
             settings=settings or {},
@@ -143,9 +140,7 @@ class AsyncClients(AsyncRepository):
             display_name=display_name,
             display_names=display_names,
             redirect_uris=redirect_uris,
-            post_logout_redirect_uris=check_list(
-                "post_logout_redirect_uris", post_logout_redirect_uris
-            ),
+            post_logout_redirect_uris=post_logout_redirect_uris,
             permissions=permissions,
             requirements=requirements,
             settings=settings,

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from authority_queries._arguments import check_list
 from authority_queries._sync.repository import Repository, page, stale
 from authority_queries.errors import MissingReferenceError
 from authority_queries.queries import clients as queries
@@ -91,9 +90,7 @@ class Clients(Repository):
             display_name=display_name,
             display_names=display_names or {},
             redirect_uris=redirect_uris,
-            post_logout_redirect_uris=check_list(
-                "post_logout_redirect_uris", post_logout_redirect_uris
-            ),
+            post_logout_redirect_uris=post_logout_redirect_uris,
             permissions=permissions,
             requirements=requirements,
             settings=settings or {},
@@ -140,9 +137,7 @@ class Clients(Repository):
             display_name=display_name,
             display_names=display_names,
             redirect_uris=redirect_uris,
-            post_logout_redirect_uris=check_list(
-                "post_logout_redirect_uris", post_logout_redirect_uris
-            ),
+            post_logout_redirect_uris=post_logout_redirect_uris,
             permissions=permissions,
             requirements=requirements,
             settings=settings,
