@@ -2,10 +2,8 @@
 
 import asyncio
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -19,8 +17,8 @@ from pytest_postgresql import factories
 from authority_queries import AsyncStore, Settings, Store, migrate
 from authority_queries._async.repository import AsyncRepository
 from authority_queries._backend import running_embedded_server
+from authority_queries.codegen.throwaway import memory_folder
 
-MEMORY = Path("/dev/shm")  # noqa: S108 -- the folder in it is made by tempfile
 # Read once: the tests themselves see no AUTHORITY_ setting of the machine's.
 DATABASE_URL = os.environ.get("AUTHORITY_DATABASE_URL")
 
@@ -56,17 +54,13 @@ class Server:
         )
 
 
-@contextmanager
-def server_folder() -> Iterator[Path]:
+def server_folder() -> AbstractContextManager[Path]:
     """A folder that the embedded server's own user can reach, in memory if it fits.
 
     Not below pytest's: as root each session of pytest closes that one to others. A
     clone per test writes some 10 MB, which a disk may take its time for.
     """
-    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 << 30
-    parent = MEMORY if roomy else None
-    with tempfile.TemporaryDirectory(prefix="authority-", dir=parent) as folder:
-        yield Path(folder)
+    return memory_folder(4 << 30)
 
 
 @pytest.fixture(scope="session")

@@ -29,26 +29,35 @@ def throwaway_database(
     It is on the server with this connection string, or else on an embedded one that
     is started for it. Raises ConfigurationError, UnavailableError, MigrationError.
     """
-    with _running_server(server) as conninfo, _new_database(conninfo) as database:
+    with running_server(server) as conninfo, _new_database(conninfo) as database:
         migrate(database, folders=migrations)
         yield database
 
 
 @contextmanager
-def _running_server(conninfo: str | None) -> Iterator[str]:
+def running_server(conninfo: str | None) -> Iterator[str]:
+    """Give this connection string, or that of an embedded server without data."""
     if conninfo is not None:
         yield conninfo
         return
-    # In memory where there is room. Not below a folder that is closed to others: as
-    # root the embedded server runs as a user of its own.
-    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
     with (
-        tempfile.TemporaryDirectory(
-            prefix="authority-", dir=_MEMORY if roomy else None
-        ) as folder,
-        running_embedded_server(Path(folder) / "data") as parameters,
+        memory_folder(_ROOM) as folder,
+        running_embedded_server(folder / "data") as parameters,
     ):
         yield make_conninfo("", **parameters)
+
+
+@contextmanager
+def memory_folder(room: int) -> Iterator[Path]:
+    """Give a folder for a server, in memory if so many octets are free there.
+
+    Not below a folder that is closed to others: as root the embedded server runs as a
+    user of its own.
+    """
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > room
+    parent = _MEMORY if roomy else None
+    with tempfile.TemporaryDirectory(prefix="authority-", dir=parent) as folder:
+        yield Path(folder)
 
 
 @contextmanager

@@ -14,11 +14,12 @@ from authority_queries.codegen.analysis.analyst import Analyst
 from authority_queries.codegen.describing.describe import Describer
 from authority_queries.codegen.describing.pg_types import PgTypes
 from authority_queries.codegen.describing.python_type import Literals, Part
-from authority_queries.codegen.describing.statement import sent_types, statement_of
+from authority_queries.codegen.describing.statement import statement_of
 from authority_queries.codegen.describing.typed import TypedQuery, TypedValue
 from authority_queries.codegen.describing.variants import Variants
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.model import Description, Fact, PythonName
+from authority_queries.codegen.sent_text import sent_types
 from authority_queries.runtime import QueryFile, int4
 from tests.codegen.query_text import read_one
 
@@ -92,11 +93,11 @@ def test_the_text_and_the_types_are_those_that_psycopg_sends(
         "select statement, parameter_types::oid[]::int8[] from pg_prepared_statements"
         " where statement like '%a.find%'"
     ).fetchone()
-    statement = statement_of(query, connection)
+    statement = statement_of(query)
     assert statement.parameters == ("size", "id", "name")
     assert ran is not None
     assert ran[0] == statement.text
-    sent = sent_types(query, connection, values)
+    sent = sent_types(query.sql, connection, values)
     assert sent == (23, 2950, 0)
     assert ran[1] == [23, 2950, 25]
 

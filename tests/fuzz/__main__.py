@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import psycopg
 
-from tests.fuzz.laboratory import FILLINGS, laboratory, running_server
+from authority_queries.codegen.throwaway import running_server
+from tests.fuzz.laboratory import FILLINGS, laboratory
 from tests.fuzz.report import report
 from tests.fuzz.run import run_through_crashes
 from tests.fuzz.showing import show

@@ -4,24 +4,20 @@ They are clones of one, so that all have the same oids.
 """
 
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from authority_queries._backend import running_embedded_server
 from tests.fuzz.data import fill
 from tests.fuzz.world import Connection, World, create_schema, read_world
 
 FILLINGS: Final = 4
 _RECOVERY: Final = 30  # seconds
-_MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- the folder in it is made by tempfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +30,6 @@ class Laboratory:
     empty: Connection
     analysed: Connection
     filled: tuple[Connection, ...]
-
-
-@contextmanager
-def running_server(conninfo: str | None) -> Iterator[str]:
-    """Give the connection string of this server, or of an embedded one."""
-    if conninfo is not None:
-        yield conninfo
-        return
-    parent = _MEMORY if _MEMORY.is_dir() else None
-    with (
-        tempfile.TemporaryDirectory(prefix="authority-fuzz-", dir=parent) as folder,
-        running_embedded_server(Path(folder) / "data") as parameters,
-    ):
-        yield make_conninfo("", **parameters)
 
 
 @contextmanager

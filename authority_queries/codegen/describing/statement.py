@@ -1,21 +1,15 @@
 """The text that psycopg sends for a query, and the types that it sends with it."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
 from pglast import ast, parse_sql
 from pglast.parser import ParseError
 
-# Private, and there is no public way to see what psycopg makes of `%(name)s`: to
-# describe a text of our own making would prove nothing about what runs. A test
-# compares it with pg_prepared_statements.
-from psycopg._queries import PostgresQuery
-from psycopg.adapt import Transformer
-
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.model import Query
+from authority_queries.codegen.sent_text import sent_text, with_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,29 +20,10 @@ class Statement:
     parameters: tuple[str, ...]
 
 
-def statement_of(query: Query, connection: psycopg.Connection[object]) -> Statement:
+def statement_of(query: Query) -> Statement:
     """Turn the query's text into what psycopg sends for it."""
-    converted = _convert(query, connection, dict.fromkeys(query.parameters))
-    text = converted.query.decode()
-    names = re.findall(r"%\((\w+)\)s", query.sql.replace("%%", ""))
-    return Statement(text=text, parameters=tuple(dict.fromkeys(names)))
-
-
-def sent_types(
-    query: Query,
-    connection: psycopg.Connection[object],
-    values: Mapping[str, object],
-) -> tuple[int, ...]:
-    """Give the oids that psycopg sends with these values, 0 where it sends none."""
-    return _convert(query, connection, values).types
-
-
-def _convert(
-    query: Query, connection: psycopg.Connection[object], values: Mapping[str, object]
-) -> PostgresQuery:
-    converted = PostgresQuery(Transformer(connection))
-    converted.convert(query.sql.encode(), values)
-    return converted
+    text, parameters = sent_text(query.sql)
+    return Statement(text=text, parameters=parameters)
 
 
 def can_stream(statement: Statement) -> bool:
@@ -77,8 +52,7 @@ def refused(
     """Turn PostgreSQL's refusal of a statement into an error with the line of it."""
     message = error.diag.message_primary or str(error)
     line = _line(query, statement, _offset(statement, error, message))
-    for number, name in reversed([*enumerate(statement.parameters, 1)]):
-        message = re.sub(rf"\${number}\b", f":{name}", message)
+    message = with_names(message, statement.parameters)
     place = f"{query.path.parent.name}/{query.path.name}:{line} {query.name}"
     return GenerationError(
         f"{place}: PostgreSQL says: {message}{_hint(error, message)}"

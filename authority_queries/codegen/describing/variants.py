@@ -12,16 +12,17 @@ import psycopg
 from psycopg import Connection
 from psycopg.pq import ExecStatus
 
+from authority_queries.codegen.analysis.facts import either
 from authority_queries.codegen.describing.pg_types import PgTypes
 from authority_queries.codegen.describing.samples import sample
 from authority_queries.codegen.describing.statement import (
     Statement,
     refused,
-    sent_types,
     statement_of,
 )
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.model import Description, Fact, Parameter, Query
+from authority_queries.codegen.model import Description, Parameter, Query
+from authority_queries.codegen.sent_text import sent_types
 
 
 class Describing(Protocol):
@@ -55,7 +56,7 @@ class Variants:
 
     def describe(self, query: Query) -> tuple[Statement, Description]:
         """Give what holds of every variant. Raises GenerationError."""
-        statement = statement_of(query, self._connection)
+        statement = statement_of(query)
         inferred = self._ask(query, statement, ())
         described = [inferred]
         inferred_types = tuple(parameter.type_oid for parameter in inferred.parameters)
@@ -111,7 +112,7 @@ class Variants:
     def _sent(
         self, query: Query, values: Mapping[str, object], inferred: Description
     ) -> tuple[int, ...]:
-        sent = sent_types(query, self._connection, values)
+        sent = sent_types(query.sql, self._connection, values)
         return tuple(
             parameter.type_oid if self._is_registered(parameter.type_oid) else oid
             for parameter, oid in zip(inferred.parameters, sent, strict=True)
@@ -157,27 +158,12 @@ class Variants:
 def _combined(described: Sequence[Description]) -> Description:
     return Description(
         parameters=tuple(
-            replace(same[0], fact=_weakest([parameter.fact for parameter in same]))
+            replace(same[0], fact=either(parameter.fact for parameter in same))
             for same in zip(*(d.parameters for d in described), strict=True)
         ),
         columns=tuple(
-            replace(same[0], fact=_weakest([column.fact for column in same]))
+            replace(same[0], fact=either(column.fact for column in same))
             for same in zip(*(d.columns for d in described), strict=True)
         ),
         always_a_row=all(d.always_a_row for d in described),
     )
-
-
-def _weakest(facts: Sequence[Fact]) -> Fact:
-    """Claim only what all facts claim."""
-    first, *others = facts
-    for other in others:
-        is_same = first.values == other.values and first.origin == other.origin
-        first = Fact(
-            nullable=first.nullable or other.nullable,
-            values=first.values if is_same else None,
-            origin=first.origin if is_same else None,
-            elements_nullable=first.elements_nullable or other.elements_nullable,
-            json_kind=first.json_kind if first.json_kind == other.json_kind else None,
-        )
-    return first

@@ -138,7 +138,7 @@ def _explain(
 ) -> PlanNode | None:
     if query.operation == SQLOperationType.SCRIPT:
         return None
-    statement = statement_of(query, connection)
+    statement = statement_of(query)
     try:
         with connection.cursor(row_factory=scalar_row) as cursor:
             # Without arguments nothing is replaced in the text.

@@ -15,17 +15,13 @@ import psycopg
 from aiosql.types import SQLOperationType
 from pglast.parser import ParseError
 
-# Private, but there is no public way to see what psycopg makes of `%(name)s` and `%%`
-# without a connection; a converter of our own would prove nothing about what is sent.
-from psycopg._queries import PostgresQuery
-from psycopg.adapt import Transformer
-
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.model import Query
 from authority_queries.codegen.reading.source import Block, Token, scan, told_by
 from authority_queries.codegen.reading.statement_rules import check_statement
 from authority_queries.codegen.reading.tag_line import is_tag
 from authority_queries.codegen.reading.traps import advice
+from authority_queries.codegen.sent_text import sent_text, with_names
 
 _CONTEXT: Final = 5  # words
 _EXCERPT: Final = 20  # characters
@@ -40,17 +36,7 @@ class _Text:
 
     def with_names(self, text: str) -> str:
         """Turn each `$1` back into `:name`."""
-        names = self.names or ()
-        for number, name in reversed([*enumerate(names, 1)]):
-            text = text.replace(f"${number}", f":{name}")
-        return text
-
-
-class _OwnNames(dict[str, str]):
-    """Every parameter has its own name as its value."""
-
-    def __missing__(self, name: str) -> str:
-        return name
+        return with_names(text, self.names or ())
 
 
 def check(query: Query, block: Block) -> None:
@@ -103,13 +89,11 @@ def _is_name(token: Token) -> bool:
 
 
 def _converted(query: Query, block: Block) -> _Text:
-    conversion = PostgresQuery(Transformer())
     try:
-        conversion.convert(query.sql, _OwnNames())
+        sql, names = sent_text(query.sql)
     except psycopg.ProgrammingError as error:
         raise block.refuse(f"psycopg refuses the text: {error}") from error
-    names = tuple(bytes(value or b"").decode() for value in conversion.params or ())
-    return _Text(sql=conversion.query.decode(), names=names)
+    return _Text(sql=sql, names=names)
 
 
 def _sent(text: _Text) -> list[Token]:
