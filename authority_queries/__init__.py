@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from authority_queries._async.authority import AsyncAuthority
+    from authority_queries._async.maintenance import AsyncMaintenance
     from authority_queries._async.store import AsyncStore
     from authority_queries._sync.authority import Authority
+    from authority_queries._sync.maintenance import Maintenance
     from authority_queries._sync.store import Store
     from authority_queries.errors import AuthorityError
     from authority_queries.migrations import migrate
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncAuthority",
+    "AsyncMaintenance",
     "AsyncStore",
     "Authority",
     "AuthorityError",
+    "Maintenance",
     "Settings",
     "Store",
     "hash_password",
@@ -38,9 +42,11 @@ __all__ = [
 # generates do not fit the SQL files any more, and so cannot be imported.
 _HOMES = {
     "AsyncAuthority": "_async.authority",
+    "AsyncMaintenance": "_async.maintenance",
     "AsyncStore": "_async.store",
     "Authority": "_sync.authority",
     "AuthorityError": "errors",
+    "Maintenance": "_sync.maintenance",
     "Settings": "settings",
     "Store": "_sync.store",
     "migrate": "migrations",

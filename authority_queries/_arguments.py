@@ -30,3 +30,10 @@ def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> 
     if (user_id is None) == (service_account_id is None):
         message = "give either user_id or service_account_id"
         raise InvalidArgumentError(message)
+
+
+def check_tenant_id(value: object) -> None:
+    """Refuse what is no UUID: a tenant is never taken from a text unparsed."""
+    if not isinstance(value, UUID):
+        message = f"tenant_id is a {type(value).__name__}; a UUID is allowed"
+        raise InvalidArgumentError(message)

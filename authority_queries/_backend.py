@@ -30,17 +30,25 @@ def running_backend(settings: Settings) -> Iterator[str]:
         yield make_conninfo("", **settings.connection_parameters)
 
 
-def service_conninfo(settings: Settings, conninfo: str) -> str:
-    """Add what connections of a service have: a name and timeouts."""
+def service_conninfo(settings: Settings, conninfo: str, role: str) -> str:
+    """Add what connections of a service have: a name, a role and timeouts."""
     parameters = conninfo_to_dict(conninfo)
     seconds = settings.statement_timeout
     timeout = max(1, round(seconds * 1000)) if seconds else 0
-    options = f"{parameters.get('options', '')} -c statement_timeout={timeout}"
+    options = (
+        f"{parameters.get('options', '')} -c role={role} -c statement_timeout={timeout}"
+    )
     defaults: dict[str, str | int | None] = {
         "application_name": "authority",
         "connect_timeout": max(2, round(settings.connect_timeout)),
     }
     return make_conninfo("", **{**defaults, **parameters, "options": options.strip()})
+
+
+def connection_parameters(settings: Settings) -> dict[str, object]:
+    """Give what psycopg is told of each connection of a service."""
+    prepare = {} if settings.prepared_statements else {"prepare_threshold": None}
+    return {"autocommit": True, **prepare}
 
 
 @contextmanager

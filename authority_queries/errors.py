@@ -66,6 +66,18 @@ class TenantInactiveError(AuthorityError):
     """The tenant is unknown, suspended or terminated, and is issued nothing."""
 
 
+class CrossTenantError(AuthorityError):
+    """A unit of work is asked for what is not its tenant's, or opened in another."""
+
+
+class UnitAbortedError(AuthorityError):
+    """An error inside a unit of work was caught: PostgreSQL keeps nothing of it."""
+
+
+class PermissionDeniedError(AuthorityError):
+    """PostgreSQL refuses it to the role, or to the tenant that it works for."""
+
+
 class LicenseNotUsableError(AuthorityError):
     """The licence is unknown, not valid now, or does not name the metric."""
 
@@ -121,6 +133,8 @@ def from_driver(
     cannot_store = f"{statement}: a value cannot be stored as given"
     if isinstance(error, UnicodeEncodeError):  # a lone surrogate
         return InvalidValueError(cannot_store)
+    if (refusal := _refusal(error, statement)) is not None:
+        return refusal
     constraint = error.diag.constraint_name or ""
     table = error.diag.table_name or ""
     what = constraint.removeprefix(f"{table}_").rpartition("_")[0]
@@ -143,3 +157,22 @@ def from_driver(
         case _:
             return None
     return kind(f"{statement}: {message}", constraint=constraint)
+
+
+def _refusal(error: psycopg.Error, statement: str) -> AuthorityError | None:
+    """Name what is refused for who asks."""
+    match error.sqlstate:
+        case "TN001":
+            return TenantInactiveError(
+                f"{statement}: the tenant is unknown, suspended or terminated"
+            )
+        case "TN002":
+            return ConfigurationError(
+                "row-level security does not hold the role of this connection: log in "
+                "as a member of authority_app, not as owner, maintenance or superuser"
+            )
+        case "42501":
+            return PermissionDeniedError(
+                f"{statement}: the role may not do this, or works for another tenant"
+            )
+    return None

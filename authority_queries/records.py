@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from authority_queries.runtime import JsonObject
+from authority_queries.runtime import JsonObject, JsonValue
 
 AuthorizationType: TypeAlias = Literal["ad_hoc", "permanent"]
 ClientApplicationType: TypeAlias = Literal["native", "web"]
@@ -396,6 +396,30 @@ class VerifiedToken:
     cnf_x5t_s256: str | None
     payload: bytes | None = field(repr=False)
     properties: JsonObject
+    authenticated_at: datetime
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokensVerifyByTokenRow:
+    """A row of tokens.verify_by_token."""
+
+    tenant_id: UUID
+    id: UUID
+    type: str
+    client_id: str
+    authorization_id: UUID | None
+    user_id: UUID | None
+    subject_id: UUID | None
+    username: str | None
+    service_account_id: UUID | None
+    account_id: str | None
+    scopes: Sequence[str | None]
+    cnf_jkt: str | None
+    cnf_x5t_s256: str | None
+    payload: bytes | None = field(repr=False)
+    properties: JsonValue
     authenticated_at: datetime
     created_at: datetime
     expires_at: datetime

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     - `pool_timeout`, `connect_timeout`: seconds to wait for a free connection, for
       the server.
     - `statement_timeout`: seconds after which PostgreSQL ends a statement; 0: never.
+    - `prepared_statements`: false behind a pooler that mixes up those of its clients,
+      such as PgBouncer before 1.21 in transaction mode.
 
     Raises ConfigurationError, which names the key, the value and what is allowed.
     """
@@ -50,6 +52,7 @@ class Settings(BaseSettings):
     pool_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 30
     connect_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 10
     statement_timeout: Annotated[float, Field(ge=0, le=_DAY)] = 30
+    prepared_statements: bool = True
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class Settings(BaseSettings):
         pool_timeout: float | None = None,
         connect_timeout: float | None = None,
         statement_timeout: float | None = None,
+        prepared_statements: bool | None = None,
     ) -> None:
         given: dict[str, Any] = {
             "backend": backend,
@@ -72,6 +76,7 @@ class Settings(BaseSettings):
             "pool_timeout": pool_timeout,
             "connect_timeout": connect_timeout,
             "statement_timeout": statement_timeout,
+            "prepared_statements": prepared_statements,
         }
         try:
             super().__init__(

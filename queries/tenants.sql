@@ -28,6 +28,22 @@ select
 from authority.tenants
 where tenants.code = :code;
 
+-- name: find(code)$
+-- The id of the tenant with this code, whatever its status, or no value: all that a
+-- service learns before it works for a tenant.
+select authority.find_tenant(:code) as tenant_id;
+
+-- name: begin()#
+-- Begins the transaction of a unit of work.
+begin;
+
+-- name: enter(tenant_id)$
+-- The status of the tenant that the rest of the transaction works for. Fails when it is
+-- not active (SQLSTATE TN001), or row-level security does not hold the role (TN002).
+-- @notnull status -- The function fails otherwise.
+-- @param tenant_id notnull
+select authority.enter_tenant(:tenant_id) as status;
+
 -- name: list_after(after, page_size)
 -- One tenant, in order of code, from the first one after the given code.
 -- @plan cross_tenant -- The directory of tenants, for those who run the authority.

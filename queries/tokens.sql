@@ -160,6 +160,38 @@ where
     and live_tokens.token_hash = :token_hash
     and live_tokens.type = :type;
 
+-- name: verify_by_token(tenant_id, token_hash, type)^
+-- As verify, in a transaction that works for no tenant yet, and still in one trip.
+-- @notnull tenant_id -- As in verify, whose view the function reads.
+-- @notnull id -- As tenant_id.
+-- @notnull type -- As tenant_id.
+-- @notnull client_id -- As tenant_id.
+-- @notnull scopes -- As tenant_id.
+-- @notnull properties -- As tenant_id.
+-- @notnull authenticated_at -- As tenant_id.
+-- @notnull created_at -- As tenant_id.
+-- @notnull expires_at -- As tenant_id.
+select
+    live_tokens.tenant_id,
+    live_tokens.id,
+    live_tokens.type,
+    live_tokens.client_identifier as client_id,
+    live_tokens.authorization_id,
+    live_tokens.user_id,
+    live_tokens.subject_id,
+    live_tokens.username,
+    live_tokens.service_account_id,
+    live_tokens.account_id,
+    live_tokens.scopes,
+    live_tokens.cnf_jkt,
+    live_tokens.cnf_x5t_s256,
+    live_tokens.payload,
+    live_tokens.properties,
+    live_tokens.authenticated_at,
+    live_tokens.created_at,
+    live_tokens.expires_at
+from authority.find_live_token(:tenant_id, :token_hash, :type) as live_tokens;
+
 -- name: redeem(tenant_id, token_hash, type, client_id, redirect_uri, code_challenge, redemption_id)^
 -- The token, now used up, or no row when it is not live, or was not issued to this
 -- client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636

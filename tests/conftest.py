@@ -1,26 +1,25 @@
 """A real PostgreSQL for every test: one template built by yoyo, cloned per test."""
 
-import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from pytest_postgresql import factories
 
-from authority_queries import AsyncStore, Settings, Store, migrate
-from authority_queries._async.repository import AsyncRepository
+from authority_queries import Settings, Store, migrate
 from authority_queries._backend import running_embedded_server
 from authority_queries.codegen.throwaway import memory_folder
+from tests.stores import Logins, routed_async_store, routed_store
 
 # Read once: the tests themselves see no AUTHORITY_ setting of the machine's.
 DATABASE_URL = os.environ.get("AUTHORITY_DATABASE_URL")
+PASSWORD = "swordfish"
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +40,18 @@ class Server:
     options: str
     maintenance_dbname: str
     template_dbname: None = None
+
+    @property
+    def conninfo(self) -> str:
+        """The connection string of a superuser."""
+        return make_conninfo(
+            self.options and f"options='{self.options}'",
+            host=self.host,
+            port=self.port,
+            user=self.user,
+            password=self.password,
+            dbname=self.maintenance_dbname,
+        )
 
     @classmethod
     def of(cls, parameters: dict[str, str]) -> "Server":
@@ -147,33 +158,39 @@ def weak_role(server: Server, _blank: "psycopg.Connection[Any]") -> Iterator[str
         _blank.execute(f"drop role {name}".encode())
 
 
-class Blocking:
-    """An asynchronous store, each call run to its end: for tests of both forms."""
+@pytest.fixture(scope="session")
+def login_names(server: Server, template: object) -> Iterator[dict[str, str]]:
+    """A login of this run for each role that the template's migrations have made."""
+    names = {
+        role: f"authority_test_{role}_{os.getpid()}"
+        for role in ("app", "maintenance", "reader")
+    }
+    with psycopg.connect(server.conninfo, autocommit=True) as dba:
+        for role, name in names.items():
+            dba.execute(
+                f"create role {name} login password '{PASSWORD}' "
+                f"in role authority_{role}".encode()
+            )
+        yield names
+        for name in names.values():
+            dba.execute(f"drop role {name}".encode())
 
-    def __init__(self, wrapped: object, run: "Callable[..., Any]") -> None:
-        self._wrapped = wrapped
-        self._run = run
 
-    def __getattr__(self, name: str) -> object:
-        value = getattr(self._wrapped, name)
-        if isinstance(value, AsyncRepository):
-            return Blocking(value, self._run)
-        if iscoroutinefunction(value):
-            return lambda **arguments: self._run(value(**arguments))
-        return value
+@pytest.fixture
+def logins(conninfo: str, login_names: dict[str, str]) -> Logins:
+    """The connection strings of the test's own migrated database."""
+    return Logins(
+        dba=conninfo,
+        **{
+            role: make_conninfo(conninfo, user=name, password=PASSWORD)
+            for role, name in login_names.items()
+        },
+    )
 
 
 @pytest.fixture(params=["sync", "async"])
-def store(request: pytest.FixtureRequest, conninfo: str) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, logins: Logins) -> Iterator[Store]:
     """A store in autocommit; each test runs on the synchronous and the async form."""
-    if request.param == "sync":
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            yield Store(connection)
-        return
-    with asyncio.Runner() as runner:
-        connect = psycopg.AsyncConnection.connect(conninfo, autocommit=True)
-        connection_ = runner.run(connect)
-        try:
-            yield cast("Store", Blocking(AsyncStore(connection_), runner.run))
-        finally:
-            runner.run(connection_.close())
+    opened = routed_store if request.param == "sync" else routed_async_store
+    with opened(logins) as store:
+        yield store

@@ -24,7 +24,12 @@ def generate(target: Path) -> None:
     rule = unasync.Rule(
         "/_async/",
         "/_sync/",
-        additional_replacements={"_async": "_sync", "aclosing": "closing"},
+        additional_replacements={
+            "_async": "_sync",
+            "aclosing": "closing",
+            "aclose": "close",
+            "enter_async_context": "enter_context",
+        },
     )
     with tempfile.TemporaryDirectory() as folder:
         copies = Path(folder) / "_async"

@@ -1,75 +1,68 @@
-"""The entry point: a pool of connections, and stores over them."""
+"""The entry point of services: a tenant's units of work, and tokens as they come in."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import ClassVar, Literal
+from uuid import UUID
 
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
-
+from authority_queries._async.nesting import only_unit
+from authority_queries._async.pool import AsyncPooled
 from authority_queries._async.store import AsyncStore
-from authority_queries._backend import running_backend, service_conninfo
-from authority_queries.errors import UnavailableError
-from authority_queries.settings import Settings
+from authority_queries._async.tenants import AsyncTenants
+from authority_queries._async.tokens import AsyncTokens
+from authority_queries._async.units import unit_of_work
+from authority_queries.errors import InvalidTokenError
+from authority_queries.records import VerifiedToken
+from authority_queries.secrets import parse_token
 
 
-class AsyncAuthority:
-    """A pool of connections to one authority database. Made by `open`."""
+class AsyncAuthority(AsyncPooled):
+    """What a service does: for one tenant at a time, held to it by the database."""
 
-    def __init__(
-        self, pool: AsyncConnectionPool[AsyncConnection[object]], settings: Settings
-    ) -> None:
-        self._pool = pool
-        self.settings = settings
+    role: ClassVar[str] = "authority_app"
 
-    @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings | None = None) -> AsyncIterator[Self]:
-        """Open the pool for the time of the block, and the embedded server if chosen.
+    async def tenant(
+        self, tenant_id: UUID, *, autocommit: bool = False
+    ) -> AsyncIterator[AsyncStore]:
+        """Work for one tenant in one transaction: committed at the end, or rolled back.
 
-        Starting the embedded server blocks for about a second. Raises
-        ConfigurationError, UnavailableError. Apply the migrations first: `migrate`.
+        The transaction begins, and PostgreSQL learns the tenant, in the trip of the
+        first call, which raises TenantInactiveError when the tenant is unknown,
+        suspended or terminated: then nothing else has been done. With `autocommit`
+        each call is one trip and a transaction of its own.
+
+        What names another tenant in the block, or none, raises CrossTenantError
+        before it is sent, as another unit inside this one does. Raises also
+        UnavailableError when no connection is free within `pool_timeout`,
+        UnitAbortedError when the block ends well after an error of PostgreSQL.
         """
-        settings = settings or Settings()
-        with running_backend(settings) as conninfo:
-            pool = AsyncConnectionPool[AsyncConnection[object]](
-                service_conninfo(settings, conninfo),
-                kwargs={"autocommit": True},
-                min_size=settings.pool_min_size,
-                max_size=settings.pool_max_size,
-                timeout=settings.pool_timeout,
-                name="authority",
-                open=False,
-            )
-            try:
-                await pool.open(wait=True, timeout=settings.connect_timeout)
-            except PoolTimeout as error:
-                await pool.close()
-                raise _unavailable(settings) from error
-            async with pool:
-                yield cls(pool, settings)
+        async with (
+            only_unit(),
+            self._lend() as connection,
+            unit_of_work(connection, tenant_id, autocommit=autocommit),
+        ):
+            yield AsyncStore(connection)
 
-    @asynccontextmanager
-    async def store(self) -> AsyncIterator[AsyncStore]:
-        """Lend a connection in autocommit: each call is one trip and one transaction.
+    async def verify_token(
+        self, token: str, *, kind: Literal["access", "refresh"] = "access"
+    ) -> VerifiedToken | None:
+        """Get a token by its string if all that it hangs on is alive, in one trip.
 
-        Raises UnavailableError when none is free within `pool_timeout`.
+        For a resource server, which does nothing else for the tenant that the string
+        names. As `store.tokens.verify`; a string that is no token of this kind is None
+        too, without a trip.
         """
         try:
-            async with self._pool.connection() as connection:
-                yield AsyncStore(connection)
-        except PoolTimeout as error:
-            raise _unavailable(self.settings) from error
+            presented = parse_token(token, kind=kind)
+        except InvalidTokenError:
+            return None
+        async with self._lend() as connection:
+            return await AsyncTokens(connection).verify_by_token(
+                tenant_id=presented.tenant_id, token_hash=presented.hash, type=kind
+            )
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncStore]:
-        """Lend a connection in a transaction: committed at the end, or rolled back.
-
-        Raises UnavailableError when none is free within `pool_timeout`.
-        """
-        async with self.store() as store, store.connection.transaction():
-            yield store
-
-
-def _unavailable(settings: Settings) -> UnavailableError:
-    return UnavailableError(f"no connection to {settings.describe()} in time")
+    async def find_tenant(self, code: str) -> UUID | None:
+        """Get the id of the tenant with this code, whatever its status."""
+        async with self._lend() as connection:
+            return await AsyncTenants(connection).find(code=code)

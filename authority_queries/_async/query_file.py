@@ -153,6 +153,20 @@ class AsyncQueryFile:
         """
         return self._function(name, SQLOperationType.SCRIPT)
 
+    def send(self, name: str) -> AsyncCall[None]:
+        """Give the function that sends a statement, and leaves it to a pipeline to wait.
+
+        For what a unit of work begins with: it is not held to a tenant itself.
+        """
+        sql = getattr(self.queries, name).sql
+
+        async def sent(
+            connection: AsyncConnection[object], **parameters: object
+        ) -> None:
+            await self._statements.send(connection, name, sql, parameters)
+
+        return sent
+
     def _function(self, name: str, *kinds: SQLOperationType) -> AsyncCall[Value]:
         function: AsyncCall[Value] | None = getattr(self.queries, name, None)
         if name not in self._statements.by_name or function is None:

@@ -14,6 +14,7 @@ from authority_queries._async.transactions import (
     opened_stream,
     own_transaction,
 )
+from authority_queries._async.unit import unit_of
 from authority_queries._calls import AsyncStream
 from authority_queries._sql_text import processed
 from authority_queries._statement import Statement
@@ -125,7 +126,7 @@ class AsyncStatements:
         if not batch:
             return 0
         statement = self.by_name[query_name]
-        await self._prepare(conn, statement)
+        await self._prepare(conn, statement, *batch)
         cursor = conn.cursor()
         with statement.sending:
             async with own_transaction(conn):
@@ -156,9 +157,22 @@ class AsyncStatements:
     async def execute_script(self, conn: AsyncConnection[object], sql: str) -> None:
         """Execute several statements at once, without parameters."""
         statement = self._by_script[sql]
-        await self._prepare(conn, statement)
+        await self._prepare(conn, statement, {})
         with statement.sending:
             await conn.cursor().execute(sql)
+
+    async def send(
+        self,
+        conn: AsyncConnection[object],
+        query_name: str,
+        sql: str,
+        parameters: Mapping[str, object],
+    ) -> None:
+        """Send a statement in an open pipeline, and do not wait for its result."""
+        statement = self.by_name[query_name]
+        statement.announce()
+        with statement.sending:
+            await conn.cursor().execute(sql, parameters)
 
     @asynccontextmanager
     async def _stream(
@@ -170,7 +184,7 @@ class AsyncStatements:
         size: int,
     ) -> AsyncIterator[AsyncIterator[object]]:
         statement = self.by_name[query_name]
-        await self._prepare(conn, statement)
+        await self._prepare(conn, statement, parameters)
         async with opened_stream(conn, statement, sql, parameters, size) as rows:
             yield rows
 
@@ -181,15 +195,30 @@ class AsyncStatements:
         sql: str,
         parameters: Mapping[str, object],
     ) -> AsyncCursor[object]:
-        await self._prepare(conn, statement)
+        statement.announce()
+        if self._types:
+            await self._types.learn(conn)
         cursor = conn.cursor(row_factory=statement.make_row)
+        unit = unit_of(conn)
         with statement.sending:
-            return await cursor.execute(sql, parameters)
+            if unit is None:
+                return await cursor.execute(sql, parameters)
+            unit.check(statement.label, parameters)
+            async with unit.trip():
+                return await cursor.execute(sql, parameters)
 
     async def _prepare(
-        self, conn: AsyncConnection[object], statement: Statement
+        self,
+        conn: AsyncConnection[object],
+        statement: Statement,
+        *rows: Mapping[str, object],
     ) -> None:
-        """Announce the statement, and let the connection know its types."""
+        """Do what comes before a statement that has its own way to be executed."""
         statement.announce()
+        if unit := unit_of(conn):
+            for parameters in rows:
+                unit.check(statement.label, parameters)
+            with statement.sending:
+                await unit.settle()
         if self._types:
             await self._types.learn(conn)

@@ -1,11 +1,17 @@
 """All repositories over one connection."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+from uuid import UUID
+
 from psycopg import AsyncConnection
 
 from authority_queries._async.authorizations import AsyncAuthorizations
 from authority_queries._async.clients import AsyncClients
 from authority_queries._async.licenses import AsyncLicenses
 from authority_queries._async.login_attempts import AsyncLoginAttempts
+from authority_queries._async.nesting import only_unit
 from authority_queries._async.revocations import AsyncRevocations
 from authority_queries._async.roles import AsyncRoles
 from authority_queries._async.scopes import AsyncScopes
@@ -13,6 +19,7 @@ from authority_queries._async.server import AsyncServer
 from authority_queries._async.service_accounts import AsyncServiceAccounts
 from authority_queries._async.tenants import AsyncTenants
 from authority_queries._async.tokens import AsyncTokens
+from authority_queries._async.units import unit_of_work
 from authority_queries._async.users import AsyncUsers
 
 
@@ -20,7 +27,8 @@ class AsyncStore:
     """The repositories over one psycopg connection, which stays the caller's.
 
     On a connection in autocommit each call is one round trip and its own
-    transaction; otherwise the caller commits.
+    transaction; otherwise the caller commits. Row-level security shows no row unless
+    the connection works for a tenant: `unit`.
     """
 
     def __init__(self, connection: AsyncConnection[object]) -> None:
@@ -37,3 +45,23 @@ class AsyncStore:
         self.login_attempts = AsyncLoginAttempts(connection)
         self.licenses = AsyncLicenses(connection)
         self.server = AsyncServer(connection)
+
+    @classmethod
+    @asynccontextmanager
+    async def unit(
+        cls,
+        connection: AsyncConnection[object],
+        tenant_id: UUID,
+        *,
+        autocommit: bool = False,
+    ) -> AsyncIterator[Self]:
+        """Work for one tenant on a connection of your own: see `Authority.tenant`.
+
+        The connection is in autocommit and in no transaction, or InvalidArgumentError
+        is raised.
+        """
+        async with (
+            only_unit(),
+            unit_of_work(connection, tenant_id, autocommit=autocommit),
+        ):
+            yield cls(connection)

@@ -8,6 +8,7 @@ from typing import Final
 from psycopg import AsyncConnection, AsyncServerCursor
 from psycopg.pq import TransactionStatus
 
+from authority_queries._async.unit import unit_of
 from authority_queries._statement import Statement
 from authority_queries.errors import InvalidArgumentError
 
@@ -20,6 +21,8 @@ async def own_transaction(conn: AsyncConnection[object]) -> AsyncIterator[None]:
     idle = conn.info.transaction_status == TransactionStatus.IDLE
     if conn.autocommit and idle:
         async with conn.transaction():
+            if unit := unit_of(conn):
+                await unit.enter()
             yield
     else:
         yield

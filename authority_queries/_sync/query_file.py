@@ -152,6 +152,18 @@ class QueryFile:
         """
         return self._function(name, SQLOperationType.SCRIPT)
 
+    def send(self, name: str) -> Call[None]:
+        """Give the function that sends a statement, and leaves it to a pipeline to wait.
+
+        For what a unit of work begins with: it is not held to a tenant itself.
+        """
+        sql = getattr(self.queries, name).sql
+
+        def sent(connection: Connection[object], **parameters: object) -> None:
+            self._statements.send(connection, name, sql, parameters)
+
+        return sent
+
     def _function(self, name: str, *kinds: SQLOperationType) -> Call[Value]:
         function: Call[Value] | None = getattr(self.queries, name, None)
         if name not in self._statements.by_name or function is None:

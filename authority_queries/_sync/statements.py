@@ -18,6 +18,7 @@ from authority_queries._sync.transactions import (
     opened_stream,
     own_transaction,
 )
+from authority_queries._sync.unit import unit_of
 from authority_queries.errors import CardinalityError
 
 
@@ -126,7 +127,7 @@ class Statements:
         if not batch:
             return 0
         statement = self.by_name[query_name]
-        self._prepare(conn, statement)
+        self._prepare(conn, statement, *batch)
         cursor = conn.cursor()
         with statement.sending, own_transaction(conn):
             cursor.executemany(sql, batch)
@@ -155,9 +156,22 @@ class Statements:
     def execute_script(self, conn: Connection[object], sql: str) -> None:
         """Execute several statements at once, without parameters."""
         statement = self._by_script[sql]
-        self._prepare(conn, statement)
+        self._prepare(conn, statement, {})
         with statement.sending:
             conn.cursor().execute(sql)
+
+    def send(
+        self,
+        conn: Connection[object],
+        query_name: str,
+        sql: str,
+        parameters: Mapping[str, object],
+    ) -> None:
+        """Send a statement in an open pipeline, and do not wait for its result."""
+        statement = self.by_name[query_name]
+        statement.announce()
+        with statement.sending:
+            conn.cursor().execute(sql, parameters)
 
     @contextmanager
     def _stream(
@@ -169,7 +183,7 @@ class Statements:
         size: int,
     ) -> Iterator[Iterator[object]]:
         statement = self.by_name[query_name]
-        self._prepare(conn, statement)
+        self._prepare(conn, statement, parameters)
         with opened_stream(conn, statement, sql, parameters, size) as rows:
             yield rows
 
@@ -180,13 +194,30 @@ class Statements:
         sql: str,
         parameters: Mapping[str, object],
     ) -> Cursor[object]:
-        self._prepare(conn, statement)
-        cursor = conn.cursor(row_factory=statement.make_row)
-        with statement.sending:
-            return cursor.execute(sql, parameters)
-
-    def _prepare(self, conn: Connection[object], statement: Statement) -> None:
-        """Announce the statement, and let the connection know its types."""
         statement.announce()
+        if self._types:
+            self._types.learn(conn)
+        cursor = conn.cursor(row_factory=statement.make_row)
+        unit = unit_of(conn)
+        with statement.sending:
+            if unit is None:
+                return cursor.execute(sql, parameters)
+            unit.check(statement.label, parameters)
+            with unit.trip():
+                return cursor.execute(sql, parameters)
+
+    def _prepare(
+        self,
+        conn: Connection[object],
+        statement: Statement,
+        *rows: Mapping[str, object],
+    ) -> None:
+        """Do what comes before a statement that has its own way to be executed."""
+        statement.announce()
+        if unit := unit_of(conn):
+            for parameters in rows:
+                unit.check(statement.label, parameters)
+            with statement.sending:
+                unit.settle()
         if self._types:
             self._types.learn(conn)

@@ -10,6 +10,7 @@ from psycopg import Connection, ServerCursor
 from psycopg.pq import TransactionStatus
 
 from authority_queries._statement import Statement
+from authority_queries._sync.unit import unit_of
 from authority_queries.errors import InvalidArgumentError
 
 _numbers: Final = count(1)
@@ -21,6 +22,8 @@ def own_transaction(conn: Connection[object]) -> Iterator[None]:
     idle = conn.info.transaction_status == TransactionStatus.IDLE
     if conn.autocommit and idle:
         with conn.transaction():
+            if unit := unit_of(conn):
+                unit.enter()
             yield
     else:
         yield

@@ -29,6 +29,14 @@ _get_by_id: Call[Tenant | None] = _QUERIES.row("get_by_id", Tenant)
 _get_by_id_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row("get_by_id", Tenant)
 _get_by_code: Call[Tenant | None] = _QUERIES.row("get_by_code", Tenant)
 _get_by_code_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row("get_by_code", Tenant)
+_find: Call[UUID | None] = _QUERIES.value("find")
+_find_async: AsyncCall[UUID | None] = _ASYNC_QUERIES.value("find")
+_begin: Call[None] = _QUERIES.script("begin")
+_begin_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin")
+_enter: Call[str] = _QUERIES.sure_value("enter")
+_enter_async: AsyncCall[str] = _ASYNC_QUERIES.sure_value("enter")
+_QUERIES.promise("enter", "status")
+_ASYNC_QUERIES.promise("enter", "status")
 _list_after: Call[list[Tenant]] = _QUERIES.rows("list_after", Tenant)
 _list_after_async: AsyncCall[list[Tenant]] = _ASYNC_QUERIES.rows("list_after", Tenant)
 _list_after_stream = _QUERIES.stream("list_after", Tenant)
@@ -81,12 +89,66 @@ async def get_by_code_async(
     return await _get_by_code_async(connection, code=code)
 
 
+def find(connection: Connection[object], *, code: str) -> UUID | None:
+    """The id of the tenant with this code, whatever its status, or no value: all that
+    a service learns before it works for a tenant.
+
+    queries/tenants.sql:31
+    """
+    return _find(connection, code=code)
+
+
+async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID | None:
+    """The id of the tenant with this code, whatever its status, or no value: all that
+    a service learns before it works for a tenant.
+
+    queries/tenants.sql:31
+    """
+    return await _find_async(connection, code=code)
+
+
+def begin(connection: Connection[object]) -> None:
+    """Begins the transaction of a unit of work.
+
+    queries/tenants.sql:36
+    """
+    _begin(connection)
+
+
+async def begin_async(connection: AsyncConnection[object]) -> None:
+    """Begins the transaction of a unit of work.
+
+    queries/tenants.sql:36
+    """
+    await _begin_async(connection)
+
+
+def enter(connection: Connection[object], *, tenant_id: UUID) -> str:
+    """The status of the tenant that the rest of the transaction works for. Fails when
+    it is not active (SQLSTATE TN001), or row-level security does not hold the role
+    (TN002).
+
+    queries/tenants.sql:40
+    """
+    return _enter(connection, tenant_id=tenant_id)
+
+
+async def enter_async(connection: AsyncConnection[object], *, tenant_id: UUID) -> str:
+    """The status of the tenant that the rest of the transaction works for. Fails when
+    it is not active (SQLSTATE TN001), or row-level security does not hold the role
+    (TN002).
+
+    queries/tenants.sql:40
+    """
+    return await _enter_async(connection, tenant_id=tenant_id)
+
+
 def list_after(
     connection: Connection[object], *, after: str | None, page_size: int
 ) -> list[Tenant]:
     """One tenant, in order of code, from the first one after the given code.
 
-    queries/tenants.sql:31
+    queries/tenants.sql:47
     """
     return _list_after(connection, after=after, page_size=int8("page_size", page_size))
 
@@ -96,7 +158,7 @@ async def list_after_async(
 ) -> list[Tenant]:
     """One tenant, in order of code, from the first one after the given code.
 
-    queries/tenants.sql:31
+    queries/tenants.sql:47
     """
     return await _list_after_async(
         connection, after=after, page_size=int8("page_size", page_size)
@@ -115,7 +177,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:31
+    queries/tenants.sql:47
     """
     return _list_after_stream(
         connection, size, after=after, page_size=int8("page_size", page_size)
@@ -134,7 +196,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:31
+    queries/tenants.sql:47
     """
     return _list_after_stream_async(
         connection, size, after=after, page_size=int8("page_size", page_size)
@@ -147,7 +209,7 @@ def list_before(
     """One tenant, in descending order of code, from the last one before the given
     code.
 
-    queries/tenants.sql:48
+    queries/tenants.sql:64
     """
     return _list_before(
         connection, before=before, page_size=int8("page_size", page_size)
@@ -160,7 +222,7 @@ async def list_before_async(
     """One tenant, in descending order of code, from the last one before the given
     code.
 
-    queries/tenants.sql:48
+    queries/tenants.sql:64
     """
     return await _list_before_async(
         connection, before=before, page_size=int8("page_size", page_size)
@@ -176,7 +238,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:48
+    queries/tenants.sql:64
     """
     return _list_before_stream(
         connection, size, before=before, page_size=int8("page_size", page_size)
@@ -196,7 +258,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:48
+    queries/tenants.sql:64
     """
     return _list_before_stream_async(
         connection, size, before=before, page_size=int8("page_size", page_size)
@@ -213,7 +275,7 @@ def create(
 ) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
-    queries/tenants.sql:65
+    queries/tenants.sql:81
     """
     return _create(
         connection,
@@ -234,7 +296,7 @@ async def create_async(
 ) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
-    queries/tenants.sql:65
+    queries/tenants.sql:81
     """
     return await _create_async(
         connection,
@@ -256,7 +318,7 @@ def update(
 ) -> Tenant | None:
     """The tenant as changed, or no row when it is not at this version.
 
-    queries/tenants.sql:128
+    queries/tenants.sql:144
     """
     return _update(
         connection,
@@ -279,7 +341,7 @@ async def update_async(
 ) -> Tenant | None:
     """The tenant as changed, or no row when it is not at this version.
 
-    queries/tenants.sql:128
+    queries/tenants.sql:144
     """
     return await _update_async(
         connection,
@@ -300,7 +362,7 @@ def set_status(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its status allows no such step.
 
-    queries/tenants.sql:150
+    queries/tenants.sql:166
     """
     return _set_status(
         connection,
@@ -319,7 +381,7 @@ async def set_status_async(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its status allows no such step.
 
-    queries/tenants.sql:150
+    queries/tenants.sql:166
     """
     return await _set_status_async(
         connection,

@@ -9,7 +9,13 @@ from uuid import UUID
 from psycopg import AsyncConnection, Connection
 
 from authority_queries.queries import FOLDER
-from authority_queries.records import Refusal, Token, TokenType, VerifiedToken
+from authority_queries.records import (
+    Refusal,
+    Token,
+    TokensVerifyByTokenRow,
+    TokenType,
+    VerifiedToken,
+)
 from authority_queries.runtime import (
     AsyncCall,
     AsyncQueryFile,
@@ -36,6 +42,34 @@ _create_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("create", Token)
 _verify: Call[VerifiedToken | None] = _QUERIES.row("verify", VerifiedToken)
 _verify_async: AsyncCall[VerifiedToken | None] = _ASYNC_QUERIES.row(
     "verify", VerifiedToken
+)
+_verify_by_token: Call[TokensVerifyByTokenRow | None] = _QUERIES.row(
+    "verify_by_token", TokensVerifyByTokenRow
+)
+_verify_by_token_async: AsyncCall[TokensVerifyByTokenRow | None] = _ASYNC_QUERIES.row(
+    "verify_by_token", TokensVerifyByTokenRow
+)
+_QUERIES.promise(
+    "verify_by_token",
+    "tenant_id",
+    "id",
+    "type",
+    "client_id",
+    "scopes",
+    "authenticated_at",
+    "created_at",
+    "expires_at",
+)
+_ASYNC_QUERIES.promise(
+    "verify_by_token",
+    "tenant_id",
+    "id",
+    "type",
+    "client_id",
+    "scopes",
+    "authenticated_at",
+    "created_at",
+    "expires_at",
 )
 _redeem: Call[Token | None] = _QUERIES.row("redeem", Token)
 _redeem_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("redeem", Token)
@@ -253,6 +287,38 @@ async def verify_async(
     )
 
 
+def verify_by_token(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID | None,
+    token_hash: bytes | None,
+    type: str | None,
+) -> TokensVerifyByTokenRow | None:
+    """As verify, in a transaction that works for no tenant yet, and still in one trip.
+
+    queries/tokens.sql:163
+    """
+    return _verify_by_token(
+        connection, tenant_id=tenant_id, token_hash=token_hash, type=type
+    )
+
+
+async def verify_by_token_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID | None,
+    token_hash: bytes | None,
+    type: str | None,
+) -> TokensVerifyByTokenRow | None:
+    """As verify, in a transaction that works for no tenant yet, and still in one trip.
+
+    queries/tokens.sql:163
+    """
+    return await _verify_by_token_async(
+        connection, tenant_id=tenant_id, token_hash=token_hash, type=type
+    )
+
+
 def redeem(
     connection: Connection[object],
     *,
@@ -271,7 +337,7 @@ def redeem(
 
     `redemption_id`: the request's own id
 
-    queries/tokens.sql:163
+    queries/tokens.sql:195
     """
     return _redeem(
         connection,
@@ -303,7 +369,7 @@ async def redeem_async(
 
     `redemption_id`: the request's own id
 
-    queries/tokens.sql:163
+    queries/tokens.sql:195
     """
     return await _redeem_async(
         connection,
@@ -336,7 +402,7 @@ def rotate(
 
     `redemption_id`: the request's own id
 
-    queries/tokens.sql:214
+    queries/tokens.sql:246
     """
     return _rotate(
         connection,
@@ -370,7 +436,7 @@ async def rotate_async(
 
     `redemption_id`: the request's own id
 
-    queries/tokens.sql:214
+    queries/tokens.sql:246
     """
     return await _rotate_async(
         connection,
@@ -402,7 +468,7 @@ def explain_refusal(
     the winner's tokens hang on too. Only the right client, redirect_uri and challenge
     reach that far.
 
-    queries/tokens.sql:310
+    queries/tokens.sql:342
     """
     return _explain_refusal(
         connection,
@@ -433,7 +499,7 @@ async def explain_refusal_async(
     the winner's tokens hang on too. Only the right client, redirect_uri and challenge
     reach that far.
 
-    queries/tokens.sql:310
+    queries/tokens.sql:342
     """
     return await _explain_refusal_async(
         connection,
@@ -458,7 +524,7 @@ def revoke(
     """Revokes the token if it was issued to this client_id, and with a refresh token
     its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:365
+    queries/tokens.sql:397
     """
     return _revoke(
         connection,
@@ -480,7 +546,7 @@ async def revoke_async(
     """Revokes the token if it was issued to this client_id, and with a refresh token
     its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:365
+    queries/tokens.sql:397
     """
     return await _revoke_async(
         connection,
@@ -500,7 +566,7 @@ def revoke_by_id(
 ) -> int:
     """Revokes the token, whoever's it is. Again changes nothing.
 
-    queries/tokens.sql:410
+    queries/tokens.sql:442
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -516,7 +582,7 @@ async def revoke_by_id_async(
 ) -> int:
     """Revokes the token, whoever's it is. Again changes nothing.
 
-    queries/tokens.sql:410
+    queries/tokens.sql:442
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -533,7 +599,7 @@ def revoke_by_authorization(
     """Revokes the live tokens of the family, the authorization itself left in force.
     Misses what a rotation that is under way issues; authorizations.revoke does not.
 
-    queries/tokens.sql:421
+    queries/tokens.sql:453
     """
     return _revoke_by_authorization(
         connection,
@@ -553,7 +619,7 @@ async def revoke_by_authorization_async(
     """Revokes the live tokens of the family, the authorization itself left in force.
     Misses what a rotation that is under way issues; authorizations.revoke does not.
 
-    queries/tokens.sql:421
+    queries/tokens.sql:453
     """
     return await _revoke_by_authorization_async(
         connection,
@@ -574,7 +640,7 @@ def revoke_by_subject(
     """Revokes the live tokens that speak for this user or service account; the other
     id is null.
 
-    queries/tokens.sql:435
+    queries/tokens.sql:467
     """
     return _revoke_by_subject(
         connection,
@@ -596,7 +662,7 @@ async def revoke_by_subject_async(
     """Revokes the live tokens that speak for this user or service account; the other
     id is null.
 
-    queries/tokens.sql:435
+    queries/tokens.sql:467
     """
     return await _revoke_by_subject_async(
         connection,
@@ -618,7 +684,7 @@ def revoke_by_client(
     what a rotation that is under way issues; a client that is disabled first issues
     none.
 
-    queries/tokens.sql:454
+    queries/tokens.sql:486
     """
     return _revoke_by_client(
         connection, tenant_id=tenant_id, client_id=client_id, reason=reason
@@ -636,7 +702,7 @@ async def revoke_by_client_async(
     what a rotation that is under way issues; a client that is disabled first issues
     none.
 
-    queries/tokens.sql:454
+    queries/tokens.sql:486
     """
     return await _revoke_by_client_async(
         connection, tenant_id=tenant_id, client_id=client_id, reason=reason
@@ -655,7 +721,7 @@ def list_active_by_subject(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:468
+    queries/tokens.sql:500
     """
     return _list_active_by_subject(
         connection,
@@ -679,7 +745,7 @@ async def list_active_by_subject_async(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:468
+    queries/tokens.sql:500
     """
     return await _list_active_by_subject_async(
         connection,
@@ -707,7 +773,7 @@ def list_active_by_subject_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:468
+    queries/tokens.sql:500
     """
     return _list_active_by_subject_stream(
         connection,
@@ -736,7 +802,7 @@ def list_active_by_subject_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:468
+    queries/tokens.sql:500
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -760,7 +826,7 @@ def list_active_by_client(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:508
+    queries/tokens.sql:540
     """
     return _list_active_by_client(
         connection,
@@ -782,7 +848,7 @@ async def list_active_by_client_async(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:508
+    queries/tokens.sql:540
     """
     return await _list_active_by_client_async(
         connection,
@@ -808,7 +874,7 @@ def list_active_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:508
+    queries/tokens.sql:540
     """
     return _list_active_by_client_stream(
         connection,
@@ -835,7 +901,7 @@ def list_active_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:508
+    queries/tokens.sql:540
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -853,7 +919,7 @@ def prune_expired(
     """Deletes tokens, of all tenants, that expired longer ago than this. A redeemed
     one stays while its family has a live one, or its reuse could not be seen.
 
-    queries/tokens.sql:543
+    queries/tokens.sql:575
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -866,7 +932,7 @@ async def prune_expired_async(
     """Deletes tokens, of all tenants, that expired longer ago than this. A redeemed
     one stays while its family has a live one, or its reuse could not be seen.
 
-    queries/tokens.sql:543
+    queries/tokens.sql:575
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

@@ -1,1 +1,3 @@
+-- The roles stay: they belong to the server, and people and services are members.
+drop procedure if exists authority.isolate_tenants(regclass, name);
 drop schema if exists authority;

@@ -1,11 +1,99 @@
--- Creates the schema that every table of the authority lives in.
+-- Creates the roles, the schema that every table of the authority lives in, and what
+-- keeps tenants apart in it.
+--
+-- Roles belong to the whole server. Where the migrating role may not create roles, a
+-- DBA runs schema/bootstrap.sql first.
 --
 -- Locks: none on tables in use.
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
-create schema if not exists authority;
+do $$
+declare
+    wanted name;
+begin
+    foreach wanted in array array[
+        'authority_owner', 'authority_app', 'authority_maintenance', 'authority_reader'
+    ]
+    loop
+        continue when exists (
+            select from pg_catalog.pg_roles where rolname = wanted
+        );
+        begin
+            execute format('create role %I nologin', wanted);
+        exception
+            when duplicate_object or unique_violation then
+                null; -- another database's migration was faster
+            when insufficient_privilege then
+                raise insufficient_privilege using message = format(
+                    'the role %s is missing, and %s may not create it: '
+                    'have a DBA run schema/bootstrap.sql',
+                    wanted, current_user
+                );
+        end;
+    end loop;
+    begin
+        set local role authority_owner;
+        reset role;
+    exception when insufficient_privilege then
+        grant authority_owner to current_user;
+    end;
+    if to_regnamespace('authority') is null then
+        create schema authority authorization authority_owner;
+    end if;
+end
+$$;
+
+set local role authority_owner;
 
 comment on schema authority is
 'Storage of a multi-tenant OAuth 2.0 / OpenID Connect authority.';
+
+create or replace procedure authority.isolate_tenants(
+    target regclass, tenant_column name default 'tenant_id'
+)
+language plpgsql
+set search_path = pg_catalog
+as $$
+declare
+    policy constant name := format(
+        '%s_%s_policy',
+        (select relname from pg_class where oid = target),
+        tenant_column
+    );
+    -- A uuid in lower case, or else null. A subquery, so that PostgreSQL looks once a
+    -- statement, not once a row; no function, which would cost as much as a small query.
+    session_tenant constant text := $policy$(
+        select case
+            when current_setting('authority.tenant_id', true)
+                like '________-____-____-____-____________'
+            and translate(
+                current_setting('authority.tenant_id', true), '0123456789abcdef', ''
+            ) = '----'
+                then current_setting('authority.tenant_id', true)::uuid
+        end
+    )$policy$;
+begin
+    execute format(
+        'alter table %s enable row level security, force row level security', target
+    );
+    if not exists (
+        select from pg_policy where polrelid = target and polname = policy
+    ) then
+        execute format(
+            'create policy %1$I on %2$s using (%3$I = %4$s) with check (%3$I = %4$s)',
+            policy, target, tenant_column, session_tenant
+        );
+    end if;
+end
+$$;
+
+comment on procedure authority.isolate_tenants is
+'Enables and forces row-level security on a table, with the one policy of tenants: a
+row is seen and written only while the transaction works for its tenant, which the
+setting authority.tenant_id names. Not set, empty or malformed, it lets no row through.';
+
+revoke execute on all routines in schema authority from public;
+grant usage on schema authority
+to authority_app, authority_maintenance, authority_reader;

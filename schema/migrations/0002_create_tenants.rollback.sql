@@ -1,1 +1,3 @@
+drop function if exists authority.find_tenant(text);
+drop function if exists authority.enter_tenant(uuid);
 drop table if exists authority.tenants;

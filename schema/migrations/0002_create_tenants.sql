@@ -4,6 +4,7 @@
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local role authority_owner;
 
 create table if not exists authority.tenants (
     id uuid not null default gen_random_uuid(),
@@ -39,3 +40,73 @@ comment on column authority.tenants.created_at is 'When the row was inserted.';
 comment on column authority.tenants.updated_at is 'When the row last changed.';
 comment on column authority.tenants.row_version is
 'Optimistic lock: an update names the version that it read.';
+
+call authority.isolate_tenants('authority.tenants', 'id');
+-- The directory: what the owner needs to find a tenant by its code, and to change the
+-- rows of each tenant in turn in a migration.
+drop policy if exists tenants_owner_policy on authority.tenants;
+create policy tenants_owner_policy on authority.tenants
+for select to authority_owner using (true);
+-- Operators keep the directory.
+drop policy if exists tenants_maintenance_policy on authority.tenants;
+create policy tenants_maintenance_policy on authority.tenants
+to authority_maintenance using (true);
+
+grant select on authority.tenants
+to authority_app, authority_maintenance, authority_reader;
+-- A tenant's own administrators change anything but whether it is active.
+grant update (code, display_name, settings, updated_at, row_version)
+on authority.tenants to authority_app;
+grant insert, update on authority.tenants to authority_maintenance;
+
+create or replace function authority.enter_tenant(tenant_id uuid)
+returns text
+language plpgsql
+set search_path = pg_catalog
+as $$
+declare
+    tenant_now constant text
+        := set_config('authority.tenant_id', tenant_id::text, true);
+    status text;
+begin
+    if not row_security_active('authority.tenants')
+        or pg_has_role('authority_maintenance', 'usage')
+        or pg_has_role('authority_owner', 'usage')
+    then
+        raise exception 'row-level security does not hold the role %', current_user
+        using errcode = 'TN002';
+    end if;
+    select tenants.status into status
+    from authority.tenants
+    where tenants.id = tenant_id and tenants.status in ('active', 'trial');
+    if status is null then
+        raise exception 'the tenant is unknown, suspended or terminated'
+        using errcode = 'TN001';
+    end if;
+    return status;
+end
+$$;
+
+comment on function authority.enter_tenant(uuid) is
+'Lets the rest of the transaction work for one tenant, and returns its status. Fails
+with SQLSTATE TN001 when it is not active or on trial, and with TN002 for a role that
+sees other tenants'' rows anyway.';
+
+create or replace function authority.find_tenant(code text)
+returns uuid
+language sql
+stable strict parallel safe security definer
+set search_path = pg_catalog
+as 'select tenants.id from authority.tenants where tenants.code = find_tenant.code';
+
+comment on function authority.find_tenant(text) is
+'The id of the tenant with this code, whatever its status, or null. Runs as its owner,
+because a service has to find the tenant before it can work for it; it tells nothing
+else, and nothing of a code that is not spelled out.';
+
+revoke execute on function authority.enter_tenant(uuid) from public;
+grant execute on function authority.enter_tenant(uuid)
+to authority_app, authority_reader;
+revoke execute on function authority.find_tenant(text) from public;
+grant execute on function authority.find_tenant(text)
+to authority_app, authority_reader;

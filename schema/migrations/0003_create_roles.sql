@@ -5,6 +5,7 @@
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local role authority_owner;
 
 create table if not exists authority.permissions (
     name text not null,
@@ -98,3 +99,27 @@ comment on column authority.role_permissions.created_at is
 -- Serves the foreign key: a permission leaves the catalogue.
 create index if not exists role_permissions_permission_idx
 on authority.role_permissions (permission);
+
+call authority.isolate_tenants('authority.roles');
+call authority.isolate_tenants('authority.role_permissions');
+-- Operators create tenants, which are born with copies of the system roles.
+drop policy if exists roles_maintenance_policy on authority.roles;
+create policy roles_maintenance_policy on authority.roles
+to authority_maintenance using (true);
+drop policy if exists role_permissions_maintenance_policy
+on authority.role_permissions;
+create policy role_permissions_maintenance_policy on authority.role_permissions
+to authority_maintenance using (true);
+
+grant select on authority.permissions
+to authority_app, authority_maintenance, authority_reader;
+grant select on authority.system_roles to authority_maintenance;
+-- Which roles are the system's is not for a tenant to say.
+grant select, delete on authority.roles to authority_app;
+grant insert (tenant_id, name, description) on authority.roles to authority_app;
+grant update (name, description, updated_at, row_version)
+on authority.roles to authority_app;
+grant select, insert, delete on authority.role_permissions to authority_app;
+grant select, insert on authority.roles, authority.role_permissions
+to authority_maintenance;
+grant select on authority.roles, authority.role_permissions to authority_reader;

@@ -5,6 +5,7 @@
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local role authority_owner;
 
 create or replace function authority.normalize_username(username text)
 returns text
@@ -109,3 +110,30 @@ comment on column authority.user_roles.created_at is
 -- Serves the foreign key: roles.delete, and users filtered by role.
 create index if not exists user_roles_tenant_id_role_id_idx
 on authority.user_roles (tenant_id, role_id);
+
+call authority.isolate_tenants('authority.users');
+call authority.isolate_tenants('authority.user_roles');
+
+grant select, insert, update, delete on authority.users, authority.user_roles
+to authority_app;
+-- Everything but the password hash.
+grant select (
+    tenant_id,
+    id,
+    subject_id,
+    username,
+    username_normalized,
+    email,
+    email_verified,
+    display_name,
+    status,
+    tokens_valid_after,
+    attributes,
+    created_at,
+    updated_at,
+    row_version
+) on authority.users to authority_reader;
+grant select on authority.user_roles to authority_reader;
+revoke execute on function authority.normalize_username(text) from public;
+grant execute on function authority.normalize_username(text)
+to authority_app, authority_reader;

@@ -4,6 +4,7 @@
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local role authority_owner;
 
 create table if not exists authority.clients (
     tenant_id uuid not null,
@@ -207,3 +208,52 @@ comment on column authority.scopes.created_at is 'When the row was inserted.';
 comment on column authority.scopes.updated_at is 'When the row last changed.';
 comment on column authority.scopes.row_version is
 'Optimistic lock: an update names the version that it read.';
+
+call authority.isolate_tenants('authority.clients');
+call authority.isolate_tenants('authority.client_secrets');
+call authority.isolate_tenants('authority.scopes');
+-- Operators create tenants, which are born with copies of the standard scopes.
+drop policy if exists scopes_maintenance_policy on authority.scopes;
+create policy scopes_maintenance_policy on authority.scopes
+to authority_maintenance using (true);
+
+grant select, insert, update, delete on authority.clients, authority.client_secrets
+to authority_app;
+grant select on authority.clients to authority_reader;
+-- Everything but the hash.
+grant select (
+    tenant_id,
+    id,
+    client_id,
+    description,
+    valid_from,
+    valid_until,
+    last_used_at,
+    created_at
+) on authority.client_secrets to authority_reader;
+grant select on authority.system_scopes to authority_maintenance;
+-- Which scopes are the system's is not for a tenant to say.
+grant select, delete on authority.scopes to authority_app;
+grant insert (
+    tenant_id,
+    name,
+    display_name,
+    display_names,
+    description,
+    descriptions,
+    resources,
+    properties
+) on authority.scopes to authority_app;
+grant update (
+    name,
+    display_name,
+    display_names,
+    description,
+    descriptions,
+    resources,
+    properties,
+    updated_at,
+    row_version
+) on authority.scopes to authority_app;
+grant select, insert on authority.scopes to authority_maintenance;
+grant select on authority.scopes to authority_reader;

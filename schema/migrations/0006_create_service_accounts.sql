@@ -4,6 +4,7 @@
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local role authority_owner;
 
 create table if not exists authority.service_accounts (
     tenant_id uuid not null,
@@ -58,3 +59,8 @@ comment on column authority.service_accounts.updated_at is
 'When the row last changed.';
 comment on column authority.service_accounts.row_version is
 'Optimistic lock: an update names the version that it read.';
+
+call authority.isolate_tenants('authority.service_accounts');
+
+grant select, insert, update, delete on authority.service_accounts to authority_app;
+grant select on authority.service_accounts to authority_reader;

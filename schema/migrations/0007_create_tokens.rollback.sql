@@ -1,3 +1,4 @@
+drop function if exists authority.find_live_token(uuid, bytea, text);
 drop view if exists authority.live_tokens;
 drop table if exists authority.tokens;
 drop table if exists authority.authorizations;

@@ -5,6 +5,7 @@
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local role authority_owner;
 
 create table if not exists authority.authorizations (
     tenant_id uuid not null,
@@ -344,3 +345,76 @@ comment on column authority.live_tokens.username is
 'Username of its user. Null: it has none.';
 comment on column authority.live_tokens.account_id is
 'account_id of its service account. Null: it has none.';
+
+call authority.isolate_tenants('authority.authorizations');
+call authority.isolate_tenants('authority.tokens');
+-- Operators prune.
+drop policy if exists authorizations_maintenance_policy on authority.authorizations;
+create policy authorizations_maintenance_policy on authority.authorizations
+to authority_maintenance using (true);
+drop policy if exists tokens_maintenance_policy on authority.tokens;
+create policy tokens_maintenance_policy on authority.tokens
+to authority_maintenance using (true);
+
+grant select, insert, update on authority.authorizations, authority.tokens
+to authority_app;
+grant select on authority.live_tokens to authority_app;
+grant select, delete on authority.authorizations, authority.tokens
+to authority_maintenance;
+-- To lock what it deletes, it must be allowed to change a column.
+grant update (properties) on authority.authorizations, authority.tokens
+to authority_maintenance;
+grant select on authority.authorizations to authority_reader;
+-- Everything but the hash, the payload and what a code is redeemed with.
+grant select (
+    tenant_id,
+    id,
+    type,
+    client_id,
+    user_id,
+    service_account_id,
+    authorization_id,
+    scopes,
+    cnf_jkt,
+    cnf_x5t_s256,
+    properties,
+    expires_at,
+    redeemed_at,
+    redemption_id,
+    revoked_at,
+    revocation_reason,
+    authenticated_at,
+    created_at
+) on authority.tokens to authority_reader;
+
+create or replace function authority.find_live_token(
+    tenant_id uuid, token_hash bytea, type text
+)
+returns setof authority.live_tokens
+language plpgsql
+rows 1
+set search_path = pg_catalog
+as $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now constant text
+        := set_config('authority.tenant_id', tenant_id::text, true);
+begin
+    return query
+    select live_tokens.*
+    from authority.live_tokens
+    where
+        live_tokens.tenant_id = find_live_token.tenant_id
+        and live_tokens.token_hash = find_live_token.token_hash
+        and live_tokens.type = find_live_token.type;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+comment on function authority.find_live_token(uuid, bytea, text) is
+'The live token of this tenant with this hash. Works for the tenant while it runs, and
+for whom it worked before afterwards: one trip for who has a token and nothing else.';
+
+revoke execute on function authority.find_live_token(uuid, bytea, text) from public;
+grant execute on function authority.find_live_token(uuid, bytea, text)
+to authority_app;

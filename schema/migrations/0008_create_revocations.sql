@@ -4,6 +4,7 @@
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local role authority_owner;
 
 create table if not exists authority.revocation_sequences (
     tenant_id uuid not null,
@@ -74,3 +75,18 @@ on authority.revocations (tenant_id, category, target);
 -- Serves revocations.prune_expired.
 create index if not exists revocations_expires_at_idx
 on authority.revocations (expires_at) where expires_at is not null;
+
+call authority.isolate_tenants('authority.revocation_sequences');
+call authority.isolate_tenants('authority.revocations');
+-- Operators prune.
+drop policy if exists revocations_maintenance_policy on authority.revocations;
+create policy revocations_maintenance_policy on authority.revocations
+to authority_maintenance using (true);
+
+grant select, insert, update on authority.revocation_sequences to authority_app;
+grant select, insert on authority.revocations to authority_app;
+grant select, delete on authority.revocations to authority_maintenance;
+-- To lock what it deletes, it must be allowed to change a column.
+grant update (properties) on authority.revocations to authority_maintenance;
+grant select on authority.revocation_sequences, authority.revocations
+to authority_reader;

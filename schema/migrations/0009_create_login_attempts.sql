@@ -4,6 +4,7 @@
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local role authority_owner;
 
 create table if not exists authority.login_attempts (
     tenant_id uuid not null,
@@ -69,6 +70,7 @@ create or replace function authority.create_login_attempt_partitions(
 )
 returns bigint
 language plpgsql
+security definer
 set search_path = pg_catalog
 set lock_timeout = '2s'
 as $$
@@ -86,40 +88,40 @@ begin
         )
     loop
         child := 'login_attempts_' || to_char(month, '"y"YYYY"m"MM');
-        continue when to_regclass('authority.' || child) is not null
-            or exists (
-                select from authority.login_attempts_default
-                where
-                    created_at >= month at time zone 'UTC'
-                    and created_at < (month + interval '1 month') at time zone 'UTC'
+        continue when to_regclass('authority.' || child) is not null;
+        begin
+            execute format(
+                'create table authority.%1$I (
+                    like authority.login_attempts
+                    including defaults including constraints,
+                    constraint %2$I check (created_at >= %3$L and created_at < %4$L)
+                )',
+                child,
+                child || '_created_at_check',
+                month at time zone 'UTC',
+                (month + interval '1 month') at time zone 'UTC'
             );
-        execute format(
-            'create table authority.%1$I (
-                like authority.login_attempts including defaults including constraints,
-                constraint %2$I check (created_at >= %3$L and created_at < %4$L)
-            )',
-            child,
-            child || '_created_at_check',
-            month at time zone 'UTC',
-            (month + interval '1 month') at time zone 'UTC'
-        );
-        execute format(
-            'comment on table authority.%I is %L',
-            child,
-            'Attempts of ' || to_char(month, 'YYYY-MM') || ', UTC.'
-        );
-        execute format(
-            'alter table authority.login_attempts attach partition authority.%I '
-            'for values from (%L) to (%L)',
-            child,
-            month at time zone 'UTC',
-            (month + interval '1 month') at time zone 'UTC'
-        );
-        execute format(
-            'alter table authority.%I drop constraint %I',
-            child,
-            child || '_created_at_check'
-        );
+            execute format(
+                'comment on table authority.%I is %L',
+                child,
+                'Attempts of ' || to_char(month, 'YYYY-MM') || ', UTC.'
+            );
+            call authority.isolate_tenants(format('authority.%I', child)::regclass);
+            execute format(
+                'alter table authority.login_attempts attach partition authority.%I '
+                'for values from (%L) to (%L)',
+                child,
+                month at time zone 'UTC',
+                (month + interval '1 month') at time zone 'UTC'
+            );
+            execute format(
+                'alter table authority.%I drop constraint %I',
+                child,
+                child || '_created_at_check'
+            );
+        exception when check_violation then
+            continue; -- the default partition has rows of the month
+        end;
         created := created + 1;
     end loop;
     return created;
@@ -129,7 +131,8 @@ $$;
 comment on function authority.create_login_attempt_partitions(bigint) is
 'Makes the partitions of this month and of months_ahead more, and returns how many
 were missing. A month that already has rows in the default partition is left there.
-Attaches, so that sign-ins go on meanwhile, and gives up after 2 s of waiting.';
+Attaches, so that sign-ins go on meanwhile, and gives up after 2 s of waiting. Runs as
+its owner, because only the owner of a table can attach to it.';
 
 create or replace function authority.address_prefix(address inet)
 returns cidr
@@ -197,3 +200,27 @@ comment on column authority.login_throttles.updated_at is
 -- Serves login_attempts.prune_throttles.
 create index if not exists login_throttles_window_ends_at_idx
 on authority.login_throttles (window_ends_at);
+
+call authority.isolate_tenants('authority.login_attempts');
+call authority.isolate_tenants('authority.login_attempts_default');
+call authority.isolate_tenants('authority.login_throttles');
+-- Operators prune.
+drop policy if exists login_throttles_maintenance_policy on authority.login_throttles;
+create policy login_throttles_maintenance_policy on authority.login_throttles
+to authority_maintenance using (true);
+
+-- Nobody is given a partition: rows are reached through authority.login_attempts.
+grant select, insert on authority.login_attempts to authority_app;
+grant select, insert, update, delete on authority.login_throttles to authority_app;
+grant select, delete on authority.login_throttles to authority_maintenance;
+-- To lock what it deletes, it must be allowed to change a column.
+grant update (updated_at) on authority.login_throttles to authority_maintenance;
+grant select on authority.login_attempts, authority.login_throttles
+to authority_reader;
+revoke execute on function authority.address_prefix(inet) from public;
+grant execute on function authority.address_prefix(inet)
+to authority_app, authority_reader;
+revoke execute on function authority.create_login_attempt_partitions(bigint)
+from public;
+grant execute on function authority.create_login_attempt_partitions(bigint)
+to authority_maintenance;

@@ -4,6 +4,7 @@
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local role authority_owner;
 
 create table if not exists authority.licenses (
     tenant_id uuid not null,
@@ -209,3 +210,38 @@ comment on column authority.usable_licenses.id is 'As authority.licenses.id.';
 comment on column authority.usable_licenses.limits is 'As authority.licenses.limits.';
 comment on column authority.usable_licenses.usage_period is
 'As authority.licenses.usage_period.';
+
+call authority.isolate_tenants('authority.licenses');
+call authority.isolate_tenants('authority.license_seats');
+call authority.isolate_tenants('authority.license_usage');
+call authority.isolate_tenants('authority.license_usage_totals');
+
+grant select, insert, update
+on authority.licenses, authority.license_seats, authority.license_usage_totals
+to authority_app;
+grant select, insert on authority.license_usage to authority_app;
+grant select on authority.usable_licenses to authority_app;
+-- Everything but the hash of the key.
+grant select (
+    tenant_id,
+    id,
+    plan,
+    seats,
+    features,
+    limits,
+    usage_period,
+    valid_from,
+    valid_until,
+    grace,
+    status,
+    status_reason,
+    properties,
+    created_at,
+    updated_at,
+    row_version
+) on authority.licenses to authority_reader;
+grant select
+on authority.license_seats,
+authority.license_usage,
+authority.license_usage_totals
+to authority_reader;

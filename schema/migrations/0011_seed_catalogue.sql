@@ -5,6 +5,7 @@
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local role authority_owner;
 
 insert into authority.permissions (name, description)
 values
@@ -71,41 +72,36 @@ on conflict (name) do update
         display_name = excluded.display_name,
         description = excluded.description;
 
-insert into authority.roles (tenant_id, name, description, is_system)
-select
-    tenants.id,
-    system_roles.name,
-    system_roles.description,
-    true as is_system
-from authority.tenants
-cross join authority.system_roles
-on conflict (tenant_id, name) do nothing;
-
-insert into authority.role_permissions (tenant_id, role_id, permission)
-select
-    roles.tenant_id,
-    roles.id,
-    granted.permission
-from authority.roles
-inner join authority.system_roles on roles.name = system_roles.name
-cross join lateral unnest(system_roles.permissions) as granted (permission)
-where roles.is_system
-on conflict (tenant_id, role_id, permission) do nothing;
-
-insert into authority.scopes
-(tenant_id, name, display_name, description, is_system)
-select
-    tenants.id,
-    system_scopes.name,
-    system_scopes.display_name,
-    system_scopes.description,
-    true as is_system
-from authority.tenants
-cross join authority.system_scopes
-on conflict (tenant_id, name) do nothing;
-
+-- One tenant after the other: row-level security holds the owner too.
 do $$
+declare
+    tenant uuid;
 begin
+    for tenant in select tenants.id from authority.tenants loop
+        perform set_config('authority.tenant_id', tenant::text, true);
+        insert into authority.roles (tenant_id, name, description, is_system)
+        select tenant, system_roles.name, system_roles.description, true
+        from authority.system_roles
+        on conflict (tenant_id, name) do nothing;
+        insert into authority.role_permissions (tenant_id, role_id, permission)
+        select roles.tenant_id, roles.id, granted.permission
+        from authority.roles
+        inner join authority.system_roles on roles.name = system_roles.name
+        cross join lateral unnest(system_roles.permissions) as granted (permission)
+        where roles.tenant_id = tenant and roles.is_system
+        on conflict (tenant_id, role_id, permission) do nothing;
+        insert into authority.scopes
+        (tenant_id, name, display_name, description, is_system)
+        select
+            tenant,
+            system_scopes.name,
+            system_scopes.display_name,
+            system_scopes.description,
+            true
+        from authority.system_scopes
+        on conflict (tenant_id, name) do nothing;
+    end loop;
+    perform set_config('authority.tenant_id', '', true);
     perform authority.create_login_attempt_partitions(3);
 end
 $$;

@@ -1,0 +1,50 @@
+"""One unit of work at a time: none is opened inside another."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+from authority_queries.errors import CrossTenantError
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """A unit, and the task or thread that is in it."""
+
+    owner: object
+    is_open: bool = True
+
+
+_innermost: Final[ContextVar[_Open | None]] = ContextVar("authority_unit", default=None)
+
+
+@asynccontextmanager
+async def only_unit() -> AsyncIterator[None]:
+    """Refuse the block inside another one of the same task or thread.
+
+    A task that was started inside a unit inherits its context, and may outlive the
+    unit: that is no nesting. Raises CrossTenantError.
+    """
+    outer = _innermost.get()
+    owner = _owner()
+    if outer is not None and outer.is_open and outer.owner is owner:
+        message = "a unit of work is open here already: leave it before the next one"
+        raise CrossTenantError(message)
+    this = _Open(owner)
+    _innermost.set(this)
+    try:
+        yield
+    finally:
+        this.is_open = False
+
+
+def _owner() -> object:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    return task or threading.current_thread()

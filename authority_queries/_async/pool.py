@@ -1,0 +1,78 @@
+"""A pool of connections that act as one role."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import ClassVar, Self
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from authority_queries._backend import (
+    connection_parameters,
+    running_backend,
+    service_conninfo,
+)
+from authority_queries.errors import UnavailableError
+from authority_queries.settings import Settings
+
+
+class AsyncPooled:
+    """Lends connections to one authority database. Made by `open`."""
+
+    role: ClassVar[str]
+
+    def __init__(
+        self, pool: AsyncConnectionPool[AsyncConnection[object]], settings: Settings
+    ) -> None:
+        self._pool = pool
+        self.settings = settings
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings | None = None) -> AsyncIterator[Self]:
+        """Open the pool for the time of the block, and the embedded server if chosen.
+
+        Its connections act as `role`, of which who logs in must be a member. Starting
+        the embedded server blocks for about a second. Raises ConfigurationError,
+        UnavailableError. Apply the migrations first: `migrate`.
+        """
+        settings = settings or Settings()
+        with running_backend(settings) as conninfo:
+            pool = AsyncConnectionPool[AsyncConnection[object]](
+                service_conninfo(settings, conninfo, cls.role),
+                kwargs=connection_parameters(settings),
+                min_size=settings.pool_min_size,
+                max_size=settings.pool_max_size,
+                timeout=settings.pool_timeout,
+                name=cls.role,
+                open=False,
+            )
+            try:
+                await pool.open(wait=True, timeout=settings.connect_timeout)
+            except PoolTimeout as error:
+                await pool.close()
+                raise _unavailable(settings, await _reason(pool.conninfo)) from error
+            async with pool:
+                yield cls(pool, settings)
+
+    @asynccontextmanager
+    async def _lend(self) -> AsyncIterator[AsyncConnection[object]]:
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except PoolTimeout as error:
+            raise _unavailable(self.settings) from error
+
+
+async def _reason(conninfo: str) -> str:
+    """Ask once more, without the pool, which keeps what PostgreSQL said to itself."""
+    try:
+        connection = await AsyncConnection.connect(conninfo)
+    except OperationalError as error:
+        return str(error)
+    await connection.close()
+    return "it can be had now"
+
+
+def _unavailable(settings: Settings, why: str = "none is free") -> UnavailableError:
+    return UnavailableError(f"no connection to {settings.describe()} in time: {why}")

@@ -1,0 +1,49 @@
+"""Units of work: what is done for one tenant on one connection."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+
+from authority_queries._arguments import check_tenant_id
+from authority_queries._async.query_file import AsyncQueryFile
+from authority_queries._async.unit import AsyncUnit
+from authority_queries._resources import QUERIES
+from authority_queries.errors import InvalidArgumentError
+
+_QUERIES: Final = AsyncQueryFile(QUERIES / "tenants.sql")
+_begin: Final = _QUERIES.send("begin")
+_enter: Final = _QUERIES.send("enter")
+
+
+@asynccontextmanager
+async def unit_of_work(
+    connection: AsyncConnection[object], tenant_id: UUID, *, autocommit: bool
+) -> AsyncIterator[None]:
+    """Let the connection work for one tenant in the block, and for none after it.
+
+    Raises InvalidArgumentError for a connection that is in a transaction or not in
+    autocommit.
+    """
+    check_tenant_id(tenant_id)
+    idle = connection.info.transaction_status == TransactionStatus.IDLE
+    if not (connection.autocommit and idle):
+        message = "a unit of work needs a connection in autocommit and no transaction"
+        raise InvalidArgumentError(message)
+    unit = AsyncUnit(
+        connection,
+        tenant_id,
+        autocommit=autocommit,
+        begin=partial(_begin, connection),
+        enter=partial(_enter, connection, tenant_id=tenant_id),
+    )
+    try:
+        await unit.open()
+        yield
+        await unit.finish()
+    finally:
+        await unit.leave()

@@ -1,0 +1,121 @@
+"""Stores as services and operators have them: real logins, held by their roles."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from inspect import iscoroutinefunction
+from typing import Any, cast
+from uuid import UUID
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from authority_queries import AsyncStore, Store
+
+_TELL = "select set_config('authority.tenant_id', %s, false)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logins:
+    """Connection strings of one database, for each kind of login.
+
+    `app`, `maintenance` and `reader` are members of the role of that name and of no
+    other; `dba` is a superuser.
+    """
+
+    dba: str
+    app: str
+    maintenance: str
+    reader: str
+
+    def app_for(self, tenant_id: UUID) -> str:
+        """The string of a service that works for this tenant in the whole session."""
+        return make_conninfo(self.app, options=f"-c authority.tenant_id={tenant_id}")
+
+
+class _Repository:
+    """The methods of one repository, each told the tenant before it runs."""
+
+    def __init__(self, store: "RoutedStore", name: str) -> None:
+        self._store = store
+        self._name = name
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def call(**arguments: object) -> object:
+            tenant_id = arguments.get("tenant_id")
+            if self._name == "tenants" or not isinstance(tenant_id, UUID):
+                return self._store.operate(self._name, name, arguments)
+            return self._store.serve(tenant_id, self._name, name, arguments)
+
+        return call
+
+
+class RoutedStore:
+    """A store in autocommit for tests of many tenants at once.
+
+    A call for a tenant goes to a service's connection, which is told the tenant for
+    the session, so that each call is still one statement; what is of no tenant goes
+    to an operator's. Tenants are the operator's too.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        maintenance: Any,
+        run: Callable[[Any], Any] = lambda result: result,
+    ) -> None:
+        self._app = app
+        self._maintenance = maintenance
+        self._run = run
+
+    @property
+    def connection(self) -> Any:
+        """The service's connection."""
+        return self._app.connection
+
+    def serve(
+        self, tenant_id: UUID, repository: str, method: str, arguments: dict[str, Any]
+    ) -> object:
+        self._run(self._app.connection.execute(_TELL, (str(tenant_id),)))
+        return self._call(self._app, repository, method, arguments)
+
+    def operate(
+        self, repository: str, method: str, arguments: dict[str, Any]
+    ) -> object:
+        return self._call(self._maintenance, repository, method, arguments)
+
+    def _call(
+        self, store: Any, repository: str, method: str, arguments: dict[str, Any]
+    ) -> object:
+        function = getattr(getattr(store, repository), method)
+        result = function(**arguments)
+        return self._run(result) if iscoroutinefunction(function) else result
+
+    def __getattr__(self, name: str) -> _Repository:
+        return _Repository(self, name)
+
+
+@contextmanager
+def routed_store(logins: Logins) -> Iterator[Store]:
+    """The blocking form."""
+    with (
+        psycopg.connect(logins.app, autocommit=True) as app,
+        psycopg.connect(logins.maintenance, autocommit=True) as maintenance,
+    ):
+        yield cast("Store", RoutedStore(Store(app), Store(maintenance)))
+
+
+@contextmanager
+def routed_async_store(logins: Logins) -> Iterator[Store]:
+    """The asynchronous form, each call run to its end."""
+    connect = psycopg.AsyncConnection.connect
+    with asyncio.Runner() as runner:
+        app = runner.run(connect(logins.app, autocommit=True))
+        maintenance = runner.run(connect(logins.maintenance, autocommit=True))
+        try:
+            store = RoutedStore(AsyncStore(app), AsyncStore(maintenance), runner.run)
+            yield cast("Store", store)
+        finally:
+            runner.run(app.close())
+            runner.run(maintenance.close())
