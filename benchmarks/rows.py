@@ -9,6 +9,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from authority_queries import mint_token
 from authority_queries.queries import clients, tenants, tokens, users
 from authority_queries.records import Token
 
@@ -29,6 +30,7 @@ class Rows:
     client_id: UUID
     secret_id: UUID
     user_id: UUID
+    token: str
     token_hash: bytes
 
 
@@ -55,14 +57,18 @@ def insert_rows(connection: Connection[object]) -> Rows:
     ids = [_insert_user(connection, tenant.id, number) for number in range(USERS)]
     create: Callable[..., Token | None] = tokens.create
     for user_id in ids * _TOKENS_OF_EACH:
-        token = _there(create(connection, **new_token(tenant.id, client_id, user_id)))
+        _there(create(connection, **new_token(tenant.id, client_id, user_id)))
+    last = mint_token("access", tenant.id)
+    known = new_token(tenant.id, client_id, ids[-1]) | {"token_hash": last.hash}
+    _there(create(connection, **known))
     connection.execute("vacuum analyze")
     return Rows(
         tenant_id=tenant.id,
         client_id=client_id,
         secret_id=_there(secret).id,
         user_id=ids[-1],
-        token_hash=token.token_hash,
+        token=last.token,
+        token_hash=last.hash,
     )
 
 

@@ -6,12 +6,9 @@ with 2 when there is nothing to measure on.
 
 import argparse
 import asyncio
-import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
@@ -25,6 +22,7 @@ from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.codegen.throwaway import throwaway_database
 from authority_queries.errors import AuthorityError
 from benchmarks.cases import Case, make_cases
+from benchmarks.machine import machine
 from benchmarks.measuring import Measured, async_timer, measure, timer
 from benchmarks.peers import async_peers, peers
 from benchmarks.rows import insert_rows
@@ -73,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     server = parser.parse_args(arguments).server
     settings = read(_SETTINGS)
     with throwaway_database(settings.migrations, server) as database:
-        print(_machine(database), end="\n\n")
+        print(machine(database), end="\n\n")
         lines = asyncio.run(_measured(database))
     print("Microseconds per call, and ratios of the generated function to its peers:")
     print(tabulate(lines, headers=_HEADERS, floatfmt=_FORMATS), end="\n\n")
@@ -113,16 +111,6 @@ def _line(case: Case, form: str, found: Measured) -> _Line:
         spread=f"{min(ratios):.2f}-{max(ratios):.2f}",
         tuples=found.microseconds(2),
         ratio_to_tuples=median(found.ratios(2)),
-    )
-
-
-def _machine(database: str) -> str:
-    with psycopg.connect(database) as connection:
-        server = connection.info.parameter_status("server_version")
-    return (
-        f"Python {platform.python_version()}, psycopg {version('psycopg')} "
-        f"({psycopg.pq.__impl__}), aiosql {version('aiosql')}, PostgreSQL {server}, "
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     )
 
 

@@ -125,6 +125,7 @@ where
 -- name: prune(older_than, batch_size)!
 -- Deletes ad_hoc authorizations, of all tenants, that no token needs any more.
 -- @plan cross_tenant authority.authorizations -- Prunes for all tenants at once.
+-- @role authority_maintenance
 delete from authority.authorizations
 using (
     select

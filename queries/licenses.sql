@@ -55,7 +55,7 @@ new_seats as (
         license.id,
         numbers.seat_number
     from license
-    cross join generate_series(1, license.seats) as numbers (seat_number)
+    cross join generate_series(1::bigint, license.seats) as numbers (seat_number)
 )
 
 select
@@ -154,7 +154,7 @@ select
         select count(*)
         from authority.license_seats
         where
-            license_seats.tenant_id = licenses.tenant_id
+            license_seats.tenant_id = :tenant_id
             and license_seats.license_id = licenses.id
             and license_seats.leased_until > now()
     ) as seats_taken
@@ -249,7 +249,7 @@ taken as (
         updated_at = now()
     from free
     where
-        license_seats.tenant_id = free.tenant_id
+        license_seats.tenant_id = :tenant_id
         and license_seats.license_id = free.license_id
         and license_seats.seat_number = free.seat_number
     returning

@@ -127,7 +127,7 @@ delete from authority.login_throttles
 where
     login_throttles.tenant_id = :tenant_id
     and login_throttles.username = authority.normalize_username(:username)
-    and login_throttles.address_prefix = authority.address_prefix(:address)
+    and login_throttles.address_prefix::inet = authority.address_prefix(:address)::inet
     and login_throttles.factor = :factor;
 
 -- name: fail(tenant_id, username, address, factor)!
@@ -139,7 +139,7 @@ set
 where
     login_throttles.tenant_id = :tenant_id
     and login_throttles.username = authority.normalize_username(:username)
-    and login_throttles.address_prefix = authority.address_prefix(:address)
+    and login_throttles.address_prefix::inet = authority.address_prefix(:address)::inet
     and login_throttles.factor = :factor;
 
 -- name: prune_throttles(batch_size)!
@@ -147,6 +147,7 @@ where
 -- @plan cross_tenant -- Prunes for all tenants at once.
 -- @plan seq_scan authority.login_throttles -- Planned without its value, batch_size
 --   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- @role authority_maintenance
 delete from authority.login_throttles
 using (
     select
@@ -163,7 +164,7 @@ using (
 where
     login_throttles.tenant_id = doomed.tenant_id
     and login_throttles.username = doomed.username
-    and login_throttles.address_prefix = doomed.address_prefix
+    and login_throttles.address_prefix::inet = doomed.address_prefix::inet
     and login_throttles.factor = doomed.factor;
 
 -- name: create_partitions(months_ahead)$
@@ -171,4 +172,5 @@ where
 -- and months_ahead more.
 -- @param months_ahead notnull
 -- @notnull created -- The function counts.
+-- @role authority_maintenance
 select authority.create_login_attempt_partitions(:months_ahead) as created;

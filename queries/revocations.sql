@@ -93,6 +93,7 @@ limit :page_size;
 -- @plan cross_tenant -- Prunes for all tenants at once.
 -- @plan seq_scan authority.revocations -- Planned without its value, batch_size
 --   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- @role authority_maintenance
 delete from authority.revocations
 using (
     select

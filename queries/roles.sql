@@ -113,7 +113,7 @@ withdrawn as (
     delete from authority.role_permissions
     using role
     where
-        role_permissions.tenant_id = role.tenant_id
+        role_permissions.tenant_id = :tenant_id
         and role_permissions.role_id = role.id
         and role_permissions.permission <> all(:permissions::text[])
 ),

@@ -1,5 +1,5 @@
 -- name: describe()^
--- What `authority doctor` says of the server: one row.
+-- What `authority doctor` says of the server and of who asks: one row.
 -- @row ServerDescription
 select
     current_setting('server_version_num')::integer as version_number,
@@ -14,6 +14,66 @@ select
     and coalesce(has_schema_privilege(current_schema(), 'create'), false)
         as may_migrate,
     to_regclass('_yoyo_migration') is not null as has_migration_log,
+    coalesce(has_table_privilege(to_regclass('_yoyo_migration'), 'select'), false)
+        as may_read_migration_log,
+    array(
+        select ours.name
+        from
+            unnest(array[
+                'authority_owner',
+                'authority_app',
+                'authority_maintenance',
+                'authority_reader'
+            ]) as ours (name)
+        where to_regrole(ours.name) is null
+    ) as missing_roles,
+    array(
+        select ours.rolname::text
+        from pg_catalog.pg_roles as ours
+        where
+            ours.rolname in (
+                'authority_owner',
+                'authority_app',
+                'authority_maintenance',
+                'authority_reader'
+            )
+            and pg_has_role(ours.oid, 'member')
+        order by ours.rolname
+    ) as may_act_as,
+    array(
+        select held.rolname::text
+        from pg_catalog.pg_roles as held
+        where
+            held.rolname in ('authority_app', current_user)
+            and not held.rolsuper
+            and not held.rolbypassrls
+            and not coalesce(
+                pg_has_role(held.oid, to_regrole('authority_owner'), 'usage'), false
+            )
+            and not coalesce(
+                pg_has_role(held.oid, to_regrole('authority_maintenance'), 'usage'),
+                false
+            )
+        order by held.rolname
+    ) as held_roles,
+    array(
+        select pg_class.oid::regclass::text
+        from pg_catalog.pg_class
+        where
+            pg_class.relnamespace = to_regnamespace('authority')
+            and pg_class.relkind in ('r', 'p')
+            and not (pg_class.relrowsecurity and pg_class.relforcerowsecurity)
+            and (
+                pg_class.relname = 'tenants'
+                or exists (
+                    select from pg_catalog.pg_attribute
+                    where
+                        pg_attribute.attrelid = pg_class.oid
+                        and pg_attribute.attname = 'tenant_id'
+                )
+            )
+        order by pg_class.relname
+    ) as unprotected_tables,
     clock_timestamp() as clock
 from pg_catalog.pg_roles
 where pg_roles.rolname = current_user;
@@ -21,6 +81,7 @@ where pg_roles.rolname = current_user;
 -- name: list_applied_migrations()
 -- One migration that yoyo has marked as applied, in its books in the search_path.
 -- @row AppliedMigration
+-- @role none
 -- @notnull migration_id -- yoyo never leaves it out, though its table would let it.
 select applied.migration_id
 from _yoyo_migration as applied

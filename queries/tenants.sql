@@ -16,6 +16,7 @@ where tenants.id = :tenant_id;
 -- name: get_by_code(code)^
 -- The tenant with this code, whatever its status, or no row.
 -- @plan cross_tenant -- Says which tenant a code names, by a unique key.
+-- @role authority_maintenance
 select
     tenants.id,
     tenants.code,
@@ -47,6 +48,7 @@ select authority.enter_tenant(:tenant_id) as status;
 -- name: list_after(after, page_size)
 -- One tenant, in order of code, from the first one after the given code.
 -- @plan cross_tenant -- The directory of tenants, for those who run the authority.
+-- @role authority_maintenance
 select
     tenants.id,
     tenants.code,
@@ -64,6 +66,7 @@ limit :page_size;
 -- name: list_before(before, page_size)
 -- One tenant, in descending order of code, from the last one before the given code.
 -- @plan cross_tenant -- The directory of tenants, for those who run the authority.
+-- @role authority_maintenance
 select
     tenants.id,
     tenants.code,
@@ -80,6 +83,7 @@ limit :page_size;
 
 -- name: create(code, display_name, status, settings)^
 -- The new tenant, born with the system roles and the standard scopes.
+-- @role authority_maintenance
 with tenant as (
     insert into authority.tenants (code, display_name, status, settings)
     values (:code, :display_name, :status, :settings)
@@ -165,6 +169,7 @@ returning
 
 -- name: set_status(tenant_id, status, allowed_from)^
 -- The tenant with its new status, or no row when its status allows no such step.
+-- @role authority_maintenance
 update authority.tenants
 set
     status = :status,

@@ -162,15 +162,7 @@ where
 
 -- name: verify_by_token(tenant_id, token_hash, type)^
 -- As verify, in a transaction that works for no tenant yet, and still in one trip.
--- @notnull tenant_id -- As in verify, whose view the function reads.
--- @notnull id -- As tenant_id.
--- @notnull type -- As tenant_id.
--- @notnull client_id -- As tenant_id.
--- @notnull scopes -- As tenant_id.
--- @notnull properties -- As tenant_id.
--- @notnull authenticated_at -- As tenant_id.
--- @notnull created_at -- As tenant_id.
--- @notnull expires_at -- As tenant_id.
+-- @as verify -- The function reads the same view.
 select
     live_tokens.tenant_id,
     live_tokens.id,
@@ -375,7 +367,7 @@ revoked as (
         row_version = authorizations.row_version + 1
     from presented
     where
-        authorizations.tenant_id = presented.tenant_id
+        authorizations.tenant_id = :tenant_id
         and authorizations.id = presented.authorization_id
         and authorizations.revoked_at is null
         and not presented.is_retry
@@ -423,7 +415,7 @@ family as (
         row_version = authorizations.row_version + 1
     from presented
     where
-        authorizations.tenant_id = presented.tenant_id
+        authorizations.tenant_id = :tenant_id
         and authorizations.id = presented.authorization_id
         and authorizations.revoked_at is null
         and presented.type = 'refresh'
@@ -435,7 +427,7 @@ set
     revocation_reason = :reason
 from presented
 where
-    tokens.tenant_id = presented.tenant_id
+    tokens.tenant_id = :tenant_id
     and tokens.id = presented.id
     and tokens.revoked_at is null;
 
@@ -579,6 +571,7 @@ limit :page_size;
 -- @plan seq_scan authority.tokens -- Planned without its value, batch_size
 --   is taken for a tenth of the rows. With it each row is looked up by primary key.
 --   Families are hashed together only while that fits in work_mem.
+-- @role authority_maintenance
 delete from authority.tokens
 using (
     select

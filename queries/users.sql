@@ -102,7 +102,7 @@ where
         or exists (
             select from authority.user_roles
             where
-                user_roles.tenant_id = users.tenant_id
+                user_roles.tenant_id = :tenant_id
                 and user_roles.user_id = users.id
                 and user_roles.role_id = :role_id
                 and (
@@ -149,7 +149,7 @@ where
         or exists (
             select from authority.user_roles
             where
-                user_roles.tenant_id = users.tenant_id
+                user_roles.tenant_id = :tenant_id
                 and user_roles.user_id = users.id
                 and user_roles.role_id = :role_id
                 and (

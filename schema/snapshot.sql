@@ -10,7 +10,7 @@ COMMENT ON SCHEMA authority IS 'Storage of a multi-tenant OAuth 2.0 / OpenID Con
 
 CREATE FUNCTION authority.address_prefix(address inet) RETURNS cidr
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO 'pg_catalog'
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 select network(
     set_masklen(
@@ -49,6 +49,7 @@ CREATE TABLE authority.authorizations (
     CONSTRAINT authorizations_type_check CHECK ((type = ANY (ARRAY['permanent'::text, 'ad_hoc'::text]))),
     CONSTRAINT authorizations_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
 );
+ALTER TABLE ONLY authority.authorizations FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.authorizations IS 'What a subject allowed a client: a remembered consent, or the family of tokens of
 one sign-in. Revoking this one row ends every token under it.';
@@ -89,6 +90,20 @@ ALTER TABLE ONLY authority.authorizations
 ALTER TABLE ONLY authority.authorizations
     ADD CONSTRAINT authorizations_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
+ALTER TABLE authority.authorizations ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY authorizations_maintenance_policy ON authority.authorizations TO authority_maintenance USING (true);
+
+CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- client_secrets
 
 CREATE TABLE authority.client_secrets (
@@ -104,6 +119,7 @@ CREATE TABLE authority.client_secrets (
     CONSTRAINT client_secrets_secret_hash_check CHECK ((secret_hash ~ '^\$[a-z0-9-]+\$'::text)),
     CONSTRAINT client_secrets_valid_until_check CHECK ((valid_until >= valid_from))
 );
+ALTER TABLE ONLY authority.client_secrets FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.client_secrets IS 'One secret of a confidential client. Several may be live, so that rotating one
 needs no downtime.';
@@ -124,6 +140,18 @@ CREATE INDEX client_secrets_tenant_id_client_id_idx ON authority.client_secrets 
 
 ALTER TABLE ONLY authority.client_secrets
     ADD CONSTRAINT client_secrets_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.client_secrets ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY client_secrets_tenant_id_policy ON authority.client_secrets USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
 
 -- clients
 
@@ -160,6 +188,7 @@ CREATE TABLE authority.clients (
     CONSTRAINT clients_requirements_check CHECK ((array_position(requirements, NULL::text) IS NULL)),
     CONSTRAINT clients_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text))
 );
+ALTER TABLE ONLY authority.clients FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.clients IS 'An application registered to ask for tokens (RFC 6749 section 2), with the fields
 of an OpenIddict application.';
@@ -192,11 +221,23 @@ ALTER TABLE ONLY authority.clients
 ALTER TABLE ONLY authority.clients
     ADD CONSTRAINT clients_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
 
+ALTER TABLE authority.clients ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY clients_tenant_id_policy ON authority.clients USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- create_login_attempt_partitions
 
 CREATE FUNCTION authority.create_login_attempt_partitions(months_ahead bigint) RETURNS bigint
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog'
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
     AS $_$
 declare
@@ -213,40 +254,40 @@ begin
         )
     loop
         child := 'login_attempts_' || to_char(month, '"y"YYYY"m"MM');
-        continue when to_regclass('authority.' || child) is not null
-            or exists (
-                select from authority.login_attempts_default
-                where
-                    created_at >= month at time zone 'UTC'
-                    and created_at < (month + interval '1 month') at time zone 'UTC'
+        continue when to_regclass('authority.' || child) is not null;
+        begin
+            execute format(
+                'create table authority.%1$I (
+                    like authority.login_attempts
+                    including defaults including constraints,
+                    constraint %2$I check (created_at >= %3$L and created_at < %4$L)
+                )',
+                child,
+                child || '_created_at_check',
+                month at time zone 'UTC',
+                (month + interval '1 month') at time zone 'UTC'
             );
-        execute format(
-            'create table authority.%1$I (
-                like authority.login_attempts including defaults including constraints,
-                constraint %2$I check (created_at >= %3$L and created_at < %4$L)
-            )',
-            child,
-            child || '_created_at_check',
-            month at time zone 'UTC',
-            (month + interval '1 month') at time zone 'UTC'
-        );
-        execute format(
-            'comment on table authority.%I is %L',
-            child,
-            'Attempts of ' || to_char(month, 'YYYY-MM') || ', UTC.'
-        );
-        execute format(
-            'alter table authority.login_attempts attach partition authority.%I '
-            'for values from (%L) to (%L)',
-            child,
-            month at time zone 'UTC',
-            (month + interval '1 month') at time zone 'UTC'
-        );
-        execute format(
-            'alter table authority.%I drop constraint %I',
-            child,
-            child || '_created_at_check'
-        );
+            execute format(
+                'comment on table authority.%I is %L',
+                child,
+                'Attempts of ' || to_char(month, 'YYYY-MM') || ', UTC.'
+            );
+            call authority.isolate_tenants(format('authority.%I', child)::regclass);
+            execute format(
+                'alter table authority.login_attempts attach partition authority.%I '
+                'for values from (%L) to (%L)',
+                child,
+                month at time zone 'UTC',
+                (month + interval '1 month') at time zone 'UTC'
+            );
+            execute format(
+                'alter table authority.%I drop constraint %I',
+                child,
+                child || '_created_at_check'
+            );
+        exception when check_violation then
+            continue; -- the default partition has rows of the month
+        end;
         created := created + 1;
     end loop;
     return created;
@@ -255,7 +296,120 @@ $_$;
 
 COMMENT ON FUNCTION authority.create_login_attempt_partitions(months_ahead bigint) IS 'Makes the partitions of this month and of months_ahead more, and returns how many
 were missing. A month that already has rows in the default partition is left there.
-Attaches, so that sign-ins go on meanwhile, and gives up after 2 s of waiting.';
+Attaches, so that sign-ins go on meanwhile, and gives up after 2 s of waiting. Runs as
+its owner, because only the owner of a table can attach to it.';
+
+-- enter_tenant
+
+CREATE FUNCTION authority.enter_tenant(tenant_id uuid) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    tenant_now constant text
+        := set_config('authority.tenant_id', tenant_id::text, true);
+    status text;
+begin
+    if not row_security_active('authority.tenants')
+        or pg_has_role('authority_maintenance', 'usage')
+        or pg_has_role('authority_owner', 'usage')
+    then
+        raise exception 'row-level security does not hold the role %', current_user
+        using errcode = 'TN002';
+    end if;
+    select tenants.status into status
+    from authority.tenants
+    where tenants.id = tenant_id and tenants.status in ('active', 'trial');
+    if status is null then
+        raise exception 'the tenant is unknown, suspended or terminated'
+        using errcode = 'TN001';
+    end if;
+    return status;
+end
+$$;
+
+COMMENT ON FUNCTION authority.enter_tenant(tenant_id uuid) IS 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
+with SQLSTATE TN001 when it is not active or on trial, and with TN002 for a role that
+sees other tenants'' rows anyway.';
+
+-- find_live_token
+
+CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) RETURNS SETOF authority.live_tokens
+    LANGUAGE plpgsql ROWS 1
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now constant text
+        := set_config('authority.tenant_id', tenant_id::text, true);
+begin
+    return query
+    select live_tokens.*
+    from authority.live_tokens
+    where
+        live_tokens.tenant_id = find_live_token.tenant_id
+        and live_tokens.token_hash = find_live_token.token_hash
+        and live_tokens.type = find_live_token.type;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) IS 'The live token of this tenant with this hash. Works for the tenant while it runs, and
+for whom it worked before afterwards: one trip for who has a token and nothing else.';
+
+-- find_tenant
+
+CREATE FUNCTION authority.find_tenant(code text) RETURNS uuid
+    LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$select tenants.id from authority.tenants where tenants.code = find_tenant.code$$;
+
+COMMENT ON FUNCTION authority.find_tenant(code text) IS 'The id of the tenant with this code, whatever its status, or null. Runs as its owner,
+because a service has to find the tenant before it can work for it; it tells nothing
+else, and nothing of a code that is not spelled out.';
+
+-- isolate_tenants
+
+CREATE PROCEDURE authority.isolate_tenants(IN target regclass, IN tenant_column name DEFAULT 'tenant_id'::name)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    policy constant name := format(
+        '%s_%s_policy',
+        (select relname from pg_class where oid = target),
+        tenant_column
+    );
+    -- A uuid in lower case, or else null. A subquery, so that PostgreSQL looks once a
+    -- statement, not once a row; no function, which would cost as much as a small query.
+    session_tenant constant text := $policy$(
+        select case
+            when current_setting('authority.tenant_id', true)
+                like '________-____-____-____-____________'
+            and translate(
+                current_setting('authority.tenant_id', true), '0123456789abcdef', ''
+            ) = '----'
+                then current_setting('authority.tenant_id', true)::uuid
+        end
+    )$policy$;
+begin
+    execute format(
+        'alter table %s enable row level security, force row level security', target
+    );
+    if not exists (
+        select from pg_policy where polrelid = target and polname = policy
+    ) then
+        execute format(
+            'create policy %1$I on %2$s using (%3$I = %4$s) with check (%3$I = %4$s)',
+            policy, target, tenant_column, session_tenant
+        );
+    end if;
+end
+$_$;
+
+COMMENT ON PROCEDURE authority.isolate_tenants(IN target regclass, IN tenant_column name) IS 'Enables and forces row-level security on a table, with the one policy of tenants: a
+row is seen and written only while the transaction works for its tenant, which the
+setting authority.tenant_id names. Not set, empty or malformed, it lets no row through.';
 
 -- license_seats
 
@@ -270,6 +424,7 @@ CREATE TABLE authority.license_seats (
     CONSTRAINT license_seats_holder_check CHECK ((holder <> ''::text)),
     CONSTRAINT license_seats_holder_leased_until_check CHECK (((holder IS NULL) = (leased_until IS NULL)))
 );
+ALTER TABLE ONLY authority.license_seats FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.license_seats IS 'One seat of a licence, taken or free. As many rows as seats, so that no race can
 hand out one more.';
@@ -290,6 +445,18 @@ ALTER TABLE ONLY authority.license_seats
 ALTER TABLE ONLY authority.license_seats
     ADD CONSTRAINT license_seats_tenant_id_license_id_fk FOREIGN KEY (tenant_id, license_id) REFERENCES authority.licenses(tenant_id, id) ON DELETE CASCADE;
 
+ALTER TABLE authority.license_seats ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY license_seats_tenant_id_policy ON authority.license_seats USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- license_usage
 
 CREATE TABLE authority.license_usage (
@@ -303,6 +470,7 @@ CREATE TABLE authority.license_usage (
     CONSTRAINT license_usage_idempotency_key_check CHECK ((idempotency_key <> ''::text)),
     CONSTRAINT license_usage_quantity_check CHECK ((quantity > 0))
 );
+ALTER TABLE ONLY authority.license_usage FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.license_usage IS 'Ledger: one use of one metric, recorded once however often it is reported.';
 COMMENT ON COLUMN authority.license_usage.tenant_id IS 'Owner of the row.';
@@ -319,6 +487,18 @@ ALTER TABLE ONLY authority.license_usage
 ALTER TABLE ONLY authority.license_usage
     ADD CONSTRAINT license_usage_tenant_id_license_id_fk FOREIGN KEY (tenant_id, license_id) REFERENCES authority.licenses(tenant_id, id) ON DELETE CASCADE;
 
+ALTER TABLE authority.license_usage ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY license_usage_tenant_id_policy ON authority.license_usage USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- license_usage_totals
 
 CREATE TABLE authority.license_usage_totals (
@@ -332,6 +512,7 @@ CREATE TABLE authority.license_usage_totals (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT license_usage_totals_used_check CHECK ((used <= allowed))
 );
+ALTER TABLE ONLY authority.license_usage_totals FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.license_usage_totals IS 'Sum of the ledger for one metric and period. Its check is what makes a limit hold:
 the use that would exceed it fails, ledger entry included.';
@@ -349,6 +530,18 @@ ALTER TABLE ONLY authority.license_usage_totals
 
 ALTER TABLE ONLY authority.license_usage_totals
     ADD CONSTRAINT license_usage_totals_tenant_id_license_id_fk FOREIGN KEY (tenant_id, license_id) REFERENCES authority.licenses(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.license_usage_totals ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY license_usage_totals_tenant_id_policy ON authority.license_usage_totals USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
 
 -- licenses
 
@@ -381,6 +574,7 @@ CREATE TABLE authority.licenses (
     CONSTRAINT licenses_usage_period_check CHECK ((usage_period = ANY (ARRAY['day'::text, 'month'::text, 'year'::text]))),
     CONSTRAINT licenses_valid_until_check CHECK ((valid_until > valid_from))
 );
+ALTER TABLE ONLY authority.licenses FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.licenses IS 'What a tenant has bought: a plan with features, seats and limits, for a time.';
 COMMENT ON COLUMN authority.licenses.tenant_id IS 'Owner of the row.';
@@ -410,6 +604,18 @@ ALTER TABLE ONLY authority.licenses
 
 ALTER TABLE ONLY authority.licenses
     ADD CONSTRAINT licenses_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+
+ALTER TABLE authority.licenses ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY licenses_tenant_id_policy ON authority.licenses USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
 
 -- live_tokens
 
@@ -502,6 +708,7 @@ END)),
     CONSTRAINT login_attempts_username_check CHECK (((char_length(username) >= 1) AND (char_length(username) <= 256)))
 )
 PARTITION BY RANGE (created_at);
+ALTER TABLE ONLY authority.login_attempts FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE ONLY authority.login_attempts ATTACH PARTITION authority.login_attempts_default DEFAULT;
 
@@ -528,6 +735,18 @@ CREATE INDEX login_attempts_tenant_id_username_created_at_idx ON ONLY authority.
 ALTER TABLE authority.login_attempts
     ADD CONSTRAINT login_attempts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
 
+ALTER TABLE authority.login_attempts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY login_attempts_tenant_id_policy ON authority.login_attempts USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- login_attempts_default
 
 CREATE TABLE authority.login_attempts_default (
@@ -549,6 +768,7 @@ END)),
     CONSTRAINT login_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'throttled'::text]))),
     CONSTRAINT login_attempts_username_check CHECK (((char_length(username) >= 1) AND (char_length(username) <= 256)))
 );
+ALTER TABLE ONLY authority.login_attempts_default FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.login_attempts_default IS 'Attempts of months that have no partition: none is ever lost for want of one.';
 
@@ -558,6 +778,18 @@ ALTER TABLE ONLY authority.login_attempts_default
 CREATE INDEX login_attempts_default_tenant_id_address_created_at_idx ON authority.login_attempts_default USING btree (tenant_id, address, created_at DESC) WHERE (address IS NOT NULL);
 
 CREATE INDEX login_attempts_default_tenant_id_username_created_at_idx ON authority.login_attempts_default USING btree (tenant_id, username, created_at DESC);
+
+ALTER TABLE authority.login_attempts_default ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY login_attempts_default_tenant_id_policy ON authority.login_attempts_default USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
 
 -- login_attempts_default_pkey
 
@@ -587,6 +819,7 @@ CREATE TABLE authority.login_throttles (
     CONSTRAINT login_throttles_factor_check CHECK ((factor ~ '^[a-z][a-z0-9_]{0,31}$'::text)),
     CONSTRAINT login_throttles_username_check CHECK (((char_length(username) >= 1) AND (char_length(username) <= 256)))
 );
+ALTER TABLE ONLY authority.login_throttles FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.login_throttles IS 'How many checks of one factor were reserved for one account from one network in the
 running window. Reserved before the check, so racing guesses cannot exceed it.';
@@ -608,11 +841,25 @@ CREATE INDEX login_throttles_window_ends_at_idx ON authority.login_throttles USI
 ALTER TABLE ONLY authority.login_throttles
     ADD CONSTRAINT login_throttles_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
 
+ALTER TABLE authority.login_throttles ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY login_throttles_maintenance_policy ON authority.login_throttles TO authority_maintenance USING (true);
+
+CREATE POLICY login_throttles_tenant_id_policy ON authority.login_throttles USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- normalize_username
 
 CREATE FUNCTION authority.normalize_username(username text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO 'pg_catalog'
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$select lower(normalize(username, nfkc))$$;
 
 COMMENT ON FUNCTION authority.normalize_username(username text) IS 'NFKC and lower case: two usernames are one when this gives the same for both.';
@@ -642,6 +889,7 @@ CREATE TABLE authority.revocation_sequences (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
+ALTER TABLE ONLY authority.revocation_sequences FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.revocation_sequences IS 'Where the feed of one tenant stands. A publisher holds the row''s lock until it
 commits, so numbers appear in order and without gaps, which no sequence object
@@ -656,6 +904,18 @@ ALTER TABLE ONLY authority.revocation_sequences
 
 ALTER TABLE ONLY authority.revocation_sequences
     ADD CONSTRAINT revocation_sequences_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+
+ALTER TABLE authority.revocation_sequences ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY revocation_sequences_tenant_id_policy ON authority.revocation_sequences USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
 
 -- revocations
 
@@ -674,6 +934,7 @@ CREATE TABLE authority.revocations (
     CONSTRAINT revocations_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
     CONSTRAINT revocations_target_check CHECK ((target <> ''::text))
 );
+ALTER TABLE ONLY authority.revocations FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.revocations IS 'Feed entry: something that verifiers with their own cache or self-contained tokens
 must refuse. Append-only; tokens in this store are revoked in their own rows.';
@@ -698,6 +959,20 @@ CREATE INDEX revocations_tenant_id_category_target_idx ON authority.revocations 
 ALTER TABLE ONLY authority.revocations
     ADD CONSTRAINT revocations_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
 
+ALTER TABLE authority.revocations ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY revocations_maintenance_policy ON authority.revocations TO authority_maintenance USING (true);
+
+CREATE POLICY revocations_tenant_id_policy ON authority.revocations USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- role_permissions
 
 CREATE TABLE authority.role_permissions (
@@ -706,6 +981,7 @@ CREATE TABLE authority.role_permissions (
     permission text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+ALTER TABLE ONLY authority.role_permissions FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.role_permissions IS 'One permission that one role allows.';
 COMMENT ON COLUMN authority.role_permissions.tenant_id IS 'Owner of the row.';
@@ -724,6 +1000,20 @@ ALTER TABLE ONLY authority.role_permissions
 ALTER TABLE ONLY authority.role_permissions
     ADD CONSTRAINT role_permissions_tenant_id_role_id_fk FOREIGN KEY (tenant_id, role_id) REFERENCES authority.roles(tenant_id, id) ON DELETE CASCADE;
 
+ALTER TABLE authority.role_permissions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY role_permissions_maintenance_policy ON authority.role_permissions TO authority_maintenance USING (true);
+
+CREATE POLICY role_permissions_tenant_id_policy ON authority.role_permissions USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- roles
 
 CREATE TABLE authority.roles (
@@ -737,6 +1027,7 @@ CREATE TABLE authority.roles (
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT roles_name_check CHECK ((name ~ '^[a-z][a-z0-9_.:-]{0,99}$'::text))
 );
+ALTER TABLE ONLY authority.roles FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.roles IS 'A named set of permissions in one tenant.';
 COMMENT ON COLUMN authority.roles.tenant_id IS 'Owner of the row.';
@@ -756,6 +1047,20 @@ ALTER TABLE ONLY authority.roles
 
 ALTER TABLE ONLY authority.roles
     ADD CONSTRAINT roles_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+
+ALTER TABLE authority.roles ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY roles_maintenance_policy ON authority.roles TO authority_maintenance USING (true);
+
+CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
 
 -- scopes
 
@@ -779,6 +1084,7 @@ CREATE TABLE authority.scopes (
     CONSTRAINT scopes_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
     CONSTRAINT scopes_resources_check CHECK ((array_position(resources, NULL::text) IS NULL))
 );
+ALTER TABLE ONLY authority.scopes FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.scopes IS 'A scope that clients of one tenant may ask for (RFC 6749 section 3.3).';
 COMMENT ON COLUMN authority.scopes.tenant_id IS 'Owner of the row.';
@@ -804,6 +1110,20 @@ ALTER TABLE ONLY authority.scopes
 ALTER TABLE ONLY authority.scopes
     ADD CONSTRAINT scopes_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
 
+ALTER TABLE authority.scopes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY scopes_maintenance_policy ON authority.scopes TO authority_maintenance USING (true);
+
+CREATE POLICY scopes_tenant_id_policy ON authority.scopes USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- service_accounts
 
 CREATE TABLE authority.service_accounts (
@@ -824,6 +1144,7 @@ CREATE TABLE authority.service_accounts (
     CONSTRAINT service_accounts_attributes_check CHECK ((jsonb_typeof(attributes) = 'object'::text)),
     CONSTRAINT service_accounts_authorized_clients_check CHECK ((array_position(authorized_clients, NULL::uuid) IS NULL))
 );
+ALTER TABLE ONLY authority.service_accounts FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.service_accounts IS 'A machine identity of one tenant, which authorised clients act as.';
 COMMENT ON COLUMN authority.service_accounts.tenant_id IS 'Owner of the row.';
@@ -848,6 +1169,18 @@ ALTER TABLE ONLY authority.service_accounts
 
 ALTER TABLE ONLY authority.service_accounts
     ADD CONSTRAINT service_accounts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+
+ALTER TABLE authority.service_accounts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY service_accounts_tenant_id_policy ON authority.service_accounts USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
 
 -- system_roles
 
@@ -902,6 +1235,7 @@ CREATE TABLE authority.tenants (
     CONSTRAINT tenants_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text)),
     CONSTRAINT tenants_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text, 'trial'::text, 'terminated'::text])))
 );
+ALTER TABLE ONLY authority.tenants FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.tenants IS 'One customer of the authority. Every other row belongs to exactly one.';
 COMMENT ON COLUMN authority.tenants.id IS 'Random. Part of every token string, so that a look-up never crosses tenants.';
@@ -918,6 +1252,22 @@ ALTER TABLE ONLY authority.tenants
 
 ALTER TABLE ONLY authority.tenants
     ADD CONSTRAINT tenants_id_pk PRIMARY KEY (id);
+
+ALTER TABLE authority.tenants ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenants_id_policy ON authority.tenants USING ((id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
+CREATE POLICY tenants_maintenance_policy ON authority.tenants TO authority_maintenance USING (true);
+
+CREATE POLICY tenants_owner_policy ON authority.tenants FOR SELECT TO authority_owner USING (true);
 
 -- tokens
 
@@ -961,6 +1311,7 @@ CREATE TABLE authority.tokens (
     CONSTRAINT tokens_type_redirect_uri_code_challenge_check CHECK (((type <> ALL (ARRAY['access'::text, 'refresh'::text])) OR (num_nonnulls(redirect_uri, code_challenge) = 0))),
     CONSTRAINT tokens_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
 );
+ALTER TABLE ONLY authority.tokens FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.tokens IS 'One issued token or code, live or not. The string itself is never stored: a thief
 of this table can present nothing.';
@@ -1018,6 +1369,20 @@ ALTER TABLE ONLY authority.tokens
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
+ALTER TABLE authority.tokens ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tokens_maintenance_policy ON authority.tokens TO authority_maintenance USING (true);
+
+CREATE POLICY tokens_tenant_id_policy ON authority.tokens USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- usable_licenses
 
 CREATE VIEW authority.usable_licenses WITH (security_invoker='true') AS
@@ -1046,6 +1411,7 @@ CREATE TABLE authority.user_roles (
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+ALTER TABLE ONLY authority.user_roles FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.user_roles IS 'One role assigned to one user, possibly for a time.';
 COMMENT ON COLUMN authority.user_roles.tenant_id IS 'Owner of the row.';
@@ -1065,6 +1431,18 @@ ALTER TABLE ONLY authority.user_roles
 
 ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.user_roles ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY user_roles_tenant_id_policy ON authority.user_roles USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
 
 -- users
 
@@ -1090,6 +1468,7 @@ CREATE TABLE authority.users (
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'suspended'::text]))),
     CONSTRAINT users_username_check CHECK (((username <> ''::text) AND (char_length(username) <= 256)))
 );
+ALTER TABLE ONLY authority.users FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.users IS 'A person (OpenID Connect end-user) who can sign in to one tenant.';
 COMMENT ON COLUMN authority.users.tenant_id IS 'Owner of the row.';
@@ -1120,3 +1499,15 @@ ALTER TABLE ONLY authority.users
 
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+
+ALTER TABLE authority.users ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY users_tenant_id_policy ON authority.users USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));

@@ -8,6 +8,7 @@ import psycopg
 
 from authority_queries.codegen.analysis.analyst import Analyst
 from authority_queries.codegen.describing.describe import Describer
+from authority_queries.codegen.describing.promised import with_promised_rows
 from authority_queries.codegen.model import Outcome
 from authority_queries.codegen.output import stale, write
 from authority_queries.codegen.reading.query_files import read_folder
@@ -50,7 +51,7 @@ def generate(
         psycopg.connect(database, autocommit=True) as connection,
     ):
         describer = Describer(connection, Analyst(connection))
-        typed = [describer.describe(query) for query in queries]
+        typed = with_promised_rows([describer.describe(query) for query in queries])
         modules = render(_package(settings), typed, describer.python_types)
     return formatted({settings.output / path: text for path, text in modules.items()})
 

@@ -41,6 +41,8 @@ class Tags:
     params: Mapping[str, ParameterTag] = field(default_factory=dict)
     types: Mapping[str, PythonName] = field(default_factory=dict)
     plans: tuple[PlanException, ...] = ()
+    role: str | None = None
+    rows_of: str | None = None
     copy: bool = False
 
 

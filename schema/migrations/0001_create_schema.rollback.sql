@@ -1,3 +1,4 @@
 -- The roles stay: they belong to the server, and people and services are members.
+set local role authority_owner;
 drop procedure if exists authority.isolate_tenants(regclass, name);
 drop schema if exists authority;

@@ -37,9 +37,20 @@ begin
         set local role authority_owner;
         reset role;
     exception when insufficient_privilege then
-        grant authority_owner to current_user;
+        begin
+            grant authority_owner to current_user;
+        exception when insufficient_privilege then
+            raise insufficient_privilege using message = format(
+                '%s is no member of authority_owner: '
+                'have a DBA run schema/bootstrap.sql',
+                current_user
+            );
+        end;
     end;
     if to_regnamespace('authority') is null then
+        if not has_database_privilege(current_database(), 'create') then
+            set local role authority_owner; -- which may, after schema/bootstrap.sql
+        end if;
         create schema authority authorization authority_owner;
     end if;
 end
@@ -54,7 +65,7 @@ create or replace procedure authority.isolate_tenants(
     target regclass, tenant_column name default 'tenant_id'
 )
 language plpgsql
-set search_path = pg_catalog
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     policy constant name := format(

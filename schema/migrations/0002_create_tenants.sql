@@ -62,7 +62,7 @@ grant insert, update on authority.tenants to authority_maintenance;
 create or replace function authority.enter_tenant(tenant_id uuid)
 returns text
 language plpgsql
-set search_path = pg_catalog
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     tenant_now constant text
@@ -96,7 +96,7 @@ create or replace function authority.find_tenant(code text)
 returns uuid
 language sql
 stable strict parallel safe security definer
-set search_path = pg_catalog
+set search_path = pg_catalog, pg_temp
 as 'select tenants.id from authority.tenants where tenants.code = find_tenant.code';
 
 comment on function authority.find_tenant(text) is

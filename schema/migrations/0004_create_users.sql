@@ -11,7 +11,7 @@ create or replace function authority.normalize_username(username text)
 returns text
 language sql
 immutable strict parallel safe
-set search_path = pg_catalog
+set search_path = pg_catalog, pg_temp
 as 'select lower(normalize(username, nfkc))';
 
 comment on function authority.normalize_username(text) is

@@ -1,3 +1,4 @@
+set local role authority_owner;
 drop table if exists authority.scopes;
 drop table if exists authority.system_scopes;
 drop table if exists authority.client_secrets;

@@ -1,1 +1,2 @@
+set local role authority_owner;
 drop table if exists authority.service_accounts;

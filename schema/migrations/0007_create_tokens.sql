@@ -393,7 +393,7 @@ create or replace function authority.find_live_token(
 returns setof authority.live_tokens
 language plpgsql
 rows 1
-set search_path = pg_catalog
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);

@@ -1,2 +1,3 @@
+set local role authority_owner;
 drop table if exists authority.revocations;
 drop table if exists authority.revocation_sequences;

@@ -71,7 +71,7 @@ create or replace function authority.create_login_attempt_partitions(
 returns bigint
 language plpgsql
 security definer
-set search_path = pg_catalog
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
@@ -138,7 +138,7 @@ create or replace function authority.address_prefix(address inet)
 returns cidr
 language sql
 immutable strict parallel safe
-set search_path = pg_catalog
+set search_path = pg_catalog, pg_temp
 as $$
 select network(
     set_masklen(

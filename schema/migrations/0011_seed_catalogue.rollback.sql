@@ -1,4 +1,5 @@
 -- Empties the templates. The copies in tenants, and the catalogue that they point
 -- to, go with their tables.
+set local role authority_owner;
 delete from authority.system_scopes;
 delete from authority.system_roles;

@@ -32,6 +32,7 @@ def test_every_tag_is_read(tmp_path: Path) -> None:
         "-- @type e : decimal:Decimal",
         "-- @plan seqscan seats -- a hundred rows -- at most",
         "-- @plan sort -- few rows",
+        "-- @role svc-1@example.iam",
     )
     assert tags == Tags(
         row="Seat",
@@ -51,6 +52,7 @@ def test_every_tag_is_read(tmp_path: Path) -> None:
             ),
             PlanException(permitted="sort", reason="few rows"),
         ),
+        role="svc-1@example.iam",
     )
 
 
@@ -134,6 +136,10 @@ MALFORMED = [
     "@plan seqscan",
     "@plan -- text",
     "@plan seqscan --text",
+    "@role",
+    "@role a b",
+    '@role "a"',
+    "@role a -- text",
     "@copy seats",
     "@copy -- text",
 ]
@@ -156,6 +162,8 @@ CONTRADICTIONS = [
     ("@param b nullable", "@param b -- text"),
     ("@type d: a:B", "@type d: a:C"),
     ("@plan seqscan -- one", "@plan seqscan -- two"),
+    ("@role a", "@role b"),
+    ("@role a", "@role a"),
 ]
 
 

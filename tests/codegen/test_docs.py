@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Final
 
 import aiosql
-import psycopg
 import pytest
 from aiosql.types import SQLOperationType
 from psycopg.conninfo import make_conninfo
 
-from authority_queries import Store
 from authority_queries._resources import QUERIES
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.generate import generate
@@ -25,6 +23,7 @@ from authority_queries.migrations import yoyo_url
 from tests.codegen.projects import ROOT, Project
 from tests.codegen.query_text import read as read_queries
 from tests.conftest import Server
+from tests.stores import Logins, routed_store
 
 PAGE: Final = (ROOT / "docs" / "adding_a_query.md").read_text()
 PACKAGE: Final = "queries_of_the_page"
@@ -94,19 +93,18 @@ def conninfo_of_server(server: Server) -> str:
 @pytest.mark.parametrize("caller", CALLERS, ids=["sync", "async"])
 def test_the_callers_of_the_page_run(
     settings: GenerationSettings,
-    conninfo: str,
+    logins: Logins,
     caller: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        store = Store(connection)
+    with routed_store(logins) as store:
         tenant = store.tenants.create(code="acme", display_name="Acme").id
         auditor = store.roles.get_by_name(tenant_id=tenant, name="auditor")
         assert auditor is not None
         ann = store.users.create(tenant_id=tenant, username="Ann")
         store.users.create(tenant_id=tenant, username="Bob")
         store.users.assign_role(tenant_id=tenant, user_id=ann.id, role_id=auditor.id)
-    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(conninfo))
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(logins.app))
     ours = re.sub(r"authority_queries\.(queries|records)\b", rf"{PACKAGE}.\1", caller)
     assert ours.count(PACKAGE) == caller.count("RoleHolder\n") + 1
     exec(compile(ours, "adding_a_query.md", "exec"), {})  # noqa: S102 -- our own page

@@ -17,8 +17,9 @@ from typing import Any, Final, TypeAlias, get_args, get_type_hints
 import psycopg
 import pytest
 
-from authority_queries import Store, migrate
+from authority_queries import migrate
 from tests.codegen.projects import Project
+from tests.stores import Logins, routed_store
 
 OUTSIDE: Final = Path(__file__).parent / "outside"
 PACKAGE: Final = "music_shop"
@@ -243,7 +244,7 @@ order by users.username_normalized;
 
 
 def test_own_queries_over_the_schema_of_this_package_need_no_migrations(
-    tmp_path: Path, conninfo: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, logins: Logins, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("sql", "reports"):
         (tmp_path / name).mkdir()
@@ -252,12 +253,11 @@ def test_own_queries_over_the_schema_of_this_package_need_no_migrations(
     (tmp_path / "pyproject.toml").write_text(
         '[tool.authority]\nqueries = "sql"\noutput = "reports"\n'
     )
-    done = authority(tmp_path, "generate", "--server", conninfo)
+    done = authority(tmp_path, "generate", "--server", logins.dba)
     assert (done.returncode, done.stderr) == (0, "")
     monkeypatch.syspath_prepend(tmp_path)
     sign_ins = importlib.import_module("reports.queries.sign_ins")
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        store = Store(connection)
+    with routed_store(logins) as store:
         tenant = store.tenants.create(code="acme", display_name="Acme")
         store.users.create(tenant_id=tenant.id, username="Ann")
         store.users.create(tenant_id=tenant.id, username="bob")
@@ -265,7 +265,7 @@ def test_own_queries_over_the_schema_of_this_package_need_no_migrations(
             tenant_id=tenant.id, username="ANN", outcome="succeeded"
         )
         found = sign_ins.list_sign_ins(
-            connection, tenant_id=tenant.id, since=tenant.created_at
+            store.connection, tenant_id=tenant.id, since=tenant.created_at
         )
     assert [(each.username, each.attempted_at) for each in found] == [
         ("Ann", attempt.created_at),

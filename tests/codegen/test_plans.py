@@ -1,6 +1,6 @@
 """The plan check: what is found, what is permitted, and a text that stays the same."""
 
-from collections.abc import Iterator
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,16 +8,20 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from authority_queries._backend import running_embedded_server
 from authority_queries._resources import MIGRATIONS, QUERIES
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.plans import database as plan_database
-from authority_queries.codegen.plans.check import PlanReport, PlanSettings, check_plans
-from authority_queries.codegen.plans.expressions import clauses_of, with_names
+from authority_queries.codegen.plans.check import PlanSettings, check_plans
+from authority_queries.codegen.plans.expressions import (
+    clauses_of,
+    sides_of,
+    source_of,
+    subqueries_of,
+    with_names,
+)
 from authority_queries.codegen.plans.text import plan_difference
 from authority_queries.codegen.reading.query_files import read_folder
-from tests.conftest import server_folder
-from tests.queries.test_query_files import CROSS_TENANT
+from tests.codegen.plan_reports import found, plan_settings, plans_of, report_on
 
 SCHEMA = """
 create schema shop;
@@ -71,51 +75,10 @@ IN_ORDER = "select code from shop.tenants order by code limit :page;"
 EVENTS = "select at from shop.events where tenant_id = :tenant_id and at > :since;"
 
 
-@pytest.fixture(scope="module")
-def embedded() -> Iterator[str]:
-    """An embedded server, whatever the suite's own is: plans are of its version."""
-    with (
-        server_folder() as folder,
-        running_embedded_server(folder / "data") as parameters,
-    ):
-        yield make_conninfo("", **parameters)
-
-
 @pytest.fixture
 def settings(tmp_path: Path, embedded: str) -> PlanSettings:
-    for folder in ("queries", "migrations"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "migrations" / "0001_shop.sql").write_text(SCHEMA)
-    (tmp_path / "sample.sql").write_text(SAMPLE)
-    return PlanSettings(
-        queries=tmp_path / "queries",
-        migrations=[tmp_path / "migrations"],
-        sample=tmp_path / "sample.sql",
-        tenant_column="tenant_id",
-        fixed_tables=frozenset({"shop.kinds"}),
-        server=embedded,
-    )
-
-
-def report_on(settings: PlanSettings, *queries: str) -> PlanReport:
-    """Check queries that are written `name(parameters) | tag | … | SQL`."""
-    texts = []
-    for query in queries:
-        head, *tags, sql = query.split(" | ")
-        lines = [f"-- name: {head}", "-- A row.", *(f"-- {tag}" for tag in tags), sql]
-        texts.append("\n".join(lines) + "\n")
-    (settings.queries / "notes.sql").write_text("\n".join(texts))
-    return check_plans(settings)
-
-
-def found(report: PlanReport) -> list[tuple[str, str]]:
-    """Findings as the query's name and what is wrong."""
-    return [(f.place.rpartition(" ")[2], f.what) for f in report.findings]
-
-
-def plans_of(report: PlanReport) -> str:
-    """The text without its head."""
-    return report.text.partition("\n\n")[2]
+    settings = plan_settings(tmp_path, embedded, SCHEMA, SAMPLE)
+    return replace(settings, fixed_tables=frozenset({"shop.kinds"}))
 
 
 def test_a_plan_is_readable_and_has_no_figures(settings: PlanSettings) -> None:
@@ -137,15 +100,17 @@ def test_reading_a_growing_table_whole_is_found(settings: PlanSettings) -> None:
     report = report_on(
         settings,
         f"drafts(tenant_id) | {DRAFTS}",
+        "turned(tenant_id) |"
+        " select title from shop.drafts where :tenant_id = tenant_id;",
         "empty(tenant_id)! | delete from shop.drafts where tenant_id = :tenant_id;",
         "kinds() | select name from shop.kinds;",
         "roles() | select rolname from pg_catalog.pg_roles;",
         "applied() | select migration_id from public._yoyo_migration;",
     )
     whole = "reads all of shop.drafts"
-    assert found(report) == [("drafts", whole), ("empty", whole)]
-    assert report.findings[1].place == "queries/notes.sql:5 empty"
-    assert "-- @plan seq_scan shop.drafts -- why" in report.findings[1].remedy
+    assert found(report) == [("drafts", whole), ("turned", whole), ("empty", whole)]
+    assert report.findings[2].place == "queries/notes.sql:9 empty"
+    assert "-- @plan seq_scan shop.drafts -- why" in report.findings[2].remedy
 
 
 def test_reading_an_index_whole_is_found(settings: PlanSettings) -> None:
@@ -271,7 +236,7 @@ def test_a_plan_is_that_of_the_role_and_no_role_is_left(settings: PlanSettings) 
     query = f"events(tenant_id, since) | {EVENTS}"
     assert "One-Time Filter" not in report_on(settings, query).text
     report = report_on(replace(settings, role="shop_service"), query)
-    assert "One-Time Filter: (InitPlan 1).col1 = :tenant_id" in report.text
+    assert "One-Time Filter: the session's tenant = :tenant_id" in report.text
     assert "as shop_service." in report.text
     with psycopg.connect(str(settings.server)) as connection:
         roles = connection.execute("select rolname from pg_roles").fetchall()
@@ -317,9 +282,22 @@ def test_the_text_does_not_depend_on_the_server_s_settings(
     assert "Index Only Scan" in usual.text
 
 
-def test_a_script_has_no_plan(settings: PlanSettings) -> None:
-    report = report_on(settings, "rebuild()# | reindex table shop.notes;")
-    assert plans_of(report) == "notes.rebuild\n    A script: it has no plan.\n"
+def test_a_script_and_a_copy_have_no_plan(settings: PlanSettings) -> None:
+    report = report_on(
+        settings,
+        "rebuild()# | reindex table shop.notes;",
+        "load()! | @copy | copy shop.notes (tenant_id, id) from stdin;",
+    )
+    assert (
+        plans_of(report)
+        == """\
+notes.rebuild
+    A script: it has no plan.
+
+notes.load
+    A copy: it has no plan.
+"""
+    )
 
 
 def test_an_old_server_is_refused(
@@ -367,6 +345,27 @@ def test_a_condition_is_split_where_and_joins_it(
     assert list(clauses_of(condition)) == clauses
 
 
+@pytest.mark.parametrize(
+    ("clause", "sources"),
+    [
+        ("a.b = $1", ["a.b", "$1"]),
+        ('("a b"."C")::text = ($1)::text', ["a b.C", "$1"]),
+        ("(a.b + 1) = (InitPlan 1).col1", ["a.b + 1", "(InitPlan 1).col1"]),
+        ("a.b = 'it''s = x'::text", ["a.b", ""]),
+        ("((a.b = $1) OR (a.c = $1))", []),
+        ("a.b = ANY ($1)", ["a.b", "ANY ($1)"]),
+        ("a.b >= $1", []),
+    ],
+)
+def test_an_equality_is_two_sources(clause: str, sources: list[str]) -> None:
+    assert [source_of(side) for side in sides_of(clause)] == sources
+
+
+def test_subqueries_are_found_by_their_brackets() -> None:
+    text = "(a.b = COALESCE(( SELECT f(')'::text) AS f), ( SELECT g() AS g)))"
+    assert list(subqueries_of(text)) == ["SELECT f(')'::text) AS f", "SELECT g() AS g"]
+
+
 def test_parameters_get_their_names_but_not_within_strings() -> None:
     text = "((a_1.b = $2) AND (a_1.c = '$1'::text) AND (a_10.d = $11))"
     assert with_names(text, ["x", "y"], {"a_1": "a"}) == (
@@ -382,11 +381,18 @@ def test_a_difference_is_a_diff_that_a_person_reads() -> None:
 
 
 def test_the_plans_of_the_repository_are_as_committed_and_keep_the_rules(
-    embedded: str,
+    tmp_path: Path, embedded: str
 ) -> None:
+    """One query more, that only row-level security binds: the rules would see it."""
+    queries = tmp_path / "queries"
+    shutil.copytree(QUERIES, queries)
+    (queries / "without_tenant.sql").write_text(
+        "-- name: get(id)^\n-- A token.\n"
+        "select tokens.type from authority.tokens where tokens.id = :id;\n"
+    )
     report = check_plans(
         PlanSettings(
-            queries=QUERIES,
+            queries=queries,
             migrations=[MIGRATIONS],
             sample=MIGRATIONS.parent / "sample.sql",
             role="authority_app",
@@ -401,16 +407,20 @@ def test_the_plans_of_the_repository_are_as_committed_and_keep_the_rules(
             server=embedded,
         )
     )
-    assert report.findings == ()
+    assert found(report) == [
+        ("get", "reads authority.tokens with no tenant_id in its index condition")
+    ]
+    text, _, unbound = report.text.partition("\nwithout_tenant.get\n")
+    assert "Index Cond: tokens.tenant_id = the session's tenant" in unbound
     committed = (QUERIES / "plans.txt").read_text()
-    assert plan_difference(committed, report.text, "queries/plans.txt") == ""
+    assert plan_difference(committed, text, "queries/plans.txt") == ""
 
 
-def test_only_queries_that_are_not_of_one_tenant_may_read_across() -> None:
-    tagged = {
-        f"{query.path.stem}.{query.name}"
+def test_only_queries_of_operators_may_read_across() -> None:
+    roles = {
+        f"{query.path.stem}.{query.name}": query.tags.role
         for query in read_folder(QUERIES)
         if any(known.permitted.startswith("cross_") for known in query.tags.plans)
     }
-    assert tagged
-    assert tagged <= CROSS_TENANT
+    assert roles
+    assert roles == dict.fromkeys(roles, "authority_maintenance")

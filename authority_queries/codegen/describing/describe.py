@@ -72,6 +72,7 @@ class Describer:
                 for name in query.parameters
             ),
             columns=tuple(self._column(query, column) for column in columns),
+            column_oids=tuple(column.type_oid for column in columns),
             always_a_row=description.always_a_row,
             can_stream=form is Form.MANY and can_stream(statement),
         )

@@ -46,12 +46,14 @@ class TypedValue:
 class TypedQuery:
     """A query, its parameters in declared order, and its columns.
 
-    `can_stream` is True when a server-side cursor can run it.
+    `column_oids` are PostgreSQL's types of the columns. `can_stream` is True when a
+    server-side cursor can run it.
     """
 
     query: Query
     parameters: tuple[TypedValue, ...]
     columns: tuple[TypedValue, ...]
+    column_oids: tuple[int, ...] = ()
     always_a_row: bool = False
     can_stream: bool = False
 

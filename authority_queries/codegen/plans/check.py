@@ -1,40 +1,37 @@
 """What PostgreSQL does for each query: as a text to review, and checked by rules.
 
 A plan is the generic one, which has to be good for every tenant and every parameter.
-It is made on believable rows, by the role that services log in as.
+It is made on believable rows, by the role that executes the query.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
 
 import psycopg
 from aiosql.types import SQLOperationType
-from psycopg.rows import scalar_row
 
 from authority_queries.codegen.describing.statement import statement_of
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.model import Outcome, Query
-from authority_queries.codegen.plans.database import planning_session
+from authority_queries.codegen.plans.database import PlanningSession, planning_session
 from authority_queries.codegen.plans.layout import PlanLayout, read_layout
 from authority_queries.codegen.plans.nodes import PlanNode, read_plan
+from authority_queries.codegen.plans.raw_plan import explain
 from authority_queries.codegen.plans.rules import PlanFinding, PlanRules, judge
 from authority_queries.codegen.plans.text import plan_difference, plan_text
 from authority_queries.codegen.reading.query_files import read_folder
 from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.errors import ConfigurationError
 
-_EXPLAIN: Final = b"explain (generic_plan, verbose, format json) "
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSettings:
     """Where queries, migrations and the sample rows are, and what the plans mean.
 
-    `role` runs the queries, the one that connects when it is None. Rows belong to
-    tenants by `tenant_column`; None: there are no tenants. `fixed_tables` (schema and
-    name) do not grow, so that reading one whole is no finding. `server` is a
+    `role` executes the queries that name no other one; None: who connects. Rows belong
+    to tenants by `tenant_column`; None: there are no tenants. `fixed_tables` (schema
+    and name) do not grow, so that reading one whole is no finding. `server` is a
     connection string, an embedded server's when None: other versions plan otherwise.
     """
 
@@ -104,50 +101,41 @@ def check_plans(settings: PlanSettings) -> PlanReport:
     """
     queries = read_folder(settings.queries)
     with planning_session(
-        migrations=settings.migrations,
-        sample=settings.sample,
-        role=settings.role,
-        server=settings.server,
-    ) as connection:
-        layout = read_layout(connection, settings.tenant_column)
+        migrations=settings.migrations, sample=settings.sample, server=settings.server
+    ) as session:
+        layout = read_layout(session.connection, settings.tenant_column)
         plans = [
-            (query, _explain(connection, query, layout, settings.role))
+            (query, _explained(session, query, layout, settings.role))
             for query in queries
         ]
-        version = connection.info.server_version // 10000
+        version = session.connection.info.server_version // 10000
     rules = PlanRules(
-        fixed_tables=settings.fixed_tables, tenant_columns=layout.tenant_columns
+        fixed_tables=settings.fixed_tables,
+        tenant_columns=layout.tenant_columns,
+        role=settings.role,
     )
-    findings = [
-        finding
-        for query, plan in plans
-        if plan is not None
-        for finding in judge(query, plan, rules)
-    ]
+    findings = [finding for each in plans for finding in judge(*each, rules)]
     return PlanReport(
         text=plan_text(plans, version=version, role=settings.role),
         findings=tuple(findings),
     )
 
 
-def _explain(
-    connection: psycopg.Connection[object],
-    query: Query,
-    layout: PlanLayout,
-    role: str | None,
+def _explained(
+    session: PlanningSession, query: Query, layout: PlanLayout, role: str | None
 ) -> PlanNode | None:
-    if query.operation == SQLOperationType.SCRIPT:
+    """Give the plan of what can have one, as the query's role or else as this one."""
+    if query.operation == SQLOperationType.SCRIPT or query.tags.copy:
         return None
     statement = statement_of(query)
+    role = query.tags.role or role
     try:
-        with connection.cursor(row_factory=scalar_row) as cursor:
-            # Without arguments nothing is replaced in the text.
-            ((explained,),) = cursor.execute(_EXPLAIN + statement.text.encode())
+        with session.acting_as(role):
+            plan = explain(session.connection, statement.text)
     except psycopg.Error as error:
         hearer = f" to {role}" if role else ""
         message = (
             f"{query.place}: PostgreSQL says{hearer}: {error.diag.message_primary}"
         )
         raise GenerationError(message) from error
-    plan = cast("Mapping[str, Mapping[str, object]]", explained)["Plan"]
     return read_plan(plan, layout, statement.parameters)

@@ -1,7 +1,8 @@
-"""A throwaway database with believable rows, and a session that plans as a service."""
+"""A throwaway database with believable rows, and a session that acts as roles."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, LiteralString
 
@@ -18,26 +19,65 @@ _OLDEST: Final = 17
 _STATISTICS_TARGET: Final = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class PlanningSession:
+    """A session that acts as one role after the other.
+
+    `made` are the roles that no migration makes: each was made when it was first
+    needed, with the right to read and write every table.
+    """
+
+    connection: psycopg.Connection[object]
+    made: list[Identifier] = field(default_factory=list)
+
+    @contextmanager
+    def acting_as(self, role: str | None) -> Iterator[None]:
+        """Act as the role; None, or `none` as in SQL: as who connects.
+
+        Raises psycopg.Error.
+        """
+        if role in {None, "none"}:
+            yield
+            return
+        name = Identifier(role)
+        if not CATALOGUE.rows(self.connection, "get_role", role=role):
+            with self.connection.transaction():
+                _make(self.connection, name)
+            self.made.append(name)
+        self.connection.execute(SQL("set role {}").format(name))
+        try:
+            yield
+        finally:
+            self.connection.execute("reset role")
+
+    def drop_made_roles(self) -> None:
+        """Take away what outlives the database: roles are of the whole server."""
+        while self.made:
+            name = self.made.pop()
+            self.connection.execute(SQL("drop owned by {}").format(name))
+            self.connection.execute(SQL("drop role {}").format(name))
+
+
 @contextmanager
 def planning_session(
-    *, migrations: Sequence[Path], sample: Path, role: str | None, server: str | None
-) -> Iterator[psycopg.Connection[object]]:
-    """Give a session on a new database with these rows, that acts as the role.
+    *, migrations: Sequence[Path], sample: Path, server: str | None
+) -> Iterator[PlanningSession]:
+    """Give a session on a new database with these rows.
 
-    A role that no migration makes is made for the time of the block, with the right to
-    read and write every table. Raises GenerationError and what throwaway_database does.
+    Raises GenerationError and what throwaway_database does.
     """
     with throwaway_database(migrations, server) as conninfo:
         with psycopg.connect(conninfo, autocommit=True) as connection:
             _refuse_old(connection)
             _fill(connection, sample)
         # A new session: one that has the database's own settings only.
-        with (
-            psycopg.connect(conninfo, autocommit=True) as connection,
-            _acting_as(connection, role),
-        ):
+        with psycopg.connect(conninfo, autocommit=True) as connection:
             CATALOGUE.rows(connection, "pin_planner")
-            yield connection
+            session = PlanningSession(connection)
+            try:
+                yield session
+            finally:
+                session.drop_made_roles()
 
 
 def _refuse_old(connection: psycopg.Connection[object]) -> None:
@@ -71,31 +111,6 @@ def _fill(connection: psycopg.Connection[object], sample: Path) -> None:
         message = f"{sample}:{line}: PostgreSQL says: {error.diag.message_primary}"
         raise GenerationError(message) from error
     connection.execute("vacuum (freeze, analyze)")
-
-
-@contextmanager
-def _acting_as(
-    connection: psycopg.Connection[object], role: str | None
-) -> Iterator[None]:
-    if role is None:
-        yield
-        return
-    name = Identifier(role)
-    is_new = not CATALOGUE.rows(connection, "get_role", role=role)
-    try:
-        if is_new:
-            _make(connection, name)
-        connection.execute(SQL("set role {}").format(name))
-    except psycopg.Error as error:
-        message = f"cannot act as the role {role}: {error.diag.message_primary}"
-        raise GenerationError(message) from error
-    try:
-        yield
-    finally:
-        connection.execute("reset role")
-        if is_new:
-            connection.execute(SQL("drop owned by {}").format(name))
-            connection.execute(SQL("drop role {}").format(name))
 
 
 def _make(connection: psycopg.Connection[object], role: Identifier) -> None:

@@ -9,12 +9,14 @@ _PARAMETER: Final = re.compile(rf"{_STRING}|\$(\d+)")
 _PIECE: Final = re.compile(rf'{_STRING}|"[^"]*"|.', re.DOTALL)
 _AND: Final = " AND "
 _OR: Final = " OR "
+_SELECT: Final = re.compile(r"SELECT\b")
+_EQUALS: Final = " = "
+_BESIDES: Final = re.compile(rf"{_STRING}|::[\w.\"]+")
 
 
 def clauses_of(condition: str) -> Iterator[str]:
     """Give the parts that `and` joins at the top, without brackets but for `or`."""
-    while _is_bracketed(condition):
-        condition = condition[1:-1]
+    condition = unbracketed(condition)
     outside = list(_outside(condition))
     ends = [at for at in outside if condition.startswith(_AND, at)]
     if not ends:
@@ -24,6 +26,39 @@ def clauses_of(condition: str) -> Iterator[str]:
     starts = [0, *(end + len(_AND) for end in ends)]
     for start, end in zip(starts, [*ends, len(condition)], strict=True):
         yield from clauses_of(condition[start:end])
+
+
+def sides_of(clause: str) -> tuple[str, ...]:
+    """Give both sides of an equality, nothing of another clause."""
+    for at in _outside(clause):
+        if clause.startswith(_EQUALS, at):
+            sides = (clause[:at], clause[at + len(_EQUALS) :])
+            return tuple(unbracketed(side) for side in sides)
+    return ()
+
+
+def source_of(side: str) -> str:
+    """Leave out what says nothing of where a value is from: casts, strings, quotes."""
+    return unbracketed(_BESIDES.sub("", side).replace('"', ""))
+
+
+def subqueries_of(text: str) -> Iterator[str]:
+    """Give the subqueries in a text, without the brackets around them."""
+    starts: list[int] = []
+    for piece in _PIECE.finditer(text):
+        if piece[0] == "(":
+            starts.append(piece.end())
+        elif piece[0] == ")":
+            inner = text[starts.pop() : piece.start()].strip()
+            if _SELECT.match(inner):
+                yield inner
+
+
+def unbracketed(text: str) -> str:
+    """Take away the brackets around all of a text."""
+    while _is_bracketed(text):
+        text = text[1:-1]
+    return text
 
 
 def with_names(text: str, parameters: Sequence[str], aliases: Mapping[str, str]) -> str:
@@ -40,8 +75,8 @@ def with_names(text: str, parameters: Sequence[str], aliases: Mapping[str, str])
     return text
 
 
-def _is_bracketed(condition: str) -> bool:
-    return condition.startswith("(") and not any(True for _ in _outside(condition))
+def _is_bracketed(text: str) -> bool:
+    return text.startswith("(") and not any(True for _ in _outside(text))
 
 
 def _outside(condition: str) -> Iterator[int]:

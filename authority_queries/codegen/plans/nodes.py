@@ -10,9 +10,14 @@ from dataclasses import dataclass
 
 from authority_queries.codegen.plans.expressions import clauses_of, with_names
 from authority_queries.codegen.plans.layout import PlanLayout
+from authority_queries.codegen.plans.raw_plan import (
+    RawNode,
+    children_of,
+    relation_of,
+    walk,
+    word,
+)
 from authority_queries.codegen.plans.titles import CONDITIONS, DETAILS, title_of
-
-RawNode = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +26,18 @@ class PlanNode:
 
     `table` is schema and name, and only of a node that reads a table. A detail is a
     word of EXPLAIN's, such as Index Cond, with its clauses: all of them must hold.
+
+    `relationship` is what the node is to the one above (Outer, Inner, InitPlan), `join`
+    which join it is, `subplan` its name if it is one. `session_tenant` is how other
+    nodes refer to the value of a node that asks for the tenant that the session works
+    for, as a policy does. `output` is what each row has.
     """
 
     kind: str
+    relationship: str
+    join: str
+    subplan: str
+    session_tenant: str | None
     title: str
     table: str | None
     alias: str
@@ -31,6 +45,7 @@ class PlanNode:
     is_partition: bool
     details: tuple[tuple[str, tuple[str, ...]], ...]
     children: tuple["PlanNode", ...]
+    output: tuple[str, ...]
 
     def detail(self, name: str) -> tuple[str, ...]:
         """Give the clauses of a detail, none when the node does not have it."""
@@ -47,8 +62,8 @@ def read_plan(plan: RawNode, layout: PlanLayout, parameters: Sequence[str]) -> P
     """Read the Plan of EXPLAIN (VERBOSE, FORMAT JSON); `parameters[0]` is `$1`."""
     aliases = {
         word(node, "Alias"): re.sub(r"_\d+$", "", word(node, "Alias"))
-        for node in _walk(plan)
-        if _relation(node) in layout.partitions
+        for node in walk(plan)
+        if relation_of(node) in layout.partitions
     }
     return _Reader(layout, parameters, aliases).read(plan, "")
 
@@ -62,25 +77,42 @@ class _Reader:
     def read(self, node: RawNode, schema: str) -> PlanNode:
         """Read a node; `schema` is that of the table whose index it may read."""
         schema = word(node, "Schema") or schema
-        children = [self.read(child, schema) for child in _children(node)]
-        relation = _relation(node)
-        table = self.layout.partitions.get(relation, relation) or None
-        is_partition = relation in self.layout.partitions
-        alias = word(node, "Alias")
-        alias = self.aliases.get(alias, alias)
+        children = [self.read(child, schema) for child in children_of(node)]
+        root = self.layout.partitions.get(relation_of(node))
+        table = root or relation_of(node) or None
+        alias = self.aliases.get(word(node, "Alias"), word(node, "Alias"))
         index = self._index(node, schema)
         return PlanNode(
             kind=word(node, "Node Type"),
+            relationship=word(node, "Parent Relationship"),
+            join=word(node, "Join Type"),
+            subplan=word(node, "Subplan Name"),
+            session_tenant=self._session_tenant(node),
             title=title_of(
-                node, table=table, alias=alias, index=index, is_partition=is_partition
+                node, table=table, alias=alias, index=index, is_partition=bool(root)
             ),
             table=None if node["Node Type"] == "ModifyTable" else table,
             alias=alias,
             index=index,
-            is_partition=is_partition or any(child.is_partition for child in children),
+            is_partition=bool(root) or any(child.is_partition for child in children),
             details=tuple(self._details(node)),
             children=tuple(_partitions_once(children)),
+            output=tuple(self._texts(node, "Output")),
         )
+
+    def _session_tenant(self, node: RawNode) -> str | None:
+        if node.keys().isdisjoint({"Plans", *CONDITIONS}):
+            match node:
+                case {
+                    "Node Type": "Result",
+                    "Subplan Name": str(name),
+                    "Output": [output],
+                } if (
+                    name.startswith("InitPlan")
+                    and output in self.layout.session_tenants
+                ):
+                    return f"({name}).col1"
+        return None
 
     def _index(self, node: RawNode, schema: str) -> str | None:
         name = word(node, "Index Name")
@@ -89,37 +121,16 @@ class _Reader:
 
     def _details(self, node: RawNode) -> Iterator[tuple[str, tuple[str, ...]]]:
         for name in DETAILS:
-            value = node.get(name, [])
-            texts = value if isinstance(value, list) else [value]
-            clauses = [
-                with_names(str(text), self.parameters, self.aliases) for text in texts
-            ]
+            clauses = self._texts(node, name)
             if name in CONDITIONS:
                 clauses = [part for text in clauses for part in clauses_of(text)]
             if clauses:
                 yield name, tuple(clauses)
 
-
-def word(node: RawNode, key: str) -> str:
-    """Give a text of the node, empty when it has none."""
-    value = node.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _relation(node: RawNode) -> str:
-    name = word(node, "Relation Name")
-    return f"{word(node, 'Schema')}.{name}" if name else ""
-
-
-def _children(node: RawNode) -> list[RawNode]:
-    children = node.get("Plans")
-    return children if isinstance(children, list) else []
-
-
-def _walk(node: RawNode) -> Iterator[RawNode]:
-    yield node
-    for child in _children(node):
-        yield from _walk(child)
+    def _texts(self, node: RawNode, name: str) -> list[str]:
+        value = node.get(name, [])
+        texts = value if isinstance(value, list) else [value]
+        return [with_names(str(text), self.parameters, self.aliases) for text in texts]
 
 
 def _partitions_once(children: Sequence[PlanNode]) -> Iterator[PlanNode]:

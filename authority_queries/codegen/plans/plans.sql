@@ -86,3 +86,17 @@ inner join pg_catalog.pg_class as roots
     on pg_partition_root(pg_class.oid) = roots.oid
 where pg_class.relispartition
 order by pg_namespace.nspname, pg_class.relname;
+
+-- name: list_policy_conditions()
+-- One condition of a policy of row-level security, with the table that it is for.
+select
+    pg_namespace.nspname as schema_name,
+    pg_class.relname as table_name,
+    pg_get_expr(conditions.tree, pg_policy.polrelid) as condition
+from pg_catalog.pg_policy
+inner join pg_catalog.pg_class on pg_policy.polrelid = pg_class.oid
+inner join pg_catalog.pg_namespace on pg_class.relnamespace = pg_namespace.oid
+cross join
+    lateral (values (pg_policy.polqual), (pg_policy.polwithcheck)) as conditions (tree)
+where conditions.tree is not null
+order by pg_namespace.nspname, pg_class.relname, pg_policy.polname;

@@ -1,22 +1,19 @@
 """What a plan must not do, and the exceptions that a query may ask for."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from authority_queries.codegen.model import PlanException, Query
+from authority_queries.codegen.plans.conditions import in_context
 from authority_queries.codegen.plans.nodes import PlanNode
+from authority_queries.codegen.plans.tenancy import tenancy_of
 
 _SYSTEM_SCHEMAS: Final = frozenset({"pg_catalog", "information_schema", "pg_toast"})
 _YOYO_TABLES: Final = frozenset(
     {"_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock"}
 )
 _INDEX_SCANS: Final = frozenset({"Index Scan", "Index Only Scan"})
-# Strings and casts, which say nothing of where a value is from.
-_BESIDES: Final = re.compile(r"'(?:[^']|'')*'|::[\w.\"]+")
-# A parameter, what a subquery gave, or a column of an outer node.
-_GIVEN: Final = re.compile(r":\w|\bInitPlan \d|[^\W\d]\w*\"?\.")
 _REMEDIES: Final = {
     "seq_scan": "add an index for its conditions",
     "full_index_scan": "make a condition on its first columns",
@@ -37,11 +34,13 @@ class PlanFinding:
 class PlanRules:
     """Tables by schema and name: those that do not grow, and those of tenants.
 
-    `tenant_columns` gives for a table the column that says whose a row is.
+    `tenant_columns` gives for a table the column that says whose a row is. `role`
+    executes the queries that name no other one.
     """
 
     fixed_tables: frozenset[str]
     tenant_columns: Mapping[str, str]
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +50,17 @@ class _Violation:
     what: str
 
 
-def judge(query: Query, plan: PlanNode, rules: PlanRules) -> Iterator[PlanFinding]:
-    """Give what the plan does without an exception, and exceptions without a need."""
-    violations = list(dict.fromkeys(_violations(plan, rules)))
+def judge(
+    query: Query, plan: PlanNode | None, rules: PlanRules
+) -> Iterator[PlanFinding]:
+    """Give what the plan does without an exception, and tags without a need.
+
+    A query that has no plan, being a script or a copy, does nothing of the kind.
+    """
+    if query.tags.role == (rules.role or "none"):
+        what = f"@role {query.tags.role}: the role of all queries"
+        yield PlanFinding(place=query.place, what=what, remedy="take the tag out")
+    violations = list(dict.fromkeys(_violations(plan, rules))) if plan else []
     for violation in violations:
         if not any(_permits(known, violation) for known in query.tags.plans):
             tag = f"-- @plan {violation.rule} {violation.target} -- why"
@@ -89,12 +96,13 @@ def _fault(
 
 
 def _violations(plan: PlanNode, rules: PlanRules) -> Iterator[_Violation]:
-    for node in plan.walk():
+    tenancy = tenancy_of(plan, rules.tenant_columns)
+    for node, known in in_context(plan):
         if node.table and _is_ours(node.table):
             if node.table not in rules.fixed_tables:
                 yield from _whole_reads(node)
             column = rules.tenant_columns.get(node.table)
-            if column and not _is_bound(node, node.alias, column):
+            if column and not tenancy.is_bound(node, column, known):
                 what = f"reads {node.table} with no {column} in its index condition"
                 yield _Violation("cross_tenant", node.table, what)
 
@@ -118,24 +126,3 @@ def _with_bitmaps(node: PlanNode) -> Iterator[PlanNode]:
     for child in node.children:
         if child.kind.startswith("Bitmap") and not child.table:
             yield from _with_bitmaps(child)
-
-
-def _is_bound(node: PlanNode, alias: str, column: str) -> bool:
-    """Tell whether a scan reads the rows of one tenant, as far as its index goes.
-
-    A scan that reads everything has no index condition, and is told of as such: then
-    its filter counts.
-    """
-    match node.kind:
-        case "Bitmap Heap Scan" | "BitmapAnd":
-            return any(_is_bound(part, alias, column) for part in node.children)
-        case "BitmapOr":
-            return all(_is_bound(part, alias, column) for part in node.children)
-    clauses = node.detail("Index Cond") or node.detail("Filter")
-    return any(_binds(clause, alias, column) for clause in clauses)
-
-
-def _binds(clause: str, alias: str, column: str) -> bool:
-    left, _, right = _BESIDES.sub("", clause).partition(" = ")
-    named = left.replace('"', "").strip("()")
-    return named == f"{alias}.{column}" and bool(_GIVEN.search(right))

@@ -1,11 +1,12 @@
 """Plans as the text that is committed and read in review."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import unified_diff
 from typing import Final
 
 from authority_queries.codegen.model import Query
 from authority_queries.codegen.plans.nodes import PlanNode
+from authority_queries.codegen.plans.titles import CONDITIONS
 
 _INDENT: Final = "    "
 _ARROW: Final = " -> "
@@ -23,9 +24,11 @@ def plan_text(
     ]
     for query, plan in plans:
         lines += ["", f"{query.path.stem}.{query.name}"]
+        if role := query.tags.role:
+            lines.append(f"{_INDENT}as {'who connects' if role == 'none' else role}")
         for exception in query.tags.plans:
             lines.append(f"{_INDENT}permitted: {exception.permitted}")
-        lines += [f"{_INDENT}{line}" for line in _lines(plan)]
+        lines += [f"{_INDENT}{line}" for line in _plan_lines(query, plan)]
     return "\n".join(lines) + "\n"
 
 
@@ -44,16 +47,29 @@ def plan_difference(committed: str, current: str, name: str) -> str:
     )
 
 
-def _lines(plan: PlanNode | None) -> Iterator[str]:
+def _plan_lines(query: Query, plan: PlanNode | None) -> Iterator[str]:
     if plan is None:
-        yield "A script: it has no plan."
+        yield f"A {'copy' if query.tags.copy else 'script'}: it has no plan."
         return
-    yield plan.title
-    for name, clauses in plan.details:
-        is_condition = name.endswith(("Cond", "Filter"))
-        separator = f"\n{_INDENT * 2}and " if is_condition else ", "
-        yield from f"{_INDENT}{name}: {separator.join(clauses)}".splitlines()
-    for child in plan.children:
-        first, *rest = _lines(child)
-        yield f"{_ARROW}{first}"
-        yield from (f"{_INDENT}{line}" for line in rest)
+    asked = {node.session_tenant for node in plan.walk()} - {None}
+    yield from _lines(plan, [str(term) for term in asked])
+
+
+def _lines(node: PlanNode, session_tenants: Collection[str]) -> Iterator[str]:
+    """Give a node's lines, with words for the subqueries that policies bring in."""
+    yield node.title
+    for name, clauses in node.details:
+        separator = f"\n{_INDENT * 2}and " if name in CONDITIONS else ", "
+        said = dict.fromkeys(_in_words(each, session_tenants) for each in clauses)
+        yield from f"{_INDENT}{name}: {separator.join(said)}".splitlines()
+    for child in node.children:
+        if child.session_tenant is None:
+            first, *rest = _lines(child, session_tenants)
+            yield f"{_ARROW}{first}"
+            yield from (f"{_INDENT}{line}" for line in rest)
+
+
+def _in_words(clause: str, session_tenants: Collection[str]) -> str:
+    for term in session_tenants:
+        clause = clause.replace(term, "the session's tenant")
+    return clause

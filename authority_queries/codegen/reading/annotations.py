@@ -11,6 +11,8 @@ A comment line whose first word begins with `@` is a tag; an `@` further on is p
     -- @param license_id notnull -- the licence as get_by_key gives it
     -- @type attributes: my_service.seats:Attributes
     -- @plan seqscan license_seats -- a hundred rows at most
+    -- @role support_desk
+    -- @as list_all_seats -- the function selects from the same view
 
 A tag is one line; a text after ` -- ` goes on in the next comment lines that are
 indented by two spaces more.
@@ -23,6 +25,10 @@ indented by two spaces more.
                             of a parameter: at least one of both
 `@type name: module:Type`   the Python type of a column or a parameter
 `@plan permitted -- reason` what the check of plans permits, in its words
+`@role name`                the role that executes it, where that is not the role of
+                            all queries, as PostgreSQL has it and without quotes
+`@as query -- reason`       its columns are those of another query of the file: as to
+                            types and nulls, which PostgreSQL cannot prove of it
 `@copy`                     the statement is `copy … from stdin`
 
 Whether a column exists is known only to PostgreSQL: it is not checked here.
@@ -52,6 +58,13 @@ _WITHOUT_ROWS: Final = {
     SQLOperationType.SELECT_VALUE: "$",
     SQLOperationType.SCRIPT: "#",
 }
+_WITH_ROWS: Final = frozenset(
+    {
+        SQLOperationType.SELECT,
+        SQLOperationType.SELECT_ONE,
+        SQLOperationType.INSERT_RETURNING,
+    }
+)
 _BULK: Final = frozenset(
     {
         SQLOperationType.INSERT_UPDATE_DELETE,
@@ -61,7 +74,7 @@ _BULK: Final = frozenset(
 # Tags of one topic exclude each other. These are said once a query, the others once
 # a column, a parameter or an exception.
 _TOPICS: Final = {"nullable": "null", "notnull": "null"}
-_ONCE: Final = frozenset({"row", "copy"})
+_ONCE: Final = frozenset({"row", "role", "as", "copy"})
 
 
 def read_comment(
@@ -137,6 +150,8 @@ def _fault(
             return f"the query declares no parameter `{tag.subject}`"
         case "row" if operation in _WITHOUT_ROWS and not copy:
             return f"`{_WITHOUT_ROWS[operation]}` gives no rows: take @row out"
+        case "as" if operation not in _WITH_ROWS:
+            return "@as is for a query that gives rows: take it out"
         case "copy" if operation not in _BULK:
             return "@copy is for a query with `!` or `*!`"
     return None
@@ -155,6 +170,8 @@ def _collected(tags: Sequence[TagLine]) -> Tags:
         plans=tuple(
             PlanException(permitted=tag.subject, reason=tag.text) for tag in of("plan")
         ),
+        role=next((tag.subject for tag in of("role")), None),
+        rows_of=next((tag.subject for tag in of("as")), None),
         copy=bool(of("copy")),
     )
 

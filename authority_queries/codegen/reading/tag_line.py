@@ -60,6 +60,8 @@ _FORMS: Final = {
     "plan": _Form(
         usage="@plan permitted -- reason", head=re.compile(r"(\S.*)"), text=True
     ),
+    "role": _Form(usage="@role name", head=re.compile(r'([^\s"]+)'), text=False),
+    "as": _Form(usage="@as query -- reason", head=re.compile(r"(\w+)"), text=True),
     "copy": _Form(usage="@copy", head=re.compile(""), text=False),
 }
 

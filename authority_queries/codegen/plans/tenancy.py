@@ -1,0 +1,80 @@
+"""Whether a query itself says whose rows it reads.
+
+Where row-level security is on, every scan is bound to the tenant that the session works
+for: a query without a condition of its own then has an index condition all the same.
+That does not count, or the second lock would hide that the first one is missing.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from authority_queries.codegen.plans.conditions import equal_sources
+from authority_queries.codegen.plans.expressions import sides_of, source_of
+from authority_queries.codegen.plans.nodes import PlanNode
+
+# A parameter, what a subquery gave, or a column of an outer node, but no function.
+_GIVEN: Final = re.compile(r":\w|\bInitPlan \d|[^\W\d]\w*\.\w+(?![\w(])")
+
+
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """What a plan has of tenants: their columns, and the tenant of the session."""
+
+    columns: frozenset[str]
+    session_tenants: frozenset[str]
+
+    def is_bound(self, node: PlanNode, column: str, known: frozenset[str]) -> bool:
+        """Tell whether a scan reads the rows of one tenant, as far as its index goes.
+
+        `known` are the clauses that hold at the scan. One that reads everything has no
+        index condition, and is told of as such: then its filter counts.
+        """
+        return self._binds(node, f"{node.alias}.{column}", known)
+
+    def _binds(self, node: PlanNode, column: str, known: frozenset[str]) -> bool:
+        parts = [self._binds(part, column, known) for part in node.children]
+        match node.kind:
+            case "Bitmap Heap Scan" | "BitmapAnd":
+                return any(parts)
+            case "BitmapOr":
+                return all(parts)
+        clauses = node.detail("Index Cond") or node.detail("Filter")
+        return any(
+            self._is_given(source, known)
+            for clause in clauses
+            for source in _compared(clause, column)
+        )
+
+    def _is_given(self, source: str, known: frozenset[str]) -> bool:
+        if source in self.session_tenants:
+            equal = equal_sources(source, known) - self.session_tenants - self.columns
+            return any(self._is_given(each, known) for each in equal)
+        for session_tenant in self.session_tenants:
+            source = source.replace(session_tenant, "")
+        return bool(_GIVEN.search(source))
+
+
+def _compared(clause: str, column: str) -> list[str]:
+    """Give what the clause says that the column is equal to, if it says so."""
+    sides = [source_of(side) for side in sides_of(clause)]
+    if column not in sides:
+        return []
+    sides.remove(column)
+    return sides
+
+
+def tenancy_of(plan: PlanNode, tenant_columns: Mapping[str, str]) -> Tenancy:
+    """Look for what a plan has of tenants; the columns are given for their tables."""
+    nodes = list(plan.walk())
+    return Tenancy(
+        columns=frozenset(
+            f"{node.alias}.{tenant_columns[node.table]}"
+            for node in nodes
+            if node.table and node.table in tenant_columns
+        ),
+        session_tenants=frozenset(
+            node.session_tenant for node in nodes if node.session_tenant
+        ),
+    )

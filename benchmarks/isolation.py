@@ -1,0 +1,174 @@
+"""`python -m benchmarks.isolation`: what it costs that tenants are kept apart.
+
+Exits with 1 when verifying a token by its string takes more than 1.25 times as long
+as the bare query, with 2 when there is nothing to measure on.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from statistics import median
+from typing import Final, NamedTuple, TypeVar
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import args_row
+from tabulate import tabulate
+
+from authority_queries import Authority, Settings
+from authority_queries._resources import MIGRATIONS
+from authority_queries.codegen.throwaway import throwaway_database
+from authority_queries.errors import AuthorityError
+from authority_queries.migrations import yoyo_url
+from authority_queries.queries import FOLDER, tokens
+from authority_queries.records import VerifiedToken
+from authority_queries.runtime import QueryFile
+from benchmarks.machine import machine
+from benchmarks.measuring import measure, timer
+from benchmarks.peers import Peer
+from benchmarks.rows import Rows, insert_rows
+
+_LIMIT: Final = 1.25
+_BARE: Final = "verify"
+_JUDGED: Final = "tokens.verify_by_token"
+_BLOCKS: Final = 240
+_HEADERS: Final = ("call", "trips", "µs", "to bare", "min-max", "to no isolation")
+Row = TypeVar("Row")
+_FORMATS: Final = ("", "", ".1f", ".3f", "", ".3f")
+
+
+class _Line(NamedTuple):
+    """A line of the table: microseconds per call, and ratios to two bare queries."""
+
+    call: str
+    trips: int
+    microseconds: float
+    ratio: float
+    spread: str
+    ratio_to_none: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and judge."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.isolation", description=__doc__
+    )
+    parser.add_argument(
+        "--server", metavar="CONNINFO", help="where to measure (else embedded)"
+    )
+    server = parser.parse_args(arguments).server
+    with throwaway_database([MIGRATIONS], server) as database:
+        print(machine(database), end="\n\n")
+        lines = asyncio.run(_measured(database))
+    print("Verifying one access token, each way in turns:")
+    print(tabulate(lines, headers=_HEADERS, floatfmt=_FORMATS), end="\n\n")
+    ratio = next(line.ratio for line in lines if line.call == _JUDGED)
+    print(f"{_JUDGED} to the bare query: {ratio:.3f}; allowed: {_LIMIT}")
+    return 1 if ratio > _LIMIT else 0
+
+
+async def _measured(database: str) -> list[_Line]:
+    with psycopg.connect(database, autocommit=True) as connection:
+        rows = insert_rows(connection)
+    with ExitStack() as stack:
+        settings = Settings(database_url=yoyo_url(database), pool_max_size=1)
+        authority = stack.enter_context(Authority.open(settings))
+        service = make_conninfo(
+            database,
+            options=f"-c role={Authority.role} -c authority.tenant_id={rows.tenant_id}",
+        )
+        unbound = make_conninfo(database, options=f"-c role={Authority.role}")
+        connection, held, unheld = (
+            stack.enter_context(psycopg.connect(each, autocommit=True))
+            for each in (unbound, service, database)
+        )
+        return [
+            await _line(call, trips, peer, _bare(held, rows), _bare(unheld, rows))
+            for call, trips, peer in _calls(connection, authority, rows)
+        ]
+
+
+def _calls(
+    connection: psycopg.Connection[object], authority: Authority, rows: Rows
+) -> list[tuple[str, int, Peer]]:
+    """Give what is measured; each call gives the token."""
+
+    def verify_by_token(_: object) -> object:
+        return _found(
+            tokens.verify_by_token(
+                connection,
+                tenant_id=rows.tenant_id,
+                token_hash=rows.token_hash,
+                type="access",
+            )
+        )
+
+    def verify_token(_: object) -> object:
+        return _found(authority.verify_token(rows.token))
+
+    def unit(*, autocommit: bool) -> object:
+        with authority.tenant(rows.tenant_id, autocommit=autocommit) as store:
+            return _found(
+                store.tokens.verify(
+                    tenant_id=rows.tenant_id, token_hash=rows.token_hash
+                )
+            )
+
+    return [
+        (_JUDGED, 1, verify_by_token),
+        ("authority.verify_token(string)", 1, verify_token),
+        (
+            "authority.tenant(…, autocommit=True): one query",
+            1,
+            lambda _: unit(autocommit=True),
+        ),
+        ("authority.tenant(…): one query", 2, lambda _: unit(autocommit=False)),
+    ]
+
+
+def _bare(connection: psycopg.Connection[object], rows: Rows) -> Peer:
+    sql: str = getattr(QueryFile(FOLDER / "tokens.sql").queries, _BARE).sql
+    sent = {
+        "tenant_id": rows.tenant_id,
+        "token_hash": rows.token_hash,
+        "type": "access",
+    }
+    make_row = args_row(VerifiedToken)
+
+    def bare(_: object) -> object:
+        cursor = connection.cursor(row_factory=make_row)
+        return _found(cursor.execute(sql, sent).fetchone())
+
+    return bare
+
+
+def _found(token: Row | None) -> Row:
+    if token is None:
+        message = "the token is not live: nothing to compare"
+        raise RuntimeError(message)
+    return token
+
+
+async def _line(call: str, trips: int, peer: Peer, bare: Peer, unheld: Peer) -> _Line:
+    timers = [timer(each) for each in (peer, bare, unheld)]
+    nothing: Callable[[], dict[str, object]] = dict
+    found = await measure(timers, nothing, _BLOCKS)
+    ratios = found.ratios(1)
+    return _Line(
+        call=call,
+        trips=trips,
+        microseconds=found.microseconds(0),
+        ratio=median(ratios),
+        spread=f"{min(ratios):.2f}-{max(ratios):.2f}",
+        ratio_to_none=median(found.ratios(2)),
+    )
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except AuthorityError as error:
+        print(f"benchmarks.isolation: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,19 @@
+"""What tests of plans share: a server of the version that plans are of."""
+
+from collections.abc import Iterator
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from authority_queries._backend import running_embedded_server
+from tests.conftest import server_folder
+
+
+@pytest.fixture(scope="package")
+def embedded() -> Iterator[str]:
+    """An embedded server, whatever the suite's own is: plans are of its version."""
+    with (
+        server_folder() as folder,
+        running_embedded_server(folder / "data") as parameters,
+    ):
+        yield make_conninfo("", **parameters)
