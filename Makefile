@@ -50,7 +50,7 @@ fuzz: $(VENV)/dev.stamp ## Random queries against the types: some minutes (FUZZ_
 benchmark: $(VENV)/dev.stamp ## What a typed call costs, against the bare driver
 	$(BIN)/python -m benchmarks.wrapper
 
-snapshot: $(VENV)/dev.stamp ## Write schema/snapshot.sql from the migrations
+snapshot: $(VENV)/dev.stamp ## Write schema/snapshot.sql and schema/privileges.txt
 	$(BIN)/python -m tools.snapshot
 
 sync: $(VENV)/dev.stamp ## Write the synchronous twins of the asynchronous modules

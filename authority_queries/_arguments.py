@@ -1,12 +1,21 @@
 """Checks of arguments that SQL cannot make."""
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from authority_queries.errors import InvalidArgumentError
 
+Text = TypeVar("Text", bound=str | None)
+
 MAX_PAGE_SIZE: Final = 1000
+
+_DIGEST_SIZE: Final = 32
+# As the schema's checks have it.
+_PHC_STRING: Final = re.compile(r"\$[a-z0-9-]+\$")
+_CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def check_limit(limit: int) -> int:
@@ -37,3 +46,42 @@ def check_tenant_id(value: object) -> None:
     if not isinstance(value, UUID):
         message = f"tenant_id is a {type(value).__name__}; a UUID is allowed"
         raise InvalidArgumentError(message)
+
+
+# What follows keeps a raw secret that is given for its hash from being sent: the
+# server would refuse or not find it, but may log it.
+
+
+def check_digest(name: str, value: bytes) -> bytes:
+    """Return the SHA-256 of a token or key; anything else may be the secret itself."""
+    given: object = value
+    if not isinstance(given, bytes) or len(given) != _DIGEST_SIZE:
+        message = (
+            f"{name} is no digest; the {_DIGEST_SIZE} octets of SHA-256 are allowed"
+        )
+        raise InvalidArgumentError(message)
+    return given
+
+
+def check_phc_string(name: str, value: Text) -> Text:
+    """Return a PHC string, or None."""
+    _check_shape(name, value, _PHC_STRING.match, "a PHC string of hash_password")
+    return value
+
+
+def check_code_challenge(value: str | None) -> str | None:
+    """Return a PKCE challenge of method S256, or None.
+
+    A verifier of 43 characters has the same shape and passes.
+    """
+    _check_shape("code_challenge", value, _CHALLENGE.fullmatch, "base64url of SHA-256")
+    return value
+
+
+def _check_shape(
+    name: str, value: object, matches: Callable[[str], object], allowed: str
+) -> None:
+    if value is None or (isinstance(value, str) and matches(value)):
+        return
+    message = f"{name} is of another shape; {allowed} is allowed"
+    raise InvalidArgumentError(message)

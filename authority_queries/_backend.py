@@ -31,18 +31,24 @@ def running_backend(settings: Settings) -> Iterator[str]:
 
 
 def service_conninfo(settings: Settings, conninfo: str, role: str) -> str:
-    """Add what connections of a service have: a name, a role and timeouts."""
+    """Add what connections of a service have: a name, a role and timeouts.
+
+    Also that errors do not repeat parameters and that nobody else's functions are
+    found, unless the URL's own options say so.
+    """
     parameters = conninfo_to_dict(conninfo)
     seconds = settings.statement_timeout
     timeout = max(1, round(seconds * 1000)) if seconds else 0
     options = (
-        f"{parameters.get('options', '')} -c role={role} -c statement_timeout={timeout}"
+        "-c log_parameter_max_length_on_error=0 -c search_path=pg_catalog,pg_temp "
+        f"{parameters.get('options', '')} "
+        f"-c role={role} -c statement_timeout={timeout}"
     )
     defaults: dict[str, str | int | None] = {
         "application_name": "authority",
         "connect_timeout": max(2, round(settings.connect_timeout)),
     }
-    return make_conninfo("", **{**defaults, **parameters, "options": options.strip()})
+    return make_conninfo("", **{**defaults, **parameters, "options": options})
 
 
 def connection_parameters(settings: Settings) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import logging
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
@@ -11,11 +11,13 @@ import psycopg
 from psycopg.rows import BaseRowFactory, RowMaker, tuple_row
 
 from authority_queries import errors
+from authority_queries._redaction import hide_values
 from authority_queries.errors import (
     AuthorityError,
     BrokenPromiseError,
     InvalidArgumentError,
 )
+from authority_queries.secrets import contains_token
 
 if TYPE_CHECKING:
     from psycopg._cursor_base import BaseCursor
@@ -55,6 +57,16 @@ class Statement:
         """See to it that these columns are not null in the rows to come."""
         self.make_row = _checked(self.make_row, columns, self.label)
 
+    def check(self, parameters: Mapping[str, object]) -> None:
+        """Refuse to send a token string: PostgreSQL gets its hash, and may log it.
+
+        Raises InvalidArgumentError. Lists and JSON are not looked into.
+        """
+        for name, value in parameters.items():
+            if contains_token(value):
+                message = f"{self.label}: {name} holds a token string; send its hash"
+                raise InvalidArgumentError(message)
+
     def announce(self) -> None:
         """Tell the logger `authority_queries.sql` what runs, without parameters."""
         if _logger.isEnabledFor(logging.DEBUG):
@@ -64,10 +76,14 @@ class Statement:
 def _checked(
     make_row: BaseRowFactory[object], columns: Sequence[str], label: str
 ) -> BaseRowFactory[object]:
+    places: list[tuple[str, int]] = []
+
     def checked(cursor: "BaseCursor[Any, Any]") -> RowMaker[object]:
         make = make_row(cursor)
-        names = [column.name for column in cursor.description or ()]
-        places = [(name, names.index(name)) for name in columns if name in names]
+        if not places and cursor.description:
+            # Once: to describe columns takes psycopg longer than to load a row.
+            names = [column.name for column in cursor.description]
+            places.extend((name, names.index(name)) for name in columns)
 
         def row(values: Sequence[object]) -> object:
             for name, place in places:
@@ -97,8 +113,15 @@ class ServerErrors:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Raise the error by our name; without one it passes through."""
-        if error is not None and (known := self._name(error, self._label)) is not None:
+        """Raise the error by our name; without one it passes through.
+
+        Either way its text repeats no value from here on.
+        """
+        if error is None:
+            return
+        known = self._name(error, self._label)
+        hide_values(error)
+        if known is not None:
             raise known from error
 
     @staticmethod

@@ -71,7 +71,7 @@ class CrossTenantError(AuthorityError):
 
 
 class UnitAbortedError(AuthorityError):
-    """An error inside a unit of work was caught: PostgreSQL keeps nothing of it."""
+    """A unit of work ends well after an error, or without its own transaction."""
 
 
 class PermissionDeniedError(AuthorityError):
@@ -152,7 +152,7 @@ def from_driver(
             message = f"the {what} of {table} names nothing in the tenant"
         case sqlstate.CheckViolation() | sqlstate.NotNullViolation():
             kind, message = InvalidValueError, f"{table} do not allow this {what}"
-        case psycopg.DataError():
+        case psycopg.DataError() | sqlstate.ProgramLimitExceeded():  # for an index
             return InvalidValueError(cannot_store)
         case _:
             return None

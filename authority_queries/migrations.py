@@ -14,6 +14,7 @@ import yoyo.exceptions
 from psycopg import errors as sqlstate
 from psycopg.conninfo import conninfo_to_dict
 
+from authority_queries._redaction import hide_values
 from authority_queries._resources import MIGRATIONS
 from authority_queries.errors import MigrationError, UnavailableError
 
@@ -56,11 +57,13 @@ def migrate(
     except sqlstate.UndefinedTable as error:
         message = (
             "yoyo could not make its own tables: the role may not create tables in "
-            "the first schema of its search_path, or there is none"
+            "the first schema of its search_path, or there is none; "
+            "schema/bootstrap.sql, run by a DBA, lets it"
         )
         raise MigrationError(message) from error
     except psycopg.Error as error:
-        why = error.diag.message_primary or type(error).__name__
+        hide_values(error)
+        why = str(error) if error.sqlstate else type(error).__name__
         message = f"a migration failed and was rolled back: {why}"
         raise MigrationError(message) from error
 

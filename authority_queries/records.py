@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from authority_queries.runtime import JsonObject, JsonValue
+from authority_queries.runtime import JsonObject
 
 AuthorizationType: TypeAlias = Literal["ad_hoc", "permanent"]
 ClientApplicationType: TypeAlias = Literal["native", "web"]
@@ -293,6 +293,11 @@ class ServerDescription:
     may_create_roles: bool
     may_migrate: bool
     has_migration_log: bool
+    may_read_migration_log: bool
+    missing_roles: Sequence[str]
+    may_act_as: Sequence[str]
+    held_roles: Sequence[str]
+    unprotected_tables: Sequence[str]
     clock: datetime
 
 
@@ -379,7 +384,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """A row of tokens.verify."""
+    """A row of each of these queries.
+
+    tokens.verify and tokens.verify_by_token.
+    """
 
     tenant_id: UUID
     id: UUID
@@ -396,30 +404,6 @@ class VerifiedToken:
     cnf_x5t_s256: str | None
     payload: bytes | None = field(repr=False)
     properties: JsonObject
-    authenticated_at: datetime
-    created_at: datetime
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TokensVerifyByTokenRow:
-    """A row of tokens.verify_by_token."""
-
-    tenant_id: UUID
-    id: UUID
-    type: str
-    client_id: str
-    authorization_id: UUID | None
-    user_id: UUID | None
-    subject_id: UUID | None
-    username: str | None
-    service_account_id: UUID | None
-    account_id: str | None
-    scopes: Sequence[str | None]
-    cnf_jkt: str | None
-    cnf_x5t_s256: str | None
-    payload: bytes | None = field(repr=False)
-    properties: JsonValue
     authenticated_at: datetime
     created_at: datetime
     expires_at: datetime

@@ -8,6 +8,7 @@ refuses typing errors without a query. Its digits are 0-9 A-Z a-z (base 62).
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 import zlib
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from argon2.low_level import ARGON2_VERSION
 
-from authority_queries.errors import InvalidTokenError
+from authority_queries.errors import InvalidArgumentError, InvalidTokenError
 
 TokenKind = Literal[
     "access",
@@ -45,6 +46,13 @@ _SECRET_DIGITS: Final = 43  # of 256 bits
 _CHECKSUM_DIGITS: Final = 6  # of 32 bits
 _LENGTH: Final = len("aq_at___") + _TENANT_DIGITS + _SECRET_DIGITS + _CHECKSUM_DIGITS
 
+_SHAPE: Final = (
+    f"aq_[a-z]{{2}}_[0-9A-Za-z]{{{_TENANT_DIGITS}}}"
+    f"_[0-9A-Za-z]{{{_SECRET_DIGITS}}}_[0-9A-Za-z]{{{_CHECKSUM_DIGITS}}}"
+)
+_IN_TEXT: Final = re.compile(_SHAPE)
+_IN_OCTETS: Final = re.compile(_SHAPE.encode("ascii"))
+
 _hasher: Final = PasswordHasher()
 
 
@@ -63,7 +71,10 @@ class TokenString:
 
 
 def mint_token(kind: TokenKind, tenant_id: UUID) -> TokenString:
-    """Make a new token string of 256 random bits."""
+    """Make a new token string of 256 random bits. Raises InvalidArgumentError."""
+    if kind not in _PREFIXES:
+        message = f"kind is none of {', '.join(_PREFIXES)}"
+        raise InvalidArgumentError(message)
     tenant = _encode(tenant_id.int, _TENANT_DIGITS)
     secret = _encode(secrets.randbits(256), _SECRET_DIGITS)
     body = f"aq_{_PREFIXES[kind]}_{tenant}_{secret}"
@@ -95,12 +106,21 @@ def parse_token(token: str, *, kind: TokenKind | None = None) -> TokenString:
     return _token_string(found, UUID(int=tenant), token)
 
 
+def contains_token(value: object) -> bool:
+    """Tell whether a text or octets have a token string in them, live or not."""
+    if isinstance(value, str):
+        return "aq_" in value and _IN_TEXT.search(value) is not None
+    if isinstance(value, bytes):
+        return b"aq_" in value and _IN_OCTETS.search(value) is not None
+    return False
+
+
 def hash_password(password: str) -> str:
     """Hash a password or client secret with Argon2id: a PHC string.
 
     Salt and parameters are part of it. Takes tens of milliseconds, by purpose.
     """
-    return _hasher.hash(password)
+    return _hasher.hash(_octets(password))
 
 
 def verify_password(password_hash: str | None, password: str) -> bool:
@@ -110,9 +130,8 @@ def verify_password(password_hash: str | None, password: str) -> bool:
     the time tells nothing. A hash that is not Argon2's is False.
     """
     try:
-        return _hasher.verify(password_hash or _NOBODYS_HASH, password) and bool(
-            password_hash
-        )
+        right = _hasher.verify(password_hash or _NOBODYS_HASH, _octets(password))
+        return right and bool(password_hash)
     except (Argon2Error, InvalidHashError):
         return False
 
@@ -123,6 +142,14 @@ def password_needs_rehash(password_hash: str) -> bool:
     Asked after a successful `verify_password`, when the password is at hand.
     """
     return _hasher.check_needs_rehash(password_hash)
+
+
+def _octets(password: str) -> bytes:
+    """Encode what JSON may bring, half characters too.
+
+    UTF-8 refuses those by an error whose repr is the password.
+    """
+    return password.encode("utf-8", "surrogatepass")
 
 
 def _token_string(kind: TokenKind, tenant_id: UUID, token: str) -> TokenString:

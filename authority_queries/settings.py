@@ -1,5 +1,6 @@
 """Settings, from keyword arguments or the environment."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -17,6 +18,9 @@ Backend = Literal["embedded", "postgres"]
 _PREFIX = "AUTHORITY_"
 _SECRETS = {"database_url"}
 _DAY = 86400
+# An @ or / in the password: libpq takes what follows for a host or a database, and
+# errors name those.
+_UNCLEAR = re.compile(r"[^@/]*[@/][^?]*@")
 
 
 class Settings(BaseSettings):
@@ -40,7 +44,9 @@ class Settings(BaseSettings):
     Raises ConfigurationError, which names the key, the value and what is allowed.
     """
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     backend: Backend | None = None
     database_url: SecretStr | None = None
@@ -138,6 +144,9 @@ def _connection_parameters(url: str) -> dict[str, str]:
     allowed = ("postgresql", "postgres", "postgresql+psycopg")
     if not separator or scheme not in allowed:
         message = "database_url must start with postgresql:// or postgresql+psycopg://"
+        raise ValueError(message)
+    if _UNCLEAR.match(rest):
+        message = "database_url has an @ or / in its password: write %40 and %2F"
         raise ValueError(message)
     try:
         parts = conninfo_to_dict(f"postgresql://{rest}")

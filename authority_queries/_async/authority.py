@@ -35,7 +35,12 @@ class AsyncAuthority(AsyncPooled):
         What names another tenant in the block, or none, raises CrossTenantError
         before it is sent, as another unit inside this one does. Raises also
         UnavailableError when no connection is free within `pool_timeout`,
-        UnitAbortedError when the block ends well after an error of PostgreSQL.
+        UnitAbortedError when the block ends well after an error of PostgreSQL, or has
+        committed or rolled back by itself.
+
+        SQL of your own on `store.connection` comes after the first call: before it the
+        connection is in psycopg's pipeline mode, where errors come late, and a
+        savepoint after a result that was fetched ends the transaction.
         """
         async with (
             only_unit(),

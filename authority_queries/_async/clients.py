@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from authority_queries._arguments import check_phc_string
 from authority_queries._async.repository import AsyncRepository, page, stale
 from authority_queries.errors import MissingReferenceError
 from authority_queries.queries import clients as queries
@@ -182,7 +183,7 @@ class AsyncClients(AsyncRepository):
             self._connection,
             tenant_id=tenant_id,
             id=id,
-            secret_hash=secret_hash,
+            secret_hash=check_phc_string("secret_hash", secret_hash),
             description=description,
             valid_from=valid_from,
             valid_until=valid_until,

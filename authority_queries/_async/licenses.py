@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from authority_queries._arguments import check_positive
+from authority_queries._arguments import check_digest, check_positive
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import LicenseNotUsableError, LimitReachedError
 from authority_queries.queries import licenses as queries
@@ -52,7 +52,7 @@ class AsyncLicenses(AsyncRepository):
         return await queries.create_async(
             self._connection,
             tenant_id=tenant_id,
-            key_hash=key_hash,
+            key_hash=check_digest("key_hash", key_hash),
             plan=plan,
             seats=seats,
             features=features,
@@ -73,7 +73,9 @@ class AsyncLicenses(AsyncRepository):
     async def get_by_key(self, *, tenant_id: UUID, key_hash: bytes) -> License | None:
         """Get a licence by the hash of its key, valid or not."""
         return await queries.get_by_key_async(
-            self._connection, tenant_id=tenant_id, key_hash=key_hash
+            self._connection,
+            tenant_id=tenant_id,
+            key_hash=check_digest("key_hash", key_hash),
         )
 
     async def validate(
@@ -84,7 +86,9 @@ class AsyncLicenses(AsyncRepository):
         None when no licence of an active tenant has the key.
         """
         return await queries.validate_async(
-            self._connection, tenant_id=tenant_id, key_hash=key_hash
+            self._connection,
+            tenant_id=tenant_id,
+            key_hash=check_digest("key_hash", key_hash),
         )
 
     async def suspend(

@@ -13,10 +13,9 @@ from authority_queries.errors import CrossTenantError
 
 @dataclass(slots=True, eq=False)
 class _Open:
-    """A unit, and the task or thread that is in it."""
+    """A unit, and the task or thread that is in it: None when it has left."""
 
     owner: object
-    is_open: bool = True
 
 
 _innermost: Final[ContextVar[_Open | None]] = ContextVar("authority_unit", default=None)
@@ -31,7 +30,7 @@ async def only_unit() -> AsyncIterator[None]:
     """
     outer = _innermost.get()
     owner = _owner()
-    if outer is not None and outer.is_open and outer.owner is owner:
+    if outer is not None and outer.owner is owner:
         message = "a unit of work is open here already: leave it before the next one"
         raise CrossTenantError(message)
     this = _Open(owner)
@@ -39,7 +38,7 @@ async def only_unit() -> AsyncIterator[None]:
     try:
         yield
     finally:
-        this.is_open = False
+        this.owner = None
 
 
 def _owner() -> object:

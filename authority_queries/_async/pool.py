@@ -1,7 +1,7 @@
 """A pool of connections that act as one role."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import ClassVar, Self
 
 from psycopg import AsyncConnection, OperationalError
@@ -37,9 +37,10 @@ class AsyncPooled:
         UnavailableError. Apply the migrations first: `migrate`.
         """
         settings = settings or Settings()
-        with running_backend(settings) as conninfo:
+        with running_backend(settings) as server:
+            conninfo = service_conninfo(settings, server, cls.role)
             pool = AsyncConnectionPool[AsyncConnection[object]](
-                service_conninfo(settings, conninfo, cls.role),
+                conninfo,
                 kwargs=connection_parameters(settings),
                 min_size=settings.pool_min_size,
                 max_size=settings.pool_max_size,
@@ -47,21 +48,27 @@ class AsyncPooled:
                 name=cls.role,
                 open=False,
             )
-            try:
-                await pool.open(wait=True, timeout=settings.connect_timeout)
-            except PoolTimeout as error:
-                await pool.close()
-                raise _unavailable(settings, await _reason(pool.conninfo)) from error
             async with pool:
+                try:
+                    await pool.wait(settings.connect_timeout)
+                except PoolTimeout as error:
+                    raise _unavailable(settings, await _reason(conninfo)) from error
                 yield cls(pool, settings)
 
     @asynccontextmanager
     async def _lend(self) -> AsyncIterator[AsyncConnection[object]]:
-        try:
-            async with self._pool.connection() as connection:
+        async with AsyncExitStack() as stack:
+            try:
+                lent = self._pool.connection()
+                connection = await stack.enter_async_context(lent)
+            except PoolTimeout as error:
+                raise _unavailable(self.settings) from error
+            try:
                 yield connection
-        except PoolTimeout as error:
-            raise _unavailable(self.settings) from error
+            finally:
+                if not connection.autocommit:
+                    # Set by the borrower. The pool makes another one.
+                    await connection.close()
 
 
 async def _reason(conninfo: str) -> str:

@@ -143,7 +143,7 @@ class AsyncStatements:
     ) -> int:
         """Give the number of rows that were written: all of them or none."""
         statement = self.by_name[query_name]
-        await self._prepare(conn, statement)
+        await self._prepare(conn, statement, {})
         cursor = conn.cursor()
         with statement.reading:
             async with cursor.copy(sql) as copy:
@@ -196,6 +196,7 @@ class AsyncStatements:
         parameters: Mapping[str, object],
     ) -> AsyncCursor[object]:
         statement.announce()
+        statement.check(parameters)
         if self._types:
             await self._types.learn(conn)
         cursor = conn.cursor(row_factory=statement.make_row)
@@ -215,6 +216,8 @@ class AsyncStatements:
     ) -> None:
         """Do what comes before a statement that has its own way to be executed."""
         statement.announce()
+        for parameters in rows:
+            statement.check(parameters)
         if unit := unit_of(conn):
             for parameters in rows:
                 unit.check(statement.label, parameters)

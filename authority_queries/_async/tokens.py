@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from authority_queries._arguments import (
+    check_code_challenge,
+    check_digest,
     check_limit,
     check_one_subject,
     check_positive,
@@ -41,7 +43,9 @@ class AsyncTokens(AsyncRepository):
     async def get_by_hash(self, *, tenant_id: UUID, token_hash: bytes) -> Token | None:
         """Get a token by the hash of its string, live or not."""
         return await queries.get_by_hash_async(
-            self._connection, tenant_id=tenant_id, token_hash=token_hash
+            self._connection,
+            tenant_id=tenant_id,
+            token_hash=check_digest("token_hash", token_hash),
         )
 
     async def create(
@@ -77,13 +81,13 @@ class AsyncTokens(AsyncRepository):
             self._connection,
             tenant_id=tenant_id,
             type=type,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             client_id=client_id,
             user_id=user_id,
             service_account_id=service_account_id,
             authorization_id=authorization_id,
             scopes=scopes,
-            code_challenge=code_challenge,
+            code_challenge=check_code_challenge(code_challenge),
             redirect_uri=redirect_uri,
             nonce=nonce,
             cnf_jkt=cnf_jkt,
@@ -111,7 +115,7 @@ class AsyncTokens(AsyncRepository):
         return await queries.verify_async(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             type=type,
         )
 
@@ -122,7 +126,7 @@ class AsyncTokens(AsyncRepository):
         return await queries.verify_by_token_async(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             type=type,
         )
 
@@ -149,11 +153,11 @@ class AsyncTokens(AsyncRepository):
         token = await queries.redeem_async(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             type=type,
             client_id=client_id,
             redirect_uri=redirect_uri,
-            code_challenge=code_challenge,
+            code_challenge=check_code_challenge(code_challenge),
             redemption_id=redemption_id,
         )
         if token is not None:
@@ -190,12 +194,12 @@ class AsyncTokens(AsyncRepository):
         issued = await queries.rotate_async(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             client_id=client_id,
             redemption_id=redemption_id,
-            refresh_token_hash=refresh_token_hash,
+            refresh_token_hash=check_digest("refresh_token_hash", refresh_token_hash),
             refresh_lifetime=check_positive("refresh_lifetime", refresh_lifetime),
-            access_token_hash=access_token_hash,
+            access_token_hash=check_digest("access_token_hash", access_token_hash),
             access_lifetime=check_positive("access_lifetime", access_lifetime),
         )
         if issued:
@@ -230,7 +234,7 @@ class AsyncTokens(AsyncRepository):
             await queries.revoke_async(
                 self._connection,
                 tenant_id=tenant_id,
-                token_hash=token_hash,
+                token_hash=check_digest("token_hash", token_hash),
                 client_id=client_id,
                 reason=reason,
             )

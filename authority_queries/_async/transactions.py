@@ -6,7 +6,7 @@ from itertools import count
 from typing import Final
 
 from psycopg import AsyncConnection, AsyncServerCursor
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries._async.unit import unit_of
 from authority_queries._statement import Statement
@@ -18,6 +18,9 @@ _numbers: Final = count(1)
 @asynccontextmanager
 async def own_transaction(conn: AsyncConnection[object]) -> AsyncIterator[None]:
     """Run the block in the transaction that is there, or else in one of its own."""
+    if conn.autocommit and conn.info.pipeline_status != PipelineStatus.OFF:
+        # Within a pipeline libpq does not know whether there is a transaction.
+        await finish_pipeline(conn)
     idle = conn.info.transaction_status == TransactionStatus.IDLE
     if conn.autocommit and idle:
         async with conn.transaction():

@@ -1,5 +1,6 @@
 """A connection that works for one tenant, and how PostgreSQL learns which."""
 
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
@@ -8,13 +9,14 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries._calls import AsyncCall
 from authority_queries._statement import ServerErrors
 from authority_queries.errors import CrossTenantError, UnitAbortedError
 
 _OPENING: Final = ServerErrors("tenants.enter")
+_ENDING: Final = ServerErrors("commit")
 
 
 class AsyncUnit:
@@ -41,24 +43,45 @@ class AsyncUnit:
         self._opening = AsyncExitStack()
 
     def check(self, label: str, parameters: Mapping[str, object]) -> None:
-        """Refuse a statement of another tenant, or of none. Raises CrossTenantError."""
+        """Refuse a statement of another tenant, or of none, or after the unit's end.
+
+        Raises CrossTenantError, UnitAbortedError.
+        """
         if "tenant_id" not in parameters:
             message = f"{label}: not a statement of one tenant, but in a unit of one"
             raise CrossTenantError(message)
         if parameters["tenant_id"] != self._tenant_id:
             message = f"{label}: the unit of work is another tenant's"
             raise CrossTenantError(message)
+        self._check_transaction()
+
+    def _check_transaction(self) -> None:
+        """Tell who commits or rolls back by hand, after which no tenant is set.
+
+        Within a pipeline libpq does not know whether there is a transaction.
+        """
+        if self._autocommit or self._is_pipelined:
+            return
+        if self._status == TransactionStatus.IDLE:
+            message = "the transaction of the unit of work was ended inside its block"
+            raise UnitAbortedError(message)
 
     @asynccontextmanager
     async def trip(self) -> AsyncIterator[None]:
         """Let the statement of the block travel with what it needs before it."""
         if self._autocommit:
-            async with self._connection.pipeline():
+            async with _pipeline(self._connection):
                 await self.enter()
                 yield
-        else:
+            return
+        try:
             yield
             await self.settle()
+        except psycopg.Error:
+            # What came too early for the end of the pipeline: no statement runs in it.
+            with suppress(psycopg.Error):
+                await self.settle()
+            raise
 
     async def settle(self) -> None:
         """Wait for the beginning, if it is under way."""
@@ -68,8 +91,7 @@ class AsyncUnit:
         """Begin, and leave it to the first statement to wait for it."""
         _units[self._connection] = self
         if not self._autocommit:
-            pipeline = self._connection.pipeline()
-            await self._opening.enter_async_context(pipeline)
+            await self._opening.enter_async_context(_pipeline(self._connection))
             await self._begin()
             await self.enter()
 
@@ -77,23 +99,54 @@ class AsyncUnit:
         """Commit. Raises UnitAbortedError when PostgreSQL has given up before."""
         with _OPENING:
             await self.settle()
-        if self._connection.info.transaction_status == TransactionStatus.INERROR:
+        self._check_transaction()
+        if self._status == TransactionStatus.INERROR:
             message = (
                 "an error inside the unit of work was caught, and nothing of the unit "
                 "is kept: put what may fail in `store.connection.transaction()`"
             )
             raise UnitAbortedError(message)
-        await self._connection.commit()
+        with _ENDING:
+            await self._connection.commit()
 
     async def leave(self) -> None:
         """Roll back what is not committed, or else close: nothing of it may stay."""
         del _units[self._connection]
-        with suppress(psycopg.Error):
-            await self.settle()
-        with suppress(psycopg.Error):
-            await self._connection.rollback()
-        if self._connection.info.transaction_status != TransactionStatus.IDLE:
-            await self._connection.close()
+        try:
+            with suppress(psycopg.Error):
+                await self.settle()
+            with suppress(psycopg.Error):
+                await self._connection.rollback()
+        finally:
+            # Also when the task is cancelled again meanwhile.
+            if self._is_pipelined or self._status != TransactionStatus.IDLE:
+                await self._connection.close()
+
+    @property
+    def _is_pipelined(self) -> bool:
+        return self._connection.pgconn.pipeline_status != PipelineStatus.OFF
+
+    @property
+    def _status(self) -> int:
+        return self._connection.pgconn.transaction_status
+
+
+@asynccontextmanager
+async def _pipeline(connection: AsyncConnection[object]) -> AsyncIterator[None]:
+    """Open a pipeline, out of which a cancellation or Ctrl-C comes as itself.
+
+    psycopg cannot leave a pipeline that is interrupted, and raises that instead.
+    """
+    handled = sys.exception()
+    try:
+        async with connection.pipeline():
+            yield
+    except psycopg.Error as error:
+        interruption = error.__context__
+        # The caller may be handling one, and this is an error of its own.
+        if interruption is handled or isinstance(interruption, Exception | None):
+            raise
+        raise interruption from None
 
 
 _units: Final[WeakKeyDictionary[AsyncConnection[object], AsyncUnit]] = (

@@ -11,9 +11,9 @@ from psycopg.pq import TransactionStatus
 
 from authority_queries._arguments import check_tenant_id
 from authority_queries._async.query_file import AsyncQueryFile
-from authority_queries._async.unit import AsyncUnit
+from authority_queries._async.unit import AsyncUnit, unit_of
 from authority_queries._resources import QUERIES
-from authority_queries.errors import InvalidArgumentError
+from authority_queries.errors import CrossTenantError, InvalidArgumentError
 
 _QUERIES: Final = AsyncQueryFile(QUERIES / "tenants.sql")
 _begin: Final = _QUERIES.send("begin")
@@ -27,9 +27,12 @@ async def unit_of_work(
     """Let the connection work for one tenant in the block, and for none after it.
 
     Raises InvalidArgumentError for a connection that is in a transaction or not in
-    autocommit.
+    autocommit, CrossTenantError for one that works for a tenant already.
     """
     check_tenant_id(tenant_id)
+    if unit_of(connection) is not None:
+        message = "a unit of work is open on this connection already"
+        raise CrossTenantError(message)
     idle = connection.info.transaction_status == TransactionStatus.IDLE
     if not (connection.autocommit and idle):
         message = "a unit of work needs a connection in autocommit and no transaction"

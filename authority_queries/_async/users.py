@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
+from authority_queries._arguments import check_phc_string
 from authority_queries._async.repository import AsyncRepository, page, stale
 from authority_queries.queries import users as queries
 from authority_queries.records import (
@@ -106,7 +107,7 @@ class AsyncUsers(AsyncRepository):
             email=email,
             email_verified=email_verified,
             display_name=display_name,
-            password_hash=password_hash,
+            password_hash=check_phc_string("password_hash", password_hash),
             status=status,
             attributes=attributes or {},
         )
@@ -203,7 +204,7 @@ class AsyncUsers(AsyncRepository):
             self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
-            password_hash=password_hash,
+            password_hash=check_phc_string("password_hash", password_hash),
         )
 
     async def revoke_tokens(self, *, tenant_id: UUID, user_id: UUID) -> User | None:

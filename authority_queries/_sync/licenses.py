@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from authority_queries._arguments import check_positive
+from authority_queries._arguments import check_digest, check_positive
 from authority_queries._sync.repository import Repository
 from authority_queries.errors import LicenseNotUsableError, LimitReachedError
 from authority_queries.queries import licenses as queries
@@ -53,7 +53,7 @@ class Licenses(Repository):
         return queries.create(
             self._connection,
             tenant_id=tenant_id,
-            key_hash=key_hash,
+            key_hash=check_digest("key_hash", key_hash),
             plan=plan,
             seats=seats,
             features=features,
@@ -74,7 +74,9 @@ class Licenses(Repository):
     def get_by_key(self, *, tenant_id: UUID, key_hash: bytes) -> License | None:
         """Get a licence by the hash of its key, valid or not."""
         return queries.get_by_key(
-            self._connection, tenant_id=tenant_id, key_hash=key_hash
+            self._connection,
+            tenant_id=tenant_id,
+            key_hash=check_digest("key_hash", key_hash),
         )
 
     def validate(self, *, tenant_id: UUID, key_hash: bytes) -> LicenseValidation | None:
@@ -83,7 +85,9 @@ class Licenses(Repository):
         None when no licence of an active tenant has the key.
         """
         return queries.validate(
-            self._connection, tenant_id=tenant_id, key_hash=key_hash
+            self._connection,
+            tenant_id=tenant_id,
+            key_hash=check_digest("key_hash", key_hash),
         )
 
     def suspend(self, *, tenant_id: UUID, license_id: UUID, reason: str) -> License:

@@ -2,7 +2,7 @@
 """A pool of connections that act as one role."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import ClassVar, Self
 
 from psycopg import Connection, OperationalError
@@ -38,9 +38,10 @@ class Pooled:
         UnavailableError. Apply the migrations first: `migrate`.
         """
         settings = settings or Settings()
-        with running_backend(settings) as conninfo:
+        with running_backend(settings) as server:
+            conninfo = service_conninfo(settings, server, cls.role)
             pool = ConnectionPool[Connection[object]](
-                service_conninfo(settings, conninfo, cls.role),
+                conninfo,
                 kwargs=connection_parameters(settings),
                 min_size=settings.pool_min_size,
                 max_size=settings.pool_max_size,
@@ -48,21 +49,27 @@ class Pooled:
                 name=cls.role,
                 open=False,
             )
-            try:
-                pool.open(wait=True, timeout=settings.connect_timeout)
-            except PoolTimeout as error:
-                pool.close()
-                raise _unavailable(settings, _reason(pool.conninfo)) from error
             with pool:
+                try:
+                    pool.wait(settings.connect_timeout)
+                except PoolTimeout as error:
+                    raise _unavailable(settings, _reason(conninfo)) from error
                 yield cls(pool, settings)
 
     @contextmanager
     def _lend(self) -> Iterator[Connection[object]]:
-        try:
-            with self._pool.connection() as connection:
+        with ExitStack() as stack:
+            try:
+                lent = self._pool.connection()
+                connection = stack.enter_context(lent)
+            except PoolTimeout as error:
+                raise _unavailable(self.settings) from error
+            try:
                 yield connection
-        except PoolTimeout as error:
-            raise _unavailable(self.settings) from error
+            finally:
+                if not connection.autocommit:
+                    # Set by the borrower. The pool makes another one.
+                    connection.close()
 
 
 def _reason(conninfo: str) -> str:

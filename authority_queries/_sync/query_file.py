@@ -153,7 +153,7 @@ class QueryFile:
         return self._function(name, SQLOperationType.SCRIPT)
 
     def send(self, name: str) -> Call[None]:
-        """Give the function that sends a statement, and leaves it to a pipeline to wait.
+        """Give the function that sends a statement in an open pipeline, unanswered.
 
         For what a unit of work begins with: it is not held to a tenant itself.
         """

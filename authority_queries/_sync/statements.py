@@ -143,7 +143,7 @@ class Statements:
     ) -> int:
         """Give the number of rows that were written: all of them or none."""
         statement = self.by_name[query_name]
-        self._prepare(conn, statement)
+        self._prepare(conn, statement, {})
         cursor = conn.cursor()
         with statement.reading, cursor.copy(sql) as copy:
             if types:
@@ -195,6 +195,7 @@ class Statements:
         parameters: Mapping[str, object],
     ) -> Cursor[object]:
         statement.announce()
+        statement.check(parameters)
         if self._types:
             self._types.learn(conn)
         cursor = conn.cursor(row_factory=statement.make_row)
@@ -214,6 +215,8 @@ class Statements:
     ) -> None:
         """Do what comes before a statement that has its own way to be executed."""
         statement.announce()
+        for parameters in rows:
+            statement.check(parameters)
         if unit := unit_of(conn):
             for parameters in rows:
                 unit.check(statement.label, parameters)

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from authority_queries._arguments import (
+    check_code_challenge,
+    check_digest,
     check_limit,
     check_one_subject,
     check_positive,
@@ -42,7 +44,9 @@ class Tokens(Repository):
     def get_by_hash(self, *, tenant_id: UUID, token_hash: bytes) -> Token | None:
         """Get a token by the hash of its string, live or not."""
         return queries.get_by_hash(
-            self._connection, tenant_id=tenant_id, token_hash=token_hash
+            self._connection,
+            tenant_id=tenant_id,
+            token_hash=check_digest("token_hash", token_hash),
         )
 
     def create(
@@ -78,13 +82,13 @@ class Tokens(Repository):
             self._connection,
             tenant_id=tenant_id,
             type=type,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             client_id=client_id,
             user_id=user_id,
             service_account_id=service_account_id,
             authorization_id=authorization_id,
             scopes=scopes,
-            code_challenge=code_challenge,
+            code_challenge=check_code_challenge(code_challenge),
             redirect_uri=redirect_uri,
             nonce=nonce,
             cnf_jkt=cnf_jkt,
@@ -112,7 +116,7 @@ class Tokens(Repository):
         return queries.verify(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             type=type,
         )
 
@@ -123,7 +127,7 @@ class Tokens(Repository):
         return queries.verify_by_token(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             type=type,
         )
 
@@ -150,11 +154,11 @@ class Tokens(Repository):
         token = queries.redeem(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             type=type,
             client_id=client_id,
             redirect_uri=redirect_uri,
-            code_challenge=code_challenge,
+            code_challenge=check_code_challenge(code_challenge),
             redemption_id=redemption_id,
         )
         if token is not None:
@@ -191,12 +195,12 @@ class Tokens(Repository):
         issued = queries.rotate(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             client_id=client_id,
             redemption_id=redemption_id,
-            refresh_token_hash=refresh_token_hash,
+            refresh_token_hash=check_digest("refresh_token_hash", refresh_token_hash),
             refresh_lifetime=check_positive("refresh_lifetime", refresh_lifetime),
-            access_token_hash=access_token_hash,
+            access_token_hash=check_digest("access_token_hash", access_token_hash),
             access_lifetime=check_positive("access_lifetime", access_lifetime),
         )
         if issued:
@@ -231,7 +235,7 @@ class Tokens(Repository):
             queries.revoke(
                 self._connection,
                 tenant_id=tenant_id,
-                token_hash=token_hash,
+                token_hash=check_digest("token_hash", token_hash),
                 client_id=client_id,
                 reason=reason,
             )

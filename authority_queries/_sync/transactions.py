@@ -7,7 +7,7 @@ from itertools import count
 from typing import Final
 
 from psycopg import Connection, ServerCursor
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries._statement import Statement
 from authority_queries._sync.unit import unit_of
@@ -19,6 +19,9 @@ _numbers: Final = count(1)
 @contextmanager
 def own_transaction(conn: Connection[object]) -> Iterator[None]:
     """Run the block in the transaction that is there, or else in one of its own."""
+    if conn.autocommit and conn.info.pipeline_status != PipelineStatus.OFF:
+        # Within a pipeline libpq does not know whether there is a transaction.
+        finish_pipeline(conn)
     idle = conn.info.transaction_status == TransactionStatus.IDLE
     if conn.autocommit and idle:
         with conn.transaction():

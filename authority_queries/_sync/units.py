@@ -13,8 +13,8 @@ from psycopg.pq import TransactionStatus
 from authority_queries._arguments import check_tenant_id
 from authority_queries._resources import QUERIES
 from authority_queries._sync.query_file import QueryFile
-from authority_queries._sync.unit import Unit
-from authority_queries.errors import InvalidArgumentError
+from authority_queries._sync.unit import Unit, unit_of
+from authority_queries.errors import CrossTenantError, InvalidArgumentError
 
 _QUERIES: Final = QueryFile(QUERIES / "tenants.sql")
 _begin: Final = _QUERIES.send("begin")
@@ -28,9 +28,12 @@ def unit_of_work(
     """Let the connection work for one tenant in the block, and for none after it.
 
     Raises InvalidArgumentError for a connection that is in a transaction or not in
-    autocommit.
+    autocommit, CrossTenantError for one that works for a tenant already.
     """
     check_tenant_id(tenant_id)
+    if unit_of(connection) is not None:
+        message = "a unit of work is open on this connection already"
+        raise CrossTenantError(message)
     idle = connection.info.transaction_status == TransactionStatus.IDLE
     if not (connection.autocommit and idle):
         message = "a unit of work needs a connection in autocommit and no transaction"

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
+from authority_queries._arguments import check_phc_string
 from authority_queries._sync.repository import Repository, page, stale
 from authority_queries.queries import users as queries
 from authority_queries.records import (
@@ -103,7 +104,7 @@ class Users(Repository):
             email=email,
             email_verified=email_verified,
             display_name=display_name,
-            password_hash=password_hash,
+            password_hash=check_phc_string("password_hash", password_hash),
             status=status,
             attributes=attributes or {},
         )
@@ -196,7 +197,7 @@ class Users(Repository):
             self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
-            password_hash=password_hash,
+            password_hash=check_phc_string("password_hash", password_hash),
         )
 
     def revoke_tokens(self, *, tenant_id: UUID, user_id: UUID) -> User | None:

@@ -50,7 +50,8 @@ def _run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     except AuthorityError as error:
         return _fail(1, str(error))
     except psycopg.Error as error:
-        why = error.diag.message_primary or str(error)
+        # Of a statement of ours it repeats no value. DETAIL of others is left out.
+        why = str(error).partition("\n")[0]
         return _fail(1, f"PostgreSQL says: {why} ({type(error).__name__})")
 
 

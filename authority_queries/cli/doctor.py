@@ -7,6 +7,7 @@ from typing import Final
 import psycopg
 from tabulate import tabulate
 
+from authority_queries._sync.authority import Authority
 from authority_queries._sync.store import Store
 from authority_queries.errors import UnavailableError
 from authority_queries.migrations import every
@@ -34,16 +35,20 @@ def examine(settings: Settings, conninfo: str) -> int:
             now = datetime.now(UTC)
             applied = (
                 {row.migration_id for row in store.server.list_applied_migrations()}
-                if server.has_migration_log
+                if server.may_read_migration_log
                 else set()
             )
     except psycopg.OperationalError as error:
         message = f"no connection to {settings.describe()}: {error}"
         raise UnavailableError(message) from error
     todo = [migration for migration in every() if migration not in applied]
-    checks = [*_checks(settings, server, now), _migrations(server, todo)]
+    checks = [
+        *_checks(settings, server, now),
+        *_roles(server),
+        _migrations(server, todo),
+    ]
     print(tabulate(checks, headers=("check", "found", "verdict"), tablefmt="simple"))
-    return int(any(verdict != "ok" for _, _, verdict in checks))
+    return int(any(not verdict.startswith("ok") for _, _, verdict in checks))
 
 
 def _checks(
@@ -61,7 +66,6 @@ def _checks(
         "of all letters" if server.folds_case else "of ASCII letters only",
         _verdict(server.folds_case, "create the database with a locale like C.UTF-8"),
     )
-    yield "role", _role(server), "ok"
     skew = abs(server.clock - now)
     yield (
         "clock",
@@ -70,7 +74,27 @@ def _checks(
     )
 
 
-def _role(server: ServerDescription) -> str:
+def _roles(server: ServerDescription) -> Iterator[_Check]:
+    yield "login", _powers(server), "ok"
+    missing = ", ".join(server.missing_roles)
+    advice = "authority migrate"
+    if not server.may_create_roles:
+        advice = "have a DBA run schema/bootstrap.sql"
+    yield (
+        "roles",
+        f"missing: {missing}" if missing else "all there",
+        _verdict(not missing, advice),
+    )
+    yield "services act as", *_services(server)
+    open_tables = ", ".join(server.unprotected_tables)
+    yield (
+        "row-level security",
+        f"off: {open_tables}" if open_tables else "on, for each table of tenants",
+        _verdict(not open_tables, "call authority.isolate_tenants for each"),
+    )
+
+
+def _powers(server: ServerDescription) -> str:
     powers = {
         "superuser": server.is_superuser,
         "may create roles": server.may_create_roles,
@@ -79,7 +103,27 @@ def _role(server: ServerDescription) -> str:
     return ", ".join([server.role_name, *(name for name, has in powers.items() if has)])
 
 
+def _services(server: ServerDescription) -> tuple[str, str]:
+    """Say what services that log in so would act as, and what to do about it."""
+    advice = f"services log in as a member of {Authority.role} alone"
+    if Authority.role in server.missing_roles:
+        return f"nothing: {Authority.role} is missing", "create the roles first"
+    if Authority.role not in server.may_act_as:
+        found = f"nothing: {server.role_name} is no member of {Authority.role}"
+        useful = server.may_migrate or server.may_act_as
+        return found, f"ok for other work; {advice}" if useful else advice
+    if Authority.role not in server.held_roles:
+        found = f"{Authority.role}, which row-level security does not hold"
+        return found, f"take back what {Authority.role} was given beside the migrations"
+    found = f"{Authority.role}, which row-level security holds"
+    if server.role_name not in server.held_roles:
+        return found, f"ok, but it does not hold {server.role_name}: {advice}"
+    return found, "ok"
+
+
 def _migrations(server: ServerDescription, todo: Sequence[str]) -> _Check:
+    if server.has_migration_log and not server.may_read_migration_log:
+        return "pending migrations", "not told to this login", "ok"
     if not todo:
         return "pending migrations", "none", "ok"
     found = f"{len(todo)}, {todo[0]} to {todo[-1]}"

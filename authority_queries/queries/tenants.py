@@ -93,7 +93,7 @@ def find(connection: Connection[object], *, code: str) -> UUID | None:
     """The id of the tenant with this code, whatever its status, or no value: all that
     a service learns before it works for a tenant.
 
-    queries/tenants.sql:31
+    queries/tenants.sql:32
     """
     return _find(connection, code=code)
 
@@ -102,7 +102,7 @@ async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID 
     """The id of the tenant with this code, whatever its status, or no value: all that
     a service learns before it works for a tenant.
 
-    queries/tenants.sql:31
+    queries/tenants.sql:32
     """
     return await _find_async(connection, code=code)
 
@@ -110,7 +110,7 @@ async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID 
 def begin(connection: Connection[object]) -> None:
     """Begins the transaction of a unit of work.
 
-    queries/tenants.sql:36
+    queries/tenants.sql:37
     """
     _begin(connection)
 
@@ -118,7 +118,7 @@ def begin(connection: Connection[object]) -> None:
 async def begin_async(connection: AsyncConnection[object]) -> None:
     """Begins the transaction of a unit of work.
 
-    queries/tenants.sql:36
+    queries/tenants.sql:37
     """
     await _begin_async(connection)
 
@@ -128,7 +128,7 @@ def enter(connection: Connection[object], *, tenant_id: UUID) -> str:
     it is not active (SQLSTATE TN001), or row-level security does not hold the role
     (TN002).
 
-    queries/tenants.sql:40
+    queries/tenants.sql:41
     """
     return _enter(connection, tenant_id=tenant_id)
 
@@ -138,7 +138,7 @@ async def enter_async(connection: AsyncConnection[object], *, tenant_id: UUID) -
     it is not active (SQLSTATE TN001), or row-level security does not hold the role
     (TN002).
 
-    queries/tenants.sql:40
+    queries/tenants.sql:41
     """
     return await _enter_async(connection, tenant_id=tenant_id)
 
@@ -148,7 +148,7 @@ def list_after(
 ) -> list[Tenant]:
     """One tenant, in order of code, from the first one after the given code.
 
-    queries/tenants.sql:47
+    queries/tenants.sql:48
     """
     return _list_after(connection, after=after, page_size=int8("page_size", page_size))
 
@@ -158,7 +158,7 @@ async def list_after_async(
 ) -> list[Tenant]:
     """One tenant, in order of code, from the first one after the given code.
 
-    queries/tenants.sql:47
+    queries/tenants.sql:48
     """
     return await _list_after_async(
         connection, after=after, page_size=int8("page_size", page_size)
@@ -177,7 +177,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:47
+    queries/tenants.sql:48
     """
     return _list_after_stream(
         connection, size, after=after, page_size=int8("page_size", page_size)
@@ -196,7 +196,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:47
+    queries/tenants.sql:48
     """
     return _list_after_stream_async(
         connection, size, after=after, page_size=int8("page_size", page_size)
@@ -209,7 +209,7 @@ def list_before(
     """One tenant, in descending order of code, from the last one before the given
     code.
 
-    queries/tenants.sql:64
+    queries/tenants.sql:66
     """
     return _list_before(
         connection, before=before, page_size=int8("page_size", page_size)
@@ -222,7 +222,7 @@ async def list_before_async(
     """One tenant, in descending order of code, from the last one before the given
     code.
 
-    queries/tenants.sql:64
+    queries/tenants.sql:66
     """
     return await _list_before_async(
         connection, before=before, page_size=int8("page_size", page_size)
@@ -238,7 +238,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:64
+    queries/tenants.sql:66
     """
     return _list_before_stream(
         connection, size, before=before, page_size=int8("page_size", page_size)
@@ -258,7 +258,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:64
+    queries/tenants.sql:66
     """
     return _list_before_stream_async(
         connection, size, before=before, page_size=int8("page_size", page_size)
@@ -275,7 +275,7 @@ def create(
 ) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
-    queries/tenants.sql:81
+    queries/tenants.sql:84
     """
     return _create(
         connection,
@@ -296,7 +296,7 @@ async def create_async(
 ) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
-    queries/tenants.sql:81
+    queries/tenants.sql:84
     """
     return await _create_async(
         connection,
@@ -318,7 +318,7 @@ def update(
 ) -> Tenant | None:
     """The tenant as changed, or no row when it is not at this version.
 
-    queries/tenants.sql:144
+    queries/tenants.sql:148
     """
     return _update(
         connection,
@@ -341,7 +341,7 @@ async def update_async(
 ) -> Tenant | None:
     """The tenant as changed, or no row when it is not at this version.
 
-    queries/tenants.sql:144
+    queries/tenants.sql:148
     """
     return await _update_async(
         connection,
@@ -362,7 +362,7 @@ def set_status(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its status allows no such step.
 
-    queries/tenants.sql:166
+    queries/tenants.sql:170
     """
     return _set_status(
         connection,
@@ -381,7 +381,7 @@ async def set_status_async(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its status allows no such step.
 
-    queries/tenants.sql:166
+    queries/tenants.sql:170
     """
     return await _set_status_async(
         connection,

@@ -9,13 +9,7 @@ from uuid import UUID
 from psycopg import AsyncConnection, Connection
 
 from authority_queries.queries import FOLDER
-from authority_queries.records import (
-    Refusal,
-    Token,
-    TokensVerifyByTokenRow,
-    TokenType,
-    VerifiedToken,
-)
+from authority_queries.records import Refusal, Token, TokenType, VerifiedToken
 from authority_queries.runtime import (
     AsyncCall,
     AsyncQueryFile,
@@ -43,11 +37,11 @@ _verify: Call[VerifiedToken | None] = _QUERIES.row("verify", VerifiedToken)
 _verify_async: AsyncCall[VerifiedToken | None] = _ASYNC_QUERIES.row(
     "verify", VerifiedToken
 )
-_verify_by_token: Call[TokensVerifyByTokenRow | None] = _QUERIES.row(
-    "verify_by_token", TokensVerifyByTokenRow
+_verify_by_token: Call[VerifiedToken | None] = _QUERIES.row(
+    "verify_by_token", VerifiedToken
 )
-_verify_by_token_async: AsyncCall[TokensVerifyByTokenRow | None] = _ASYNC_QUERIES.row(
-    "verify_by_token", TokensVerifyByTokenRow
+_verify_by_token_async: AsyncCall[VerifiedToken | None] = _ASYNC_QUERIES.row(
+    "verify_by_token", VerifiedToken
 )
 _QUERIES.promise(
     "verify_by_token",
@@ -56,6 +50,7 @@ _QUERIES.promise(
     "type",
     "client_id",
     "scopes",
+    "properties",
     "authenticated_at",
     "created_at",
     "expires_at",
@@ -67,6 +62,7 @@ _ASYNC_QUERIES.promise(
     "type",
     "client_id",
     "scopes",
+    "properties",
     "authenticated_at",
     "created_at",
     "expires_at",
@@ -293,7 +289,7 @@ def verify_by_token(
     tenant_id: UUID | None,
     token_hash: bytes | None,
     type: str | None,
-) -> TokensVerifyByTokenRow | None:
+) -> VerifiedToken | None:
     """As verify, in a transaction that works for no tenant yet, and still in one trip.
 
     queries/tokens.sql:163
@@ -309,7 +305,7 @@ async def verify_by_token_async(
     tenant_id: UUID | None,
     token_hash: bytes | None,
     type: str | None,
-) -> TokensVerifyByTokenRow | None:
+) -> VerifiedToken | None:
     """As verify, in a transaction that works for no tenant yet, and still in one trip.
 
     queries/tokens.sql:163
@@ -337,7 +333,7 @@ def redeem(
 
     `redemption_id`: the request's own id
 
-    queries/tokens.sql:195
+    queries/tokens.sql:187
     """
     return _redeem(
         connection,
@@ -369,7 +365,7 @@ async def redeem_async(
 
     `redemption_id`: the request's own id
 
-    queries/tokens.sql:195
+    queries/tokens.sql:187
     """
     return await _redeem_async(
         connection,
@@ -402,7 +398,7 @@ def rotate(
 
     `redemption_id`: the request's own id
 
-    queries/tokens.sql:246
+    queries/tokens.sql:238
     """
     return _rotate(
         connection,
@@ -436,7 +432,7 @@ async def rotate_async(
 
     `redemption_id`: the request's own id
 
-    queries/tokens.sql:246
+    queries/tokens.sql:238
     """
     return await _rotate_async(
         connection,
@@ -468,7 +464,7 @@ def explain_refusal(
     the winner's tokens hang on too. Only the right client, redirect_uri and challenge
     reach that far.
 
-    queries/tokens.sql:342
+    queries/tokens.sql:334
     """
     return _explain_refusal(
         connection,
@@ -499,7 +495,7 @@ async def explain_refusal_async(
     the winner's tokens hang on too. Only the right client, redirect_uri and challenge
     reach that far.
 
-    queries/tokens.sql:342
+    queries/tokens.sql:334
     """
     return await _explain_refusal_async(
         connection,
@@ -524,7 +520,7 @@ def revoke(
     """Revokes the token if it was issued to this client_id, and with a refresh token
     its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:397
+    queries/tokens.sql:389
     """
     return _revoke(
         connection,
@@ -546,7 +542,7 @@ async def revoke_async(
     """Revokes the token if it was issued to this client_id, and with a refresh token
     its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:397
+    queries/tokens.sql:389
     """
     return await _revoke_async(
         connection,
@@ -566,7 +562,7 @@ def revoke_by_id(
 ) -> int:
     """Revokes the token, whoever's it is. Again changes nothing.
 
-    queries/tokens.sql:442
+    queries/tokens.sql:434
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -582,7 +578,7 @@ async def revoke_by_id_async(
 ) -> int:
     """Revokes the token, whoever's it is. Again changes nothing.
 
-    queries/tokens.sql:442
+    queries/tokens.sql:434
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -599,7 +595,7 @@ def revoke_by_authorization(
     """Revokes the live tokens of the family, the authorization itself left in force.
     Misses what a rotation that is under way issues; authorizations.revoke does not.
 
-    queries/tokens.sql:453
+    queries/tokens.sql:445
     """
     return _revoke_by_authorization(
         connection,
@@ -619,7 +615,7 @@ async def revoke_by_authorization_async(
     """Revokes the live tokens of the family, the authorization itself left in force.
     Misses what a rotation that is under way issues; authorizations.revoke does not.
 
-    queries/tokens.sql:453
+    queries/tokens.sql:445
     """
     return await _revoke_by_authorization_async(
         connection,
@@ -640,7 +636,7 @@ def revoke_by_subject(
     """Revokes the live tokens that speak for this user or service account; the other
     id is null.
 
-    queries/tokens.sql:467
+    queries/tokens.sql:459
     """
     return _revoke_by_subject(
         connection,
@@ -662,7 +658,7 @@ async def revoke_by_subject_async(
     """Revokes the live tokens that speak for this user or service account; the other
     id is null.
 
-    queries/tokens.sql:467
+    queries/tokens.sql:459
     """
     return await _revoke_by_subject_async(
         connection,
@@ -684,7 +680,7 @@ def revoke_by_client(
     what a rotation that is under way issues; a client that is disabled first issues
     none.
 
-    queries/tokens.sql:486
+    queries/tokens.sql:478
     """
     return _revoke_by_client(
         connection, tenant_id=tenant_id, client_id=client_id, reason=reason
@@ -702,7 +698,7 @@ async def revoke_by_client_async(
     what a rotation that is under way issues; a client that is disabled first issues
     none.
 
-    queries/tokens.sql:486
+    queries/tokens.sql:478
     """
     return await _revoke_by_client_async(
         connection, tenant_id=tenant_id, client_id=client_id, reason=reason
@@ -721,7 +717,7 @@ def list_active_by_subject(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:500
+    queries/tokens.sql:492
     """
     return _list_active_by_subject(
         connection,
@@ -745,7 +741,7 @@ async def list_active_by_subject_async(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:500
+    queries/tokens.sql:492
     """
     return await _list_active_by_subject_async(
         connection,
@@ -773,7 +769,7 @@ def list_active_by_subject_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:500
+    queries/tokens.sql:492
     """
     return _list_active_by_subject_stream(
         connection,
@@ -802,7 +798,7 @@ def list_active_by_subject_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:500
+    queries/tokens.sql:492
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -826,7 +822,7 @@ def list_active_by_client(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:540
+    queries/tokens.sql:532
     """
     return _list_active_by_client(
         connection,
@@ -848,7 +844,7 @@ async def list_active_by_client_async(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:540
+    queries/tokens.sql:532
     """
     return await _list_active_by_client_async(
         connection,
@@ -874,7 +870,7 @@ def list_active_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:540
+    queries/tokens.sql:532
     """
     return _list_active_by_client_stream(
         connection,
@@ -901,7 +897,7 @@ def list_active_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:540
+    queries/tokens.sql:532
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -919,7 +915,7 @@ def prune_expired(
     """Deletes tokens, of all tenants, that expired longer ago than this. A redeemed
     one stays while its family has a live one, or its reuse could not be seen.
 
-    queries/tokens.sql:575
+    queries/tokens.sql:567
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -932,7 +928,7 @@ async def prune_expired_async(
     """Deletes tokens, of all tenants, that expired longer ago than this. A redeemed
     one stays while its family has a live one, or its reuse could not be seen.
 
-    queries/tokens.sql:575
+    queries/tokens.sql:567
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

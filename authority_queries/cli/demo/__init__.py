@@ -4,7 +4,8 @@ import sys
 
 from authority_queries._backend import running_backend
 from authority_queries._sync.authority import Authority
-from authority_queries.cli.demo import scenes, token_scenes
+from authority_queries._sync.maintenance import Maintenance
+from authority_queries.cli.demo import scenes, tenant_scenes, token_scenes
 from authority_queries.cli.demo.narrator import Narrator
 from authority_queries.cli.demo.sample import load_samples
 from authority_queries.migrations import migrate
@@ -12,24 +13,32 @@ from authority_queries.settings import Settings
 
 
 def run_demo(settings: Settings) -> None:
-    """Migrate, load the samples and play every scene. Can be run again."""
-    print(f"PostgreSQL: {settings.describe()}\n")
+    """Migrate, load the samples and play every scene. Can be run again.
+
+    All but the migrations is done by the roles of services and of operators.
+    """
+    print(f"PostgreSQL: {settings.describe()}")
+    print("What is done for a tenant travels with tenants.enter, which names it.\n")
     narrator = Narrator()
     with running_backend(settings) as conninfo:
         with narrator.step("Apply the migrations with yoyo") as step:
             applied = migrate(conninfo)
             step.row("yoyo apply", f"{len(applied)} applied", sql="schema/migrations")
-        with Authority.open(settings) as authority, authority.store() as store:
+        with (
+            Maintenance.open(settings) as maintenance,
+            Authority.open(settings) as authority,
+        ):
             with narrator.step("Load three tenants from examples/") as step:
-                tenants = load_samples(store, step)
+                tenants = load_samples(authority, maintenance, step)
             acme, globex = tenants["acme"], tenants["globex"]
-            scenes.rotate_client_secret(store, narrator, acme)
-            ann = scenes.sign_in(store, narrator, acme)
-            token_scenes.use_tokens(store, narrator, acme, ann)
-            token_scenes.act_as_service_account(store, narrator, acme)
-            token_scenes.sign_out_everywhere(store, narrator, acme, ann)
-            scenes.meter_license(store, narrator, acme)
-            scenes.stay_apart(store, narrator, acme, globex)
-            scenes.suspend(store, narrator, globex)
-            scenes.prune(store, narrator, acme)
+            with authority.tenant(acme.tenant_id, autocommit=True) as store:
+                scenes.rotate_client_secret(store, narrator, acme)
+                ann = scenes.sign_in(store, narrator, acme)
+                token_scenes.use_tokens(store, narrator, acme, ann)
+                token_scenes.act_as_service_account(store, narrator, acme)
+                token_scenes.sign_out_everywhere(store, narrator, acme, ann)
+                scenes.meter_license(store, narrator, acme)
+            tenant_scenes.stay_apart(authority, maintenance, narrator, acme, globex)
+            tenant_scenes.suspend(authority, maintenance, narrator, globex)
+            tenant_scenes.prune(authority, maintenance, narrator, acme)
     print(f"Look at the rows: {sys.argv[0]} psql -c '\\d+ authority.tokens'")

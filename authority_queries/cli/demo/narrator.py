@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from tabulate import tabulate
 
 _SQL_LOGGER = logging.getLogger("authority_queries.sql")
+# What every unit of work begins with, and the demo says once.
+_OPENING = (" begin", " enter")
 
 
 class _Statements(logging.Handler):
@@ -17,7 +19,8 @@ class _Statements(logging.Handler):
         self.places: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.places.append(record.getMessage())
+        if not record.getMessage().endswith(_OPENING):
+            self.places.append(record.getMessage())
 
     def take(self) -> str:
         """Give the places since the last call, each once, a line each."""
@@ -42,21 +45,23 @@ class Narrator:
 
     def __init__(self) -> None:
         self._number = 0
+        # One for all steps: a signal is lost while logging forgets a handler.
+        self._statements = _Statements()
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
         """Collect the rows of a step and print them at its end."""
         self._number += 1
         print(f"{self._number}. {title}", flush=True)
-        statements = _Statements()
+        self._statements.take()
         level = _SQL_LOGGER.level
-        _SQL_LOGGER.addHandler(statements)
+        _SQL_LOGGER.addHandler(self._statements)
         _SQL_LOGGER.setLevel(logging.DEBUG)
         try:
-            step = Step(statements)
+            step = Step(self._statements)
             yield step
         finally:
-            _SQL_LOGGER.removeHandler(statements)
+            _SQL_LOGGER.removeHandler(self._statements)
             _SQL_LOGGER.setLevel(level)
         headers = ("what", "result", "SQL")
         print(tabulate(step.rows, headers=headers, tablefmt="grid"), end="\n\n")

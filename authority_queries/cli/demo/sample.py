@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from authority_queries._resources import EXAMPLES
+from authority_queries._sync.authority import Authority
+from authority_queries._sync.maintenance import Maintenance
 from authority_queries._sync.store import Store
 from authority_queries.cli.demo.narrator import Step
 from authority_queries.cli.demo.sample_file import SampleFile, UserEntry, read_sample
@@ -47,10 +49,12 @@ class Sample:
         raise ConfigurationError(message)
 
 
-def load_samples(store: Store, step: Step) -> dict[str, Sample]:
+def load_samples(
+    authority: Authority, maintenance: Maintenance, step: Step
+) -> dict[str, Sample]:
     """Give the samples by tenant code. Raises ConfigurationError."""
     files = [read_sample(path) for path in sorted(EXAMPLES.glob("*.toml"))]
-    samples = [_load(store, file, step) for file in files]
+    samples = [_load(authority, maintenance, file, step) for file in files]
     by_code = {sample.tenant.code: sample for sample in samples}
     missing = {"acme", "globex"} - by_code.keys()
     if missing:
@@ -59,17 +63,21 @@ def load_samples(store: Store, step: Step) -> dict[str, Sample]:
     return by_code
 
 
-def _load(store: Store, file: SampleFile, step: Step) -> Sample:
-    tenant = store.tenants.get_by_code(code=file.tenant.code)
-    found = tenant is not None
-    tenant = tenant or store.tenants.create(**file.tenant.model_dump())
+def _load(
+    authority: Authority, maintenance: Maintenance, file: SampleFile, step: Step
+) -> Sample:
+    with maintenance.store() as store:
+        tenant = store.tenants.get_by_code(code=file.tenant.code)
+        found = tenant is not None
+        tenant = tenant or store.tenants.create(**file.tenant.model_dump())
     step.row(f"tenant {tenant.code}", _outcome(found))
     sample = Sample(tenant, file)
-    _load_scopes(store, sample, step)
-    _load_roles(store, sample, step)
-    _load_users(store, sample, step)
-    _load_clients(store, sample, step)
-    _load_service_accounts(store, sample, step)
+    with authority.tenant(tenant.id, autocommit=True) as store:
+        _load_scopes(store, sample, step)
+        _load_roles(store, sample, step)
+        _load_users(store, sample, step)
+        _load_clients(store, sample, step)
+        _load_service_accounts(store, sample, step)
     return sample
 
 

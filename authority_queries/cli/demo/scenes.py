@@ -1,17 +1,14 @@
 """What an authorization server does with the store all day, a scene at a time."""
 
-from datetime import timedelta
 from ipaddress import IPv4Address
 from typing import Any, Final
 
 from authority_queries._sync.store import Store
 from authority_queries.cli.demo.narrator import Narrator, Step
 from authority_queries.cli.demo.sample import Sample
-from authority_queries.cli.demo.token_scenes import issue_access_token
 from authority_queries.errors import (
     ConfigurationError,
     LimitReachedError,
-    TenantInactiveError,
 )
 from authority_queries.records import (
     User,
@@ -144,56 +141,3 @@ def _use_up(
         else:
             result = "recorded" if receipt.recorded else "had been recorded: ignored"
         step.row(f"{metric}, reported as call-{number}", result)
-
-
-def stay_apart(store: Store, narrator: Narrator, acme: Sample, globex: Sample) -> None:
-    """Ask for a tenant's rows as another tenant."""
-    with narrator.step("Globex cannot see Acme's rows") as step:
-        ann = store.users.get_by_username(tenant_id=acme.tenant_id, username="ann")
-        namesake = store.users.get_by_username(
-            tenant_id=globex.tenant_id, username="ann"
-        )
-        for name, user in (("acme", ann), ("globex", namesake)):
-            step.row(f"ann of {name}", user.display_name if user else "nobody")
-        if ann is None:
-            return
-        foreign = store.users.get_by_id(tenant_id=globex.tenant_id, user_id=ann.id)
-        step.row("Acme's Ann by id, as Globex", "visible" if foreign else "no row")
-        deleted = store.users.delete(tenant_id=globex.tenant_id, user_id=ann.id)
-        step.row("Acme's Ann deleted, as Globex", "deleted" if deleted else "no row")
-        client = acme.client(store, "acme-web")
-        token = issue_access_token(store, client)
-        for name, sample in (("Acme", acme), ("Globex", globex)):
-            live = store.tokens.verify(
-                tenant_id=sample.tenant_id, token_hash=token.hash
-            )
-            step.row(f"Acme's token, as {name}", "live" if live else "no row")
-
-
-def suspend(store: Store, narrator: Narrator, globex: Sample) -> None:
-    """Suspend a tenant and resume it."""
-    client = globex.client(store, "globex-app")
-    with narrator.step("Suspend a tenant") as step:
-        suspended = store.tenants.suspend(tenant_id=globex.tenant_id)
-        step.row("globex", suspended.status)
-        try:
-            store.authorizations.create(tenant_id=globex.tenant_id, client_id=client.id)
-            step.row("a new authorization", "created")
-        except TenantInactiveError as error:
-            step.row("a new authorization", str(error))
-        step.row("globex", store.tenants.resume(tenant_id=globex.tenant_id).status)
-
-
-def prune(store: Store, narrator: Narrator, acme: Sample) -> None:
-    """Delete what nobody needs any more, a batch at a time."""
-    client = acme.client(store, "acme-web")
-    with narrator.step("Prune") as step:
-        for _ in range(3):
-            issue_access_token(store, client, lifetime=timedelta(microseconds=1))
-        step.row("three tokens for a microsecond", "issued")
-        step.row("expired tokens", f"{store.tokens.prune_expired()} deleted")
-        step.row("families without tokens", f"{store.authorizations.prune()} deleted")
-        step.row("revocations", f"{store.revocations.prune_expired()} deleted")
-        step.row("throttles", f"{store.login_attempts.prune_throttles()} deleted")
-        made = store.login_attempts.create_partitions()
-        step.row("partitions of the log", f"{made} missing, made")

@@ -1,0 +1,59 @@
+"""What tests of isolation share, and what they report at the end of a run."""
+
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.isolation.matrix.cases import Roles
+
+_FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def figures(pytestconfig: pytest.Config) -> list[str]:
+    """Lines that stand at the end of the run, whatever is captured."""
+    return pytestconfig.stash.setdefault(_FIGURES, [])
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    lines = config.stash.get(_FIGURES, [])
+    if lines:
+        terminalreporter.section("isolation")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def unannounced() -> Iterator[None]:
+    """Do not count as a test of each query (tests/every_query.py).
+
+    That a query leaks nothing says not what it does.
+    """
+    logger = logging.getLogger("authority_queries.sql")
+    logger.disabled = True
+    yield
+    logger.disabled = False
+
+
+@pytest.fixture
+def matrix_roles(
+    dba: "psycopg.Connection[Any]", login_names: dict[str, str], unannounced: None
+) -> Iterator[Roles]:
+    """The logins of services and operators, and one that row security does not hold."""
+    bypass = f"authority_test_bypass_{os.getpid()}"
+    dba.execute(
+        f"create role {bypass} login bypassrls "
+        "in role authority_app, authority_maintenance".encode()
+    )
+    yield Roles(
+        app=login_names["app"],
+        maintenance=login_names["maintenance"],
+        bypass=bypass,
+    )
+    dba.execute(f"drop role {bypass}".encode())

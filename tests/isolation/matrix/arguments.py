@@ -1,0 +1,186 @@
+"""What each query is called with, found by itself from rows that must stay unseen."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from importlib import import_module
+from inspect import Parameter, signature
+from typing import Any, Final
+from uuid import UUID
+
+from authority_queries._calls import Call
+from authority_queries.codegen.model import Query
+from tests.isolation.matrix.world import FOREIGN
+
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class IdOf:
+    """Stands for the id of a tenant's row: of which table, and the how-manieth."""
+
+    table: str
+    position: int
+
+
+HOUR: Final = timedelta(hours=1)
+NEW_HASH: Final = sha256(b"new").digest()
+CODE: Final = {
+    "token_hash": sha256(b"code").digest(),
+    "type": "authorization_code",
+    "client_id": "portal",
+    "redirect_uri": "https://portal.example.com/",
+}
+USED: Final = {
+    "token_hash": sha256(b"used").digest(),
+    "type": "refresh",
+    "client_id": "portal",
+}
+
+# What is no column, or is not looked up by it: the same for every query that takes it.
+BY_NAME: Final[Mapping[str, object]] = {
+    "access_lifetime": HOUR,
+    "access_token_hash": sha256(b"new access").digest(),
+    "after": None,
+    "allowed_from": ["active", "trial"],
+    "attempt_limit": 10,
+    "batch_size": 1000,
+    "before": "~",
+    "category": "client",
+    "factor": "password",
+    "from_period": None,
+    "idempotency_key": "second",
+    "lease": HOUR,
+    "lifetime": HOUR,
+    "months_ahead": 1,
+    "names": ["api.read"],
+    "older_than": timedelta(0),
+    "page_size": 1000,
+    "prefix": None,
+    "quantity": 1,
+    "reason": "test",
+    "redemption_id": UUID(int=1),
+    "refresh_lifetime": HOUR,
+    "refresh_token_hash": sha256(b"new refresh").digest(),
+    "remaining": HOUR,
+    "secret_id": IdOf("client_secrets", 0),
+    "time_window": HOUR,
+    "within": timedelta(days=100),
+}
+
+# What a query needs beside that: a key that is not taken, a token in another state.
+BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
+    "clients.create": {"client_id": "new"},
+    "licenses.create": {"key_hash": NEW_HASH},
+    "licenses.set_status": {"status": "suspended"},
+    "revocations.list_active": {"after": 0},
+    "revocations.list_since": {"sequence": 0},
+    "roles.create": {"name": "new", "permissions": ["users:read"]},
+    "roles.delete": {"role_id": IdOf("roles", 2)},
+    "roles.update": {"permissions": ["roles:read"]},
+    "scopes.create": {"name": "new"},
+    "service_accounts.create": {"account_id": "new"},
+    "tenants.create": {"code": "new"},
+    "tenants.set_status": {"status": "suspended"},
+    "tenants.update": {"code": "new"},
+    "tokens.create": {"token_hash": NEW_HASH},
+    "tokens.explain_refusal": USED,
+    "tokens.redeem": CODE,
+    "tokens.revoke": {"token_hash": sha256(b"refresh").digest(), "client_id": "portal"},
+    "tokens.rotate": {"token_hash": sha256(b"refresh").digest(), "client_id": "portal"},
+    "users.create": {"username": "new"},
+    "users.list_after": {"status": None},
+    "users.list_before": {"status": None},
+}
+# What else it is called with: what takes another way through it.
+ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
+    "licenses.check_out_seat": [
+        {"holder": "tablet"},
+        {"license_id": IdOf("licenses", 1)},
+        {"license_id": IdOf("licenses", 1), "holder": "tablet"},
+    ],
+    "licenses.list_usage": [{"metric": None}],
+    "licenses.record_usage": [{"license_id": IdOf("licenses", 1)}],
+    "licenses.renew_seat": [{"license_id": IdOf("licenses", 1)}],
+    "revocations.list_active": [{"category": None, "target": None}],
+    "tenants.update": [{"code": FOREIGN}],
+    "users.list_after": [{"role_id": None}, {"prefix": "a", "status": "active"}],
+    "users.list_before": [{"role_id": None}, {"prefix": "a", "status": "active"}],
+}
+
+
+class UnknownArgumentError(Exception):
+    """Nobody knows what a query is to be called with."""
+
+
+def full_name(query: Query) -> str:
+    return f"{query.path.stem}.{query.name}"
+
+
+def function_of(query: Query) -> Call[object]:
+    """Give the generated function, which converts its arguments as services' calls."""
+    module = import_module(f"authority_queries.queries.{query.path.stem}")
+    function: Call[object] = getattr(module, query.name)
+    return function
+
+
+def parameters_of(query: Query) -> Mapping[str, Parameter]:
+    """Give what the generated function says of its parameters."""
+    return signature(function_of(query)).parameters
+
+
+def argument_sets(query: Query, rows: Rows) -> list[dict[str, Any]]:
+    """Give what finds these rows: values of a tenant's first row of each table.
+
+    Raises UnknownArgumentError, by the query's name.
+    """
+    known = _known(query, rows)
+    for name in query.parameters:
+        if name not in known:
+            message = f"{full_name(query)}: no argument is known for {name}"
+            raise UnknownArgumentError(message)
+    values = {name: _resolved(known[name], rows) for name in query.parameters}
+    return [
+        values,
+        *(
+            {**values, **{name: _resolved(value, rows) for name, value in also.items()}}
+            for also in ALSO.get(full_name(query), [])
+        ),
+    ]
+
+
+def mixed_sets(query: Query, rows: Rows, foreign: Rows) -> Iterator[dict[str, Any]]:
+    """Give a tenant's own values with one id of the other's, for each id in turn."""
+    own_values, foreign_values = (
+        argument_sets(query, each)[0] for each in (rows, foreign)
+    )
+    for name, value in foreign_values.items():
+        if isinstance(value, UUID) and value != own_values[name]:
+            yield {**own_values, name: value}
+
+
+def _known(query: Query, rows: Rows) -> Mapping[str, object]:
+    """Give values by name, the most special last.
+
+    Those are the ids of every table, the columns of the query's own table (that of its
+    file) and of those that belong to it, and what is written down above.
+    """
+    own = query.path.stem
+    related = [table for table in rows if table.startswith(_singular(own))]
+    by_table = {table: rows[table][0] for table in [*related, own] if table in rows}
+    return {
+        **{f"{_singular(table)}_id": IdOf(table, 0) for table in rows},
+        **{name: row[name] for row in by_table.values() for name in row},
+        **by_table.get(own, {}),
+        **BY_NAME,
+        **BY_QUERY.get(full_name(query), {}),
+    }
+
+
+def _singular(table: str) -> str:
+    return table.removesuffix("s")
+
+
+def _resolved(value: object, rows: Rows) -> object:
+    return rows[value.table][value.position]["id"] if isinstance(value, IdOf) else value

@@ -1,0 +1,79 @@
+"""The cells of the matrix: every query, in every role."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from authority_queries._resources import QUERIES
+from authority_queries.codegen.model import Query
+from authority_queries.codegen.reading.query_files import read_folder
+from tests.isolation.matrix.arguments import argument_sets, mixed_sets
+from tests.isolation.matrix.judging import Case
+from tests.isolation.matrix.running import Caller
+from tests.isolation.matrix.world import World
+
+ALL: Final = read_folder(QUERIES)
+
+APP: Final = "app"
+BYPASS: Final = "bypass"
+TOLD_ANOTHER: Final = "app told another tenant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """The logins, by what holds them back.
+
+    `app` is held by row-level security; `bypass` has the same rights and more, and
+    only the query's own predicates hold it.
+    """
+
+    app: str
+    maintenance: str
+    bypass: str
+
+
+def is_of_a_tenant(query: Query) -> bool:
+    return "tenant_id" in query.parameters
+
+
+def cases_of(query: Query, world: World, roles: Roles) -> Iterator[Case]:
+    """Give a query's cells: the foreign tenant's identifiers, in the own one's name.
+
+    As app and bypass the query is bound to the asking tenant; as the app that is told
+    another tenant it names the foreign one, so that the policies are alone.
+    """
+    service = Caller(login=roles.app, told=world.own)
+    anybody = Caller(login=roles.bypass, told=None)
+    rows, foreign = world.rows(world.own), world.rows(world.foreign)
+    for values in argument_sets(query, foreign):
+        yield _case(query, TOLD_ANOTHER, service, values, world.foreign)
+    for values in [*argument_sets(query, foreign), *mixed_sets(query, rows, foreign)]:
+        yield _case(query, APP, service, values, world.own)
+        yield _case(query, BYPASS, anybody, values, world.own)
+
+
+def all_cases(world: World, roles: Roles) -> list[Case]:
+    """Give every cell; of a query of no tenant those of the app alone."""
+    return [
+        case
+        for query in ALL
+        for case in cases_of(query, world, roles)
+        if is_of_a_tenant(query) or case.role == APP
+    ]
+
+
+def control_of(query: Query, world: World, roles: Roles) -> Iterator[Case]:
+    """Give the same calls by who may make them: the tenant's service, an operator."""
+    service = Caller(login=roles.app, told=world.foreign)
+    operator = Caller(login=roles.maintenance, told=None)
+    caller = operator if query.tags.role == "authority_maintenance" else service
+    for values in argument_sets(query, world.rows(world.foreign)):
+        yield _case(query, "who may", caller, values, world.foreign)
+
+
+def _case(
+    query: Query, role: str, caller: Caller, values: dict[str, object], tenant: UUID
+) -> Case:
+    bound = {"tenant_id": tenant} if is_of_a_tenant(query) else {}
+    return Case(query=query, role=role, caller=caller, arguments={**values, **bound})

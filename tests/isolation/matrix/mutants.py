@@ -1,0 +1,29 @@
+"""Queries with one of their tenant's predicates taken out, or all."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from authority_queries.codegen.model import Query
+
+# `users.tenant_id = :tenant_id`, and `tenants.id = :tenant_id` of the table itself.
+BOUND: Final = re.compile(r"\b\w+\.(?:tenant_id|id) = %\(tenant_id\)s")
+# `users.tenant_id = user_roles.tenant_id`.
+JOINED: Final = re.compile(
+    r"\b\w+\.(?:tenant_id|id) = \w+\.tenant_id\b|\b\w+\.tenant_id = \w+\.id\b"
+)
+
+
+def without_one(query: Query) -> Iterator[tuple[str, str]]:
+    """Give each predicate, numbered in the query, and the text without it."""
+    for predicate in (BOUND, JOINED):
+        for number, match in enumerate(predicate.finditer(query.sql), start=1):
+            name = match[0].replace("%(tenant_id)s", ":tenant_id")
+            text = f"{query.sql[: match.start()]}true{query.sql[match.end() :]}"
+            yield f"{name} ({number})", text
+
+
+def without_all(query: Query) -> Iterator[tuple[str, str]]:
+    """Give the text that no predicate binds to the tenant, if any did."""
+    if BOUND.search(query.sql):
+        yield "bound to no tenant", BOUND.sub("true", query.sql)

@@ -1,0 +1,166 @@
+"""Runs a query as somebody, and looks at what came of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from authority_queries.codegen.model import Query
+from authority_queries.errors import AuthorityError
+from tests.isolation.matrix.arguments import function_of
+from tests.isolation.matrix.world import World
+
+# Hides what comes of chance and of the clock: all the rest has to be the same.
+_ANY_ID: Final = "an id"
+_ANY_TIME: Final = "a time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who calls: a login, and the tenant that its transaction was told."""
+
+    login: str
+    told: UUID | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """What tells an error: ours its message, psycopg's its SQLSTATE."""
+
+    kind: str
+    text: str
+    is_ours: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a call gave, and what it left of the tables.
+
+    `foreign` is a digest of the other tenant's rows in each table; `mixed` are tables
+    where a row of the asking tenant has an id that only the other one has; `told` is
+    the tenant that the transaction works for afterwards.
+    """
+
+    result: object
+    foreign: Mapping[str, str]
+    mixed: frozenset[str]
+    told: str
+
+
+_BECOME: Final = """
+    select set_config('authority.tenant_id', %s, true), set_config('role', %s, true)
+"""
+_TOLD: Final = "select current_setting('authority.tenant_id', true), '', false"
+_TABLE: Final = """
+    select
+        {{name}},
+        (
+            select md5(string_agg(one::text, ';' order by one::text))
+            from {{table}} as one
+            where one.{{column}} = '{foreign}'
+        ),
+        {looks_at_own} and exists (
+            select from {{table}} as one
+            where one.{{column}} = '{own}' and one::text like '%{foreign_id}-%'
+        )
+"""
+
+
+def _looking_at(world: World, *, looks_at_own: bool) -> sql.Composed:
+    """Give the statement that looks at all tables at once."""
+    text = _TABLE.format(
+        foreign=world.foreign,
+        own=world.own,
+        foreign_id=world.foreign_id,
+        looks_at_own=looks_at_own,
+    )
+    tables = [table.statement(text) for table in world.tables]
+    return sql.SQL(" union all ").join([sql.SQL(_TOLD), *tables])
+
+
+class RewritingCursor(psycopg.Cursor[Any]):
+    """Sends other statements in place of some, which is how a test breaks a query."""
+
+    instead: ClassVar[dict[str, str]] = {}
+
+    def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(query, str):
+            query = self.instead.get(query, query)
+        return super().execute(query, *arguments, **options)
+
+
+class Runner:
+    """Runs queries in one world, each in a transaction that is rolled back.
+
+    Without `looks_at_own` it does not look for rows that are mixed.
+    """
+
+    def __init__(self, world: World, *, looks_at_own: bool = True) -> None:
+        self.world = world
+        self._dba = world.dba
+        self._dba.cursor_factory = RewritingCursor
+        self._known_ids = world.ids(world.own) | world.ids(world.foreign)
+        self._known_times = world.times(world.own) | world.times(world.foreign)
+        self._look = _looking_at(world, looks_at_own=looks_at_own)
+        self.untouched = self._outcome(None)
+
+    def run(
+        self,
+        query: Query,
+        caller: Caller,
+        arguments: Mapping[str, object],
+        *,
+        looks: bool = True,
+    ) -> Outcome:
+        """Call the generated function as a service does; what it raises is a result.
+
+        PostgreSQL keeps nothing of a call that fails: all is untouched then.
+        """
+        try:
+            with self._dba.transaction(force_rollback=True):
+                self._dba.execute(_BECOME, (str(caller.told or ""), caller.login))
+                result = self._normal(function_of(query)(self._dba, **arguments))
+                if looks:
+                    self._dba.execute("reset role")
+                    return self._outcome(result)
+        except (AuthorityError, psycopg.Error) as error:
+            result = _failure(error)
+        return replace(self.untouched, result=result, told=str(caller.told or ""))
+
+    def _outcome(self, result: object) -> Outcome:
+        (told, *_), *seen = self._dba.execute(self._look).fetchall()
+        return Outcome(
+            result=result,
+            foreign={name: digest or "" for name, digest, _ in seen},
+            mixed=frozenset(name for name, _, is_mixed in seen if is_mixed),
+            told=told,
+        )
+
+    def _normal(self, value: object) -> object:
+        known: object = value
+        match value:
+            case UUID() if value not in self._known_ids:
+                known = _ANY_ID
+            case timedelta():
+                known = _ANY_TIME
+            case datetime() if value not in self._known_times:
+                known = _ANY_TIME
+            case Mapping():
+                known = {key: self._normal(each) for key, each in value.items()}
+            case Iterable() if not isinstance(value, str | bytes):
+                known = [self._normal(each) for each in value]
+        if is_dataclass(value):
+            names = (each.name for each in fields(value))
+            known = {name: self._normal(getattr(value, name)) for name in names}
+        return known
+
+
+def _failure(error: AuthorityError | psycopg.Error) -> Failure:
+    name = type(error).__name__
+    if isinstance(error, AuthorityError):
+        return Failure(kind=name, text=str(error), is_ours=True)
+    return Failure(kind=name, text=error.sqlstate or "", is_ours=False)

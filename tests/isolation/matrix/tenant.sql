@@ -1,0 +1,310 @@
+-- Fills one tenant with a row of everything. The setting world.tenant is its code,
+-- world.extent is 1 or 2: tenant 2 has more of what is counted, and one role and one
+-- permission more. Every name, client_id and hash is the same in each tenant; ids begin
+-- with world.ids: two tenants where it is the same are twins.
+create or replace function pg_temp.id_of(kind text)
+returns uuid
+language sql
+return (
+    current_setting('world.ids')
+    || substr(md5(current_setting('world.ids') || kind), 9)
+)::uuid;
+
+create or replace function pg_temp.tenant()
+returns uuid
+language sql
+return md5('tenant ' || current_setting('world.tenant'))::uuid;
+
+create or replace function pg_temp.extent()
+returns bigint
+language sql
+return current_setting('world.extent')::bigint;
+
+insert into authority.tenants (id, code, display_name, settings)
+select
+    pg_temp.tenant() as id,
+    current_setting('world.tenant') as code,
+    'Tenant ' || current_setting('world.tenant') as display_name,
+    '{}' as settings;
+
+insert into authority.roles (tenant_id, id, name, description)
+values
+(pg_temp.tenant(), pg_temp.id_of('role'), 'editor', 'Writes.'),
+(pg_temp.tenant(), pg_temp.id_of('second role'), 'reviewer', 'Reads.'),
+(pg_temp.tenant(), pg_temp.id_of('free role'), 'nobody', 'Held by nobody.');
+
+insert into authority.role_permissions (tenant_id, role_id, permission)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('role') as role_id,
+    granted.permission
+from (
+    values (1, 'users:read'), (2, 'users:write')
+) as granted (position, permission)
+where granted.position <= pg_temp.extent();
+
+insert into authority.users
+(tenant_id, id, subject_id, username, email, display_name, password_hash)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('user'),
+    pg_temp.id_of('subject'),
+    'Ann',
+    'ann@example.com',
+    'Ann of ' || current_setting('world.tenant'),
+    '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA'
+);
+
+insert into authority.user_roles (tenant_id, user_id, role_id, granted_by)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('user') as user_id,
+    pg_temp.id_of(held.kind) as role_id,
+    current_setting('world.tenant') as granted_by
+from (values (1, 'role'), (2, 'second role')) as held (position, kind)
+where held.position <= pg_temp.extent();
+
+insert into authority.clients
+(tenant_id, id, client_id, client_type, display_name, redirect_uris)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('client'),
+    'portal',
+    'confidential',
+    'Portal of ' || current_setting('world.tenant'),
+    array['https://portal.example.com/']
+);
+
+insert into authority.client_secrets
+(tenant_id, id, client_id, secret_hash, description, valid_until)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('secret'),
+    pg_temp.id_of('client'),
+    '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA',
+    'Installed at ' || current_setting('world.tenant'),
+    now() + interval '300 days'
+);
+
+insert into authority.scopes (tenant_id, id, name, display_name)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('scope'),
+    'api.read',
+    'Read from ' || current_setting('world.tenant')
+);
+
+insert into authority.service_accounts
+(tenant_id, id, account_id, display_name, allowed_scopes, authorized_clients)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('service account'),
+    'robot',
+    'Robot of ' || current_setting('world.tenant'),
+    array['api.read'],
+    array[pg_temp.id_of('client')]
+);
+
+-- A remembered consent, the family of one sign-in, and what a sign-in has left.
+insert into authority.authorizations
+(tenant_id, id, client_id, user_id, type, scopes, created_at)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('consent'),
+    pg_temp.id_of('client'),
+    pg_temp.id_of('user'),
+    'permanent',
+    array['api.read'],
+    now() - interval '9 days'
+),
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('family'),
+    pg_temp.id_of('client'),
+    pg_temp.id_of('user'),
+    'ad_hoc',
+    array['api.read'],
+    now() - interval '1 day'
+),
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('remains'),
+    pg_temp.id_of('client'),
+    pg_temp.id_of('user'),
+    'ad_hoc',
+    array['api.read'],
+    now() - interval '90 days'
+);
+
+insert into authority.tokens (
+    tenant_id,
+    id,
+    type,
+    token_hash,
+    client_id,
+    user_id,
+    authorization_id,
+    scopes,
+    redirect_uri,
+    expires_at,
+    redeemed_at,
+    redemption_id,
+    authenticated_at,
+    created_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(issued.kind) as id,
+    issued.type,
+    sha256(issued.kind::bytea) as token_hash,
+    pg_temp.id_of('client') as client_id,
+    pg_temp.id_of('user') as user_id,
+    pg_temp.id_of('family') as authorization_id,
+    array['api.read'] as scopes,
+    issued.redirect_uri,
+    now() + issued.remaining as expires_at,
+    case when issued.is_used then now() - interval '3 hours' end as redeemed_at,
+    case when issued.is_used then pg_temp.id_of('redemption') end as redemption_id,
+    now() - interval '1 day' as authenticated_at,
+    now() - interval '1 day' as created_at
+from (
+    values
+    ('access', 'access', null, interval '5 hours', false),
+    ('refresh', 'refresh', null, interval '20 days', false),
+    (
+        'code',
+        'authorization_code',
+        'https://portal.example.com/',
+        interval '2 hours',
+        false
+    ),
+    ('used', 'refresh', null, interval '10 days', true),
+    ('expired', 'access', null, interval '-4 hours', false)
+) as issued (kind, type, redirect_uri, remaining, is_used);
+
+insert into authority.revocation_sequences (tenant_id, last_sequence)
+values (pg_temp.tenant(), 1 + pg_temp.extent());
+
+insert into authority.revocations
+(tenant_id, sequence, category, target, reason, effective_at, expires_at)
+select
+    pg_temp.tenant() as tenant_id,
+    numbers.sequence,
+    'client' as category,
+    'portal' as target,
+    'Said by ' || current_setting('world.tenant') as reason,
+    now() - interval '6 days' as effective_at,
+    case when numbers.sequence = 2 then now() - interval '5 days' end as expires_at
+from generate_series(1, 1 + pg_temp.extent()) as numbers (sequence);
+
+-- In each month's partition, and in the one of all other months.
+insert into authority.login_attempts (
+    tenant_id,
+    id,
+    username,
+    user_id,
+    client_id,
+    address,
+    outcome,
+    reason,
+    created_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('attempt in month ' || month) as id,
+    'ann' as username,
+    pg_temp.id_of('user') as user_id,
+    'portal' as client_id,
+    '192.0.2.7' as address,
+    'failed' as outcome,
+    'Seen at ' || current_setting('world.tenant') as reason,
+    now() + month * interval '1 month' as created_at
+from generate_series(-2, 3) as month;
+
+insert into authority.login_throttles
+(tenant_id, username, address_prefix, factor, attempts, window_ends_at)
+values
+(
+    pg_temp.tenant(),
+    'ann',
+    '192.0.2.0/24',
+    'password',
+    pg_temp.extent(),
+    now() + interval '7 hours'
+),
+(
+    pg_temp.tenant(),
+    'ann',
+    '192.0.2.0/24',
+    'totp',
+    pg_temp.extent(),
+    now() - interval '7 hours'
+);
+
+-- The second one is at its end in tenant 1, and not in tenant 2.
+insert into authority.licenses
+(tenant_id, id, key_hash, plan, seats, limits, valid_from, valid_until)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('license'),
+    sha256('license'::bytea),
+    'team',
+    2,
+    '{"requests": 100}',
+    now() - interval '100 days',
+    now() + interval '200 days'
+),
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('second license'),
+    sha256('second license'::bytea),
+    'team',
+    2,
+    '{"requests": 100}',
+    now() - interval '100 days',
+    now() + (pg_temp.extent() - 2) * interval '1 day' + interval '1 hour'
+);
+
+insert into authority.license_seats
+(tenant_id, license_id, seat_number, holder, leased_until)
+select
+    licenses.tenant_id,
+    licenses.id as license_id,
+    seats.seat_number,
+    seats.holder,
+    case when seats.holder is not null then now() + interval '8 hours' end
+        as leased_until
+from authority.licenses
+cross join (values (1, 'laptop'), (2, null)) as seats (seat_number, holder)
+where licenses.tenant_id = pg_temp.tenant();
+
+insert into authority.license_usage
+(tenant_id, license_id, metric, idempotency_key, period_start, quantity)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('license'),
+    'requests',
+    'first',
+    date_trunc('month', now() at time zone 'UTC'),
+    pg_temp.extent()
+);
+
+insert into authority.license_usage_totals
+(tenant_id, license_id, metric, period_start, used, allowed)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('license'),
+    'requests',
+    date_trunc('month', now() at time zone 'UTC'),
+    pg_temp.extent(),
+    100
+);

@@ -1,0 +1,114 @@
+"""PgBouncer in transaction mode before the test's server, if it is installed."""
+
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+# The first version that knows of prepared statements, in transaction mode too.
+KNOWS_PREPARED = (1, 21)
+# As docs/tenant_isolation.md says, and one connection for all clients.
+_CONFIGURATION = """
+[databases]
+* = host={host} port={port}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {listen_port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = {folder}/users.txt
+pool_mode = transaction
+default_pool_size = 1
+max_client_conn = 100
+ignore_startup_parameters = extra_float_digits, options
+{more}
+"""
+
+
+def program() -> str | None:
+    """The path of PgBouncer, or None. Debian puts it where few users look."""
+    return shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+def version() -> tuple[int, int]:
+    told = subprocess.check_output([program() or "pgbouncer", "--version"], text=True)
+    found = re.search(r"PgBouncer (\d+)\.(\d+)", told)
+    assert found is not None, told
+    return int(found[1]), int(found[2])
+
+
+@contextmanager
+def pooled(conninfo: str, passwords: Mapping[str, str]) -> Iterator[str]:
+    """Run PgBouncer for these logins; give the connection string that goes through it.
+
+    It holds one connection to the server for each login.
+    """
+    with tempfile.TemporaryDirectory(prefix="authority-bouncer-") as folder:
+        port = _free_port()
+        path = _configure(Path(folder), port, conninfo, passwords)
+        command = [program() or "pgbouncer", str(path)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                _wait_until_up(process)
+                yield make_conninfo(
+                    conninfo, host="127.0.0.1", port=port, sslmode="disable"
+                )
+            finally:
+                process.terminate()
+
+
+def _configure(
+    folder: Path, port: int, conninfo: str, passwords: Mapping[str, str]
+) -> Path:
+    parameters = conninfo_to_dict(conninfo)
+    host = str(parameters.get("host", "localhost"))
+    more = []
+    if os.getuid() == 0:
+        more.append(f"user = {_weaker_user(host)}")
+        folder.chmod(0o755)
+    if version() >= KNOWS_PREPARED:
+        more.append("max_prepared_statements = 100")
+    users = [f'"{login}" "{password}"\n' for login, password in passwords.items()]
+    (folder / "users.txt").write_text("".join(users))
+    path = folder / "pgbouncer.ini"
+    path.write_text(
+        _CONFIGURATION.format(
+            host=host,
+            port=parameters.get("port", 5432),
+            listen_port=port,
+            folder=folder,
+            more="\n".join(more),
+        )
+    )
+    return path
+
+
+def _weaker_user(host: str) -> str:
+    """Whom PgBouncer becomes, which refuses to be root: one who may use the socket."""
+    owner = os.stat(host).st_uid if host.startswith("/") else 0
+    return pwd.getpwuid(owner).pw_name if owner else "nobody"
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _wait_until_up(process: "subprocess.Popen[str]") -> None:
+    told = []
+    for line in process.stderr or ():
+        told.append(line)
+        if "process up" in line:
+            return
+    message = f"pgbouncer does not start: {''.join(told)}"
+    raise AssertionError(message)

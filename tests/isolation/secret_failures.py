@@ -1,0 +1,250 @@
+"""Calls with secrets that fail: refused, duplicate, cut off, or simply wrong."""
+
+from collections.abc import Callable
+from typing import Any, Final
+from uuid import uuid4
+
+import psycopg
+from psycopg import errors as sqlstate
+
+from authority_queries.errors import (
+    CrossTenantError,
+    DuplicateError,
+    InvalidArgumentError,
+    InvalidValueError,
+    MissingReferenceError,
+)
+from authority_queries.records import Client
+from tests.factories import HOUR
+from tests.isolation.secret_operations import Operations
+
+Call = Callable[[Operations, Client], object]
+Failure = tuple[type[BaseException], Call]
+
+_RAW: Final[dict[str, Failure]] = {
+    "a password for its hash": (
+        InvalidArgumentError,
+        lambda ops, _: ops.user(password_hash=ops.mine.password),
+    ),
+    "a password for its new hash": (
+        InvalidArgumentError,
+        lambda ops, _: ops.store.users.set_password_hash(
+            **ops.tenant, user_id=uuid4(), password_hash=ops.mine.password
+        ),
+    ),
+    "half a character in a password for its hash": (
+        InvalidArgumentError,
+        lambda ops, _: ops.user(password_hash=f"{ops.mine.password}\ud800"),
+    ),
+    "a client secret for its hash": (
+        InvalidArgumentError,
+        lambda ops, client: ops.store.clients.add_secret(
+            **ops.tenant,
+            id=client.id,
+            secret_hash=ops.mine.token("client_secret").token,
+        ),
+    ),
+    "a code_verifier for its challenge": (
+        InvalidArgumentError,
+        lambda ops, client: ops.issue(
+            client, "access_9", "authorization_code", code_challenge=ops.mine.verifier
+        ),
+    ),
+    "a code_verifier at redemption": (
+        InvalidArgumentError,
+        lambda ops, client: ops.redeem(
+            client,
+            "authorization_code",
+            "authorization_code",
+            code_challenge=ops.mine.verifier,
+        ),
+    ),
+    "a token in an id": (
+        InvalidArgumentError,
+        lambda ops, _: ops.store.users.get_by_id(
+            **ops.tenant, user_id=ops.mine.token("access").token
+        ),
+    ),
+    "a token in a text": (
+        InvalidArgumentError,
+        lambda ops, client: ops.store.tokens.revoke_by_client(
+            **ops.tenant,
+            client_id=client.id,
+            reason=f"leaked: {ops.mine.token('access').token}",
+        ),
+    ),
+    "a token in a payload": (
+        InvalidArgumentError,
+        lambda ops, client: ops.issue(
+            client,
+            "access_9",
+            "access",
+            payload=b"at=" + ops.mine.token("access").token.encode(),
+        ),
+    ),
+    "a token for a tenant": (
+        InvalidArgumentError,
+        lambda ops, _: ops.store.users.get_by_id(
+            tenant_id=ops.mine.token("access").token, user_id=uuid4()
+        ),
+    ),
+}
+
+
+def _presenting(raw: Any) -> dict[str, Call]:
+    """What takes the hash of a token or key, given what `raw` makes of the token."""
+
+    def given(name: str) -> Callable[[Operations], dict[str, Any]]:
+        hash_name = "key_hash" if name == "license_key" else "token_hash"
+        return lambda ops: {**ops.tenant, hash_name: raw(ops.mine.token(name).token)}
+
+    access, key = given("access"), given("license_key")
+    reason = {"client_id": "app", "reason": "logout"}
+    return {
+        "get_by_hash": lambda ops, _: ops.store.tokens.get_by_hash(**access(ops)),
+        "verify": lambda ops, _: ops.store.tokens.verify(**access(ops)),
+        "revoke": lambda ops, _: ops.store.tokens.revoke(**access(ops), **reason),
+        "create": lambda ops, client: ops.issue(
+            client, "access_9", "access", token_hash=raw(ops.mine.token("access").token)
+        ),
+        "redeem": lambda ops, client: ops.redeem(
+            client,
+            "refresh_9",
+            "refresh",
+            token_hash=raw(ops.mine.token("refresh").token),
+        ),
+        "rotate": lambda ops, client: ops.rotate(
+            client,
+            "refresh",
+            "refresh_9",
+            "access_9",
+            refresh_token_hash=raw(ops.mine.token("refresh").token),
+        ),
+        "get_by_key": lambda ops, _: ops.store.licenses.get_by_key(**key(ops)),
+        "validate": lambda ops, _: ops.store.licenses.validate(**key(ops)),
+        "create_license": lambda ops, _: ops.store.licenses.create(
+            **key(ops), plan="team"
+        ),
+    }
+
+
+_MADE_OF_A_TOKEN: Final[dict[str, Callable[[str], object]]] = {
+    "text": lambda token: token,
+    "octets": lambda token: token.encode(),
+    "hex": lambda token: token.encode().hex(),
+    "32 letters": lambda token: token[-32:],
+    "nothing": lambda token: None,
+}
+RAW_FOR_HASH: Final = _RAW | {
+    f"{name} of a token as {kind}": (InvalidArgumentError, call)
+    for kind, make in _MADE_OF_A_TOKEN.items()
+    for name, call in _presenting(make).items()
+}
+
+REFUSED: Final[dict[str, Failure]] = {
+    "a second user of this name": (
+        DuplicateError,
+        lambda ops, _: ops.user(username="Ann"),
+    ),
+    "a token twice": (
+        DuplicateError,
+        lambda ops, client: ops.issue(client, "access", "access"),
+    ),
+    "a licence key twice": (
+        DuplicateError,
+        lambda ops, _: ops.store.licenses.create(
+            **ops.tenant, key_hash=ops.mine.token("license_key").hash, plan="team"
+        ),
+    ),
+    "a client that is not there": (
+        MissingReferenceError,
+        lambda ops, client: ops.issue(client, "access_9", "access", client_id=uuid4()),
+    ),
+    "a refresh token without a family": (
+        InvalidValueError,
+        lambda ops, client: ops.issue(client, "refresh_9", "refresh"),
+    ),
+    "an e-mail address that is none": (
+        InvalidValueError,
+        lambda ops, _: ops.user(email=ops.mine.note),
+    ),
+    "an address that is none": (
+        InvalidValueError,
+        lambda ops, _: ops.store.login_attempts.record(
+            **ops.tenant, username="ann", outcome="failed", address=ops.mine.note
+        ),
+    ),
+    "half a character": (
+        InvalidValueError,
+        lambda ops, _: ops.user(username=f"{ops.mine.note}\ud800"),
+    ),
+    "NUL in JSON": (
+        InvalidValueError,
+        lambda ops, _: ops.user(attributes={"note": f"{ops.mine.note}\0"}),
+    ),
+    "half a character in JSON": (
+        InvalidValueError,
+        lambda ops, _: ops.user(attributes={ops.mine.note: "\ud800"}),
+    ),
+    "what JSON cannot say": (
+        InvalidArgumentError,
+        lambda ops, _: ops.user(attributes={ops.mine.note: object()}),
+    ),
+    "no duration": (
+        TypeError,
+        lambda ops, client: ops.issue(
+            client, "access_9", "access", lifetime=ops.mine.note
+        ),
+    ),
+    "no time": (
+        InvalidArgumentError,
+        lambda ops, client: ops.issue(client, "access_9", "access", lifetime=-HOUR),
+    ),
+    "another tenant": (
+        CrossTenantError,
+        lambda ops, _: ops.store.users.get_by_username(
+            tenant_id=uuid4(), username="ann"
+        ),
+    ),
+}
+
+# How a statement may end, as the body of a trigger: the error that comes, and how.
+TRAPS: Final[dict[str, tuple[type[BaseException], str]]] = {
+    "raised": (psycopg.DatabaseError, "raise exception 'no: %', new"),
+    "unreadable": (InvalidValueError, "perform new::text::integer"),
+    "canceled": (
+        sqlstate.QueryCanceled,
+        "perform pg_cancel_backend(pg_backend_pid()); perform pg_sleep(60)",
+    ),
+    "timed out": (sqlstate.QueryCanceled, "perform pg_sleep(60)"),
+    "cut off": (
+        psycopg.OperationalError,
+        "perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(60)",
+    ),
+}
+TRAPPED: Final = ("users", "client_secrets", "tokens", "licenses")
+
+WRITES: Final[dict[str, Call]] = {
+    "a user": lambda ops, _: ops.user(),
+    "a secret": lambda ops, client: ops.store.clients.add_secret(
+        **ops.tenant, id=client.id, secret_hash=ops.mine.hash_of("client_secret")
+    ),
+    "a token": lambda ops, client: ops.issue(client, "access_9", "access"),
+    "a licence": lambda ops, _: ops.store.licenses.create(
+        **ops.tenant, key_hash=ops.mine.token("license_key_2").hash, plan="team"
+    ),
+}
+
+
+def set_trap(dba: "psycopg.Connection[Any]", body: str) -> None:
+    """Let each insert into the tables of secrets end so."""
+    dba.execute(
+        "create or replace function public.trap() returns trigger "
+        "security definer language plpgsql as "
+        f"$$ begin {body}; return new; end $$".encode()
+    )
+    for table in TRAPPED:
+        dba.execute(
+            f"create or replace trigger trap before insert on authority.{table} "
+            "for each row execute function public.trap()".encode()
+        )

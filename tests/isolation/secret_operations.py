@@ -1,0 +1,221 @@
+"""Whatever the store does with a secret, done with secrets that can be told."""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+from authority_queries import hash_password, mint_token
+from authority_queries.records import Client
+from authority_queries.secrets import TokenString
+from tests.factories import HOUR
+from tests.isolation.canary import Canary
+
+CALLBACK = "https://app.example/cb"
+
+Step = Callable[[], object]
+
+
+def random_text() -> str:
+    return secrets.token_urlsafe(48)
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What the holders of one tenant's secrets have, and what is kept of it."""
+
+    tenant_id: UUID
+    password: str = field(default_factory=random_text)
+    verifier: str = field(default_factory=random_text)
+    email: str = field(default_factory=lambda: f"{random_text()[:40]}@example.org")
+    note: str = field(default_factory=random_text)
+    minted: dict[str, TokenString] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def token(self, name: str) -> TokenString:
+        """The token of this name, made when it is first asked for: `refresh_2`."""
+        if name not in self.minted:
+            kind: Any = name.rstrip("_0123456789")
+            self.minted[name] = mint_token(kind, self.tenant_id)
+        return self.minted[name]
+
+    def hash_of(self, name: str) -> str:
+        """A PHC string of the password or of a client's secret."""
+        if name not in self.hashes:
+            raw = self.password if name == "password" else self.token(name).token
+            self.hashes[name] = hash_password(raw)
+        return self.hashes[name]
+
+    @property
+    def challenge(self) -> str:
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    def raw(self) -> list[Canary]:
+        """What must be found nowhere. Of a token string only the random part."""
+        return [
+            Canary.of("password", self.password),
+            Canary.of("code_verifier", self.verifier),
+            *(
+                Canary.of(name, minted.token.split("_")[3])
+                for name, minted in self.minted.items()
+            ),
+        ]
+
+    def kept(self) -> list[Canary]:
+        """What the database keeps instead."""
+        return [
+            *(Canary.of(f"hash of {n}", m.hash) for n, m in self.minted.items()),
+            *(Canary.of(f"PHC of {n}", h[-40:]) for n, h in self.hashes.items()),
+        ]
+
+    def values(self) -> list[Canary]:
+        """Other values of rows."""
+        return [Canary.of("email", self.email), Canary.of("note", self.note)]
+
+
+class Operations:
+    """The operations of one store that take secrets or their hashes, as they succeed.
+
+    Each is a step: the caller sees its result, and looks around before the next.
+    """
+
+    def __init__(self, store: Any, mine: Secrets) -> None:
+        self.store = store
+        self.mine = mine
+        self.tenant = {"tenant_id": mine.tenant_id}
+
+    def user(self, **fields: Any) -> object:
+        defaults = {
+            "username": f"user-{uuid4()}",
+            "email": self.mine.email,
+            "display_name": self.mine.note,
+            "attributes": {"note": self.mine.note},
+            "password_hash": self.mine.hash_of("password"),
+        }
+        return self.store.users.create(**self.tenant, **{**defaults, **fields})
+
+    def client(self, **fields: Any) -> Client:
+        defaults = {"client_id": f"client-{uuid4()}", "client_type": "confidential"}
+        created: Client = self.store.clients.create(
+            **self.tenant, **{**defaults, **fields}
+        )
+        return created
+
+    def issue(self, client: Client, name: str, kind: str, **fields: Any) -> object:
+        defaults = {
+            "type": kind,
+            "token_hash": self.mine.token(name).hash,
+            "client_id": client.id,
+            "lifetime": HOUR,
+            "payload": self.mine.note.encode(),
+            "properties": {"note": self.mine.note},
+        }
+        return self.store.tokens.create(**self.tenant, **{**defaults, **fields})
+
+    def redeem(self, client: Client, name: str, kind: str, **fields: Any) -> object:
+        defaults = {
+            "token_hash": self.mine.token(name).hash,
+            "type": kind,
+            "client_id": client.client_id,
+            "redemption_id": uuid4(),
+        }
+        return self.store.tokens.redeem(**self.tenant, **{**defaults, **fields})
+
+    def rotate(
+        self, client: Client, old: str, new: str, access: str, **fields: Any
+    ) -> object:
+        defaults = {
+            "token_hash": self.mine.token(old).hash,
+            "client_id": client.client_id,
+            "redemption_id": uuid4(),
+            "refresh_token_hash": self.mine.token(new).hash,
+            "refresh_lifetime": timedelta(days=1),
+            "access_token_hash": self.mine.token(access).hash,
+            "access_lifetime": HOUR,
+        }
+        return self.store.tokens.rotate(**self.tenant, **{**defaults, **fields})
+
+    def all(self) -> Iterator[Step]:
+        """Give the steps in an order in which each succeeds."""
+        client = self.client()
+        yield from self._users()
+        yield from self._client_secrets(client)
+        yield from self._codes(client)
+        yield from self._tokens(client)
+        yield from self._licenses()
+
+    def _users(self) -> Iterator[Step]:
+        users = self.store.users
+        yield partial(self.user, username="ann")
+        found = users.get_by_username(**self.tenant, username="ANN")
+        key = {**self.tenant, "user_id": found.id}
+        yield partial(users.get_by_id, **key)
+        yield partial(
+            users.set_password_hash, **key, password_hash=hash_password(self.mine.note)
+        )
+        yield partial(users.list, **self.tenant)
+
+    def _client_secrets(self, client: Client) -> Iterator[Step]:
+        clients, key = self.store.clients, {**self.tenant, "id": client.id}
+        phc = self.mine.hash_of("client_secret")
+        yield partial(clients.add_secret, **key, secret_hash=phc)
+        yield partial(clients.list_secrets, **key)
+        yield partial(
+            clients.list_live_secrets, **self.tenant, client_id=client.client_id
+        )
+        [secret] = clients.list_secrets(**key)
+        own = {**self.tenant, "secret_id": secret.id}
+        yield partial(clients.record_secret_use, **own)
+        yield partial(clients.expire_secret, **own)
+
+    def _codes(self, client: Client) -> Iterator[Step]:
+        pkce = {"redirect_uri": CALLBACK, "code_challenge": self.mine.challenge}
+        for name, kind, presented in (
+            ("authorization_code", "authorization_code", pkce),
+            ("device_code", "device_code", {}),
+            ("device_code_2", "user_code", {}),
+        ):
+            family = self.store.authorizations.create(
+                **self.tenant, client_id=client.id
+            )
+            fields = {**presented, "authorization_id": family.id}
+            yield partial(self.issue, client, name, kind, **fields)
+            redeem = partial(self.redeem, client, name, kind, **presented)
+            yield partial(redeem, client_id="somebody-else")
+            yield redeem  # redeemed
+            yield redeem  # reused: the family is revoked
+
+    def _tokens(self, client: Client) -> Iterator[Step]:
+        tokens = self.store.tokens
+        family = self.store.authorizations.create(**self.tenant, client_id=client.id)
+        of_family = {"authorization_id": family.id}
+        yield partial(self.issue, client, "refresh", "refresh", **of_family)
+        yield partial(self.rotate, client, "refresh", "refresh_2", "access_2")
+        yield partial(self.issue, client, "access", "access")
+        for name in ("access", "access_2"):
+            key = {**self.tenant, "token_hash": self.mine.token(name).hash}
+            yield partial(tokens.get_by_hash, **key)
+            yield partial(tokens.verify, **key)
+        yield partial(tokens.list_active_by_client, **self.tenant, client_id=client.id)
+        revocation = {"client_id": client.client_id, "reason": "logout"}
+        for name in ("access", "refresh_2"):
+            key = {**self.tenant, "token_hash": self.mine.token(name).hash}
+            yield partial(tokens.revoke, **key, **revocation)
+        yield partial(self.rotate, client, "refresh", "refresh_3", "access_3")
+
+    def _licenses(self) -> Iterator[Step]:
+        licenses = self.store.licenses
+        key = {**self.tenant, "key_hash": self.mine.token("license_key").hash}
+        kept = {"plan": "team", "properties": {"note": self.mine.note}}
+        yield partial(licenses.create, **key, **kept)
+        yield partial(licenses.get_by_key, **key)
+        yield partial(licenses.validate, **key)
+        own = {**self.tenant, "license_id": licenses.get_by_key(**key).id}
+        yield partial(licenses.suspend, **own, reason="unpaid")
+        yield partial(licenses.revoke, **own, reason="unpaid")

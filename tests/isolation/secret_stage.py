@@ -1,0 +1,111 @@
+"""One tenant's secrets at work, and who looks on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Self, cast
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from authority_queries import (
+    hash_password,
+    mint_token,
+    parse_token,
+    verify_password,
+)
+from authority_queries.errors import InvalidArgumentError, TenantInactiveError
+from tests.factories import make_tenant
+from tests.isolation.secret_failures import TRAPS, WRITES, Call, Failure, set_trap
+from tests.isolation.secret_operations import Operations, Secrets
+from tests.isolation.witness import ServerLog, Witness
+from tests.stores import Logins, routed_store
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A tenant with secrets of its own, and who looks on."""
+
+    logins: Logins
+    dba: "psycopg.Connection[Any]"
+    mine: Secrets
+    witness: Witness
+    server_log: ServerLog
+
+    @classmethod
+    def of(cls, logins: Logins, dba: "psycopg.Connection[Any]") -> Self:
+        with routed_store(logins) as store:
+            mine = Secrets(make_tenant(store).id)
+        return cls(logins, dba, mine, Witness(dba), ServerLog(dba))
+
+    def succeed(self, authority: Any) -> set[str]:
+        """Do all that succeeds; give the outcomes of redemptions and rotations."""
+        outcomes, mine, witness = set(), self.mine, self.witness
+        with authority.tenant(mine.tenant_id, autocommit=True) as store:
+            for step in Operations(store, mine).all():
+                result = step()
+                witness.note_result(result)
+                witness.look_at_activity()
+                outcomes.add(getattr(result, "outcome", ""))
+        for name in ("access", "refresh", "access_5"):
+            token = mine.token(name)
+            witness.note_result([token, parse_token(token.token)])
+            witness.note_result(authority.verify_token(token.token))
+            witness.note_result(authority.verify_token(token.token[:-1]))
+        witness.note_result([authority, authority.settings, store, store.connection])
+        return outcomes - {""}
+
+    def fail(self, authority: Any, failures: dict[str, Failure]) -> None:
+        """Let calls fail, each in a unit of work of its own."""
+
+        def work(call: Call) -> None:
+            with authority.tenant(self.mine.tenant_id) as store:
+                ops = Operations(store, self.mine)
+                call(ops, ops.client())
+
+        for kind, call in failures.values():
+            with pytest.raises(kind) as caught:
+                work(call)
+            self.witness.note_error(caught.value)
+            self.witness.look_at_activity()
+
+    def spring(self, authority: Any, trap: str) -> None:
+        """Let PostgreSQL end each write in this way."""
+        kind, body = TRAPS[trap]
+        set_trap(self.dba, body)
+        self.fail(authority, {name: (kind, call) for name, call in WRITES.items()})
+
+    def find_no_tenant(self, authority: Any) -> None:
+        stranger = replace(self.mine, tenant_id=uuid4())
+
+        def work() -> None:
+            with authority.tenant(stranger.tenant_id) as store:
+                Operations(store, stranger).user()
+
+        with pytest.raises(TenantInactiveError) as caught:
+            work()
+        self.witness.note_error(caught.value)
+
+    def misuse_without_a_store(self) -> None:
+        """Let fail what is done before any store is asked."""
+        token, phc = self.mine.token("access").token, self.mine.hash_of("password")
+        half: Any = f"{self.mine.password}\ud800"
+        calls: list[Callable[..., object]] = [
+            lambda of: parse_token(token, kind="refresh"),
+            lambda of: parse_token(token[:-1] + "!"),
+            lambda of: parse_token(token.replace("_at_", "_zz_")),
+            lambda of: parse_token(of(token)),
+            lambda of: mint_token(of(token), self.mine.tenant_id),
+            lambda of: hash_password(of(half)),
+            lambda of: verify_password(phc, of(half)),
+        ]
+        for call in calls:
+            with pytest.raises((TypeError, AttributeError, ValueError)) as caught:
+                call(lambda text: [text])
+            self.witness.note_error(caught.value)
+        with pytest.raises(InvalidArgumentError) as refused:
+            mint_token(cast("Any", token), self.mine.tenant_id)
+        self.witness.note_error(refused.value)
+        assert verify_password(phc, self.mine.password)
+        assert not verify_password(phc, half)
+        assert verify_password(hash_password(half), half)

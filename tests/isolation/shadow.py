@@ -1,0 +1,96 @@
+"""A shadow of the schema in which every tenant's rows are in one partition.
+
+It is the schema of a migrated database as pg_dump writes it, with one clause added to
+each table of tenants' rows, so that PostgreSQL itself says what a store that is sharded
+by tenant would refuse.
+"""
+
+import re
+import subprocess
+from typing import Any, Final
+
+import psycopg
+from psycopg.sql import SQL, Identifier, Literal
+
+from authority_queries._backend import embedded_program
+
+PARTITIONS: Final = 4
+# Client settings, and psql's commands: neither is the schema.
+_NOT_SCHEMA: Final = re.compile(r"^(?:SET |SELECT pg_catalog\.set_config|\\).*$", re.M)
+# pg_dump says it of every table. A partitioned table refuses it for foreign keys.
+_ONLY: Final = re.compile(r"\bONLY (?=authority\.)")
+_TABLE: Final = re.compile(
+    r"^(?P<table>CREATE TABLE authority\.(?P<name>\w+) \(\n"
+    r"(?P<columns>(?:.+\n)+?)\))[^;)]*(?:\(\w+\))?;$",
+    re.M,
+)
+_TENANT_COLUMN: Final = re.compile(r"^    tenant_id uuid ", re.M)
+
+
+def dump_schema(conninfo: str) -> str:
+    """Give the statements that make the schema, without the partitions of months."""
+    command = [
+        embedded_program("pg_dump"),
+        conninfo,
+        "--schema-only",
+        "--schema=authority",
+        "--exclude-table=authority.login_attempts_*",
+    ]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return _NOT_SCHEMA.sub("", done.stdout)
+
+
+def partitioned(dumped: str) -> str:
+    """Give the same statements, with tenants' tables partitioned by tenant alone."""
+
+    def by_tenant(table: re.Match[str]) -> str:
+        if not _TENANT_COLUMN.search(table["columns"]):
+            return table[0]
+        return f"{table['table']}\nPARTITION BY HASH (tenant_id);"
+
+    return _ONLY.sub("", _TABLE.sub(by_tenant, dumped))
+
+
+def create_shadow(connection: "psycopg.Connection[Any]", dumped: str) -> list[str]:
+    """Create the shadow in a blank database, and give the names of tenants' tables.
+
+    Raises psycopg.Error when PostgreSQL accepts a statement only without the clause.
+    """
+    with connection.transaction():
+        connection.execute("set local check_function_bodies = off")
+        connection.execute(partitioned(dumped).encode())
+        tables = partitioned_tables(connection)
+        for table in tables:
+            _create_partitions(connection, table)
+    return tables
+
+
+def partitioned_tables(connection: "psycopg.Connection[Any]") -> list[str]:
+    """Give the names of the tables whose rows are spread by tenant."""
+    return [
+        name
+        for (name,) in connection.execute(
+            """
+            select pg_class.relname
+            from pg_partitioned_table
+            inner join pg_class on pg_partitioned_table.partrelid = pg_class.oid
+            where pg_class.relnamespace = 'authority'::regnamespace
+            order by pg_class.relname
+            """
+        )
+    ]
+
+
+def _create_partitions(connection: "psycopg.Connection[Any]", table: str) -> None:
+    for number in range(PARTITIONS):
+        connection.execute(
+            SQL(
+                "create table authority.{} partition of authority.{} "
+                "for values with (modulus {}, remainder {})"
+            ).format(
+                Identifier(f"{table}_{number}"),
+                Identifier(table),
+                Literal(PARTITIONS),
+                Literal(number),
+            )
+        )

@@ -1,0 +1,98 @@
+"""What happens in a tenant from its first user to its last: each table is written."""
+
+from datetime import timedelta
+from ipaddress import IPv4Address
+from uuid import UUID, uuid4
+
+from authority_queries import Store, mint_token
+from authority_queries.records import Client
+from tests.factories import (
+    HOUR,
+    make_client,
+    make_client_secret,
+    make_license,
+    make_service_account,
+    make_token,
+    make_user,
+)
+
+ADDRESS = IPv4Address("192.0.2.1")
+
+
+def live(store: Store, tenant_id: UUID) -> None:
+    """Create, use, change and delete what a tenant has, cascades included."""
+    _sign_in(store, tenant_id)
+    _use_a_license(store, tenant_id)
+    user = make_user(store, tenant_id, username="Ann")
+    role = store.roles.create(
+        tenant_id=tenant_id, name="team", permissions=["users:read"]
+    )
+    store.users.assign_role(tenant_id=tenant_id, user_id=user.id, role_id=role.id)
+    assert store.users.list(tenant_id=tenant_id, role_id=role.id).items
+    assert store.roles.list_user_permissions(tenant_id=tenant_id, user_id=user.id)
+    client = make_client(store, tenant_id)
+    make_client_secret(store, client)
+    assert store.clients.list_live_secrets(
+        tenant_id=tenant_id, client_id=client.client_id
+    )
+    _use_tokens(store, client, user.id)
+    assert store.users.delete(tenant_id=tenant_id, user_id=user.id)
+    assert store.roles.delete(tenant_id=tenant_id, role_id=role.id)
+    account = make_service_account(store, tenant_id)
+    make_token(store, client, "refresh", service_account_id=account.id)
+    assert store.service_accounts.delete(
+        tenant_id=tenant_id, service_account_id=account.id
+    )
+    assert store.clients.delete(tenant_id=tenant_id, id=client.id)
+    store.revocations.publish(
+        tenant_id=tenant_id, category="subject", target="ann", reason="gone"
+    )
+    scope = store.scopes.create(tenant_id=tenant_id, name="calendar")
+    assert store.scopes.delete(tenant_id=tenant_id, scope_id=scope.id)
+
+
+def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
+    tenant_id = client.tenant_id
+    refresh, _ = make_token(store, client, "refresh", user_id=user_id)
+    for redemption_id, outcome in ((uuid4(), "rotated"), (uuid4(), "reused")):
+        rotation = store.tokens.rotate(
+            tenant_id=tenant_id,
+            token_hash=refresh.hash,
+            client_id=client.client_id,
+            redemption_id=redemption_id,
+            refresh_token_hash=mint_token("refresh", tenant_id).hash,
+            refresh_lifetime=HOUR,
+            access_token_hash=mint_token("access", tenant_id).hash,
+            access_lifetime=HOUR,
+        )
+        assert rotation.outcome == outcome
+    access, _ = make_token(store, client, "access", user_id=user_id)
+    verified = store.tokens.verify_by_token(tenant_id=tenant_id, token_hash=access.hash)
+    assert verified is not None
+    assert store.tokens.revoke_by_subject(
+        tenant_id=tenant_id, user_id=user_id, reason="signed out"
+    )
+
+
+def _use_a_license(store: Store, tenant_id: UUID) -> None:
+    key, license_ = make_license(store, tenant_id, seats=2, limits={"calls": 10})
+    ids = {"tenant_id": tenant_id, "license_id": license_.id}
+    store.licenses.check_out_seat(**ids, holder="ann", lease=timedelta(minutes=1))
+    store.licenses.record_usage(
+        **ids, metric="calls", quantity=1, idempotency_key="first"
+    )
+    validation = store.licenses.validate(tenant_id=tenant_id, key_hash=key.hash)
+    assert validation is not None
+    assert validation.seats_taken == 1
+
+
+def _sign_in(store: Store, tenant_id: UUID) -> None:
+    store.login_attempts.reserve(
+        tenant_id=tenant_id, username="Ann", address=ADDRESS, factor="password"
+    )
+    store.login_attempts.record(
+        tenant_id=tenant_id, username="Ann", address=ADDRESS, outcome="failed"
+    )
+    store.login_attempts.fail(
+        tenant_id=tenant_id, username="Ann", address=ADDRESS, factor="password"
+    )

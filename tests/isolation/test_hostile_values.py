@@ -1,0 +1,187 @@
+"""Texts that try to be SQL, or too much: a service's call stays in its tenant."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import psycopg
+import pytest
+
+from authority_queries.codegen.model import Query
+from tests.isolation.matrix.arguments import argument_sets, full_name, parameters_of
+from tests.isolation.matrix.cases import ALL, Roles
+from tests.isolation.matrix.running import (
+    Caller,
+    Failure,
+    Outcome,
+    RewritingCursor,
+    Runner,
+)
+from tests.isolation.matrix.world import FOREIGN, World, opened_world, tenant_id
+
+_BECOME_FOREIGN: Final = f"set_config('authority.tenant_id', '{tenant_id(FOREIGN)}'"
+HOSTILE: Final = {
+    "a second statement": f"'; select {_BECOME_FOREIGN}, true); --",
+    "a second statement for the session": f"$$); select {_BECOME_FOREIGN}, false); --",
+    "a condition": "\\' or true --",
+    "a placeholder of PostgreSQL": "$1",
+    "a placeholder of psycopg": "%s %(tenant_id)s %",
+    "a placeholder of aiosql": ":tenant_id",
+    "a null byte": "ann\x00",
+    "a lone surrogate": "\ud800",
+}
+HUGE: Final = {"10 MB": "x" * 10_000_000}
+# In the annotation of a parameter.
+_TEXT, _ONE_OF = r"(?<!Sequence\[)\bstr\b(?!, JsonValue)", r"\bLiteral\["
+_TEXTS, _JSON = r"\bSequence\[str\]", "JsonValue"
+# Who may say which tenant a transaction works for.
+MAY_SET: Final = {"tenants.enter", "tokens.verify_by_token"}
+_SETS: Final = re.compile(
+    r"\bset_config\b|\bpg_settings\b|\bauthority\.tenant_id\b"
+    r"|\b(?:set|reset)\s+(?:local|session|all|role)\b(?!\s*=)|\bdiscard\b",
+    re.I,
+)
+
+
+def in_place_of(annotation: str, text: str) -> object:
+    """The text as what a parameter takes: itself, in an array, in an object."""
+    if "Sequence[str]" in annotation:
+        return [text]
+    return {"text": text} if "JsonValue" in annotation else text
+
+
+def texts_of(query: Query, *kinds: str) -> Iterator[tuple[str, str]]:
+    """Each parameter that takes text: itself, one of a few, a list of it, in JSON."""
+    for name, parameter in parameters_of(query).items():
+        annotation = str(parameter.annotation)
+        if re.search("|".join(kinds), annotation):
+            yield name, annotation
+
+
+def faults(world: World, runner: Runner, outcome: Outcome) -> Iterator[str]:
+    """What must not come of a call, whatever it is given."""
+    if isinstance(outcome.result, Failure) and not outcome.result.is_ours:
+        yield f"{outcome.result.kind} {outcome.result.text}"
+    if outcome.foreign != runner.untouched.foreign:
+        yield "changes foreign rows"
+    if f"{world.foreign_id}-" in str(outcome.result):
+        yield "reads foreign rows"
+    if outcome.told != str(world.own):
+        yield "works for another tenant afterwards"
+
+
+def calls_of(
+    world: World, texts: Mapping[str, str], *kinds: str
+) -> Iterator[tuple[str, Query, dict[str, object]]]:
+    """Each query with each text in each of its parameters: all others are its own."""
+    rows = world.rows(world.own)
+    for query in ALL:
+        values = argument_sets(query, rows)[0]
+        for name, annotation in texts_of(query, *kinds):
+            for kind, text in texts.items():
+                label = f"{full_name(query)}, {kind} in {name}"
+                yield label, query, {**values, name: in_place_of(annotation, text)}
+
+
+def faults_with(
+    dba: "psycopg.Connection[Any]", roles: Roles, texts: Mapping[str, str], *kinds: str
+) -> tuple[int, list[str]]:
+    """How many calls were made, and what is wrong with which."""
+    with opened_world(dba, "strangers") as world:
+        runner = Runner(world, looks_at_own=False)
+        service = Caller(login=roles.app, told=world.own)
+        count, found = 0, []
+        for label, query, arguments in calls_of(world, texts, *kinds):
+            outcome = runner.run(query, service, arguments)
+            count += 1
+            found += [f"{label}: {fault}" for fault in faults(world, runner, outcome)]
+    return count, found
+
+
+def test_a_hostile_text_is_a_value_and_nothing_else(
+    dba: "psycopg.Connection[Any]", matrix_roles: Roles, figures: list[str]
+) -> None:
+    count, found = faults_with(
+        dba, matrix_roles, HOSTILE, _TEXT, _ONE_OF, _TEXTS, _JSON
+    )
+    figures.append(
+        f"hostile texts: {count // len(HOSTILE)} parameters x {len(HOSTILE)} texts, "
+        f"{len(found)} faults"
+    )
+    assert found == []
+
+
+def test_ten_megabytes_are_stored_or_refused(
+    dba: "psycopg.Connection[Any]", matrix_roles: Roles, figures: list[str]
+) -> None:
+    count, found = faults_with(dba, matrix_roles, HUGE, _TEXT, _ONE_OF)
+    figures.append(f"10 MB: {count} parameters, {len(found)} faults")
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault"),
+    [
+        (f"select {_BECOME_FOREIGN}, true)", "works for another tenant afterwards"),
+        ("select missing.id from missing", "UndefinedTable 42P01"),
+        ("select 'Robot ffffffff-8af5'", "reads foreign rows"),
+    ],
+)
+def test_a_query_that_takes_a_text_for_sql_is_seen(
+    broken: str, fault: str, dba: "psycopg.Connection[Any]", matrix_roles: Roles
+) -> None:
+    find = next(query for query in ALL if full_name(query) == "tenants.find")
+    with opened_world(dba, "strangers") as world:
+        runner = Runner(world, looks_at_own=False)
+        service = Caller(login=matrix_roles.app, told=world.own)
+        RewritingCursor.instead = {find.sql: broken}
+        try:
+            outcome = runner.run(find, service, {"code": "acme"})
+        finally:
+            RewritingCursor.instead = {}
+        assert [*faults(world, runner, outcome)] == [fault]
+
+
+def setters(
+    dba: "psycopg.Connection[Any]", queries: Iterable[tuple[str, str]]
+) -> set[str]:
+    """Queries whose text says for whom a transaction works, or calls what says it."""
+    found = dba.execute(
+        "select proname from pg_catalog.pg_proc "
+        "where pronamespace = 'authority'::regnamespace and prosrc ~ 'set_config'"
+    )
+    calls = re.compile(rf"\bauthority\.({'|'.join(name for (name,) in found)})\b")
+    return {name for name, text in queries if _SETS.search(text) or calls.search(text)}
+
+
+def test_no_query_says_for_whom_a_transaction_works_but_those_that_may(
+    dba: "psycopg.Connection[Any]",
+) -> None:
+    queries = [(full_name(query), query.sql) for query in ALL]
+    assert setters(dba, queries) == MAY_SET
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select set_config('authority.tenant_id', '', true)",
+        "select pg_catalog.set_config ('role', 'postgres', true)",
+        "set local authority.tenant_id = ''",
+        "set authority.tenant_id to default",
+        "set\n    role authority_owner",
+        "SET SESSION AUTHORIZATION postgres",
+        "reset role",
+        "reset all",
+        "discard all",
+        "update pg_catalog.pg_settings set setting = ''",
+        "select authority.enter_tenant(:tenant_id)",
+        "do $$ begin perform authority.find_live_token(null, null, null); end $$",
+    ],
+)
+def test_a_query_that_says_for_whom_is_found(
+    text: str, dba: "psycopg.Connection[Any]"
+) -> None:
+    assert setters(dba, [("users.become", text)]) == {"users.become"}
+    assert setters(dba, [("users.update", "update authority.users set role = 1")]) == (
+        set()
+    )

@@ -1,0 +1,124 @@
+"""Every query, in every role, with another tenant's identifiers: nothing of it is seen.
+
+What a leak is stands in matrix/judging.py. That the matrix can fail is shown in
+test_matrix_breaks.py.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import pytest
+
+from authority_queries.codegen.model import Query
+from tests.isolation.matrix.arguments import full_name
+from tests.isolation.matrix.cases import (
+    ALL,
+    Roles,
+    all_cases,
+    control_of,
+    is_of_a_tenant,
+)
+from tests.isolation.matrix.judging import leaks_of
+from tests.isolation.matrix.probes import PROBES, granted_everything, open_tables
+from tests.isolation.matrix.world import Kind, World, opened_world, tables_without
+
+_NO_KEY = (
+    "the id is what the caller says; it is no foreign key, and nothing reads by it"
+)
+_DOOR = "it is how a transaction comes to work for a tenant"
+_ONE_DIRECTORY = "a code that another tenant has is refused: it is one directory"
+_TOLD = "as app told another tenant"
+_WRITES = "writes a foreign id into"
+# What a query says of another tenant by purpose, and why it may.
+BY_PURPOSE = {
+    f"login_attempts.record as app: {_WRITES} login_attempts": _NO_KEY,
+    f"login_attempts.record as bypass: {_WRITES} login_attempts": _NO_KEY,
+    f"service_accounts.create as app: {_WRITES} service_accounts": _NO_KEY,
+    f"service_accounts.create as bypass: {_WRITES} service_accounts": _NO_KEY,
+    f"tenants.enter {_TOLD}: goes on working for another tenant": _DOOR,
+    f"tenants.enter {_TOLD}: reads or counts foreign rows": _DOOR,
+    "tenants.find as app: reads or counts foreign rows": (
+        "a service finds its tenant by the code, and learns the id alone"
+    ),
+    "tenants.update as app: reads or counts foreign rows": _ONE_DIRECTORY,
+    "tenants.update as bypass: reads or counts foreign rows": _ONE_DIRECTORY,
+    f"tokens.verify_by_token {_TOLD}: reads or counts foreign rows": (
+        "works for the tenant that the token names, for who has the token"
+    ),
+}
+# Queries that no other tenant's row makes different, whoever calls them.
+WITHOUT_ROWS = {
+    "login_attempts.create_partitions": "makes tables",
+    "server.describe": "reads of the server",
+    "server.list_applied_migrations": "reads yoyo's books",
+    "tenants.begin": "begins a transaction",
+    "tenants.create": "makes a tenant, and reads what is the same for all",
+}
+
+
+def uncontrolled(world: World, roles: Roles, queries: Sequence[Query]) -> set[str]:
+    """Queries that find nothing of the foreign tenant even when called for it."""
+    cases = [case for query in queries for case in control_of(query, world, roles)]
+    return {
+        full_name(case.query)
+        for case, leaks in zip(cases, leaks_of(world, cases), strict=True)
+        if not leaks
+    }
+
+
+@pytest.mark.parametrize("kind", ["strangers", "twins"])
+def test_no_query_is_different_for_what_another_tenant_has(
+    kind: Kind, dba: "psycopg.Connection[Any]", matrix_roles: Roles, figures: list[str]
+) -> None:
+    with opened_world(dba, kind) as world:
+        cases = all_cases(world, matrix_roles)
+        found = leaks_of(world, cases)
+    leaks = {str(leak) for each in found for leak in each}
+    bound = sum(map(is_of_a_tenant, ALL))
+    cells = len({(full_name(case.query), case.role) for case in cases})
+    figures.append(
+        f"matrix of {kind}: ({bound} queries x 3 roles + {len(ALL) - bound} of no "
+        f"tenant x 1) x {len(world.tables)} tables = {cells * len(world.tables)} cells "
+        f"in {len(cases)} calls, {len(leaks - BY_PURPOSE.keys())} leaks "
+        f"({len(leaks & BY_PURPOSE.keys())} by purpose)"
+    )
+    assert cells == 3 * bound + len(ALL) - bound
+    assert sorted(leaks - BY_PURPOSE.keys()) == []
+    expected = {
+        leak for leak in BY_PURPOSE if kind == "strangers" or _WRITES not in leak
+    }
+    assert expected <= leaks, "these are no exceptions any more"
+
+
+def test_each_query_finds_the_rows_when_it_is_called_for_their_tenant(
+    dba: "psycopg.Connection[Any]", matrix_roles: Roles
+) -> None:
+    with opened_world(dba, "strangers") as world:
+        assert uncontrolled(world, matrix_roles, ALL) == WITHOUT_ROWS.keys()
+
+
+@pytest.mark.parametrize("told", ["another", "none", "nonsense"])
+def test_no_table_lets_a_foreign_row_through(
+    told: str, dba: "psycopg.Connection[Any]", matrix_roles: Roles, figures: list[str]
+) -> None:
+    with (
+        opened_world(dba, "strangers") as world,
+        granted_everything(world, matrix_roles.app),
+    ):
+        tenant = {"another": str(world.own), "none": "", "nonsense": "%' or true"}
+        found = open_tables(world, matrix_roles.app, tenant[told])
+    figures.append(
+        f"policies alone, told {told}: {len(world.tables)} tables x {len(PROBES)} "
+        f"statements, {len(found)} rows through"
+    )
+    assert found == []
+
+
+@pytest.mark.parametrize("kind", ["strangers", "twins"])
+def test_both_tenants_have_rows_in_every_table(
+    kind: Kind, dba: "psycopg.Connection[Any]"
+) -> None:
+    with opened_world(dba, kind) as world:
+        assert tables_without(world, world.own) == []
+        assert tables_without(world, world.foreign) == []

@@ -1,0 +1,167 @@
+"""The matrix can fail: each predicate, policy, row and argument is missed by name."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+
+from authority_queries.codegen.model import Query
+from tests.isolation.matrix import arguments
+from tests.isolation.matrix.arguments import (
+    UnknownArgumentError,
+    argument_sets,
+    full_name,
+)
+from tests.isolation.matrix.cases import (
+    ALL,
+    BYPASS,
+    Roles,
+    all_cases,
+    is_of_a_tenant,
+)
+from tests.isolation.matrix.judging import (
+    leaks_of,
+)
+from tests.isolation.matrix.mutants import BOUND, without_all, without_one
+from tests.isolation.matrix.world import Kind, opened_world, tables_without
+from tests.isolation.test_matrix import uncontrolled
+
+_KINDS: tuple[Kind, ...] = ("strangers", "twins")
+_TWICE = "what it finds is held to the tenant by another predicate of the query"
+# Predicates that nothing leaks without, and why.
+SPARE = {
+    "tokens.revoke: tokens.tenant_id = :tenant_id (1)": _TWICE,
+    "tokens.revoke: tokens.tenant_id = clients.tenant_id (1)": (
+        "a client of another tenant with the token's id has the same client_id here"
+    ),
+    "users.list_after: user_roles.tenant_id = :tenant_id (2)": _TWICE,
+    "users.list_before: user_roles.tenant_id = :tenant_id (2)": _TWICE,
+}
+_WRITTEN = (
+    "the tenant is a value that it inserts: the policy's check and the keys hold it"
+)
+# Queries of a tenant that have no predicate, and what binds them.
+UNBOUND = {
+    "clients.create": _WRITTEN,
+    "licenses.create": _WRITTEN,
+    "login_attempts.record": _WRITTEN,
+    "login_attempts.reserve": _WRITTEN,
+    "revocations.publish": _WRITTEN,
+    "roles.create": _WRITTEN,
+    "scopes.create": _WRITTEN,
+    "service_accounts.create": _WRITTEN,
+    "tenants.enter": "the function is given the tenant",
+    "tokens.verify_by_token": "the function is given the tenant",
+    "users.assign_role": _WRITTEN,
+    "users.create": _WRITTEN,
+}
+
+Mutants = Callable[[Query], Iterator[tuple[str, str]]]
+
+
+def unseen(
+    dba: "psycopg.Connection[Any]", roles: Roles, mutants: Mutants
+) -> tuple[set[str], set[str]]:
+    """All mutants, and those that leak nothing, where only its predicates hold a query.
+
+    Twins are asked only about what strangers did not show.
+    """
+    every: set[str] = set()
+    dumb: set[str] = set()
+    for kind in _KINDS:
+        with opened_world(dba, kind) as world:
+            named = [
+                (f"{full_name(case.query)}: {name}", replace(case, instead=text))
+                for case in all_cases(world, roles)
+                if case.role == BYPASS
+                for name, text in mutants(case.query)
+            ]
+            named = [(name, case) for name, case in named if not every or name in dumb]
+            every |= {name for name, _ in named}
+            leaks = leaks_of(world, [case for _, case in named])
+            dumb = {name for name, _ in named} - {
+                name for (name, _), each in zip(named, leaks, strict=True) if each
+            }
+    return every, dumb
+
+
+def test_a_query_without_its_tenants_predicate_is_named(
+    dba: "psycopg.Connection[Any]", matrix_roles: Roles
+) -> None:
+    with opened_world(dba, "strangers") as world:
+        broken = [
+            replace(case, instead=text)
+            for case in all_cases(world, matrix_roles)
+            if full_name(case.query) in ("users.get_by_id", "users.delete")
+            for _, text in without_one(case.query)
+        ]
+        found = [str(leak) for each in leaks_of(world, broken) for leak in each]
+    deleted = [leak for leak in found if leak.startswith("users.delete as bypass: ")]
+    read = set(found) - set(deleted)
+    assert read == {"users.get_by_id as bypass: reads or counts foreign rows"}
+    assert "users.delete as bypass: changes foreign rows of user_roles" in deleted
+
+
+def test_a_query_without_one_of_its_tenants_predicates_leaks(
+    dba: "psycopg.Connection[Any]", matrix_roles: Roles, figures: list[str]
+) -> None:
+    every, dumb = unseen(dba, matrix_roles, without_one)
+    figures.append(
+        f"one predicate taken out: {len(every)} mutants, "
+        f"{len(every - dumb)} seen to leak, {len(dumb)} spare"
+    )
+    assert dumb == SPARE.keys()
+
+
+def test_a_query_without_all_its_tenants_predicates_leaks(
+    dba: "psycopg.Connection[Any]", matrix_roles: Roles, figures: list[str]
+) -> None:
+    every, dumb = unseen(dba, matrix_roles, without_all)
+    figures.append(
+        f"all predicates taken out: {len(every)} mutants, "
+        f"{len(every - dumb)} seen to leak"
+    )
+    assert dumb == set()
+
+
+def test_a_query_of_a_tenant_has_a_predicate_or_a_reason() -> None:
+    unbound = {
+        full_name(query)
+        for query in ALL
+        if is_of_a_tenant(query) and not BOUND.search(query.sql)
+    }
+    assert unbound == UNBOUND.keys()
+
+
+def test_a_new_query_is_red_until_its_arguments_are_known(
+    dba: "psycopg.Connection[Any]",
+) -> None:
+    query = replace(ALL[0], name="list_new", parameters=("tenant_id", "flavour"))
+    with (
+        opened_world(dba, "strangers") as world,
+        pytest.raises(UnknownArgumentError, match=r"authorizations\.list_new.*flavour"),
+    ):
+        argument_sets(query, world.rows(world.foreign))
+
+
+def test_arguments_that_find_nothing_are_red(
+    dba: "psycopg.Connection[Any]",
+    matrix_roles: Roles,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    aside = {**arguments.BY_QUERY, "users.get_by_username": {"username": "nobody"}}
+    monkeypatch.setattr(arguments, "BY_QUERY", aside)
+    with opened_world(dba, "strangers") as world:
+        users = [query for query in ALL if query.path.stem == "users"]
+        assert uncontrolled(world, matrix_roles, users) == {"users.get_by_username"}
+
+
+def test_a_new_table_without_rows_is_red(dba: "psycopg.Connection[Any]") -> None:
+    dba.execute("create table authority.notes (tenant_id uuid not null)")
+    with opened_world(dba, "strangers") as world:
+        assert tables_without(world, world.own) == ["notes"]
+        dba.execute("insert into authority.notes values (%s)", (world.own,))
+        assert tables_without(world, world.own) == []
+        assert tables_without(world, world.foreign) == ["notes"]

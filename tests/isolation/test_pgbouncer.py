@@ -1,0 +1,210 @@
+"""Behind PgBouncer in transaction mode, tenants share a connection and nothing else."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from authority_queries import Authority
+from tests.conftest import PASSWORD
+from tests.factories import make_client, make_tenant, make_token, make_user
+from tests.isolation.pgbouncer import KNOWS_PREPARED, pooled, program, version
+from tests.isolation.services import SyncService, running, settings_for
+from tests.stores import Logins, routed_store
+
+ROUNDS = 100
+SEEN = "select username, pg_backend_pid() from authority.users"
+SET = """
+select coalesce(current_setting('authority.tenant_id', true), ''), pg_backend_pid()
+"""
+
+
+@pytest.fixture
+def bouncer(logins: Logins, login_names: dict[str, str]) -> Iterator[str]:
+    """The connection string of a service that goes through PgBouncer."""
+    if program() is None:
+        pytest.skip("pgbouncer is not installed")  # -- because it is no Python package
+    with pooled(logins.app, {login_names["app"]: PASSWORD}) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture(params=["sync", "async"])
+def service(request: pytest.FixtureRequest) -> Iterator[SyncService]:
+    yield from running(request.param)
+
+
+class Tenant:
+    """A tenant with one user, and what a service may see of it."""
+
+    def __init__(self, logins: Logins, name: str) -> None:
+        with routed_store(logins) as store:
+            self.id: UUID = make_tenant(store, code=name).id
+            self.user = make_user(store, self.id, username=f"{name}-user").username
+            minted, token = make_token(store, make_client(store, self.id))
+            self.token, self.token_id = minted.token, token.id
+
+
+@pytest.fixture
+def acme(logins: Logins) -> Tenant:
+    return Tenant(logins, "acme")
+
+
+@pytest.fixture
+def globex(logins: Logins) -> Tenant:
+    return Tenant(logins, "globex")
+
+
+class Seen:
+    """What came through the bouncer that should not, and by which server process."""
+
+    def __init__(self) -> None:
+        self.wrong: list[object] = []
+        self.servers: set[int] = set()
+        self.count = 0
+
+    def add(self, rows: list[tuple[object, int]], expected: list[object]) -> None:
+        self.count += 1
+        self.servers |= {server for _, server in rows}
+        if [value for value, _ in rows] != expected:
+            self.wrong.append((rows, expected))
+
+
+def in_unit(authority: Any, tenant: Tenant, seen: Seen) -> None:
+    with authority.tenant(tenant.id) as store:
+        user = store.users.get_by_username(tenant_id=tenant.id, username=tenant.user)
+        assert user is not None
+        seen.add(store.connection.execute(SEEN).fetchall(), [tenant.user])
+        seen.add(store.connection.execute(SET).fetchall(), [str(tenant.id)])
+
+
+def in_autocommit(authority: Any, tenant: Tenant, seen: Seen) -> None:
+    with authority.tenant(tenant.id, autocommit=True) as store:
+        found = store.users.list(tenant_id=tenant.id).items
+        assert [user.username for user in found] == [tenant.user]
+        seen.add(store.connection.execute(SEEN).fetchall(), [])
+        seen.add(store.connection.execute(SET).fetchall(), [""])
+
+
+def in_failing_unit(authority: Any, tenant: Tenant, seen: Seen) -> None:
+    with suppress(ZeroDivisionError), authority.tenant(tenant.id) as store:
+        store.users.create(tenant_id=tenant.id, username="lost")
+        raise ZeroDivisionError
+
+
+def verified(authority: Any, tenant: Tenant, seen: Seen) -> None:
+    token = authority.verify_token(tenant.token)
+    assert token is not None
+    assert token.id == tenant.token_id
+
+
+def without_unit(authority: Any, tenant: Tenant, seen: Seen) -> None:
+    with authority._lend() as connection:
+        seen.add(connection.execute(SEEN).fetchall(), [])
+        seen.add(connection.execute(SET).fetchall(), [""])
+
+
+USES = [in_unit, in_autocommit, in_failing_unit, verified, without_unit]
+
+
+def test_tenants_that_share_one_server_connection_see_their_own_rows_only(
+    bouncer: str,
+    acme: Tenant,
+    globex: Tenant,
+    dba: "psycopg.Connection[Any]",
+    login_names: dict[str, str],
+) -> None:
+    seen = Seen()
+    start = threading.Barrier(2 * len(USES))
+    settings = settings_for(bouncer, pool_max_size=5, prepared_statements=False)
+
+    def use(authority: Authority, tenant: Tenant, how: Callable[..., None]) -> None:
+        start.wait()
+        for _ in range(ROUNDS):
+            how(authority, tenant, seen)
+
+    with (
+        Authority.open(settings) as for_acme,
+        Authority.open(settings) as for_globex,
+        ThreadPoolExecutor(start.parties) as threads,
+    ):
+        for done in [
+            threads.submit(use, authority, tenant, how)
+            for how in USES
+            for authority, tenant in ((for_acme, acme), (for_globex, globex))
+        ]:
+            done.result()
+        assert_nothing_is_set(bouncer, dba, login_names["app"])
+    assert seen.wrong == []
+    assert seen.count == 2 * 3 * 2 * ROUNDS
+    assert len(seen.servers) == 1
+
+
+def assert_nothing_is_set(
+    bouncer: str, dba: "psycopg.Connection[Any]", login: str
+) -> None:
+    with psycopg.connect(bouncer, autocommit=True, prepare_threshold=None) as client:
+        assert client.execute(SEEN).fetchall() == []
+        [(value, server)] = client.execute(SET).fetchall()
+        assert value == ""
+        # The one session of services, which PgBouncer has, and no transaction.
+        told = dba.execute(
+            "select pid, state from pg_stat_activity where usename = %s", (login,)
+        )
+        assert told.fetchall() == [(server, "idle")]
+
+
+def test_both_forms_work_through_the_bouncer(
+    service: SyncService, bouncer: str, acme: Tenant
+) -> None:
+    seen = Seen()
+    with service.open(settings_for(bouncer, prepared_statements=False)) as authority:
+        for _ in range(2):
+            for use in USES:
+                use(authority, acme, seen)
+        assert authority.find_tenant("acme") == acme.id
+    assert seen.wrong == []
+
+
+def test_the_logins_own_membership_holds_where_options_are_dropped(
+    bouncer: str, logins: Logins, acme: Tenant, login_names: dict[str, str]
+) -> None:
+    direct, through = settings_for(logins.app), settings_for(bouncer)
+    roles = []
+    for settings in (direct, through):
+        with Authority.open(settings) as authority, authority._lend() as connection:
+            assert connection.execute(SEEN).fetchall() == []
+            told = connection.execute("select current_user::text").fetchone()
+            roles.append(told)
+    assert roles == [("authority_app",), (login_names["app"],)]
+
+
+def test_prepared_statements_need_a_bouncer_that_knows_of_them(
+    bouncer: str, acme: Tenant, globex: Tenant
+) -> None:
+    """An older one mixes up those of its clients, which psycopg names alike."""
+    settings = settings_for(bouncer, prepared_statements=True)
+
+    def prepare_another_query() -> list[object]:
+        with (
+            Authority.open(settings) as one,
+            Authority.open(settings) as other,
+        ):
+            for _ in range(6):
+                with one.tenant(acme.id, autocommit=True) as store:
+                    store.users.list(tenant_id=acme.id)
+            found: list[object] = []
+            for _ in range(6):
+                with other.tenant(globex.id, autocommit=True) as store:
+                    found += store.clients.list(tenant_id=globex.id).items
+            return found
+
+    if version() >= KNOWS_PREPARED:
+        assert len(prepare_another_query()) == 6
+    else:
+        with pytest.raises(psycopg.errors.DuplicatePreparedStatement):
+            prepare_another_query()

@@ -1,0 +1,214 @@
+"""What the policies let through, for every table and the logins that they hold."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from authority_queries import Store
+from authority_queries.errors import PermissionDeniedError
+from tests.factories import PHC
+from tests.isolation.probes import DENIED, changed, inserted, moved, seen, weaken
+from tests.isolation.rows import Tenants, insert, settle, sqlstate, tell, writable
+from tests.stores import Logins
+
+LOGINS = pytest.mark.parametrize("login", ["app", "reader"])
+
+# What a session may be told that is no tenant, made from one that has rows.
+MALFORMED: dict[str, Callable[[str], str]] = {
+    "empty": lambda _: "",
+    "a letter": lambda _: "x",
+    "upper case": str.upper,
+    "in braces": lambda tenant: f"{{{tenant}}}",
+    "a URN": lambda tenant: f"urn:uuid:{tenant}",
+    "without dashes": lambda tenant: tenant.replace("-", ""),
+    "dashes elsewhere": lambda tenant: tenant.replace("-", "")[:32] + "----",
+    "a dash too many": lambda tenant: f"-{tenant[1:]}",
+    "dashes": lambda _: "-" * 36,
+    "no hexadecimal digits": lambda tenant: f"g{tenant[1:]}",
+    "digits of another script": lambda tenant: f"\N{FULLWIDTH DIGIT ONE}{tenant[1:]}",
+    "a space before": lambda tenant: f" {tenant}",
+    "a line after": lambda tenant: f"{tenant}\n",
+    "a pattern": lambda tenant: f"%{tenant[1:]}",
+    "underscores": lambda _: "________-____-____-____-____________",
+    "two": lambda tenant: f"{tenant},{tenant}",
+    "an injection": lambda tenant: f"{tenant}' or true --",
+    "a megabyte": lambda tenant: tenant * 30_000,
+    "unknown": lambda _: str(uuid4()),
+}
+
+
+@pytest.fixture
+def tenants(dba: "psycopg.Connection[Any]") -> Tenants:
+    return settle(dba)
+
+
+@contextmanager
+def opened(logins: Logins, login: str) -> "Iterator[psycopg.Connection[Any]]":
+    with psycopg.connect(getattr(logins, login), autocommit=True) as connection:
+        yield connection
+
+
+@LOGINS
+def test_a_session_without_a_tenant_sees_and_writes_nothing(
+    login: str, tenants: Tenants, logins: Logins
+) -> None:
+    with opened(logins, login) as connection:
+        found = connection.execute(
+            "select current_setting('authority.tenant_id', true)"
+        )
+        assert found.fetchone() == (None,)
+        assert seen(connection, tenants) == []
+        assert inserted(connection, tenants, tenants.own) == []
+        assert changed(connection, tenants) == []
+
+
+@LOGINS
+def test_a_session_of_no_real_tenant_sees_and_writes_nothing(
+    login: str, tenants: Tenants, logins: Logins
+) -> None:
+    with opened(logins, login) as connection:
+        for name, make in MALFORMED.items():
+            value = make(str(tenants.own))
+            assert value != str(tenants.own)
+            tell(connection, value)
+            assert seen(connection, tenants) == [], name
+            assert inserted(connection, tenants, tenants.own) == [], name
+            assert changed(connection, tenants) == [], name
+
+
+@LOGINS
+def test_a_session_of_a_tenant_sees_its_rows_and_no_others(
+    login: str, tenants: Tenants, logins: Logins
+) -> None:
+    with opened(logins, login) as connection:
+        for tenant in (tenants.own, tenants.foreign):
+            tell(connection, tenant)
+            for table in tenants.tables:
+                query = table.statement("select {column} from {table}")
+                rows = connection.execute(query).fetchall()
+                assert rows == [(tenant,)] * tenants.count(table, tenant), table.name
+                assert rows, table.name
+
+
+@LOGINS
+def test_a_session_of_a_tenant_writes_and_changes_no_row_of_another(
+    login: str, tenants: Tenants, logins: Logins
+) -> None:
+    with opened(logins, login) as connection:
+        tell(connection, tenants.own)
+        assert inserted(connection, tenants, tenants.foreign) == []
+        assert moved(connection, tenants) == []
+
+
+def test_a_policy_that_reads_all_is_found_for_each_table(
+    tenants: Tenants, logins: Logins
+) -> None:
+    names = weaken(tenants, "using (true) with check (true)")
+    with opened(logins, "app") as connection:
+        assert seen(connection, tenants) == names
+        # A service may neither change nor delete these at all.
+        append_only = {"license_usage", "login_attempts", "revocations"}
+        assert set(changed(connection, tenants)) == set(names) - append_only
+
+
+def test_a_policy_that_writes_all_is_found_for_each_table(
+    tenants: Tenants, logins: Logins
+) -> None:
+    names = weaken(tenants, "with check (true)")
+    with opened(logins, "app") as connection:
+        tell(connection, tenants.own)
+        not_the_services = {"tenants"}
+        found = inserted(connection, tenants, tenants.foreign)
+        assert set(found) == set(names) - not_the_services
+        updated = [
+            table.name
+            for table in tenants.tables
+            if table.tenant_column in writable(connection, table, "UPDATE")
+        ]
+        assert len(updated) > 5
+        assert moved(connection, tenants) == updated
+
+
+def test_a_row_of_an_unknown_tenant_cannot_be_made(
+    tenants: Tenants, logins: Logins
+) -> None:
+    unknown = uuid4()
+    with opened(logins, "app") as connection:
+        tell(connection, unknown)
+        table = next(table for table in tenants.tables if table.name == "clients")
+        row = {**tenants.row(table, tenants.own), "tenant_id": str(unknown)}
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            insert(connection, table, row)
+
+
+def test_a_repository_without_a_tenant_is_denied_and_finds_nothing(
+    tenants: Tenants, logins: Logins
+) -> None:
+    own = tenants.own
+    ids = tenants.row(
+        next(table for table in tenants.tables if table.name == "users"), own
+    )
+    with opened(logins, "app") as connection:
+        store = Store(connection)
+        calls: list[Callable[[], object]] = [
+            lambda: store.users.create(tenant_id=own, username="eve"),
+            lambda: store.roles.create(tenant_id=own, name="evil"),
+            lambda: store.scopes.create(tenant_id=own, name="evil"),
+            lambda: store.service_accounts.create(tenant_id=own, account_id="evil"),
+            lambda: store.clients.create(
+                tenant_id=own, client_id="evil", client_type="public"
+            ),
+            lambda: store.licenses.create(
+                tenant_id=own, key_hash=bytes(32), plan="free"
+            ),
+            lambda: store.revocations.publish(
+                tenant_id=own, category="subject", target="ann", reason="evil"
+            ),
+            lambda: store.login_attempts.record(
+                tenant_id=own, username="ann", outcome="succeeded"
+            ),
+        ]
+        for call in calls:
+            with pytest.raises(PermissionDeniedError, match="works for another tenant"):
+                call()
+        user_id = UUID(ids["id"])
+        assert store.users.get_by_id(tenant_id=own, user_id=user_id) is None
+        assert not store.users.delete(tenant_id=own, user_id=user_id)
+        changed_user = store.users.set_password_hash(
+            tenant_id=own, user_id=user_id, password_hash=PHC
+        )
+        assert changed_user is None
+
+
+def test_operators_see_all_tenants_only_where_a_policy_says_so(
+    tenants: Tenants, logins: Logins
+) -> None:
+    query = "select tablename from pg_policies where roles = '{authority_maintenance}'"
+    operated = {name for (name,) in tenants.dba.execute(query)}
+    assert len(operated) == 8
+    with opened(logins, "maintenance") as connection:
+        for table in tenants.tables:
+            select = table.statement("select distinct {column} from {table}")
+            if table.name in operated:
+                rows = connection.execute(select).fetchall()
+                assert sorted(rows) == sorted([(tenants.own,), (tenants.foreign,)])
+            else:
+                assert sqlstate(connection, select) == DENIED, table.name
+
+
+def test_a_policy_is_evaluated_once_a_statement_and_can_use_the_index(
+    tenants: Tenants, logins: Logins
+) -> None:
+    with opened(logins, "app") as connection:
+        connection.execute("set enable_seqscan = off")
+        tell(connection, tenants.own)
+        for table in tenants.tables:
+            query = table.statement("explain select {column} from {table}")
+            plan = "\n".join(line for (line,) in connection.execute(query))
+            assert "InitPlan 1" in plan, table.name
+            assert "Filter: " not in plan.replace("One-Time Filter", ""), plan
+            assert f"Cond: ({table.tenant_column} = " in plan, plan

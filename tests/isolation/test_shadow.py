@@ -1,0 +1,173 @@
+"""The store can be sharded by tenant: no key and no query of a tenant stands against.
+
+Shown on a shadow of the schema, in which PostgreSQL's own partitions by hash of
+tenant_id stand for shards.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from pytest_postgresql.executors import NoopExecutor
+
+from authority_queries import Store
+from authority_queries._resources import QUERIES
+from authority_queries.codegen.model import Query
+from authority_queries.codegen.reading.query_files import read_folder
+from tests.conftest import Server
+from tests.isolation.shadow import create_shadow, dump_schema
+from tests.isolation.shadow_database import Shadow, partition_number, shadow_of
+from tests.isolation.shadow_plans import MODES
+from tests.isolation.tenant_life import live
+
+TENANT_QUERIES = [
+    query for query in read_folder(QUERIES) if "tenant_id" in query.parameters
+]
+# Read no table that is sharded, as far as EXPLAIN can see.
+NO_SHARDS = {
+    "tenants.get_by_id": "the directory of tenants is on every shard",
+    "tenants.enter": "calls a function that reads the directory",
+    "tenants.update": "the directory",
+    "tenants.set_status": "the directory",
+    "tokens.verify_by_token": "calls a function: see the test of a tenant's life",
+}
+_PREDICATE = re.compile(r"\b\w+\.tenant_id = %\(tenant_id\)s")
+
+# What the tables with a tenant_id have, but for what their partitions have of it.
+_MADE = """
+    select
+        pg_class.relname as name,
+        pg_class.relforcerowsecurity as isolated,
+        array(
+            select pg_constraint.conname::text
+            from pg_constraint
+            where
+                pg_constraint.conrelid = pg_class.oid
+                and pg_constraint.contype in ('p', 'u', 'f', 'c')
+                and pg_constraint.conparentid = 0
+            order by pg_constraint.conname
+        ) as constraints,
+        array(
+            select pg_index.indexrelid::regclass::text
+            from pg_index
+            where pg_index.indrelid = pg_class.oid and pg_index.indisvalid
+            order by 1
+        ) as indexes,
+        array(
+            select pg_policy.polname::text
+            from pg_policy
+            where pg_policy.polrelid = pg_class.oid
+            order by pg_policy.polname
+        ) as policies,
+        pg_class.relacl::text as grants
+    from pg_class
+    inner join pg_attribute on pg_class.oid = pg_attribute.attrelid
+    where
+        pg_class.relnamespace = 'authority'::regnamespace
+        and pg_class.relkind in ('r', 'p')
+        and not pg_class.relispartition
+        and pg_attribute.attname = 'tenant_id'
+    order by pg_class.relname
+"""
+
+
+def full_name(query: Query) -> str:
+    return f"{query.path.stem}.{query.name}"
+
+
+def without_predicate(query: Query) -> Iterator[Query]:
+    """Give the query without one of its conditions on the tenant, each in turn."""
+    for found in _PREDICATE.finditer(query.sql):
+        before, after = query.sql[: found.start()], query.sql[found.end() :]
+        yield replace(query, sql=f"{before}%(tenant_id)s::uuid is not null{after}")
+
+
+@pytest.fixture(scope="module")
+def shadow(
+    server: Server, template: NoopExecutor, login_names: dict[str, str]
+) -> Iterator[Shadow]:
+    """The shadow of the schema that the migrations make."""
+    migrated = make_conninfo(server.conninfo, dbname=template.template_dbname)
+    logins = {f"authority_{role}": login for role, login in login_names.items()}
+    with shadow_of(migrated, server.conninfo, logins) as shadow:
+        yield shadow
+
+
+def test_everything_that_a_tenants_table_has_can_be_sharded(
+    conninfo: str, blank_conninfo: str, dba: "psycopg.Connection[Any]"
+) -> None:
+    with psycopg.connect(blank_conninfo) as connection:
+        sharded = create_shadow(connection, dump_schema(conninfo))
+        made = connection.execute(_MADE).fetchall()
+    assert made == dba.execute(_MADE).fetchall()
+    assert sharded == [name for name, *_ in made]
+
+
+def test_a_key_without_the_tenant_is_refused(
+    conninfo: str, blank_conninfo: str, dba: "psycopg.Connection[Any]"
+) -> None:
+    dba.execute(
+        "alter table authority.tokens "
+        "add constraint tokens_token_hash_key unique (token_hash)"
+    )
+    with (
+        psycopg.connect(blank_conninfo) as connection,
+        pytest.raises(psycopg.errors.FeatureNotSupported, match="unique constraint"),
+    ):
+        create_shadow(connection, dump_schema(conninfo))
+
+
+@pytest.mark.parametrize("query", TENANT_QUERIES, ids=full_name)
+def test_a_query_of_a_tenant_touches_one_partition(
+    query: Query, shadow: Shadow
+) -> None:
+    seen = [shadow.touched(query, mode) for mode in MODES]
+    assert [beyond for _, beyond in seen] == [[], []]
+    custom, generic = (touched.tables for touched, _ in seen)
+    assert custom == generic, "values that contradict the query show nothing"
+    assert bool(custom) == (full_name(query) not in NO_SHARDS)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [query for query in TENANT_QUERIES if _PREDICATE.search(query.sql)],
+    ids=full_name,
+)
+def test_a_query_that_forgets_its_tenant_is_seen(query: Query, shadow: Shadow) -> None:
+    for forgetful in without_predicate(query):
+        for mode in MODES:
+            _, beyond = shadow.touched(forgetful, mode)
+            assert beyond, forgetful.sql
+
+
+def test_a_tenants_whole_life_is_in_one_partition_of_each_table(
+    shadow: Shadow,
+) -> None:
+    with psycopg.connect(shadow.dba) as connection:
+        connection.execute(
+            "insert into authority.permissions (name, description) "
+            "values ('users:read', 'See users.')"
+        )
+    with psycopg.connect(shadow.logins["authority_maintenance"]) as connection:
+        tenant = Store(connection).tenants.create(code="acme", display_name="Acme")
+    with (
+        psycopg.connect(shadow.logins["authority_app"], autocommit=True) as connection,
+        Store.unit(connection, tenant.id) as store,
+    ):
+        live(store, tenant.id)
+        number = partition_number(connection, tenant.id)
+        touched = connection.execute(
+            """
+            select pg_stat_xact_user_tables.relname
+            from pg_stat_xact_user_tables
+            where
+                pg_stat_xact_user_tables.schemaname = 'authority'
+                and seq_scan + idx_scan + n_tup_ins + n_tup_upd + n_tup_del > 0
+            """
+        )
+        names = {name for (name,) in touched} & shadow.tables.keys()
+    assert names == {f"{table}_{number}" for table in shadow.tables.values()}
