@@ -188,6 +188,20 @@ def logins(conninfo: str, login_names: dict[str, str]) -> Logins:
     )
 
 
+@pytest.fixture
+def both_roles(
+    dba: "psycopg.Connection[Any]", conninfo: str, login_names: dict[str, str]
+) -> Iterator[str]:
+    """The string of a login that may act as a service and as an operator."""
+    name = f"authority_test_both_{os.getpid()}"
+    dba.execute(
+        f"create role {name} login password '{PASSWORD}' noinherit "
+        f"in role authority_app, authority_maintenance".encode()
+    )
+    yield make_conninfo(conninfo, user=name, password=PASSWORD)
+    dba.execute(f"drop role {name}".encode())
+
+
 @pytest.fixture(params=["sync", "async"])
 def store(request: pytest.FixtureRequest, logins: Logins) -> Iterator[Store]:
     """A store in autocommit; each test runs on the synchronous and the async form."""

@@ -1,7 +1,7 @@
-"""Real connections in threads, all let go at once; the outcomes are counted."""
+"""Real services' logins in threads, all let go at once; the outcomes are counted."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 from itertools import chain
@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
+import pytest
 
 from authority_queries import Store, mint_token
 from authority_queries.errors import DuplicateError, LimitReachedError
@@ -28,19 +29,40 @@ from tests.factories import (
     make_token,
     make_user,
 )
+from tests.stores import Logins, routed_store
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 Outcome = TypeVar("Outcome")
 
 
-def race(conninfo: str, runs: Sequence[Callable[[Store], Outcome]]) -> list[Outcome]:
+# A call is a transaction of its own, or the unit of work is one.
+both_units = pytest.mark.parametrize(
+    "autocommit", [True, False], ids=["autocommit", "transaction"]
+)
+
+
+@pytest.fixture
+def store(logins: Logins) -> Iterator[Store]:
+    """What arranges a race and looks at its end, on connections of its own."""
+    with routed_store(logins) as store:
+        yield store
+
+
+def race(
+    logins: Logins,
+    tenant_id: UUID,
+    runs: Sequence[Callable[[Store], Outcome]],
+    *,
+    autocommit: bool = True,
+) -> list[Outcome]:
     """Make each run on a connection of its own, when all of them are connected."""
     start = Barrier(len(runs))
 
     def alone(run: Callable[[Store], Outcome]) -> Outcome:
-        with psycopg.connect(conninfo, autocommit=True) as connection:
+        with psycopg.connect(logins.app, autocommit=True) as connection:
             start.wait(timeout=60)
-            return run(Store(connection))
+            with Store.unit(connection, tenant_id, autocommit=autocommit) as store:
+                return run(store)
 
     with ThreadPoolExecutor(len(runs)) as threads:
         return list(threads.map(alone, runs))
@@ -80,15 +102,18 @@ def live_branches(store: Store, client: Client) -> int:
     return sum(token.type == "refresh" for token in tokens)
 
 
-def test_of_8_redeemers_of_a_code_one_wins(dba: Dba, conninfo: str) -> None:
-    store = Store(dba)
+@both_units
+def test_of_8_redeemers_of_a_code_one_wins(
+    store: Store, logins: Logins, *, autocommit: bool
+) -> None:
     client = make_client(store, make_tenant(store).id)
     for _ in range(10):
         family = make_authorization(store, client)
         code, _ = make_token(
             store, client, "authorization_code", authorization_id=family.id
         )
-        outcomes = race(conninfo, [redeem(client, code, uuid4()) for _ in range(8)])
+        redeemers = [redeem(client, code, uuid4()) for _ in range(8)]
+        outcomes = race(logins, client.tenant_id, redeemers, autocommit=autocommit)
         assert Counter(outcomes) == {"redeemed": 1, "reused": 7}
         ended = store.authorizations.get_by_id(
             tenant_id=client.tenant_id, authorization_id=family.id
@@ -97,32 +122,34 @@ def test_of_8_redeemers_of_a_code_one_wins(dba: Dba, conninfo: str) -> None:
         assert (ended.revocation_reason, ended.row_version) == ("token_reuse", 2)
 
 
+@both_units
 def test_of_8_rotators_of_a_family_one_wins_and_no_branch_lives(
-    dba: Dba, conninfo: str
+    store: Store, logins: Logins, *, autocommit: bool
 ) -> None:
-    store = Store(dba)
     client = make_client(store, make_tenant(store).id)
     for _ in range(10):
         token, _ = make_token(store, client, "refresh")
-        outcomes = race(conninfo, [rotate(client, token, uuid4()) for _ in range(8)])
+        rotators = [rotate(client, token, uuid4()) for _ in range(8)]
+        outcomes = race(logins, client.tenant_id, rotators, autocommit=autocommit)
         assert Counter(outcomes) == {"rotated": 1, "reused": 7}
         assert live_branches(store, client) == 0
 
 
+@both_units
 def test_one_request_that_is_sent_8_times_at_once_leaves_one_live_branch(
-    dba: Dba, conninfo: str
+    store: Store, logins: Logins, *, autocommit: bool
 ) -> None:
-    store = Store(dba)
     for _ in range(5):
         client = make_client(store, make_tenant(store).id)
         token, _ = make_token(store, client, "refresh")
-        outcomes = race(conninfo, [rotate(client, token, UUID(int=1))] * 8)
+        rotators = [rotate(client, token, UUID(int=1))] * 8
+        outcomes = race(logins, client.tenant_id, rotators, autocommit=autocommit)
         assert Counter(outcomes) == {"rotated": 1, "already_redeemed": 7}
         assert live_branches(store, client) == 1
 
 
-def test_of_40_guessers_10_are_let_through(dba: Dba, conninfo: str) -> None:
-    tenant = make_tenant(Store(dba))
+def test_of_40_guessers_10_are_let_through(store: Store, logins: Logins) -> None:
+    tenant = make_tenant(store)
 
     def guess(store: Store) -> tuple[bool, int]:
         decision = store.login_attempts.reserve(
@@ -134,7 +161,7 @@ def test_of_40_guessers_10_are_let_through(dba: Dba, conninfo: str) -> None:
         )
         return decision.allowed, decision.remaining
 
-    outcomes = Counter(race(conninfo, [guess] * 40))
+    outcomes = Counter(race(logins, tenant.id, [guess] * 40))
     assert outcomes[False, 0] == 30
     assert {remaining for allowed, remaining in outcomes if allowed} == {*range(10)}
 
@@ -165,21 +192,22 @@ def used(dba: Dba) -> list[tuple[int, int]]:
 
 
 def test_of_16_meterers_at_the_last_unit_one_is_recorded(
-    dba: Dba, conninfo: str
+    store: Store, dba: Dba, logins: Logins
 ) -> None:
-    store = Store(dba)
     _, license_ = make_license(store, make_tenant(store).id, limits={"calls": 10})
     for n in range(9):
         assert meter(license_, f"before-{n}")(store) == "recorded"
-    outcomes = race(conninfo, [meter(license_, f"key-{n}") for n in range(16)])
+    meterers = [meter(license_, f"key-{n}") for n in range(16)]
+    outcomes = race(logins, license_.tenant_id, meterers)
     assert Counter(outcomes) == {"recorded": 1, "limit reached": 15}
     assert used(dba) == [(10, 10)]
 
 
-def test_of_16_reports_under_one_key_one_is_recorded(dba: Dba, conninfo: str) -> None:
-    store = Store(dba)
+def test_of_16_reports_under_one_key_one_is_recorded(
+    store: Store, dba: Dba, logins: Logins
+) -> None:
     _, license_ = make_license(store, make_tenant(store).id, limits={"calls": 10})
-    outcomes = race(conninfo, [meter(license_, "key")] * 16)
+    outcomes = race(logins, license_.tenant_id, [meter(license_, "key")] * 16)
     assert Counter(outcomes) == {"recorded": 1, "known": 15}
     assert used(dba) == [(1, 1)]
 
@@ -197,12 +225,12 @@ def hold(license_: License, holder: str) -> Callable[[Store], int | None]:
     return run
 
 
-def test_of_16_holders_4_have_the_4_seats(dba: Dba, conninfo: str) -> None:
-    store = Store(dba)
+def test_of_16_holders_4_have_the_4_seats(store: Store, logins: Logins) -> None:
     for _ in range(5):
         tenant = make_tenant(store)
         key, license_ = make_license(store, tenant.id, seats=4)
-        outcomes = race(conninfo, [hold(license_, f"holder-{n}") for n in range(16)])
+        holders = [hold(license_, f"holder-{n}") for n in range(16)]
+        outcomes = race(logins, tenant.id, holders)
         held = [seat for seat in outcomes if seat is not None]
         assert sorted(held) == [1, 2, 3, 4]
         found = store.licenses.validate(tenant_id=tenant.id, key_hash=key.hash)
@@ -212,9 +240,8 @@ def test_of_16_holders_4_have_the_4_seats(dba: Dba, conninfo: str) -> None:
 
 
 def test_8_publishers_number_their_entries_without_gaps(
-    dba: Dba, conninfo: str
+    store: Store, logins: Logins
 ) -> None:
-    store = Store(dba)
     tenant = make_tenant(store)
 
     def publish(store: Store) -> list[int]:
@@ -225,7 +252,7 @@ def test_8_publishers_number_their_entries_without_gaps(
             for _ in range(5)
         ]
 
-    published = race(conninfo, [publish] * 8)
+    published = race(logins, tenant.id, [publish] * 8)
     assert all(mine == sorted(mine) for mine in published)
     assert sorted(chain.from_iterable(published)) == [*range(1, 41)]
     feed = store.revocations.list_since(tenant_id=tenant.id)
@@ -233,9 +260,8 @@ def test_8_publishers_number_their_entries_without_gaps(
 
 
 def test_a_holder_that_asks_8_times_at_once_holds_one_seat(
-    dba: Dba, conninfo: str
+    store: Store, dba: Dba, logins: Logins
 ) -> None:
-    store = Store(dba)
     tenant = make_tenant(store)
 
     def check_out(license_: License) -> Callable[[Store], str]:
@@ -252,7 +278,7 @@ def test_a_holder_that_asks_8_times_at_once_holds_one_seat(
 
     for _ in range(10):
         _, license_ = make_license(store, tenant.id, seats=8)
-        outcomes = Counter(race(conninfo, [check_out(license_)] * 8))
+        outcomes = Counter(race(logins, tenant.id, [check_out(license_)] * 8))
         assert outcomes["taken"] >= 1
         assert outcomes.total() == 8
         held = dba.execute(
@@ -271,21 +297,20 @@ def sign_in(store: Store) -> tuple[Client, User, TokenString]:
 
 
 def test_a_rotation_beside_an_uncommitted_sign_out_everywhere_gains_nothing(
-    dba: Dba, conninfo: str
+    store: Store, logins: Logins
 ) -> None:
-    store = Store(dba)
     client, user, token = sign_in(store)
-    with psycopg.connect(conninfo) as connection:
+    with psycopg.connect(logins.app_for(user.tenant_id)) as connection:
         Store(connection).users.revoke_tokens(tenant_id=user.tenant_id, user_id=user.id)
         assert rotate(client, token, uuid4())(store) == "rotated"
         assert live_branches(store, client) == 1
     assert live_branches(store, client) == 0
 
 
-def test_an_epoch_never_moves_back(dba: Dba, conninfo: str) -> None:
-    store = Store(dba)
+def test_an_epoch_never_moves_back(store: Store, dba: Dba, logins: Logins) -> None:
     client, user, _ = sign_in(store)
     key = {"tenant_id": user.tenant_id, "user_id": user.id}
+    conninfo = logins.app_for(user.tenant_id)
     with ThreadPoolExecutor(1) as threads, psycopg.connect(conninfo) as first:
         first.execute("select from authority.users for no key update")
 

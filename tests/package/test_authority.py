@@ -1,52 +1,146 @@
 import asyncio
 import threading
 from contextlib import suppress
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import psycopg
 import pytest
+from psycopg import sql
 
-from authority_queries import AsyncAuthority, Authority, Settings
-from authority_queries.errors import UnavailableError
+from authority_queries import (
+    AsyncAuthority,
+    AsyncMaintenance,
+    Authority,
+    Maintenance,
+    Settings,
+    Store,
+    mint_token,
+)
+from authority_queries.errors import PermissionDeniedError, UnavailableError
 from authority_queries.migrations import yoyo_url
+from authority_queries.secrets import TokenString
+from tests.factories import HOUR, make_tenant
+from tests.stores import Logins, routed_store
 
 CLOSED = "postgresql://me:swordfish@127.0.0.1:1/x"
 
 
-def test_each_call_of_a_lent_store_commits(conninfo: str) -> None:
-    with Authority.open(Settings(database_url=yoyo_url(conninfo))) as authority:
-        with authority.store() as store:
-            store.tenants.create(code="kept", display_name="Kept")
-        with authority.store() as store:
-            assert store.tenants.get_by_code(code="kept") is not None
+@pytest.fixture
+def service(logins: Logins) -> Settings:
+    return Settings(database_url=yoyo_url(logins.app))
 
 
-def test_a_transaction_is_committed_or_rolled_back_whole(conninfo: str) -> None:
-    with Authority.open(Settings(database_url=yoyo_url(conninfo))) as authority:
-        with authority.transaction() as store:
+@pytest.fixture
+def operator(logins: Logins) -> Settings:
+    return Settings(database_url=yoyo_url(logins.maintenance))
+
+
+@pytest.fixture
+def tenant_id(logins: Logins) -> UUID:
+    with routed_store(logins) as store:
+        return make_tenant(store, code="acme").id
+
+
+def issue(authority: Authority, tenant_id: UUID) -> TokenString:
+    minted = mint_token("access", tenant_id)
+    with authority.tenant(tenant_id) as store:
+        client = store.clients.create(
+            tenant_id=tenant_id, client_id="app", client_type="public"
+        )
+        store.tokens.create(
+            tenant_id=tenant_id,
+            type="access",
+            token_hash=minted.hash,
+            client_id=client.id,
+            lifetime=HOUR,
+        )
+    return minted
+
+
+def test_a_unit_of_work_is_committed_or_rolled_back_whole(
+    service: Settings, tenant_id: UUID
+) -> None:
+    with Authority.open(service) as authority:
+        with authority.tenant(tenant_id) as store:
+            store.users.create(tenant_id=tenant_id, username="kept")
+        with suppress(ZeroDivisionError), authority.tenant(tenant_id) as store:
+            store.users.create(tenant_id=tenant_id, username="lost")
+            _ = 1 / 0
+        with authority.tenant(tenant_id) as store:
+            page = store.users.list(tenant_id=tenant_id)
+    assert [user.username for user in page.items] == ["kept"]
+
+
+def test_each_call_of_a_unit_in_autocommit_is_committed(
+    service: Settings, tenant_id: UUID
+) -> None:
+    with Authority.open(service) as authority:
+        with (
+            suppress(ZeroDivisionError),
+            authority.tenant(tenant_id, autocommit=True) as store,
+        ):
+            store.users.create(tenant_id=tenant_id, username="kept")
+            _ = 1 / 0
+        with authority.tenant(tenant_id) as store:
+            assert store.users.get_by_username(tenant_id=tenant_id, username="kept")
+
+
+def test_an_operator_lends_a_store_or_a_transaction(operator: Settings) -> None:
+    with Maintenance.open(operator) as maintenance:
+        with suppress(ZeroDivisionError), maintenance.store() as store:
             store.tenants.create(code="kept", display_name="Kept")
-        with suppress(ZeroDivisionError), authority.transaction() as store:
+            _ = 1 / 0
+        with suppress(ZeroDivisionError), maintenance.transaction() as store:
             store.tenants.create(code="lost", display_name="Lost")
             _ = 1 / 0
-        with authority.store() as store:
-            assert store.tenants.get_by_code(code="kept") is not None
-            assert store.tenants.get_by_code(code="lost") is None
+        with maintenance.transaction() as store:
+            store.tenants.create(code="both", display_name="Both")
+        with maintenance.store() as store:
+            assert [found.code for found in store.tenants.list().items] == [
+                "both",
+                "kept",
+            ]
 
 
-def test_the_asynchronous_form_does_the_same(conninfo: str) -> None:
-    async def play() -> None:
-        settings = Settings(database_url=yoyo_url(conninfo))
-        async with AsyncAuthority.open(settings) as authority:
-            async with authority.transaction() as store:
-                await store.tenants.create(code="kept", display_name="Kept")
+def test_a_token_is_verified_by_its_string_and_a_tenant_found_by_its_code(
+    service: Settings, tenant_id: UUID
+) -> None:
+    with Authority.open(service) as authority:
+        token = issue(authority, tenant_id).token
+        verified = authority.verify_token(token)
+        assert verified is not None
+        assert verified.tenant_id == tenant_id
+        assert authority.verify_token(token, kind="refresh") is None
+        assert authority.verify_token(mint_token("access", tenant_id).token) is None
+        assert authority.verify_token("no token") is None
+        assert authority.find_tenant("acme") == tenant_id
+        assert authority.find_tenant("nobody") is None
+
+
+def test_the_asynchronous_form_does_the_same(
+    service: Settings, operator: Settings, tenant_id: UUID
+) -> None:
+    async def play() -> list[str]:
+        async with AsyncMaintenance.open(operator) as maintenance:
+            async with maintenance.transaction() as store:
+                await store.tenants.create(code="other", display_name="Other")
+            async with maintenance.store() as store:
+                assert len((await store.tenants.list()).items) == 2
+        async with AsyncAuthority.open(service) as authority:
+            assert await authority.find_tenant("acme") == tenant_id
+            absent = mint_token("access", tenant_id).token
+            assert await authority.verify_token(absent) is None
+            async with authority.tenant(tenant_id) as store:
+                await store.users.create(tenant_id=tenant_id, username="kept")
             with suppress(ZeroDivisionError):
-                async with authority.transaction() as store:
-                    await store.tenants.create(code="lost", display_name="Lost")
+                async with authority.tenant(tenant_id) as store:
+                    await store.users.create(tenant_id=tenant_id, username="lost")
                     _ = 1 / 0
-            async with authority.store() as store:
-                assert await store.tenants.get_by_code(code="kept") is not None
-                assert await store.tenants.get_by_code(code="lost") is None
+            async with authority.tenant(tenant_id, autocommit=True) as store:
+                page = await store.users.list(tenant_id=tenant_id)
+                return [user.username for user in page.items]
 
-    asyncio.run(play())
+    assert asyncio.run(play()) == ["kept"]
 
 
 def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
@@ -66,48 +160,81 @@ def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
         asyncio.run(play())
 
 
-def test_a_pool_with_nothing_free_says_so(conninfo: str) -> None:
-    settings = Settings(
-        database_url=yoyo_url(conninfo), pool_max_size=1, pool_timeout=0.1
-    )
+def test_a_login_that_is_no_member_is_told_the_role(
+    service: Settings, operator: Settings
+) -> None:
+    for opened, settings, role in (
+        (Authority.open, operator, "authority_app"),
+        (Maintenance.open, service, "authority_maintenance"),
+    ):
+        hasty = settings.model_copy(update={"connect_timeout": 0.2})
+        with (
+            pytest.raises(UnavailableError, match=f'set role "{role}"') as caught,
+            opened(hasty),
+        ):
+            pass
+        assert "swordfish" not in str(caught.value)
+
+
+def test_a_service_may_not_do_what_an_operator_does(logins: Logins) -> None:
     with (
-        Authority.open(settings) as authority,
-        authority.store(),
+        psycopg.connect(logins.app, autocommit=True) as connection,
+        pytest.raises(PermissionDeniedError),
+    ):
+        Store(connection).login_attempts.create_partitions()
+
+
+def test_a_pool_with_nothing_free_says_so(
+    service: Settings, operator: Settings
+) -> None:
+    tight = {"pool_max_size": 1, "pool_timeout": 0.1}
+    with (
+        Maintenance.open(operator.model_copy(update=tight)) as maintenance,
+        maintenance.store(),
         pytest.raises(UnavailableError),
-        authority.store(),
+        maintenance.store(),
     ):
         pass
 
     async def play() -> None:
-        async with AsyncAuthority.open(settings) as authority, authority.store():
+        async with (
+            AsyncAuthority.open(service.model_copy(update=tight)) as authority,
+            authority.tenant(uuid4(), autocommit=True),
+        ):
             with pytest.raises(UnavailableError):
-                async with authority.store():
-                    pass
+                await authority.find_tenant("acme")
 
     asyncio.run(play())
 
 
-def test_a_statement_ends_at_its_timeout(conninfo: str) -> None:
-    settings = Settings(database_url=yoyo_url(conninfo), statement_timeout=0.05)
-    with Authority.open(settings) as authority, authority.store() as store:
-        shown = store.connection.execute("show statement_timeout").fetchone()
-        named = store.connection.execute("show application_name").fetchone()
-    assert shown == ("50ms",)
-    assert named == ("authority",)
+def test_a_connection_acts_as_its_role_under_a_name_and_a_timeout(
+    logins: Logins, tenant_id: UUID
+) -> None:
+    settings = Settings(database_url=yoyo_url(logins.app), statement_timeout=0.05)
+    with Authority.open(settings) as authority, authority.tenant(tenant_id) as store:
+        shown = [
+            store.connection.execute(sql.SQL("show {}").format(sql.Identifier(name)))
+            for name in ("statement_timeout", "application_name", "role")
+        ]
+        assert [cursor.fetchone() for cursor in shown] == [
+            ("50ms",),
+            ("authority",),
+            ("authority_app",),
+        ]
 
 
-def test_one_authority_serves_many_threads(conninfo: str) -> None:
-    settings = Settings(database_url=yoyo_url(conninfo), pool_max_size=4)
+def test_one_authority_serves_many_threads(logins: Logins, tenant_id: UUID) -> None:
+    settings = Settings(database_url=yoyo_url(logins.app), pool_max_size=4)
     with Authority.open(settings) as authority:
 
         def create() -> None:
-            with authority.store() as store:
-                store.tenants.create(code=f"t{uuid4().hex[:8]}", display_name="T")
+            with authority.tenant(tenant_id) as store:
+                store.users.create(tenant_id=tenant_id, username=uuid4().hex)
 
         threads = [threading.Thread(target=create) for _ in range(16)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        with authority.store() as store:
-            assert len(store.tenants.list().items) == 16
+        with authority.tenant(tenant_id) as store:
+            assert len(store.users.list(tenant_id=tenant_id).items) == 16

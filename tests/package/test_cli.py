@@ -3,8 +3,11 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -15,6 +18,7 @@ from authority_queries.cli.demo.sample_file import read_sample
 from authority_queries.errors import ConfigurationError, UnavailableError
 from authority_queries.migrations import every, yoyo_url
 from tests.conftest import server_folder
+from tests.stores import Logins
 
 PATH = {"PATH": os.environ["PATH"]}
 
@@ -51,7 +55,9 @@ def test_doctor_finds_pending_migrations_and_writes_nothing(
     report = capsys.readouterr().out
     assert re.search(r"pending migrations\s+none\s+ok", report)
     assert re.search(r"clock\s+0\.\d+ s from this machine's\s+ok", report)
-    assert "superuser" in report
+    assert re.search(r"login\s+\w+, superuser, may create roles, may migrate", report)
+    assert re.search(r"roles\s+all there\s+ok", report)
+    assert re.search(r"which row-level security holds +ok, but it does not", report)
 
 
 def test_the_demo_tells_its_story_twice(
@@ -72,8 +78,12 @@ def test_the_demo_tells_its_story_twice(
         r"revocation \(RFC 7009\) +\| revoked",
         r"laptop-3 takes a seat +\| no seat is free",
         r"api_calls, reported as call-3 +\| limit reached, nothing recorded",
-        r"Acme's token, as Globex +\| no row",
+        r"Acme's Ann deleted, as Globex +\| no row",
+        r"Acme's Ann in Globex's unit +\| CrossTenantError",
+        r"Acme's Ann, as an operator +\| PermissionDeniedError",
+        r"Acme's token, in one trip +\| live",
         r"globex +\| suspended",
+        r"a unit of work +\| .*the tenant is unknown, suspended or terminated",
         r"expired tokens +\| 3 deleted",
     )
     for line in told:
@@ -103,14 +113,114 @@ def test_what_postgresql_refuses_is_said_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    weak = make_conninfo(blank_conninfo, options=f"-c role={weak_role}")
-    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(weak))
-    assert main(["doctor"]) == 1
-    assert "authority migrate, as a role that may create" in capsys.readouterr().out
     migrate(blank_conninfo)
-    assert main(["doctor"]) == 1
-    said = capsys.readouterr().err
-    assert "permission denied for table _yoyo_migration" in said
+    for program, said in (
+        ("migrate", "permission denied for table yoyo_lock"),
+        ("demo", "permission denied for table yoyo_lock"),
+    ):
+        weak = make_conninfo(blank_conninfo, options=f"-c role={weak_role}")
+        monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(weak))
+        assert main([program]) == 1
+        assert said in capsys.readouterr().err
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """The command, run as somebody."""
+
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, conninfo: str) -> tuple[int, str]:
+        """Its exit code, and what it says without the blanks between columns."""
+        self.monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(conninfo))
+        code = main(["doctor"])
+        return code, re.sub(" {2,}", " | ", self.capsys.readouterr().out)
+
+
+@pytest.fixture
+def doctor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Doctor:
+    return Doctor(monkeypatch, capsys)
+
+
+def test_doctor_works_without_any_right(
+    blank_conninfo: str, weak_role: str, doctor: Doctor
+) -> None:
+    weak = make_conninfo(blank_conninfo, options=f"-c role={weak_role}")
+    code, said = doctor(weak)
+    assert code == 1
+    assert "authority migrate, as a role that may create" in said
+    migrate(blank_conninfo)
+    code, said = doctor(weak)
+    assert code == 1
+    assert "pending migrations | not told to this login | ok" in said
+    assert (
+        f"services act as | nothing: {weak_role} is no member of authority_app | "
+        "services log in as a member of authority_app alone"
+    ) in said
+
+
+def test_doctor_finds_nothing_wrong_with_a_services_login(
+    logins: Logins, doctor: Doctor
+) -> None:
+    code, said = doctor(logins.app)
+    assert code == 0, said
+    held = "services act as | authority_app, which row-level security holds | ok\n"
+    assert held in said
+    assert "row-level security | on, for each table of tenants | ok" in said
+
+
+def test_doctor_says_which_logins_are_not_for_services(
+    logins: Logins, both_roles: str, doctor: Doctor
+) -> None:
+    for conninfo in (logins.maintenance, logins.reader):
+        code, said = doctor(conninfo)
+        assert code == 0, said
+        assert "is no member of authority_app | ok for other work; services" in said
+    # It inherits nothing, so it is held until it acts as somebody.
+    assert "which row-level security holds | ok\n" in doctor(both_roles)[1]
+
+
+def test_doctor_finds_what_takes_tenants_isolation_away(
+    logins: Logins, dba: "psycopg.Connection[Any]", doctor: Doctor
+) -> None:
+    dba.execute("alter table authority.users no force row level security")
+    dba.execute("alter table authority.roles disable row level security")
+    code, said = doctor(logins.app)
+    assert code == 1
+    assert "off: authority.roles, authority.users | call authority.isolate_" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("alter role authority_app bypassrls", "alter role authority_app nobypassrls"),
+        (
+            "grant authority_maintenance to authority_app",
+            "revoke authority_maintenance from authority_app",
+        ),
+        (
+            "grant authority_owner to authority_app",
+            "revoke authority_owner from authority_app",
+        ),
+    ],
+)
+def test_doctor_finds_that_services_are_not_held(
+    logins: Logins,
+    dba: "psycopg.Connection[Any]",
+    doctor: Doctor,
+    given: str,
+    taken: str,
+) -> None:
+    dba.execute(given.encode())
+    try:
+        code, said = doctor(logins.app)
+    finally:
+        dba.execute(taken.encode())
+    assert code == 1
+    assert "authority_app, which row-level security does not hold | take" in said
 
 
 def test_psql_is_not_given_the_password_where_ps_shows_it(
@@ -142,8 +252,8 @@ def test_an_ended_demo_leaves_no_server(number: signal.Signals) -> None:
             if "Load three tenants" in line:
                 break
         demo.send_signal(number)
-        _, said = demo.communicate(timeout=60)
-        assert demo.returncode == 128 + number
+        told, said = demo.communicate(timeout=60)
+        assert demo.returncode == 128 + number, told + said
         assert "Traceback" not in said
         assert not (folder / "data" / "postmaster.pid").exists()
 

@@ -15,9 +15,9 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 @pytest.mark.parametrize("code", BLOCKS, ids=["sync", "async", "functions"])
 def test_the_code_runs(
-    code: str, conninfo: str, monkeypatch: pytest.MonkeyPatch
+    code: str, both_roles: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(conninfo))
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(both_roles))
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 -- our own README
 
 

@@ -1,14 +1,17 @@
 """One call is one statement, counted in the server's own log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from authority_queries import Store
-from tests.factories import HOUR, make_client, make_token
+from tests.factories import HOUR, make_client, make_tenant, make_token
+from tests.stores import Logins, routed_store
 
 Call = Callable[[Store, UUID], object]
 
@@ -38,57 +41,99 @@ CALLS: dict[str, Call] = {
 }
 
 
+class Watched:
+    """A store as a tenant's service has it, whose server sends its statement log."""
+
+    def __init__(self, conninfo: str) -> None:
+        self.logged: list[str] = []
+        self.connection: psycopg.Connection[Any] = psycopg.connect(
+            conninfo, autocommit=True
+        )
+        self.connection.add_notice_handler(
+            lambda diagnostic: self.logged.append(diagnostic.message_primary or "")
+        )
+        self.connection.execute("set client_min_messages = 'log'")
+        self.store = Store(self.connection)
+
+    @property
+    def statements(self) -> list[str]:
+        return [
+            line for line in self.logged if line.startswith(("statement:", "execute "))
+        ]
+
+
 @pytest.fixture
-def watched(conninfo: str) -> "tuple[Store, list[str], Any]":
-    """A store whose server sends its statement log along."""
-    connection = psycopg.connect(conninfo, autocommit=True)
-    logged: list[str] = []
-    connection.add_notice_handler(
-        lambda diagnostic: logged.append(diagnostic.message_primary or "")
+def watch(
+    logins: Logins, dba: "psycopg.Connection[Any]"
+) -> Iterator[Callable[[str], Watched]]:
+    """What makes a store of a connection string."""
+    # What is logged of a role is not for the role to say.
+    dba.execute(
+        sql.SQL("alter database {} set log_statement = 'all'").format(
+            sql.Identifier(dba.info.dbname)
+        )
     )
-    connection.execute("set log_statement = 'all'")
-    connection.execute("set client_min_messages = 'log'")
-    logged.clear()
-    return Store(connection), logged, connection
+    with ExitStack() as opened:
+
+        def watch(conninfo: str) -> Watched:
+            watched = Watched(conninfo)
+            opened.enter_context(watched.connection)
+            return watched
+
+        yield watch
 
 
-def statements(logged: "list[str]") -> "list[str]":
-    return [line for line in logged if line.startswith(("statement:", "execute "))]
+@pytest.fixture
+def tenant_id(logins: Logins) -> UUID:
+    with routed_store(logins) as store:
+        return make_tenant(store).id
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_one_call_is_one_statement(
-    name: str, watched: "tuple[Store, list[str], Any]"
+    name: str, watch: Callable[[str], Watched], logins: Logins, tenant_id: UUID
 ) -> None:
-    store, logged, connection = watched
-    with connection:
-        tenant = store.tenants.create(code="acme", display_name="Acme")
-        logged.clear()
-        CALLS[name](store, tenant.id)
-        assert len(statements(logged)) == 1, logged
+    is_operators = name.startswith("tenants.")
+    watched = watch(logins.maintenance if is_operators else logins.app_for(tenant_id))
+    watched.logged.clear()
+    CALLS[name](watched.store, tenant_id)
+    assert len(watched.statements) == 1, watched.logged
 
 
 def test_rotation_is_one_statement_and_a_refusal_two(
-    watched: "tuple[Store, list[str], Any]",
+    watch: Callable[[str], Watched], logins: Logins, tenant_id: UUID
 ) -> None:
-    store, logged, connection = watched
-    with connection:
-        tenant = store.tenants.create(code="acme", display_name="Acme")
-        client = make_client(store, tenant.id)
-        minted, _ = make_token(store, client, "refresh")
+    watched = watch(logins.app_for(tenant_id))
+    client = make_client(watched.store, tenant_id)
+    minted, _ = make_token(watched.store, client, "refresh")
 
-        def rotate() -> str:
-            logged.clear()
-            return store.tokens.rotate(
-                tenant_id=tenant.id,
-                token_hash=minted.hash,
-                client_id=client.client_id,
-                redemption_id=uuid4(),
-                refresh_token_hash=uuid4().bytes * 2,
-                refresh_lifetime=HOUR,
-                access_token_hash=uuid4().bytes * 2,
-                access_lifetime=HOUR,
-            ).outcome
+    def rotate() -> tuple[str, int]:
+        watched.logged.clear()
+        rotation = watched.store.tokens.rotate(
+            tenant_id=tenant_id,
+            token_hash=minted.hash,
+            client_id=client.client_id,
+            redemption_id=uuid4(),
+            refresh_token_hash=uuid4().bytes * 2,
+            refresh_lifetime=HOUR,
+            access_token_hash=uuid4().bytes * 2,
+            access_lifetime=HOUR,
+        )
+        return rotation.outcome, len(watched.statements)
 
-        assert (rotate(), len(statements(logged))) == ("rotated", 1)
-        assert (rotate(), len(statements(logged))) == ("reused", 2)
+    assert rotate() == ("rotated", 1)
+    assert rotate() == ("reused", 2)
+
+
+def test_a_unit_of_work_adds_its_beginning_and_its_end(
+    watch: Callable[[str], Watched], logins: Logins, tenant_id: UUID
+) -> None:
+    watched = watch(logins.app)
+    watched.logged.clear()
+    with Store.unit(watched.connection, tenant_id) as store:
+        store.users.list(tenant_id=tenant_id)
+        store.roles.list(tenant_id=tenant_id)
+    begin, enter, _, _, commit = watched.statements
+    assert "tenants.begin" in begin
+    assert "authority.enter_tenant" in enter
+    assert "COMMIT" in commit

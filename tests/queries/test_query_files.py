@@ -12,21 +12,15 @@ from authority_queries._sync.repository import Repository
 from authority_queries.codegen.model import Query
 from authority_queries.codegen.reading.query_files import read_folder
 from tests.every_query import names_by_file
+from tests.stores import Logins
 
 ALL = read_folder(QUERIES)
-# Not of one tenant by purpose: the directory of tenants, pruning, the server itself.
-CROSS_TENANT = {
-    "tenants.get_by_code",
-    "tenants.list_after",
-    "tenants.list_before",
-    "tenants.create",
-    "authorizations.prune",
-    "tokens.prune_expired",
-    "revocations.prune_expired",
-    "login_attempts.prune_throttles",
-    "login_attempts.create_partitions",
+# Of no tenant, and not the operators' either: what comes before a tenant is known.
+OF_NOBODY = {
     "server.describe",
     "server.list_applied_migrations",
+    "tenants.begin",
+    "tenants.find",
 }
 
 
@@ -41,8 +35,8 @@ def test_the_generator_reads_what_the_run_time_loads() -> None:
     assert sorted(map(full_name, ALL)) == sorted(map(".".join, names_by_file()))
 
 
-def test_there_is_one_repository_for_each_file(conninfo: str) -> None:
-    with psycopg.connect(conninfo) as connection:
+def test_there_is_one_repository_for_each_file(logins: Logins) -> None:
+    with psycopg.connect(logins.app) as connection:
         repositories = {
             name
             for name, value in vars(Store(connection)).items()
@@ -66,12 +60,17 @@ def test_a_query_is_found_at_the_line_that_is_announced(query: Query) -> None:
 
 
 @every_query
-def test_a_query_is_bound_to_its_tenant(query: Query) -> None:
-    is_bound = "tenant_id" in query.parameters
-    assert is_bound == (full_name(query) not in CROSS_TENANT)
+def test_a_query_is_bound_to_its_tenant_or_an_operators(query: Query) -> None:
+    if full_name(query) in OF_NOBODY:
+        assert "tenant_id" not in query.parameters
+        assert query.tags.role != "authority_maintenance"
+    else:
+        is_operators = query.tags.role == "authority_maintenance"
+        assert "tenant_id" in query.parameters or is_operators
 
 
 @every_query
 def test_a_query_spells_out_its_schema(query: Query) -> None:
     assert " offset " not in query.sql
-    assert query.path.stem == "server" or "authority." in query.sql
+    names_none = query.path.stem == "server" or full_name(query) == "tenants.begin"
+    assert names_none or "authority." in query.sql

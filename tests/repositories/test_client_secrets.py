@@ -128,10 +128,9 @@ def test_a_secret_out_of_range_is_refused(store: Store) -> None:
     for field in ("valid_from", "valid_until"):
         with pytest.raises(InvalidArgumentError, match=f"{field} has no time zone"):
             make_client_secret(store, client, **{field: naive})
-    with pytest.raises(InvalidValueError) as caught:
+    with pytest.raises(InvalidArgumentError, match="PHC string") as refused:
         make_client_secret(store, client, secret_hash="hunter2")
-    assert caught.value.constraint == "client_secrets_secret_hash_check"
-    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in str(refused.value)
     with pytest.raises(InvalidValueError) as caught:
         make_client_secret(store, client, valid_until=datetime(2000, 1, 1, tzinfo=UTC))
     assert caught.value.constraint == "client_secrets_valid_until_check"

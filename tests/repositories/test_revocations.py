@@ -15,6 +15,7 @@ from authority_queries.records import (
     Revocation,
 )
 from tests.factories import HOUR, make_tenant
+from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 Fields: TypeAlias = dict[str, Any]
@@ -71,11 +72,11 @@ def test_each_tenant_counts_from_1(store: Store) -> None:
 
 
 def test_a_publication_that_is_rolled_back_leaves_no_gap(
-    store: Store, conninfo: str
+    store: Store, logins: Logins
 ) -> None:
     tenant = make_tenant(store)
     publish(store, tenant.id)
-    with psycopg.connect(conninfo) as connection:
+    with psycopg.connect(logins.app_for(tenant.id)) as connection:
         assert publish(Store(connection), tenant.id).sequence == 2
         connection.rollback()
     assert publish(store, tenant.id).sequence == 2

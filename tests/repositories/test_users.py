@@ -10,6 +10,7 @@ from authority_queries import Store
 from authority_queries.errors import (
     ConcurrencyConflictError,
     DuplicateError,
+    InvalidArgumentError,
     InvalidValueError,
     MissingReferenceError,
     NotFoundError,
@@ -30,6 +31,7 @@ from tests.factories import (
     make_token,
     make_user,
 )
+from tests.stores import Logins
 
 FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
 
@@ -147,7 +149,6 @@ def test_a_username_is_one_in_any_case_and_unicode_form(
         ("email", "ann", "users_email_check"),
         ("email", "@example.org", "users_email_check"),
         ("email", "a" * 250 + "@b.de", "users_email_check"),
-        ("password_hash", "secret", "users_password_hash_check"),
         ("status", "asleep", "users_status_check"),
         ("attributes", ["no object"], "users_attributes_check"),
         ("attributes", {"a": "\0"}, ""),
@@ -280,9 +281,8 @@ def test_a_password_hash_is_set_replaced_and_removed(store: Store) -> None:
     changed = store.users.set_password_hash(**keys, password_hash=PHC)
     assert changed is not None
     assert (changed.password_hash, changed.row_version) == (PHC, 2)
-    with pytest.raises(InvalidValueError) as caught:
+    with pytest.raises(InvalidArgumentError, match="PHC string") as caught:
         store.users.set_password_hash(**keys, password_hash="hunter2")
-    assert caught.value.constraint == "users_password_hash_check"
     assert "hunter2" not in str(caught.value)
     assert store.users.get_by_id(**keys) == changed
     removed = store.users.set_password_hash(**keys, password_hash=None)
@@ -316,15 +316,17 @@ def test_revoking_tokens_kills_what_was_issued_before(store: Store) -> None:
 
 
 def test_an_epoch_moves_between_two_tokens_of_one_transaction(
-    dba: "psycopg.Connection[Any]",
+    store: Store, logins: Logins
 ) -> None:
-    store = Store(dba)
     user = make_user(store, make_tenant(store).id)
     client = make_client(store, user.tenant_id)
-    with dba.transaction():
-        before, _ = make_token(store, client, user_id=user.id)
-        store.users.revoke_tokens(tenant_id=user.tenant_id, user_id=user.id)
-        after, _ = make_token(store, client, user_id=user.id)
+    with (
+        psycopg.connect(logins.app, autocommit=True) as connection,
+        Store.unit(connection, user.tenant_id) as unit,
+    ):
+        before, _ = make_token(unit, client, user_id=user.id)
+        unit.users.revoke_tokens(tenant_id=user.tenant_id, user_id=user.id)
+        after, _ = make_token(unit, client, user_id=user.id)
     assert not verifies(store, user, before)
     assert verifies(store, user, after)
 

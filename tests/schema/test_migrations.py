@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,9 @@ from authority_queries import migrate
 from authority_queries._resources import MIGRATIONS
 from authority_queries.errors import MigrationError, UnavailableError
 from authority_queries.migrations import every, yoyo_url
-from tools.snapshot import SNAPSHOT, dump
+from tests.factories import make_tenant
+from tests.stores import Logins, routed_store
+from tools.snapshot import PRIVILEGES, SNAPSHOT, dump, privileges
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 IDS = sorted(
@@ -85,10 +88,46 @@ def test_a_crash_between_apply_and_mark_is_survived(
     dba.execute("delete from _yoyo_migration")
     assert migrate(conninfo) == IDS
     assert dump(conninfo) == SNAPSHOT.read_text(encoding="utf-8")
+    assert privileges(dba) == PRIVILEGES.read_text(encoding="utf-8")
     kept = dba.execute("select code from authority.tenants").fetchall()
     assert kept == [("a",)]
     system = "select count(*) from authority.roles where is_system"
     assert dba.execute(system).fetchone() == (3,)
+
+
+def rights(dba: "psycopg.Connection[Any]") -> "list[tuple[str, str, int]]":
+    """The system roles of each tenant, and how many permissions each has."""
+    return dba.execute(
+        "select tenants.code, roles.name, count(role_permissions.permission) "
+        "from authority.tenants join authority.roles on tenant_id = tenants.id "
+        "left join authority.role_permissions on role_permissions.role_id = roles.id "
+        "where is_system group by 1, 2 order by 1, 2"
+    ).fetchall()
+
+
+def test_every_tenant_gets_what_a_data_migration_brings(
+    conninfo: str, dba: "psycopg.Connection[Any]", logins: Logins, tmp_path: Path
+) -> None:
+    with routed_store(logins) as store:
+        make_tenant(store, code="acme")
+        suspended = make_tenant(store, code="globex")
+        store.tenants.suspend(tenant_id=suspended.id)
+    born = rights(dba)
+    assert {code for code, _, _ in born} == {"acme", "globex"}
+    dba.execute("delete from authority.role_permissions")
+    dba.execute("delete from authority.roles where name = 'auditor'")
+    folder = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    seed = folder / "0011_seed_catalogue.sql"
+    text = seed.read_text()
+    role = (
+        "('doorman', 'Opens.', array['users:read', 'audit:read']),\n(\n    'auditor',"
+    )
+    assert text.count("(\n    'auditor',") == 1
+    seed.write_text(text.replace("(\n    'auditor',", role))
+    dba.execute("delete from _yoyo_migration where migration_id = %s", [seed.stem])
+    assert migrate(conninfo, folders=[folder]) == [seed.stem]
+    doormen = [(code, "doorman", 2) for code in ("acme", "globex")]
+    assert rights(dba) == sorted([*born, *doormen])
 
 
 def test_a_run_beside_another_is_refused(
@@ -150,8 +189,8 @@ def test_a_role_that_may_not_create_is_told_so(
 def test_a_failing_migration_is_rolled_back_and_said(
     blank_conninfo: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "0001_fail.sql").write_text("create table t (a int); select 1/0;")
-    with pytest.raises(MigrationError, match="division by zero"):
+    (tmp_path / "0001_fail.sql").write_text("create table t (a int); select no;")
+    with pytest.raises(MigrationError, match='column "no" does not exist'):
         migrate(blank_conninfo, folders=[tmp_path])
     with psycopg.connect(blank_conninfo) as connection:
         assert connection.execute("select to_regclass('t')").fetchone() == (None,)

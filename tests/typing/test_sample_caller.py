@@ -8,7 +8,15 @@ from datetime import timedelta
 from typing import assert_type
 from uuid import UUID, uuid4
 
-from authority_queries import AsyncAuthority, Authority, Settings, mint_token
+from authority_queries import (
+    AsyncAuthority,
+    AsyncStore,
+    Authority,
+    Maintenance,
+    Settings,
+    Store,
+    mint_token,
+)
 from authority_queries.errors import DuplicateError
 from authority_queries.migrations import yoyo_url
 from authority_queries.records import (
@@ -20,19 +28,21 @@ from authority_queries.results import (
     Page,
     Redemption,
 )
+from tests.stores import Logins
 
 
 def register(authority: Authority, tenant_id: UUID, username: str) -> User | None:
     """Create a user, or give None when the name is taken."""
-    with authority.transaction() as store:
-        try:
+    try:
+        with authority.tenant(tenant_id) as store:
             return store.users.create(tenant_id=tenant_id, username=username)
-        except DuplicateError:
-            return None
+    except DuplicateError:
+        return None
 
 
 def first_page(authority: Authority, tenant_id: UUID) -> list[str]:
-    with authority.store() as store:
+    with authority.tenant(tenant_id, autocommit=True) as store:
+        assert_type(store, Store)
         page = store.users.list(tenant_id=tenant_id, status="active", limit=10)
         assert_type(page, Page[User])
         assert_type(page.next, str | None)
@@ -42,14 +52,22 @@ def first_page(authority: Authority, tenant_id: UUID) -> list[str]:
 async def introspect(
     authority: AsyncAuthority, tenant_id: UUID, token_hash: bytes
 ) -> VerifiedToken | None:
-    async with authority.store() as store:
+    async with authority.tenant(tenant_id, autocommit=True) as store:
+        assert_type(store, AsyncStore)
         verified = await store.tokens.verify(tenant_id=tenant_id, token_hash=token_hash)
         assert_type(verified, VerifiedToken | None)
         return verified
 
 
+async def authenticate(authority: AsyncAuthority, token: str) -> UUID | None:
+    """As a resource server: the user that a token is of."""
+    verified = await authority.verify_token(token)
+    assert_type(verified, VerifiedToken | None)
+    return verified.user_id if verified else None
+
+
 async def redeem(authority: AsyncAuthority, tenant_id: UUID, token_hash: bytes) -> str:
-    async with authority.transaction() as store:
+    async with authority.tenant(tenant_id) as store:
         redemption = await store.tokens.redeem(
             tenant_id=tenant_id,
             token_hash=token_hash,
@@ -61,36 +79,46 @@ async def redeem(authority: AsyncAuthority, tenant_id: UUID, token_hash: bytes) 
         return redemption.outcome
 
 
-def test_the_sample_caller_works(conninfo: str) -> None:
-    settings = Settings(database_url=yoyo_url(conninfo))
-    with Authority.open(settings) as authority:
-        with authority.store() as store:
-            tenant = store.tenants.create(code="acme", display_name="Acme")
-            assert_type(tenant, Tenant)
-        assert register(authority, tenant.id, "ann") is not None
-        assert register(authority, tenant.id, "ANN") is None
-        assert first_page(authority, tenant.id) == ["ann"]
+def create_tenant(maintenance: Maintenance) -> UUID:
+    with maintenance.transaction() as store:
+        tenant = store.tenants.create(code="acme", display_name="Acme")
+        assert_type(tenant, Tenant)
+        return tenant.id
+
+
+def test_the_sample_caller_works(logins: Logins) -> None:
+    operator = Settings(database_url=yoyo_url(logins.maintenance))
+    service = Settings(database_url=yoyo_url(logins.app))
+    with Maintenance.open(operator) as maintenance:
+        tenant_id = create_tenant(maintenance)
+    with Authority.open(service) as authority:
+        assert_type(authority.find_tenant("acme"), UUID | None)
+        assert authority.find_tenant("acme") == tenant_id
+        assert register(authority, tenant_id, "ann") is not None
+        assert register(authority, tenant_id, "ANN") is None
+        assert first_page(authority, tenant_id) == ["ann"]
 
     async def play() -> None:
-        code = mint_token("authorization_code", tenant.id)
-        async with AsyncAuthority.open(settings) as authority:
-            async with authority.store() as store:
+        code = mint_token("authorization_code", tenant_id)
+        async with AsyncAuthority.open(service) as authority:
+            async with authority.tenant(tenant_id) as store:
                 client = await store.clients.create(
-                    tenant_id=tenant.id, client_id="app", client_type="public"
+                    tenant_id=tenant_id, client_id="app", client_type="public"
                 )
                 family = await store.authorizations.create(
-                    tenant_id=tenant.id, client_id=client.id
+                    tenant_id=tenant_id, client_id=client.id
                 )
                 await store.tokens.create(
-                    tenant_id=tenant.id,
+                    tenant_id=tenant_id,
                     type="authorization_code",
                     token_hash=code.hash,
                     client_id=client.id,
                     authorization_id=family.id,
                     lifetime=timedelta(minutes=1),
                 )
-            assert await introspect(authority, tenant.id, code.hash) is None
-            assert await redeem(authority, tenant.id, code.hash) == "redeemed"
-            assert await redeem(authority, tenant.id, code.hash) == "reused"
+            assert await introspect(authority, tenant_id, code.hash) is None
+            assert await redeem(authority, tenant_id, code.hash) == "redeemed"
+            assert await redeem(authority, tenant_id, code.hash) == "reused"
+            assert await authenticate(authority, code.token) is None
 
     asyncio.run(play())

@@ -1,5 +1,5 @@
--- A foreign key whose columns are not the first ones of any index: deleting a referenced
--- row would read the whole table.
+-- A foreign key whose columns are not the first ones of any index on all rows that refer to
+-- something: deleting a referenced row would read the whole table.
 select foreign_keys.conname as offender
 from pg_catalog.pg_constraint as foreign_keys
 where
@@ -10,6 +10,17 @@ where
         select from pg_catalog.pg_index as indexes
         where
             indexes.indrelid = foreign_keys.conrelid
+            and indexes.indisvalid
             and (indexes.indkey::smallint[])[0:cardinality(foreign_keys.conkey) - 1]
             @> foreign_keys.conkey
+            and (
+                indexes.indpred is null
+                or pg_get_expr(indexes.indpred, indexes.indrelid) in (
+                    select format('(%I IS NOT NULL)', columns.attname)
+                    from pg_catalog.pg_attribute as columns
+                    where
+                        columns.attrelid = foreign_keys.conrelid
+                        and columns.attnum = any(foreign_keys.conkey)
+                )
+            )
     );

@@ -1,10 +1,9 @@
--- A function that could be made to call somebody else's, or that runs as its owner.
+-- A function or procedure that could be made to call somebody else's: its search_path is
+-- not pg_catalog and then, last and named, pg_temp. Not named, pg_temp is searched first
+-- for tables and types, and anybody can make those.
 select functions.oid::regprocedure::text as offender
 from pg_catalog.pg_proc as functions
 where
     functions.pronamespace = 'authority'::regnamespace
-    and (
-        functions.prosecdef
-        or array_to_string(coalesce(functions.proconfig, '{}'), ',')
-        not like '%search_path=%'
-    );
+    and not coalesce(functions.proconfig, '{}')
+    @> array['search_path=pg_catalog, pg_temp'];

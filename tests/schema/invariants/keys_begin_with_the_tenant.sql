@@ -1,11 +1,13 @@
--- A primary or unique key of a tenant's table that does not begin with tenant_id.
-select keys.conname as offender
-from pg_catalog.pg_constraint as keys
+-- A primary or unique key, a unique index or an exclusion of a tenant's table that does not
+-- begin with tenant_id: one tenant would see by it what another has.
+select indexes.indexrelid::regclass::text as offender
+from pg_catalog.pg_index as indexes
+inner join pg_catalog.pg_class as tables on indexes.indrelid = tables.oid
 inner join pg_catalog.pg_attribute as tenants
     on
-        keys.conrelid = tenants.attrelid
+        tables.oid = tenants.attrelid
         and tenants.attname = 'tenant_id'
 where
-    keys.contype in ('p', 'u')
-    and keys.connamespace = 'authority'::regnamespace
-    and keys.conkey[1] <> tenants.attnum;
+    tables.relnamespace = 'authority'::regnamespace
+    and (indexes.indisunique or indexes.indisexclusion)
+    and indexes.indkey[0] <> tenants.attnum;

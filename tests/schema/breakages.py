@@ -1,0 +1,144 @@
+"""What breaks each rule of the catalogue, so that no check is one that cannot fail.
+
+A rule of several parts has a breakage for each. Each makes one offender.
+"""
+
+BREAKAGES = {
+    "everybody_may_do_nothing": [
+        "grant usage on schema authority to public",
+        "grant select on authority.permissions to public",
+        "grant select (email) on authority.users to public",
+        """
+        create function authority.one() returns bigint language sql
+        return 1
+        """,
+    ],
+    "everything_is_commented": ["comment on column authority.users.email is null"],
+    "everything_is_the_owners": [
+        "alter schema authority owner to current_user",
+        "alter table authority.users owner to current_user",
+        "alter view authority.live_tokens owner to current_user",
+        "alter procedure authority.isolate_tenants owner to current_user",
+    ],
+    "foreign_keys_are_indexed": [
+        "drop index authority.role_permissions_permission_idx",
+        """
+        drop index authority.user_roles_tenant_id_role_id_idx;
+        create index user_roles_tenant_id_role_id_idx
+        on authority.user_roles (tenant_id, role_id) where expires_at is null
+        """,
+    ],
+    "foreign_keys_carry_the_tenant": [
+        """
+        alter table authority.roles add constraint roles_id_key unique (id);
+        alter table authority.user_roles add constraint user_roles_role_id_fk
+        foreign key (role_id) references authority.roles (id)
+        """,
+        """
+        alter table authority.clients add column parent_id uuid
+        references authority.tenants (id)
+        """,
+        """
+        alter table authority.permissions add column for_id uuid
+        references authority.tenants (id)
+        """,
+        """
+        alter table authority.user_roles
+        drop constraint user_roles_tenant_id_role_id_fk,
+        add constraint user_roles_tenant_id_role_id_fk
+        foreign key (tenant_id, role_id)
+        references authority.roles (tenant_id, id) on update cascade
+        """,
+    ],
+    "functions_pin_their_search_path": [
+        "alter function authority.normalize_username(text) reset search_path",
+        "alter procedure authority.isolate_tenants set search_path = pg_catalog",
+    ],
+    "functions_run_as_their_caller": [
+        "alter function authority.address_prefix(inet) security definer",
+        "alter procedure authority.isolate_tenants security definer",
+        "alter function authority.address_prefix(inet) leakproof",
+    ],
+    "grants_are_of_rows": [
+        "grant truncate on authority.users to authority_app",
+        "grant references (id) on authority.users to authority_app",
+        "grant select on authority.users to authority_app with grant option",
+        "grant select on authority.users to pg_monitor",
+        "grant select on authority.login_attempts_default to authority_app",
+    ],
+    "keys_begin_with_the_tenant": [
+        "alter table authority.users add constraint users_email_key unique (email)",
+        "create unique index users_email_idx on authority.users (lower(email))",
+    ],
+    "names_follow_the_rule": [
+        "alter index authority.tokens_expires_at_idx rename to tokens_prune"
+    ],
+    "no_index_is_redundant": [
+        "create index tokens_tenant_id_idx on authority.tokens (tenant_id)"
+    ],
+    "policies_are_of_operators": [
+        """
+        create policy users_reader_policy on authority.users
+        for select to authority_reader using (true)
+        """,
+        """
+        create policy users_some_policy on authority.users
+        to authority_maintenance, authority_app using (true)
+        """,
+    ],
+    "policies_look_once": [
+        """
+        alter policy users_tenant_id_policy on authority.users
+        using (tenant_id = current_setting('authority.tenant_id', true)::uuid)
+        """,
+        """
+        alter policy users_tenant_id_policy on authority.users with check (
+            tenant_id = (select null::uuid)
+            or tenant_id::text = lower(current_setting('authority.tenant_id', true))
+        )
+        """,
+    ],
+    "roles_have_no_power": [
+        "alter role authority_reader bypassrls",
+        "alter role authority_app login",
+        "alter role authority_owner createrole",
+        "alter role authority_app set row_security = off",
+        "grant authority_maintenance to authority_app",
+    ],
+    "rows_say_when_they_were_made": [
+        "alter table authority.scopes drop column created_at"
+    ],
+    "tables_belong_to_tenants": [
+        "create table authority.countries (code text primary key)",
+        "create table authority.drafts (tenant_id uuid)",
+        "grant insert on authority.permissions to authority_app",
+        "grant update (description) on authority.permissions to authority_reader",
+        "grant truncate on authority.system_roles to authority_maintenance",
+    ],
+    "tenants_are_kept_apart": [
+        "alter table authority.users disable row level security",
+        "alter table authority.tenants no force row level security",
+        "alter table authority.login_attempts_default no force row level security",
+        "drop policy users_tenant_id_policy on authority.users",
+        "alter policy users_tenant_id_policy on authority.users to authority_app",
+        "alter policy users_tenant_id_policy on authority.users using (true)",
+        "alter policy users_tenant_id_policy on authority.users with check (true)",
+        "create table authority.drafts (tenant_id uuid not null)",
+    ],
+    "the_reader_only_reads": [
+        "grant update (email) on authority.users to authority_reader",
+        "grant delete on authority.users to authority_reader",
+        "grant select (password_hash) on authority.users to authority_reader",
+        "grant select (nonce) on authority.live_tokens to authority_reader",
+    ],
+    "types_are_of_the_house": [
+        "alter table authority.scopes add column note varchar(9)"
+    ],
+    "views_read_as_their_caller": [
+        "alter view authority.live_tokens reset (security_invoker)",
+        """
+        create materialized view authority.all_users as
+        select users.id from authority.users
+        """,
+    ],
+}
