@@ -63,15 +63,6 @@ select
             pg_class.relnamespace = to_regnamespace('authority')
             and pg_class.relkind in ('r', 'p')
             and not (pg_class.relrowsecurity and pg_class.relforcerowsecurity)
-            and (
-                pg_class.relname = 'tenants'
-                or exists (
-                    select from pg_catalog.pg_attribute
-                    where
-                        pg_attribute.attrelid = pg_class.oid
-                        and pg_attribute.attname = 'tenant_id'
-                )
-            )
         order by pg_class.relname
     ) as unprotected_tables,
     clock_timestamp() as clock

@@ -872,6 +872,7 @@ CREATE TABLE authority.permissions (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT permissions_name_check CHECK ((name ~ '^[a-z][a-z0-9_]*:[a-z][a-z0-9_]*$'::text))
 );
+ALTER TABLE ONLY authority.permissions FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.permissions IS 'Catalogue of what a role can allow. Same for all tenants; changed by migrations.';
 COMMENT ON COLUMN authority.permissions.name IS 'resource:action, lower case.';
@@ -880,6 +881,12 @@ COMMENT ON COLUMN authority.permissions.created_at IS 'When the row was inserted
 
 ALTER TABLE ONLY authority.permissions
     ADD CONSTRAINT permissions_name_pk PRIMARY KEY (name);
+
+ALTER TABLE authority.permissions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY permissions_owner_policy ON authority.permissions TO authority_owner USING (true);
+
+CREATE POLICY permissions_shared_policy ON authority.permissions FOR SELECT USING (true);
 
 -- revocation_sequences
 
@@ -1191,6 +1198,7 @@ CREATE TABLE authority.system_roles (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT system_roles_permissions_check CHECK ((array_position(permissions, NULL::text) IS NULL))
 );
+ALTER TABLE ONLY authority.system_roles FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.system_roles IS 'Template: a new tenant gets a copy of each row. Changed by migrations.';
 COMMENT ON COLUMN authority.system_roles.name IS 'Name of the role in each tenant.';
@@ -1201,6 +1209,12 @@ COMMENT ON COLUMN authority.system_roles.created_at IS 'When the row was inserte
 ALTER TABLE ONLY authority.system_roles
     ADD CONSTRAINT system_roles_name_pk PRIMARY KEY (name);
 
+ALTER TABLE authority.system_roles ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY system_roles_owner_policy ON authority.system_roles TO authority_owner USING (true);
+
+CREATE POLICY system_roles_shared_policy ON authority.system_roles FOR SELECT USING (true);
+
 -- system_scopes
 
 CREATE TABLE authority.system_scopes (
@@ -1209,6 +1223,7 @@ CREATE TABLE authority.system_scopes (
     description text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+ALTER TABLE ONLY authority.system_scopes FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.system_scopes IS 'Template: a new tenant gets a copy of each row. Changed by migrations.';
 COMMENT ON COLUMN authority.system_scopes.name IS 'Name of the scope in each tenant.';
@@ -1218,6 +1233,12 @@ COMMENT ON COLUMN authority.system_scopes.created_at IS 'When the row was insert
 
 ALTER TABLE ONLY authority.system_scopes
     ADD CONSTRAINT system_scopes_name_pk PRIMARY KEY (name);
+
+ALTER TABLE authority.system_scopes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY system_scopes_owner_policy ON authority.system_scopes TO authority_owner USING (true);
+
+CREATE POLICY system_scopes_shared_policy ON authority.system_scopes FOR SELECT USING (true);
 
 -- tenants
 

@@ -89,8 +89,8 @@ def _roles(server: ServerDescription) -> Iterator[_Check]:
     open_tables = ", ".join(server.unprotected_tables)
     yield (
         "row-level security",
-        f"off: {open_tables}" if open_tables else "on, for each table of tenants",
-        _verdict(not open_tables, "call authority.isolate_tenants for each"),
+        f"off: {open_tables}" if open_tables else "on, for each table",
+        _verdict(not open_tables, "enable and force it for each"),
     )
 
 

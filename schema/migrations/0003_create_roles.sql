@@ -111,6 +111,24 @@ on authority.role_permissions;
 create policy role_permissions_maintenance_policy on authority.role_permissions
 to authority_maintenance using (true);
 
+-- Of no tenant: whoever has the privilege reads all, and the owner writes.
+alter table authority.permissions
+enable row level security, force row level security;
+drop policy if exists permissions_shared_policy on authority.permissions;
+create policy permissions_shared_policy on authority.permissions
+for select using (true);
+drop policy if exists permissions_owner_policy on authority.permissions;
+create policy permissions_owner_policy on authority.permissions
+to authority_owner using (true);
+alter table authority.system_roles
+enable row level security, force row level security;
+drop policy if exists system_roles_shared_policy on authority.system_roles;
+create policy system_roles_shared_policy on authority.system_roles
+for select using (true);
+drop policy if exists system_roles_owner_policy on authority.system_roles;
+create policy system_roles_owner_policy on authority.system_roles
+to authority_owner using (true);
+
 grant select on authority.permissions
 to authority_app, authority_maintenance, authority_reader;
 grant select on authority.system_roles to authority_maintenance;

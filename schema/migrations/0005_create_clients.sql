@@ -217,6 +217,16 @@ drop policy if exists scopes_maintenance_policy on authority.scopes;
 create policy scopes_maintenance_policy on authority.scopes
 to authority_maintenance using (true);
 
+-- Of no tenant: whoever has the privilege reads all, and the owner writes.
+alter table authority.system_scopes
+enable row level security, force row level security;
+drop policy if exists system_scopes_shared_policy on authority.system_scopes;
+create policy system_scopes_shared_policy on authority.system_scopes
+for select using (true);
+drop policy if exists system_scopes_owner_policy on authority.system_scopes;
+create policy system_scopes_owner_policy on authority.system_scopes
+to authority_owner using (true);
+
 grant select, insert, update, delete on authority.clients, authority.client_secrets
 to authority_app;
 grant select on authority.clients to authority_reader;

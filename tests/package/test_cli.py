@@ -169,7 +169,7 @@ def test_doctor_finds_nothing_wrong_with_a_services_login(
     assert code == 0, said
     held = "services act as | authority_app, which row-level security holds | ok\n"
     assert held in said
-    assert "row-level security | on, for each table of tenants | ok" in said
+    assert "row-level security | on, for each table | ok" in said
 
 
 def test_doctor_says_which_logins_are_not_for_services(
@@ -190,7 +190,7 @@ def test_doctor_finds_what_takes_tenants_isolation_away(
     dba.execute("alter table authority.roles disable row level security")
     code, said = doctor(logins.app)
     assert code == 1
-    assert "off: authority.roles, authority.users | call authority.isolate_" in said
+    assert "off: authority.roles, authority.users | enable and force it" in said
 
 
 @pytest.mark.parametrize(

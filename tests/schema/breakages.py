@@ -105,6 +105,10 @@ BREAKAGES = {
         "alter role authority_app set row_security = off",
         "grant authority_maintenance to authority_app",
     ],
+    "row_security_is_on": [
+        "alter table authority.permissions disable row level security",
+        "alter table authority.system_scopes no force row level security",
+    ],
     "rows_say_when_they_were_made": [
         "alter table authority.scopes drop column created_at"
     ],
