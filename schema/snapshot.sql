@@ -92,6 +92,8 @@ ALTER TABLE ONLY authority.authorizations
 
 ALTER TABLE authority.authorizations ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY authorizations_lock_policy ON authority.authorizations AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
 CREATE POLICY authorizations_maintenance_policy ON authority.authorizations TO authority_maintenance USING (true);
 
 CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING ((tenant_id = ( SELECT
@@ -843,6 +845,8 @@ ALTER TABLE ONLY authority.login_throttles
 
 ALTER TABLE authority.login_throttles ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY login_throttles_lock_policy ON authority.login_throttles AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
 CREATE POLICY login_throttles_maintenance_policy ON authority.login_throttles TO authority_maintenance USING (true);
 
 CREATE POLICY login_throttles_tenant_id_policy ON authority.login_throttles USING ((tenant_id = ( SELECT
@@ -967,6 +971,8 @@ ALTER TABLE ONLY authority.revocations
     ADD CONSTRAINT revocations_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
 
 ALTER TABLE authority.revocations ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY revocations_lock_policy ON authority.revocations AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
 
 CREATE POLICY revocations_maintenance_policy ON authority.revocations TO authority_maintenance USING (true);
 
@@ -1391,6 +1397,8 @@ ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE authority.tokens ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tokens_lock_policy ON authority.tokens AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
 
 CREATE POLICY tokens_maintenance_policy ON authority.tokens TO authority_maintenance USING (true);
 

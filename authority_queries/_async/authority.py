@@ -8,10 +8,9 @@ from uuid import UUID
 from authority_queries._async.nesting import only_unit
 from authority_queries._async.pool import AsyncPooled
 from authority_queries._async.store import AsyncStore
-from authority_queries._async.tenants import AsyncTenants
-from authority_queries._async.tokens import AsyncTokens
-from authority_queries._async.units import unit_of_work
+from authority_queries._async.unit_of_work import unit_of_work
 from authority_queries.errors import InvalidTokenError
+from authority_queries.queries import tenants, tokens
 from authority_queries.records import VerifiedToken
 from authority_queries.secrets import parse_token
 
@@ -33,7 +32,8 @@ class AsyncAuthority(AsyncPooled):
         each call is one trip and a transaction of its own.
 
         What names another tenant in the block, or none, raises CrossTenantError
-        before it is sent, as another unit inside this one does. Raises also
+        before it is sent, as another unit inside this one does; `verify_token` and
+        `find_tenant` take a connection of their own. Raises also
         UnavailableError when no connection is free within `pool_timeout`,
         UnitAbortedError when the block ends well after an error of PostgreSQL, or has
         committed or rolled back by itself.
@@ -50,24 +50,34 @@ class AsyncAuthority(AsyncPooled):
             yield AsyncStore(connection)
 
     async def verify_token(
-        self, token: str, *, kind: Literal["access", "refresh"] = "access"
+        self,
+        token: str,
+        *,
+        kind: Literal["access", "refresh"] = "access",
+        tenant_id: UUID | None = None,
     ) -> VerifiedToken | None:
         """Get a token by its string if all that it hangs on is alive, in one trip.
 
         For a resource server, which does nothing else for the tenant that the string
         names. As `store.tokens.verify`; a string that is no token of this kind is None
-        too, without a trip.
+        too, without a trip, and so is another tenant's where `tenant_id` is given. A
+        server of one tenant gives it; one of several compares the token's own.
         """
         try:
             presented = parse_token(token, kind=kind)
         except InvalidTokenError:
             return None
+        if tenant_id not in (None, presented.tenant_id):
+            return None
         async with self._lend() as connection:
-            return await AsyncTokens(connection).verify_by_token(
-                tenant_id=presented.tenant_id, token_hash=presented.hash, type=kind
+            return await tokens.verify_by_token_async(
+                connection,
+                tenant_id=presented.tenant_id,
+                token_hash=presented.hash,
+                type=kind,
             )
 
     async def find_tenant(self, code: str) -> UUID | None:
         """Get the id of the tenant with this code, whatever its status."""
         async with self._lend() as connection:
-            return await AsyncTenants(connection).find(code=code)
+            return await tenants.find_async(connection, code=code)

@@ -19,7 +19,7 @@ from authority_queries._async.server import AsyncServer
 from authority_queries._async.service_accounts import AsyncServiceAccounts
 from authority_queries._async.tenants import AsyncTenants
 from authority_queries._async.tokens import AsyncTokens
-from authority_queries._async.units import unit_of_work
+from authority_queries._async.unit_of_work import unit_of_work
 from authority_queries._async.users import AsyncUsers
 
 

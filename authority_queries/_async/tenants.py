@@ -31,13 +31,6 @@ class AsyncTenants(AsyncRepository):
         """Get a tenant by its name in URLs, whatever its status."""
         return await queries.get_by_code_async(self._connection, code=code)
 
-    async def find(self, *, code: str) -> UUID | None:
-        """Get the id of the tenant with this name in URLs, whatever its status.
-
-        For a service, which works for no tenant yet: its role sees no tenant's row.
-        """
-        return await queries.find_async(self._connection, code=code)
-
     async def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 50
     ) -> Page[Tenant]:

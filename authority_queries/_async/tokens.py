@@ -119,17 +119,6 @@ class AsyncTokens(AsyncRepository):
             type=type,
         )
 
-    async def verify_by_token(
-        self, *, tenant_id: UUID, token_hash: bytes, type: TokenType = "access"
-    ) -> VerifiedToken | None:
-        """Get a token as `verify` does, where no unit of work is open, in one trip."""
-        return await queries.verify_by_token_async(
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
-            type=type,
-        )
-
     async def redeem(
         self,
         *,

@@ -9,10 +9,9 @@ from uuid import UUID
 from authority_queries._sync.nesting import only_unit
 from authority_queries._sync.pool import Pooled
 from authority_queries._sync.store import Store
-from authority_queries._sync.tenants import Tenants
-from authority_queries._sync.tokens import Tokens
-from authority_queries._sync.units import unit_of_work
+from authority_queries._sync.unit_of_work import unit_of_work
 from authority_queries.errors import InvalidTokenError
+from authority_queries.queries import tenants, tokens
 from authority_queries.records import VerifiedToken
 from authority_queries.secrets import parse_token
 
@@ -32,7 +31,8 @@ class Authority(Pooled):
         each call is one trip and a transaction of its own.
 
         What names another tenant in the block, or none, raises CrossTenantError
-        before it is sent, as another unit inside this one does. Raises also
+        before it is sent, as another unit inside this one does; `verify_token` and
+        `find_tenant` take a connection of their own. Raises also
         UnavailableError when no connection is free within `pool_timeout`,
         UnitAbortedError when the block ends well after an error of PostgreSQL, or has
         committed or rolled back by itself.
@@ -49,24 +49,34 @@ class Authority(Pooled):
             yield Store(connection)
 
     def verify_token(
-        self, token: str, *, kind: Literal["access", "refresh"] = "access"
+        self,
+        token: str,
+        *,
+        kind: Literal["access", "refresh"] = "access",
+        tenant_id: UUID | None = None,
     ) -> VerifiedToken | None:
         """Get a token by its string if all that it hangs on is alive, in one trip.
 
         For a resource server, which does nothing else for the tenant that the string
         names. As `store.tokens.verify`; a string that is no token of this kind is None
-        too, without a trip.
+        too, without a trip, and so is another tenant's where `tenant_id` is given. A
+        server of one tenant gives it; one of several compares the token's own.
         """
         try:
             presented = parse_token(token, kind=kind)
         except InvalidTokenError:
             return None
+        if tenant_id not in (None, presented.tenant_id):
+            return None
         with self._lend() as connection:
-            return Tokens(connection).verify_by_token(
-                tenant_id=presented.tenant_id, token_hash=presented.hash, type=kind
+            return tokens.verify_by_token(
+                connection,
+                tenant_id=presented.tenant_id,
+                token_hash=presented.hash,
+                type=kind,
             )
 
     def find_tenant(self, code: str) -> UUID | None:
         """Get the id of the tenant with this code, whatever its status."""
         with self._lend() as connection:
-            return Tenants(connection).find(code=code)
+            return tenants.find(connection, code=code)

@@ -20,7 +20,7 @@ from authority_queries._sync.server import Server
 from authority_queries._sync.service_accounts import ServiceAccounts
 from authority_queries._sync.tenants import Tenants
 from authority_queries._sync.tokens import Tokens
-from authority_queries._sync.units import unit_of_work
+from authority_queries._sync.unit_of_work import unit_of_work
 from authority_queries._sync.users import Users
 
 

@@ -32,13 +32,6 @@ class Tenants(Repository):
         """Get a tenant by its name in URLs, whatever its status."""
         return queries.get_by_code(self._connection, code=code)
 
-    def find(self, *, code: str) -> UUID | None:
-        """Get the id of the tenant with this name in URLs, whatever its status.
-
-        For a service, which works for no tenant yet: its role sees no tenant's row.
-        """
-        return queries.find(self._connection, code=code)
-
     def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 50
     ) -> Page[Tenant]:

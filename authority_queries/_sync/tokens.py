@@ -120,17 +120,6 @@ class Tokens(Repository):
             type=type,
         )
 
-    def verify_by_token(
-        self, *, tenant_id: UUID, token_hash: bytes, type: TokenType = "access"
-    ) -> VerifiedToken | None:
-        """Get a token as `verify` does, where no unit of work is open, in one trip."""
-        return queries.verify_by_token(
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
-            type=type,
-        )
-
     def redeem(
         self,
         *,

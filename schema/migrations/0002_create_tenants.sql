@@ -57,7 +57,10 @@ to authority_app, authority_maintenance, authority_reader;
 -- A tenant's own administrators change anything but whether it is active.
 grant update (code, display_name, settings, updated_at, row_version)
 on authority.tenants to authority_app;
-grant insert, update on authority.tenants to authority_maintenance;
+grant insert (code, display_name, status, settings)
+on authority.tenants to authority_maintenance;
+grant update (code, display_name, status, settings, updated_at, row_version)
+on authority.tenants to authority_maintenance;
 
 create or replace function authority.enter_tenant(tenant_id uuid)
 returns text

@@ -129,8 +129,7 @@ drop policy if exists system_roles_owner_policy on authority.system_roles;
 create policy system_roles_owner_policy on authority.system_roles
 to authority_owner using (true);
 
-grant select on authority.permissions
-to authority_app, authority_maintenance, authority_reader;
+grant select on authority.permissions to authority_app, authority_reader;
 grant select on authority.system_roles to authority_maintenance;
 -- Which roles are the system's is not for a tenant to say.
 grant select, delete on authority.roles to authority_app;
@@ -138,6 +137,9 @@ grant insert (tenant_id, name, description) on authority.roles to authority_app;
 grant update (name, description, updated_at, row_version)
 on authority.roles to authority_app;
 grant select, insert, delete on authority.role_permissions to authority_app;
-grant select, insert on authority.roles, authority.role_permissions
-to authority_maintenance;
+grant select (tenant_id, id, name) on authority.roles to authority_maintenance;
+grant insert (tenant_id, name, description, is_system)
+on authority.roles to authority_maintenance;
+grant insert (tenant_id, role_id, permission)
+on authority.role_permissions to authority_maintenance;
 grant select on authority.roles, authority.role_permissions to authority_reader;

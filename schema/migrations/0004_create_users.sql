@@ -114,8 +114,9 @@ on authority.user_roles (tenant_id, role_id);
 call authority.isolate_tenants('authority.users');
 call authority.isolate_tenants('authority.user_roles');
 
-grant select, insert, update, delete on authority.users, authority.user_roles
-to authority_app;
+grant select, insert, update, delete on authority.users to authority_app;
+grant select, insert, delete on authority.user_roles to authority_app;
+grant update (granted_by, expires_at) on authority.user_roles to authority_app;
 -- Everything but the password hash.
 grant select (
     tenant_id,

@@ -227,8 +227,10 @@ drop policy if exists system_scopes_owner_policy on authority.system_scopes;
 create policy system_scopes_owner_policy on authority.system_scopes
 to authority_owner using (true);
 
-grant select, insert, update, delete on authority.clients, authority.client_secrets
-to authority_app;
+grant select, insert, update, delete on authority.clients to authority_app;
+grant select, insert, delete on authority.client_secrets to authority_app;
+grant update (valid_from, valid_until, last_used_at)
+on authority.client_secrets to authority_app;
 grant select on authority.clients to authority_reader;
 -- Everything but the hash.
 grant select (
@@ -265,5 +267,6 @@ grant update (
     updated_at,
     row_version
 ) on authority.scopes to authority_app;
-grant select, insert on authority.scopes to authority_maintenance;
+grant insert (tenant_id, name, display_name, description, is_system)
+on authority.scopes to authority_maintenance;
 grant select on authority.scopes to authority_reader;

@@ -356,14 +356,30 @@ drop policy if exists tokens_maintenance_policy on authority.tokens;
 create policy tokens_maintenance_policy on authority.tokens
 to authority_maintenance using (true);
 
-grant select, insert, update on authority.authorizations, authority.tokens
-to authority_app;
+-- To lock what it deletes, it must be allowed to change a column: by this policy it may
+-- lock, and write nothing.
+drop policy if exists authorizations_lock_policy on authority.authorizations;
+create policy authorizations_lock_policy on authority.authorizations
+as restrictive for update to authority_maintenance
+using (true) with check (false);
+drop policy if exists tokens_lock_policy on authority.tokens;
+create policy tokens_lock_policy on authority.tokens
+as restrictive for update to authority_maintenance
+using (true) with check (false);
+
+grant select, insert on authority.authorizations, authority.tokens to authority_app;
+grant update (revoked_at, revocation_reason, updated_at, row_version)
+on authority.authorizations to authority_app;
+grant update (redeemed_at, redemption_id, revoked_at, revocation_reason)
+on authority.tokens to authority_app;
 grant select on authority.live_tokens to authority_app;
-grant select, delete on authority.authorizations, authority.tokens
-to authority_maintenance;
--- To lock what it deletes, it must be allowed to change a column.
-grant update (properties) on authority.authorizations, authority.tokens
-to authority_maintenance;
+grant select (tenant_id, id, type, created_at), update (properties), delete
+on authority.authorizations to authority_maintenance;
+grant
+select (tenant_id, id, authorization_id, expires_at, redeemed_at),
+update (properties),
+delete
+on authority.tokens to authority_maintenance;
 grant select on authority.authorizations to authority_reader;
 -- Everything but the hash, the payload and what a code is redeemed with.
 grant select (

@@ -83,10 +83,18 @@ drop policy if exists revocations_maintenance_policy on authority.revocations;
 create policy revocations_maintenance_policy on authority.revocations
 to authority_maintenance using (true);
 
-grant select, insert, update on authority.revocation_sequences to authority_app;
+-- To lock what it deletes, it must be allowed to change a column: by this policy it may
+-- lock, and write nothing.
+drop policy if exists revocations_lock_policy on authority.revocations;
+create policy revocations_lock_policy on authority.revocations
+as restrictive for update to authority_maintenance
+using (true) with check (false);
+
+grant select, insert on authority.revocation_sequences to authority_app;
+grant update (last_sequence, updated_at)
+on authority.revocation_sequences to authority_app;
 grant select, insert on authority.revocations to authority_app;
-grant select, delete on authority.revocations to authority_maintenance;
--- To lock what it deletes, it must be allowed to change a column.
-grant update (properties) on authority.revocations to authority_maintenance;
+grant select (tenant_id, sequence, expires_at), update (properties), delete
+on authority.revocations to authority_maintenance;
 grant select on authority.revocation_sequences, authority.revocations
 to authority_reader;

@@ -209,12 +209,23 @@ drop policy if exists login_throttles_maintenance_policy on authority.login_thro
 create policy login_throttles_maintenance_policy on authority.login_throttles
 to authority_maintenance using (true);
 
+-- To lock what it deletes, it must be allowed to change a column: by this policy it may
+-- lock, and write nothing.
+drop policy if exists login_throttles_lock_policy on authority.login_throttles;
+create policy login_throttles_lock_policy on authority.login_throttles
+as restrictive for update to authority_maintenance
+using (true) with check (false);
+
 -- Nobody is given a partition: rows are reached through authority.login_attempts.
 grant select, insert on authority.login_attempts to authority_app;
-grant select, insert, update, delete on authority.login_throttles to authority_app;
-grant select, delete on authority.login_throttles to authority_maintenance;
--- To lock what it deletes, it must be allowed to change a column.
-grant update (updated_at) on authority.login_throttles to authority_maintenance;
+grant select, insert, delete on authority.login_throttles to authority_app;
+grant update (attempts, window_ends_at, last_failed_at, updated_at)
+on authority.login_throttles to authority_app;
+grant
+select (tenant_id, username, address_prefix, factor, window_ends_at),
+update (updated_at),
+delete
+on authority.login_throttles to authority_maintenance;
 grant select on authority.login_attempts, authority.login_throttles
 to authority_reader;
 revoke execute on function authority.address_prefix(inet) from public;

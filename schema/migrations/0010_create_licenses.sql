@@ -216,10 +216,18 @@ call authority.isolate_tenants('authority.license_seats');
 call authority.isolate_tenants('authority.license_usage');
 call authority.isolate_tenants('authority.license_usage_totals');
 
-grant select, insert, update
-on authority.licenses, authority.license_seats, authority.license_usage_totals
+grant select, insert
+on authority.licenses,
+authority.license_seats,
+authority.license_usage,
+authority.license_usage_totals
 to authority_app;
-grant select, insert on authority.license_usage to authority_app;
+grant update (status, status_reason, updated_at, row_version)
+on authority.licenses to authority_app;
+grant update (holder, leased_until, updated_at)
+on authority.license_seats to authority_app;
+grant update (used, allowed, updated_at)
+on authority.license_usage_totals to authority_app;
 grant select on authority.usable_licenses to authority_app;
 -- Everything but the hash of the key.
 grant select (

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address
 from uuid import UUID, uuid4
 
 from authority_queries import Store, mint_token
+from authority_queries.queries import tokens
 from authority_queries.records import Client
 from tests.factories import (
     HOUR,
@@ -67,7 +68,9 @@ def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
         )
         assert rotation.outcome == outcome
     access, _ = make_token(store, client, "access", user_id=user_id)
-    verified = store.tokens.verify_by_token(tenant_id=tenant_id, token_hash=access.hash)
+    verified = tokens.verify_by_token(
+        store.connection, tenant_id=tenant_id, token_hash=access.hash, type="access"
+    )
     assert verified is not None
     assert store.tokens.revoke_by_subject(
         tenant_id=tenant_id, user_id=user_id, reason="signed out"

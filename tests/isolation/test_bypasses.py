@@ -291,10 +291,10 @@ def test_statistics_show_no_value_of_a_table_of_tenants(
     )
     known = {name for (name,) in tenants.dba.execute(query)}
     assert {table.name for table in tenants.tables} <= known
-    assert {name for (name,) in app.execute(query)} == {"permissions"}
+    assert app.execute(query).fetchall() == []
     assert sqlstate(app, "select from pg_statistic where stavalues1 is null") == DENIED
     tenants.dba.execute("alter table authority.users disable row level security")
-    assert {name for (name,) in app.execute(query)} == {"permissions", "users"}
+    assert app.execute(query).fetchall() == [("users",)]
 
 
 def test_the_planner_tells_how_much_others_have(

@@ -234,8 +234,8 @@ def test_what_names_another_tenant_or_none_is_refused_and_breaks_nothing(
             store.users.create(tenant_id=globex, username="ann")
         with pytest.raises(CrossTenantError, match=r"^tenants\.list_after: not a"):
             store.tenants.list()
-        with pytest.raises(CrossTenantError, match=r"^tenants\.find: not a"):
-            store.tenants.find(code="globex")
+        with pytest.raises(CrossTenantError, match=r"^tenants\.get_by_code: not a"):
+            store.tenants.get_by_code(code="globex")
         with pytest.raises(CrossTenantError, match=r"^server\.describe: not a"):
             store.server.describe()
         store.users.create(tenant_id=acme, username="bob")

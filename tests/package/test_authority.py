@@ -111,6 +111,8 @@ def test_a_token_is_verified_by_its_string_and_a_tenant_found_by_its_code(
         assert verified is not None
         assert verified.tenant_id == tenant_id
         assert authority.verify_token(token, kind="refresh") is None
+        assert authority.verify_token(token, tenant_id=tenant_id) == verified
+        assert authority.verify_token(token, tenant_id=uuid4()) is None
         assert authority.verify_token(mint_token("access", tenant_id).token) is None
         assert authority.verify_token("no token") is None
         assert authority.find_tenant("acme") == tenant_id
