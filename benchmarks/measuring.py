@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Final, TypeAlias
 
 from benchmarks.cases import Arguments
@@ -45,6 +46,25 @@ def timer(peer: Peer) -> Timer:
     return run
 
 
+def cpu_timer(peer: Peer, backend_pid: int) -> Timer:
+    """Count the processor's time of a blocking peer, its server process included.
+
+    What else a machine does hardly changes it. For a server on this Linux machine.
+    """
+    schedstat = Path(f"/proc/{backend_pid}/schedstat")
+
+    def spent() -> float:
+        return process_time() + int(schedstat.read_text().split()[0]) / 1e9
+
+    async def run(batch: Sequence[Arguments]) -> float:
+        started = spent()
+        for arguments in batch:
+            peer(arguments)
+        return spent() - started
+
+    return run
+
+
 def async_timer(peer: AsyncPeer) -> Timer:
     """Time an asynchronous peer, one call after the other."""
 
@@ -58,13 +78,19 @@ def async_timer(peer: AsyncPeer) -> Timer:
 
 
 async def measure(
-    timers: Sequence[Timer], arguments: Callable[[], Arguments], blocks: int
+    timers: Sequence[Timer],
+    arguments: Callable[[], Arguments],
+    blocks: int,
+    block_seconds: float = _BLOCK_SECONDS,
 ) -> Measured:
-    """Measure the timers in turns; each is the first in its share of the blocks."""
+    """Measure the timers in turns; each is the first in its share of the blocks.
+
+    A block is as many calls as the first timer makes in `block_seconds`.
+    """
     for each in timers:
         await each([arguments() for _ in range(_WARM_UP)])
     trial = await timers[0]([arguments() for _ in range(_WARM_UP)])
-    calls = max(1, round(_BLOCK_SECONDS * _WARM_UP / trial))
+    calls = max(1, round(block_seconds * _WARM_UP / trial))
     measured = []
     for number in range(blocks):
         seconds = [0.0] * len(timers)
