@@ -14,7 +14,7 @@ from authority_queries._async.transactions import (
     opened_stream,
     own_transaction,
 )
-from authority_queries._async.unit import unit_of
+from authority_queries._async.unit import AsyncUnit, unit_of
 from authority_queries._calls import AsyncStream
 from authority_queries._sql_text import processed
 from authority_queries._statement import Statement
@@ -195,16 +195,13 @@ class AsyncStatements:
         sql: str,
         parameters: Mapping[str, object],
     ) -> AsyncCursor[object]:
-        statement.announce()
-        statement.check(parameters)
+        unit = _admit(conn, statement, parameters)
         if self._types:
             await self._types.learn(conn)
         cursor = conn.cursor(row_factory=statement.make_row)
-        unit = unit_of(conn)
         with statement.sending:
             if unit is None:
                 return await cursor.execute(sql, parameters)
-            unit.check(statement.label, parameters)
             async with unit.trip():
                 return await cursor.execute(sql, parameters)
 
@@ -215,13 +212,21 @@ class AsyncStatements:
         *rows: Mapping[str, object],
     ) -> None:
         """Do what comes before a statement that has its own way to be executed."""
-        statement.announce()
-        for parameters in rows:
-            statement.check(parameters)
-        if unit := unit_of(conn):
-            for parameters in rows:
-                unit.check(statement.label, parameters)
+        if unit := _admit(conn, statement, *rows):
             with statement.sending:
                 await unit.settle()
         if self._types:
             await self._types.learn(conn)
+
+
+def _admit(
+    conn: AsyncConnection[object], statement: Statement, *rows: Mapping[str, object]
+) -> AsyncUnit | None:
+    """Announce the statement, refuse what may not be sent, and give its unit."""
+    statement.announce()
+    unit = unit_of(conn)
+    for parameters in rows:
+        statement.check(parameters)
+        if unit is not None:
+            unit.check(statement.label, parameters)
+    return unit

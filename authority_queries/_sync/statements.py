@@ -18,7 +18,7 @@ from authority_queries._sync.transactions import (
     opened_stream,
     own_transaction,
 )
-from authority_queries._sync.unit import unit_of
+from authority_queries._sync.unit import Unit, unit_of
 from authority_queries.errors import CardinalityError
 
 
@@ -194,16 +194,13 @@ class Statements:
         sql: str,
         parameters: Mapping[str, object],
     ) -> Cursor[object]:
-        statement.announce()
-        statement.check(parameters)
+        unit = _admit(conn, statement, parameters)
         if self._types:
             self._types.learn(conn)
         cursor = conn.cursor(row_factory=statement.make_row)
-        unit = unit_of(conn)
         with statement.sending:
             if unit is None:
                 return cursor.execute(sql, parameters)
-            unit.check(statement.label, parameters)
             with unit.trip():
                 return cursor.execute(sql, parameters)
 
@@ -214,13 +211,21 @@ class Statements:
         *rows: Mapping[str, object],
     ) -> None:
         """Do what comes before a statement that has its own way to be executed."""
-        statement.announce()
-        for parameters in rows:
-            statement.check(parameters)
-        if unit := unit_of(conn):
-            for parameters in rows:
-                unit.check(statement.label, parameters)
+        if unit := _admit(conn, statement, *rows):
             with statement.sending:
                 unit.settle()
         if self._types:
             self._types.learn(conn)
+
+
+def _admit(
+    conn: Connection[object], statement: Statement, *rows: Mapping[str, object]
+) -> Unit | None:
+    """Announce the statement, refuse what may not be sent, and give its unit."""
+    statement.announce()
+    unit = unit_of(conn)
+    for parameters in rows:
+        statement.check(parameters)
+        if unit is not None:
+            unit.check(statement.label, parameters)
+    return unit
