@@ -74,6 +74,10 @@ class UnitAbortedError(AuthorityError):
     """A unit of work ends well after an error, or without its own transaction."""
 
 
+class OpenTransactionError(AuthorityError):
+    """What must outlive the caller's rollback is asked for inside its transaction."""
+
+
 class PermissionDeniedError(AuthorityError):
     """PostgreSQL refuses it to the role, or to the tenant that it works for."""
 

@@ -113,9 +113,9 @@ returning
 -- Ends the authorization and, with it, every token under it. Again changes nothing.
 update authority.authorizations
 set
-    revoked_at = now(),
+    revoked_at = authority.clock(),
     revocation_reason = :reason,
-    updated_at = now(),
+    updated_at = authority.clock(),
     row_version = authorizations.row_version + 1
 where
     authorizations.tenant_id = :tenant_id
@@ -134,7 +134,7 @@ using (
     from authority.authorizations as candidates
     where
         candidates.type = 'ad_hoc'
-        and candidates.created_at < now() - :older_than::interval
+        and candidates.created_at < authority.clock() - :older_than::interval
         and not exists (
             select from authority.tokens
             where

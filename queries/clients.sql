@@ -187,7 +187,7 @@ set
     properties = :properties,
     json_web_key_set = :json_web_key_set,
     enabled = :enabled,
-    updated_at = now(),
+    updated_at = authority.clock(),
     row_version = clients.row_version + 1
 where
     clients.tenant_id = :tenant_id
@@ -238,7 +238,7 @@ select
     clients.id,
     :secret_hash,
     :description,
-    coalesce(:valid_from, now()) as valid_from,
+    coalesce(:valid_from, authority.clock()) as valid_from,
     :valid_until
 from authority.clients
 where
@@ -299,20 +299,20 @@ where
     and clients.client_type = 'confidential'
     and clients.enabled
     and tenants.status in ('active', 'trial')
-    and client_secrets.valid_from <= now()
-    and (client_secrets.valid_until is null or client_secrets.valid_until > now())
+    and client_secrets.valid_from <= authority.clock()
+    and (client_secrets.valid_until is null or client_secrets.valid_until > authority.clock())
 order by client_secrets.created_at desc, client_secrets.id asc;
 
 -- name: record_secret_use(tenant_id, secret_id)!
 -- Notes that the secret was accepted; at most one write a minute.
 update authority.client_secrets
-set last_used_at = now()
+set last_used_at = authority.clock()
 where
     client_secrets.tenant_id = :tenant_id
     and client_secrets.id = :secret_id
     and (
         client_secrets.last_used_at is null
-        or client_secrets.last_used_at < now() - interval '1 minute'
+        or client_secrets.last_used_at < authority.clock() - interval '1 minute'
     );
 
 -- name: expire_secret(tenant_id, secret_id, remaining)^
@@ -322,8 +322,8 @@ where
 -- @nullable valid_until
 update authority.client_secrets
 set
-    valid_from = least(client_secrets.valid_from, now() + :remaining),
-    valid_until = least(client_secrets.valid_until, now() + :remaining)
+    valid_from = least(client_secrets.valid_from, authority.clock() + :remaining),
+    valid_until = least(client_secrets.valid_until, authority.clock() + :remaining)
 where
     client_secrets.tenant_id = :tenant_id
     and client_secrets.id = :secret_id

@@ -23,7 +23,7 @@ with license as (
         :features,
         :limits,
         :usage_period,
-        coalesce(:valid_from, now()),
+        coalesce(:valid_from, authority.clock()),
         :valid_until,
         :grace,
         :properties
@@ -141,10 +141,10 @@ select
     case
         when licenses.status = 'suspended' then 'suspended'
         when licenses.status = 'revoked' then 'revoked'
-        when licenses.valid_from > now() then 'not_yet_valid'
-        when licenses.valid_until is null or licenses.valid_until > now()
+        when licenses.valid_from > authority.clock() then 'not_yet_valid'
+        when licenses.valid_until is null or licenses.valid_until > authority.clock()
             then 'valid'
-        when licenses.valid_until + licenses.grace > now() then 'grace'
+        when licenses.valid_until + licenses.grace > authority.clock() then 'grace'
         else 'expired'
     end as state,
     licenses.valid_until,
@@ -156,7 +156,7 @@ select
         where
             license_seats.tenant_id = :tenant_id
             and license_seats.license_id = licenses.id
-            and license_seats.leased_until > now()
+            and license_seats.leased_until > authority.clock()
     ) as seats_taken
 from authority.licenses
 inner join authority.tenants on licenses.tenant_id = tenants.id
@@ -171,7 +171,7 @@ update authority.licenses
 set
     status = :status,
     status_reason = :reason,
-    updated_at = now(),
+    updated_at = authority.clock(),
     row_version = licenses.row_version + 1
 where
     licenses.tenant_id = :tenant_id
@@ -204,8 +204,8 @@ returning
 with own as (
     update authority.license_seats
     set
-        leased_until = now() + :lease,
-        updated_at = now()
+        leased_until = authority.clock() + :lease,
+        updated_at = authority.clock()
     from authority.usable_licenses
     where
         license_seats.tenant_id = :tenant_id
@@ -234,7 +234,7 @@ free as (
     where
         candidates.tenant_id = :tenant_id
         and candidates.license_id = :license_id
-        and (candidates.holder is null or candidates.leased_until <= now())
+        and (candidates.holder is null or candidates.leased_until <= authority.clock())
         and not exists (select from own)
     order by candidates.seat_number
     limit 1
@@ -245,8 +245,8 @@ taken as (
     update authority.license_seats
     set
         holder = :holder,
-        leased_until = now() + :lease,
-        updated_at = now()
+        leased_until = authority.clock() + :lease,
+        updated_at = authority.clock()
     from free
     where
         license_seats.tenant_id = :tenant_id
@@ -282,14 +282,14 @@ from taken;
 -- @row LicenseSeat
 update authority.license_seats
 set
-    leased_until = now() + :lease,
-    updated_at = now()
+    leased_until = authority.clock() + :lease,
+    updated_at = authority.clock()
 from authority.usable_licenses
 where
     license_seats.tenant_id = :tenant_id
     and license_seats.license_id = :license_id
     and license_seats.holder = :holder
-    and license_seats.leased_until > now()
+    and license_seats.leased_until > authority.clock()
     and usable_licenses.tenant_id = license_seats.tenant_id
     and usable_licenses.id = license_seats.license_id
 returning
@@ -305,7 +305,7 @@ update authority.license_seats
 set
     holder = null,
     leased_until = null,
-    updated_at = now()
+    updated_at = authority.clock()
 where
     license_seats.tenant_id = :tenant_id
     and license_seats.license_id = :license_id
@@ -321,7 +321,7 @@ with license as (
         usable_licenses.tenant_id,
         usable_licenses.id,
         (usable_licenses.limits ->> :metric::text)::numeric::bigint as allowed,
-        date_trunc(usable_licenses.usage_period, now() at time zone 'UTC')::date
+        date_trunc(usable_licenses.usage_period, authority.clock() at time zone 'UTC')::date
             as period_start
     from authority.usable_licenses
     where
@@ -373,7 +373,7 @@ total as (
         set
             used = license_usage_totals.used + excluded.used,
             allowed = excluded.allowed,
-            updated_at = now()
+            updated_at = authority.clock()
     returning license_usage_totals.used
 )
 

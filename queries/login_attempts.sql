@@ -50,7 +50,7 @@ from authority.login_attempts
 where
     login_attempts.tenant_id = :tenant_id
     and login_attempts.username = authority.normalize_username(:username)
-    and login_attempts.created_at > now() - :within::interval
+    and login_attempts.created_at > authority.clock() - :within::interval
 order by login_attempts.created_at desc
 limit :page_size;
 
@@ -73,7 +73,7 @@ from authority.login_attempts
 where
     login_attempts.tenant_id = :tenant_id
     and login_attempts.address = :address
-    and login_attempts.created_at > now() - :within::interval
+    and login_attempts.created_at > authority.clock() - :within::interval
 order by login_attempts.created_at desc
 limit :page_size;
 
@@ -96,27 +96,27 @@ values (
     authority.address_prefix(:address),
     :factor,
     1,
-    statement_timestamp() + :time_window
+    authority.clock() + :time_window
 )
 on conflict (tenant_id, username, address_prefix, factor) do update
     set
         attempts = case
-            when login_throttles.window_ends_at <= statement_timestamp() then 1
+            when login_throttles.window_ends_at <= authority.clock() then 1
             else login_throttles.attempts + 1
         end,
         window_ends_at = case
-            when login_throttles.window_ends_at <= statement_timestamp()
+            when login_throttles.window_ends_at <= authority.clock()
                 then excluded.window_ends_at
             else login_throttles.window_ends_at
         end,
-        updated_at = now()
+        updated_at = authority.clock()
 returning
     login_throttles.attempts <= :attempt_limit as allowed,
     greatest(:attempt_limit - login_throttles.attempts, 0) as remaining,
     case
         when login_throttles.attempts > :attempt_limit
             then greatest(
-                login_throttles.window_ends_at - statement_timestamp(),
+                login_throttles.window_ends_at - authority.clock(),
                 interval '0'
             )
     end as retry_after;
@@ -134,8 +134,8 @@ where
 -- Notes that the reserved check failed; it stays counted until the window ends.
 update authority.login_throttles
 set
-    last_failed_at = statement_timestamp(),
-    updated_at = now()
+    last_failed_at = authority.clock(),
+    updated_at = authority.clock()
 where
     login_throttles.tenant_id = :tenant_id
     and login_throttles.username = authority.normalize_username(:username)
@@ -156,7 +156,7 @@ using (
         candidates.address_prefix,
         candidates.factor
     from authority.login_throttles as candidates
-    where candidates.window_ends_at < now()
+    where candidates.window_ends_at < authority.clock()
     order by candidates.window_ends_at
     limit :batch_size
     for update skip locked

@@ -8,7 +8,7 @@ with next_sequence as (
     on conflict (tenant_id) do update
         set
             last_sequence = revocation_sequences.last_sequence + 1,
-            updated_at = now()
+            updated_at = authority.clock()
     returning
         revocation_sequences.tenant_id,
         revocation_sequences.last_sequence
@@ -31,7 +31,7 @@ select
     :target,
     :reason,
     :properties,
-    coalesce(:effective_at, statement_timestamp()) as effective_at,
+    coalesce(:effective_at, authority.clock()) as effective_at,
     :expires_at
 from next_sequence
 returning
@@ -82,8 +82,8 @@ where
     revocations.tenant_id = :tenant_id
     and (:category::text is null or revocations.category = :category)
     and (:target::text is null or revocations.target = :target)
-    and revocations.effective_at <= now()
-    and (revocations.expires_at is null or revocations.expires_at > now())
+    and revocations.effective_at <= authority.clock()
+    and (revocations.expires_at is null or revocations.expires_at > authority.clock())
     and revocations.sequence > :after
 order by revocations.sequence
 limit :page_size;
@@ -100,7 +100,7 @@ using (
         candidates.tenant_id,
         candidates.sequence
     from authority.revocations as candidates
-    where candidates.expires_at < now() - :older_than::interval
+    where candidates.expires_at < authority.clock() - :older_than::interval
     order by candidates.expires_at
     limit :batch_size
     for update skip locked

@@ -91,7 +91,7 @@ with role as (
     set
         name = :name,
         description = :description,
-        updated_at = now(),
+        updated_at = authority.clock(),
         row_version = roles.row_version + 1
     where
         roles.tenant_id = :tenant_id
@@ -183,7 +183,7 @@ where
             users.tenant_id = :tenant_id
             and users.id = :user_id
             and users.status = 'active'
-            and (user_roles.expires_at is null or user_roles.expires_at > now())
+            and (user_roles.expires_at is null or user_roles.expires_at > authority.clock())
             and role_permissions.permission = permissions.name
     )
 order by permissions.name;

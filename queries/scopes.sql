@@ -137,7 +137,7 @@ set
     descriptions = :descriptions,
     resources = :resources,
     properties = :properties,
-    updated_at = now(),
+    updated_at = authority.clock(),
     row_version = scopes.row_version + 1
 where
     scopes.tenant_id = :tenant_id

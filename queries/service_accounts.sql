@@ -131,7 +131,7 @@ set
     allowed_scopes = :allowed_scopes,
     authorized_clients = :authorized_clients,
     attributes = :attributes,
-    updated_at = now(),
+    updated_at = authority.clock(),
     row_version = service_accounts.row_version + 1
 where
     service_accounts.tenant_id = :tenant_id

@@ -152,7 +152,7 @@ set
     code = :code,
     display_name = :display_name,
     settings = :settings,
-    updated_at = now(),
+    updated_at = authority.clock(),
     row_version = tenants.row_version + 1
 where
     tenants.id = :tenant_id
@@ -173,7 +173,7 @@ returning
 update authority.tenants
 set
     status = :status,
-    updated_at = now(),
+    updated_at = authority.clock(),
     row_version = tenants.row_version + 1
 where
     tenants.id = :tenant_id

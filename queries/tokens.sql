@@ -99,8 +99,8 @@ select
     :cnf_x5t_s256,
     :payload,
     :properties,
-    coalesce(:authenticated_at, statement_timestamp()) as authenticated_at,
-    statement_timestamp() + :lifetime as expires_at
+    coalesce(:authenticated_at, authority.clock()) as authenticated_at,
+    authority.clock() + :lifetime as expires_at
 from authority.tenants
 where
     tenants.id = :tenant_id
@@ -195,7 +195,7 @@ from authority.find_live_token(:tenant_id, :token_hash, :type) as live_tokens;
 -- @param redemption_id notnull -- the request's own id
 update authority.tokens
 set
-    redeemed_at = statement_timestamp(),
+    redeemed_at = authority.clock(),
     redemption_id = :redemption_id
 from authority.live_tokens
 where
@@ -209,7 +209,7 @@ where
     and tokens.id = live_tokens.id
     and tokens.redeemed_at is null
     and tokens.revoked_at is null
-    and tokens.expires_at > statement_timestamp()
+    and tokens.expires_at > authority.clock()
 returning
     tokens.tenant_id,
     tokens.id,
@@ -244,7 +244,7 @@ returning
 with redeemed as (
     update authority.tokens
     set
-        redeemed_at = statement_timestamp(),
+        redeemed_at = authority.clock(),
         redemption_id = :redemption_id
     from authority.live_tokens
     where
@@ -256,7 +256,7 @@ with redeemed as (
         and tokens.id = live_tokens.id
         and tokens.redeemed_at is null
         and tokens.revoked_at is null
-        and tokens.expires_at > statement_timestamp()
+        and tokens.expires_at > authority.clock()
     returning
         tokens.tenant_id,
         tokens.client_id,
@@ -298,7 +298,7 @@ select
     redeemed.cnf_x5t_s256,
     redeemed.properties,
     redeemed.authenticated_at,
-    statement_timestamp() + successors.lifetime as expires_at
+    authority.clock() + successors.lifetime as expires_at
 from redeemed
 cross join (
     values
@@ -361,9 +361,9 @@ with presented as (
 revoked as (
     update authority.authorizations
     set
-        revoked_at = now(),
+        revoked_at = authority.clock(),
         revocation_reason = 'token_reuse',
-        updated_at = now(),
+        updated_at = authority.clock(),
         row_version = authorizations.row_version + 1
     from presented
     where
@@ -409,9 +409,9 @@ with presented as (
 family as (
     update authority.authorizations
     set
-        revoked_at = now(),
+        revoked_at = authority.clock(),
         revocation_reason = :reason,
-        updated_at = now(),
+        updated_at = authority.clock(),
         row_version = authorizations.row_version + 1
     from presented
     where
@@ -423,7 +423,7 @@ family as (
 
 update authority.tokens
 set
-    revoked_at = now(),
+    revoked_at = authority.clock(),
     revocation_reason = :reason
 from presented
 where
@@ -435,7 +435,7 @@ where
 -- Revokes the token, whoever's it is. Again changes nothing.
 update authority.tokens
 set
-    revoked_at = now(),
+    revoked_at = authority.clock(),
     revocation_reason = :reason
 where
     tokens.tenant_id = :tenant_id
@@ -447,14 +447,14 @@ where
 -- Misses what a rotation that is under way issues; authorizations.revoke does not.
 update authority.tokens
 set
-    revoked_at = now(),
+    revoked_at = authority.clock(),
     revocation_reason = :reason
 where
     tokens.tenant_id = :tenant_id
     and tokens.authorization_id = :authorization_id
     and tokens.redeemed_at is null
     and tokens.revoked_at is null
-    and tokens.expires_at > now();
+    and tokens.expires_at > authority.clock();
 
 -- name: revoke_by_subject(tenant_id, user_id, service_account_id, reason)!
 -- Revokes the live tokens that speak for this user or service account; the other id
@@ -463,7 +463,7 @@ where
 -- @param service_account_id nullable
 update authority.tokens
 set
-    revoked_at = now(),
+    revoked_at = authority.clock(),
     revocation_reason = :reason
 where
     tokens.tenant_id = :tenant_id
@@ -473,21 +473,21 @@ where
     )
     and tokens.redeemed_at is null
     and tokens.revoked_at is null
-    and tokens.expires_at > now();
+    and tokens.expires_at > authority.clock();
 
 -- name: revoke_by_client(tenant_id, client_id, reason)!
 -- Revokes the live tokens that were issued to this client (clients.id). Misses what a
 -- rotation that is under way issues; a client that is disabled first issues none.
 update authority.tokens
 set
-    revoked_at = now(),
+    revoked_at = authority.clock(),
     revocation_reason = :reason
 where
     tokens.tenant_id = :tenant_id
     and tokens.client_id = :client_id
     and tokens.redeemed_at is null
     and tokens.revoked_at is null
-    and tokens.expires_at > now();
+    and tokens.expires_at > authority.clock();
 
 -- name: list_active_by_subject(tenant_id, user_id, service_account_id, after, page_size)
 -- One live token that speaks for this user or service account (the other id is null),
@@ -579,7 +579,7 @@ using (
         candidates.id
     from authority.tokens as candidates
     where
-        candidates.expires_at < now() - :older_than::interval
+        candidates.expires_at < authority.clock() - :older_than::interval
         and not (
             candidates.redeemed_at is not null
             and exists (
@@ -587,7 +587,7 @@ using (
                 where
                     family.tenant_id = candidates.tenant_id
                     and family.authorization_id = candidates.authorization_id
-                    and family.expires_at > now()
+                    and family.expires_at > authority.clock()
             )
         )
     order by candidates.expires_at

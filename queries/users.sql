@@ -107,7 +107,7 @@ where
                 and user_roles.role_id = :role_id
                 and (
                     user_roles.expires_at is null
-                    or user_roles.expires_at > now()
+                    or user_roles.expires_at > authority.clock()
                 )
         )
     )
@@ -154,7 +154,7 @@ where
                 and user_roles.role_id = :role_id
                 and (
                     user_roles.expires_at is null
-                    or user_roles.expires_at > now()
+                    or user_roles.expires_at > authority.clock()
                 )
         )
     )
@@ -211,7 +211,7 @@ set
     display_name = :display_name,
     status = :status,
     attributes = :attributes,
-    updated_at = now(),
+    updated_at = authority.clock(),
     row_version = users.row_version + 1
 where
     users.tenant_id = :tenant_id
@@ -260,7 +260,7 @@ inner join authority.roles
 where
     user_roles.tenant_id = :tenant_id
     and user_roles.user_id = :user_id
-    and (user_roles.expires_at is null or user_roles.expires_at > now())
+    and (user_roles.expires_at is null or user_roles.expires_at > authority.clock())
 order by roles.name;
 
 -- name: assign_role(tenant_id, user_id, role_id, granted_by, expires_at)^
@@ -305,7 +305,7 @@ where
 update authority.users
 set
     password_hash = :password_hash,
-    updated_at = now(),
+    updated_at = authority.clock(),
     row_version = users.row_version + 1
 where
     users.tenant_id = :tenant_id
@@ -334,8 +334,8 @@ returning
 -- @nullable tokens_valid_after
 update authority.users
 set
-    tokens_valid_after = greatest(users.tokens_valid_after, statement_timestamp()),
-    updated_at = now(),
+    tokens_valid_after = greatest(users.tokens_valid_after, authority.clock()),
+    updated_at = authority.clock(),
     row_version = users.row_version + 1
 where
     users.tenant_id = :tenant_id

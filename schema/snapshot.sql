@@ -40,8 +40,8 @@ CREATE TABLE authority.authorizations (
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     revoked_at timestamp with time zone,
     revocation_reason text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT authorizations_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
     CONSTRAINT authorizations_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
@@ -114,10 +114,10 @@ CREATE TABLE authority.client_secrets (
     client_id uuid NOT NULL,
     secret_hash text NOT NULL,
     description text DEFAULT ''::text NOT NULL,
-    valid_from timestamp with time zone DEFAULT now() NOT NULL,
+    valid_from timestamp with time zone DEFAULT authority.clock() NOT NULL,
     valid_until timestamp with time zone,
     last_used_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT client_secrets_secret_hash_check CHECK ((secret_hash ~ '^\$[a-z0-9-]+\$'::text)),
     CONSTRAINT client_secrets_valid_until_check CHECK ((valid_until >= valid_from))
 );
@@ -174,8 +174,8 @@ CREATE TABLE authority.clients (
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     json_web_key_set jsonb,
     enabled boolean DEFAULT true NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT clients_application_type_check CHECK ((application_type = ANY (ARRAY['web'::text, 'native'::text]))),
     CONSTRAINT clients_client_id_check CHECK ((client_id ~ '^[\x20-\x7e]{1,255}$'::text)),
@@ -235,6 +235,15 @@ CREATE POLICY clients_tenant_id_policy ON authority.clients USING ((tenant_id = 
             ELSE NULL::uuid
         END AS "case")));
 
+-- clock
+
+CREATE FUNCTION authority.clock() RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN statement_timestamp();
+
+COMMENT ON FUNCTION authority.clock() IS 'The time that everything here is judged and stamped by: when the statement began. Put
+into the statements that call it, it costs nothing; only tests replace it.';
+
 -- create_login_attempt_partitions
 
 CREATE FUNCTION authority.create_login_attempt_partitions(months_ahead bigint) RETURNS bigint
@@ -249,8 +258,8 @@ declare
 begin
     for month in
         select generate_series(
-            date_trunc('month', now() at time zone 'UTC'),
-            date_trunc('month', now() at time zone 'UTC')
+            date_trunc('month', authority.clock() at time zone 'UTC'),
+            date_trunc('month', authority.clock() at time zone 'UTC')
             + make_interval(months => months_ahead::integer),
             '1 month'
         )
@@ -421,8 +430,8 @@ CREATE TABLE authority.license_seats (
     seat_number bigint NOT NULL,
     holder text,
     leased_until timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT license_seats_holder_check CHECK ((holder <> ''::text)),
     CONSTRAINT license_seats_holder_leased_until_check CHECK (((holder IS NULL) = (leased_until IS NULL)))
 );
@@ -468,7 +477,7 @@ CREATE TABLE authority.license_usage (
     idempotency_key text NOT NULL,
     period_start date NOT NULL,
     quantity bigint NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT license_usage_idempotency_key_check CHECK ((idempotency_key <> ''::text)),
     CONSTRAINT license_usage_quantity_check CHECK ((quantity > 0))
 );
@@ -510,8 +519,8 @@ CREATE TABLE authority.license_usage_totals (
     period_start date NOT NULL,
     used bigint NOT NULL,
     allowed bigint,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT license_usage_totals_used_check CHECK ((used <= allowed))
 );
 ALTER TABLE ONLY authority.license_usage_totals FORCE ROW LEVEL SECURITY;
@@ -556,14 +565,14 @@ CREATE TABLE authority.licenses (
     features text[] DEFAULT '{}'::text[] NOT NULL,
     limits jsonb DEFAULT '{}'::jsonb NOT NULL,
     usage_period text DEFAULT 'month'::text NOT NULL,
-    valid_from timestamp with time zone DEFAULT now() NOT NULL,
+    valid_from timestamp with time zone DEFAULT authority.clock() NOT NULL,
     valid_until timestamp with time zone,
     grace interval DEFAULT '00:00:00'::interval NOT NULL,
     status text DEFAULT 'active'::text NOT NULL,
     status_reason text,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT licenses_features_check CHECK ((array_position(features, NULL::text) IS NULL)),
     CONSTRAINT licenses_grace_check CHECK ((grace >= '00:00:00'::interval)),
@@ -655,7 +664,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
      LEFT JOIN authority.authorizations ON (((tokens.tenant_id = authorizations.tenant_id) AND (tokens.authorization_id = authorizations.id))))
      LEFT JOIN authority.users ON (((tokens.tenant_id = users.tenant_id) AND (tokens.user_id = users.id))))
      LEFT JOIN authority.service_accounts ON (((tokens.tenant_id = service_accounts.tenant_id) AND (tokens.service_account_id = service_accounts.id))))
-  WHERE ((tokens.expires_at > statement_timestamp()) AND (tokens.redeemed_at IS NULL) AND (tokens.revoked_at IS NULL) AND (tenants.status = ANY (ARRAY['active'::text, 'trial'::text])) AND clients.enabled AND ((tokens.authorization_id IS NULL) OR (authorizations.revoked_at IS NULL)) AND ((tokens.user_id IS NULL) OR ((users.status = 'active'::text) AND ((users.tokens_valid_after IS NULL) OR (tokens.authenticated_at > users.tokens_valid_after)))) AND ((tokens.service_account_id IS NULL) OR service_accounts.enabled));
+  WHERE ((tokens.expires_at > authority.clock()) AND (tokens.redeemed_at IS NULL) AND (tokens.revoked_at IS NULL) AND (tenants.status = ANY (ARRAY['active'::text, 'trial'::text])) AND clients.enabled AND ((tokens.authorization_id IS NULL) OR (authorizations.revoked_at IS NULL)) AND ((tokens.user_id IS NULL) OR ((users.status = 'active'::text) AND ((users.tokens_valid_after IS NULL) OR (tokens.authenticated_at > users.tokens_valid_after)))) AND ((tokens.service_account_id IS NULL) OR service_accounts.enabled));
 
 COMMENT ON VIEW authority.live_tokens IS 'What a live token is, in one place: not expired, redeemed or revoked, and everything
 that it hangs on is alive too: tenant, client, authorization, user and epoch, service
@@ -700,7 +709,7 @@ CREATE TABLE authority.login_attempts (
     outcome text NOT NULL,
     reason text,
     correlation_id text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT login_attempts_address_check CHECK ((masklen(address) =
 CASE family(address)
     WHEN 4 THEN 32
@@ -761,7 +770,7 @@ CREATE TABLE authority.login_attempts_default (
     outcome text NOT NULL,
     reason text,
     correlation_id text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT login_attempts_address_check CHECK ((masklen(address) =
 CASE family(address)
     WHEN 4 THEN 32
@@ -815,8 +824,8 @@ CREATE TABLE authority.login_throttles (
     attempts bigint NOT NULL,
     window_ends_at timestamp with time zone NOT NULL,
     last_failed_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT login_throttles_attempts_check CHECK ((attempts >= 1)),
     CONSTRAINT login_throttles_factor_check CHECK ((factor ~ '^[a-z][a-z0-9_]{0,31}$'::text)),
     CONSTRAINT login_throttles_username_check CHECK (((char_length(username) >= 1) AND (char_length(username) <= 256)))
@@ -873,7 +882,7 @@ COMMENT ON FUNCTION authority.normalize_username(username text) IS 'NFKC and low
 CREATE TABLE authority.permissions (
     name text NOT NULL,
     description text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT permissions_name_check CHECK ((name ~ '^[a-z][a-z0-9_]*:[a-z][a-z0-9_]*$'::text))
 );
 ALTER TABLE ONLY authority.permissions FORCE ROW LEVEL SECURITY;
@@ -897,8 +906,8 @@ CREATE POLICY permissions_shared_policy ON authority.permissions FOR SELECT USIN
 CREATE TABLE authority.revocation_sequences (
     tenant_id uuid NOT NULL,
     last_sequence bigint NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL
 );
 ALTER TABLE ONLY authority.revocation_sequences FORCE ROW LEVEL SECURITY;
 
@@ -937,9 +946,9 @@ CREATE TABLE authority.revocations (
     target text NOT NULL,
     reason text NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
-    effective_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    effective_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     expires_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'subject'::text, 'client'::text, 'key'::text, 'authorization'::text]))),
     CONSTRAINT revocations_expires_at_check CHECK ((expires_at > effective_at)),
     CONSTRAINT revocations_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
@@ -992,7 +1001,7 @@ CREATE TABLE authority.role_permissions (
     tenant_id uuid NOT NULL,
     role_id uuid NOT NULL,
     permission text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL
 );
 ALTER TABLE ONLY authority.role_permissions FORCE ROW LEVEL SECURITY;
 
@@ -1035,8 +1044,8 @@ CREATE TABLE authority.roles (
     name text NOT NULL COLLATE pg_catalog."C",
     description text DEFAULT ''::text NOT NULL,
     is_system boolean DEFAULT false NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT roles_name_check CHECK ((name ~ '^[a-z][a-z0-9_.:-]{0,99}$'::text))
 );
@@ -1088,8 +1097,8 @@ CREATE TABLE authority.scopes (
     resources text[] DEFAULT '{}'::text[] NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     is_system boolean DEFAULT false NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT scopes_descriptions_check CHECK ((jsonb_typeof(descriptions) = 'object'::text)),
     CONSTRAINT scopes_display_names_check CHECK ((jsonb_typeof(display_names) = 'object'::text)),
@@ -1149,8 +1158,8 @@ CREATE TABLE authority.service_accounts (
     allowed_scopes text[] DEFAULT '{}'::text[] NOT NULL,
     authorized_clients uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT service_accounts_account_id_check CHECK ((account_id ~ '^[a-z0-9][a-z0-9_.-]{0,99}$'::text)),
     CONSTRAINT service_accounts_allowed_scopes_check CHECK ((array_position(allowed_scopes, NULL::text) IS NULL)),
@@ -1201,7 +1210,7 @@ CREATE TABLE authority.system_roles (
     name text NOT NULL,
     description text NOT NULL,
     permissions text[] NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT system_roles_permissions_check CHECK ((array_position(permissions, NULL::text) IS NULL))
 );
 ALTER TABLE ONLY authority.system_roles FORCE ROW LEVEL SECURITY;
@@ -1227,7 +1236,7 @@ CREATE TABLE authority.system_scopes (
     name text NOT NULL,
     display_name text NOT NULL,
     description text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL
 );
 ALTER TABLE ONLY authority.system_scopes FORCE ROW LEVEL SECURITY;
 
@@ -1254,8 +1263,8 @@ CREATE TABLE authority.tenants (
     display_name text NOT NULL,
     status text DEFAULT 'active'::text NOT NULL,
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT tenants_code_check CHECK ((code ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
     CONSTRAINT tenants_display_name_check CHECK ((display_name <> ''::text)),
@@ -1320,8 +1329,8 @@ CREATE TABLE authority.tokens (
     redemption_id uuid,
     revoked_at timestamp with time zone,
     revocation_reason text,
-    authenticated_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
-    created_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    authenticated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT tokens_authenticated_at_check CHECK ((authenticated_at <= created_at)),
     CONSTRAINT tokens_cnf_jkt_check CHECK ((cnf_jkt ~ '^[A-Za-z0-9_-]{43}$'::text)),
     CONSTRAINT tokens_cnf_x5t_s256_check CHECK ((cnf_x5t_s256 ~ '^[A-Za-z0-9_-]{43}$'::text)),
@@ -1421,7 +1430,7 @@ CREATE VIEW authority.usable_licenses WITH (security_invoker='true') AS
     licenses.usage_period
    FROM (authority.licenses
      JOIN authority.tenants ON ((licenses.tenant_id = tenants.id)))
-  WHERE ((tenants.status = ANY (ARRAY['active'::text, 'trial'::text])) AND (licenses.status = 'active'::text) AND (licenses.valid_from <= statement_timestamp()) AND ((licenses.valid_until IS NULL) OR ((licenses.valid_until + licenses.grace) > statement_timestamp())));
+  WHERE ((tenants.status = ANY (ARRAY['active'::text, 'trial'::text])) AND (licenses.status = 'active'::text) AND (licenses.valid_from <= authority.clock()) AND ((licenses.valid_until IS NULL) OR ((licenses.valid_until + licenses.grace) > authority.clock())));
 
 COMMENT ON VIEW authority.usable_licenses IS 'What a usable licence is, in one place: active, begun, not ended but for its grace, and
 of an active tenant. By the database''s clock.';
@@ -1438,7 +1447,7 @@ CREATE TABLE authority.user_roles (
     role_id uuid NOT NULL,
     granted_by text,
     expires_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL
 );
 ALTER TABLE ONLY authority.user_roles FORCE ROW LEVEL SECURITY;
 
@@ -1488,8 +1497,8 @@ CREATE TABLE authority.users (
     status text DEFAULT 'active'::text NOT NULL,
     tokens_valid_after timestamp with time zone,
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT users_attributes_check CHECK ((jsonb_typeof(attributes) = 'object'::text)),
     CONSTRAINT users_email_check CHECK (((email ~~ '%_@_%'::text) AND (char_length(email) <= 254))),

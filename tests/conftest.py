@@ -15,6 +15,7 @@ from pytest_postgresql import factories
 from authority_queries import Settings, Store, migrate
 from authority_queries._backend import running_embedded_server
 from authority_queries.codegen.throwaway import memory_folder
+from tests.clock import Clock
 from tests.stores import Logins, routed_async_store, routed_store
 
 # Read once: the tests themselves see no AUTHORITY_ setting of the machine's.
@@ -131,6 +132,12 @@ def dba(_cloned: "psycopg.Connection[Any]") -> "psycopg.Connection[Any]":
     """A superuser in autocommit on the test's own migrated database."""
     _cloned.autocommit = True
     return _cloned
+
+
+@pytest.fixture
+def clock(dba: "psycopg.Connection[Any]") -> Clock:
+    """The time of the test's own database."""
+    return Clock(dba)
 
 
 @pytest.fixture

@@ -5,14 +5,17 @@ from operator import attrgetter
 from typing import TypeVar
 
 from psycopg import AsyncConnection
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries._arguments import check_limit
+from authority_queries._async.unit import unit_of
 from authority_queries._calls import AsyncCall
 from authority_queries.errors import (
     AuthorityError,
     ConcurrencyConflictError,
     InvalidArgumentError,
     NotFoundError,
+    OpenTransactionError,
 )
 from authority_queries.results import Page
 
@@ -28,6 +31,25 @@ class AsyncRepository:
 
     def __init__(self, connection: AsyncConnection[object]) -> None:
         self._connection = connection
+
+    def _commits_at_once(self, call: str) -> None:
+        """Refuse to decide inside a transaction what its rollback must not undo.
+
+        Raises OpenTransactionError.
+        """
+        connection, unit = self._connection, unit_of(self._connection)
+        if (
+            connection.autocommit
+            and connection.info.transaction_status == TransactionStatus.IDLE
+            and connection.info.pipeline_status == PipelineStatus.OFF
+            and (unit is None or unit.is_autocommit)
+        ):
+            return
+        message = (
+            f"{call}: what it decides must outlive a rollback: call it outside of any "
+            "transaction, in `authority.tenant(…, autocommit=True)`"
+        )
+        raise OpenTransactionError(message)
 
 
 async def page(

@@ -39,7 +39,7 @@ class AsyncUnit:
         self._begin = begin
         self._connection = connection
         self._tenant_id = tenant_id
-        self._autocommit = autocommit
+        self.is_autocommit = autocommit
         self._opening = AsyncExitStack()
 
     def check(self, label: str, parameters: Mapping[str, object]) -> None:
@@ -60,7 +60,7 @@ class AsyncUnit:
 
         Within a pipeline libpq does not know whether there is a transaction.
         """
-        if self._autocommit or self._is_pipelined:
+        if self.is_autocommit or self._is_pipelined:
             return
         if self._status == TransactionStatus.IDLE:
             message = "the transaction of the unit of work was ended inside its block"
@@ -69,7 +69,7 @@ class AsyncUnit:
     @asynccontextmanager
     async def trip(self) -> AsyncIterator[None]:
         """Let the statement of the block travel with what it needs before it."""
-        if self._autocommit:
+        if self.is_autocommit:
             async with _pipeline(self._connection):
                 await self.enter()
                 yield
@@ -90,7 +90,7 @@ class AsyncUnit:
     async def open(self) -> None:
         """Begin, and leave it to the first statement to wait for it."""
         _units[self._connection] = self
-        if not self._autocommit:
+        if not self.is_autocommit:
             await self._opening.enter_async_context(_pipeline(self._connection))
             await self._begin()
             await self.enter()

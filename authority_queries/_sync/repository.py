@@ -6,14 +6,17 @@ from operator import attrgetter
 from typing import TypeVar
 
 from psycopg import Connection
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries._arguments import check_limit
 from authority_queries._calls import Call
+from authority_queries._sync.unit import unit_of
 from authority_queries.errors import (
     AuthorityError,
     ConcurrencyConflictError,
     InvalidArgumentError,
     NotFoundError,
+    OpenTransactionError,
 )
 from authority_queries.results import Page
 
@@ -29,6 +32,25 @@ class Repository:
 
     def __init__(self, connection: Connection[object]) -> None:
         self._connection = connection
+
+    def _commits_at_once(self, call: str) -> None:
+        """Refuse to decide inside a transaction what its rollback must not undo.
+
+        Raises OpenTransactionError.
+        """
+        connection, unit = self._connection, unit_of(self._connection)
+        if (
+            connection.autocommit
+            and connection.info.transaction_status == TransactionStatus.IDLE
+            and connection.info.pipeline_status == PipelineStatus.OFF
+            and (unit is None or unit.is_autocommit)
+        ):
+            return
+        message = (
+            f"{call}: what it decides must outlive a rollback: call it outside of any "
+            "transaction, in `authority.tenant(…, autocommit=True)`"
+        )
+        raise OpenTransactionError(message)
 
 
 def page(

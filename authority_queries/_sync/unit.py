@@ -40,7 +40,7 @@ class Unit:
         self._begin = begin
         self._connection = connection
         self._tenant_id = tenant_id
-        self._autocommit = autocommit
+        self.is_autocommit = autocommit
         self._opening = ExitStack()
 
     def check(self, label: str, parameters: Mapping[str, object]) -> None:
@@ -61,7 +61,7 @@ class Unit:
 
         Within a pipeline libpq does not know whether there is a transaction.
         """
-        if self._autocommit or self._is_pipelined:
+        if self.is_autocommit or self._is_pipelined:
             return
         if self._status == TransactionStatus.IDLE:
             message = "the transaction of the unit of work was ended inside its block"
@@ -70,7 +70,7 @@ class Unit:
     @contextmanager
     def trip(self) -> Iterator[None]:
         """Let the statement of the block travel with what it needs before it."""
-        if self._autocommit:
+        if self.is_autocommit:
             with _pipeline(self._connection):
                 self.enter()
                 yield
@@ -91,7 +91,7 @@ class Unit:
     def open(self) -> None:
         """Begin, and leave it to the first statement to wait for it."""
         _units[self._connection] = self
-        if not self._autocommit:
+        if not self.is_autocommit:
             self._opening.enter_context(_pipeline(self._connection))
             self._begin()
             self.enter()

@@ -61,6 +61,16 @@ set local role authority_owner;
 comment on schema authority is
 'Storage of a multi-tenant OAuth 2.0 / OpenID Connect authority.';
 
+create or replace function authority.clock()
+returns timestamptz
+language sql
+stable parallel safe
+return statement_timestamp();
+
+comment on function authority.clock is
+'The time that everything here is judged and stamped by: when the statement began. Put
+into the statements that call it, it costs nothing; only tests replace it.';
+
 create or replace procedure authority.isolate_tenants(
     target regclass, tenant_column name default 'tenant_id'
 )
@@ -106,5 +116,7 @@ row is seen and written only while the transaction works for its tenant, which t
 setting authority.tenant_id names. Not set, empty or malformed, it lets no row through.';
 
 revoke execute on all routines in schema authority from public;
+grant execute on function authority.clock()
+to authority_app, authority_maintenance, authority_reader;
 grant usage on schema authority
 to authority_app, authority_maintenance, authority_reader;

@@ -10,7 +10,7 @@ set local role authority_owner;
 create table if not exists authority.permissions (
     name text not null,
     description text not null,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
     constraint permissions_name_pk primary key (name),
     constraint permissions_name_check
     check (name ~ '^[a-z][a-z0-9_]*:[a-z][a-z0-9_]*$')
@@ -27,7 +27,7 @@ create table if not exists authority.system_roles (
     name text not null,
     description text not null,
     permissions text[] not null,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
     constraint system_roles_name_pk primary key (name),
     constraint system_roles_permissions_check
     check (array_position(permissions, null) is null)
@@ -48,8 +48,8 @@ create table if not exists authority.roles (
     name text collate "C" not null,
     description text not null default '',
     is_system boolean not null default false,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
     row_version bigint not null default 1,
     constraint roles_tenant_id_id_pk primary key (tenant_id, id),
     constraint roles_tenant_id_name_key unique (tenant_id, name),
@@ -77,7 +77,7 @@ create table if not exists authority.role_permissions (
     tenant_id uuid not null,
     role_id uuid not null,
     permission text not null,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
     constraint role_permissions_tenant_id_role_id_permission_pk
     primary key (tenant_id, role_id, permission),
     constraint role_permissions_tenant_id_role_id_fk

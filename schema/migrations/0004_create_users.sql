@@ -31,8 +31,8 @@ create table if not exists authority.users (
     status text not null default 'active',
     tokens_valid_after timestamptz,
     attributes jsonb not null default '{}',
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
     row_version bigint not null default 1,
     constraint users_tenant_id_id_pk primary key (tenant_id, id),
     constraint users_tenant_id_subject_id_key unique (tenant_id, subject_id),
@@ -85,7 +85,7 @@ create table if not exists authority.user_roles (
     role_id uuid not null,
     granted_by text,
     expires_at timestamptz,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
     constraint user_roles_tenant_id_user_id_role_id_pk
     primary key (tenant_id, user_id, role_id),
     constraint user_roles_tenant_id_user_id_fk foreign key (tenant_id, user_id)

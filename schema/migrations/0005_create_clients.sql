@@ -23,8 +23,8 @@ create table if not exists authority.clients (
     properties jsonb not null default '{}',
     json_web_key_set jsonb,
     enabled boolean not null default true,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
     row_version bigint not null default 1,
     constraint clients_tenant_id_id_pk primary key (tenant_id, id),
     constraint clients_tenant_id_client_id_key unique (tenant_id, client_id),
@@ -103,10 +103,10 @@ create table if not exists authority.client_secrets (
     client_id uuid not null,
     secret_hash text not null,
     description text not null default '',
-    valid_from timestamptz not null default now(),
+    valid_from timestamptz not null default authority.clock(),
     valid_until timestamptz,
     last_used_at timestamptz,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
     constraint client_secrets_tenant_id_id_pk primary key (tenant_id, id),
     constraint client_secrets_tenant_id_client_id_fk
     foreign key (tenant_id, client_id)
@@ -144,7 +144,7 @@ create table if not exists authority.system_scopes (
     name text not null,
     display_name text not null,
     description text not null,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
     constraint system_scopes_name_pk primary key (name)
 );
 
@@ -168,8 +168,8 @@ create table if not exists authority.scopes (
     resources text[] not null default '{}',
     properties jsonb not null default '{}',
     is_system boolean not null default false,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
     row_version bigint not null default 1,
     constraint scopes_tenant_id_id_pk primary key (tenant_id, id),
     constraint scopes_tenant_id_name_key unique (tenant_id, name),

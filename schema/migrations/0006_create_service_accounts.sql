@@ -16,8 +16,8 @@ create table if not exists authority.service_accounts (
     allowed_scopes text[] not null default '{}',
     authorized_clients uuid[] not null default '{}',
     attributes jsonb not null default '{}',
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
     row_version bigint not null default 1,
     constraint service_accounts_tenant_id_id_pk primary key (tenant_id, id),
     constraint service_accounts_tenant_id_account_id_key

@@ -18,8 +18,8 @@ create table if not exists authority.authorizations (
     properties jsonb not null default '{}',
     revoked_at timestamptz,
     revocation_reason text,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
     row_version bigint not null default 1,
     constraint authorizations_tenant_id_id_pk primary key (tenant_id, id),
     constraint authorizations_tenant_id_id_client_id_key
@@ -105,8 +105,8 @@ create table if not exists authority.tokens (
     redemption_id uuid,
     revoked_at timestamptz,
     revocation_reason text,
-    authenticated_at timestamptz not null default statement_timestamp(),
-    created_at timestamptz not null default statement_timestamp(),
+    authenticated_at timestamptz not null default authority.clock(),
+    created_at timestamptz not null default authority.clock(),
     constraint tokens_tenant_id_id_pk primary key (tenant_id, id),
     constraint tokens_tenant_id_token_hash_key unique (tenant_id, token_hash),
     constraint tokens_tenant_id_client_id_fk foreign key (tenant_id, client_id)
@@ -269,7 +269,7 @@ left join authority.service_accounts
         tokens.tenant_id = service_accounts.tenant_id
         and tokens.service_account_id = service_accounts.id
 where
-    tokens.expires_at > statement_timestamp()
+    tokens.expires_at > authority.clock()
     and tokens.redeemed_at is null
     and tokens.revoked_at is null
     and tenants.status in ('active', 'trial')

@@ -9,8 +9,8 @@ set local role authority_owner;
 create table if not exists authority.revocation_sequences (
     tenant_id uuid not null,
     last_sequence bigint not null,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
     constraint revocation_sequences_tenant_id_pk primary key (tenant_id),
     constraint revocation_sequences_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id)
@@ -35,9 +35,9 @@ create table if not exists authority.revocations (
     target text not null,
     reason text not null,
     properties jsonb not null default '{}',
-    effective_at timestamptz not null default statement_timestamp(),
+    effective_at timestamptz not null default authority.clock(),
     expires_at timestamptz,
-    created_at timestamptz not null default statement_timestamp(),
+    created_at timestamptz not null default authority.clock(),
     constraint revocations_tenant_id_sequence_pk primary key (tenant_id, sequence),
     constraint revocations_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),

@@ -16,7 +16,7 @@ create table if not exists authority.login_attempts (
     outcome text not null,
     reason text,
     correlation_id text,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
     constraint login_attempts_tenant_id_created_at_id_pk
     primary key (tenant_id, created_at, id),
     constraint login_attempts_tenant_id_fk foreign key (tenant_id)
@@ -81,8 +81,8 @@ declare
 begin
     for month in
         select generate_series(
-            date_trunc('month', now() at time zone 'UTC'),
-            date_trunc('month', now() at time zone 'UTC')
+            date_trunc('month', authority.clock() at time zone 'UTC'),
+            date_trunc('month', authority.clock() at time zone 'UTC')
             + make_interval(months => months_ahead::integer),
             '1 month'
         )
@@ -164,8 +164,8 @@ create table if not exists authority.login_throttles (
     attempts bigint not null,
     window_ends_at timestamptz not null,
     last_failed_at timestamptz,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
     constraint login_throttles_tenant_id_username_address_prefix_factor_pk
     primary key (tenant_id, username, address_prefix, factor),
     constraint login_throttles_tenant_id_fk foreign key (tenant_id)

@@ -15,14 +15,14 @@ create table if not exists authority.licenses (
     features text[] not null default '{}',
     limits jsonb not null default '{}',
     usage_period text not null default 'month',
-    valid_from timestamptz not null default now(),
+    valid_from timestamptz not null default authority.clock(),
     valid_until timestamptz,
     grace interval not null default '0',
     status text not null default 'active',
     status_reason text,
     properties jsonb not null default '{}',
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
     row_version bigint not null default 1,
     constraint licenses_tenant_id_id_pk primary key (tenant_id, id),
     constraint licenses_tenant_id_key_hash_key unique (tenant_id, key_hash),
@@ -91,8 +91,8 @@ create table if not exists authority.license_seats (
     seat_number bigint not null,
     holder text,
     leased_until timestamptz,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
     constraint license_seats_tenant_id_license_id_seat_number_pk
     primary key (tenant_id, license_id, seat_number),
     constraint license_seats_tenant_id_license_id_holder_key
@@ -125,7 +125,7 @@ create table if not exists authority.license_usage (
     idempotency_key text not null,
     period_start date not null,
     quantity bigint not null,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
     constraint license_usage_tenant_id_license_id_metric_idempotency_key_pk
     primary key (tenant_id, license_id, metric, idempotency_key),
     constraint license_usage_tenant_id_license_id_fk
@@ -154,8 +154,8 @@ create table if not exists authority.license_usage_totals (
     period_start date not null,
     used bigint not null,
     allowed bigint,
-    created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now(),
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
     constraint license_usage_totals_license_id_metric_period_start_pk
     primary key (tenant_id, license_id, metric, period_start),
     constraint license_usage_totals_tenant_id_license_id_fk
@@ -195,10 +195,10 @@ inner join authority.tenants on licenses.tenant_id = tenants.id
 where
     tenants.status in ('active', 'trial')
     and licenses.status = 'active'
-    and licenses.valid_from <= statement_timestamp()
+    and licenses.valid_from <= authority.clock()
     and (
         licenses.valid_until is null
-        or licenses.valid_until + licenses.grace > statement_timestamp()
+        or licenses.valid_until + licenses.grace > authority.clock()
     );
 
 comment on view authority.usable_licenses is

@@ -70,6 +70,15 @@ def test_a_query_is_bound_to_its_tenant_or_an_operators(query: Query) -> None:
 
 
 @every_query
+def test_a_query_asks_the_one_clock(query: Query) -> None:
+    if query.path.stem == "server":
+        return  # what `authority doctor` asks is the machine's own
+    other_clocks = r"\b(now|(statement|clock|transaction)_timestamp)\s*\("
+    assert not re.search(other_clocks, query.sql)
+    assert not re.search(r"\b(current|local)_?(timestamp|date|time)\b", query.sql)
+
+
+@every_query
 def test_a_query_spells_out_its_schema(query: Query) -> None:
     assert " offset " not in query.sql
     names_none = query.path.stem == "server" or full_name(query) == "tenants.begin"

@@ -135,6 +135,15 @@ BREAKAGES = {
         "grant select (password_hash) on authority.users to authority_reader",
         "grant select (nonce) on authority.live_tokens to authority_reader",
     ],
+    "time_is_of_the_clock": [
+        "alter table authority.users alter column created_at set default now()",
+        "alter table authority.users alter column created_at set default current_date",
+        "create view authority.today as select clock_timestamp() as today",
+        """
+        create function authority.one() returns bigint language plpgsql
+        as 'begin return extract(epoch from statement_timestamp())::bigint; end'
+        """,
+    ],
     "types_are_of_the_house": [
         "alter table authority.scopes add column note varchar(9)"
     ],

@@ -75,14 +75,16 @@ class Catalogue:
     @cached_property
     def never_null(self) -> frozenset[int]:
         """Functions that give no null when no argument is null."""
-        listed = self.allowed.of_values | self.allowed.of_anything
+        signatures = self.allowed.of_values | self.allowed.of_anything
+        listed = {
+            oid
+            for oid, known in self.functions.items()
+            if known.signature in signatures
+        }
         return frozenset(
-            {row.oid for row in self._rows("comparison_functions")}
-            | {
-                oid
-                for oid, known in self.functions.items()
-                if known.signature in listed
-            }
+            listed
+            | {row.oid for row in self._rows("comparison_functions")}
+            | {row.oid for row in self._rows("aliases") if row.function_oid in listed}
         )
 
     @cached_property

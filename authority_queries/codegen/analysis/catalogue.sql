@@ -35,6 +35,23 @@ where
     pg_am.amname in ('btree', 'hash')
     and pg_operator.oprnamespace = 'pg_catalog'::regnamespace;
 
+-- name: aliases()
+-- One function without arguments that is another name for one of PostgreSQL's own: the
+-- planner puts that one in its place. What pg_catalog does not hide is printed qualified.
+select
+    aliases.oid::integer as oid,
+    functions.oid::integer as function_oid
+from pg_catalog.pg_proc as aliases
+inner join pg_catalog.pg_proc as functions
+    on
+        pg_get_function_sqlbody(aliases.oid)
+        = 'RETURN ' || functions.oid::regproc || '()'
+where
+    aliases.prosqlbody is not null
+    and aliases.pronargs = 0
+    and functions.pronargs = 0
+    and functions.pronamespace = 'pg_catalog'::regnamespace;
+
 -- name: array_types()
 -- One type whose values are arrays.
 select pg_type.oid::integer as oid

@@ -1,0 +1,64 @@
+"""Time is the database's, in one function that only its owner can replace."""
+
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from tests.clock import Clock
+from tests.stores import Logins
+
+_HOUR = timedelta(hours=1)
+_ASK = "select authority.clock() - statement_timestamp()"
+
+
+def test_the_clock_is_the_time_of_the_statement(
+    logins: Logins, dba: "psycopg.Connection[Any]"
+) -> None:
+    for conninfo in (logins.app, logins.maintenance, logins.reader):
+        with psycopg.connect(conninfo) as connection:
+            assert connection.execute(_ASK).fetchone() == (timedelta(0),)
+    plan = dba.execute("explain (verbose) select authority.clock()").fetchall()
+    # Put into the statement: no call is left of it.
+    assert "Output: statement_timestamp()" in str(plan)
+
+
+def test_a_test_moves_it_for_connections_that_are_open(
+    logins: Logins, clock: Clock
+) -> None:
+    with psycopg.connect(logins.app, autocommit=True) as service:
+        service.prepare_threshold = 0
+        for hours in (0, 1, 2):
+            assert service.execute(_ASK).fetchone() == (hours * _HOUR,)
+            clock.advance(_HOUR)
+    with psycopg.connect(logins.app) as later:
+        assert later.execute(_ASK).fetchone() == (3 * _HOUR,)
+
+
+@pytest.mark.parametrize("role", ["app", "maintenance", "reader"])
+def test_no_login_of_production_can_move_it(role: str, logins: Logins) -> None:
+    with psycopg.connect(getattr(logins, role), autocommit=True) as connection:
+        for attempt in (
+            "create or replace function authority.clock() returns timestamptz "
+            "language sql stable return '2001-01-01'::timestamptz",
+            "alter function authority.clock() rename to old_clock",
+            "drop function authority.clock()",
+            "create function authority.statement_timestamp() returns timestamptz "
+            "language sql stable return '2001-01-01'::timestamptz",
+            "create function public.clock() returns timestamptz "
+            "language sql stable return '2001-01-01'::timestamptz",
+        ):
+            with pytest.raises(errors.InsufficientPrivilege):
+                connection.execute(attempt.encode())
+        # What a session can make, does not come before what was read at its making.
+        connection.execute(
+            "create function pg_temp.statement_timestamp() returns timestamptz "
+            "language sql stable return '2001-01-01'::timestamptz"
+        )
+        connection.execute("set search_path = pg_temp, pg_catalog")
+        (drift,) = connection.execute(
+            "select authority.clock() - pg_catalog.statement_timestamp()"
+        ).fetchall()[0]
+        assert drift == timedelta(0)
