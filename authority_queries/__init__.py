@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from authority_queries._sync.authority import Authority
     from authority_queries._sync.maintenance import Maintenance
     from authority_queries._sync.store import Store
+    from authority_queries.confirmation import is_confirmed
     from authority_queries.errors import AuthorityError
+    from authority_queries.issuing import NewToken
     from authority_queries.migrations import migrate
     from authority_queries.secrets import (
         hash_password,
@@ -28,9 +30,11 @@ __all__ = [
     "Authority",
     "AuthorityError",
     "Maintenance",
+    "NewToken",
     "Settings",
     "Store",
     "hash_password",
+    "is_confirmed",
     "migrate",
     "mint_token",
     "parse_token",
@@ -47,8 +51,10 @@ _HOMES = {
     "Authority": "_sync.authority",
     "AuthorityError": "errors",
     "Maintenance": "_sync.maintenance",
+    "NewToken": "issuing",
     "Settings": "settings",
     "Store": "_sync.store",
+    "is_confirmed": "confirmation",
     "migrate": "migrations",
 }
 

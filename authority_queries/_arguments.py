@@ -1,5 +1,7 @@
 """Checks of arguments that SQL cannot make."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,6 +18,7 @@ _DIGEST_SIZE: Final = 32
 # As the schema's checks have it.
 _PHC_STRING: Final = re.compile(r"\$[a-z0-9-]+\$")
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 def check_limit(limit: int) -> int:
@@ -30,6 +33,19 @@ def check_positive(name: str, duration: timedelta) -> timedelta:
     """Return a duration that is longer than nothing."""
     if duration <= timedelta(0):
         message = f"{name} is {duration}; a time above 0 is allowed"
+        raise InvalidArgumentError(message)
+    return duration
+
+
+def check_optional_positive(name: str, duration: timedelta | None) -> timedelta | None:
+    """Return a duration that is longer than nothing, or None."""
+    return None if duration is None else check_positive(name, duration)
+
+
+def check_not_negative(name: str, duration: timedelta) -> timedelta:
+    """Return a duration of nothing or more."""
+    if duration < timedelta(0):
+        message = f"{name} is {duration}; a time of 0 or more is allowed"
         raise InvalidArgumentError(message)
     return duration
 
@@ -63,6 +79,11 @@ def check_digest(name: str, value: bytes) -> bytes:
     return given
 
 
+def check_optional_digest(name: str, value: bytes | None) -> bytes | None:
+    """Return the SHA-256 of a token, or None."""
+    return None if value is None else check_digest(name, value)
+
+
 def check_phc_string(name: str, value: Text) -> Text:
     """Return a PHC string, or None."""
     _check_shape(name, value, _PHC_STRING.match, "a PHC string of hash_password")
@@ -76,6 +97,20 @@ def check_code_challenge(value: str | None) -> str | None:
     """
     _check_shape("code_challenge", value, _CHALLENGE.fullmatch, "base64url of SHA-256")
     return value
+
+
+def code_challenge_of(code_verifier: str | None) -> str | None:
+    """Return the PKCE challenge of a verifier, method S256 (RFC 7636 section 4.2).
+
+    The verifier itself is a secret and is sent nowhere.
+    """
+    _check_shape(
+        "code_verifier", code_verifier, _VERIFIER.fullmatch, "RFC 7636 section 4.1"
+    )
+    if code_verifier is None:
+        return None
+    digest = hashlib.sha256(code_verifier.encode("ascii")).digest()
+    return base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
 
 
 def _check_shape(

@@ -11,24 +11,68 @@ from uuid import UUID
 
 from authority_queries.runtime import JsonObject
 
-AuthorizationType: TypeAlias = Literal["ad_hoc", "permanent"]
 ClientApplicationType: TypeAlias = Literal["native", "web"]
 ClientConsentType: TypeAlias = Literal["explicit", "external", "implicit", "systematic"]
+ClientTokenIssuanceOutcome: TypeAlias = Literal[
+    "client_inactive",
+    "client_not_authorized",
+    "client_public",
+    "invalid_scope",
+    "issued",
+    "service_account_inactive",
+]
 ClientType: TypeAlias = Literal["confidential", "public"]
+CodeIssuanceOutcome: TypeAlias = Literal[
+    "client_inactive",
+    "consent_required",
+    "issued",
+    "pkce_required",
+    "redirect_uri_not_registered",
+    "user_inactive",
+]
 LicenseStatus: TypeAlias = Literal["active", "revoked", "suspended"]
 LicenseUsagePeriod: TypeAlias = Literal["day", "month", "year"]
 LicenseValidationState: TypeAlias = Literal[
     "expired", "grace", "not_yet_valid", "revoked", "suspended", "valid"
 ]
 LoginAttemptOutcome: TypeAlias = Literal["failed", "succeeded", "throttled"]
-RefusalOutcome: TypeAlias = Literal["already_redeemed", "invalid", "reused"]
+RedemptionOutcome: TypeAlias = Literal[
+    "already_redeemed",
+    "invalid",
+    "invalid_scope",
+    "recently_redeemed",
+    "redeemed",
+    "reused",
+]
 RevocationCategory: TypeAlias = Literal[
     "authorization", "client", "key", "subject", "token"
 ]
 TenantStatus: TypeAlias = Literal["active", "suspended", "terminated", "trial"]
-TokenType: TypeAlias = Literal[
-    "access", "authorization_code", "device_code", "refresh", "user_code"
+TokenDiagnosisDeadBecause: TypeAlias = Literal[
+    "authorization_expired",
+    "authorization_revoked",
+    "client_disabled",
+    "client_signed_out",
+    "consent_narrowed",
+    "consent_revoked",
+    "expired",
+    "redeemed",
+    "revoked",
+    "service_account_disabled",
+    "service_account_signed_out",
+    "tenant_inactive",
+    "tenant_signed_out",
+    "user_inactive",
+    "user_signed_out",
 ]
+TokenExchangeOutcome: TypeAlias = Literal[
+    "client_inactive",
+    "invalid_actor_token",
+    "invalid_scope",
+    "invalid_subject_token",
+    "issued",
+]
+TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
 UserStatus: TypeAlias = Literal["active", "pending", "suspended"]
 
 
@@ -45,9 +89,11 @@ class Authorization:
     client_id: UUID
     user_id: UUID | None
     service_account_id: UUID | None
-    type: AuthorizationType
+    consent_id: UUID | None
     scopes: Sequence[str]
     properties: JsonObject
+    expires_at: datetime | None
+    tokens_expire_at: datetime
     revoked_at: datetime | None
     revocation_reason: str | None
     created_at: datetime
@@ -60,7 +106,7 @@ class Client:
     """A row of each of these queries.
 
     clients.get_by_id, clients.get_by_client_id, clients.list_after,
-    clients.list_before, clients.create and clients.update.
+    clients.list_before, clients.create, clients.update and clients.revoke_tokens.
     """
 
     tenant_id: UUID
@@ -79,6 +125,7 @@ class Client:
     properties: JsonObject
     json_web_key_set: JsonObject | None
     enabled: bool
+    tokens_valid_after: datetime | None
     created_at: datetime
     updated_at: datetime
     row_version: int
@@ -101,6 +148,76 @@ class ClientSecret:
     valid_until: datetime | None
     last_used_at: datetime | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A row of each of these queries.
+
+    consents.get, consents.list_by_user, consents.grant and consents.narrow.
+    """
+
+    tenant_id: UUID
+    id: UUID
+    user_id: UUID
+    client_id: UUID
+    scopes: Sequence[str]
+    properties: JsonObject
+    revoked_at: datetime | None
+    revocation_reason: str | None
+    created_at: datetime
+    updated_at: datetime
+    row_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeIssuance:
+    """A row of grants.issue_code."""
+
+    outcome: CodeIssuanceOutcome
+    token_id: UUID | None
+    authorization_id: UUID | None
+    scopes: Sequence[str] | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTokenIssuance:
+    """A row of grants.issue_to_client."""
+
+    outcome: ClientTokenIssuanceOutcome
+    token_id: UUID | None
+    scopes: Sequence[str] | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenExchange:
+    """A row of grants.exchange."""
+
+    outcome: TokenExchangeOutcome
+    token_id: UUID | None
+    scopes: Sequence[str] | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """A row of grants.redeem."""
+
+    outcome: RedemptionOutcome
+    authorization_id: UUID | None
+    user_id: UUID | None
+    subject_id: UUID | None
+    service_account_id: UUID | None
+    scopes: Sequence[str] | None
+    nonce: str | None
+    properties: JsonObject | None
+    authenticated_at: datetime | None
+    access_token_id: UUID | None
+    access_expires_at: datetime | None
+    refresh_token_id: UUID | None
+    refresh_expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +430,8 @@ class ServiceAccount:
     """A row of each of these queries.
 
     service_accounts.get_by_id, service_accounts.get_by_account_id,
-    service_accounts.list_after, service_accounts.list_before, service_accounts.create
-    and service_accounts.update.
+    service_accounts.list_after, service_accounts.list_before, service_accounts.create,
+    service_accounts.update and service_accounts.revoke_tokens.
     """
 
     tenant_id: UUID
@@ -323,6 +440,7 @@ class ServiceAccount:
     display_name: str
     description: str
     enabled: bool
+    tokens_valid_after: datetime | None
     allowed_scopes: Sequence[str]
     authorized_clients: Sequence[UUID]
     attributes: JsonObject
@@ -336,7 +454,7 @@ class Tenant:
     """A row of each of these queries.
 
     tenants.get_by_id, tenants.get_by_code, tenants.list_after, tenants.list_before,
-    tenants.create, tenants.update and tenants.set_status.
+    tenants.create, tenants.update, tenants.set_status and tenants.revoke_tokens.
     """
 
     id: UUID
@@ -344,6 +462,7 @@ class Tenant:
     display_name: str
     status: TenantStatus
     settings: JsonObject
+    tokens_valid_after: datetime | None
     created_at: datetime
     updated_at: datetime
     row_version: int
@@ -353,8 +472,8 @@ class Tenant:
 class Token:
     """A row of each of these queries.
 
-    tokens.get_by_id, tokens.get_by_hash, tokens.create, tokens.redeem, tokens.rotate,
-    tokens.list_active_by_subject and tokens.list_active_by_client.
+    tokens.get_by_id, tokens.get_by_hash, tokens.create, tokens.list_active_by_subject
+    and tokens.list_active_by_client.
     """
 
     tenant_id: UUID
@@ -365,6 +484,9 @@ class Token:
     user_id: UUID | None
     service_account_id: UUID | None
     authorization_id: UUID | None
+    parent_id: UUID | None
+    subject_authorization_id: UUID | None
+    actor: JsonObject | None
     scopes: Sequence[str]
     code_challenge: str | None
     redirect_uri: str | None
@@ -380,6 +502,27 @@ class Token:
     revocation_reason: str | None
     authenticated_at: datetime
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDiagnosis:
+    """A row of tokens.diagnose."""
+
+    tenant_id: UUID
+    id: UUID
+    type: TokenType
+    dead_because: TokenDiagnosisDeadBecause | None
+    client_id: str
+    authorization_id: UUID | None
+    user_id: UUID | None
+    service_account_id: UUID | None
+    scopes: Sequence[str]
+    redeemed_at: datetime | None
+    revoked_at: datetime | None
+    revocation_reason: str | None
+    authenticated_at: datetime
+    created_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +542,7 @@ class VerifiedToken:
     username: str | None
     service_account_id: UUID | None
     account_id: str | None
+    actor: JsonObject | None
     scopes: Sequence[str]
     cnf_jkt: str | None
     cnf_x5t_s256: str | None
@@ -407,13 +551,6 @@ class VerifiedToken:
     authenticated_at: datetime
     created_at: datetime
     expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A row of tokens.explain_refusal."""
-
-    outcome: RefusalOutcome
 
 
 @dataclass(frozen=True, slots=True)

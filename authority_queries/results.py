@@ -1,16 +1,10 @@
-"""What repositories give beside rows: pages, and outcomes of OAuth's steps."""
+"""What repositories give beside rows: pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeAlias, TypeVar
-
-from authority_queries.records import RefusalOutcome, Token
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-
-RedeemableTokenType: TypeAlias = Literal[
-    "refresh", "authorization_code", "device_code", "user_code"
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,20 +17,3 @@ class Page(Generic[Item]):
     items: Sequence[Item]
     next: str | None
     previous: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Redemption:
-    """Outcome of redeeming a single-use token. `token` is set when redeemed."""
-
-    outcome: Literal["redeemed"] | RefusalOutcome
-    token: Token | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rotation:
-    """Outcome of rotating a refresh token. Both tokens are set when rotated."""
-
-    outcome: Literal["rotated"] | RefusalOutcome
-    refresh_token: Token | None
-    access_token: Token | None

@@ -7,9 +7,11 @@ select
     authorizations.client_id,
     authorizations.user_id,
     authorizations.service_account_id,
-    authorizations.type,
+    authorizations.consent_id,
     authorizations.scopes,
     authorizations.properties,
+    authorizations.expires_at,
+    authorizations.tokens_expire_at,
     authorizations.revoked_at,
     authorizations.revocation_reason,
     authorizations.created_at,
@@ -30,9 +32,11 @@ select
     authorizations.client_id,
     authorizations.user_id,
     authorizations.service_account_id,
-    authorizations.type,
+    authorizations.consent_id,
     authorizations.scopes,
     authorizations.properties,
+    authorizations.expires_at,
+    authorizations.tokens_expire_at,
     authorizations.revoked_at,
     authorizations.revocation_reason,
     authorizations.created_at,
@@ -54,9 +58,11 @@ select
     authorizations.client_id,
     authorizations.user_id,
     authorizations.service_account_id,
-    authorizations.type,
+    authorizations.consent_id,
     authorizations.scopes,
     authorizations.properties,
+    authorizations.expires_at,
+    authorizations.tokens_expire_at,
     authorizations.revoked_at,
     authorizations.revocation_reason,
     authorizations.created_at,
@@ -71,25 +77,29 @@ where
 order by authorizations.id
 limit :page_size;
 
--- name: create(tenant_id, client_id, user_id, service_account_id, type, scopes, properties)^
--- The new authorization, or no row when the tenant is not active.
+-- name: create(tenant_id, client_id, user_id, service_account_id, consent_id, scopes, properties, lifetime)^
+-- The new authorization, or no row when the tenant is not active. A lifetime that is null
+-- never ends it.
+-- @param lifetime nullable
 insert into authority.authorizations (
     tenant_id,
     client_id,
     user_id,
     service_account_id,
-    type,
+    consent_id,
     scopes,
-    properties
+    properties,
+    expires_at
 )
 select
     tenants.id,
     :client_id,
     :user_id,
     :service_account_id,
-    :type,
+    :consent_id,
     :scopes,
-    :properties
+    :properties,
+    authority.clock() + :lifetime
 from authority.tenants
 where
     tenants.id = :tenant_id
@@ -100,9 +110,11 @@ returning
     authorizations.client_id,
     authorizations.user_id,
     authorizations.service_account_id,
-    authorizations.type,
+    authorizations.consent_id,
     authorizations.scopes,
     authorizations.properties,
+    authorizations.expires_at,
+    authorizations.tokens_expire_at,
     authorizations.revoked_at,
     authorizations.revocation_reason,
     authorizations.created_at,
@@ -122,9 +134,13 @@ where
     and authorizations.id = :authorization_id
     and authorizations.revoked_at is null;
 
--- name: prune(older_than, batch_size)!
--- Deletes ad_hoc authorizations, of all tenants, that no token needs any more.
--- @plan cross_tenant authority.authorizations -- Prunes for all tenants at once.
+-- name: prune_expired(older_than, batch_size)!
+-- Deletes families, of all tenants, whose last token expired longer ago than this, with
+-- all their tokens. The row is judged as it is once it is locked: one that a redemption
+-- prolongs meanwhile stays.
+-- @plan cross_tenant -- Prunes for all tenants at once.
+-- @plan seq_scan authority.authorizations -- Planned without its value, batch_size
+--   is taken for a tenth of the rows. With it each row is looked up by primary key.
 -- @role authority_maintenance
 delete from authority.authorizations
 using (
@@ -132,16 +148,8 @@ using (
         candidates.tenant_id,
         candidates.id
     from authority.authorizations as candidates
-    where
-        candidates.type = 'ad_hoc'
-        and candidates.created_at < authority.clock() - :older_than::interval
-        and not exists (
-            select from authority.tokens
-            where
-                tokens.tenant_id = candidates.tenant_id
-                and tokens.authorization_id = candidates.id
-        )
-    order by candidates.created_at
+    where candidates.tokens_expire_at < authority.clock() - :older_than::interval
+    order by candidates.tokens_expire_at
     limit :batch_size
     for update skip locked
 ) as doomed

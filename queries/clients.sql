@@ -18,6 +18,7 @@ select
     clients.properties,
     clients.json_web_key_set,
     clients.enabled,
+    clients.tokens_valid_after,
     clients.created_at,
     clients.updated_at,
     clients.row_version
@@ -45,6 +46,7 @@ select
     clients.properties,
     clients.json_web_key_set,
     clients.enabled,
+    clients.tokens_valid_after,
     clients.created_at,
     clients.updated_at,
     clients.row_version
@@ -72,6 +74,7 @@ select
     clients.properties,
     clients.json_web_key_set,
     clients.enabled,
+    clients.tokens_valid_after,
     clients.created_at,
     clients.updated_at,
     clients.row_version
@@ -102,6 +105,7 @@ select
     clients.properties,
     clients.json_web_key_set,
     clients.enabled,
+    clients.tokens_valid_after,
     clients.created_at,
     clients.updated_at,
     clients.row_version
@@ -165,6 +169,7 @@ returning
     clients.properties,
     clients.json_web_key_set,
     clients.enabled,
+    clients.tokens_valid_after,
     clients.created_at,
     clients.updated_at,
     clients.row_version;
@@ -210,6 +215,7 @@ returning
     clients.properties,
     clients.json_web_key_set,
     clients.enabled,
+    clients.tokens_valid_after,
     clients.created_at,
     clients.updated_at,
     clients.row_version;
@@ -344,3 +350,40 @@ delete from authority.client_secrets
 where
     client_secrets.tenant_id = :tenant_id
     and client_secrets.id = :secret_id;
+
+-- name: revoke_tokens(tenant_id, id)^
+-- The client with its epoch moved: every grant that was made to it so far
+-- is dead, and what a rotation that is under way makes of one too. One row.
+-- @row Client
+-- @nullable tokens_valid_after
+update authority.clients
+set
+    tokens_valid_after = greatest(
+        clients.tokens_valid_after, authority.clock()
+    ),
+    updated_at = authority.clock(),
+    row_version = clients.row_version + 1
+where
+    clients.tenant_id = :tenant_id
+    and clients.id = :id
+returning
+    clients.tenant_id,
+    clients.id,
+    clients.client_id,
+    clients.application_type,
+    clients.client_type,
+    clients.consent_type,
+    clients.display_name,
+    clients.display_names,
+    clients.redirect_uris,
+    clients.post_logout_redirect_uris,
+    clients.permissions,
+    clients.requirements,
+    clients.settings,
+    clients.properties,
+    clients.json_web_key_set,
+    clients.enabled,
+    clients.tokens_valid_after,
+    clients.created_at,
+    clients.updated_at,
+    clients.row_version;

@@ -8,6 +8,7 @@ select
     service_accounts.display_name,
     service_accounts.description,
     service_accounts.enabled,
+    service_accounts.tokens_valid_after,
     service_accounts.allowed_scopes,
     service_accounts.authorized_clients,
     service_accounts.attributes,
@@ -28,6 +29,7 @@ select
     service_accounts.display_name,
     service_accounts.description,
     service_accounts.enabled,
+    service_accounts.tokens_valid_after,
     service_accounts.allowed_scopes,
     service_accounts.authorized_clients,
     service_accounts.attributes,
@@ -48,6 +50,7 @@ select
     service_accounts.display_name,
     service_accounts.description,
     service_accounts.enabled,
+    service_accounts.tokens_valid_after,
     service_accounts.allowed_scopes,
     service_accounts.authorized_clients,
     service_accounts.attributes,
@@ -71,6 +74,7 @@ select
     service_accounts.display_name,
     service_accounts.description,
     service_accounts.enabled,
+    service_accounts.tokens_valid_after,
     service_accounts.allowed_scopes,
     service_accounts.authorized_clients,
     service_accounts.attributes,
@@ -113,6 +117,7 @@ returning
     service_accounts.display_name,
     service_accounts.description,
     service_accounts.enabled,
+    service_accounts.tokens_valid_after,
     service_accounts.allowed_scopes,
     service_accounts.authorized_clients,
     service_accounts.attributes,
@@ -144,6 +149,7 @@ returning
     service_accounts.display_name,
     service_accounts.description,
     service_accounts.enabled,
+    service_accounts.tokens_valid_after,
     service_accounts.allowed_scopes,
     service_accounts.authorized_clients,
     service_accounts.attributes,
@@ -157,3 +163,33 @@ delete from authority.service_accounts
 where
     service_accounts.tenant_id = :tenant_id
     and service_accounts.id = :service_account_id;
+
+-- name: revoke_tokens(tenant_id, service_account_id)^
+-- The account with its epoch moved: every token that speaks for it so far is dead. One
+-- row.
+-- @row ServiceAccount
+-- @nullable tokens_valid_after
+update authority.service_accounts
+set
+    tokens_valid_after = greatest(
+        service_accounts.tokens_valid_after, authority.clock()
+    ),
+    updated_at = authority.clock(),
+    row_version = service_accounts.row_version + 1
+where
+    service_accounts.tenant_id = :tenant_id
+    and service_accounts.id = :service_account_id
+returning
+    service_accounts.tenant_id,
+    service_accounts.id,
+    service_accounts.account_id,
+    service_accounts.display_name,
+    service_accounts.description,
+    service_accounts.enabled,
+    service_accounts.tokens_valid_after,
+    service_accounts.allowed_scopes,
+    service_accounts.authorized_clients,
+    service_accounts.attributes,
+    service_accounts.created_at,
+    service_accounts.updated_at,
+    service_accounts.row_version;

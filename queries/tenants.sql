@@ -7,6 +7,7 @@ select
     tenants.display_name,
     tenants.status,
     tenants.settings,
+    tenants.tokens_valid_after,
     tenants.created_at,
     tenants.updated_at,
     tenants.row_version
@@ -23,6 +24,7 @@ select
     tenants.display_name,
     tenants.status,
     tenants.settings,
+    tenants.tokens_valid_after,
     tenants.created_at,
     tenants.updated_at,
     tenants.row_version
@@ -55,6 +57,7 @@ select
     tenants.display_name,
     tenants.status,
     tenants.settings,
+    tenants.tokens_valid_after,
     tenants.created_at,
     tenants.updated_at,
     tenants.row_version
@@ -73,6 +76,7 @@ select
     tenants.display_name,
     tenants.status,
     tenants.settings,
+    tenants.tokens_valid_after,
     tenants.created_at,
     tenants.updated_at,
     tenants.row_version
@@ -93,6 +97,7 @@ with tenant as (
         tenants.display_name,
         tenants.status,
         tenants.settings,
+        tenants.tokens_valid_after,
         tenants.created_at,
         tenants.updated_at,
         tenants.row_version
@@ -140,6 +145,7 @@ select
     tenant.display_name,
     tenant.status,
     tenant.settings,
+    tenant.tokens_valid_after,
     tenant.created_at,
     tenant.updated_at,
     tenant.row_version
@@ -163,6 +169,7 @@ returning
     tenants.display_name,
     tenants.status,
     tenants.settings,
+    tenants.tokens_valid_after,
     tenants.created_at,
     tenants.updated_at,
     tenants.row_version;
@@ -184,6 +191,29 @@ returning
     tenants.display_name,
     tenants.status,
     tenants.settings,
+    tenants.tokens_valid_after,
+    tenants.created_at,
+    tenants.updated_at,
+    tenants.row_version;
+
+-- name: revoke_tokens(tenant_id)^
+-- The tenant with its epoch moved: everybody is signed out, every token of before is
+-- dead, and what a rotation that is under way makes of them too. One row.
+-- @row Tenant
+-- @nullable tokens_valid_after
+update authority.tenants
+set
+    tokens_valid_after = greatest(tenants.tokens_valid_after, authority.clock()),
+    updated_at = authority.clock(),
+    row_version = tenants.row_version + 1
+where tenants.id = :tenant_id
+returning
+    tenants.id,
+    tenants.code,
+    tenants.display_name,
+    tenants.status,
+    tenants.settings,
+    tenants.tokens_valid_after,
     tenants.created_at,
     tenants.updated_at,
     tenants.row_version;

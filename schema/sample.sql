@@ -213,15 +213,39 @@ select
     now() - (1900 - n) * interval '8 hours' as created_at
 from generate_series(0, 1899) as n;
 
--- One consent or sign-in of each user in the last forty days; some of a robot.
+-- Every fourth user has consented, some of them no more.
+insert into authority.consents (
+    tenant_id,
+    id,
+    user_id,
+    client_id,
+    scopes,
+    revoked_at,
+    revocation_reason,
+    created_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('consent', n) as id,
+    pg_temp.id_of('user', n) as user_id,
+    pg_temp.id_of('client', n % 3800) as client_id,
+    array['offline_access', 'openid', 'profile'] as scopes,
+    case when n % 40 = 0 then now() - interval '2 days' end as revoked_at,
+    case when n % 40 = 0 then 'withdrawn' end as revocation_reason,
+    now() - (19000 - n) * interval '10 minutes' as created_at
+from generate_series(0, 18999, 4) as n;
+
+-- One sign-in of each user in the last forty days; some of a robot.
 insert into authority.authorizations (
     tenant_id,
     id,
     client_id,
     user_id,
     service_account_id,
-    type,
+    consent_id,
     scopes,
+    expires_at,
+    tokens_expire_at,
     revoked_at,
     revocation_reason,
     created_at
@@ -233,8 +257,11 @@ select
     case when n % 20 <> 9 then pg_temp.id_of('user', n) end as user_id,
     case when n % 20 = 9 then pg_temp.id_of('service account', n % 1900) end
         as service_account_id,
-    case when n % 4 = 0 then 'permanent' else 'ad_hoc' end as type,
+    case when n % 4 = 0 then pg_temp.id_of('consent', n) end as consent_id,
     array['openid', 'profile', 'offline_access'] as scopes,
+    now() + (n + 1) * interval '182 seconds' as expires_at,
+    now() - (19000 - n) * interval '182 seconds' + interval '31 days'
+        as tokens_expire_at,
     case when n % 20 = 1 then now() - interval '1 day' end as revoked_at,
     case when n % 20 = 1 then 'signed_out' end as revocation_reason,
     now() - (19000 - n) * interval '182 seconds' as created_at
@@ -242,8 +269,8 @@ from generate_series(0, 18999) as n;
 
 -- Of each authorization its code, two refresh tokens and two access tokens: the code
 -- and the first refresh token were used, and half of the second ones. What expired more
--- than a week ago has been pruned, but for what was used in a family that lives on
--- (tokens.prune_expired).
+-- than a week ago has been pruned, but for what can be redeemed in a family that lives on
+-- (tokens.prune_expired, authorizations.prune_expired).
 with kinds (position, type, lifetime) as (
     values
     (1, 'authorization_code', interval '1 minute'),
@@ -307,7 +334,7 @@ inner join authority.authorizations
         and authorizations.id = pg_temp.id_of('authorization', issued.n)
 where
     authorizations.created_at + issued.lifetime > now() - interval '7 days'
-    or (issued.is_used and authorizations.created_at > now() - interval '30 days')
+    or (issued.type <> 'access' and authorizations.tokens_expire_at > now())
 order by issued.n, issued.position;
 
 -- Robots ask for themselves, without an authorization.

@@ -35,32 +35,39 @@ CREATE TABLE authority.authorizations (
     client_id uuid NOT NULL,
     user_id uuid,
     service_account_id uuid,
-    type text DEFAULT 'ad_hoc'::text NOT NULL,
+    consent_id uuid,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
+    expires_at timestamp with time zone,
+    tokens_expire_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     revoked_at timestamp with time zone,
     revocation_reason text,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
+    CONSTRAINT authorizations_consent_id_user_id_check CHECK (((consent_id IS NULL) OR (user_id IS NOT NULL))),
+    CONSTRAINT authorizations_expires_at_check CHECK ((expires_at > created_at)),
     CONSTRAINT authorizations_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
     CONSTRAINT authorizations_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT authorizations_scopes_check CHECK ((array_position(scopes, NULL::text) IS NULL)),
-    CONSTRAINT authorizations_type_check CHECK ((type = ANY (ARRAY['permanent'::text, 'ad_hoc'::text]))),
     CONSTRAINT authorizations_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
 );
 ALTER TABLE ONLY authority.authorizations FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.authorizations IS 'What a subject allowed a client: a remembered consent, or the family of tokens of
-one sign-in. Revoking this one row ends every token under it.';
+COMMENT ON TABLE authority.authorizations IS 'One grant to one client, and the family of all tokens that descend from it. Revoking
+this one row ends them. What has to change tokens of a family locks this row first.';
 COMMENT ON COLUMN authority.authorizations.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.authorizations.id IS 'Random.';
 COMMENT ON COLUMN authority.authorizations.client_id IS 'The client that is allowed: clients.id.';
 COMMENT ON COLUMN authority.authorizations.user_id IS 'The user who allowed it. Null: no user is involved.';
 COMMENT ON COLUMN authority.authorizations.service_account_id IS 'The service account that the client acts as. Null: none.';
-COMMENT ON COLUMN authority.authorizations.type IS 'permanent is a remembered consent; ad_hoc is one sign-in, kept while it has tokens.';
+COMMENT ON COLUMN authority.authorizations.consent_id IS 'The consent that it rests on, of the same user and client; ended with it. Null: none
+was needed.';
 COMMENT ON COLUMN authority.authorizations.scopes IS 'Scope names that are allowed.';
 COMMENT ON COLUMN authority.authorizations.properties IS 'Open object of the embedding service. The store never reads it.';
+COMMENT ON COLUMN authority.authorizations.expires_at IS 'When the family ends however often it is refreshed. Null: never.';
+COMMENT ON COLUMN authority.authorizations.tokens_expire_at IS 'No token under it is alive from then on, so that it may be pruned with all that reuse
+detection needs. Up to a day late: refreshing need not write it each time.';
 COMMENT ON COLUMN authority.authorizations.revoked_at IS 'From then on no token under it verifies. Null: in force.';
 COMMENT ON COLUMN authority.authorizations.revocation_reason IS 'Why it was revoked; token_reuse when a redeemed token was presented again.';
 COMMENT ON COLUMN authority.authorizations.created_at IS 'When the row was inserted.';
@@ -73,16 +80,21 @@ ALTER TABLE ONLY authority.authorizations
 ALTER TABLE ONLY authority.authorizations
     ADD CONSTRAINT authorizations_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
 
-CREATE INDEX authorizations_created_at_idx ON authority.authorizations USING btree (created_at) WHERE (type = 'ad_hoc'::text);
-
 CREATE INDEX authorizations_tenant_id_client_id_id_idx ON authority.authorizations USING btree (tenant_id, client_id, id);
+
+CREATE INDEX authorizations_tenant_id_consent_id_user_id_client_id_idx ON authority.authorizations USING btree (tenant_id, consent_id, user_id, client_id) WHERE (consent_id IS NOT NULL);
 
 CREATE INDEX authorizations_tenant_id_service_account_id_idx ON authority.authorizations USING btree (tenant_id, service_account_id) WHERE (service_account_id IS NOT NULL);
 
 CREATE INDEX authorizations_tenant_id_user_id_id_idx ON authority.authorizations USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
 
+CREATE INDEX authorizations_tokens_expire_at_idx ON authority.authorizations USING btree (tokens_expire_at);
+
 ALTER TABLE ONLY authority.authorizations
     ADD CONSTRAINT authorizations_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY authority.authorizations
+    ADD CONSTRAINT authorizations_tenant_id_consent_id_user_id_client_id_fk FOREIGN KEY (tenant_id, consent_id, user_id, client_id) REFERENCES authority.consents(tenant_id, id, user_id, client_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.authorizations
     ADD CONSTRAINT authorizations_tenant_id_service_account_id_fk FOREIGN KEY (tenant_id, service_account_id) REFERENCES authority.service_accounts(tenant_id, id) ON DELETE CASCADE;
@@ -174,6 +186,7 @@ CREATE TABLE authority.clients (
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     json_web_key_set jsonb,
     enabled boolean DEFAULT true NOT NULL,
+    tokens_valid_after timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
@@ -210,6 +223,7 @@ COMMENT ON COLUMN authority.clients.settings IS 'Object of OpenIddict settings, 
 COMMENT ON COLUMN authority.clients.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.clients.json_web_key_set IS 'Public keys of the client (RFC 7517), for private_key_jwt. Null: none.';
 COMMENT ON COLUMN authority.clients.enabled IS 'A disabled client has no live secrets, and none of its tokens verifies.';
+COMMENT ON COLUMN authority.clients.tokens_valid_after IS 'Epoch: tokens of grants made at or before it are dead. Only grows. Null: never moved.';
 COMMENT ON COLUMN authority.clients.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.clients.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN authority.clients.row_version IS 'Optimistic lock: an update names the version that it read.';
@@ -243,6 +257,72 @@ CREATE FUNCTION authority.clock() RETURNS timestamp with time zone
 
 COMMENT ON FUNCTION authority.clock() IS 'The time that everything here is judged and stamped by: when the statement began. Put
 into the statements that call it, it costs nothing; only tests replace it.';
+
+-- consents
+
+CREATE TABLE authority.consents (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    client_id uuid NOT NULL,
+    scopes text[] NOT NULL,
+    properties jsonb DEFAULT '{}'::jsonb NOT NULL,
+    revoked_at timestamp with time zone,
+    revocation_reason text,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    row_version bigint DEFAULT 1 NOT NULL,
+    CONSTRAINT consents_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
+    CONSTRAINT consents_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
+    CONSTRAINT consents_scopes_check CHECK ((array_position(scopes, NULL::text) IS NULL))
+);
+ALTER TABLE ONLY authority.consents FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.consents IS 'What a user allows a client, remembered. One is in force at a time; a revoked one stays
+as the record of what was allowed and when, and the tokens that hang on it stay dead
+whatever is granted later.';
+COMMENT ON COLUMN authority.consents.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.consents.id IS 'Random.';
+COMMENT ON COLUMN authority.consents.user_id IS 'The user who allows it.';
+COMMENT ON COLUMN authority.consents.client_id IS 'The client that is allowed: clients.id.';
+COMMENT ON COLUMN authority.consents.scopes IS 'Scope names that are allowed. A token under it that carries another one is dead.';
+COMMENT ON COLUMN authority.consents.properties IS 'Open object of the embedding service, such as the text that was shown. The store never
+reads it.';
+COMMENT ON COLUMN authority.consents.revoked_at IS 'From then on no token under it verifies. Null: in force.';
+COMMENT ON COLUMN authority.consents.revocation_reason IS 'Why it was revoked.';
+COMMENT ON COLUMN authority.consents.created_at IS 'When it was first granted.';
+COMMENT ON COLUMN authority.consents.updated_at IS 'When the row last changed.';
+COMMENT ON COLUMN authority.consents.row_version IS 'Grows with each change of the row.';
+
+ALTER TABLE ONLY authority.consents
+    ADD CONSTRAINT consents_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY authority.consents
+    ADD CONSTRAINT consents_tenant_id_id_user_id_client_id_key UNIQUE (tenant_id, id, user_id, client_id);
+
+CREATE INDEX consents_tenant_id_client_id_idx ON authority.consents USING btree (tenant_id, client_id);
+
+CREATE UNIQUE INDEX consents_tenant_id_user_id_client_id_key ON authority.consents USING btree (tenant_id, user_id, client_id) WHERE (revoked_at IS NULL);
+
+CREATE INDEX consents_tenant_id_user_id_id_idx ON authority.consents USING btree (tenant_id, user_id, id);
+
+ALTER TABLE ONLY authority.consents
+    ADD CONSTRAINT consents_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY authority.consents
+    ADD CONSTRAINT consents_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.consents ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
 
 -- create_login_attempt_partitions
 
@@ -631,44 +711,41 @@ CREATE POLICY licenses_tenant_id_policy ON authority.licenses USING ((tenant_id 
 -- live_tokens
 
 CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
- SELECT tokens.tenant_id,
-    tokens.id,
-    tokens.type,
-    tokens.token_hash,
-    tokens.client_id,
-    tokens.user_id,
-    tokens.service_account_id,
-    tokens.authorization_id,
-    tokens.scopes,
-    tokens.code_challenge,
-    tokens.redirect_uri,
-    tokens.nonce,
-    tokens.cnf_jkt,
-    tokens.cnf_x5t_s256,
-    tokens.payload,
-    tokens.properties,
-    tokens.expires_at,
-    tokens.redeemed_at,
-    tokens.redemption_id,
-    tokens.revoked_at,
-    tokens.revocation_reason,
-    tokens.authenticated_at,
-    tokens.created_at,
-    clients.client_id AS client_identifier,
-    users.subject_id,
-    users.username,
-    service_accounts.account_id
-   FROM (((((authority.tokens
-     JOIN authority.tenants ON ((tokens.tenant_id = tenants.id)))
-     JOIN authority.clients ON (((tokens.tenant_id = clients.tenant_id) AND (tokens.client_id = clients.id))))
-     LEFT JOIN authority.authorizations ON (((tokens.tenant_id = authorizations.tenant_id) AND (tokens.authorization_id = authorizations.id))))
-     LEFT JOIN authority.users ON (((tokens.tenant_id = users.tenant_id) AND (tokens.user_id = users.id))))
-     LEFT JOIN authority.service_accounts ON (((tokens.tenant_id = service_accounts.tenant_id) AND (tokens.service_account_id = service_accounts.id))))
-  WHERE ((tokens.expires_at > authority.clock()) AND (tokens.redeemed_at IS NULL) AND (tokens.revoked_at IS NULL) AND (tenants.status = ANY (ARRAY['active'::text, 'trial'::text])) AND clients.enabled AND ((tokens.authorization_id IS NULL) OR (authorizations.revoked_at IS NULL)) AND ((tokens.user_id IS NULL) OR ((users.status = 'active'::text) AND ((users.tokens_valid_after IS NULL) OR (tokens.authenticated_at > users.tokens_valid_after)))) AND ((tokens.service_account_id IS NULL) OR service_accounts.enabled));
+ SELECT tenant_id,
+    id,
+    type,
+    token_hash,
+    client_id,
+    user_id,
+    service_account_id,
+    authorization_id,
+    parent_id,
+    subject_authorization_id,
+    actor,
+    scopes,
+    code_challenge,
+    redirect_uri,
+    nonce,
+    cnf_jkt,
+    cnf_x5t_s256,
+    payload,
+    properties,
+    expires_at,
+    redeemed_at,
+    redemption_id,
+    revoked_at,
+    revocation_reason,
+    authenticated_at,
+    created_at,
+    client_identifier,
+    client_type,
+    subject_id,
+    username,
+    account_id
+   FROM authority.token_states
+  WHERE (dead_because IS NULL);
 
-COMMENT ON VIEW authority.live_tokens IS 'What a live token is, in one place: not expired, redeemed or revoked, and everything
-that it hangs on is alive too: tenant, client, authorization, user and epoch, service
-account. By the database''s clock.';
+COMMENT ON VIEW authority.live_tokens IS 'The tokens that are alive: what authority.token_states finds no fault with.';
 COMMENT ON COLUMN authority.live_tokens.tenant_id IS 'As authority.tokens.tenant_id.';
 COMMENT ON COLUMN authority.live_tokens.id IS 'As authority.tokens.id.';
 COMMENT ON COLUMN authority.live_tokens.type IS 'As authority.tokens.type.';
@@ -677,6 +754,9 @@ COMMENT ON COLUMN authority.live_tokens.client_id IS 'As authority.tokens.client
 COMMENT ON COLUMN authority.live_tokens.user_id IS 'As authority.tokens.user_id.';
 COMMENT ON COLUMN authority.live_tokens.service_account_id IS 'As authority.tokens.service_account_id.';
 COMMENT ON COLUMN authority.live_tokens.authorization_id IS 'As authority.tokens.authorization_id.';
+COMMENT ON COLUMN authority.live_tokens.parent_id IS 'As authority.tokens.parent_id.';
+COMMENT ON COLUMN authority.live_tokens.subject_authorization_id IS 'As authority.tokens.subject_authorization_id.';
+COMMENT ON COLUMN authority.live_tokens.actor IS 'As authority.tokens.actor.';
 COMMENT ON COLUMN authority.live_tokens.scopes IS 'As authority.tokens.scopes.';
 COMMENT ON COLUMN authority.live_tokens.code_challenge IS 'As authority.tokens.code_challenge.';
 COMMENT ON COLUMN authority.live_tokens.redirect_uri IS 'As authority.tokens.redirect_uri.';
@@ -693,6 +773,7 @@ COMMENT ON COLUMN authority.live_tokens.revocation_reason IS 'As authority.token
 COMMENT ON COLUMN authority.live_tokens.authenticated_at IS 'As authority.tokens.authenticated_at.';
 COMMENT ON COLUMN authority.live_tokens.created_at IS 'As authority.tokens.created_at.';
 COMMENT ON COLUMN authority.live_tokens.client_identifier IS 'The client_id of the protocol: clients.client_id.';
+COMMENT ON COLUMN authority.live_tokens.client_type IS 'As authority.clients.client_type.';
 COMMENT ON COLUMN authority.live_tokens.subject_id IS 'The sub claim of its user. Null: it has none.';
 COMMENT ON COLUMN authority.live_tokens.username IS 'Username of its user. Null: it has none.';
 COMMENT ON COLUMN authority.live_tokens.account_id IS 'account_id of its service account. Null: it has none.';
@@ -1155,6 +1236,7 @@ CREATE TABLE authority.service_accounts (
     display_name text DEFAULT ''::text NOT NULL,
     description text DEFAULT ''::text NOT NULL,
     enabled boolean DEFAULT true NOT NULL,
+    tokens_valid_after timestamp with time zone,
     allowed_scopes text[] DEFAULT '{}'::text[] NOT NULL,
     authorized_clients uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -1175,6 +1257,7 @@ COMMENT ON COLUMN authority.service_accounts.account_id IS 'Identifier, lower ca
 COMMENT ON COLUMN authority.service_accounts.display_name IS 'Name shown to people. May be empty.';
 COMMENT ON COLUMN authority.service_accounts.description IS 'What the account is for. May be empty.';
 COMMENT ON COLUMN authority.service_accounts.enabled IS 'None of a disabled account''s tokens verifies.';
+COMMENT ON COLUMN authority.service_accounts.tokens_valid_after IS 'Epoch: tokens issued at or before it are dead. Only grows. Null: never moved.';
 COMMENT ON COLUMN authority.service_accounts.allowed_scopes IS 'Scope names that its tokens may carry.';
 COMMENT ON COLUMN authority.service_accounts.authorized_clients IS 'clients.id of who may act as it. No foreign key: an id is never used again, so
 one that outlives its client opens nothing.';
@@ -1263,6 +1346,7 @@ CREATE TABLE authority.tenants (
     display_name text NOT NULL,
     status text DEFAULT 'active'::text NOT NULL,
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+    tokens_valid_after timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
@@ -1279,6 +1363,8 @@ COMMENT ON COLUMN authority.tenants.code IS 'Name in URLs and configuration: a D
 COMMENT ON COLUMN authority.tenants.display_name IS 'Name shown to people.';
 COMMENT ON COLUMN authority.tenants.status IS 'active and trial issue and verify tokens; suspended and terminated do neither.';
 COMMENT ON COLUMN authority.tenants.settings IS 'Open object of the embedding service. The store never reads it.';
+COMMENT ON COLUMN authority.tenants.tokens_valid_after IS 'Epoch: tokens of sign-ins at or before it, and machines'' of before it, are dead. Only
+grows. Null: never moved.';
 COMMENT ON COLUMN authority.tenants.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.tenants.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN authority.tenants.row_version IS 'Optimistic lock: an update names the version that it read.';
@@ -1305,6 +1391,110 @@ CREATE POLICY tenants_maintenance_policy ON authority.tenants TO authority_maint
 
 CREATE POLICY tenants_owner_policy ON authority.tenants FOR SELECT TO authority_owner USING (true);
 
+-- token_states
+
+CREATE VIEW authority.token_states WITH (security_invoker='true') AS
+ SELECT tokens.tenant_id,
+    tokens.id,
+    tokens.type,
+    tokens.token_hash,
+    tokens.client_id,
+    tokens.user_id,
+    tokens.service_account_id,
+    tokens.authorization_id,
+    tokens.parent_id,
+    tokens.subject_authorization_id,
+    tokens.actor,
+    tokens.scopes,
+    tokens.code_challenge,
+    tokens.redirect_uri,
+    tokens.nonce,
+    tokens.cnf_jkt,
+    tokens.cnf_x5t_s256,
+    tokens.payload,
+    tokens.properties,
+    tokens.expires_at,
+    tokens.redeemed_at,
+    tokens.redemption_id,
+    tokens.revoked_at,
+    tokens.revocation_reason,
+    tokens.authenticated_at,
+    tokens.created_at,
+    clients.client_id AS client_identifier,
+    clients.client_type,
+    users.subject_id,
+    users.username,
+    service_accounts.account_id,
+        CASE
+            WHEN (tokens.revoked_at IS NOT NULL) THEN 'revoked'::text
+            WHEN (tokens.redeemed_at IS NOT NULL) THEN 'redeemed'::text
+            WHEN (tokens.expires_at <= authority.clock()) THEN 'expired'::text
+            WHEN (authorizations.revoked_at IS NOT NULL) THEN 'authorization_revoked'::text
+            WHEN (authorizations.expires_at <= authority.clock()) THEN 'authorization_expired'::text
+            WHEN (consents.revoked_at IS NOT NULL) THEN 'consent_revoked'::text
+            WHEN (NOT (tokens.scopes <@ consents.scopes)) THEN 'consent_narrowed'::text
+            WHEN (tenants.status <> ALL (ARRAY['active'::text, 'trial'::text])) THEN 'tenant_inactive'::text
+            WHEN (tokens.authenticated_at <= tenants.tokens_valid_after) THEN 'tenant_signed_out'::text
+            WHEN (NOT clients.enabled) THEN 'client_disabled'::text
+            WHEN (
+            CASE
+                WHEN (tokens.authorization_id IS NULL) THEN tokens.created_at
+                ELSE authorizations.created_at
+            END <= clients.tokens_valid_after) THEN 'client_signed_out'::text
+            WHEN ((tokens.user_id IS NOT NULL) AND (users.status IS DISTINCT FROM 'active'::text)) THEN 'user_inactive'::text
+            WHEN (tokens.authenticated_at <= users.tokens_valid_after) THEN 'user_signed_out'::text
+            WHEN ((tokens.service_account_id IS NOT NULL) AND (service_accounts.enabled IS DISTINCT FROM true)) THEN 'service_account_disabled'::text
+            WHEN (tokens.authenticated_at <= service_accounts.tokens_valid_after) THEN 'service_account_signed_out'::text
+            ELSE NULL::text
+        END AS dead_because
+   FROM ((((((authority.tokens
+     JOIN authority.tenants ON ((tokens.tenant_id = tenants.id)))
+     JOIN authority.clients ON (((tokens.tenant_id = clients.tenant_id) AND (tokens.client_id = clients.id))))
+     LEFT JOIN authority.authorizations ON (((tokens.tenant_id = authorizations.tenant_id) AND (
+        CASE
+            WHEN (tokens.authorization_id IS NULL) THEN tokens.subject_authorization_id
+            ELSE tokens.authorization_id
+        END = authorizations.id))))
+     LEFT JOIN authority.consents ON (((authorizations.tenant_id = consents.tenant_id) AND (authorizations.consent_id = consents.id))))
+     LEFT JOIN authority.users ON (((tokens.tenant_id = users.tenant_id) AND (tokens.user_id = users.id))))
+     LEFT JOIN authority.service_accounts ON (((tokens.tenant_id = service_accounts.tenant_id) AND (tokens.service_account_id = service_accounts.id))));
+
+COMMENT ON VIEW authority.token_states IS 'Whether a token is alive and, where it is not, why, in one place: the token itself and
+all that it hangs on, by the database''s clock. For operators; who presents a token is
+told nothing but no (RFC 7662 section 2.2).';
+COMMENT ON COLUMN authority.token_states.tenant_id IS 'As authority.tokens.tenant_id.';
+COMMENT ON COLUMN authority.token_states.id IS 'As authority.tokens.id.';
+COMMENT ON COLUMN authority.token_states.type IS 'As authority.tokens.type.';
+COMMENT ON COLUMN authority.token_states.token_hash IS 'As authority.tokens.token_hash.';
+COMMENT ON COLUMN authority.token_states.client_id IS 'As authority.tokens.client_id.';
+COMMENT ON COLUMN authority.token_states.user_id IS 'As authority.tokens.user_id.';
+COMMENT ON COLUMN authority.token_states.service_account_id IS 'As authority.tokens.service_account_id.';
+COMMENT ON COLUMN authority.token_states.authorization_id IS 'As authority.tokens.authorization_id.';
+COMMENT ON COLUMN authority.token_states.parent_id IS 'As authority.tokens.parent_id.';
+COMMENT ON COLUMN authority.token_states.subject_authorization_id IS 'As authority.tokens.subject_authorization_id.';
+COMMENT ON COLUMN authority.token_states.actor IS 'As authority.tokens.actor.';
+COMMENT ON COLUMN authority.token_states.scopes IS 'As authority.tokens.scopes.';
+COMMENT ON COLUMN authority.token_states.code_challenge IS 'As authority.tokens.code_challenge.';
+COMMENT ON COLUMN authority.token_states.redirect_uri IS 'As authority.tokens.redirect_uri.';
+COMMENT ON COLUMN authority.token_states.nonce IS 'As authority.tokens.nonce.';
+COMMENT ON COLUMN authority.token_states.cnf_jkt IS 'As authority.tokens.cnf_jkt.';
+COMMENT ON COLUMN authority.token_states.cnf_x5t_s256 IS 'As authority.tokens.cnf_x5t_s256.';
+COMMENT ON COLUMN authority.token_states.payload IS 'As authority.tokens.payload.';
+COMMENT ON COLUMN authority.token_states.properties IS 'As authority.tokens.properties.';
+COMMENT ON COLUMN authority.token_states.expires_at IS 'As authority.tokens.expires_at.';
+COMMENT ON COLUMN authority.token_states.redeemed_at IS 'As authority.tokens.redeemed_at.';
+COMMENT ON COLUMN authority.token_states.redemption_id IS 'As authority.tokens.redemption_id.';
+COMMENT ON COLUMN authority.token_states.revoked_at IS 'As authority.tokens.revoked_at.';
+COMMENT ON COLUMN authority.token_states.revocation_reason IS 'As authority.tokens.revocation_reason.';
+COMMENT ON COLUMN authority.token_states.authenticated_at IS 'As authority.tokens.authenticated_at.';
+COMMENT ON COLUMN authority.token_states.created_at IS 'As authority.tokens.created_at.';
+COMMENT ON COLUMN authority.token_states.client_identifier IS 'The client_id of the protocol: clients.client_id.';
+COMMENT ON COLUMN authority.token_states.client_type IS 'As authority.clients.client_type.';
+COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: it has none.';
+COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: it has none.';
+COMMENT ON COLUMN authority.token_states.account_id IS 'account_id of its service account. Null: it has none.';
+COMMENT ON COLUMN authority.token_states.dead_because IS 'The first reason that it has to be dead. Null: it is alive.';
+
 -- tokens
 
 CREATE TABLE authority.tokens (
@@ -1316,6 +1506,9 @@ CREATE TABLE authority.tokens (
     user_id uuid,
     service_account_id uuid,
     authorization_id uuid,
+    parent_id uuid,
+    subject_authorization_id uuid,
+    actor jsonb,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
     code_challenge text,
     redirect_uri text,
@@ -1331,6 +1524,7 @@ CREATE TABLE authority.tokens (
     revocation_reason text,
     authenticated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT tokens_actor_check CHECK (((jsonb_typeof(actor) = 'object'::text) AND (actor ? 'sub'::text))),
     CONSTRAINT tokens_authenticated_at_check CHECK ((authenticated_at <= created_at)),
     CONSTRAINT tokens_cnf_jkt_check CHECK ((cnf_jkt ~ '^[A-Za-z0-9_-]{43}$'::text)),
     CONSTRAINT tokens_cnf_x5t_s256_check CHECK ((cnf_x5t_s256 ~ '^[A-Za-z0-9_-]{43}$'::text)),
@@ -1341,10 +1535,12 @@ CREATE TABLE authority.tokens (
     CONSTRAINT tokens_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT tokens_scopes_check CHECK ((array_position(scopes, NULL::text) IS NULL)),
     CONSTRAINT tokens_token_hash_check CHECK ((octet_length(token_hash) = 32)),
-    CONSTRAINT tokens_type_authorization_id_check CHECK (((type <> ALL (ARRAY['refresh'::text, 'authorization_code'::text])) OR (authorization_id IS NOT NULL))),
-    CONSTRAINT tokens_type_check CHECK ((type = ANY (ARRAY['access'::text, 'refresh'::text, 'authorization_code'::text, 'device_code'::text, 'user_code'::text]))),
+    CONSTRAINT tokens_type_authorization_id_check CHECK (((type = 'access'::text) OR (authorization_id IS NOT NULL))),
+    CONSTRAINT tokens_type_check CHECK ((type = ANY (ARRAY['access'::text, 'refresh'::text, 'authorization_code'::text, 'device_code'::text]))),
+    CONSTRAINT tokens_type_expires_at_check CHECK (((type <> 'authorization_code'::text) OR (expires_at <= (created_at + '00:10:00'::interval)))),
     CONSTRAINT tokens_type_redeemed_at_check CHECK (((type <> 'access'::text) OR (redeemed_at IS NULL))),
-    CONSTRAINT tokens_type_redirect_uri_code_challenge_check CHECK (((type <> ALL (ARRAY['access'::text, 'refresh'::text])) OR (num_nonnulls(redirect_uri, code_challenge) = 0))),
+    CONSTRAINT tokens_type_redirect_uri_code_challenge_check CHECK (((type = 'authorization_code'::text) OR (num_nonnulls(redirect_uri, code_challenge) = 0))),
+    CONSTRAINT tokens_type_subject_authorization_id_actor_check CHECK (((num_nonnulls(subject_authorization_id, actor) = 0) OR ((type = 'access'::text) AND (authorization_id IS NULL)))),
     CONSTRAINT tokens_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
 );
 ALTER TABLE ONLY authority.tokens FORCE ROW LEVEL SECURITY;
@@ -1353,13 +1549,20 @@ COMMENT ON TABLE authority.tokens IS 'One issued token or code, live or not. The
 of this table can present nothing.';
 COMMENT ON COLUMN authority.tokens.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.tokens.id IS 'Random; the jti where a token has one.';
-COMMENT ON COLUMN authority.tokens.type IS 'access, refresh, authorization_code, device_code or user_code.';
+COMMENT ON COLUMN authority.tokens.type IS 'access, refresh, authorization_code or device_code. A code lives 10 minutes at most
+(RFC 6749 section 4.1.2).';
 COMMENT ON COLUMN authority.tokens.token_hash IS 'SHA-256 of the token string, 32 octets.';
 COMMENT ON COLUMN authority.tokens.client_id IS 'To whom it was issued: clients.id.';
 COMMENT ON COLUMN authority.tokens.user_id IS 'The user it speaks for. Null: none.';
 COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account it speaks for. Null: none. Neither: the client itself.';
-COMMENT ON COLUMN authority.tokens.authorization_id IS 'The family it belongs to, of the same client; revoked with it. Codes and refresh
-tokens must have one, or their reuse could end nothing.';
+COMMENT ON COLUMN authority.tokens.authorization_id IS 'The family it belongs to, of the same client; revoked with it. What is redeemed must
+have one, or its reuse could end nothing.';
+COMMENT ON COLUMN authority.tokens.parent_id IS 'The token whose redemption issued it, of the same family and deleted with it. Null: it
+is the first.';
+COMMENT ON COLUMN authority.tokens.subject_authorization_id IS 'The family of the token that it was exchanged for (RFC 8693), of whatever client; ended
+with it. Null: not exchanged, or for a token without a family.';
+COMMENT ON COLUMN authority.tokens.actor IS 'The act claim of an exchanged token (RFC 8693 section 4.1): sub of who acts for its
+subject, and within act whoever acted before. Null: nobody.';
 COMMENT ON COLUMN authority.tokens.scopes IS 'Scope names that it carries.';
 COMMENT ON COLUMN authority.tokens.code_challenge IS 'PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636 section 4.2).';
 COMMENT ON COLUMN authority.tokens.redirect_uri IS 'Where the code was sent; must be repeated to redeem it (RFC 6749 4.1.3).';
@@ -1383,13 +1586,15 @@ ALTER TABLE ONLY authority.tokens
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash);
 
-CREATE INDEX tokens_expires_at_idx ON authority.tokens USING btree (expires_at);
+CREATE INDEX tokens_expires_at_idx ON authority.tokens USING btree (expires_at) WHERE (type = 'access'::text);
 
 CREATE INDEX tokens_tenant_id_authorization_id_client_id_idx ON authority.tokens USING btree (tenant_id, authorization_id, client_id) WHERE (authorization_id IS NOT NULL);
 
 CREATE INDEX tokens_tenant_id_client_id_id_idx ON authority.tokens USING btree (tenant_id, client_id, id);
 
 CREATE INDEX tokens_tenant_id_service_account_id_id_idx ON authority.tokens USING btree (tenant_id, service_account_id, id) WHERE (service_account_id IS NOT NULL);
+
+CREATE INDEX tokens_tenant_id_subject_authorization_id_idx ON authority.tokens USING btree (tenant_id, subject_authorization_id) WHERE (subject_authorization_id IS NOT NULL);
 
 CREATE INDEX tokens_tenant_id_user_id_id_idx ON authority.tokens USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
 
@@ -1401,6 +1606,9 @@ ALTER TABLE ONLY authority.tokens
 
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_service_account_id_fk FOREIGN KEY (tenant_id, service_account_id) REFERENCES authority.service_accounts(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY authority.tokens
+    ADD CONSTRAINT tokens_tenant_id_subject_authorization_id_fk FOREIGN KEY (tenant_id, subject_authorization_id) REFERENCES authority.authorizations(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
@@ -1549,3 +1757,17 @@ CREATE POLICY users_tenant_id_policy ON authority.users USING ((tenant_id = ( SE
             WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
             ELSE NULL::uuid
         END AS "case")));
+
+-- without_loopback_port
+
+CREATE FUNCTION authority.without_loopback_port(uri text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+select regexp_replace(
+    uri, '^(http://(127\.0\.0\.1|\[::1\])):[0-9]{1,5}(?=[/?]|$)', '\1'
+)
+$_$;
+
+COMMENT ON FUNCTION authority.without_loopback_port(uri text) IS 'A redirect URI of a native application as it is compared: on the loopback address any
+port will do (RFC 8252 section 7.3).';

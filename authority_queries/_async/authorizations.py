@@ -1,17 +1,14 @@
-"""Authorizations: remembered consents, and the families that tokens belong to."""
+"""Authorizations: the families that tokens belong to, one for each grant."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from authority_queries._arguments import check_limit
+from authority_queries._arguments import check_limit, check_optional_positive
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import TenantInactiveError
 from authority_queries.queries import authorizations as queries
-from authority_queries.records import (
-    Authorization,
-    AuthorizationType,
-)
+from authority_queries.records import Authorization
 from authority_queries.runtime import JsonObject
 
 
@@ -60,13 +57,17 @@ class AsyncAuthorizations(AsyncRepository):
         client_id: UUID,
         user_id: UUID | None = None,
         service_account_id: UUID | None = None,
-        type: AuthorizationType = "ad_hoc",
+        consent_id: UUID | None = None,
         scopes: Sequence[str] = (),
         properties: JsonObject | None = None,
+        lifetime: timedelta | None = None,
     ) -> Authorization:
         """Record what a subject allows a client; neither subject: the client itself.
 
-        Raises TenantInactiveError, MissingReferenceError, InvalidValueError.
+        For what comes from another store: `grants.issue_code` makes its own. It ends
+        after `lifetime` however often it is refreshed, and is pruned with its last
+        token; without one, as soon as `prune_expired` permits. Raises
+        TenantInactiveError, MissingReferenceError, InvalidValueError.
         """
         authorization = await queries.create_async(
             self._connection,
@@ -74,9 +75,10 @@ class AsyncAuthorizations(AsyncRepository):
             client_id=client_id,
             user_id=user_id,
             service_account_id=service_account_id,
-            type=type,
+            consent_id=consent_id,
             scopes=scopes,
             properties=properties or {},
+            lifetime=check_optional_positive("lifetime", lifetime),
         )
         if authorization is None:
             message = "the tenant is not active: it is issued nothing"
@@ -99,16 +101,15 @@ class AsyncAuthorizations(AsyncRepository):
             )
         )
 
-    async def prune(
+    async def prune_expired(
         self, *, older_than: timedelta = timedelta(hours=1), batch_size: int = 1000
     ) -> int:
-        """Delete a batch of ad_hoc authorizations without tokens, of all tenants.
+        """Delete a batch of families whose last token expired longer ago than this.
 
-        `older_than` must be longer than a sign-in takes from the authorization to its
-        first token, which would go with it.
+        Of all tenants, with all their tokens. One that is refreshed meanwhile stays.
         Gives how many; call again while it is `batch_size`. Rows that are locked are
         left for the next run, so that any number may run at once.
         """
-        return await queries.prune_async(
+        return await queries.prune_expired_async(
             self._connection, older_than=older_than, batch_size=batch_size
         )

@@ -245,3 +245,12 @@ class AsyncClients(AsyncRepository):
                 self._connection, tenant_id=tenant_id, secret_id=secret_id
             )
         )
+
+    async def revoke_tokens(self, *, tenant_id: UUID, id: UUID) -> Client | None:
+        """End every grant to the client so far, by moving its epoch: one row.
+
+        Its users' sign-ins elsewhere stay. None for an unknown client.
+        """
+        return await queries.revoke_tokens_async(
+            self._connection, tenant_id=tenant_id, id=id
+        )

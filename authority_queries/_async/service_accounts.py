@@ -133,3 +133,16 @@ class AsyncServiceAccounts(AsyncRepository):
                 service_account_id=service_account_id,
             )
         )
+
+    async def revoke_tokens(
+        self, *, tenant_id: UUID, service_account_id: UUID
+    ) -> ServiceAccount | None:
+        """End every token of the account so far, by moving its epoch: one row.
+
+        None for an unknown account.
+        """
+        return await queries.revoke_tokens_async(
+            self._connection,
+            tenant_id=tenant_id,
+            service_account_id=service_account_id,
+        )

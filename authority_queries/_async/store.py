@@ -9,6 +9,8 @@ from psycopg import AsyncConnection
 
 from authority_queries._async.authorizations import AsyncAuthorizations
 from authority_queries._async.clients import AsyncClients
+from authority_queries._async.consents import AsyncConsents
+from authority_queries._async.grants import AsyncGrants
 from authority_queries._async.licenses import AsyncLicenses
 from authority_queries._async.login_attempts import AsyncLoginAttempts
 from authority_queries._async.nesting import only_unit
@@ -39,7 +41,9 @@ class AsyncStore:
         self.service_accounts = AsyncServiceAccounts(connection)
         self.clients = AsyncClients(connection)
         self.scopes = AsyncScopes(connection)
+        self.consents = AsyncConsents(connection)
         self.authorizations = AsyncAuthorizations(connection)
+        self.grants = AsyncGrants(connection)
         self.tokens = AsyncTokens(connection)
         self.revocations = AsyncRevocations(connection)
         self.login_attempts = AsyncLoginAttempts(connection)

@@ -130,3 +130,10 @@ class AsyncTenants(AsyncRepository):
             raise NotFoundError(message)
         message = f"the tenant is terminated and cannot become {status}"
         raise TenantInactiveError(message)
+
+    async def revoke_tokens(self, *, tenant_id: UUID) -> Tenant | None:
+        """Sign everybody out, machines too, by moving the tenant's epoch: one row.
+
+        None for an unknown tenant.
+        """
+        return await queries.revoke_tokens_async(self._connection, tenant_id=tenant_id)

@@ -1,4 +1,4 @@
-"""Tokens: issued, verified, used once, rotated, revoked, pruned."""
+"""Tokens: verified, introspected, revoked, listed, pruned."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,13 +16,9 @@ from authority_queries.errors import TenantInactiveError
 from authority_queries.queries import tokens as queries
 from authority_queries.records import (
     Token,
+    TokenDiagnosis,
     TokenType,
     VerifiedToken,
-)
-from authority_queries.results import (
-    RedeemableTokenType,
-    Redemption,
-    Rotation,
 )
 from authority_queries.runtime import JsonObject
 
@@ -48,6 +44,37 @@ class AsyncTokens(AsyncRepository):
             token_hash=check_digest("token_hash", token_hash),
         )
 
+    async def diagnose(
+        self, *, tenant_id: UUID, token_hash: bytes
+    ) -> TokenDiagnosis | None:
+        """Tell an operator why a token is dead. None: there is no such token.
+
+        `dead_because` is the first reason, or None for a live token. Never for who
+        presents a token: to them every reason is alike (RFC 7662 section 2.2).
+        """
+        return await queries.diagnose_async(
+            self._connection,
+            tenant_id=tenant_id,
+            token_hash=check_digest("token_hash", token_hash),
+        )
+
+    async def verify(
+        self, *, tenant_id: UUID, token_hash: bytes, type: TokenType = "access"
+    ) -> VerifiedToken | None:
+        """Get a token if all that it hangs on is alive: the one check of a request.
+
+        Tenant, client, authorization, user (with epoch) or service account and the
+        token itself, by the database's clock. Every reason for None is alike (RFC
+        7662 section 2.2). Who presents a token that is bound to a key or a certificate
+        must hold it: `is_confirmed` compares (RFC 9449, RFC 8705).
+        """
+        return await queries.verify_async(
+            self._connection,
+            tenant_id=tenant_id,
+            token_hash=check_digest("token_hash", token_hash),
+            type=type,
+        )
+
     async def create(
         self,
         *,
@@ -69,13 +96,15 @@ class AsyncTokens(AsyncRepository):
         properties: JsonObject | None = None,
         authenticated_at: datetime | None = None,
     ) -> Token:
-        """Issue a token that expires after `lifetime`, by the database's clock.
+        """Store a token that expires after `lifetime`, by the database's clock.
 
-        `client_id` is `Client.id`. A code or refresh token needs an authorization of
-        the same client: its family. `code_challenge` is of method S256 (RFC 7636
-        section 4.2). `authenticated_at` is when the sign-in happened that the token
-        descends from (of a code that is redeemed: the code's), None means now. Raises
-        TenantInactiveError, MissingReferenceError, DuplicateError, InvalidValueError.
+        For what comes from another store: it asks nothing of OAuth's rules, to which
+        `store.grants` holds. A family that ends earlier ends it. `client_id` is
+        `Client.id`. A code or refresh token needs an authorization of the same client:
+        its family. `code_challenge` is of method S256 (RFC 7636 section 4.2).
+        `authenticated_at` is when the sign-in happened that the token descends from,
+        None means now. Raises TenantInactiveError, MissingReferenceError,
+        DuplicateError, InvalidValueError.
         """
         token = await queries.create_async(
             self._connection,
@@ -102,122 +131,14 @@ class AsyncTokens(AsyncRepository):
             raise TenantInactiveError(message)
         return token
 
-    async def verify(
-        self, *, tenant_id: UUID, token_hash: bytes, type: TokenType = "access"
-    ) -> VerifiedToken | None:
-        """Get a token if all that it hangs on is alive: the one check of a request.
-
-        Tenant, client, authorization, user (with epoch) or service account and the
-        token itself, by the database's clock. Every reason for None is alike (RFC
-        7662 section 2.2). The caller compares cnf_jkt and cnf_x5t_s256 (RFC 9449,
-        RFC 8705).
-        """
-        return await queries.verify_async(
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
-            type=type,
-        )
-
-    async def redeem(
-        self,
-        *,
-        tenant_id: UUID,
-        token_hash: bytes,
-        type: RedeemableTokenType,
-        client_id: str,
-        redemption_id: UUID,
-        redirect_uri: str | None = None,
-        code_challenge: str | None = None,
-    ) -> Redemption:
-        """Use a single-use token up (RFC 6749 section 4.1.2, RFC 7636 section 4.6).
-
-        `client_id` is the name in the protocol, `code_challenge` what the caller made
-        of the code_verifier, `redemption_id` the request's own id: repeated, it gives
-        already_redeemed. Of any number of racers one gets `redeemed`. Another request
-        with a redeemed token gets `reused` and has revoked the family; that is a
-        result, not an error, so that the caller's rollback is not provoked. One
-        statement when redeemed, two when refused.
-        """
-        token = await queries.redeem_async(
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
-            type=type,
-            client_id=client_id,
-            redirect_uri=redirect_uri,
-            code_challenge=check_code_challenge(code_challenge),
-            redemption_id=redemption_id,
-        )
-        if token is not None:
-            return Redemption(outcome="redeemed", token=token)
-        refusal = await queries.explain_refusal_async(
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=token_hash,
-            type=type,
-            client_id=client_id,
-            redirect_uri=redirect_uri,
-            code_challenge=code_challenge,
-            redemption_id=redemption_id,
-        )
-        return Redemption(outcome=refusal.outcome, token=None)
-
-    async def rotate(
-        self,
-        *,
-        tenant_id: UUID,
-        token_hash: bytes,
-        client_id: str,
-        redemption_id: UUID,
-        refresh_token_hash: bytes,
-        refresh_lifetime: timedelta,
-        access_token_hash: bytes,
-        access_lifetime: timedelta,
-    ) -> Rotation:
-        """Replace a refresh token by a new one and an access token, in one statement.
-
-        Either all of it happens or nothing (RFC 6749 section 6, RFC 9700 section
-        4.14.2). Outcomes and reuse are as in `redeem`.
-        """
-        issued = await queries.rotate_async(
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
-            client_id=client_id,
-            redemption_id=redemption_id,
-            refresh_token_hash=check_digest("refresh_token_hash", refresh_token_hash),
-            refresh_lifetime=check_positive("refresh_lifetime", refresh_lifetime),
-            access_token_hash=check_digest("access_token_hash", access_token_hash),
-            access_lifetime=check_positive("access_lifetime", access_lifetime),
-        )
-        if issued:
-            by_type = {token.type: token for token in issued}
-            return Rotation(
-                outcome="rotated",
-                refresh_token=by_type["refresh"],
-                access_token=by_type["access"],
-            )
-        refusal = await queries.explain_refusal_async(
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=token_hash,
-            type="refresh",
-            client_id=client_id,
-            redirect_uri=None,
-            code_challenge=None,
-            redemption_id=redemption_id,
-        )
-        return Rotation(outcome=refusal.outcome, refresh_token=None, access_token=None)
-
     async def revoke(
         self, *, tenant_id: UUID, token_hash: bytes, client_id: str, reason: str
     ) -> bool:
         """Revoke a token at the wish of the client it was issued to (RFC 7009).
 
-        A refresh token takes its family with it, what a rotation under way issues
-        included.
-        False when there was nothing to revoke, which a client is not told.
+        A code or refresh token takes its family with it, what a rotation under way
+        issues included. False when there was nothing to revoke, which a client is not
+        told.
         """
         return bool(
             await queries.revoke_async(
@@ -237,49 +158,6 @@ class AsyncTokens(AsyncRepository):
             await queries.revoke_by_id_async(
                 self._connection, tenant_id=tenant_id, token_id=token_id, reason=reason
             )
-        )
-
-    async def revoke_by_authorization(
-        self, *, tenant_id: UUID, authorization_id: UUID, reason: str
-    ) -> int:
-        """Revoke the live tokens of a family. Gives how many.
-
-        To end the family itself, `authorizations.revoke` is one row.
-        """
-        return await queries.revoke_by_authorization_async(
-            self._connection,
-            tenant_id=tenant_id,
-            authorization_id=authorization_id,
-            reason=reason,
-        )
-
-    async def revoke_by_subject(
-        self,
-        *,
-        tenant_id: UUID,
-        user_id: UUID | None = None,
-        service_account_id: UUID | None = None,
-        reason: str,
-    ) -> int:
-        """Revoke the live tokens of a user or a service account. Gives how many.
-
-        For a user, `users.revoke_tokens` does it in one row.
-        """
-        check_one_subject(user_id, service_account_id)
-        return await queries.revoke_by_subject_async(
-            self._connection,
-            tenant_id=tenant_id,
-            user_id=user_id,
-            service_account_id=service_account_id,
-            reason=reason,
-        )
-
-    async def revoke_by_client(
-        self, *, tenant_id: UUID, client_id: UUID, reason: str
-    ) -> int:
-        """Revoke the live tokens of a client (`Client.id`). Gives how many."""
-        return await queries.revoke_by_client_async(
-            self._connection, tenant_id=tenant_id, client_id=client_id, reason=reason
         )
 
     async def list_active_by_subject(
@@ -324,9 +202,10 @@ class AsyncTokens(AsyncRepository):
     ) -> int:
         """Delete a batch of tokens that expired longer ago than this, of all tenants.
 
-        A redeemed token stays while its family has a live one, so that its reuse is
-        seen. Gives how many; call again while it is `batch_size`. Rows that are
-        locked are left for the next run, so that any number may run at once.
+        Access tokens only: what can be redeemed is pruned with its family
+        (`authorizations.prune_expired`), so that its reuse is seen. Gives how many;
+        call again while it is `batch_size`. Rows that are locked are left for the next
+        run, so that any number may run at once.
         """
         return await queries.prune_expired_async(
             self._connection, older_than=older_than, batch_size=batch_size

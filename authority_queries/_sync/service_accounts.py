@@ -134,3 +134,16 @@ class ServiceAccounts(Repository):
                 service_account_id=service_account_id,
             )
         )
+
+    def revoke_tokens(
+        self, *, tenant_id: UUID, service_account_id: UUID
+    ) -> ServiceAccount | None:
+        """End every token of the account so far, by moving its epoch: one row.
+
+        None for an unknown account.
+        """
+        return queries.revoke_tokens(
+            self._connection,
+            tenant_id=tenant_id,
+            service_account_id=service_account_id,
+        )

@@ -10,6 +10,8 @@ from psycopg import Connection
 
 from authority_queries._sync.authorizations import Authorizations
 from authority_queries._sync.clients import Clients
+from authority_queries._sync.consents import Consents
+from authority_queries._sync.grants import Grants
 from authority_queries._sync.licenses import Licenses
 from authority_queries._sync.login_attempts import LoginAttempts
 from authority_queries._sync.nesting import only_unit
@@ -40,7 +42,9 @@ class Store:
         self.service_accounts = ServiceAccounts(connection)
         self.clients = Clients(connection)
         self.scopes = Scopes(connection)
+        self.consents = Consents(connection)
         self.authorizations = Authorizations(connection)
+        self.grants = Grants(connection)
         self.tokens = Tokens(connection)
         self.revocations = Revocations(connection)
         self.login_attempts = LoginAttempts(connection)

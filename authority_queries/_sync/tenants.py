@@ -131,3 +131,10 @@ class Tenants(Repository):
             raise NotFoundError(message)
         message = f"the tenant is terminated and cannot become {status}"
         raise TenantInactiveError(message)
+
+    def revoke_tokens(self, *, tenant_id: UUID) -> Tenant | None:
+        """Sign everybody out, machines too, by moving the tenant's epoch: one row.
+
+        None for an unknown tenant.
+        """
+        return queries.revoke_tokens(self._connection, tenant_id=tenant_id)

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import AsyncConnection, Connection
 
 from authority_queries.queries import FOLDER
-from authority_queries.records import Authorization, AuthorizationType
+from authority_queries.records import Authorization
 from authority_queries.runtime import (
     AsyncCall,
     AsyncQueryFile,
@@ -50,8 +50,8 @@ _create_async: AsyncCall[Authorization | None] = _ASYNC_QUERIES.row(
 )
 _revoke: Call[int] = _QUERIES.count("revoke")
 _revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke")
-_prune: Call[int] = _QUERIES.count("prune")
-_prune_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune")
+_prune_expired: Call[int] = _QUERIES.count("prune_expired")
+_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_expired")
 
 
 def get_by_id(
@@ -83,7 +83,7 @@ def list_by_user(
 ) -> list[Authorization]:
     """One authorization of the user that is in force, in order of id.
 
-    queries/authorizations.sql:23
+    queries/authorizations.sql:25
     """
     return _list_by_user(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -93,7 +93,7 @@ async def list_by_user_async(
 ) -> list[Authorization]:
     """One authorization of the user that is in force, in order of id.
 
-    queries/authorizations.sql:23
+    queries/authorizations.sql:25
     """
     return await _list_by_user_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -106,7 +106,7 @@ def list_by_user_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:23
+    queries/authorizations.sql:25
     """
     return _list_by_user_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
 
@@ -123,7 +123,7 @@ def list_by_user_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:23
+    queries/authorizations.sql:25
     """
     return _list_by_user_stream_async(
         connection, size, tenant_id=tenant_id, user_id=user_id
@@ -141,7 +141,7 @@ def list_by_client(
     """One authorization of the client that is in force, in order of id, from the first
     one after the given id.
 
-    queries/authorizations.sql:48
+    queries/authorizations.sql:52
     """
     return _list_by_client(
         connection,
@@ -163,7 +163,7 @@ async def list_by_client_async(
     """One authorization of the client that is in force, in order of id, from the first
     one after the given id.
 
-    queries/authorizations.sql:48
+    queries/authorizations.sql:52
     """
     return await _list_by_client_async(
         connection,
@@ -189,7 +189,7 @@ def list_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:48
+    queries/authorizations.sql:52
     """
     return _list_by_client_stream(
         connection,
@@ -216,7 +216,7 @@ def list_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:48
+    queries/authorizations.sql:52
     """
     return _list_by_client_stream_async(
         connection,
@@ -235,13 +235,15 @@ def create(
     client_id: UUID,
     user_id: UUID | None,
     service_account_id: UUID | None,
-    type: AuthorizationType,
+    consent_id: UUID | None,
     scopes: Sequence[str],
     properties: JsonObject,
+    lifetime: timedelta | None,
 ) -> Authorization | None:
-    """The new authorization, or no row when the tenant is not active.
+    """The new authorization, or no row when the tenant is not active. A lifetime that
+    is null never ends it.
 
-    queries/authorizations.sql:74
+    queries/authorizations.sql:80
     """
     return _create(
         connection,
@@ -249,9 +251,10 @@ def create(
         client_id=client_id,
         user_id=user_id,
         service_account_id=service_account_id,
-        type=type,
+        consent_id=consent_id,
         scopes=array("scopes", scopes),
         properties=json_value(properties),
+        lifetime=lifetime,
     )
 
 
@@ -262,13 +265,15 @@ async def create_async(
     client_id: UUID,
     user_id: UUID | None,
     service_account_id: UUID | None,
-    type: AuthorizationType,
+    consent_id: UUID | None,
     scopes: Sequence[str],
     properties: JsonObject,
+    lifetime: timedelta | None,
 ) -> Authorization | None:
-    """The new authorization, or no row when the tenant is not active.
+    """The new authorization, or no row when the tenant is not active. A lifetime that
+    is null never ends it.
 
-    queries/authorizations.sql:74
+    queries/authorizations.sql:80
     """
     return await _create_async(
         connection,
@@ -276,9 +281,10 @@ async def create_async(
         client_id=client_id,
         user_id=user_id,
         service_account_id=service_account_id,
-        type=type,
+        consent_id=consent_id,
         scopes=array("scopes", scopes),
         properties=json_value(properties),
+        lifetime=lifetime,
     )
 
 
@@ -292,7 +298,7 @@ def revoke(
     """Ends the authorization and, with it, every token under it. Again changes
     nothing.
 
-    queries/authorizations.sql:112
+    queries/authorizations.sql:124
     """
     return _revoke(
         connection,
@@ -312,7 +318,7 @@ async def revoke_async(
     """Ends the authorization and, with it, every token under it. Again changes
     nothing.
 
-    queries/authorizations.sql:112
+    queries/authorizations.sql:124
     """
     return await _revoke_async(
         connection,
@@ -322,25 +328,29 @@ async def revoke_async(
     )
 
 
-def prune(
+def prune_expired(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes ad_hoc authorizations, of all tenants, that no token needs any more.
+    """Deletes families, of all tenants, whose last token expired longer ago than this,
+    with all their tokens. The row is judged as it is once it is locked: one that a
+    redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:125
+    queries/authorizations.sql:137
     """
-    return _prune(
+    return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
     )
 
 
-async def prune_async(
+async def prune_expired_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes ad_hoc authorizations, of all tenants, that no token needs any more.
+    """Deletes families, of all tenants, whose last token expired longer ago than this,
+    with all their tokens. The row is judged as it is once it is locked: one that a
+    redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:125
+    queries/authorizations.sql:137
     """
-    return await _prune_async(
+    return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
     )

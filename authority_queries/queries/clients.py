@@ -81,6 +81,10 @@ _expire_secret_async: AsyncCall[ClientSecret | None] = _ASYNC_QUERIES.row(
 )
 _delete_secret: Call[int] = _QUERIES.count("delete_secret")
 _delete_secret_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete_secret")
+_revoke_tokens: Call[Client | None] = _QUERIES.row("revoke_tokens", Client)
+_revoke_tokens_async: AsyncCall[Client | None] = _ASYNC_QUERIES.row(
+    "revoke_tokens", Client
+)
 
 
 def get_by_id(
@@ -108,7 +112,7 @@ def get_by_client_id(
 ) -> Client | None:
     """The client with this client_id, or no row.
 
-    queries/clients.sql:29
+    queries/clients.sql:30
     """
     return _get_by_client_id(connection, tenant_id=tenant_id, client_id=client_id)
 
@@ -118,7 +122,7 @@ async def get_by_client_id_async(
 ) -> Client | None:
     """The client with this client_id, or no row.
 
-    queries/clients.sql:29
+    queries/clients.sql:30
     """
     return await _get_by_client_id_async(
         connection, tenant_id=tenant_id, client_id=client_id
@@ -134,7 +138,7 @@ def list_after(
 ) -> list[Client]:
     """One client, in order of client_id, from the first one after the given one.
 
-    queries/clients.sql:56
+    queries/clients.sql:58
     """
     return _list_after(
         connection,
@@ -153,7 +157,7 @@ async def list_after_async(
 ) -> list[Client]:
     """One client, in order of client_id, from the first one after the given one.
 
-    queries/clients.sql:56
+    queries/clients.sql:58
     """
     return await _list_after_async(
         connection,
@@ -176,7 +180,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:56
+    queries/clients.sql:58
     """
     return _list_after_stream(
         connection,
@@ -200,7 +204,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:56
+    queries/clients.sql:58
     """
     return _list_after_stream_async(
         connection,
@@ -217,7 +221,7 @@ def list_before(
     """One client, in descending order of client_id, from the last one before the
     given one.
 
-    queries/clients.sql:85
+    queries/clients.sql:88
     """
     return _list_before(
         connection,
@@ -233,7 +237,7 @@ async def list_before_async(
     """One client, in descending order of client_id, from the last one before the
     given one.
 
-    queries/clients.sql:85
+    queries/clients.sql:88
     """
     return await _list_before_async(
         connection,
@@ -257,7 +261,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:85
+    queries/clients.sql:88
     """
     return _list_before_stream(
         connection,
@@ -282,7 +286,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:85
+    queries/clients.sql:88
     """
     return _list_before_stream_async(
         connection,
@@ -314,7 +318,7 @@ def create(
 ) -> Client:
     """The new client.
 
-    queries/clients.sql:115
+    queries/clients.sql:119
     """
     return _create(
         connection,
@@ -359,7 +363,7 @@ async def create_async(
 ) -> Client:
     """The new client.
 
-    queries/clients.sql:115
+    queries/clients.sql:119
     """
     return await _create_async(
         connection,
@@ -406,7 +410,7 @@ def update(
 ) -> Client | None:
     """The client as changed, or no row when it is not at this version.
 
-    queries/clients.sql:172
+    queries/clients.sql:177
     """
     return _update(
         connection,
@@ -455,7 +459,7 @@ async def update_async(
 ) -> Client | None:
     """The client as changed, or no row when it is not at this version.
 
-    queries/clients.sql:172
+    queries/clients.sql:177
     """
     return await _update_async(
         connection,
@@ -484,7 +488,7 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, id: UUID) -> int:
     """Deletes the client with its secrets and everything issued to it.
 
-    queries/clients.sql:217
+    queries/clients.sql:223
     """
     return _delete(connection, tenant_id=tenant_id, id=id)
 
@@ -494,7 +498,7 @@ async def delete_async(
 ) -> int:
     """Deletes the client with its secrets and everything issued to it.
 
-    queries/clients.sql:217
+    queries/clients.sql:223
     """
     return await _delete_async(connection, tenant_id=tenant_id, id=id)
 
@@ -512,7 +516,7 @@ def add_secret(
     """The new secret, or no row when the tenant has no such confidential client. A
     valid_from that is null means now.
 
-    queries/clients.sql:224
+    queries/clients.sql:230
     """
     return _add_secret(
         connection,
@@ -538,7 +542,7 @@ async def add_secret_async(
     """The new secret, or no row when the tenant has no such confidential client. A
     valid_from that is null means now.
 
-    queries/clients.sql:224
+    queries/clients.sql:230
     """
     return await _add_secret_async(
         connection,
@@ -556,7 +560,7 @@ def list_secrets(
 ) -> list[ClientSecret]:
     """One secret of the client, live or not, newest first.
 
-    queries/clients.sql:259
+    queries/clients.sql:265
     """
     return _list_secrets(connection, tenant_id=tenant_id, id=id)
 
@@ -566,7 +570,7 @@ async def list_secrets_async(
 ) -> list[ClientSecret]:
     """One secret of the client, live or not, newest first.
 
-    queries/clients.sql:259
+    queries/clients.sql:265
     """
     return await _list_secrets_async(connection, tenant_id=tenant_id, id=id)
 
@@ -579,7 +583,7 @@ def list_secrets_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:259
+    queries/clients.sql:265
     """
     return _list_secrets_stream(connection, size, tenant_id=tenant_id, id=id)
 
@@ -592,7 +596,7 @@ def list_secrets_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:259
+    queries/clients.sql:265
     """
     return _list_secrets_stream_async(connection, size, tenant_id=tenant_id, id=id)
 
@@ -603,7 +607,7 @@ def list_live_secrets(
     """One secret that an enabled confidential client of an active tenant may
     authenticate with now, newest first, found by the client_id of the protocol.
 
-    queries/clients.sql:277
+    queries/clients.sql:283
     """
     return _list_live_secrets(connection, tenant_id=tenant_id, client_id=client_id)
 
@@ -614,7 +618,7 @@ async def list_live_secrets_async(
     """One secret that an enabled confidential client of an active tenant may
     authenticate with now, newest first, found by the client_id of the protocol.
 
-    queries/clients.sql:277
+    queries/clients.sql:283
     """
     return await _list_live_secrets_async(
         connection, tenant_id=tenant_id, client_id=client_id
@@ -630,7 +634,7 @@ def list_live_secrets_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:277
+    queries/clients.sql:283
     """
     return _list_live_secrets_stream(
         connection, size, tenant_id=tenant_id, client_id=client_id
@@ -650,7 +654,7 @@ def list_live_secrets_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:277
+    queries/clients.sql:283
     """
     return _list_live_secrets_stream_async(
         connection, size, tenant_id=tenant_id, client_id=client_id
@@ -662,7 +666,7 @@ def record_secret_use(
 ) -> int:
     """Notes that the secret was accepted; at most one write a minute.
 
-    queries/clients.sql:306
+    queries/clients.sql:312
     """
     return _record_secret_use(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -672,7 +676,7 @@ async def record_secret_use_async(
 ) -> int:
     """Notes that the secret was accepted; at most one write a minute.
 
-    queries/clients.sql:306
+    queries/clients.sql:312
     """
     return await _record_secret_use_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
@@ -689,7 +693,7 @@ def expire_secret(
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
 
-    queries/clients.sql:318
+    queries/clients.sql:324
     """
     return _expire_secret(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -706,7 +710,7 @@ async def expire_secret_async(
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
 
-    queries/clients.sql:318
+    queries/clients.sql:324
     """
     return await _expire_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -718,7 +722,7 @@ def delete_secret(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:341
+    queries/clients.sql:347
     """
     return _delete_secret(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -728,8 +732,30 @@ async def delete_secret_async(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:341
+    queries/clients.sql:347
     """
     return await _delete_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
     )
+
+
+def revoke_tokens(
+    connection: Connection[object], *, tenant_id: UUID, id: UUID
+) -> Client | None:
+    """The client with its epoch moved: every grant that was made to it so far
+    is dead, and what a rotation that is under way makes of one too. One row.
+
+    queries/clients.sql:354
+    """
+    return _revoke_tokens(connection, tenant_id=tenant_id, id=id)
+
+
+async def revoke_tokens_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
+) -> Client | None:
+    """The client with its epoch moved: every grant that was made to it so far
+    is dead, and what a rotation that is under way makes of one too. One row.
+
+    queries/clients.sql:354
+    """
+    return await _revoke_tokens_async(connection, tenant_id=tenant_id, id=id)

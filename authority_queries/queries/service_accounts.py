@@ -57,6 +57,12 @@ _update_async: AsyncCall[ServiceAccount | None] = _ASYNC_QUERIES.row(
 )
 _delete: Call[int] = _QUERIES.count("delete")
 _delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete")
+_revoke_tokens: Call[ServiceAccount | None] = _QUERIES.row(
+    "revoke_tokens", ServiceAccount
+)
+_revoke_tokens_async: AsyncCall[ServiceAccount | None] = _ASYNC_QUERIES.row(
+    "revoke_tokens", ServiceAccount
+)
 
 
 def get_by_id(
@@ -88,7 +94,7 @@ def get_by_account_id(
 ) -> ServiceAccount | None:
     """The service account with this account id, or no row.
 
-    queries/service_accounts.sql:22
+    queries/service_accounts.sql:23
     """
     return _get_by_account_id(connection, tenant_id=tenant_id, account_id=account_id)
 
@@ -98,7 +104,7 @@ async def get_by_account_id_async(
 ) -> ServiceAccount | None:
     """The service account with this account id, or no row.
 
-    queries/service_accounts.sql:22
+    queries/service_accounts.sql:23
     """
     return await _get_by_account_id_async(
         connection, tenant_id=tenant_id, account_id=account_id
@@ -115,7 +121,7 @@ def list_after(
     """One service account, in order of account id, from the first one after the given
     one.
 
-    queries/service_accounts.sql:42
+    queries/service_accounts.sql:44
     """
     return _list_after(
         connection,
@@ -135,7 +141,7 @@ async def list_after_async(
     """One service account, in order of account id, from the first one after the given
     one.
 
-    queries/service_accounts.sql:42
+    queries/service_accounts.sql:44
     """
     return await _list_after_async(
         connection,
@@ -159,7 +165,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/service_accounts.sql:42
+    queries/service_accounts.sql:44
     """
     return _list_after_stream(
         connection,
@@ -184,7 +190,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/service_accounts.sql:42
+    queries/service_accounts.sql:44
     """
     return _list_after_stream_async(
         connection,
@@ -201,7 +207,7 @@ def list_before(
     """One service account, in descending order of account id, from the last one before
     the given one.
 
-    queries/service_accounts.sql:64
+    queries/service_accounts.sql:67
     """
     return _list_before(
         connection,
@@ -217,7 +223,7 @@ async def list_before_async(
     """One service account, in descending order of account id, from the last one before
     the given one.
 
-    queries/service_accounts.sql:64
+    queries/service_accounts.sql:67
     """
     return await _list_before_async(
         connection,
@@ -241,7 +247,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/service_accounts.sql:64
+    queries/service_accounts.sql:67
     """
     return _list_before_stream(
         connection,
@@ -266,7 +272,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/service_accounts.sql:64
+    queries/service_accounts.sql:67
     """
     return _list_before_stream_async(
         connection,
@@ -291,7 +297,7 @@ def create(
 ) -> ServiceAccount:
     """The new service account.
 
-    queries/service_accounts.sql:87
+    queries/service_accounts.sql:91
     """
     return _create(
         connection,
@@ -320,7 +326,7 @@ async def create_async(
 ) -> ServiceAccount:
     """The new service account.
 
-    queries/service_accounts.sql:87
+    queries/service_accounts.sql:91
     """
     return await _create_async(
         connection,
@@ -351,7 +357,7 @@ def update(
 ) -> ServiceAccount | None:
     """The service account as changed, or no row when it is not at this version.
 
-    queries/service_accounts.sql:123
+    queries/service_accounts.sql:128
     """
     return _update(
         connection,
@@ -384,7 +390,7 @@ async def update_async(
 ) -> ServiceAccount | None:
     """The service account as changed, or no row when it is not at this version.
 
-    queries/service_accounts.sql:123
+    queries/service_accounts.sql:128
     """
     return await _update_async(
         connection,
@@ -406,7 +412,7 @@ def delete(
 ) -> int:
     """Deletes the service account with everything issued to it.
 
-    queries/service_accounts.sql:154
+    queries/service_accounts.sql:160
     """
     return _delete(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -418,8 +424,34 @@ async def delete_async(
 ) -> int:
     """Deletes the service account with everything issued to it.
 
-    queries/service_accounts.sql:154
+    queries/service_accounts.sql:160
     """
     return await _delete_async(
+        connection, tenant_id=tenant_id, service_account_id=service_account_id
+    )
+
+
+def revoke_tokens(
+    connection: Connection[object], *, tenant_id: UUID, service_account_id: UUID
+) -> ServiceAccount | None:
+    """The account with its epoch moved: every token that speaks for it so far is dead.
+    One row.
+
+    queries/service_accounts.sql:167
+    """
+    return _revoke_tokens(
+        connection, tenant_id=tenant_id, service_account_id=service_account_id
+    )
+
+
+async def revoke_tokens_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, service_account_id: UUID
+) -> ServiceAccount | None:
+    """The account with its epoch moved: every token that speaks for it so far is dead.
+    One row.
+
+    queries/service_accounts.sql:167
+    """
+    return await _revoke_tokens_async(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
     )

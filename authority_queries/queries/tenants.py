@@ -51,6 +51,10 @@ _update: Call[Tenant | None] = _QUERIES.row("update", Tenant)
 _update_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row("update", Tenant)
 _set_status: Call[Tenant | None] = _QUERIES.row("set_status", Tenant)
 _set_status_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row("set_status", Tenant)
+_revoke_tokens: Call[Tenant | None] = _QUERIES.row("revoke_tokens", Tenant)
+_revoke_tokens_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row(
+    "revoke_tokens", Tenant
+)
 
 
 def get_by_id(connection: Connection[object], *, tenant_id: UUID) -> Tenant | None:
@@ -74,7 +78,7 @@ async def get_by_id_async(
 def get_by_code(connection: Connection[object], *, code: str) -> Tenant | None:
     """The tenant with this code, whatever its status, or no row.
 
-    queries/tenants.sql:16
+    queries/tenants.sql:17
     """
     return _get_by_code(connection, code=code)
 
@@ -84,7 +88,7 @@ async def get_by_code_async(
 ) -> Tenant | None:
     """The tenant with this code, whatever its status, or no row.
 
-    queries/tenants.sql:16
+    queries/tenants.sql:17
     """
     return await _get_by_code_async(connection, code=code)
 
@@ -93,7 +97,7 @@ def find(connection: Connection[object], *, code: str) -> UUID | None:
     """The id of the tenant with this code, whatever its status, or no value: all that
     a service learns before it works for a tenant.
 
-    queries/tenants.sql:32
+    queries/tenants.sql:34
     """
     return _find(connection, code=code)
 
@@ -102,7 +106,7 @@ async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID 
     """The id of the tenant with this code, whatever its status, or no value: all that
     a service learns before it works for a tenant.
 
-    queries/tenants.sql:32
+    queries/tenants.sql:34
     """
     return await _find_async(connection, code=code)
 
@@ -110,7 +114,7 @@ async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID 
 def begin(connection: Connection[object]) -> None:
     """Begins the transaction of a unit of work.
 
-    queries/tenants.sql:37
+    queries/tenants.sql:39
     """
     _begin(connection)
 
@@ -118,7 +122,7 @@ def begin(connection: Connection[object]) -> None:
 async def begin_async(connection: AsyncConnection[object]) -> None:
     """Begins the transaction of a unit of work.
 
-    queries/tenants.sql:37
+    queries/tenants.sql:39
     """
     await _begin_async(connection)
 
@@ -128,7 +132,7 @@ def enter(connection: Connection[object], *, tenant_id: UUID) -> str:
     it is not active (SQLSTATE TN001), or row-level security does not hold the role
     (TN002).
 
-    queries/tenants.sql:41
+    queries/tenants.sql:43
     """
     return _enter(connection, tenant_id=tenant_id)
 
@@ -138,7 +142,7 @@ async def enter_async(connection: AsyncConnection[object], *, tenant_id: UUID) -
     it is not active (SQLSTATE TN001), or row-level security does not hold the role
     (TN002).
 
-    queries/tenants.sql:41
+    queries/tenants.sql:43
     """
     return await _enter_async(connection, tenant_id=tenant_id)
 
@@ -148,7 +152,7 @@ def list_after(
 ) -> list[Tenant]:
     """One tenant, in order of code, from the first one after the given code.
 
-    queries/tenants.sql:48
+    queries/tenants.sql:50
     """
     return _list_after(connection, after=after, page_size=int8("page_size", page_size))
 
@@ -158,7 +162,7 @@ async def list_after_async(
 ) -> list[Tenant]:
     """One tenant, in order of code, from the first one after the given code.
 
-    queries/tenants.sql:48
+    queries/tenants.sql:50
     """
     return await _list_after_async(
         connection, after=after, page_size=int8("page_size", page_size)
@@ -177,7 +181,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:48
+    queries/tenants.sql:50
     """
     return _list_after_stream(
         connection, size, after=after, page_size=int8("page_size", page_size)
@@ -196,7 +200,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:48
+    queries/tenants.sql:50
     """
     return _list_after_stream_async(
         connection, size, after=after, page_size=int8("page_size", page_size)
@@ -209,7 +213,7 @@ def list_before(
     """One tenant, in descending order of code, from the last one before the given
     code.
 
-    queries/tenants.sql:66
+    queries/tenants.sql:69
     """
     return _list_before(
         connection, before=before, page_size=int8("page_size", page_size)
@@ -222,7 +226,7 @@ async def list_before_async(
     """One tenant, in descending order of code, from the last one before the given
     code.
 
-    queries/tenants.sql:66
+    queries/tenants.sql:69
     """
     return await _list_before_async(
         connection, before=before, page_size=int8("page_size", page_size)
@@ -238,7 +242,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:66
+    queries/tenants.sql:69
     """
     return _list_before_stream(
         connection, size, before=before, page_size=int8("page_size", page_size)
@@ -258,7 +262,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:66
+    queries/tenants.sql:69
     """
     return _list_before_stream_async(
         connection, size, before=before, page_size=int8("page_size", page_size)
@@ -275,7 +279,7 @@ def create(
 ) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
-    queries/tenants.sql:84
+    queries/tenants.sql:88
     """
     return _create(
         connection,
@@ -296,7 +300,7 @@ async def create_async(
 ) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
-    queries/tenants.sql:84
+    queries/tenants.sql:88
     """
     return await _create_async(
         connection,
@@ -318,7 +322,7 @@ def update(
 ) -> Tenant | None:
     """The tenant as changed, or no row when it is not at this version.
 
-    queries/tenants.sql:148
+    queries/tenants.sql:154
     """
     return _update(
         connection,
@@ -341,7 +345,7 @@ async def update_async(
 ) -> Tenant | None:
     """The tenant as changed, or no row when it is not at this version.
 
-    queries/tenants.sql:148
+    queries/tenants.sql:154
     """
     return await _update_async(
         connection,
@@ -362,7 +366,7 @@ def set_status(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its status allows no such step.
 
-    queries/tenants.sql:170
+    queries/tenants.sql:177
     """
     return _set_status(
         connection,
@@ -381,7 +385,7 @@ async def set_status_async(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its status allows no such step.
 
-    queries/tenants.sql:170
+    queries/tenants.sql:177
     """
     return await _set_status_async(
         connection,
@@ -389,3 +393,23 @@ async def set_status_async(
         status=status,
         allowed_from=array("allowed_from", allowed_from),
     )
+
+
+def revoke_tokens(connection: Connection[object], *, tenant_id: UUID) -> Tenant | None:
+    """The tenant with its epoch moved: everybody is signed out, every token of before
+    is dead, and what a rotation that is under way makes of them too. One row.
+
+    queries/tenants.sql:199
+    """
+    return _revoke_tokens(connection, tenant_id=tenant_id)
+
+
+async def revoke_tokens_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID
+) -> Tenant | None:
+    """The tenant with its epoch moved: everybody is signed out, every token of before
+    is dead, and what a rotation that is under way makes of them too. One row.
+
+    queries/tenants.sql:199
+    """
+    return await _revoke_tokens_async(connection, tenant_id=tenant_id)

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import AsyncConnection, Connection
 
 from authority_queries.queries import FOLDER
-from authority_queries.records import Refusal, Token, TokenType, VerifiedToken
+from authority_queries.records import Token, TokenDiagnosis, TokenType, VerifiedToken
 from authority_queries.runtime import (
     AsyncCall,
     AsyncQueryFile,
@@ -31,8 +31,10 @@ _get_by_id: Call[Token | None] = _QUERIES.row("get_by_id", Token)
 _get_by_id_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("get_by_id", Token)
 _get_by_hash: Call[Token | None] = _QUERIES.row("get_by_hash", Token)
 _get_by_hash_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("get_by_hash", Token)
-_create: Call[Token | None] = _QUERIES.row("create", Token)
-_create_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("create", Token)
+_diagnose: Call[TokenDiagnosis | None] = _QUERIES.row("diagnose", TokenDiagnosis)
+_diagnose_async: AsyncCall[TokenDiagnosis | None] = _ASYNC_QUERIES.row(
+    "diagnose", TokenDiagnosis
+)
 _verify: Call[VerifiedToken | None] = _QUERIES.row("verify", VerifiedToken)
 _verify_async: AsyncCall[VerifiedToken | None] = _ASYNC_QUERIES.row(
     "verify", VerifiedToken
@@ -67,26 +69,12 @@ _ASYNC_QUERIES.promise(
     "created_at",
     "expires_at",
 )
-_redeem: Call[Token | None] = _QUERIES.row("redeem", Token)
-_redeem_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("redeem", Token)
-_rotate: Call[list[Token]] = _QUERIES.rows("rotate", Token)
-_rotate_async: AsyncCall[list[Token]] = _ASYNC_QUERIES.rows("rotate", Token)
-_explain_refusal: Call[Refusal] = _QUERIES.sure_row("explain_refusal", Refusal)
-_explain_refusal_async: AsyncCall[Refusal] = _ASYNC_QUERIES.sure_row(
-    "explain_refusal", Refusal
-)
+_create: Call[Token | None] = _QUERIES.row("create", Token)
+_create_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("create", Token)
 _revoke: Call[int] = _QUERIES.count("revoke")
 _revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke")
 _revoke_by_id: Call[int] = _QUERIES.count("revoke_by_id")
 _revoke_by_id_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke_by_id")
-_revoke_by_authorization: Call[int] = _QUERIES.count("revoke_by_authorization")
-_revoke_by_authorization_async: AsyncCall[int] = _ASYNC_QUERIES.count(
-    "revoke_by_authorization"
-)
-_revoke_by_subject: Call[int] = _QUERIES.count("revoke_by_subject")
-_revoke_by_subject_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke_by_subject")
-_revoke_by_client: Call[int] = _QUERIES.count("revoke_by_client")
-_revoke_by_client_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke_by_client")
 _list_active_by_subject: Call[list[Token]] = _QUERIES.rows(
     "list_active_by_subject", Token
 )
@@ -136,7 +124,7 @@ def get_by_hash(
 ) -> Token | None:
     """The token with this hash, live or not, or no row.
 
-    queries/tokens.sql:33
+    queries/tokens.sql:36
     """
     return _get_by_hash(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -146,10 +134,102 @@ async def get_by_hash_async(
 ) -> Token | None:
     """The token with this hash, live or not, or no row.
 
-    queries/tokens.sql:33
+    queries/tokens.sql:36
     """
     return await _get_by_hash_async(
         connection, tenant_id=tenant_id, token_hash=token_hash
+    )
+
+
+def diagnose(
+    connection: Connection[object], *, tenant_id: UUID, token_hash: bytes
+) -> TokenDiagnosis | None:
+    """What an operator may know of a token and nobody who presents it: whether it is
+    alive and, where dead_because is not null, the first reason why not; or no row when
+    there is no such token.
+
+    queries/tokens.sql:70
+    """
+    return _diagnose(connection, tenant_id=tenant_id, token_hash=token_hash)
+
+
+async def diagnose_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, token_hash: bytes
+) -> TokenDiagnosis | None:
+    """What an operator may know of a token and nobody who presents it: whether it is
+    alive and, where dead_because is not null, the first reason why not; or no row when
+    there is no such token.
+
+    queries/tokens.sql:70
+    """
+    return await _diagnose_async(connection, tenant_id=tenant_id, token_hash=token_hash)
+
+
+def verify(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    token_hash: bytes,
+    type: TokenType,
+) -> VerifiedToken | None:
+    """The live token with this hash, and what a resource server needs of its client
+    and subject (RFC 7662 section 2.2). Every reason for no is alike: no row. Who
+    presents it must hold the key or the certificate that it is bound to (RFC 9449
+    section 7.1, RFC 8705 section 3).
+
+    queries/tokens.sql:96
+    """
+    return _verify(connection, tenant_id=tenant_id, token_hash=token_hash, type=type)
+
+
+async def verify_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    token_hash: bytes,
+    type: TokenType,
+) -> VerifiedToken | None:
+    """The live token with this hash, and what a resource server needs of its client
+    and subject (RFC 7662 section 2.2). Every reason for no is alike: no row. Who
+    presents it must hold the key or the certificate that it is bound to (RFC 9449
+    section 7.1, RFC 8705 section 3).
+
+    queries/tokens.sql:96
+    """
+    return await _verify_async(
+        connection, tenant_id=tenant_id, token_hash=token_hash, type=type
+    )
+
+
+def verify_by_token(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID | None,
+    token_hash: bytes | None,
+    type: str | None,
+) -> VerifiedToken | None:
+    """As verify, in a transaction that works for no tenant yet, and still in one trip.
+
+    queries/tokens.sql:128
+    """
+    return _verify_by_token(
+        connection, tenant_id=tenant_id, token_hash=token_hash, type=type
+    )
+
+
+async def verify_by_token_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID | None,
+    token_hash: bytes | None,
+    type: str | None,
+) -> VerifiedToken | None:
+    """As verify, in a transaction that works for no tenant yet, and still in one trip.
+
+    queries/tokens.sql:128
+    """
+    return await _verify_by_token_async(
+        connection, tenant_id=tenant_id, token_hash=token_hash, type=type
     )
 
 
@@ -174,10 +254,12 @@ def create(
     authenticated_at: datetime | None,
     lifetime: timedelta,
 ) -> Token | None:
-    """The new token, or no row when the tenant is not active. Expires by the
-    database's clock. An authenticated_at that is null means now.
+    """The new token, or no row when the tenant is not active. It asks nothing of
+    OAuth's rules: for what comes from another store. What is granted here is issued by
+    queries/grants.sql. Expires with its family if that is earlier. An authenticated_at
+    that is null means now.
 
-    queries/tokens.sql:64
+    queries/tokens.sql:153
     """
     return _create(
         connection,
@@ -222,10 +304,12 @@ async def create_async(
     authenticated_at: datetime | None,
     lifetime: timedelta,
 ) -> Token | None:
-    """The new token, or no row when the tenant is not active. Expires by the
-    database's clock. An authenticated_at that is null means now.
+    """The new token, or no row when the tenant is not active. It asks nothing of
+    OAuth's rules: for what comes from another store. What is granted here is issued by
+    queries/grants.sql. Expires with its family if that is earlier. An authenticated_at
+    that is null means now.
 
-    queries/tokens.sql:64
+    queries/tokens.sql:153
     """
     return await _create_async(
         connection,
@@ -249,266 +333,6 @@ async def create_async(
     )
 
 
-def verify(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    type: TokenType,
-) -> VerifiedToken | None:
-    """The live token with this hash, and what a resource server needs of its client
-    and subject (RFC 7662 section 2.2). Unknown, expired, redeemed and revoked tokens
-    are alike: no row.
-
-    queries/tokens.sql:133
-    """
-    return _verify(connection, tenant_id=tenant_id, token_hash=token_hash, type=type)
-
-
-async def verify_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    type: TokenType,
-) -> VerifiedToken | None:
-    """The live token with this hash, and what a resource server needs of its client
-    and subject (RFC 7662 section 2.2). Unknown, expired, redeemed and revoked tokens
-    are alike: no row.
-
-    queries/tokens.sql:133
-    """
-    return await _verify_async(
-        connection, tenant_id=tenant_id, token_hash=token_hash, type=type
-    )
-
-
-def verify_by_token(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID | None,
-    token_hash: bytes | None,
-    type: str | None,
-) -> VerifiedToken | None:
-    """As verify, in a transaction that works for no tenant yet, and still in one trip.
-
-    queries/tokens.sql:163
-    """
-    return _verify_by_token(
-        connection, tenant_id=tenant_id, token_hash=token_hash, type=type
-    )
-
-
-async def verify_by_token_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID | None,
-    token_hash: bytes | None,
-    type: str | None,
-) -> VerifiedToken | None:
-    """As verify, in a transaction that works for no tenant yet, and still in one trip.
-
-    queries/tokens.sql:163
-    """
-    return await _verify_by_token_async(
-        connection, tenant_id=tenant_id, token_hash=token_hash, type=type
-    )
-
-
-def redeem(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    type: TokenType,
-    client_id: str,
-    redirect_uri: str | None,
-    code_challenge: str | None,
-    redemption_id: UUID,
-) -> Token | None:
-    """The token, now used up, or no row when it is not live, or was not issued to this
-    client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636
-    section 4.6). Of any number of racing redemptions one gets the row:
-    the conditions on tokens itself are those that are looked at again after a wait.
-
-    `redemption_id`: the request's own id
-
-    queries/tokens.sql:187
-    """
-    return _redeem(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        type=type,
-        client_id=client_id,
-        redirect_uri=redirect_uri,
-        code_challenge=code_challenge,
-        redemption_id=redemption_id,
-    )
-
-
-async def redeem_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    type: TokenType,
-    client_id: str,
-    redirect_uri: str | None,
-    code_challenge: str | None,
-    redemption_id: UUID,
-) -> Token | None:
-    """The token, now used up, or no row when it is not live, or was not issued to this
-    client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636
-    section 4.6). Of any number of racing redemptions one gets the row:
-    the conditions on tokens itself are those that are looked at again after a wait.
-
-    `redemption_id`: the request's own id
-
-    queries/tokens.sql:187
-    """
-    return await _redeem_async(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        type=type,
-        client_id=client_id,
-        redirect_uri=redirect_uri,
-        code_challenge=code_challenge,
-        redemption_id=redemption_id,
-    )
-
-
-def rotate(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    client_id: str,
-    redemption_id: UUID,
-    refresh_token_hash: bytes,
-    refresh_lifetime: timedelta,
-    access_token_hash: bytes,
-    access_lifetime: timedelta,
-) -> list[Token]:
-    """The refresh token and the access token that replace the given refresh token (two
-    rows, refresh first), or no row when it is not live or not this client_id's
-    (RFC 6749 section 6, RFC 9700 section 4.14.2). They carry what it carried, but for
-    its payload.
-
-    `redemption_id`: the request's own id
-
-    queries/tokens.sql:238
-    """
-    return _rotate(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        client_id=client_id,
-        redemption_id=redemption_id,
-        refresh_token_hash=refresh_token_hash,
-        refresh_lifetime=refresh_lifetime,
-        access_token_hash=access_token_hash,
-        access_lifetime=access_lifetime,
-    )
-
-
-async def rotate_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    client_id: str,
-    redemption_id: UUID,
-    refresh_token_hash: bytes,
-    refresh_lifetime: timedelta,
-    access_token_hash: bytes,
-    access_lifetime: timedelta,
-) -> list[Token]:
-    """The refresh token and the access token that replace the given refresh token (two
-    rows, refresh first), or no row when it is not live or not this client_id's
-    (RFC 6749 section 6, RFC 9700 section 4.14.2). They carry what it carried, but for
-    its payload.
-
-    `redemption_id`: the request's own id
-
-    queries/tokens.sql:238
-    """
-    return await _rotate_async(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        client_id=client_id,
-        redemption_id=redemption_id,
-        refresh_token_hash=refresh_token_hash,
-        refresh_lifetime=refresh_lifetime,
-        access_token_hash=access_token_hash,
-        access_lifetime=access_lifetime,
-    )
-
-
-def explain_refusal(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    type: TokenType,
-    client_id: str,
-    redirect_uri: str | None,
-    code_challenge: str | None,
-    redemption_id: UUID,
-) -> Refusal:
-    """Why redeem gave no row, after it: already_redeemed when the same request is
-    repeated, reused when another one presents a redeemed token, else invalid. Reuse
-    revokes the family (RFC 9700 section 4.14.2), in one row of authorizations that
-    the winner's tokens hang on too. Only the right client, redirect_uri and challenge
-    reach that far.
-
-    queries/tokens.sql:334
-    """
-    return _explain_refusal(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        type=type,
-        client_id=client_id,
-        redirect_uri=redirect_uri,
-        code_challenge=code_challenge,
-        redemption_id=redemption_id,
-    )
-
-
-async def explain_refusal_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    type: TokenType,
-    client_id: str,
-    redirect_uri: str | None,
-    code_challenge: str | None,
-    redemption_id: UUID,
-) -> Refusal:
-    """Why redeem gave no row, after it: already_redeemed when the same request is
-    repeated, reused when another one presents a redeemed token, else invalid. Reuse
-    revokes the family (RFC 9700 section 4.14.2), in one row of authorizations that
-    the winner's tokens hang on too. Only the right client, redirect_uri and challenge
-    reach that far.
-
-    queries/tokens.sql:334
-    """
-    return await _explain_refusal_async(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        type=type,
-        client_id=client_id,
-        redirect_uri=redirect_uri,
-        code_challenge=code_challenge,
-        redemption_id=redemption_id,
-    )
-
-
 def revoke(
     connection: Connection[object],
     *,
@@ -517,10 +341,10 @@ def revoke(
     client_id: str,
     reason: str | None,
 ) -> int:
-    """Revokes the token if it was issued to this client_id, and with a refresh token
-    its family, successors included (RFC 7009 section 2.1). Again changes nothing.
+    """Revokes the token if it was issued to this client_id, and unless it is an access
+    token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:389
+    queries/tokens.sql:239
     """
     return _revoke(
         connection,
@@ -539,10 +363,10 @@ async def revoke_async(
     client_id: str,
     reason: str | None,
 ) -> int:
-    """Revokes the token if it was issued to this client_id, and with a refresh token
-    its family, successors included (RFC 7009 section 2.1). Again changes nothing.
+    """Revokes the token if it was issued to this client_id, and unless it is an access
+    token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:389
+    queries/tokens.sql:239
     """
     return await _revoke_async(
         connection,
@@ -562,7 +386,7 @@ def revoke_by_id(
 ) -> int:
     """Revokes the token, whoever's it is. Again changes nothing.
 
-    queries/tokens.sql:434
+    queries/tokens.sql:294
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -578,130 +402,10 @@ async def revoke_by_id_async(
 ) -> int:
     """Revokes the token, whoever's it is. Again changes nothing.
 
-    queries/tokens.sql:434
+    queries/tokens.sql:294
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
-    )
-
-
-def revoke_by_authorization(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    authorization_id: UUID,
-    reason: str | None,
-) -> int:
-    """Revokes the live tokens of the family, the authorization itself left in force.
-    Misses what a rotation that is under way issues; authorizations.revoke does not.
-
-    queries/tokens.sql:445
-    """
-    return _revoke_by_authorization(
-        connection,
-        tenant_id=tenant_id,
-        authorization_id=authorization_id,
-        reason=reason,
-    )
-
-
-async def revoke_by_authorization_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    authorization_id: UUID,
-    reason: str | None,
-) -> int:
-    """Revokes the live tokens of the family, the authorization itself left in force.
-    Misses what a rotation that is under way issues; authorizations.revoke does not.
-
-    queries/tokens.sql:445
-    """
-    return await _revoke_by_authorization_async(
-        connection,
-        tenant_id=tenant_id,
-        authorization_id=authorization_id,
-        reason=reason,
-    )
-
-
-def revoke_by_subject(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    user_id: UUID | None,
-    service_account_id: UUID | None,
-    reason: str | None,
-) -> int:
-    """Revokes the live tokens that speak for this user or service account; the other
-    id is null.
-
-    queries/tokens.sql:459
-    """
-    return _revoke_by_subject(
-        connection,
-        tenant_id=tenant_id,
-        user_id=user_id,
-        service_account_id=service_account_id,
-        reason=reason,
-    )
-
-
-async def revoke_by_subject_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    user_id: UUID | None,
-    service_account_id: UUID | None,
-    reason: str | None,
-) -> int:
-    """Revokes the live tokens that speak for this user or service account; the other
-    id is null.
-
-    queries/tokens.sql:459
-    """
-    return await _revoke_by_subject_async(
-        connection,
-        tenant_id=tenant_id,
-        user_id=user_id,
-        service_account_id=service_account_id,
-        reason=reason,
-    )
-
-
-def revoke_by_client(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    client_id: UUID,
-    reason: str | None,
-) -> int:
-    """Revokes the live tokens that were issued to this client (clients.id). Misses
-    what a rotation that is under way issues; a client that is disabled first issues
-    none.
-
-    queries/tokens.sql:478
-    """
-    return _revoke_by_client(
-        connection, tenant_id=tenant_id, client_id=client_id, reason=reason
-    )
-
-
-async def revoke_by_client_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    client_id: UUID,
-    reason: str | None,
-) -> int:
-    """Revokes the live tokens that were issued to this client (clients.id). Misses
-    what a rotation that is under way issues; a client that is disabled first issues
-    none.
-
-    queries/tokens.sql:478
-    """
-    return await _revoke_by_client_async(
-        connection, tenant_id=tenant_id, client_id=client_id, reason=reason
     )
 
 
@@ -717,7 +421,7 @@ def list_active_by_subject(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:492
+    queries/tokens.sql:305
     """
     return _list_active_by_subject(
         connection,
@@ -741,7 +445,7 @@ async def list_active_by_subject_async(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:492
+    queries/tokens.sql:305
     """
     return await _list_active_by_subject_async(
         connection,
@@ -769,7 +473,7 @@ def list_active_by_subject_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:492
+    queries/tokens.sql:305
     """
     return _list_active_by_subject_stream(
         connection,
@@ -798,7 +502,7 @@ def list_active_by_subject_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:492
+    queries/tokens.sql:305
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -822,7 +526,7 @@ def list_active_by_client(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:532
+    queries/tokens.sql:348
     """
     return _list_active_by_client(
         connection,
@@ -844,7 +548,7 @@ async def list_active_by_client_async(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:532
+    queries/tokens.sql:348
     """
     return await _list_active_by_client_async(
         connection,
@@ -870,7 +574,7 @@ def list_active_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:532
+    queries/tokens.sql:348
     """
     return _list_active_by_client_stream(
         connection,
@@ -897,7 +601,7 @@ def list_active_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:532
+    queries/tokens.sql:348
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -912,10 +616,10 @@ def list_active_by_client_stream_async(
 def prune_expired(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes tokens, of all tenants, that expired longer ago than this. A redeemed
-    one stays while its family has a live one, or its reuse could not be seen.
+    """Deletes access tokens, of all tenants, that expired longer ago than this. What
+    can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:567
+    queries/tokens.sql:386
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -925,10 +629,10 @@ def prune_expired(
 async def prune_expired_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes tokens, of all tenants, that expired longer ago than this. A redeemed
-    one stays while its family has a live one, or its reuse could not be seen.
+    """Deletes access tokens, of all tenants, that expired longer ago than this. What
+    can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:567
+    queries/tokens.sql:386
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

@@ -12,6 +12,7 @@ create table if not exists authority.tenants (
     display_name text not null,
     status text not null default 'active',
     settings jsonb not null default '{}',
+    tokens_valid_after timestamptz,
     created_at timestamptz not null default authority.clock(),
     updated_at timestamptz not null default authority.clock(),
     row_version bigint not null default 1,
@@ -36,6 +37,9 @@ comment on column authority.tenants.status is
 'active and trial issue and verify tokens; suspended and terminated do neither.';
 comment on column authority.tenants.settings is
 'Open object of the embedding service. The store never reads it.';
+comment on column authority.tenants.tokens_valid_after is
+'Epoch: tokens of sign-ins at or before it, and machines'' of before it, are dead. Only
+grows. Null: never moved.';
 comment on column authority.tenants.created_at is 'When the row was inserted.';
 comment on column authority.tenants.updated_at is 'When the row last changed.';
 comment on column authority.tenants.row_version is
@@ -55,7 +59,8 @@ to authority_maintenance using (true);
 grant select on authority.tenants
 to authority_app, authority_maintenance, authority_reader;
 -- A tenant's own administrators change anything but whether it is active.
-grant update (code, display_name, settings, updated_at, row_version)
+grant
+update (code, display_name, settings, tokens_valid_after, updated_at, row_version)
 on authority.tenants to authority_app;
 grant insert (code, display_name, status, settings)
 on authority.tenants to authority_maintenance;

@@ -23,6 +23,7 @@ create table if not exists authority.clients (
     properties jsonb not null default '{}',
     json_web_key_set jsonb,
     enabled boolean not null default true,
+    tokens_valid_after timestamptz,
     created_at timestamptz not null default authority.clock(),
     updated_at timestamptz not null default authority.clock(),
     row_version bigint not null default 1,
@@ -92,10 +93,30 @@ comment on column authority.clients.json_web_key_set is
 'Public keys of the client (RFC 7517), for private_key_jwt. Null: none.';
 comment on column authority.clients.enabled is
 'A disabled client has no live secrets, and none of its tokens verifies.';
+comment on column authority.clients.tokens_valid_after is
+'Epoch: tokens of grants made at or before it are dead. Only grows. Null: never moved.';
 comment on column authority.clients.created_at is 'When the row was inserted.';
 comment on column authority.clients.updated_at is 'When the row last changed.';
 comment on column authority.clients.row_version is
 'Optimistic lock: an update names the version that it read.';
+
+create or replace function authority.without_loopback_port(uri text)
+returns text
+language sql
+immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+select regexp_replace(
+    uri, '^(http://(127\.0\.0\.1|\[::1\])):[0-9]{1,5}(?=[/?]|$)', '\1'
+)
+$$;
+
+comment on function authority.without_loopback_port(text) is
+'A redirect URI of a native application as it is compared: on the loopback address any
+port will do (RFC 8252 section 7.3).';
+
+revoke execute on function authority.without_loopback_port(text) from public;
+grant execute on function authority.without_loopback_port(text) to authority_app;
 
 create table if not exists authority.client_secrets (
     tenant_id uuid not null,

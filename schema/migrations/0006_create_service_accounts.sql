@@ -13,6 +13,7 @@ create table if not exists authority.service_accounts (
     display_name text not null default '',
     description text not null default '',
     enabled boolean not null default true,
+    tokens_valid_after timestamptz,
     allowed_scopes text[] not null default '{}',
     authorized_clients uuid[] not null default '{}',
     attributes jsonb not null default '{}',
@@ -46,6 +47,8 @@ comment on column authority.service_accounts.description is
 'What the account is for. May be empty.';
 comment on column authority.service_accounts.enabled is
 'None of a disabled account''s tokens verifies.';
+comment on column authority.service_accounts.tokens_valid_after is
+'Epoch: tokens issued at or before it are dead. Only grows. Null: never moved.';
 comment on column authority.service_accounts.allowed_scopes is
 'Scope names that its tokens may carry.';
 comment on column authority.service_accounts.authorized_clients is

@@ -1,4 +1,4 @@
--- Creates authorizations (consents, and the families of refresh tokens) and tokens.
+-- Creates consents, authorizations (the families of tokens) and tokens.
 --
 -- Locks: share row exclusive on authority.tenants, clients, users and
 -- service_accounts while foreign keys to them are added.
@@ -7,15 +7,77 @@ set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local role authority_owner;
 
+create table if not exists authority.consents (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null,
+    client_id uuid not null,
+    scopes text[] not null,
+    properties jsonb not null default '{}',
+    revoked_at timestamptz,
+    revocation_reason text,
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
+    row_version bigint not null default 1,
+    constraint consents_tenant_id_id_pk primary key (tenant_id, id),
+    constraint consents_tenant_id_id_user_id_client_id_key
+    unique (tenant_id, id, user_id, client_id),
+    constraint consents_tenant_id_user_id_fk
+    foreign key (tenant_id, user_id)
+    references authority.users (tenant_id, id) on delete cascade,
+    constraint consents_tenant_id_client_id_fk
+    foreign key (tenant_id, client_id)
+    references authority.clients (tenant_id, id) on delete cascade,
+    constraint consents_scopes_check check (array_position(scopes, null) is null),
+    constraint consents_properties_check
+    check (jsonb_typeof(properties) = 'object'),
+    constraint consents_revoked_at_revocation_reason_check
+    check ((revoked_at is null) = (revocation_reason is null))
+);
+
+comment on table authority.consents is
+'What a user allows a client, remembered. One is in force at a time; a revoked one stays
+as the record of what was allowed and when, and the tokens that hang on it stay dead
+whatever is granted later.';
+comment on column authority.consents.tenant_id is 'Owner of the row.';
+comment on column authority.consents.id is 'Random.';
+comment on column authority.consents.user_id is 'The user who allows it.';
+comment on column authority.consents.client_id is
+'The client that is allowed: clients.id.';
+comment on column authority.consents.scopes is
+'Scope names that are allowed. A token under it that carries another one is dead.';
+comment on column authority.consents.properties is
+'Open object of the embedding service, such as the text that was shown. The store never
+reads it.';
+comment on column authority.consents.revoked_at is
+'From then on no token under it verifies. Null: in force.';
+comment on column authority.consents.revocation_reason is 'Why it was revoked.';
+comment on column authority.consents.created_at is 'When it was first granted.';
+comment on column authority.consents.updated_at is 'When the row last changed.';
+comment on column authority.consents.row_version is
+'Grows with each change of the row.';
+
+-- Serves consents.grant, get, narrow and revoke: one is in force.
+create unique index if not exists consents_tenant_id_user_id_client_id_key
+on authority.consents (tenant_id, user_id, client_id) where revoked_at is null;
+-- Serves consents.list_by_user and the foreign key.
+create index if not exists consents_tenant_id_user_id_id_idx
+on authority.consents (tenant_id, user_id, id);
+-- Serves the foreign key: clients.delete.
+create index if not exists consents_tenant_id_client_id_idx
+on authority.consents (tenant_id, client_id);
+
 create table if not exists authority.authorizations (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
     client_id uuid not null,
     user_id uuid,
     service_account_id uuid,
-    type text not null default 'ad_hoc',
+    consent_id uuid,
     scopes text[] not null default '{}',
     properties jsonb not null default '{}',
+    expires_at timestamptz,
+    tokens_expire_at timestamptz not null default authority.clock(),
     revoked_at timestamptz,
     revocation_reason text,
     created_at timestamptz not null default authority.clock(),
@@ -33,9 +95,15 @@ create table if not exists authority.authorizations (
     constraint authorizations_tenant_id_service_account_id_fk
     foreign key (tenant_id, service_account_id)
     references authority.service_accounts (tenant_id, id) on delete cascade,
+    constraint authorizations_tenant_id_consent_id_user_id_client_id_fk
+    foreign key (tenant_id, consent_id, user_id, client_id)
+    references authority.consents (tenant_id, id, user_id, client_id)
+    on delete cascade,
     constraint authorizations_user_id_service_account_id_check
     check (num_nonnulls(user_id, service_account_id) <= 1),
-    constraint authorizations_type_check check (type in ('permanent', 'ad_hoc')),
+    constraint authorizations_consent_id_user_id_check
+    check (consent_id is null or user_id is not null),
+    constraint authorizations_expires_at_check check (expires_at > created_at),
     constraint authorizations_scopes_check
     check (array_position(scopes, null) is null),
     constraint authorizations_properties_check
@@ -45,8 +113,8 @@ create table if not exists authority.authorizations (
 );
 
 comment on table authority.authorizations is
-'What a subject allowed a client: a remembered consent, or the family of tokens of
-one sign-in. Revoking this one row ends every token under it.';
+'One grant to one client, and the family of all tokens that descend from it. Revoking
+this one row ends them. What has to change tokens of a family locks this row first.';
 comment on column authority.authorizations.tenant_id is 'Owner of the row.';
 comment on column authority.authorizations.id is 'Random.';
 comment on column authority.authorizations.client_id is
@@ -55,11 +123,17 @@ comment on column authority.authorizations.user_id is
 'The user who allowed it. Null: no user is involved.';
 comment on column authority.authorizations.service_account_id is
 'The service account that the client acts as. Null: none.';
-comment on column authority.authorizations.type is
-'permanent is a remembered consent; ad_hoc is one sign-in, kept while it has tokens.';
+comment on column authority.authorizations.consent_id is
+'The consent that it rests on, of the same user and client; ended with it. Null: none
+was needed.';
 comment on column authority.authorizations.scopes is 'Scope names that are allowed.';
 comment on column authority.authorizations.properties is
 'Open object of the embedding service. The store never reads it.';
+comment on column authority.authorizations.expires_at is
+'When the family ends however often it is refreshed. Null: never.';
+comment on column authority.authorizations.tokens_expire_at is
+'No token under it is alive from then on, so that it may be pruned with all that reuse
+detection needs. Up to a day late: refreshing need not write it each time.';
 comment on column authority.authorizations.revoked_at is
 'From then on no token under it verifies. Null: in force.';
 comment on column authority.authorizations.revocation_reason is
@@ -79,9 +153,13 @@ on authority.authorizations (tenant_id, user_id, id) where user_id is not null;
 create index if not exists authorizations_tenant_id_service_account_id_idx
 on authority.authorizations (tenant_id, service_account_id)
 where service_account_id is not null;
--- Serves authorizations.prune.
-create index if not exists authorizations_created_at_idx
-on authority.authorizations (created_at) where type = 'ad_hoc';
+-- Serves the foreign key, which nothing that is deleted needs today but consents.
+create index if not exists authorizations_tenant_id_consent_id_user_id_client_id_idx
+on authority.authorizations (tenant_id, consent_id, user_id, client_id)
+where consent_id is not null;
+-- Serves authorizations.prune_expired.
+create index if not exists authorizations_tokens_expire_at_idx
+on authority.authorizations (tokens_expire_at);
 
 create table if not exists authority.tokens (
     tenant_id uuid not null,
@@ -92,6 +170,9 @@ create table if not exists authority.tokens (
     user_id uuid,
     service_account_id uuid,
     authorization_id uuid,
+    parent_id uuid,
+    subject_authorization_id uuid,
+    actor jsonb,
     scopes text[] not null default '{}',
     code_challenge text,
     redirect_uri text,
@@ -120,24 +201,32 @@ create table if not exists authority.tokens (
     foreign key (tenant_id, authorization_id, client_id)
     references authority.authorizations (tenant_id, id, client_id)
     on delete cascade,
+    constraint tokens_tenant_id_subject_authorization_id_fk
+    foreign key (tenant_id, subject_authorization_id)
+    references authority.authorizations (tenant_id, id) on delete cascade,
     constraint tokens_type_check
-    check (
-        type in (
-            'access', 'refresh', 'authorization_code', 'device_code', 'user_code'
-        )
-    ),
+    check (type in ('access', 'refresh', 'authorization_code', 'device_code')),
     constraint tokens_token_hash_check check (octet_length(token_hash) = 32),
     constraint tokens_user_id_service_account_id_check
     check (num_nonnulls(user_id, service_account_id) <= 1),
     constraint tokens_type_authorization_id_check
+    check (type = 'access' or authorization_id is not null),
+    constraint tokens_type_subject_authorization_id_actor_check
     check (
-        type not in ('refresh', 'authorization_code')
-        or authorization_id is not null
+        num_nonnulls(subject_authorization_id, actor) = 0
+        or (type = 'access' and authorization_id is null)
     ),
+    constraint tokens_actor_check
+    check (jsonb_typeof(actor) = 'object' and actor ? 'sub'),
     constraint tokens_type_redirect_uri_code_challenge_check
     check (
-        type not in ('access', 'refresh')
+        type = 'authorization_code'
         or num_nonnulls(redirect_uri, code_challenge) = 0
+    ),
+    constraint tokens_type_expires_at_check
+    check (
+        type <> 'authorization_code'
+        or expires_at <= created_at + interval '10 minutes'
     ),
     constraint tokens_type_redeemed_at_check
     check (type <> 'access' or redeemed_at is null),
@@ -162,7 +251,8 @@ of this table can present nothing.';
 comment on column authority.tokens.tenant_id is 'Owner of the row.';
 comment on column authority.tokens.id is 'Random; the jti where a token has one.';
 comment on column authority.tokens.type is
-'access, refresh, authorization_code, device_code or user_code.';
+'access, refresh, authorization_code or device_code. A code lives 10 minutes at most
+(RFC 6749 section 4.1.2).';
 comment on column authority.tokens.token_hash is
 'SHA-256 of the token string, 32 octets.';
 comment on column authority.tokens.client_id is 'To whom it was issued: clients.id.';
@@ -171,8 +261,17 @@ comment on column authority.tokens.user_id is
 comment on column authority.tokens.service_account_id is
 'The service account it speaks for. Null: none. Neither: the client itself.';
 comment on column authority.tokens.authorization_id is
-'The family it belongs to, of the same client; revoked with it. Codes and refresh
-tokens must have one, or their reuse could end nothing.';
+'The family it belongs to, of the same client; revoked with it. What is redeemed must
+have one, or its reuse could end nothing.';
+comment on column authority.tokens.parent_id is
+'The token whose redemption issued it, of the same family and deleted with it. Null: it
+is the first.';
+comment on column authority.tokens.subject_authorization_id is
+'The family of the token that it was exchanged for (RFC 8693), of whatever client; ended
+with it. Null: not exchanged, or for a token without a family.';
+comment on column authority.tokens.actor is
+'The act claim of an exchanged token (RFC 8693 section 4.1): sub of who acts for its
+subject, and within act whoever acted before. Null: nobody.';
 comment on column authority.tokens.scopes is 'Scope names that it carries.';
 comment on column authority.tokens.code_challenge is
 'PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636 section 4.2).';
@@ -203,24 +302,29 @@ with. Successors inherit it, so that a rotation cannot outrun the epoch.';
 comment on column authority.tokens.created_at is
 'When it was issued (iat).';
 
--- Serves tokens.revoke_by_authorization, tokens.prune_expired and the foreign key.
+-- Serves grants.redeem and the foreign key.
 create index if not exists tokens_tenant_id_authorization_id_client_id_idx
 on authority.tokens (tenant_id, authorization_id, client_id)
 where authorization_id is not null;
--- Serves tokens.list_active_by_client, tokens.revoke_by_client and the foreign key.
+-- Serves tokens.list_active_by_client and the foreign key.
 create index if not exists tokens_tenant_id_client_id_id_idx
 on authority.tokens (tenant_id, client_id, id);
--- Serves tokens.list_active_by_subject, tokens.revoke_by_subject, the foreign key.
+-- Serves tokens.list_active_by_subject and the foreign key.
 create index if not exists tokens_tenant_id_user_id_id_idx
 on authority.tokens (tenant_id, user_id, id) where user_id is not null;
--- Serves tokens.list_active_by_subject, tokens.revoke_by_subject, the foreign key.
+-- Serves tokens.list_active_by_subject and the foreign key.
 create index if not exists tokens_tenant_id_service_account_id_id_idx
 on authority.tokens (tenant_id, service_account_id, id)
 where service_account_id is not null;
+-- Serves the foreign key: authorizations.prune_expired.
+create index if not exists tokens_tenant_id_subject_authorization_id_idx
+on authority.tokens (tenant_id, subject_authorization_id)
+where subject_authorization_id is not null;
 -- Serves tokens.prune_expired.
-create index if not exists tokens_expires_at_idx on authority.tokens (expires_at);
+create index if not exists tokens_expires_at_idx
+on authority.tokens (expires_at) where type = 'access';
 
-create or replace view authority.live_tokens
+create or replace view authority.token_states
 with (security_invoker = true) as
 select
     tokens.tenant_id,
@@ -231,6 +335,9 @@ select
     tokens.user_id,
     tokens.service_account_id,
     tokens.authorization_id,
+    tokens.parent_id,
+    tokens.subject_authorization_id,
+    tokens.actor,
     tokens.scopes,
     tokens.code_challenge,
     tokens.redirect_uri,
@@ -247,9 +354,40 @@ select
     tokens.authenticated_at,
     tokens.created_at,
     clients.client_id as client_identifier,
+    clients.client_type,
     users.subject_id,
     users.username,
-    service_accounts.account_id
+    service_accounts.account_id,
+    case
+        when tokens.revoked_at is not null then 'revoked'
+        when tokens.redeemed_at is not null then 'redeemed'
+        when tokens.expires_at <= authority.clock() then 'expired'
+        when authorizations.revoked_at is not null then 'authorization_revoked'
+        when authorizations.expires_at <= authority.clock()
+            then 'authorization_expired'
+        when consents.revoked_at is not null then 'consent_revoked'
+        when not tokens.scopes <@ consents.scopes then 'consent_narrowed'
+        when tenants.status not in ('active', 'trial') then 'tenant_inactive'
+        when tokens.authenticated_at <= tenants.tokens_valid_after
+            then 'tenant_signed_out'
+        when not clients.enabled then 'client_disabled'
+        when
+            case
+                when tokens.authorization_id is null then tokens.created_at
+                else authorizations.created_at
+            end <= clients.tokens_valid_after
+            then 'client_signed_out'
+        when tokens.user_id is not null and users.status is distinct from 'active'
+            then 'user_inactive'
+        when tokens.authenticated_at <= users.tokens_valid_after
+            then 'user_signed_out'
+        when
+            tokens.service_account_id is not null
+            and service_accounts.enabled is distinct from true
+            then 'service_account_disabled'
+        when tokens.authenticated_at <= service_accounts.tokens_valid_after
+            then 'service_account_signed_out'
+    end as dead_because
 from authority.tokens
 inner join authority.tenants on tokens.tenant_id = tenants.id
 inner join authority.clients
@@ -259,7 +397,14 @@ inner join authority.clients
 left join authority.authorizations
     on
         tokens.tenant_id = authorizations.tenant_id
-        and tokens.authorization_id = authorizations.id
+        and case
+            when tokens.authorization_id is null then tokens.subject_authorization_id
+            else tokens.authorization_id
+        end = authorizations.id
+left join authority.consents
+    on
+        authorizations.tenant_id = consents.tenant_id
+        and authorizations.consent_id = consents.id
 left join authority.users
     on
         tokens.tenant_id = users.tenant_id
@@ -267,30 +412,116 @@ left join authority.users
 left join authority.service_accounts
     on
         tokens.tenant_id = service_accounts.tenant_id
-        and tokens.service_account_id = service_accounts.id
-where
-    tokens.expires_at > authority.clock()
-    and tokens.redeemed_at is null
-    and tokens.revoked_at is null
-    and tenants.status in ('active', 'trial')
-    and clients.enabled
-    and (tokens.authorization_id is null or authorizations.revoked_at is null)
-    and (
-        tokens.user_id is null
-        or (
-            users.status = 'active'
-            and (
-                users.tokens_valid_after is null
-                or tokens.authenticated_at > users.tokens_valid_after
-            )
-        )
-    )
-    and (tokens.service_account_id is null or service_accounts.enabled);
+        and tokens.service_account_id = service_accounts.id;
+
+comment on view authority.token_states is
+'Whether a token is alive and, where it is not, why, in one place: the token itself and
+all that it hangs on, by the database''s clock. For operators; who presents a token is
+told nothing but no (RFC 7662 section 2.2).';
+comment on column authority.token_states.tenant_id is
+'As authority.tokens.tenant_id.';
+comment on column authority.token_states.id is
+'As authority.tokens.id.';
+comment on column authority.token_states.type is
+'As authority.tokens.type.';
+comment on column authority.token_states.token_hash is
+'As authority.tokens.token_hash.';
+comment on column authority.token_states.client_id is
+'As authority.tokens.client_id.';
+comment on column authority.token_states.user_id is
+'As authority.tokens.user_id.';
+comment on column authority.token_states.service_account_id is
+'As authority.tokens.service_account_id.';
+comment on column authority.token_states.authorization_id is
+'As authority.tokens.authorization_id.';
+comment on column authority.token_states.parent_id is
+'As authority.tokens.parent_id.';
+comment on column authority.token_states.subject_authorization_id is
+'As authority.tokens.subject_authorization_id.';
+comment on column authority.token_states.actor is
+'As authority.tokens.actor.';
+comment on column authority.token_states.scopes is
+'As authority.tokens.scopes.';
+comment on column authority.token_states.code_challenge is
+'As authority.tokens.code_challenge.';
+comment on column authority.token_states.redirect_uri is
+'As authority.tokens.redirect_uri.';
+comment on column authority.token_states.nonce is
+'As authority.tokens.nonce.';
+comment on column authority.token_states.cnf_jkt is
+'As authority.tokens.cnf_jkt.';
+comment on column authority.token_states.cnf_x5t_s256 is
+'As authority.tokens.cnf_x5t_s256.';
+comment on column authority.token_states.payload is
+'As authority.tokens.payload.';
+comment on column authority.token_states.properties is
+'As authority.tokens.properties.';
+comment on column authority.token_states.expires_at is
+'As authority.tokens.expires_at.';
+comment on column authority.token_states.redeemed_at is
+'As authority.tokens.redeemed_at.';
+comment on column authority.token_states.redemption_id is
+'As authority.tokens.redemption_id.';
+comment on column authority.token_states.revoked_at is
+'As authority.tokens.revoked_at.';
+comment on column authority.token_states.revocation_reason is
+'As authority.tokens.revocation_reason.';
+comment on column authority.token_states.authenticated_at is
+'As authority.tokens.authenticated_at.';
+comment on column authority.token_states.created_at is
+'As authority.tokens.created_at.';
+comment on column authority.token_states.client_identifier is
+'The client_id of the protocol: clients.client_id.';
+comment on column authority.token_states.client_type is
+'As authority.clients.client_type.';
+comment on column authority.token_states.subject_id is
+'The sub claim of its user. Null: it has none.';
+comment on column authority.token_states.username is
+'Username of its user. Null: it has none.';
+comment on column authority.token_states.account_id is
+'account_id of its service account. Null: it has none.';
+comment on column authority.token_states.dead_because is
+'The first reason that it has to be dead. Null: it is alive.';
+
+create or replace view authority.live_tokens
+with (security_invoker = true) as
+select
+    token_states.tenant_id,
+    token_states.id,
+    token_states.type,
+    token_states.token_hash,
+    token_states.client_id,
+    token_states.user_id,
+    token_states.service_account_id,
+    token_states.authorization_id,
+    token_states.parent_id,
+    token_states.subject_authorization_id,
+    token_states.actor,
+    token_states.scopes,
+    token_states.code_challenge,
+    token_states.redirect_uri,
+    token_states.nonce,
+    token_states.cnf_jkt,
+    token_states.cnf_x5t_s256,
+    token_states.payload,
+    token_states.properties,
+    token_states.expires_at,
+    token_states.redeemed_at,
+    token_states.redemption_id,
+    token_states.revoked_at,
+    token_states.revocation_reason,
+    token_states.authenticated_at,
+    token_states.created_at,
+    token_states.client_identifier,
+    token_states.client_type,
+    token_states.subject_id,
+    token_states.username,
+    token_states.account_id
+from authority.token_states
+where token_states.dead_because is null;
 
 comment on view authority.live_tokens is
-'What a live token is, in one place: not expired, redeemed or revoked, and everything
-that it hangs on is alive too: tenant, client, authorization, user and epoch, service
-account. By the database''s clock.';
+'The tokens that are alive: what authority.token_states finds no fault with.';
 comment on column authority.live_tokens.tenant_id is
 'As authority.tokens.tenant_id.';
 comment on column authority.live_tokens.id is
@@ -307,6 +538,12 @@ comment on column authority.live_tokens.service_account_id is
 'As authority.tokens.service_account_id.';
 comment on column authority.live_tokens.authorization_id is
 'As authority.tokens.authorization_id.';
+comment on column authority.live_tokens.parent_id is
+'As authority.tokens.parent_id.';
+comment on column authority.live_tokens.subject_authorization_id is
+'As authority.tokens.subject_authorization_id.';
+comment on column authority.live_tokens.actor is
+'As authority.tokens.actor.';
 comment on column authority.live_tokens.scopes is
 'As authority.tokens.scopes.';
 comment on column authority.live_tokens.code_challenge is
@@ -339,6 +576,8 @@ comment on column authority.live_tokens.created_at is
 'As authority.tokens.created_at.';
 comment on column authority.live_tokens.client_identifier is
 'The client_id of the protocol: clients.client_id.';
+comment on column authority.live_tokens.client_type is
+'As authority.clients.client_type.';
 comment on column authority.live_tokens.subject_id is
 'The sub claim of its user. Null: it has none.';
 comment on column authority.live_tokens.username is
@@ -346,6 +585,7 @@ comment on column authority.live_tokens.username is
 comment on column authority.live_tokens.account_id is
 'account_id of its service account. Null: it has none.';
 
+call authority.isolate_tenants('authority.consents');
 call authority.isolate_tenants('authority.authorizations');
 call authority.isolate_tenants('authority.tokens');
 -- Operators prune.
@@ -367,20 +607,21 @@ create policy tokens_lock_policy on authority.tokens
 as restrictive for update to authority_maintenance
 using (true) with check (false);
 
-grant select, insert on authority.authorizations, authority.tokens to authority_app;
-grant update (revoked_at, revocation_reason, updated_at, row_version)
+grant select, insert on authority.consents, authority.authorizations, authority.tokens
+to authority_app;
+grant update (scopes, properties, revoked_at, revocation_reason, updated_at, row_version)
+on authority.consents to authority_app;
+grant
+update (tokens_expire_at, revoked_at, revocation_reason, updated_at, row_version)
 on authority.authorizations to authority_app;
 grant update (redeemed_at, redemption_id, revoked_at, revocation_reason)
 on authority.tokens to authority_app;
-grant select on authority.live_tokens to authority_app;
-grant select (tenant_id, id, type, created_at), update (properties), delete
+grant select on authority.token_states, authority.live_tokens to authority_app;
+grant select (tenant_id, id, tokens_expire_at), update (properties), delete
 on authority.authorizations to authority_maintenance;
-grant
-select (tenant_id, id, authorization_id, expires_at, redeemed_at),
-update (properties),
-delete
+grant select (tenant_id, id, type, expires_at), update (properties), delete
 on authority.tokens to authority_maintenance;
-grant select on authority.authorizations to authority_reader;
+grant select on authority.consents, authority.authorizations to authority_reader;
 -- Everything but the hash, the payload and what a code is redeemed with.
 grant select (
     tenant_id,
@@ -390,6 +631,9 @@ grant select (
     user_id,
     service_account_id,
     authorization_id,
+    parent_id,
+    subject_authorization_id,
+    actor,
     scopes,
     cnf_jkt,
     cnf_x5t_s256,

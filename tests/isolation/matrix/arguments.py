@@ -32,11 +32,12 @@ CODE: Final = {
     "client_id": "portal",
     "redirect_uri": "https://portal.example.com/",
 }
-USED: Final = {
-    "token_hash": sha256(b"used").digest(),
+REFRESH: Final = {
+    "token_hash": sha256(b"refresh").digest(),
     "type": "refresh",
-    "client_id": "portal",
+    "redirect_uri": None,
 }
+USED: Final = {**REFRESH, "token_hash": sha256(b"used").digest()}
 
 # What is no column, or is not looked up by it: the same for every query that takes it.
 BY_NAME: Final[Mapping[str, object]] = {
@@ -49,9 +50,11 @@ BY_NAME: Final[Mapping[str, object]] = {
     "before": "~",
     "category": "client",
     "factor": "password",
+    "family_lifetime": HOUR,
     "from_period": None,
     "idempotency_key": "second",
     "lease": HOUR,
+    "leeway": timedelta(0),
     "lifetime": HOUR,
     "months_ahead": 1,
     "names": ["api.read"],
@@ -85,10 +88,21 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "tenants.set_status": {"status": "suspended"},
     "tenants.update": {"code": "new"},
     "tokens.create": {"token_hash": NEW_HASH},
-    "tokens.explain_refusal": USED,
-    "tokens.redeem": CODE,
+    "grants.exchange": {
+        "token_hash": NEW_HASH,
+        "client_id": "portal",
+        "subject_token_hash": sha256(b"access").digest(),
+        "actor_token_hash": sha256(b"access").digest(),
+    },
+    "grants.issue_code": {
+        "token_hash": NEW_HASH,
+        "client_id": "portal",
+        "redirect_uri": "https://portal.example.com/",
+        "lifetime": timedelta(minutes=5),
+    },
+    "grants.issue_to_client": {"token_hash": NEW_HASH, "client_id": "portal"},
+    "grants.redeem": CODE,
     "tokens.revoke": {"token_hash": sha256(b"refresh").digest(), "client_id": "portal"},
-    "tokens.rotate": {"token_hash": sha256(b"refresh").digest(), "client_id": "portal"},
     "users.create": {"username": "new"},
     "users.list_after": {"status": None},
     "users.list_before": {"status": None},
@@ -105,6 +119,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "licenses.renew_seat": [{"license_id": IdOf("licenses", 1)}],
     "revocations.list_active": [{"category": None, "target": None}],
     "tenants.update": [{"code": FOREIGN}],
+    "grants.redeem": [REFRESH, USED],
     "users.list_after": [{"role_id": None}, {"prefix": "a", "status": "active"}],
     "users.list_before": [{"role_id": None}, {"prefix": "a", "status": "active"}],
 }

@@ -110,37 +110,33 @@ values
     array[pg_temp.id_of('client')]
 );
 
--- A remembered consent, the family of one sign-in, and what a sign-in has left.
-insert into authority.authorizations
-(tenant_id, id, client_id, user_id, type, scopes, created_at)
+-- A consent, the family of one sign-in, and what a sign-in has left.
+insert into authority.consents (tenant_id, id, user_id, client_id, scopes)
 values
 (
     pg_temp.tenant(),
     pg_temp.id_of('consent'),
-    pg_temp.id_of('client'),
     pg_temp.id_of('user'),
-    'permanent',
-    array['api.read'],
-    now() - interval '9 days'
-),
-(
-    pg_temp.tenant(),
-    pg_temp.id_of('family'),
     pg_temp.id_of('client'),
-    pg_temp.id_of('user'),
-    'ad_hoc',
-    array['api.read'],
-    now() - interval '1 day'
-),
-(
-    pg_temp.tenant(),
-    pg_temp.id_of('remains'),
-    pg_temp.id_of('client'),
-    pg_temp.id_of('user'),
-    'ad_hoc',
-    array['api.read'],
-    now() - interval '90 days'
+    array['api.read']
 );
+
+insert into authority.authorizations
+(tenant_id, id, client_id, user_id, consent_id, scopes, tokens_expire_at, created_at)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(families.kind) as id,
+    pg_temp.id_of('client') as client_id,
+    pg_temp.id_of('user') as user_id,
+    pg_temp.id_of('consent') as consent_id,
+    array['api.read'] as scopes,
+    now() + families.remaining as tokens_expire_at,
+    now() - interval '90 days' as created_at
+from (
+    values
+    ('family', interval '20 days'),
+    ('remains', interval '-1 day')
+) as families (kind, remaining);
 
 insert into authority.tokens (
     tenant_id,
@@ -172,7 +168,10 @@ select
     case when issued.is_used then now() - interval '3 hours' end as redeemed_at,
     case when issued.is_used then pg_temp.id_of('redemption') end as redemption_id,
     now() - interval '1 day' as authenticated_at,
-    now() - interval '1 day' as created_at
+    case issued.type
+        when 'authorization_code' then now() - interval '1 minute'
+        else now() - interval '1 day'
+    end as created_at
 from (
     values
     ('access', 'access', null, interval '5 hours', false),
@@ -181,7 +180,7 @@ from (
         'code',
         'authorization_code',
         'https://portal.example.com/',
-        interval '2 hours',
+        interval '8 minutes',
         false
     ),
     ('used', 'refresh', null, interval '10 days', true),

@@ -1,0 +1,119 @@
+-- name: get(tenant_id, user_id, client_id)^
+-- The consent of this user to this client (clients.id) that is in force, or no row.
+-- @row Consent
+select
+    consents.tenant_id,
+    consents.id,
+    consents.user_id,
+    consents.client_id,
+    consents.scopes,
+    consents.properties,
+    consents.revoked_at,
+    consents.revocation_reason,
+    consents.created_at,
+    consents.updated_at,
+    consents.row_version
+from authority.consents
+where
+    consents.tenant_id = :tenant_id
+    and consents.user_id = :user_id
+    and consents.client_id = :client_id
+    and consents.revoked_at is null;
+
+-- name: list_by_user(tenant_id, user_id, after, page_size)
+-- One consent that the user ever gave, revoked or not, in order of id, from the first one
+-- after the given id.
+select
+    consents.tenant_id,
+    consents.id,
+    consents.user_id,
+    consents.client_id,
+    consents.scopes,
+    consents.properties,
+    consents.revoked_at,
+    consents.revocation_reason,
+    consents.created_at,
+    consents.updated_at,
+    consents.row_version
+from authority.consents
+where
+    consents.tenant_id = :tenant_id
+    and consents.user_id = :user_id
+    and (:after::uuid is null or consents.id > :after)
+order by consents.id
+limit :page_size;
+
+-- name: grant(tenant_id, user_id, client_id, scopes, properties)^
+-- The consent that is now in force: a new one, or the user's own one widened by these
+-- scopes (OpenID Connect Core section 3.1.2.4). One that was revoked is never revived.
+insert into authority.consents (tenant_id, user_id, client_id, scopes, properties)
+values (:tenant_id, :user_id, :client_id, :scopes, :properties)
+on conflict (tenant_id, user_id, client_id) where revoked_at is null do update
+    set
+        scopes = array(
+            select distinct both_scopes.name
+            from unnest(consents.scopes || excluded.scopes) as both_scopes (name)
+            order by both_scopes.name
+        ),
+        properties = excluded.properties,
+        updated_at = authority.clock(),
+        row_version = consents.row_version + 1
+returning
+    consents.tenant_id,
+    consents.id,
+    consents.user_id,
+    consents.client_id,
+    consents.scopes,
+    consents.properties,
+    consents.revoked_at,
+    consents.revocation_reason,
+    consents.created_at,
+    consents.updated_at,
+    consents.row_version;
+
+-- name: narrow(tenant_id, user_id, client_id, scopes)^
+-- The consent that is in force, with no more than these of its scopes, or no row when
+-- there is none. Tokens under it that carry another scope are dead from now on.
+-- @row Consent
+update authority.consents
+set
+    scopes = array(
+        select kept.name
+        from unnest(consents.scopes) as kept (name)
+        where kept.name = any(:scopes::text[])
+        order by kept.name
+    ),
+    updated_at = authority.clock(),
+    row_version = consents.row_version + 1
+where
+    consents.tenant_id = :tenant_id
+    and consents.user_id = :user_id
+    and consents.client_id = :client_id
+    and consents.revoked_at is null
+returning
+    consents.tenant_id,
+    consents.id,
+    consents.user_id,
+    consents.client_id,
+    consents.scopes,
+    consents.properties,
+    consents.revoked_at,
+    consents.revocation_reason,
+    consents.created_at,
+    consents.updated_at,
+    consents.row_version;
+
+-- name: revoke(tenant_id, user_id, client_id, reason)!
+-- Ends the consent that is in force and, with it, every token under it, what is being
+-- issued at this moment included. Again changes nothing.
+update authority.consents
+set
+    revoked_at = authority.clock(),
+    revocation_reason = :reason,
+    updated_at = authority.clock(),
+    row_version = consents.row_version + 1
+where
+    consents.tenant_id = :tenant_id
+    and consents.user_id = :user_id
+    and consents.client_id = :client_id
+    and consents.revoked_at is null;

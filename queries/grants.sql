@@ -1,0 +1,608 @@
+-- name: issue_code(tenant_id, token_hash, client_id, user_id, scopes, redirect_uri, code_challenge, nonce, cnf_jkt, properties, authenticated_at, lifetime, family_lifetime)^
+-- The outcome of issuing an authorization code, and the family of all that it will be
+-- redeemed for (RFC 6749 section 4.1.2): issued, or why not. The redirect_uri is one of
+-- the client's, compared exactly but for the port of a native client's loopback address
+-- (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client uses PKCE (RFC 9700
+-- section 2.1.1); the user has consented, unless the client's consent_type is implicit
+-- (OpenID Connect Core section 3.1.2.4). A family_lifetime that is null never ends it.
+-- An authenticated_at that is null means now.
+-- @row CodeIssuance
+-- @param user_id notnull
+-- @param family_lifetime nullable
+with asked as (
+    select
+        clients.id as client_id,
+        consents.id as consent_id,
+        case
+            when clients.enabled is distinct from true then 'client_inactive'
+            when users.status is distinct from 'active' then 'user_inactive'
+            when
+                case
+                    when :redirect_uri::text is null
+                        then cardinality(clients.redirect_uris) <> 1
+                    else not exists (
+                        select from unnest(clients.redirect_uris) as registered (uri)
+                        where
+                            registered.uri = :redirect_uri
+                            or (
+                                clients.application_type = 'native'
+                                and authority.without_loopback_port(registered.uri)
+                                = authority.without_loopback_port(:redirect_uri)
+                            )
+                    )
+                end
+                then 'redirect_uri_not_registered'
+            when
+                clients.client_type = 'public' and :code_challenge::text is null
+                then 'pkce_required'
+            when
+                clients.consent_type <> 'implicit'
+                and not coalesce(:scopes::text[] <@ consents.scopes, false)
+                then 'consent_required'
+            else 'issued'
+        end as outcome
+    from (values (:tenant_id::uuid)) as given (tenant_id)
+    left join authority.clients
+        on
+            clients.tenant_id = :tenant_id
+            and clients.client_id = :client_id
+    left join authority.users
+        on
+            users.tenant_id = :tenant_id
+            and users.id = :user_id
+    left join authority.consents
+        on
+            consents.tenant_id = :tenant_id
+            and consents.user_id = users.id
+            and consents.client_id = clients.id
+            and consents.revoked_at is null
+),
+
+family as (
+    insert into authority.authorizations (
+        tenant_id,
+        client_id,
+        user_id,
+        consent_id,
+        scopes,
+        expires_at,
+        tokens_expire_at
+    )
+    select
+        :tenant_id,
+        asked.client_id,
+        :user_id,
+        asked.consent_id,
+        :scopes,
+        authority.clock() + :family_lifetime,
+        authority.clock() + :lifetime
+    from asked
+    where asked.outcome = 'issued'
+    returning
+        authorizations.id,
+        authorizations.client_id,
+        authorizations.expires_at
+),
+
+code as (
+    insert into authority.tokens (
+        tenant_id,
+        type,
+        token_hash,
+        client_id,
+        user_id,
+        authorization_id,
+        scopes,
+        code_challenge,
+        redirect_uri,
+        nonce,
+        cnf_jkt,
+        properties,
+        authenticated_at,
+        expires_at
+    )
+    select
+        :tenant_id,
+        'authorization_code' as type,
+        :token_hash,
+        family.client_id,
+        :user_id,
+        family.id,
+        :scopes,
+        :code_challenge,
+        :redirect_uri,
+        :nonce,
+        :cnf_jkt,
+        :properties,
+        coalesce(:authenticated_at, authority.clock()) as authenticated_at,
+        least(authority.clock() + :lifetime, family.expires_at) as expires_at
+    from family
+    returning
+        tokens.id,
+        tokens.authorization_id,
+        tokens.scopes,
+        tokens.expires_at
+)
+
+select
+    asked.outcome,
+    code.id as token_id,
+    code.authorization_id,
+    code.scopes,
+    code.expires_at
+from asked
+left join code on true;
+
+-- name: issue_to_client(tenant_id, token_hash, client_id, service_account_id, scopes, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
+-- The outcome of issuing an access token to a client that speaks for itself, or for a
+-- service account (RFC 6749 section 4.4): issued, or why not. Only a confidential client
+-- may; for a service account only one that it authorises, and for scopes that it allows.
+-- @row ClientTokenIssuance
+with asked as (
+    select
+        clients.id as client_id,
+        case
+            when clients.enabled is distinct from true then 'client_inactive'
+            when clients.client_type = 'public' then 'client_public'
+            when :service_account_id::uuid is null then 'issued'
+            when service_accounts.enabled is distinct from true
+                then 'service_account_inactive'
+            when not clients.id = any(service_accounts.authorized_clients)
+                then 'client_not_authorized'
+            when not :scopes::text[] <@ service_accounts.allowed_scopes
+                then 'invalid_scope'
+            else 'issued'
+        end as outcome
+    from (values (:tenant_id::uuid)) as given (tenant_id)
+    left join authority.clients
+        on
+            clients.tenant_id = :tenant_id
+            and clients.client_id = :client_id
+    left join authority.service_accounts
+        on
+            service_accounts.tenant_id = :tenant_id
+            and service_accounts.id = :service_account_id
+),
+
+token as (
+    insert into authority.tokens (
+        tenant_id,
+        type,
+        token_hash,
+        client_id,
+        service_account_id,
+        scopes,
+        cnf_jkt,
+        cnf_x5t_s256,
+        payload,
+        properties,
+        expires_at
+    )
+    select
+        :tenant_id,
+        'access' as type,
+        :token_hash,
+        asked.client_id,
+        :service_account_id,
+        :scopes,
+        :cnf_jkt,
+        :cnf_x5t_s256,
+        :payload,
+        :properties,
+        authority.clock() + :lifetime
+    from asked
+    where asked.outcome = 'issued'
+    returning
+        tokens.id,
+        tokens.scopes,
+        tokens.expires_at
+)
+
+select
+    asked.outcome,
+    token.id as token_id,
+    token.scopes,
+    token.expires_at
+from asked
+left join token on true;
+
+-- name: exchange(tenant_id, token_hash, client_id, subject_token_hash, actor_token_hash, scopes, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
+-- The outcome of exchanging an access token for another one with no more scopes and no
+-- longer life (RFC 8693 section 2): issued, or why not. It speaks for the same subject,
+-- and dies with the family of the token it was exchanged for. Its actor is the subject of
+-- the actor's token, with whoever acted before inside (section 4.1); without one it is as
+-- it was. Scopes that are null are those of the subject's token.
+-- @row TokenExchange
+with subject as (
+    select
+        live_tokens.id,
+        live_tokens.user_id,
+        live_tokens.service_account_id,
+        coalesce(live_tokens.authorization_id, live_tokens.subject_authorization_id)
+            as authorization_id,
+        live_tokens.actor,
+        live_tokens.scopes,
+        live_tokens.expires_at,
+        live_tokens.authenticated_at
+    from authority.live_tokens
+    where
+        live_tokens.tenant_id = :tenant_id
+        and live_tokens.token_hash = :subject_token_hash
+        and live_tokens.type = 'access'
+),
+
+actor as (
+    select
+        live_tokens.id,
+        coalesce(
+            live_tokens.subject_id::text,
+            live_tokens.account_id,
+            live_tokens.client_identifier
+        ) as sub,
+        live_tokens.client_identifier as client_id
+    from authority.live_tokens
+    where
+        live_tokens.tenant_id = :tenant_id
+        and live_tokens.token_hash = :actor_token_hash
+        and live_tokens.type = 'access'
+),
+
+asked as (
+    select
+        clients.id as client_id,
+        subject.user_id,
+        subject.service_account_id,
+        subject.authorization_id,
+        coalesce(:scopes::text[], subject.scopes) as scopes,
+        subject.expires_at,
+        subject.authenticated_at,
+        case
+            when actor.id is null then subject.actor
+            else jsonb_strip_nulls(
+                jsonb_build_object(
+                    'sub', actor.sub,
+                    'client_id', actor.client_id,
+                    'act', subject.actor
+                )
+            )
+        end as actor,
+        case
+            when clients.enabled is distinct from true then 'client_inactive'
+            when subject.id is null then 'invalid_subject_token'
+            when :actor_token_hash::bytea is not null and actor.id is null
+                then 'invalid_actor_token'
+            when not :scopes::text[] <@ subject.scopes then 'invalid_scope'
+            else 'issued'
+        end as outcome
+    from (values (:tenant_id::uuid)) as given (tenant_id)
+    left join authority.clients
+        on
+            clients.tenant_id = :tenant_id
+            and clients.client_id = :client_id
+    left join subject on true
+    left join actor on true
+),
+
+token as (
+    insert into authority.tokens (
+        tenant_id,
+        type,
+        token_hash,
+        client_id,
+        user_id,
+        service_account_id,
+        subject_authorization_id,
+        actor,
+        scopes,
+        cnf_jkt,
+        cnf_x5t_s256,
+        payload,
+        properties,
+        authenticated_at,
+        expires_at
+    )
+    select
+        :tenant_id,
+        'access' as type,
+        :token_hash,
+        asked.client_id,
+        asked.user_id,
+        asked.service_account_id,
+        asked.authorization_id,
+        asked.actor,
+        asked.scopes,
+        :cnf_jkt,
+        :cnf_x5t_s256,
+        :payload,
+        :properties,
+        asked.authenticated_at,
+        least(authority.clock() + :lifetime, asked.expires_at) as expires_at
+    from asked
+    where asked.outcome = 'issued'
+    returning
+        tokens.id,
+        tokens.scopes,
+        tokens.expires_at
+)
+
+select
+    asked.outcome,
+    token.id as token_id,
+    token.scopes,
+    token.expires_at
+from asked
+left join token on true;
+
+-- name: redeem(tenant_id, token_hash, type, client_id, redirect_uri, code_challenge, cnf_jkt, cnf_x5t_s256, scopes, redemption_id, leeway, access_token_hash, access_lifetime, refresh_token_hash, refresh_lifetime)^
+-- The outcome of presenting a code or refresh token, and what it was redeemed for, in one
+-- step that of any number of racers one makes:
+-- redeemed: used up, and its successors are issued: an access token and a refresh token,
+-- each where a hash of one is given.
+-- already_redeemed: by this redemption_id, so this is a retry after a lost answer; the row
+-- is as the first time.
+-- recently_redeemed: by another request, within the leeway, and the refresh token that it
+-- was redeemed for is not used yet: nothing is issued, nothing revoked.
+-- reused: by another request; the family is revoked (RFC 6749 section 4.1.2, RFC 9700
+-- section 4.14.2).
+-- invalid_scope: more scopes than it carries (RFC 6749 section 6); not used up.
+-- invalid: anything else, alike: not alive, or not issued to this client_id, redirect_uri
+-- and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another
+-- key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). Who does not know
+-- all of them revokes nothing.
+-- The family is locked first, and then the token, which is judged as it is after the wait.
+-- Scopes that are null are all; fewer are the access token's only. A refresh token is
+-- bound to the key of a public client.
+-- @row Redemption
+-- @param redemption_id notnull -- the request's own id
+-- @param access_lifetime nullable
+-- @param refresh_lifetime nullable
+with presented as (
+    select
+        tokens.id,
+        tokens.authorization_id
+    from authority.tokens
+    where
+        tokens.tenant_id = :tenant_id
+        and tokens.token_hash = :token_hash
+        and tokens.type = :type
+),
+
+family as (
+    select
+        authorizations.id,
+        authorizations.expires_at,
+        authorizations.revoked_at,
+        presented.id as token_id
+    from presented
+    inner join authority.authorizations
+        on
+            authorizations.tenant_id = :tenant_id
+            and authorizations.id = presented.authorization_id
+    for no key update of authorizations
+),
+
+token as (
+    select
+        tokens.id,
+        tokens.client_id,
+        tokens.user_id,
+        tokens.service_account_id,
+        tokens.scopes,
+        tokens.code_challenge,
+        tokens.redirect_uri,
+        tokens.nonce,
+        tokens.cnf_jkt,
+        tokens.cnf_x5t_s256,
+        tokens.properties,
+        tokens.redeemed_at,
+        tokens.redemption_id,
+        tokens.revoked_at,
+        tokens.authenticated_at,
+        family.id as authorization_id,
+        family.expires_at as family_expires_at,
+        family.revoked_at as family_revoked_at
+    from family
+    inner join authority.tokens
+        on
+            tokens.tenant_id = :tenant_id
+            and tokens.id = family.token_id
+    for no key update of tokens
+),
+
+verdict as (
+    select
+        token.id,
+        token.client_id,
+        token.user_id,
+        token.service_account_id,
+        token.authorization_id,
+        token.scopes,
+        token.nonce,
+        token.properties,
+        token.authenticated_at,
+        token.family_expires_at,
+        token_states.subject_id,
+        case
+            when token_states.client_type = 'public' then :cnf_jkt
+            when :type = 'refresh' then token.cnf_jkt
+        end as refresh_cnf_jkt,
+        case
+            when token_states.client_type = 'public' then :cnf_x5t_s256
+            when :type = 'refresh' then token.cnf_x5t_s256
+        end as refresh_cnf_x5t_s256,
+        case
+            when
+                token_states.client_identifier <> :client_id
+                or token.redirect_uri is distinct from :redirect_uri
+                or token.code_challenge is distinct from :code_challenge
+                or coalesce(token.cnf_jkt <> :cnf_jkt, token.cnf_jkt is not null)
+                or coalesce(
+                    token.cnf_x5t_s256 <> :cnf_x5t_s256, token.cnf_x5t_s256 is not null
+                )
+                then 'invalid'
+            when token.redeemed_at is not null and token.family_revoked_at is not null
+                then 'reused'
+            when token.redemption_id = :redemption_id then 'already_redeemed'
+            when
+                :leeway > interval '0'
+                and token.redeemed_at + :leeway > authority.clock()
+                and not exists (
+                    select from authority.tokens as successors
+                    where
+                        successors.tenant_id = :tenant_id
+                        and successors.authorization_id = token.authorization_id
+                        and successors.parent_id = token.id
+                        and successors.redeemed_at is not null
+                )
+                then 'recently_redeemed'
+            when token.redeemed_at is not null then 'reused'
+            when
+                token.revoked_at is not null
+                or token.family_revoked_at is not null
+                or token_states.dead_because is not null
+                then 'invalid'
+            when not :scopes::text[] <@ token.scopes then 'invalid_scope'
+            else 'redeemed'
+        end as outcome
+    from token
+    inner join authority.token_states
+        on
+            token_states.tenant_id = :tenant_id
+            and token_states.id = token.id
+),
+
+redeemed as (
+    update authority.tokens
+    set
+        redeemed_at = authority.clock(),
+        redemption_id = :redemption_id
+    from verdict
+    where
+        tokens.tenant_id = :tenant_id
+        and tokens.id = verdict.id
+        and verdict.outcome = 'redeemed'
+),
+
+issued as (
+    insert into authority.tokens (
+        tenant_id,
+        type,
+        token_hash,
+        client_id,
+        user_id,
+        service_account_id,
+        authorization_id,
+        parent_id,
+        scopes,
+        cnf_jkt,
+        cnf_x5t_s256,
+        properties,
+        authenticated_at,
+        expires_at
+    )
+    select
+        :tenant_id,
+        successors.type,
+        successors.token_hash,
+        verdict.client_id,
+        verdict.user_id,
+        verdict.service_account_id,
+        verdict.authorization_id,
+        verdict.id as parent_id,
+        case successors.type
+            when 'access' then coalesce(:scopes, verdict.scopes)
+            else verdict.scopes
+        end as scopes,
+        case successors.type
+            when 'access' then :cnf_jkt else verdict.refresh_cnf_jkt
+        end as cnf_jkt,
+        case successors.type
+            when 'access' then :cnf_x5t_s256 else verdict.refresh_cnf_x5t_s256
+        end as cnf_x5t_s256,
+        verdict.properties,
+        verdict.authenticated_at,
+        least(authority.clock() + successors.lifetime, verdict.family_expires_at)
+            as expires_at
+    from verdict
+    cross join (
+        values
+        ('access', :access_token_hash::bytea, :access_lifetime::interval),
+        ('refresh', :refresh_token_hash::bytea, :refresh_lifetime::interval)
+    ) as successors (type, token_hash, lifetime)
+    where
+        verdict.outcome = 'redeemed'
+        and successors.token_hash is not null
+    returning
+        tokens.id,
+        tokens.type,
+        tokens.scopes,
+        tokens.expires_at
+),
+
+kept as (
+    update authority.authorizations
+    set
+        tokens_expire_at = greatest(
+            authorizations.tokens_expire_at,
+            (select max(issued.expires_at) + interval '1 day' from issued)
+        ),
+        revoked_at = case
+            when verdict.outcome = 'reused' then authority.clock()
+        end,
+        revocation_reason = case
+            when verdict.outcome = 'reused' then 'token_reuse'
+        end,
+        updated_at = authority.clock(),
+        row_version = authorizations.row_version + 1
+    from verdict
+    where
+        authorizations.tenant_id = :tenant_id
+        and authorizations.id = verdict.authorization_id
+        and authorizations.revoked_at is null
+        and (
+            verdict.outcome = 'reused'
+            or authorizations.tokens_expire_at
+            < (select max(issued.expires_at) from issued)
+        )
+),
+
+successors as (
+    select
+        issued.id,
+        issued.type,
+        issued.scopes,
+        issued.expires_at
+    from issued
+    union all
+    select
+        tokens.id,
+        tokens.type,
+        tokens.scopes,
+        tokens.expires_at
+    from verdict
+    inner join authority.tokens
+        on
+            tokens.tenant_id = :tenant_id
+            and tokens.authorization_id = verdict.authorization_id
+            and tokens.parent_id = verdict.id
+    where verdict.outcome in ('already_redeemed', 'recently_redeemed')
+)
+
+select
+    coalesce(verdict.outcome, 'invalid') as outcome,
+    verdict.authorization_id,
+    verdict.user_id,
+    verdict.subject_id,
+    verdict.service_account_id,
+    coalesce(access.scopes, verdict.scopes) as scopes,
+    verdict.nonce,
+    verdict.properties,
+    verdict.authenticated_at,
+    access.id as access_token_id,
+    access.expires_at as access_expires_at,
+    refresh.id as refresh_token_id,
+    refresh.expires_at as refresh_expires_at
+from (values (:tenant_id::uuid)) as given (tenant_id)
+left join verdict on verdict.outcome <> 'invalid'
+left join successors as access on access.type = 'access'
+left join successors as refresh on refresh.type = 'refresh';
