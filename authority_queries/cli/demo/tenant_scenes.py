@@ -89,7 +89,8 @@ def prune(
 
 def _prune_all(store: Store, step: Step) -> None:
     step.row("expired tokens", f"{store.tokens.prune_expired()} deleted")
-    step.row("families without tokens", f"{store.authorizations.prune()} deleted")
+    families = store.authorizations.prune_expired()
+    step.row("families that are over", f"{families} deleted")
     step.row("revocations", f"{store.revocations.prune_expired()} deleted")
     step.row("throttles", f"{store.login_attempts.prune_throttles()} deleted")
     made = store.login_attempts.create_partitions()

@@ -1,117 +1,118 @@
-"""The life of tokens: issued, verified, rotated, reused, revoked."""
+"""The life of tokens: issued, verified, refreshed, reused, revoked."""
 
 import base64
 import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from authority_queries._sync.store import Store
 from authority_queries.cli.demo.narrator import Narrator, Step
 from authority_queries.cli.demo.sample import Sample
 from authority_queries.errors import ConfigurationError, NotFoundError
-from authority_queries.records import (
-    Authorization,
-    Client,
-    User,
-)
+from authority_queries.issuing import NewToken
+from authority_queries.records import Client, CodeIssuance, User
 from authority_queries.secrets import TokenString, mint_token, parse_token
 
 _HOUR: Final = timedelta(hours=1)
 _MONTH: Final = timedelta(days=30)
+_SCOPES: Final = ["openid", "offline_access"]
 
 
 def use_tokens(store: Store, narrator: Narrator, acme: Sample, ann: User) -> None:
-    """Code, tokens, verification, rotation, reuse: the life of a family."""
+    """Consent, code, tokens, verification, refresh, reuse: the life of a family."""
     client = acme.client(store, "acme-web")
     if not client.redirect_uris:
         message = "the demo needs a redirect_uri of the client acme-web"
         raise ConfigurationError(message)
-    with narrator.step("Issue, verify, rotate and reuse tokens") as step:
-        family = store.authorizations.create(
-            tenant_id=acme.tenant_id,
-            client_id=client.id,
-            user_id=ann.id,
-            scopes=["openid", "offline_access"],
-        )
-        step.row("consent", f"authorization {family.id}")
-        _redeem_code(store, step, client, family)
-        first = _issue_refresh_token(store, step, family)
-        access = _rotate(store, step, "the first refresh token", client, first)
+    with narrator.step("Issue, verify, refresh and reuse tokens") as step:
+        _consent(store, step, client, ann)
+        first = _redeem_code(store, step, client, ann)
+        once: dict[str, Any] = {"presented": first, "request": uuid4()}
+        access = _refresh(store, step, "the refresh token", client, **once)
+        _refresh(store, step, "the answer was lost: again", client, **once)
         _verify(store, step, "the access token", access)
-        _rotate(store, step, "a thief: the first refresh token", client, first)
+        once["request"] = uuid4()
+        _refresh(store, step, "a thief: the first one", client, **once)
         _verify(store, step, "after that the access token", access)
+        dead = store.tokens.diagnose(tenant_id=acme.tenant_id, token_hash=access.hash)
+        step.row("why, for operators only", str(dead and dead.dead_because))
 
 
-def _redeem_code(
-    store: Store, step: Step, client: Client, family: Authorization
-) -> None:
-    verifier = secrets.token_urlsafe(32)
+def _consent(store: Store, step: Step, client: Client, ann: User) -> None:
+    parties: dict[str, Any] = {
+        "tenant_id": client.tenant_id,
+        "user_id": ann.id,
+        "client_id": client.id,
+    }
+    if store.consents.revoke(**parties, reason="withdrawn"):
+        step.row("the consent of an earlier run", "revoked")
+    _, issuance = _issue_code(store, client, ann, "")
+    step.row("authorization code", issuance.outcome)
+    consent = store.consents.grant(**parties, scopes=_SCOPES)
+    step.row("Ann consents", " ".join(consent.scopes))
+
+
+def _issue_code(
+    store: Store, client: Client, ann: User, verifier: str
+) -> tuple[TokenString, CodeIssuance]:
     digest = hashlib.sha256(verifier.encode("ascii")).digest()
-    challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
     code = mint_token("authorization_code", client.tenant_id)
-    store.tokens.create(
+    issuance = store.grants.issue_code(
         tenant_id=client.tenant_id,
-        type="authorization_code",
         token_hash=code.hash,
-        client_id=client.id,
-        user_id=family.user_id,
-        authorization_id=family.id,
-        scopes=family.scopes,
-        code_challenge=challenge,
+        client_id=client.client_id,
+        user_id=ann.id,
+        scopes=_SCOPES,
         redirect_uri=client.redirect_uris[0],
-        lifetime=timedelta(minutes=1),
+        code_challenge=base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii"),
+        family_lifetime=12 * _MONTH,
     )
-    step.row("authorization code", "issued for a minute")
-    for presented, label in (("x" * 43, "wrong"), (challenge, "right")):
-        redemption = store.tokens.redeem(
+    return code, issuance
+
+
+def _redeem_code(store: Store, step: Step, client: Client, ann: User) -> TokenString:
+    right = secrets.token_urlsafe(32)
+    code, issuance = _issue_code(store, client, ann, right)
+    step.row("authorization code", f"{issuance.outcome}, for a minute")
+    refresh = mint_token("refresh", client.tenant_id)
+    for verifier, label in (("x" * 43, "wrong"), (right, "right")):
+        redemption = store.grants.redeem_code(
             tenant_id=client.tenant_id,
             token_hash=code.hash,
-            type="authorization_code",
             client_id=client.client_id,
             redirect_uri=client.redirect_uris[0],
-            code_challenge=presented,
+            code_verifier=verifier,
             redemption_id=uuid4(),
+            refresh_token=NewToken(hash=refresh.hash, lifetime=_MONTH),
         )
         step.row(f"redeemed, {label} code_verifier", redemption.outcome)
+    step.row("refresh token", f"{refresh.token[:12]}…, stored as SHA-256")
+    return refresh
 
 
-def _issue_refresh_token(
-    store: Store, step: Step, family: Authorization
-) -> TokenString:
-    minted = mint_token("refresh", family.tenant_id)
-    store.tokens.create(
-        tenant_id=family.tenant_id,
-        type="refresh",
-        token_hash=minted.hash,
-        client_id=family.client_id,
-        user_id=family.user_id,
-        authorization_id=family.id,
-        scopes=family.scopes,
-        lifetime=_MONTH,
-    )
-    step.row("refresh token", f"{minted.token[:12]}…, stored as SHA-256")
-    return minted
-
-
-def _rotate(
-    store: Store, step: Step, what: str, client: Client, presented: TokenString
+def _refresh(
+    store: Store,
+    step: Step,
+    what: str,
+    client: Client,
+    *,
+    presented: TokenString,
+    request: UUID,
 ) -> TokenString:
     refresh = mint_token("refresh", client.tenant_id)
     access = mint_token("access", client.tenant_id)
-    rotation = store.tokens.rotate(
+    redemption = store.grants.refresh(
         tenant_id=client.tenant_id,
         token_hash=parse_token(presented.token, kind="refresh").hash,
         client_id=client.client_id,
-        redemption_id=uuid4(),
-        refresh_token_hash=refresh.hash,
-        refresh_lifetime=_MONTH,
-        access_token_hash=access.hash,
-        access_lifetime=_HOUR,
+        redemption_id=request,
+        refresh_token=NewToken(hash=refresh.hash, lifetime=_MONTH),
+        access_token=NewToken(hash=access.hash, lifetime=_HOUR),
     )
-    step.row(f"{what} is rotated", rotation.outcome)
+    step.row(f"{what}, redeemed", redemption.outcome)
     return access
 
 
@@ -135,11 +136,16 @@ def act_as_service_account(store: Store, narrator: Narrator, acme: Sample) -> No
         if account is None:
             message = "acme has no service account invoice-robot"
             raise NotFoundError(message)
-        may = client.id in account.authorized_clients
-        step.row("acme-batch acts as invoice-robot", "allowed" if may else "refused")
-        access = issue_access_token(
-            store, client, service_account_id=account.id, scopes=account.allowed_scopes
+        access = mint_token("access", acme.tenant_id)
+        issuance = store.grants.issue_to_client(
+            tenant_id=acme.tenant_id,
+            token_hash=access.hash,
+            client_id=client.client_id,
+            service_account_id=account.id,
+            scopes=account.allowed_scopes,
+            lifetime=_HOUR,
         )
+        step.row("acme-batch acts as invoice-robot", issuance.outcome)
         _verify(store, step, "its access token", access)
         revoked = store.tokens.revoke(
             tenant_id=acme.tenant_id,
@@ -186,7 +192,6 @@ def issue_access_token(
     client: Client,
     *,
     user_id: UUID | None = None,
-    service_account_id: UUID | None = None,
     scopes: Sequence[str] = (),
     lifetime: timedelta = _HOUR,
 ) -> TokenString:
@@ -198,7 +203,6 @@ def issue_access_token(
         token_hash=minted.hash,
         client_id=client.id,
         user_id=user_id,
-        service_account_id=service_account_id,
         scopes=scopes,
         lifetime=lifetime,
     )
