@@ -73,6 +73,7 @@ TokenExchangeOutcome: TypeAlias = Literal[
     "issued",
 ]
 TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
+UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof"]
 UserStatus: TypeAlias = Literal["active", "pending", "suspended"]
 
 
@@ -324,6 +325,24 @@ class ThrottleDecision:
     allowed: bool
     remaining: int
     retry_after: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class PushedRequest:
+    """A row of each of these queries.
+
+    pushed_requests.create and pushed_requests.redeem.
+    """
+
+    tenant_id: UUID
+    id: UUID
+    request_uri_hash: bytes = field(repr=False)
+    client_id: UUID
+    parameters: JsonObject
+    expires_at: datetime
+    redeemed_at: datetime | None
+    redemption_id: UUID | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

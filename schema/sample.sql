@@ -370,6 +370,64 @@ select
     dated.created_at
 from dated;
 
+-- Pushed in the last hour, one a second and one in three not used.
+with dated as (
+    select
+        n,
+        now() - (3800 - n) * interval '1 second' as created_at
+    from generate_series(0, 3799) as n
+)
+
+insert into authority.pushed_requests (
+    tenant_id,
+    id,
+    request_uri_hash,
+    client_id,
+    parameters,
+    expires_at,
+    redeemed_at,
+    redemption_id,
+    created_at
+)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    pg_temp.id_of('pushed request', dated.n) as id,
+    sha256(('pushed request ' || dated.n)::bytea) as request_uri_hash,
+    pg_temp.id_of('client', dated.n) as client_id,
+    '{"response_type": "code", "scope": "openid"}' as parameters,
+    dated.created_at + interval '1 minute' as expires_at,
+    case when dated.n % 3 <> 0 then dated.created_at + interval '2 seconds' end
+        as redeemed_at,
+    case when dated.n % 3 <> 0 then pg_temp.id_of('push redemption', dated.n) end
+        as redemption_id,
+    dated.created_at
+from dated;
+
+-- Of the last hour: assertions last for five minutes, proofs for one.
+with dated as (
+    select
+        n,
+        now() - (11400 - n) * interval '300 milliseconds' as created_at
+    from generate_series(0, 11399) as n
+)
+
+insert into authority.used_jtis
+(tenant_id, kind, issuer, jti_hash, expires_at, created_at)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    case when dated.n % 4 = 0 then 'client_assertion' else 'dpop_proof' end as kind,
+    case
+        when dated.n % 4 = 0
+            then 'client-' || pg_temp.id_of('client_id', dated.n % 3800)
+        else rpad(md5('key ' || dated.n % 5700), 43, '_')
+    end as issuer,
+    sha256(('jti ' || dated.n)::bytea) as jti_hash,
+    dated.created_at
+    + case when dated.n % 4 = 0 then interval '5 minutes' else interval '1 minute' end
+        as expires_at,
+    dated.created_at
+from dated;
+
 with dated as (
     select
         n,

@@ -982,6 +982,69 @@ CREATE POLICY permissions_owner_policy ON authority.permissions TO authority_own
 
 CREATE POLICY permissions_shared_policy ON authority.permissions FOR SELECT USING (true);
 
+-- pushed_requests
+
+CREATE TABLE authority.pushed_requests (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    request_uri_hash bytea NOT NULL,
+    client_id uuid NOT NULL,
+    parameters jsonb NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    redeemed_at timestamp with time zone,
+    redemption_id uuid,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT pushed_requests_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '00:10:00'::interval))),
+    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])))),
+    CONSTRAINT pushed_requests_redeemed_at_redemption_id_check CHECK (((redeemed_at IS NULL) = (redemption_id IS NULL))),
+    CONSTRAINT pushed_requests_request_uri_hash_check CHECK ((octet_length(request_uri_hash) = 32))
+);
+ALTER TABLE ONLY authority.pushed_requests FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.pushed_requests IS 'An authorization request that a client pushed before it sent the browser (RFC 9126):
+used once, and for minutes. The request_uri itself is never stored.';
+COMMENT ON COLUMN authority.pushed_requests.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.pushed_requests.id IS 'Random.';
+COMMENT ON COLUMN authority.pushed_requests.request_uri_hash IS 'SHA-256 of the reference in the request_uri, 32 octets.';
+COMMENT ON COLUMN authority.pushed_requests.client_id IS 'Who pushed it and alone may use it: clients.id.';
+COMMENT ON COLUMN authority.pushed_requests.parameters IS 'Object of the request''s parameters, dpop_jkt (RFC 9449 section 10) included; opaque
+to the store, but never a request_uri (RFC 9126 section 2.1) nor what the client
+authenticated with.';
+COMMENT ON COLUMN authority.pushed_requests.expires_at IS 'From then on it is dead, by the database''s clock. Ten minutes after it was pushed at
+the latest (RFC 9126 section 2.2).';
+COMMENT ON COLUMN authority.pushed_requests.redeemed_at IS 'When its single use was made. Null: not used.';
+COMMENT ON COLUMN authority.pushed_requests.redemption_id IS 'Who used it: the same id again is a retry or a reload, another one gets nothing.';
+COMMENT ON COLUMN authority.pushed_requests.created_at IS 'When it was pushed.';
+
+ALTER TABLE ONLY authority.pushed_requests
+    ADD CONSTRAINT pushed_requests_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY authority.pushed_requests
+    ADD CONSTRAINT pushed_requests_tenant_id_request_uri_hash_key UNIQUE (tenant_id, request_uri_hash);
+
+CREATE INDEX pushed_requests_expires_at_idx ON authority.pushed_requests USING btree (expires_at);
+
+CREATE INDEX pushed_requests_tenant_id_client_id_idx ON authority.pushed_requests USING btree (tenant_id, client_id);
+
+ALTER TABLE ONLY authority.pushed_requests
+    ADD CONSTRAINT pushed_requests_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.pushed_requests ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY pushed_requests_lock_policy ON authority.pushed_requests AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY pushed_requests_maintenance_policy ON authority.pushed_requests TO authority_maintenance USING (true);
+
+CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- revocation_sequences
 
 CREATE TABLE authority.revocation_sequences (
@@ -1646,6 +1709,58 @@ COMMENT ON COLUMN authority.usable_licenses.tenant_id IS 'As authority.licenses.
 COMMENT ON COLUMN authority.usable_licenses.id IS 'As authority.licenses.id.';
 COMMENT ON COLUMN authority.usable_licenses.limits IS 'As authority.licenses.limits.';
 COMMENT ON COLUMN authority.usable_licenses.usage_period IS 'As authority.licenses.usage_period.';
+
+-- used_jtis
+
+CREATE TABLE authority.used_jtis (
+    tenant_id uuid NOT NULL,
+    kind text NOT NULL,
+    issuer text NOT NULL COLLATE pg_catalog."C",
+    jti_hash bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT used_jtis_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '1 day'::interval))),
+    CONSTRAINT used_jtis_issuer_check CHECK ((issuer ~ '^[\x20-\x7e]{1,255}$'::text)),
+    CONSTRAINT used_jtis_jti_hash_check CHECK ((octet_length(jti_hash) = 32)),
+    CONSTRAINT used_jtis_kind_check CHECK ((kind = ANY (ARRAY['client_assertion'::text, 'dpop_proof'::text]))),
+    CONSTRAINT used_jtis_kind_issuer_check CHECK (((kind <> 'dpop_proof'::text) OR (issuer ~ '^[A-Za-z0-9_-]{43}$'::text)))
+);
+ALTER TABLE ONLY authority.used_jtis FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.used_jtis IS 'The jti of a client assertion (RFC 7523) or DPoP proof (RFC 9449) that was accepted,
+remembered for as long as it would be accepted again.';
+COMMENT ON COLUMN authority.used_jtis.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.used_jtis.kind IS 'client_assertion or dpop_proof.';
+COMMENT ON COLUMN authority.used_jtis.issuer IS 'Who made the jti, which is unique for him only: the client_id of an assertion, the JWK
+SHA-256 thumbprint of a proof''s key (RFC 7638).';
+COMMENT ON COLUMN authority.used_jtis.jti_hash IS 'SHA-256 of the jti in UTF-8, 32 octets: a jti may be of any length.';
+COMMENT ON COLUMN authority.used_jtis.expires_at IS 'From then on nobody accepts the assertion for its age, by the database''s clock, and
+the jti may be used by another one. A day after its use at the latest.';
+COMMENT ON COLUMN authority.used_jtis.created_at IS 'When it was used; after expires_at, if it was used once more, the last time.';
+
+ALTER TABLE ONLY authority.used_jtis
+    ADD CONSTRAINT used_jtis_tenant_id_kind_issuer_jti_hash_pk PRIMARY KEY (tenant_id, kind, issuer, jti_hash);
+
+CREATE INDEX used_jtis_expires_at_idx ON authority.used_jtis USING btree (expires_at);
+
+ALTER TABLE ONLY authority.used_jtis
+    ADD CONSTRAINT used_jtis_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+
+ALTER TABLE authority.used_jtis ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY used_jtis_lock_policy ON authority.used_jtis AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY used_jtis_maintenance_policy ON authority.used_jtis TO authority_maintenance USING (true);
+
+CREATE POLICY used_jtis_tenant_id_policy ON authority.used_jtis USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
 
 -- user_roles
 

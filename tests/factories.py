@@ -11,6 +11,7 @@ from authority_queries.records import (
     Client,
     ClientSecret,
     License,
+    PushedRequest,
     ServiceAccount,
     Tenant,
     Token,
@@ -78,6 +79,20 @@ def make_token(
         **{"token_hash": minted.hash, "lifetime": HOUR, **fields},
     )
     return minted, token
+
+
+def make_pushed_request(
+    store: Store, client: Client, **fields: Any
+) -> tuple[TokenString, PushedRequest]:
+    minted = mint_token("request_uri", client.tenant_id)
+    defaults = {
+        "request_uri_hash": minted.hash,
+        "parameters": {"response_type": "code", "scope": "openid"},
+    }
+    request = store.pushed_requests.create(
+        tenant_id=client.tenant_id, client_id=client.id, **{**defaults, **fields}
+    )
+    return minted, request
 
 
 def make_license(

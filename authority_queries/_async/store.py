@@ -14,6 +14,7 @@ from authority_queries._async.grants import AsyncGrants
 from authority_queries._async.licenses import AsyncLicenses
 from authority_queries._async.login_attempts import AsyncLoginAttempts
 from authority_queries._async.nesting import only_unit
+from authority_queries._async.pushed_requests import AsyncPushedRequests
 from authority_queries._async.revocations import AsyncRevocations
 from authority_queries._async.roles import AsyncRoles
 from authority_queries._async.scopes import AsyncScopes
@@ -22,6 +23,7 @@ from authority_queries._async.service_accounts import AsyncServiceAccounts
 from authority_queries._async.tenants import AsyncTenants
 from authority_queries._async.tokens import AsyncTokens
 from authority_queries._async.unit_of_work import unit_of_work
+from authority_queries._async.used_jtis import AsyncUsedJtis
 from authority_queries._async.users import AsyncUsers
 
 
@@ -45,6 +47,8 @@ class AsyncStore:
         self.authorizations = AsyncAuthorizations(connection)
         self.grants = AsyncGrants(connection)
         self.tokens = AsyncTokens(connection)
+        self.pushed_requests = AsyncPushedRequests(connection)
+        self.used_jtis = AsyncUsedJtis(connection)
         self.revocations = AsyncRevocations(connection)
         self.login_attempts = AsyncLoginAttempts(connection)
         self.licenses = AsyncLicenses(connection)

@@ -15,6 +15,7 @@ from authority_queries._sync.grants import Grants
 from authority_queries._sync.licenses import Licenses
 from authority_queries._sync.login_attempts import LoginAttempts
 from authority_queries._sync.nesting import only_unit
+from authority_queries._sync.pushed_requests import PushedRequests
 from authority_queries._sync.revocations import Revocations
 from authority_queries._sync.roles import Roles
 from authority_queries._sync.scopes import Scopes
@@ -23,6 +24,7 @@ from authority_queries._sync.service_accounts import ServiceAccounts
 from authority_queries._sync.tenants import Tenants
 from authority_queries._sync.tokens import Tokens
 from authority_queries._sync.unit_of_work import unit_of_work
+from authority_queries._sync.used_jtis import UsedJtis
 from authority_queries._sync.users import Users
 
 
@@ -46,6 +48,8 @@ class Store:
         self.authorizations = Authorizations(connection)
         self.grants = Grants(connection)
         self.tokens = Tokens(connection)
+        self.pushed_requests = PushedRequests(connection)
+        self.used_jtis = UsedJtis(connection)
         self.revocations = Revocations(connection)
         self.login_attempts = LoginAttempts(connection)
         self.licenses = Licenses(connection)

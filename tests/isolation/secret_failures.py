@@ -15,6 +15,7 @@ from authority_queries.errors import (
     MissingReferenceError,
 )
 from authority_queries.records import Client
+from authority_queries.secrets import format_request_uri
 from tests.factories import HOUR
 from tests.isolation.secret_operations import Operations
 
@@ -57,6 +58,22 @@ _RAW: Final[dict[str, Failure]] = {
             "authorization_code",
             "authorization_code",
             code_challenge=ops.mine.verifier,
+        ),
+    ),
+    "a request_uri for its hash": (
+        InvalidArgumentError,
+        lambda ops, client: ops.push(
+            client,
+            request_uri_hash=format_request_uri(ops.mine.token("request_uri")),
+        ),
+    ),
+    "a client_id that is a request_uri": (
+        InvalidArgumentError,
+        lambda ops, _: ops.store.pushed_requests.redeem(
+            **ops.tenant,
+            request_uri_hash=ops.mine.token("request_uri").hash,
+            client_id=format_request_uri(ops.mine.token("request_uri")),
+            redemption_id=uuid4(),
         ),
     ),
     "a token in an id": (

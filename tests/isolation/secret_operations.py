@@ -141,6 +141,16 @@ class Operations:
         }
         return self.store.tokens.rotate(**self.tenant, **{**defaults, **fields})
 
+    def push(self, client: Client, **fields: Any) -> object:
+        defaults = {
+            "request_uri_hash": self.mine.token("request_uri").hash,
+            "client_id": client.id,
+            "parameters": {"login_hint": self.mine.email},
+        }
+        return self.store.pushed_requests.create(
+            **self.tenant, **{**defaults, **fields}
+        )
+
     def all(self) -> Iterator[Step]:
         """Give the steps in an order in which each succeeds."""
         client = self.client()
@@ -148,6 +158,7 @@ class Operations:
         yield from self._client_secrets(client)
         yield from self._codes(client)
         yield from self._tokens(client)
+        yield from self._pushed_requests(client)
         yield from self._licenses()
 
     def _users(self) -> Iterator[Step]:
@@ -208,6 +219,16 @@ class Operations:
             key = {**self.tenant, "token_hash": self.mine.token(name).hash}
             yield partial(tokens.revoke, **key, **revocation)
         yield partial(self.rotate, client, "refresh", "refresh_3", "access_3")
+
+    def _pushed_requests(self, client: Client) -> Iterator[Step]:
+        yield partial(self.push, client)
+        yield partial(
+            self.store.pushed_requests.redeem,
+            **self.tenant,
+            request_uri_hash=self.mine.token("request_uri").hash,
+            client_id=client.client_id,
+            redemption_id=uuid4(),
+        )
 
     def _licenses(self) -> Iterator[Step]:
         licenses = self.store.licenses

@@ -1,6 +1,6 @@
 """What happens in a tenant from its first user to its last: each table is written."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from uuid import UUID, uuid4
 
@@ -12,6 +12,7 @@ from tests.factories import (
     make_client,
     make_client_secret,
     make_license,
+    make_pushed_request,
     make_service_account,
     make_token,
     make_user,
@@ -37,6 +38,7 @@ def live(store: Store, tenant_id: UUID) -> None:
         tenant_id=tenant_id, client_id=client.client_id
     )
     _use_tokens(store, client, user.id)
+    _push_a_request(store, client)
     assert store.users.delete(tenant_id=tenant_id, user_id=user.id)
     assert store.roles.delete(tenant_id=tenant_id, role_id=role.id)
     account = make_service_account(store, tenant_id)
@@ -74,6 +76,24 @@ def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
     assert verified is not None
     assert store.tokens.revoke_by_subject(
         tenant_id=tenant_id, user_id=user_id, reason="signed out"
+    )
+
+
+def _push_a_request(store: Store, client: Client) -> None:
+    ids = {"tenant_id": client.tenant_id}
+    assert store.used_jtis.use(
+        **ids,
+        kind="client_assertion",
+        issuer=client.client_id,
+        jti="first",
+        expires_at=datetime.now(UTC) + HOUR,
+    )
+    reference, _ = make_pushed_request(store, client)
+    assert store.pushed_requests.redeem(
+        **ids,
+        request_uri_hash=reference.hash,
+        client_id=client.client_id,
+        redemption_id=uuid4(),
     )
 
 

@@ -30,12 +30,17 @@ from tests.isolation.test_matrix import uncontrolled
 
 _KINDS: tuple[Kind, ...] = ("strangers", "twins")
 _TWICE = "what it finds is held to the tenant by another predicate of the query"
+_NAMESAKE = "a client of another tenant with the same id has the same client_id here"
 # Predicates that nothing leaks without, and why.
 SPARE = {
-    "tokens.revoke: tokens.tenant_id = :tenant_id (1)": _TWICE,
-    "tokens.revoke: tokens.tenant_id = clients.tenant_id (1)": (
-        "a client of another tenant with the token's id has the same client_id here"
+    "pushed_requests.redeem: clients.tenant_id = pushed_requests.tenant_id (2)": (
+        _NAMESAKE
     ),
+    "pushed_requests.redeem: clients.tenant_id = tenants.id (1)": (
+        "a request is given out once, of however many tenants that are active"
+    ),
+    "tokens.revoke: tokens.tenant_id = :tenant_id (1)": _TWICE,
+    "tokens.revoke: tokens.tenant_id = clients.tenant_id (1)": _NAMESAKE,
     "users.list_after: user_roles.tenant_id = :tenant_id (2)": _TWICE,
     "users.list_before: user_roles.tenant_id = :tenant_id (2)": _TWICE,
 }

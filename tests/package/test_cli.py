@@ -46,7 +46,8 @@ def test_doctor_finds_pending_migrations_and_writes_nothing(
 ) -> None:
     assert main(["doctor"]) == 1
     found = capsys.readouterr().out
-    assert "11, 0001_create_schema to 0011_seed_catalogue" in found
+    first, *_, last = every()
+    assert f"{len(every())}, {first} to {last}" in found
     assert "authority migrate" in found
     assert main(["doctor"]) == 1  # not even yoyo's own tables were made
     assert main(["migrate"]) == 0
@@ -66,7 +67,7 @@ def test_the_demo_tells_its_story_twice(
     assert main(["demo"]) == 0
     first = capsys.readouterr().out
     told = (
-        r"yoyo apply +\| 11 applied",
+        rf"yoyo apply +\| {len(every())} applied",
         r"tenant acme +\| created +\| queries/tenants\.sql:\d+ get_by_code",
         r"ANN, wrong password +\| refused, 9 tries left",
         r"ANN, right password +\| signed in",

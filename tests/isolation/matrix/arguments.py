@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from importlib import import_module
 from inspect import Parameter, signature
@@ -77,6 +77,11 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "clients.create": {"client_id": "new"},
     "licenses.create": {"key_hash": NEW_HASH},
     "licenses.set_status": {"status": "suspended"},
+    "pushed_requests.create": {
+        "request_uri_hash": NEW_HASH,
+        "lifetime": timedelta(minutes=1),
+    },
+    "pushed_requests.redeem": {"client_id": "portal"},
     "revocations.list_active": {"after": 0},
     "revocations.list_since": {"sequence": 0},
     "roles.create": {"name": "new", "permissions": ["users:read"]},
@@ -103,6 +108,10 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "grants.issue_to_client": {"token_hash": NEW_HASH, "client_id": "portal"},
     "grants.redeem": CODE,
     "tokens.revoke": {"token_hash": sha256(b"refresh").digest(), "client_id": "portal"},
+    "used_jtis.use": {
+        "jti_hash": NEW_HASH,
+        "expires_at": datetime.now(UTC) + HOUR,
+    },
     "users.create": {"username": "new"},
     "users.list_after": {"status": None},
     "users.list_before": {"status": None},
@@ -120,6 +129,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "revocations.list_active": [{"category": None, "target": None}],
     "tenants.update": [{"code": FOREIGN}],
     "grants.redeem": [REFRESH, USED],
+    "used_jtis.use": [{"jti_hash": sha256(b"old jti").digest()}],
     "users.list_after": [{"role_id": None}, {"prefix": "a", "status": "active"}],
     "users.list_before": [{"role_id": None}, {"prefix": "a", "status": "active"}],
 }

@@ -246,6 +246,42 @@ values
     now() - interval '7 hours'
 );
 
+insert into authority.pushed_requests (
+    tenant_id,
+    id,
+    request_uri_hash,
+    client_id,
+    parameters,
+    expires_at,
+    created_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(pushed.kind) as id,
+    sha256(pushed.kind::bytea) as request_uri_hash,
+    pg_temp.id_of('client') as client_id,
+    '{"response_type": "code"}' as parameters,
+    now() + pushed.remaining as expires_at,
+    now() + pushed.remaining - interval '9 minutes' as created_at
+from (
+    values
+    ('pushed request', interval '8 minutes'),
+    ('expired request', interval '-1 hour')
+) as pushed (kind, remaining);
+
+insert into authority.used_jtis
+(tenant_id, kind, issuer, jti_hash, expires_at, created_at)
+select
+    pg_temp.tenant() as tenant_id,
+    'client_assertion' as kind,
+    'portal' as issuer,
+    sha256(used.jti::bytea) as jti_hash,
+    now() + used.remaining as expires_at,
+    now() + used.remaining - interval '2 hours' as created_at
+from (
+    values ('jti', interval '1 hour'), ('old jti', interval '-1 hour')
+) as used (jti, remaining);
+
 -- The second one is at its end in tenant 1, and not in tenant 2.
 insert into authority.licenses
 (tenant_id, id, key_hash, plan, seats, limits, valid_from, valid_until)

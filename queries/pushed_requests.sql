@@ -1,0 +1,96 @@
+-- name: create(tenant_id, request_uri_hash, client_id, parameters, lifetime)^
+-- The pushed request (RFC 9126 section 2.2), or no row when the client (clients.id) is
+-- unknown or disabled or the tenant is not active. Expires by the database's clock.
+-- @row PushedRequest
+insert into authority.pushed_requests (
+    tenant_id,
+    request_uri_hash,
+    client_id,
+    parameters,
+    expires_at
+)
+select
+    clients.tenant_id,
+    :request_uri_hash,
+    clients.id,
+    :parameters,
+    authority.clock() + :lifetime as expires_at
+from authority.clients
+inner join authority.tenants on clients.tenant_id = tenants.id
+where
+    clients.tenant_id = :tenant_id
+    and clients.id = :client_id
+    and clients.enabled
+    and tenants.status in ('active', 'trial')
+returning
+    pushed_requests.tenant_id,
+    pushed_requests.id,
+    pushed_requests.request_uri_hash,
+    pushed_requests.client_id,
+    pushed_requests.parameters,
+    pushed_requests.expires_at,
+    pushed_requests.redeemed_at,
+    pushed_requests.redemption_id,
+    pushed_requests.created_at;
+
+-- name: redeem(tenant_id, request_uri_hash, client_id, redemption_id)^
+-- The pushed request, now used up, or no row when it is unknown or expired, was pushed
+-- by another client than this client_id, or was used under another redemption_id
+-- (RFC 9126 section 4). The same redemption_id gets the row again. Of any number of
+-- racing ids one gets it: the conditions on pushed_requests itself are those that are
+-- looked at again after a wait.
+-- @row PushedRequest
+-- @nullable redeemed_at
+-- @nullable redemption_id
+-- @param redemption_id notnull -- who uses it: the browser's session, or the request
+update authority.pushed_requests
+set
+    redeemed_at = coalesce(pushed_requests.redeemed_at, authority.clock()),
+    redemption_id = :redemption_id
+from authority.clients
+inner join authority.tenants on clients.tenant_id = tenants.id
+where
+    pushed_requests.tenant_id = :tenant_id
+    and pushed_requests.request_uri_hash = :request_uri_hash
+    and pushed_requests.expires_at > authority.clock()
+    and (
+        pushed_requests.redemption_id is null
+        or pushed_requests.redemption_id = :redemption_id
+    )
+    and clients.tenant_id = pushed_requests.tenant_id
+    and clients.id = pushed_requests.client_id
+    and clients.client_id = :client_id
+    and clients.enabled
+    and tenants.status in ('active', 'trial')
+returning
+    pushed_requests.tenant_id,
+    pushed_requests.id,
+    pushed_requests.request_uri_hash,
+    pushed_requests.client_id,
+    pushed_requests.parameters,
+    pushed_requests.expires_at,
+    pushed_requests.redeemed_at,
+    pushed_requests.redemption_id,
+    pushed_requests.created_at;
+
+-- name: prune_expired(older_than, batch_size)!
+-- Deletes pushed requests, of all tenants, that expired longer ago than this, used or
+-- not.
+-- @plan cross_tenant -- Prunes for all tenants at once.
+-- @plan seq_scan authority.pushed_requests -- Planned without its value, batch_size
+--   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- @role authority_maintenance
+delete from authority.pushed_requests
+using (
+    select
+        candidates.tenant_id,
+        candidates.id
+    from authority.pushed_requests as candidates
+    where candidates.expires_at < authority.clock() - :older_than::interval
+    order by candidates.expires_at
+    limit :batch_size
+    for update skip locked
+) as doomed
+where
+    pushed_requests.tenant_id = doomed.tenant_id
+    and pushed_requests.id = doomed.id;

@@ -1,0 +1,48 @@
+-- name: use(tenant_id, kind, issuer, jti_hash, expires_at)!
+-- 1 for the first use of this issuer's jti until expires_at, 0 for any other one and
+-- after expires_at (RFC 7523 section 3 item 7, RFC 9449 section 11.1). One row is
+-- inserted, or an expired one is taken over, so that nothing depends on pruning: of
+-- any number of racers one writes it, and who waited for him looks at what he wrote.
+-- @param expires_at -- when the assertion is refused for its age
+insert into authority.used_jtis (tenant_id, kind, issuer, jti_hash, expires_at)
+select
+    tenants.id,
+    :kind,
+    :issuer,
+    :jti_hash,
+    :expires_at
+from authority.tenants
+where
+    tenants.id = :tenant_id
+    and :expires_at > authority.clock()
+on conflict (tenant_id, kind, issuer, jti_hash) do update
+    set
+        expires_at = excluded.expires_at,
+        created_at = authority.clock()
+    where used_jtis.expires_at <= authority.clock();
+
+-- name: prune_expired(batch_size)!
+-- Deletes what was remembered, of all tenants, and is no longer needed. Five minutes
+-- late: a use that began before the end, and has waited since, must still find it.
+-- @plan cross_tenant -- Prunes for all tenants at once.
+-- @plan seq_scan authority.used_jtis -- Planned without its value, batch_size is taken
+--   for a tenth of the rows. With it each row is looked up by primary key.
+-- @role authority_maintenance
+delete from authority.used_jtis
+using (
+    select
+        candidates.tenant_id,
+        candidates.kind,
+        candidates.issuer,
+        candidates.jti_hash
+    from authority.used_jtis as candidates
+    where candidates.expires_at < authority.clock() - interval '5 minutes'
+    order by candidates.expires_at
+    limit :batch_size
+    for update skip locked
+) as doomed
+where
+    used_jtis.tenant_id = doomed.tenant_id
+    and used_jtis.kind = doomed.kind
+    and used_jtis.issuer = doomed.issuer
+    and used_jtis.jti_hash = doomed.jti_hash;

@@ -1,0 +1,71 @@
+-- Creates the replay guard: identifiers of assertions and proofs that were accepted.
+--
+-- Locks: share row exclusive on authority.tenants while the foreign key is added.
+
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+set local role authority_owner;
+
+create table if not exists authority.used_jtis (
+    tenant_id uuid not null,
+    kind text not null,
+    issuer text collate "C" not null,
+    jti_hash bytea not null,
+    expires_at timestamptz not null,
+    created_at timestamptz not null default authority.clock(),
+    constraint used_jtis_tenant_id_kind_issuer_jti_hash_pk
+    primary key (tenant_id, kind, issuer, jti_hash),
+    constraint used_jtis_tenant_id_fk foreign key (tenant_id)
+    references authority.tenants (id),
+    constraint used_jtis_kind_check check (kind in ('client_assertion', 'dpop_proof')),
+    constraint used_jtis_issuer_check check (issuer ~ '^[\x20-\x7e]{1,255}$'),
+    constraint used_jtis_kind_issuer_check
+    check (kind <> 'dpop_proof' or issuer ~ '^[A-Za-z0-9_-]{43}$'),
+    constraint used_jtis_jti_hash_check check (octet_length(jti_hash) = 32),
+    constraint used_jtis_expires_at_check
+    check (expires_at > created_at and expires_at - created_at <= interval '1 day')
+);
+
+comment on table authority.used_jtis is
+'The jti of a client assertion (RFC 7523) or DPoP proof (RFC 9449) that was accepted,
+remembered for as long as it would be accepted again.';
+comment on column authority.used_jtis.tenant_id is 'Owner of the row.';
+comment on column authority.used_jtis.kind is 'client_assertion or dpop_proof.';
+comment on column authority.used_jtis.issuer is
+'Who made the jti, which is unique for him only: the client_id of an assertion, the JWK
+SHA-256 thumbprint of a proof''s key (RFC 7638).';
+comment on column authority.used_jtis.jti_hash is
+'SHA-256 of the jti in UTF-8, 32 octets: a jti may be of any length.';
+comment on column authority.used_jtis.expires_at is
+'From then on nobody accepts the assertion for its age, by the database''s clock, and
+the jti may be used by another one. A day after its use at the latest.';
+comment on column authority.used_jtis.created_at is
+'When it was used; after expires_at, if it was used once more, the last time.';
+
+-- Serves used_jtis.prune_expired.
+create index if not exists used_jtis_expires_at_idx
+on authority.used_jtis (expires_at);
+
+call authority.isolate_tenants('authority.used_jtis');
+-- Operators prune.
+drop policy if exists used_jtis_maintenance_policy on authority.used_jtis;
+create policy used_jtis_maintenance_policy on authority.used_jtis
+to authority_maintenance using (true);
+
+-- To lock what it deletes, it must be allowed to change a column: by this policy it may
+-- lock, and write nothing.
+drop policy if exists used_jtis_lock_policy on authority.used_jtis;
+create policy used_jtis_lock_policy on authority.used_jtis
+as restrictive for update to authority_maintenance
+using (true) with check (false);
+
+grant select, insert on authority.used_jtis to authority_app;
+grant update (expires_at, created_at) on authority.used_jtis to authority_app;
+grant
+select (tenant_id, kind, issuer, jti_hash, expires_at),
+update (expires_at),
+delete
+on authority.used_jtis to authority_maintenance;
+-- Everything but the hash.
+grant select (tenant_id, kind, issuer, expires_at, created_at)
+on authority.used_jtis to authority_reader;
