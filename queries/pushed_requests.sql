@@ -1,5 +1,5 @@
 -- name: create(tenant_id, request_uri_hash, client_id, parameters, lifetime)^
--- The pushed request (RFC 9126 section 2.2), or no row when the client (clients.id) is
+-- The pushed request (RFC 9126 section 2.2), or no row when the client is
 -- unknown or disabled or the tenant is not active. Expires by the database's clock.
 -- @row PushedRequest
 insert into authority.pushed_requests (
@@ -19,7 +19,7 @@ from authority.clients
 inner join authority.tenants on clients.tenant_id = tenants.id
 where
     clients.tenant_id = :tenant_id
-    and clients.id = :client_id
+    and clients.client_id = :client_id
     and clients.enabled
     and tenants.status in ('active', 'trial')
 returning

@@ -90,7 +90,7 @@ def make_pushed_request(
         "parameters": {"response_type": "code", "scope": "openid"},
     }
     request = store.pushed_requests.create(
-        tenant_id=client.tenant_id, client_id=client.id, **{**defaults, **fields}
+        tenant_id=client.tenant_id, client_id=client.client_id, **{**defaults, **fields}
     )
     return minted, request
 

@@ -29,14 +29,14 @@ class PushedRequests(Repository):
         *,
         tenant_id: UUID,
         request_uri_hash: bytes,
-        client_id: UUID,
+        client_id: str,
         parameters: JsonObject,
         lifetime: timedelta = _MINUTE,
     ) -> PushedRequest:
         """Keep the request that an authenticated client has pushed (RFC 9126 2.2).
 
-        `client_id` is `Client.id`, `parameters` what the client asks for, without
-        what it authenticated with. A key of a DPoP header goes in as dpop_jkt
+        `client_id` is the name in the protocol, `parameters` what the client asks for,
+        without what it authenticated with. A key of a DPoP header goes in as dpop_jkt
         (RFC 9449 section 10.1). `lifetime`, for `expires_in`, is 10 minutes at most.
         Raises NotFoundError when the client is unknown or disabled or the tenant is
         not active; DuplicateError, InvalidValueError, InvalidArgumentError.
@@ -67,7 +67,7 @@ class PushedRequests(Repository):
     ) -> PushedRequest | None:
         """Use a pushed request up, at the authorization endpoint (RFC 9126 section 4).
 
-        `client_id` is the one of the browser's request, the name in the protocol;
+        `client_id` is the one of the browser's request;
         `redemption_id` says who uses it, such as the browser's session: repeated
         before the request expires, it gives the row again, so that a lost answer or
         a reload does no harm. Of any number of other ids one gets it. Every reason

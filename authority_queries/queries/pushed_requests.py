@@ -39,13 +39,12 @@ def create(
     *,
     tenant_id: UUID,
     request_uri_hash: bytes,
-    client_id: UUID,
+    client_id: str,
     parameters: JsonObject,
     lifetime: timedelta,
 ) -> PushedRequest | None:
-    """The pushed request (RFC 9126 section 2.2), or no row when the client
-    (clients.id) is unknown or disabled or the tenant is not active. Expires by the
-    database's clock.
+    """The pushed request (RFC 9126 section 2.2), or no row when the client is
+    unknown or disabled or the tenant is not active. Expires by the database's clock.
 
     queries/pushed_requests.sql:1
     """
@@ -64,13 +63,12 @@ async def create_async(
     *,
     tenant_id: UUID,
     request_uri_hash: bytes,
-    client_id: UUID,
+    client_id: str,
     parameters: JsonObject,
     lifetime: timedelta,
 ) -> PushedRequest | None:
-    """The pushed request (RFC 9126 section 2.2), or no row when the client
-    (clients.id) is unknown or disabled or the tenant is not active. Expires by the
-    database's clock.
+    """The pushed request (RFC 9126 section 2.2), or no row when the client is
+    unknown or disabled or the tenant is not active. Expires by the database's clock.
 
     queries/pushed_requests.sql:1
     """

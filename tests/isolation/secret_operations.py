@@ -144,7 +144,7 @@ class Operations:
     def push(self, client: Client, **fields: Any) -> object:
         defaults = {
             "request_uri_hash": self.mine.token("request_uri").hash,
-            "client_id": client.id,
+            "client_id": client.client_id,
             "parameters": {"login_hint": self.mine.email},
         }
         return self.store.pushed_requests.create(

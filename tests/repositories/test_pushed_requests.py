@@ -114,7 +114,7 @@ def test_a_client_of_another_tenant_pushes_nothing(store: Store) -> None:
         store.pushed_requests.create(
             tenant_id=make_tenant(store).id,
             request_uri_hash=mint_token("request_uri", client.tenant_id).hash,
-            client_id=client.id,
+            client_id=client.client_id,
             parameters={},
         )
 

@@ -78,6 +78,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "licenses.create": {"key_hash": NEW_HASH},
     "licenses.set_status": {"status": "suspended"},
     "pushed_requests.create": {
+        "client_id": "portal",
         "request_uri_hash": NEW_HASH,
         "lifetime": timedelta(minutes=1),
     },
