@@ -1,24 +1,44 @@
-"""The README's code runs, and its table is complete."""
+"""The code of the README and of docs/oauth.md runs, and their tables are complete."""
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from authority_queries._resources import QUERIES
 from authority_queries.migrations import yoyo_url
+from authority_queries.records import CodeIssuanceOutcome, RedemptionOutcome
 from authority_queries.settings import Settings
 
-README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+ROOT = Path(__file__).resolve().parent.parent.parent
+README = (ROOT / "README.md").read_text()
+OAUTH = (ROOT / "docs" / "oauth.md").read_text()
+PYTHON = re.compile(r"```python\n(.*?)```", flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("code", BLOCKS, ids=["sync", "async", "functions"])
+def table_of(call: str) -> set[str]:
+    """Give the outcomes that the page's table for this call has a row for."""
+    table = OAUTH.split(f"| Outcome of `{call}`", 1)[1].split("\n\n", 1)[0]
+    rows = table.splitlines()[2:]
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [*PYTHON.findall(README), "".join(PYTHON.findall(OAUTH))],
+    ids=["sync", "async", "functions", "oauth"],
+)
 def test_the_code_runs(
     code: str, both_roles: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(both_roles))
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 -- our own README
+
+
+def test_every_outcome_is_in_a_table() -> None:
+    assert table_of("issue_code") == {*get_args(CodeIssuanceOutcome)}
+    assert table_of("redeem_code") == {*get_args(RedemptionOutcome)}
 
 
 def test_every_query_file_is_in_the_table() -> None:
