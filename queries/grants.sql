@@ -14,8 +14,8 @@ with asked as (
         clients.id as client_id,
         consents.id as consent_id,
         case
-            when clients.enabled is distinct from true then 'client_inactive'
-            when users.status is distinct from 'active' then 'user_inactive'
+            when clients.enabled is not true then 'client_inactive'
+            when coalesce(users.status <> 'active', true) then 'user_inactive'
             when
                 case
                     when :redirect_uri::text is null
@@ -53,8 +53,8 @@ with asked as (
     left join authority.consents
         on
             consents.tenant_id = :tenant_id
-            and consents.user_id = users.id
-            and consents.client_id = clients.id
+            and users.id = consents.user_id
+            and clients.id = consents.client_id
             and consents.revoked_at is null
 ),
 
@@ -74,8 +74,8 @@ family as (
         :user_id,
         asked.consent_id,
         :scopes,
-        authority.clock() + :family_lifetime,
-        authority.clock() + :lifetime
+        authority.clock() + :family_lifetime as expires_at,
+        authority.clock() + :lifetime as tokens_expire_at
     from asked
     where asked.outcome = 'issued'
     returning
@@ -143,10 +143,10 @@ with asked as (
     select
         clients.id as client_id,
         case
-            when clients.enabled is distinct from true then 'client_inactive'
+            when clients.enabled is not true then 'client_inactive'
             when clients.client_type = 'public' then 'client_public'
             when :service_account_id::uuid is null then 'issued'
-            when service_accounts.enabled is distinct from true
+            when service_accounts.enabled is not true
                 then 'service_account_inactive'
             when not clients.id = any(service_accounts.authorized_clients)
                 then 'client_not_authorized'
@@ -190,7 +190,7 @@ token as (
         :cnf_x5t_s256,
         :payload,
         :properties,
-        authority.clock() + :lifetime
+        authority.clock() + :lifetime as expires_at
     from asked
     where asked.outcome = 'issued'
     returning
@@ -268,7 +268,7 @@ asked as (
             )
         end as actor,
         case
-            when clients.enabled is distinct from true then 'client_inactive'
+            when clients.enabled is not true then 'client_inactive'
             when subject.id is null then 'invalid_subject_token'
             when :actor_token_hash::bytea is not null and actor.id is null
                 then 'invalid_actor_token'
@@ -379,7 +379,7 @@ family as (
     inner join authority.authorizations
         on
             authorizations.tenant_id = :tenant_id
-            and authorizations.id = presented.authorization_id
+            and presented.authorization_id = authorizations.id
     for no key update of authorizations
 ),
 
@@ -407,7 +407,7 @@ token as (
     inner join authority.tokens
         on
             tokens.tenant_id = :tenant_id
-            and tokens.id = family.token_id
+            and family.token_id = tokens.id
     for no key update of tokens
 ),
 
@@ -435,8 +435,8 @@ verdict as (
         case
             when
                 token_states.client_identifier <> :client_id
-                or token.redirect_uri is distinct from :redirect_uri
-                or token.code_challenge is distinct from :code_challenge
+                or (token.redirect_uri is distinct from :redirect_uri)
+                or (token.code_challenge is distinct from :code_challenge)
                 or coalesce(token.cnf_jkt <> :cnf_jkt, token.cnf_jkt is not null)
                 or coalesce(
                     token.cnf_x5t_s256 <> :cnf_x5t_s256, token.cnf_x5t_s256 is not null
@@ -470,7 +470,7 @@ verdict as (
     inner join authority.token_states
         on
             token_states.tenant_id = :tenant_id
-            and token_states.id = token.id
+            and token.id = token_states.id
 ),
 
 redeemed as (
@@ -585,8 +585,8 @@ successors as (
     inner join authority.tokens
         on
             tokens.tenant_id = :tenant_id
-            and tokens.authorization_id = verdict.authorization_id
-            and tokens.parent_id = verdict.id
+            and verdict.authorization_id = tokens.authorization_id
+            and verdict.id = tokens.parent_id
     where verdict.outcome in ('already_redeemed', 'recently_redeemed')
 )
 

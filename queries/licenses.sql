@@ -321,7 +321,9 @@ with license as (
         usable_licenses.tenant_id,
         usable_licenses.id,
         (usable_licenses.limits ->> :metric::text)::numeric::bigint as allowed,
-        date_trunc(usable_licenses.usage_period, authority.clock() at time zone 'UTC')::date
+        date_trunc(
+            usable_licenses.usage_period, authority.clock() at time zone 'UTC'
+        )::date
             as period_start
     from authority.usable_licenses
     where

@@ -1747,9 +1747,9 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
                 WHEN (tokens.authorization_id IS NULL) THEN tokens.created_at
                 ELSE authorizations.created_at
             END <= clients.tokens_valid_after) THEN 'client_signed_out'::text
-            WHEN ((tokens.user_id IS NOT NULL) AND (users.status IS DISTINCT FROM 'active'::text)) THEN 'user_inactive'::text
+            WHEN ((tokens.user_id IS NOT NULL) AND COALESCE((users.status <> 'active'::text), true)) THEN 'user_inactive'::text
             WHEN (tokens.authenticated_at <= users.tokens_valid_after) THEN 'user_signed_out'::text
-            WHEN ((tokens.service_account_id IS NOT NULL) AND (service_accounts.enabled IS DISTINCT FROM true)) THEN 'service_account_disabled'::text
+            WHEN ((tokens.service_account_id IS NOT NULL) AND (service_accounts.enabled IS NOT TRUE)) THEN 'service_account_disabled'::text
             WHEN (tokens.authenticated_at <= service_accounts.tokens_valid_after) THEN 'service_account_signed_out'::text
             ELSE NULL::text
         END AS dead_because

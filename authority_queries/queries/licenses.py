@@ -424,7 +424,7 @@ def list_usage(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:388
+    queries/licenses.sql:390
     """
     return _list_usage(
         connection,
@@ -446,7 +446,7 @@ async def list_usage_async(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:388
+    queries/licenses.sql:390
     """
     return await _list_usage_async(
         connection,
@@ -472,7 +472,7 @@ def list_usage_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:388
+    queries/licenses.sql:390
     """
     return _list_usage_stream(
         connection,
@@ -499,7 +499,7 @@ def list_usage_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:388
+    queries/licenses.sql:390
     """
     return _list_usage_stream_async(
         connection,

@@ -377,13 +377,13 @@ select
                 else authorizations.created_at
             end <= clients.tokens_valid_after
             then 'client_signed_out'
-        when tokens.user_id is not null and users.status is distinct from 'active'
+        when tokens.user_id is not null and coalesce(users.status <> 'active', true)
             then 'user_inactive'
         when tokens.authenticated_at <= users.tokens_valid_after
             then 'user_signed_out'
         when
             tokens.service_account_id is not null
-            and service_accounts.enabled is distinct from true
+            and service_accounts.enabled is not true
             then 'service_account_disabled'
         when tokens.authenticated_at <= service_accounts.tokens_valid_after
             then 'service_account_signed_out'
