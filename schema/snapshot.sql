@@ -1010,6 +1010,17 @@ CREATE POLICY login_throttles_tenant_id_policy ON authority.login_throttles USIN
             ELSE NULL::uuid
         END AS "case")));
 
+-- merge_scopes
+
+CREATE FUNCTION authority.merge_scopes(scopes text[], others text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+select array(select distinct unnest(scopes || others) order by 1)
+$$;
+
+COMMENT ON FUNCTION authority.merge_scopes(scopes text[], others text[]) IS 'The scopes of both, each once, in alphabetical order.';
+
 -- normalize_username
 
 CREATE FUNCTION authority.normalize_username(username text) RETURNS text

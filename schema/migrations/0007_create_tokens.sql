@@ -67,6 +67,21 @@ on authority.consents (tenant_id, user_id, id);
 create index if not exists consents_tenant_id_client_id_idx
 on authority.consents (tenant_id, client_id);
 
+create or replace function authority.merge_scopes(scopes text[], others text[])
+returns text[]
+language sql
+immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+select array(select distinct unnest(scopes || others) order by 1)
+$$;
+
+comment on function authority.merge_scopes(text[], text[]) is
+'The scopes of both, each once, in alphabetical order.';
+
+revoke execute on function authority.merge_scopes(text[], text[]) from public;
+grant execute on function authority.merge_scopes(text[], text[]) to authority_app;
+
 create table if not exists authority.authorizations (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
