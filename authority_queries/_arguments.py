@@ -34,6 +34,14 @@ def check_positive(name: str, duration: timedelta) -> timedelta:
     return duration
 
 
+def check_not_negative(name: str, duration: timedelta) -> timedelta:
+    """Return a duration that does not lie in the future when it is counted back."""
+    if duration < timedelta(0):
+        message = f"{name} is {duration}; 0 or more is allowed"
+        raise InvalidArgumentError(message)
+    return duration
+
+
 def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> None:
     """Require just one of the two kinds of subject."""
     if (user_id is None) == (service_account_id is None):
