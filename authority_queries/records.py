@@ -30,6 +30,8 @@ CodeIssuanceOutcome: TypeAlias = Literal[
     "redirect_uri_not_registered",
     "user_inactive",
 ]
+LicenseGracePolicy: TypeAlias = Literal["full", "keep"]
+LicenseOveragePolicy: TypeAlias = Literal["allow", "refuse"]
 LicenseStatus: TypeAlias = Literal["active", "revoked", "suspended"]
 LicenseUsagePeriod: TypeAlias = Literal["day", "month", "year"]
 LicenseValidationState: TypeAlias = Literal[
@@ -236,9 +238,11 @@ class License:
     features: Sequence[str]
     limits: JsonObject
     usage_period: LicenseUsagePeriod
+    overage_policy: LicenseOveragePolicy
     valid_from: datetime
     valid_until: datetime | None
     grace: timedelta
+    grace_policy: LicenseGracePolicy
     status: LicenseStatus
     status_reason: str | None
     properties: JsonObject
@@ -257,6 +261,7 @@ class LicenseValidation:
     features: Sequence[str]
     state: LicenseValidationState
     valid_until: datetime | None
+    grows_until: datetime | None
     usable_until: datetime | None
     seats: int
     seats_taken: int
@@ -278,12 +283,18 @@ class LicenseSeat:
 
 @dataclass(frozen=True, slots=True)
 class UsageReceipt:
-    """A row of licenses.record_usage."""
+    """A row of each of these queries.
+
+    licenses.record_usage and licenses.get_receipt.
+    """
 
     recorded: bool
-    used: int | None
-    allowed: int | None
+    quantity: int
     period_start: date
+    period_end: date
+    used: int
+    allowed: int | None
+    overage: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +305,10 @@ class UsageTotal:
     license_id: UUID
     metric: str
     period_start: date
+    period_end: date
     used: int
     allowed: int | None
+    overage: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -591,7 +591,7 @@ order by n, seat_number;
 
 -- Of each licence a use a month of two metrics in a year.
 insert into authority.license_usage
-(tenant_id, license_id, metric, idempotency_key, period_start, quantity)
+(tenant_id, license_id, metric, idempotency_key, period_start, period_end, quantity)
 select
     pg_temp.tenant_of(n) as tenant_id,
     pg_temp.id_of('license', n) as license_id,
@@ -600,21 +600,34 @@ select
     (
         date_trunc('month', now() at time zone 'UTC') + month * interval '1 month'
     )::date as period_start,
+    (
+        date_trunc('month', now() at time zone 'UTC') + (month + 1) * interval '1 month'
+    )::date as period_end,
     5 as quantity
 from generate_series(0, 1899) as n
 cross join generate_series(-11, 0) as month
 cross join unnest(array['exports', 'requests']) as metric
 order by month, n, metric;
 
-insert into authority.license_usage_totals
-(tenant_id, license_id, metric, period_start, used, allowed)
+insert into authority.license_usage_totals (
+    tenant_id,
+    license_id,
+    metric,
+    period_start,
+    period_end,
+    used,
+    allowed,
+    overage_policy
+)
 select
     license_usage.tenant_id,
     license_usage.license_id,
     license_usage.metric,
     license_usage.period_start,
+    license_usage.period_end,
     sum(license_usage.quantity) as used,
-    (licenses.limits ->> license_usage.metric)::bigint as allowed
+    (licenses.limits ->> license_usage.metric)::bigint as allowed,
+    licenses.overage_policy
 from authority.license_usage
 inner join authority.licenses
     on
@@ -625,6 +638,8 @@ group by
     license_usage.license_id,
     license_usage.metric,
     license_usage.period_start,
-    licenses.limits
+    license_usage.period_end,
+    licenses.limits,
+    licenses.overage_policy
 order by
     license_usage.period_start, license_usage.license_id, license_usage.metric;

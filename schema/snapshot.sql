@@ -118,6 +118,34 @@ CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING 
             ELSE NULL::uuid
         END AS "case")));
 
+-- await_seat
+
+CREATE FUNCTION authority.await_seat(tenant_id uuid, license_id uuid, holder text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform from authority.licenses
+    where
+        licenses.tenant_id = await_seat.tenant_id
+        and licenses.id = await_seat.license_id
+    for no key update;
+    -- A statement of its own: it sees what was committed while the lock was waited for.
+    return (
+        select license_seats.seat_number
+        from authority.license_seats
+        where
+            license_seats.tenant_id = await_seat.tenant_id
+            and license_seats.license_id = await_seat.license_id
+            and license_seats.holder = await_seat.holder
+    );
+end
+$$;
+
+COMMENT ON FUNCTION authority.await_seat(tenant_id uuid, license_id uuid, holder text) IS 'Locks the licence, and returns the seat that the holder has or had last; or null. Of
+two who ask for one holder the second one is told what the first one got. A function,
+as a statement does not see what was committed since it began.';
+
 -- client_secrets
 
 CREATE TABLE authority.client_secrets (
@@ -592,6 +620,73 @@ CREATE POLICY license_seats_tenant_id_policy ON authority.license_seats USING ((
             ELSE NULL::uuid
         END AS "case")));
 
+-- license_states
+
+CREATE VIEW authority.license_states WITH (security_invoker='true') AS
+ WITH terms AS (
+         SELECT licenses.tenant_id,
+            licenses.id,
+            licenses.key_hash,
+            licenses.plan,
+            licenses.seats,
+            licenses.features,
+            licenses.limits,
+            licenses.overage_policy,
+            date_trunc(licenses.usage_period, (authority.clock() AT TIME ZONE 'UTC'::text)) AS period_begin,
+            (('1 '::text || licenses.usage_period))::interval AS period,
+            licenses.valid_from,
+            licenses.valid_until,
+            (((licenses.valid_until AT TIME ZONE 'UTC'::text) + licenses.grace) AT TIME ZONE 'UTC'::text) AS usable_until,
+            licenses.grace_policy,
+            licenses.status
+           FROM (authority.licenses
+             JOIN authority.tenants ON ((licenses.tenant_id = tenants.id)))
+          WHERE (tenants.status = ANY (ARRAY['active'::text, 'trial'::text]))
+        )
+ SELECT tenant_id,
+    id,
+    key_hash,
+    plan,
+    seats,
+    features,
+    limits,
+    overage_policy,
+    (period_begin)::date AS period_start,
+    ((period_begin + period))::date AS period_end,
+    valid_until,
+        CASE grace_policy
+            WHEN 'full'::text THEN usable_until
+            ELSE valid_until
+        END AS grows_until,
+    usable_until,
+        CASE
+            WHEN (status = 'suspended'::text) THEN 'suspended'::text
+            WHEN (status = 'revoked'::text) THEN 'revoked'::text
+            WHEN (valid_from > authority.clock()) THEN 'not_yet_valid'::text
+            WHEN (usable_until <= authority.clock()) THEN 'expired'::text
+            WHEN (valid_until <= authority.clock()) THEN 'grace'::text
+            ELSE 'valid'::text
+        END AS state
+   FROM terms;
+
+COMMENT ON VIEW authority.license_states IS 'In which state each licence of an active tenant is now, by the database''s clock, and
+what follows from it: in one place, for every query.';
+COMMENT ON COLUMN authority.license_states.tenant_id IS 'As authority.licenses.tenant_id.';
+COMMENT ON COLUMN authority.license_states.id IS 'As authority.licenses.id.';
+COMMENT ON COLUMN authority.license_states.key_hash IS 'As authority.licenses.key_hash.';
+COMMENT ON COLUMN authority.license_states.plan IS 'As authority.licenses.plan.';
+COMMENT ON COLUMN authority.license_states.seats IS 'As authority.licenses.seats.';
+COMMENT ON COLUMN authority.license_states.features IS 'As authority.licenses.features.';
+COMMENT ON COLUMN authority.license_states.limits IS 'As authority.licenses.limits.';
+COMMENT ON COLUMN authority.license_states.overage_policy IS 'As authority.licenses.overage_policy.';
+COMMENT ON COLUMN authority.license_states.period_start IS 'First day (UTC) of the usage_period that is running.';
+COMMENT ON COLUMN authority.license_states.period_end IS 'First day (UTC) after that period.';
+COMMENT ON COLUMN authority.license_states.valid_until IS 'As authority.licenses.valid_until.';
+COMMENT ON COLUMN authority.license_states.grows_until IS 'From then on no seat is taken anew and no use is recorded: usable_until, or valid_until
+under the grace policy keep. Null: no end.';
+COMMENT ON COLUMN authority.license_states.usable_until IS 'When its grace ends. Null: no end.';
+COMMENT ON COLUMN authority.license_states.state IS 'suspended, revoked, not_yet_valid, valid, grace or expired: the first that is true.';
+
 -- license_usage
 
 CREATE TABLE authority.license_usage (
@@ -600,29 +695,40 @@ CREATE TABLE authority.license_usage (
     metric text NOT NULL,
     idempotency_key text NOT NULL,
     period_start date NOT NULL,
+    period_end date NOT NULL,
     quantity bigint NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT license_usage_idempotency_key_check CHECK ((idempotency_key <> ''::text)),
+    CONSTRAINT license_usage_period_end_check CHECK ((period_end > period_start)),
     CONSTRAINT license_usage_quantity_check CHECK ((quantity > 0))
 );
 ALTER TABLE ONLY authority.license_usage FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.license_usage IS 'Ledger: one use of one metric, recorded once however often it is reported.';
+COMMENT ON TABLE authority.license_usage IS 'Ledger: one use of one metric, recorded once however often it is reported. Pruned some
+time after its period; the total stays.';
 COMMENT ON COLUMN authority.license_usage.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.license_usage.license_id IS 'The licence that is used.';
 COMMENT ON COLUMN authority.license_usage.metric IS 'A name in licenses.limits.';
-COMMENT ON COLUMN authority.license_usage.idempotency_key IS 'The reporter''s name for this use: the same key again records nothing.';
+COMMENT ON COLUMN authority.license_usage.idempotency_key IS 'The reporter''s name for this use: the same key again records nothing, until the row
+is pruned.';
 COMMENT ON COLUMN authority.license_usage.period_start IS 'First day (UTC) of the usage_period that it counts in.';
+COMMENT ON COLUMN authority.license_usage.period_end IS 'First day (UTC) after that period.';
 COMMENT ON COLUMN authority.license_usage.quantity IS 'How much was used.';
 COMMENT ON COLUMN authority.license_usage.created_at IS 'When it was recorded.';
 
 ALTER TABLE ONLY authority.license_usage
     ADD CONSTRAINT license_usage_tenant_id_license_id_metric_idempotency_key_pk PRIMARY KEY (tenant_id, license_id, metric, idempotency_key);
 
+CREATE INDEX license_usage_period_end_idx ON authority.license_usage USING btree (period_end);
+
 ALTER TABLE ONLY authority.license_usage
     ADD CONSTRAINT license_usage_tenant_id_license_id_fk FOREIGN KEY (tenant_id, license_id) REFERENCES authority.licenses(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE authority.license_usage ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY license_usage_lock_policy ON authority.license_usage AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY license_usage_maintenance_policy ON authority.license_usage TO authority_maintenance USING (true);
 
 CREATE POLICY license_usage_tenant_id_policy ON authority.license_usage USING ((tenant_id = ( SELECT
         CASE
@@ -641,22 +747,28 @@ CREATE TABLE authority.license_usage_totals (
     license_id uuid NOT NULL,
     metric text NOT NULL,
     period_start date NOT NULL,
+    period_end date NOT NULL,
     used bigint NOT NULL,
     allowed bigint,
+    overage_policy text NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT license_usage_totals_used_check CHECK ((used <= allowed))
+    CONSTRAINT license_usage_totals_overage_policy_check CHECK ((overage_policy = ANY (ARRAY['refuse'::text, 'allow'::text]))),
+    CONSTRAINT license_usage_totals_period_end_check CHECK ((period_end > period_start)),
+    CONSTRAINT license_usage_totals_used_check CHECK (((allowed IS NULL) OR (used <= allowed) OR (overage_policy = 'allow'::text)))
 );
 ALTER TABLE ONLY authority.license_usage_totals FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.license_usage_totals IS 'Sum of the ledger for one metric and period. Its check is what makes a limit hold:
-the use that would exceed it fails, ledger entry included.';
+COMMENT ON TABLE authority.license_usage_totals IS 'Sum of the ledger for one metric and period, kept when the ledger is pruned. Its check
+is what makes a limit hold: the use that would exceed it fails, ledger entry included.';
 COMMENT ON COLUMN authority.license_usage_totals.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.license_usage_totals.license_id IS 'The licence that is used.';
 COMMENT ON COLUMN authority.license_usage_totals.metric IS 'A name in licenses.limits.';
 COMMENT ON COLUMN authority.license_usage_totals.period_start IS 'First day (UTC) of the period.';
+COMMENT ON COLUMN authority.license_usage_totals.period_end IS 'First day (UTC) after the period.';
 COMMENT ON COLUMN authority.license_usage_totals.used IS 'Sum of license_usage.quantity.';
 COMMENT ON COLUMN authority.license_usage_totals.allowed IS 'The limit when the metric was last used. Null: none.';
+COMMENT ON COLUMN authority.license_usage_totals.overage_policy IS 'As licenses.overage_policy when the metric was last used; here, for the check.';
 COMMENT ON COLUMN authority.license_usage_totals.created_at IS 'When the metric was first used in the period.';
 COMMENT ON COLUMN authority.license_usage_totals.updated_at IS 'When the metric was last used in the period.';
 
@@ -689,9 +801,11 @@ CREATE TABLE authority.licenses (
     features text[] DEFAULT '{}'::text[] NOT NULL,
     limits jsonb DEFAULT '{}'::jsonb NOT NULL,
     usage_period text DEFAULT 'month'::text NOT NULL,
+    overage_policy text DEFAULT 'refuse'::text NOT NULL,
     valid_from timestamp with time zone DEFAULT authority.clock() NOT NULL,
     valid_until timestamp with time zone,
     grace interval DEFAULT '00:00:00'::interval NOT NULL,
+    grace_policy text DEFAULT 'full'::text NOT NULL,
     status text DEFAULT 'active'::text NOT NULL,
     status_reason text,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -700,8 +814,10 @@ CREATE TABLE authority.licenses (
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT licenses_features_check CHECK ((array_position(features, NULL::text) IS NULL)),
     CONSTRAINT licenses_grace_check CHECK ((grace >= '00:00:00'::interval)),
+    CONSTRAINT licenses_grace_policy_check CHECK ((grace_policy = ANY (ARRAY['full'::text, 'keep'::text]))),
     CONSTRAINT licenses_key_hash_check CHECK ((octet_length(key_hash) = 32)),
     CONSTRAINT licenses_limits_check CHECK (((jsonb_typeof(limits) = 'object'::text) AND (NOT jsonb_path_exists(limits, 'strict $.*?(@.type() != "null" && (((@.type() != "number" || @ < 0) || @ > 9007199254740991) || @.floor() != @))'::jsonpath)))),
+    CONSTRAINT licenses_overage_policy_check CHECK ((overage_policy = ANY (ARRAY['refuse'::text, 'allow'::text]))),
     CONSTRAINT licenses_plan_check CHECK ((plan <> ''::text)),
     CONSTRAINT licenses_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
     CONSTRAINT licenses_seats_check CHECK (((seats >= 0) AND (seats <= 100000))),
@@ -721,9 +837,13 @@ COMMENT ON COLUMN authority.licenses.features IS 'Names of features it opens.';
 COMMENT ON COLUMN authority.licenses.limits IS 'Object of metric to the most that one usage_period allows, a whole number; null: no
 limit. A metric that is not named cannot be used.';
 COMMENT ON COLUMN authority.licenses.usage_period IS 'day, month or year, in UTC: when usage starts again from 0.';
+COMMENT ON COLUMN authority.licenses.overage_policy IS 'What happens to a use beyond its limit. refuse: it fails. allow: it is recorded, and
+the receipt and the total tell the overage.';
 COMMENT ON COLUMN authority.licenses.valid_from IS 'Before it the licence is refused.';
 COMMENT ON COLUMN authority.licenses.valid_until IS 'From then on it is in grace, then expired. Null: no end.';
-COMMENT ON COLUMN authority.licenses.grace IS 'How long after valid_until it still works, with a warning.';
+COMMENT ON COLUMN authority.licenses.grace IS 'How long after valid_until it still works, with a warning. Counted in UTC.';
+COMMENT ON COLUMN authority.licenses.grace_policy IS 'What it still does in grace. full: everything. keep: leases that run are renewed, but
+no seat is taken anew and no use is recorded.';
 COMMENT ON COLUMN authority.licenses.status IS 'suspended can become active again, revoked cannot.';
 COMMENT ON COLUMN authority.licenses.status_reason IS 'Why it is suspended or revoked. Null: it is not, or nobody said.';
 COMMENT ON COLUMN authority.licenses.properties IS 'Open object of the embedding service. The store never reads it.';
@@ -1949,20 +2069,24 @@ CREATE POLICY tokens_tenant_id_policy ON authority.tokens USING ((tenant_id = ( 
 -- usable_licenses
 
 CREATE VIEW authority.usable_licenses WITH (security_invoker='true') AS
- SELECT licenses.tenant_id,
-    licenses.id,
-    licenses.limits,
-    licenses.usage_period
-   FROM (authority.licenses
-     JOIN authority.tenants ON ((licenses.tenant_id = tenants.id)))
-  WHERE ((tenants.status = ANY (ARRAY['active'::text, 'trial'::text])) AND (licenses.status = 'active'::text) AND (licenses.valid_from <= authority.clock()) AND ((licenses.valid_until IS NULL) OR ((licenses.valid_until + licenses.grace) > authority.clock())));
+ SELECT tenant_id,
+    id,
+    limits,
+    overage_policy,
+    period_start,
+    period_end,
+    COALESCE((grows_until > authority.clock()), true) AS may_grow
+   FROM authority.license_states
+  WHERE (state = ANY (ARRAY['valid'::text, 'grace'::text]));
 
-COMMENT ON VIEW authority.usable_licenses IS 'What a usable licence is, in one place: active, begun, not ended but for its grace, and
-of an active tenant. By the database''s clock.';
+COMMENT ON VIEW authority.usable_licenses IS 'What a usable licence is, in one place: valid or in grace, and of an active tenant.';
 COMMENT ON COLUMN authority.usable_licenses.tenant_id IS 'As authority.licenses.tenant_id.';
 COMMENT ON COLUMN authority.usable_licenses.id IS 'As authority.licenses.id.';
 COMMENT ON COLUMN authority.usable_licenses.limits IS 'As authority.licenses.limits.';
-COMMENT ON COLUMN authority.usable_licenses.usage_period IS 'As authority.licenses.usage_period.';
+COMMENT ON COLUMN authority.usable_licenses.overage_policy IS 'As authority.licenses.overage_policy.';
+COMMENT ON COLUMN authority.usable_licenses.period_start IS 'As authority.license_states.period_start.';
+COMMENT ON COLUMN authority.usable_licenses.period_end IS 'As authority.license_states.period_end.';
+COMMENT ON COLUMN authority.usable_licenses.may_grow IS 'Whether seats are taken anew and uses recorded: not in grace under the policy keep.';
 
 -- used_jtis
 

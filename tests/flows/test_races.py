@@ -12,10 +12,8 @@ import psycopg
 import pytest
 
 from authority_queries import Store, mint_token
-from authority_queries.errors import DuplicateError, LimitReachedError
 from authority_queries.records import (
     Client,
-    License,
     User,
 )
 from authority_queries.secrets import TokenString
@@ -23,7 +21,6 @@ from tests.factories import (
     HOUR,
     make_authorization,
     make_client,
-    make_license,
     make_tenant,
     make_token,
     make_user,
@@ -147,79 +144,6 @@ def test_one_request_that_is_sent_8_times_at_once_leaves_one_live_branch(
         assert live_branches(store, client) == 1
 
 
-def meter(license_: License, key: str) -> Callable[[Store], str]:
-    def run(store: Store) -> str:
-        try:
-            receipt = store.licenses.record_usage(
-                tenant_id=license_.tenant_id,
-                license_id=license_.id,
-                metric="calls",
-                quantity=1,
-                idempotency_key=key,
-            )
-        except LimitReachedError:
-            return "limit reached"
-        return "recorded" if receipt.recorded else "known"
-
-    return run
-
-
-def used(dba: Dba) -> list[tuple[int, int]]:
-    """Give the ledger's sum beside the total that is kept of it."""
-    return dba.execute(
-        "select (select sum(quantity)::bigint from authority.license_usage), used "
-        "from authority.license_usage_totals"
-    ).fetchall()
-
-
-def test_of_16_meterers_at_the_last_unit_one_is_recorded(
-    store: Store, dba: Dba, logins: Logins
-) -> None:
-    _, license_ = make_license(store, make_tenant(store).id, limits={"calls": 10})
-    for n in range(9):
-        assert meter(license_, f"before-{n}")(store) == "recorded"
-    meterers = [meter(license_, f"key-{n}") for n in range(16)]
-    outcomes = race(logins, license_.tenant_id, meterers)
-    assert Counter(outcomes) == {"recorded": 1, "limit reached": 15}
-    assert used(dba) == [(10, 10)]
-
-
-def test_of_16_reports_under_one_key_one_is_recorded(
-    store: Store, dba: Dba, logins: Logins
-) -> None:
-    _, license_ = make_license(store, make_tenant(store).id, limits={"calls": 10})
-    outcomes = race(logins, license_.tenant_id, [meter(license_, "key")] * 16)
-    assert Counter(outcomes) == {"recorded": 1, "known": 15}
-    assert used(dba) == [(1, 1)]
-
-
-def hold(license_: License, holder: str) -> Callable[[Store], int | None]:
-    def run(store: Store) -> int | None:
-        try:
-            seat = store.licenses.check_out_seat(
-                tenant_id=license_.tenant_id, license_id=license_.id, holder=holder
-            )
-        except LimitReachedError:
-            return None
-        return seat.seat_number
-
-    return run
-
-
-def test_of_16_holders_4_have_the_4_seats(store: Store, logins: Logins) -> None:
-    for _ in range(5):
-        tenant = make_tenant(store)
-        key, license_ = make_license(store, tenant.id, seats=4)
-        holders = [hold(license_, f"holder-{n}") for n in range(16)]
-        outcomes = race(logins, tenant.id, holders)
-        held = [seat for seat in outcomes if seat is not None]
-        assert sorted(held) == [1, 2, 3, 4]
-        found = store.licenses.validate(tenant_id=tenant.id, key_hash=key.hash)
-        assert found is not None
-        assert found.seats_taken == 4
-        assert hold(license_, "late")(store) is None
-
-
 def test_8_publishers_number_their_entries_without_gaps(
     store: Store, logins: Logins
 ) -> None:
@@ -238,36 +162,6 @@ def test_8_publishers_number_their_entries_without_gaps(
     assert sorted(chain.from_iterable(published)) == [*range(1, 41)]
     feed = store.revocations.list_since(tenant_id=tenant.id)
     assert [entry.sequence for entry in feed] == [*range(1, 41)]
-
-
-def test_a_holder_that_asks_8_times_at_once_holds_one_seat(
-    store: Store, dba: Dba, logins: Logins
-) -> None:
-    tenant = make_tenant(store)
-
-    def check_out(license_: License) -> Callable[[Store], str]:
-        def run(store: Store) -> str:
-            try:
-                store.licenses.check_out_seat(
-                    tenant_id=tenant.id, license_id=license_.id, holder="ann"
-                )
-            except DuplicateError:
-                return "has one"
-            return "taken"
-
-        return run
-
-    for _ in range(10):
-        _, license_ = make_license(store, tenant.id, seats=8)
-        outcomes = Counter(race(logins, tenant.id, [check_out(license_)] * 8))
-        assert outcomes["taken"] >= 1
-        assert outcomes.total() == 8
-        held = dba.execute(
-            "select count(*) from authority.license_seats where license_id = %s "
-            "and holder is not null",
-            [license_.id],
-        ).fetchone()
-        assert held == (1,)
 
 
 def sign_in(store: Store) -> tuple[Client, User, TokenString]:

@@ -80,6 +80,7 @@ BY_NAME: Final[Mapping[str, object]] = {
 BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "clients.create": {"client_id": "new"},
     "licenses.create": {"key_hash": NEW_HASH},
+    "licenses.get_receipt": {"idempotency_key": "first"},
     "licenses.set_status": {"status": "suspended"},
     "pushed_requests.create": {
         "client_id": "portal",
@@ -125,8 +126,10 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
 ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "licenses.check_out_seat": [
         {"holder": "tablet"},
+        {"holder": "phone"},
         {"license_id": IdOf("licenses", 1)},
         {"license_id": IdOf("licenses", 1), "holder": "tablet"},
+        {"license_id": IdOf("licenses", 1), "holder": "phone"},
     ],
     "licenses.list_usage": [{"metric": None}],
     "licenses.record_usage": [{"license_id": IdOf("licenses", 1)}],

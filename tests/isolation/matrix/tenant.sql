@@ -303,7 +303,7 @@ values
     pg_temp.id_of('license'),
     sha256('license'::bytea),
     'team',
-    2,
+    3,
     '{"requests": 100}',
     now() - interval '100 days',
     now() + interval '200 days'
@@ -313,7 +313,7 @@ values
     pg_temp.id_of('second license'),
     sha256('second license'::bytea),
     'team',
-    2,
+    3,
     '{"requests": 100}',
     now() - interval '100 days',
     now() + (pg_temp.extent() - 2) * interval '1 day' + interval '1 hour'
@@ -326,14 +326,18 @@ select
     licenses.id as license_id,
     seats.seat_number,
     seats.holder,
-    case when seats.holder is not null then now() + interval '8 hours' end
-        as leased_until
+    now() + seats.lease as leased_until
 from authority.licenses
-cross join (values (1, 'laptop'), (2, null)) as seats (seat_number, holder)
+cross join (
+    values
+    (1, 'laptop', interval '8 hours'),
+    (2, null, null),
+    (3, 'phone', interval '-8 hours')
+) as seats (seat_number, holder, lease)
 where licenses.tenant_id = pg_temp.tenant();
 
 insert into authority.license_usage
-(tenant_id, license_id, metric, idempotency_key, period_start, quantity)
+(tenant_id, license_id, metric, idempotency_key, period_start, period_end, quantity)
 values
 (
     pg_temp.tenant(),
@@ -341,17 +345,37 @@ values
     'requests',
     'first',
     date_trunc('month', now() at time zone 'UTC'),
+    date_trunc('month', now() at time zone 'UTC') + interval '1 month',
+    pg_temp.extent()
+),
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('license'),
+    'requests',
+    'long ago',
+    date_trunc('month', now() at time zone 'UTC') - interval '1 month',
+    date_trunc('month', now() at time zone 'UTC'),
     pg_temp.extent()
 );
 
-insert into authority.license_usage_totals
-(tenant_id, license_id, metric, period_start, used, allowed)
+insert into authority.license_usage_totals (
+    tenant_id,
+    license_id,
+    metric,
+    period_start,
+    period_end,
+    used,
+    allowed,
+    overage_policy
+)
 values
 (
     pg_temp.tenant(),
     pg_temp.id_of('license'),
     'requests',
     date_trunc('month', now() at time zone 'UTC'),
+    date_trunc('month', now() at time zone 'UTC') + interval '1 month',
     pg_temp.extent(),
-    100
+    100,
+    'refuse'
 );
