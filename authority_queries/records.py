@@ -448,6 +448,7 @@ class ServerDescription:
     may_act_as: Sequence[str]
     held_roles: Sequence[str]
     unprotected_tables: Sequence[str]
+    is_clock_true: bool
     clock: datetime
 
 

@@ -65,6 +65,11 @@ select
             and not (pg_class.relrowsecurity and pg_class.relforcerowsecurity)
         order by pg_class.relname
     ) as unprotected_tables,
+    coalesce(
+        pg_get_function_sqlbody(to_regprocedure('authority.clock()'))
+        = 'RETURN statement_timestamp()',
+        true
+    ) as is_clock_true,
     clock_timestamp() as clock
 from pg_catalog.pg_roles
 where pg_roles.rolname = current_user;
