@@ -1,6 +1,5 @@
 """Families of tokens that races are about, and what is left of them."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
@@ -21,8 +20,8 @@ class Families(NamedTuple):
 
     `live` can still be refreshed, `branches` are the refresh tokens by which. A fork is
     a token with two successors of a type, or a family with two refresh tokens that
-    nobody has redeemed, alive or not. `halves` are tokens that are used up without
-    successors, or successors of what is not used up.
+    nobody has redeemed, alive or not. `halves` are tokens that are used up without two
+    successors, or have successors and are not used up.
     """
 
     live: int
@@ -48,17 +47,14 @@ select
         ) as forks
     ),
     (
-        select count(*) from authority.tokens
-        where redeemed_at is not null and 2 <> (
-            select count(*) from authority.tokens as successors
-            where successors.parent_id = tokens.id
-        )
-    ) + (
-        select count(*) from authority.tokens
-        where parent_id is not null and not exists (
-            select from authority.tokens as parents
-            where parents.id = tokens.parent_id and parents.redeemed_at is not null
-        )
+        select count(*)
+        from authority.tokens
+        full join (
+            select parent_id, count(*) as size from authority.tokens
+            where parent_id is not null group by parent_id
+        ) as successors on successors.parent_id = tokens.id
+        where coalesce(successors.size, 0)
+            <> case when tokens.redeemed_at is null then 0 else 2 end
     )
 """
 
@@ -99,7 +95,7 @@ def issue_codes(store: Store, client: Client, count: int) -> list[TokenString]:
     return codes
 
 
-def make_families(store: Store, client: Client, count: int) -> Sequence[TokenString]:
+def make_families(store: Store, client: Client, count: int) -> list[TokenString]:
     """The refresh tokens of so many families of one user."""
     user = make_user(store, client.tenant_id)
     return [
