@@ -48,9 +48,6 @@ def present(
 
 
 def outcomes(rounds: Rounds) -> Counter[str]:
-    """Count, when each round has had one winner."""
-    for racers in rounds:
-        assert sum(each.outcome == "redeemed" for each in racers) == 1
     return Counter(str(each.outcome) for racers in rounds for each in racers)
 
 
