@@ -104,4 +104,6 @@ def test_nothing_that_is_refreshed_outlives_a_deletion(
         f"{left} tokens left"
     )
     assert left == 0
+    assert counted["deleted"] == ROUNDS
     assert counted["redeemed"] > 0
+    assert counted["redeemed"] + counted["invalid"] == RACERS * ROUNDS
