@@ -351,7 +351,9 @@ left join token on true;
 -- bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4).
 -- Who does not know all of them revokes nothing.
 -- The family is locked first, and then the token, which is judged as it is after the
--- wait.
+-- wait. Before both, whom it was issued to and speaks for are held against deletion, as
+-- the successors' foreign keys would do too late: a deletion holds them first and their
+-- families afterwards.
 -- Scopes that are null are all; fewer are the access token's only. A refresh token is
 -- bound to the key of a public client.
 -- @row Redemption
@@ -361,12 +363,45 @@ left join token on true;
 with presented as (
     select
         tokens.id,
+        tokens.client_id,
+        tokens.user_id,
+        tokens.service_account_id,
         tokens.authorization_id
     from authority.tokens
     where
         tokens.tenant_id = :tenant_id
         and tokens.token_hash = :token_hash
         and tokens.type = :type
+),
+
+issued_to as (
+    select clients.id
+    from presented
+    inner join authority.clients
+        on
+            clients.tenant_id = :tenant_id
+            and clients.id = presented.client_id
+    for key share of clients
+),
+
+speaks_for as (
+    select users.id
+    from presented
+    inner join authority.users
+        on
+            users.tenant_id = :tenant_id
+            and users.id = presented.user_id
+    for key share of users
+),
+
+acts_as as (
+    select service_accounts.id
+    from presented
+    inner join authority.service_accounts
+        on
+            service_accounts.tenant_id = :tenant_id
+            and service_accounts.id = presented.service_account_id
+    for key share of service_accounts
 ),
 
 family as (
@@ -376,6 +411,9 @@ family as (
         authorizations.revoked_at,
         presented.id as token_id
     from presented
+    inner join issued_to on presented.client_id = issued_to.id
+    left join speaks_for on presented.user_id = speaks_for.id
+    left join acts_as on presented.service_account_id = acts_as.id
     inner join authority.authorizations
         on
             authorizations.tenant_id = :tenant_id

@@ -14,7 +14,7 @@ from authority_queries.errors import LimitReachedError
 from authority_queries.records import License, LicenseSeat, UsageReceipt
 from tests.clock import Clock
 from tests.factories import HOUR, make_license, make_tenant
-from tests.flows.test_races import both_units, race
+from tests.flows.races import both_units, race
 from tests.stores import Logins, routed_store
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
