@@ -380,7 +380,7 @@ issued_to as (
     inner join authority.clients
         on
             clients.tenant_id = :tenant_id
-            and clients.id = presented.client_id
+            and presented.client_id = clients.id
     for key share of clients
 ),
 
@@ -390,7 +390,7 @@ speaks_for as (
     inner join authority.users
         on
             users.tenant_id = :tenant_id
-            and users.id = presented.user_id
+            and presented.user_id = users.id
     for key share of users
 ),
 
@@ -400,7 +400,7 @@ acts_as as (
     inner join authority.service_accounts
         on
             service_accounts.tenant_id = :tenant_id
-            and service_accounts.id = presented.service_account_id
+            and presented.service_account_id = service_accounts.id
     for key share of service_accounts
 ),
 
