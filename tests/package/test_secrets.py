@@ -1,5 +1,7 @@
 import hashlib
-from typing import get_args
+import hmac
+from collections.abc import Callable
+from typing import cast, get_args
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,9 +13,16 @@ from authority_queries import (
     password_needs_rehash,
     verify_password,
 )
-from authority_queries import secrets as module
 from authority_queries.errors import InvalidArgumentError, InvalidTokenError
-from authority_queries.secrets import TokenKind
+from authority_queries.secrets import (
+    TokenKind,
+    TokenString,
+    derive_token,
+    format_request_uri,
+    parse_request_uri,
+    passwords,
+    token_strings,
+)
 
 KINDS: list[TokenKind] = list(get_args(TokenKind))
 ENDS = (UUID(int=0), UUID(int=2**128 - 1))
@@ -47,7 +56,7 @@ def test_a_typing_error_anywhere_is_refused() -> None:
 
 def _with_checksum(body: str) -> str:
     """A string whose checksum is right, so that only its content is judged."""
-    return f"{body}_{module._checksum(body)}"
+    return f"{body}_{token_strings._checksum(body)}"
 
 
 @pytest.mark.parametrize(
@@ -88,6 +97,78 @@ def test_the_secret_does_not_show_in_repr() -> None:
     assert repr(minted.hash) not in repr(minted)
 
 
+KEY = bytes(range(32))
+PARENT = token_strings._with_secret("refresh", UUID(int=7), 1)
+
+
+def test_what_is_derived_is_the_same_each_time_and_a_token_as_any_other() -> None:
+    derived = derive_token("access", PARENT, KEY)
+    assert derive_token("access", parse_token(PARENT.token), bytes(KEY)) == derived
+    assert parse_token(derived.token, kind="access") == derived
+    assert derived.tenant_id == PARENT.tenant_id
+    # For ever: a process of another version has to repeat the answer too.
+    text = f"authority-queries derive v1\0access\0{PARENT.token}"
+    secret = hmac.new(KEY, text.encode(), hashlib.sha256).digest()
+    expected = token_strings._encode(int.from_bytes(secret, "big"), 43)
+    assert derived.token.split("_")[3] == expected
+
+
+def test_what_is_derived_differs_by_kind_parent_and_key() -> None:
+    other = token_strings._with_secret("refresh", UUID(int=7), 2)
+    derived = [
+        derive_token("refresh", PARENT, KEY),
+        derive_token("access", PARENT, KEY),
+        derive_token("refresh", other, KEY),
+        derive_token("refresh", PARENT, KEY + b"\1"),
+        derive_token("refresh", PARENT, KEY[::-1]),
+        derive_token("refresh", derive_token("refresh", PARENT, KEY), KEY),
+    ]
+    assert len({token.token.split("_")[3] for token in [*derived, PARENT]}) == 7
+
+
+def test_what_is_derived_shows_neither_key_nor_secret() -> None:
+    derived = derive_token("refresh", PARENT, KEY)
+    assert derived.token not in repr(derived)
+    with pytest.raises(InvalidArgumentError, match="key has 31 octets") as caught:
+        derive_token("refresh", PARENT, KEY[1:])
+    assert repr(KEY[1:])[2:-1] not in str(caught.value)
+    with pytest.raises(InvalidArgumentError, match="kind is none of"):
+        derive_token(cast("TokenKind", "id"), PARENT, KEY)
+
+
+def test_a_request_uri_is_parsed_back() -> None:
+    minted = mint_token("request_uri", uuid4())
+    spelled = format_request_uri(minted)
+    assert spelled == f"urn:ietf:params:oauth:request_uri:{minted.token}"
+    assert minted.token.startswith("aq_ru_")
+    assert parse_request_uri(spelled) == minted
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda reference, _: reference.token,
+        lambda reference, _: f"https://evil.example/{reference.token}",
+        lambda reference, _: f"{format_request_uri(reference)}x",
+        lambda _, access: f"urn:ietf:params:oauth:request_uri:{access.token}",
+        lambda _, __: "urn:ietf:params:oauth:request_uri:",
+    ],
+    ids=range(5),
+)
+def test_what_is_no_request_uri_is_refused_and_not_repeated(
+    spell: Callable[[TokenString, TokenString], str],
+) -> None:
+    reference, access = (
+        mint_token(kind, uuid4()) for kind in ("request_uri", "access")
+    )
+    text = spell(reference, access)
+    with pytest.raises(InvalidTokenError) as caught:
+        parse_request_uri(text)
+    assert text not in str(caught.value)
+    with pytest.raises(InvalidArgumentError, match="of the kind access"):
+        format_request_uri(access)
+
+
 def test_a_password_is_verified_against_its_argon2id_hash() -> None:
     hashed = hash_password("swordfish")
     assert hashed.startswith("$argon2id$")
@@ -103,7 +184,7 @@ def test_no_hash_or_a_foreign_one_verifies_nothing(stored: str | None) -> None:
 
 
 def test_nobodys_hash_costs_what_a_real_one_costs() -> None:
-    real, nobodys = hash_password("swordfish"), module._NOBODYS_HASH
+    real, nobodys = hash_password("swordfish"), passwords._NOBODYS_HASH
     assert nobodys.split("$")[:4] == real.split("$")[:4]
     assert len(nobodys) == len(real)
     assert not password_needs_rehash(nobodys)

@@ -1,11 +1,10 @@
-"""Token strings and passwords: made, checked, hashed. Nothing here reaches a query raw.
+"""Token strings: made, read, derived.
 
 A token string is `aq_{kind}_{tenant}_{secret}_{checksum}`: a prefix that secret
 scanners find, the tenant that it belongs to, 256 random bits, and a checksum that
 refuses typing errors without a query. Its digits are 0-9 A-Z a-z (base 62).
 """
 
-import base64
 import hashlib
 import hmac
 import re
@@ -14,10 +13,6 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from uuid import UUID
-
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
-from argon2.low_level import ARGON2_VERSION
 
 from authority_queries.errors import InvalidArgumentError, InvalidTokenError
 
@@ -28,6 +23,7 @@ TokenKind = Literal[
     "device_code",
     "client_secret",
     "license_key",
+    "request_uri",
 ]
 
 _PREFIXES: Final[dict[TokenKind, str]] = {
@@ -37,6 +33,7 @@ _PREFIXES: Final[dict[TokenKind, str]] = {
     "device_code": "dc",
     "client_secret": "cs",
     "license_key": "lk",
+    "request_uri": "ru",
 }
 _KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()}
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -44,6 +41,7 @@ _VALUES: Final = {digit: value for value, digit in enumerate(_DIGITS)}
 _TENANT_DIGITS: Final = 22  # of 128 bits
 _SECRET_DIGITS: Final = 43  # of 256 bits
 _CHECKSUM_DIGITS: Final = 6  # of 32 bits
+_KEY_SIZE: Final = 32
 _LENGTH: Final = len("aq_at___") + _TENANT_DIGITS + _SECRET_DIGITS + _CHECKSUM_DIGITS
 
 _SHAPE: Final = (
@@ -52,8 +50,6 @@ _SHAPE: Final = (
 )
 _IN_TEXT: Final = re.compile(_SHAPE)
 _IN_OCTETS: Final = re.compile(_SHAPE.encode("ascii"))
-
-_hasher: Final = PasswordHasher()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +68,26 @@ class TokenString:
 
 def mint_token(kind: TokenKind, tenant_id: UUID) -> TokenString:
     """Make a new token string of 256 random bits. Raises InvalidArgumentError."""
-    if kind not in _PREFIXES:
-        message = f"kind is none of {', '.join(_PREFIXES)}"
+    return _with_secret(kind, tenant_id, secrets.randbits(256))
+
+
+def derive_token(kind: TokenKind, parent: TokenString, key: bytes) -> TokenString:
+    """Make the one token string of this kind that follows from another one.
+
+    The same parent and key give the same string again: a server that issues the
+    successors of a refresh token so can repeat an answer that was lost, and stores no
+    token for it. Its 256 bits are HMAC-SHA-256 under `key`, at least 32 random octets
+    that the database never sees. The price: who has the key and any refresh token of
+    a family, a used one too, can compute all that follow, until a `mint_token` in
+    between; and under a new key a repeated request gets another answer. Without
+    need of repeated answers, mint. Raises InvalidArgumentError.
+    """
+    if len(key) < _KEY_SIZE:
+        message = f"key has {len(key)} octets; {_KEY_SIZE} or more are allowed"
         raise InvalidArgumentError(message)
-    tenant = _encode(tenant_id.int, _TENANT_DIGITS)
-    secret = _encode(secrets.randbits(256), _SECRET_DIGITS)
-    body = f"aq_{_PREFIXES[kind]}_{tenant}_{secret}"
-    return _token_string(kind, tenant_id, f"{body}_{_checksum(body)}")
+    derived = f"authority-queries derive v1\0{kind}\0{parent.token}".encode()
+    secret = hmac.digest(key, derived, "sha256")
+    return _with_secret(kind, parent.tenant_id, int.from_bytes(secret, "big"))
 
 
 def parse_token(token: str, *, kind: TokenKind | None = None) -> TokenString:
@@ -115,41 +124,13 @@ def contains_token(value: object) -> bool:
     return False
 
 
-def hash_password(password: str) -> str:
-    """Hash a password or client secret with Argon2id: a PHC string.
-
-    Salt and parameters are part of it. Takes tens of milliseconds, by purpose.
-    """
-    return _hasher.hash(_octets(password))
-
-
-def verify_password(password_hash: str | None, password: str) -> bool:
-    """Tell whether the password is the one that was hashed, in constant time.
-
-    None (no such user, or one without a password) is False and takes as long, so that
-    the time tells nothing. A hash that is not Argon2's is False.
-    """
-    try:
-        right = _hasher.verify(password_hash or _NOBODYS_HASH, _octets(password))
-        return right and bool(password_hash)
-    except (Argon2Error, InvalidHashError):
-        return False
-
-
-def password_needs_rehash(password_hash: str) -> bool:
-    """Tell whether the hash was made with weaker parameters than today's.
-
-    Asked after a successful `verify_password`, when the password is at hand.
-    """
-    return _hasher.check_needs_rehash(password_hash)
-
-
-def _octets(password: str) -> bytes:
-    """Encode what JSON may bring, half characters too.
-
-    UTF-8 refuses those by an error whose repr is the password.
-    """
-    return password.encode("utf-8", "surrogatepass")
+def _with_secret(kind: TokenKind, tenant_id: UUID, secret: int) -> TokenString:
+    if kind not in _PREFIXES:
+        message = f"kind is none of {', '.join(_PREFIXES)}"
+        raise InvalidArgumentError(message)
+    tenant = _encode(tenant_id.int, _TENANT_DIGITS)
+    body = f"aq_{_PREFIXES[kind]}_{tenant}_{_encode(secret, _SECRET_DIGITS)}"
+    return _token_string(kind, tenant_id, f"{body}_{_checksum(body)}")
 
 
 def _token_string(kind: TokenKind, tenant_id: UUID, token: str) -> TokenString:
@@ -176,16 +157,3 @@ def _decode(encoded: str) -> int | None:
             return None
         number = number * len(_DIGITS) + _VALUES[digit]
     return number
-
-
-def _nobodys_hash() -> str:
-    """Make a hash that no password has, which takes as long to verify as a real one."""
-    salt, digest = (
-        base64.b64encode(secrets.token_bytes(length)).decode("ascii").rstrip("=")
-        for length in (_hasher.salt_len, _hasher.hash_len)
-    )
-    costs = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
-    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
-
-
-_NOBODYS_HASH: Final = _nobodys_hash()
