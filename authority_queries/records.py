@@ -30,6 +30,23 @@ CodeIssuanceOutcome: TypeAlias = Literal[
     "redirect_uri_not_registered",
     "user_inactive",
 ]
+DeviceApprovalOutcome: TypeAlias = Literal[
+    "approved",
+    "client_inactive",
+    "consent_required",
+    "invalid",
+    "invalid_scope",
+    "user_inactive",
+]
+DeviceAuthorizationRequestOutcome: TypeAlias = Literal["client_inactive", "created"]
+DevicePollOutcome: TypeAlias = Literal[
+    "access_denied",
+    "approved",
+    "authorization_pending",
+    "expired_token",
+    "invalid",
+    "slow_down",
+]
 LicenseGracePolicy: TypeAlias = Literal["full", "keep"]
 LicenseOveragePolicy: TypeAlias = Literal["allow", "refuse"]
 LicenseStatus: TypeAlias = Literal["active", "revoked", "suspended"]
@@ -171,6 +188,50 @@ class Consent:
     created_at: datetime
     updated_at: datetime
     row_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAuthorizationRequest:
+    """A row of device_authorizations.create."""
+
+    outcome: DeviceAuthorizationRequestOutcome
+    device_authorization_id: UUID | None
+    poll_interval: timedelta | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingDeviceAuthorization:
+    """A row of device_authorizations.get_by_user_code."""
+
+    tenant_id: UUID
+    id: UUID
+    client_id: UUID
+    client_identifier: str
+    client_display_name: str
+    scopes: Sequence[str]
+    properties: JsonObject
+    expires_at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceApproval:
+    """A row of device_authorizations.approve."""
+
+    outcome: DeviceApprovalOutcome
+    token_id: UUID | None
+    authorization_id: UUID | None
+    scopes: Sequence[str] | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePoll:
+    """A row of device_authorizations.poll."""
+
+    outcome: DevicePollOutcome
+    poll_interval: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -428,6 +428,47 @@ select
     dated.created_at
 from dated;
 
+-- A request of a device in each five seconds of the last hours: the last 360 can still be
+-- decided, unless they have been. What expired more than a day ago has been pruned
+-- (device_authorizations.prune_expired).
+with dated as (
+    select
+        n,
+        now() - (15200 - n) * interval '5 seconds' as created_at
+    from generate_series(0, 15199) as n
+)
+
+insert into authority.device_authorizations (
+    tenant_id,
+    id,
+    device_code_hash,
+    user_code_hash,
+    client_id,
+    scopes,
+    status,
+    user_id,
+    next_poll_at,
+    expires_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    pg_temp.id_of('device', dated.n) as id,
+    sha256(('device code ' || dated.n)::bytea) as device_code_hash,
+    sha256(('user code ' || dated.n)::bytea) as user_code_hash,
+    pg_temp.id_of('client', dated.n % 3800) as client_id,
+    array['openid', 'profile', 'offline_access'] as scopes,
+    case dated.n % 5
+        when 0 then 'pending'
+        when 1 then 'denied'
+        else 'approved'
+    end as status,
+    case when dated.n % 5 <> 0 then pg_temp.id_of('user', dated.n) end as user_id,
+    dated.created_at + interval '40 seconds' as next_poll_at,
+    dated.created_at + interval '30 minutes' as expires_at,
+    dated.created_at
+from dated;
+
 with dated as (
     select
         n,

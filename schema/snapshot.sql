@@ -418,6 +418,98 @@ were missing. A month that already has rows in the default partition is left the
 Attaches, so that sign-ins go on meanwhile, and gives up after 2 s of waiting. Runs as
 its owner, because only the owner of a table can attach to it.';
 
+-- device_authorizations
+
+CREATE TABLE authority.device_authorizations (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    device_code_hash bytea NOT NULL,
+    user_code_hash bytea NOT NULL,
+    client_id uuid NOT NULL,
+    scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    cnf_jkt text,
+    status text DEFAULT 'pending'::text NOT NULL,
+    user_id uuid,
+    poll_interval interval DEFAULT '00:00:05'::interval NOT NULL,
+    next_poll_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    properties jsonb DEFAULT '{}'::jsonb NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT device_authorizations_cnf_jkt_check CHECK ((cnf_jkt ~ '^[A-Za-z0-9_-]{43}$'::text)),
+    CONSTRAINT device_authorizations_device_code_hash_check CHECK ((octet_length(device_code_hash) = 32)),
+    CONSTRAINT device_authorizations_expires_at_check CHECK (((expires_at > created_at) AND (expires_at <= (created_at + '00:30:00'::interval)))),
+    CONSTRAINT device_authorizations_poll_interval_check CHECK ((poll_interval > '00:00:00'::interval)),
+    CONSTRAINT device_authorizations_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
+    CONSTRAINT device_authorizations_scopes_check CHECK ((array_position(scopes, NULL::text) IS NULL)),
+    CONSTRAINT device_authorizations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'denied'::text]))),
+    CONSTRAINT device_authorizations_status_user_id_check CHECK (((status = 'pending'::text) = (user_id IS NULL))),
+    CONSTRAINT device_authorizations_user_code_hash_check CHECK ((octet_length(user_code_hash) = 32))
+);
+ALTER TABLE ONLY authority.device_authorizations FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.device_authorizations IS 'One request of a device without a browser (RFC 8628): the device polls for what a
+user, who types a short code elsewhere, decides once. Approving makes a family of tokens
+and a token of type device_code with the same hash, which the device redeems.';
+COMMENT ON COLUMN authority.device_authorizations.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.device_authorizations.id IS 'Random.';
+COMMENT ON COLUMN authority.device_authorizations.device_code_hash IS 'SHA-256 of what the device polls with, 32 octets.';
+COMMENT ON COLUMN authority.device_authorizations.user_code_hash IS 'SHA-256 of what the user types, with the tenant in it, 32 octets. Who reads this can
+try all codes, which are few: it hides nothing, and lives for minutes.';
+COMMENT ON COLUMN authority.device_authorizations.client_id IS 'The client that asks: clients.id.';
+COMMENT ON COLUMN authority.device_authorizations.scopes IS 'Scope names that are asked for. Approving may allow fewer.';
+COMMENT ON COLUMN authority.device_authorizations.cnf_jkt IS 'The key that may poll and redeem: JWK SHA-256 thumbprint (RFC 9449 section 6). Null:
+any.';
+COMMENT ON COLUMN authority.device_authorizations.status IS 'pending until a user decides, then approved or denied for good. Whether it has expired
+is not said here.';
+COMMENT ON COLUMN authority.device_authorizations.user_id IS 'The user who decided. Null: pending.';
+COMMENT ON COLUMN authority.device_authorizations.poll_interval IS 'How long the device has to wait between two polls. Grows by 5 seconds with each one
+that comes too early (RFC 8628 section 3.5).';
+COMMENT ON COLUMN authority.device_authorizations.next_poll_at IS 'A poll of a pending request before then comes too early.';
+COMMENT ON COLUMN authority.device_authorizations.properties IS 'Open object of the embedding service, such as the device''s name. The store never reads
+it; what is redeemed inherits it.';
+COMMENT ON COLUMN authority.device_authorizations.expires_at IS 'From then on it cannot be decided and its code is dead, by the database''s clock. 30
+minutes after created_at at most: the user code is short.';
+COMMENT ON COLUMN authority.device_authorizations.created_at IS 'When the row was inserted.';
+COMMENT ON COLUMN authority.device_authorizations.updated_at IS 'When the row last changed.';
+
+ALTER TABLE ONLY authority.device_authorizations
+    ADD CONSTRAINT device_authorizations_tenant_id_device_code_hash_key UNIQUE (tenant_id, device_code_hash);
+
+ALTER TABLE ONLY authority.device_authorizations
+    ADD CONSTRAINT device_authorizations_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY authority.device_authorizations
+    ADD CONSTRAINT device_authorizations_tenant_id_user_code_hash_key UNIQUE (tenant_id, user_code_hash);
+
+CREATE INDEX device_authorizations_expires_at_idx ON authority.device_authorizations USING btree (expires_at);
+
+CREATE INDEX device_authorizations_tenant_id_client_id_idx ON authority.device_authorizations USING btree (tenant_id, client_id);
+
+CREATE INDEX device_authorizations_tenant_id_user_id_idx ON authority.device_authorizations USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+
+ALTER TABLE ONLY authority.device_authorizations
+    ADD CONSTRAINT device_authorizations_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY authority.device_authorizations
+    ADD CONSTRAINT device_authorizations_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.device_authorizations ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY device_authorizations_lock_policy ON authority.device_authorizations AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY device_authorizations_maintenance_policy ON authority.device_authorizations TO authority_maintenance USING (true);
+
+CREATE POLICY device_authorizations_tenant_id_policy ON authority.device_authorizations USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- drop_login_attempt_partitions
 
 CREATE FUNCTION authority.drop_login_attempt_partitions(retention interval) RETURNS bigint

@@ -184,8 +184,46 @@ from (
         false
     ),
     ('used', 'refresh', null, interval '10 days', true),
-    ('expired', 'access', null, interval '-4 hours', false)
+    ('expired', 'access', null, interval '-4 hours', false),
+    (
+        'late device',
+        'device_code',
+        null,
+        interval '-5 minutes',
+        pg_temp.extent() = 2
+    )
 ) as issued (kind, type, redirect_uri, remaining, is_used);
+
+-- What a user can still decide, and what was not fetched in time in tenant 1, but in
+-- tenant 2.
+insert into authority.device_authorizations (
+    tenant_id,
+    id,
+    device_code_hash,
+    user_code_hash,
+    client_id,
+    scopes,
+    status,
+    user_id,
+    expires_at,
+    created_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(asking.kind) as id,
+    sha256(asking.kind::bytea) as device_code_hash,
+    sha256(('code of ' || asking.kind)::bytea) as user_code_hash,
+    pg_temp.id_of('client') as client_id,
+    array['api.read'] as scopes,
+    asking.status,
+    case when asking.status <> 'pending' then pg_temp.id_of('user') end as user_id,
+    now() + asking.remaining as expires_at,
+    now() + asking.remaining - interval '30 minutes' as created_at
+from (
+    values
+    ('device', 'pending', interval '25 minutes'),
+    ('late device', 'approved', interval '-5 minutes')
+) as asking (kind, status, remaining);
 
 insert into authority.revocation_sequences (tenant_id, last_sequence)
 values (pg_temp.tenant(), 1 + pg_temp.extent());
