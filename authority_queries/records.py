@@ -20,6 +20,7 @@ ClientTokenIssuanceOutcome: TypeAlias = Literal[
     "invalid_scope",
     "issued",
     "service_account_inactive",
+    "tenant_inactive",
 ]
 ClientType: TypeAlias = Literal["confidential", "public"]
 CodeIssuanceOutcome: TypeAlias = Literal[
@@ -28,6 +29,7 @@ CodeIssuanceOutcome: TypeAlias = Literal[
     "issued",
     "pkce_required",
     "redirect_uri_not_registered",
+    "tenant_inactive",
     "user_inactive",
 ]
 LicenseStatus: TypeAlias = Literal["active", "revoked", "suspended"]
@@ -71,6 +73,7 @@ TokenExchangeOutcome: TypeAlias = Literal[
     "invalid_scope",
     "invalid_subject_token",
     "issued",
+    "tenant_inactive",
 ]
 TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
 UserStatus: TypeAlias = Literal["active", "pending", "suspended"]
