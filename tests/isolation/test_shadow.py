@@ -33,6 +33,7 @@ NO_SHARDS = {
     "tenants.enter": "calls a function that reads the directory",
     "tenants.update": "the directory",
     "tenants.set_status": "the directory",
+    "tenants.revoke_tokens": "the directory",
     "tokens.verify_by_token": "calls a function: see the test of a tenant's life",
 }
 _PREDICATE = re.compile(r"\b\w+\.tenant_id = %\(tenant_id\)s")
