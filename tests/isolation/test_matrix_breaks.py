@@ -32,10 +32,11 @@ _KINDS: tuple[Kind, ...] = ("strangers", "twins")
 _TWICE = "what it finds is held to the tenant by another predicate of the query"
 # Predicates that nothing leaks without, and why.
 SPARE = {
-    "tokens.revoke: tokens.tenant_id = :tenant_id (1)": _TWICE,
-    "tokens.revoke: tokens.tenant_id = clients.tenant_id (1)": (
+    "tokens.revoke: authorizations.tenant_id = :tenant_id (3)": _TWICE,
+    "tokens.revoke: clients.tenant_id = :tenant_id (1)": (
         "a client of another tenant with the token's id has the same client_id here"
     ),
+    "tokens.revoke: tokens.tenant_id = :tenant_id (2)": _TWICE,
     "users.list_after: user_roles.tenant_id = :tenant_id (2)": _TWICE,
     "users.list_before: user_roles.tenant_id = :tenant_id (2)": _TWICE,
 }
@@ -45,6 +46,7 @@ _WRITTEN = (
 # Queries of a tenant that have no predicate, and what binds them.
 UNBOUND = {
     "clients.create": _WRITTEN,
+    "consents.grant": _WRITTEN,
     "licenses.create": _WRITTEN,
     "login_attempts.record": _WRITTEN,
     "login_attempts.reserve": _WRITTEN,
