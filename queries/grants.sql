@@ -17,8 +17,8 @@ with asked as (
         case
             when not coalesce(tenants.status in ('active', 'trial'), false)
                 then 'tenant_inactive'
-            when clients.enabled is distinct from true then 'client_inactive'
-            when users.status is distinct from 'active' then 'user_inactive'
+            when clients.enabled is not true then 'client_inactive'
+            when coalesce(users.status <> 'active', true) then 'user_inactive'
             when
                 case
                     when :redirect_uri::text is null
@@ -55,8 +55,8 @@ with asked as (
     left join authority.consents
         on
             consents.tenant_id = :tenant_id
-            and consents.user_id = users.id
-            and consents.client_id = clients.id
+            and users.id = consents.user_id
+            and clients.id = consents.client_id
             and consents.revoked_at is null
             and :scopes::text[] <@ consents.scopes
 ),
@@ -77,8 +77,8 @@ family as (
         :user_id,
         asked.consent_id,
         :scopes,
-        authority.clock() + :family_lifetime,
-        authority.clock() + :lifetime
+        authority.clock() + :family_lifetime as expires_at,
+        authority.clock() + :lifetime as tokens_expire_at
     from asked
     where asked.outcome = 'issued'
     returning
@@ -138,8 +138,9 @@ left join code on true;
 
 -- name: issue_to_client(tenant_id, token_hash, client_id, service_account_id, scopes, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
 -- The outcome of issuing an access token to a client that speaks for itself, or for a
--- service account (RFC 6749 section 4.4): issued, or why not. Only a confidential client
--- may; for a service account only one that it authorises, and for scopes that it allows.
+-- service account (RFC 6749 section 4.4): issued, or why not. Only a confidential
+-- client may; for a service account only one that it authorises, and for scopes that it
+-- allows.
 -- @row ClientTokenIssuance
 with asked as (
     select
@@ -147,10 +148,10 @@ with asked as (
         case
             when not coalesce(tenants.status in ('active', 'trial'), false)
                 then 'tenant_inactive'
-            when clients.enabled is distinct from true then 'client_inactive'
+            when clients.enabled is not true then 'client_inactive'
             when clients.client_type = 'public' then 'client_public'
             when :service_account_id::uuid is null then 'issued'
-            when service_accounts.enabled is distinct from true
+            when service_accounts.enabled is not true
                 then 'service_account_inactive'
             when not clients.id = any(service_accounts.authorized_clients)
                 then 'client_not_authorized'
@@ -195,7 +196,7 @@ token as (
         :cnf_x5t_s256,
         :payload,
         :properties,
-        authority.clock() + :lifetime
+        authority.clock() + :lifetime as expires_at
     from asked
     where asked.outcome = 'issued'
     returning
@@ -215,9 +216,9 @@ left join token on true;
 -- name: exchange(tenant_id, token_hash, client_id, subject_token_hash, actor_token_hash, scopes, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
 -- The outcome of exchanging an access token for another one with no more scopes and no
 -- longer life (RFC 8693 section 2): issued, or why not. It speaks for the same subject,
--- and dies with the family of the token it was exchanged for. Its actor is the subject of
--- the actor's token, with whoever acted before inside (section 4.1); without one it is as
--- it was. Scopes that are null are those of the subject's token.
+-- and dies with the family of the token it was exchanged for. Its actor is the subject
+-- of the actor's token, with whoever acted before inside (section 4.1); without one it
+-- is as it was. Scopes that are null are those of the subject's token.
 -- @row TokenExchange
 with subject as (
     select
@@ -275,7 +276,7 @@ asked as (
         case
             when not coalesce(tenants.status in ('active', 'trial'), false)
                 then 'tenant_inactive'
-            when clients.enabled is distinct from true then 'client_inactive'
+            when clients.enabled is not true then 'client_inactive'
             when subject.id is null then 'invalid_subject_token'
             when :actor_token_hash::bytea is not null and actor.id is null
                 then 'invalid_actor_token'
@@ -343,22 +344,23 @@ from asked
 left join token on true;
 
 -- name: redeem(tenant_id, token_hash, type, client_id, redirect_uri, code_challenge, cnf_jkt, cnf_x5t_s256, scopes, redemption_id, leeway, access_token_hash, access_lifetime, refresh_token_hash, refresh_lifetime)^
--- The outcome of presenting a code or refresh token, and what it was redeemed for, in one
--- step that of any number of racers one makes:
--- redeemed: used up, and its successors are issued: an access token and a refresh token,
--- each where a hash of one is given.
--- already_redeemed: by this redemption_id, so this is a retry after a lost answer; the row
--- is as the first time.
--- recently_redeemed: by another request, within the leeway, and the refresh token that it
--- was redeemed for is not used yet: nothing is issued, nothing revoked.
+-- The outcome of presenting a code or refresh token, and what it was redeemed for, in
+-- one step that of any number of racers one makes:
+-- redeemed: used up, and its successors are issued: an access token and a refresh
+-- token, each where a hash of one is given.
+-- already_redeemed: by this redemption_id, so this is a retry after a lost answer; the
+-- row is as the first time.
+-- recently_redeemed: by another request, within the leeway, and the refresh token that
+-- it was redeemed for is not used yet: nothing is issued, nothing revoked.
 -- reused: by another request; the family is revoked (RFC 6749 section 4.1.2, RFC 9700
 -- section 4.14.2).
 -- invalid_scope: more scopes than it carries (RFC 6749 section 6); not used up.
--- invalid: anything else, alike: not alive, or not issued to this client_id, redirect_uri
--- and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another
--- key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). Who does not know
--- all of them revokes nothing.
--- The family is locked first, and then the token, which is judged as it is after the wait.
+-- invalid: anything else, alike: not alive, or not issued to this client_id,
+-- redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or
+-- bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4).
+-- Who does not know all of them revokes nothing.
+-- The family is locked first, and then the token, which is judged as it is after the
+-- wait.
 -- Scopes that are null are all; fewer are the access token's only. A refresh token is
 -- bound to the key of a public client.
 -- @row Redemption
@@ -386,7 +388,7 @@ family as (
     inner join authority.authorizations
         on
             authorizations.tenant_id = :tenant_id
-            and authorizations.id = presented.authorization_id
+            and presented.authorization_id = authorizations.id
     for no key update of authorizations
 ),
 
@@ -414,7 +416,7 @@ token as (
     inner join authority.tokens
         on
             tokens.tenant_id = :tenant_id
-            and tokens.id = family.token_id
+            and family.token_id = tokens.id
     for no key update of tokens
 ),
 
@@ -442,8 +444,8 @@ verdict as (
         case
             when
                 token_states.client_identifier <> :client_id
-                or token.redirect_uri is distinct from :redirect_uri
-                or token.code_challenge is distinct from :code_challenge
+                or (token.redirect_uri is distinct from :redirect_uri)
+                or (token.code_challenge is distinct from :code_challenge)
                 or coalesce(token.cnf_jkt <> :cnf_jkt, token.cnf_jkt is not null)
                 or coalesce(
                     token.cnf_x5t_s256 <> :cnf_x5t_s256, token.cnf_x5t_s256 is not null
@@ -477,7 +479,7 @@ verdict as (
     inner join authority.token_states
         on
             token_states.tenant_id = :tenant_id
-            and token_states.id = token.id
+            and token.id = token_states.id
 ),
 
 redeemed as (
@@ -592,8 +594,8 @@ successors as (
     inner join authority.tokens
         on
             tokens.tenant_id = :tenant_id
-            and tokens.authorization_id = verdict.authorization_id
-            and tokens.parent_id = verdict.id
+            and verdict.authorization_id = tokens.authorization_id
+            and verdict.id = tokens.parent_id
     where verdict.outcome in ('already_redeemed', 'recently_redeemed')
 )
 

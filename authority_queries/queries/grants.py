@@ -233,7 +233,7 @@ def exchange(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:215
+    queries/grants.sql:216
     """
     return _exchange(
         connection,
@@ -272,7 +272,7 @@ async def exchange_async(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:215
+    queries/grants.sql:216
     """
     return await _exchange_async(
         connection,
@@ -327,7 +327,7 @@ def redeem(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:345
+    queries/grants.sql:346
     """
     return _redeem(
         connection,
@@ -386,7 +386,7 @@ async def redeem_async(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:345
+    queries/grants.sql:346
     """
     return await _redeem_async(
         connection,
