@@ -182,7 +182,7 @@ family as (
         asked.consent_id,
         asked.scopes,
         authority.clock() + :family_lifetime as expires_at,
-        asked.expires_at
+        asked.expires_at as tokens_expire_at
     from asked
     where asked.outcome = 'approved'
     returning
