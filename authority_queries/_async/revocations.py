@@ -32,8 +32,9 @@ class AsyncRevocations(AsyncRepository):
 
         `target` is a jti, sub, client_id, kid or authorization id. Other publishers
         of the tenant wait until the transaction ends: entries appear in order and
-        without gaps. Raises MissingReferenceError for an unknown tenant,
-        InvalidValueError.
+        without gaps. Followers get a hint when it commits; such a transaction cannot be
+        prepared for a two-phase commit. Raises MissingReferenceError for an unknown
+        tenant, InvalidValueError.
         """
         return await queries.publish_async(
             self._connection,
@@ -56,6 +57,10 @@ class AsyncRevocations(AsyncRepository):
             sequence=sequence,
             page_size=check_limit(limit),
         )
+
+    async def get_position(self, *, tenant_id: UUID) -> int:
+        """Get the number of the newest entry, pruned or not; 0 before the first one."""
+        return await queries.get_position_async(self._connection, tenant_id=tenant_id)
 
     async def list_active(
         self,

@@ -33,8 +33,9 @@ class Revocations(Repository):
 
         `target` is a jti, sub, client_id, kid or authorization id. Other publishers
         of the tenant wait until the transaction ends: entries appear in order and
-        without gaps. Raises MissingReferenceError for an unknown tenant,
-        InvalidValueError.
+        without gaps. Followers get a hint when it commits; such a transaction cannot be
+        prepared for a two-phase commit. Raises MissingReferenceError for an unknown
+        tenant, InvalidValueError.
         """
         return queries.publish(
             self._connection,
@@ -57,6 +58,10 @@ class Revocations(Repository):
             sequence=sequence,
             page_size=check_limit(limit),
         )
+
+    def get_position(self, *, tenant_id: UUID) -> int:
+        """Get the number of the newest entry, pruned or not; 0 before the first one."""
+        return queries.get_position(self._connection, tenant_id=tenant_id)
 
     def list_active(
         self,
