@@ -51,9 +51,7 @@ class AsyncHints:
         if self._connection is not None or monotonic() < self._not_before:
             return
         try:
-            self._connection = await AsyncConnection.connect(
-                self._conninfo, **self._parameters
-            )
+            self._connection = await self._connect()
             await listen_async(self._connection)
         except psycopg.Error as error:
             await self._lose(error)
@@ -77,6 +75,16 @@ class AsyncHints:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+    async def _connect(self) -> AsyncConnection[object]:
+        try:
+            return await AsyncConnection.connect(self._conninfo, **self._parameters)
+        except psycopg.Error:
+            raise
+        except BaseException as error:
+            # A cancellation or Ctrl-C: psycopg's frames would keep the half-open
+            # connection for as long as somebody keeps the traceback.
+            raise error.with_traceback(None)  # noqa: B904 -- it is the same error
 
     async def _hear(self, connection: AsyncConnection[object], seconds: float) -> bool:
         async with aclosing(connection.notifies(timeout=seconds)) as notifications:

@@ -52,7 +52,7 @@ class Hints:
         if self._connection is not None or monotonic() < self._not_before:
             return
         try:
-            self._connection = Connection.connect(self._conninfo, **self._parameters)
+            self._connection = self._connect()
             listen(self._connection)
         except psycopg.Error as error:
             self._lose(error)
@@ -76,6 +76,16 @@ class Hints:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def _connect(self) -> Connection[object]:
+        try:
+            return Connection.connect(self._conninfo, **self._parameters)
+        except psycopg.Error:
+            raise
+        except BaseException as error:
+            # A cancellation or Ctrl-C: psycopg's frames would keep the half-open
+            # connection for as long as somebody keeps the traceback.
+            raise error.with_traceback(None)  # noqa: B904 -- it is the same error
 
     def _hear(self, connection: Connection[object], seconds: float) -> bool:
         with closing(connection.notifies(timeout=seconds)) as notifications:

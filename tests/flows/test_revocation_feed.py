@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -40,11 +39,11 @@ class RollbackError(Exception):
 
 
 @pytest.fixture
-def feeds(logins: Logins) -> Iterator[tuple[Feed, Feed]]:
+def feeds(logins: Logins) -> tuple[Feed, Feed]:
     """That of a tenant, and another one's."""
     with routed_store(logins) as store:
         ids = [make_tenant(store).id for _ in range(2)]
-    yield Feed(logins, ids[0]), Feed(logins, ids[1])
+    return Feed(logins, ids[0]), Feed(logins, ids[1])
 
 
 def publisher(
