@@ -1,7 +1,7 @@
--- name: publish(tenant_id, category, target, reason, properties, effective_at, expires_at)^
+-- name: publish(tenant_id, category, target, reason, properties, effective_at, expires_at, hint)^
 -- The new entry at the end of the tenant's feed. Other publishers of the tenant wait
--- until this transaction ends. An effective_at that is null means now. At the commit
--- followers are given a hint: the tenant's id, and nothing of the entry.
+-- until this transaction ends. An effective_at that is null means now. With a hint
+-- followers hear at its commit of the tenant's id, and of nothing else.
 -- @row Revocation
 with next_sequence as (
     insert into authority.revocation_sequences (tenant_id, last_sequence)
@@ -13,9 +13,11 @@ with next_sequence as (
     returning
         revocation_sequences.tenant_id,
         revocation_sequences.last_sequence,
-        pg_catalog.pg_notify(
-            'authority_revocations', revocation_sequences.tenant_id::text
-        ) as hint
+        case
+            when :hint then pg_catalog.pg_notify(
+                'authority_revocations', revocation_sequences.tenant_id::text
+            )
+        end as hint
 )
 
 insert into authority.revocations (

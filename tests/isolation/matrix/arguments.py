@@ -50,6 +50,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "category": "client",
     "factor": "password",
     "from_period": None,
+    "hint": True,
     "idempotency_key": "second",
     "lease": HOUR,
     "lifetime": HOUR,
