@@ -13,7 +13,7 @@ README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("code", BLOCKS, ids=["sync", "async", "functions"])
+@pytest.mark.parametrize("code", BLOCKS, ids=["sync", "async", "feed", "functions"])
 def test_the_code_runs(
     code: str, both_roles: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
