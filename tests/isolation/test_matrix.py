@@ -52,6 +52,7 @@ BY_PURPOSE = {
 WITHOUT_ROWS = {
     "login_attempts.create_partitions": "makes tables",
     "login_attempts.drop_partitions": "drops tables",
+    "revocations.listen": "reads no table",
     "server.describe": "reads of the server",
     "server.list_applied_migrations": "reads yoyo's books",
     "tenants.begin": "begins a transaction",

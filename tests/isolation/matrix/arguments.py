@@ -61,6 +61,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "factor": "password",
     "family_lifetime": HOUR,
     "from_period": None,
+    "hint": True,
     "idempotency_key": "second",
     "lease": HOUR,
     "leeway": timedelta(0),
