@@ -157,7 +157,7 @@ def issue_to_client(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:136
+    queries/grants.sql:137
     """
     return _issue_to_client(
         connection,
@@ -193,7 +193,7 @@ async def issue_to_client_async(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:136
+    queries/grants.sql:137
     """
     return await _issue_to_client_async(
         connection,
@@ -231,7 +231,7 @@ def exchange(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:209
+    queries/grants.sql:210
     """
     return _exchange(
         connection,
@@ -270,7 +270,7 @@ async def exchange_async(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:209
+    queries/grants.sql:210
     """
     return await _exchange_async(
         connection,
@@ -313,19 +313,20 @@ def redeem(
     is given. already_redeemed: by this redemption_id, so this is a retry after a lost
     answer; the row is as the first time. recently_redeemed: by another request, within
     the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request; the family is revoked (RFC
-    6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more scopes than it
-    carries (RFC 6749 section 6); not used up. invalid: anything else, alike: not alive,
-    or not issued to this client_id, redirect_uri and PKCE challenge (RFC 6749 section
-    4.1.3, RFC 7636 section 4.6) or bound to another key or certificate (RFC 9449
-    sections 5 and 10, RFC 8705 section 4). Who does not know all of them revokes
-    nothing. The family is locked first, and then the token, which is judged as it is
-    after the wait. Scopes that are null are all; fewer are the access token's only. A
-    refresh token is bound to the key of a public client.
+    is issued, nothing revoked. reused: by another request, which revokes the family
+    (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2), or by any request when the family
+    is revoked already. invalid_scope: more scopes than it carries (RFC 6749 section 6);
+    not used up. invalid: anything else, alike: not alive, or not issued to this
+    client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section
+    4.6) or bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
+    section 4). Who does not know all of them revokes nothing. The family is locked
+    first, and then the token, which is judged as it is after the wait. Scopes that are
+    null are all; fewer are the access token's only. A refresh token is bound to the key
+    of a public client.
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:336
+    queries/grants.sql:337
     """
     return _redeem(
         connection,
@@ -372,19 +373,20 @@ async def redeem_async(
     is given. already_redeemed: by this redemption_id, so this is a retry after a lost
     answer; the row is as the first time. recently_redeemed: by another request, within
     the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request; the family is revoked (RFC
-    6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more scopes than it
-    carries (RFC 6749 section 6); not used up. invalid: anything else, alike: not alive,
-    or not issued to this client_id, redirect_uri and PKCE challenge (RFC 6749 section
-    4.1.3, RFC 7636 section 4.6) or bound to another key or certificate (RFC 9449
-    sections 5 and 10, RFC 8705 section 4). Who does not know all of them revokes
-    nothing. The family is locked first, and then the token, which is judged as it is
-    after the wait. Scopes that are null are all; fewer are the access token's only. A
-    refresh token is bound to the key of a public client.
+    is issued, nothing revoked. reused: by another request, which revokes the family
+    (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2), or by any request when the family
+    is revoked already. invalid_scope: more scopes than it carries (RFC 6749 section 6);
+    not used up. invalid: anything else, alike: not alive, or not issued to this
+    client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section
+    4.6) or bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
+    section 4). Who does not know all of them revokes nothing. The family is locked
+    first, and then the token, which is judged as it is after the wait. Scopes that are
+    null are all; fewer are the access token's only. A refresh token is bound to the key
+    of a public client.
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:336
+    queries/grants.sql:337
     """
     return await _redeem_async(
         connection,
