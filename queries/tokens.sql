@@ -156,15 +156,15 @@ from authority.find_live_token(:tenant_id, :token_hash, :type) as live_tokens;
 -- queries/grants.sql. Expires with its family if that is earlier. An authenticated_at that is null means now.
 with kept as (
     update authority.authorizations
-    set tokens_expire_at = least(
-        authority.clock() + :lifetime, authorizations.expires_at
-    )
+    set
+        tokens_expire_at = least(
+            authority.clock() + :lifetime, authorizations.expires_at
+        )
     where
         authorizations.tenant_id = :tenant_id
         and authorizations.id = :authorization_id
-        and authorizations.tokens_expire_at < least(
-            authority.clock() + :lifetime, authorizations.expires_at
-        )
+        and authorizations.tokens_expire_at
+        < least(authority.clock() + :lifetime, authorizations.expires_at)
 )
 
 insert into authority.tokens (
