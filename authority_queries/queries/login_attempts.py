@@ -477,7 +477,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:170
+    queries/login_attempts.sql:172
     """
     return _create_partitions(
         connection, months_ahead=int8("months_ahead", months_ahead)
@@ -490,7 +490,7 @@ async def create_partitions_async(
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:170
+    queries/login_attempts.sql:172
     """
     return await _create_partitions_async(
         connection, months_ahead=int8("months_ahead", months_ahead)
