@@ -50,6 +50,14 @@ def check_not_negative(name: str, duration: timedelta) -> timedelta:
     return duration
 
 
+def check_count(name: str, count: int) -> int:
+    """Return a number that is 1 or more."""
+    if count < 1:
+        message = f"{name} is {count}; 1 or more is allowed"
+        raise InvalidArgumentError(message)
+    return count
+
+
 def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> None:
     """Require just one of the two kinds of subject."""
     if (user_id is None) == (service_account_id is None):

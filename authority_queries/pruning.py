@@ -14,6 +14,8 @@ from authority_queries.errors import InvalidArgumentError
 
 StepName: TypeAlias = Literal[
     "create_partitions",
+    "drop_partitions",
+    "default_partition",
     "used_jtis",
     "pushed_requests",
     "tokens",
@@ -36,6 +38,7 @@ class Retention:
     - `expired`: pushed requests, access tokens, families with all their tokens, and
       entries of the revocation feed, after they expired. What is alive, and what the
       detection of reuse needs, is never pruned, however short this is.
+    - `login_attempts`: the log of sign-ins, which goes a month at a time.
     - `months_ahead`: partitions of the sign-in log that are made beyond this month's.
 
     What the replay guard and the throttle remember goes when they need it no longer.
@@ -43,10 +46,12 @@ class Retention:
     """
 
     expired: timedelta = timedelta(days=1)
+    login_attempts: timedelta = timedelta(days=400)
     months_ahead: int = 3
 
     def __post_init__(self) -> None:
         check_not_negative("expired", self.expired)
+        check_not_negative("login_attempts", self.login_attempts)
         if not 0 <= self.months_ahead <= _MOST_MONTHS:
             message = (
                 f"months_ahead is {self.months_ahead}; 0 to {_MOST_MONTHS} are allowed"

@@ -325,6 +325,7 @@ class ThrottleDecision:
     allowed: bool
     remaining: int
     retry_after: timedelta | None
+    refused_by: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,73 +77,101 @@ where
 order by login_attempts.created_at desc
 limit :page_size;
 
--- name: reserve(tenant_id, username, address, factor, attempt_limit, time_window)^
--- Whether one more check of the factor may be made now for this account from this
--- network; counted before it is made, so that racing guesses get attempt_limit checks
--- and not one more. The window starts with its first check and does not move.
+-- name: reserve(tenant_id, username, address, factor, pair_limit, account_limit, network_limit, time_window)^
+-- Whether one more check of the factor may be made now, for this account from this
+-- network; counted before it is made, in three buckets or in none: the pair's, the
+-- account's and the network's. Nothing here depends on whether the account exists.
+-- RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
 -- @row ThrottleDecision
-insert into authority.login_throttles (
-    tenant_id,
-    username,
-    address_prefix,
-    factor,
-    attempts,
-    window_ends_at
-)
-values (
+-- @notnull allowed -- The function decides.
+-- @notnull remaining -- The function counts.
+select
+    decision.allowed,
+    decision.remaining,
+    decision.retry_after,
+    decision.refused_by
+from (values (true)) as calls (is_made) -- so that a row is known to come
+left join authority.reserve_login_attempt(
     :tenant_id,
-    authority.normalize_username(:username),
-    authority.address_prefix(:address),
+    :username,
+    :address,
     :factor,
-    1,
-    authority.clock() + :time_window
+    :pair_limit,
+    :account_limit,
+    :network_limit,
+    :time_window
+) as decision on calls.is_made;
+
+-- name: succeed(tenant_id, username, address, factor, trusted_for)!
+-- Empties the pair's bucket, whose owner came in (NIST SP 800-63B-4 section 3.2.2), and
+-- trusts it; takes this one reservation, once, out of the account's and the network's.
+-- Locks in the order of the reservations.
+with buckets as (
+    select
+        login_throttles.id,
+        login_throttles.username is not null
+        and login_throttles.address_prefix is not null as is_pair,
+        login_throttles.drains_at > authority.clock() as is_filled,
+        login_throttles.account_cost,
+        login_throttles.network_cost
+    from authority.login_throttles
+    where
+        login_throttles.tenant_id = :tenant_id
+        and login_throttles.factor = :factor
+        and (
+            login_throttles.username = authority.normalize_username(:username)
+            and login_throttles.address_prefix::inet
+            = authority.address_prefix(:address)::inet
+            or login_throttles.username = authority.normalize_username(:username)
+            and login_throttles.address_prefix is null
+            or login_throttles.username is null
+            and login_throttles.address_prefix::inet
+            = authority.address_prefix(:address)::inet
+        )
+    order by
+        login_throttles.username is null,
+        login_throttles.address_prefix is null
+    for no key update
+),
+
+refund as (
+    select
+        case when buckets.is_filled then buckets.account_cost end as account_cost,
+        case when buckets.is_filled then buckets.network_cost end as network_cost
+    from buckets
+    where buckets.is_pair
 )
-on conflict (tenant_id, username, address_prefix, factor) do update
-    set
-        attempts = case
-            when login_throttles.window_ends_at <= authority.clock() then 1
-            else login_throttles.attempts + 1
-        end,
-        window_ends_at = case
-            when login_throttles.window_ends_at <= authority.clock()
-                then excluded.window_ends_at
-            else login_throttles.window_ends_at
-        end,
-        updated_at = authority.clock()
-returning
-    login_throttles.attempts <= :attempt_limit as allowed,
-    greatest(:attempt_limit - login_throttles.attempts, 0) as remaining,
-    case
-        when login_throttles.attempts > :attempt_limit
-            then greatest(
-                login_throttles.window_ends_at - authority.clock(),
-                interval '0'
-            )
-    end as retry_after;
 
--- name: succeed(tenant_id, username, address, factor)!
--- Forgets the reservations for this account from this network: its owner came in.
-delete from authority.login_throttles
-where
-    login_throttles.tenant_id = :tenant_id
-    and login_throttles.username = authority.normalize_username(:username)
-    and login_throttles.address_prefix::inet = authority.address_prefix(:address)::inet
-    and login_throttles.factor = :factor;
-
--- name: fail(tenant_id, username, address, factor)!
--- Notes that the reserved check failed; it stays counted until the window ends.
 update authority.login_throttles
 set
-    last_failed_at = authority.clock(),
-    updated_at = authority.clock()
+    drains_at = case
+        when login_throttles.address_prefix is null
+            then login_throttles.drains_at - refund.account_cost
+        when login_throttles.username is null
+            then login_throttles.drains_at - refund.network_cost
+        else authority.clock()
+    end,
+    account_cost = null,
+    network_cost = null,
+    trusted_until = case
+        when buckets.is_pair then authority.clock() + :trusted_for::interval
+    end,
+    updated_at = greatest(login_throttles.updated_at, authority.clock())
+from buckets
+cross join refund
 where
     login_throttles.tenant_id = :tenant_id
-    and login_throttles.username = authority.normalize_username(:username)
-    and login_throttles.address_prefix::inet = authority.address_prefix(:address)::inet
-    and login_throttles.factor = :factor;
+    and login_throttles.id = buckets.id
+    and (
+        buckets.is_pair
+        or login_throttles.address_prefix is null
+        and refund.account_cost is not null
+        or login_throttles.username is null
+        and refund.network_cost is not null
+    );
 
 -- name: prune_throttles(batch_size)!
--- Deletes throttles, of all tenants, whose window has ended.
+-- Deletes throttles, of all tenants, that are empty and trusted no more.
 -- @plan cross_tenant -- Prunes for all tenants at once.
 -- @plan seq_scan authority.login_throttles -- Planned without its value, batch_size
 --   is taken for a tenth of the rows. With it each row is looked up by primary key.
@@ -151,12 +179,10 @@ where
 with doomed as (
     select
         candidates.tenant_id,
-        candidates.username,
-        candidates.address_prefix,
-        candidates.factor
+        candidates.id
     from authority.login_throttles as candidates
-    where candidates.window_ends_at < authority.clock()
-    order by candidates.window_ends_at
+    where candidates.ends_at < authority.clock()
+    order by candidates.ends_at
     limit :batch_size
     for update skip locked
 )
@@ -165,9 +191,7 @@ delete from authority.login_throttles
 using doomed
 where
     login_throttles.tenant_id = doomed.tenant_id
-    and login_throttles.username = doomed.username
-    and login_throttles.address_prefix::inet = doomed.address_prefix::inet
-    and login_throttles.factor = doomed.factor;
+    and login_throttles.id = doomed.id;
 
 -- name: create_partitions(months_ahead)$
 -- How many monthly partitions of the log were missing and have been made: this month
@@ -176,3 +200,20 @@ where
 -- @notnull created -- The function counts.
 -- @role authority_maintenance
 select authority.create_login_attempt_partitions(:months_ahead) as created;
+
+-- name: drop_partitions(retention)$
+-- How many monthly partitions of the log were dropped, since the retention begins after
+-- them.
+-- @param retention notnull
+-- @notnull dropped -- The function counts.
+-- @role authority_maintenance
+select authority.drop_login_attempt_partitions(:retention) as dropped;
+
+-- name: prune_default(retention, batch_size)$
+-- How many attempts older than the retention were deleted from the default partition,
+-- which is never dropped.
+-- @param retention notnull
+-- @param batch_size notnull
+-- @notnull pruned -- The function counts.
+-- @role authority_maintenance
+select authority.prune_default_login_attempts(:retention, :batch_size) as pruned;

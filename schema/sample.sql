@@ -506,24 +506,41 @@ from generate_series(-1, 3) as month
 cross join generate_series(0, 7599) as n
 order by month, n;
 
+-- Of each account a pair and a bucket of its own, and of every other network one.
 insert into authority.login_throttles (
     tenant_id,
+    id,
     username,
     address_prefix,
     factor,
-    attempts,
-    window_ends_at,
+    drains_at,
+    account_cost,
+    network_cost,
+    trusted_until,
     created_at
 )
 select
     pg_temp.tenant_of(n) as tenant_id,
-    'user.' || pg_temp.id_of('username', n) as username,
-    authority.address_prefix('10.0.0.0'::inet + n * 256) as address_prefix,
+    pg_temp.id_of('throttle of ' || buckets.kind, n) as id,
+    case
+        when buckets.kind <> 'network' then 'user.' || pg_temp.id_of('username', n)
+    end as username,
+    case
+        when buckets.kind <> 'account'
+            then authority.address_prefix('10.0.0.0'::inet + n * 256)
+    end as address_prefix,
     'password' as factor,
-    1 + n % 4 as attempts,
-    now() + (n - 3000) * interval '5 minutes' as window_ends_at,
-    now() + (n - 3800) * interval '5 minutes' as created_at
-from generate_series(0, 3799) as n;
+    now() + (n - 3000) * interval '5 minutes' as drains_at,
+    case when buckets.kind = 'pair' then interval '18 seconds' end as account_cost,
+    case when buckets.kind = 'pair' then interval '4.5 seconds' end as network_cost,
+    case
+        when buckets.kind = 'pair' and n % 4 = 0
+            then now() + (n - 3000) * interval '1 hour'
+    end as trusted_until,
+    now() - (3800 - n) * interval '5 minutes' as created_at
+from generate_series(0, 3799) as n
+cross join (values ('pair'), ('account'), ('network')) as buckets (kind)
+order by n, buckets.kind;
 
 insert into authority.licenses (
     tenant_id,

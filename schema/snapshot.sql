@@ -346,6 +346,9 @@ begin
     loop
         child := 'login_attempts_' || to_char(month, '"y"YYYY"m"MM');
         continue when to_regclass('authority.' || child) is not null;
+        -- Of several that find it missing one makes it.
+        lock table authority.login_attempts in share update exclusive mode;
+        continue when to_regclass('authority.' || child) is not null;
         begin
             execute format(
                 'create table authority.%1$I (
@@ -389,6 +392,53 @@ COMMENT ON FUNCTION authority.create_login_attempt_partitions(months_ahead bigin
 were missing. A month that already has rows in the default partition is left there.
 Attaches, so that sign-ins go on meanwhile, and gives up after 2 s of waiting. Runs as
 its owner, because only the owner of a table can attach to it.';
+
+-- drop_login_attempt_partitions
+
+CREATE FUNCTION authority.drop_login_attempt_partitions(retention interval) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+declare
+    child text;
+    dropped bigint := 0;
+begin
+    if retention is null or retention < interval '0' then
+        raise invalid_parameter_value using message = 'a retention is 0 or more';
+    end if;
+    for child in
+        select bounds.child
+        from (
+            select
+                partitions.oid::regclass::text as child,
+                substring(
+                    pg_get_expr(partitions.relpartbound, partitions.oid)
+                    from 'TO \(''([^'']+)''\)'
+                )::timestamptz as ends_at
+            from pg_inherits
+            inner join pg_class as partitions on pg_inherits.inhrelid = partitions.oid
+            where pg_inherits.inhparent = 'authority.login_attempts'::regclass
+        ) as bounds
+        where bounds.ends_at <= authority.clock() - retention
+        order by bounds.ends_at
+    loop
+        -- Of several that find it too old one drops it.
+        lock table authority.login_attempts in share update exclusive mode;
+        continue when to_regclass(child) is null;
+        execute format('drop table %s', child);
+        dropped := dropped + 1;
+    end loop;
+    return dropped;
+end
+$$;
+
+COMMENT ON FUNCTION authority.drop_login_attempt_partitions(retention interval) IS 'Drops the partitions that end before the retention begins, by their own bounds, and
+returns how many: an attempt younger than the retention is never dropped. Locks the log
+for the moment that it takes, and gives up after 2 s of waiting. Runs as its owner,
+because only the owner of a table can drop it.';
 
 -- enter_tenant
 
@@ -899,36 +949,53 @@ ALTER INDEX authority.login_attempts_tenant_id_username_created_at_idx ATTACH PA
 
 CREATE TABLE authority.login_throttles (
     tenant_id uuid NOT NULL,
-    username text NOT NULL,
-    address_prefix cidr NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    username text,
+    address_prefix cidr,
     factor text NOT NULL,
-    attempts bigint NOT NULL,
-    window_ends_at timestamp with time zone NOT NULL,
-    last_failed_at timestamp with time zone,
+    drains_at timestamp with time zone NOT NULL,
+    account_cost interval,
+    network_cost interval,
+    trusted_until timestamp with time zone,
+    ends_at timestamp with time zone GENERATED ALWAYS AS (GREATEST(drains_at, trusted_until)) STORED NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT login_throttles_attempts_check CHECK ((attempts >= 1)),
+    CONSTRAINT login_throttles_bucket_check CHECK (((username IS NOT NULL) OR (address_prefix IS NOT NULL))),
     CONSTRAINT login_throttles_factor_check CHECK ((factor ~ '^[a-z][a-z0-9_]{0,31}$'::text)),
+    CONSTRAINT login_throttles_pair_check CHECK ((((username IS NOT NULL) AND (address_prefix IS NOT NULL)) OR (num_nonnulls(account_cost, network_cost, trusted_until) = 0))),
     CONSTRAINT login_throttles_username_check CHECK (((char_length(username) >= 1) AND (char_length(username) <= 256)))
 );
 ALTER TABLE ONLY authority.login_throttles FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.login_throttles IS 'How many checks of one factor were reserved for one account from one network in the
-running window. Reserved before the check, so racing guesses cannot exceed it.';
+COMMENT ON TABLE authority.login_throttles IS 'Leaky buckets of checks of one factor: of one account from one network (the pair), of
+one account from all networks, and of all accounts from one network. A check is
+reserved before it is made, in all three or in none, so racing guesses cannot exceed one.';
 COMMENT ON COLUMN authority.login_throttles.tenant_id IS 'Owner of the row.';
-COMMENT ON COLUMN authority.login_throttles.username IS 'Account that is guessed, normalised as users.username_normalized. May not exist.';
-COMMENT ON COLUMN authority.login_throttles.address_prefix IS 'Network of the guesser: authority.address_prefix of its address.';
+COMMENT ON COLUMN authority.login_throttles.id IS 'Random.';
+COMMENT ON COLUMN authority.login_throttles.username IS 'Account that is guessed, normalised as users.username_normalized. May not exist. Null:
+the network''s bucket, of all accounts.';
+COMMENT ON COLUMN authority.login_throttles.address_prefix IS 'Network of the guesser: authority.address_prefix of its address. Null: the account''s
+bucket, of all networks.';
 COMMENT ON COLUMN authority.login_throttles.factor IS 'What is guessed: password, totp, recovery_code, …';
-COMMENT ON COLUMN authority.login_throttles.attempts IS 'Checks asked for in the running window, refused ones included.';
-COMMENT ON COLUMN authority.login_throttles.window_ends_at IS 'From then on the count starts again: nobody is locked out for good.';
-COMMENT ON COLUMN authority.login_throttles.last_failed_at IS 'Last check that failed. Null: none did.';
+COMMENT ON COLUMN authority.login_throttles.drains_at IS 'When the bucket is empty again. Each check moves it by the window divided by the limit;
+a window ahead of the clock it is full. It drains by itself: nobody is locked out for
+good.';
+COMMENT ON COLUMN authority.login_throttles.account_cost IS 'What the pair''s last check added to the account''s bucket, which a success takes out
+again. Null: nothing, or taken out.';
+COMMENT ON COLUMN authority.login_throttles.network_cost IS 'As account_cost, of the network''s bucket.';
+COMMENT ON COLUMN authority.login_throttles.trusted_until IS 'Until then the account is known from this network, as it signed in from there: its
+bucket of all networks is neither asked nor filled. Null: it did not.';
+COMMENT ON COLUMN authority.login_throttles.ends_at IS 'From then on the row says nothing: the bucket is empty and not trusted.';
 COMMENT ON COLUMN authority.login_throttles.created_at IS 'When the row was inserted.';
-COMMENT ON COLUMN authority.login_throttles.updated_at IS 'When the row last changed.';
+COMMENT ON COLUMN authority.login_throttles.updated_at IS 'When the row last changed: the latest time by which the bucket was judged.';
 
 ALTER TABLE ONLY authority.login_throttles
-    ADD CONSTRAINT login_throttles_tenant_id_username_address_prefix_factor_pk PRIMARY KEY (tenant_id, username, address_prefix, factor);
+    ADD CONSTRAINT login_throttles_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
 
-CREATE INDEX login_throttles_window_ends_at_idx ON authority.login_throttles USING btree (window_ends_at);
+ALTER TABLE ONLY authority.login_throttles
+    ADD CONSTRAINT login_throttles_tenant_id_username_address_prefix_factor_key UNIQUE NULLS NOT DISTINCT (tenant_id, username, address_prefix, factor);
+
+CREATE INDEX login_throttles_ends_at_idx ON authority.login_throttles USING btree (ends_at);
 
 ALTER TABLE ONLY authority.login_throttles
     ADD CONSTRAINT login_throttles_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
@@ -981,6 +1048,49 @@ ALTER TABLE authority.permissions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY permissions_owner_policy ON authority.permissions TO authority_owner USING (true);
 
 CREATE POLICY permissions_shared_policy ON authority.permissions FOR SELECT USING (true);
+
+-- prune_default_login_attempts
+
+CREATE FUNCTION authority.prune_default_login_attempts(retention interval, batch_size bigint) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant uuid;
+    deleted bigint;
+    pruned bigint := 0;
+begin
+    if retention is null or retention < interval '0' then
+        raise invalid_parameter_value using message = 'a retention is 0 or more';
+    end if;
+    -- Row-level security holds the owner too: it works for each tenant in turn.
+    for tenant in select tenants.id from authority.tenants order by tenants.id
+    loop
+        exit when pruned >= batch_size;
+        perform set_config('authority.tenant_id', tenant::text, true);
+        delete from authority.login_attempts_default
+        where login_attempts_default.ctid = any(array(
+            select candidates.ctid
+            from authority.login_attempts_default as candidates
+            where
+                candidates.tenant_id = tenant
+                and candidates.created_at < authority.clock() - retention
+            order by candidates.created_at
+            limit batch_size - pruned
+            for update skip locked
+        ));
+        get diagnostics deleted = row_count;
+        pruned := pruned + deleted;
+    end loop;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return pruned;
+end
+$$;
+
+COMMENT ON FUNCTION authority.prune_default_login_attempts(retention interval, batch_size bigint) IS 'Deletes up to batch_size attempts older than the retention from the default partition,
+which is never dropped, and returns how many. Runs as its owner, because nobody is given
+a partition.';
 
 -- pushed_requests
 
@@ -1044,6 +1154,145 @@ CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USIN
             WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
             ELSE NULL::uuid
         END AS "case")));
+
+-- reserve_login_attempt
+
+CREATE FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    account constant text := authority.normalize_username(username);
+    network constant cidr := authority.address_prefix(address);
+    jitter constant double precision := 0.2 * random();
+    is_locked boolean;
+begin
+    -- Asked first without a lock, so that what is refused, a flood of it too, waits for
+    -- nobody and writes nothing; then again on rows that nobody else can change.
+    foreach is_locked in array array[false, true]
+    loop
+        if is_locked then
+            -- Makes the rows that are missing and locks the others as they are now. All
+            -- calls do so in this order, and none waits for a call that waits for it.
+            insert into authority.login_throttles
+            (tenant_id, username, address_prefix, factor, drains_at)
+            values
+            (tenant_id, account, network, factor, authority.clock()),
+            (tenant_id, account, null, factor, authority.clock()),
+            (tenant_id, null, network, factor, authority.clock())
+            on conflict on constraint
+            login_throttles_tenant_id_username_address_prefix_factor_key
+            do update set updated_at = excluded.updated_at where false;
+        end if;
+        with found as (
+            select 'pair' as bucket, pairs.*
+            from authority.login_throttles as pairs
+            where
+                pairs.tenant_id = reserve_login_attempt.tenant_id
+                and pairs.username = account
+                and pairs.address_prefix::inet = network::inet
+                and pairs.factor = reserve_login_attempt.factor
+            union all
+            select 'account' as bucket, accounts.*
+            from authority.login_throttles as accounts
+            where
+                accounts.tenant_id = reserve_login_attempt.tenant_id
+                and accounts.username = account
+                and accounts.address_prefix is null
+                and accounts.factor = reserve_login_attempt.factor
+            union all
+            select 'network' as bucket, networks.*
+            from authority.login_throttles as networks
+            where
+                networks.tenant_id = reserve_login_attempt.tenant_id
+                and networks.username is null
+                and networks.address_prefix::inet = network::inet
+                and networks.factor = reserve_login_attempt.factor
+        ),
+        -- A call that has waited began before those that it waited for.
+        moment as (
+            select
+                greatest(authority.clock(), max(found.updated_at)) as now,
+                coalesce(
+                    bool_or(found.trusted_until > authority.clock()), false
+                ) as is_trusted
+            from found
+        ),
+        asked as (
+            select
+                limits.bucket,
+                limits.position,
+                found.id,
+                costs.cost,
+                drained.drains_at + costs.cost as drains_at,
+                moment.now + costs.cost * limits.checks
+                - (drained.drains_at + costs.cost) as room
+            from moment
+            cross join (
+                values
+                ('pair', 1, pair_limit),
+                ('account', 2, account_limit),
+                ('network', 3, network_limit)
+            ) as limits (bucket, position, checks)
+            left join found on limits.bucket = found.bucket
+            cross join lateral (
+                select
+                    greatest(
+                        make_interval(
+                            secs => extract(epoch from time_window)::double precision
+                            / limits.checks
+                        ),
+                        interval '1 microsecond'
+                    ) as cost
+            ) as costs
+            cross join lateral (
+                select greatest(found.drains_at, moment.now) as drains_at
+            ) as drained
+            where not (limits.bucket = 'account' and moment.is_trusted)
+        ),
+        verdict as (
+            select
+                min(asked.room) as room,
+                min(asked.room) >= interval '0' as allowed,
+                min(
+                    floor(extract(epoch from asked.room) / extract(epoch from asked.cost))
+                ) as remaining,
+                (array_agg(asked.bucket order by asked.room, asked.position))[1]
+                    as tightest,
+                min(asked.cost) filter (where asked.bucket = 'account') as account_cost,
+                min(asked.cost) filter (where asked.bucket = 'network') as network_cost
+            from asked
+        ),
+        charged as (
+            update authority.login_throttles
+            set
+                drains_at = asked.drains_at,
+                account_cost = case asked.bucket when 'pair' then verdict.account_cost end,
+                network_cost = case asked.bucket when 'pair' then verdict.network_cost end,
+                updated_at = moment.now
+            from asked, moment, verdict
+            where
+                is_locked
+                and verdict.allowed
+                and login_throttles.tenant_id = reserve_login_attempt.tenant_id
+                and login_throttles.id = asked.id
+        )
+        select
+            verdict.allowed,
+            greatest(verdict.remaining, 0),
+            case when not verdict.allowed then -verdict.room * (1 + jitter) end,
+            case when not verdict.allowed then verdict.tightest end
+        into allowed, remaining, retry_after, refused_by
+        from verdict;
+        exit when not allowed;
+    end loop;
+end
+$$;
+
+COMMENT ON FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) IS 'Reserves one check in the three buckets, or says which one is full and how long to
+wait: until it takes one more, and up to a fifth longer, at random, so that those who
+were refused do not come back at once. One statement could not be right: two first
+checks would both find no row.';
 
 -- revocation_sequences
 

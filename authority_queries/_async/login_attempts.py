@@ -5,9 +5,13 @@ from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
-from authority_queries._arguments import check_limit, check_positive
+from authority_queries._arguments import (
+    check_count,
+    check_limit,
+    check_not_negative,
+    check_positive,
+)
 from authority_queries._async.repository import AsyncRepository
-from authority_queries.errors import InvalidArgumentError
 from authority_queries.queries import login_attempts as queries
 from authority_queries.records import (
     LoginAttempt,
@@ -16,7 +20,9 @@ from authority_queries.records import (
 )
 
 _DAY = timedelta(days=1)
+_MONTH = timedelta(days=30)
 _QUARTER_HOUR = timedelta(minutes=15)
+_RETENTION = timedelta(days=400)
 
 
 class AsyncLoginAttempts(AsyncRepository):
@@ -91,26 +97,36 @@ class AsyncLoginAttempts(AsyncRepository):
         username: str,
         address: IPv4Address | IPv6Address,
         factor: str,
-        attempt_limit: int = 10,
+        pair_limit: int = 10,
+        account_limit: int = 50,
+        network_limit: int = 200,
         time_window: timedelta = _QUARTER_HOUR,
     ) -> ThrottleDecision:
         """Ask, before a check of a factor, whether it may be made.
 
-        Counts per account, network (/24 or /64) and factor. Commit it before the
-        check: then racing guesses get `attempt_limit` checks in a window and not one
-        more. The window ends by itself, so nobody is locked out for good. Call
-        `succeed` or `fail` after the check.
+        It is counted in three leaky buckets, or in none when one is full: of the
+        account from this network (/24 or /64), of the account from everywhere, and of
+        the network for all accounts. A limit of 10 is 10 checks at once, however many
+        ask, and one more each time that a tenth of `time_window` has gone by. While the
+        account is trusted in this network (`succeed`), its bucket of everywhere is left
+        out. Refused or not, an account that does not exist is treated alike.
+
+        `retry_after` is for the client; `refused_by` (pair, account or network) and
+        `remaining`, of the fullest bucket, are for operators. After a check that
+        succeeded call `succeed`; one that failed stays counted. For codes of few digits
+        give lower limits. Raises OpenTransactionError, InvalidArgumentError,
+        InvalidValueError.
         """
-        if attempt_limit < 1:
-            message = f"attempt_limit is {attempt_limit}; 1 or more is allowed"
-            raise InvalidArgumentError(message)
+        self._commits_at_once("login_attempts.reserve")
         return await queries.reserve_async(
             self._connection,
             tenant_id=tenant_id,
             username=username,
             address=address,
             factor=factor,
-            attempt_limit=attempt_limit,
+            pair_limit=check_count("pair_limit", pair_limit),
+            account_limit=check_count("account_limit", account_limit),
+            network_limit=check_count("network_limit", network_limit),
             time_window=check_positive("time_window", time_window),
         )
 
@@ -121,37 +137,29 @@ class AsyncLoginAttempts(AsyncRepository):
         username: str,
         address: IPv4Address | IPv6Address,
         factor: str,
+        trusted_for: timedelta = _MONTH,
     ) -> None:
-        """Forget the count for this account, network and factor: its owner came in."""
+        """Note that the reserved check succeeded: the owner of the account came in.
+
+        Forgets the checks of this account from this network, and trusts it there for
+        `trusted_for`. The account's and the network's buckets get this one check back:
+        guesses of others stay counted. Raises OpenTransactionError.
+        """
+        self._commits_at_once("login_attempts.succeed")
         await queries.succeed_async(
             self._connection,
             tenant_id=tenant_id,
             username=username,
             address=address,
             factor=factor,
-        )
-
-    async def fail(
-        self,
-        *,
-        tenant_id: UUID,
-        username: str,
-        address: IPv4Address | IPv6Address,
-        factor: str,
-    ) -> None:
-        """Note that the check failed; it stays counted until the window ends."""
-        await queries.fail_async(
-            self._connection,
-            tenant_id=tenant_id,
-            username=username,
-            address=address,
-            factor=factor,
+            trusted_for=check_not_negative("trusted_for", trusted_for),
         )
 
     async def prune_throttles(self, *, batch_size: int = 1000) -> int:
-        """Delete a batch of throttles whose window has ended, of all tenants.
+        """Delete a batch of throttles, of all tenants, that say nothing any more.
 
-        Gives how many; call again while it is `batch_size`.
+        Those are empty and trusted no more. Gives how many; call again while it is
+        `batch_size`.
         """
         return await queries.prune_throttles_async(
             self._connection, batch_size=batch_size
@@ -164,4 +172,27 @@ class AsyncLoginAttempts(AsyncRepository):
         """
         return await queries.create_partitions_async(
             self._connection, months_ahead=months_ahead
+        )
+
+    async def drop_partitions(self, *, retention: timedelta = _RETENTION) -> int:
+        """Drop the log's monthly partitions that end before the retention begins.
+
+        Run monthly, as an operator. Gives how many. It locks the log for a moment, and
+        gives up after 2 s of waiting with psycopg's LockNotAvailable: call again.
+        """
+        return await queries.drop_partitions_async(
+            self._connection, retention=check_not_negative("retention", retention)
+        )
+
+    async def prune_default(
+        self, *, retention: timedelta = _RETENTION, batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of old attempts that are in no monthly partition.
+
+        Gives how many; call again while it is `batch_size`.
+        """
+        return await queries.prune_default_async(
+            self._connection,
+            retention=check_not_negative("retention", retention),
+            batch_size=batch_size,
         )

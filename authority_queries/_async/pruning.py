@@ -46,6 +46,17 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
         ),
         is_repeated=False,
     ),
+    "drop_partitions": AsyncStep(
+        lambda store, kept, _: store.login_attempts.drop_partitions(
+            retention=kept.login_attempts
+        ),
+        is_repeated=False,
+    ),
+    "default_partition": AsyncStep(
+        lambda store, kept, size: store.login_attempts.prune_default(
+            retention=kept.login_attempts, batch_size=size
+        )
+    ),
     "used_jtis": AsyncStep(
         lambda store, _, size: store.used_jtis.prune_expired(batch_size=size)
     ),

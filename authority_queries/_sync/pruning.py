@@ -47,6 +47,17 @@ STEPS: Final[Mapping[StepName, Step]] = {
         ),
         is_repeated=False,
     ),
+    "drop_partitions": Step(
+        lambda store, kept, _: store.login_attempts.drop_partitions(
+            retention=kept.login_attempts
+        ),
+        is_repeated=False,
+    ),
+    "default_partition": Step(
+        lambda store, kept, size: store.login_attempts.prune_default(
+            retention=kept.login_attempts, batch_size=size
+        )
+    ),
     "used_jtis": Step(
         lambda store, _, size: store.used_jtis.prune_expired(batch_size=size)
     ),

@@ -54,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "keep tokens, families, pushed requests and revocations after their end",
     )
     add(
+        "--keep-attempts",
+        float,
+        kept.login_attempts / timedelta(days=1),
+        "DAYS",
+        "keep the log of sign-ins",
+    )
+    add(
         "--months-ahead",
         int,
         kept.months_ahead,
@@ -112,6 +119,7 @@ def _checked(arguments: argparse.Namespace) -> tuple[Retention, timedelta | None
             raise ConfigurationError(message)
         retention = Retention(
             expired=timedelta(days=arguments.keep_expired),
+            login_attempts=timedelta(days=arguments.keep_attempts),
             months_ahead=arguments.months_ahead,
         )
     except (InvalidArgumentError, OverflowError, ValueError) as error:

@@ -55,10 +55,10 @@ _reserve: Call[ThrottleDecision] = _QUERIES.sure_row("reserve", ThrottleDecision
 _reserve_async: AsyncCall[ThrottleDecision] = _ASYNC_QUERIES.sure_row(
     "reserve", ThrottleDecision
 )
+_QUERIES.promise("reserve", "allowed", "remaining")
+_ASYNC_QUERIES.promise("reserve", "allowed", "remaining")
 _succeed: Call[int] = _QUERIES.count("succeed")
 _succeed_async: AsyncCall[int] = _ASYNC_QUERIES.count("succeed")
-_fail: Call[int] = _QUERIES.count("fail")
-_fail_async: AsyncCall[int] = _ASYNC_QUERIES.count("fail")
 _prune_throttles: Call[int] = _QUERIES.count("prune_throttles")
 _prune_throttles_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_throttles")
 _create_partitions: Call[int] = _QUERIES.sure_value("create_partitions")
@@ -67,6 +67,14 @@ _create_partitions_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
 )
 _QUERIES.promise("create_partitions", "created")
 _ASYNC_QUERIES.promise("create_partitions", "created")
+_drop_partitions: Call[int] = _QUERIES.sure_value("drop_partitions")
+_drop_partitions_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value("drop_partitions")
+_QUERIES.promise("drop_partitions", "dropped")
+_ASYNC_QUERIES.promise("drop_partitions", "dropped")
+_prune_default: Call[int] = _QUERIES.sure_value("prune_default")
+_prune_default_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value("prune_default")
+_QUERIES.promise("prune_default", "pruned")
+_ASYNC_QUERIES.promise("prune_default", "pruned")
 
 
 def record(
@@ -318,16 +326,19 @@ def list_recent_by_address_stream_async(
 def reserve(
     connection: Connection[object],
     *,
-    tenant_id: UUID,
-    username: str,
-    address: IPv4Address | IPv6Address,
-    factor: str,
-    attempt_limit: int,
-    time_window: timedelta,
+    tenant_id: UUID | None,
+    username: str | None,
+    address: IPv4Address | IPv6Address | None,
+    factor: str | None,
+    pair_limit: int | None,
+    account_limit: int | None,
+    network_limit: int | None,
+    time_window: timedelta | None,
 ) -> ThrottleDecision:
-    """Whether one more check of the factor may be made now for this account from this
-    network; counted before it is made, so that racing guesses get attempt_limit checks
-    and not one more. The window starts with its first check and does not move.
+    """Whether one more check of the factor may be made now, for this account from this
+    network; counted before it is made, in three buckets or in none: the pair's, the
+    account's and the network's. Nothing here depends on whether the account exists.
+    RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
 
     queries/login_attempts.sql:80
     """
@@ -337,7 +348,9 @@ def reserve(
         username=username,
         address=address,
         factor=factor,
-        attempt_limit=int8("attempt_limit", attempt_limit),
+        pair_limit=int8("pair_limit", pair_limit),
+        account_limit=int8("account_limit", account_limit),
+        network_limit=int8("network_limit", network_limit),
         time_window=time_window,
     )
 
@@ -345,16 +358,19 @@ def reserve(
 async def reserve_async(
     connection: AsyncConnection[object],
     *,
-    tenant_id: UUID,
-    username: str,
-    address: IPv4Address | IPv6Address,
-    factor: str,
-    attempt_limit: int,
-    time_window: timedelta,
+    tenant_id: UUID | None,
+    username: str | None,
+    address: IPv4Address | IPv6Address | None,
+    factor: str | None,
+    pair_limit: int | None,
+    account_limit: int | None,
+    network_limit: int | None,
+    time_window: timedelta | None,
 ) -> ThrottleDecision:
-    """Whether one more check of the factor may be made now for this account from this
-    network; counted before it is made, so that racing guesses get attempt_limit checks
-    and not one more. The window starts with its first check and does not move.
+    """Whether one more check of the factor may be made now, for this account from this
+    network; counted before it is made, in three buckets or in none: the pair's, the
+    account's and the network's. Nothing here depends on whether the account exists.
+    RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
 
     queries/login_attempts.sql:80
     """
@@ -364,7 +380,9 @@ async def reserve_async(
         username=username,
         address=address,
         factor=factor,
-        attempt_limit=int8("attempt_limit", attempt_limit),
+        pair_limit=int8("pair_limit", pair_limit),
+        account_limit=int8("account_limit", account_limit),
+        network_limit=int8("network_limit", network_limit),
         time_window=time_window,
     )
 
@@ -376,10 +394,13 @@ def succeed(
     username: str,
     address: IPv4Address | IPv6Address,
     factor: str,
+    trusted_for: timedelta,
 ) -> int:
-    """Forgets the reservations for this account from this network: its owner came in.
+    """Empties the pair's bucket, whose owner came in (NIST SP 800-63B-4 section
+    3.2.2), and trusts it; takes this one reservation, once, out of the account's and
+    the network's. Locks in the order of the reservations.
 
-    queries/login_attempts.sql:124
+    queries/login_attempts.sql:105
     """
     return _succeed(
         connection,
@@ -387,6 +408,7 @@ def succeed(
         username=username,
         address=address,
         factor=factor,
+        trusted_for=trusted_for,
     )
 
 
@@ -397,10 +419,13 @@ async def succeed_async(
     username: str,
     address: IPv4Address | IPv6Address,
     factor: str,
+    trusted_for: timedelta,
 ) -> int:
-    """Forgets the reservations for this account from this network: its owner came in.
+    """Empties the pair's bucket, whose owner came in (NIST SP 800-63B-4 section
+    3.2.2), and trusts it; takes this one reservation, once, out of the account's and
+    the network's. Locks in the order of the reservations.
 
-    queries/login_attempts.sql:124
+    queries/login_attempts.sql:105
     """
     return await _succeed_async(
         connection,
@@ -408,55 +433,14 @@ async def succeed_async(
         username=username,
         address=address,
         factor=factor,
-    )
-
-
-def fail(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    username: str,
-    address: IPv4Address | IPv6Address,
-    factor: str,
-) -> int:
-    """Notes that the reserved check failed; it stays counted until the window ends.
-
-    queries/login_attempts.sql:133
-    """
-    return _fail(
-        connection,
-        tenant_id=tenant_id,
-        username=username,
-        address=address,
-        factor=factor,
-    )
-
-
-async def fail_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    username: str,
-    address: IPv4Address | IPv6Address,
-    factor: str,
-) -> int:
-    """Notes that the reserved check failed; it stays counted until the window ends.
-
-    queries/login_attempts.sql:133
-    """
-    return await _fail_async(
-        connection,
-        tenant_id=tenant_id,
-        username=username,
-        address=address,
-        factor=factor,
+        trusted_for=trusted_for,
     )
 
 
 def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
-    """Deletes throttles, of all tenants, whose window has ended.
+    """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:145
+    queries/login_attempts.sql:173
     """
     return _prune_throttles(connection, batch_size=int8("batch_size", batch_size))
 
@@ -464,9 +448,9 @@ def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
 async def prune_throttles_async(
     connection: AsyncConnection[object], *, batch_size: int
 ) -> int:
-    """Deletes throttles, of all tenants, whose window has ended.
+    """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:145
+    queries/login_attempts.sql:173
     """
     return await _prune_throttles_async(
         connection, batch_size=int8("batch_size", batch_size)
@@ -477,7 +461,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:172
+    queries/login_attempts.sql:196
     """
     return _create_partitions(
         connection, months_ahead=int8("months_ahead", months_ahead)
@@ -490,8 +474,54 @@ async def create_partitions_async(
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:172
+    queries/login_attempts.sql:196
     """
     return await _create_partitions_async(
         connection, months_ahead=int8("months_ahead", months_ahead)
+    )
+
+
+def drop_partitions(connection: Connection[object], *, retention: timedelta) -> int:
+    """How many monthly partitions of the log were dropped, since the retention begins
+    after them.
+
+    queries/login_attempts.sql:204
+    """
+    return _drop_partitions(connection, retention=retention)
+
+
+async def drop_partitions_async(
+    connection: AsyncConnection[object], *, retention: timedelta
+) -> int:
+    """How many monthly partitions of the log were dropped, since the retention begins
+    after them.
+
+    queries/login_attempts.sql:204
+    """
+    return await _drop_partitions_async(connection, retention=retention)
+
+
+def prune_default(
+    connection: Connection[object], *, retention: timedelta, batch_size: int
+) -> int:
+    """How many attempts older than the retention were deleted from the default
+    partition, which is never dropped.
+
+    queries/login_attempts.sql:212
+    """
+    return _prune_default(
+        connection, retention=retention, batch_size=int8("batch_size", batch_size)
+    )
+
+
+async def prune_default_async(
+    connection: AsyncConnection[object], *, retention: timedelta, batch_size: int
+) -> int:
+    """How many attempts older than the retention were deleted from the default
+    partition, which is never dropped.
+
+    queries/login_attempts.sql:212
+    """
+    return await _prune_default_async(
+        connection, retention=retention, batch_size=int8("batch_size", batch_size)
     )

@@ -89,6 +89,9 @@ begin
     loop
         child := 'login_attempts_' || to_char(month, '"y"YYYY"m"MM');
         continue when to_regclass('authority.' || child) is not null;
+        -- Of several that find it missing one makes it.
+        lock table authority.login_attempts in share update exclusive mode;
+        continue when to_regclass('authority.' || child) is not null;
         begin
             execute format(
                 'create table authority.%1$I (
@@ -134,6 +137,100 @@ were missing. A month that already has rows in the default partition is left the
 Attaches, so that sign-ins go on meanwhile, and gives up after 2 s of waiting. Runs as
 its owner, because only the owner of a table can attach to it.';
 
+create or replace function authority.drop_login_attempt_partitions(retention interval)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+    child text;
+    dropped bigint := 0;
+begin
+    if retention is null or retention < interval '0' then
+        raise invalid_parameter_value using message = 'a retention is 0 or more';
+    end if;
+    for child in
+        select bounds.child
+        from (
+            select
+                partitions.oid::regclass::text as child,
+                substring(
+                    pg_get_expr(partitions.relpartbound, partitions.oid)
+                    from 'TO \(''([^'']+)''\)'
+                )::timestamptz as ends_at
+            from pg_inherits
+            inner join pg_class as partitions on pg_inherits.inhrelid = partitions.oid
+            where pg_inherits.inhparent = 'authority.login_attempts'::regclass
+        ) as bounds
+        where bounds.ends_at <= authority.clock() - retention
+        order by bounds.ends_at
+    loop
+        -- Of several that find it too old one drops it.
+        lock table authority.login_attempts in share update exclusive mode;
+        continue when to_regclass(child) is null;
+        execute format('drop table %s', child);
+        dropped := dropped + 1;
+    end loop;
+    return dropped;
+end
+$$;
+
+comment on function authority.drop_login_attempt_partitions(interval) is
+'Drops the partitions that end before the retention begins, by their own bounds, and
+returns how many: an attempt younger than the retention is never dropped. Locks the log
+for the moment that it takes, and gives up after 2 s of waiting. Runs as its owner,
+because only the owner of a table can drop it.';
+
+create or replace function authority.prune_default_login_attempts(
+    retention interval, batch_size bigint
+)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant uuid;
+    deleted bigint;
+    pruned bigint := 0;
+begin
+    if retention is null or retention < interval '0' then
+        raise invalid_parameter_value using message = 'a retention is 0 or more';
+    end if;
+    -- Row-level security holds the owner too: it works for each tenant in turn.
+    for tenant in select tenants.id from authority.tenants order by tenants.id
+    loop
+        exit when pruned >= batch_size;
+        perform set_config('authority.tenant_id', tenant::text, true);
+        delete from authority.login_attempts_default
+        where login_attempts_default.ctid = any(array(
+            select candidates.ctid
+            from authority.login_attempts_default as candidates
+            where
+                candidates.tenant_id = tenant
+                and candidates.created_at < authority.clock() - retention
+            order by candidates.created_at
+            limit batch_size - pruned
+            for update skip locked
+        ));
+        get diagnostics deleted = row_count;
+        pruned := pruned + deleted;
+    end loop;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return pruned;
+end
+$$;
+
+comment on function authority.prune_default_login_attempts(interval, bigint) is
+'Deletes up to batch_size attempts older than the retention from the default partition,
+which is never dropped, and returns how many. Runs as its owner, because nobody is given
+a partition.';
+
 create or replace function authority.address_prefix(address inet)
 returns cidr
 language sql
@@ -158,48 +255,228 @@ IPv6, and /64 of an IPv6 address.';
 
 create table if not exists authority.login_throttles (
     tenant_id uuid not null,
-    username text not null,
-    address_prefix cidr not null,
+    id uuid not null default gen_random_uuid(),
+    username text,
+    address_prefix cidr,
     factor text not null,
-    attempts bigint not null,
-    window_ends_at timestamptz not null,
-    last_failed_at timestamptz,
+    drains_at timestamptz not null,
+    account_cost interval,
+    network_cost interval,
+    trusted_until timestamptz,
+    ends_at timestamptz not null
+    generated always as (greatest(drains_at, trusted_until)) stored,
     created_at timestamptz not null default authority.clock(),
     updated_at timestamptz not null default authority.clock(),
-    constraint login_throttles_tenant_id_username_address_prefix_factor_pk
-    primary key (tenant_id, username, address_prefix, factor),
+    constraint login_throttles_tenant_id_id_pk primary key (tenant_id, id),
+    constraint login_throttles_tenant_id_username_address_prefix_factor_key
+    unique nulls not distinct (tenant_id, username, address_prefix, factor),
     constraint login_throttles_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint login_throttles_username_check
     check (char_length(username) between 1 and 256),
     constraint login_throttles_factor_check check (factor ~ '^[a-z][a-z0-9_]{0,31}$'),
-    constraint login_throttles_attempts_check check (attempts >= 1)
+    constraint login_throttles_bucket_check
+    check (username is not null or address_prefix is not null),
+    constraint login_throttles_pair_check check (
+        username is not null and address_prefix is not null
+        or num_nonnulls(account_cost, network_cost, trusted_until) = 0
+    )
 );
 
 comment on table authority.login_throttles is
-'How many checks of one factor were reserved for one account from one network in the
-running window. Reserved before the check, so racing guesses cannot exceed it.';
+'Leaky buckets of checks of one factor: of one account from one network (the pair), of
+one account from all networks, and of all accounts from one network. A check is
+reserved before it is made, in all three or in none, so racing guesses cannot exceed one.';
 comment on column authority.login_throttles.tenant_id is 'Owner of the row.';
+comment on column authority.login_throttles.id is 'Random.';
 comment on column authority.login_throttles.username is
-'Account that is guessed, normalised as users.username_normalized. May not exist.';
+'Account that is guessed, normalised as users.username_normalized. May not exist. Null:
+the network''s bucket, of all accounts.';
 comment on column authority.login_throttles.address_prefix is
-'Network of the guesser: authority.address_prefix of its address.';
+'Network of the guesser: authority.address_prefix of its address. Null: the account''s
+bucket, of all networks.';
 comment on column authority.login_throttles.factor is
 'What is guessed: password, totp, recovery_code, …';
-comment on column authority.login_throttles.attempts is
-'Checks asked for in the running window, refused ones included.';
-comment on column authority.login_throttles.window_ends_at is
-'From then on the count starts again: nobody is locked out for good.';
-comment on column authority.login_throttles.last_failed_at is
-'Last check that failed. Null: none did.';
+comment on column authority.login_throttles.drains_at is
+'When the bucket is empty again. Each check moves it by the window divided by the limit;
+a window ahead of the clock it is full. It drains by itself: nobody is locked out for
+good.';
+comment on column authority.login_throttles.account_cost is
+'What the pair''s last check added to the account''s bucket, which a success takes out
+again. Null: nothing, or taken out.';
+comment on column authority.login_throttles.network_cost is
+'As account_cost, of the network''s bucket.';
+comment on column authority.login_throttles.trusted_until is
+'Until then the account is known from this network, as it signed in from there: its
+bucket of all networks is neither asked nor filled. Null: it did not.';
+comment on column authority.login_throttles.ends_at is
+'From then on the row says nothing: the bucket is empty and not trusted.';
 comment on column authority.login_throttles.created_at is
 'When the row was inserted.';
 comment on column authority.login_throttles.updated_at is
-'When the row last changed.';
+'When the row last changed: the latest time by which the bucket was judged.';
 
 -- Serves login_attempts.prune_throttles.
-create index if not exists login_throttles_window_ends_at_idx
-on authority.login_throttles (window_ends_at);
+create index if not exists login_throttles_ends_at_idx
+on authority.login_throttles (ends_at);
+
+create or replace function authority.reserve_login_attempt(
+    tenant_id uuid,
+    username text,
+    address inet,
+    factor text,
+    pair_limit bigint,
+    account_limit bigint,
+    network_limit bigint,
+    time_window interval,
+    out allowed boolean,
+    out remaining bigint,
+    out retry_after interval,
+    out refused_by text
+)
+returns record
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    account constant text := authority.normalize_username(username);
+    network constant cidr := authority.address_prefix(address);
+    jitter constant double precision := 0.2 * random();
+    is_locked boolean;
+begin
+    -- Asked first without a lock, so that what is refused, a flood of it too, waits for
+    -- nobody and writes nothing; then again on rows that nobody else can change.
+    foreach is_locked in array array[false, true]
+    loop
+        if is_locked then
+            -- Makes the rows that are missing and locks the others as they are now. All
+            -- calls do so in this order, and none waits for a call that waits for it.
+            insert into authority.login_throttles
+            (tenant_id, username, address_prefix, factor, drains_at)
+            values
+            (tenant_id, account, network, factor, authority.clock()),
+            (tenant_id, account, null, factor, authority.clock()),
+            (tenant_id, null, network, factor, authority.clock())
+            on conflict on constraint
+            login_throttles_tenant_id_username_address_prefix_factor_key
+            do update set updated_at = excluded.updated_at where false;
+        end if;
+
+        with found as (
+            select 'pair' as bucket, pairs.*
+            from authority.login_throttles as pairs
+            where
+                pairs.tenant_id = reserve_login_attempt.tenant_id
+                and pairs.username = account
+                and pairs.address_prefix::inet = network::inet
+                and pairs.factor = reserve_login_attempt.factor
+            union all
+            select 'account' as bucket, accounts.*
+            from authority.login_throttles as accounts
+            where
+                accounts.tenant_id = reserve_login_attempt.tenant_id
+                and accounts.username = account
+                and accounts.address_prefix is null
+                and accounts.factor = reserve_login_attempt.factor
+            union all
+            select 'network' as bucket, networks.*
+            from authority.login_throttles as networks
+            where
+                networks.tenant_id = reserve_login_attempt.tenant_id
+                and networks.username is null
+                and networks.address_prefix::inet = network::inet
+                and networks.factor = reserve_login_attempt.factor
+        ),
+
+        -- A call that has waited began before those that it waited for.
+        moment as (
+            select
+                greatest(authority.clock(), max(found.updated_at)) as now,
+                coalesce(
+                    bool_or(found.trusted_until > authority.clock()), false
+                ) as is_trusted
+            from found
+        ),
+
+        asked as (
+            select
+                limits.bucket,
+                limits.position,
+                found.id,
+                costs.cost,
+                drained.drains_at + costs.cost as drains_at,
+                moment.now + costs.cost * limits.checks
+                - (drained.drains_at + costs.cost) as room
+            from moment
+            cross join (
+                values
+                ('pair', 1, pair_limit),
+                ('account', 2, account_limit),
+                ('network', 3, network_limit)
+            ) as limits (bucket, position, checks)
+            left join found on limits.bucket = found.bucket
+            cross join lateral (
+                select
+                    greatest(
+                        make_interval(
+                            secs => extract(epoch from time_window)::double precision
+                            / limits.checks
+                        ),
+                        interval '1 microsecond'
+                    ) as cost
+            ) as costs
+            cross join lateral (
+                select greatest(found.drains_at, moment.now) as drains_at
+            ) as drained
+            where not (limits.bucket = 'account' and moment.is_trusted)
+        ),
+
+        verdict as (
+            select
+                min(asked.room) as room,
+                min(asked.room) >= interval '0' as allowed,
+                min(
+                    floor(extract(epoch from asked.room) / extract(epoch from asked.cost))
+                ) as remaining,
+                (array_agg(asked.bucket order by asked.room, asked.position))[1]
+                    as tightest,
+                min(asked.cost) filter (where asked.bucket = 'account') as account_cost,
+                min(asked.cost) filter (where asked.bucket = 'network') as network_cost
+            from asked
+        ),
+
+        charged as (
+            update authority.login_throttles
+            set
+                drains_at = asked.drains_at,
+                account_cost = case asked.bucket when 'pair' then verdict.account_cost end,
+                network_cost = case asked.bucket when 'pair' then verdict.network_cost end,
+                updated_at = moment.now
+            from asked, moment, verdict
+            where
+                is_locked
+                and verdict.allowed
+                and login_throttles.tenant_id = reserve_login_attempt.tenant_id
+                and login_throttles.id = asked.id
+        )
+
+        select
+            verdict.allowed,
+            greatest(verdict.remaining, 0),
+            case when not verdict.allowed then -verdict.room * (1 + jitter) end,
+            case when not verdict.allowed then verdict.tightest end
+        into allowed, remaining, retry_after, refused_by
+        from verdict;
+        exit when not allowed;
+    end loop;
+end
+$$;
+
+comment on function authority.reserve_login_attempt is
+'Reserves one check in the three buckets, or says which one is full and how long to
+wait: until it takes one more, and up to a fifth longer, at random, so that those who
+were refused do not come back at once. One statement could not be right: two first
+checks would both find no row.';
 
 call authority.isolate_tenants('authority.login_attempts');
 call authority.isolate_tenants('authority.login_attempts_default');
@@ -218,11 +495,11 @@ using (true) with check (false);
 
 -- Nobody is given a partition: rows are reached through authority.login_attempts.
 grant select, insert on authority.login_attempts to authority_app;
-grant select, insert, delete on authority.login_throttles to authority_app;
-grant update (attempts, window_ends_at, last_failed_at, updated_at)
+grant select, insert on authority.login_throttles to authority_app;
+grant update (drains_at, account_cost, network_cost, trusted_until, updated_at)
 on authority.login_throttles to authority_app;
 grant
-select (tenant_id, username, address_prefix, factor, window_ends_at),
+select (tenant_id, id, ends_at),
 update (updated_at),
 delete
 on authority.login_throttles to authority_maintenance;
@@ -235,3 +512,13 @@ revoke execute on function authority.create_login_attempt_partitions(bigint)
 from public;
 grant execute on function authority.create_login_attempt_partitions(bigint)
 to authority_maintenance;
+revoke execute on function authority.drop_login_attempt_partitions(interval)
+from public;
+grant execute on function authority.drop_login_attempt_partitions(interval)
+to authority_maintenance;
+revoke execute on function authority.prune_default_login_attempts(interval, bigint)
+from public;
+grant execute on function authority.prune_default_login_attempts(interval, bigint)
+to authority_maintenance;
+revoke execute on function authority.reserve_login_attempt from public;
+grant execute on function authority.reserve_login_attempt to authority_app;

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Address
 from itertools import chain
 from threading import Barrier
 from typing import Any, TypeAlias, TypeVar
@@ -146,24 +145,6 @@ def test_one_request_that_is_sent_8_times_at_once_leaves_one_live_branch(
         outcomes = race(logins, client.tenant_id, rotators, autocommit=autocommit)
         assert Counter(outcomes) == {"rotated": 1, "already_redeemed": 7}
         assert live_branches(store, client) == 1
-
-
-def test_of_40_guessers_10_are_let_through(store: Store, logins: Logins) -> None:
-    tenant = make_tenant(store)
-
-    def guess(store: Store) -> tuple[bool, int]:
-        decision = store.login_attempts.reserve(
-            tenant_id=tenant.id,
-            username="ann",
-            address=IPv4Address("192.0.2.1"),
-            factor="password",
-            attempt_limit=10,
-        )
-        return decision.allowed, decision.remaining
-
-    outcomes = Counter(race(logins, tenant.id, [guess] * 40))
-    assert outcomes[False, 0] == 30
-    assert {remaining for allowed, remaining in outcomes if allowed} == {*range(10)}
 
 
 def meter(license_: License, key: str) -> Callable[[Store], str]:

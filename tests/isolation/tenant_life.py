@@ -116,6 +116,6 @@ def _sign_in(store: Store, tenant_id: UUID) -> None:
     store.login_attempts.record(
         tenant_id=tenant_id, username="Ann", address=ADDRESS, outcome="failed"
     )
-    store.login_attempts.fail(
+    store.login_attempts.succeed(
         tenant_id=tenant_id, username="Ann", address=ADDRESS, factor="password"
     )

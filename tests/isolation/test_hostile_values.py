@@ -35,7 +35,11 @@ HUGE: Final = {"10 MB": "x" * 10_000_000}
 _TEXT, _ONE_OF = r"(?<!Sequence\[)\bstr\b(?!, JsonValue)", r"\bLiteral\["
 _TEXTS, _JSON = r"\bSequence\[str\]", "JsonValue"
 # Who may say which tenant a transaction works for.
-MAY_SET: Final = {"tenants.enter", "tokens.verify_by_token"}
+MAY_SET: Final = {
+    "login_attempts.prune_default",
+    "tenants.enter",
+    "tokens.verify_by_token",
+}
 _SETS: Final = re.compile(
     r"\bset_config\b|\bpg_settings\b|\bauthority\.tenant_id\b"
     r"|\b(?:set|reset)\s+(?:local|session|all|role)\b(?!\s*=)|\bdiscard\b",

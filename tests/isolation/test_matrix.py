@@ -50,6 +50,7 @@ BY_PURPOSE = {
 # Queries that no other tenant's row makes different, whoever calls them.
 WITHOUT_ROWS = {
     "login_attempts.create_partitions": "makes tables",
+    "login_attempts.drop_partitions": "drops tables",
     "server.describe": "reads of the server",
     "server.list_applied_migrations": "reads yoyo's books",
     "tenants.begin": "begins a transaction",

@@ -52,7 +52,7 @@ UNBOUND = {
     "clients.create": _WRITTEN,
     "licenses.create": _WRITTEN,
     "login_attempts.record": _WRITTEN,
-    "login_attempts.reserve": _WRITTEN,
+    "login_attempts.reserve": "the function is given the tenant",
     "revocations.publish": _WRITTEN,
     "roles.create": _WRITTEN,
     "scopes.create": _WRITTEN,

@@ -1,6 +1,7 @@
 """A schema that somebody else made, first in the search_path, changes nothing."""
 
 from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from authority_queries import Authority, Maintenance, Settings, Store
+from authority_queries import Authority, Settings, Store
 from authority_queries.errors import AuthorityError
 from authority_queries.migrations import yoyo_url
 from tests.isolation.probes import inserted, moved, seen
@@ -192,10 +193,21 @@ create operator public.= (leftarg = cidr, rightarg = cidr, function = public.spy
 
 @pytest.fixture
 def throttled(tenants: Tenants) -> Tenants:
-    """With throttles to prune, and somebody's operator in the schema public."""
+    """With an account that is throttled, and somebody's operator in schema public."""
     tenants.dba.execute(BETTER)
-    tenants.dba.execute("update authority.login_throttles set window_ends_at = now()")
     return tenants
+
+
+def sign_in(store: Store, tenants: Tenants) -> None:
+    """Let an account in, from a network that its throttle is looked up by."""
+    key: dict[str, Any] = {"tenant_id": tenants.own, "username": "ann"}
+    here: dict[str, Any] = {"address": IPv4Address("192.0.2.7"), "factor": "password"}
+    assert store.login_attempts.reserve(**key, **here).allowed
+    store.login_attempts.succeed(**key, **here)
+    found = tenants.dba.execute(
+        "select count(*) from authority.login_throttles where trusted_until is not null"
+    )
+    assert found.fetchall() == [(1,)]
 
 
 def spies(tenants: Tenants) -> set[str]:
@@ -216,10 +228,12 @@ def path_of(settings: Settings, tenants: Tenants) -> str:
 def test_our_connections_find_nobody_elses_operators(
     throttled: Tenants, logins: Logins
 ) -> None:
-    settings = Settings(database_url=yoyo_url(logins.maintenance))
-    with Maintenance.open(settings) as maintenance, maintenance.store() as store:
-        assert store.login_attempts.prune_throttles() > 0
     settings = Settings(database_url=yoyo_url(logins.app))
+    with (
+        Authority.open(settings) as authority,
+        authority.tenant(throttled.own, autocommit=True) as store,
+    ):
+        sign_in(store, throttled)
     assert path_of(settings, throttled) == "pg_catalog,pg_temp"
     assert spies(throttled) == set()
 
@@ -228,8 +242,9 @@ def test_ones_own_connection_does_not_find_them_either(
     throttled: Tenants, logins: Logins
 ) -> None:
     """Our queries compare networks as inet, for which PostgreSQL has the operator."""
-    with psycopg.connect(logins.maintenance, autocommit=True) as connection:
-        assert Store(connection).login_attempts.prune_throttles() > 0
+    with psycopg.connect(logins.app, autocommit=True) as connection:
+        with Store.unit(connection, throttled.own, autocommit=True) as store:
+            sign_in(store, throttled)
         assert spies(throttled) == set()
         connection.execute("select cidr '10.0.0.0/8' = cidr '10.0.0.0/8'")
         assert len(spies(throttled)) == 1

@@ -1,12 +1,14 @@
 """What a call costs in round trips, counted between client and server."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
-from authority_queries.secrets import TokenString
+from authority_queries.secrets import TokenString, verify_password
 from tests.factories import make_client, make_tenant, make_token, make_user
 from tests.isolation.services import SyncService, running, settings_for
 from tests.isolation.trips import Trips, counted_trips
@@ -134,6 +136,67 @@ def test_a_verification_and_a_look_up_are_a_trip(
     if authority.settings.prepared_statements:
         expected[SIXTH] = (2, 2)
     assert seen == expected
+
+
+def try_password(store: Any, tenant_id: UUID, username: str) -> str:
+    """Sign in with a wrong password, as every server should."""
+    key: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "username": username,
+        "address": IPv4Address("192.0.2.1"),
+    }
+    assert store.login_attempts.reserve(**key, factor="password").allowed
+    user = store.users.get_by_username(tenant_id=tenant_id, username=username)
+    # None is verified against a hash too: Argon2id's time is spent for nobody as well.
+    assert not verify_password(user and user.password_hash, "wrong")
+    store.login_attempts.record(**key, outcome="failed", reason="wrong_password")
+    return "known" if user else "unknown"
+
+
+# Rows written, and scans, of the log with its partitions, the throttles and the users.
+WORK = """
+    select
+        sum(n_tup_ins)::int, sum(n_tup_upd)::int, sum(n_tup_del)::int,
+        sum(seq_scan + coalesce(idx_scan, 0))::int
+    from pg_stat_user_tables
+    where relname like any('{login_attempts%,login_throttles,users}')
+    group by left(relname, 14)
+    order by left(relname, 14)
+"""
+
+
+def test_an_unknown_user_costs_the_trips_and_the_work_of_a_known_one(
+    authority: Any,
+    trips: Trips,
+    acme: tuple[UUID, TokenString],
+    dba: "psycopg.Connection[Any]",
+) -> None:
+    tenant_id, _ = acme
+    spent = Spent(trips)
+    seen: dict[str, tuple[int, list[list[int]]]] = {}
+    with authority.tenant(tenant_id, autocommit=True) as store:
+
+        def work() -> list[tuple[int, ...]]:
+            store.connection.execute("select pg_stat_force_next_flush()")
+            store.connection.execute("select")
+            return dba.execute(WORK).fetchall()
+
+        for name in ("first", "ann", "nobody"):
+            before = work()
+            spent()
+            kind = try_password(store, tenant_id, name)
+            count = spent()
+            done = [
+                [new - old for new, old in zip(*rows, strict=True)]
+                for rows in zip(work(), before, strict=True)
+            ]
+            seen[kind] = count, done
+    assert seen["known"] == seen["unknown"]
+    count, (attempts, throttles, users) = seen["known"]
+    assert count == 3
+    assert attempts[:3] == [1, 0, 0]
+    assert throttles[:3] == [2, 3, 0]  # the network has a row already
+    assert users == [0, 0, 0, 1]
 
 
 def test_a_unit_without_a_call_is_two_trips(

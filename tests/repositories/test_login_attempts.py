@@ -12,16 +12,15 @@ from authority_queries.errors import (
     InvalidValueError,
     MissingReferenceError,
 )
-from authority_queries.records import (
-    LoginAttempt,
-    ThrottleDecision,
-)
+from authority_queries.records import LoginAttempt
+from tests.clock import Clock
 from tests.factories import HOUR, make_tenant
+from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 Fields: TypeAlias = dict[str, Any]
 HERE = IPv4Address("192.0.2.1")
-MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
 
 
 def record(store: Store, tenant_id: UUID, **fields: Any) -> LoginAttempt:
@@ -37,27 +36,6 @@ def age(dba: Dba, attempt: LoginAttempt, by: timedelta) -> None:
     )
 
 
-def guess(tenant_id: UUID, **fields: Any) -> Fields:
-    """Name a throttle: who guesses what from where."""
-    account: Fields = {"username": "ann", "address": HERE, "factor": "password"}
-    return {"tenant_id": tenant_id, **account, **fields}
-
-
-def reserve(
-    store: Store, tenant_id: UUID, *, attempt_limit: int = 1, **fields: Any
-) -> ThrottleDecision:
-    return store.login_attempts.reserve(
-        **guess(tenant_id, **fields), attempt_limit=attempt_limit
-    )
-
-
-def end_windows(dba: Dba) -> None:
-    dba.execute(
-        "update authority.login_throttles "
-        "set window_ends_at = now() - interval '1 second'"
-    )
-
-
 def partition_of(dba: Dba, id_: UUID) -> str:
     row = dba.execute(
         "select tableoid::regclass::text from authority.login_attempts where id = %s",
@@ -70,7 +48,7 @@ def partition_of(dba: Dba, id_: UUID) -> str:
 def month(dba: Dba, months_ahead: int) -> datetime:
     """Give a moment of the month, by the database's clock."""
     row = dba.execute(
-        "select date_trunc('month', now() at time zone 'UTC') "
+        "select date_trunc('month', authority.clock() at time zone 'UTC') "
         "+ make_interval(months => %s, days => 1)",
         [months_ahead],
     ).fetchone()
@@ -157,120 +135,6 @@ def test_attempts_are_listed_newest_first(store: Store, dba: Dba, by: str) -> No
     assert list_(**other) == []
 
 
-def test_a_check_may_be_made_until_the_limit(store: Store) -> None:
-    tenant = make_tenant(store)
-    decisions = [reserve(store, tenant.id, attempt_limit=2) for _ in range(4)]
-    assert [one.allowed for one in decisions] == [True, True, False, False]
-    assert [one.remaining for one in decisions] == [1, 0, 0, 0]
-    assert [one.retry_after is None for one in decisions] == [True, True, False, False]
-    for refused in decisions[2:]:
-        assert refused.retry_after is not None
-        assert 14 * MINUTE < refused.retry_after <= 15 * MINUTE
-
-
-def test_the_window_ends_by_itself_and_does_not_move(store: Store, dba: Dba) -> None:
-    tenant = make_tenant(store)
-    assert reserve(store, tenant.id).allowed
-    dba.execute(
-        "update authority.login_throttles "
-        "set window_ends_at = window_ends_at - interval '10 minutes'"
-    )
-    refused = reserve(store, tenant.id)
-    assert refused.retry_after is not None
-    assert 4 * MINUTE < refused.retry_after <= 5 * MINUTE
-    end_windows(dba)
-    again = reserve(store, tenant.id, attempt_limit=2)
-    assert (again.allowed, again.remaining) == (True, 1)
-    assert reserve(store, tenant.id, attempt_limit=2).allowed
-    anew = reserve(store, tenant.id, attempt_limit=2)
-    assert anew.retry_after is not None
-    assert 14 * MINUTE < anew.retry_after <= 15 * MINUTE
-
-
-def test_a_success_forgets_the_count(store: Store) -> None:
-    tenant = make_tenant(store)
-    reserve(store, tenant.id)
-    assert not reserve(store, tenant.id).allowed
-    store.login_attempts.succeed(**guess(tenant.id, username="ANN"))
-    assert reserve(store, tenant.id).allowed
-    store.login_attempts.succeed(**guess(tenant.id, username="nobody"))
-    assert not reserve(store, tenant.id).allowed
-
-
-def test_a_failure_is_noted_and_stays_counted(store: Store, dba: Dba) -> None:
-    tenant = make_tenant(store)
-    noted = "select attempts, last_failed_at is not null from authority.login_throttles"
-    store.login_attempts.fail(**guess(tenant.id))
-    assert dba.execute(noted).fetchall() == []
-    reserve(store, tenant.id)
-    assert dba.execute(noted).fetchall() == [(1, False)]
-    store.login_attempts.fail(**guess(tenant.id, username="ANN"))
-    assert dba.execute(noted).fetchall() == [(1, True)]
-    assert not reserve(store, tenant.id).allowed
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "counted_together"),
-    [
-        ("192.0.2.1", "192.0.2.254", True),
-        ("192.0.2.1", "192.0.3.1", False),
-        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
-        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
-        ("192.0.2.1", "2001:db8::1", False),
-    ],
-)
-def test_a_network_is_throttled_as_one(
-    store: Store, first: str, second: str, *, counted_together: bool
-) -> None:
-    tenant = make_tenant(store)
-    assert reserve(store, tenant.id, address=ip_address(first)).allowed
-    decision = reserve(store, tenant.id, address=ip_address(second))
-    assert decision.allowed is not counted_together
-    store.login_attempts.succeed(**guess(tenant.id, address=ip_address(second)))
-    decision = reserve(store, tenant.id, address=ip_address(first))
-    assert decision.allowed is counted_together
-
-
-def test_another_factor_account_or_tenant_counts_apart(store: Store) -> None:
-    tenant, other = make_tenant(store), make_tenant(store)
-    assert reserve(store, tenant.id).allowed
-    assert reserve(store, tenant.id, factor="totp").allowed
-    assert reserve(store, tenant.id, username="bob").allowed
-    assert reserve(store, other.id).allowed
-    store.login_attempts.succeed(**guess(other.id))
-    store.login_attempts.fail(**guess(other.id))
-    assert not reserve(store, tenant.id, username="Ann").allowed
-
-
-def test_a_throttle_that_makes_no_sense_is_refused(store: Store) -> None:
-    tenant = make_tenant(store)
-    with pytest.raises(InvalidArgumentError, match="attempt_limit is 0; 1 or more"):
-        reserve(store, tenant.id, attempt_limit=0)
-    for factor in ("", "Password", "1st", "x" * 33):
-        with pytest.raises(InvalidValueError, match="login_throttles_factor_check"):
-            reserve(store, tenant.id, factor=factor)
-    with pytest.raises(MissingReferenceError):
-        reserve(store, uuid4())
-
-
-def test_only_throttles_whose_window_has_ended_are_pruned(
-    store: Store, dba: Dba
-) -> None:
-    tenant = make_tenant(store)
-    for username in ("ann", "bob", "eve"):
-        reserve(store, tenant.id, username=username)
-    assert store.login_attempts.prune_throttles() == 0
-    end_windows(dba)
-    reserve(store, tenant.id, username="mia")
-    with dba.transaction():
-        dba.execute("select from authority.login_throttles for update")
-        assert store.login_attempts.prune_throttles() == 0
-    assert store.login_attempts.prune_throttles(batch_size=2) == 2
-    assert store.login_attempts.prune_throttles(batch_size=2) == 1
-    left = dba.execute("select username from authority.login_throttles").fetchall()
-    assert left == [("mia",)]
-
-
 def test_missing_partitions_are_made_once(store: Store) -> None:
     assert store.login_attempts.create_partitions() == 0
     assert store.login_attempts.create_partitions(months_ahead=5) == 2
@@ -296,42 +160,115 @@ def test_a_month_that_is_in_the_default_partition_stays_there(
     assert partition_of(dba, late) == month_partition(dba, 5)
 
 
-def test_an_ipv4_address_mapped_into_ipv6_shares_only_its_24_bits(store: Store) -> None:
-    tenant_id = make_tenant(store).id
-
-    def reserve(address: str) -> bool:
-        return store.login_attempts.reserve(
-            tenant_id=tenant_id,
-            username="ann",
-            address=IPv6Address(address),
-            factor="password",
-            attempt_limit=1,
-        ).allowed
-
-    assert reserve("::ffff:192.0.2.1")
-    assert not reserve("::ffff:192.0.2.99")
-    assert reserve("::ffff:203.0.113.9")
+def partitions(dba: Dba) -> set[str]:
+    found = dba.execute(
+        "select inhrelid::regclass::text from pg_inherits "
+        "where inhparent = 'authority.login_attempts'::regclass"
+    )
+    return {name for (name,) in found}
 
 
-@pytest.mark.parametrize("username", ["", "x" * 257, "\U0001f600" * 4000])
-def test_a_username_has_from_1_to_256_characters(store: Store, username: str) -> None:
-    account: dict[str, Any] = {
-        "tenant_id": make_tenant(store).id,
-        "username": username,
-        "address": IPv4Address("192.0.2.1"),
-    }
-    with pytest.raises(InvalidValueError, match="login_throttles_username_check"):
-        store.login_attempts.reserve(**account, factor="password")
-    with pytest.raises(InvalidValueError, match="login_attempts_username_check"):
-        store.login_attempts.record(**account, outcome="failed")
+def test_a_partition_is_dropped_when_its_last_moment_is_older_than_the_retention(
+    store: Store, dba: Dba, clock: Clock
+) -> None:
+    tenant = make_tenant(store)
+    record(store, tenant.id)
+    first, second = (month_partition(dba, months_ahead) for months_ahead in (0, 1))
+    ids = [record_in_month(dba, tenant.id, months_ahead) for months_ahead in (0, 1)]
+    end = month(dba, 1) - DAY  # the first moment of the next month
+    retention = timedelta(days=100)
+    now = dba.execute("select authority.clock()").fetchone()
+    assert now is not None
+    clock.advance(end + retention - now[0] - HOUR)
+    assert store.login_attempts.drop_partitions(retention=retention) == 0
+    clock.advance(HOUR)
+    assert store.login_attempts.drop_partitions(retention=retention) == 1
+    assert store.login_attempts.drop_partitions(retention=retention) == 0
+    assert first not in partitions(dba)
+    assert second in partitions(dba)
+    left = dba.execute("select id from authority.login_attempts").fetchall()
+    assert (ids[1],) in left
+    assert (ids[0],) not in left
 
 
-def test_a_window_is_longer_than_nothing(store: Store) -> None:
-    with pytest.raises(InvalidArgumentError, match="time_window is"):
-        store.login_attempts.reserve(
-            tenant_id=make_tenant(store).id,
-            username="ann",
-            address=IPv4Address("192.0.2.1"),
-            factor="password",
-            time_window=timedelta(0),
-        )
+def test_partitions_to_come_and_the_default_one_are_never_dropped(
+    store: Store, dba: Dba, clock: Clock
+) -> None:
+    before = partitions(dba)
+    assert store.login_attempts.drop_partitions(retention=timedelta(0)) == 0
+    assert store.login_attempts.drop_partitions() == 0
+    assert partitions(dba) == before
+    clock.advance(timedelta(days=4000))
+    assert store.login_attempts.drop_partitions() == len(before) - 1
+    assert partitions(dba) == {"authority.login_attempts_default"}
+    assert store.login_attempts.create_partitions() == 4
+
+
+def test_a_dropped_month_that_is_reported_late_is_in_the_default_partition(
+    store: Store, dba: Dba, clock: Clock
+) -> None:
+    tenant = make_tenant(store)
+    clock.advance(timedelta(days=4000))
+    store.login_attempts.drop_partitions()
+    clock.advance(-timedelta(days=4000))
+    late = record(store, tenant.id)
+    assert partition_of(dba, late.id) == "authority.login_attempts_default"
+
+
+def test_a_drop_gives_up_when_the_log_is_in_use(
+    store: Store, dba: Dba, clock: Clock, conninfo: str
+) -> None:
+    clock.advance(timedelta(days=4000))
+    before = partitions(dba)
+    with psycopg.connect(conninfo) as reader:
+        reader.execute("select from authority.login_attempts")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            store.login_attempts.drop_partitions()
+    assert partitions(dba) == before
+
+
+def test_old_attempts_in_the_default_partition_are_deleted_in_batches(
+    store: Store, dba: Dba
+) -> None:
+    tenants = [make_tenant(store).id for _ in range(3)]
+    old = [record_in_month(dba, tenant, -2) for tenant in tenants * 2]
+    kept = {record_in_month(dba, tenants[0], months) for months in (0, 5)}
+    retention = 40 * DAY
+    prune = store.login_attempts.prune_default
+    assert prune() == 0
+    assert prune(retention=retention, batch_size=0) == 0
+    assert partition_of(dba, old[0]) == "authority.login_attempts_default"
+    assert prune(retention=retention, batch_size=4) == 4
+    assert prune(retention=retention, batch_size=4) == 2
+    assert prune(retention=retention, batch_size=4) == 0
+    left = dba.execute("select id from authority.login_attempts").fetchall()
+    assert {id_ for (id_,) in left} == kept
+
+
+def test_pruning_leaves_the_tenant_that_is_worked_for_as_it_was(
+    store: Store, logins: Logins
+) -> None:
+    make_tenant(store)
+    with psycopg.connect(logins.maintenance) as connection:
+        connection.execute("select set_config('authority.tenant_id', 'before', true)")
+        connection.execute("select authority.prune_default_login_attempts('1 day', 9)")
+        told = connection.execute("select current_setting('authority.tenant_id')")
+        assert told.fetchall() == [("before",)]
+
+
+def test_a_retention_is_not_negative(store: Store, logins: Logins) -> None:
+    for call in (
+        store.login_attempts.drop_partitions,
+        store.login_attempts.prune_default,
+    ):
+        with pytest.raises(InvalidArgumentError, match="retention is -1 day"):
+            call(retention=-DAY)
+    with psycopg.connect(logins.maintenance, autocommit=True) as connection:
+        for call_ in (
+            "select authority.drop_login_attempt_partitions('-1 day')",
+            "select authority.drop_login_attempt_partitions(null)",
+            "select authority.prune_default_login_attempts('-1 day', 1)",
+            "select authority.prune_default_login_attempts(null, 1)",
+        ):
+            with pytest.raises(psycopg.errors.InvalidParameterValue):
+                connection.execute(call_)

@@ -83,7 +83,6 @@ def _try_password(
         store.login_attempts.succeed(**account, factor="password")
         store.login_attempts.record(**account, outcome="succeeded")
     elif ticket.allowed:
-        store.login_attempts.fail(**account, factor="password")
         reason = "not_active" if known else "wrong_password"
         store.login_attempts.record(**account, outcome="failed", reason=reason)
     else:

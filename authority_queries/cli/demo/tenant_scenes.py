@@ -95,3 +95,5 @@ def _prune_all(store: Store, step: Step) -> None:
     step.row("throttles", f"{store.login_attempts.prune_throttles()} deleted")
     made = store.login_attempts.create_partitions()
     step.row("partitions of the log", f"{made} missing, made")
+    dropped = store.login_attempts.drop_partitions()
+    step.row("those older than 400 days", f"{dropped} dropped")

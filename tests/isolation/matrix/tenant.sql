@@ -226,25 +226,37 @@ select
     now() + month * interval '1 month' as created_at
 from generate_series(-2, 3) as month;
 
-insert into authority.login_throttles
-(tenant_id, username, address_prefix, factor, attempts, window_ends_at)
-values
-(
-    pg_temp.tenant(),
-    'ann',
-    '192.0.2.0/24',
-    'password',
-    pg_temp.extent(),
-    now() + interval '7 hours'
-),
-(
-    pg_temp.tenant(),
-    'ann',
-    '192.0.2.0/24',
-    'totp',
-    pg_temp.extent(),
-    now() - interval '7 hours'
-);
+-- The pair, the account and the network; the account has something to get back in
+-- tenant 2 alone. The second pair is at its end.
+insert into authority.login_throttles (
+    tenant_id,
+    id,
+    username,
+    address_prefix,
+    factor,
+    drains_at,
+    account_cost,
+    network_cost
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('throttle ' || buckets.position) as id,
+    buckets.username,
+    buckets.address_prefix::cidr as address_prefix,
+    buckets.factor,
+    now() + buckets.remaining as drains_at,
+    case
+        when buckets.position = 1 and pg_temp.extent() = 2 then interval '1 second'
+    end as account_cost,
+    case when buckets.position = 1 then interval '1 second' end as network_cost
+from (
+    values
+    (1, 'ann', '192.0.2.0/24', 'password', pg_temp.extent() * interval '3 minutes'),
+    (2, 'ann', null, 'password', interval '5 minutes'),
+    (3, null, '192.0.2.0/24', 'password', interval '5 minutes'),
+    (4, 'ann', '192.0.2.0/24', 'totp', interval '-7 hours')
+) as buckets (position, username, address_prefix, factor, remaining)
+order by buckets.position;
 
 insert into authority.pushed_requests (
     tenant_id,

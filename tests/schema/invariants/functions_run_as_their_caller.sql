@@ -9,6 +9,14 @@ with known (name, reason) as (
     (
         'authority.create_login_attempt_partitions(bigint)',
         'Only the owner of a table can attach a partition to it.'
+    ),
+    (
+        'authority.drop_login_attempt_partitions(interval)',
+        'Only the owner of a table can drop it.'
+    ),
+    (
+        'authority.prune_default_login_attempts(interval,bigint)',
+        'Nobody is given a partition, and row-level security holds its owner.'
     )
 )
 

@@ -1,0 +1,224 @@
+"""Guessers, owners and pruners on connections of their own; every check is counted."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from ipaddress import IPv4Address
+from itertools import product
+from threading import Event
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from authority_queries import Store
+from authority_queries.records import ThrottleDecision
+from tests.clock import Clock
+from tests.factories import HOUR, make_tenant
+from tests.flows.test_races import race
+from tests.stores import Logins, routed_store
+
+Dba: TypeAlias = "psycopg.Connection[Any]"
+Fields: TypeAlias = dict[str, Any]
+# So long that nothing drains while a test runs.
+WINDOW = timedelta(days=1000)
+
+
+@pytest.fixture
+def store(logins: Logins) -> Iterator[Store]:
+    """What arranges a race and looks at its end, on connections of its own."""
+    with routed_store(logins) as store:
+        yield store
+
+
+def network(number: int) -> IPv4Address:
+    """Give an address of a network of its own."""
+    return IPv4Address("10.0.0.1") + 256 * number
+
+
+def account(tenant_id: UUID, user: int, place: int) -> Fields:
+    """Name a user, a network, and the password between them."""
+    return {
+        "tenant_id": tenant_id,
+        "username": f"user-{user}",
+        "address": network(place),
+        "factor": "password",
+    }
+
+
+def guesser(
+    tenant_id: UUID, user: int, place: int, **limits: Any
+) -> Callable[[Store], ThrottleDecision]:
+    return lambda store: store.login_attempts.reserve(
+        **account(tenant_id, user, place), **limits
+    )
+
+
+def test_of_40_guessers_of_an_account_in_a_network_10_are_let_through(
+    store: Store, logins: Logins
+) -> None:
+    tenant = make_tenant(store)
+    outcomes = race(logins, tenant.id, [guesser(tenant.id, 1, 1)] * 40)
+    assert sum(one.allowed for one in outcomes) == 10
+    assert {one.remaining for one in outcomes if one.allowed} == {*range(10)}
+    refused = Counter(one.refused_by for one in outcomes if not one.allowed)
+    assert refused == {"pair": 30}
+
+
+def test_of_40_guessers_of_an_account_in_40_networks_10_are_let_through(
+    store: Store, logins: Logins
+) -> None:
+    tenant = make_tenant(store)
+    guessers = [
+        guesser(tenant.id, 1, place, pair_limit=3, account_limit=10)
+        for place in range(40)
+    ]
+    outcomes = race(logins, tenant.id, guessers)
+    assert Counter(one.refused_by for one in outcomes) == {None: 10, "account": 30}
+
+
+def test_of_30_guessers_of_30_accounts_in_a_network_10_are_let_through(
+    store: Store, logins: Logins
+) -> None:
+    tenant = make_tenant(store)
+    guessers = [
+        guesser(tenant.id, user, 1, pair_limit=3, network_limit=10)
+        for user in range(30)
+    ]
+    outcomes = race(logins, tenant.id, guessers)
+    assert Counter(one.refused_by for one in outcomes) == {None: 10, "network": 20}
+
+
+def test_what_races_refuse_is_charged_to_nobody(
+    store: Store, dba: Dba, logins: Logins
+) -> None:
+    tenant = make_tenant(store)
+    limits: Fields = {"pair_limit": 4, "account_limit": 10, "network_limit": 30}
+    guessers = [
+        guesser(tenant.id, user, place, time_window=WINDOW, **limits)
+        for user, place in product(range(4), range(4))
+    ]
+    outcomes = race(logins, tenant.id, guessers * 3)
+    assert sum(one.allowed for one in outcomes) == 4 * 10
+    assert charges(dba, limits, bucket="account") == {f"user-{n}": 10 for n in range(4)}
+    networks = charges(dba, limits, bucket="network")
+    assert sum(networks.values()) == 4 * 10
+
+
+_CHARGES = sql.SQL("""
+    select
+        {of}::text,
+        round(extract(epoch from drains_at - authority.clock()) * %s / %s)::int
+    from authority.login_throttles
+    where {all} is null and drains_at > authority.clock()
+""")
+
+
+def charges(dba: Dba, limits: Fields, *, bucket: str) -> dict[str, int]:
+    """Count the checks that are in each bucket of a kind."""
+    of, all_ = "username", "address_prefix"
+    if bucket == "network":
+        of, all_ = all_, of
+    query = _CHARGES.format(of=sql.Identifier(of), all=sql.Identifier(all_))
+    values = [limits[f"{bucket}_limit"], WINDOW.total_seconds()]
+    return dict(dba.execute(query, values).fetchall())
+
+
+def test_strangers_at_full_blast_never_keep_the_owner_out(
+    store: Store, logins: Logins, clock: Clock
+) -> None:
+    tenant = make_tenant(store)
+    home = account(tenant.id, 1, 0)
+
+    def sign_in(store: Store) -> Counter[str]:
+        decision = store.login_attempts.reserve(**home)
+        if decision.allowed:
+            store.login_attempts.succeed(**home)
+        return Counter({f"owner {decision.allowed}": 1})
+
+    def blast(place: int) -> Callable[[Store], Counter[str]]:
+        guess = guesser(tenant.id, 1, place)
+        return lambda store: Counter(
+            f"stranger {guess(store).allowed}" for _ in range(12)
+        )
+
+    assert sign_in(store) == {"owner True": 1}
+    seen: Counter[str] = Counter()
+    for _ in range(24):
+        strangers = [blast(place) for place in range(1, 9)]
+        for each in race(logins, tenant.id, [*strangers, sign_in]):
+            seen.update(each)
+        # They have filled the account's bucket: who is not known is kept out.
+        assert guesser(tenant.id, 1, 99)(store).refused_by == "account"
+        seen.update(sign_in(store))
+        clock.advance(HOUR)
+    assert seen["owner True"] == 48
+    assert seen["owner False"] == 0
+    # Of each account's limit of 50 an hour everything is used, and no more.
+    assert seen["stranger True"] == 24 * 50
+
+
+def attack(
+    tenant_id: UUID, user: int, place: int, limits: Fields
+) -> Callable[[Store], Counter[str]]:
+    """Reserve and sometimes succeed, alone on the pair, beside others elsewhere."""
+    key = account(tenant_id, user, place)
+
+    def run(store: Store) -> Counter[str]:
+        seen: Counter[str] = Counter()
+        for number in range(60):
+            decision = store.login_attempts.reserve(**key, time_window=WINDOW, **limits)
+            seen[decision.refused_by or "allowed"] += 1
+            if decision.allowed and (number + user + place) % 5 < 3:
+                store.login_attempts.succeed(**key, trusted_for=timedelta(0))
+                seen["succeeded"] += 1
+        return seen
+
+    return run
+
+
+def test_a_storm_of_guesses_successes_and_pruning_is_counted_right(
+    store: Store, dba: Dba, logins: Logins
+) -> None:
+    tenant = make_tenant(store)
+    limits: Fields = {"pair_limit": 9, "account_limit": 25, "network_limit": 30}
+    pairs = [*product(range(4), range(4))]
+    over = Event()
+
+    def prune() -> int:
+        pruned = 0
+        with psycopg.connect(logins.maintenance, autocommit=True) as connection:
+            while not over.is_set():
+                pruned += Store(connection).login_attempts.prune_throttles()
+        return pruned
+
+    with ThreadPoolExecutor(2) as threads:
+        pruners = [threads.submit(prune) for _ in range(2)]
+        try:
+            runs = [attack(tenant.id, *pair, limits) for pair in pairs]
+            seen = dict(zip(pairs, race(logins, tenant.id, runs), strict=True))
+        finally:
+            over.set()
+        assert sum(pruner.result() for pruner in pruners) > 0
+    left = {pair: each["allowed"] - each["succeeded"] for pair, each in seen.items()}
+    users = {
+        f"user-{n}": sum(left[pair] for pair in pairs if pair[0] == n) for n in range(4)
+    }
+    places = {
+        f"10.0.{n}.0/24": sum(left[pair] for pair in pairs if pair[1] == n)
+        for n in range(4)
+    }
+    assert charges(dba, limits, bucket="account") == users
+    assert charges(dba, limits, bucket="network") == places
+    assert max(users.values()) <= 25
+    total = sum(seen.values(), Counter[str]())
+    assert total["succeeded"] > 0
+    assert total["account"] + total["network"] + total["pair"] > 0
+    # A deadlock would have ended a run; nor did the server see one.
+    deadlocks = dba.execute(
+        "select deadlocks from pg_stat_database where datname = current_database()"
+    )
+    assert deadlocks.fetchall() == [(0,)]
