@@ -78,8 +78,8 @@ order by authorizations.id
 limit :page_size;
 
 -- name: create(tenant_id, client_id, user_id, service_account_id, consent_id, scopes, properties, lifetime)^
--- The new authorization, or no row when the tenant is not active. A lifetime that is null
--- never ends it.
+-- The new authorization, or no row when the tenant is not active. A lifetime that is
+-- null never ends it.
 -- @param lifetime nullable
 insert into authority.authorizations (
     tenant_id,

@@ -306,7 +306,10 @@ where
     and clients.enabled
     and tenants.status in ('active', 'trial')
     and client_secrets.valid_from <= authority.clock()
-    and (client_secrets.valid_until is null or client_secrets.valid_until > authority.clock())
+    and (
+        client_secrets.valid_until is null
+        or client_secrets.valid_until > authority.clock()
+    )
 order by client_secrets.created_at desc, client_secrets.id asc;
 
 -- name: record_secret_use(tenant_id, secret_id)!

@@ -135,8 +135,9 @@ left join code on true;
 
 -- name: issue_to_client(tenant_id, token_hash, client_id, service_account_id, scopes, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
 -- The outcome of issuing an access token to a client that speaks for itself, or for a
--- service account (RFC 6749 section 4.4): issued, or why not. Only a confidential client
--- may; for a service account only one that it authorises, and for scopes that it allows.
+-- service account (RFC 6749 section 4.4): issued, or why not. Only a confidential
+-- client may; for a service account only one that it authorises, and for scopes that it
+-- allows.
 -- @row ClientTokenIssuance
 with asked as (
     select
@@ -209,9 +210,9 @@ left join token on true;
 -- name: exchange(tenant_id, token_hash, client_id, subject_token_hash, actor_token_hash, scopes, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
 -- The outcome of exchanging an access token for another one with no more scopes and no
 -- longer life (RFC 8693 section 2): issued, or why not. It speaks for the same subject,
--- and dies with the family of the token it was exchanged for. Its actor is the subject of
--- the actor's token, with whoever acted before inside (section 4.1); without one it is as
--- it was. Scopes that are null are those of the subject's token.
+-- and dies with the family of the token it was exchanged for. Its actor is the subject
+-- of the actor's token, with whoever acted before inside (section 4.1); without one it
+-- is as it was. Scopes that are null are those of the subject's token.
 -- @row TokenExchange
 with subject as (
     select
@@ -334,22 +335,23 @@ from asked
 left join token on true;
 
 -- name: redeem(tenant_id, token_hash, type, client_id, redirect_uri, code_challenge, cnf_jkt, cnf_x5t_s256, scopes, redemption_id, leeway, access_token_hash, access_lifetime, refresh_token_hash, refresh_lifetime)^
--- The outcome of presenting a code or refresh token, and what it was redeemed for, in one
--- step that of any number of racers one makes:
--- redeemed: used up, and its successors are issued: an access token and a refresh token,
--- each where a hash of one is given.
--- already_redeemed: by this redemption_id, so this is a retry after a lost answer; the row
--- is as the first time.
--- recently_redeemed: by another request, within the leeway, and the refresh token that it
--- was redeemed for is not used yet: nothing is issued, nothing revoked.
+-- The outcome of presenting a code or refresh token, and what it was redeemed for, in
+-- one step that of any number of racers one makes:
+-- redeemed: used up, and its successors are issued: an access token and a refresh
+-- token, each where a hash of one is given.
+-- already_redeemed: by this redemption_id, so this is a retry after a lost answer; the
+-- row is as the first time.
+-- recently_redeemed: by another request, within the leeway, and the refresh token that
+-- it was redeemed for is not used yet: nothing is issued, nothing revoked.
 -- reused: by another request; the family is revoked (RFC 6749 section 4.1.2, RFC 9700
 -- section 4.14.2).
 -- invalid_scope: more scopes than it carries (RFC 6749 section 6); not used up.
--- invalid: anything else, alike: not alive, or not issued to this client_id, redirect_uri
--- and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another
--- key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). Who does not know
--- all of them revokes nothing.
--- The family is locked first, and then the token, which is judged as it is after the wait.
+-- invalid: anything else, alike: not alive, or not issued to this client_id,
+-- redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or
+-- bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4).
+-- Who does not know all of them revokes nothing.
+-- The family is locked first, and then the token, which is judged as it is after the
+-- wait.
 -- Scopes that are null are all; fewer are the access token's only. A refresh token is
 -- bound to the key of a public client.
 -- @row Redemption

@@ -183,7 +183,10 @@ where
             users.tenant_id = :tenant_id
             and users.id = :user_id
             and users.status = 'active'
-            and (user_roles.expires_at is null or user_roles.expires_at > authority.clock())
+            and (
+                user_roles.expires_at is null
+                or user_roles.expires_at > authority.clock()
+            )
             and role_permissions.permission = permissions.name
     )
 order by permissions.name;

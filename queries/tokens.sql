@@ -69,8 +69,8 @@ where
 
 -- name: diagnose(tenant_id, token_hash)^
 -- What an operator may know of a token and nobody who presents it: whether it is alive
--- and, where dead_because is not null, the first reason why not; or no row when there is
--- no such token.
+-- and, where dead_because is not null, the first reason why not; or no row when there
+-- is no such token.
 -- @row TokenDiagnosis
 select
     token_states.tenant_id,
@@ -153,7 +153,8 @@ from authority.find_live_token(:tenant_id, :token_hash, :type) as live_tokens;
 -- name: create(tenant_id, type, token_hash, client_id, user_id, service_account_id, authorization_id, scopes, code_challenge, redirect_uri, nonce, cnf_jkt, cnf_x5t_s256, payload, properties, authenticated_at, lifetime)^
 -- The new token, or no row when the tenant is not active. It asks nothing of OAuth's
 -- rules: for what comes from another store. What is granted here is issued by
--- queries/grants.sql. Expires with its family if that is earlier. An authenticated_at that is null means now.
+-- queries/grants.sql. Expires with its family if that is earlier. An authenticated_at
+-- that is null means now.
 with kept as (
     update authority.authorizations
     set tokens_expire_at = authority.clock() + :lifetime
@@ -237,8 +238,8 @@ returning
     tokens.created_at;
 
 -- name: revoke(tenant_id, token_hash, client_id, reason)!
--- Revokes the token if it was issued to this client_id, and unless it is an access token
--- its family, successors included (RFC 7009 section 2.1). Again changes nothing.
+-- Revokes the token if it was issued to this client_id, and unless it is an access
+-- token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 with presented as (
     select
         tokens.id,

@@ -666,7 +666,7 @@ def record_secret_use(
 ) -> int:
     """Notes that the secret was accepted; at most one write a minute.
 
-    queries/clients.sql:312
+    queries/clients.sql:315
     """
     return _record_secret_use(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -676,7 +676,7 @@ async def record_secret_use_async(
 ) -> int:
     """Notes that the secret was accepted; at most one write a minute.
 
-    queries/clients.sql:312
+    queries/clients.sql:315
     """
     return await _record_secret_use_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
@@ -693,7 +693,7 @@ def expire_secret(
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
 
-    queries/clients.sql:324
+    queries/clients.sql:327
     """
     return _expire_secret(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -710,7 +710,7 @@ async def expire_secret_async(
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
 
-    queries/clients.sql:324
+    queries/clients.sql:327
     """
     return await _expire_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -722,7 +722,7 @@ def delete_secret(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:347
+    queries/clients.sql:350
     """
     return _delete_secret(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -732,7 +732,7 @@ async def delete_secret_async(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:347
+    queries/clients.sql:350
     """
     return await _delete_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
@@ -745,7 +745,7 @@ def revoke_tokens(
     """The client with its epoch moved: every grant that was made to it so far
     is dead, and what a rotation that is under way makes of one too. One row.
 
-    queries/clients.sql:354
+    queries/clients.sql:357
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, id=id)
 
@@ -756,6 +756,6 @@ async def revoke_tokens_async(
     """The client with its epoch moved: every grant that was made to it so far
     is dead, and what a rotation that is under way makes of one too. One row.
 
-    queries/clients.sql:354
+    queries/clients.sql:357
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, id=id)

@@ -231,7 +231,7 @@ def exchange(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:209
+    queries/grants.sql:210
     """
     return _exchange(
         connection,
@@ -270,7 +270,7 @@ async def exchange_async(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:209
+    queries/grants.sql:210
     """
     return await _exchange_async(
         connection,
@@ -325,7 +325,7 @@ def redeem(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:336
+    queries/grants.sql:337
     """
     return _redeem(
         connection,
@@ -384,7 +384,7 @@ async def redeem_async(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:336
+    queries/grants.sql:337
     """
     return await _redeem_async(
         connection,

@@ -609,7 +609,8 @@ using (true) with check (false);
 
 grant select, insert on authority.consents, authority.authorizations, authority.tokens
 to authority_app;
-grant update (scopes, properties, revoked_at, revocation_reason, updated_at, row_version)
+grant
+update (scopes, properties, revoked_at, revocation_reason, updated_at, row_version)
 on authority.consents to authority_app;
 grant
 update (tokens_expire_at, revoked_at, revocation_reason, updated_at, row_version)

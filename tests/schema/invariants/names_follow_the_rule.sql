@@ -21,7 +21,7 @@ with named as (
         indexes.indrelid as table_oid,
         classes.relname as name,
         indexes.indkey::smallint[] as columns,
-        'idx' as kind
+        case when indexes.indisunique then 'key' else 'idx' end as kind
     from pg_catalog.pg_index as indexes
     inner join pg_catalog.pg_class as classes on indexes.indexrelid = classes.oid
     where
