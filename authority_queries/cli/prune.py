@@ -150,16 +150,11 @@ def _operator(
 
 def _tell(report: PruneReport) -> None:
     lines = [
-        (
-            step.step,
-            step.rows,
-            step.batches,
-            f"{step.seconds:.1f}",
-            _STATES[step.outcome],
-        )
+        (step.step, step.rows, step.batches, step.seconds, _STATES[step.outcome])
         for step in report.steps
     ]
-    print(tabulate(lines, headers=_HEADERS, tablefmt="simple"))
+    formats = ("", "", "", ".1f", "")
+    print(tabulate(lines, headers=_HEADERS, tablefmt="simple", floatfmt=formats))
     for step in report.steps:
         if step.error:
             print(f"authority: {step.step}: {step.error}", file=sys.stderr)
