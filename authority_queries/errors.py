@@ -83,7 +83,11 @@ class PermissionDeniedError(AuthorityError):
 
 
 class LicenseNotUsableError(AuthorityError):
-    """The licence is unknown, not valid now, or does not name the metric."""
+    """The licence is unknown, gives none now, or does not name the metric."""
+
+
+class IdempotencyKeyReusedError(AuthorityError):
+    """The key names another use already; nothing was recorded: give each its own."""
 
 
 class ConstraintError(AuthorityError):

@@ -18,10 +18,12 @@ StepName: TypeAlias = Literal[
     "default_partition",
     "used_jtis",
     "pushed_requests",
+    "device_authorizations",
     "tokens",
     "authorizations",
     "revocations",
     "login_throttles",
+    "license_usage",
 ]
 StepOutcome: TypeAlias = Literal["done", "unfinished", "failed"]
 
@@ -35,10 +37,12 @@ _MOST_MONTHS = 120
 class Retention:
     """How long what is over is kept.
 
-    - `expired`: pushed requests, access tokens, families with all their tokens, and
-      entries of the revocation feed, after they expired. What is alive, and what the
-      detection of reuse needs, is never pruned, however short this is.
+    - `expired`: pushed requests, requests of devices, access tokens, families with all
+      their tokens, and entries of the revocation feed, after they expired. What is
+      alive, and what the detection of reuse needs, is never pruned, however short.
     - `login_attempts`: the log of sign-ins, which goes a month at a time.
+    - `usage`: uses of licences, after their period; totals stay. A use that is reported
+      once more later than this is recorded again.
     - `months_ahead`: partitions of the sign-in log that are made beyond this month's.
 
     What the replay guard and the throttle remember goes when they need it no longer.
@@ -47,11 +51,13 @@ class Retention:
 
     expired: timedelta = timedelta(days=1)
     login_attempts: timedelta = timedelta(days=400)
+    usage: timedelta = timedelta(days=400)
     months_ahead: int = 3
 
     def __post_init__(self) -> None:
         check_not_negative("expired", self.expired)
         check_not_negative("login_attempts", self.login_attempts)
+        check_not_negative("usage", self.usage)
         if not 0 <= self.months_ahead <= _MOST_MONTHS:
             message = (
                 f"months_ahead is {self.months_ahead}; 0 to {_MOST_MONTHS} are allowed"

@@ -30,6 +30,25 @@ CodeIssuanceOutcome: TypeAlias = Literal[
     "redirect_uri_not_registered",
     "user_inactive",
 ]
+DeviceApprovalOutcome: TypeAlias = Literal[
+    "approved",
+    "client_inactive",
+    "consent_required",
+    "invalid",
+    "invalid_scope",
+    "user_inactive",
+]
+DeviceAuthorizationRequestOutcome: TypeAlias = Literal["client_inactive", "created"]
+DevicePollOutcome: TypeAlias = Literal[
+    "access_denied",
+    "approved",
+    "authorization_pending",
+    "expired_token",
+    "invalid",
+    "slow_down",
+]
+LicenseGracePolicy: TypeAlias = Literal["full", "keep"]
+LicenseOveragePolicy: TypeAlias = Literal["allow", "refuse"]
 LicenseStatus: TypeAlias = Literal["active", "revoked", "suspended"]
 LicenseUsagePeriod: TypeAlias = Literal["day", "month", "year"]
 LicenseValidationState: TypeAlias = Literal[
@@ -172,6 +191,50 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceAuthorizationRequest:
+    """A row of device_authorizations.create."""
+
+    outcome: DeviceAuthorizationRequestOutcome
+    device_authorization_id: UUID | None
+    poll_interval: timedelta | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingDeviceAuthorization:
+    """A row of device_authorizations.get_by_user_code."""
+
+    tenant_id: UUID
+    id: UUID
+    client_id: UUID
+    client_identifier: str
+    client_display_name: str
+    scopes: Sequence[str]
+    properties: JsonObject
+    expires_at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceApproval:
+    """A row of device_authorizations.approve."""
+
+    outcome: DeviceApprovalOutcome
+    token_id: UUID | None
+    authorization_id: UUID | None
+    scopes: Sequence[str] | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePoll:
+    """A row of device_authorizations.poll."""
+
+    outcome: DevicePollOutcome
+    poll_interval: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
 class CodeIssuance:
     """A row of grants.issue_code."""
 
@@ -236,9 +299,11 @@ class License:
     features: Sequence[str]
     limits: JsonObject
     usage_period: LicenseUsagePeriod
+    overage_policy: LicenseOveragePolicy
     valid_from: datetime
     valid_until: datetime | None
     grace: timedelta
+    grace_policy: LicenseGracePolicy
     status: LicenseStatus
     status_reason: str | None
     properties: JsonObject
@@ -257,6 +322,7 @@ class LicenseValidation:
     features: Sequence[str]
     state: LicenseValidationState
     valid_until: datetime | None
+    grows_until: datetime | None
     usable_until: datetime | None
     seats: int
     seats_taken: int
@@ -278,12 +344,18 @@ class LicenseSeat:
 
 @dataclass(frozen=True, slots=True)
 class UsageReceipt:
-    """A row of licenses.record_usage."""
+    """A row of each of these queries.
+
+    licenses.record_usage and licenses.get_receipt.
+    """
 
     recorded: bool
-    used: int | None
-    allowed: int | None
+    quantity: int
     period_start: date
+    period_end: date
+    used: int
+    allowed: int | None
+    overage: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +366,10 @@ class UsageTotal:
     license_id: UUID
     metric: str
     period_start: date
+    period_end: date
     used: int
     allowed: int | None
+    overage: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,6 +509,7 @@ class ServerDescription:
     may_act_as: Sequence[str]
     held_roles: Sequence[str]
     unprotected_tables: Sequence[str]
+    is_clock_true: bool
     clock: datetime
 
 

@@ -1,14 +1,16 @@
 """`python -m benchmarks.pruning`: how fast batches delete, and whether they stay so.
 
-Exits with 1 when the last batches take more than 1.5 times as long beside the rows that
-are kept as without them, with 2 when there is nothing to measure on.
+Exits with 1 when the last batches take more than 1.5 times the processor time beside
+the rows that are kept that they take without them, with 2 when there is nothing to
+measure on.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -21,7 +23,7 @@ from authority_queries._resources import MIGRATIONS
 from authority_queries._sync.pruning import ROLE, prune
 from authority_queries.codegen.throwaway import throwaway_database
 from authority_queries.errors import AuthorityError
-from authority_queries.pruning import StepName, StepReport
+from authority_queries.pruning import StepName
 from benchmarks.machine import machine
 from benchmarks.rows import insert_rows
 
@@ -158,20 +160,28 @@ def _measured(database: str, kept: int) -> list[_Line]:
 
 
 def _line(database: str, step: StepName, kept: int, snapshot: str) -> _Line:
-    told: list[StepReport] = []
     with psycopg.connect(
         make_conninfo(database, options=f"-c role={ROLE}"), autocommit=True
     ) as connection:
-        report = prune(Store(connection), only=[step], progress=told.append)
+        spent = _processor_time_of(connection.info.backend_pid)
+        told = [spent()]
+        report = prune(
+            Store(connection), only=[step], progress=lambda _: told.append(spent())
+        )
     if report.rows != _OVER:
         message = f"{report.rows} rows of {_OVER} were pruned: nothing to compare"
         raise RuntimeError(message)
-    ends = [0.0, *(each.seconds for each in told)]
     # Without the last one, which finds nothing left.
-    batches = [1000 * (end - begin) for begin, end in pairwise(ends)][:-1]
+    batches = [end - begin for begin, end in pairwise(told)][:-1]
     first, last = median(batches[:_FEW]), median(batches[-_FEW:])
     speed = report.rows / report.steps[0].seconds
     return _Line(step, kept, snapshot, speed, first, last, last / first)
+
+
+def _processor_time_of(backend_pid: int) -> Callable[[], float]:
+    """Count the milliseconds of the server's process, on this Linux machine."""
+    schedstat = Path(f"/proc/{backend_pid}/schedstat")
+    return lambda: int(schedstat.read_text().split()[0]) / 1e6
 
 
 if __name__ == "__main__":

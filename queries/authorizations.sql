@@ -99,7 +99,7 @@ select
     :consent_id,
     :scopes,
     :properties,
-    authority.clock() + :lifetime
+    authority.clock() + :lifetime as expires_at
 from authority.tenants
 where
     tenants.id = :tenant_id

@@ -50,11 +50,7 @@ insert into authority.consents (tenant_id, user_id, client_id, scopes, propertie
 values (:tenant_id, :user_id, :client_id, :scopes, :properties)
 on conflict (tenant_id, user_id, client_id) where revoked_at is null do update
     set
-        scopes = array(
-            select distinct both_scopes.name
-            from unnest(consents.scopes || excluded.scopes) as both_scopes (name)
-            order by both_scopes.name
-        ),
+        scopes = authority.merge_scopes(consents.scopes, excluded.scopes),
         properties = excluded.properties,
         updated_at = authority.clock(),
         row_version = consents.row_version + 1

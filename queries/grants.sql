@@ -14,8 +14,8 @@ with asked as (
         clients.id as client_id,
         consents.id as consent_id,
         case
-            when clients.enabled is distinct from true then 'client_inactive'
-            when users.status is distinct from 'active' then 'user_inactive'
+            when clients.enabled is not true then 'client_inactive'
+            when coalesce(users.status <> 'active', true) then 'user_inactive'
             when
                 case
                     when :redirect_uri::text is null
@@ -53,8 +53,8 @@ with asked as (
     left join authority.consents
         on
             consents.tenant_id = :tenant_id
-            and consents.user_id = users.id
-            and consents.client_id = clients.id
+            and users.id = consents.user_id
+            and clients.id = consents.client_id
             and consents.revoked_at is null
 ),
 
@@ -74,8 +74,8 @@ family as (
         :user_id,
         asked.consent_id,
         :scopes,
-        authority.clock() + :family_lifetime,
-        authority.clock() + :lifetime
+        authority.clock() + :family_lifetime as expires_at,
+        authority.clock() + :lifetime as tokens_expire_at
     from asked
     where asked.outcome = 'issued'
     returning
@@ -143,10 +143,10 @@ with asked as (
     select
         clients.id as client_id,
         case
-            when clients.enabled is distinct from true then 'client_inactive'
+            when clients.enabled is not true then 'client_inactive'
             when clients.client_type = 'public' then 'client_public'
             when :service_account_id::uuid is null then 'issued'
-            when service_accounts.enabled is distinct from true
+            when service_accounts.enabled is not true
                 then 'service_account_inactive'
             when not clients.id = any(service_accounts.authorized_clients)
                 then 'client_not_authorized'
@@ -190,7 +190,7 @@ token as (
         :cnf_x5t_s256,
         :payload,
         :properties,
-        authority.clock() + :lifetime
+        authority.clock() + :lifetime as expires_at
     from asked
     where asked.outcome = 'issued'
     returning
@@ -268,7 +268,7 @@ asked as (
             )
         end as actor,
         case
-            when clients.enabled is distinct from true then 'client_inactive'
+            when clients.enabled is not true then 'client_inactive'
             when subject.id is null then 'invalid_subject_token'
             when :actor_token_hash::bytea is not null and actor.id is null
                 then 'invalid_actor_token'
@@ -351,7 +351,9 @@ left join token on true;
 -- bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4).
 -- Who does not know all of them revokes nothing.
 -- The family is locked first, and then the token, which is judged as it is after the
--- wait.
+-- wait. Before both, whom it was issued to and speaks for are held against deletion, as
+-- the successors' foreign keys would do too late: a deletion holds them first and their
+-- families afterwards.
 -- Scopes that are null are all; fewer are the access token's only. A refresh token is
 -- bound to the key of a public client.
 -- @row Redemption
@@ -361,12 +363,45 @@ left join token on true;
 with presented as (
     select
         tokens.id,
+        tokens.client_id,
+        tokens.user_id,
+        tokens.service_account_id,
         tokens.authorization_id
     from authority.tokens
     where
         tokens.tenant_id = :tenant_id
         and tokens.token_hash = :token_hash
         and tokens.type = :type
+),
+
+issued_to as (
+    select clients.id
+    from presented
+    inner join authority.clients
+        on
+            clients.tenant_id = :tenant_id
+            and presented.client_id = clients.id
+    for key share of clients
+),
+
+speaks_for as (
+    select users.id
+    from presented
+    inner join authority.users
+        on
+            users.tenant_id = :tenant_id
+            and presented.user_id = users.id
+    for key share of users
+),
+
+acts_as as (
+    select service_accounts.id
+    from presented
+    inner join authority.service_accounts
+        on
+            service_accounts.tenant_id = :tenant_id
+            and presented.service_account_id = service_accounts.id
+    for key share of service_accounts
 ),
 
 family as (
@@ -376,10 +411,13 @@ family as (
         authorizations.revoked_at,
         presented.id as token_id
     from presented
+    inner join issued_to on presented.client_id = issued_to.id
+    left join speaks_for on presented.user_id = speaks_for.id
+    left join acts_as on presented.service_account_id = acts_as.id
     inner join authority.authorizations
         on
             authorizations.tenant_id = :tenant_id
-            and authorizations.id = presented.authorization_id
+            and presented.authorization_id = authorizations.id
     for no key update of authorizations
 ),
 
@@ -407,7 +445,7 @@ token as (
     inner join authority.tokens
         on
             tokens.tenant_id = :tenant_id
-            and tokens.id = family.token_id
+            and family.token_id = tokens.id
     for no key update of tokens
 ),
 
@@ -435,8 +473,8 @@ verdict as (
         case
             when
                 token_states.client_identifier <> :client_id
-                or token.redirect_uri is distinct from :redirect_uri
-                or token.code_challenge is distinct from :code_challenge
+                or (token.redirect_uri is distinct from :redirect_uri)
+                or (token.code_challenge is distinct from :code_challenge)
                 or coalesce(token.cnf_jkt <> :cnf_jkt, token.cnf_jkt is not null)
                 or coalesce(
                     token.cnf_x5t_s256 <> :cnf_x5t_s256, token.cnf_x5t_s256 is not null
@@ -470,7 +508,7 @@ verdict as (
     inner join authority.token_states
         on
             token_states.tenant_id = :tenant_id
-            and token_states.id = token.id
+            and token.id = token_states.id
 ),
 
 redeemed as (
@@ -585,8 +623,8 @@ successors as (
     inner join authority.tokens
         on
             tokens.tenant_id = :tenant_id
-            and tokens.authorization_id = verdict.authorization_id
-            and tokens.parent_id = verdict.id
+            and verdict.authorization_id = tokens.authorization_id
+            and verdict.id = tokens.parent_id
     where verdict.outcome in ('already_redeemed', 'recently_redeemed')
 )
 

@@ -1,4 +1,4 @@
--- name: create(tenant_id, key_hash, plan, seats, features, limits, usage_period, valid_from, valid_until, grace, properties)^
+-- name: create(tenant_id, key_hash, plan, seats, features, limits, usage_period, overage_policy, valid_from, valid_until, grace, grace_policy, properties)^
 -- The new licence with its free seats. A valid_from that is null means now.
 -- @row License
 with license as (
@@ -10,9 +10,11 @@ with license as (
         features,
         limits,
         usage_period,
+        overage_policy,
         valid_from,
         valid_until,
         grace,
+        grace_policy,
         properties
     )
     values (
@@ -23,9 +25,11 @@ with license as (
         :features,
         :limits,
         :usage_period,
+        :overage_policy,
         coalesce(:valid_from, authority.clock()),
         :valid_until,
         :grace,
+        :grace_policy,
         :properties
     )
     returning
@@ -37,9 +41,11 @@ with license as (
         licenses.features,
         licenses.limits,
         licenses.usage_period,
+        licenses.overage_policy,
         licenses.valid_from,
         licenses.valid_until,
         licenses.grace,
+        licenses.grace_policy,
         licenses.status,
         licenses.status_reason,
         licenses.properties,
@@ -67,9 +73,11 @@ select
     license.features,
     license.limits,
     license.usage_period,
+    license.overage_policy,
     license.valid_from,
     license.valid_until,
     license.grace,
+    license.grace_policy,
     license.status,
     license.status_reason,
     license.properties,
@@ -89,9 +97,11 @@ select
     licenses.features,
     licenses.limits,
     licenses.usage_period,
+    licenses.overage_policy,
     licenses.valid_from,
     licenses.valid_until,
     licenses.grace,
+    licenses.grace_policy,
     licenses.status,
     licenses.status_reason,
     licenses.properties,
@@ -114,9 +124,11 @@ select
     licenses.features,
     licenses.limits,
     licenses.usage_period,
+    licenses.overage_policy,
     licenses.valid_from,
     licenses.valid_until,
     licenses.grace,
+    licenses.grace_policy,
     licenses.status,
     licenses.status_reason,
     licenses.properties,
@@ -131,39 +143,30 @@ where
 -- name: validate(tenant_id, key_hash)^
 -- What the key opens and in which state it is now: valid, grace, expired,
 -- not_yet_valid, suspended or revoked; or no row when no licence of an active tenant
--- has it.
+-- has it. Policy: see authority.license_states.
 -- @row LicenseValidation
 select
-    licenses.tenant_id,
-    licenses.id,
-    licenses.plan,
-    licenses.features,
-    case
-        when licenses.status = 'suspended' then 'suspended'
-        when licenses.status = 'revoked' then 'revoked'
-        when licenses.valid_from > authority.clock() then 'not_yet_valid'
-        when licenses.valid_until is null or licenses.valid_until > authority.clock()
-            then 'valid'
-        when licenses.valid_until + licenses.grace > authority.clock() then 'grace'
-        else 'expired'
-    end as state,
-    licenses.valid_until,
-    licenses.valid_until + licenses.grace as usable_until,
-    licenses.seats,
+    license_states.tenant_id,
+    license_states.id,
+    license_states.plan,
+    license_states.features,
+    license_states.state,
+    license_states.valid_until,
+    license_states.grows_until,
+    license_states.usable_until,
+    license_states.seats,
     (
         select count(*)
         from authority.license_seats
         where
             license_seats.tenant_id = :tenant_id
-            and license_seats.license_id = licenses.id
+            and license_seats.license_id = license_states.id
             and license_seats.leased_until > authority.clock()
     ) as seats_taken
-from authority.licenses
-inner join authority.tenants on licenses.tenant_id = tenants.id
+from authority.license_states
 where
-    licenses.tenant_id = :tenant_id
-    and licenses.key_hash = :key_hash
-    and tenants.status in ('active', 'trial');
+    license_states.tenant_id = :tenant_id
+    and license_states.key_hash = :key_hash;
 
 -- name: set_status(tenant_id, license_id, status, reason)^
 -- The licence with its new status, or no row: unknown, or revoked before.
@@ -186,9 +189,11 @@ returning
     licenses.features,
     licenses.limits,
     licenses.usage_period,
+    licenses.overage_policy,
     licenses.valid_from,
     licenses.valid_until,
     licenses.grace,
+    licenses.grace_policy,
     licenses.status,
     licenses.status_reason,
     licenses.properties,
@@ -198,10 +203,11 @@ returning
 
 -- name: check_out_seat(tenant_id, license_id, holder, lease)^
 -- The seat that the holder now has until the lease ends: its own one, or else a free
--- one; or no row when the licence is not usable or has no free seat.
+-- one; or no row when the licence is not usable or has no free seat. Policy: in grace
+-- with the policy keep, only the holder of a lease that runs is given its seat.
 -- @row LicenseSeat
 -- @param holder notnull
-with own as (
+with held as (
     update authority.license_seats
     set
         leased_until = authority.clock() + :lease,
@@ -211,8 +217,35 @@ with own as (
         license_seats.tenant_id = :tenant_id
         and license_seats.license_id = :license_id
         and license_seats.holder = :holder
+        and license_seats.leased_until > authority.clock()
         and usable_licenses.tenant_id = license_seats.tenant_id
         and usable_licenses.id = license_seats.license_id
+    returning
+        license_seats.tenant_id,
+        license_seats.license_id,
+        license_seats.seat_number,
+        license_seats.holder,
+        license_seats.leased_until
+),
+
+-- The seat of a lease that has ended, or that the holder was given since this statement
+-- began, which sees it free or another's: the licence is locked, so the number is right.
+own as (
+    update authority.license_seats
+    set
+        holder = :holder,
+        leased_until = authority.clock() + :lease,
+        updated_at = authority.clock()
+    from authority.usable_licenses
+    where
+        license_seats.tenant_id = :tenant_id
+        and license_seats.license_id = :license_id
+        and license_seats.seat_number
+        = (select authority.await_seat(:tenant_id, :license_id, :holder))
+        and usable_licenses.tenant_id = license_seats.tenant_id
+        and usable_licenses.id = license_seats.license_id
+        and usable_licenses.may_grow
+        and not exists (select from held)
     returning
         license_seats.tenant_id,
         license_seats.license_id,
@@ -234,7 +267,9 @@ free as (
     where
         candidates.tenant_id = :tenant_id
         and candidates.license_id = :license_id
+        and usable_licenses.may_grow
         and (candidates.holder is null or candidates.leased_until <= authority.clock())
+        and not exists (select from held)
         and not exists (select from own)
     order by candidates.seat_number
     limit 1
@@ -261,6 +296,14 @@ taken as (
 )
 
 select
+    held.tenant_id,
+    held.license_id,
+    held.seat_number,
+    held.holder,
+    held.leased_until
+from held
+union all
+select
     own.tenant_id,
     own.license_id,
     own.seat_number,
@@ -278,7 +321,7 @@ from taken;
 
 -- name: renew_seat(tenant_id, license_id, holder, lease)^
 -- The holder's seat with its lease prolonged from now, or no row when the lease had
--- ended or the licence is not usable any more.
+-- ended or the licence is not usable any more. Policy: in grace, always.
 -- @row LicenseSeat
 update authority.license_seats
 set
@@ -312,21 +355,24 @@ where
     and license_seats.holder = :holder;
 
 -- name: record_usage(tenant_id, license_id, metric, quantity, idempotency_key)^
--- Whether the use was recorded now (false: the key had been recorded before, nothing
--- changed) and the period's total after it; or no row when the licence is not usable
--- or does not name the metric. Fails when the limit would be exceeded.
+-- The receipt of a use that was recorded now, with the period's total after it; or no
+-- row when the key was recorded before (get_receipt has it, also what was committed
+-- while this waited) or the licence takes no use of the metric now. Policy: beyond the
+-- limit it fails, or counts as overage where the licence allows that.
 -- @row UsageReceipt
 with license as (
     select
         usable_licenses.tenant_id,
         usable_licenses.id,
         (usable_licenses.limits ->> :metric::text)::numeric::bigint as allowed,
-        date_trunc(usable_licenses.usage_period, authority.clock() at time zone 'UTC')::date
-            as period_start
+        usable_licenses.overage_policy,
+        usable_licenses.period_start,
+        usable_licenses.period_end
     from authority.usable_licenses
     where
         usable_licenses.tenant_id = :tenant_id
         and usable_licenses.id = :license_id
+        and usable_licenses.may_grow
         and usable_licenses.limits ? :metric
 ),
 
@@ -337,6 +383,7 @@ entry as (
         metric,
         idempotency_key,
         period_start,
+        period_end,
         quantity
     )
     select
@@ -345,6 +392,7 @@ entry as (
         :metric,
         :idempotency_key,
         license.period_start,
+        license.period_end,
         :quantity
     from license
     on conflict (tenant_id, license_id, metric, idempotency_key) do nothing
@@ -357,33 +405,70 @@ total as (
         license_id,
         metric,
         period_start,
+        period_end,
         used,
-        allowed
+        allowed,
+        overage_policy
     )
     select
         license.tenant_id,
         license.id,
         :metric,
         license.period_start,
+        license.period_end,
         entry.quantity,
-        license.allowed
+        license.allowed,
+        license.overage_policy
     from license
     cross join entry
     on conflict (tenant_id, license_id, metric, period_start) do update
         set
             used = license_usage_totals.used + excluded.used,
             allowed = excluded.allowed,
+            overage_policy = excluded.overage_policy,
             updated_at = authority.clock()
-    returning license_usage_totals.used
+    returning
+        license_usage_totals.period_start,
+        license_usage_totals.period_end,
+        license_usage_totals.used,
+        license_usage_totals.allowed
 )
 
 select
-    total.used is not null as recorded,
+    true as recorded,
+    entry.quantity,
+    total.period_start,
+    total.period_end,
     total.used,
-    license.allowed,
-    license.period_start
-from license
-left join total on true;
+    total.allowed,
+    greatest(total.used - total.allowed, 0) as overage
+from entry
+cross join total;
+
+-- name: get_receipt(tenant_id, license_id, metric, idempotency_key)^
+-- What was recorded under the key, with its period's total as it is now, whatever has
+-- become of the licence; or no row.
+-- @row UsageReceipt
+select
+    false as recorded,
+    license_usage.quantity,
+    license_usage_totals.period_start,
+    license_usage_totals.period_end,
+    license_usage_totals.used,
+    license_usage_totals.allowed,
+    greatest(license_usage_totals.used - license_usage_totals.allowed, 0) as overage
+from authority.license_usage
+inner join authority.license_usage_totals
+    on
+        license_usage.license_id = license_usage_totals.license_id
+        and license_usage.metric = license_usage_totals.metric
+        and license_usage.period_start = license_usage_totals.period_start
+where
+    license_usage.tenant_id = :tenant_id
+    and license_usage.license_id = :license_id
+    and license_usage.metric = :metric
+    and license_usage.idempotency_key = :idempotency_key
+    and license_usage_totals.tenant_id = :tenant_id;
 
 -- name: list_usage(tenant_id, license_id, metric, from_period)
 -- The total of one metric and period, newest period first. A metric that is null
@@ -394,8 +479,10 @@ select
     license_usage_totals.license_id,
     license_usage_totals.metric,
     license_usage_totals.period_start,
+    license_usage_totals.period_end,
     license_usage_totals.used,
-    license_usage_totals.allowed
+    license_usage_totals.allowed,
+    greatest(license_usage_totals.used - license_usage_totals.allowed, 0) as overage
 from authority.license_usage_totals
 where
     license_usage_totals.tenant_id = :tenant_id
@@ -406,3 +493,33 @@ where
         or license_usage_totals.period_start >= :from_period
     )
 order by license_usage_totals.period_start desc, license_usage_totals.metric asc;
+
+-- name: prune_usage(older_than, batch_size)!
+-- Deletes uses, of all tenants, whose period ended at least this long ago; the totals
+-- stay. A key that is deleted records again.
+-- @plan cross_tenant -- Prunes for all tenants at once.
+-- @plan seq_scan authority.license_usage -- Planned without its value, batch_size
+--   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- @role authority_maintenance
+with doomed as (
+    select
+        candidates.tenant_id,
+        candidates.license_id,
+        candidates.metric,
+        candidates.idempotency_key
+    from authority.license_usage as candidates
+    where
+        candidates.period_end
+        <= ((authority.clock() - :older_than::interval) at time zone 'UTC')::date
+    order by candidates.period_end
+    limit :batch_size
+    for update skip locked
+)
+
+delete from authority.license_usage
+using doomed
+where
+    license_usage.tenant_id = doomed.tenant_id
+    and license_usage.license_id = doomed.license_id
+    and license_usage.metric = doomed.metric
+    and license_usage.idempotency_key = doomed.idempotency_key;

@@ -65,6 +65,14 @@ select
             and not (pg_class.relrowsecurity and pg_class.relforcerowsecurity)
         order by pg_class.relname
     ) as unprotected_tables,
+    not exists (
+        select from pg_catalog.pg_proc
+        where
+            pg_proc.pronamespace = to_regnamespace('authority')
+            and pg_proc.proname = 'clock'
+            and pg_get_function_sqlbody(pg_proc.oid)
+            is distinct from 'RETURN statement_timestamp()'
+    ) as is_clock_true,
     clock_timestamp() as clock
 from pg_catalog.pg_roles
 where pg_roles.rolname = current_user;

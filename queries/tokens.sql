@@ -249,7 +249,7 @@ with presented as (
     inner join authority.clients
         on
             clients.tenant_id = :tenant_id
-            and clients.id = tokens.client_id
+            and tokens.client_id = clients.id
     where
         tokens.tenant_id = :tenant_id
         and tokens.token_hash = :token_hash
@@ -262,7 +262,7 @@ family as (
     inner join authority.authorizations
         on
             authorizations.tenant_id = :tenant_id
-            and authorizations.id = presented.authorization_id
+            and presented.authorization_id = authorizations.id
     where presented.type <> 'access'
     for no key update of authorizations
 ),

@@ -428,6 +428,47 @@ select
     dated.created_at
 from dated;
 
+-- A request of a device in each five seconds of the last hours: the last 360 can still be
+-- decided, unless they have been. What expired more than a day ago has been pruned
+-- (device_authorizations.prune_expired).
+with dated as (
+    select
+        n,
+        now() - (15200 - n) * interval '5 seconds' as created_at
+    from generate_series(0, 15199) as n
+)
+
+insert into authority.device_authorizations (
+    tenant_id,
+    id,
+    device_code_hash,
+    user_code_hash,
+    client_id,
+    scopes,
+    status,
+    user_id,
+    next_poll_at,
+    expires_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    pg_temp.id_of('device', dated.n) as id,
+    sha256(('device code ' || dated.n)::bytea) as device_code_hash,
+    sha256(('user code ' || dated.n)::bytea) as user_code_hash,
+    pg_temp.id_of('client', dated.n % 3800) as client_id,
+    array['openid', 'profile', 'offline_access'] as scopes,
+    case dated.n % 5
+        when 0 then 'pending'
+        when 1 then 'denied'
+        else 'approved'
+    end as status,
+    case when dated.n % 5 <> 0 then pg_temp.id_of('user', dated.n) end as user_id,
+    dated.created_at + interval '40 seconds' as next_poll_at,
+    dated.created_at + interval '30 minutes' as expires_at,
+    dated.created_at
+from dated;
+
 with dated as (
     select
         n,
@@ -591,7 +632,7 @@ order by n, seat_number;
 
 -- Of each licence a use a month of two metrics in a year.
 insert into authority.license_usage
-(tenant_id, license_id, metric, idempotency_key, period_start, quantity)
+(tenant_id, license_id, metric, idempotency_key, period_start, period_end, quantity)
 select
     pg_temp.tenant_of(n) as tenant_id,
     pg_temp.id_of('license', n) as license_id,
@@ -600,21 +641,34 @@ select
     (
         date_trunc('month', now() at time zone 'UTC') + month * interval '1 month'
     )::date as period_start,
+    (
+        date_trunc('month', now() at time zone 'UTC') + (month + 1) * interval '1 month'
+    )::date as period_end,
     5 as quantity
 from generate_series(0, 1899) as n
 cross join generate_series(-11, 0) as month
 cross join unnest(array['exports', 'requests']) as metric
 order by month, n, metric;
 
-insert into authority.license_usage_totals
-(tenant_id, license_id, metric, period_start, used, allowed)
+insert into authority.license_usage_totals (
+    tenant_id,
+    license_id,
+    metric,
+    period_start,
+    period_end,
+    used,
+    allowed,
+    overage_policy
+)
 select
     license_usage.tenant_id,
     license_usage.license_id,
     license_usage.metric,
     license_usage.period_start,
+    license_usage.period_end,
     sum(license_usage.quantity) as used,
-    (licenses.limits ->> license_usage.metric)::bigint as allowed
+    (licenses.limits ->> license_usage.metric)::bigint as allowed,
+    licenses.overage_policy
 from authority.license_usage
 inner join authority.licenses
     on
@@ -625,6 +679,8 @@ group by
     license_usage.license_id,
     license_usage.metric,
     license_usage.period_start,
-    licenses.limits
+    license_usage.period_end,
+    licenses.limits,
+    licenses.overage_policy
 order by
     license_usage.period_start, license_usage.license_id, license_usage.metric;

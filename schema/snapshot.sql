@@ -118,6 +118,34 @@ CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING 
             ELSE NULL::uuid
         END AS "case")));
 
+-- await_seat
+
+CREATE FUNCTION authority.await_seat(tenant_id uuid, license_id uuid, holder text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    perform from authority.licenses
+    where
+        licenses.tenant_id = await_seat.tenant_id
+        and licenses.id = await_seat.license_id
+    for no key update;
+    -- A statement of its own: it sees what was committed while the lock was waited for.
+    return (
+        select license_seats.seat_number
+        from authority.license_seats
+        where
+            license_seats.tenant_id = await_seat.tenant_id
+            and license_seats.license_id = await_seat.license_id
+            and license_seats.holder = await_seat.holder
+    );
+end
+$$;
+
+COMMENT ON FUNCTION authority.await_seat(tenant_id uuid, license_id uuid, holder text) IS 'Locks the licence, and returns the seat that the holder has or had last; or null. Of
+two who ask for one holder the second one is told what the first one got. A function,
+as a statement does not see what was committed since it began.';
+
 -- client_secrets
 
 CREATE TABLE authority.client_secrets (
@@ -393,6 +421,98 @@ were missing. A month that already has rows in the default partition is left the
 Attaches, so that sign-ins go on meanwhile, and gives up after 2 s of waiting. Runs as
 its owner, because only the owner of a table can attach to it.';
 
+-- device_authorizations
+
+CREATE TABLE authority.device_authorizations (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    device_code_hash bytea NOT NULL,
+    user_code_hash bytea NOT NULL,
+    client_id uuid NOT NULL,
+    scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    cnf_jkt text,
+    status text DEFAULT 'pending'::text NOT NULL,
+    user_id uuid,
+    poll_interval interval DEFAULT '00:00:05'::interval NOT NULL,
+    next_poll_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    properties jsonb DEFAULT '{}'::jsonb NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT device_authorizations_cnf_jkt_check CHECK ((cnf_jkt ~ '^[A-Za-z0-9_-]{43}$'::text)),
+    CONSTRAINT device_authorizations_device_code_hash_check CHECK ((octet_length(device_code_hash) = 32)),
+    CONSTRAINT device_authorizations_expires_at_check CHECK (((expires_at > created_at) AND (expires_at <= (created_at + '00:30:00'::interval)))),
+    CONSTRAINT device_authorizations_poll_interval_check CHECK ((poll_interval > '00:00:00'::interval)),
+    CONSTRAINT device_authorizations_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
+    CONSTRAINT device_authorizations_scopes_check CHECK ((array_position(scopes, NULL::text) IS NULL)),
+    CONSTRAINT device_authorizations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'denied'::text]))),
+    CONSTRAINT device_authorizations_status_user_id_check CHECK (((status = 'pending'::text) = (user_id IS NULL))),
+    CONSTRAINT device_authorizations_user_code_hash_check CHECK ((octet_length(user_code_hash) = 32))
+);
+ALTER TABLE ONLY authority.device_authorizations FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.device_authorizations IS 'One request of a device without a browser (RFC 8628): the device polls for what a
+user, who types a short code elsewhere, decides once. Approving makes a family of tokens
+and a token of type device_code with the same hash, which the device redeems.';
+COMMENT ON COLUMN authority.device_authorizations.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.device_authorizations.id IS 'Random.';
+COMMENT ON COLUMN authority.device_authorizations.device_code_hash IS 'SHA-256 of what the device polls with, 32 octets.';
+COMMENT ON COLUMN authority.device_authorizations.user_code_hash IS 'SHA-256 of what the user types, with the tenant in it, 32 octets. Who reads this can
+try all codes, which are few: it hides nothing, and lives for minutes.';
+COMMENT ON COLUMN authority.device_authorizations.client_id IS 'The client that asks: clients.id.';
+COMMENT ON COLUMN authority.device_authorizations.scopes IS 'Scope names that are asked for. Approving may allow fewer.';
+COMMENT ON COLUMN authority.device_authorizations.cnf_jkt IS 'The key that may poll and redeem: JWK SHA-256 thumbprint (RFC 9449 section 6). Null:
+any.';
+COMMENT ON COLUMN authority.device_authorizations.status IS 'pending until a user decides, then approved or denied for good. Whether it has expired
+is not said here.';
+COMMENT ON COLUMN authority.device_authorizations.user_id IS 'The user who decided. Null: pending.';
+COMMENT ON COLUMN authority.device_authorizations.poll_interval IS 'How long the device has to wait between two polls. Grows by 5 seconds with each one
+that comes too early (RFC 8628 section 3.5).';
+COMMENT ON COLUMN authority.device_authorizations.next_poll_at IS 'A poll of a pending request before then comes too early.';
+COMMENT ON COLUMN authority.device_authorizations.properties IS 'Open object of the embedding service, such as the device''s name. The store never reads
+it; what is redeemed inherits it.';
+COMMENT ON COLUMN authority.device_authorizations.expires_at IS 'From then on it cannot be decided and its code is dead, by the database''s clock. 30
+minutes after created_at at most: the user code is short.';
+COMMENT ON COLUMN authority.device_authorizations.created_at IS 'When the row was inserted.';
+COMMENT ON COLUMN authority.device_authorizations.updated_at IS 'When the row last changed.';
+
+ALTER TABLE ONLY authority.device_authorizations
+    ADD CONSTRAINT device_authorizations_tenant_id_device_code_hash_key UNIQUE (tenant_id, device_code_hash);
+
+ALTER TABLE ONLY authority.device_authorizations
+    ADD CONSTRAINT device_authorizations_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY authority.device_authorizations
+    ADD CONSTRAINT device_authorizations_tenant_id_user_code_hash_key UNIQUE (tenant_id, user_code_hash);
+
+CREATE INDEX device_authorizations_expires_at_idx ON authority.device_authorizations USING btree (expires_at);
+
+CREATE INDEX device_authorizations_tenant_id_client_id_idx ON authority.device_authorizations USING btree (tenant_id, client_id);
+
+CREATE INDEX device_authorizations_tenant_id_user_id_idx ON authority.device_authorizations USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+
+ALTER TABLE ONLY authority.device_authorizations
+    ADD CONSTRAINT device_authorizations_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY authority.device_authorizations
+    ADD CONSTRAINT device_authorizations_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.device_authorizations ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY device_authorizations_lock_policy ON authority.device_authorizations AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY device_authorizations_maintenance_policy ON authority.device_authorizations TO authority_maintenance USING (true);
+
+CREATE POLICY device_authorizations_tenant_id_policy ON authority.device_authorizations USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- drop_login_attempt_partitions
 
 CREATE FUNCTION authority.drop_login_attempt_partitions(retention interval) RETURNS bigint
@@ -598,6 +718,73 @@ CREATE POLICY license_seats_tenant_id_policy ON authority.license_seats USING ((
             ELSE NULL::uuid
         END AS "case")));
 
+-- license_states
+
+CREATE VIEW authority.license_states WITH (security_invoker='true') AS
+ WITH terms AS (
+         SELECT licenses.tenant_id,
+            licenses.id,
+            licenses.key_hash,
+            licenses.plan,
+            licenses.seats,
+            licenses.features,
+            licenses.limits,
+            licenses.overage_policy,
+            date_trunc(licenses.usage_period, (authority.clock() AT TIME ZONE 'UTC'::text)) AS period_begin,
+            (('1 '::text || licenses.usage_period))::interval AS period,
+            licenses.valid_from,
+            licenses.valid_until,
+            (((licenses.valid_until AT TIME ZONE 'UTC'::text) + licenses.grace) AT TIME ZONE 'UTC'::text) AS usable_until,
+            licenses.grace_policy,
+            licenses.status
+           FROM (authority.licenses
+             JOIN authority.tenants ON ((licenses.tenant_id = tenants.id)))
+          WHERE (tenants.status = ANY (ARRAY['active'::text, 'trial'::text]))
+        )
+ SELECT tenant_id,
+    id,
+    key_hash,
+    plan,
+    seats,
+    features,
+    limits,
+    overage_policy,
+    (period_begin)::date AS period_start,
+    ((period_begin + period))::date AS period_end,
+    valid_until,
+        CASE grace_policy
+            WHEN 'full'::text THEN usable_until
+            ELSE valid_until
+        END AS grows_until,
+    usable_until,
+        CASE
+            WHEN (status = 'suspended'::text) THEN 'suspended'::text
+            WHEN (status = 'revoked'::text) THEN 'revoked'::text
+            WHEN (valid_from > authority.clock()) THEN 'not_yet_valid'::text
+            WHEN (usable_until <= authority.clock()) THEN 'expired'::text
+            WHEN (valid_until <= authority.clock()) THEN 'grace'::text
+            ELSE 'valid'::text
+        END AS state
+   FROM terms;
+
+COMMENT ON VIEW authority.license_states IS 'In which state each licence of an active tenant is now, by the database''s clock, and
+what follows from it: in one place, for every query.';
+COMMENT ON COLUMN authority.license_states.tenant_id IS 'As authority.licenses.tenant_id.';
+COMMENT ON COLUMN authority.license_states.id IS 'As authority.licenses.id.';
+COMMENT ON COLUMN authority.license_states.key_hash IS 'As authority.licenses.key_hash.';
+COMMENT ON COLUMN authority.license_states.plan IS 'As authority.licenses.plan.';
+COMMENT ON COLUMN authority.license_states.seats IS 'As authority.licenses.seats.';
+COMMENT ON COLUMN authority.license_states.features IS 'As authority.licenses.features.';
+COMMENT ON COLUMN authority.license_states.limits IS 'As authority.licenses.limits.';
+COMMENT ON COLUMN authority.license_states.overage_policy IS 'As authority.licenses.overage_policy.';
+COMMENT ON COLUMN authority.license_states.period_start IS 'First day (UTC) of the usage_period that is running.';
+COMMENT ON COLUMN authority.license_states.period_end IS 'First day (UTC) after that period.';
+COMMENT ON COLUMN authority.license_states.valid_until IS 'As authority.licenses.valid_until.';
+COMMENT ON COLUMN authority.license_states.grows_until IS 'From then on no seat is taken anew and no use is recorded: usable_until, or valid_until
+under the grace policy keep. Null: no end.';
+COMMENT ON COLUMN authority.license_states.usable_until IS 'When its grace ends. Null: no end.';
+COMMENT ON COLUMN authority.license_states.state IS 'suspended, revoked, not_yet_valid, valid, grace or expired: the first that is true.';
+
 -- license_usage
 
 CREATE TABLE authority.license_usage (
@@ -606,29 +793,40 @@ CREATE TABLE authority.license_usage (
     metric text NOT NULL,
     idempotency_key text NOT NULL,
     period_start date NOT NULL,
+    period_end date NOT NULL,
     quantity bigint NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT license_usage_idempotency_key_check CHECK ((idempotency_key <> ''::text)),
+    CONSTRAINT license_usage_period_end_check CHECK ((period_end > period_start)),
     CONSTRAINT license_usage_quantity_check CHECK ((quantity > 0))
 );
 ALTER TABLE ONLY authority.license_usage FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.license_usage IS 'Ledger: one use of one metric, recorded once however often it is reported.';
+COMMENT ON TABLE authority.license_usage IS 'Ledger: one use of one metric, recorded once however often it is reported. Pruned some
+time after its period; the total stays.';
 COMMENT ON COLUMN authority.license_usage.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.license_usage.license_id IS 'The licence that is used.';
 COMMENT ON COLUMN authority.license_usage.metric IS 'A name in licenses.limits.';
-COMMENT ON COLUMN authority.license_usage.idempotency_key IS 'The reporter''s name for this use: the same key again records nothing.';
+COMMENT ON COLUMN authority.license_usage.idempotency_key IS 'The reporter''s name for this use: the same key again records nothing, until the row
+is pruned.';
 COMMENT ON COLUMN authority.license_usage.period_start IS 'First day (UTC) of the usage_period that it counts in.';
+COMMENT ON COLUMN authority.license_usage.period_end IS 'First day (UTC) after that period.';
 COMMENT ON COLUMN authority.license_usage.quantity IS 'How much was used.';
 COMMENT ON COLUMN authority.license_usage.created_at IS 'When it was recorded.';
 
 ALTER TABLE ONLY authority.license_usage
     ADD CONSTRAINT license_usage_tenant_id_license_id_metric_idempotency_key_pk PRIMARY KEY (tenant_id, license_id, metric, idempotency_key);
 
+CREATE INDEX license_usage_period_end_idx ON authority.license_usage USING btree (period_end);
+
 ALTER TABLE ONLY authority.license_usage
     ADD CONSTRAINT license_usage_tenant_id_license_id_fk FOREIGN KEY (tenant_id, license_id) REFERENCES authority.licenses(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE authority.license_usage ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY license_usage_lock_policy ON authority.license_usage AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY license_usage_maintenance_policy ON authority.license_usage TO authority_maintenance USING (true);
 
 CREATE POLICY license_usage_tenant_id_policy ON authority.license_usage USING ((tenant_id = ( SELECT
         CASE
@@ -647,22 +845,28 @@ CREATE TABLE authority.license_usage_totals (
     license_id uuid NOT NULL,
     metric text NOT NULL,
     period_start date NOT NULL,
+    period_end date NOT NULL,
     used bigint NOT NULL,
     allowed bigint,
+    overage_policy text NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT license_usage_totals_used_check CHECK ((used <= allowed))
+    CONSTRAINT license_usage_totals_overage_policy_check CHECK ((overage_policy = ANY (ARRAY['refuse'::text, 'allow'::text]))),
+    CONSTRAINT license_usage_totals_period_end_check CHECK ((period_end > period_start)),
+    CONSTRAINT license_usage_totals_used_check CHECK (((allowed IS NULL) OR (used <= allowed) OR (overage_policy = 'allow'::text)))
 );
 ALTER TABLE ONLY authority.license_usage_totals FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.license_usage_totals IS 'Sum of the ledger for one metric and period. Its check is what makes a limit hold:
-the use that would exceed it fails, ledger entry included.';
+COMMENT ON TABLE authority.license_usage_totals IS 'Sum of the ledger for one metric and period, kept when the ledger is pruned. Its check
+is what makes a limit hold: the use that would exceed it fails, ledger entry included.';
 COMMENT ON COLUMN authority.license_usage_totals.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.license_usage_totals.license_id IS 'The licence that is used.';
 COMMENT ON COLUMN authority.license_usage_totals.metric IS 'A name in licenses.limits.';
 COMMENT ON COLUMN authority.license_usage_totals.period_start IS 'First day (UTC) of the period.';
+COMMENT ON COLUMN authority.license_usage_totals.period_end IS 'First day (UTC) after the period.';
 COMMENT ON COLUMN authority.license_usage_totals.used IS 'Sum of license_usage.quantity.';
 COMMENT ON COLUMN authority.license_usage_totals.allowed IS 'The limit when the metric was last used. Null: none.';
+COMMENT ON COLUMN authority.license_usage_totals.overage_policy IS 'As licenses.overage_policy when the metric was last used; here, for the check.';
 COMMENT ON COLUMN authority.license_usage_totals.created_at IS 'When the metric was first used in the period.';
 COMMENT ON COLUMN authority.license_usage_totals.updated_at IS 'When the metric was last used in the period.';
 
@@ -695,9 +899,11 @@ CREATE TABLE authority.licenses (
     features text[] DEFAULT '{}'::text[] NOT NULL,
     limits jsonb DEFAULT '{}'::jsonb NOT NULL,
     usage_period text DEFAULT 'month'::text NOT NULL,
+    overage_policy text DEFAULT 'refuse'::text NOT NULL,
     valid_from timestamp with time zone DEFAULT authority.clock() NOT NULL,
     valid_until timestamp with time zone,
     grace interval DEFAULT '00:00:00'::interval NOT NULL,
+    grace_policy text DEFAULT 'full'::text NOT NULL,
     status text DEFAULT 'active'::text NOT NULL,
     status_reason text,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -706,8 +912,10 @@ CREATE TABLE authority.licenses (
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT licenses_features_check CHECK ((array_position(features, NULL::text) IS NULL)),
     CONSTRAINT licenses_grace_check CHECK ((grace >= '00:00:00'::interval)),
+    CONSTRAINT licenses_grace_policy_check CHECK ((grace_policy = ANY (ARRAY['full'::text, 'keep'::text]))),
     CONSTRAINT licenses_key_hash_check CHECK ((octet_length(key_hash) = 32)),
     CONSTRAINT licenses_limits_check CHECK (((jsonb_typeof(limits) = 'object'::text) AND (NOT jsonb_path_exists(limits, 'strict $.*?(@.type() != "null" && (((@.type() != "number" || @ < 0) || @ > 9007199254740991) || @.floor() != @))'::jsonpath)))),
+    CONSTRAINT licenses_overage_policy_check CHECK ((overage_policy = ANY (ARRAY['refuse'::text, 'allow'::text]))),
     CONSTRAINT licenses_plan_check CHECK ((plan <> ''::text)),
     CONSTRAINT licenses_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
     CONSTRAINT licenses_seats_check CHECK (((seats >= 0) AND (seats <= 100000))),
@@ -727,9 +935,13 @@ COMMENT ON COLUMN authority.licenses.features IS 'Names of features it opens.';
 COMMENT ON COLUMN authority.licenses.limits IS 'Object of metric to the most that one usage_period allows, a whole number; null: no
 limit. A metric that is not named cannot be used.';
 COMMENT ON COLUMN authority.licenses.usage_period IS 'day, month or year, in UTC: when usage starts again from 0.';
+COMMENT ON COLUMN authority.licenses.overage_policy IS 'What happens to a use beyond its limit. refuse: it fails. allow: it is recorded, and
+the receipt and the total tell the overage.';
 COMMENT ON COLUMN authority.licenses.valid_from IS 'Before it the licence is refused.';
 COMMENT ON COLUMN authority.licenses.valid_until IS 'From then on it is in grace, then expired. Null: no end.';
-COMMENT ON COLUMN authority.licenses.grace IS 'How long after valid_until it still works, with a warning.';
+COMMENT ON COLUMN authority.licenses.grace IS 'How long after valid_until it still works, with a warning. Counted in UTC.';
+COMMENT ON COLUMN authority.licenses.grace_policy IS 'What it still does in grace. full: everything. keep: leases that run are renewed, but
+no seat is taken anew and no use is recorded.';
 COMMENT ON COLUMN authority.licenses.status IS 'suspended can become active again, revoked cannot.';
 COMMENT ON COLUMN authority.licenses.status_reason IS 'Why it is suspended or revoked. Null: it is not, or nobody said.';
 COMMENT ON COLUMN authority.licenses.properties IS 'Open object of the embedding service. The store never reads it.';
@@ -1015,6 +1227,17 @@ CREATE POLICY login_throttles_tenant_id_policy ON authority.login_throttles USIN
             WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
             ELSE NULL::uuid
         END AS "case")));
+
+-- merge_scopes
+
+CREATE FUNCTION authority.merge_scopes(scopes text[], others text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+select array(select distinct unnest(scopes || others) order by 1)
+$$;
+
+COMMENT ON FUNCTION authority.merge_scopes(scopes text[], others text[]) IS 'The scopes of both, each once, in alphabetical order.';
 
 -- normalize_username
 
@@ -1753,9 +1976,9 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
                 WHEN (tokens.authorization_id IS NULL) THEN tokens.created_at
                 ELSE authorizations.created_at
             END <= clients.tokens_valid_after) THEN 'client_signed_out'::text
-            WHEN ((tokens.user_id IS NOT NULL) AND (users.status IS DISTINCT FROM 'active'::text)) THEN 'user_inactive'::text
+            WHEN ((tokens.user_id IS NOT NULL) AND COALESCE((users.status <> 'active'::text), true)) THEN 'user_inactive'::text
             WHEN (tokens.authenticated_at <= users.tokens_valid_after) THEN 'user_signed_out'::text
-            WHEN ((tokens.service_account_id IS NOT NULL) AND (service_accounts.enabled IS DISTINCT FROM true)) THEN 'service_account_disabled'::text
+            WHEN ((tokens.service_account_id IS NOT NULL) AND (service_accounts.enabled IS NOT TRUE)) THEN 'service_account_disabled'::text
             WHEN (tokens.authenticated_at <= service_accounts.tokens_valid_after) THEN 'service_account_signed_out'::text
             ELSE NULL::text
         END AS dead_because
@@ -1944,20 +2167,24 @@ CREATE POLICY tokens_tenant_id_policy ON authority.tokens USING ((tenant_id = ( 
 -- usable_licenses
 
 CREATE VIEW authority.usable_licenses WITH (security_invoker='true') AS
- SELECT licenses.tenant_id,
-    licenses.id,
-    licenses.limits,
-    licenses.usage_period
-   FROM (authority.licenses
-     JOIN authority.tenants ON ((licenses.tenant_id = tenants.id)))
-  WHERE ((tenants.status = ANY (ARRAY['active'::text, 'trial'::text])) AND (licenses.status = 'active'::text) AND (licenses.valid_from <= authority.clock()) AND ((licenses.valid_until IS NULL) OR ((licenses.valid_until + licenses.grace) > authority.clock())));
+ SELECT tenant_id,
+    id,
+    limits,
+    overage_policy,
+    period_start,
+    period_end,
+    COALESCE((grows_until > authority.clock()), true) AS may_grow
+   FROM authority.license_states
+  WHERE (state = ANY (ARRAY['valid'::text, 'grace'::text]));
 
-COMMENT ON VIEW authority.usable_licenses IS 'What a usable licence is, in one place: active, begun, not ended but for its grace, and
-of an active tenant. By the database''s clock.';
+COMMENT ON VIEW authority.usable_licenses IS 'What a usable licence is, in one place: valid or in grace, and of an active tenant.';
 COMMENT ON COLUMN authority.usable_licenses.tenant_id IS 'As authority.licenses.tenant_id.';
 COMMENT ON COLUMN authority.usable_licenses.id IS 'As authority.licenses.id.';
 COMMENT ON COLUMN authority.usable_licenses.limits IS 'As authority.licenses.limits.';
-COMMENT ON COLUMN authority.usable_licenses.usage_period IS 'As authority.licenses.usage_period.';
+COMMENT ON COLUMN authority.usable_licenses.overage_policy IS 'As authority.licenses.overage_policy.';
+COMMENT ON COLUMN authority.usable_licenses.period_start IS 'As authority.license_states.period_start.';
+COMMENT ON COLUMN authority.usable_licenses.period_end IS 'As authority.license_states.period_end.';
+COMMENT ON COLUMN authority.usable_licenses.may_grow IS 'Whether seats are taken anew and uses recorded: not in grace under the policy keep.';
 
 -- used_jtis
 

@@ -215,3 +215,10 @@ def store(request: pytest.FixtureRequest, logins: Logins) -> Iterator[Store]:
     opened = routed_store if request.param == "sync" else routed_async_store
     with opened(logins) as store:
         yield store
+
+
+@pytest.fixture
+def sync_store(logins: Logins) -> Iterator[Store]:
+    """The blocking form alone, for tests whose subject is not the form."""
+    with routed_store(logins) as store:
+        yield store

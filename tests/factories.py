@@ -18,7 +18,7 @@ from authority_queries.records import (
     TokenType,
     User,
 )
-from authority_queries.secrets import TokenString
+from authority_queries.secrets import TokenString, hash_user_code, mint_user_code
 
 _numbers = count(1)
 HOUR = timedelta(hours=1)
@@ -93,6 +93,25 @@ def make_pushed_request(
         tenant_id=client.tenant_id, client_id=client.client_id, **{**defaults, **fields}
     )
     return minted, request
+
+
+def make_device(
+    store: Store, client: Client, **fields: Any
+) -> tuple[TokenString, bytes]:
+    """Record a device's request: its device code, and the hash of its user code."""
+    minted = mint_token("device_code", client.tenant_id)
+    user_code_hash = hash_user_code(client.tenant_id, mint_user_code())
+    created = store.device_authorizations.create(
+        tenant_id=client.tenant_id,
+        client_id=client.client_id,
+        **{
+            "device_code_hash": minted.hash,
+            "user_code_hash": user_code_hash,
+            **fields,
+        },
+    )
+    assert created.outcome == "created"
+    return minted, user_code_hash
 
 
 def make_license(

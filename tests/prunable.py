@@ -10,7 +10,7 @@ import psycopg
 
 from authority_queries import Store
 from authority_queries.pruning import StepName
-from tests.factories import make_client, make_tenant
+from tests.factories import make_client, make_license, make_tenant
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 DAY = timedelta(days=1)
@@ -55,6 +55,16 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         prolong="expires_at = authority.clock() + interval '8 minutes', "
         "created_at = authority.clock()",
     ),
+    "device_authorizations": Prunable(
+        table="device_authorizations",
+        columns="tenant_id, client_id, device_code_hash, user_code_hash, expires_at, "
+        "created_at",
+        values="%(tenant_id)s, %(client_id)s, sha256(uuid_send(gen_random_uuid())), "
+        "sha256(uuid_send(gen_random_uuid())), "
+        f"{_ENDS}, {_ENDS} - interval '9 minutes'",
+        prolong="expires_at = authority.clock() + interval '8 minutes', "
+        "created_at = authority.clock()",
+    ),
     "tokens": Prunable(
         table="tokens",
         columns="tenant_id, client_id, type, token_hash, expires_at, created_at, "
@@ -84,21 +94,36 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         values=f"%(tenant_id)s, gen_random_uuid()::text, 'password', {_ENDS}",
         prolong="drains_at = authority.clock() + interval '1 hour'",
     ),
+    "license_usage": Prunable(
+        table="license_usage",
+        columns="tenant_id, license_id, metric, idempotency_key, quantity, "
+        "period_start, period_end",
+        values="%(tenant_id)s, %(license_id)s, 'calls', gen_random_uuid()::text, 1, "
+        f"({_ENDS} - interval '430 days')::date, ({_ENDS} - interval '399 days')::date",
+        prolong="period_end = (authority.clock() + interval '1 day')::date",
+    ),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """A tenant with a client, and the superuser who fills and counts its tables."""
+    """A tenant with what rows refer to, and a superuser who inserts and counts them."""
 
     dba: Dba
     tenant_id: UUID
     client_id: UUID
+    license_id: UUID
 
     @classmethod
     def make(cls, store: Store, dba: Dba) -> "World":
         client = make_client(store, make_tenant(store).id)
-        return cls(dba=dba, tenant_id=client.tenant_id, client_id=client.id)
+        _, license_ = make_license(store, client.tenant_id)
+        return cls(
+            dba=dba,
+            tenant_id=client.tenant_id,
+            client_id=client.id,
+            license_id=license_.id,
+        )
 
     def insert(self, step: StepName, count: int, remaining: timedelta = OVER) -> None:
         """Insert rows that end so long from now."""
@@ -109,6 +134,7 @@ class World:
             f"insert into {names} select {rows}",
             tenant_id=self.tenant_id,
             client_id=self.client_id,
+            license_id=self.license_id,
             remaining=remaining,
             count=count,
             before=self.count(step),

@@ -65,6 +65,11 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
             older_than=kept.expired, batch_size=size
         )
     ),
+    "device_authorizations": AsyncStep(
+        lambda store, kept, size: store.device_authorizations.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
     "tokens": AsyncStep(
         lambda store, kept, size: store.tokens.prune_expired(
             older_than=kept.expired, batch_size=size
@@ -82,6 +87,11 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
     ),
     "login_throttles": AsyncStep(
         lambda store, _, size: store.login_attempts.prune_throttles(batch_size=size)
+    ),
+    "license_usage": AsyncStep(
+        lambda store, kept, size: store.licenses.prune_usage(
+            older_than=kept.usage, batch_size=size
+        )
     ),
 }
 

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from authority_queries._async.authorizations import AsyncAuthorizations
 from authority_queries._async.clients import AsyncClients
 from authority_queries._async.consents import AsyncConsents
+from authority_queries._async.device_authorizations import AsyncDeviceAuthorizations
 from authority_queries._async.grants import AsyncGrants
 from authority_queries._async.licenses import AsyncLicenses
 from authority_queries._async.login_attempts import AsyncLoginAttempts
@@ -46,6 +47,7 @@ class AsyncStore:
         self.consents = AsyncConsents(connection)
         self.authorizations = AsyncAuthorizations(connection)
         self.grants = AsyncGrants(connection)
+        self.device_authorizations = AsyncDeviceAuthorizations(connection)
         self.tokens = AsyncTokens(connection)
         self.pushed_requests = AsyncPushedRequests(connection)
         self.used_jtis = AsyncUsedJtis(connection)

@@ -199,6 +199,40 @@ class Grants(Repository):
             refresh_token=refresh_token,
         )
 
+    def redeem_device_code(
+        self,
+        *,
+        tenant_id: UUID,
+        token_hash: bytes,
+        client_id: str,
+        redemption_id: UUID,
+        cnf_jkt: str | None = None,
+        cnf_x5t_s256: str | None = None,
+        access_token: NewToken | None = None,
+        refresh_token: NewToken | None = None,
+    ) -> Redemption:
+        """Redeem a device code that a user has approved (RFC 8628 section 3.4).
+
+        As `redeem_code`. What has to be told of a code that is not redeemable,
+        `device_authorizations.poll` says: ask it first.
+        """
+        return self._redeem(
+            "grants.redeem_device_code",
+            tenant_id=tenant_id,
+            token_hash=token_hash,
+            type="device_code",
+            client_id=client_id,
+            redemption_id=redemption_id,
+            redirect_uri=None,
+            code_challenge=None,
+            cnf_jkt=cnf_jkt,
+            cnf_x5t_s256=cnf_x5t_s256,
+            scopes=None,
+            leeway=_NOTHING,
+            access_token=access_token,
+            refresh_token=refresh_token,
+        )
+
     def refresh(
         self,
         *,

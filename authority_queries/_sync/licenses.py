@@ -5,12 +5,22 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from authority_queries._arguments import check_digest, check_positive
+from authority_queries._arguments import (
+    check_digest,
+    check_not_negative,
+    check_positive,
+)
 from authority_queries._sync.repository import Repository
-from authority_queries.errors import LicenseNotUsableError, LimitReachedError
+from authority_queries.errors import (
+    IdempotencyKeyReusedError,
+    LicenseNotUsableError,
+    LimitReachedError,
+)
 from authority_queries.queries import licenses as queries
 from authority_queries.records import (
     License,
+    LicenseGracePolicy,
+    LicenseOveragePolicy,
     LicenseSeat,
     LicenseStatus,
     LicenseUsagePeriod,
@@ -21,6 +31,7 @@ from authority_queries.records import (
 from authority_queries.runtime import JsonObject
 
 _LEASE = timedelta(minutes=5)
+_MONTH = timedelta(days=30)
 
 
 class Licenses(Repository):
@@ -39,14 +50,19 @@ class Licenses(Repository):
         features: Sequence[str] = (),
         limits: JsonObject | None = None,
         usage_period: LicenseUsagePeriod = "month",
+        overage_policy: LicenseOveragePolicy = "refuse",
         valid_from: datetime | None = None,
         valid_until: datetime | None = None,
         grace: timedelta = timedelta(0),
+        grace_policy: LicenseGracePolicy = "full",
         properties: JsonObject | None = None,
     ) -> License:
         """Create a licence. `limits` maps a metric to the most per period, or to None.
 
         A metric that `limits` does not name cannot be used; None means no limit.
+        `overage_policy` refuses a use beyond a limit, or allows it and tells the
+        overage. After `valid_until`, for the time of `grace`, `grace_policy` lets
+        everything go on (full) or only leases that run be renewed (keep).
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
@@ -59,9 +75,11 @@ class Licenses(Repository):
             features=features,
             limits=limits or {},
             usage_period=usage_period,
+            overage_policy=overage_policy,
             valid_from=valid_from,
             valid_until=valid_until,
             grace=grace,
+            grace_policy=grace_policy,
             properties=properties or {},
         )
 
@@ -82,6 +100,8 @@ class Licenses(Repository):
     def validate(self, *, tenant_id: UUID, key_hash: bytes) -> LicenseValidation | None:
         """Tell what a key opens and in which state its licence is now.
 
+        From `grows_until` on it gives no new seat and records no use, from
+        `usable_until` on it renews none: the difference is a grace that only keeps.
         None when no licence of an active tenant has the key.
         """
         return queries.validate(
@@ -140,10 +160,11 @@ class Licenses(Repository):
     ) -> LicenseSeat:
         """Take a seat for the time of the lease, or renew the holder's own.
 
-        Never more seats than the licence has, however many ask at once. Raises
-        LimitReachedError when no seat is free or the licence is not usable, and
-        DuplicateError when the same holder takes its first seat twice at once: it has
-        one, ask again.
+        Never more seats than the licence has, however many ask at once; one holder
+        that asks twice at once is given one seat. Raises LimitReachedError when no seat
+        is free, the licence is not usable, or it is in grace and only keeps seats.
+        Locks the licence for holders without a lease: the next one waits until the
+        transaction ends.
         """
         seat = queries.check_out_seat(
             self._connection,
@@ -153,7 +174,9 @@ class Licenses(Repository):
             lease=check_positive("lease", lease),
         )
         if seat is None:
-            message = "licenses.check_out_seat: no free seat on a usable licence"
+            message = (
+                "licenses.check_out_seat: no free seat on a licence that gives any"
+            )
             raise LimitReachedError(message)
         return seat
 
@@ -168,6 +191,7 @@ class Licenses(Repository):
         """Prolong a lease from now (heartbeat).
 
         None when it had ended, or the licence is not usable any more: check out again.
+        A licence in grace renews under either policy.
         """
         return queries.renew_seat(
             self._connection,
@@ -199,8 +223,14 @@ class Licenses(Repository):
     ) -> UsageReceipt:
         """Record a use once, however often it is reported under the same key.
 
-        Raises LimitReachedError when the period's limit would be exceeded (nothing is
-        recorded), LicenseNotUsableError, InvalidValueError.
+        The same use again gives `recorded` False and its own period's total as it is
+        now, also when the limit is reached or the licence has ended since. That is a
+        second statement, which sees what the first one waited for.
+
+        Raises LimitReachedError when the period's limit would be exceeded and the
+        licence refuses overage, LicenseNotUsableError when it records nothing now or
+        does not name the metric, IdempotencyKeyReusedError when the key was used with
+        another quantity, InvalidValueError. Then nothing is recorded.
         """
         receipt = queries.record_usage(
             self._connection,
@@ -210,10 +240,36 @@ class Licenses(Repository):
             quantity=quantity,
             idempotency_key=idempotency_key,
         )
-        if receipt is None:
-            message = "the licence is not usable now, or does not name the metric"
+        if receipt is not None:
+            return receipt
+        known = self.get_receipt(
+            tenant_id=tenant_id,
+            license_id=license_id,
+            metric=metric,
+            idempotency_key=idempotency_key,
+        )
+        if known is None:
+            message = "the licence takes no use now, or does not name the metric"
             raise LicenseNotUsableError(message)
-        return receipt
+        if known.quantity != quantity:
+            message = "licenses.record_usage: the key was used with another quantity"
+            raise IdempotencyKeyReusedError(message)
+        return known
+
+    def get_receipt(
+        self, *, tenant_id: UUID, license_id: UUID, metric: str, idempotency_key: str
+    ) -> UsageReceipt | None:
+        """Get what was recorded under a key, with its period's total as it is now.
+
+        `recorded` is False: this records nothing. None when the key is not known.
+        """
+        return queries.get_receipt(
+            self._connection,
+            tenant_id=tenant_id,
+            license_id=license_id,
+            metric=metric,
+            idempotency_key=idempotency_key,
+        )
 
     def list_usage(
         self,
@@ -223,11 +279,29 @@ class Licenses(Repository):
         metric: str | None = None,
         from_period: date | None = None,
     ) -> Sequence[UsageTotal]:
-        """List totals by metric and period, newest period first."""
+        """List totals by metric and period, newest period first.
+
+        A period goes from `period_start` up to, and without, `period_end`: days in UTC.
+        """
         return queries.list_usage(
             self._connection,
             tenant_id=tenant_id,
             license_id=license_id,
             metric=metric,
             from_period=from_period,
+        )
+
+    def prune_usage(
+        self, *, older_than: timedelta = _MONTH, batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of uses whose period ended this long ago, of all tenants.
+
+        Totals stay: they are the bill. A key that is deleted records again, so give
+        more than the longest time after which a reporter may still retry. Gives how
+        many; call again while it is `batch_size`.
+        """
+        return queries.prune_usage(
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

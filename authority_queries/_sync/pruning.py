@@ -66,6 +66,11 @@ STEPS: Final[Mapping[StepName, Step]] = {
             older_than=kept.expired, batch_size=size
         )
     ),
+    "device_authorizations": Step(
+        lambda store, kept, size: store.device_authorizations.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
     "tokens": Step(
         lambda store, kept, size: store.tokens.prune_expired(
             older_than=kept.expired, batch_size=size
@@ -83,6 +88,11 @@ STEPS: Final[Mapping[StepName, Step]] = {
     ),
     "login_throttles": Step(
         lambda store, _, size: store.login_attempts.prune_throttles(batch_size=size)
+    ),
+    "license_usage": Step(
+        lambda store, kept, size: store.licenses.prune_usage(
+            older_than=kept.usage, batch_size=size
+        )
     ),
 }
 

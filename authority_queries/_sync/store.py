@@ -11,6 +11,7 @@ from psycopg import Connection
 from authority_queries._sync.authorizations import Authorizations
 from authority_queries._sync.clients import Clients
 from authority_queries._sync.consents import Consents
+from authority_queries._sync.device_authorizations import DeviceAuthorizations
 from authority_queries._sync.grants import Grants
 from authority_queries._sync.licenses import Licenses
 from authority_queries._sync.login_attempts import LoginAttempts
@@ -47,6 +48,7 @@ class Store:
         self.consents = Consents(connection)
         self.authorizations = Authorizations(connection)
         self.grants = Grants(connection)
+        self.device_authorizations = DeviceAuthorizations(connection)
         self.tokens = Tokens(connection)
         self.pushed_requests = PushedRequests(connection)
         self.used_jtis = UsedJtis(connection)

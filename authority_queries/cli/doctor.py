@@ -72,6 +72,11 @@ def _checks(
         f"{skew.total_seconds():.3f} s from this machine's",
         _verdict(skew <= _CLOCK_TOLERANCE, "set one of the clocks"),
     )
+    yield (
+        "authority.clock()",
+        "the server's time" if server.is_clock_true else "replaced",
+        _verdict(server.is_clock_true, "make it again as in schema/snapshot.sql"),
+    )
 
 
 def _roles(server: ServerDescription) -> Iterator[_Check]:

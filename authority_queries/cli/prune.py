@@ -44,22 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             name, type=kind, default=default, metavar=metavar, help=text + shown
         )
 
+    day = timedelta(days=1)
     add("--batch-size", int, 1000, "ROWS", "rows that one transaction deletes")
     add("--time-limit", float, None, "SECONDS", "begin no batch after this time")
-    add(
-        "--keep-expired",
-        float,
-        kept.expired / timedelta(days=1),
-        "DAYS",
-        "keep tokens, families, pushed requests and revocations after their end",
-    )
-    add(
-        "--keep-attempts",
-        float,
-        kept.login_attempts / timedelta(days=1),
-        "DAYS",
-        "keep the log of sign-ins",
-    )
+    for name, default, text in (
+        ("expired", kept.expired, "requests, tokens, families, revocations that ended"),
+        ("attempts", kept.login_attempts, "the log of sign-ins"),
+        ("usage", kept.usage, "uses of licences"),
+    ):
+        add(f"--keep-{name}", float, default / day, "DAYS", f"keep {text}")
     add(
         "--months-ahead",
         int,
@@ -120,6 +113,7 @@ def _checked(arguments: argparse.Namespace) -> tuple[Retention, timedelta | None
         retention = Retention(
             expired=timedelta(days=arguments.keep_expired),
             login_attempts=timedelta(days=arguments.keep_attempts),
+            usage=timedelta(days=arguments.keep_usage),
             months_ahead=arguments.months_ahead,
         )
     except (InvalidArgumentError, OverflowError, ValueError) as error:

@@ -228,7 +228,7 @@ def narrow(
     """The consent that is in force, with no more than these of its scopes, or no row
     when there is none. Tokens under it that carry another scope are dead from now on.
 
-    queries/consents.sql:74
+    queries/consents.sql:70
     """
     return _narrow(
         connection,
@@ -250,7 +250,7 @@ async def narrow_async(
     """The consent that is in force, with no more than these of its scopes, or no row
     when there is none. Tokens under it that carry another scope are dead from now on.
 
-    queries/consents.sql:74
+    queries/consents.sql:70
     """
     return await _narrow_async(
         connection,
@@ -272,7 +272,7 @@ def revoke(
     """Ends the consent that is in force and, with it, every token under it, what is
     being issued at this moment included. Again changes nothing.
 
-    queries/consents.sql:106
+    queries/consents.sql:102
     """
     return _revoke(
         connection,
@@ -294,7 +294,7 @@ async def revoke_async(
     """Ends the consent that is in force and, with it, every token under it, what is
     being issued at this moment included. Again changes nothing.
 
-    queries/consents.sql:106
+    queries/consents.sql:102
     """
     return await _revoke_async(
         connection,

@@ -320,8 +320,10 @@ def redeem(
     4.1.3, RFC 7636 section 4.6) or bound to another key or certificate (RFC 9449
     sections 5 and 10, RFC 8705 section 4). Who does not know all of them revokes
     nothing. The family is locked first, and then the token, which is judged as it is
-    after the wait. Scopes that are null are all; fewer are the access token's only. A
-    refresh token is bound to the key of a public client.
+    after the wait. Before both, whom it was issued to and speaks for are held against
+    deletion, as the successors' foreign keys would do too late: a deletion holds them
+    first and their families afterwards. Scopes that are null are all; fewer are the
+    access token's only. A refresh token is bound to the key of a public client.
 
     `redemption_id`: the request's own id
 
@@ -379,8 +381,10 @@ async def redeem_async(
     4.1.3, RFC 7636 section 4.6) or bound to another key or certificate (RFC 9449
     sections 5 and 10, RFC 8705 section 4). Who does not know all of them revokes
     nothing. The family is locked first, and then the token, which is judged as it is
-    after the wait. Scopes that are null are all; fewer are the access token's only. A
-    refresh token is bound to the key of a public client.
+    after the wait. Before both, whom it was issued to and speaks for are held against
+    deletion, as the successors' foreign keys would do too late: a deletion holds them
+    first and their families afterwards. Scopes that are null are all; fewer are the
+    access token's only. A refresh token is bound to the key of a public client.
 
     `redemption_id`: the request's own id
 

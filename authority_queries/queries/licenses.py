@@ -11,6 +11,8 @@ from psycopg import AsyncConnection, Connection
 from authority_queries.queries import FOLDER
 from authority_queries.records import (
     License,
+    LicenseGracePolicy,
+    LicenseOveragePolicy,
     LicenseSeat,
     LicenseStatus,
     LicenseUsagePeriod,
@@ -61,12 +63,18 @@ _record_usage: Call[UsageReceipt | None] = _QUERIES.row("record_usage", UsageRec
 _record_usage_async: AsyncCall[UsageReceipt | None] = _ASYNC_QUERIES.row(
     "record_usage", UsageReceipt
 )
+_get_receipt: Call[UsageReceipt | None] = _QUERIES.row("get_receipt", UsageReceipt)
+_get_receipt_async: AsyncCall[UsageReceipt | None] = _ASYNC_QUERIES.row(
+    "get_receipt", UsageReceipt
+)
 _list_usage: Call[list[UsageTotal]] = _QUERIES.rows("list_usage", UsageTotal)
 _list_usage_async: AsyncCall[list[UsageTotal]] = _ASYNC_QUERIES.rows(
     "list_usage", UsageTotal
 )
 _list_usage_stream = _QUERIES.stream("list_usage", UsageTotal)
 _list_usage_stream_async = _ASYNC_QUERIES.stream("list_usage", UsageTotal)
+_prune_usage: Call[int] = _QUERIES.count("prune_usage")
+_prune_usage_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_usage")
 
 
 def create(
@@ -79,9 +87,11 @@ def create(
     features: Sequence[str],
     limits: JsonObject,
     usage_period: LicenseUsagePeriod,
+    overage_policy: LicenseOveragePolicy,
     valid_from: datetime | None,
     valid_until: datetime | None,
     grace: timedelta,
+    grace_policy: LicenseGracePolicy,
     properties: JsonObject,
 ) -> License:
     """The new licence with its free seats. A valid_from that is null means now.
@@ -97,9 +107,11 @@ def create(
         features=array("features", features),
         limits=json_value(limits),
         usage_period=usage_period,
+        overage_policy=overage_policy,
         valid_from=aware("valid_from", valid_from),
         valid_until=aware("valid_until", valid_until),
         grace=grace,
+        grace_policy=grace_policy,
         properties=json_value(properties),
     )
 
@@ -114,9 +126,11 @@ async def create_async(
     features: Sequence[str],
     limits: JsonObject,
     usage_period: LicenseUsagePeriod,
+    overage_policy: LicenseOveragePolicy,
     valid_from: datetime | None,
     valid_until: datetime | None,
     grace: timedelta,
+    grace_policy: LicenseGracePolicy,
     properties: JsonObject,
 ) -> License:
     """The new licence with its free seats. A valid_from that is null means now.
@@ -132,9 +146,11 @@ async def create_async(
         features=array("features", features),
         limits=json_value(limits),
         usage_period=usage_period,
+        overage_policy=overage_policy,
         valid_from=aware("valid_from", valid_from),
         valid_until=aware("valid_until", valid_until),
         grace=grace,
+        grace_policy=grace_policy,
         properties=json_value(properties),
     )
 
@@ -144,7 +160,7 @@ def get_by_id(
 ) -> License | None:
     """The licence with this id, valid or not, or no row.
 
-    queries/licenses.sql:81
+    queries/licenses.sql:89
     """
     return _get_by_id(connection, tenant_id=tenant_id, license_id=license_id)
 
@@ -154,7 +170,7 @@ async def get_by_id_async(
 ) -> License | None:
     """The licence with this id, valid or not, or no row.
 
-    queries/licenses.sql:81
+    queries/licenses.sql:89
     """
     return await _get_by_id_async(
         connection, tenant_id=tenant_id, license_id=license_id
@@ -166,7 +182,7 @@ def get_by_key(
 ) -> License | None:
     """The licence whose key has this hash, valid or not, or no row.
 
-    queries/licenses.sql:106
+    queries/licenses.sql:116
     """
     return _get_by_key(connection, tenant_id=tenant_id, key_hash=key_hash)
 
@@ -176,7 +192,7 @@ async def get_by_key_async(
 ) -> License | None:
     """The licence whose key has this hash, valid or not, or no row.
 
-    queries/licenses.sql:106
+    queries/licenses.sql:116
     """
     return await _get_by_key_async(connection, tenant_id=tenant_id, key_hash=key_hash)
 
@@ -186,9 +202,9 @@ def validate(
 ) -> LicenseValidation | None:
     """What the key opens and in which state it is now: valid, grace, expired,
     not_yet_valid, suspended or revoked; or no row when no licence of an active tenant
-    has it.
+    has it. Policy: see authority.license_states.
 
-    queries/licenses.sql:131
+    queries/licenses.sql:143
     """
     return _validate(connection, tenant_id=tenant_id, key_hash=key_hash)
 
@@ -198,9 +214,9 @@ async def validate_async(
 ) -> LicenseValidation | None:
     """What the key opens and in which state it is now: valid, grace, expired,
     not_yet_valid, suspended or revoked; or no row when no licence of an active tenant
-    has it.
+    has it. Policy: see authority.license_states.
 
-    queries/licenses.sql:131
+    queries/licenses.sql:143
     """
     return await _validate_async(connection, tenant_id=tenant_id, key_hash=key_hash)
 
@@ -215,7 +231,7 @@ def set_status(
 ) -> License | None:
     """The licence with its new status, or no row: unknown, or revoked before.
 
-    queries/licenses.sql:168
+    queries/licenses.sql:171
     """
     return _set_status(
         connection,
@@ -236,7 +252,7 @@ async def set_status_async(
 ) -> License | None:
     """The licence with its new status, or no row: unknown, or revoked before.
 
-    queries/licenses.sql:168
+    queries/licenses.sql:171
     """
     return await _set_status_async(
         connection,
@@ -250,15 +266,16 @@ async def set_status_async(
 def check_out_seat(
     connection: Connection[object],
     *,
-    tenant_id: UUID,
-    license_id: UUID,
+    tenant_id: UUID | None,
+    license_id: UUID | None,
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
     """The seat that the holder now has until the lease ends: its own one, or else a
-    free one; or no row when the licence is not usable or has no free seat.
+    free one; or no row when the licence is not usable or has no free seat. Policy: in
+    grace with the policy keep, only the holder of a lease that runs is given its seat.
 
-    queries/licenses.sql:199
+    queries/licenses.sql:204
     """
     return _check_out_seat(
         connection,
@@ -272,15 +289,16 @@ def check_out_seat(
 async def check_out_seat_async(
     connection: AsyncConnection[object],
     *,
-    tenant_id: UUID,
-    license_id: UUID,
+    tenant_id: UUID | None,
+    license_id: UUID | None,
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
     """The seat that the holder now has until the lease ends: its own one, or else a
-    free one; or no row when the licence is not usable or has no free seat.
+    free one; or no row when the licence is not usable or has no free seat. Policy: in
+    grace with the policy keep, only the holder of a lease that runs is given its seat.
 
-    queries/licenses.sql:199
+    queries/licenses.sql:204
     """
     return await _check_out_seat_async(
         connection,
@@ -300,9 +318,9 @@ def renew_seat(
     lease: timedelta,
 ) -> LicenseSeat | None:
     """The holder's seat with its lease prolonged from now, or no row when the lease
-    had ended or the licence is not usable any more.
+    had ended or the licence is not usable any more. Policy: in grace, always.
 
-    queries/licenses.sql:279
+    queries/licenses.sql:322
     """
     return _renew_seat(
         connection,
@@ -322,9 +340,9 @@ async def renew_seat_async(
     lease: timedelta,
 ) -> LicenseSeat | None:
     """The holder's seat with its lease prolonged from now, or no row when the lease
-    had ended or the licence is not usable any more.
+    had ended or the licence is not usable any more. Policy: in grace, always.
 
-    queries/licenses.sql:279
+    queries/licenses.sql:322
     """
     return await _renew_seat_async(
         connection,
@@ -340,7 +358,7 @@ def check_in_seat(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:302
+    queries/licenses.sql:345
     """
     return _check_in_seat(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -356,7 +374,7 @@ async def check_in_seat_async(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:302
+    queries/licenses.sql:345
     """
     return await _check_in_seat_async(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -372,11 +390,12 @@ def record_usage(
     quantity: int,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """Whether the use was recorded now (false: the key had been recorded before,
-    nothing changed) and the period's total after it; or no row when the licence is not
-    usable or does not name the metric. Fails when the limit would be exceeded.
+    """The receipt of a use that was recorded now, with the period's total after it; or
+    no row when the key was recorded before (get_receipt has it, also what was committed
+    while this waited) or the licence takes no use of the metric now. Policy: beyond the
+    limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:314
+    queries/licenses.sql:357
     """
     return _record_usage(
         connection,
@@ -397,11 +416,12 @@ async def record_usage_async(
     quantity: int,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """Whether the use was recorded now (false: the key had been recorded before,
-    nothing changed) and the period's total after it; or no row when the licence is not
-    usable or does not name the metric. Fails when the limit would be exceeded.
+    """The receipt of a use that was recorded now, with the period's total after it; or
+    no row when the key was recorded before (get_receipt has it, also what was committed
+    while this waited) or the licence takes no use of the metric now. Policy: beyond the
+    limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:314
+    queries/licenses.sql:357
     """
     return await _record_usage_async(
         connection,
@@ -409,6 +429,50 @@ async def record_usage_async(
         license_id=license_id,
         metric=metric,
         quantity=int8("quantity", quantity),
+        idempotency_key=idempotency_key,
+    )
+
+
+def get_receipt(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    license_id: UUID,
+    metric: str,
+    idempotency_key: str,
+) -> UsageReceipt | None:
+    """What was recorded under the key, with its period's total as it is now, whatever
+    has become of the licence; or no row.
+
+    queries/licenses.sql:448
+    """
+    return _get_receipt(
+        connection,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        metric=metric,
+        idempotency_key=idempotency_key,
+    )
+
+
+async def get_receipt_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    license_id: UUID,
+    metric: str,
+    idempotency_key: str,
+) -> UsageReceipt | None:
+    """What was recorded under the key, with its period's total as it is now, whatever
+    has become of the licence; or no row.
+
+    queries/licenses.sql:448
+    """
+    return await _get_receipt_async(
+        connection,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        metric=metric,
         idempotency_key=idempotency_key,
     )
 
@@ -424,7 +488,7 @@ def list_usage(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:388
+    queries/licenses.sql:473
     """
     return _list_usage(
         connection,
@@ -446,7 +510,7 @@ async def list_usage_async(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:388
+    queries/licenses.sql:473
     """
     return await _list_usage_async(
         connection,
@@ -472,7 +536,7 @@ def list_usage_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:388
+    queries/licenses.sql:473
     """
     return _list_usage_stream(
         connection,
@@ -499,7 +563,7 @@ def list_usage_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:388
+    queries/licenses.sql:473
     """
     return _list_usage_stream_async(
         connection,
@@ -508,4 +572,30 @@ def list_usage_stream_async(
         license_id=license_id,
         metric=metric,
         from_period=from_period,
+    )
+
+
+def prune_usage(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes uses, of all tenants, whose period ended at least this long ago; the
+    totals stay. A key that is deleted records again.
+
+    queries/licenses.sql:497
+    """
+    return _prune_usage(
+        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+    )
+
+
+async def prune_usage_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes uses, of all tenants, whose period ended at least this long ago; the
+    totals stay. A key that is deleted records again.
+
+    queries/licenses.sql:497
+    """
+    return await _prune_usage_async(
+        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
     )

@@ -59,7 +59,7 @@ async def describe_async(
 def list_applied_migrations(connection: Connection[object]) -> list[AppliedMigration]:
     """One migration that yoyo has marked as applied, in its books in the search_path.
 
-    queries/server.sql:72
+    queries/server.sql:80
     """
     return _list_applied_migrations(connection)
 
@@ -69,7 +69,7 @@ async def list_applied_migrations_async(
 ) -> list[AppliedMigration]:
     """One migration that yoyo has marked as applied, in its books in the search_path.
 
-    queries/server.sql:72
+    queries/server.sql:80
     """
     return await _list_applied_migrations_async(connection)
 
@@ -82,7 +82,7 @@ def list_applied_migrations_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/server.sql:72
+    queries/server.sql:80
     """
     return _list_applied_migrations_stream(connection, size)
 
@@ -95,6 +95,6 @@ def list_applied_migrations_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/server.sql:72
+    queries/server.sql:80
     """
     return _list_applied_migrations_stream_async(connection, size)

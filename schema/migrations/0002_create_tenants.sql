@@ -64,8 +64,15 @@ update (code, display_name, settings, tokens_valid_after, updated_at, row_versio
 on authority.tenants to authority_app;
 grant insert (code, display_name, status, settings)
 on authority.tenants to authority_maintenance;
-grant update (code, display_name, status, settings, updated_at, row_version)
-on authority.tenants to authority_maintenance;
+grant update (
+    code,
+    display_name,
+    status,
+    settings,
+    tokens_valid_after,
+    updated_at,
+    row_version
+) on authority.tenants to authority_maintenance;
 
 create or replace function authority.enter_tenant(tenant_id uuid)
 returns text

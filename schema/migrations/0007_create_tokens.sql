@@ -67,6 +67,21 @@ on authority.consents (tenant_id, user_id, id);
 create index if not exists consents_tenant_id_client_id_idx
 on authority.consents (tenant_id, client_id);
 
+create or replace function authority.merge_scopes(scopes text[], others text[])
+returns text[]
+language sql
+immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+select array(select distinct unnest(scopes || others) order by 1)
+$$;
+
+comment on function authority.merge_scopes(text[], text[]) is
+'The scopes of both, each once, in alphabetical order.';
+
+revoke execute on function authority.merge_scopes(text[], text[]) from public;
+grant execute on function authority.merge_scopes(text[], text[]) to authority_app;
+
 create table if not exists authority.authorizations (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
@@ -377,13 +392,13 @@ select
                 else authorizations.created_at
             end <= clients.tokens_valid_after
             then 'client_signed_out'
-        when tokens.user_id is not null and users.status is distinct from 'active'
+        when tokens.user_id is not null and coalesce(users.status <> 'active', true)
             then 'user_inactive'
         when tokens.authenticated_at <= users.tokens_valid_after
             then 'user_signed_out'
         when
             tokens.service_account_id is not null
-            and service_accounts.enabled is distinct from true
+            and service_accounts.enabled is not true
             then 'service_account_disabled'
         when tokens.authenticated_at <= service_accounts.tokens_valid_after
             then 'service_account_signed_out'

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 from typing import Any, TypeAlias
@@ -21,7 +22,7 @@ from authority_queries._sync.pruning import STEPS, prune
 from authority_queries.errors import MissingReferenceError
 from authority_queries.migrations import yoyo_url
 from authority_queries.pruning import StepName
-from tests.flows.test_races import race
+from tests.flows.races import race
 from tests.prunable import DAY, LIVE, PRUNABLE, World
 from tests.stores import Logins, routed_store
 
@@ -125,9 +126,7 @@ def test_a_row_that_is_being_prolonged_is_not_waited_for(
 ) -> None:
     world.insert(name, 3)
     with psycopg.connect(conninfo) as extender:
-        World(
-            dba=extender, tenant_id=world.tenant_id, client_id=world.client_id
-        ).prolong(name)
+        replace(world, dba=extender).prolong(name)
         world.insert(name, 4)
         assert pruner(name, 1000) == 4
     assert pruner(name, 1000) == 0
@@ -157,7 +156,7 @@ def command(logins: Logins, *arguments: str) -> "subprocess.Popen[str]":
 
 
 def test_8_commands_delete_what_is_over_once_and_nothing_else(
-    world: World, logins: Logins
+    world: World, logins: Logins, figures: list[str]
 ) -> None:
     # So late that months are to be made and dropped, too.
     gate = Gate(world.dba, later=700 * DAY)
@@ -176,6 +175,10 @@ def test_8_commands_delete_what_is_over_once_and_nothing_else(
         for name, count in re.findall(r"^(\w+) +(\d+) .* done$", told, re.M):
             rows[name] += int(count)
             workers[name] += int(count) > 0
+    figures.append(
+        f"8 commands at once: {rows.total()} rows and months in {len(rows)} steps, of "
+        f"up to {max(workers.values())} commands each; {deadlocks(world.dba)} deadlocks"
+    )
     expected: dict[str, int] = {"create_partitions": 4, "drop_partitions": 4}
     expected.update((name, 3000) for name in REPEATED)
     assert rows == expected
@@ -184,8 +187,8 @@ def test_8_commands_delete_what_is_over_once_and_nothing_else(
     assert max(workers.values()) > 1
 
 
-def test_8_pruners_beside_4_extenders_delete_no_live_token(
-    store: Store, world: World, logins: Logins
+def test_8_pruners_beside_4_importers_into_families_that_are_over_delete_no_live_token(
+    store: Store, world: World, logins: Logins, figures: list[str]
 ) -> None:
     world.insert("authorizations", 2000)
     families: list[UUID] = [
@@ -204,7 +207,7 @@ def test_8_pruners_beside_4_extenders_delete_no_live_token(
             assert report.is_complete
             return report.rows
 
-    def extend(place: int) -> Callable[[Store], list[bytes]]:
+    def import_tokens(place: int) -> Callable[[Store], list[bytes]]:
         def run(store: Store) -> list[bytes]:
             start.wait(timeout=60)
             issued = []
@@ -228,13 +231,17 @@ def test_8_pruners_beside_4_extenders_delete_no_live_token(
 
     with ThreadPoolExecutor(8) as threads:
         pruners = [threads.submit(prune_all) for _ in range(8)]
-        extenders = [extend(place) for place in range(4)]
+        importers = [import_tokens(place) for place in range(4)]
         issued = [
             token
-            for tokens in race(logins, world.tenant_id, extenders)
+            for tokens in race(logins, world.tenant_id, importers)
             for token in tokens
         ]
         pruned = sum(pruner.result(timeout=120) for pruner in pruners)
+    figures.append(
+        f"8 pruners beside 4 importers of tokens into 2000 families that are over: "
+        f"{len(issued)} live on, {pruned} pruned; {deadlocks(world.dba)} deadlocks"
+    )
     # Both ways were taken, and each family went one of them.
     assert 0 < len(issued) < 2000
     assert (pruned, world.count("authorizations")) == (2000 - len(issued), len(issued))

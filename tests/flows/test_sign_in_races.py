@@ -18,7 +18,7 @@ from authority_queries import Store
 from authority_queries.records import ThrottleDecision
 from tests.clock import Clock
 from tests.factories import HOUR, make_tenant
-from tests.flows.test_races import race
+from tests.flows.races import race
 from tests.stores import Logins, routed_store
 
 Dba: TypeAlias = "psycopg.Connection[Any]"

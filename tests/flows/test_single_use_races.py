@@ -16,7 +16,7 @@ import pytest
 from authority_queries import Store
 from tests.clock import Clock
 from tests.factories import make_client, make_pushed_request, make_tenant
-from tests.flows.test_races import both_units, race
+from tests.flows.races import both_units, race
 from tests.stores import Logins, routed_store
 
 Dba: TypeAlias = "psycopg.Connection[Any]"

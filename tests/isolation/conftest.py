@@ -1,4 +1,4 @@
-"""What tests of isolation share, and what they report at the end of a run."""
+"""What tests of isolation share."""
 
 import logging
 import os
@@ -9,24 +9,6 @@ import psycopg
 import pytest
 
 from tests.isolation.matrix.cases import Roles
-
-_FIGURES = pytest.StashKey[list[str]]()
-
-
-@pytest.fixture
-def figures(pytestconfig: pytest.Config) -> list[str]:
-    """Lines that stand at the end of the run, whatever is captured."""
-    return pytestconfig.stash.setdefault(_FIGURES, [])
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    lines = config.stash.get(_FIGURES, [])
-    if lines:
-        terminalreporter.section("isolation")
-        for line in lines:
-            terminalreporter.write_line(line)
 
 
 @pytest.fixture

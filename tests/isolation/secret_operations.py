@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-from authority_queries import hash_password, mint_token
+from authority_queries import NewToken, hash_password, mint_token
 from authority_queries.records import Client
 from authority_queries.secrets import TokenString
 from tests.factories import HOUR
@@ -90,7 +90,7 @@ class Operations:
         self.mine = mine
         self.tenant = {"tenant_id": mine.tenant_id}
 
-    def user(self, **fields: Any) -> object:
+    def user(self, **fields: Any) -> Any:
         defaults = {
             "username": f"user-{uuid4()}",
             "email": self.mine.email,
@@ -159,6 +159,7 @@ class Operations:
         yield from self._codes(client)
         yield from self._tokens(client)
         yield from self._pushed_requests(client)
+        yield from self._devices()
         yield from self._licenses()
 
     def _users(self) -> Iterator[Step]:
@@ -228,6 +229,33 @@ class Operations:
             request_uri_hash=self.mine.token("request_uri").hash,
             client_id=client.client_id,
             redemption_id=uuid4(),
+        )
+
+    def _devices(self) -> Iterator[Step]:
+        client = self.client(consent_type="implicit")
+        user = self.user(email=None)
+        devices, code = (
+            self.store.device_authorizations,
+            self.mine.token("device_code_3"),
+        )
+        as_device = {**self.tenant, "client_id": client.client_id}
+        # A user code itself is too short to be told from other text.
+        typed = {"user_code_hash": self.mine.token("device_code_4").hash}
+        as_user = {**self.tenant, **typed}
+        device_code = {"device_code_hash": code.hash}
+        note = {"properties": {"note": self.mine.note}}
+        yield partial(devices.create, **as_device, **device_code, **typed, **note)
+        yield partial(devices.get_by_user_code, **as_user)
+        yield partial(devices.poll, **as_device, **device_code)
+        yield partial(devices.approve, **as_user, user_id=user.id)
+        yield partial(devices.deny, **as_user, user_id=user.id)
+        yield partial(devices.poll, **as_device, **device_code)
+        yield partial(
+            self.store.grants.redeem_device_code,
+            **as_device,
+            token_hash=code.hash,
+            redemption_id=uuid4(),
+            access_token=NewToken(hash=self.mine.token("access_9").hash, lifetime=HOUR),
         )
 
     def _licenses(self) -> Iterator[Step]:

@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from uuid import UUID, uuid4
 
-from authority_queries import Store, mint_token
+from authority_queries import NewToken, Store, mint_token
 from authority_queries.queries import tokens
 from authority_queries.records import Client
 from tests.factories import (
     HOUR,
     make_client,
     make_client_secret,
+    make_device,
     make_license,
     make_pushed_request,
     make_service_account,
@@ -39,6 +40,7 @@ def live(store: Store, tenant_id: UUID) -> None:
     )
     _use_tokens(store, client, user.id)
     _push_a_request(store, client)
+    _use_a_device(store, client, user.id)
     assert store.users.delete(tenant_id=tenant_id, user_id=user.id)
     assert store.roles.delete(tenant_id=tenant_id, role_id=role.id)
     account = make_service_account(store, tenant_id)
@@ -95,6 +97,34 @@ def _push_a_request(store: Store, client: Client) -> None:
         client_id=client.client_id,
         redemption_id=uuid4(),
     )
+
+
+def _use_a_device(store: Store, client: Client, user_id: UUID) -> None:
+    tenant_id, devices = client.tenant_id, store.device_authorizations
+    store.consents.grant(
+        tenant_id=tenant_id, user_id=user_id, client_id=client.id, scopes=[]
+    )
+    code, user_code = make_device(store, client)
+    polled = devices.poll(
+        tenant_id=tenant_id, device_code_hash=code.hash, client_id=client.client_id
+    )
+    assert polled.outcome == "authorization_pending"
+    approval = devices.approve(
+        tenant_id=tenant_id, user_code_hash=user_code, user_id=user_id
+    )
+    assert approval.outcome == "approved"
+    assert not devices.deny(
+        tenant_id=tenant_id, user_code_hash=user_code, user_id=user_id
+    )
+    access = mint_token("access", tenant_id)
+    redemption = store.grants.redeem_device_code(
+        tenant_id=tenant_id,
+        token_hash=code.hash,
+        client_id=client.client_id,
+        redemption_id=uuid4(),
+        access_token=NewToken(hash=access.hash, lifetime=HOUR),
+    )
+    assert redemption.outcome == "redeemed"
 
 
 def _use_a_license(store: Store, tenant_id: UUID) -> None:

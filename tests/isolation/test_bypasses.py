@@ -188,10 +188,11 @@ def test_views_show_ones_own_rows(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     query = "select distinct tenant_id from authority.{}"
-    for view in ("live_tokens", "usable_licenses"):
+    views = ("live_tokens", "license_states", "usable_licenses")
+    for view in views:
         assert app.execute(query.format(view).encode()).fetchall() == [(tenants.own,)]
     tell(app, "")
-    for view in ("live_tokens", "usable_licenses"):
+    for view in views:
         assert app.execute(query.format(view).encode()).fetchall() == []
 
 

@@ -190,7 +190,7 @@ def test_operators_see_all_tenants_only_where_a_policy_says_so(
 ) -> None:
     query = "select tablename from pg_policies where roles = '{authority_maintenance}'"
     operated = {name for (name,) in tenants.dba.execute(query)}
-    assert len(operated) == 10
+    assert len(operated) == 12
     # They write these when they create a tenant, and read none.
     operated -= {"role_permissions", "scopes"}
     with opened(logins, "maintenance") as connection:
@@ -219,6 +219,10 @@ def test_operators_see_all_tenants_only_where_a_policy_says_so(
             "update authority.revocations set properties = default",
         ),
         (
+            "select from authority.device_authorizations for update",
+            "update authority.device_authorizations set updated_at = default",
+        ),
+        (
             "select from authority.login_throttles for update",
             "update authority.login_throttles set updated_at = default",
         ),
@@ -229,6 +233,10 @@ def test_operators_see_all_tenants_only_where_a_policy_says_so(
         (
             "select from authority.used_jtis for update",
             "update authority.used_jtis set expires_at = expires_at",
+        ),
+        (
+            "select from authority.license_usage for update",
+            "update authority.license_usage set created_at = default",
         ),
     ],
 )

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from authority_queries.cli import main
 from authority_queries.cli.demo.sample_file import read_sample
 from authority_queries.errors import ConfigurationError, UnavailableError
 from authority_queries.migrations import every, yoyo_url
+from tests.clock import Clock
 from tests.conftest import server_folder
 from tests.stores import Logins
 
@@ -182,6 +184,16 @@ def test_doctor_says_which_logins_are_not_for_services(
         assert "is no member of authority_app | ok for other work; services" in said
     # It inherits nothing, so it is held until it acts as somebody.
     assert "which row-level security holds | ok\n" in doctor(both_roles)[1]
+
+
+def test_doctor_finds_a_clock_that_was_replaced(
+    logins: Logins, clock: Clock, doctor: Doctor
+) -> None:
+    assert "authority.clock() | the server's time | ok\n" in doctor(logins.app)[1]
+    clock.advance(timedelta(seconds=1))
+    code, said = doctor(logins.app)
+    assert code == 1
+    assert "authority.clock() | replaced | make it again" in said
 
 
 def test_doctor_finds_what_takes_tenants_isolation_away(

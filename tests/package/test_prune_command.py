@@ -10,14 +10,12 @@ from typing import Any, TypeAlias
 import psycopg
 import pytest
 
-from authority_queries import Store
 from authority_queries.cli import main
 from authority_queries.migrations import yoyo_url
 from authority_queries.pruning import STEPS
 from tests.clock import Clock
-from tests.factories import make_client, make_tenant
 from tests.prunable import DAY, World
-from tests.stores import Logins
+from tests.stores import Logins, routed_store
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 Capture: TypeAlias = pytest.CaptureFixture[str]
@@ -26,12 +24,9 @@ Capture: TypeAlias = pytest.CaptureFixture[str]
 @pytest.fixture
 def world(logins: Logins, dba: Dba, monkeypatch: pytest.MonkeyPatch) -> World:
     """The database that the command finds in its environment, as an operator."""
-    with psycopg.connect(logins.maintenance, autocommit=True) as connection:
-        tenant = make_tenant(Store(connection))
-    with psycopg.connect(logins.app_for(tenant.id), autocommit=True) as connection:
-        client = make_client(Store(connection), tenant.id)
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(logins.maintenance))
-    return World(dba=dba, tenant_id=tenant.id, client_id=client.id)
+    with routed_store(logins) as store:
+        return World.make(store, dba)
 
 
 def test_it_tells_progress_and_result_apart(world: World, capsys: Capture) -> None:

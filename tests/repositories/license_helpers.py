@@ -20,6 +20,7 @@ Dba: TypeAlias = "psycopg.Connection[Any]"
 Fields: TypeAlias = dict[str, Any]
 NOW = datetime.now(UTC)
 NAIVE = datetime(2030, 1, 1)
+GRACE: Fields = {"valid_until": NOW + HOUR, "grace": 2 * HOUR}
 UNUSABLE: dict[str, Fields] = {
     "expired": {"valid_from": NOW - 2 * HOUR, "valid_until": NOW - HOUR},
     "not_yet_valid": {"valid_from": NOW + HOUR},
@@ -55,13 +56,6 @@ def check_out(
     store: Store, license_: License, holder: str, **fields: Any
 ) -> LicenseSeat:
     return store.licenses.check_out_seat(**key_of(license_), holder=holder, **fields)
-
-
-def end_leases(dba: Dba) -> None:
-    dba.execute(
-        "update authority.license_seats set leased_until = now() - interval '1 second' "
-        "where holder is not null"
-    )
 
 
 def use(

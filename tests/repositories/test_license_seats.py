@@ -9,19 +9,21 @@ from authority_queries.errors import (
     LicenseNotUsableError,
     LimitReachedError,
 )
+from tests.clock import Clock
 from tests.factories import HOUR
 from tests.repositories.license_helpers import (
+    GRACE,
     UNUSABLE,
     Dba,
-    Fields,
     check_out,
-    end_leases,
     key_of,
     new,
     new_unusable,
     totals,
     use,
 )
+
+LEASE = timedelta(minutes=5)  # by default
 
 
 def test_seats_are_handed_out_until_none_is_free(store: Store) -> None:
@@ -41,29 +43,30 @@ def test_seats_are_handed_out_until_none_is_free(store: Store) -> None:
     assert check_out(store, license_, "eve").seat_number == 1
 
 
-def test_a_lease_that_has_ended_frees_the_seat(store: Store, dba: Dba) -> None:
+def test_a_lease_that_has_ended_frees_the_seat(store: Store, clock: Clock) -> None:
     license_ = new(store, seats=1)
     check_out(store, license_, "ann")
-    end_leases(dba)
+    clock.advance(LEASE)
     assert check_out(store, license_, "ann").holder == "ann"
-    end_leases(dba)
+    clock.advance(LEASE)
     assert check_out(store, license_, "bob").holder == "bob"
     with pytest.raises(LimitReachedError):
         check_out(store, license_, "ann")
 
 
 def test_a_heartbeat_prolongs_a_lease_until_it_has_ended(
-    store: Store, dba: Dba
+    store: Store, clock: Clock
 ) -> None:
     license_ = new(store, seats=1)
     key = key_of(license_)
     assert store.licenses.renew_seat(**key, holder="ann") is None
     seat = check_out(store, license_, "ann")
-    renewed = store.licenses.renew_seat(**key, holder="ann", lease=HOUR)
+    clock.advance(LEASE / 2)
+    renewed = store.licenses.renew_seat(**key, holder="ann")
     assert renewed is not None
     assert renewed.leased_until > seat.leased_until
     assert store.licenses.renew_seat(**key, holder="bob") is None
-    end_leases(dba)
+    clock.advance(LEASE)
     assert store.licenses.renew_seat(**key, holder="ann") is None
 
 
@@ -86,11 +89,45 @@ def test_a_licence_that_is_not_usable_gives_neither_seats_nor_usage(
     assert totals(store, license_) == []
 
 
-def test_a_licence_in_grace_is_usable(store: Store) -> None:
-    grace: Fields = {**UNUSABLE["expired"], "grace": 2 * HOUR}
-    license_ = new(store, **grace, seats=1, limits={"calls": 5})
+def test_a_licence_in_grace_goes_on_where_its_policy_is_full(
+    store: Store, clock: Clock
+) -> None:
+    license_ = new(store, **GRACE, seats=2, limits={"calls": 5})
+    check_out(store, license_, "ann", lease=HOUR / 2)
+    clock.advance(1.5 * HOUR)
     assert check_out(store, license_, "ann").seat_number == 1
+    assert check_out(store, license_, "bob").seat_number == 2
     assert use(store, license_).recorded
+    clock.advance(1.5 * HOUR)
+    with pytest.raises(LimitReachedError):
+        check_out(store, license_, "ann")
+    with pytest.raises(LicenseNotUsableError):
+        use(store, license_)
+
+
+def test_a_licence_in_grace_only_keeps_leases_where_its_policy_says_so(
+    store: Store, clock: Clock
+) -> None:
+    license_ = new(store, **GRACE, grace_policy="keep", seats=3, limits={"calls": 5})
+    key = key_of(license_)
+    check_out(store, license_, "ann", lease=2 * HOUR)
+    check_out(store, license_, "bob", lease=HOUR)
+    use(store, license_, 2, idempotency_key="k")
+    clock.advance(1.5 * HOUR)
+    for holder in ("bob", "eve"):  # whose lease has ended, and who had none
+        with pytest.raises(LimitReachedError, match="gives any"):
+            check_out(store, license_, holder)
+        assert store.licenses.renew_seat(**key, holder=holder) is None
+    with pytest.raises(LicenseNotUsableError):
+        use(store, license_)
+    assert use(store, license_, 2, idempotency_key="k").used == 2
+    renewed = store.licenses.renew_seat(**key, holder="ann", lease=HOUR)
+    assert renewed is not None
+    assert check_out(store, license_, "ann", lease=3 * HOUR).seat_number == 1
+    clock.advance(1.5 * HOUR)
+    assert store.licenses.renew_seat(**key, holder="ann") is None
+    with pytest.raises(LimitReachedError):
+        check_out(store, license_, "ann")
 
 
 def test_a_seat_is_neither_taken_nor_kept_on_a_licence_that_is_not_usable(

@@ -1,14 +1,19 @@
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
+import psycopg
 import pytest
 
 from authority_queries import Store
 from authority_queries.errors import (
+    IdempotencyKeyReusedError,
+    InvalidArgumentError,
     InvalidValueError,
     LicenseNotUsableError,
     LimitReachedError,
 )
-from tests.factories import make_tenant
+from tests.clock import Clock
+from tests.factories import HOUR, make_tenant
 from tests.repositories.license_helpers import (
     Dba,
     Fields,
@@ -20,16 +25,80 @@ from tests.repositories.license_helpers import (
     validate,
 )
 
+DAY = timedelta(days=1)
+
 
 def test_a_use_is_recorded_once_under_its_key(store: Store) -> None:
     license_ = new(store, limits={"calls": 10, "exports": 10})
     first = use(store, license_, 3, idempotency_key="k")
     again = use(store, license_, 3, idempotency_key="k")
     assert (first.recorded, first.used, first.allowed) == (True, 3, 10)
-    assert (again.recorded, again.used, again.allowed) == (False, None, 10)
+    assert (again.recorded, again.used, again.allowed) == (False, 3, 10)
     assert use(store, license_, idempotency_key="k", metric="exports").recorded
     assert use(store, license_, 2).used == 5
+    assert use(store, license_, 3, idempotency_key="k").used == 5
     assert [total.used for total in totals(store, license_)] == [5, 1]
+
+
+def test_a_key_names_one_use_and_not_another(store: Store) -> None:
+    license_ = new(store, limits={"calls": 3})
+    use(store, license_, 3, idempotency_key="k")
+    for other in (1, 2**62):
+        with pytest.raises(IdempotencyKeyReusedError):
+            use(store, license_, other, idempotency_key="k")
+    store.licenses.revoke(**key_of(license_), reason="fraud")
+    with pytest.raises(IdempotencyKeyReusedError):
+        use(store, license_, 1, idempotency_key="k")
+    assert [total.used for total in totals(store, license_)] == [3]
+
+
+def test_a_receipt_is_had_again_after_its_period_and_its_licence(
+    store: Store, clock: Clock
+) -> None:
+    license_ = new(store, limits={"calls": 5}, usage_period="day")
+    entry = {**key_of(license_), "metric": "calls", "idempotency_key": "k"}
+    assert store.licenses.get_receipt(**entry) is None
+    first = use(store, license_, 2, idempotency_key="k")
+    clock.advance(DAY)
+    second = use(store, license_, 5)
+    assert second.period_start == first.period_end == first.period_start + DAY
+    store.licenses.suspend(**key_of(license_), reason="unpaid")
+    again = use(store, license_, 2, idempotency_key="k")
+    assert again == replace(first, recorded=False)
+    assert store.licenses.get_receipt(**entry) == again
+    with pytest.raises(LicenseNotUsableError):
+        use(store, license_)
+
+
+def test_a_limit_that_may_be_exceeded_counts_the_overage(store: Store) -> None:
+    license_ = new(
+        store,
+        limits={"calls": 5, "exports": 0, "mails": None},
+        overage_policy="allow",
+    )
+    assert use(store, license_, 4).overage == 0
+    beyond = use(store, license_, 4, idempotency_key="k")
+    assert (beyond.used, beyond.allowed, beyond.overage) == (8, 5, 3)
+    again = use(store, license_, 4, idempotency_key="k")
+    assert (again.recorded, again.used, again.overage) == (False, 8, 3)
+    assert use(store, license_, 2, metric="exports").overage == 2
+    assert use(store, license_, 2, metric="mails").overage == 0
+    with pytest.raises(LicenseNotUsableError):
+        use(store, license_, metric="imports")
+    found = {total.metric: total.overage for total in totals(store, license_)}
+    assert found == {"calls": 3, "exports": 2, "mails": 0}
+
+
+def test_a_total_beyond_its_limit_takes_nothing_more_once_that_is_refused(
+    store: Store, dba: Dba
+) -> None:
+    license_ = new(store, limits={"calls": 5}, overage_policy="allow")
+    use(store, license_, 8, idempotency_key="k")
+    dba.execute("update authority.licenses set overage_policy = 'refuse'")
+    with pytest.raises(LimitReachedError):
+        use(store, license_)
+    assert use(store, license_, 8, idempotency_key="k").overage == 3
+    assert [total.used for total in totals(store, license_)] == [8]
 
 
 def test_a_limit_is_reached_exactly_and_never_exceeded(store: Store) -> None:
@@ -63,19 +132,18 @@ def test_a_metric_is_used_without_limit_or_not_at_all(store: Store) -> None:
         use(store, license_, idempotency_key="")
 
 
-def test_usage_starts_again_with_each_period(store: Store, dba: Dba) -> None:
+def test_usage_starts_again_with_each_period(store: Store, clock: Clock) -> None:
     license_ = new(store, limits={"calls": 5, "exports": 5}, usage_period="day")
-    today = use(store, license_, 5).period_start
-    dba.execute(
-        "update authority.license_usage_totals set period_start = period_start - 1"
-    )
+    yesterday = use(store, license_, 5).period_start
+    clock.advance(DAY)
+    today = yesterday + DAY
     assert use(store, license_, 2).used == 2
     assert use(store, license_, metric="exports").used == 1
     found = totals(store, license_)
     assert [(t.metric, t.period_start, t.used) for t in found] == [
         ("calls", today, 2),
         ("exports", today, 1),
-        ("calls", today - timedelta(days=1), 5),
+        ("calls", yesterday, 5),
     ]
     assert {total.allowed for total in found} == {5}
     assert totals(store, license_, metric="calls") == [found[0], found[2]]
@@ -83,20 +151,55 @@ def test_usage_starts_again_with_each_period(store: Store, dba: Dba) -> None:
     assert totals(store, license_, metric="imports") == []
 
 
-@pytest.mark.parametrize("period", ["day", "month", "year"])
-def test_a_period_starts_on_its_first_day_in_utc(
-    store: Store, dba: Dba, period: str
+@pytest.mark.parametrize(
+    ("period", "start", "end"),
+    [
+        ("day", date(2032, 2, 29), date(2032, 3, 1)),
+        ("month", date(2032, 2, 1), date(2032, 3, 1)),
+        ("year", date(2032, 1, 1), date(2033, 1, 1)),
+    ],
+)
+def test_a_period_is_of_the_calendar_in_utc(
+    store: Store, clock: Clock, period: str, start: date, end: date
 ) -> None:
     license_ = new(store, limits={"calls": 5}, usage_period=period)
-    row = dba.execute("select (now() at time zone 'UTC')::date").fetchone()
-    assert row is not None
-    assert isinstance(row[0], date)
-    starts = {
-        "day": row[0],
-        "month": row[0].replace(day=1),
-        "year": row[0].replace(month=1, day=1),
-    }
-    assert use(store, license_).period_start == starts[period]
+    clock.advance(datetime(2032, 2, 29, 23, 30, tzinfo=UTC) - datetime.now(UTC))
+    if isinstance(store.connection, psycopg.Connection):
+        store.connection.execute("set timezone = 'Asia/Tokyo'")
+    receipt = use(store, license_)
+    assert (receipt.period_start, receipt.period_end) == (start, end)
+    (total,) = totals(store, license_)
+    assert (total.period_start, total.period_end) == (start, end)
+
+
+def test_uses_are_pruned_some_time_after_their_period_and_the_bill_stays(
+    store: Store, dba: Dba, clock: Clock
+) -> None:
+    license_ = new(store, limits={"calls": 5}, usage_period="month")
+    clock.advance(datetime(2032, 1, 31, 12, tzinfo=UTC) - datetime.now(UTC))
+    for key in ("a", "b", "c"):
+        use(store, license_, idempotency_key=key)
+    assert store.licenses.prune_usage(older_than=timedelta(0)) == 0
+    clock.advance(HOUR * 11)
+    assert store.licenses.prune_usage(older_than=timedelta(0)) == 0
+    clock.advance(HOUR * 2)  # February has begun
+    use(store, license_, idempotency_key="d")
+    assert store.licenses.prune_usage(older_than=2 * HOUR) == 0
+    with dba.transaction():
+        dba.execute("select from authority.license_usage for update")
+        assert store.licenses.prune_usage(older_than=HOUR) == 0
+    assert store.licenses.prune_usage(older_than=HOUR, batch_size=2) == 2
+    assert store.licenses.prune_usage() == 0  # keeps 30 days
+    assert store.licenses.prune_usage(older_than=HOUR, batch_size=2) == 1
+    assert [total.used for total in totals(store, license_)] == [1, 3]
+    assert not use(store, license_, idempotency_key="d").recorded
+    # Nobody knows the key any more.
+    assert use(store, license_, idempotency_key="a").used == 2
+
+
+def test_the_running_period_is_never_pruned(store: Store) -> None:
+    with pytest.raises(InvalidArgumentError, match="older_than is"):
+        store.licenses.prune_usage(older_than=-DAY)
 
 
 def test_another_tenant_reaches_no_licence(store: Store) -> None:

@@ -1,6 +1,7 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from authority_queries import Store
@@ -14,15 +15,14 @@ from authority_queries.errors import (
 from authority_queries.runtime import (
     JsonValue,
 )
+from tests.clock import Clock
 from tests.factories import HOUR, make_license, make_tenant
 from tests.repositories.license_helpers import (
     NAIVE,
     NOW,
     UNUSABLE,
-    Dba,
     Fields,
     check_out,
-    end_leases,
     key_of,
     new,
     use,
@@ -38,9 +38,11 @@ def test_a_created_licence_is_found_by_id_and_by_key(store: Store) -> None:
         "features": ["sso", "audit"],
         "limits": {"calls": 1000, "exports": None},
         "usage_period": "year",
+        "overage_policy": "allow",
         "valid_from": NOW,
         "valid_until": NOW + HOUR,
         "grace": timedelta(days=3),
+        "grace_policy": "keep",
         "properties": {"order": [1, None]},
     }
     key, license_ = make_license(store, tenant.id, **fields)
@@ -68,6 +70,8 @@ def test_a_created_licence_is_found_by_id_and_by_key(store: Store) -> None:
         ({"limits": {"calls": True}}, "limits"),
         ({"limits": {"calls": {"a": 1}}}, "limits"),
         ({"usage_period": "week"}, "usage_period"),
+        ({"overage_policy": "bill"}, "overage_policy"),
+        ({"grace_policy": "none"}, "grace_policy"),
         ({"valid_from": NOW, "valid_until": NOW}, "valid_until"),
         ({"grace": -HOUR}, "grace"),
     ],
@@ -122,15 +126,44 @@ def test_time_decides_the_state(store: Store, state: str, fields: Fields) -> Non
     assert found is not None
     assert (found.state, found.valid_until) == (state, license_.valid_until)
     if license_.valid_until is None:
-        assert found.usable_until is None
+        assert (found.usable_until, found.grows_until) == (None, None)
     else:
-        assert found.usable_until == license_.valid_until + license_.grace
+        end = license_.valid_until + license_.grace
+        assert (found.usable_until, found.grows_until) == (end, end)
 
 
-def test_a_validation_tells_what_the_key_opens(store: Store, dba: Dba) -> None:
+def test_a_licence_goes_through_its_states_with_time(
+    store: Store, clock: Clock
+) -> None:
+    times = {"valid_from": NOW + HOUR, "valid_until": NOW + 3 * HOUR}
+    license_ = new(store, **times, grace=2 * HOUR, grace_policy="keep")
+    states: list[str] = []
+    for _ in range(4):
+        found = validate(store, license_)
+        assert found is not None
+        assert found.grows_until == NOW + 3 * HOUR
+        assert found.usable_until == NOW + 5 * HOUR
+        states.append(found.state)
+        clock.advance(2 * HOUR)
+    assert states == ["not_yet_valid", "valid", "grace", "expired"]
+
+
+def test_a_day_of_grace_is_24_hours_whatever_the_session_calls_its_zone(
+    store: Store,
+) -> None:
+    before_summer = datetime(2031, 3, 29, 12, tzinfo=UTC)
+    license_ = new(store, valid_until=before_summer, grace=timedelta(days=1))
+    if isinstance(store.connection, psycopg.Connection):
+        store.connection.execute("set timezone = 'Europe/Berlin'")
+    found = validate(store, license_)
+    assert found is not None
+    assert found.usable_until == before_summer + timedelta(days=1)
+
+
+def test_a_validation_tells_what_the_key_opens(store: Store, clock: Clock) -> None:
     license_ = new(store, plan="pro", seats=3, features=["sso"])
     check_out(store, license_, "ann")
-    end_leases(dba)
+    clock.advance(HOUR)
     check_out(store, license_, "bob")
     found = validate(store, license_)
     assert found is not None

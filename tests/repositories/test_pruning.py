@@ -35,7 +35,7 @@ from tests.factories import (
     make_token,
 )
 from tests.prunable import DAY, LIVE, PRUNABLE, World
-from tests.stores import Logins
+from tests.stores import Logins, routed_store
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 Prune: TypeAlias = Callable[..., PruneReport]
@@ -61,11 +61,8 @@ def prune(request: pytest.FixtureRequest, logins: Logins) -> Prune:
 
 @pytest.fixture
 def world(logins: Logins, dba: Dba) -> World:
-    with psycopg.connect(logins.maintenance, autocommit=True) as connection:
-        tenant = make_tenant(Store(connection))
-    with psycopg.connect(logins.app_for(tenant.id), autocommit=True) as connection:
-        client = make_client(Store(connection), tenant.id)
-    return World(dba=dba, tenant_id=tenant.id, client_id=client.id)
+    with routed_store(logins) as store:
+        return World.make(store, dba)
 
 
 def step(report: PruneReport, name: str) -> StepReport:
@@ -196,6 +193,8 @@ def test_a_retention_is_nothing_or_more() -> None:
         Retention(expired=ago)
     with pytest.raises(InvalidArgumentError, match="login_attempts"):
         Retention(login_attempts=ago)
+    with pytest.raises(InvalidArgumentError, match="usage"):
+        Retention(usage=ago)
     for months in (-1, 121):
         with pytest.raises(InvalidArgumentError, match="months_ahead"):
             Retention(months_ahead=months)

@@ -46,6 +46,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "after": None,
     "account_limit": 10,
     "allowed_from": ["active", "trial"],
+    "authenticated_at": None,
     "batch_size": 1000,
     "before": "~",
     "category": "client",
@@ -79,7 +80,17 @@ BY_NAME: Final[Mapping[str, object]] = {
 # What a query needs beside that: a key that is not taken, a token in another state.
 BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "clients.create": {"client_id": "new"},
+    "device_authorizations.approve": {"user_id": IdOf("users", 0)},
+    "device_authorizations.create": {
+        "device_code_hash": NEW_HASH,
+        "user_code_hash": NEW_HASH,
+        "client_id": "portal",
+        "lifetime": timedelta(minutes=5),
+    },
+    "device_authorizations.deny": {"user_id": IdOf("users", 0)},
+    "device_authorizations.poll": {"client_id": "portal"},
     "licenses.create": {"key_hash": NEW_HASH},
+    "licenses.get_receipt": {"idempotency_key": "first"},
     "licenses.set_status": {"status": "suspended"},
     "pushed_requests.create": {
         "client_id": "portal",
@@ -123,10 +134,15 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
 }
 # What else it is called with: what takes another way through it.
 ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
+    "device_authorizations.poll": [
+        {"device_code_hash": sha256(b"late device").digest()},
+    ],
     "licenses.check_out_seat": [
         {"holder": "tablet"},
+        {"holder": "phone"},
         {"license_id": IdOf("licenses", 1)},
         {"license_id": IdOf("licenses", 1), "holder": "tablet"},
+        {"license_id": IdOf("licenses", 1), "holder": "phone"},
     ],
     "licenses.list_usage": [{"metric": None}],
     "licenses.record_usage": [{"license_id": IdOf("licenses", 1)}],

@@ -184,8 +184,46 @@ from (
         false
     ),
     ('used', 'refresh', null, interval '10 days', true),
-    ('expired', 'access', null, interval '-4 hours', false)
+    ('expired', 'access', null, interval '-4 hours', false),
+    (
+        'late device',
+        'device_code',
+        null,
+        interval '-5 minutes',
+        pg_temp.extent() = 2
+    )
 ) as issued (kind, type, redirect_uri, remaining, is_used);
+
+-- What a user can still decide, and what was not fetched in time in tenant 1, but in
+-- tenant 2.
+insert into authority.device_authorizations (
+    tenant_id,
+    id,
+    device_code_hash,
+    user_code_hash,
+    client_id,
+    scopes,
+    status,
+    user_id,
+    expires_at,
+    created_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(asking.kind) as id,
+    sha256(asking.kind::bytea) as device_code_hash,
+    sha256(('code of ' || asking.kind)::bytea) as user_code_hash,
+    pg_temp.id_of('client') as client_id,
+    array['api.read'] as scopes,
+    asking.status,
+    case when asking.status <> 'pending' then pg_temp.id_of('user') end as user_id,
+    now() + asking.remaining as expires_at,
+    now() + asking.remaining - interval '30 minutes' as created_at
+from (
+    values
+    ('device', 'pending', interval '25 minutes'),
+    ('late device', 'approved', interval '-5 minutes')
+) as asking (kind, status, remaining);
 
 insert into authority.revocation_sequences (tenant_id, last_sequence)
 values (pg_temp.tenant(), 1 + pg_temp.extent());
@@ -303,7 +341,7 @@ values
     pg_temp.id_of('license'),
     sha256('license'::bytea),
     'team',
-    2,
+    3,
     '{"requests": 100}',
     now() - interval '100 days',
     now() + interval '200 days'
@@ -313,7 +351,7 @@ values
     pg_temp.id_of('second license'),
     sha256('second license'::bytea),
     'team',
-    2,
+    3,
     '{"requests": 100}',
     now() - interval '100 days',
     now() + (pg_temp.extent() - 2) * interval '1 day' + interval '1 hour'
@@ -326,14 +364,18 @@ select
     licenses.id as license_id,
     seats.seat_number,
     seats.holder,
-    case when seats.holder is not null then now() + interval '8 hours' end
-        as leased_until
+    now() + seats.lease as leased_until
 from authority.licenses
-cross join (values (1, 'laptop'), (2, null)) as seats (seat_number, holder)
+cross join (
+    values
+    (1, 'laptop', interval '8 hours'),
+    (2, null, null),
+    (3, 'phone', interval '-8 hours')
+) as seats (seat_number, holder, lease)
 where licenses.tenant_id = pg_temp.tenant();
 
 insert into authority.license_usage
-(tenant_id, license_id, metric, idempotency_key, period_start, quantity)
+(tenant_id, license_id, metric, idempotency_key, period_start, period_end, quantity)
 values
 (
     pg_temp.tenant(),
@@ -341,17 +383,37 @@ values
     'requests',
     'first',
     date_trunc('month', now() at time zone 'UTC'),
+    date_trunc('month', now() at time zone 'UTC') + interval '1 month',
+    pg_temp.extent()
+),
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('license'),
+    'requests',
+    'long ago',
+    date_trunc('month', now() at time zone 'UTC') - interval '1 month',
+    date_trunc('month', now() at time zone 'UTC'),
     pg_temp.extent()
 );
 
-insert into authority.license_usage_totals
-(tenant_id, license_id, metric, period_start, used, allowed)
+insert into authority.license_usage_totals (
+    tenant_id,
+    license_id,
+    metric,
+    period_start,
+    period_end,
+    used,
+    allowed,
+    overage_policy
+)
 values
 (
     pg_temp.tenant(),
     pg_temp.id_of('license'),
     'requests',
     date_trunc('month', now() at time zone 'UTC'),
+    date_trunc('month', now() at time zone 'UTC') + interval '1 month',
     pg_temp.extent(),
-    100
+    100,
+    'refuse'
 );

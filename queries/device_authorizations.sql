@@ -1,0 +1,358 @@
+-- name: create(tenant_id, device_code_hash, user_code_hash, client_id, scopes, cnf_jkt, properties, poll_interval, lifetime)^
+-- The outcome of a device's request (RFC 8628 section 3.1): created, or client_inactive.
+-- @row DeviceAuthorizationRequest
+with device as (
+    insert into authority.device_authorizations (
+        tenant_id,
+        device_code_hash,
+        user_code_hash,
+        client_id,
+        scopes,
+        cnf_jkt,
+        properties,
+        poll_interval,
+        expires_at
+    )
+    select
+        clients.tenant_id,
+        :device_code_hash,
+        :user_code_hash,
+        clients.id as client_id,
+        :scopes,
+        :cnf_jkt,
+        :properties,
+        :poll_interval,
+        authority.clock() + :lifetime as expires_at
+    from authority.clients
+    where
+        clients.tenant_id = :tenant_id
+        and clients.client_id = :client_id
+        and clients.enabled
+    returning
+        device_authorizations.id,
+        device_authorizations.poll_interval,
+        device_authorizations.expires_at
+)
+
+select
+    case when device.id is null then 'client_inactive' else 'created' end as outcome,
+    device.id as device_authorization_id,
+    device.poll_interval,
+    device.expires_at
+from (values (:tenant_id::uuid)) as given (tenant_id)
+left join device on true;
+
+-- name: get_by_user_code(tenant_id, user_code_hash)^
+-- What a user who has typed this code is asked to allow (RFC 8628 section 3.3), or no row:
+-- there is no such code, or it has expired or been decided, or its client is disabled. A
+-- look is a guess: reserve it first (login_attempts.reserve; RFC 8628 section 5.1).
+-- @row PendingDeviceAuthorization
+select
+    device_authorizations.tenant_id,
+    device_authorizations.id,
+    device_authorizations.client_id,
+    clients.client_id as client_identifier,
+    clients.display_name as client_display_name,
+    device_authorizations.scopes,
+    device_authorizations.properties,
+    device_authorizations.expires_at,
+    device_authorizations.created_at
+from authority.device_authorizations
+inner join authority.clients
+    on
+        clients.tenant_id = :tenant_id
+        and device_authorizations.client_id = clients.id
+where
+    device_authorizations.tenant_id = :tenant_id
+    and device_authorizations.user_code_hash = :user_code_hash
+    and device_authorizations.status = 'pending'
+    and device_authorizations.expires_at > authority.clock()
+    and clients.enabled;
+
+-- name: approve(tenant_id, user_code_hash, user_id, scopes, properties, authenticated_at, family_lifetime)^
+-- The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that the
+-- device code will be redeemed for: approved, or why not. The code is one to redeem from
+-- now on, until it expires, by grants.redeem with the type device_code.
+-- invalid: there is no such code, or it has expired or been decided, alike.
+-- The user has consented, unless the client's consent_type is implicit. Scopes that are
+-- null are those asked for, others no more than those. A family_lifetime that is null
+-- never ends it, an authenticated_at that is null means now.
+-- The request is locked first and judged as it is after the wait: of any number of
+-- decisions one is made.
+-- @row DeviceApproval
+-- @param user_id notnull
+-- @param family_lifetime nullable
+with device as (
+    select
+        device_authorizations.id,
+        device_authorizations.device_code_hash,
+        device_authorizations.client_id,
+        device_authorizations.scopes,
+        device_authorizations.cnf_jkt,
+        device_authorizations.status,
+        device_authorizations.properties,
+        device_authorizations.expires_at
+    from authority.device_authorizations
+    where
+        device_authorizations.tenant_id = :tenant_id
+        and device_authorizations.user_code_hash = :user_code_hash
+    for no key update
+),
+
+asked as (
+    select
+        device.id,
+        device.device_code_hash,
+        device.client_id,
+        device.cnf_jkt,
+        device.properties,
+        device.expires_at,
+        consents.id as consent_id,
+        coalesce(:scopes::text[], device.scopes) as scopes,
+        case
+            when
+                device.id is null
+                or device.status <> 'pending'
+                or device.expires_at <= authority.clock()
+                then 'invalid'
+            when clients.enabled is not true then 'client_inactive'
+            when coalesce(users.status <> 'active', true) then 'user_inactive'
+            when not :scopes::text[] <@ device.scopes then 'invalid_scope'
+            when
+                clients.consent_type <> 'implicit'
+                and not coalesce(
+                    coalesce(:scopes::text[], device.scopes) <@ consents.scopes, false
+                )
+                then 'consent_required'
+            else 'approved'
+        end as outcome
+    from (values (:tenant_id::uuid)) as given (tenant_id)
+    left join device on true
+    left join authority.clients
+        on
+            clients.tenant_id = :tenant_id
+            and device.client_id = clients.id
+    left join authority.users
+        on
+            users.tenant_id = :tenant_id
+            and users.id = :user_id
+    left join authority.consents
+        on
+            consents.tenant_id = :tenant_id
+            and consents.user_id = :user_id
+            and clients.id = consents.client_id
+            and consents.revoked_at is null
+),
+
+decided as (
+    update authority.device_authorizations
+    set
+        status = 'approved',
+        user_id = :user_id,
+        updated_at = authority.clock()
+    from asked
+    where
+        device_authorizations.tenant_id = :tenant_id
+        and device_authorizations.id = asked.id
+        and asked.outcome = 'approved'
+),
+
+family as (
+    insert into authority.authorizations (
+        tenant_id,
+        client_id,
+        user_id,
+        consent_id,
+        scopes,
+        expires_at,
+        tokens_expire_at
+    )
+    select
+        :tenant_id,
+        asked.client_id,
+        :user_id,
+        asked.consent_id,
+        asked.scopes,
+        authority.clock() + :family_lifetime as expires_at,
+        asked.expires_at
+    from asked
+    where asked.outcome = 'approved'
+    returning
+        authorizations.id,
+        authorizations.expires_at
+),
+
+code as (
+    insert into authority.tokens (
+        tenant_id,
+        type,
+        token_hash,
+        client_id,
+        user_id,
+        authorization_id,
+        scopes,
+        cnf_jkt,
+        properties,
+        authenticated_at,
+        expires_at
+    )
+    select
+        :tenant_id,
+        'device_code' as type,
+        asked.device_code_hash,
+        asked.client_id,
+        :user_id,
+        family.id,
+        asked.scopes,
+        asked.cnf_jkt,
+        asked.properties || :properties::jsonb as properties,
+        coalesce(:authenticated_at, authority.clock()) as authenticated_at,
+        least(asked.expires_at, family.expires_at) as expires_at
+    from asked
+    cross join family
+    returning
+        tokens.id,
+        tokens.authorization_id,
+        tokens.scopes,
+        tokens.expires_at
+)
+
+select
+    asked.outcome,
+    code.id as token_id,
+    code.authorization_id,
+    code.scopes,
+    code.expires_at
+from asked
+left join code on true;
+
+-- name: deny(tenant_id, user_code_hash, user_id)!
+-- Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has expired
+-- or been decided.
+-- @param user_id notnull
+update authority.device_authorizations
+set
+    status = 'denied',
+    user_id = :user_id,
+    updated_at = authority.clock()
+where
+    device_authorizations.tenant_id = :tenant_id
+    and device_authorizations.user_code_hash = :user_code_hash
+    and device_authorizations.status = 'pending'
+    and device_authorizations.expires_at > authority.clock();
+
+-- name: poll(tenant_id, device_code_hash, client_id, cnf_jkt)^
+-- What a device that polls is told (RFC 8628 section 3.5), and the interval that it has
+-- to keep from now on:
+-- authorization_pending: nobody has decided.
+-- slow_down: nor now, and it polls too early. The interval grows by 5 seconds for this and
+-- all later polls, and begins again.
+-- access_denied: the user said no.
+-- approved: the user said yes: redeem the code. Of a code that was redeemed this stays so
+-- after it has expired: redeeming it again tells a retry from reuse.
+-- expired_token: nobody decided in time, or the device did not come for it in time.
+-- invalid: no such code, or another client's, or a disabled one's, or bound to another
+-- key, alike.
+-- What is decided is told whenever it is asked: slow_down means that it is not. The row is
+-- locked and judged as it is after the wait, so that of any number of polls within an
+-- interval one is told authorization_pending.
+-- @row DevicePoll
+-- @param cnf_jkt nullable
+with device as (
+    select
+        device_authorizations.id,
+        device_authorizations.client_id,
+        device_authorizations.device_code_hash,
+        device_authorizations.cnf_jkt,
+        device_authorizations.status,
+        device_authorizations.poll_interval,
+        device_authorizations.next_poll_at,
+        device_authorizations.expires_at
+    from authority.device_authorizations
+    where
+        device_authorizations.tenant_id = :tenant_id
+        and device_authorizations.device_code_hash = :device_code_hash
+    for no key update
+),
+
+verdict as (
+    select
+        device.id,
+        case
+            when device.status = 'denied' then 'access_denied'
+            when device.status = 'approved' and codes.redeemed_at is not null
+                then 'approved'
+            when device.expires_at <= authority.clock() then 'expired_token'
+            when device.status = 'approved' then 'approved'
+            when device.next_poll_at > authority.clock() then 'slow_down'
+            else 'authorization_pending'
+        end as outcome,
+        device.poll_interval + case
+            when
+                device.status = 'pending'
+                and device.expires_at > authority.clock()
+                and device.next_poll_at > authority.clock()
+                then interval '5 seconds'
+            else interval '0'
+        end as poll_interval
+    from device
+    inner join authority.clients
+        on
+            clients.tenant_id = :tenant_id
+            and device.client_id = clients.id
+    left join authority.tokens as codes
+        on
+            codes.tenant_id = :tenant_id
+            and device.device_code_hash = codes.token_hash
+            and codes.type = 'device_code'
+    where
+        clients.client_id = :client_id
+        and clients.enabled
+        and coalesce(device.cnf_jkt = :cnf_jkt, device.cnf_jkt is null)
+),
+
+paced as (
+    update authority.device_authorizations
+    set
+        poll_interval = verdict.poll_interval,
+        next_poll_at = greatest(
+            device_authorizations.next_poll_at,
+            authority.clock() + verdict.poll_interval
+        ),
+        updated_at = authority.clock()
+    from verdict
+    where
+        device_authorizations.tenant_id = :tenant_id
+        and device_authorizations.id = verdict.id
+        and verdict.outcome in ('authorization_pending', 'slow_down')
+)
+
+select
+    coalesce(verdict.outcome, 'invalid') as outcome,
+    verdict.poll_interval
+from (values (:tenant_id::uuid)) as given (tenant_id)
+left join verdict on true;
+
+-- name: prune_expired(older_than, batch_size)!
+-- Deletes requests, of all tenants, that expired longer ago than this. The families and
+-- codes that came of them stay.
+-- @plan cross_tenant -- Prunes for all tenants at once.
+-- @plan seq_scan authority.device_authorizations -- Planned without its value, batch_size
+--   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- @role authority_maintenance
+with doomed as (
+    select
+        candidates.tenant_id,
+        candidates.id
+    from authority.device_authorizations as candidates
+    where candidates.expires_at < authority.clock() - :older_than::interval
+    order by candidates.expires_at
+    limit :batch_size
+    for update skip locked
+)
+
+delete from authority.device_authorizations
+using doomed
+where
+    device_authorizations.tenant_id = doomed.tenant_id
+    and device_authorizations.id = doomed.id;

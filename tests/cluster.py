@@ -1,0 +1,143 @@
+"""A server of one's own, of the version under test, that can be killed."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psutil
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from authority_queries._backend import embedded_program, running_embedded_server
+from tests.conftest import DATABASE_URL
+
+# A cluster belongs to a user that is not root.
+_IS_ROOT: Final = os.geteuid() == 0
+_PATIENCE: Final = 60
+
+
+class Cluster:
+    """The files of a server, and its processes while it runs.
+
+    It listens on a socket in its own folder only, and keeps to PostgreSQL's defaults:
+    what it has acknowledged is on the disk.
+    """
+
+    def __init__(self, programs: Path, data: Path) -> None:
+        self.programs = programs
+        self._data = data
+        self._postmaster: subprocess.Popen[bytes] | None = None
+
+    @property
+    def conninfo(self) -> str:
+        """The connection string of a superuser."""
+        return make_conninfo(host=str(self._data), user="postgres", dbname="postgres")
+
+    def start(self, *options: str) -> None:
+        """Start, recover if need be, and wait until connections are let in.
+
+        The postmaster is a child of this process, so that a killed one is gone.
+        """
+        data = str(self._data)
+        places = ["-D", data, "-k", data, "-c", "listen_addresses="]
+        with (self._data.parent / "log").open("ab") as log:
+            self._postmaster = subprocess.Popen(
+                [self.programs / "postgres", *places, *options],
+                stdout=log,
+                stderr=log,
+                cwd=self._data,
+                user=self._data.stat().st_uid if _IS_ROOT else None,
+            )
+        end = time.monotonic() + _PATIENCE
+        while not self._lets_in():
+            assert self._postmaster.poll() is None, "the server does not start"
+            assert time.monotonic() < end, "the server does not come up"
+            time.sleep(0.02)
+
+    def _lets_in(self) -> bool:
+        try:
+            psycopg.connect(self.conninfo).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End every process of the server by SIGKILL, as if the machine had stopped."""
+        assert self._postmaster is not None
+        children = psutil.Process(self._postmaster.pid).children(recursive=True)
+        self._postmaster.kill()
+        for child in children:
+            try:
+                child.kill()
+            except psutil.NoSuchProcess:  # it has seen that the postmaster is gone
+                continue
+        self._postmaster.wait(timeout=_PATIENCE)
+        while any(_runs(child) for child in children):
+            time.sleep(0.01)
+        self._postmaster = None
+
+    def stop(self) -> None:
+        """End it for good: nobody needs the data."""
+        if self._postmaster is not None:
+            self.kill()
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextmanager
+def new_cluster(folder: Path) -> Iterator[Cluster]:
+    """Make a cluster in this folder; it is stopped at the end, and was not started.
+
+    With the programs of the server under test if they are on this machine, or else with
+    those of the embedded server.
+    """
+    folder.chmod(0o755)
+    data = folder / "data"
+    programs = _programs_under_test()
+    if programs is None:
+        # Makes also the user that it runs as, and lets that one at the programs.
+        with running_embedded_server(data):
+            programs = Path(embedded_program("postgres")).parent
+    else:
+        _make(programs, data)
+    cluster = Cluster(programs, data)
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def _programs_under_test() -> Path | None:
+    if DATABASE_URL is None:
+        return None
+    with psycopg.connect(DATABASE_URL.replace("+psycopg", "", 1)) as connection:
+        row = connection.execute(
+            "select setting from pg_config where name = 'BINDIR'"
+        ).fetchone()
+    assert row is not None
+    folder = Path(row[0])
+    return folder if (folder / "initdb").exists() else None
+
+
+def _make(programs: Path, data: Path) -> None:
+    user = "postgres" if _IS_ROOT else None
+    data.mkdir(mode=0o700)
+    if user:
+        shutil.chown(data, user)
+    subprocess.run(
+        [programs / "initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", data],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        user=user,
+        cwd=data,
+    )

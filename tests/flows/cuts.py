@@ -1,0 +1,59 @@
+"""Connections that end in the middle of their one request, whoever is to blame.
+
+The end of a request is its first sync; when the server is ready again after it, it has
+committed.
+"""
+
+from collections.abc import Callable
+
+from tests.proxy import Messages
+
+_SYNC, _READY = b"S", b"Z"
+
+
+class _Passing:
+    """Pass on what belongs to the login, and then the one request and its answer."""
+
+    def __init__(self) -> None:
+        self._sent = Messages(of_server=False)
+        self._answered = Messages(of_server=True)
+        self._is_asked = False
+
+    def from_client(self, octets: bytes) -> bytes | None:
+        if any(message[:1] == _SYNC for message in self._sent.add(octets)):
+            self._is_asked = True
+            return self.at_request(octets)
+        return octets
+
+    def from_server(self, octets: bytes) -> bytes | None:
+        messages = self._answered.add(octets)
+        if not self._is_asked:
+            return octets
+        # Held back, whatever it is; once it is complete, the line is cut.
+        return None if any(message[:1] == _READY for message in messages) else b""
+
+    def at_request(self, octets: bytes) -> bytes | None:
+        return octets
+
+
+class LosesAnswer(_Passing):
+    """Cut when the server has committed and answered; nothing of it is delivered."""
+
+
+class LosesRequest(_Passing):
+    """Cut when the request is complete, which never reaches the server."""
+
+    def at_request(self, octets: bytes) -> bytes | None:
+        return None
+
+
+class EndsCaller(_Passing):
+    """End the caller when its request is complete; the request goes on alone."""
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        super().__init__()
+        self._end = end
+
+    def at_request(self, octets: bytes) -> bytes | None:
+        self._end()
+        return octets

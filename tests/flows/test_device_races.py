@@ -1,0 +1,236 @@
+"""Devices, users and guessers of the device flow (RFC 8628) at once, counted."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from ipaddress import IPv4Address
+from typing import Any, TypeAlias
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from authority_queries import NewToken, Store, mint_token
+from authority_queries.records import Client, User
+from authority_queries.secrets import TokenString
+from tests.clock import Clock
+from tests.factories import HOUR, make_client, make_device, make_tenant, make_user
+from tests.flows.races import race
+from tests.stores import Logins, routed_store
+
+Dba: TypeAlias = "psycopg.Connection[Any]"
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def store(logins: Logins) -> Iterator[Store]:
+    """What arranges a race and looks at its end, on connections of its own."""
+    with routed_store(logins) as store:
+        yield store
+
+
+@pytest.fixture
+def client(store: Store) -> Client:
+    tenant_id = make_tenant(store).id
+    return make_client(store, tenant_id, consent_type="implicit")
+
+
+@pytest.fixture
+def user(store: Store, client: Client) -> User:
+    return make_user(store, client.tenant_id)
+
+
+def approve(client: Client, user_code: bytes, user: User) -> Callable[[Store], str]:
+    return lambda store: (
+        store.device_authorizations.approve(
+            tenant_id=client.tenant_id, user_code_hash=user_code, user_id=user.id
+        ).outcome
+    )
+
+
+def deny(client: Client, user_code: bytes, user: User) -> Callable[[Store], str]:
+    def run(store: Store) -> str:
+        denied = store.device_authorizations.deny(
+            tenant_id=client.tenant_id, user_code_hash=user_code, user_id=user.id
+        )
+        return "denied" if denied else "too late"
+
+    return run
+
+
+def poll(client: Client, device_code: TokenString) -> Callable[[Store], str]:
+    return lambda store: (
+        store.device_authorizations.poll(
+            tenant_id=client.tenant_id,
+            device_code_hash=device_code.hash,
+            client_id=client.client_id,
+        ).outcome
+    )
+
+
+def fetch(client: Client, device_code: TokenString) -> Callable[[Store], str]:
+    """Poll, and redeem what was approved, as a token endpoint does."""
+
+    def run(store: Store) -> str:
+        answer = poll(client, device_code)(store)
+        if answer != "approved":
+            return answer
+        return store.grants.redeem_device_code(
+            tenant_id=client.tenant_id,
+            token_hash=device_code.hash,
+            client_id=client.client_id,
+            redemption_id=uuid4(),
+            access_token=new_token("access", client.tenant_id),
+            refresh_token=new_token("refresh", client.tenant_id),
+        ).outcome
+
+    return run
+
+
+def new_token(kind: Any, tenant_id: UUID) -> NewToken:
+    return NewToken(hash=mint_token(kind, tenant_id).hash, lifetime=HOUR)
+
+
+def live_tokens(store: Store, client: Client) -> int:
+    tokens = store.tokens.list_active_by_client(
+        tenant_id=client.tenant_id, client_id=client.id
+    )
+    return len(tokens)
+
+
+def test_of_8_pollers_after_a_yes_one_redeems(
+    store: Store, logins: Logins, client: Client, user: User
+) -> None:
+    outcomes: Counter[str] = Counter()
+    for _ in range(25):
+        code, user_code = make_device(store, client)
+        assert approve(client, user_code, user)(store) == "approved"
+        outcomes += Counter(race(logins, client.tenant_id, [fetch(client, code)] * 8))
+    assert outcomes == {"redeemed": 25, "reused": 175}
+    # The others presented what was used up: nothing of it is left.
+    assert live_tokens(store, client) == 0
+
+
+def test_of_a_yes_and_pollers_beside_it_one_redeems(
+    store: Store, logins: Logins, client: Client, user: User
+) -> None:
+    for _ in range(10):
+        code, user_code = make_device(store, client)
+        runs = [approve(client, user_code, user), *[fetch(client, code)] * 7]
+        outcomes = Counter(race(logins, client.tenant_id, runs))
+        late = Counter(race(logins, client.tenant_id, [fetch(client, code)]))
+        assert outcomes.pop("approved") == 1
+        assert outcomes["redeemed"] + late["redeemed"] == 1
+        assert outcomes["authorization_pending"] <= 1
+        assert not outcomes["invalid"]
+
+
+def test_of_8_who_decide_one_does(
+    store: Store, dba: Dba, logins: Logins, client: Client
+) -> None:
+    users = [make_user(store, client.tenant_id) for _ in range(8)]
+    verdicts: Counter[str] = Counter()
+    for _ in range(20):
+        code, user_code = make_device(store, client)
+        runs = [
+            decide(client, user_code, user)
+            for decide, user in zip([approve, deny] * 4, users, strict=True)
+        ]
+        outcomes = race(logins, client.tenant_id, runs)
+        [verdict] = [each for each in outcomes if each in ("approved", "denied")]
+        verdicts[verdict] += 1
+        last = "redeemed" if verdict == "approved" else "access_denied"
+        assert fetch(client, code)(store) == last
+        decided = dba.execute(
+            "select status, user_id from authority.device_authorizations "
+            "where device_code_hash = %s",
+            [code.hash],
+        ).fetchone()
+        assert decided == (verdict, users[outcomes.index(verdict)].id)
+    families = dba.execute("select count(*) from authority.authorizations").fetchone()
+    assert families == (verdicts["approved"],)
+    assert verdicts.total() == 20
+
+
+def test_of_8_polls_within_an_interval_one_comes_in_time(
+    store: Store, dba: Dba, logins: Logins, client: Client
+) -> None:
+    for _ in range(10):
+        code, _ = make_device(store, client)
+        outcomes = race(logins, client.tenant_id, [poll(client, code)] * 8)
+        assert Counter(outcomes) == {"authorization_pending": 1, "slow_down": 7}
+        paced = dba.execute(
+            "select poll_interval, next_poll_at > authority.clock() + "
+            "interval '30 seconds' from authority.device_authorizations "
+            "where device_code_hash = %s",
+            [code.hash],
+        ).fetchone()
+        assert paced == (timedelta(seconds=5 + 7 * 5), True)
+
+
+def test_nobody_decides_or_fetches_what_has_expired(
+    store: Store, logins: Logins, client: Client, user: User, clock: Clock
+) -> None:
+    approved, user_code = make_device(store, client, lifetime=MINUTE)
+    assert approve(client, user_code, user)(store) == "approved"
+    pending, user_code = make_device(store, client, lifetime=MINUTE)
+    clock.advance(MINUTE)
+    decisions = [approve(client, user_code, user), deny(client, user_code, user)]
+    outcomes = race(logins, client.tenant_id, decisions * 4)
+    assert Counter(outcomes) == {"invalid": 4, "too late": 4}
+    for code in (approved, pending):
+        answers = race(logins, client.tenant_id, [fetch(client, code)] * 4)
+        assert Counter(answers) == {"expired_token": 4}
+    assert live_tokens(store, client) == 0
+
+
+def test_a_yes_that_waits_beyond_the_end_is_one_and_is_fetched_by_nobody(
+    store: Store, logins: Logins, client: Client, user: User, clock: Clock
+) -> None:
+    code, user_code = make_device(store, client, lifetime=MINUTE)
+    with (
+        ThreadPoolExecutor(1) as threads,
+        psycopg.connect(logins.app_for(client.tenant_id)) as holder,
+    ):
+        holder.execute("select from authority.device_authorizations for update")
+        decision = threads.submit(
+            race, logins, client.tenant_id, [approve(client, user_code, user)]
+        )
+        while not holder.execute("select from pg_locks where not granted").fetchall():
+            pass
+        clock.advance(MINUTE)
+        holder.rollback()
+        # Its time is that of its beginning, as of every statement.
+        assert decision.result(timeout=60) == ["approved"]
+    assert fetch(client, code)(store) == "expired_token"
+    assert live_tokens(store, client) == 0
+
+
+def test_40_guessers_look_10_times(
+    store: Store, logins: Logins, client: Client, user: User
+) -> None:
+    _, right = make_device(store, client)
+
+    def guess(user_code: bytes) -> Callable[[Store], str]:
+        def run(store: Store) -> str:
+            allowed = store.login_attempts.reserve(
+                tenant_id=user.tenant_id,
+                username=user.username,
+                address=IPv4Address("192.0.2.1"),
+                factor="user_code",
+            ).allowed
+            if not allowed:
+                return "not allowed"
+            found = store.device_authorizations.get_by_user_code(
+                tenant_id=user.tenant_id, user_code_hash=user_code
+            )
+            return "found" if found else "not found"
+
+        return run
+
+    # Who knows a code, as of a device of his own, gets no more guesses for it.
+    assert guess(right)(store) == "found"
+    guesses = [guess(bytes([n]) * 32) for n in range(40)]
+    outcomes = race(logins, client.tenant_id, guesses)
+    assert Counter(outcomes) == {"not found": 9, "not allowed": 31}
