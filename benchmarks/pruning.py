@@ -36,8 +36,8 @@ _HEADERS: Final = (
     "kept beside",
     "snapshot",
     "rows/s",
-    "first ms",
-    "last ms",
+    "first CPU ms",
+    "last CPU ms",
     "last to first",
 )
 _FORMATS: Final = ("", "", "", ".0f", ".1f", ".1f", ".2f")
@@ -126,9 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not lines:
                 print(machine(database), end="\n\n")
             lines += _measured(database, kept)
-    print(
-        f"Pruning {_OVER:,} rows in batches of 1,000; ms of a batch, median of {_FEW}:"
-    )
+    print(f"Pruning {_OVER:,} rows, 1,000 a batch; CPU ms, median of {_FEW} batches:")
     print(tabulate(lines, headers=_HEADERS, floatfmt=_FORMATS), end="\n\n")
     alone, beside = (
         next(line.last for line in lines if line[:3] == ("tokens", kept, "new"))
