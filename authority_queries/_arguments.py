@@ -58,6 +58,14 @@ def check_count(name: str, count: int) -> int:
     return count
 
 
+def check_position(name: str, position: int) -> int:
+    """Return a position in a feed: 0 is before the first entry."""
+    if position < 0:
+        message = f"{name} is {position}; 0 or more is allowed"
+        raise InvalidArgumentError(message)
+    return position
+
+
 def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> None:
     """Require just one of the two kinds of subject."""
     if (user_id is None) == (service_account_id is None):

@@ -14,5 +14,8 @@ Item = TypeVar("Item")
 Call: TypeAlias = Callable[..., Result]
 AsyncCall: TypeAlias = Callable[..., Awaitable[Result]]
 
+Block: TypeAlias = Callable[..., AbstractContextManager[Result]]
+AsyncBlock: TypeAlias = Callable[..., AbstractAsyncContextManager[Result]]
+
 Stream: TypeAlias = AbstractContextManager[Iterator[Item]]
 AsyncStream: TypeAlias = AbstractAsyncContextManager[AsyncIterator[Item]]

@@ -78,6 +78,10 @@ class OpenTransactionError(AuthorityError):
     """What must outlive the caller's rollback is asked for inside its transaction."""
 
 
+class FeedRewoundError(AuthorityError):
+    """A feed ends before what its follower has seen: the database was restored."""
+
+
 class PermissionDeniedError(AuthorityError):
     """PostgreSQL refuses it to the role, or to the tenant that it works for."""
 

@@ -20,6 +20,7 @@ ClientTokenIssuanceOutcome: TypeAlias = Literal[
     "invalid_scope",
     "issued",
     "service_account_inactive",
+    "tenant_inactive",
 ]
 ClientType: TypeAlias = Literal["confidential", "public"]
 CodeIssuanceOutcome: TypeAlias = Literal[
@@ -28,6 +29,7 @@ CodeIssuanceOutcome: TypeAlias = Literal[
     "issued",
     "pkce_required",
     "redirect_uri_not_registered",
+    "tenant_inactive",
     "user_inactive",
 ]
 DeviceApprovalOutcome: TypeAlias = Literal[
@@ -36,9 +38,12 @@ DeviceApprovalOutcome: TypeAlias = Literal[
     "consent_required",
     "invalid",
     "invalid_scope",
+    "tenant_inactive",
     "user_inactive",
 ]
-DeviceAuthorizationRequestOutcome: TypeAlias = Literal["client_inactive", "created"]
+DeviceAuthorizationRequestOutcome: TypeAlias = Literal[
+    "client_inactive", "created", "tenant_inactive"
+]
 DevicePollOutcome: TypeAlias = Literal[
     "access_denied",
     "approved",
@@ -90,6 +95,7 @@ TokenExchangeOutcome: TypeAlias = Literal[
     "invalid_scope",
     "invalid_subject_token",
     "issued",
+    "tenant_inactive",
 ]
 TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
 UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof"]

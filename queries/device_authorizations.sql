@@ -1,5 +1,5 @@
 -- name: create(tenant_id, device_code_hash, user_code_hash, client_id, scopes, cnf_jkt, properties, poll_interval, lifetime)^
--- The outcome of a device's request (RFC 8628 section 3.1): created, or client_inactive.
+-- The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
 -- @row DeviceAuthorizationRequest
 with device as (
     insert into authority.device_authorizations (
@@ -24,10 +24,12 @@ with device as (
         :poll_interval,
         authority.clock() + :lifetime as expires_at
     from authority.clients
+    inner join authority.tenants on tenants.id = :tenant_id
     where
         clients.tenant_id = :tenant_id
         and clients.client_id = :client_id
         and clients.enabled
+        and tenants.status in ('active', 'trial')
     returning
         device_authorizations.id,
         device_authorizations.poll_interval,
@@ -35,11 +37,17 @@ with device as (
 )
 
 select
-    case when device.id is null then 'client_inactive' else 'created' end as outcome,
+    case
+        when not coalesce(tenants.status in ('active', 'trial'), false)
+            then 'tenant_inactive'
+        when device.id is null then 'client_inactive'
+        else 'created'
+    end as outcome,
     device.id as device_authorization_id,
     device.poll_interval,
     device.expires_at
 from (values (:tenant_id::uuid)) as given (tenant_id)
+left join authority.tenants on tenants.id = :tenant_id
 left join device on true;
 
 -- name: get_by_user_code(tenant_id, user_code_hash)^
@@ -110,6 +118,8 @@ asked as (
         consents.id as consent_id,
         coalesce(:scopes::text[], device.scopes) as scopes,
         case
+            when not coalesce(tenants.status in ('active', 'trial'), false)
+                then 'tenant_inactive'
             when
                 device.id is null
                 or device.status <> 'pending'
@@ -118,15 +128,12 @@ asked as (
             when clients.enabled is not true then 'client_inactive'
             when coalesce(users.status <> 'active', true) then 'user_inactive'
             when not :scopes::text[] <@ device.scopes then 'invalid_scope'
-            when
-                clients.consent_type <> 'implicit'
-                and not coalesce(
-                    coalesce(:scopes::text[], device.scopes) <@ consents.scopes, false
-                )
+            when clients.consent_type <> 'implicit' and consents.id is null
                 then 'consent_required'
             else 'approved'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
+    left join authority.tenants on tenants.id = :tenant_id
     left join device on true
     left join authority.clients
         on
@@ -142,6 +149,7 @@ asked as (
             and consents.user_id = :user_id
             and clients.id = consents.client_id
             and consents.revoked_at is null
+            and coalesce(:scopes::text[], device.scopes) <@ consents.scopes
 ),
 
 decided as (
@@ -174,7 +182,7 @@ family as (
         asked.consent_id,
         asked.scopes,
         authority.clock() + :family_lifetime as expires_at,
-        asked.expires_at
+        asked.expires_at as tokens_expire_at
     from asked
     where asked.outcome = 'approved'
     returning

@@ -4,8 +4,9 @@
 -- the client's, compared exactly but for the port of a native client's loopback address
 -- (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client uses PKCE (RFC 9700
 -- section 2.1.1); the user has consented, unless the client's consent_type is implicit
--- (OpenID Connect Core section 3.1.2.4). A family_lifetime that is null never ends it.
--- An authenticated_at that is null means now.
+-- (OpenID Connect Core section 3.1.2.4); a consent that covers the scopes ends the family
+-- with it all the same. A family_lifetime that is null never ends it. An authenticated_at
+-- that is null means now.
 -- @row CodeIssuance
 -- @param user_id notnull
 -- @param family_lifetime nullable
@@ -14,6 +15,8 @@ with asked as (
         clients.id as client_id,
         consents.id as consent_id,
         case
+            when not coalesce(tenants.status in ('active', 'trial'), false)
+                then 'tenant_inactive'
             when clients.enabled is not true then 'client_inactive'
             when coalesce(users.status <> 'active', true) then 'user_inactive'
             when
@@ -35,13 +38,12 @@ with asked as (
             when
                 clients.client_type = 'public' and :code_challenge::text is null
                 then 'pkce_required'
-            when
-                clients.consent_type <> 'implicit'
-                and not coalesce(:scopes::text[] <@ consents.scopes, false)
+            when clients.consent_type <> 'implicit' and consents.id is null
                 then 'consent_required'
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
+    left join authority.tenants on tenants.id = :tenant_id
     left join authority.clients
         on
             clients.tenant_id = :tenant_id
@@ -56,6 +58,7 @@ with asked as (
             and users.id = consents.user_id
             and clients.id = consents.client_id
             and consents.revoked_at is null
+            and :scopes::text[] <@ consents.scopes
 ),
 
 family as (
@@ -143,6 +146,8 @@ with asked as (
     select
         clients.id as client_id,
         case
+            when not coalesce(tenants.status in ('active', 'trial'), false)
+                then 'tenant_inactive'
             when clients.enabled is not true then 'client_inactive'
             when clients.client_type = 'public' then 'client_public'
             when :service_account_id::uuid is null then 'issued'
@@ -155,6 +160,7 @@ with asked as (
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
+    left join authority.tenants on tenants.id = :tenant_id
     left join authority.clients
         on
             clients.tenant_id = :tenant_id
@@ -268,6 +274,8 @@ asked as (
             )
         end as actor,
         case
+            when not coalesce(tenants.status in ('active', 'trial'), false)
+                then 'tenant_inactive'
             when clients.enabled is not true then 'client_inactive'
             when subject.id is null then 'invalid_subject_token'
             when :actor_token_hash::bytea is not null and actor.id is null
@@ -276,6 +284,7 @@ asked as (
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
+    left join authority.tenants on tenants.id = :tenant_id
     left join authority.clients
         on
             clients.tenant_id = :tenant_id

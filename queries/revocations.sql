@@ -1,6 +1,7 @@
--- name: publish(tenant_id, category, target, reason, properties, effective_at, expires_at)^
+-- name: publish(tenant_id, category, target, reason, properties, effective_at, expires_at, hint)^
 -- The new entry at the end of the tenant's feed. Other publishers of the tenant wait
--- until this transaction ends. An effective_at that is null means now.
+-- until this transaction ends. An effective_at that is null means now. With a hint
+-- followers hear at its commit of the tenant's id, and of nothing else.
 -- @row Revocation
 with next_sequence as (
     insert into authority.revocation_sequences (tenant_id, last_sequence)
@@ -11,7 +12,12 @@ with next_sequence as (
             updated_at = authority.clock()
     returning
         revocation_sequences.tenant_id,
-        revocation_sequences.last_sequence
+        revocation_sequences.last_sequence,
+        case
+            when :hint then pg_catalog.pg_notify(
+                'authority_revocations', revocation_sequences.tenant_id::text
+            )
+        end as hint
 )
 
 insert into authority.revocations (
@@ -63,6 +69,19 @@ where
     and revocations.sequence > :sequence
 order by revocations.sequence
 limit :page_size;
+
+-- name: get_position(tenant_id)$
+-- The number of the newest entry of the tenant's feed, pruned or not; 0 for an empty one.
+select coalesce((
+    select revocation_sequences.last_sequence
+    from authority.revocation_sequences
+    where revocation_sequences.tenant_id = :tenant_id
+), 0) as last_sequence;
+
+-- name: listen()#
+-- From now on the session hears, by their tenants' ids, of all publications. Nothing
+-- may rest on it: no notification outlives a lost connection.
+listen authority_revocations;
 
 -- name: list_active(tenant_id, category, target, after, page_size)
 -- One entry in force now, in order of sequence, from the first one after the given

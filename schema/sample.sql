@@ -505,13 +505,15 @@ select
 from dated
 order by dated.n;
 
+-- The entries of most tenants have been pruned.
 insert into authority.revocation_sequences (tenant_id, last_sequence)
 select
-    revocations.tenant_id,
-    max(revocations.sequence) as last_sequence
-from authority.revocations
-group by revocations.tenant_id
-order by revocations.tenant_id;
+    tenants.id as tenant_id,
+    coalesce(max(revocations.sequence), 1) as last_sequence
+from authority.tenants
+left join authority.revocations on tenants.id = revocations.tenant_id
+group by tenants.id
+order by tenants.id;
 
 -- The same number in each partition: in the default one those of last month, and in
 -- those of the months to come what they will hold, because the plan of an empty

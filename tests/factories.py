@@ -5,11 +5,12 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from authority_queries import Store, mint_token
+from authority_queries import NewToken, Store, mint_token
 from authority_queries.records import (
     Authorization,
     Client,
     ClientSecret,
+    Consent,
     License,
     PushedRequest,
     ServiceAccount,
@@ -21,6 +22,7 @@ from authority_queries.records import (
 from authority_queries.secrets import TokenString, hash_user_code, mint_user_code
 
 _numbers = count(1)
+MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 # A PHC string of the right shape that no password has.
 PHC = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA"
@@ -54,6 +56,16 @@ def make_service_account(
     return store.service_accounts.create(tenant_id=tenant_id, **{**defaults, **fields})
 
 
+def make_consent(store: Store, client: Client, user: User, **fields: Any) -> Consent:
+    defaults = {"scopes": ["openid", "email"]}
+    return store.consents.grant(
+        tenant_id=client.tenant_id,
+        user_id=user.id,
+        client_id=client.id,
+        **{**defaults, **fields},
+    )
+
+
 def make_authorization(store: Store, client: Client, **fields: Any) -> Authorization:
     return store.authorizations.create(
         tenant_id=client.tenant_id, client_id=client.id, **fields
@@ -63,9 +75,9 @@ def make_authorization(store: Store, client: Client, **fields: Any) -> Authoriza
 def make_token(
     store: Store, client: Client, type: TokenType = "access", **fields: Any
 ) -> tuple[TokenString, Token]:
-    """Issue a token; a code or refresh token gets a family unless it is given one."""
+    """Store a token; all but access tokens get a family unless they are given one."""
     minted = mint_token("access", client.tenant_id)
-    if type in ("refresh", "authorization_code") and "authorization_id" not in fields:
+    if type != "access" and "authorization_id" not in fields:
         subject = {
             key: fields[key]
             for key in ("user_id", "service_account_id")
@@ -76,7 +88,11 @@ def make_token(
         tenant_id=client.tenant_id,
         type=type,
         client_id=client.id,
-        **{"token_hash": minted.hash, "lifetime": HOUR, **fields},
+        **{
+            "token_hash": minted.hash,
+            "lifetime": MINUTE if type == "authorization_code" else HOUR,
+            **fields,
+        },
     )
     return minted, token
 
@@ -112,6 +128,11 @@ def make_device(
     )
     assert created.outcome == "created"
     return minted, user_code_hash
+
+
+def new_token(minted: TokenString, lifetime: timedelta = HOUR) -> NewToken:
+    """What a redemption shall issue: the token with this string."""
+    return NewToken(hash=minted.hash, lifetime=lifetime)
 
 
 def make_license(

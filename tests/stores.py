@@ -44,7 +44,8 @@ class _Repository:
     def __getattr__(self, name: str) -> Callable[..., object]:
         def call(**arguments: object) -> object:
             tenant_id = arguments.get("tenant_id")
-            if self._name == "tenants" or not isinstance(tenant_id, UUID):
+            operators = self._name == "tenants" and name != "revoke_tokens"
+            if operators or not isinstance(tenant_id, UUID):
                 return self._store.operate(self._name, name, arguments)
             return self._store.serve(tenant_id, self._name, name, arguments)
 
@@ -56,7 +57,7 @@ class RoutedStore:
 
     A call for a tenant goes to a service's connection, which is told the tenant for
     the session, so that each call is still one statement; what is of no tenant goes
-    to an operator's. Tenants are the operator's too.
+    to an operator's. Tenants are the operator's too, but for their epochs.
     """
 
     def __init__(

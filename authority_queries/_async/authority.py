@@ -1,17 +1,27 @@
 """The entry point of services: a tenant's units of work, and tokens as they come in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
 from typing import ClassVar, Literal
 from uuid import UUID
 
+from authority_queries._arguments import (
+    check_position,
+    check_positive,
+    check_tenant_id,
+)
+from authority_queries._async.follower import AsyncFollower
+from authority_queries._async.hints import AsyncHints
 from authority_queries._async.nesting import only_unit
 from authority_queries._async.pool import AsyncPooled
 from authority_queries._async.store import AsyncStore
 from authority_queries._async.unit_of_work import unit_of_work
+from authority_queries._backend import connection_parameters
 from authority_queries.errors import InvalidTokenError
 from authority_queries.queries import tenants, tokens
-from authority_queries.records import VerifiedToken
+from authority_queries.records import Revocation, VerifiedToken
 from authority_queries.secrets import parse_token
 
 
@@ -76,6 +86,44 @@ class AsyncAuthority(AsyncPooled):
                 token_hash=presented.hash,
                 type=kind,
             )
+
+    def follow_revocations(
+        self,
+        tenant_id: UUID,
+        *,
+        after: int = 0,
+        poll_interval: timedelta = timedelta(seconds=5),
+        listen: bool = True,
+        give_up_after: timedelta | None = None,
+    ) -> AsyncGenerator[Revocation, None]:
+        """Follow the tenant's feed: each entry after `after`, once, in order, for ever.
+
+        The feed is read every `poll_interval`, and at once when a notification says
+        that the tenant has published; these come on a connection of its own unless
+        `listen` is false. Between reads it holds no connection of the pool. A server
+        that is away is waited for, without an end or until it could not be read for
+        `give_up_after`, when UnavailableError is raised; the logger
+        `authority_queries.feed` warns meanwhile.
+
+        Close what is given (`aclosing`), or its connection stays until Python collects
+        it. Raises InvalidArgumentError at once; while it follows FeedRewoundError for
+        a feed that ends before `after`, TenantInactiveError, and CrossTenantError
+        inside a unit of work.
+        """
+        check_tenant_id(tenant_id)
+        check_position("after", after)
+        check_positive("poll_interval", poll_interval)
+        if give_up_after is not None:
+            check_positive("give_up_after", give_up_after)
+        parameters = connection_parameters(self.settings)
+        follower = AsyncFollower(
+            tenant_id,
+            partial(self.tenant, tenant_id, autocommit=True),
+            AsyncHints(self._conninfo, parameters, tenant_id, enabled=listen),
+            poll_interval=poll_interval,
+            give_up_after=give_up_after,
+        )
+        return follower.follow(after)
 
     async def find_tenant(self, code: str) -> UUID | None:
         """Get the id of the tenant with this code, whatever its status."""

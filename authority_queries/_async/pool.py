@@ -22,9 +22,13 @@ class AsyncPooled:
     role: ClassVar[str]
 
     def __init__(
-        self, pool: AsyncConnectionPool[AsyncConnection[object]], settings: Settings
+        self,
+        pool: AsyncConnectionPool[AsyncConnection[object]],
+        settings: Settings,
+        conninfo: str,
     ) -> None:
         self._pool = pool
+        self._conninfo = conninfo
         self.settings = settings
 
     @classmethod
@@ -53,7 +57,7 @@ class AsyncPooled:
                     await pool.wait(settings.connect_timeout)
                 except PoolTimeout as error:
                     raise _unavailable(settings, await _reason(conninfo)) from error
-                yield cls(pool, settings)
+                yield cls(pool, settings, conninfo)
 
     @asynccontextmanager
     async def _lend(self) -> AsyncIterator[AsyncConnection[object]]:

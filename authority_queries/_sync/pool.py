@@ -23,9 +23,13 @@ class Pooled:
     role: ClassVar[str]
 
     def __init__(
-        self, pool: ConnectionPool[Connection[object]], settings: Settings
+        self,
+        pool: ConnectionPool[Connection[object]],
+        settings: Settings,
+        conninfo: str,
     ) -> None:
         self._pool = pool
+        self._conninfo = conninfo
         self.settings = settings
 
     @classmethod
@@ -54,7 +58,7 @@ class Pooled:
                     pool.wait(settings.connect_timeout)
                 except PoolTimeout as error:
                     raise _unavailable(settings, _reason(conninfo)) from error
-                yield cls(pool, settings)
+                yield cls(pool, settings, conninfo)
 
     @contextmanager
     def _lend(self) -> Iterator[Connection[object]]:

@@ -28,12 +28,16 @@ class Revocations(Repository):
         properties: JsonObject | None = None,
         effective_at: datetime | None = None,
         expires_at: datetime | None = None,
+        hint: bool = True,
     ) -> Revocation:
         """Append an entry to the tenant's feed.
 
         `target` is a jti, sub, client_id, kid or authorization id. Other publishers
         of the tenant wait until the transaction ends: entries appear in order and
-        without gaps. Raises MissingReferenceError for an unknown tenant,
+        without gaps. The hint (NOTIFY) wakes followers at the commit, which then waits
+        for those of other notifying transactions, of all tenants; without it followers
+        see the entry at their next poll. A transaction with a hint cannot be prepared
+        for a two-phase commit. Raises MissingReferenceError for an unknown tenant,
         InvalidValueError.
         """
         return queries.publish(
@@ -45,6 +49,7 @@ class Revocations(Repository):
             properties=properties or {},
             effective_at=effective_at,
             expires_at=expires_at,
+            hint=hint,
         )
 
     def list_since(
@@ -57,6 +62,10 @@ class Revocations(Repository):
             sequence=sequence,
             page_size=check_limit(limit),
         )
+
+    def get_position(self, *, tenant_id: UUID) -> int:
+        """Get the number of the newest entry, pruned or not; 0 before the first one."""
+        return queries.get_position(self._connection, tenant_id=tenant_id)
 
     def list_active(
         self,

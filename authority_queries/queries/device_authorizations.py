@@ -68,8 +68,7 @@ def create(
     poll_interval: timedelta,
     lifetime: timedelta,
 ) -> DeviceAuthorizationRequest:
-    """The outcome of a device's request (RFC 8628 section 3.1): created, or
-    client_inactive.
+    """The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
 
     queries/device_authorizations.sql:1
     """
@@ -100,8 +99,7 @@ async def create_async(
     poll_interval: timedelta,
     lifetime: timedelta,
 ) -> DeviceAuthorizationRequest:
-    """The outcome of a device's request (RFC 8628 section 3.1): created, or
-    client_inactive.
+    """The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
 
     queries/device_authorizations.sql:1
     """
@@ -127,7 +125,7 @@ def get_by_user_code(
     disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
     section 5.1).
 
-    queries/device_authorizations.sql:45
+    queries/device_authorizations.sql:53
     """
     return _get_by_user_code(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -142,7 +140,7 @@ async def get_by_user_code_async(
     disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
     section 5.1).
 
-    queries/device_authorizations.sql:45
+    queries/device_authorizations.sql:53
     """
     return await _get_by_user_code_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -169,7 +167,7 @@ def approve(
     ends it, an authenticated_at that is null means now. The request is locked first and
     judged as it is after the wait: of any number of decisions one is made.
 
-    queries/device_authorizations.sql:72
+    queries/device_authorizations.sql:80
     """
     return _approve(
         connection,
@@ -203,7 +201,7 @@ async def approve_async(
     ends it, an authenticated_at that is null means now. The request is locked first and
     judged as it is after the wait: of any number of decisions one is made.
 
-    queries/device_authorizations.sql:72
+    queries/device_authorizations.sql:80
     """
     return await _approve_async(
         connection,
@@ -227,7 +225,7 @@ def deny(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:229
+    queries/device_authorizations.sql:237
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -244,7 +242,7 @@ async def deny_async(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:229
+    queries/device_authorizations.sql:237
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -271,7 +269,7 @@ def poll(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:244
+    queries/device_authorizations.sql:252
     """
     return _poll(
         connection,
@@ -302,7 +300,7 @@ async def poll_async(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:244
+    queries/device_authorizations.sql:252
     """
     return await _poll_async(
         connection,
@@ -319,7 +317,7 @@ def prune_expired(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:336
+    queries/device_authorizations.sql:344
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -332,7 +330,7 @@ async def prune_expired_async(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:336
+    queries/device_authorizations.sql:344
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

@@ -70,8 +70,9 @@ def issue_code(
     one of the client's, compared exactly but for the port of a native client's loopback
     address (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client uses PKCE (RFC
     9700 section 2.1.1); the user has consented, unless the client's consent_type is
-    implicit (OpenID Connect Core section 3.1.2.4). A family_lifetime that is null never
-    ends it. An authenticated_at that is null means now.
+    implicit (OpenID Connect Core section 3.1.2.4); a consent that covers the scopes
+    ends the family with it all the same. A family_lifetime that is null never ends it.
+    An authenticated_at that is null means now.
 
     queries/grants.sql:1
     """
@@ -115,8 +116,9 @@ async def issue_code_async(
     one of the client's, compared exactly but for the port of a native client's loopback
     address (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client uses PKCE (RFC
     9700 section 2.1.1); the user has consented, unless the client's consent_type is
-    implicit (OpenID Connect Core section 3.1.2.4). A family_lifetime that is null never
-    ends it. An authenticated_at that is null means now.
+    implicit (OpenID Connect Core section 3.1.2.4); a consent that covers the scopes
+    ends the family with it all the same. A family_lifetime that is null never ends it.
+    An authenticated_at that is null means now.
 
     queries/grants.sql:1
     """
@@ -157,7 +159,7 @@ def issue_to_client(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:136
+    queries/grants.sql:139
     """
     return _issue_to_client(
         connection,
@@ -193,7 +195,7 @@ async def issue_to_client_async(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:136
+    queries/grants.sql:139
     """
     return await _issue_to_client_async(
         connection,
@@ -231,7 +233,7 @@ def exchange(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:210
+    queries/grants.sql:216
     """
     return _exchange(
         connection,
@@ -270,7 +272,7 @@ async def exchange_async(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:210
+    queries/grants.sql:216
     """
     return await _exchange_async(
         connection,
@@ -327,7 +329,7 @@ def redeem(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:337
+    queries/grants.sql:346
     """
     return _redeem(
         connection,
@@ -388,7 +390,7 @@ async def redeem_async(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:337
+    queries/grants.sql:346
     """
     return await _redeem_async(
         connection,

@@ -33,6 +33,10 @@ _list_since_async: AsyncCall[list[Revocation]] = _ASYNC_QUERIES.rows(
 )
 _list_since_stream = _QUERIES.stream("list_since", Revocation)
 _list_since_stream_async = _ASYNC_QUERIES.stream("list_since", Revocation)
+_get_position: Call[int] = _QUERIES.sure_value("get_position")
+_get_position_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value("get_position")
+_listen: Call[None] = _QUERIES.script("listen")
+_listen_async: AsyncCall[None] = _ASYNC_QUERIES.script("listen")
 _list_active: Call[list[Revocation]] = _QUERIES.rows("list_active", Revocation)
 _list_active_async: AsyncCall[list[Revocation]] = _ASYNC_QUERIES.rows(
     "list_active", Revocation
@@ -53,9 +57,11 @@ def publish(
     properties: JsonObject,
     effective_at: datetime | None,
     expires_at: datetime | None,
+    hint: bool,
 ) -> Revocation:
     """The new entry at the end of the tenant's feed. Other publishers of the tenant
-    wait until this transaction ends. An effective_at that is null means now.
+    wait until this transaction ends. An effective_at that is null means now. With a
+    hint followers hear at its commit of the tenant's id, and of nothing else.
 
     queries/revocations.sql:1
     """
@@ -68,6 +74,7 @@ def publish(
         properties=json_value(properties),
         effective_at=aware("effective_at", effective_at),
         expires_at=aware("expires_at", expires_at),
+        hint=hint,
     )
 
 
@@ -81,9 +88,11 @@ async def publish_async(
     properties: JsonObject,
     effective_at: datetime | None,
     expires_at: datetime | None,
+    hint: bool,
 ) -> Revocation:
     """The new entry at the end of the tenant's feed. Other publishers of the tenant
-    wait until this transaction ends. An effective_at that is null means now.
+    wait until this transaction ends. An effective_at that is null means now. With a
+    hint followers hear at its commit of the tenant's id, and of nothing else.
 
     queries/revocations.sql:1
     """
@@ -96,6 +105,7 @@ async def publish_async(
         properties=json_value(properties),
         effective_at=aware("effective_at", effective_at),
         expires_at=aware("expires_at", expires_at),
+        hint=hint,
     )
 
 
@@ -104,7 +114,7 @@ def list_since(
 ) -> list[Revocation]:
     """One entry after this position, in order: what a follower has not seen.
 
-    queries/revocations.sql:48
+    queries/revocations.sql:54
     """
     return _list_since(
         connection,
@@ -123,7 +133,7 @@ async def list_since_async(
 ) -> list[Revocation]:
     """One entry after this position, in order: what a follower has not seen.
 
-    queries/revocations.sql:48
+    queries/revocations.sql:54
     """
     return await _list_since_async(
         connection,
@@ -146,7 +156,7 @@ def list_since_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:48
+    queries/revocations.sql:54
     """
     return _list_since_stream(
         connection,
@@ -170,7 +180,7 @@ def list_since_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:48
+    queries/revocations.sql:54
     """
     return _list_since_stream_async(
         connection,
@@ -179,6 +189,44 @@ def list_since_stream_async(
         sequence=int8("sequence", sequence),
         page_size=int8("page_size", page_size),
     )
+
+
+def get_position(connection: Connection[object], *, tenant_id: UUID) -> int:
+    """The number of the newest entry of the tenant's feed, pruned or not; 0 for an
+    empty one.
+
+    queries/revocations.sql:73
+    """
+    return _get_position(connection, tenant_id=tenant_id)
+
+
+async def get_position_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID
+) -> int:
+    """The number of the newest entry of the tenant's feed, pruned or not; 0 for an
+    empty one.
+
+    queries/revocations.sql:73
+    """
+    return await _get_position_async(connection, tenant_id=tenant_id)
+
+
+def listen(connection: Connection[object]) -> None:
+    """From now on the session hears, by their tenants' ids, of all publications.
+    Nothing may rest on it: no notification outlives a lost connection.
+
+    queries/revocations.sql:81
+    """
+    _listen(connection)
+
+
+async def listen_async(connection: AsyncConnection[object]) -> None:
+    """From now on the session hears, by their tenants' ids, of all publications.
+    Nothing may rest on it: no notification outlives a lost connection.
+
+    queries/revocations.sql:81
+    """
+    await _listen_async(connection)
 
 
 def list_active(
@@ -193,7 +241,7 @@ def list_active(
     """One entry in force now, in order of sequence, from the first one after the given
     position. A category or target that is null keeps all.
 
-    queries/revocations.sql:67
+    queries/revocations.sql:86
     """
     return _list_active(
         connection,
@@ -217,7 +265,7 @@ async def list_active_async(
     """One entry in force now, in order of sequence, from the first one after the given
     position. A category or target that is null keeps all.
 
-    queries/revocations.sql:67
+    queries/revocations.sql:86
     """
     return await _list_active_async(
         connection,
@@ -245,7 +293,7 @@ def list_active_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:67
+    queries/revocations.sql:86
     """
     return _list_active_stream(
         connection,
@@ -274,7 +322,7 @@ def list_active_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:67
+    queries/revocations.sql:86
     """
     return _list_active_stream_async(
         connection,
@@ -292,7 +340,7 @@ def prune_expired(
 ) -> int:
     """Deletes entries, of all tenants, that expired longer ago than this.
 
-    queries/revocations.sql:91
+    queries/revocations.sql:110
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -304,7 +352,7 @@ async def prune_expired_async(
 ) -> int:
     """Deletes entries, of all tenants, that expired longer ago than this.
 
-    queries/revocations.sql:91
+    queries/revocations.sql:110
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

@@ -7,12 +7,14 @@ from uuid import uuid4
 import psycopg
 from psycopg import errors as sqlstate
 
+from authority_queries import NewToken
 from authority_queries.errors import (
     CrossTenantError,
     DuplicateError,
     InvalidArgumentError,
     InvalidValueError,
     MissingReferenceError,
+    OpenTransactionError,
 )
 from authority_queries.records import Client
 from authority_queries.secrets import format_request_uri
@@ -51,15 +53,6 @@ _RAW: Final[dict[str, Failure]] = {
             client, "access_9", "authorization_code", code_challenge=ops.mine.verifier
         ),
     ),
-    "a code_verifier at redemption": (
-        InvalidArgumentError,
-        lambda ops, client: ops.redeem(
-            client,
-            "authorization_code",
-            "authorization_code",
-            code_challenge=ops.mine.verifier,
-        ),
-    ),
     "a request_uri for its hash": (
         InvalidArgumentError,
         lambda ops, client: ops.push(
@@ -84,9 +77,9 @@ _RAW: Final[dict[str, Failure]] = {
     ),
     "a token in a text": (
         InvalidArgumentError,
-        lambda ops, client: ops.store.tokens.revoke_by_client(
+        lambda ops, _: ops.store.tokens.revoke_by_id(
             **ops.tenant,
-            client_id=client.id,
+            token_id=uuid4(),
             reason=f"leaked: {ops.mine.token('access').token}",
         ),
     ),
@@ -124,23 +117,60 @@ def _presenting(raw: Any) -> dict[str, Call]:
         "create": lambda ops, client: ops.issue(
             client, "access_9", "access", token_hash=raw(ops.mine.token("access").token)
         ),
-        "redeem": lambda ops, client: ops.redeem(
+        "diagnose": lambda ops, _: ops.store.tokens.diagnose(**access(ops)),
+        "issue_code": lambda ops, client: ops.issue_code(
             client,
-            "refresh_9",
-            "refresh",
-            token_hash=raw(ops.mine.token("refresh").token),
+            "authorization_code_9",
+            user_id=uuid4(),
+            token_hash=raw(ops.mine.token("authorization_code").token),
         ),
-        "rotate": lambda ops, client: ops.rotate(
-            client,
-            "refresh",
-            "refresh_9",
-            "access_9",
-            refresh_token_hash=raw(ops.mine.token("refresh").token),
+        "issue_to_client": lambda ops, client: ops.store.grants.issue_to_client(
+            **access(ops), client_id=client.client_id, lifetime=HOUR
+        ),
+        "exchange": lambda ops, client: ops.store.grants.exchange(
+            **access(ops),
+            client_id=client.client_id,
+            subject_token_hash=ops.mine.token("access").hash,
+            lifetime=HOUR,
+        ),
+        "exchange_subject": lambda ops, client: ops.store.grants.exchange(
+            **ops.tenant,
+            token_hash=ops.mine.token("access_9").hash,
+            client_id=client.client_id,
+            subject_token_hash=raw(ops.mine.token("access").token),
+            lifetime=HOUR,
         ),
         "get_by_key": lambda ops, _: ops.store.licenses.get_by_key(**key(ops)),
         "validate": lambda ops, _: ops.store.licenses.validate(**key(ops)),
         "create_license": lambda ops, _: ops.store.licenses.create(
             **key(ops), plan="team"
+        ),
+    }
+
+
+def _redeeming(raw: Any) -> dict[str, Call]:
+    """As _presenting, of what is refused inside a transaction."""
+    return {
+        "redeem_code": lambda ops, client: ops.redeem(
+            client,
+            "authorization_code",
+            token_hash=raw(ops.mine.token("authorization_code").token),
+        ),
+        "refresh": lambda ops, client: ops.refresh(
+            client,
+            "refresh",
+            "refresh_9",
+            "access_9",
+            token_hash=raw(ops.mine.token("refresh").token),
+        ),
+        "new_token": lambda ops, client: ops.refresh(
+            client,
+            "refresh",
+            "refresh_9",
+            "access_9",
+            refresh_token=NewToken(
+                hash=raw(ops.mine.token("refresh_9").token), lifetime=HOUR
+            ),
         ),
     }
 
@@ -156,6 +186,33 @@ RAW_FOR_HASH: Final = _RAW | {
     f"{name} of a token as {kind}": (InvalidArgumentError, call)
     for kind, make in _MADE_OF_A_TOKEN.items()
     for name, call in _presenting(make).items()
+}
+
+# What fails in a transaction of its own.
+ALONE: Final[dict[str, Failure]] = {
+    "a code_verifier with a blank": (
+        InvalidArgumentError,
+        lambda ops, client: ops.redeem(
+            client, "authorization_code", code_verifier=f"{ops.mine.verifier} "
+        ),
+    ),
+    "a code_verifier as octets": (
+        InvalidArgumentError,
+        lambda ops, client: ops.redeem(
+            client, "authorization_code", code_verifier=ops.mine.verifier.encode()
+        ),
+    ),
+    "a token in a client_id": (
+        InvalidArgumentError,
+        lambda ops, client: ops.redeem(
+            client, "authorization_code", client_id=ops.mine.token("access").token
+        ),
+    ),
+    **{
+        f"{name} of a token as {kind}": (InvalidArgumentError, call)
+        for kind, make in _MADE_OF_A_TOKEN.items()
+        for name, call in _redeeming(make).items()
+    },
 }
 
 REFUSED: Final[dict[str, Failure]] = {
@@ -216,6 +273,10 @@ REFUSED: Final[dict[str, Failure]] = {
     "no time": (
         InvalidArgumentError,
         lambda ops, client: ops.issue(client, "access_9", "access", lifetime=-HOUR),
+    ),
+    "a redemption in a transaction": (
+        OpenTransactionError,
+        lambda ops, client: ops.redeem(client, "authorization_code"),
     ),
     "another tenant": (
         CrossTenantError,

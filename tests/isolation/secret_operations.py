@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from authority_queries import NewToken, hash_password, mint_token
 from authority_queries.records import Client
 from authority_queries.secrets import TokenString
-from tests.factories import HOUR
+from tests.factories import HOUR, new_token
 from tests.isolation.canary import Canary
 
 CALLBACK = "https://app.example/cb"
@@ -118,28 +118,41 @@ class Operations:
         }
         return self.store.tokens.create(**self.tenant, **{**defaults, **fields})
 
-    def redeem(self, client: Client, name: str, kind: str, **fields: Any) -> object:
+    def issue_code(self, client: Client, name: str, **fields: Any) -> object:
         defaults = {
             "token_hash": self.mine.token(name).hash,
-            "type": kind,
+            "client_id": client.client_id,
+            "redirect_uri": CALLBACK,
+            "code_challenge": self.mine.challenge,
+            "properties": {"note": self.mine.note},
+        }
+        return self.store.grants.issue_code(**self.tenant, **{**defaults, **fields})
+
+    def redeem(self, client: Client, name: str, **fields: Any) -> object:
+        defaults = {
+            "token_hash": self.mine.token(name).hash,
             "client_id": client.client_id,
             "redemption_id": uuid4(),
+            "redirect_uri": CALLBACK,
+            "code_verifier": self.mine.verifier,
+            "access_token": self.new("access_7"),
         }
-        return self.store.tokens.redeem(**self.tenant, **{**defaults, **fields})
+        return self.store.grants.redeem_code(**self.tenant, **{**defaults, **fields})
 
-    def rotate(
+    def refresh(
         self, client: Client, old: str, new: str, access: str, **fields: Any
     ) -> object:
         defaults = {
             "token_hash": self.mine.token(old).hash,
             "client_id": client.client_id,
             "redemption_id": uuid4(),
-            "refresh_token_hash": self.mine.token(new).hash,
-            "refresh_lifetime": timedelta(days=1),
-            "access_token_hash": self.mine.token(access).hash,
-            "access_lifetime": HOUR,
+            "refresh_token": self.new(new, timedelta(days=1)),
+            "access_token": self.new(access),
         }
-        return self.store.tokens.rotate(**self.tenant, **{**defaults, **fields})
+        return self.store.grants.refresh(**self.tenant, **{**defaults, **fields})
+
+    def new(self, name: str, lifetime: timedelta = HOUR) -> NewToken:
+        return new_token(self.mine.token(name), lifetime)
 
     def push(self, client: Client, **fields: Any) -> object:
         defaults = {
@@ -153,7 +166,7 @@ class Operations:
 
     def all(self) -> Iterator[Step]:
         """Give the steps in an order in which each succeeds."""
-        client = self.client()
+        client = self.client(consent_type="implicit", redirect_uris=[CALLBACK])
         yield from self._users()
         yield from self._client_secrets(client)
         yield from self._codes(client)
@@ -187,39 +200,52 @@ class Operations:
         yield partial(clients.expire_secret, **own)
 
     def _codes(self, client: Client) -> Iterator[Step]:
-        pkce = {"redirect_uri": CALLBACK, "code_challenge": self.mine.challenge}
-        for name, kind, presented in (
-            ("authorization_code", "authorization_code", pkce),
-            ("device_code", "device_code", {}),
-            ("device_code_2", "user_code", {}),
-        ):
-            family = self.store.authorizations.create(
-                **self.tenant, client_id=client.id
-            )
-            fields = {**presented, "authorization_id": family.id}
-            yield partial(self.issue, client, name, kind, **fields)
-            redeem = partial(self.redeem, client, name, kind, **presented)
-            yield partial(redeem, client_id="somebody-else")
-            yield redeem  # redeemed
-            yield redeem  # reused: the family is revoked
+        ann = self.store.users.get_by_username(**self.tenant, username="ann")
+        of_ann = {"user_id": ann.id}
+        yield partial(self.issue_code, client, "authorization_code", **of_ann)
+        redeem = partial(self.redeem, client, "authorization_code")
+        yield partial(redeem, client_id="somebody-else")
+        yield redeem  # redeemed
+        yield redeem  # reused: the family is revoked
+        family = self.store.authorizations.create(**self.tenant, client_id=client.id)
+        of_family = {"authorization_id": family.id}
+        yield partial(self.issue, client, "device_code", "device_code", **of_family)
 
     def _tokens(self, client: Client) -> Iterator[Step]:
         tokens = self.store.tokens
         family = self.store.authorizations.create(**self.tenant, client_id=client.id)
         of_family = {"authorization_id": family.id}
         yield partial(self.issue, client, "refresh", "refresh", **of_family)
-        yield partial(self.rotate, client, "refresh", "refresh_2", "access_2")
+        yield partial(self.refresh, client, "refresh", "refresh_2", "access_2")
         yield partial(self.issue, client, "access", "access")
+        yield partial(
+            self.store.grants.issue_to_client,
+            **self.tenant,
+            token_hash=self.mine.token("access_5").hash,
+            client_id=client.client_id,
+            lifetime=HOUR,
+        )
+        access = self.mine.token("access").hash
+        yield partial(
+            self.store.grants.exchange,
+            **self.tenant,
+            token_hash=self.mine.token("access_6").hash,
+            client_id=client.client_id,
+            subject_token_hash=access,
+            actor_token_hash=access,
+            lifetime=HOUR,
+        )
         for name in ("access", "access_2"):
             key = {**self.tenant, "token_hash": self.mine.token(name).hash}
             yield partial(tokens.get_by_hash, **key)
             yield partial(tokens.verify, **key)
+            yield partial(tokens.diagnose, **key)
         yield partial(tokens.list_active_by_client, **self.tenant, client_id=client.id)
         revocation = {"client_id": client.client_id, "reason": "logout"}
         for name in ("access", "refresh_2"):
             key = {**self.tenant, "token_hash": self.mine.token(name).hash}
             yield partial(tokens.revoke, **key, **revocation)
-        yield partial(self.rotate, client, "refresh", "refresh_3", "access_3")
+        yield partial(self.refresh, client, "refresh", "refresh_3", "access_3")
 
     def _pushed_requests(self, client: Client) -> Iterator[Step]:
         yield partial(self.push, client)

@@ -39,7 +39,7 @@ class Stage:
         return cls(logins, dba, mine, Witness(dba), ServerLog(dba))
 
     def succeed(self, authority: Any) -> set[str]:
-        """Do all that succeeds; give the outcomes of redemptions and rotations."""
+        """Do all that succeeds; give the outcomes of all grants."""
         outcomes, mine, witness = set(), self.mine, self.witness
         with authority.tenant(mine.tenant_id, autocommit=True) as store:
             for step in Operations(store, mine).all():
@@ -55,11 +55,11 @@ class Stage:
         witness.note_result([authority, authority.settings, store, store.connection])
         return outcomes - {""}
 
-    def fail(self, authority: Any, failures: dict[str, Failure]) -> None:
+    def fail(self, authority: Any, failures: dict[str, Failure], **unit: bool) -> None:
         """Let calls fail, each in a unit of work of its own."""
 
         def work(call: Call) -> None:
-            with authority.tenant(self.mine.tenant_id) as store:
+            with authority.tenant(self.mine.tenant_id, **unit) as store:
                 ops = Operations(store, self.mine)
                 call(ops, ops.client())
 

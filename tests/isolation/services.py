@@ -35,6 +35,9 @@ class SyncService:
     def connect(self, conninfo: str, *, autocommit: bool = True) -> Any:
         return psycopg.connect(conninfo, autocommit=autocommit)
 
+    def store(self, connection: Any) -> Any:
+        return Store(connection)
+
     def unit(self, connection: Any, tenant_id: UUID, **options: Any) -> Any:
         return Store.unit(connection, tenant_id, **options)
 
@@ -54,6 +57,9 @@ class AsyncService(SyncService):
     def connect(self, conninfo: str, *, autocommit: bool = True) -> Any:
         connect = Blocking(psycopg.AsyncConnection.connect, self._runner)
         return connect(conninfo, autocommit=autocommit)
+
+    def store(self, connection: Any) -> Any:
+        return Blocking(AsyncStore, self._runner)(connection)
 
     def unit(self, connection: Any, tenant_id: UUID, **options: Any) -> Any:
         return Blocking(AsyncStore.unit, self._runner)(connection, tenant_id, **options)

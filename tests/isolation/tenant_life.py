@@ -1,12 +1,15 @@
 """What happens in a tenant from its first user to its last: each table is written."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import IPv4Address
+from typing import Any
 from uuid import UUID, uuid4
 
 from authority_queries import NewToken, Store, mint_token
 from authority_queries.queries import tokens
 from authority_queries.records import Client
+from authority_queries.secrets import TokenKind
 from tests.factories import (
     HOUR,
     make_client,
@@ -18,7 +21,9 @@ from tests.factories import (
     make_token,
     make_user,
 )
+from tests.repositories.grant_helpers import CHALLENGE, redeem_uncommitted
 
+KINDS: tuple[TokenKind, ...] = ("authorization_code", "refresh", "access")
 ADDRESS = IPv4Address("192.0.2.1")
 
 
@@ -33,7 +38,7 @@ def live(store: Store, tenant_id: UUID) -> None:
     store.users.assign_role(tenant_id=tenant_id, user_id=user.id, role_id=role.id)
     assert store.users.list(tenant_id=tenant_id, role_id=role.id).items
     assert store.roles.list_user_permissions(tenant_id=tenant_id, user_id=user.id)
-    client = make_client(store, tenant_id)
+    client = make_client(store, tenant_id, redirect_uris=["https://app.example/cb"])
     make_client_secret(store, client)
     assert store.clients.list_live_secrets(
         tenant_id=tenant_id, client_id=client.client_id
@@ -43,7 +48,18 @@ def live(store: Store, tenant_id: UUID) -> None:
     _use_a_device(store, client, user.id)
     assert store.users.delete(tenant_id=tenant_id, user_id=user.id)
     assert store.roles.delete(tenant_id=tenant_id, role_id=role.id)
-    account = make_service_account(store, tenant_id)
+    account = make_service_account(
+        store, tenant_id, authorized_clients=[client.id], allowed_scopes=["api.read"]
+    )
+    issued = store.grants.issue_to_client(
+        tenant_id=tenant_id,
+        token_hash=mint_token("access", tenant_id).hash,
+        client_id=client.client_id,
+        service_account_id=account.id,
+        scopes=["api.read"],
+        lifetime=HOUR,
+    )
+    assert issued.outcome == "issued"
     make_token(store, client, "refresh", service_account_id=account.id)
     assert store.service_accounts.delete(
         tenant_id=tenant_id, service_account_id=account.id
@@ -58,27 +74,52 @@ def live(store: Store, tenant_id: UUID) -> None:
 
 def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
     tenant_id = client.tenant_id
-    refresh, _ = make_token(store, client, "refresh", user_id=user_id)
-    for redemption_id, outcome in ((uuid4(), "rotated"), (uuid4(), "reused")):
-        rotation = store.tokens.rotate(
-            tenant_id=tenant_id,
-            token_hash=refresh.hash,
-            client_id=client.client_id,
-            redemption_id=redemption_id,
-            refresh_token_hash=mint_token("refresh", tenant_id).hash,
-            refresh_lifetime=HOUR,
-            access_token_hash=mint_token("access", tenant_id).hash,
-            access_lifetime=HOUR,
-        )
-        assert rotation.outcome == outcome
-    access, _ = make_token(store, client, "access", user_id=user_id)
+    minted = {kind: mint_token(kind, tenant_id) for kind in KINDS}
+    code, refresh, access = (minted[kind] for kind in KINDS)
+    consent: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "user_id": user_id,
+        "client_id": client.id,
+    }
+    store.consents.grant(**consent, scopes=["openid", "email"])
+    issued = store.grants.issue_code(
+        tenant_id=tenant_id,
+        token_hash=code.hash,
+        client_id=client.client_id,
+        user_id=user_id,
+        scopes=["openid"],
+        code_challenge=CHALLENGE,
+    )
+    assert issued.outcome == "issued"
+    # Not by the store, which does this in no transaction but its own.
+    redeem = partial(redeem_uncommitted, store.connection, client_id=client.client_id)
+    redeemed = redeem(
+        code,
+        type="authorization_code",
+        code_challenge=CHALLENGE,
+        access_token_hash=access.hash,
+        refresh_token_hash=refresh.hash,
+    )
+    assert redeemed.outcome == "redeemed"
     verified = tokens.verify_by_token(
         store.connection, tenant_id=tenant_id, token_hash=access.hash, type="access"
     )
     assert verified is not None
-    assert store.tokens.revoke_by_subject(
-        tenant_id=tenant_id, user_id=user_id, reason="signed out"
+    exchanged = store.grants.exchange(
+        tenant_id=tenant_id,
+        client_id=client.client_id,
+        token_hash=mint_token("access", tenant_id).hash,
+        subject_token_hash=access.hash,
+        actor_token_hash=access.hash,
+        lifetime=HOUR,
     )
+    assert exchanged.outcome == "issued"
+    for outcome in ("redeemed", "reused"):
+        assert redeem(refresh, type="refresh").outcome == outcome
+    assert store.consents.narrow(**consent, scopes=["openid"])
+    assert store.consents.revoke(**consent, reason="withdrawn")
+    assert store.users.revoke_tokens(tenant_id=tenant_id, user_id=user_id)
+    assert store.clients.revoke_tokens(tenant_id=tenant_id, id=client.id)
 
 
 def _push_a_request(store: Store, client: Client) -> None:

@@ -21,6 +21,18 @@ from tests.isolation.keys import (
 from tests.isolation.rows import Row, Tenants, insert, settle, tell
 from tests.stores import Logins
 
+# A row has a user or a service account, not both; only an access token without a family
+# was exchanged.
+_BESIDE: dict[str, Row] = {
+    "user_id": {"service_account_id": None},
+    "service_account_id": {"user_id": None, "consent_id": None},
+    "subject_authorization_id": {
+        "type": "access",
+        "authorization_id": None,
+        "redirect_uri": None,
+    },
+}
+
 
 @pytest.fixture
 def tenants(dba: "psycopg.Connection[Any]") -> Tenants:
@@ -54,15 +66,17 @@ def pointing_away(tenants: Tenants, key: Key) -> Row:
     names = dict(zip(key.own_columns, key.other_columns, strict=True))
     away = {own: foreign[name] for own, name in names.items() if own not in shared}
     assert away, key.name
-    return {**row, **without_other_subject(key), **away}
+    return {**row, **beside(key, row), **away}
 
 
-def without_other_subject(key: Key) -> Row:
-    """A row has a user or a service account, not both."""
-    subjects = {"user_id", "service_account_id"}
-    if subjects.isdisjoint(key.own_columns):
-        return {}
-    return dict.fromkeys(subjects - set(key.own_columns))
+def beside(key: Key, row: Row) -> Row:
+    """Give what a row with this key has to have in other columns."""
+    needed = {
+        column: value
+        for name in key.own_columns
+        for column, value in _BESIDE.get(name, {}).items()
+    }
+    return {column: needed[column] for column in needed if column in row}
 
 
 def errors_of(

@@ -19,8 +19,9 @@ from tests.isolation.matrix.cases import (
     control_of,
     is_of_a_tenant,
 )
-from tests.isolation.matrix.judging import leaks_of
+from tests.isolation.matrix.judging import leaks_of, outcomes_of
 from tests.isolation.matrix.probes import PROBES, granted_everything, open_tables
+from tests.isolation.matrix.running import Runner
 from tests.isolation.matrix.world import Kind, World, opened_world, tables_without
 
 _NO_KEY = (
@@ -51,6 +52,7 @@ BY_PURPOSE = {
 WITHOUT_ROWS = {
     "login_attempts.create_partitions": "makes tables",
     "login_attempts.drop_partitions": "drops tables",
+    "revocations.listen": "reads no table",
     "server.describe": "reads of the server",
     "server.list_applied_migrations": "reads yoyo's books",
     "tenants.begin": "begins a transaction",
@@ -97,6 +99,33 @@ def test_each_query_finds_the_rows_when_it_is_called_for_their_tenant(
 ) -> None:
     with opened_world(dba, "strangers") as world:
         assert uncontrolled(world, matrix_roles, ALL) == WITHOUT_ROWS.keys()
+
+
+def test_each_branch_of_the_grants_is_taken(
+    dba: "psycopg.Connection[Any]", matrix_roles: Roles
+) -> None:
+    with opened_world(dba, "strangers") as world:
+        cases = [
+            case
+            for query in ALL
+            if query.path.stem == "grants"
+            for case in control_of(query, world, matrix_roles)
+        ]
+        results: list[Any] = [
+            outcome.result for outcome in outcomes_of(Runner(world), cases, looks=False)
+        ]
+    names = [case.query.name for case in cases]
+    assert list(zip(names, (each["outcome"] for each in results), strict=True)) == [
+        ("issue_code", "issued"),
+        ("issue_to_client", "issued"),
+        ("issue_to_client", "issued"),
+        ("exchange", "issued"),
+        ("redeem", "redeemed"),
+        ("redeem", "redeemed"),
+        ("redeem", "reused"),
+        ("redeem", "already_redeemed"),
+        ("redeem", "reused"),
+    ]
 
 
 @pytest.mark.parametrize("told", ["another", "none", "nonsense"])

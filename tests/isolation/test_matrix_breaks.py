@@ -39,8 +39,11 @@ SPARE = {
     "pushed_requests.redeem: clients.tenant_id = tenants.id (1)": (
         "a request is given out once, of however many tenants that are active"
     ),
-    "tokens.revoke: tokens.tenant_id = :tenant_id (1)": _TWICE,
-    "tokens.revoke: tokens.tenant_id = clients.tenant_id (1)": _NAMESAKE,
+    "tokens.revoke: authorizations.tenant_id = :tenant_id (3)": _TWICE,
+    "tokens.revoke: clients.tenant_id = :tenant_id (1)": (
+        "a client of another tenant with the token's id has the same client_id here"
+    ),
+    "tokens.revoke: tokens.tenant_id = :tenant_id (2)": _TWICE,
     "users.list_after: user_roles.tenant_id = :tenant_id (2)": _TWICE,
     "users.list_before: user_roles.tenant_id = :tenant_id (2)": _TWICE,
 }
@@ -50,6 +53,7 @@ _WRITTEN = (
 # Queries of a tenant that have no predicate, and what binds them.
 UNBOUND = {
     "clients.create": _WRITTEN,
+    "consents.grant": _WRITTEN,
     "licenses.create": _WRITTEN,
     "login_attempts.record": _WRITTEN,
     "login_attempts.reserve": "the function is given the tenant",

@@ -34,6 +34,7 @@ NO_SHARDS = {
     "tenants.update": "the directory",
     "tenants.set_status": "the directory",
     "login_attempts.reserve": "calls a function: see the test of a tenant's life",
+    "tenants.revoke_tokens": "the directory",
     "tokens.verify_by_token": "calls a function: see the test of a tenant's life",
 }
 _PREDICATE = re.compile(r"\b\w+\.tenant_id = %\(tenant_id\)s")

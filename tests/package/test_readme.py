@@ -27,7 +27,7 @@ def table_of(call: str) -> set[str]:
 @pytest.mark.parametrize(
     "code",
     [*PYTHON.findall(README), "".join(PYTHON.findall(OAUTH))],
-    ids=["sync", "async", "functions", "oauth"],
+    ids=["sync", "async", "feed", "functions", "oauth"],
 )
 def test_the_code_runs(
     code: str, both_roles: str, monkeypatch: pytest.MonkeyPatch

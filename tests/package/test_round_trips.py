@@ -9,8 +9,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from authority_queries import Store
-from tests.factories import HOUR, make_client, make_tenant, make_token
+from authority_queries import Store, mint_token
+from authority_queries.errors import OpenTransactionError
+from tests.factories import HOUR, make_client, make_tenant, make_token, new_token
 from tests.stores import Logins, routed_store
 
 Call = Callable[[Store, UUID], object]
@@ -31,6 +32,25 @@ CALLS: dict[str, Call] = {
     ),
     "tokens.verify": lambda store, tenant: store.tokens.verify(
         tenant_id=tenant, token_hash=bytes(32)
+    ),
+    "consents.list_by_user": lambda store, tenant: store.consents.list_by_user(
+        tenant_id=tenant, user_id=uuid4()
+    ),
+    "grants.issue_code": lambda store, tenant: store.grants.issue_code(
+        tenant_id=tenant, token_hash=bytes(32), client_id="app", user_id=uuid4()
+    ),
+    "grants.issue_to_client": lambda store, tenant: store.grants.issue_to_client(
+        tenant_id=tenant, token_hash=bytes(32), client_id="app", lifetime=HOUR
+    ),
+    "grants.exchange": lambda store, tenant: store.grants.exchange(
+        tenant_id=tenant,
+        token_hash=bytes(32),
+        client_id="app",
+        subject_token_hash=bytes(32),
+        lifetime=HOUR,
+    ),
+    "tokens.revoke": lambda store, tenant: store.tokens.revoke(
+        tenant_id=tenant, token_hash=bytes(32), client_id="app", reason="r"
     ),
     "revocations.publish": lambda store, tenant: store.revocations.publish(
         tenant_id=tenant, category="token", target="t", reason="r"
@@ -100,29 +120,50 @@ def test_one_call_is_one_statement(
     assert len(watched.statements) == 1, watched.logged
 
 
-def test_rotation_is_one_statement_and_a_refusal_two(
+def test_a_redemption_is_one_statement_whatever_its_outcome(
     watch: Callable[[str], Watched], logins: Logins, tenant_id: UUID
 ) -> None:
     watched = watch(logins.app_for(tenant_id))
     client = make_client(watched.store, tenant_id)
-    minted, _ = make_token(watched.store, client, "refresh")
+    minted, _ = make_token(watched.store, client, "refresh", scopes=["openid"])
+    request = uuid4()
 
-    def rotate() -> tuple[str, int]:
+    def refresh(redemption_id: UUID, **presented: Any) -> tuple[str, int]:
         watched.logged.clear()
-        rotation = watched.store.tokens.rotate(
+        result = watched.store.grants.refresh(
             tenant_id=tenant_id,
             token_hash=minted.hash,
             client_id=client.client_id,
-            redemption_id=uuid4(),
-            refresh_token_hash=uuid4().bytes * 2,
-            refresh_lifetime=HOUR,
-            access_token_hash=uuid4().bytes * 2,
-            access_lifetime=HOUR,
+            redemption_id=redemption_id,
+            refresh_token=new_token(mint_token("refresh", tenant_id)),
+            access_token=new_token(mint_token("access", tenant_id)),
+            **presented,
         )
-        return rotation.outcome, len(watched.statements)
+        return result.outcome, len(watched.statements)
 
-    assert rotate() == ("rotated", 1)
-    assert rotate() == ("reused", 2)
+    assert refresh(request, cnf_jkt="k" * 43, scopes=["email"]) == ("invalid_scope", 1)
+    assert refresh(request) == ("redeemed", 1)
+    assert refresh(request) == ("already_redeemed", 1)
+    assert refresh(uuid4(), leeway=HOUR) == ("recently_redeemed", 1)
+    assert refresh(uuid4()) == ("reused", 1)
+    minted, _ = make_token(watched.store, make_client(watched.store, tenant_id))
+    assert refresh(uuid4()) == ("invalid", 1)
+
+
+def test_what_is_refused_in_a_transaction_is_not_sent(
+    watch: Callable[[str], Watched], logins: Logins, tenant_id: UUID
+) -> None:
+    watched = watch(logins.app_for(tenant_id))
+    with watched.connection.transaction():
+        watched.logged.clear()
+        with pytest.raises(OpenTransactionError, match=r"grants\.redeem_code"):
+            watched.store.grants.redeem_code(
+                tenant_id=tenant_id,
+                token_hash=bytes(32),
+                client_id="app",
+                redemption_id=uuid4(),
+            )
+        assert watched.statements == []
 
 
 def test_a_unit_of_work_adds_its_beginning_and_its_end(

@@ -1,7 +1,6 @@
 from typing import Any, TypeAlias
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from authority_queries import Store
@@ -14,17 +13,18 @@ from authority_queries.errors import (
 from authority_queries.records import (
     Authorization,
 )
+from tests.clock import Clock
 from tests.factories import (
     HOUR,
     make_authorization,
     make_client,
+    make_consent,
     make_service_account,
     make_tenant,
     make_token,
     make_user,
 )
 
-Dba: TypeAlias = "psycopg.Connection[Any]"
 Fields: TypeAlias = dict[str, Any]
 
 
@@ -42,32 +42,28 @@ def revoke(store: Store, authorization: Authorization, reason: str = "r") -> boo
     )
 
 
-def age(dba: Dba, authorization: Authorization, hours: int) -> None:
-    dba.execute(
-        "update authority.authorizations "
-        "set created_at = created_at - make_interval(hours => %s) where id = %s",
-        [hours, authorization.id],
-    )
-
-
 def test_a_created_authorization_is_found_by_id(store: Store) -> None:
     client = make_client(store, make_tenant(store, status="trial").id)
     user = make_user(store, client.tenant_id)
-    consent = make_authorization(
+    consent = make_consent(store, client, user)
+    family = make_authorization(
         store,
         client,
         user_id=user.id,
-        type="permanent",
+        consent_id=consent.id,
         scopes=["openid", "email"],
         properties={"asked": {"at": "sign-up"}},
+        lifetime=30 * HOUR,
     )
-    assert (consent.client_id, consent.user_id) == (client.id, user.id)
-    assert consent.service_account_id is None
-    assert (consent.type, consent.row_version) == ("permanent", 1)
-    assert consent.scopes == ["openid", "email"]
-    assert consent.properties == {"asked": {"at": "sign-up"}}
-    assert (consent.revoked_at, consent.revocation_reason) == (None, None)
-    assert get(store, consent) == consent
+    assert (family.client_id, family.user_id) == (client.id, user.id)
+    assert (family.service_account_id, family.consent_id) == (None, consent.id)
+    assert (family.scopes, family.row_version) == (["openid", "email"], 1)
+    assert family.properties == {"asked": {"at": "sign-up"}}
+    assert family.expires_at is not None
+    assert family.expires_at - family.created_at == 30 * HOUR
+    assert family.tokens_expire_at == family.created_at
+    assert (family.revoked_at, family.revocation_reason) == (None, None)
+    assert get(store, family) == family
     key: Fields = {"tenant_id": client.tenant_id, "authorization_id": uuid4()}
     assert store.authorizations.get_by_id(**key) is None
 
@@ -80,7 +76,8 @@ def test_the_subject_may_be_a_service_account_or_the_client_itself(
     acting = make_authorization(store, client, service_account_id=account.id)
     assert (acting.user_id, acting.service_account_id) == (None, account.id)
     own = make_authorization(store, client)
-    assert (own.user_id, own.service_account_id, own.type) == (None, None, "ad_hoc")
+    assert (own.user_id, own.service_account_id) == (None, None)
+    assert (own.consent_id, own.expires_at) == (None, None)
 
 
 @pytest.mark.parametrize("end", ["suspend", "terminate"])
@@ -106,17 +103,28 @@ def test_an_authorization_names_only_what_exists_in_its_tenant(store: Store) -> 
             assert caught.value.constraint == f"authorizations_tenant_id_{field}_fk"
 
 
-@pytest.mark.parametrize(
-    ("fields", "check"),
-    [({"type": "eternal"}, "type"), ({"scopes": ["openid", None]}, "scopes")],
-)
-def test_a_value_outside_its_column_is_refused(
-    store: Store, fields: Fields, check: str
-) -> None:
+def test_it_rests_on_a_consent_of_its_own_user_and_client(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
-    with pytest.raises(InvalidValueError) as caught:
-        make_authorization(store, client, **fields)
-    assert caught.value.constraint == f"authorizations_{check}_check"
+    user, other = (make_user(store, client.tenant_id) for _ in range(2))
+    consent = make_consent(store, client, user)
+    theirs = make_client(store, client.tenant_id)
+    for who, whose in ((client, other), (theirs, user)):
+        with pytest.raises(MissingReferenceError, match="consent_id_user_id_client"):
+            make_authorization(store, who, user_id=whose.id, consent_id=consent.id)
+    with pytest.raises(InvalidValueError, match="consent_id_user_id_check"):
+        make_authorization(store, client, consent_id=consent.id)
+
+
+def test_a_scope_has_a_name(store: Store) -> None:
+    client = make_client(store, make_tenant(store).id)
+    with pytest.raises(InvalidValueError, match="authorizations_scopes_check"):
+        make_authorization(store, client, scopes=["openid", None])
+
+
+def test_a_lifetime_is_longer_than_nothing(store: Store) -> None:
+    client = make_client(store, make_tenant(store).id)
+    with pytest.raises(InvalidArgumentError, match="lifetime is 0"):
+        make_authorization(store, client, lifetime=0 * HOUR)
 
 
 def test_an_authorization_has_one_subject_at_most(store: Store) -> None:
@@ -193,37 +201,17 @@ def test_another_tenant_reaches_no_authorization(store: Store) -> None:
     assert get(store, consent) == consent
 
 
-def test_only_old_ad_hoc_authorizations_without_tokens_are_pruned(
-    store: Store, dba: Dba
+def test_a_family_without_tokens_is_pruned_when_it_is_old(
+    store: Store, clock: Clock
 ) -> None:
     client = make_client(store, make_tenant(store).id)
-    old, consent, in_use, young = (
-        make_authorization(store, client, type=type_)
-        for type_ in ("ad_hoc", "permanent", "ad_hoc", "ad_hoc")
-    )
-    for authorization in (old, consent, in_use):
-        age(dba, authorization, 2)
-    make_token(store, client, authorization_id=in_use.id)
-    assert store.authorizations.prune(older_than=3 * HOUR) == 0
-    with dba.transaction():
-        dba.execute("select from authority.authorizations for update")
-        assert store.authorizations.prune() == 0
-    assert store.authorizations.prune() == 1
+    old, in_use = (make_authorization(store, client) for _ in range(2))
+    make_token(store, client, authorization_id=in_use.id, lifetime=4 * HOUR)
+    clock.advance(2 * HOUR)
+    young = make_authorization(store, client)
+    assert store.authorizations.prune_expired(older_than=3 * HOUR) == 0
+    assert store.authorizations.prune_expired() == 1
     assert get(store, old) is None
-    assert store.authorizations.prune() == 0
-    assert store.authorizations.prune(older_than=0 * HOUR) == 1
+    assert store.authorizations.prune_expired(older_than=0 * HOUR) == 1
     assert get(store, young) is None
-    assert get(store, consent) is not None
     assert get(store, in_use) is not None
-
-
-def test_authorizations_are_pruned_in_batches_oldest_first(
-    store: Store, dba: Dba
-) -> None:
-    client = make_client(store, make_tenant(store).id)
-    made = [make_authorization(store, client) for _ in range(3)]
-    for hours, authorization in enumerate(made, start=2):
-        age(dba, authorization, hours)
-    assert store.authorizations.prune(batch_size=2) == 2
-    assert [get(store, one) is None for one in made] == [False, True, True]
-    assert store.authorizations.prune(batch_size=2) == 1

@@ -11,6 +11,7 @@ from authority_queries.errors import (
     InvalidValueError,
     MissingReferenceError,
 )
+from authority_queries.queries import revocations as queries
 from authority_queries.records import (
     Revocation,
 )
@@ -186,6 +187,45 @@ def test_expired_entries_are_pruned_in_batches_and_the_rest_is_kept(
         assert store.revocations.prune_expired() == 0
     assert store.revocations.prune_expired() == 1
     assert sequences(store, tenant.id) == [4, 5]
+
+
+def test_the_position_is_that_of_the_newest_entry_pruned_or_not(store: Store) -> None:
+    here, there = (make_tenant(store).id for _ in range(2))
+
+    def position(tenant_id: UUID) -> int:
+        return store.revocations.get_position(tenant_id=tenant_id)
+
+    assert position(here) == 0
+    past: Fields = {"effective_at": NOW - 2 * HOUR, "expires_at": NOW - HOUR}
+    for _ in range(2):
+        publish(store, here, **past)
+    assert (position(here), position(there)) == (2, 0)
+    assert store.revocations.prune_expired() == 2
+    assert position(here) == 2
+
+
+def test_a_publication_tells_its_tenant_when_it_commits_and_nothing_else(
+    store: Store, logins: Logins
+) -> None:
+    tenant = make_tenant(store)
+    with (
+        psycopg.connect(logins.app, autocommit=True) as listener,
+        psycopg.connect(logins.app_for(tenant.id)) as publisher,
+    ):
+        queries.listen(listener)
+        publish(Store(publisher), tenant.id)
+        publish(Store(publisher), tenant.id)
+        assert not [*listener.notifies(timeout=0)]
+        publisher.commit()
+        publish(Store(publisher), tenant.id)
+        publisher.rollback()
+        publish(store, tenant.id, hint=False)
+        publish(store, tenant.id)
+        heard = [*listener.notifies(timeout=60, stop_after=2)]
+        heard += listener.notifies(timeout=0)
+    assert [(each.channel, each.payload) for each in heard] == [
+        ("authority_revocations", str(tenant.id))
+    ] * 2
 
 
 def test_a_number_is_never_given_twice_not_even_after_pruning(store: Store) -> None:

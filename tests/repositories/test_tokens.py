@@ -13,6 +13,7 @@ from authority_queries.errors import (
 )
 from tests.factories import (
     HOUR,
+    MINUTE,
     make_authorization,
     make_client,
     make_service_account,
@@ -44,6 +45,8 @@ def test_a_created_token_is_found_by_id_and_by_hash_with_all_it_carries(
     assert (token.cnf_jkt, token.cnf_x5t_s256) == (THUMBPRINT, "B" * 43)
     assert token.payload == b"\x00sealed"
     assert token.properties == {"device": {"name": None}}
+    assert (token.parent_id, token.subject_authorization_id) == (None, None)
+    assert token.actor is None
     assert token.expires_at - token.created_at == HOUR
     assert (token.redeemed_at, token.redemption_id, token.revoked_at) == (None,) * 3
     key: Fields = {"tenant_id": at.tenant_id}
@@ -120,7 +123,9 @@ def test_a_hash_is_unique_in_a_tenant(store: Store) -> None:
 @pytest.mark.parametrize(
     ("fields", "check"),
     [
+        ({"lifetime": 11 * MINUTE, "type": "authorization_code"}, "type_expires_at"),
         ({"type": "id"}, "type"),
+        ({"type": "user_code"}, "type"),
         ({"type": "refresh", "authorization_id": None}, "type_authorization_id"),
         ({"redirect_uri": "https://a.example"}, "type_redirect_uri_code_challenge"),
         ({"code_challenge": "c" * 43}, "type_redirect_uri_code_challenge"),
@@ -188,3 +193,21 @@ def test_a_code_that_could_not_end_its_family_is_not_issued(store: Store) -> Non
     client = make_client(store, make_tenant(store).id)
     with pytest.raises(InvalidValueError, match="tokens_type_authorization_id_check"):
         make_token(store, client, "authorization_code", authorization_id=None)
+
+
+def test_a_token_ends_with_its_family_and_keeps_it_from_being_pruned(
+    store: Store,
+) -> None:
+    client = make_client(store, make_tenant(store).id)
+    family = make_authorization(store, client, lifetime=30 * MINUTE)
+    _, short = make_token(
+        store, client, authorization_id=family.id, lifetime=10 * MINUTE
+    )
+    _, long = make_token(store, client, "refresh", authorization_id=family.id)
+    assert short.expires_at - short.created_at == 10 * MINUTE
+    assert long.expires_at == family.expires_at
+    kept = store.authorizations.get_by_id(
+        tenant_id=client.tenant_id, authorization_id=family.id
+    )
+    assert kept is not None
+    assert kept.tokens_expire_at >= long.expires_at

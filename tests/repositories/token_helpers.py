@@ -1,10 +1,8 @@
-"""A signed-in user, and what can happen to its tokens."""
+"""A signed-in user, and what can be done with its token."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, TypeAlias
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 
@@ -12,12 +10,13 @@ from authority_queries import Store
 from authority_queries.records import (
     Client,
     Token,
+    TokenDiagnosis,
+    TokenType,
     User,
     VerifiedToken,
 )
 from authority_queries.secrets import TokenString
 from tests.factories import (
-    HOUR,
     make_authorization,
     make_client,
     make_tenant,
@@ -54,27 +53,6 @@ def sign_in(store: Store, **fields: Any) -> SignIn:
     return SignIn(client=client, user=user, minted=minted, token=token)
 
 
-def age(dba: Dba, token: Token, by: timedelta) -> None:
-    dba.execute(
-        "update authority.tokens set created_at = created_at - %(by)s::interval, "
-        "authenticated_at = authenticated_at - %(by)s::interval, "
-        "expires_at = expires_at - %(by)s::interval where id = %(id)s",
-        {"id": token.id, "by": by},
-    )
-
-
-def redeem(store: Store, client: Client, minted: TokenString) -> None:
-    """Redeem an authorization code."""
-    result = store.tokens.redeem(
-        tenant_id=client.tenant_id,
-        token_hash=minted.hash,
-        type="authorization_code",
-        client_id=client.client_id,
-        redemption_id=uuid4(),
-    )
-    assert result.outcome == "redeemed"
-
-
 def active_ids(store: Store, client: Client, **page: Any) -> list[UUID]:
     tokens = store.tokens.list_active_by_client(
         tenant_id=client.tenant_id, client_id=client.id, **page
@@ -82,48 +60,21 @@ def active_ids(store: Store, client: Client, **page: Any) -> list[UUID]:
     return [token.id for token in tokens]
 
 
-def verify(store: Store, minted: TokenString) -> VerifiedToken | None:
-    return store.tokens.verify(tenant_id=minted.tenant_id, token_hash=minted.hash)
+def verify(
+    store: Store, minted: TokenString, type: TokenType = "access"
+) -> VerifiedToken | None:
+    return store.tokens.verify(
+        tenant_id=minted.tenant_id, token_hash=minted.hash, type=type
+    )
 
 
-def revoke(store: Store, at: SignIn) -> bool:
+def diagnose(store: Store, minted: TokenString) -> TokenDiagnosis:
+    found = store.tokens.diagnose(tenant_id=minted.tenant_id, token_hash=minted.hash)
+    assert found is not None
+    return found
+
+
+def revoke(store: Store, token: Token) -> bool:
     return store.tokens.revoke_by_id(
-        tenant_id=at.tenant_id, token_id=at.token.id, reason="stolen"
+        tenant_id=token.tenant_id, token_id=token.id, reason="stolen"
     )
-
-
-def revoke_authorization(store: Store, token: Token) -> bool:
-    assert token.authorization_id is not None
-    return store.authorizations.revoke(
-        tenant_id=token.tenant_id,
-        authorization_id=token.authorization_id,
-        reason="consent withdrawn",
-    )
-
-
-def set_user_status(dba: Dba, user: User, status: str) -> None:
-    dba.execute(
-        "update authority.users set status = %s where id = %s", [status, user.id]
-    )
-
-
-def disable_client(dba: Dba, client: Client) -> None:
-    dba.execute(
-        "update authority.clients set enabled = false where id = %s", [client.id]
-    )
-
-
-# Each single reason for which a token is dead.
-DEATHS: dict[str, Callable[[Store, Dba, SignIn], object]] = {
-    "expired": lambda _, dba, at: age(dba, at.token, HOUR),
-    "revoked": lambda s, _, at: revoke(s, at),
-    "authorization revoked": lambda s, _, at: revoke_authorization(s, at.token),
-    "client disabled": lambda _, dba, at: disable_client(dba, at.client),
-    "user suspended": lambda _, dba, at: set_user_status(dba, at.user, "suspended"),
-    "user pending": lambda _, dba, at: set_user_status(dba, at.user, "pending"),
-    "epoch moved": lambda s, _, at: s.users.revoke_tokens(
-        tenant_id=at.tenant_id, user_id=at.user.id
-    ),
-    "tenant suspended": lambda s, _, at: s.tenants.suspend(tenant_id=at.tenant_id),
-    "tenant terminated": lambda s, _, at: s.tenants.terminate(tenant_id=at.tenant_id),
-}

@@ -13,6 +13,7 @@ from authority_queries import (
     AsyncStore,
     Authority,
     Maintenance,
+    NewToken,
     Settings,
     Store,
     mint_token,
@@ -20,14 +21,15 @@ from authority_queries import (
 from authority_queries.errors import DuplicateError
 from authority_queries.migrations import yoyo_url
 from authority_queries.records import (
+    CodeIssuance,
+    Redemption,
+    RedemptionOutcome,
     Tenant,
     User,
     VerifiedToken,
 )
-from authority_queries.results import (
-    Page,
-    Redemption,
-)
+from authority_queries.results import Page
+from tests.repositories.grant_helpers import CALLBACK, CHALLENGE, VERIFIER
 from tests.stores import Logins
 
 
@@ -66,16 +68,23 @@ async def authenticate(authority: AsyncAuthority, token: str) -> UUID | None:
     return verified.user_id if verified else None
 
 
-async def redeem(authority: AsyncAuthority, tenant_id: UUID, token_hash: bytes) -> str:
-    async with authority.tenant(tenant_id) as store:
-        redemption = await store.tokens.redeem(
+async def redeem(
+    authority: AsyncAuthority, tenant_id: UUID, token_hash: bytes
+) -> RedemptionOutcome:
+    async with authority.tenant(tenant_id, autocommit=True) as store:
+        redemption = await store.grants.redeem_code(
             tenant_id=tenant_id,
             token_hash=token_hash,
-            type="authorization_code",
             client_id="app",
             redemption_id=uuid4(),
+            redirect_uri=CALLBACK,
+            code_verifier=VERIFIER,
+            access_token=NewToken(
+                hash=mint_token("access", tenant_id).hash, lifetime=timedelta(hours=1)
+            ),
         )
         assert_type(redemption, Redemption)
+        assert_type(redemption.access_token_id, UUID | None)
         return redemption.outcome
 
 
@@ -102,20 +111,27 @@ def test_the_sample_caller_works(logins: Logins) -> None:
         code = mint_token("authorization_code", tenant_id)
         async with AsyncAuthority.open(service) as authority:
             async with authority.tenant(tenant_id) as store:
-                client = await store.clients.create(
-                    tenant_id=tenant_id, client_id="app", client_type="public"
-                )
-                family = await store.authorizations.create(
-                    tenant_id=tenant_id, client_id=client.id
-                )
-                await store.tokens.create(
+                await store.clients.create(
                     tenant_id=tenant_id,
-                    type="authorization_code",
-                    token_hash=code.hash,
-                    client_id=client.id,
-                    authorization_id=family.id,
-                    lifetime=timedelta(minutes=1),
+                    client_id="app",
+                    client_type="public",
+                    consent_type="implicit",
+                    redirect_uris=[CALLBACK],
                 )
+                ann = await store.users.get_by_username(
+                    tenant_id=tenant_id, username="ann"
+                )
+                assert ann is not None
+                issuance = await store.grants.issue_code(
+                    tenant_id=tenant_id,
+                    token_hash=code.hash,
+                    client_id="app",
+                    user_id=ann.id,
+                    redirect_uri=CALLBACK,
+                    code_challenge=CHALLENGE,
+                )
+                assert_type(issuance, CodeIssuance)
+                assert issuance.outcome == "issued"
             assert await introspect(authority, tenant_id, code.hash) is None
             assert await redeem(authority, tenant_id, code.hash) == "redeemed"
             assert await redeem(authority, tenant_id, code.hash) == "reused"

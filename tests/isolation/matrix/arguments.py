@@ -18,13 +18,19 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class IdOf:
-    """Stands for the id of a tenant's row: of which table, and the how-manieth."""
+    """Stands for the id of a tenant's row: of which table, and the how-manieth.
+
+    Or for the value of another column.
+    """
 
     table: str
     position: int
+    column: str = "id"
 
 
 HOUR: Final = timedelta(hours=1)
+# Which of a tenant's tokens was used.
+USED_AT: Final = 3
 NEW_HASH: Final = sha256(b"new").digest()
 CODE: Final = {
     "token_hash": sha256(b"code").digest(),
@@ -38,6 +44,8 @@ REFRESH: Final = {
     "redirect_uri": None,
 }
 USED: Final = {**REFRESH, "token_hash": sha256(b"used").digest()}
+RETRY: Final = {**USED, "redemption_id": IdOf("tokens", USED_AT, "redemption_id")}
+LATE: Final = {**USED, "leeway": timedelta(days=1)}
 
 # What is no column, or is not looked up by it: the same for every query that takes it.
 BY_NAME: Final[Mapping[str, object]] = {
@@ -53,6 +61,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "factor": "password",
     "family_lifetime": HOUR,
     "from_period": None,
+    "hint": True,
     "idempotency_key": "second",
     "lease": HOUR,
     "leeway": timedelta(0),
@@ -89,26 +98,13 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     },
     "device_authorizations.deny": {"user_id": IdOf("users", 0)},
     "device_authorizations.poll": {"client_id": "portal"},
-    "licenses.create": {"key_hash": NEW_HASH},
     "licenses.get_receipt": {"idempotency_key": "first"},
-    "licenses.set_status": {"status": "suspended"},
     "pushed_requests.create": {
         "client_id": "portal",
         "request_uri_hash": NEW_HASH,
         "lifetime": timedelta(minutes=1),
     },
     "pushed_requests.redeem": {"client_id": "portal"},
-    "revocations.list_active": {"after": 0},
-    "revocations.list_since": {"sequence": 0},
-    "roles.create": {"name": "new", "permissions": ["users:read"]},
-    "roles.delete": {"role_id": IdOf("roles", 2)},
-    "roles.update": {"permissions": ["roles:read"]},
-    "scopes.create": {"name": "new"},
-    "service_accounts.create": {"account_id": "new"},
-    "tenants.create": {"code": "new"},
-    "tenants.set_status": {"status": "suspended"},
-    "tenants.update": {"code": "new"},
-    "tokens.create": {"token_hash": NEW_HASH},
     "grants.exchange": {
         "token_hash": NEW_HASH,
         "client_id": "portal",
@@ -123,6 +119,19 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     },
     "grants.issue_to_client": {"token_hash": NEW_HASH, "client_id": "portal"},
     "grants.redeem": CODE,
+    "licenses.create": {"key_hash": NEW_HASH},
+    "licenses.set_status": {"status": "suspended"},
+    "revocations.list_active": {"after": 0},
+    "revocations.list_since": {"sequence": 0},
+    "roles.create": {"name": "new", "permissions": ["users:read"]},
+    "roles.delete": {"role_id": IdOf("roles", 2)},
+    "roles.update": {"permissions": ["roles:read"]},
+    "scopes.create": {"name": "new"},
+    "service_accounts.create": {"account_id": "new"},
+    "tenants.create": {"code": "new"},
+    "tenants.set_status": {"status": "suspended"},
+    "tenants.update": {"code": "new"},
+    "tokens.create": {"token_hash": NEW_HASH},
     "tokens.revoke": {"token_hash": sha256(b"refresh").digest(), "client_id": "portal"},
     "used_jtis.use": {
         "jti_hash": NEW_HASH,
@@ -137,6 +146,8 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "device_authorizations.poll": [
         {"device_code_hash": sha256(b"late device").digest()},
     ],
+    "grants.issue_to_client": [{"service_account_id": IdOf("service_accounts", 0)}],
+    "grants.redeem": [REFRESH, USED, RETRY, LATE],
     "licenses.check_out_seat": [
         {"holder": "tablet"},
         {"holder": "phone"},
@@ -149,11 +160,13 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "licenses.renew_seat": [{"license_id": IdOf("licenses", 1)}],
     "revocations.list_active": [{"category": None, "target": None}],
     "tenants.update": [{"code": FOREIGN}],
-    "grants.redeem": [REFRESH, USED],
     "used_jtis.use": [{"jti_hash": sha256(b"old jti").digest()}],
+    "tokens.create": [{"authorization_id": IdOf("authorizations", 1)}],
     "users.list_after": [{"role_id": None}, {"prefix": "a", "status": "active"}],
     "users.list_before": [{"role_id": None}, {"prefix": "a", "status": "active"}],
 }
+# Whose columns a file's queries are called with, if it is not named after its table.
+_TABLES: Final = {"grants": "tokens"}
 
 
 class UnknownArgumentError(Exception):
@@ -212,7 +225,7 @@ def _known(query: Query, rows: Rows) -> Mapping[str, object]:
     Those are the ids of every table, the columns of the query's own table (that of its
     file) and of those that belong to it, and what is written down above.
     """
-    own = query.path.stem
+    own = _TABLES.get(query.path.stem, query.path.stem)
     related = [table for table in rows if table.startswith(_singular(own))]
     by_table = {table: rows[table][0] for table in [*related, own] if table in rows}
     return {
@@ -229,4 +242,6 @@ def _singular(table: str) -> str:
 
 
 def _resolved(value: object, rows: Rows) -> object:
-    return rows[value.table][value.position]["id"] if isinstance(value, IdOf) else value
+    if not isinstance(value, IdOf):
+        return value
+    return rows[value.table][value.position][value.column]

@@ -110,7 +110,8 @@ values
     array[pg_temp.id_of('client')]
 );
 
--- A consent, the family of one sign-in, and what a sign-in has left.
+-- A consent, the family of one sign-in, and what a sign-in has left. Of what the used
+-- token was redeemed for, one is used as well in tenant 2.
 insert into authority.consents (tenant_id, id, user_id, client_id, scopes)
 values
 (
@@ -146,6 +147,7 @@ insert into authority.tokens (
     client_id,
     user_id,
     authorization_id,
+    parent_id,
     scopes,
     redirect_uri,
     expires_at,
@@ -162,6 +164,7 @@ select
     pg_temp.id_of('client') as client_id,
     pg_temp.id_of('user') as user_id,
     pg_temp.id_of('family') as authorization_id,
+    case when issued.is_successor then pg_temp.id_of('used') end as parent_id,
     array['api.read'] as scopes,
     issued.redirect_uri,
     now() + issued.remaining as expires_at,
@@ -174,25 +177,35 @@ select
     end as created_at
 from (
     values
-    ('access', 'access', null, interval '5 hours', false),
-    ('refresh', 'refresh', null, interval '20 days', false),
+    ('access', 'access', null, interval '5 hours', false, true),
+    ('refresh', 'refresh', null, interval '20 days', false, true),
     (
         'code',
         'authorization_code',
         'https://portal.example.com/',
         interval '8 minutes',
+        false,
         false
     ),
-    ('used', 'refresh', null, interval '10 days', true),
-    ('expired', 'access', null, interval '-4 hours', false),
+    ('used', 'refresh', null, interval '10 days', true, false),
+    (
+        'next',
+        'device_code',
+        null,
+        interval '2 hours',
+        pg_temp.extent() = 2,
+        true
+    ),
     (
         'late device',
         'device_code',
         null,
         interval '-5 minutes',
-        pg_temp.extent() = 2
-    )
-) as issued (kind, type, redirect_uri, remaining, is_used);
+        pg_temp.extent() = 2,
+        false
+    ),
+    ('expired', 'access', null, interval '-4 hours', false, false)
+) as issued (kind, type, redirect_uri, remaining, is_used, is_successor);
 
 -- What a user can still decide, and what was not fetched in time in tenant 1, but in
 -- tenant 2.

@@ -1,0 +1,57 @@
+"""The code of docs/revocation_feed.md runs, and its SQL does what it says."""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from authority_queries import Settings
+from authority_queries.migrations import yoyo_url
+from tests.flows.feed import PATIENCE, Dba, Feed, Follow
+from tests.stores import Logins
+
+_DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
+PAGE: Final = (_DOCS / "revocation_feed.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+def test_the_code_runs(both_roles: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(both_roles))
+    names: dict[str, Any] = {}
+    for code in blocks("python"):
+        exec(compile(code, "revocation_feed.md", "exec"), names)  # noqa: S102 -- our own page
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_followers_go_on_after_a_restore(
+    *,
+    left: int,
+    follow: Follow,
+    settings: Settings,
+    feed: Feed,
+    logins: Logins,
+    dba: Dba,
+) -> None:
+    feed.publish("1", "2", "3")
+    tables = {"revocations": "sequence", "revocation_sequences": "last_sequence"}
+    for table, number in tables.items():
+        dba.execute(
+            SQL("delete from {} where {} > {}").format(
+                Identifier("authority", table), Identifier(number), left
+            )
+        )
+    if left:
+        dba.execute(
+            "insert into authority.revocation_sequences values (%s, %s)",
+            (feed.tenant_id, left),
+        )
+    (moved_ahead,) = blocks("sql")
+    dba.execute(moved_ahead.encode())
+    with feed.followed(follow, settings, after=3) as queue:
+        feed.publish("after the restore")
+        assert queue.get(timeout=PATIENCE) == "after the restore"

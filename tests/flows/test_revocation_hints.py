@@ -1,0 +1,197 @@
+"""A hint shortens the wait, and nothing depends on it."""
+
+import logging
+import os
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+from time import monotonic
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from authority_queries import Settings, migrate
+from tests.conftest import PASSWORD
+from tests.factories import HOUR, make_tenant
+from tests.flows.feed import PATIENCE, Dba, Feed, Follow, publish
+from tests.isolation.pgbouncer import pooled, program
+from tests.isolation.services import settings_for
+from tests.schema.fresh_server import fresh_server
+from tests.stores import Logins, routed_store
+
+SOON = timedelta(milliseconds=50)
+WAITS_TO_READ = """
+select count(*) from pg_stat_activity
+where
+    datname = current_database()
+    and wait_event_type = 'Lock'
+    and query like '%/* revocations.list_since */%'
+"""
+
+
+@pytest.fixture
+def other(logins: Logins) -> Feed:
+    with routed_store(logins) as store:
+        return Feed(logins, make_tenant(store).id)
+
+
+def test_a_hint_wakes_a_follower_long_before_its_next_poll(
+    *,
+    follow: Follow,
+    settings: Settings,
+    feed: Feed,
+    logins: Logins,
+    figures: list[str],
+) -> None:
+    took = []
+    with (
+        routed_store(logins) as store,
+        feed.followed(follow, settings, poll_interval=HOUR) as queue,
+    ):
+        feed.wait_for_listeners(1)
+        for number in range(100):
+            start = monotonic()
+            publish(store, feed.tenant_id, f"jti-{number}")
+            assert queue.get(timeout=PATIENCE) == f"jti-{number}"
+            took.append(monotonic() - start)
+    figures.append(
+        f"hints ({follow.__name__}): {len(took)} entries seen between two polls, "
+        f"{1000 * median(took):.1f} ms (median) after their publisher began"
+    )
+
+
+def test_it_listens_before_it_reads(
+    follow: Follow, settings: Settings, feed: Feed, logins: Logins, dba: Dba
+) -> None:
+    """So that what is published between the two is not missed until the next poll."""
+    with psycopg.connect(logins.dba) as holder:
+        holder.execute("lock table authority.revocations in access exclusive mode")
+        with feed.followed(follow, settings, poll_interval=HOUR):
+            try:
+                feed.wait_for_listeners(1)
+                while dba.execute(WAITS_TO_READ).fetchone() != (1,):
+                    pass
+            finally:
+                holder.rollback()
+
+
+def test_what_another_tenant_publishes_wakes_nobody(
+    *,
+    follow: Follow,
+    settings: Settings,
+    feed: Feed,
+    other: Feed,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "authority_queries.sql")
+
+    def reads() -> int:
+        return sum("list_since" in line for line in caplog.messages)
+
+    with feed.followed(follow, settings, poll_interval=HOUR) as queue:
+        deadline = monotonic() + PATIENCE
+        while not any("get_position" in line for line in caplog.messages):
+            assert monotonic() < deadline
+        for number in range(20):
+            other.publish(f"other-{number}")
+        feed.publish("ours")
+        assert queue.get(timeout=PATIENCE) == "ours"
+        assert reads() == 2
+
+
+def test_polling_is_enough(follow: Follow, settings: Settings, feed: Feed) -> None:
+    feed.publish("before")
+    with feed.followed(follow, settings, listen=False, poll_interval=SOON) as queue:
+        for target in ("before", *(f"jti-{number}" for number in range(20))):
+            if target != "before":
+                feed.publish(target)
+            assert queue.get(timeout=PATIENCE) == target
+        assert feed.listeners() == []
+
+
+def test_a_lost_connection_is_made_again_and_nothing_is_missed(
+    follow: Follow, settings: Settings, feed: Feed
+) -> None:
+    killed = 0
+    with feed.followed(follow, settings, poll_interval=HOUR) as queue:
+        for number in range(4):
+            feed.wait_for_listeners(1)
+            killed += feed.kill_listeners()
+            feed.publish(f"jti-{number}")
+            assert queue.get(timeout=PATIENCE) == f"jti-{number}"
+    assert killed == 4
+
+
+def test_polling_goes_on_while_it_cannot_listen(
+    follow: Follow, settings: Settings, feed: Feed, logins: Logins, dba: Dba
+) -> None:
+    login = settings.connection_parameters["user"]
+    with (
+        feed.followed(follow, settings, poll_interval=SOON) as queue,
+        routed_store(logins) as store,
+    ):
+        feed.wait_for_listeners(1)
+        # The pool has one connection, the store another.
+        dba.execute(f"alter role {login} connection limit 2".encode())
+        try:
+            assert feed.kill_listeners() == 1
+            for number in range(5):
+                publish(store, feed.tenant_id, f"jti-{number}")
+                assert queue.get(timeout=PATIENCE) == f"jti-{number}"
+            assert feed.listeners() == []
+        finally:
+            dba.execute(f"alter role {login} connection limit -1".encode())
+        feed.wait_for_listeners(1)
+
+
+def test_polling_is_enough_behind_pgbouncer(
+    follow: Follow, logins: Logins, login_names: dict[str, str], feed: Feed
+) -> None:
+    if program() is None:
+        pytest.skip("pgbouncer is not installed")  # -- because it is no Python package
+    with pooled(logins.app, {login_names["app"]: PASSWORD}) as bouncer:
+        through = settings_for(bouncer, prepared_statements=False)
+        with feed.followed(follow, through, poll_interval=SOON) as queue:
+            for number in range(20):
+                feed.publish(f"jti-{number}")
+                assert queue.get(timeout=PATIENCE) == f"jti-{number}"
+
+
+def test_a_follower_outlives_restarts_of_the_server(follow: Follow) -> None:
+    with fresh_server() as (conninfo, psql):
+        migrate(conninfo)
+        with psycopg.connect(conninfo, autocommit=True) as dba:
+            dba.execute("create role auth_service login in role authority_app")
+            dba.execute("create role auth_ops login in role authority_maintenance")
+            row = dba.execute("show data_directory").fetchone()
+        assert row is not None
+        logins = Logins(
+            dba=conninfo,
+            app=make_conninfo(conninfo, user="auth_service"),
+            maintenance=make_conninfo(conninfo, user="auth_ops"),
+            reader=conninfo,
+        )
+        with routed_store(logins) as store:
+            tenant = make_tenant(store)
+        feed = Feed(logins, tenant.id)
+        settings = settings_for(logins.app, pool_min_size=4, pool_max_size=4)
+        with feed.followed(follow, settings, poll_interval=HOUR) as queue:
+            for mode in ("fast", "immediate"):
+                feed.publish(f"before {mode}")
+                assert queue.get(timeout=PATIENCE) == f"before {mode}"
+                restart(Path(psql).parent, row[0], mode)
+                feed.publish(f"after {mode}")
+                assert queue.get(timeout=PATIENCE) == f"after {mode}"
+
+
+def restart(programs: Path, data: str, mode: str) -> None:
+    owner = os.stat(data).st_uid if os.geteuid() == 0 else None
+    subprocess.run(
+        [programs / "pg_ctl", "restart", "-w", "-m", mode, "-D", data],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        user=owner,
+        cwd="/",
+    )

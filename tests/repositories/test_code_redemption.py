@@ -1,0 +1,299 @@
+"""A code is redeemed once (RFC 6749 section 4.1.2), by whom it was issued to."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from authority_queries import NewToken, Store
+from authority_queries.errors import DuplicateError, InvalidArgumentError
+from tests.clock import Clock
+from tests.factories import HOUR, MINUTE, make_client, make_tenant, new_token
+from tests.repositories.grant_helpers import (
+    CALLBACK,
+    DAY,
+    NOTHING,
+    VERIFIER,
+    count,
+    family_of,
+    is_alive,
+    make_code,
+    make_grant,
+    make_party,
+    redeem_code,
+    refresh,
+    token_of,
+)
+from tests.repositories.token_helpers import Dba, Fields, verify
+
+
+def test_a_code_is_redeemed_for_an_access_and_a_refresh_token(store: Store) -> None:
+    party = make_party(store)
+    code = make_code(store, party, nonce="n", properties={"device": "tv"})
+    access, minted, request = party.mint("access"), party.mint("refresh"), uuid4()
+    redeemed = redeem_code(
+        store,
+        party,
+        code,
+        redemption_id=request,
+        access_token=new_token(access),
+        refresh_token=new_token(minted, DAY),
+    )
+    used, family = token_of(store, code), family_of(store, code)
+    assert (redeemed.outcome, redeemed.authorization_id) == ("redeemed", family.id)
+    assert redeemed.user_id == party.user.id
+    assert redeemed.subject_id == party.user.subject_id
+    assert (redeemed.service_account_id, redeemed.nonce) == (None, "n")
+    assert redeemed.scopes == ["openid", "email"]
+    assert redeemed.properties == {"device": "tv"}
+    assert redeemed.authenticated_at == used.authenticated_at
+    assert used.redeemed_at is not None
+    assert used.redemption_id == request
+    assert not is_alive(store, code)
+    issued = token_of(store, access), token_of(store, minted)
+    assert [token.type for token in issued] == ["access", "refresh"]
+    assert (redeemed.access_token_id, redeemed.refresh_token_id) == tuple(
+        token.id for token in issued
+    )
+    assert (redeemed.access_expires_at, redeemed.refresh_expires_at) == tuple(
+        token.expires_at for token in issued
+    )
+    for token, lifetime in zip(issued, (HOUR, DAY), strict=True):
+        assert token.expires_at - token.created_at == lifetime
+        assert (token.client_id, token.user_id) == (party.client.id, party.user.id)
+        assert (token.authorization_id, token.parent_id) == (family.id, used.id)
+        assert token.scopes == ["openid", "email"]
+        assert token.properties == {"device": "tv"}
+        assert token.authenticated_at == used.authenticated_at
+        assert (token.nonce, token.redirect_uri) == (None, None)
+    assert is_alive(store, access)
+    assert is_alive(store, minted)
+
+
+@pytest.mark.parametrize("kind", ["access", "refresh"])
+def test_only_what_is_asked_for_is_issued(store: Store, dba: Dba, kind: str) -> None:
+    party = make_party(store)
+    other = {"access": "refresh", "refresh": "access"}[kind]
+    code = make_code(store, party)
+    redeemed = redeem_code(store, party, code, **{f"{other}_token": None})
+    assert redeemed.outcome == "redeemed"
+    assert getattr(redeemed, f"{kind}_token_id") is not None
+    assert getattr(redeemed, f"{other}_token_id") is None
+    assert getattr(redeemed, f"{other}_expires_at") is None
+    assert count(dba, "tokens") == 2
+
+
+def test_a_code_may_be_redeemed_for_nothing(store: Store, dba: Dba) -> None:
+    party, request = make_party(store), uuid4()
+    code = make_code(store, party)
+    nothing: Fields = {
+        "access_token": None,
+        "refresh_token": None,
+        "redemption_id": request,
+    }
+    assert redeem_code(store, party, code, **nothing).outcome == "redeemed"
+    assert redeem_code(store, party, code, **nothing).outcome == "already_redeemed"
+    assert count(dba, "tokens") == 1
+
+
+WRONG: list[Fields] = [
+    {"client_id": "somebody-else"},
+    {"redirect_uri": "https://evil.example/cb"},
+    {"redirect_uri": CALLBACK + "/"},
+    {"redirect_uri": None},
+    {"code_verifier": "x" * 43},
+    {"code_verifier": VERIFIER + "x"},
+    {"code_verifier": None},
+    {"token_hash": bytes(32)},
+    {"tenant_id": UUID(int=0)},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_presentation_is_invalid_and_revokes_nothing(
+    store: Store, dba: Dba, wrong: Fields
+) -> None:
+    party, request = make_party(store), uuid4()
+    code = make_code(store, party)
+    assert redeem_code(store, party, code, **wrong) == NOTHING
+    assert is_alive(store, code)
+    assert count(dba, "tokens") == 1
+    redeemed = redeem_code(store, party, code, redemption_id=request)
+    assert redeemed.outcome == "redeemed"
+    # Neither as another request nor as the same one.
+    for redemption_id in (uuid4(), request):
+        again: Fields = {**wrong, "redemption_id": redemption_id}
+        assert redeem_code(store, party, code, **again) == NOTHING
+    assert family_of(store, code).revoked_at is None
+    assert count(dba, "tokens") == 3
+
+
+def test_another_client_of_the_tenant_cannot_redeem(store: Store) -> None:
+    party = make_party(store)
+    thief = make_client(store, party.tenant_id, redirect_uris=[CALLBACK])
+    code = make_code(store, party)
+    stolen: Fields = {"client_id": thief.client_id}
+    assert redeem_code(store, party, code, **stolen) == NOTHING
+    assert redeem_code(store, party, code).outcome == "redeemed"
+    assert redeem_code(store, party, code, **stolen) == NOTHING
+    assert family_of(store, code).revoked_at is None
+
+
+def test_another_tenant_cannot_redeem(store: Store) -> None:
+    party = make_party(store)
+    code = make_code(store, party)
+    elsewhere: Fields = {"tenant_id": make_tenant(store).id}
+    for _ in range(2):
+        assert redeem_code(store, party, code, **elsewhere) == NOTHING
+    assert is_alive(store, code)
+
+
+def test_only_a_code_is_redeemed_as_a_code(store: Store) -> None:
+    grant = make_grant(store)
+    plain: Fields = {"redirect_uri": None, "code_verifier": None}
+    for minted in (grant.refresh, grant.access):
+        assert redeem_code(store, grant, minted, **plain) == NOTHING
+        assert is_alive(store, minted)
+
+
+def test_a_request_that_is_repeated_gets_the_ids_of_the_first_time(
+    store: Store, dba: Dba
+) -> None:
+    party = make_party(store)
+    code, request = make_code(store, party), {"redemption_id": uuid4()}
+    first = redeem_code(store, party, code, **request)
+    again = redeem_code(store, party, code, **request)
+    assert again.outcome == "already_redeemed"
+    assert first.outcome == "redeemed"
+    for name in first.__dataclass_fields__.keys() - {"outcome"}:
+        assert getattr(again, name) == getattr(first, name), name
+    assert count(dba, "tokens") == 3
+    assert family_of(store, code).row_version == 2  # prolonged, by the refresh token
+
+
+def test_a_repetition_is_known_after_the_code_has_expired(
+    store: Store, clock: Clock
+) -> None:
+    party = make_party(store)
+    code, request = make_code(store, party), {"redemption_id": uuid4()}
+    first = redeem_code(store, party, code, **request)
+    clock.advance(2 * MINUTE)
+    again = redeem_code(store, party, code, **request)
+    assert again.outcome == "already_redeemed"
+    assert again.refresh_token_id == first.refresh_token_id
+
+
+def test_reuse_ends_the_family_and_what_the_winner_was_issued(store: Store) -> None:
+    party, request = make_party(store), {"redemption_id": uuid4()}
+    bystander = make_grant(store, party)
+    grant = make_grant(store, party, redemption=request)
+    for version in (3, 3):
+        reused = redeem_code(store, party, grant.code)
+        assert (reused.outcome, reused.authorization_id) == ("reused", grant.family_id)
+        assert (reused.access_token_id, reused.refresh_token_id) == (None, None)
+        family = family_of(store, grant.code)
+        assert family.revoked_at is not None
+        assert family.revocation_reason == "token_reuse"
+        assert family.row_version == version
+    for minted in (grant.access, grant.refresh):
+        assert not is_alive(store, minted)
+    assert refresh(store, grant, grant.refresh).outcome == "invalid"
+    # The winner's retry is told as well that all is lost.
+    retry = redeem_code(store, party, grant.code, **request)
+    assert retry.outcome == "reused"
+    assert verify(store, bystander.access) is not None
+    assert is_alive(store, bystander.refresh)
+
+
+def test_reuse_is_seen_after_the_code_has_expired(store: Store, clock: Clock) -> None:
+    grant = make_grant(store)
+    clock.advance(2 * MINUTE)
+    assert redeem_code(store, grant, grant.code).outcome == "reused"
+    assert family_of(store, grant.code).revocation_reason == "token_reuse"
+
+
+def test_a_code_that_was_revoked_and_not_used_is_no_reuse(store: Store) -> None:
+    party = make_party(store)
+    code = make_code(store, party)
+    assert store.tokens.revoke(
+        tenant_id=party.tenant_id,
+        token_hash=code.hash,
+        client_id=party.client.client_id,
+        reason="changed my mind",
+    )
+    assert redeem_code(store, party, code) == NOTHING
+    assert family_of(store, code).revocation_reason == "changed my mind"
+
+
+def test_reuse_does_not_change_why_a_family_was_revoked(store: Store) -> None:
+    grant = make_grant(store)
+    key: Fields = {"tenant_id": grant.tenant_id, "authorization_id": grant.family_id}
+    assert store.authorizations.revoke(**key, reason="sign-out")
+    assert redeem_code(store, grant, grant.code).outcome == "reused"
+    assert family_of(store, grant.code).revocation_reason == "sign-out"
+
+
+def test_an_expired_code_is_invalid(store: Store, clock: Clock) -> None:
+    party = make_party(store)
+    code = make_code(store, party, lifetime=MINUTE)
+    clock.advance(MINUTE)
+    assert redeem_code(store, party, code) == NOTHING
+    assert family_of(store, code).revoked_at is None
+
+
+def test_tokens_end_with_their_family(store: Store, clock: Clock) -> None:
+    party = make_party(store)
+    code = make_code(store, party, family_lifetime=20 * MINUTE)
+    redeemed = redeem_code(store, party, code)
+    end = family_of(store, code).expires_at
+    assert redeemed.outcome == "redeemed"
+    assert (redeemed.access_expires_at, redeemed.refresh_expires_at) == (end, end)
+
+
+def test_a_redemption_keeps_the_family_until_its_last_token_expires(
+    store: Store,
+) -> None:
+    grant = make_grant(store)
+    family, minted = family_of(store, grant.code), token_of(store, grant.refresh)
+    assert family.expires_at is None
+    assert family.tokens_expire_at == minted.expires_at + DAY
+
+
+def test_a_redemption_that_fails_leaves_the_code_alive(store: Store, dba: Dba) -> None:
+    party = make_party(store)
+    code = make_code(store, party)
+    same = new_token(party.mint("access"))
+    for tokens in (
+        {"access_token": same, "refresh_token": same},
+        {"access_token": new_token(code)},
+    ):
+        with pytest.raises(DuplicateError, match="tokens_tenant_id_token_hash_key"):
+            redeem_code(store, party, code, **tokens)
+    assert is_alive(store, code)
+    assert count(dba, "tokens") == 1
+    assert redeem_code(store, party, code).outcome == "redeemed"
+
+
+@pytest.mark.parametrize("verifier", ["short", "x" * 129, "ä" * 43, "x" * 42 + "+"])
+def test_a_verifier_of_another_shape_is_refused(store: Store, verifier: str) -> None:
+    party = make_party(store)
+    code = make_code(store, party)
+    with pytest.raises(InvalidArgumentError, match="code_verifier is of another shape"):
+        redeem_code(store, party, code, code_verifier=verifier)
+    assert is_alive(store, code)
+
+
+@pytest.mark.parametrize("raw", [b"", bytes(31), b"aq_ac_raw"])
+def test_a_hash_has_32_octets(store: Store, raw: bytes) -> None:
+    party = make_party(store)
+    code = make_code(store, party)
+    with pytest.raises(InvalidArgumentError, match="token_hash is no digest"):
+        redeem_code(store, party, code, token_hash=raw)
+    with pytest.raises(InvalidArgumentError, match="hash is no digest"):
+        NewToken(hash=raw, lifetime=HOUR)
+    with pytest.raises(InvalidArgumentError, match="lifetime is 0"):
+        NewToken(hash=bytes(32), lifetime=timedelta(0))
+
+
+def test_the_hash_of_a_new_token_does_not_show_in_repr() -> None:
+    assert "hash" not in repr(NewToken(hash=b"h" * 32, lifetime=HOUR))

@@ -1,0 +1,257 @@
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from authority_queries import Store
+from authority_queries.errors import (
+    DuplicateError,
+    InvalidArgumentError,
+    InvalidValueError,
+)
+from authority_queries.records import CodeIssuanceOutcome
+from tests.factories import HOUR, MINUTE, make_client, make_consent, make_user
+from tests.repositories.grant_helpers import (
+    CALLBACK,
+    CHALLENGE,
+    DAY,
+    Party,
+    count,
+    family_of,
+    is_alive,
+    issue_code,
+    make_code,
+    make_party,
+    redeem_code,
+    token_of,
+)
+from tests.repositories.token_helpers import THUMBPRINT, Dba, Fields
+
+
+def test_a_code_is_issued_with_its_family_and_all_that_it_carries(store: Store) -> None:
+    party = make_party(store)
+    minted, issued = issue_code(
+        store,
+        party,
+        nonce="n",
+        cnf_jkt=THUMBPRINT,
+        properties={"device": "tv"},
+        family_lifetime=30 * DAY,
+    )
+    code, family = token_of(store, minted), family_of(store, minted)
+    assert (issued.outcome, issued.token_id) == ("issued", code.id)
+    assert (issued.authorization_id, issued.scopes) == (family.id, ["openid", "email"])
+    assert issued.expires_at == code.expires_at
+    assert (code.type, code.client_id) == ("authorization_code", party.client.id)
+    assert (code.user_id, code.service_account_id) == (party.user.id, None)
+    assert (code.redirect_uri, code.code_challenge) == (CALLBACK, CHALLENGE)
+    assert (code.nonce, code.cnf_jkt) == ("n", THUMBPRINT)
+    assert (code.scopes, code.properties) == (["openid", "email"], {"device": "tv"})
+    assert (code.parent_id, code.redeemed_at, code.revoked_at) == (None, None, None)
+    assert code.authenticated_at == code.created_at
+    assert code.expires_at - code.created_at == MINUTE
+    consent = store.consents.get(**party.of_consent)
+    assert consent is not None
+    assert (family.consent_id, family.scopes) == (consent.id, ["openid", "email"])
+    assert (family.client_id, family.user_id) == (party.client.id, party.user.id)
+    assert family.expires_at is not None
+    assert family.expires_at - family.created_at == 30 * DAY
+    assert family.tokens_expire_at == code.expires_at
+    assert family.revoked_at is None
+
+
+def test_a_family_without_a_lifetime_has_no_end(store: Store) -> None:
+    party = make_party(store)
+    assert family_of(store, make_code(store, party)).expires_at is None
+
+
+def test_a_code_ends_with_its_family(store: Store) -> None:
+    minted, issued = issue_code(
+        store, make_party(store), family_lifetime=timedelta(seconds=20)
+    )
+    family = family_of(store, minted)
+    assert issued.expires_at == family.expires_at
+    assert family.expires_at == family.created_at + timedelta(seconds=20)
+
+
+def test_a_code_remembers_when_the_user_signed_in(store: Store) -> None:
+    party = make_party(store)
+    earlier = party.user.created_at - HOUR
+    minted = make_code(store, party, authenticated_at=earlier)
+    assert token_of(store, minted).authenticated_at == earlier
+    with pytest.raises(InvalidValueError, match="tokens_authenticated_at_check"):
+        issue_code(store, party, authenticated_at=earlier + DAY)
+
+
+def _end_tenant(store: Store, _: Dba, party: Party) -> object:
+    return store.tenants.terminate(tenant_id=party.tenant_id)
+
+
+def _suspend_tenant(store: Store, _: Dba, party: Party) -> object:
+    return store.tenants.suspend(tenant_id=party.tenant_id)
+
+
+def _disable_client(_: Store, dba: Dba, __: Party) -> object:
+    return dba.execute("update authority.clients set enabled = false")
+
+
+def _suspend_user(_: Store, dba: Dba, __: Party) -> object:
+    return dba.execute("update authority.users set status = 'suspended'")
+
+
+def _withdraw(store: Store, _: Dba, party: Party) -> object:
+    return store.consents.revoke(**party.of_consent, reason="withdrawn")
+
+
+# What is done before, or is presented.
+REFUSALS: dict[
+    str, tuple[CodeIssuanceOutcome, Callable[[Store, Dba, Party], object] | Fields]
+] = {
+    "tenant suspended": ("tenant_inactive", _suspend_tenant),
+    "tenant terminated": ("tenant_inactive", _end_tenant),
+    "client disabled": ("client_inactive", _disable_client),
+    "client unknown": ("client_inactive", {"client_id": "nobody"}),
+    "user suspended": ("user_inactive", _suspend_user),
+    "user unknown": ("user_inactive", {"user_id": uuid4()}),
+    "redirect URI not registered": (
+        "redirect_uri_not_registered",
+        {"redirect_uri": "https://evil.example/cb"},
+    ),
+    "without PKCE": ("pkce_required", {"code_challenge": None}),
+    "consent withdrawn": ("consent_required", _withdraw),
+    "more scopes than allowed": ("consent_required", {"scopes": ["openid", "phone"]}),
+}
+
+
+@pytest.mark.parametrize("why", REFUSALS)
+def test_a_code_that_is_refused_leaves_no_row(store: Store, dba: Dba, why: str) -> None:
+    party = make_party(store, client_type="public")
+    outcome, wrong = REFUSALS[why]
+    if not isinstance(wrong, dict):
+        wrong(store, dba, party)
+        wrong = {}
+    _, issued = issue_code(store, party, **wrong)
+    assert issued.outcome == outcome
+    assert (issued.token_id, issued.authorization_id) == (None, None)
+    assert (issued.scopes, issued.expires_at) == (None, None)
+    assert (count(dba, "authorizations"), count(dba, "tokens")) == (0, 0)
+
+
+def test_the_first_refusal_is_told(store: Store) -> None:
+    party = make_party(store, client_type="public")
+    presented: Fields = {
+        "client_id": "nobody",
+        "user_id": uuid4(),
+        "redirect_uri": "https://evil.example/cb",
+        "code_challenge": None,
+        "scopes": ["phone"],
+    }
+    store.tenants.suspend(tenant_id=party.tenant_id)
+    assert issue_code(store, party, **presented)[1].outcome == "tenant_inactive"
+    store.tenants.resume(tenant_id=party.tenant_id)
+    for outcome, right in (
+        ("client_inactive", {"client_id": party.client.client_id}),
+        ("user_inactive", {"user_id": party.user.id}),
+        ("redirect_uri_not_registered", {"redirect_uri": CALLBACK}),
+        ("pkce_required", {"code_challenge": CHALLENGE}),
+        ("consent_required", {"scopes": ["openid"]}),
+    ):
+        assert issue_code(store, party, **presented)[1].outcome == outcome
+        presented |= right
+    assert issue_code(store, party, **presented)[1].outcome == "issued"
+
+
+def test_a_confidential_client_may_do_without_pkce(store: Store) -> None:
+    party = make_party(store)
+    code = make_code(store, party, code_challenge=None)
+    assert redeem_code(store, party, code).outcome == "invalid"
+    redeemed = redeem_code(store, party, code, code_verifier=None)
+    assert redeemed.outcome == "redeemed"
+
+
+@pytest.mark.parametrize("consent_type", ["explicit", "external", "systematic"])
+def test_all_but_implicit_clients_need_the_users_consent(
+    store: Store, consent_type: str
+) -> None:
+    party = make_party(store, consent_type=consent_type)
+    stranger = make_user(store, party.tenant_id)
+    _, issued = issue_code(store, party, user_id=stranger.id, scopes=[])
+    assert issued.outcome == "consent_required"
+    make_consent(store, party.client, stranger, scopes=["openid"])
+    for scopes, outcome in ((["openid", "email"], "consent_required"), ([], "issued")):
+        _, issued = issue_code(store, party, user_id=stranger.id, scopes=scopes)
+        assert issued.outcome == outcome
+
+
+def test_an_implicit_client_needs_no_consent_and_is_not_held_to_a_narrower_one(
+    store: Store,
+) -> None:
+    party = make_party(store, consent_type="implicit")
+    without = make_client(
+        store, party.tenant_id, consent_type="implicit", redirect_uris=[CALLBACK]
+    )
+    alone = make_code(store, Party(client=without, user=party.user))
+    assert family_of(store, alone).consent_id is None
+    wider = make_code(store, party, scopes=["openid", "email", "phone"])
+    assert family_of(store, wider).consent_id is None
+    assert redeem_code(store, party, wider).outcome == "redeemed"
+
+
+def test_a_consent_that_an_implicit_client_has_ends_its_tokens_too(
+    store: Store,
+) -> None:
+    party = make_party(store, consent_type="implicit")
+    code = make_code(store, party)
+    assert is_alive(store, code)
+    assert store.consents.revoke(**party.of_consent, reason="withdrawn")
+    assert not is_alive(store, code)
+
+
+def test_the_consent_of_another_user_or_to_another_client_is_none(store: Store) -> None:
+    party = make_party(store)
+    other = make_client(store, party.tenant_id, redirect_uris=[CALLBACK])
+    stranger = make_user(store, party.tenant_id)
+    for fields in ({"client_id": other.client_id}, {"user_id": stranger.id}):
+        assert issue_code(store, party, **fields)[1].outcome == "consent_required"
+
+
+def test_a_code_lives_10_minutes_at_most(store: Store, dba: Dba) -> None:
+    party = make_party(store)
+    with pytest.raises(InvalidValueError) as caught:
+        issue_code(store, party, lifetime=10 * MINUTE + timedelta(microseconds=1))
+    assert caught.value.constraint == "tokens_type_expires_at_check"
+    assert (count(dba, "authorizations"), count(dba, "tokens")) == (0, 0)
+    _, issued = issue_code(store, party, lifetime=10 * MINUTE)
+    assert issued.outcome == "issued"
+
+
+def test_a_code_with_a_hash_that_is_taken_leaves_no_family(
+    store: Store, dba: Dba
+) -> None:
+    party = make_party(store)
+    code = make_code(store, party)
+    with pytest.raises(DuplicateError, match="tokens_tenant_id_token_hash_key"):
+        issue_code(store, party, token_hash=code.hash)
+    assert (count(dba, "authorizations"), count(dba, "tokens")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"token_hash": b"raw"}, "token_hash is no digest"),
+        ({"code_challenge": "short"}, "code_challenge is of another shape"),
+        ({"lifetime": timedelta(0)}, "lifetime is 0"),
+        ({"family_lifetime": timedelta(0)}, "family_lifetime is 0"),
+    ],
+)
+def test_an_argument_of_another_shape_is_refused(
+    store: Store, wrong: Fields, message: str
+) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        issue_code(store, make_party(store), **wrong)
+
+
+def test_a_thumbprint_is_base64url_of_sha256(store: Store) -> None:
+    with pytest.raises(InvalidValueError, match="tokens_cnf_jkt_check"):
+        issue_code(store, make_party(store), cnf_jkt="x" * 42)

@@ -1,0 +1,222 @@
+"""Signed out everywhere: one row, seen by the next verification."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+
+from authority_queries import Store
+from authority_queries.records import (
+    Client,
+    ServiceAccount,
+    Tenant,
+    TokenDiagnosisDeadBecause,
+    User,
+)
+from tests.clock import Clock
+from tests.factories import (
+    HOUR,
+    make_client,
+    make_service_account,
+    make_tenant,
+    make_token,
+    make_user,
+)
+from tests.repositories.grant_helpers import (
+    CALLBACK,
+    NOTHING,
+    Party,
+    is_alive,
+    make_code,
+    make_grant,
+    make_party,
+    next_refresh,
+    redeem_code,
+    refresh,
+)
+from tests.repositories.token_helpers import Dba, Fields, diagnose, verify
+
+Owner = User | Client | Tenant | ServiceAccount | None
+Move = Callable[[Store, Party], Owner]
+
+EPOCHS: dict[TokenDiagnosisDeadBecause, Move] = {
+    "user_signed_out": lambda store, party: store.users.revoke_tokens(
+        tenant_id=party.tenant_id, user_id=party.user.id
+    ),
+    "client_signed_out": lambda store, party: store.clients.revoke_tokens(
+        tenant_id=party.tenant_id, id=party.client.id
+    ),
+    "tenant_signed_out": lambda store, party: store.tenants.revoke_tokens(
+        tenant_id=party.tenant_id
+    ),
+}
+EACH = pytest.mark.parametrize("reason", EPOCHS)
+
+
+@EACH
+def test_what_was_issued_before_is_dead_and_what_is_issued_after_lives(
+    store: Store, reason: TokenDiagnosisDeadBecause
+) -> None:
+    party = make_party(store, consent_type="implicit")
+    before, code = make_grant(store, party), make_code(store, party)
+    owner = EPOCHS[reason](store, party)
+    assert owner is not None
+    assert owner.tokens_valid_after is not None
+    assert owner.row_version == 2
+    for minted in (before.access, before.refresh, code):
+        assert diagnose(store, minted).dead_because == reason
+    assert refresh(store, before, before.refresh) == NOTHING
+    assert redeem_code(store, party, code) == NOTHING
+    after = make_grant(store, party)
+    assert is_alive(store, after.access)
+    assert is_alive(store, next_refresh(store, after, after.refresh))
+    assert not is_alive(store, before.access)
+
+
+@EACH
+def test_an_epoch_never_moves_back(
+    store: Store, clock: Clock, reason: TokenDiagnosisDeadBecause
+) -> None:
+    party = make_party(store)
+    clock.advance(HOUR)
+    first = EPOCHS[reason](store, party)
+    clock.advance(-HOUR)
+    second = EPOCHS[reason](store, party)
+    assert first is not None
+    assert second is not None
+    assert second.tokens_valid_after == first.tokens_valid_after
+    clock.advance(2 * HOUR)
+    third = EPOCHS[reason](store, party)
+    assert third is not None
+    assert first.tokens_valid_after is not None
+    assert third.tokens_valid_after is not None
+    assert third.tokens_valid_after > first.tokens_valid_after
+
+
+@EACH
+def test_the_epoch_of_another_one_changes_nothing(
+    store: Store, reason: TokenDiagnosisDeadBecause
+) -> None:
+    grant, other = make_grant(store), make_party(store)
+    EPOCHS[reason](store, other)
+    if reason == "tenant_signed_out":
+        assert is_alive(store, grant.access)
+        return
+    neighbour = Party(
+        client=make_client(store, grant.tenant_id),
+        user=make_user(store, grant.tenant_id),
+    )
+    EPOCHS[reason](store, neighbour)
+    assert is_alive(store, grant.access)
+
+
+def test_who_is_unknown_has_no_epoch(store: Store) -> None:
+    tenant_id, nobody = make_tenant(store).id, uuid4()
+    account: Fields = {"tenant_id": tenant_id, "service_account_id": nobody}
+    assert store.users.revoke_tokens(tenant_id=tenant_id, user_id=nobody) is None
+    assert store.clients.revoke_tokens(tenant_id=tenant_id, id=nobody) is None
+    assert store.tenants.revoke_tokens(tenant_id=nobody) is None
+    assert store.service_accounts.revoke_tokens(**account) is None
+
+
+def test_another_tenant_moves_no_epoch(store: Store) -> None:
+    grant, elsewhere = make_grant(store), make_tenant(store).id
+    account = make_service_account(store, grant.tenant_id)
+    theirs: Fields = {"tenant_id": elsewhere, "service_account_id": account.id}
+    users, clients = store.users, store.clients
+    assert users.revoke_tokens(tenant_id=elsewhere, user_id=grant.user.id) is None
+    assert clients.revoke_tokens(tenant_id=elsewhere, id=grant.client.id) is None
+    assert store.service_accounts.revoke_tokens(**theirs) is None
+    assert is_alive(store, grant.access)
+
+
+def test_a_sign_in_of_before_the_epoch_is_no_way_around_it(
+    store: Store, clock: Clock
+) -> None:
+    party = make_party(store)
+    signed_in = party.user.created_at
+    clock.advance(HOUR)
+    # A session that is still signed in somewhere asks for new codes.
+    EPOCHS["client_signed_out"](store, party)
+    code = make_code(store, party, authenticated_at=signed_in)
+    assert is_alive(store, code)
+    EPOCHS["user_signed_out"](store, party)
+    code = make_code(store, party, authenticated_at=signed_in)
+    assert diagnose(store, code).dead_because == "user_signed_out"
+    assert is_alive(store, make_code(store, party))
+
+
+def test_a_clients_epoch_ends_its_families_however_young_the_token(
+    store: Store, clock: Clock
+) -> None:
+    grant = make_grant(store)
+    clock.advance(HOUR)
+    EPOCHS["client_signed_out"](store, grant)
+    assert refresh(store, grant, grant.refresh) == NOTHING
+    # As what a rotation makes of it that has not seen the epoch.
+    late, _ = make_token(
+        store, grant.client, "refresh", authorization_id=grant.family_id
+    )
+    assert diagnose(store, late).dead_because == "client_signed_out"
+
+
+def test_a_users_epoch_reaches_its_tokens_at_every_client(store: Store) -> None:
+    grant = make_grant(store)
+    other = make_client(
+        store, grant.tenant_id, consent_type="implicit", redirect_uris=[CALLBACK]
+    )
+    elsewhere = make_grant(store, Party(client=other, user=grant.user))
+    EPOCHS["user_signed_out"](store, grant)
+    assert not is_alive(store, grant.access)
+    assert not is_alive(store, elsewhere.access)
+
+
+def test_a_clients_epoch_spares_the_users_other_clients(store: Store) -> None:
+    grant = make_grant(store)
+    other = make_client(
+        store, grant.tenant_id, consent_type="implicit", redirect_uris=[CALLBACK]
+    )
+    elsewhere = make_grant(store, Party(client=other, user=grant.user))
+    EPOCHS["client_signed_out"](store, grant)
+    assert not is_alive(store, grant.access)
+    assert is_alive(store, elsewhere.access)
+
+
+def test_machines_have_epochs_too(store: Store, dba: Dba) -> None:
+    client = make_client(store, make_tenant(store).id)
+    account = make_service_account(
+        store, client.tenant_id, authorized_clients=[client.id]
+    )
+    of_account, _ = make_token(store, client, service_account_id=account.id)
+    of_client, _ = make_token(store, client)
+    moved = store.service_accounts.revoke_tokens(
+        tenant_id=client.tenant_id, service_account_id=account.id
+    )
+    assert moved is not None
+    assert moved.tokens_valid_after is not None
+    assert moved.row_version == 2
+    assert verify(store, of_account) is None
+    assert diagnose(store, of_account).dead_because == "service_account_signed_out"
+    assert verify(store, of_client) is not None
+    store.clients.revoke_tokens(tenant_id=client.tenant_id, id=client.id)
+    assert diagnose(store, of_client).dead_because == "client_signed_out"
+    again, _ = make_token(store, client, service_account_id=account.id)
+    assert verify(store, again) is not None
+    store.tenants.revoke_tokens(tenant_id=client.tenant_id)
+    assert diagnose(store, again).dead_because == "tenant_signed_out"
+
+
+def test_epochs_are_read_with_their_owners(store: Store) -> None:
+    party = make_party(store)
+    account = make_service_account(store, party.tenant_id)
+    for move in EPOCHS.values():
+        move(store, party)
+    key: Fields = {"tenant_id": party.tenant_id, "service_account_id": account.id}
+    store.service_accounts.revoke_tokens(**key)
+    found = (
+        store.users.get_by_id(tenant_id=party.tenant_id, user_id=party.user.id),
+        store.clients.get_by_id(tenant_id=party.tenant_id, id=party.client.id),
+        store.tenants.get_by_id(tenant_id=party.tenant_id),
+        store.service_accounts.get_by_id(**key),
+    )
+    assert all(owner and owner.tokens_valid_after for owner in found)

@@ -1,0 +1,303 @@
+"""A refresh token is used once, and replaced (RFC 9700 section 4.14.2)."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from authority_queries import Store
+from authority_queries.errors import DuplicateError, InvalidArgumentError
+from authority_queries.records import Redemption
+from tests.clock import Clock
+from tests.factories import (
+    HOUR,
+    MINUTE,
+    make_client,
+    make_service_account,
+    make_tenant,
+    make_token,
+    make_user,
+    new_token,
+)
+from tests.repositories.grant_helpers import (
+    CALLBACK,
+    DAY,
+    NOTHING,
+    Grant,
+    Party,
+    count,
+    family_of,
+    is_alive,
+    make_grant,
+    make_party,
+    next_refresh,
+    redeem_code,
+    refresh,
+    token_of,
+)
+from tests.repositories.token_helpers import Dba, Fields
+
+
+@pytest.mark.parametrize("kind", ["user_id", "service_account_id", None])
+def test_the_successors_carry_what_the_refresh_token_carried(
+    store: Store, kind: str | None
+) -> None:
+    client = make_client(store, make_tenant(store).id)
+    user = make_user(store, client.tenant_id)
+    account = make_service_account(store, client.tenant_id)
+    ids = {"user_id": user.id, "service_account_id": account.id}
+    minted, old = make_token(
+        store,
+        client,
+        "refresh",
+        scopes=["openid", "offline_access"],
+        payload=b"sealed",
+        properties={"a": [1]},
+        **({kind: ids[kind]} if kind else {}),
+    )
+    party = Party(client=client, user=user)
+    access, successor = party.mint("access"), party.mint("refresh")
+    result = refresh(
+        store,
+        party,
+        minted,
+        access_token=new_token(access),
+        refresh_token=new_token(successor, DAY),
+    )
+    assert result.outcome == "redeemed"
+    assert (result.user_id, result.service_account_id) == (
+        old.user_id,
+        old.service_account_id,
+    )
+    assert result.subject_id == (user.subject_id if kind == "user_id" else None)
+    for new, lifetime in ((access, HOUR), (successor, DAY)):
+        token = token_of(store, new)
+        assert token.client_id == client.id
+        assert token.user_id == old.user_id
+        assert token.service_account_id == old.service_account_id
+        assert token.authorization_id == old.authorization_id
+        assert token.parent_id == old.id
+        assert token.scopes == ["openid", "offline_access"]
+        assert (token.payload, token.properties) == (None, {"a": [1]})
+        assert token.authenticated_at == old.authenticated_at
+        assert token.expires_at - token.created_at == lifetime
+        assert is_alive(store, new)
+    assert not is_alive(store, minted)
+
+
+def test_an_access_token_need_not_be_issued(store: Store, dba: Dba) -> None:
+    grant = make_grant(store)
+    result = refresh(store, grant, grant.refresh, access_token=None)
+    assert (result.outcome, result.access_token_id) == ("redeemed", None)
+    assert result.refresh_token_id is not None
+    assert result.scopes == ["openid", "email"]
+    assert count(dba, "tokens") == 4
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"client_id": "somebody-else"},
+        {"token_hash": bytes(32)},
+        {"tenant_id": UUID(int=0)},
+    ],
+)
+def test_a_wrong_presentation_is_invalid_and_revokes_nothing(
+    store: Store, wrong: Fields
+) -> None:
+    grant = make_grant(store)
+    assert refresh(store, grant, grant.refresh, **wrong) == NOTHING
+    assert is_alive(store, grant.refresh)
+    assert refresh(store, grant, grant.refresh).outcome == "redeemed"
+    assert refresh(store, grant, grant.refresh, **wrong) == NOTHING
+    assert family_of(store, grant.refresh).revoked_at is None
+
+
+def test_another_client_or_tenant_cannot_refresh(store: Store) -> None:
+    grant = make_grant(store)
+    thief = make_client(store, grant.tenant_id)
+    for wrong in (
+        {"client_id": thief.client_id},
+        {"tenant_id": make_tenant(store).id},
+    ):
+        for _ in range(2):
+            assert refresh(store, grant, grant.refresh, **wrong) == NOTHING
+    assert is_alive(store, grant.refresh)
+
+
+def test_only_a_refresh_token_is_refreshed(store: Store) -> None:
+    grant = make_grant(store)
+    for minted in (grant.access, grant.code):
+        assert refresh(store, grant, minted) == NOTHING
+    assert is_alive(store, grant.access)
+    assert family_of(store, grant.code).revoked_at is None
+
+
+def test_a_request_that_is_repeated_gets_the_ids_of_the_first_time(
+    store: Store, dba: Dba
+) -> None:
+    grant = make_grant(store)
+    request: Fields = {"redemption_id": uuid4(), "scopes": ["openid"]}
+    first = refresh(store, grant, grant.refresh, **request)
+    assert first.outcome == "redeemed"
+    before = count(dba, "tokens")
+    for leeway in (timedelta(0), MINUTE):
+        again = refresh(store, grant, grant.refresh, **request, leeway=leeway)
+        assert again.outcome == "already_redeemed"
+        for name in first.__dataclass_fields__.keys() - {"outcome"}:
+            assert getattr(again, name) == getattr(first, name), name
+    assert count(dba, "tokens") == before
+    assert family_of(store, grant.refresh).revoked_at is None
+
+
+def test_a_request_that_is_repeated_much_later_is_still_its_own(
+    store: Store, clock: Clock
+) -> None:
+    grant, request = make_grant(store), {"redemption_id": uuid4()}
+    first = refresh(store, grant, grant.refresh, **request)
+    clock.advance(20 * HOUR)
+    store.tokens.prune_expired()
+    again = refresh(store, grant, grant.refresh, **request)
+    assert again.outcome == "already_redeemed"
+    assert again.refresh_token_id == first.refresh_token_id
+    assert again.access_token_id is None  # expired, and pruned
+
+
+def test_reuse_ends_every_branch(store: Store) -> None:
+    grant = make_grant(store)
+    second = next_refresh(store, grant, grant.refresh)
+    third = next_refresh(store, grant, second)
+    reused = refresh(store, grant, grant.refresh)
+    assert (reused.outcome, reused.authorization_id) == ("reused", grant.family_id)
+    assert reused.user_id == grant.user.id
+    assert (reused.access_token_id, reused.refresh_token_id) == (None, None)
+    assert family_of(store, third).revocation_reason == "token_reuse"
+    for minted in (grant.access, second, third):
+        assert not is_alive(store, minted)
+    assert refresh(store, grant, third) == NOTHING
+    assert refresh(store, grant, second).outcome == "reused"
+
+
+def test_reuse_is_seen_after_the_token_has_expired(store: Store, clock: Clock) -> None:
+    grant = make_grant(store)
+    clock.advance(23 * HOUR)
+    second = next_refresh(store, grant, grant.refresh)
+    clock.advance(2 * HOUR)
+    store.tokens.prune_expired()
+    store.authorizations.prune_expired()
+    assert refresh(store, grant, grant.refresh).outcome == "reused"
+    assert not is_alive(store, second)
+
+
+def test_the_code_that_a_refreshed_family_began_with_is_still_guarded(
+    store: Store,
+) -> None:
+    grant = make_grant(store)
+    second = next_refresh(store, grant, grant.refresh)
+    assert redeem_code(store, grant, grant.code).outcome == "reused"
+    assert not is_alive(store, second)
+
+
+def test_a_refresh_that_fails_leaves_the_old_token_alive(store: Store) -> None:
+    grant = make_grant(store)
+    same = new_token(grant.mint("access"))
+    for tokens in (
+        {"access_token": same, "refresh_token": same},
+        {"refresh_token": new_token(grant.refresh)},
+        {"access_token": new_token(grant.access)},
+    ):
+        with pytest.raises(DuplicateError, match="tokens_tenant_id_token_hash_key"):
+            refresh(store, grant, grant.refresh, **tokens)
+    assert is_alive(store, grant.refresh)
+    assert refresh(store, grant, grant.refresh).outcome == "redeemed"
+
+
+def test_a_refresh_token_that_is_not_used_for_its_lifetime_is_dead(
+    store: Store, clock: Clock
+) -> None:
+    grant = make_grant(store)
+    token = grant.refresh
+    for _ in range(3):  # in use it goes on
+        clock.advance(DAY - MINUTE)
+        token = next_refresh(store, grant, token)
+    clock.advance(DAY)
+    assert refresh(store, grant, token) == NOTHING
+    assert family_of(store, token).revoked_at is None
+
+
+def make_bounded(store: Store) -> Grant:
+    return make_grant(store, code={"family_lifetime": 2 * DAY + 2 * HOUR})
+
+
+def test_no_successor_outlives_the_family(store: Store, clock: Clock) -> None:
+    grant = make_bounded(store)
+    end = family_of(store, grant.refresh).expires_at
+    assert end is not None
+    results: list[Redemption] = []
+    token = grant.refresh
+    for _ in range(2):
+        clock.advance(DAY - MINUTE)
+        successor = grant.mint("refresh")
+        results.append(
+            refresh(
+                store,
+                grant,
+                token,
+                access_token=new_token(grant.mint("access"), 4 * HOUR),
+                refresh_token=new_token(successor, DAY),
+            )
+        )
+        token = successor
+    early, late = results
+    assert early.refresh_expires_at is not None
+    assert early.refresh_expires_at < end
+    assert (late.access_expires_at, late.refresh_expires_at) == (end, end)
+    clock.advance(2 * HOUR + 2 * MINUTE)
+    assert refresh(store, grant, token) == NOTHING
+
+
+def test_refreshing_keeps_the_family_from_being_pruned(
+    store: Store, clock: Clock
+) -> None:
+    grant = make_grant(store)
+    token = grant.refresh
+    for _ in range(4):
+        clock.advance(DAY - MINUTE)
+        token = next_refresh(store, grant, token)
+        store.authorizations.prune_expired(older_than=timedelta(0))
+        assert is_alive(store, token)
+    clock.advance(2 * DAY + MINUTE)
+    assert store.authorizations.prune_expired(older_than=timedelta(0)) == 1
+    assert refresh(store, grant, token) == NOTHING
+
+
+def test_refreshing_seldom_writes_the_family(store: Store, clock: Clock) -> None:
+    grant = make_grant(store)
+    token, before = grant.refresh, family_of(store, grant.refresh)
+    for _ in range(3):
+        clock.advance(HOUR)
+        token = next_refresh(store, grant, token)
+    assert family_of(store, token) == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"leeway": -MINUTE}, "leeway is -1 day"),
+        ({"token_hash": b"raw"}, "token_hash is no digest"),
+    ],
+)
+def test_an_argument_of_another_shape_is_refused(
+    store: Store, wrong: Fields, message: str
+) -> None:
+    grant = make_grant(store)
+    with pytest.raises(InvalidArgumentError, match=message):
+        refresh(store, grant, grant.refresh, **wrong)
+    assert is_alive(store, grant.refresh)
+
+
+def test_a_confidential_and_a_public_client_refresh_alike(store: Store) -> None:
+    for client_type in ("confidential", "public"):
+        party = make_party(store, client_type=client_type, redirect_uris=[CALLBACK])
+        grant = make_grant(store, party)
+        assert is_alive(store, next_refresh(store, grant, grant.refresh))

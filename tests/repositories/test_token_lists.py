@@ -1,0 +1,57 @@
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+
+from authority_queries import Store
+from authority_queries.errors import InvalidArgumentError
+from authority_queries.records import ServiceAccount, User
+from tests.factories import (
+    make_client,
+    make_service_account,
+    make_tenant,
+    make_token,
+    make_user,
+)
+from tests.repositories.token_helpers import Fields, active_ids
+
+
+@pytest.mark.parametrize(
+    "ids", [{}, {"user_id": uuid4(), "service_account_id": uuid4()}], ids=len
+)
+def test_a_subject_is_either_a_user_or_a_service_account(
+    store: Store, ids: Fields
+) -> None:
+    key: Fields = {"tenant_id": uuid4(), **ids}
+    with pytest.raises(InvalidArgumentError, match="either user_id or service"):
+        store.tokens.list_active_by_subject(**key)
+
+
+@pytest.mark.parametrize("kind", ["user_id", "service_account_id"])
+def test_live_tokens_of_a_subject_are_listed_by_id(store: Store, kind: str) -> None:
+    client = make_client(store, make_tenant(store).id)
+    make: Callable[..., User | ServiceAccount]
+    make = make_user if kind == "user_id" else make_service_account
+    subject: Fields = {kind: make(store, client.tenant_id).id}
+    ids = sorted(make_token(store, client, **subject)[1].id for _ in range(5))
+    make_token(store, client)
+    key: Fields = {"tenant_id": client.tenant_id, **subject}
+    pages = [
+        store.tokens.list_active_by_subject(**key, limit=2),
+        store.tokens.list_active_by_subject(**key, after=ids[1], limit=2),
+        store.tokens.list_active_by_subject(**key, after=ids[3], limit=2),
+        store.tokens.list_active_by_subject(**key, after=ids[4]),
+    ]
+    assert [[t.id for t in page] for page in pages] == [ids[:2], ids[2:4], ids[4:], []]
+    with pytest.raises(InvalidArgumentError, match="limit is 0"):
+        store.tokens.list_active_by_subject(**key, limit=0)
+
+
+def test_live_tokens_of_a_client_are_listed_by_id(store: Store) -> None:
+    client = make_client(store, make_tenant(store).id)
+    make_token(store, make_client(store, client.tenant_id))
+    ids = sorted(make_token(store, client)[1].id for _ in range(3))
+    assert active_ids(store, client, limit=2) == ids[:2]
+    assert active_ids(store, client, after=ids[1]) == ids[2:]
+    with pytest.raises(InvalidArgumentError, match="limit is 1001"):
+        active_ids(store, client, limit=1001)
