@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from authority_queries.errors import AuthorityError
     from authority_queries.issuing import NewToken
     from authority_queries.migrations import migrate
+    from authority_queries.pruning import Retention
     from authority_queries.secrets import (
         hash_password,
         mint_token,
@@ -31,6 +32,7 @@ __all__ = [
     "AuthorityError",
     "Maintenance",
     "NewToken",
+    "Retention",
     "Settings",
     "Store",
     "hash_password",
@@ -52,6 +54,7 @@ _HOMES = {
     "AuthorityError": "errors",
     "Maintenance": "_sync.maintenance",
     "NewToken": "issuing",
+    "Retention": "pruning",
     "Settings": "settings",
     "Store": "_sync.store",
     "is_confirmed": "confirmation",

@@ -142,8 +142,7 @@ where
 -- @plan seq_scan authority.authorizations -- Planned without its value, batch_size
 --   is taken for a tenth of the rows. With it each row is looked up by primary key.
 -- @role authority_maintenance
-delete from authority.authorizations
-using (
+with doomed as (
     select
         candidates.tenant_id,
         candidates.id
@@ -152,7 +151,10 @@ using (
     order by candidates.tokens_expire_at
     limit :batch_size
     for update skip locked
-) as doomed
+)
+
+delete from authority.authorizations
+using doomed
 where
     authorizations.tenant_id = doomed.tenant_id
     and authorizations.id = doomed.id;

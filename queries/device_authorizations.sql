@@ -348,8 +348,7 @@ left join verdict on true;
 -- @plan seq_scan authority.device_authorizations -- Planned without its value, batch_size
 --   is taken for a tenth of the rows. With it each row is looked up by primary key.
 -- @role authority_maintenance
-delete from authority.device_authorizations
-using (
+with doomed as (
     select
         candidates.tenant_id,
         candidates.id
@@ -358,7 +357,10 @@ using (
     order by candidates.expires_at
     limit :batch_size
     for update skip locked
-) as doomed
+)
+
+delete from authority.device_authorizations
+using doomed
 where
     device_authorizations.tenant_id = doomed.tenant_id
     and device_authorizations.id = doomed.id;

@@ -501,8 +501,7 @@ order by license_usage_totals.period_start desc, license_usage_totals.metric asc
 -- @plan seq_scan authority.license_usage -- Planned without its value, batch_size
 --   is taken for a tenth of the rows. With it each row is looked up by primary key.
 -- @role authority_maintenance
-delete from authority.license_usage
-using (
+with doomed as (
     select
         candidates.tenant_id,
         candidates.license_id,
@@ -515,7 +514,10 @@ using (
     order by candidates.period_end
     limit :batch_size
     for update skip locked
-) as doomed
+)
+
+delete from authority.license_usage
+using doomed
 where
     license_usage.tenant_id = doomed.tenant_id
     and license_usage.license_id = doomed.license_id

@@ -176,8 +176,7 @@ where
 -- @plan seq_scan authority.login_throttles -- Planned without its value, batch_size
 --   is taken for a tenth of the rows. With it each row is looked up by primary key.
 -- @role authority_maintenance
-delete from authority.login_throttles
-using (
+with doomed as (
     select
         candidates.tenant_id,
         candidates.id
@@ -186,7 +185,10 @@ using (
     order by candidates.ends_at
     limit :batch_size
     for update skip locked
-) as doomed
+)
+
+delete from authority.login_throttles
+using doomed
 where
     login_throttles.tenant_id = doomed.tenant_id
     and login_throttles.id = doomed.id;

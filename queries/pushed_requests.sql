@@ -80,8 +80,7 @@ returning
 -- @plan seq_scan authority.pushed_requests -- Planned without its value, batch_size
 --   is taken for a tenth of the rows. With it each row is looked up by primary key.
 -- @role authority_maintenance
-delete from authority.pushed_requests
-using (
+with doomed as (
     select
         candidates.tenant_id,
         candidates.id
@@ -90,7 +89,10 @@ using (
     order by candidates.expires_at
     limit :batch_size
     for update skip locked
-) as doomed
+)
+
+delete from authority.pushed_requests
+using doomed
 where
     pushed_requests.tenant_id = doomed.tenant_id
     and pushed_requests.id = doomed.id;

@@ -113,8 +113,7 @@ limit :page_size;
 -- @plan seq_scan authority.revocations -- Planned without its value, batch_size
 --   is taken for a tenth of the rows. With it each row is looked up by primary key.
 -- @role authority_maintenance
-delete from authority.revocations
-using (
+with doomed as (
     select
         candidates.tenant_id,
         candidates.sequence
@@ -123,7 +122,10 @@ using (
     order by candidates.expires_at
     limit :batch_size
     for update skip locked
-) as doomed
+)
+
+delete from authority.revocations
+using doomed
 where
     revocations.tenant_id = doomed.tenant_id
     and revocations.sequence = doomed.sequence;

@@ -393,8 +393,7 @@ limit :page_size;
 -- redeemed stays until its family is pruned, or its reuse could not be seen.
 -- @plan cross_tenant -- Prunes for all tenants at once.
 -- @role authority_maintenance
-delete from authority.tokens
-using (
+with doomed as (
     select
         candidates.tenant_id,
         candidates.id
@@ -405,7 +404,10 @@ using (
     order by candidates.expires_at
     limit :batch_size
     for update skip locked
-) as doomed
+)
+
+delete from authority.tokens
+using doomed
 where
     tokens.tenant_id = doomed.tenant_id
     and tokens.id = doomed.id;

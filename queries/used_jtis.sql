@@ -28,8 +28,7 @@ on conflict (tenant_id, kind, issuer, jti_hash) do update
 -- @plan seq_scan authority.used_jtis -- Planned without its value, batch_size is taken
 --   for a tenth of the rows. With it each row is looked up by primary key.
 -- @role authority_maintenance
-delete from authority.used_jtis
-using (
+with doomed as (
     select
         candidates.tenant_id,
         candidates.kind,
@@ -40,7 +39,10 @@ using (
     order by candidates.expires_at
     limit :batch_size
     for update skip locked
-) as doomed
+)
+
+delete from authority.used_jtis
+using doomed
 where
     used_jtis.tenant_id = doomed.tenant_id
     and used_jtis.kind = doomed.kind

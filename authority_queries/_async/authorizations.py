@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from authority_queries._arguments import check_limit, check_optional_positive
+from authority_queries._arguments import (
+    check_limit,
+    check_not_negative,
+    check_optional_positive,
+)
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import TenantInactiveError
 from authority_queries.queries import authorizations as queries
@@ -111,5 +115,7 @@ class AsyncAuthorizations(AsyncRepository):
         left for the next run, so that any number may run at once.
         """
         return await queries.prune_expired_async(
-            self._connection, older_than=older_than, batch_size=batch_size
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from authority_queries._arguments import (
     check_digest,
+    check_not_negative,
     check_optional_positive,
     check_positive,
 )
@@ -167,5 +168,7 @@ class AsyncDeviceAuthorizations(AsyncRepository):
         that any number may run at once.
         """
         return await queries.prune_expired_async(
-            self._connection, older_than=older_than, batch_size=batch_size
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

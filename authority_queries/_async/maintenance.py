@@ -1,11 +1,14 @@
 """The entry point of operators: what concerns all tenants."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import ClassVar
 
+from authority_queries._async import pruning
 from authority_queries._async.pool import AsyncPooled
 from authority_queries._async.store import AsyncStore
+from authority_queries.pruning import PruneReport, Retention, StepName, StepReport
 
 
 class AsyncMaintenance(AsyncPooled):
@@ -14,7 +17,7 @@ class AsyncMaintenance(AsyncPooled):
     Its role sees no users, clients, secrets or licences: see docs/tenant_isolation.md.
     """
 
-    role: ClassVar[str] = "authority_maintenance"
+    role: ClassVar[str] = pruning.ROLE
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[AsyncStore]:
@@ -33,3 +36,36 @@ class AsyncMaintenance(AsyncPooled):
         """
         async with self.store() as store, store.connection.transaction():
             yield store
+
+    async def prune(
+        self,
+        *,
+        retention: Retention | None = None,
+        batch_size: int = 1000,
+        time_limit: timedelta | None = None,
+        only: Collection[StepName] = (),
+        progress: Callable[[StepReport], object] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> PruneReport:
+        """Delete what is over, of all tenants, and make the partitions that come next.
+
+        In batches of at most `batch_size` rows, each a transaction of its own, one of
+        each step in turn. A batch leaves what others have locked, and judges a row as
+        it is once it is locked: any number of runs may go on at once, beside services.
+        `only` names the steps to take; none: all. After `time_limit`, or when `stop`
+        says so, no batch is begun; one is ended by AUTHORITY_STATEMENT_TIMEOUT.
+        `progress` is told of a step after each of its batches.
+
+        What goes wrong in a step ends it and stands in the report; the others go on.
+        Raises UnavailableError, InvalidArgumentError.
+        """
+        async with self.store() as store:
+            return await pruning.prune(
+                store,
+                retention=retention,
+                batch_size=batch_size,
+                time_limit=time_limit,
+                only=only,
+                progress=progress,
+                stop=stop,
+            )

@@ -4,7 +4,11 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from authority_queries._arguments import check_digest, check_positive
+from authority_queries._arguments import (
+    check_digest,
+    check_not_negative,
+    check_positive,
+)
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import InvalidArgumentError, NotFoundError
 from authority_queries.queries import pushed_requests as queries
@@ -89,5 +93,7 @@ class AsyncPushedRequests(AsyncRepository):
         left for the next run, so that any number may run at once.
         """
         return await queries.prune_expired_async(
-            self._connection, older_than=older_than, batch_size=batch_size
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

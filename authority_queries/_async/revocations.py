@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from authority_queries._arguments import check_limit
+from authority_queries._arguments import check_limit, check_not_negative
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.queries import revocations as queries
 from authority_queries.records import (
@@ -93,5 +93,7 @@ class AsyncRevocations(AsyncRepository):
         Gives how many; call again while it is `batch_size`.
         """
         return await queries.prune_expired_async(
-            self._connection, older_than=older_than, batch_size=batch_size
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

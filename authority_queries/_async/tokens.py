@@ -8,6 +8,7 @@ from authority_queries._arguments import (
     check_code_challenge,
     check_digest,
     check_limit,
+    check_not_negative,
     check_one_subject,
     check_positive,
 )
@@ -208,5 +209,7 @@ class AsyncTokens(AsyncRepository):
         run, so that any number may run at once.
         """
         return await queries.prune_expired_async(
-            self._connection, older_than=older_than, batch_size=batch_size
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

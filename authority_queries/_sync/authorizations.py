@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from authority_queries._arguments import check_limit, check_optional_positive
+from authority_queries._arguments import (
+    check_limit,
+    check_not_negative,
+    check_optional_positive,
+)
 from authority_queries._sync.repository import Repository
 from authority_queries.errors import TenantInactiveError
 from authority_queries.queries import authorizations as queries
@@ -110,5 +114,7 @@ class Authorizations(Repository):
         left for the next run, so that any number may run at once.
         """
         return queries.prune_expired(
-            self._connection, older_than=older_than, batch_size=batch_size
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

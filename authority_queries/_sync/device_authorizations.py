@@ -8,6 +8,7 @@ from uuid import UUID
 
 from authority_queries._arguments import (
     check_digest,
+    check_not_negative,
     check_optional_positive,
     check_positive,
 )
@@ -166,5 +167,7 @@ class DeviceAuthorizations(Repository):
         that any number may run at once.
         """
         return queries.prune_expired(
-            self._connection, older_than=older_than, batch_size=batch_size
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

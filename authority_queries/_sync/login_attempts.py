@@ -167,7 +167,7 @@ class LoginAttempts(Repository):
     def create_partitions(self, *, months_ahead: int = 3) -> int:
         """Make the log's monthly partitions up to this many months ahead.
 
-        Run monthly, as the tables' owner. Gives how many were missing.
+        Run monthly, as an operator. Gives how many were missing.
         """
         return queries.create_partitions(self._connection, months_ahead=months_ahead)
 

@@ -5,7 +5,11 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from authority_queries._arguments import check_digest, check_positive
+from authority_queries._arguments import (
+    check_digest,
+    check_not_negative,
+    check_positive,
+)
 from authority_queries._sync.repository import Repository
 from authority_queries.errors import InvalidArgumentError, NotFoundError
 from authority_queries.queries import pushed_requests as queries
@@ -90,5 +94,7 @@ class PushedRequests(Repository):
         left for the next run, so that any number may run at once.
         """
         return queries.prune_expired(
-            self._connection, older_than=older_than, batch_size=batch_size
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

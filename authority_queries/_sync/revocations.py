@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from authority_queries._arguments import check_limit
+from authority_queries._arguments import check_limit, check_not_negative
 from authority_queries._sync.repository import Repository
 from authority_queries.queries import revocations as queries
 from authority_queries.records import (
@@ -94,5 +94,7 @@ class Revocations(Repository):
         Gives how many; call again while it is `batch_size`.
         """
         return queries.prune_expired(
-            self._connection, older_than=older_than, batch_size=batch_size
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

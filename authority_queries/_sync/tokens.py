@@ -9,6 +9,7 @@ from authority_queries._arguments import (
     check_code_challenge,
     check_digest,
     check_limit,
+    check_not_negative,
     check_one_subject,
     check_positive,
 )
@@ -205,5 +206,7 @@ class Tokens(Repository):
         run, so that any number may run at once.
         """
         return queries.prune_expired(
-            self._connection, older_than=older_than, batch_size=batch_size
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

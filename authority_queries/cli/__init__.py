@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import psycopg
 
 from authority_queries._backend import running_backend
+from authority_queries.cli import prune
 from authority_queries.cli.generation import (
     add_arguments,
     run_generate,
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         help="take the lock of a run that was killed; make sure that none is running",
     )
     add("doctor", _doctor, "say what would be used and whether it works")
+    prune.add_arguments(add("prune", _prune, "delete what is over, of all tenants"))
     add("demo", _demo, "store a sample authority and use it, step by step")
     for name, command, text in (
         ("generate", run_generate, "write typed Python modules for the SQL files"),
@@ -108,6 +110,10 @@ def _doctor(settings: Settings, _: object, __: object) -> int:
 
     with running_backend(settings) as conninfo:
         return examine(settings, conninfo)
+
+
+def _prune(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
+    return prune.run_prune(settings, arguments)
 
 
 def _demo(settings: Settings, _: object, __: object) -> int:

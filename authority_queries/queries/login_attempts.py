@@ -461,7 +461,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:194
+    queries/login_attempts.sql:196
     """
     return _create_partitions(
         connection, months_ahead=int8("months_ahead", months_ahead)
@@ -474,7 +474,7 @@ async def create_partitions_async(
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:194
+    queries/login_attempts.sql:196
     """
     return await _create_partitions_async(
         connection, months_ahead=int8("months_ahead", months_ahead)
@@ -485,7 +485,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:202
+    queries/login_attempts.sql:204
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -496,7 +496,7 @@ async def drop_partitions_async(
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:202
+    queries/login_attempts.sql:204
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -507,7 +507,7 @@ def prune_default(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:210
+    queries/login_attempts.sql:212
     """
     return _prune_default(
         connection, retention=retention, batch_size=int8("batch_size", batch_size)
@@ -520,7 +520,7 @@ async def prune_default_async(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:210
+    queries/login_attempts.sql:212
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=int8("batch_size", batch_size)

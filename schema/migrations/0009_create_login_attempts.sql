@@ -89,6 +89,9 @@ begin
     loop
         child := 'login_attempts_' || to_char(month, '"y"YYYY"m"MM');
         continue when to_regclass('authority.' || child) is not null;
+        -- Of several that find it missing one makes it.
+        lock table authority.login_attempts in share update exclusive mode;
+        continue when to_regclass('authority.' || child) is not null;
         begin
             execute format(
                 'create table authority.%1$I (
@@ -144,7 +147,7 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
 declare
-    child regclass;
+    child text;
     dropped bigint := 0;
 begin
     if retention is null or retention < interval '0' then
@@ -154,7 +157,7 @@ begin
         select bounds.child
         from (
             select
-                partitions.oid::regclass as child,
+                partitions.oid::regclass::text as child,
                 substring(
                     pg_get_expr(partitions.relpartbound, partitions.oid)
                     from 'TO \(''([^'']+)''\)'
@@ -166,6 +169,9 @@ begin
         where bounds.ends_at <= authority.clock() - retention
         order by bounds.ends_at
     loop
+        -- Of several that find it too old one drops it.
+        lock table authority.login_attempts in share update exclusive mode;
+        continue when to_regclass(child) is null;
         execute format('drop table %s', child);
         dropped := dropped + 1;
     end loop;

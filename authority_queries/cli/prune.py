@@ -1,0 +1,156 @@
+"""`authority prune`: what is over is deleted, in batches, until nothing is left."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import psycopg
+from tabulate import tabulate
+
+from authority_queries._backend import running_backend, service_conninfo
+from authority_queries.cli.progress import Progress, Stop
+from authority_queries.errors import (
+    ConfigurationError,
+    InvalidArgumentError,
+    UnavailableError,
+)
+from authority_queries.pruning import (
+    STEPS,
+    PruneReport,
+    Retention,
+    check_batch_size,
+    chosen_steps,
+)
+from authority_queries.settings import Settings
+
+_HEADERS = ("step", "rows", "batches", "seconds", "state")
+_STATES = {"done": "done", "unfinished": "more may be left", "failed": "failed"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    kept = Retention()
+    parser.epilog = (
+        f"Steps: {', '.join(STEPS)}. Log in as a member of authority_maintenance. Any "
+        "number of runs may go on at once. Exit codes: 0 nothing is left, 1 something "
+        "is left or failed, 2 wrong use, 130 and 143 ended by a signal before that."
+    )
+
+    def add(name: str, kind: type, default: object, metavar: str, text: str) -> None:
+        shown = "" if default is None else f" (default: {default})"
+        parser.add_argument(
+            name, type=kind, default=default, metavar=metavar, help=text + shown
+        )
+
+    day = timedelta(days=1)
+    add("--batch-size", int, 1000, "ROWS", "rows that one transaction deletes")
+    add("--time-limit", float, None, "SECONDS", "begin no batch after this time")
+    for name, default, text in (
+        ("expired", kept.expired, "requests, tokens, families, revocations that ended"),
+        ("attempts", kept.login_attempts, "the log of sign-ins"),
+        ("usage", kept.usage, "uses of licences"),
+    ):
+        add(f"--keep-{name}", float, default / day, "DAYS", f"keep {text}")
+    add(
+        "--months-ahead",
+        int,
+        kept.months_ahead,
+        "MONTHS",
+        "make the sign-in log's partitions of so many months to come",
+    )
+    parser.add_argument(
+        "--only", nargs="+", default=(), metavar="STEP", help="take these steps alone"
+    )
+    parser.add_argument(
+        "--quiet", action="store_true", help="say nothing unless something is left"
+    )
+
+
+def run_prune(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Prune, tell the progress on stderr and the result on stdout.
+
+    Raises ConfigurationError for arguments that are not allowed, UnavailableError,
+    PermissionDeniedError.
+    """
+    retention, limit = _checked(arguments)
+    stop = Stop()
+    with (
+        running_backend(settings) as server,
+        _operator(settings, server) as connection,
+        stop.by_signal(),
+    ):
+        # Imported late because stale modules, which `generate` mends, cannot be.
+        from authority_queries._sync.pruning import prune  # noqa: PLC0415 -- because of that
+        from authority_queries._sync.store import Store  # noqa: PLC0415 -- as above
+
+        report = prune(
+            Store(connection),
+            retention=retention,
+            batch_size=arguments.batch_size,
+            time_limit=limit,
+            only=arguments.only,
+            progress=None if arguments.quiet else Progress(),
+            stop=stop,
+        )
+    if not (arguments.quiet and report.is_complete):
+        _tell(report)
+    if report.is_complete:
+        return 0
+    return 1 if stop.number is None else 128 + stop.number
+
+
+def _checked(arguments: argparse.Namespace) -> tuple[Retention, timedelta | None]:
+    try:
+        check_batch_size(arguments.batch_size)
+        chosen_steps(arguments.only)
+        seconds = arguments.time_limit
+        limit = None if seconds is None else timedelta(seconds=seconds)
+        if limit is not None and limit <= timedelta(0):
+            message = f"--time-limit is {seconds}; a time above 0 is allowed"
+            raise ConfigurationError(message)
+        retention = Retention(
+            expired=timedelta(days=arguments.keep_expired),
+            login_attempts=timedelta(days=arguments.keep_attempts),
+            usage=timedelta(days=arguments.keep_usage),
+            months_ahead=arguments.months_ahead,
+        )
+    except (InvalidArgumentError, OverflowError, ValueError) as error:
+        raise ConfigurationError(str(error)) from error
+    return retention, limit
+
+
+@contextmanager
+def _operator(
+    settings: Settings, server: str
+) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
+    """Connect as an operator. No pool: it would go on trying where no login helps."""
+    role = "authority_maintenance"
+    try:
+        connection = psycopg.connect(
+            service_conninfo(settings, server, role),
+            autocommit=True,
+            prepare_threshold=5 if settings.prepared_statements else None,
+        )
+    except psycopg.OperationalError as error:
+        message = (
+            f"no connection to {settings.describe()} as a member of {role}: {error}"
+        )
+        raise UnavailableError(message) from error
+    with connection:
+        yield connection
+
+
+def _tell(report: PruneReport) -> None:
+    lines = [
+        (step.step, step.rows, step.batches, step.seconds, _STATES[step.outcome])
+        for step in report.steps
+    ]
+    formats = ("", "", "", ".1f", "")
+    print(tabulate(lines, headers=_HEADERS, tablefmt="simple", floatfmt=formats))
+    for step in report.steps:
+        if step.error:
+            print(f"authority: {step.step}: {step.error}", file=sys.stderr)
+    if left := [step.step for step in report.steps if step.outcome == "unfinished"]:
+        print(f"authority: more may be left of {', '.join(left)}", file=sys.stderr)

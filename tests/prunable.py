@@ -1,0 +1,155 @@
+"""Rows that are over, and rows that are not, in bulk: for each step of pruning."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import psycopg
+
+from authority_queries import Store
+from authority_queries.pruning import StepName
+from tests.factories import make_client, make_license, make_tenant
+
+Dba: TypeAlias = "psycopg.Connection[Any]"
+DAY = timedelta(days=1)
+# When a row of a table ends, from now: it is kept for a day longer, or 400 days.
+OVER = -2 * DAY
+LIVE = timedelta(minutes=8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prunable:
+    """The table of a step, how rows come into it, and how one lives longer."""
+
+    table: str
+    columns: str
+    values: str
+    prolong: str | None
+
+
+_ENDS = "authority.clock() + %(remaining)s"
+
+PRUNABLE: Mapping[StepName, Prunable] = {
+    "default_partition": Prunable(
+        table="login_attempts",
+        columns="tenant_id, username, outcome, created_at",
+        values=f"%(tenant_id)s, 'ann', 'failed', {_ENDS} - interval '400 days'",
+        prolong=None,  # the log is only ever added to
+    ),
+    "used_jtis": Prunable(
+        table="used_jtis",
+        columns="tenant_id, kind, issuer, jti_hash, expires_at, created_at",
+        values="%(tenant_id)s, 'client_assertion', 'app', "
+        f"sha256(uuid_send(gen_random_uuid())), {_ENDS}, {_ENDS} - interval '1 hour'",
+        prolong="expires_at = authority.clock() + interval '1 hour', "
+        "created_at = authority.clock()",
+    ),
+    "pushed_requests": Prunable(
+        table="pushed_requests",
+        columns="tenant_id, client_id, request_uri_hash, parameters, expires_at, "
+        "created_at",
+        values="%(tenant_id)s, %(client_id)s, sha256(uuid_send(gen_random_uuid())), "
+        f"'{{}}', {_ENDS}, {_ENDS} - interval '9 minutes'",
+        prolong="expires_at = authority.clock() + interval '8 minutes', "
+        "created_at = authority.clock()",
+    ),
+    "device_authorizations": Prunable(
+        table="device_authorizations",
+        columns="tenant_id, client_id, device_code_hash, user_code_hash, expires_at, "
+        "created_at",
+        values="%(tenant_id)s, %(client_id)s, sha256(uuid_send(gen_random_uuid())), "
+        "sha256(uuid_send(gen_random_uuid())), "
+        f"{_ENDS}, {_ENDS} - interval '9 minutes'",
+        prolong="expires_at = authority.clock() + interval '8 minutes', "
+        "created_at = authority.clock()",
+    ),
+    "tokens": Prunable(
+        table="tokens",
+        columns="tenant_id, client_id, type, token_hash, expires_at, created_at, "
+        "authenticated_at",
+        values="%(tenant_id)s, %(client_id)s, 'access', "
+        f"sha256(uuid_send(gen_random_uuid())), {_ENDS}, {_ENDS} - interval '1 hour', "
+        f"{_ENDS} - interval '1 hour'",
+        prolong="expires_at = authority.clock() + interval '1 hour'",
+    ),
+    "authorizations": Prunable(
+        table="authorizations",
+        columns="tenant_id, client_id, tokens_expire_at, created_at",
+        values=f"%(tenant_id)s, %(client_id)s, {_ENDS}, {_ENDS} - interval '90 days'",
+        prolong="tokens_expire_at = authority.clock() + interval '1 hour'",
+    ),
+    "revocations": Prunable(
+        table="revocations",
+        columns="tenant_id, sequence, category, target, reason, effective_at, "
+        "expires_at",
+        values="%(tenant_id)s, numbers.n + %(before)s, 'token', 'jti', 'stolen', "
+        f"{_ENDS} - interval '1 hour', {_ENDS}",
+        prolong="expires_at = authority.clock() + interval '1 hour'",
+    ),
+    "login_throttles": Prunable(
+        table="login_throttles",
+        columns="tenant_id, username, factor, drains_at",
+        values=f"%(tenant_id)s, gen_random_uuid()::text, 'password', {_ENDS}",
+        prolong="drains_at = authority.clock() + interval '1 hour'",
+    ),
+    "license_usage": Prunable(
+        table="license_usage",
+        columns="tenant_id, license_id, metric, idempotency_key, quantity, "
+        "period_start, period_end",
+        values="%(tenant_id)s, %(license_id)s, 'calls', gen_random_uuid()::text, 1, "
+        f"({_ENDS} - interval '430 days')::date, ({_ENDS} - interval '399 days')::date",
+        prolong="period_end = (authority.clock() + interval '1 day')::date",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A tenant with what rows refer to, and a superuser who inserts and counts them."""
+
+    dba: Dba
+    tenant_id: UUID
+    client_id: UUID
+    license_id: UUID
+
+    @classmethod
+    def make(cls, store: Store, dba: Dba) -> "World":
+        client = make_client(store, make_tenant(store).id)
+        _, license_ = make_license(store, client.tenant_id)
+        return cls(
+            dba=dba,
+            tenant_id=client.tenant_id,
+            client_id=client.id,
+            license_id=license_.id,
+        )
+
+    def insert(self, step: StepName, count: int, remaining: timedelta = OVER) -> None:
+        """Insert rows that end so long from now."""
+        into = PRUNABLE[step]
+        names = f"authority.{into.table} ({into.columns})"
+        rows = f"{into.values} from generate_series(1, %(count)s) as numbers (n)"
+        self._execute(
+            f"insert into {names} select {rows}",
+            tenant_id=self.tenant_id,
+            client_id=self.client_id,
+            license_id=self.license_id,
+            remaining=remaining,
+            count=count,
+            before=self.count(step),
+        )
+
+    def prolong(self, step: StepName) -> None:
+        """Let all rows of the table live longer."""
+        what = PRUNABLE[step]
+        self._execute(f"update authority.{what.table} set {what.prolong}")  # noqa: S608 -- as above
+
+    def count(self, step: StepName) -> int:
+        """Count the rows of the table."""
+        table = PRUNABLE[step].table
+        row = self._execute(f"select count(*) from authority.{table}").fetchone()  # noqa: S608 -- as above
+        return int(row[0])
+
+    def _execute(self, statement: str, **parameters: object) -> Any:
+        return self.dba.execute(statement.encode(), parameters)

@@ -1,0 +1,318 @@
+"""Pruning by `Maintenance.prune`, in both forms; each test takes the two."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from authority_queries import (
+    AsyncMaintenance,
+    Maintenance,
+    NewToken,
+    Retention,
+    Settings,
+    Store,
+    mint_token,
+)
+from authority_queries._async import pruning as async_pruning
+from authority_queries._sync import pruning
+from authority_queries.errors import InvalidArgumentError, PermissionDeniedError
+from authority_queries.migrations import yoyo_url
+from authority_queries.pruning import STEPS, PruneReport, StepReport
+from tests.clock import Clock
+from tests.every_query import names_by_file
+from tests.factories import (
+    HOUR,
+    make_authorization,
+    make_client,
+    make_tenant,
+    make_token,
+)
+from tests.prunable import DAY, LIVE, PRUNABLE, World
+from tests.stores import Logins, routed_store
+
+Dba: TypeAlias = "psycopg.Connection[Any]"
+Prune: TypeAlias = Callable[..., PruneReport]
+REPEATED = sorted(PRUNABLE)
+
+
+@pytest.fixture(params=["sync", "async"])
+def prune(request: pytest.FixtureRequest, logins: Logins) -> Prune:
+    settings = Settings(database_url=yoyo_url(logins.maintenance), pool_max_size=1)
+
+    def blocking(**arguments: Any) -> PruneReport:
+        with Maintenance.open(settings) as maintenance:
+            return maintenance.prune(**arguments)
+
+    async def awaited(**arguments: Any) -> PruneReport:
+        async with AsyncMaintenance.open(settings) as maintenance:
+            return await maintenance.prune(**arguments)
+
+    if request.param == "sync":
+        return blocking
+    return lambda **arguments: asyncio.run(awaited(**arguments))
+
+
+@pytest.fixture
+def world(logins: Logins, dba: Dba) -> World:
+    with routed_store(logins) as store:
+        return World.make(store, dba)
+
+
+def step(report: PruneReport, name: str) -> StepReport:
+    (found,) = (step for step in report.steps if step.step == name)
+    return found
+
+
+def test_what_is_over_goes_and_what_is_not_stays(prune: Prune, world: World) -> None:
+    for number, name in enumerate(REPEATED):
+        world.insert(name, 20 + number)
+        world.insert(name, 7, LIVE)
+    report = prune(batch_size=10)
+    for number, name in enumerate(REPEATED):
+        told = step(report, name)
+        assert (told.rows, told.batches, told.outcome) == (20 + number, 3, "done")
+        assert world.count(name) == 7
+    assert report.is_complete
+    assert report.rows == sum(step.rows for step in report.steps)
+    assert [step.step for step in report.steps] == [*STEPS]
+    assert prune().rows == 0
+
+
+def test_every_query_that_prunes_is_in_a_step(
+    prune: Prune, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours = re.compile(r"prune|drop_partitions|create_partitions")
+    with caplog.at_level(logging.DEBUG, "authority_queries.sql"):
+        prune()
+    told = [re.search(r"queries/(\w+)\.sql:\d+ (\w+)", m) for m in caplog.messages]
+    executed = {(found[1], found[2]) for found in told if found}
+    expected = {(file, name) for file, name in names_by_file() if ours.match(name)}
+    assert {(file, name) for file, name in executed if ours.match(name)} == expected
+    assert [*pruning.STEPS] == [*async_pruning.STEPS] == [*STEPS]
+
+
+def test_every_repeated_step_is_tried_with_rows() -> None:
+    repeated = [name for name, step in pruning.STEPS.items() if step.is_repeated]
+    assert sorted(repeated) == REPEATED
+
+
+def test_how_long_things_are_kept_is_said(prune: Prune, world: World) -> None:
+    world.insert("tokens", 1, -10 * DAY)
+    world.insert("tokens", 1, -30 * DAY)
+    world.insert("default_partition", 1, -10 * DAY)
+    long = Retention(expired=20 * DAY, login_attempts=420 * DAY)
+    report = prune(retention=long)
+    assert (step(report, "tokens").rows, step(report, "default_partition").rows) == (
+        1,
+        0,
+    )
+    short = Retention(expired=0 * DAY, login_attempts=0 * DAY)
+    world.insert("tokens", 1, LIVE)
+    report = prune(retention=short)
+    assert (step(report, "tokens").rows, step(report, "default_partition").rows) == (
+        1,
+        1,
+    )
+    assert world.count("tokens") == 1
+
+
+def test_a_step_with_much_to_do_keeps_no_other_one_waiting(
+    prune: Prune, world: World
+) -> None:
+    world.insert("used_jtis", 50)
+    world.insert("revocations", 20)
+    told: list[tuple[str, int]] = []
+    prune(
+        batch_size=10,
+        only=["revocations", "used_jtis"],
+        progress=lambda step: told.append((step.step, step.rows)),
+    )
+    assert told == [
+        ("used_jtis", 10),
+        ("revocations", 10),
+        ("used_jtis", 20),
+        ("revocations", 20),
+        ("used_jtis", 30),
+        ("revocations", 20),
+        ("used_jtis", 40),
+        ("used_jtis", 50),
+        ("used_jtis", 50),
+    ]
+
+
+def test_a_run_that_is_stopped_says_so_and_the_next_one_ends_it(
+    prune: Prune, world: World
+) -> None:
+    world.insert("tokens", 100)
+    told: list[StepReport] = []
+    report = prune(
+        batch_size=10,
+        only=["tokens"],
+        progress=told.append,
+        stop=lambda: len(told) == 4,
+    )
+    (stopped,) = report.steps
+    assert (stopped.rows, stopped.batches, stopped.outcome) == (40, 4, "unfinished")
+    assert not report.is_complete
+    assert world.count("tokens") == 60
+    report = prune(time_limit=timedelta(microseconds=1))
+    assert {step.outcome for step in report.steps} == {"unfinished"}
+    assert report.rows == 0
+    assert prune(only=["tokens"], time_limit=HOUR).is_complete
+    assert world.count("tokens") == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"only": ["tokens", "users"]},
+        {"batch_size": 0},
+        {"batch_size": 100_001},
+        {"time_limit": timedelta(0)},
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_done(
+    prune: Prune, world: World, arguments: dict[str, Any]
+) -> None:
+    world.insert("tokens", 1)
+    with pytest.raises(InvalidArgumentError):
+        prune(**arguments)
+    assert world.count("tokens") == 1
+
+
+def test_a_retention_is_nothing_or_more() -> None:
+    ago = timedelta(seconds=-1)
+    with pytest.raises(InvalidArgumentError, match="expired"):
+        Retention(expired=ago)
+    with pytest.raises(InvalidArgumentError, match="login_attempts"):
+        Retention(login_attempts=ago)
+    with pytest.raises(InvalidArgumentError, match="usage"):
+        Retention(usage=ago)
+    for months in (-1, 121):
+        with pytest.raises(InvalidArgumentError, match="months_ahead"):
+            Retention(months_ahead=months)
+
+
+def test_a_login_that_may_not_prune_is_told_and_nothing_is_done(
+    logins: Logins, world: World
+) -> None:
+    world.insert("tokens", 1)
+    with (
+        psycopg.connect(logins.app, autocommit=True) as connection,
+        pytest.raises(PermissionDeniedError, match="no member of authority_main"),
+    ):
+        pruning.prune(Store(connection), only=["tokens"])
+    assert world.count("tokens") == 1
+
+
+@pytest.fixture
+def reader_of_the_log(conninfo: str) -> Iterator[None]:
+    """Somebody who reads the log in a transaction that does not end, as pg_dump."""
+    with psycopg.connect(conninfo) as connection:
+        connection.execute("lock table only authority.login_attempts in row share mode")
+        yield
+
+
+def test_a_step_that_fails_ends_no_other_one(
+    prune: Prune, world: World, clock: Clock, reader_of_the_log: None
+) -> None:
+    clock.advance(450 * DAY)
+    world.insert("tokens", 5)
+    report = prune(retention=Retention(months_ahead=0))
+    failed = step(report, "drop_partitions")
+    assert failed.outcome == "failed"
+    assert "lock timeout" in failed.error
+    assert "LockNotAvailable" in failed.error
+    assert not report.is_complete
+    assert step(report, "create_partitions").rows == 1
+    assert {step.outcome for step in report.steps} == {"done", "failed"}
+    assert world.count("tokens") == 0
+
+
+def test_months_of_the_log_are_made_ahead_and_dropped_when_they_are_too_old(
+    prune: Prune, clock: Clock
+) -> None:
+    assert step(prune(), "create_partitions").rows == 0
+    report = prune(retention=Retention(months_ahead=5))
+    assert step(report, "create_partitions").rows == 2
+    clock.advance(700 * DAY)
+    report = prune()
+    assert (
+        step(report, "create_partitions").rows,
+        step(report, "drop_partitions").rows,
+    ) == (4, 6)
+    assert report.is_complete
+
+
+# What a statement_timeout does to a batch of more than 7 rows, without the wait.
+_SLOW = """
+create function public.cancel() returns trigger language plpgsql as $$
+begin
+    if (select count(*) from gone) > 7 then
+        raise exception 'too slow' using errcode = 'query_canceled';
+    end if;
+    return null;
+end
+$$;
+create trigger slow after delete on authority.tokens referencing old table as gone
+for each statement execute function public.cancel();
+"""
+
+
+def test_a_batch_that_takes_too_long_is_tried_again_with_a_tenth_of_its_rows(
+    prune: Prune, world: World
+) -> None:
+    world.dba.execute(_SLOW)
+    world.insert("tokens", 20)
+    told = step(prune(batch_size=500), "tokens")
+    assert (told.rows, told.batches, told.outcome) == (20, 5, "done")
+
+
+def test_a_row_that_takes_too_long_alone_is_a_failure(
+    prune: Prune, world: World
+) -> None:
+    world.dba.execute(_SLOW.replace("> 7", "> 0").encode())
+    world.insert("tokens", 20)
+    told = step(prune(), "tokens")
+    assert (told.rows, told.batches, told.outcome) == (0, 0, "failed")
+    assert re.match(r"too slow .*\(QueryCanceled\)$", told.error)
+
+
+def test_what_reuse_detection_needs_is_kept_until_its_family_is_over(
+    prune: Prune, store: Store, clock: Clock
+) -> None:
+    client = make_client(store, make_tenant(store).id)
+    family = make_authorization(store, client)
+    first, _ = make_token(
+        store, client, "refresh", authorization_id=family.id, lifetime=HOUR
+    )
+
+    def refresh(refresh_token: NewToken, access_token: NewToken | None = None) -> str:
+        return store.grants.refresh(
+            tenant_id=client.tenant_id,
+            client_id=client.client_id,
+            token_hash=first.hash,
+            redemption_id=uuid4(),
+            refresh_token=refresh_token,
+            access_token=access_token,
+        ).outcome
+
+    second, third, access = (
+        mint_token(kind, client.tenant_id).hash
+        for kind in ("refresh", "refresh", "access")
+    )
+    month = NewToken(hash=second, lifetime=30 * DAY)
+    assert refresh(month, NewToken(hash=access, lifetime=HOUR)) == "redeemed"
+    clock.advance(20 * DAY)  # the first one is long redeemed, and expired
+    report = prune(retention=Retention(expired=0 * DAY))
+    assert (step(report, "tokens").rows, step(report, "authorizations").rows) == (1, 0)
+    assert refresh(NewToken(hash=third, lifetime=HOUR)) == "reused"
+    clock.advance(13 * DAY)
+    assert step(prune(), "authorizations").rows == 1
