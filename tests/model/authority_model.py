@@ -123,7 +123,7 @@ class AuthorityModel:
         scopes: frozenset[str],
         lifetime: timedelta | None,
     ) -> Family:
-        """Begin a family, which rests on the consent that covers it, if there is one."""
+        """Begin a family, which rests on the consent that covers it, if any."""
         family = Family(
             client=client,
             consent=self.agreed(user, client, scopes),
