@@ -273,3 +273,26 @@ def test_who_comes_while_another_request_is_running_is_told_its_end(
         assert second.refresh_token_id == token_of(store, mine).id
         assert is_alive(store, mine)
     assert count(dba, "tokens") == 5
+
+
+@pytest.mark.parametrize(
+    ("commits", "outcome"), [(True, "invalid"), (False, "redeemed")]
+)
+def test_who_comes_while_the_family_is_being_revoked_waits_for_it(
+    store: Store, dba: Dba, logins: Logins, *, commits: bool, outcome: str
+) -> None:
+    grant = make_grant(store)
+    with (
+        psycopg.connect(logins.app_for(grant.tenant_id)) as connection,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        assert Store(connection).authorizations.revoke(
+            tenant_id=grant.tenant_id,
+            authorization_id=grant.family_id,
+            reason="sign-out",
+        )
+        ended = threads.submit(_end_when_awaited, dba, connection, commits=commits)
+        assert refresh(store, grant, grant.refresh).outcome == outcome
+        ended.result(timeout=60)
+    assert count(dba, "tokens") == (3 if commits else 5)
+    assert is_alive(store, grant.access) is not commits
