@@ -8,7 +8,11 @@ import pytest
 
 from authority_queries._resources import QUERIES
 from authority_queries.migrations import yoyo_url
-from authority_queries.records import CodeIssuanceOutcome, RedemptionOutcome
+from authority_queries.records import (
+    CodeIssuanceOutcome,
+    DevicePollOutcome,
+    RedemptionOutcome,
+)
 from authority_queries.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -39,6 +43,7 @@ def test_the_code_runs(
 def test_every_outcome_is_in_a_table() -> None:
     assert table_of("issue_code") == {*get_args(CodeIssuanceOutcome)}
     assert table_of("redeem_code") == {*get_args(RedemptionOutcome)}
+    assert table_of("poll") == {*get_args(DevicePollOutcome)}
 
 
 def test_every_query_file_is_in_the_table() -> None:
