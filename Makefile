@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint pytest generate plans fuzz benchmark snapshot sync format wheel clean
+.PHONY: help demo test lint pytest generate plans fuzz model benchmark snapshot sync format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -46,6 +46,9 @@ plans: $(VENV)/dev.stamp ## Write queries/plans.txt: how PostgreSQL executes eac
 
 fuzz: $(VENV)/dev.stamp ## Random queries against the types: some minutes (FUZZ_ARGS)
 	$(BIN)/python -m tests.fuzz --queries 8000 $(FUZZ_ARGS)
+
+model: $(VENV)/dev.stamp ## Random steps against the model in plain Python: some minutes (MODEL_STEPS)
+	$(BIN)/pytest -q tests/model --model-steps $(or $(MODEL_STEPS),20000)
 
 benchmark: $(VENV)/dev.stamp ## What a typed call costs, against the bare driver
 	$(BIN)/python -m benchmarks.wrapper

@@ -51,6 +51,20 @@ def service_conninfo(settings: Settings, conninfo: str, role: str) -> str:
     return make_conninfo("", **{**defaults, **parameters, "options": options})
 
 
+def listening_conninfo(conninfo: str) -> str:
+    """Add that the kernel notices within a minute or so when the other side is gone.
+
+    Who only listens would not notice at all. What the URL says itself holds.
+    """
+    defaults: dict[str, str | int | None] = {
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
+    return make_conninfo("", **{**defaults, **conninfo_to_dict(conninfo)})
+
+
 def connection_parameters(settings: Settings) -> dict[str, object]:
     """Give what psycopg is told of each connection of a service."""
     prepare = {} if settings.prepared_statements else {"prepare_threshold": None}

@@ -69,7 +69,7 @@ returning
 
 -- name: narrow(tenant_id, user_id, client_id, scopes)^
 -- The consent that is in force, with no more than these of its scopes, or no row when
--- there is none. Tokens under it that carry another scope are dead from now on.
+-- there is none. Tokens under it that carry another scope are dead while it is so.
 -- @row Consent
 update authority.consents
 set

@@ -85,12 +85,42 @@ where
 -- The user has consented, unless the client's consent_type is implicit. Scopes that are
 -- null are those asked for, others no more than those. A family_lifetime that is null
 -- never ends it, an authenticated_at that is null means now.
--- The request is locked first and judged as it is after the wait: of any number of
--- decisions one is made.
+-- The request is locked and judged as it is after the wait: of any number of decisions one
+-- is made. Before it, its client and the user are held against deletion, as the family's
+-- foreign keys would do too late: a deletion holds them first and requests afterwards.
 -- @row DeviceApproval
 -- @param user_id notnull
 -- @param family_lifetime nullable
-with device as (
+with presented as (
+    select
+        device_authorizations.id,
+        device_authorizations.client_id
+    from authority.device_authorizations
+    where
+        device_authorizations.tenant_id = :tenant_id
+        and device_authorizations.user_code_hash = :user_code_hash
+),
+
+asked_by as (
+    select clients.id
+    from presented
+    inner join authority.clients
+        on
+            clients.tenant_id = :tenant_id
+            and presented.client_id = clients.id
+    for key share of clients
+),
+
+decided_by as (
+    select users.id
+    from authority.users
+    where
+        users.tenant_id = :tenant_id
+        and users.id = :user_id
+    for key share
+),
+
+device as (
     select
         device_authorizations.id,
         device_authorizations.device_code_hash,
@@ -100,11 +130,14 @@ with device as (
         device_authorizations.status,
         device_authorizations.properties,
         device_authorizations.expires_at
-    from authority.device_authorizations
-    where
-        device_authorizations.tenant_id = :tenant_id
-        and device_authorizations.user_code_hash = :user_code_hash
-    for no key update
+    from presented
+    inner join asked_by on presented.client_id = asked_by.id
+    left join decided_by on true
+    inner join authority.device_authorizations
+        on
+            device_authorizations.tenant_id = :tenant_id
+            and presented.id = device_authorizations.id
+    for no key update of device_authorizations
 ),
 
 asked as (

@@ -352,8 +352,8 @@ left join token on true;
 -- row is as the first time.
 -- recently_redeemed: by another request, within the leeway, and the refresh token that
 -- it was redeemed for is not used yet: nothing is issued, nothing revoked.
--- reused: by another request; the family is revoked (RFC 6749 section 4.1.2, RFC 9700
--- section 4.14.2).
+-- reused: by another request, which revokes the family (RFC 6749 section 4.1.2, RFC
+-- 9700 section 4.14.2), or by any request when the family is revoked already.
 -- invalid_scope: more scopes than it carries (RFC 6749 section 6); not used up.
 -- invalid: anything else, alike: not alive, or not issued to this client_id,
 -- redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or

@@ -77,6 +77,11 @@ select
 from pg_catalog.pg_roles
 where pg_roles.rolname = current_user;
 
+-- name: get_process_id()$
+-- The process that answers. It is another one than the connection was told at its
+-- beginning where a pooler is between the two.
+select pg_catalog.pg_backend_pid() as process_id;
+
 -- name: list_applied_migrations()
 -- One migration that yoyo has marked as applied, in its books in the search_path.
 -- @row AppliedMigration

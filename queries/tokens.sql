@@ -157,11 +157,15 @@ from authority.find_live_token(:tenant_id, :token_hash, :type) as live_tokens;
 -- that is null means now.
 with kept as (
     update authority.authorizations
-    set tokens_expire_at = authority.clock() + :lifetime
+    set
+        tokens_expire_at = least(
+            authority.clock() + :lifetime, authorizations.expires_at
+        )
     where
         authorizations.tenant_id = :tenant_id
         and authorizations.id = :authorization_id
-        and authorizations.tokens_expire_at < authority.clock() + :lifetime
+        and authorizations.tokens_expire_at
+        < least(authority.clock() + :lifetime, authorizations.expires_at)
 )
 
 insert into authority.tokens (

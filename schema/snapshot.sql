@@ -2028,7 +2028,8 @@ COMMENT ON COLUMN authority.token_states.client_type IS 'As authority.clients.cl
 COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: it has none.';
 COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: it has none.';
 COMMENT ON COLUMN authority.token_states.account_id IS 'account_id of its service account. Null: it has none.';
-COMMENT ON COLUMN authority.token_states.dead_because IS 'The first reason that it has to be dead. Null: it is alive.';
+COMMENT ON COLUMN authority.token_states.dead_because IS 'The first reason that it has to be dead, from the token itself outwards: token, family,
+consent, tenant, client, subject. Null: it is alive.';
 
 -- tokens
 

@@ -23,6 +23,14 @@ DATABASE_URL = os.environ.get("AUTHORITY_DATABASE_URL")
 PASSWORD = "swordfish"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--model-steps",
+        type=int,
+        help="how many random steps tests/model takes; without it, always the same",
+    )
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:

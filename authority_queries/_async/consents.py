@@ -66,7 +66,8 @@ class AsyncConsents(AsyncRepository):
     ) -> Consent | None:
         """Allow no more than these of the scopes; None when there is no consent.
 
-        Ends the tokens under it that carry another scope.
+        Tokens under it that carry another scope are dead, until it is granted again:
+        to end them for good, revoke the consent.
         """
         return await queries.narrow_async(
             self._connection,

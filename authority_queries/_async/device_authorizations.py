@@ -104,7 +104,8 @@ class AsyncDeviceAuthorizations(AsyncRepository):
         the user's consent is needed as for `grants.issue_code`. `properties` are put
         over the request's own. However often it is refreshed, the family ends after
         `family_lifetime`. `authenticated_at` is when the user signed in, None means
-        now. In a transaction polls wait for its end. Raises InvalidValueError.
+        now. In a transaction polls wait for its end. Raises InvalidValueError, and
+        MissingReferenceError for a user who is deleted at that moment.
         """
         return await queries.approve_async(
             self._connection,

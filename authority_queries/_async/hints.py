@@ -12,8 +12,10 @@ from uuid import UUID
 import psycopg
 from psycopg import AsyncConnection
 
+from authority_queries._backend import listening_conninfo
 from authority_queries._pauses import pause_async
 from authority_queries.queries.revocations import listen_async
+from authority_queries.queries.server import get_process_id_async
 
 _logger: Final = logging.getLogger("authority_queries.feed")
 _FIRST_DELAY: Final = 0.1  # seconds
@@ -25,7 +27,10 @@ class AsyncHints:
 
     Without its connection it waits as long as it is told. A lost connection is made
     again, after a delay that doubles each time that it does not last. With `enabled`
-    false it makes none.
+    false, and through a pooler, it has none.
+
+    Nothing is asked of the connection after LISTEN: whoever waits for an answer there
+    does not poll.
     """
 
     def __init__(
@@ -36,7 +41,7 @@ class AsyncHints:
         *,
         enabled: bool,
     ) -> None:
-        self._conninfo = conninfo
+        self._conninfo = listening_conninfo(conninfo)
         self._parameters = parameters
         self._payload = str(tenant_id)
         self._connection: AsyncConnection[object] | None = None
@@ -52,7 +57,11 @@ class AsyncHints:
             return
         try:
             self._connection = await self._connect()
-            await listen_async(self._connection)
+            process_id = await get_process_id_async(self._connection)
+            if process_id == self._connection.info.backend_pid:
+                await listen_async(self._connection)
+            else:
+                await self._renounce()
         except psycopg.Error as error:
             await self._lose(error)
 
@@ -63,9 +72,7 @@ class AsyncHints:
             await pause_async(min(seconds, until_next_try))
             return
         try:
-            if not await self._hear(self._connection, seconds):
-                # Is it still there? A connection that died silently tells nothing.
-                await listen_async(self._connection)
+            await self._hear(self._connection, seconds)
             self._delay = _FIRST_DELAY
         except psycopg.Error as error:
             await self._lose(error)
@@ -86,12 +93,17 @@ class AsyncHints:
             # connection for as long as somebody keeps the traceback.
             raise error.with_traceback(None)  # noqa: B904 -- it is the same error
 
-    async def _hear(self, connection: AsyncConnection[object], seconds: float) -> bool:
+    async def _hear(self, connection: AsyncConnection[object], seconds: float) -> None:
         async with aclosing(connection.notifies(timeout=seconds)) as notifications:
             async for notification in notifications:
                 if notification.payload == self._payload:
-                    return True
-        return False
+                    return
+
+    async def _renounce(self) -> None:
+        """Listen no more: a pooler would leave LISTEN on a connection of everybody."""
+        await self.close()
+        self._not_before = inf
+        _logger.warning("no hints of revocations through a pooler, only polling")
 
     async def _lose(self, error: psycopg.Error) -> None:
         await self.close()

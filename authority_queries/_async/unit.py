@@ -70,9 +70,14 @@ class AsyncUnit:
     async def trip(self) -> AsyncIterator[None]:
         """Let the statement of the block travel with what it needs before it."""
         if self.is_autocommit:
-            async with _pipeline(self._connection):
-                await self.enter()
-                yield
+            try:
+                async with _pipeline(self._connection):
+                    await self.enter()
+                    yield
+            except psycopg.Error:
+                with suppress(psycopg.Error):
+                    await self._forget_prepared()
+                raise
             return
         try:
             yield
@@ -82,6 +87,15 @@ class AsyncUnit:
             with suppress(psycopg.Error):
                 await self.settle()
             raise
+
+    async def _forget_prepared(self) -> None:
+        """Have psycopg forget what it has prepared: a rollback does.
+
+        Of a statement that PostgreSQL skipped, because the tenant before it was
+        refused, psycopg believes that it is prepared, and would fail at each later use.
+        """
+        await self._begin()
+        await self._connection.rollback()
 
     async def settle(self) -> None:
         """Wait for the beginning, if it is under way."""

@@ -65,7 +65,8 @@ class Consents(Repository):
     ) -> Consent | None:
         """Allow no more than these of the scopes; None when there is no consent.
 
-        Ends the tokens under it that carry another scope.
+        Tokens under it that carry another scope are dead, until it is granted again:
+        to end them for good, revoke the consent.
         """
         return queries.narrow(
             self._connection,

@@ -13,8 +13,10 @@ from uuid import UUID
 import psycopg
 from psycopg import Connection
 
+from authority_queries._backend import listening_conninfo
 from authority_queries._pauses import pause
 from authority_queries.queries.revocations import listen
+from authority_queries.queries.server import get_process_id
 
 _logger: Final = logging.getLogger("authority_queries.feed")
 _FIRST_DELAY: Final = 0.1  # seconds
@@ -26,7 +28,10 @@ class Hints:
 
     Without its connection it waits as long as it is told. A lost connection is made
     again, after a delay that doubles each time that it does not last. With `enabled`
-    false it makes none.
+    false, and through a pooler, it has none.
+
+    Nothing is asked of the connection after LISTEN: whoever waits for an answer there
+    does not poll.
     """
 
     def __init__(
@@ -37,7 +42,7 @@ class Hints:
         *,
         enabled: bool,
     ) -> None:
-        self._conninfo = conninfo
+        self._conninfo = listening_conninfo(conninfo)
         self._parameters = parameters
         self._payload = str(tenant_id)
         self._connection: Connection[object] | None = None
@@ -53,7 +58,11 @@ class Hints:
             return
         try:
             self._connection = self._connect()
-            listen(self._connection)
+            process_id = get_process_id(self._connection)
+            if process_id == self._connection.info.backend_pid:
+                listen(self._connection)
+            else:
+                self._renounce()
         except psycopg.Error as error:
             self._lose(error)
 
@@ -64,9 +73,7 @@ class Hints:
             pause(min(seconds, until_next_try))
             return
         try:
-            if not self._hear(self._connection, seconds):
-                # Is it still there? A connection that died silently tells nothing.
-                listen(self._connection)
+            self._hear(self._connection, seconds)
             self._delay = _FIRST_DELAY
         except psycopg.Error as error:
             self._lose(error)
@@ -87,12 +94,17 @@ class Hints:
             # connection for as long as somebody keeps the traceback.
             raise error.with_traceback(None)  # noqa: B904 -- it is the same error
 
-    def _hear(self, connection: Connection[object], seconds: float) -> bool:
+    def _hear(self, connection: Connection[object], seconds: float) -> None:
         with closing(connection.notifies(timeout=seconds)) as notifications:
             for notification in notifications:
                 if notification.payload == self._payload:
-                    return True
-        return False
+                    return
+
+    def _renounce(self) -> None:
+        """Listen no more: a pooler would leave LISTEN on a connection of everybody."""
+        self.close()
+        self._not_before = inf
+        _logger.warning("no hints of revocations through a pooler, only polling")
 
     def _lose(self, error: psycopg.Error) -> None:
         self.close()

@@ -137,8 +137,8 @@ class Tokens(Repository):
         """Revoke a token at the wish of the client it was issued to (RFC 7009).
 
         A code or refresh token takes its family with it, what a rotation under way
-        issues included. False when there was nothing to revoke, which a client is not
-        told.
+        issues included, also when it was revoked by itself before. False when this
+        token is not the client's or was revoked already, which a client is not told.
         """
         return bool(
             queries.revoke(

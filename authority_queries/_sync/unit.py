@@ -71,9 +71,14 @@ class Unit:
     def trip(self) -> Iterator[None]:
         """Let the statement of the block travel with what it needs before it."""
         if self.is_autocommit:
-            with _pipeline(self._connection):
-                self.enter()
-                yield
+            try:
+                with _pipeline(self._connection):
+                    self.enter()
+                    yield
+            except psycopg.Error:
+                with suppress(psycopg.Error):
+                    self._forget_prepared()
+                raise
             return
         try:
             yield
@@ -83,6 +88,15 @@ class Unit:
             with suppress(psycopg.Error):
                 self.settle()
             raise
+
+    def _forget_prepared(self) -> None:
+        """Have psycopg forget what it has prepared: a rollback does.
+
+        Of a statement that PostgreSQL skipped, because the tenant before it was
+        refused, psycopg believes that it is prepared, and would fail at each later use.
+        """
+        self._begin()
+        self._connection.rollback()
 
     def settle(self) -> None:
         """Wait for the beginning, if it is under way."""

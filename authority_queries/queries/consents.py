@@ -226,7 +226,8 @@ def narrow(
     scopes: Sequence[str],
 ) -> Consent | None:
     """The consent that is in force, with no more than these of its scopes, or no row
-    when there is none. Tokens under it that carry another scope are dead from now on.
+    when there is none. Tokens under it that carry another scope are dead while it is
+    so.
 
     queries/consents.sql:70
     """
@@ -248,7 +249,8 @@ async def narrow_async(
     scopes: Sequence[str],
 ) -> Consent | None:
     """The consent that is in force, with no more than these of its scopes, or no row
-    when there is none. Tokens under it that carry another scope are dead from now on.
+    when there is none. Tokens under it that carry another scope are dead while it is
+    so.
 
     queries/consents.sql:70
     """

@@ -164,8 +164,10 @@ def approve(
     invalid: there is no such code, or it has expired or been decided, alike. The user
     has consented, unless the client's consent_type is implicit. Scopes that are null
     are those asked for, others no more than those. A family_lifetime that is null never
-    ends it, an authenticated_at that is null means now. The request is locked first and
-    judged as it is after the wait: of any number of decisions one is made.
+    ends it, an authenticated_at that is null means now. The request is locked and
+    judged as it is after the wait: of any number of decisions one is made. Before it,
+    its client and the user are held against deletion, as the family's foreign keys
+    would do too late: a deletion holds them first and requests afterwards.
 
     queries/device_authorizations.sql:80
     """
@@ -198,8 +200,10 @@ async def approve_async(
     invalid: there is no such code, or it has expired or been decided, alike. The user
     has consented, unless the client's consent_type is implicit. Scopes that are null
     are those asked for, others no more than those. A family_lifetime that is null never
-    ends it, an authenticated_at that is null means now. The request is locked first and
-    judged as it is after the wait: of any number of decisions one is made.
+    ends it, an authenticated_at that is null means now. The request is locked and
+    judged as it is after the wait: of any number of decisions one is made. Before it,
+    its client and the user are held against deletion, as the family's foreign keys
+    would do too late: a deletion holds them first and requests afterwards.
 
     queries/device_authorizations.sql:80
     """
@@ -225,7 +229,7 @@ def deny(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:237
+    queries/device_authorizations.sql:270
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -242,7 +246,7 @@ async def deny_async(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:237
+    queries/device_authorizations.sql:270
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -269,7 +273,7 @@ def poll(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:252
+    queries/device_authorizations.sql:285
     """
     return _poll(
         connection,
@@ -300,7 +304,7 @@ async def poll_async(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:252
+    queries/device_authorizations.sql:285
     """
     return await _poll_async(
         connection,
@@ -317,7 +321,7 @@ def prune_expired(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:344
+    queries/device_authorizations.sql:377
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -330,7 +334,7 @@ async def prune_expired_async(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:344
+    queries/device_authorizations.sql:377
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

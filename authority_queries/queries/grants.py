@@ -315,17 +315,18 @@ def redeem(
     is given. already_redeemed: by this redemption_id, so this is a retry after a lost
     answer; the row is as the first time. recently_redeemed: by another request, within
     the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request; the family is revoked (RFC
-    6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more scopes than it
-    carries (RFC 6749 section 6); not used up. invalid: anything else, alike: not alive,
-    or not issued to this client_id, redirect_uri and PKCE challenge (RFC 6749 section
-    4.1.3, RFC 7636 section 4.6) or bound to another key or certificate (RFC 9449
-    sections 5 and 10, RFC 8705 section 4). Who does not know all of them revokes
-    nothing. The family is locked first, and then the token, which is judged as it is
-    after the wait. Before both, whom it was issued to and speaks for are held against
-    deletion, as the successors' foreign keys would do too late: a deletion holds them
-    first and their families afterwards. Scopes that are null are all; fewer are the
-    access token's only. A refresh token is bound to the key of a public client.
+    is issued, nothing revoked. reused: by another request, which revokes the family
+    (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2), or by any request when the family
+    is revoked already. invalid_scope: more scopes than it carries (RFC 6749 section 6);
+    not used up. invalid: anything else, alike: not alive, or not issued to this
+    client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section
+    4.6) or bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
+    section 4). Who does not know all of them revokes nothing. The family is locked
+    first, and then the token, which is judged as it is after the wait. Before both,
+    whom it was issued to and speaks for are held against deletion, as the successors'
+    foreign keys would do too late: a deletion holds them first and their families
+    afterwards. Scopes that are null are all; fewer are the access token's only. A
+    refresh token is bound to the key of a public client.
 
     `redemption_id`: the request's own id
 
@@ -376,17 +377,18 @@ async def redeem_async(
     is given. already_redeemed: by this redemption_id, so this is a retry after a lost
     answer; the row is as the first time. recently_redeemed: by another request, within
     the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request; the family is revoked (RFC
-    6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more scopes than it
-    carries (RFC 6749 section 6); not used up. invalid: anything else, alike: not alive,
-    or not issued to this client_id, redirect_uri and PKCE challenge (RFC 6749 section
-    4.1.3, RFC 7636 section 4.6) or bound to another key or certificate (RFC 9449
-    sections 5 and 10, RFC 8705 section 4). Who does not know all of them revokes
-    nothing. The family is locked first, and then the token, which is judged as it is
-    after the wait. Before both, whom it was issued to and speaks for are held against
-    deletion, as the successors' foreign keys would do too late: a deletion holds them
-    first and their families afterwards. Scopes that are null are all; fewer are the
-    access token's only. A refresh token is bound to the key of a public client.
+    is issued, nothing revoked. reused: by another request, which revokes the family
+    (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2), or by any request when the family
+    is revoked already. invalid_scope: more scopes than it carries (RFC 6749 section 6);
+    not used up. invalid: anything else, alike: not alive, or not issued to this
+    client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section
+    4.6) or bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
+    section 4). Who does not know all of them revokes nothing. The family is locked
+    first, and then the token, which is judged as it is after the wait. Before both,
+    whom it was issued to and speaks for are held against deletion, as the successors'
+    foreign keys would do too late: a deletion holds them first and their families
+    afterwards. Scopes that are null are all; fewer are the access token's only. A
+    refresh token is bound to the key of a public client.
 
     `redemption_id`: the request's own id
 

@@ -22,6 +22,8 @@ _describe: Call[ServerDescription | None] = _QUERIES.row("describe", ServerDescr
 _describe_async: AsyncCall[ServerDescription | None] = _ASYNC_QUERIES.row(
     "describe", ServerDescription
 )
+_get_process_id: Call[int] = _QUERIES.sure_value("get_process_id")
+_get_process_id_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value("get_process_id")
 _list_applied_migrations: Call[list[AppliedMigration]] = _QUERIES.rows(
     "list_applied_migrations", AppliedMigration
 )
@@ -56,10 +58,28 @@ async def describe_async(
     return await _describe_async(connection)
 
 
+def get_process_id(connection: Connection[object]) -> int:
+    """The process that answers. It is another one than the connection was told at its
+    beginning where a pooler is between the two.
+
+    queries/server.sql:80
+    """
+    return _get_process_id(connection)
+
+
+async def get_process_id_async(connection: AsyncConnection[object]) -> int:
+    """The process that answers. It is another one than the connection was told at its
+    beginning where a pooler is between the two.
+
+    queries/server.sql:80
+    """
+    return await _get_process_id_async(connection)
+
+
 def list_applied_migrations(connection: Connection[object]) -> list[AppliedMigration]:
     """One migration that yoyo has marked as applied, in its books in the search_path.
 
-    queries/server.sql:80
+    queries/server.sql:85
     """
     return _list_applied_migrations(connection)
 
@@ -69,7 +89,7 @@ async def list_applied_migrations_async(
 ) -> list[AppliedMigration]:
     """One migration that yoyo has marked as applied, in its books in the search_path.
 
-    queries/server.sql:80
+    queries/server.sql:85
     """
     return await _list_applied_migrations_async(connection)
 
@@ -82,7 +102,7 @@ def list_applied_migrations_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/server.sql:80
+    queries/server.sql:85
     """
     return _list_applied_migrations_stream(connection, size)
 
@@ -95,6 +115,6 @@ def list_applied_migrations_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/server.sql:80
+    queries/server.sql:85
     """
     return _list_applied_migrations_stream_async(connection, size)

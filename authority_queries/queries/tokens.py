@@ -344,7 +344,7 @@ def revoke(
     """Revokes the token if it was issued to this client_id, and unless it is an access
     token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:240
+    queries/tokens.sql:244
     """
     return _revoke(
         connection,
@@ -366,7 +366,7 @@ async def revoke_async(
     """Revokes the token if it was issued to this client_id, and unless it is an access
     token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:240
+    queries/tokens.sql:244
     """
     return await _revoke_async(
         connection,
@@ -386,7 +386,7 @@ def revoke_by_id(
 ) -> int:
     """Revokes the token, whoever's it is. Again changes nothing.
 
-    queries/tokens.sql:295
+    queries/tokens.sql:299
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -402,7 +402,7 @@ async def revoke_by_id_async(
 ) -> int:
     """Revokes the token, whoever's it is. Again changes nothing.
 
-    queries/tokens.sql:295
+    queries/tokens.sql:299
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -421,7 +421,7 @@ def list_active_by_subject(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:306
+    queries/tokens.sql:310
     """
     return _list_active_by_subject(
         connection,
@@ -445,7 +445,7 @@ async def list_active_by_subject_async(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:306
+    queries/tokens.sql:310
     """
     return await _list_active_by_subject_async(
         connection,
@@ -473,7 +473,7 @@ def list_active_by_subject_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:306
+    queries/tokens.sql:310
     """
     return _list_active_by_subject_stream(
         connection,
@@ -502,7 +502,7 @@ def list_active_by_subject_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:306
+    queries/tokens.sql:310
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -526,7 +526,7 @@ def list_active_by_client(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:349
+    queries/tokens.sql:353
     """
     return _list_active_by_client(
         connection,
@@ -548,7 +548,7 @@ async def list_active_by_client_async(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:349
+    queries/tokens.sql:353
     """
     return await _list_active_by_client_async(
         connection,
@@ -574,7 +574,7 @@ def list_active_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:349
+    queries/tokens.sql:353
     """
     return _list_active_by_client_stream(
         connection,
@@ -601,7 +601,7 @@ def list_active_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:349
+    queries/tokens.sql:353
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -619,7 +619,7 @@ def prune_expired(
     """Deletes access tokens, of all tenants, that expired longer ago than this. What
     can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:387
+    queries/tokens.sql:391
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -632,7 +632,7 @@ async def prune_expired_async(
     """Deletes access tokens, of all tenants, that expired longer ago than this. What
     can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:387
+    queries/tokens.sql:391
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

@@ -496,7 +496,8 @@ comment on column authority.token_states.username is
 comment on column authority.token_states.account_id is
 'account_id of its service account. Null: it has none.';
 comment on column authority.token_states.dead_because is
-'The first reason that it has to be dead. Null: it is alive.';
+'The first reason that it has to be dead, from the token itself outwards: token, family,
+consent, tenant, client, subject. Null: it is alive.';
 
 create or replace view authority.live_tokens
 with (security_invoker = true) as

@@ -72,16 +72,22 @@ def test_a_username_that_may_be_null_is_a_diff_and_names_the_queries_that_see_it
     ]
 
 
-def test_an_expiry_that_may_be_null_is_refused_by_the_query_that_still_excludes_it(
+def test_a_name_that_may_be_null_is_refused_by_the_query_that_still_excludes_it(
     tmp_path: Path, conninfo: str
 ) -> None:
     settings = without_not_null(
-        tmp_path, "0007_create_tokens", "expires_at timestamptz"
+        tmp_path, "0005_create_clients", 'client_id text collate "C"'
     )
-    # redeem compares it: there it is no null, and the record is no longer the same.
+    queries = tmp_path / "queries"
+    shutil.copytree(settings.queries, queries)
+    path, name = queries / "clients.sql", "-- name: get_by_client_id("
+    before, after = path.read_text().split(name)
+    head, body = after.split("\nselect", maxsplit=1)
+    path.write_text(f"{before}{name}{head}\n-- @row Client\nselect{body}")
+    # It is looked up by it: there it is no null, and the record is no longer the same.
     with pytest.raises(
         GenerationError,
-        match=r"^queries/tokens\.sql:\d+ redeem: @row Token is not what it is in "
-        r"queries/tokens\.sql:1 get_by_id: column expires_at can be null only there",
+        match=r"clients\.sql:\d+ get_by_client_id: @row Client is not what it is in "
+        r"\S*clients\.sql:1 get_by_id: column client_id can be null only there",
     ):
-        generate(settings, conninfo)
+        generate(replace(settings, queries=queries), conninfo)

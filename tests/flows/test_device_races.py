@@ -10,8 +10,10 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from authority_queries import NewToken, Store, mint_token
+from authority_queries.errors import MissingReferenceError
 from authority_queries.records import Client, User
 from authority_queries.secrets import TokenString
 from tests.clock import Clock
@@ -234,3 +236,63 @@ def test_40_guessers_look_10_times(
     guesses = [guess(bytes([n]) * 32) for n in range(40)]
     outcomes = race(logins, client.tenant_id, guesses)
     assert Counter(outcomes) == {"not found": 9, "not allowed": 31}
+
+
+@pytest.mark.parametrize("kind", ["user", "client"])
+def test_a_yes_beside_a_deletion_waits_or_is_waited_for_and_leaves_nothing(
+    store: Store, dba: Dba, logins: Logins, kind: str
+) -> None:
+    # PostgreSQL would look for a deadlock after a second.
+    name = Identifier(dba.info.dbname)
+    dba.execute(SQL("alter database {} set deadlock_timeout = '20ms'").format(name))
+    tenant_id = make_tenant(store).id
+    outcomes: Counter[str] = Counter()
+    for _ in range(40):
+        client, user = make_client(store, tenant_id), make_user(store, tenant_id)
+        store.consents.grant(
+            tenant_id=tenant_id, user_id=user.id, client_id=client.id, scopes=[]
+        )
+        codes = [make_device(store, client)[1] for _ in range(8)]
+        runs = [approve_or_miss(client, code, user) for code in codes]
+        runs.insert(4, deletion(client, user, kind))
+        outcomes += Counter(race(logins, tenant_id, runs))
+    gone = "missing" if kind == "user" else "invalid"
+    assert outcomes.keys() <= {"approved", "deleted", gone, f"{kind}_inactive"}
+    assert outcomes["deleted"] == 40
+    assert outcomes["approved"] > 0
+    for table in ("authorizations", "tokens"):
+        left = dba.execute(SQL("select from authority.{}").format(Identifier(table)))
+        assert left.rowcount == 0
+    decided = dba.execute(
+        "select from authority.device_authorizations where status <> 'pending'"
+    )
+    assert decided.rowcount == 0
+
+
+def approve_or_miss(
+    client: Client, user_code: bytes, user: User
+) -> Callable[[Store], str]:
+    def run(store: Store) -> str:
+        try:
+            return approve(client, user_code, user)(store)
+        except MissingReferenceError:
+            return "missing"
+        except psycopg.errors.DeadlockDetected:
+            return "deadlock"
+
+    return run
+
+
+def deletion(client: Client, user: User, kind: str) -> Callable[[Store], str]:
+    def run(store: Store) -> str:
+        ids = {"tenant_id": client.tenant_id}
+        try:
+            if kind == "user":
+                store.users.delete(**ids, user_id=user.id)
+            else:
+                store.clients.delete(**ids, id=client.id)
+        except psycopg.errors.DeadlockDetected:
+            return "deadlock of the deletion"
+        return "deleted"
+
+    return run

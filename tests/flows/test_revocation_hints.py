@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import subprocess
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -146,8 +148,13 @@ def test_polling_goes_on_while_it_cannot_listen(
         feed.wait_for_listeners(1)
 
 
-def test_polling_is_enough_behind_pgbouncer(
-    follow: Follow, logins: Logins, login_names: dict[str, str], feed: Feed
+def test_through_a_pooler_it_only_polls(
+    *,
+    follow: Follow,
+    logins: Logins,
+    login_names: dict[str, str],
+    feed: Feed,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     if program() is None:
         pytest.skip("pgbouncer is not installed")  # -- because it is no Python package
@@ -157,16 +164,22 @@ def test_polling_is_enough_behind_pgbouncer(
             for number in range(20):
                 feed.publish(f"jti-{number}")
                 assert queue.get(timeout=PATIENCE) == f"jti-{number}"
+    assert "no hints of revocations through a pooler, only polling" in caplog.messages
+    assert not any("listen" in line for line in caplog.messages)
 
 
-def test_a_follower_outlives_restarts_of_the_server(follow: Follow) -> None:
-    with fresh_server() as (conninfo, psql):
+class OwnServer:
+    """A server that a test may do things to, with a tenant's feed on it."""
+
+    def __init__(self, conninfo: str, programs: Path) -> None:
         migrate(conninfo)
         with psycopg.connect(conninfo, autocommit=True) as dba:
             dba.execute("create role auth_service login in role authority_app")
             dba.execute("create role auth_ops login in role authority_maintenance")
             row = dba.execute("show data_directory").fetchone()
         assert row is not None
+        self._data: str = row[0]
+        self._programs = programs
         logins = Logins(
             dba=conninfo,
             app=make_conninfo(conninfo, user="auth_service"),
@@ -174,24 +187,50 @@ def test_a_follower_outlives_restarts_of_the_server(follow: Follow) -> None:
             reader=conninfo,
         )
         with routed_store(logins) as store:
-            tenant = make_tenant(store)
-        feed = Feed(logins, tenant.id)
-        settings = settings_for(logins.app, pool_min_size=4, pool_max_size=4)
-        with feed.followed(follow, settings, poll_interval=HOUR) as queue:
-            for mode in ("fast", "immediate"):
-                feed.publish(f"before {mode}")
-                assert queue.get(timeout=PATIENCE) == f"before {mode}"
-                restart(Path(psql).parent, row[0], mode)
-                feed.publish(f"after {mode}")
-                assert queue.get(timeout=PATIENCE) == f"after {mode}"
+            self.feed = Feed(logins, make_tenant(store).id)
+        self.settings = settings_for(logins.app, pool_min_size=4, pool_max_size=4)
+
+    def restart(self, mode: str) -> None:
+        subprocess.run(
+            [self._programs / "pg_ctl", "restart", "-w", "-m", mode, "-D", self._data],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            user=os.stat(self._data).st_uid if os.geteuid() == 0 else None,
+            cwd="/",
+        )
 
 
-def restart(programs: Path, data: str, mode: str) -> None:
-    owner = os.stat(data).st_uid if os.geteuid() == 0 else None
-    subprocess.run(
-        [programs / "pg_ctl", "restart", "-w", "-m", mode, "-D", data],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        user=owner,
-        cwd="/",
-    )
+@pytest.fixture
+def own_server() -> Iterator[OwnServer]:
+    with fresh_server() as (conninfo, psql):
+        yield OwnServer(conninfo, Path(psql).parent)
+
+
+def test_a_follower_outlives_restarts_of_the_server(
+    follow: Follow, own_server: OwnServer
+) -> None:
+    feed = own_server.feed
+    with feed.followed(follow, own_server.settings, poll_interval=HOUR) as queue:
+        for mode in ("fast", "immediate"):
+            feed.publish(f"before {mode}")
+            assert queue.get(timeout=PATIENCE) == f"before {mode}"
+            own_server.restart(mode)
+            feed.publish(f"after {mode}")
+            assert queue.get(timeout=PATIENCE) == f"after {mode}"
+
+
+def test_polling_goes_on_while_the_listening_connection_is_dumb(
+    follow: Follow, own_server: OwnServer
+) -> None:
+    """As when the other side has gone without a word."""
+    feed = own_server.feed
+    with feed.followed(follow, own_server.settings, poll_interval=SOON) as queue:
+        feed.wait_for_listeners(1)
+        (listener,) = feed.listeners()
+        os.kill(listener, signal.SIGSTOP)
+        try:
+            for number in range(5):
+                feed.publish(f"jti-{number}")
+                assert queue.get(timeout=PATIENCE) == f"jti-{number}"
+        finally:
+            os.kill(listener, signal.SIGCONT)

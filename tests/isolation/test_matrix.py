@@ -54,6 +54,7 @@ WITHOUT_ROWS = {
     "login_attempts.drop_partitions": "drops tables",
     "revocations.listen": "reads no table",
     "server.describe": "reads of the server",
+    "server.get_process_id": "reads no table",
     "server.list_applied_migrations": "reads yoyo's books",
     "tenants.begin": "begins a transaction",
     "tenants.create": "makes a tenant, and reads what is the same for all",

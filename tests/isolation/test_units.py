@@ -489,3 +489,25 @@ def test_a_login_that_row_security_does_not_hold_is_refused(
             if login in strong:
                 dba.execute(f"revoke {strong[login]} from {user}".encode())
     assert usernames(dba, acme) == []
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_a_refused_tenant_leaves_the_connection_usable_for_the_others(
+    arranged: Store, logins: Logins, *, autocommit: bool
+) -> None:
+    served, suspended = make_tenant(arranged).id, make_tenant(arranged).id
+    arranged.tenants.suspend(tenant_id=suspended)
+    # psycopg prepares a statement when it has come five times: about then.
+    for before in range(4, 7):
+        with psycopg.connect(logins.app, autocommit=True) as connection:
+
+            def ask(tenant_id: UUID, on: Any = connection) -> object:
+                with Store.unit(on, tenant_id, autocommit=autocommit) as unit:
+                    return unit.tokens.verify(tenant_id=tenant_id, token_hash=bytes(32))
+
+            for _ in range(before):
+                assert ask(served) is None
+            with pytest.raises(TenantInactiveError):
+                ask(suspended)
+            for _ in range(8):
+                assert ask(served) is None

@@ -20,6 +20,7 @@ OF_NO_TABLE = {"revocations.listen", "tenants.begin"}
 OF_NOBODY = {
     "revocations.listen",
     "server.describe",
+    "server.get_process_id",
     "server.list_applied_migrations",
     "tenants.begin",
     "tenants.find",

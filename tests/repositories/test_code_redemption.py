@@ -21,10 +21,9 @@ from tests.repositories.grant_helpers import (
     make_grant,
     make_party,
     redeem_code,
-    refresh,
     token_of,
 )
-from tests.repositories.token_helpers import Dba, Fields, verify
+from tests.repositories.token_helpers import Dba, Fields
 
 
 def test_a_code_is_redeemed_for_an_access_and_a_refresh_token(store: Store) -> None:
@@ -154,83 +153,6 @@ def test_only_a_code_is_redeemed_as_a_code(store: Store) -> None:
     for minted in (grant.refresh, grant.access):
         assert redeem_code(store, grant, minted, **plain) == NOTHING
         assert is_alive(store, minted)
-
-
-def test_a_request_that_is_repeated_gets_the_ids_of_the_first_time(
-    store: Store, dba: Dba
-) -> None:
-    party = make_party(store)
-    code, request = make_code(store, party), {"redemption_id": uuid4()}
-    first = redeem_code(store, party, code, **request)
-    again = redeem_code(store, party, code, **request)
-    assert again.outcome == "already_redeemed"
-    assert first.outcome == "redeemed"
-    for name in first.__dataclass_fields__.keys() - {"outcome"}:
-        assert getattr(again, name) == getattr(first, name), name
-    assert count(dba, "tokens") == 3
-    assert family_of(store, code).row_version == 2  # prolonged, by the refresh token
-
-
-def test_a_repetition_is_known_after_the_code_has_expired(
-    store: Store, clock: Clock
-) -> None:
-    party = make_party(store)
-    code, request = make_code(store, party), {"redemption_id": uuid4()}
-    first = redeem_code(store, party, code, **request)
-    clock.advance(2 * MINUTE)
-    again = redeem_code(store, party, code, **request)
-    assert again.outcome == "already_redeemed"
-    assert again.refresh_token_id == first.refresh_token_id
-
-
-def test_reuse_ends_the_family_and_what_the_winner_was_issued(store: Store) -> None:
-    party, request = make_party(store), {"redemption_id": uuid4()}
-    bystander = make_grant(store, party)
-    grant = make_grant(store, party, redemption=request)
-    for version in (3, 3):
-        reused = redeem_code(store, party, grant.code)
-        assert (reused.outcome, reused.authorization_id) == ("reused", grant.family_id)
-        assert (reused.access_token_id, reused.refresh_token_id) == (None, None)
-        family = family_of(store, grant.code)
-        assert family.revoked_at is not None
-        assert family.revocation_reason == "token_reuse"
-        assert family.row_version == version
-    for minted in (grant.access, grant.refresh):
-        assert not is_alive(store, minted)
-    assert refresh(store, grant, grant.refresh).outcome == "invalid"
-    # The winner's retry is told as well that all is lost.
-    retry = redeem_code(store, party, grant.code, **request)
-    assert retry.outcome == "reused"
-    assert verify(store, bystander.access) is not None
-    assert is_alive(store, bystander.refresh)
-
-
-def test_reuse_is_seen_after_the_code_has_expired(store: Store, clock: Clock) -> None:
-    grant = make_grant(store)
-    clock.advance(2 * MINUTE)
-    assert redeem_code(store, grant, grant.code).outcome == "reused"
-    assert family_of(store, grant.code).revocation_reason == "token_reuse"
-
-
-def test_a_code_that_was_revoked_and_not_used_is_no_reuse(store: Store) -> None:
-    party = make_party(store)
-    code = make_code(store, party)
-    assert store.tokens.revoke(
-        tenant_id=party.tenant_id,
-        token_hash=code.hash,
-        client_id=party.client.client_id,
-        reason="changed my mind",
-    )
-    assert redeem_code(store, party, code) == NOTHING
-    assert family_of(store, code).revocation_reason == "changed my mind"
-
-
-def test_reuse_does_not_change_why_a_family_was_revoked(store: Store) -> None:
-    grant = make_grant(store)
-    key: Fields = {"tenant_id": grant.tenant_id, "authorization_id": grant.family_id}
-    assert store.authorizations.revoke(**key, reason="sign-out")
-    assert redeem_code(store, grant, grant.code).outcome == "reused"
-    assert family_of(store, grant.code).revocation_reason == "sign-out"
 
 
 def test_an_expired_code_is_invalid(store: Store, clock: Clock) -> None:

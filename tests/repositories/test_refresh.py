@@ -7,7 +7,6 @@ import pytest
 
 from authority_queries import Store
 from authority_queries.errors import DuplicateError, InvalidArgumentError
-from authority_queries.records import Redemption
 from tests.clock import Clock
 from tests.factories import (
     HOUR,
@@ -23,7 +22,6 @@ from tests.repositories.grant_helpers import (
     CALLBACK,
     DAY,
     NOTHING,
-    Grant,
     Party,
     count,
     family_of,
@@ -31,7 +29,6 @@ from tests.repositories.grant_helpers import (
     make_grant,
     make_party,
     next_refresh,
-    redeem_code,
     refresh,
     token_of,
 )
@@ -189,15 +186,6 @@ def test_reuse_is_seen_after_the_token_has_expired(store: Store, clock: Clock) -
     assert not is_alive(store, second)
 
 
-def test_the_code_that_a_refreshed_family_began_with_is_still_guarded(
-    store: Store,
-) -> None:
-    grant = make_grant(store)
-    second = next_refresh(store, grant, grant.refresh)
-    assert redeem_code(store, grant, grant.code).outcome == "reused"
-    assert not is_alive(store, second)
-
-
 def test_a_refresh_that_fails_leaves_the_old_token_alive(store: Store) -> None:
     grant = make_grant(store)
     same = new_token(grant.mint("access"))
@@ -210,74 +198,6 @@ def test_a_refresh_that_fails_leaves_the_old_token_alive(store: Store) -> None:
             refresh(store, grant, grant.refresh, **tokens)
     assert is_alive(store, grant.refresh)
     assert refresh(store, grant, grant.refresh).outcome == "redeemed"
-
-
-def test_a_refresh_token_that_is_not_used_for_its_lifetime_is_dead(
-    store: Store, clock: Clock
-) -> None:
-    grant = make_grant(store)
-    token = grant.refresh
-    for _ in range(3):  # in use it goes on
-        clock.advance(DAY - MINUTE)
-        token = next_refresh(store, grant, token)
-    clock.advance(DAY)
-    assert refresh(store, grant, token) == NOTHING
-    assert family_of(store, token).revoked_at is None
-
-
-def make_bounded(store: Store) -> Grant:
-    return make_grant(store, code={"family_lifetime": 2 * DAY + 2 * HOUR})
-
-
-def test_no_successor_outlives_the_family(store: Store, clock: Clock) -> None:
-    grant = make_bounded(store)
-    end = family_of(store, grant.refresh).expires_at
-    assert end is not None
-    results: list[Redemption] = []
-    token = grant.refresh
-    for _ in range(2):
-        clock.advance(DAY - MINUTE)
-        successor = grant.mint("refresh")
-        results.append(
-            refresh(
-                store,
-                grant,
-                token,
-                access_token=new_token(grant.mint("access"), 4 * HOUR),
-                refresh_token=new_token(successor, DAY),
-            )
-        )
-        token = successor
-    early, late = results
-    assert early.refresh_expires_at is not None
-    assert early.refresh_expires_at < end
-    assert (late.access_expires_at, late.refresh_expires_at) == (end, end)
-    clock.advance(2 * HOUR + 2 * MINUTE)
-    assert refresh(store, grant, token) == NOTHING
-
-
-def test_refreshing_keeps_the_family_from_being_pruned(
-    store: Store, clock: Clock
-) -> None:
-    grant = make_grant(store)
-    token = grant.refresh
-    for _ in range(4):
-        clock.advance(DAY - MINUTE)
-        token = next_refresh(store, grant, token)
-        store.authorizations.prune_expired(older_than=timedelta(0))
-        assert is_alive(store, token)
-    clock.advance(2 * DAY + MINUTE)
-    assert store.authorizations.prune_expired(older_than=timedelta(0)) == 1
-    assert refresh(store, grant, token) == NOTHING
-
-
-def test_refreshing_seldom_writes_the_family(store: Store, clock: Clock) -> None:
-    grant = make_grant(store)
-    token, before = grant.refresh, family_of(store, grant.refresh)
-    for _ in range(3):
-        clock.advance(HOUR)
-        token = next_refresh(store, grant, token)
-    assert family_of(store, token) == before
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Time is the database's, in one function that only its owner can replace."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -35,6 +35,19 @@ def test_a_test_moves_it_for_connections_that_are_open(
             clock.advance(_HOUR)
     with psycopg.connect(logins.app) as later:
         assert later.execute(_ASK).fetchone() == (3 * _HOUR,)
+
+
+def test_a_test_stops_it_and_moves_it_from_there(logins: Logins, clock: Clock) -> None:
+    noon = datetime(2030, 1, 1, 12, tzinfo=UTC)
+    with psycopg.connect(logins.app, autocommit=True) as service:
+        service.prepare_threshold = 0
+        clock.freeze(noon)
+        for moved in (timedelta(0), timedelta(microseconds=1), -_HOUR):
+            clock.advance(moved)
+            noon += moved
+            for _ in range(2):
+                asked = service.execute("select authority.clock()").fetchone()
+                assert asked == (noon,)
 
 
 @pytest.mark.parametrize("role", ["app", "maintenance", "reader"])

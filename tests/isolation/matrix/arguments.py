@@ -43,6 +43,7 @@ REFRESH: Final = {
     "type": "refresh",
     "redirect_uri": None,
 }
+USER_CODE: Final = {"user_code_hash": sha256(b"code of device").digest()}
 USED: Final = {**REFRESH, "token_hash": sha256(b"used").digest()}
 RETRY: Final = {**USED, "redemption_id": IdOf("tokens", USED_AT, "redemption_id")}
 LATE: Final = {**USED, "leeway": timedelta(days=1)}
@@ -89,14 +90,15 @@ BY_NAME: Final[Mapping[str, object]] = {
 # What a query needs beside that: a key that is not taken, a token in another state.
 BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "clients.create": {"client_id": "new"},
-    "device_authorizations.approve": {"user_id": IdOf("users", 0)},
+    "device_authorizations.approve": USER_CODE,
     "device_authorizations.create": {
         "device_code_hash": NEW_HASH,
         "user_code_hash": NEW_HASH,
         "client_id": "portal",
         "lifetime": timedelta(minutes=5),
     },
-    "device_authorizations.deny": {"user_id": IdOf("users", 0)},
+    "device_authorizations.deny": USER_CODE,
+    "device_authorizations.get_by_user_code": USER_CODE,
     "device_authorizations.poll": {"client_id": "portal"},
     "licenses.get_receipt": {"idempotency_key": "first"},
     "pushed_requests.create": {
@@ -144,7 +146,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
 # What else it is called with: what takes another way through it.
 ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "device_authorizations.poll": [
-        {"device_code_hash": sha256(b"late device").digest()},
+        {"device_code_hash": sha256(b"device").digest()},
     ],
     "grants.issue_to_client": [{"service_account_id": IdOf("service_accounts", 0)}],
     "grants.redeem": [REFRESH, USED, RETRY, LATE],

@@ -207,8 +207,8 @@ from (
     ('expired', 'access', null, interval '-4 hours', false, false)
 ) as issued (kind, type, redirect_uri, remaining, is_used, is_successor);
 
--- What a user can still decide, and what was not fetched in time in tenant 1, but in
--- tenant 2.
+-- What was not fetched in time in tenant 1, but in tenant 2, and what a user can still
+-- decide.
 insert into authority.device_authorizations (
     tenant_id,
     id,
@@ -234,8 +234,8 @@ select
     now() + asking.remaining - interval '30 minutes' as created_at
 from (
     values
-    ('device', 'pending', interval '25 minutes'),
-    ('late device', 'approved', interval '-5 minutes')
+    ('late device', 'approved', interval '-5 minutes'),
+    ('device', 'pending', interval '25 minutes')
 ) as asking (kind, status, remaining);
 
 insert into authority.revocation_sequences (tenant_id, last_sequence)

@@ -1,0 +1,375 @@
+"""An authority in plain Python: what RFCs and this repository's documents promise.
+
+One caller at a time, no SQL, no clock but the one that the test moves. It is written
+from the promises (docs/decisions, the comments in queries/grants.sql), so that it can
+disagree with what keeps them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from authority_queries import NewToken
+from tests.model.kept import (
+    UNBOUND,
+    Account,
+    Actor,
+    Binding,
+    Client,
+    Consent,
+    Ended,
+    Family,
+    Kind,
+    Scopes,
+    Token,
+    Use,
+    User,
+    reasons,
+)
+
+# How much later than its last token's end a family may be known to be over.
+SLACK: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Presented:
+    """What comes to the token endpoint with a code or refresh token."""
+
+    hash: bytes
+    client: str
+    request: UUID
+    redirect_uri: str | None = None
+    verifier: str | None = None
+    proved: Binding = UNBOUND
+    scopes: Scopes | None = None
+    leeway: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What comes back: an outcome, and what was issued, now or the first time."""
+
+    outcome: str
+    token: Token | None = None
+    issued: tuple[Token, ...] = ()
+
+
+@dataclass(kw_only=True)
+class AuthorityModel:
+    """One tenant's users, clients, consents, families and tokens, at a moment."""
+
+    tenant: Ended
+    now: datetime
+    clients: list[Client] = field(default_factory=list)
+    users: list[User] = field(default_factory=list)
+    accounts: list[Account] = field(default_factory=list)
+    consents: list[Consent] = field(default_factory=list)
+    families: list[Family] = field(default_factory=list)
+    tokens: dict[bytes, Token] = field(default_factory=dict)
+
+    def why_dead(self, token: Token) -> list[str]:
+        return reasons(token, self.tenant, self.now)
+
+    def is_live(self, token: Token | None, kind: Kind) -> bool:
+        return token is not None and token.kind == kind and not self.why_dead(token)
+
+    def consent(self, user: User, client: Client) -> Consent | None:
+        for consent in self.consents:
+            if (consent.user, consent.client) == (user, client) and not consent.revoked:
+                return consent
+        return None
+
+    def grant(self, user: User, client: Client, scopes: Scopes) -> Consent:
+        consent = self.consent(user, client)
+        if consent is None:
+            consent = Consent(user=user, client=client, scopes=frozenset())
+            self.consents.append(consent)
+        consent.scopes |= scopes
+        return consent
+
+    def why_no_code(
+        self,
+        client: Client,
+        user: User,
+        scopes: Scopes,
+        redirect_uri: str | None,
+        verifier: str | None,
+    ) -> set[str]:
+        """Tell every reason to refuse a code: RFC 6749 section 4.1.1, RFC 9700 2.1."""
+        found = {
+            "client_inactive": not client.works,
+            "user_inactive": not user.works,
+            "redirect_uri_not_registered": not _is_registered(redirect_uri, client),
+            "pkce_required": client.public and verifier is None,
+            "consent_required": client.asks_consent
+            and self.agreed(user, client, scopes) is None,
+        }
+        return {reason for reason, holds in found.items() if holds}
+
+    def agreed(
+        self, user: User, client: Client, scopes: frozenset[str]
+    ) -> Consent | None:
+        """Give the consent in force, if it covers the scopes."""
+        consent = self.consent(user, client)
+        return consent if consent and scopes <= consent.scopes else None
+
+    def begin(
+        self,
+        client: Client,
+        user: User,
+        scopes: frozenset[str],
+        lifetime: timedelta | None,
+    ) -> Family:
+        """Begin a family, which rests on the consent that covers it, if any."""
+        family = Family(
+            client=client,
+            consent=self.agreed(user, client, scopes),
+            born=self.now,
+            ends=None if lifetime is None else self.now + lifetime,
+            last_expiry=self.now,
+        )
+        self.families.append(family)
+        return family
+
+    def issue(
+        self,
+        new: NewToken,
+        kind: Kind,
+        client: Client,
+        subject: User | Account | None,
+        scopes: Scopes,
+        *,
+        family: Family | None = None,
+        signed_in: datetime | None = None,
+        binding: Binding = UNBOUND,
+        redirect_uri: str | None = None,
+        verifier: str | None = None,
+    ) -> Token:
+        """Add a token, which a family's own end ends (docs: absolute and idle)."""
+        expires = self.now + new.lifetime
+        if family and family.ends:
+            expires = min(expires, family.ends)
+        token = Token(
+            hash=new.hash,
+            kind=kind,
+            client=client,
+            subject=subject,
+            family=family,
+            scopes=scopes,
+            expires=expires,
+            signed_in=signed_in or self.now,
+            born=self.now,
+            binding=binding,
+            redirect_uri=redirect_uri,
+            verifier=verifier,
+        )
+        if family:
+            family.last_expiry = max(family.last_expiry, expires)
+        self.tokens[new.hash] = token
+        return token
+
+    def why_no_client_token(
+        self, client: Client, account: Account | None, scopes: Scopes
+    ) -> set[str]:
+        """Tell every reason to refuse the client credentials grant: RFC 6749 4.4."""
+        found = {"client_inactive": not client.works, "client_public": client.public}
+        if account:
+            found |= {
+                "service_account_inactive": not account.works,
+                "client_not_authorized": client not in account.clients,
+                "invalid_scope": not scopes <= account.scopes,
+            }
+        return {reason for reason, holds in found.items() if holds}
+
+    def why_no_exchange(
+        self,
+        client: Client,
+        subject: Token | None,
+        actor: Token | None,
+        scopes: Scopes | None,
+        *,
+        has_actor: bool,
+    ) -> set[str]:
+        """Tell every reason to refuse a token exchange: RFC 8693 section 2.2.2."""
+        live = self.is_live(subject, "access")
+        found = {
+            "client_inactive": not client.works,
+            "invalid_subject_token": not live,
+            "invalid_actor_token": has_actor and not self.is_live(actor, "access"),
+            "invalid_scope": subject is not None
+            and live
+            and scopes is not None
+            and not scopes <= subject.scopes,
+        }
+        return {reason for reason, holds in found.items() if holds}
+
+    def exchange(
+        self,
+        new: NewToken,
+        client: Client,
+        subject: Token,
+        *,
+        actor: Token | None,
+        scopes: Scopes | None,
+        proved: Binding,
+    ) -> Token:
+        """Exchange: no more scopes, no longer life, the same family's fate."""
+        token = replace(
+            subject,
+            hash=new.hash,
+            client=client,
+            scopes=subject.scopes if scopes is None else scopes,
+            expires=min(self.now + new.lifetime, subject.expires),
+            born=self.now,
+            binding=proved,
+            actor=subject.actor if actor is None else _act(actor, subject.actor),
+            exchanged=True,
+            id=None,
+        )
+        self.tokens[new.hash] = token
+        return token
+
+    def redeem(
+        self,
+        kind: Kind,
+        presented: Presented,
+        access: NewToken | None,
+        refresh: NewToken | None,
+    ) -> Answer:
+        """Redeem a code or refresh token: RFC 6749 4.1.3 and 6, RFC 9700 4.14.2."""
+        token = self.tokens.get(presented.hash)
+        if token is None or token.kind != kind or not _is_entitled(presented, token):
+            return Answer(outcome="invalid")
+        if token.use:
+            return self._present_again(token, token.use, presented)
+        if self.why_dead(token):
+            return Answer(outcome="invalid")
+        if presented.scopes is not None and not presented.scopes <= token.scopes:
+            return Answer(outcome="invalid_scope", token=token)
+        issued = tuple(
+            self._succeed(token, new, successor, presented)
+            for new, successor in ((access, "access"), (refresh, "refresh"))
+            if new is not None
+        )
+        token.use = Use(request=presented.request, at=self.now, successors=issued)
+        return Answer(outcome="redeemed", token=token, issued=issued)
+
+    def _present_again(self, token: Token, use: Use, presented: Presented) -> Answer:
+        assert token.family is not None
+        if token.family.revoked:
+            return Answer(outcome="reused", token=token)
+        if presented.request == use.request:
+            return Answer(
+                outcome="already_redeemed", token=token, issued=use.successors
+            )
+        fresh = not any(successor.use for successor in use.successors)
+        if self.now < use.at + presented.leeway and fresh:
+            return Answer(
+                outcome="recently_redeemed", token=token, issued=use.successors
+            )
+        token.family.revoked = True
+        return Answer(outcome="reused", token=token)
+
+    def _succeed(
+        self, token: Token, new: NewToken, kind: str, presented: Presented
+    ) -> Token:
+        scopes, binding = token.scopes, presented.proved
+        if kind == "refresh" and not token.client.public:
+            # The client proves who it is; a binding of its own is what was imported.
+            binding = token.binding if token.kind == "refresh" else UNBOUND
+        if kind == "access" and presented.scopes is not None:
+            scopes = presented.scopes
+        return self.issue(
+            new,
+            "access" if kind == "access" else "refresh",
+            token.client,
+            token.subject,
+            scopes,
+            family=token.family,
+            signed_in=token.signed_in,
+            binding=binding,
+        )
+
+    def revoke(self, token: Token | None, client: str) -> bool:
+        """Revoke at a client's wish: RFC 7009 section 2.1. Tell if the token was."""
+        if token is None or token.client.name != client:
+            return False
+        family = token.family if token.kind != "access" else None
+        changed = not token.revoked
+        token.revoked = True
+        if family:
+            family.revoked = True
+        return changed
+
+    def prunable_tokens(self, older_than: timedelta) -> set[bytes]:
+        """Give the access tokens that nobody needs: what can be reused stays."""
+        return {
+            token.hash
+            for token in self.tokens.values()
+            if token.kind == "access" and token.expires < self.now - older_than
+        }
+
+    def prunable_families(self, older_than: timedelta) -> tuple[set[UUID], set[UUID]]:
+        """Give the families that may be pruned, and those of them that must be."""
+        line = self.now - older_than
+        may = {f.id for f in self.families if f.id and f.last_expiry < line}
+        must = {f.id for f in self.families if f.id and f.last_expiry + SLACK < line}
+        return may, must
+
+    def forget_tokens(self, hashes: Iterable[bytes]) -> None:
+        for digest in [*hashes]:
+            del self.tokens[digest]
+
+    def forget_families(self, ids: set[UUID]) -> None:
+        """Forget families and all that is theirs, exchanged tokens included."""
+        self.families = [f for f in self.families if f.id not in ids]
+        self.forget_tokens(
+            token.hash
+            for token in self.tokens.values()
+            if token.family and token.family.id in ids
+        )
+
+
+def _is_entitled(presented: Presented, token: Token) -> bool:
+    """Tell whether who presents it is who it was issued to, and proves all of it."""
+    return (
+        presented.client == token.client.name
+        and presented.redirect_uri == token.redirect_uri
+        and presented.verifier == token.verifier
+        and token.binding.is_proved_by(presented.proved)
+    )
+
+
+def _is_registered(uri: str | None, client: Client) -> bool:
+    """RFC 9700 section 2.1: exactly; RFC 8252 section 7.3: but for loopback ports."""
+    if uri is None:
+        return len(client.redirect_uris) == 1
+    if uri in client.redirect_uris:
+        return True
+    return client.native and any(
+        _without_port(uri) == _without_port(registered)
+        for registered in client.redirect_uris
+    )
+
+
+def _without_port(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.scheme == "http" and parts.hostname == "127.0.0.1":
+        return parts._replace(netloc="127.0.0.1").geturl()
+    return uri
+
+
+def _act(actor: Token, before: Actor | None) -> Actor:
+    """RFC 8693 section 4.1: who acts, and within it who acted before."""
+    match actor.subject:
+        case User(sub=sub):
+            who = sub
+        case Account(name=name):
+            who = name
+        case _:
+            who = actor.client.name
+    act: Actor = {"sub": who, "client_id": actor.client.name}
+    return act if before is None else {**act, "act": before}

@@ -1,0 +1,220 @@
+"""Steps that ask for tokens: codes, client credentials, exchanges."""
+
+from base64 import urlsafe_b64encode
+from datetime import timedelta
+from hashlib import sha256
+
+from hypothesis import strategies as st
+
+from tests.model.draws import (
+    CALLBACK,
+    HOUR,
+    LOOPBACK,
+    NOTHING,
+    SECOND,
+    Pick,
+    certificates,
+    has,
+    indexes,
+    is_served,
+    keys,
+    lives,
+    picks,
+    scopes,
+    step,
+)
+from tests.model.kept import Binding, Client, Scopes, User
+from tests.model.redeem_rules import RedeemRules
+
+URIS: list[str | None] = [
+    None,
+    CALLBACK,
+    LOOPBACK,
+    "http://127.0.0.1:8400/cb",
+    "app:/cb",
+    "x:/",
+]
+
+
+class GrantRules(RedeemRules):
+    @is_served
+    @step(
+        client=indexes,
+        user=indexes,
+        scopes=scopes,
+        agrees=st.sampled_from([True, True, False]),
+        uri=st.one_of(st.none(), st.none(), indexes),
+        verifier=st.sampled_from(["a" * 43, "a" * 43, "b" * 43, None]),
+        key=keys,
+        family_lifetime=st.sampled_from([None, None, 5 * SECOND, HOUR]),
+        ago=st.sampled_from([None, NOTHING, SECOND, HOUR]),
+    )
+    def issue_code(
+        self,
+        *,
+        client: int,
+        user: int,
+        scopes: Scopes,
+        agrees: bool,
+        uri: int | None,
+        verifier: str | None,
+        key: str | None,
+        family_lifetime: timedelta | None,
+        ago: timedelta | None,
+    ) -> None:
+        who, whom = (
+            self.any(self.model.users, user),
+            self.any(self.model.clients, client),
+        )
+        if agrees and whom.asks_consent:
+            self.agree_to(who, whom, scopes)
+        usual = whom.redirect_uris[0]
+        redirect_uri = usual if uri is None else self.any(URIS, uri)
+        new = self.new(60 * SECOND)
+        given = self.service.call(
+            lambda s: s.grants.issue_code(
+                tenant_id=self.tenant_id,
+                token_hash=new.hash,
+                client_id=whom.name,
+                user_id=who.id,
+                scopes=[*scopes],
+                redirect_uri=redirect_uri,
+                code_challenge=challenge_of(verifier),
+                cnf_jkt=key,
+                authenticated_at=None if ago is None else self.model.now - ago,
+                lifetime=new.lifetime,
+                family_lifetime=family_lifetime,
+            )
+        )
+        refusals = self.model.why_no_code(whom, who, scopes, redirect_uri, verifier)
+        if not self.decide(given.outcome, refusals):
+            return
+        family = self.model.begin(whom, who, scopes, family_lifetime)
+        family.id = given.authorization_id
+        token = self.model.issue(
+            new,
+            "authorization_code",
+            whom,
+            who,
+            scopes,
+            family=family,
+            signed_in=self.model.now - (ago or NOTHING),
+            binding=Binding(jkt=key),
+            redirect_uri=redirect_uri,
+            verifier=verifier,
+        )
+        token.id = given.token_id
+        assert given.expires_at == token.expires
+
+    def agree_to(self, user: User, client: Client, scopes: Scopes) -> None:
+        granted = self.service.call(
+            lambda s: s.consents.grant(
+                tenant_id=self.tenant_id,
+                user_id=user.id,
+                client_id=client.id,
+                scopes=[*scopes],
+            )
+        )
+        consent = self.model.grant(user, client, scopes)
+        assert frozenset(granted.scopes) == consent.scopes
+
+    @is_served
+    @step(
+        client=indexes,
+        for_account=st.booleans(),
+        scopes=scopes,
+        key=keys,
+        lifetime=lives,
+    )
+    def client_credentials(
+        self,
+        *,
+        client: int,
+        for_account: bool,
+        scopes: Scopes,
+        key: str | None,
+        lifetime: timedelta,
+    ) -> None:
+        whom = self.any(self.model.clients, client)
+        account = self.model.accounts[0] if for_account else None
+        new = self.new(lifetime)
+        given = self.service.call(
+            lambda s: s.grants.issue_to_client(
+                tenant_id=self.tenant_id,
+                token_hash=new.hash,
+                client_id=whom.name,
+                service_account_id=account.id if account else None,
+                scopes=[*scopes],
+                cnf_jkt=key,
+                lifetime=lifetime,
+            )
+        )
+        refusals = self.model.why_no_client_token(whom, account, scopes)
+        if self.decide(given.outcome, refusals):
+            token = self.model.issue(
+                new, "access", whom, account, scopes, binding=Binding(jkt=key)
+            )
+            token.id = given.token_id
+            assert given.expires_at == token.expires
+
+    @is_served
+    @has("access")
+    @step(
+        client=indexes,
+        subject=picks,
+        actor=st.one_of(st.none(), picks),
+        asked=st.one_of(st.none(), scopes),
+        key=keys,
+        certificate=certificates,
+        lifetime=lives,
+    )
+    def exchange(
+        self,
+        *,
+        client: int,
+        subject: Pick,
+        actor: Pick | None,
+        asked: Scopes | None,
+        key: str | None,
+        certificate: str | None,
+        lifetime: timedelta,
+    ) -> None:
+        whom = self.any(self.model.clients, client)
+        about = self.pick("access", subject)
+        acting = self.pick("access", actor) if actor else None
+        new = self.new(lifetime)
+        given = self.service.call(
+            lambda s: s.grants.exchange(
+                tenant_id=self.tenant_id,
+                token_hash=new.hash,
+                client_id=whom.name,
+                subject_token_hash=about.hash,
+                actor_token_hash=acting.hash if acting else None,
+                scopes=None if asked is None else [*asked],
+                cnf_jkt=key,
+                cnf_x5t_s256=certificate,
+                lifetime=lifetime,
+            )
+        )
+        refusals = self.model.why_no_exchange(
+            whom, about, acting, asked, has_actor=acting is not None
+        )
+        if self.decide(given.outcome, refusals):
+            token = self.model.exchange(
+                new,
+                whom,
+                about,
+                actor=acting,
+                scopes=asked,
+                proved=Binding(jkt=key, x5t=certificate),
+            )
+            token.id = given.token_id
+            assert given.expires_at == token.expires
+
+
+def challenge_of(verifier: str | None) -> str | None:
+    """RFC 7636 section 4.2, method S256."""
+    if verifier is None:
+        return None
+    digest = sha256(verifier.encode()).digest()
+    return urlsafe_b64encode(digest).decode().rstrip("=")

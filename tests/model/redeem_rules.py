@@ -1,0 +1,248 @@
+"""Steps that present a code or a refresh token: rightly, wrongly, and again."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from authority_queries import NewToken, Store
+from authority_queries.records import Redemption
+from tests.model.authority_model import Answer, Presented
+from tests.model.draws import (
+    HOUR,
+    LEEWAY,
+    MICROSECOND,
+    NOTHING,
+    Pick,
+    certificates,
+    has,
+    is_served,
+    keys,
+    lives,
+    picks,
+    scopes,
+    step,
+)
+from tests.model.kept import Binding, Kind, Scopes, Token
+from tests.model.machine import Machine
+
+mistakes = st.sampled_from(
+    [None] * 8 + ["client", "redirect_uri", "verifier", "key", "no key", "no cert"]
+)
+leeways = st.sampled_from([NOTHING, LEEWAY, LEEWAY])
+
+
+class RedeemRules(Machine):
+    def presentation(
+        self,
+        token: Token,
+        *,
+        mistake: str | None,
+        again: bool,
+        key: str | None,
+        certificate: str | None,
+        scopes: Scopes | None = None,
+        leeway: timedelta = NOTHING,
+    ) -> Presented:
+        """What its client presents with a token; with a mistake, or repeated."""
+        repeated = again and token.use is not None
+        right = Presented(
+            hash=token.hash,
+            client=token.client.name,
+            request=token.use.request
+            if repeated and token.use
+            else UUID(int=self.number()),
+            redirect_uri=token.redirect_uri,
+            verifier=token.verifier,
+            proved=Binding(
+                jkt=token.binding.jkt or key, x5t=token.binding.x5t or certificate
+            ),
+            scopes=scopes,
+            leeway=leeway,
+        )
+        others = [c.name for c in self.model.clients if c is not token.client]
+        proved = right.proved
+        wrong: dict[str | None, dict[str, Any]] = {
+            "client": {"client": self.any([*others, "nobody"], self.number())},
+            "redirect_uri": {"redirect_uri": None if right.redirect_uri else "x:/"},
+            "verifier": {"verifier": None if right.verifier else "b" * 43},
+            "key": {"proved": replace(proved, jkt="K" * 43)},
+            "no key": {"proved": replace(proved, jkt=None)},
+            "no cert": {"proved": replace(proved, x5t=None)},
+        }
+        if token.kind == "refresh" and mistake in ("redirect_uri", "verifier"):
+            return right  # It has neither.
+        return replace(right, **wrong.get(mistake, {}))
+
+    def send(
+        self,
+        store: Store,
+        kind: Kind,
+        shown: Presented,
+        access: NewToken | None,
+        refresh: NewToken | None,
+    ) -> Redemption:
+        same: dict[str, Any] = {
+            "tenant_id": self.tenant_id,
+            "token_hash": shown.hash,
+            "client_id": shown.client,
+            "redemption_id": shown.request,
+            "cnf_jkt": shown.proved.jkt,
+            "cnf_x5t_s256": shown.proved.x5t,
+            "access_token": access,
+            "refresh_token": refresh,
+        }
+        if kind == "authorization_code":
+            return store.grants.redeem_code(
+                **same, redirect_uri=shown.redirect_uri, code_verifier=shown.verifier
+            )
+        asked = None if shown.scopes is None else [*shown.scopes]
+        return store.grants.refresh(**same, scopes=asked, leeway=shown.leeway)
+
+    def redeem(
+        self,
+        kind: Kind,
+        shown: Presented,
+        access: NewToken | None,
+        refresh: NewToken | None,
+    ) -> Answer:
+        given = self.service.call(lambda s: self.send(s, kind, shown, access, refresh))
+        answer = self.model.redeem(kind, shown, access, refresh)
+        self.compare_redemption(given, answer)
+        return answer
+
+    def compare_redemption(self, given: Redemption, answer: Answer) -> None:
+        assert given.outcome == answer.outcome, (given.outcome, answer.outcome)
+        self.journal.outcomes[given.outcome] += 1
+        kept = {t.kind: t for t in answer.issued if t.hash in self.model.tokens}
+        ids = {"access": given.access_token_id, "refresh": given.refresh_token_id}
+        ends = {"access": given.access_expires_at, "refresh": given.refresh_expires_at}
+        for kind, token_id in ids.items():
+            token = kept.get("access" if kind == "access" else "refresh")
+            assert (token_id is None) == (token is None), (kind, token_id)
+            if token:
+                token.id = token.id or token_id
+                assert (token_id, ends[kind]) == (token.id, token.expires)
+        if answer.token is None or answer.token.family is None:
+            assert given.authorization_id is None
+            assert given.scopes is None
+            return
+        assert given.authorization_id == answer.token.family.id
+        assert given.authenticated_at == answer.token.signed_in
+        carried = kept.get("access", answer.token).scopes
+        assert given.scopes is not None
+        assert frozenset(given.scopes) == carried
+
+    @is_served
+    @has("authorization_code")
+    @step(
+        pick=picks,
+        mistake=mistakes,
+        again=st.booleans(),
+        key=keys,
+        certificate=certificates,
+        access=st.one_of(lives, st.none()),
+        refresh=st.one_of(lives, st.none()),
+    )
+    def redeem_code(
+        self,
+        *,
+        pick: Pick,
+        mistake: str | None,
+        again: bool,
+        key: str | None,
+        certificate: str | None,
+        access: timedelta | None,
+        refresh: timedelta | None,
+    ) -> None:
+        token = self.pick("authorization_code", pick)
+        shown = self.presentation(
+            token, mistake=mistake, again=again, key=key, certificate=certificate
+        )
+        self.redeem(
+            "authorization_code",
+            shown,
+            self.new_or_none(access),
+            self.new_or_none(refresh),
+        )
+
+    @is_served
+    @has("refresh")
+    @step(
+        pick=picks,
+        mistake=mistakes,
+        again=st.booleans(),
+        key=keys,
+        certificate=certificates,
+        asked=st.one_of(st.none(), scopes),
+        leeway=leeways,
+        access=st.one_of(lives, st.none()),
+        refresh=lives,
+    )
+    def refresh(
+        self,
+        *,
+        pick: Pick,
+        mistake: str | None,
+        again: bool,
+        key: str | None,
+        certificate: str | None,
+        asked: Scopes | None,
+        leeway: timedelta,
+        access: timedelta | None,
+        refresh: timedelta,
+    ) -> None:
+        shown = self.presentation(
+            self.pick("refresh", pick),
+            mistake=mistake,
+            again=again,
+            key=key,
+            certificate=certificate,
+            scopes=asked,
+            leeway=leeway,
+        )
+        self.redeem("refresh", shown, self.new_or_none(access), self.new(refresh))
+
+    @is_served
+    @has("refresh")
+    @step(
+        pick=picks,
+        again=st.booleans(),
+        leeway=leeways,
+        refreshing=st.booleans(),
+        after=st.sampled_from([NOTHING, NOTHING, LEEWAY - MICROSECOND, LEEWAY]),
+    )
+    def present_used(
+        self,
+        *,
+        pick: Pick,
+        again: bool,
+        leeway: timedelta,
+        refreshing: bool,
+        after: timedelta,
+    ) -> None:
+        """Use what is left of a refresh token up, and present it once more."""
+        token = self.pick("refresh", pick)
+        for once_more in (False, True):
+            shown = self.presentation(
+                token,
+                mistake=None,
+                again=once_more and again,
+                key=None,
+                certificate=None,
+                leeway=leeway,
+            )
+            answer = self.redeem("refresh", shown, None, self.new(HOUR))
+            if refreshing and answer.outcome == "redeemed":
+                next_one = self.presentation(
+                    answer.issued[0],
+                    mistake=None,
+                    again=False,
+                    key=None,
+                    certificate=None,
+                )
+                self.redeem("refresh", next_one, None, self.new(HOUR))
+            if not once_more:
+                self.wait(after)

@@ -1,0 +1,103 @@
+"""The store and a model in plain Python agree, over thousands of random steps."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.internal.conjecture.engine import ConjectureRunner
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.clock import Clock
+from tests.model.journal import Journal
+from tests.model.life import Life
+from tests.model.service import Service
+from tests.stores import Logins
+
+STEPS_OF_A_LIFE = 40
+STEPS = 2800
+MIN_STEPS = STEPS
+OUTCOMES = {
+    "already_redeemed",
+    "answer lost",
+    "client_inactive",
+    "client_not_authorized",
+    "client_public",
+    "consent_required",
+    "family pruned",
+    "invalid",
+    "invalid_actor_token",
+    "invalid_scope",
+    "invalid_subject_token",
+    "issued",
+    "killed",
+    "pkce_required",
+    "recently_redeemed",
+    "redeemed",
+    "redirect_uri_not_registered",
+    "reused",
+    "rolled back",
+    "service_account_inactive",
+    "token pruned",
+    "user_inactive",
+}
+
+# But for authorization_expired: no token outlives its family, so expired comes first.
+DEATHS = {
+    "alive",
+    "authorization_revoked",
+    "client_disabled",
+    "client_signed_out",
+    "consent_narrowed",
+    "consent_revoked",
+    "expired",
+    "redeemed",
+    "revoked",
+    "service_account_disabled",
+    "service_account_signed_out",
+    "tenant_inactive",
+    "tenant_signed_out",
+    "user_inactive",
+    "user_signed_out",
+}
+
+
+def _nothing(_runner: ConjectureRunner, _life: object) -> None: ...
+
+
+@pytest.fixture
+def service(logins: Logins, dba: "psycopg.Connection[Any]") -> Iterator[Service]:
+    service = Service(logins, dba)
+    yield service
+    service.close()
+
+
+def test_the_store_agrees_with_a_model_of_what_the_rfcs_say(
+    service: Service,
+    clock: Clock,
+    figures: list[str],
+    pytestconfig: pytest.Config,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Of six lives, five would be the sixth one with a part of it repeated.
+    monkeypatch.setattr(ConjectureRunner, "generate_mutations_from", _nothing)
+    wanted = pytestconfig.getoption("model_steps")
+    journal = Journal()
+    run_state_machine_as_test(
+        lambda: Life(service, clock, journal),  # type: ignore[arg-type]  # a function that makes one will do
+        settings=settings(
+            max_examples=(wanted or STEPS) // STEPS_OF_A_LIFE,
+            stateful_step_count=STEPS_OF_A_LIFE,
+            derandomize=wanted is None,
+            database=None,
+            deadline=None,
+            report_multiple_bugs=False,
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=[*HealthCheck],
+        ),
+    )
+    figures.extend(journal.lines())
+    if journal.steps.total() >= MIN_STEPS:
+        assert journal.outcomes.keys() >= OUTCOMES
+        assert journal.deaths.keys() >= DEATHS

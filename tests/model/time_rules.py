@@ -1,0 +1,117 @@
+"""Steps of operators and of time: suspension, waiting, pruning."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition
+
+from authority_queries.errors import TenantInactiveError
+from tests.model.draws import (
+    DAY,
+    HOUR,
+    LEEWAY,
+    MICROSECOND,
+    NOTHING,
+    SECOND,
+    Pick,
+    has,
+    is_served,
+    kinds,
+    picks,
+    step,
+)
+from tests.model.end_rules import EndRules
+from tests.model.kept import Kind
+
+ages = st.sampled_from([NOTHING, HOUR, DAY])
+batches = st.sampled_from([1000, 1000, 1])
+
+
+class TimeRules(EndRules):
+    @is_served
+    @has("refresh")
+    @step()
+    def suspend_tenant(self) -> None:
+        self.service.operator.tenants.suspend(tenant_id=self.tenant_id)
+        self.model.tenant.works = False
+
+    @precondition(lambda self: not self.model.tenant.works)
+    @step()
+    def resume_tenant(self) -> None:
+        self.service.operator.tenants.resume(tenant_id=self.tenant_id)
+        self.model.tenant.works = True
+
+    @precondition(lambda self: not self.model.tenant.works)
+    @has("refresh")
+    @step(pick=picks)
+    def refresh_while_suspended(self, pick: Pick) -> None:
+        token = self.pick("refresh", pick)
+        shown = self.presentation(
+            token, mistake=None, again=False, key=None, certificate=None
+        )
+        new = self.new(HOUR)
+        with pytest.raises(TenantInactiveError):
+            self.service.call(lambda s: self.send(s, "refresh", shown, None, new))
+
+    @step(
+        by=st.sampled_from(
+            [MICROSECOND, SECOND, SECOND, LEEWAY, 30 * SECOND, HOUR, DAY, 31 * DAY]
+        )
+    )
+    def time_passes(self, by: timedelta) -> None:
+        self.wait(by)
+
+    @step(
+        kind=kinds,
+        pick=picks,
+        what=st.sampled_from(["expires", "family", "leeway", "prunable"]),
+        age=ages,
+        before=st.booleans(),
+    )
+    def wait_until(
+        self, kind: Kind, pick: Pick, what: str, age: timedelta, *, before: bool
+    ) -> None:
+        """Go to the very moment at which something ends, or to just before it."""
+        token = self.one(kind, pick)
+        if token is None:
+            return
+        moments: dict[str, datetime | None] = {
+            "expires": token.expires,
+            "family": token.family.ends if token.family else None,
+            "leeway": token.use.at + LEEWAY if token.use else None,
+            "prunable": token.expires + age,
+        }
+        moment = moments[what]
+        if moment is None or moment - MICROSECOND < self.model.now:
+            return
+        self.wait(moment - self.model.now - (MICROSECOND if before else NOTHING))
+
+    @precondition(lambda self: self.model.prunable_tokens(NOTHING))
+    @step(age=ages, batch=batches)
+    def prune_tokens(self, age: timedelta, batch: int) -> None:
+        before = self.service.look()
+        count = self.service.operator.tokens.prune_expired(
+            older_than=age, batch_size=batch
+        )
+        gone = before.keys() - self.service.look().keys()
+        prunable = self.model.prunable_tokens(age)
+        assert gone <= prunable
+        assert count == len(gone) == min(batch, len(prunable))
+        self.journal.outcomes["token pruned"] += count
+        self.model.forget_tokens(gone)
+
+    @precondition(lambda self: self.model.prunable_families(NOTHING)[0])
+    @step(age=ages, batch=batches)
+    def prune_families(self, age: timedelta, batch: int) -> None:
+        before = self.service.families()
+        count = self.service.operator.authorizations.prune_expired(
+            older_than=age, batch_size=batch
+        )
+        gone = before.keys() - self.service.families().keys()
+        may, must = self.model.prunable_families(age)
+        assert gone <= may
+        assert count == len(gone) <= batch
+        assert count == batch or must <= gone
+        self.journal.outcomes["family pruned"] += count
+        self.model.forget_families(gone)
