@@ -33,6 +33,9 @@ _TWICE = "what it finds is held to the tenant by another predicate of the query"
 _NAMESAKE = "a client of another tenant with the same id has the same client_id here"
 # Predicates that nothing leaks without, and why.
 SPARE = {
+    "grants.redeem: service_accounts.tenant_id = :tenant_id (4)": (
+        "it is only locked, and nothing here that is redeemed speaks for an account"
+    ),
     "pushed_requests.redeem: clients.tenant_id = pushed_requests.tenant_id (2)": (
         _NAMESAKE
     ),

@@ -20,7 +20,6 @@ from tests.isolation.matrix.world import Table, World, opened_world
 NEVER_ALONE = {
     "license_usage",
     "pushed_requests",
-    "revocation_sequences",
     "used_jtis",
 }
 

@@ -76,7 +76,7 @@ def test_the_demo_tells_its_story_twice(
         r"redeemed, wrong code_verifier +\| invalid",
         r"redeemed, right code_verifier +\| redeemed",
         r"the access token is verified +\| Ann: openid offline_access",
-        r"a thief: the first refresh token is rotated +\| reused",
+        r"a thief: the first one, redeemed +\| reused",
         r"after that the access token is verified +\| not live",
         r"revocation \(RFC 7009\) +\| revoked",
         r"laptop-3 takes a seat +\| no seat is free",
