@@ -122,7 +122,8 @@ returning
     authorizations.row_version;
 
 -- name: revoke(tenant_id, authorization_id, reason)!
--- Ends the authorization and, with it, every token under it. Again changes nothing.
+-- Ends the authorization and, with it, every token under it (RFC 7009 section 2.1). Again
+-- changes nothing.
 update authority.authorizations
 set
     revoked_at = authority.clock(),
@@ -136,7 +137,7 @@ where
 
 -- name: prune_expired(older_than, batch_size)!
 -- Deletes families, of all tenants, whose last token expired longer ago than this, with
--- all their tokens. The row is judged as it is once it is locked: one that a redemption
+-- all their tokens: till then reuse can be seen (RFC 9700 section 4.14.2). The row is judged as it is once it is locked: one that a redemption
 -- prolongs meanwhile stays.
 -- @plan cross_tenant -- Prunes for all tenants at once.
 -- @plan seq_scan authority.authorizations -- Planned without its value, batch_size

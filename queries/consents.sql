@@ -101,7 +101,7 @@ returning
 
 -- name: revoke(tenant_id, user_id, client_id, reason)!
 -- Ends the consent that is in force and, with it, every token under it, what is being
--- issued at this moment included. Again changes nothing.
+-- issued at this moment included (RFC 6749 section 10.3). Again changes nothing.
 update authority.consents
 set
     revoked_at = authority.clock(),

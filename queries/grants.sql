@@ -2,8 +2,8 @@
 -- The outcome of issuing an authorization code, and the family of all that it will be
 -- redeemed for (RFC 6749 section 4.1.2): issued, or why not. The redirect_uri is one of
 -- the client's, compared exactly but for the port of a native client's loopback address
--- (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client uses PKCE (RFC 9700
--- section 2.1.1); the user has consented, unless the client's consent_type is implicit
+-- (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client, and one that requires
+-- ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has consented, unless the client's consent_type is implicit
 -- (OpenID Connect Core section 3.1.2.4); a consent that covers the scopes ends the family
 -- with it all the same. A family_lifetime that is null never ends it. An authenticated_at
 -- that is null means now.
@@ -18,7 +18,6 @@ with asked as (
             when not coalesce(tenants.status in ('active', 'trial'), false)
                 then 'tenant_inactive'
             when clients.enabled is not true then 'client_inactive'
-            when coalesce(users.status <> 'active', true) then 'user_inactive'
             when
                 case
                     when :redirect_uri::text is null
@@ -35,8 +34,13 @@ with asked as (
                     )
                 end
                 then 'redirect_uri_not_registered'
+            when coalesce(users.status <> 'active', true) then 'user_inactive'
             when
-                clients.client_type = 'public' and :code_challenge::text is null
+                :code_challenge::text is null
+                and (
+                    clients.client_type = 'public'
+                    or 'ft:pkce' = any(clients.requirements)
+                )
                 then 'pkce_required'
             when clients.consent_type <> 'implicit' and consents.id is null
                 then 'consent_required'
@@ -215,8 +219,9 @@ left join token on true;
 
 -- name: exchange(tenant_id, token_hash, client_id, subject_token_hash, actor_token_hash, scopes, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
 -- The outcome of exchanging an access token for another one with no more scopes and no
--- longer life (RFC 8693 section 2): issued, or why not. It speaks for the same subject,
--- and dies with the family of the token it was exchanged for. Its actor is the subject
+-- longer life (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a
+-- user or a service account, and dies with the family of the token it was exchanged for.
+-- Whether this client may do so is for the caller to say. Its actor is the subject
 -- of the actor's token, with whoever acted before inside (section 4.1); without one it
 -- is as it was. Scopes that are null are those of the subject's token.
 -- @row TokenExchange
@@ -236,6 +241,7 @@ with subject as (
         live_tokens.tenant_id = :tenant_id
         and live_tokens.token_hash = :subject_token_hash
         and live_tokens.type = 'access'
+        and num_nonnulls(live_tokens.user_id, live_tokens.service_account_id) = 1
 ),
 
 actor as (
@@ -352,8 +358,8 @@ left join token on true;
 -- row is as the first time.
 -- recently_redeemed: by another request, within the leeway, and the refresh token that
 -- it was redeemed for is not used yet: nothing is issued, nothing revoked.
--- reused: by another request, which revokes the family (RFC 6749 section 4.1.2, RFC
--- 9700 section 4.14.2), or by any request when the family is revoked already.
+-- reused: by another request, which revokes the family, if it is not (RFC 6749 section
+-- 4.1.2, RFC 9700 section 4.14.2).
 -- invalid_scope: more scopes than it carries (RFC 6749 section 6); not used up.
 -- invalid: anything else, alike: not alive, or not issued to this client_id,
 -- redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or
@@ -363,8 +369,9 @@ left join token on true;
 -- wait. Before both, whom it was issued to and speaks for are held against deletion, as
 -- the successors' foreign keys would do too late: a deletion holds them first and their
 -- families afterwards.
--- Scopes that are null are all; fewer are the access token's only. A refresh token is
--- bound to the key of a public client.
+-- Scopes that are null are all; fewer are the access token's only (RFC 6749 section 6). A
+-- refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
+-- section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 -- @row Redemption
 -- @param redemption_id notnull -- the request's own id
 -- @param access_lifetime nullable
@@ -458,6 +465,18 @@ token as (
     for no key update of tokens
 ),
 
+successor as (
+    select successors.redeemed_at
+    from token
+    inner join authority.tokens as successors
+        on
+            successors.tenant_id = :tenant_id
+            and token.authorization_id = successors.authorization_id
+            and token.id = successors.parent_id
+    where token.redeemed_at is not null
+    for no key update of successors
+),
+
 verdict as (
     select
         token.id,
@@ -481,7 +500,7 @@ verdict as (
         end as refresh_cnf_x5t_s256,
         case
             when
-                token_states.client_identifier <> :client_id
+                (token_states.client_identifier is distinct from :client_id)
                 or (token.redirect_uri is distinct from :redirect_uri)
                 or (token.code_challenge is distinct from :code_challenge)
                 or coalesce(token.cnf_jkt <> :cnf_jkt, token.cnf_jkt is not null)
@@ -489,19 +508,17 @@ verdict as (
                     token.cnf_x5t_s256 <> :cnf_x5t_s256, token.cnf_x5t_s256 is not null
                 )
                 then 'invalid'
-            when token.redeemed_at is not null and token.family_revoked_at is not null
-                then 'reused'
-            when token.redemption_id = :redemption_id then 'already_redeemed'
+            when
+                token.redemption_id = :redemption_id and token.family_revoked_at is null
+                then 'already_redeemed'
+            when token.redemption_id = :redemption_id then 'invalid'
             when
                 :leeway > interval '0'
+                and token.family_revoked_at is null
                 and token.redeemed_at + :leeway > authority.clock()
                 and not exists (
-                    select from authority.tokens as successors
-                    where
-                        successors.tenant_id = :tenant_id
-                        and successors.authorization_id = token.authorization_id
-                        and successors.parent_id = token.id
-                        and successors.redeemed_at is not null
+                    select from successor
+                    where successor.redeemed_at is not null
                 )
                 then 'recently_redeemed'
             when token.redeemed_at is not null then 'reused'

@@ -297,7 +297,8 @@ where
     and tokens.revoked_at is null;
 
 -- name: revoke_by_id(tenant_id, token_id, reason)!
--- Revokes the token, whoever's it is. Again changes nothing.
+-- Revokes the token, whoever's it is, and no other one: what it was redeemed for lives
+-- on (authorizations.revoke ends a family). Again changes nothing.
 update authority.tokens
 set
     revoked_at = authority.clock(),

@@ -55,7 +55,7 @@ CREATE TABLE authority.authorizations (
 ALTER TABLE ONLY authority.authorizations FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.authorizations IS 'One grant to one client, and the family of all tokens that descend from it. Revoking
-this one row ends them. What has to change tokens of a family locks this row first.';
+this one row ends them. What redeems or ends tokens of a family locks this row first.';
 COMMENT ON COLUMN authority.authorizations.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.authorizations.id IS 'Random.';
 COMMENT ON COLUMN authority.authorizations.client_id IS 'The client that is allowed: clients.id.';
@@ -243,7 +243,8 @@ COMMENT ON COLUMN authority.clients.client_type IS 'confidential can keep a secr
 COMMENT ON COLUMN authority.clients.consent_type IS 'When the user is asked: explicit, external, implicit or systematic.';
 COMMENT ON COLUMN authority.clients.display_name IS 'Name shown to people when no translation fits. May be empty.';
 COMMENT ON COLUMN authority.clients.display_names IS 'Translations: object of language tag (BCP 47) to name.';
-COMMENT ON COLUMN authority.clients.redirect_uris IS 'Where codes and tokens may be sent, compared exactly (RFC 9700 section 2.1).';
+COMMENT ON COLUMN authority.clients.redirect_uris IS 'Where codes may be sent, compared exactly (RFC 9700 section 2.1), but for the port of a
+native application''s loopback address (RFC 8252 section 7.3).';
 COMMENT ON COLUMN authority.clients.post_logout_redirect_uris IS 'Where the browser may be sent after sign-out.';
 COMMENT ON COLUMN authority.clients.permissions IS 'What the client may use, in OpenIddict''s spelling: ept:token, gt:refresh_token, …';
 COMMENT ON COLUMN authority.clients.requirements IS 'What the client must use, in OpenIddict''s spelling: ft:pkce, …';
@@ -1792,7 +1793,7 @@ COMMENT ON COLUMN authority.service_accounts.account_id IS 'Identifier, lower ca
 COMMENT ON COLUMN authority.service_accounts.display_name IS 'Name shown to people. May be empty.';
 COMMENT ON COLUMN authority.service_accounts.description IS 'What the account is for. May be empty.';
 COMMENT ON COLUMN authority.service_accounts.enabled IS 'None of a disabled account''s tokens verifies.';
-COMMENT ON COLUMN authority.service_accounts.tokens_valid_after IS 'Epoch: tokens issued at or before it are dead. Only grows. Null: never moved.';
+COMMENT ON COLUMN authority.service_accounts.tokens_valid_after IS 'Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never moved.';
 COMMENT ON COLUMN authority.service_accounts.allowed_scopes IS 'Scope names that its tokens may carry.';
 COMMENT ON COLUMN authority.service_accounts.authorized_clients IS 'clients.id of who may act as it. No foreign key: an id is never used again, so
 one that outlives its client opens nothing.';

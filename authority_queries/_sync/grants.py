@@ -30,16 +30,16 @@ from authority_queries.runtime import JsonObject
 
 _CODE_LIFETIME: Final = timedelta(minutes=1)
 _NOTHING: Final = timedelta(0)
-_BY_ANOTHER: Final = ("already_redeemed", "recently_redeemed")
+_REDEEMED_BEFORE: Final = ("already_redeemed", "recently_redeemed")
 
 
 class Grants(Repository):
     """Queries of `queries/grants.sql`.
 
-    Each is one statement that holds to OAuth's rules by itself, and tells its outcome:
-    a refusal is a result, not an error. Tokens come in as the SHA-256 of their string
-    (`parse_token(…).hash`), never as the string. `client_id` is the name in the
-    protocol.
+    Each is one statement (a retry that met the first try at work asks twice) that
+    holds to OAuth's rules by itself, and tells its outcome: a refusal is a result, not
+    an error. Tokens come in as the SHA-256 of their string (`parse_token(…).hash`),
+    never as the string. `client_id` is the name in the protocol.
     """
 
     def issue_code(
@@ -175,12 +175,12 @@ class Grants(Repository):
         """Redeem an authorization code for the tokens that are given.
 
         Exactly once (RFC 6749 section 4.1.2): of any number of racers one gets
-        `redeemed`. `redemption_id` is the request's own id: repeated, it gives
-        already_redeemed and the same row. Another request gets `reused`, which has
-        ended the family, for good: so it is refused inside a transaction
-        (OpenTransactionError). `cnf_jkt` and `cnf_x5t_s256` are what the request has
-        proved; the access token is bound to it, and a public client's refresh token
-        too (RFC 9449 section 5, RFC 8705 section 4). Raises DuplicateError.
+        `redeemed`. `redemption_id` is an id that the server made for the request,
+        never one of the client's: repeated, it gives already_redeemed and the same
+        row. Another request gets `reused`, which has ended the family, for good: so
+        it is refused inside a transaction (OpenTransactionError). `cnf_jkt` and
+        `cnf_x5t_s256` are what the request has proved; the access token is bound to
+        it, and a public client's refresh token too (RFC 9449 section 5, RFC 8705 section 4). Raises DuplicateError.
         """
         return self._redeem(
             "grants.redeem_code",
@@ -311,7 +311,7 @@ class Grants(Repository):
             refresh_lifetime=refresh_token.lifetime if refresh_token else None,
         )
         redemption = redeem()
-        if redemption.outcome in _BY_ANOTHER and _has_no_tokens(redemption):
+        if redemption.outcome in _REDEEMED_BEFORE and _has_no_tokens(redemption):
             # It waited for the other one, whose tokens it could not see yet.
             redemption = redeem()
         return redemption

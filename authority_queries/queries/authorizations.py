@@ -295,8 +295,8 @@ def revoke(
     authorization_id: UUID,
     reason: str | None,
 ) -> int:
-    """Ends the authorization and, with it, every token under it. Again changes
-    nothing.
+    """Ends the authorization and, with it, every token under it (RFC 7009 section
+    2.1). Again changes nothing.
 
     queries/authorizations.sql:124
     """
@@ -315,8 +315,8 @@ async def revoke_async(
     authorization_id: UUID,
     reason: str | None,
 ) -> int:
-    """Ends the authorization and, with it, every token under it. Again changes
-    nothing.
+    """Ends the authorization and, with it, every token under it (RFC 7009 section
+    2.1). Again changes nothing.
 
     queries/authorizations.sql:124
     """
@@ -332,10 +332,11 @@ def prune_expired(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
     """Deletes families, of all tenants, whose last token expired longer ago than this,
-    with all their tokens. The row is judged as it is once it is locked: one that a
-    redemption prolongs meanwhile stays.
+    with all their tokens: till then reuse can be seen (RFC 9700 section 4.14.2). The
+    row is judged as it is once it is locked: one that a redemption prolongs meanwhile
+    stays.
 
-    queries/authorizations.sql:137
+    queries/authorizations.sql:138
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -346,10 +347,11 @@ async def prune_expired_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
     """Deletes families, of all tenants, whose last token expired longer ago than this,
-    with all their tokens. The row is judged as it is once it is locked: one that a
-    redemption prolongs meanwhile stays.
+    with all their tokens: till then reuse can be seen (RFC 9700 section 4.14.2). The
+    row is judged as it is once it is locked: one that a redemption prolongs meanwhile
+    stays.
 
-    queries/authorizations.sql:137
+    queries/authorizations.sql:138
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

@@ -272,7 +272,7 @@ def revoke(
     reason: str | None,
 ) -> int:
     """Ends the consent that is in force and, with it, every token under it, what is
-    being issued at this moment included. Again changes nothing.
+    being issued at this moment included (RFC 6749 section 10.3). Again changes nothing.
 
     queries/consents.sql:102
     """
@@ -294,7 +294,7 @@ async def revoke_async(
     reason: str | None,
 ) -> int:
     """Ends the consent that is in force and, with it, every token under it, what is
-    being issued at this moment included. Again changes nothing.
+    being issued at this moment included (RFC 6749 section 10.3). Again changes nothing.
 
     queries/consents.sql:102
     """

@@ -68,11 +68,12 @@ def issue_code(
     """The outcome of issuing an authorization code, and the family of all that it will
     be redeemed for (RFC 6749 section 4.1.2): issued, or why not. The redirect_uri is
     one of the client's, compared exactly but for the port of a native client's loopback
-    address (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client uses PKCE (RFC
-    9700 section 2.1.1); the user has consented, unless the client's consent_type is
-    implicit (OpenID Connect Core section 3.1.2.4); a consent that covers the scopes
-    ends the family with it all the same. A family_lifetime that is null never ends it.
-    An authenticated_at that is null means now.
+    address (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client, and one that
+    requires ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has consented, unless
+    the client's consent_type is implicit (OpenID Connect Core section 3.1.2.4); a
+    consent that covers the scopes ends the family with it all the same. A
+    family_lifetime that is null never ends it. An authenticated_at that is null means
+    now.
 
     queries/grants.sql:1
     """
@@ -114,11 +115,12 @@ async def issue_code_async(
     """The outcome of issuing an authorization code, and the family of all that it will
     be redeemed for (RFC 6749 section 4.1.2): issued, or why not. The redirect_uri is
     one of the client's, compared exactly but for the port of a native client's loopback
-    address (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client uses PKCE (RFC
-    9700 section 2.1.1); the user has consented, unless the client's consent_type is
-    implicit (OpenID Connect Core section 3.1.2.4); a consent that covers the scopes
-    ends the family with it all the same. A family_lifetime that is null never ends it.
-    An authenticated_at that is null means now.
+    address (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client, and one that
+    requires ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has consented, unless
+    the client's consent_type is implicit (OpenID Connect Core section 3.1.2.4); a
+    consent that covers the scopes ends the family with it all the same. A
+    family_lifetime that is null never ends it. An authenticated_at that is null means
+    now.
 
     queries/grants.sql:1
     """
@@ -159,7 +161,7 @@ def issue_to_client(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:139
+    queries/grants.sql:143
     """
     return _issue_to_client(
         connection,
@@ -195,7 +197,7 @@ async def issue_to_client_async(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:139
+    queries/grants.sql:143
     """
     return await _issue_to_client_async(
         connection,
@@ -229,11 +231,12 @@ def exchange(
 ) -> TokenExchange:
     """The outcome of exchanging an access token for another one with no more scopes
     and no longer life (RFC 8693 section 2): issued, or why not. It speaks for the same
-    subject, and dies with the family of the token it was exchanged for. Its actor is
+    subject, a user or a service account, and dies with the family of the token it was
+    exchanged for. Whether this client may do so is for the caller to say. Its actor is
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:216
+    queries/grants.sql:220
     """
     return _exchange(
         connection,
@@ -268,11 +271,12 @@ async def exchange_async(
 ) -> TokenExchange:
     """The outcome of exchanging an access token for another one with no more scopes
     and no longer life (RFC 8693 section 2): issued, or why not. It speaks for the same
-    subject, and dies with the family of the token it was exchanged for. Its actor is
+    subject, a user or a service account, and dies with the family of the token it was
+    exchanged for. Whether this client may do so is for the caller to say. Its actor is
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:216
+    queries/grants.sql:220
     """
     return await _exchange_async(
         connection,
@@ -296,7 +300,7 @@ def redeem(
     tenant_id: UUID,
     token_hash: bytes,
     type: TokenType,
-    client_id: str,
+    client_id: str | None,
     redirect_uri: str | None,
     code_challenge: str | None,
     cnf_jkt: str | None,
@@ -315,22 +319,23 @@ def redeem(
     is given. already_redeemed: by this redemption_id, so this is a retry after a lost
     answer; the row is as the first time. recently_redeemed: by another request, within
     the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request, which revokes the family
-    (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2), or by any request when the family
-    is revoked already. invalid_scope: more scopes than it carries (RFC 6749 section 6);
-    not used up. invalid: anything else, alike: not alive, or not issued to this
-    client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section
-    4.6) or bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
-    section 4). Who does not know all of them revokes nothing. The family is locked
-    first, and then the token, which is judged as it is after the wait. Before both,
-    whom it was issued to and speaks for are held against deletion, as the successors'
-    foreign keys would do too late: a deletion holds them first and their families
-    afterwards. Scopes that are null are all; fewer are the access token's only. A
-    refresh token is bound to the key of a public client.
+    is issued, nothing revoked. reused: by another request, which revokes the family, if
+    it is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more
+    scopes than it carries (RFC 6749 section 6); not used up. invalid: anything else,
+    alike: not alive, or not issued to this client_id, redirect_uri and PKCE challenge
+    (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or
+    certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). Who does not know all
+    of them revokes nothing. The family is locked first, and then the token, which is
+    judged as it is after the wait. Before both, whom it was issued to and speaks for
+    are held against deletion, as the successors' foreign keys would do too late: a
+    deletion holds them first and their families afterwards. Scopes that are null are
+    all; fewer are the access token's only (RFC 6749 section 6). A refresh token is
+    bound to the key of a public client (RFC 9449 section 5, RFC 8705 section 4); it
+    idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:346
+    queries/grants.sql:352
     """
     return _redeem(
         connection,
@@ -358,7 +363,7 @@ async def redeem_async(
     tenant_id: UUID,
     token_hash: bytes,
     type: TokenType,
-    client_id: str,
+    client_id: str | None,
     redirect_uri: str | None,
     code_challenge: str | None,
     cnf_jkt: str | None,
@@ -377,22 +382,23 @@ async def redeem_async(
     is given. already_redeemed: by this redemption_id, so this is a retry after a lost
     answer; the row is as the first time. recently_redeemed: by another request, within
     the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request, which revokes the family
-    (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2), or by any request when the family
-    is revoked already. invalid_scope: more scopes than it carries (RFC 6749 section 6);
-    not used up. invalid: anything else, alike: not alive, or not issued to this
-    client_id, redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section
-    4.6) or bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
-    section 4). Who does not know all of them revokes nothing. The family is locked
-    first, and then the token, which is judged as it is after the wait. Before both,
-    whom it was issued to and speaks for are held against deletion, as the successors'
-    foreign keys would do too late: a deletion holds them first and their families
-    afterwards. Scopes that are null are all; fewer are the access token's only. A
-    refresh token is bound to the key of a public client.
+    is issued, nothing revoked. reused: by another request, which revokes the family, if
+    it is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more
+    scopes than it carries (RFC 6749 section 6); not used up. invalid: anything else,
+    alike: not alive, or not issued to this client_id, redirect_uri and PKCE challenge
+    (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or
+    certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). Who does not know all
+    of them revokes nothing. The family is locked first, and then the token, which is
+    judged as it is after the wait. Before both, whom it was issued to and speaks for
+    are held against deletion, as the successors' foreign keys would do too late: a
+    deletion holds them first and their families afterwards. Scopes that are null are
+    all; fewer are the access token's only (RFC 6749 section 6). A refresh token is
+    bound to the key of a public client (RFC 9449 section 5, RFC 8705 section 4); it
+    idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:346
+    queries/grants.sql:352
     """
     return await _redeem_async(
         connection,

@@ -384,7 +384,8 @@ def revoke_by_id(
     token_id: UUID,
     reason: str | None,
 ) -> int:
-    """Revokes the token, whoever's it is. Again changes nothing.
+    """Revokes the token, whoever's it is, and no other one: what it was redeemed for
+    lives on (authorizations.revoke ends a family). Again changes nothing.
 
     queries/tokens.sql:299
     """
@@ -400,7 +401,8 @@ async def revoke_by_id_async(
     token_id: UUID,
     reason: str | None,
 ) -> int:
-    """Revokes the token, whoever's it is. Again changes nothing.
+    """Revokes the token, whoever's it is, and no other one: what it was redeemed for
+    lives on (authorizations.revoke ends a family). Again changes nothing.
 
     queries/tokens.sql:299
     """
@@ -421,7 +423,7 @@ def list_active_by_subject(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:310
+    queries/tokens.sql:311
     """
     return _list_active_by_subject(
         connection,
@@ -445,7 +447,7 @@ async def list_active_by_subject_async(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:310
+    queries/tokens.sql:311
     """
     return await _list_active_by_subject_async(
         connection,
@@ -473,7 +475,7 @@ def list_active_by_subject_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:310
+    queries/tokens.sql:311
     """
     return _list_active_by_subject_stream(
         connection,
@@ -502,7 +504,7 @@ def list_active_by_subject_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:310
+    queries/tokens.sql:311
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -526,7 +528,7 @@ def list_active_by_client(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:353
+    queries/tokens.sql:354
     """
     return _list_active_by_client(
         connection,
@@ -548,7 +550,7 @@ async def list_active_by_client_async(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:353
+    queries/tokens.sql:354
     """
     return await _list_active_by_client_async(
         connection,
@@ -574,7 +576,7 @@ def list_active_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:353
+    queries/tokens.sql:354
     """
     return _list_active_by_client_stream(
         connection,
@@ -601,7 +603,7 @@ def list_active_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:353
+    queries/tokens.sql:354
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -619,7 +621,7 @@ def prune_expired(
     """Deletes access tokens, of all tenants, that expired longer ago than this. What
     can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:391
+    queries/tokens.sql:392
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -632,7 +634,7 @@ async def prune_expired_async(
     """Deletes access tokens, of all tenants, that expired longer ago than this. What
     can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:391
+    queries/tokens.sql:392
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

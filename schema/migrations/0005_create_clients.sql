@@ -78,7 +78,8 @@ comment on column authority.clients.display_name is
 comment on column authority.clients.display_names is
 'Translations: object of language tag (BCP 47) to name.';
 comment on column authority.clients.redirect_uris is
-'Where codes and tokens may be sent, compared exactly (RFC 9700 section 2.1).';
+'Where codes may be sent, compared exactly (RFC 9700 section 2.1), but for the port of a
+native application''s loopback address (RFC 8252 section 7.3).';
 comment on column authority.clients.post_logout_redirect_uris is
 'Where the browser may be sent after sign-out.';
 comment on column authority.clients.permissions is

@@ -48,7 +48,7 @@ comment on column authority.service_accounts.description is
 comment on column authority.service_accounts.enabled is
 'None of a disabled account''s tokens verifies.';
 comment on column authority.service_accounts.tokens_valid_after is
-'Epoch: tokens issued at or before it are dead. Only grows. Null: never moved.';
+'Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never moved.';
 comment on column authority.service_accounts.allowed_scopes is
 'Scope names that its tokens may carry.';
 comment on column authority.service_accounts.authorized_clients is

@@ -129,7 +129,7 @@ create table if not exists authority.authorizations (
 
 comment on table authority.authorizations is
 'One grant to one client, and the family of all tokens that descend from it. Revoking
-this one row ends them. What has to change tokens of a family locks this row first.';
+this one row ends them. What redeems or ends tokens of a family locks this row first.';
 comment on column authority.authorizations.tenant_id is 'Owner of the row.';
 comment on column authority.authorizations.id is 'Random.';
 comment on column authority.authorizations.client_id is

@@ -281,7 +281,7 @@ class Operations:
             **as_device,
             token_hash=code.hash,
             redemption_id=uuid4(),
-            access_token=NewToken(hash=self.mine.token("access_9").hash, lifetime=HOUR),
+            access_token=NewToken(hash=self.mine.token("access_8").hash, lifetime=HOUR),
         )
 
     def _licenses(self) -> Iterator[Step]:

@@ -197,7 +197,8 @@ class AuthorityModel:
         live = self.is_live(subject, "access")
         found = {
             "client_inactive": not client.works,
-            "invalid_subject_token": not live,
+            "invalid_subject_token": not live
+            or (subject is not None and subject.subject is None),
             "invalid_actor_token": has_actor and not self.is_live(actor, "access"),
             "invalid_scope": subject is not None
             and live
@@ -259,14 +260,15 @@ class AuthorityModel:
 
     def _present_again(self, token: Token, use: Use, presented: Presented) -> Answer:
         assert token.family is not None
-        if token.family.revoked:
-            return Answer(outcome="reused", token=token)
         if presented.request == use.request:
+            if token.family.revoked:
+                return Answer(outcome="invalid")
             return Answer(
                 outcome="already_redeemed", token=token, issued=use.successors
             )
         fresh = not any(successor.use for successor in use.successors)
-        if self.now < use.at + presented.leeway and fresh:
+        forgiven = self.now < use.at + presented.leeway and not token.family.revoked
+        if forgiven and fresh:
             return Answer(
                 outcome="recently_redeemed", token=token, issued=use.successors
             )

@@ -219,3 +219,12 @@ def test_a_hash_has_32_octets(store: Store, raw: bytes) -> None:
 
 def test_the_hash_of_a_new_token_does_not_show_in_repr() -> None:
     assert "hash" not in repr(NewToken(hash=b"h" * 32, lifetime=HOUR))
+
+
+def test_a_client_that_is_not_named_gets_nothing(store: Store) -> None:
+    party = make_party(store)
+    code = make_code(store, party)
+    nobody: Fields = {"client_id": None}
+    assert redeem_code(store, party, code, **nobody).outcome == "invalid"
+    assert redeem_code(store, party, code).outcome == "redeemed"
+    assert redeem_code(store, party, code, **nobody).outcome == "invalid"

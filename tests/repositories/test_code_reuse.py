@@ -63,7 +63,7 @@ def test_reuse_ends_the_family_and_what_the_winner_was_issued(store: Store) -> N
     assert refresh(store, grant, grant.refresh).outcome == "invalid"
     # The winner's retry is told as well that all is lost.
     retry = redeem_code(store, party, grant.code, **request)
-    assert retry.outcome == "reused"
+    assert retry.outcome == "invalid"
     assert verify(store, bystander.access) is not None
     assert is_alive(store, bystander.refresh)
 

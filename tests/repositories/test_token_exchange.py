@@ -95,17 +95,24 @@ def test_the_actor_holds_whoever_acted_before(store: Store) -> None:
     assert plain.actor == shops
 
 
-def test_an_exchanged_token_of_a_service_account_or_client_has_no_family(
-    store: Store,
-) -> None:
+def test_an_exchanged_token_of_a_service_account_has_no_family(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     account = make_service_account(store, client.tenant_id)
     machine, _ = make_token(store, client, service_account_id=account.id)
+    token = token_of(store, exchanged(store, client, machine))
+    assert (token.service_account_id, token.user_id) == (account.id, None)
+    assert token.subject_authorization_id is None
+
+
+def test_a_token_that_speaks_for_its_client_alone_is_not_exchanged(
+    store: Store,
+) -> None:
+    """It would speak for the other client afterwards."""
+    client = make_client(store, make_tenant(store).id)
     itself, _ = make_token(store, client)
-    for subject, account_id in ((machine, account.id), (itself, None)):
-        token = token_of(store, exchanged(store, client, subject))
-        assert (token.service_account_id, token.user_id) == (account_id, None)
-        assert token.subject_authorization_id is None
+    service = make_client(store, client.tenant_id)
+    _, refused = exchange(store, service, itself)
+    assert refused.outcome == "invalid_subject_token"
 
 
 @pytest.mark.parametrize("hops", [1, 3])
