@@ -179,7 +179,8 @@ class AsyncGrants(AsyncRepository):
         row. Another request gets `reused`, which has ended the family, for good: so
         it is refused inside a transaction (OpenTransactionError). `cnf_jkt` and
         `cnf_x5t_s256` are what the request has proved; the access token is bound to
-        it, and a public client's refresh token too (RFC 9449 section 5, RFC 8705 section 4). Raises DuplicateError.
+        it, and a public client's refresh token too (RFC 9449 section 5, RFC 8705
+        section 4). Raises DuplicateError.
         """
         return await self._redeem(
             "grants.redeem_code",

@@ -213,11 +213,12 @@ class Operations:
 
     def _tokens(self, client: Client) -> Iterator[Step]:
         tokens = self.store.tokens
+        ann = self.store.users.get_by_username(**self.tenant, username="ann")
         family = self.store.authorizations.create(**self.tenant, client_id=client.id)
         of_family = {"authorization_id": family.id}
         yield partial(self.issue, client, "refresh", "refresh", **of_family)
         yield partial(self.refresh, client, "refresh", "refresh_2", "access_2")
-        yield partial(self.issue, client, "access", "access")
+        yield partial(self.issue, client, "access", "access", user_id=ann.id)
         yield partial(
             self.store.grants.issue_to_client,
             **self.tenant,

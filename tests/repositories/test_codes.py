@@ -151,8 +151,8 @@ def test_the_first_refusal_is_told(store: Store) -> None:
     store.tenants.resume(tenant_id=party.tenant_id)
     for outcome, right in (
         ("client_inactive", {"client_id": party.client.client_id}),
-        ("user_inactive", {"user_id": party.user.id}),
         ("redirect_uri_not_registered", {"redirect_uri": CALLBACK}),
+        ("user_inactive", {"user_id": party.user.id}),
         ("pkce_required", {"code_challenge": CHALLENGE}),
         ("consent_required", {"scopes": ["openid"]}),
     ):
