@@ -116,3 +116,30 @@ def test_who_comes_while_the_family_is_being_revoked_waits_for_it(
         ended.result(timeout=60)
     assert count(dba, "tokens") == (3 if commits else 5)
     assert is_alive(store, grant.access) is not commits
+
+
+@pytest.mark.parametrize(
+    ("commits", "outcome"), [(True, "reused"), (False, "recently_redeemed")]
+)
+def test_the_leeway_ends_with_the_successors_use_also_for_who_waits_behind_it(
+    store: Store, dba: Dba, logins: Logins, *, commits: bool, outcome: str
+) -> None:
+    grant = make_grant(store)
+    second = grant.mint("refresh")
+    redeemed = refresh(
+        store, grant, grant.refresh, refresh_token=new_token(second, DAY)
+    )
+    assert redeemed.outcome == "redeemed"
+    with (
+        psycopg.connect(logins.app_for(grant.tenant_id)) as connection,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        used = redeem_uncommitted(
+            connection, second, type="refresh", client_id=grant.client.client_id
+        )
+        assert used.outcome == "redeemed"
+        ended = threads.submit(_end_when_awaited, dba, connection, commits=commits)
+        late = refresh(store, grant, grant.refresh, leeway=MINUTE)
+        ended.result(timeout=60)
+    assert late.outcome == outcome
+    assert is_alive(store, second) is not commits
