@@ -38,7 +38,7 @@ lint: $(VENV)/dev.stamp ## Linters, types, and whether generated files are fresh
 pytest: $(VENV)/dev.stamp ## The tests alone
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-coverage: $(VENV)/dev.stamp ## The tests, and which branches they reach: a third slower
+coverage: $(VENV)/dev.stamp ## The tests, and which branches they reach
 	$(BIN)/pytest --cov --cov-report=term $(PYTEST_ARGS)
 
 generate: $(VENV)/dev.stamp ## Write the typed modules of the SQL files
