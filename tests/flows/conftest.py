@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from authority_queries import Settings
+from authority_queries import Settings, Store
 from tests.factories import make_tenant
 from tests.flows.feed import FORMS, Dba, Feed, Follow
 from tests.isolation.services import settings_for
@@ -14,6 +14,12 @@ _CONNECTIONS = """
 select count(*) from pg_stat_activity
 where datname = current_database() and usename = %s
 """
+
+
+@pytest.fixture
+def store(sync_store: Store) -> Store:
+    """What arranges a race and looks at its end, on connections of its own."""
+    return sync_store
 
 
 @pytest.fixture(params=FORMS)

@@ -1,7 +1,7 @@
 """Devices, users and guessers of the device flow (RFC 8628) at once, counted."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from ipaddress import IPv4Address
@@ -19,17 +19,10 @@ from authority_queries.secrets import TokenString
 from tests.clock import Clock
 from tests.factories import HOUR, make_client, make_device, make_tenant, make_user
 from tests.flows.races import race
-from tests.stores import Logins, routed_store
+from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def store(logins: Logins) -> Iterator[Store]:
-    """What arranges a race and looks at its end, on connections of its own."""
-    with routed_store(logins) as store:
-        yield store
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Races for the last unit of a licence and for its seats; the outcomes are counted."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, TypeAlias
@@ -15,17 +15,10 @@ from authority_queries.records import License, LicenseSeat, UsageReceipt
 from tests.clock import Clock
 from tests.factories import HOUR, make_license, make_tenant
 from tests.flows.races import both_units, race
-from tests.stores import Logins, routed_store
+from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def store(logins: Logins) -> Iterator[Store]:
-    """What arranges a race and looks at its end, on connections of its own."""
-    with routed_store(logins) as store:
-        yield store
 
 
 def new(store: Store, **fields: Any) -> License:

@@ -24,7 +24,7 @@ from authority_queries.migrations import yoyo_url
 from authority_queries.pruning import StepName
 from tests.flows.races import race
 from tests.prunable import DAY, LIVE, PRUNABLE, World
-from tests.stores import Logins, routed_store
+from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 REPEATED = sorted(PRUNABLE)
@@ -65,13 +65,6 @@ class Gate:
 
     def open(self) -> None:
         self._dba.execute("select pg_advisory_unlock(5)")
-
-
-@pytest.fixture
-def store(logins: Logins) -> Iterator[Store]:
-    """What arranges a race and looks at its end, on connections of its own."""
-    with routed_store(logins) as store:
-        yield store
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Guessers, owners and pruners on connections of their own; every check is counted."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from ipaddress import IPv4Address
@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import psycopg
-import pytest
 from psycopg import sql
 
 from authority_queries import Store
@@ -19,19 +18,12 @@ from authority_queries.records import ThrottleDecision
 from tests.clock import Clock
 from tests.factories import HOUR, make_tenant
 from tests.flows.races import race
-from tests.stores import Logins, routed_store
+from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 Fields: TypeAlias = dict[str, Any]
 # So long that nothing drains while a test runs.
 WINDOW = timedelta(days=1000)
-
-
-@pytest.fixture
-def store(logins: Logins) -> Iterator[Store]:
-    """What arranges a race and looks at its end, on connections of its own."""
-    with routed_store(logins) as store:
-        yield store
 
 
 def network(number: int) -> IPv4Address:

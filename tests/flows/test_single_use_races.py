@@ -11,24 +11,16 @@ from typing import Any, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
-import pytest
 
 from authority_queries import Store
 from tests.clock import Clock
 from tests.factories import make_client, make_pushed_request, make_tenant
 from tests.flows.races import both_units, race
-from tests.stores import Logins, routed_store
+from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 Item = TypeVar("Item")
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def store(logins: Logins) -> Iterator[Store]:
-    """What arranges a race and looks at its end, on connections of its own."""
-    with routed_store(logins) as store:
-        yield store
 
 
 def in_step(racers: int, rounds: list[Item]) -> Callable[[], Iterator[Item]]:

@@ -13,6 +13,7 @@ from tests.factories import (
     HOUR,
     make_client,
     make_token,
+    make_user,
 )
 from tests.repositories.deaths import DEATHS, live
 from tests.repositories.exchange_helpers import (
@@ -88,7 +89,8 @@ def test_no_dead_token_is_exchanged_or_acts(
 ) -> None:
     at = live(store, dba, clock, is_account=DEATHS[name].is_accounts)
     service = make_client(store, at.tenant_id)
-    living, token = make_token(store, service, lifetime=24 * HOUR)
+    user = make_user(store, at.tenant_id)
+    living, token = make_token(store, service, user_id=user.id, lifetime=24 * HOUR)
     DEATHS[name].die(at)
     dead = at.minted["access"]
     if not DEATHS[name].reason.startswith("tenant_"):

@@ -14,8 +14,11 @@ from tests.stores import Logins
 Dba: TypeAlias = "psycopg.Connection[Any]"
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
-NOW = datetime.now(UTC)
 THUMBPRINT = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)  # when the test runs, not when it is collected
 
 
 def use(store: Store, tenant_id: UUID, **fields: Any) -> bool:
@@ -23,7 +26,7 @@ def use(store: Store, tenant_id: UUID, **fields: Any) -> bool:
         "kind": "client_assertion",
         "issuer": "app",
         "jti": "a-jti",
-        "expires_at": datetime.now(UTC) + MINUTE,
+        "expires_at": now() + MINUTE,
     }
     return store.used_jtis.use(tenant_id=tenant_id, **{**assertion, **fields})
 
@@ -36,7 +39,7 @@ def test_a_jti_is_used_once(store: Store) -> None:
     tenant_id = make_tenant(store).id
     assert use(store, tenant_id) is True
     assert use(store, tenant_id) is False
-    assert use(store, tenant_id, expires_at=NOW + DAY / 2) is False
+    assert use(store, tenant_id, expires_at=now() + DAY / 2) is False
 
 
 def test_a_jti_is_of_its_tenant_kind_and_issuer(store: Store) -> None:
@@ -64,7 +67,7 @@ def test_an_assertion_is_accepted_once_and_never_again(
     store: Store, clock: Clock, dba: Dba
 ) -> None:
     tenant_id = make_tenant(store).id
-    end = datetime.now(UTC) + MINUTE
+    end = now() + MINUTE
     assert use(store, tenant_id, expires_at=end)
     for _ in range(20):
         clock.advance(timedelta(seconds=30))
@@ -75,7 +78,7 @@ def test_an_assertion_is_accepted_once_and_never_again(
 
 def test_an_assertion_past_its_end_is_not_accepted(store: Store, dba: Dba) -> None:
     tenant_id = make_tenant(store).id
-    for end in (NOW - MINUTE, NOW - 1000 * DAY, datetime.min.replace(tzinfo=UTC)):
+    for end in (now() - MINUTE, now() - 1000 * DAY, datetime.min.replace(tzinfo=UTC)):
         assert not use(store, tenant_id, expires_at=end)
     assert rows(dba) == 0
 
@@ -89,7 +92,7 @@ def test_after_its_end_a_jti_may_be_another_assertions(
     clock.advance(10 * MINUTE)
     if is_pruned:
         assert store.used_jtis.prune_expired() == 1
-    end = datetime.now(UTC) + 11 * MINUTE
+    end = now() + 11 * MINUTE
     assert use(store, tenant_id, expires_at=end)
     assert not use(store, tenant_id, expires_at=end)
     assert not use(store, tenant_id, expires_at=end + MINUTE)
@@ -97,8 +100,8 @@ def test_after_its_end_a_jti_may_be_another_assertions(
 
 def test_an_end_more_than_a_day_away_is_refused(store: Store, dba: Dba) -> None:
     tenant_id = make_tenant(store).id
-    assert use(store, tenant_id, expires_at=datetime.now(UTC) + DAY - MINUTE)
-    for end in (NOW + DAY + 5 * MINUTE, datetime.max.replace(tzinfo=UTC)):
+    assert use(store, tenant_id, expires_at=now() + DAY - MINUTE)
+    for end in (now() + DAY + 5 * MINUTE, datetime.max.replace(tzinfo=UTC)):
         for jti in ("a-jti", "another"):
             with pytest.raises(InvalidValueError, match="used_jtis_expires_at_check"):
                 use(store, tenant_id, jti=jti, expires_at=end)
@@ -150,7 +153,7 @@ def test_what_is_not_needed_for_five_minutes_is_pruned(
     tenant_id = make_tenant(store).id
     for jti in "abc":
         use(store, tenant_id, jti=jti)
-    use(store, tenant_id, jti="d", expires_at=NOW + DAY / 2)
+    use(store, tenant_id, jti="d", expires_at=now() + DAY / 2)
     clock.advance(5 * MINUTE)
     assert store.used_jtis.prune_expired() == 0
     clock.advance(2 * MINUTE)
