@@ -673,6 +673,34 @@ COMMENT ON PROCEDURE authority.isolate_tenants(IN target regclass, IN tenant_col
 row is seen and written only while the transaction works for its tenant, which the
 setting authority.tenant_id names. Not set, empty or malformed, it lets no row through.';
 
+-- let_operators_prune
+
+CREATE PROCEDURE authority.let_operators_prune(IN target regclass)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    subject constant name := (select relname from pg_class where oid = target);
+    seen constant name := subject || '_maintenance_policy';
+    locked constant name := subject || '_lock_policy';
+begin
+    execute format('drop policy if exists %I on %s', seen, target);
+    execute format(
+        'create policy %I on %s to authority_maintenance using (true)', seen, target
+    );
+    execute format('drop policy if exists %I on %s', locked, target);
+    execute format(
+        'create policy %I on %s as restrictive for update to authority_maintenance '
+        'using (true) with check (false)',
+        locked, target
+    );
+end
+$$;
+
+COMMENT ON PROCEDURE authority.let_operators_prune(IN target regclass) IS 'Lets operators see and delete the rows of all tenants in a table. To lock what it
+deletes, a role must be allowed to change a column: the second policy lets this one lock,
+and write nothing.';
+
 -- license_seats
 
 CREATE TABLE authority.license_seats (

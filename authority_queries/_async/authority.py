@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from uuid import UUID
 
 from authority_queries._arguments import (
+    check_optional_positive,
     check_position,
     check_positive,
     check_tenant_id,
@@ -113,8 +114,7 @@ class AsyncAuthority(AsyncPooled):
         check_tenant_id(tenant_id)
         check_position("after", after)
         check_positive("poll_interval", poll_interval)
-        if give_up_after is not None:
-            check_positive("give_up_after", give_up_after)
+        check_optional_positive("give_up_after", give_up_after)
         parameters = connection_parameters(self.settings)
         follower = AsyncFollower(
             tenant_id,

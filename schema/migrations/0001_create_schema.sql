@@ -115,6 +115,33 @@ comment on procedure authority.isolate_tenants is
 row is seen and written only while the transaction works for its tenant, which the
 setting authority.tenant_id names. Not set, empty or malformed, it lets no row through.';
 
+create or replace procedure authority.let_operators_prune(target regclass)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    subject constant name := (select relname from pg_class where oid = target);
+    seen constant name := subject || '_maintenance_policy';
+    locked constant name := subject || '_lock_policy';
+begin
+    execute format('drop policy if exists %I on %s', seen, target);
+    execute format(
+        'create policy %I on %s to authority_maintenance using (true)', seen, target
+    );
+    execute format('drop policy if exists %I on %s', locked, target);
+    execute format(
+        'create policy %I on %s as restrictive for update to authority_maintenance '
+        'using (true) with check (false)',
+        locked, target
+    );
+end
+$$;
+
+comment on procedure authority.let_operators_prune is
+'Lets operators see and delete the rows of all tenants in a table. To lock what it
+deletes, a role must be allowed to change a column: the second policy lets this one lock,
+and write nothing.';
+
 revoke execute on all routines in schema authority from public;
 grant execute on function authority.clock()
 to authority_app, authority_maintenance, authority_reader;

@@ -604,24 +604,8 @@ comment on column authority.live_tokens.account_id is
 call authority.isolate_tenants('authority.consents');
 call authority.isolate_tenants('authority.authorizations');
 call authority.isolate_tenants('authority.tokens');
--- Operators prune.
-drop policy if exists authorizations_maintenance_policy on authority.authorizations;
-create policy authorizations_maintenance_policy on authority.authorizations
-to authority_maintenance using (true);
-drop policy if exists tokens_maintenance_policy on authority.tokens;
-create policy tokens_maintenance_policy on authority.tokens
-to authority_maintenance using (true);
-
--- To lock what it deletes, it must be allowed to change a column: by this policy it may
--- lock, and write nothing.
-drop policy if exists authorizations_lock_policy on authority.authorizations;
-create policy authorizations_lock_policy on authority.authorizations
-as restrictive for update to authority_maintenance
-using (true) with check (false);
-drop policy if exists tokens_lock_policy on authority.tokens;
-create policy tokens_lock_policy on authority.tokens
-as restrictive for update to authority_maintenance
-using (true) with check (false);
+call authority.let_operators_prune('authority.authorizations');
+call authority.let_operators_prune('authority.tokens');
 
 grant select, insert on authority.consents, authority.authorizations, authority.tokens
 to authority_app;

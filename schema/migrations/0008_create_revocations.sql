@@ -78,17 +78,7 @@ on authority.revocations (expires_at) where expires_at is not null;
 
 call authority.isolate_tenants('authority.revocation_sequences');
 call authority.isolate_tenants('authority.revocations');
--- Operators prune.
-drop policy if exists revocations_maintenance_policy on authority.revocations;
-create policy revocations_maintenance_policy on authority.revocations
-to authority_maintenance using (true);
-
--- To lock what it deletes, it must be allowed to change a column: by this policy it may
--- lock, and write nothing.
-drop policy if exists revocations_lock_policy on authority.revocations;
-create policy revocations_lock_policy on authority.revocations
-as restrictive for update to authority_maintenance
-using (true) with check (false);
+call authority.let_operators_prune('authority.revocations');
 
 grant select, insert on authority.revocation_sequences to authority_app;
 grant update (last_sequence, updated_at)

@@ -481,17 +481,7 @@ checks would both find no row.';
 call authority.isolate_tenants('authority.login_attempts');
 call authority.isolate_tenants('authority.login_attempts_default');
 call authority.isolate_tenants('authority.login_throttles');
--- Operators prune.
-drop policy if exists login_throttles_maintenance_policy on authority.login_throttles;
-create policy login_throttles_maintenance_policy on authority.login_throttles
-to authority_maintenance using (true);
-
--- To lock what it deletes, it must be allowed to change a column: by this policy it may
--- lock, and write nothing.
-drop policy if exists login_throttles_lock_policy on authority.login_throttles;
-create policy login_throttles_lock_policy on authority.login_throttles
-as restrictive for update to authority_maintenance
-using (true) with check (false);
+call authority.let_operators_prune('authority.login_throttles');
 
 -- Nobody is given a partition: rows are reached through authority.login_attempts.
 grant select, insert on authority.login_attempts to authority_app;

@@ -359,17 +359,7 @@ call authority.isolate_tenants('authority.licenses');
 call authority.isolate_tenants('authority.license_seats');
 call authority.isolate_tenants('authority.license_usage');
 call authority.isolate_tenants('authority.license_usage_totals');
--- Operators prune.
-drop policy if exists license_usage_maintenance_policy on authority.license_usage;
-create policy license_usage_maintenance_policy on authority.license_usage
-to authority_maintenance using (true);
-
--- To lock what it deletes, it must be allowed to change a column: by this policy it may
--- lock, and write nothing.
-drop policy if exists license_usage_lock_policy on authority.license_usage;
-create policy license_usage_lock_policy on authority.license_usage
-as restrictive for update to authority_maintenance
-using (true) with check (false);
+call authority.let_operators_prune('authority.license_usage');
 
 grant select, insert
 on authority.licenses,

@@ -69,17 +69,7 @@ create index if not exists pushed_requests_expires_at_idx
 on authority.pushed_requests (expires_at);
 
 call authority.isolate_tenants('authority.pushed_requests');
--- Operators prune.
-drop policy if exists pushed_requests_maintenance_policy on authority.pushed_requests;
-create policy pushed_requests_maintenance_policy on authority.pushed_requests
-to authority_maintenance using (true);
-
--- To lock what it deletes, it must be allowed to change a column: by this policy it may
--- lock, and write nothing.
-drop policy if exists pushed_requests_lock_policy on authority.pushed_requests;
-create policy pushed_requests_lock_policy on authority.pushed_requests
-as restrictive for update to authority_maintenance
-using (true) with check (false);
+call authority.let_operators_prune('authority.pushed_requests');
 
 grant select, insert on authority.pushed_requests to authority_app;
 grant update (redeemed_at, redemption_id) on authority.pushed_requests to authority_app;

@@ -47,17 +47,7 @@ create index if not exists used_jtis_expires_at_idx
 on authority.used_jtis (expires_at);
 
 call authority.isolate_tenants('authority.used_jtis');
--- Operators prune.
-drop policy if exists used_jtis_maintenance_policy on authority.used_jtis;
-create policy used_jtis_maintenance_policy on authority.used_jtis
-to authority_maintenance using (true);
-
--- To lock what it deletes, it must be allowed to change a column: by this policy it may
--- lock, and write nothing.
-drop policy if exists used_jtis_lock_policy on authority.used_jtis;
-create policy used_jtis_lock_policy on authority.used_jtis
-as restrictive for update to authority_maintenance
-using (true) with check (false);
+call authority.let_operators_prune('authority.used_jtis');
 
 grant select, insert on authority.used_jtis to authority_app;
 grant update (expires_at, created_at) on authority.used_jtis to authority_app;

@@ -107,20 +107,7 @@ create index if not exists device_authorizations_expires_at_idx
 on authority.device_authorizations (expires_at);
 
 call authority.isolate_tenants('authority.device_authorizations');
--- Operators prune.
-drop policy if exists device_authorizations_maintenance_policy
-on authority.device_authorizations;
-create policy device_authorizations_maintenance_policy
-on authority.device_authorizations
-to authority_maintenance using (true);
-
--- To lock what it deletes, it must be allowed to change a column: by this policy it may
--- lock, and write nothing.
-drop policy if exists device_authorizations_lock_policy
-on authority.device_authorizations;
-create policy device_authorizations_lock_policy on authority.device_authorizations
-as restrictive for update to authority_maintenance
-using (true) with check (false);
+call authority.let_operators_prune('authority.device_authorizations');
 
 grant select, insert on authority.device_authorizations to authority_app;
 grant update (status, user_id, poll_interval, next_poll_at, updated_at)

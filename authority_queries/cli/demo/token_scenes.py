@@ -1,13 +1,12 @@
 """The life of tokens: issued, verified, refreshed, reused, revoked."""
 
-import base64
-import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from authority_queries._arguments import code_challenge_of
 from authority_queries._sync.store import Store
 from authority_queries.cli.demo.narrator import Narrator, Step
 from authority_queries.cli.demo.sample import Sample
@@ -18,6 +17,7 @@ from authority_queries.secrets import TokenString, mint_token, parse_token
 
 _HOUR: Final = timedelta(hours=1)
 _MONTH: Final = timedelta(days=30)
+_WRONG_VERIFIER: Final = "x" * 43
 _SCOPES: Final = ["openid", "offline_access"]
 
 
@@ -49,7 +49,7 @@ def _consent(store: Store, step: Step, client: Client, ann: User) -> None:
     }
     if store.consents.revoke(**parties, reason="withdrawn"):
         step.row("the consent of an earlier run", "revoked")
-    _, issuance = _issue_code(store, client, ann, "")
+    _, issuance = _issue_code(store, client, ann, _WRONG_VERIFIER)
     step.row("authorization code", issuance.outcome)
     consent = store.consents.grant(**parties, scopes=_SCOPES)
     step.row("Ann consents", " ".join(consent.scopes))
@@ -58,7 +58,6 @@ def _consent(store: Store, step: Step, client: Client, ann: User) -> None:
 def _issue_code(
     store: Store, client: Client, ann: User, verifier: str
 ) -> tuple[TokenString, CodeIssuance]:
-    digest = hashlib.sha256(verifier.encode("ascii")).digest()
     code = mint_token("authorization_code", client.tenant_id)
     issuance = store.grants.issue_code(
         tenant_id=client.tenant_id,
@@ -67,7 +66,7 @@ def _issue_code(
         user_id=ann.id,
         scopes=_SCOPES,
         redirect_uri=client.redirect_uris[0],
-        code_challenge=base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii"),
+        code_challenge=code_challenge_of(verifier),
         family_lifetime=12 * _MONTH,
     )
     return code, issuance
@@ -78,7 +77,7 @@ def _redeem_code(store: Store, step: Step, client: Client, ann: User) -> TokenSt
     code, issuance = _issue_code(store, client, ann, right)
     step.row("authorization code", f"{issuance.outcome}, for a minute")
     refresh = mint_token("refresh", client.tenant_id)
-    for verifier, label in (("x" * 43, "wrong"), (right, "right")):
+    for verifier, label in ((_WRONG_VERIFIER, "wrong"), (right, "right")):
         redemption = store.grants.redeem_code(
             tenant_id=client.tenant_id,
             token_hash=code.hash,
