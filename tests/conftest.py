@@ -4,11 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
+import yoyo.backends.base
 from psycopg.conninfo import make_conninfo
 from pytest_postgresql import factories
 
@@ -158,6 +161,13 @@ def conninfo(dba: "psycopg.Connection[Any]") -> str:
 def blank_conninfo(_blank: "psycopg.Connection[Any]") -> str:
     """The connection string of a database of its own without any schema."""
     return conninfo_of(_blank)
+
+
+@pytest.fixture
+def _yoyo_gives_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Yoyo's ten seconds of trying to take its lock are over after one try."""
+    time = SimpleNamespace(time=count(step=60).__next__, sleep=lambda _: None)
+    monkeypatch.setattr(yoyo.backends.base, "time", time)
 
 
 @pytest.fixture

@@ -110,6 +110,7 @@ def test_psql_runs_on_the_database(
     assert main(["psql", "-c", "select 1"]) == 7
 
 
+@pytest.mark.usefixtures("_yoyo_gives_up_at_once")
 def test_what_postgresql_refuses_is_said_without_a_traceback(
     blank_conninfo: str,
     weak_role: str,

@@ -130,6 +130,7 @@ def test_every_tenant_gets_what_a_data_migration_brings(
     assert rights(dba) == sorted([*born, *doormen])
 
 
+@pytest.mark.usefixtures("_yoyo_gives_up_at_once")
 def test_a_run_beside_another_is_refused(
     conninfo: str, dba: "psycopg.Connection[Any]"
 ) -> None:
@@ -178,6 +179,7 @@ def test_a_database_of_another_encoding_is_refused(blank_conninfo: str) -> None:
             connection.execute(sql.SQL("drop database {}").format(quoted))
 
 
+@pytest.mark.usefixtures("_yoyo_gives_up_at_once")
 def test_a_role_that_may_not_create_is_told_so(
     blank_conninfo: str, weak_role: str
 ) -> None:
