@@ -27,6 +27,7 @@ CodeIssuanceOutcome: TypeAlias = Literal[
     "client_inactive",
     "consent_required",
     "issued",
+    "login_required",
     "pkce_required",
     "redirect_uri_not_registered",
     "tenant_inactive",
@@ -38,6 +39,7 @@ DeviceApprovalOutcome: TypeAlias = Literal[
     "consent_required",
     "invalid",
     "invalid_scope",
+    "login_required",
     "tenant_inactive",
     "user_inactive",
 ]

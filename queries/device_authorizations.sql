@@ -82,7 +82,8 @@ where
 -- device code will be redeemed for: approved, or why not. The code is one to redeem from
 -- now on, until it expires, by grants.redeem with the type device_code.
 -- invalid: there is no such code, or it has expired or been decided, alike.
--- The user has consented, unless the client's consent_type is implicit. Scopes that are
+-- The user has signed in after the last sign-out from everywhere, and has consented,
+-- unless the client's consent_type is implicit. Scopes that are
 -- null are those asked for, others no more than those. A family_lifetime that is null
 -- never ends it, an authenticated_at that is null means now.
 -- The request is locked and judged as it is after the wait: of any number of decisions one
@@ -160,6 +161,10 @@ asked as (
                 then 'invalid'
             when clients.enabled is not true then 'client_inactive'
             when coalesce(users.status <> 'active', true) then 'user_inactive'
+            when
+                coalesce(:authenticated_at, authority.clock())
+                <= greatest(tenants.tokens_valid_after, users.tokens_valid_after)
+                then 'login_required'
             when not :scopes::text[] <@ device.scopes then 'invalid_scope'
             when clients.consent_type <> 'implicit' and consents.id is null
                 then 'consent_required'

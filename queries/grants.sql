@@ -3,9 +3,10 @@
 -- redeemed for (RFC 6749 section 4.1.2): issued, or why not. The redirect_uri is one of
 -- the client's, compared exactly but for the port of a native client's loopback address
 -- (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client, and one that requires
--- ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has consented, unless the client's consent_type is implicit
--- (OpenID Connect Core section 3.1.2.4); a consent that covers the scopes ends the family
--- with it all the same. A family_lifetime that is null never ends it. An authenticated_at
+-- ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has signed in after the last
+-- sign-out from everywhere, or login is required (OpenID Connect Core section 3.1.2.6),
+-- and has consented, unless the client's consent_type is implicit (section 3.1.2.4); a
+-- consent that covers the scopes ends the family with it all the same. A family_lifetime that is null never ends it. An authenticated_at
 -- that is null means now.
 -- @row CodeIssuance
 -- @param user_id notnull
@@ -35,6 +36,10 @@ with asked as (
                 end
                 then 'redirect_uri_not_registered'
             when coalesce(users.status <> 'active', true) then 'user_inactive'
+            when
+                coalesce(:authenticated_at, authority.clock())
+                <= greatest(tenants.tokens_valid_after, users.tokens_valid_after)
+                then 'login_required'
             when
                 :code_challenge::text is null
                 and (

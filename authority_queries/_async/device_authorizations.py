@@ -101,11 +101,12 @@ class AsyncDeviceAuthorizations(AsyncRepository):
         """Say yes, and begin the family that the device code will be redeemed for.
 
         Once, and not after a `deny`. Fewer `scopes` than were asked for are allowed;
-        the user's consent is needed as for `grants.issue_code`. `properties` are put
-        over the request's own. However often it is refreshed, the family ends after
-        `family_lifetime`. `authenticated_at` is when the user signed in, None means
-        now. In a transaction polls wait for its end. Raises InvalidValueError, and
-        MissingReferenceError for a user who is deleted at that moment.
+        the user's sign-in and consent are judged as by `grants.issue_code`.
+        `properties` are put over the request's own. However often it is refreshed, the
+        family ends after `family_lifetime`. `authenticated_at` is when the user signed
+        in, None means now. In a transaction polls wait for its end. Raises
+        InvalidValueError, and MissingReferenceError for a user who is deleted at that
+        moment.
         """
         return await queries.approve_async(
             self._connection,

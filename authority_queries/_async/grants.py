@@ -60,12 +60,12 @@ class AsyncGrants(AsyncRepository):
     ) -> CodeIssuance:
         """Issue an authorization code, and begin the family that it will be used for.
 
-        The client's registration and type, and the user's consent, decide (RFC 6749
-        section 4.1, RFC 9700 section 2.1). `code_challenge` is of method S256 (RFC 7636
-        section 4.2), `cnf_jkt` the dpop_jkt of RFC 9449 section 10. However often it
-        is refreshed, the family ends after `family_lifetime`. `authenticated_at` is
-        when the user signed in, None means now. Raises InvalidValueError for a
-        lifetime above 10 minutes, DuplicateError.
+        The client's registration and type, and the user's sign-in and consent, decide
+        (RFC 6749 section 4.1, RFC 9700 section 2.1). `code_challenge` is of method
+        S256 (RFC 7636 section 4.2), `cnf_jkt` the dpop_jkt of RFC 9449 section 10.
+        However often it is refreshed, the family ends after `family_lifetime`.
+        `authenticated_at` is when the user signed in, None means now. Raises
+        InvalidValueError for a lifetime above 10 minutes, DuplicateError.
         """
         return await queries.issue_code_async(
             self._connection,

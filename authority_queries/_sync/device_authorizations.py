@@ -102,11 +102,12 @@ class DeviceAuthorizations(Repository):
         """Say yes, and begin the family that the device code will be redeemed for.
 
         Once, and not after a `deny`. Fewer `scopes` than were asked for are allowed;
-        the user's consent is needed as for `grants.issue_code`. `properties` are put
-        over the request's own. However often it is refreshed, the family ends after
-        `family_lifetime`. `authenticated_at` is when the user signed in, None means
-        now. In a transaction polls wait for its end. Raises InvalidValueError, and
-        MissingReferenceError for a user who is deleted at that moment.
+        the user's sign-in and consent are judged as by `grants.issue_code`.
+        `properties` are put over the request's own. However often it is refreshed, the
+        family ends after `family_lifetime`. `authenticated_at` is when the user signed
+        in, None means now. In a transaction polls wait for its end. Raises
+        InvalidValueError, and MissingReferenceError for a user who is deleted at that
+        moment.
         """
         return queries.approve(
             self._connection,

@@ -162,12 +162,13 @@ def approve(
     the device code will be redeemed for: approved, or why not. The code is one to
     redeem from now on, until it expires, by grants.redeem with the type device_code.
     invalid: there is no such code, or it has expired or been decided, alike. The user
-    has consented, unless the client's consent_type is implicit. Scopes that are null
-    are those asked for, others no more than those. A family_lifetime that is null never
-    ends it, an authenticated_at that is null means now. The request is locked and
-    judged as it is after the wait: of any number of decisions one is made. Before it,
-    its client and the user are held against deletion, as the family's foreign keys
-    would do too late: a deletion holds them first and requests afterwards.
+    has signed in after the last sign-out from everywhere, and has consented, unless the
+    client's consent_type is implicit. Scopes that are null are those asked for, others
+    no more than those. A family_lifetime that is null never ends it, an
+    authenticated_at that is null means now. The request is locked and judged as it is
+    after the wait: of any number of decisions one is made. Before it, its client and
+    the user are held against deletion, as the family's foreign keys would do too late:
+    a deletion holds them first and requests afterwards.
 
     queries/device_authorizations.sql:80
     """
@@ -198,12 +199,13 @@ async def approve_async(
     the device code will be redeemed for: approved, or why not. The code is one to
     redeem from now on, until it expires, by grants.redeem with the type device_code.
     invalid: there is no such code, or it has expired or been decided, alike. The user
-    has consented, unless the client's consent_type is implicit. Scopes that are null
-    are those asked for, others no more than those. A family_lifetime that is null never
-    ends it, an authenticated_at that is null means now. The request is locked and
-    judged as it is after the wait: of any number of decisions one is made. Before it,
-    its client and the user are held against deletion, as the family's foreign keys
-    would do too late: a deletion holds them first and requests afterwards.
+    has signed in after the last sign-out from everywhere, and has consented, unless the
+    client's consent_type is implicit. Scopes that are null are those asked for, others
+    no more than those. A family_lifetime that is null never ends it, an
+    authenticated_at that is null means now. The request is locked and judged as it is
+    after the wait: of any number of decisions one is made. Before it, its client and
+    the user are held against deletion, as the family's foreign keys would do too late:
+    a deletion holds them first and requests afterwards.
 
     queries/device_authorizations.sql:80
     """
@@ -229,7 +231,7 @@ def deny(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:270
+    queries/device_authorizations.sql:275
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -246,7 +248,7 @@ async def deny_async(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:270
+    queries/device_authorizations.sql:275
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -273,7 +275,7 @@ def poll(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:285
+    queries/device_authorizations.sql:290
     """
     return _poll(
         connection,
@@ -304,7 +306,7 @@ async def poll_async(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:285
+    queries/device_authorizations.sql:290
     """
     return await _poll_async(
         connection,
@@ -321,7 +323,7 @@ def prune_expired(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:377
+    queries/device_authorizations.sql:382
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -334,7 +336,7 @@ async def prune_expired_async(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:377
+    queries/device_authorizations.sql:382
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

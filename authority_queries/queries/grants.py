@@ -69,9 +69,10 @@ def issue_code(
     be redeemed for (RFC 6749 section 4.1.2): issued, or why not. The redirect_uri is
     one of the client's, compared exactly but for the port of a native client's loopback
     address (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client, and one that
-    requires ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has consented, unless
-    the client's consent_type is implicit (OpenID Connect Core section 3.1.2.4); a
-    consent that covers the scopes ends the family with it all the same. A
+    requires ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has signed in after
+    the last sign-out from everywhere, or login is required (OpenID Connect Core section
+    3.1.2.6), and has consented, unless the client's consent_type is implicit (section
+    3.1.2.4); a consent that covers the scopes ends the family with it all the same. A
     family_lifetime that is null never ends it. An authenticated_at that is null means
     now.
 
@@ -116,9 +117,10 @@ async def issue_code_async(
     be redeemed for (RFC 6749 section 4.1.2): issued, or why not. The redirect_uri is
     one of the client's, compared exactly but for the port of a native client's loopback
     address (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client, and one that
-    requires ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has consented, unless
-    the client's consent_type is implicit (OpenID Connect Core section 3.1.2.4); a
-    consent that covers the scopes ends the family with it all the same. A
+    requires ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has signed in after
+    the last sign-out from everywhere, or login is required (OpenID Connect Core section
+    3.1.2.6), and has consented, unless the client's consent_type is implicit (section
+    3.1.2.4); a consent that covers the scopes ends the family with it all the same. A
     family_lifetime that is null never ends it. An authenticated_at that is null means
     now.
 
@@ -161,7 +163,7 @@ def issue_to_client(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:143
+    queries/grants.sql:148
     """
     return _issue_to_client(
         connection,
@@ -197,7 +199,7 @@ async def issue_to_client_async(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:143
+    queries/grants.sql:148
     """
     return await _issue_to_client_async(
         connection,
@@ -236,7 +238,7 @@ def exchange(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:220
+    queries/grants.sql:225
     """
     return _exchange(
         connection,
@@ -276,7 +278,7 @@ async def exchange_async(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:220
+    queries/grants.sql:225
     """
     return await _exchange_async(
         connection,
@@ -335,7 +337,7 @@ def redeem(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:352
+    queries/grants.sql:357
     """
     return _redeem(
         connection,
@@ -398,7 +400,7 @@ async def redeem_async(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:352
+    queries/grants.sql:357
     """
     return await _redeem_async(
         connection,

@@ -97,11 +97,15 @@ class AuthorityModel:
         scopes: Scopes,
         redirect_uri: str | None,
         verifier: str | None,
+        *,
+        signed_in: datetime,
     ) -> set[str]:
         """Tell every reason to refuse a code: RFC 6749 section 4.1.1, RFC 9700 2.1."""
         found = {
             "client_inactive": not client.works,
             "user_inactive": not user.works,
+            "login_required": self.tenant.signed_out(signed_in)
+            or user.signed_out(signed_in),
             "redirect_uri_not_registered": not _is_registered(redirect_uri, client),
             "pkce_required": client.public and verifier is None,
             "consent_required": client.asks_consent

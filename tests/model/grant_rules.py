@@ -70,6 +70,7 @@ class GrantRules(RedeemRules):
             self.agree_to(who, whom, scopes)
         usual = whom.redirect_uris[0]
         redirect_uri = usual if uri is None else self.any(URIS, uri)
+        signed_in = self.model.now - (ago or NOTHING)
         new = self.new(60 * SECOND)
         given = self.service.call(
             lambda s: s.grants.issue_code(
@@ -81,12 +82,14 @@ class GrantRules(RedeemRules):
                 redirect_uri=redirect_uri,
                 code_challenge=challenge_of(verifier),
                 cnf_jkt=key,
-                authenticated_at=None if ago is None else self.model.now - ago,
+                authenticated_at=None if ago is None else signed_in,
                 lifetime=new.lifetime,
                 family_lifetime=family_lifetime,
             )
         )
-        refusals = self.model.why_no_code(whom, who, scopes, redirect_uri, verifier)
+        refusals = self.model.why_no_code(
+            whom, who, scopes, redirect_uri, verifier, signed_in=signed_in
+        )
         if not self.decide(given.outcome, refusals):
             return
         family = self.model.begin(whom, who, scopes, family_lifetime)
@@ -98,7 +101,7 @@ class GrantRules(RedeemRules):
             who,
             scopes,
             family=family,
-            signed_in=self.model.now - (ago or NOTHING),
+            signed_in=signed_in,
             binding=Binding(jkt=key),
             redirect_uri=redirect_uri,
             verifier=verifier,

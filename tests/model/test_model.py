@@ -30,6 +30,7 @@ OUTCOMES = {
     "invalid_actor_token",
     "invalid_scope",
     "invalid_subject_token",
+    "login_required",
     "issued",
     "killed",
     "pkce_required",

@@ -143,9 +143,11 @@ def test_the_first_refusal_is_told(store: Store) -> None:
         "client_id": "nobody",
         "user_id": uuid4(),
         "redirect_uri": "https://evil.example/cb",
+        "authenticated_at": party.user.created_at,
         "code_challenge": None,
         "scopes": ["phone"],
     }
+    store.users.revoke_tokens(tenant_id=party.tenant_id, user_id=party.user.id)
     store.tenants.suspend(tenant_id=party.tenant_id)
     assert issue_code(store, party, **presented)[1].outcome == "tenant_inactive"
     store.tenants.resume(tenant_id=party.tenant_id)
@@ -153,6 +155,7 @@ def test_the_first_refusal_is_told(store: Store) -> None:
         ("client_inactive", {"client_id": party.client.client_id}),
         ("redirect_uri_not_registered", {"redirect_uri": CALLBACK}),
         ("user_inactive", {"user_id": party.user.id}),
+        ("login_required", {"authenticated_at": None}),
         ("pkce_required", {"code_challenge": CHALLENGE}),
         ("consent_required", {"scopes": ["openid"]}),
     ):

@@ -1,6 +1,7 @@
 """Signed out everywhere: one row, seen by the next verification."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,7 @@ from tests.clock import Clock
 from tests.factories import (
     HOUR,
     make_client,
+    make_device,
     make_service_account,
     make_tenant,
     make_token,
@@ -26,7 +28,9 @@ from tests.repositories.grant_helpers import (
     CALLBACK,
     NOTHING,
     Party,
+    count,
     is_alive,
+    issue_code,
     make_code,
     make_grant,
     make_party,
@@ -35,6 +39,8 @@ from tests.repositories.grant_helpers import (
     refresh,
 )
 from tests.repositories.token_helpers import Dba, Fields, diagnose, verify
+
+MICROSECOND = timedelta(microseconds=1)
 
 Owner = User | Client | Tenant | ServiceAccount | None
 Move = Callable[[Store, Party], Owner]
@@ -93,6 +99,32 @@ def test_an_epoch_never_moves_back(
     assert third.tokens_valid_after > first.tokens_valid_after
 
 
+@pytest.mark.parametrize("reason", ["user_signed_out", "tenant_signed_out"])
+def test_a_sign_in_that_is_over_is_granted_nothing(
+    store: Store, dba: Dba, reason: TokenDiagnosisDeadBecause
+) -> None:
+    party = make_party(store)
+    _, user_code = make_device(store, party.client, scopes=["openid"])
+    owner = EPOCHS[reason](store, party)
+    assert owner is not None
+    assert owner.tokens_valid_after is not None
+    device: Fields = {
+        "tenant_id": party.tenant_id,
+        "user_code_hash": user_code,
+        "user_id": party.user.id,
+    }
+    for authenticated_at in (owner.tokens_valid_after, party.user.created_at - HOUR):
+        then: Fields = {"authenticated_at": authenticated_at}
+        assert issue_code(store, party, **then)[1].outcome == "login_required"
+        approval = store.device_authorizations.approve(**device, **then)
+        assert (approval.outcome, approval.token_id) == ("login_required", None)
+    assert (count(dba, "authorizations"), count(dba, "tokens")) == (0, 0)
+    again: Fields = {"authenticated_at": owner.tokens_valid_after + MICROSECOND}
+    assert issue_code(store, party, **again)[1].outcome == "issued"
+    approval = store.device_authorizations.approve(**device, **again)
+    assert approval.outcome == "approved"
+
+
 @EACH
 def test_the_epoch_of_another_one_changes_nothing(
     store: Store, reason: TokenDiagnosisDeadBecause
@@ -130,7 +162,7 @@ def test_another_tenant_moves_no_epoch(store: Store) -> None:
     assert is_alive(store, grant.access)
 
 
-def test_a_sign_in_of_before_the_epoch_is_no_way_around_it(
+def test_a_sign_in_of_before_a_clients_epoch_is_good_for_new_codes(
     store: Store, clock: Clock
 ) -> None:
     party = make_party(store)
@@ -140,10 +172,6 @@ def test_a_sign_in_of_before_the_epoch_is_no_way_around_it(
     EPOCHS["client_signed_out"](store, party)
     code = make_code(store, party, authenticated_at=signed_in)
     assert is_alive(store, code)
-    EPOCHS["user_signed_out"](store, party)
-    code = make_code(store, party, authenticated_at=signed_in)
-    assert diagnose(store, code).dead_because == "user_signed_out"
-    assert is_alive(store, make_code(store, party))
 
 
 def test_a_clients_epoch_ends_its_families_however_young_the_token(
