@@ -14,6 +14,7 @@ from authority_queries.queries import clients, tenants, tokens, users
 from authority_queries.records import Token
 
 USERS: Final = 200
+CLIENT: Final = "web"
 _TOKENS_OF_EACH: Final = 10
 _HOUR: Final = timedelta(hours=1)
 # A PHC string of the right shape that no password has.
@@ -99,7 +100,7 @@ def _insert_client(connection: Connection[object], tenant_id: UUID) -> UUID:
     client = clients.create(
         connection,
         tenant_id=tenant_id,
-        client_id="web",
+        client_id=CLIENT,
         application_type="web",
         client_type="confidential",
         consent_type="implicit",
