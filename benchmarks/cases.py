@@ -54,7 +54,7 @@ def make_cases(rows: Rows) -> list[Case]:
             arguments=_same(tenant_id=rows.tenant_id, user_id=rows.user_id),
         ),
         Case(
-            title="a row of 18 columns from 5 tables",
+            title="a row of 19 columns from 7 tables",
             statement="tokens.verify",
             gives="row",
             record=VerifiedToken,

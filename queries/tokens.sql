@@ -100,55 +100,55 @@ where
 -- 8705 section 3).
 -- @row VerifiedToken
 select
-    live_tokens.tenant_id,
-    live_tokens.id,
-    live_tokens.type,
-    live_tokens.client_identifier as client_id,
-    live_tokens.authorization_id,
-    live_tokens.user_id,
-    live_tokens.subject_id,
-    live_tokens.username,
-    live_tokens.service_account_id,
-    live_tokens.account_id,
-    live_tokens.actor,
-    live_tokens.scopes,
-    live_tokens.cnf_jkt,
-    live_tokens.cnf_x5t_s256,
-    live_tokens.payload,
-    live_tokens.properties,
-    live_tokens.authenticated_at,
-    live_tokens.created_at,
-    live_tokens.expires_at
-from authority.live_tokens
+    verified_tokens.tenant_id,
+    verified_tokens.id,
+    verified_tokens.type,
+    verified_tokens.client_id,
+    verified_tokens.authorization_id,
+    verified_tokens.user_id,
+    verified_tokens.subject_id,
+    verified_tokens.username,
+    verified_tokens.service_account_id,
+    verified_tokens.account_id,
+    verified_tokens.actor,
+    verified_tokens.scopes,
+    verified_tokens.cnf_jkt,
+    verified_tokens.cnf_x5t_s256,
+    verified_tokens.payload,
+    verified_tokens.properties,
+    verified_tokens.authenticated_at,
+    verified_tokens.created_at,
+    verified_tokens.expires_at
+from authority.verified_tokens
 where
-    live_tokens.tenant_id = :tenant_id
-    and live_tokens.token_hash = :token_hash
-    and live_tokens.type = :type;
+    verified_tokens.tenant_id = :tenant_id
+    and verified_tokens.token_hash = :token_hash
+    and verified_tokens.type = :type;
 
 -- name: verify_by_token(tenant_id, token_hash, type)^
 -- As verify, in a transaction that works for no tenant yet, and still in one trip.
 -- @as verify -- The function reads the same view.
 select
-    live_tokens.tenant_id,
-    live_tokens.id,
-    live_tokens.type,
-    live_tokens.client_identifier as client_id,
-    live_tokens.authorization_id,
-    live_tokens.user_id,
-    live_tokens.subject_id,
-    live_tokens.username,
-    live_tokens.service_account_id,
-    live_tokens.account_id,
-    live_tokens.actor,
-    live_tokens.scopes,
-    live_tokens.cnf_jkt,
-    live_tokens.cnf_x5t_s256,
-    live_tokens.payload,
-    live_tokens.properties,
-    live_tokens.authenticated_at,
-    live_tokens.created_at,
-    live_tokens.expires_at
-from authority.find_live_token(:tenant_id, :token_hash, :type) as live_tokens;
+    verified_tokens.tenant_id,
+    verified_tokens.id,
+    verified_tokens.type,
+    verified_tokens.client_id,
+    verified_tokens.authorization_id,
+    verified_tokens.user_id,
+    verified_tokens.subject_id,
+    verified_tokens.username,
+    verified_tokens.service_account_id,
+    verified_tokens.account_id,
+    verified_tokens.actor,
+    verified_tokens.scopes,
+    verified_tokens.cnf_jkt,
+    verified_tokens.cnf_x5t_s256,
+    verified_tokens.payload,
+    verified_tokens.properties,
+    verified_tokens.authenticated_at,
+    verified_tokens.created_at,
+    verified_tokens.expires_at
+from authority.find_live_token(:tenant_id, :token_hash, :type) as verified_tokens;
 
 -- name: create(tenant_id, type, token_hash, client_id, user_id, service_account_id, authorization_id, scopes, code_challenge, redirect_uri, nonce, cnf_jkt, cnf_x5t_s256, payload, properties, authenticated_at, lifetime)^
 -- The new token, or no row when the tenant is not active. It asks nothing of OAuth's

@@ -596,7 +596,7 @@ sees other tenants'' rows anyway.';
 
 -- find_live_token
 
-CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) RETURNS SETOF authority.live_tokens
+CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) RETURNS SETOF authority.verified_tokens
     LANGUAGE plpgsql ROWS 1
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -604,15 +604,17 @@ declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
     tenant_now constant text
         := set_config('authority.tenant_id', tenant_id::text, true);
+    tenant_after text;
 begin
     return query
-    select live_tokens.*
-    from authority.live_tokens
+    select verified_tokens.*
+    from authority.verified_tokens
     where
-        live_tokens.tenant_id = find_live_token.tenant_id
-        and live_tokens.token_hash = find_live_token.token_hash
-        and live_tokens.type = find_live_token.type;
-    perform set_config('authority.tenant_id', tenant_before, true);
+        verified_tokens.tenant_id = find_live_token.tenant_id
+        and verified_tokens.token_hash = find_live_token.token_hash
+        and verified_tokens.type = find_live_token.type;
+    -- Assigned, since PERFORM would run a query for it.
+    tenant_after := set_config('authority.tenant_id', tenant_before, true);
 end
 $$;
 
@@ -2378,6 +2380,53 @@ CREATE POLICY users_tenant_id_policy ON authority.users USING ((tenant_id = ( SE
             WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
             ELSE NULL::uuid
         END AS "case")));
+
+-- verified_tokens
+
+CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
+ SELECT tenant_id,
+    id,
+    type,
+    token_hash,
+    client_identifier AS client_id,
+    authorization_id,
+    user_id,
+    subject_id,
+    username,
+    service_account_id,
+    account_id,
+    actor,
+    scopes,
+    cnf_jkt,
+    cnf_x5t_s256,
+    payload,
+    properties,
+    authenticated_at,
+    created_at,
+    expires_at
+   FROM authority.live_tokens;
+
+COMMENT ON VIEW authority.verified_tokens IS 'What a resource server is told of the tokens that are alive, and no more.';
+COMMENT ON COLUMN authority.verified_tokens.tenant_id IS 'As authority.live_tokens.tenant_id.';
+COMMENT ON COLUMN authority.verified_tokens.id IS 'As authority.live_tokens.id.';
+COMMENT ON COLUMN authority.verified_tokens.type IS 'As authority.live_tokens.type.';
+COMMENT ON COLUMN authority.verified_tokens.token_hash IS 'As authority.live_tokens.token_hash.';
+COMMENT ON COLUMN authority.verified_tokens.client_id IS 'The client_id of the protocol: clients.client_id.';
+COMMENT ON COLUMN authority.verified_tokens.authorization_id IS 'As authority.live_tokens.authorization_id.';
+COMMENT ON COLUMN authority.verified_tokens.user_id IS 'As authority.live_tokens.user_id.';
+COMMENT ON COLUMN authority.verified_tokens.subject_id IS 'As authority.live_tokens.subject_id.';
+COMMENT ON COLUMN authority.verified_tokens.username IS 'As authority.live_tokens.username.';
+COMMENT ON COLUMN authority.verified_tokens.service_account_id IS 'As authority.live_tokens.service_account_id.';
+COMMENT ON COLUMN authority.verified_tokens.account_id IS 'As authority.live_tokens.account_id.';
+COMMENT ON COLUMN authority.verified_tokens.actor IS 'As authority.live_tokens.actor.';
+COMMENT ON COLUMN authority.verified_tokens.scopes IS 'As authority.live_tokens.scopes.';
+COMMENT ON COLUMN authority.verified_tokens.cnf_jkt IS 'As authority.live_tokens.cnf_jkt.';
+COMMENT ON COLUMN authority.verified_tokens.cnf_x5t_s256 IS 'As authority.live_tokens.cnf_x5t_s256.';
+COMMENT ON COLUMN authority.verified_tokens.payload IS 'As authority.live_tokens.payload.';
+COMMENT ON COLUMN authority.verified_tokens.properties IS 'As authority.live_tokens.properties.';
+COMMENT ON COLUMN authority.verified_tokens.authenticated_at IS 'As authority.live_tokens.authenticated_at.';
+COMMENT ON COLUMN authority.verified_tokens.created_at IS 'As authority.live_tokens.created_at.';
+COMMENT ON COLUMN authority.verified_tokens.expires_at IS 'As authority.live_tokens.expires_at.';
 
 -- without_loopback_port
 

@@ -601,6 +601,74 @@ comment on column authority.live_tokens.username is
 comment on column authority.live_tokens.account_id is
 'account_id of its service account. Null: it has none.';
 
+create or replace view authority.verified_tokens
+with (security_invoker = true) as
+select
+    live_tokens.tenant_id,
+    live_tokens.id,
+    live_tokens.type,
+    live_tokens.token_hash,
+    live_tokens.client_identifier as client_id,
+    live_tokens.authorization_id,
+    live_tokens.user_id,
+    live_tokens.subject_id,
+    live_tokens.username,
+    live_tokens.service_account_id,
+    live_tokens.account_id,
+    live_tokens.actor,
+    live_tokens.scopes,
+    live_tokens.cnf_jkt,
+    live_tokens.cnf_x5t_s256,
+    live_tokens.payload,
+    live_tokens.properties,
+    live_tokens.authenticated_at,
+    live_tokens.created_at,
+    live_tokens.expires_at
+from authority.live_tokens;
+
+comment on view authority.verified_tokens is
+'What a resource server is told of the tokens that are alive, and no more.';
+comment on column authority.verified_tokens.tenant_id is
+'As authority.live_tokens.tenant_id.';
+comment on column authority.verified_tokens.id is
+'As authority.live_tokens.id.';
+comment on column authority.verified_tokens.type is
+'As authority.live_tokens.type.';
+comment on column authority.verified_tokens.token_hash is
+'As authority.live_tokens.token_hash.';
+comment on column authority.verified_tokens.client_id is
+'The client_id of the protocol: clients.client_id.';
+comment on column authority.verified_tokens.authorization_id is
+'As authority.live_tokens.authorization_id.';
+comment on column authority.verified_tokens.user_id is
+'As authority.live_tokens.user_id.';
+comment on column authority.verified_tokens.subject_id is
+'As authority.live_tokens.subject_id.';
+comment on column authority.verified_tokens.username is
+'As authority.live_tokens.username.';
+comment on column authority.verified_tokens.service_account_id is
+'As authority.live_tokens.service_account_id.';
+comment on column authority.verified_tokens.account_id is
+'As authority.live_tokens.account_id.';
+comment on column authority.verified_tokens.actor is
+'As authority.live_tokens.actor.';
+comment on column authority.verified_tokens.scopes is
+'As authority.live_tokens.scopes.';
+comment on column authority.verified_tokens.cnf_jkt is
+'As authority.live_tokens.cnf_jkt.';
+comment on column authority.verified_tokens.cnf_x5t_s256 is
+'As authority.live_tokens.cnf_x5t_s256.';
+comment on column authority.verified_tokens.payload is
+'As authority.live_tokens.payload.';
+comment on column authority.verified_tokens.properties is
+'As authority.live_tokens.properties.';
+comment on column authority.verified_tokens.authenticated_at is
+'As authority.live_tokens.authenticated_at.';
+comment on column authority.verified_tokens.created_at is
+'As authority.live_tokens.created_at.';
+comment on column authority.verified_tokens.expires_at is
+'As authority.live_tokens.expires_at.';
+
 call authority.isolate_tenants('authority.consents');
 call authority.isolate_tenants('authority.authorizations');
 call authority.isolate_tenants('authority.tokens');
@@ -617,7 +685,9 @@ update (tokens_expire_at, revoked_at, revocation_reason, updated_at, row_version
 on authority.authorizations to authority_app;
 grant update (redeemed_at, redemption_id, revoked_at, revocation_reason)
 on authority.tokens to authority_app;
-grant select on authority.token_states, authority.live_tokens to authority_app;
+grant select
+on authority.token_states, authority.live_tokens, authority.verified_tokens
+to authority_app;
 grant select (tenant_id, id, tokens_expire_at), update (properties), delete
 on authority.authorizations to authority_maintenance;
 grant select (tenant_id, id, type, expires_at), update (properties), delete
@@ -651,7 +721,7 @@ grant select (
 create or replace function authority.find_live_token(
     tenant_id uuid, token_hash bytea, type text
 )
-returns setof authority.live_tokens
+returns setof authority.verified_tokens
 language plpgsql
 rows 1
 set search_path = pg_catalog, pg_temp
@@ -660,15 +730,17 @@ declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
     tenant_now constant text
         := set_config('authority.tenant_id', tenant_id::text, true);
+    tenant_after text;
 begin
     return query
-    select live_tokens.*
-    from authority.live_tokens
+    select verified_tokens.*
+    from authority.verified_tokens
     where
-        live_tokens.tenant_id = find_live_token.tenant_id
-        and live_tokens.token_hash = find_live_token.token_hash
-        and live_tokens.type = find_live_token.type;
-    perform set_config('authority.tenant_id', tenant_before, true);
+        verified_tokens.tenant_id = find_live_token.tenant_id
+        and verified_tokens.token_hash = find_live_token.token_hash
+        and verified_tokens.type = find_live_token.type;
+    -- Assigned, since PERFORM would run a query for it.
+    tenant_after := set_config('authority.tenant_id', tenant_before, true);
 end
 $$;
 

@@ -188,7 +188,13 @@ def test_views_show_ones_own_rows(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     query = "select distinct tenant_id from authority.{}"
-    views = ("live_tokens", "license_states", "usable_licenses")
+    views = (
+        "token_states",
+        "live_tokens",
+        "verified_tokens",
+        "license_states",
+        "usable_licenses",
+    )
     for view in views:
         assert app.execute(query.format(view).encode()).fetchall() == [(tenants.own,)]
     tell(app, "")
