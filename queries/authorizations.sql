@@ -23,7 +23,8 @@ where
     and authorizations.id = :authorization_id;
 
 -- name: list_by_user(tenant_id, user_id)
--- One authorization of the user that is in force, in order of id.
+-- One authorization of the user that is in force, in order of id: not revoked, not over,
+-- and with tokens that had not all expired a day ago.
 -- @row Authorization
 -- @nullable user_id
 select
@@ -47,11 +48,16 @@ where
     authorizations.tenant_id = :tenant_id
     and authorizations.user_id = :user_id
     and authorizations.revoked_at is null
+    and authorizations.tokens_expire_at > authority.clock()
+    and (
+        authorizations.expires_at is null
+        or authorizations.expires_at > authority.clock()
+    )
 order by authorizations.id;
 
 -- name: list_by_client(tenant_id, client_id, after, page_size)
--- One authorization of the client that is in force, in order of id, from the first
--- one after the given id.
+-- One authorization of the client that is in force, as of the user, in order of id, from
+-- the first one after the given id.
 select
     authorizations.tenant_id,
     authorizations.id,
@@ -73,6 +79,11 @@ where
     authorizations.tenant_id = :tenant_id
     and authorizations.client_id = :client_id
     and authorizations.revoked_at is null
+    and authorizations.tokens_expire_at > authority.clock()
+    and (
+        authorizations.expires_at is null
+        or authorizations.expires_at > authority.clock()
+    )
     and (:after::uuid is null or authorizations.id > :after)
 order by authorizations.id
 limit :page_size;

@@ -46,8 +46,36 @@ limit :page_size;
 -- name: grant(tenant_id, user_id, client_id, scopes, properties)^
 -- The consent that is now in force: a new one, or the user's own one widened by these
 -- scopes (OpenID Connect Core section 3.1.2.4). One that was revoked is never revived.
+-- The client and the user are held against deletion before the consent is, which a
+-- deletion holds last.
+with granted_to as (
+    select clients.id
+    from authority.clients
+    where
+        clients.tenant_id = :tenant_id
+        and clients.id = :client_id
+    for key share
+),
+
+granted_by as (
+    select users.id
+    from granted_to
+    inner join authority.users
+        on
+            users.tenant_id = :tenant_id
+            and users.id = :user_id
+    for key share of users
+)
+
 insert into authority.consents (tenant_id, user_id, client_id, scopes, properties)
-values (:tenant_id, :user_id, :client_id, :scopes, :properties)
+select
+    :tenant_id,
+    :user_id,
+    :client_id,
+    :scopes,
+    :properties
+from (values (:tenant_id::uuid)) as given (tenant_id)
+left join granted_by on true
 on conflict (tenant_id, user_id, client_id) where revoked_at is null do update
     set
         scopes = authority.merge_scopes(consents.scopes, excluded.scopes),

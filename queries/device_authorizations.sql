@@ -162,7 +162,7 @@ asked as (
             when clients.enabled is not true then 'client_inactive'
             when coalesce(users.status <> 'active', true) then 'user_inactive'
             when
-                coalesce(:authenticated_at, authority.clock())
+                authority.sign_in_time(:authenticated_at)
                 <= greatest(tenants.tokens_valid_after, users.tokens_valid_after)
                 then 'login_required'
             when not :scopes::text[] <@ device.scopes then 'invalid_scope'
@@ -252,7 +252,7 @@ code as (
         asked.scopes,
         asked.cnf_jkt,
         asked.properties || :properties::jsonb as properties,
-        coalesce(:authenticated_at, authority.clock()) as authenticated_at,
+        authority.sign_in_time(:authenticated_at) as authenticated_at,
         least(asked.expires_at, family.expires_at) as expires_at
     from asked
     cross join family

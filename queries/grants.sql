@@ -37,7 +37,7 @@ with asked as (
                 then 'redirect_uri_not_registered'
             when coalesce(users.status <> 'active', true) then 'user_inactive'
             when
-                coalesce(:authenticated_at, authority.clock())
+                authority.sign_in_time(:authenticated_at)
                 <= greatest(tenants.tokens_valid_after, users.tokens_valid_after)
                 then 'login_required'
             when
@@ -126,7 +126,7 @@ code as (
         :nonce,
         :cnf_jkt,
         :properties,
-        coalesce(:authenticated_at, authority.clock()) as authenticated_at,
+        authority.sign_in_time(:authenticated_at) as authenticated_at,
         least(authority.clock() + :lifetime, family.expires_at) as expires_at
     from family
     returning

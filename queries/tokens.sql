@@ -203,7 +203,7 @@ select
     :cnf_x5t_s256,
     :payload,
     :properties,
-    coalesce(:authenticated_at, authority.clock()) as authenticated_at,
+    authority.sign_in_time(:authenticated_at) as authenticated_at,
     least(authority.clock() + :lifetime, authorizations.expires_at) as expires_at
 from authority.tenants
 left join authority.authorizations

@@ -419,8 +419,9 @@ $_$;
 
 COMMENT ON FUNCTION authority.create_login_attempt_partitions(months_ahead bigint) IS 'Makes the partitions of this month and of months_ahead more, and returns how many
 were missing. A month that already has rows in the default partition is left there.
-Attaches, so that sign-ins go on meanwhile, and gives up after 2 s of waiting. Runs as
-its owner, because only the owner of a table can attach to it.';
+Attaches, so that sign-ins of months that have a partition go on meanwhile; the default
+partition is locked and looked through, and no tenant changes. Gives up after 2 s of
+waiting. Runs as its owner, because only the owner of a table can attach to it.';
 
 -- device_authorizations
 
@@ -1824,9 +1825,9 @@ COMMENT ON COLUMN authority.service_accounts.display_name IS 'Name shown to peop
 COMMENT ON COLUMN authority.service_accounts.description IS 'What the account is for. May be empty.';
 COMMENT ON COLUMN authority.service_accounts.enabled IS 'None of a disabled account''s tokens verifies.';
 COMMENT ON COLUMN authority.service_accounts.tokens_valid_after IS 'Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never moved.';
-COMMENT ON COLUMN authority.service_accounts.allowed_scopes IS 'Scope names that its tokens may carry.';
-COMMENT ON COLUMN authority.service_accounts.authorized_clients IS 'clients.id of who may act as it. No foreign key: an id is never used again, so
-one that outlives its client opens nothing.';
+COMMENT ON COLUMN authority.service_accounts.allowed_scopes IS 'Scope names that its tokens may carry: asked when they are issued.';
+COMMENT ON COLUMN authority.service_accounts.authorized_clients IS 'clients.id of who may act as it: asked when tokens are issued. No foreign key: an id
+is never used again, so one that outlives its client opens nothing.';
 COMMENT ON COLUMN authority.service_accounts.attributes IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.service_accounts.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.service_accounts.updated_at IS 'When the row last changed.';
@@ -1852,6 +1853,15 @@ CREATE POLICY service_accounts_tenant_id_policy ON authority.service_accounts US
             WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
             ELSE NULL::uuid
         END AS "case")));
+
+-- sign_in_time
+
+CREATE FUNCTION authority.sign_in_time(claimed timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN (claimed > (authority.clock() + '00:01:00'::interval)) THEN claimed ELSE LEAST(claimed, authority.clock()) END;
+
+COMMENT ON FUNCTION authority.sign_in_time(claimed timestamp with time zone) IS 'When a sign-in happened that somebody''s clock says: null is now, and so is up to a
+minute ahead, as clocks differ. What is further ahead stays so, and is refused.';
 
 -- system_roles
 

@@ -32,7 +32,12 @@ class AsyncAuthorizations(AsyncRepository):
     async def list_by_user(
         self, *, tenant_id: UUID, user_id: UUID
     ) -> Sequence[Authorization]:
-        """List what the user allows at present."""
+        """List the families of the user that are in force: one a sign-in at a client.
+
+        Not revoked, not past their end, and with tokens that had not all expired a
+        day ago. What stops all of them at once (an epoch, a suspended user) is not
+        asked.
+        """
         return await queries.list_by_user_async(
             self._connection, tenant_id=tenant_id, user_id=user_id
         )
@@ -45,7 +50,7 @@ class AsyncAuthorizations(AsyncRepository):
         after: UUID | None = None,
         limit: int = 50,
     ) -> Sequence[Authorization]:
-        """List what the client is allowed at present, in order of id."""
+        """List the families of the client that are in force, in order of id."""
         return await queries.list_by_client_async(
             self._connection,
             tenant_id=tenant_id,

@@ -82,7 +82,9 @@ class AsyncConsents(AsyncRepository):
     ) -> bool:
         """End the consent and every token under it, in one row.
 
-        What is being issued at this moment is dead too. False when none was in force.
+        Under it is what was issued for scopes that it covered: all but what a client
+        of consent_type implicit got beyond it. What is being issued at this moment is
+        dead too. False when none was in force.
         """
         return bool(
             await queries.revoke_async(

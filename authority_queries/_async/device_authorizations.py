@@ -93,9 +93,9 @@ class AsyncDeviceAuthorizations(AsyncRepository):
         tenant_id: UUID,
         user_code_hash: bytes,
         user_id: UUID,
+        authenticated_at: datetime | None,
         scopes: Sequence[str] | None = None,
         properties: JsonObject | None = None,
-        authenticated_at: datetime | None = None,
         family_lifetime: timedelta | None = None,
     ) -> DeviceApproval:
         """Say yes, and begin the family that the device code will be redeemed for.
@@ -103,10 +103,9 @@ class AsyncDeviceAuthorizations(AsyncRepository):
         Once, and not after a `deny`. Fewer `scopes` than were asked for are allowed;
         the user's sign-in and consent are judged as by `grants.issue_code`.
         `properties` are put over the request's own. However often it is refreshed, the
-        family ends after `family_lifetime`. `authenticated_at` is when the user signed
-        in, None means now. In a transaction polls wait for its end. Raises
-        InvalidValueError, and MissingReferenceError for a user who is deleted at that
-        moment.
+        family ends after `family_lifetime`. In a transaction polls wait for its end.
+        Raises InvalidValueError, and MissingReferenceError for a user who is deleted
+        at that moment.
         """
         return await queries.approve_async(
             self._connection,

@@ -49,13 +49,13 @@ class Grants(Repository):
         token_hash: bytes,
         client_id: str,
         user_id: UUID,
+        authenticated_at: datetime | None,
         scopes: Sequence[str] = (),
         redirect_uri: str | None = None,
         code_challenge: str | None = None,
         nonce: str | None = None,
         cnf_jkt: str | None = None,
         properties: JsonObject | None = None,
-        authenticated_at: datetime | None = None,
         lifetime: timedelta = _CODE_LIFETIME,
         family_lifetime: timedelta | None = None,
     ) -> CodeIssuance:
@@ -65,8 +65,13 @@ class Grants(Repository):
         (RFC 6749 section 4.1, RFC 9700 section 2.1). `code_challenge` is of method
         S256 (RFC 7636 section 4.2), `cnf_jkt` the dpop_jkt of RFC 9449 section 10.
         However often it is refreshed, the family ends after `family_lifetime`.
-        `authenticated_at` is when the user signed in, None means now. Raises
-        InvalidValueError for a lifetime above 10 minutes, DuplicateError.
+
+        `authenticated_at` is when the user signed in: of a session that goes on, when
+        it began, or a sign-out from everywhere would not end it. None means now, and
+        so does what is up to a minute ahead of the database's clock.
+
+        Raises InvalidArgumentError for a challenge of another shape; InvalidValueError
+        for a lifetime above 10 minutes and a sign-in in the future; DuplicateError.
         """
         return queries.issue_code(
             self._connection,
@@ -181,7 +186,8 @@ class Grants(Repository):
         it is refused inside a transaction (OpenTransactionError). `cnf_jkt` and
         `cnf_x5t_s256` are what the request has proved; the access token is bound to
         it, and a public client's refresh token too (RFC 9449 section 5, RFC 8705
-        section 4). Raises DuplicateError.
+        section 4). A `code_verifier` that RFC 7636 section 4.1 does not allow is no
+        code's. Raises DuplicateError.
         """
         return self._redeem(
             "grants.redeem_code",

@@ -203,7 +203,9 @@ class Users(Repository):
     def revoke_tokens(self, *, tenant_id: UUID, user_id: UUID) -> User | None:
         """Kill everything issued to the user so far, by moving its epoch: one row.
 
-        None for an unknown user.
+        With a new password, call it after that one's commit, in a transaction of its
+        own: until then the old password signs in, later than an epoch of the same
+        transaction. None for an unknown user.
         """
         return queries.revoke_tokens(
             self._connection, tenant_id=tenant_id, user_id=user_id

@@ -81,7 +81,8 @@ async def get_by_id_async(
 def list_by_user(
     connection: Connection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id.
+    """One authorization of the user that is in force, in order of id: not revoked, not
+    over, and with tokens that had not all expired a day ago.
 
     queries/authorizations.sql:25
     """
@@ -91,7 +92,8 @@ def list_by_user(
 async def list_by_user_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id.
+    """One authorization of the user that is in force, in order of id: not revoked, not
+    over, and with tokens that had not all expired a day ago.
 
     queries/authorizations.sql:25
     """
@@ -101,7 +103,8 @@ async def list_by_user_async(
 def list_by_user_stream(
     connection: Connection[object], *, size: int = 1000, tenant_id: UUID, user_id: UUID
 ) -> Stream[Authorization]:
-    """One authorization of the user that is in force, in order of id.
+    """One authorization of the user that is in force, in order of id: not revoked, not
+    over, and with tokens that had not all expired a day ago.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -118,7 +121,8 @@ def list_by_user_stream_async(
     tenant_id: UUID,
     user_id: UUID,
 ) -> AsyncStream[Authorization]:
-    """One authorization of the user that is in force, in order of id.
+    """One authorization of the user that is in force, in order of id: not revoked, not
+    over, and with tokens that had not all expired a day ago.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -138,10 +142,10 @@ def list_by_client(
     after: UUID | None,
     page_size: int,
 ) -> list[Authorization]:
-    """One authorization of the client that is in force, in order of id, from the first
-    one after the given id.
+    """One authorization of the client that is in force, as of the user, in order of
+    id, from the first one after the given id.
 
-    queries/authorizations.sql:52
+    queries/authorizations.sql:58
     """
     return _list_by_client(
         connection,
@@ -160,10 +164,10 @@ async def list_by_client_async(
     after: UUID | None,
     page_size: int,
 ) -> list[Authorization]:
-    """One authorization of the client that is in force, in order of id, from the first
-    one after the given id.
+    """One authorization of the client that is in force, as of the user, in order of
+    id, from the first one after the given id.
 
-    queries/authorizations.sql:52
+    queries/authorizations.sql:58
     """
     return await _list_by_client_async(
         connection,
@@ -183,13 +187,13 @@ def list_by_client_stream(
     after: UUID | None,
     page_size: int,
 ) -> Stream[Authorization]:
-    """One authorization of the client that is in force, in order of id, from the first
-    one after the given id.
+    """One authorization of the client that is in force, as of the user, in order of
+    id, from the first one after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:52
+    queries/authorizations.sql:58
     """
     return _list_by_client_stream(
         connection,
@@ -210,13 +214,13 @@ def list_by_client_stream_async(
     after: UUID | None,
     page_size: int,
 ) -> AsyncStream[Authorization]:
-    """One authorization of the client that is in force, in order of id, from the first
-    one after the given id.
+    """One authorization of the client that is in force, as of the user, in order of
+    id, from the first one after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:52
+    queries/authorizations.sql:58
     """
     return _list_by_client_stream_async(
         connection,
@@ -243,7 +247,7 @@ def create(
     """The new authorization, or no row when the tenant is not active. A lifetime that
     is null never ends it.
 
-    queries/authorizations.sql:80
+    queries/authorizations.sql:91
     """
     return _create(
         connection,
@@ -273,7 +277,7 @@ async def create_async(
     """The new authorization, or no row when the tenant is not active. A lifetime that
     is null never ends it.
 
-    queries/authorizations.sql:80
+    queries/authorizations.sql:91
     """
     return await _create_async(
         connection,
@@ -298,7 +302,7 @@ def revoke(
     """Ends the authorization and, with it, every token under it (RFC 7009 section
     2.1). Again changes nothing.
 
-    queries/authorizations.sql:124
+    queries/authorizations.sql:135
     """
     return _revoke(
         connection,
@@ -318,7 +322,7 @@ async def revoke_async(
     """Ends the authorization and, with it, every token under it (RFC 7009 section
     2.1). Again changes nothing.
 
-    queries/authorizations.sql:124
+    queries/authorizations.sql:135
     """
     return await _revoke_async(
         connection,
@@ -336,7 +340,7 @@ def prune_expired(
     row is judged as it is once it is locked: one that a redemption prolongs meanwhile
     stays.
 
-    queries/authorizations.sql:138
+    queries/authorizations.sql:149
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -351,7 +355,7 @@ async def prune_expired_async(
     row is judged as it is once it is locked: one that a redemption prolongs meanwhile
     stays.
 
-    queries/authorizations.sql:138
+    queries/authorizations.sql:149
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

@@ -178,7 +178,8 @@ def grant(
 ) -> Consent:
     """The consent that is now in force: a new one, or the user's own one widened by
     these scopes (OpenID Connect Core section 3.1.2.4). One that was revoked is never
-    revived.
+    revived. The client and the user are held against deletion before the consent is,
+    which a deletion holds last.
 
     queries/consents.sql:46
     """
@@ -203,7 +204,8 @@ async def grant_async(
 ) -> Consent:
     """The consent that is now in force: a new one, or the user's own one widened by
     these scopes (OpenID Connect Core section 3.1.2.4). One that was revoked is never
-    revived.
+    revived. The client and the user are held against deletion before the consent is,
+    which a deletion holds last.
 
     queries/consents.sql:46
     """
@@ -229,7 +231,7 @@ def narrow(
     when there is none. Tokens under it that carry another scope are dead while it is
     so.
 
-    queries/consents.sql:70
+    queries/consents.sql:98
     """
     return _narrow(
         connection,
@@ -252,7 +254,7 @@ async def narrow_async(
     when there is none. Tokens under it that carry another scope are dead while it is
     so.
 
-    queries/consents.sql:70
+    queries/consents.sql:98
     """
     return await _narrow_async(
         connection,
@@ -274,7 +276,7 @@ def revoke(
     """Ends the consent that is in force and, with it, every token under it, what is
     being issued at this moment included (RFC 6749 section 10.3). Again changes nothing.
 
-    queries/consents.sql:102
+    queries/consents.sql:130
     """
     return _revoke(
         connection,
@@ -296,7 +298,7 @@ async def revoke_async(
     """Ends the consent that is in force and, with it, every token under it, what is
     being issued at this moment included (RFC 6749 section 10.3). Again changes nothing.
 
-    queries/consents.sql:102
+    queries/consents.sql:130
     """
     return await _revoke_async(
         connection,

@@ -50,10 +50,10 @@ comment on column authority.service_accounts.enabled is
 comment on column authority.service_accounts.tokens_valid_after is
 'Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never moved.';
 comment on column authority.service_accounts.allowed_scopes is
-'Scope names that its tokens may carry.';
+'Scope names that its tokens may carry: asked when they are issued.';
 comment on column authority.service_accounts.authorized_clients is
-'clients.id of who may act as it. No foreign key: an id is never used again, so
-one that outlives its client opens nothing.';
+'clients.id of who may act as it: asked when tokens are issued. No foreign key: an id
+is never used again, so one that outlives its client opens nothing.';
 comment on column authority.service_accounts.attributes is
 'Open object of the embedding service. The store never reads it.';
 comment on column authority.service_accounts.created_at is

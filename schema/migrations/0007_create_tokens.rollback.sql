@@ -6,4 +6,5 @@ drop view if exists authority.token_states;
 drop table if exists authority.tokens;
 drop table if exists authority.authorizations;
 drop table if exists authority.consents;
+drop function if exists authority.sign_in_time(timestamptz);
 drop function if exists authority.merge_scopes(text[], text[]);

@@ -82,6 +82,22 @@ comment on function authority.merge_scopes(text[], text[]) is
 revoke execute on function authority.merge_scopes(text[], text[]) from public;
 grant execute on function authority.merge_scopes(text[], text[]) to authority_app;
 
+create or replace function authority.sign_in_time(claimed timestamptz)
+returns timestamptz
+language sql
+stable parallel safe
+return case
+    when claimed > authority.clock() + interval '1 minute' then claimed
+    else least(claimed, authority.clock())
+end;
+
+comment on function authority.sign_in_time(timestamptz) is
+'When a sign-in happened that somebody''s clock says: null is now, and so is up to a
+minute ahead, as clocks differ. What is further ahead stays so, and is refused.';
+
+revoke execute on function authority.sign_in_time(timestamptz) from public;
+grant execute on function authority.sign_in_time(timestamptz) to authority_app;
+
 create table if not exists authority.authorizations (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),

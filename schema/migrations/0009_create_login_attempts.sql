@@ -134,8 +134,9 @@ $$;
 comment on function authority.create_login_attempt_partitions(bigint) is
 'Makes the partitions of this month and of months_ahead more, and returns how many
 were missing. A month that already has rows in the default partition is left there.
-Attaches, so that sign-ins go on meanwhile, and gives up after 2 s of waiting. Runs as
-its owner, because only the owner of a table can attach to it.';
+Attaches, so that sign-ins of months that have a partition go on meanwhile; the default
+partition is locked and looked through, and no tenant changes. Gives up after 2 s of
+waiting. Runs as its owner, because only the owner of a table can attach to it.';
 
 create or replace function authority.drop_login_attempt_partitions(retention interval)
 returns bigint

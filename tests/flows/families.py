@@ -88,6 +88,7 @@ def issue_codes(store: Store, client: Client, count: int) -> list[TokenString]:
             token_hash=code.hash,
             client_id=client.client_id,
             user_id=user.id,
+            authenticated_at=None,
             redirect_uri=CALLBACK,
             lifetime=timedelta(minutes=10),
         )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeAlias
 from uuid import uuid4
 
@@ -9,16 +10,26 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from authority_queries import Store
+from authority_queries import Store, mint_token
 from authority_queries.records import Client, User
 from authority_queries.secrets import TokenString
-from tests.factories import make_client, make_tenant, make_token, make_user
-from tests.flows.families import Dba, refresh
+from tests.factories import (
+    make_client,
+    make_consent,
+    make_tenant,
+    make_token,
+    make_user,
+)
+from tests.flows.families import CALLBACK, Dba, refresh
 from tests.flows.races import race_often
 from tests.stores import Logins
 
 RACERS, ROUNDS = 8, 50
 DEADLOCK = "deadlock"
+WAITING = """
+select from pg_stat_activity
+where datname = current_database() and wait_event_type = 'Lock'
+"""
 
 
 class Family(NamedTuple):
@@ -107,3 +118,31 @@ def test_nothing_that_is_refreshed_outlives_a_deletion(
     assert counted["deleted"] == ROUNDS
     assert counted["redeemed"] > 0
     assert counted["redeemed"] + counted["invalid"] == RACERS * ROUNDS
+
+
+@pytest.mark.parametrize("kind", DELETE)
+def test_what_is_granted_on_a_widened_consent_is_granted_before_a_deletion(
+    kind: str, store: Store, dba: Dba, logins: Logins
+) -> None:
+    client = make_client(store, make_tenant(store).id, redirect_uris=[CALLBACK])
+    user = make_user(store, client.tenant_id)
+    make_consent(store, client, user)
+    family = Family(user=user, client=client, tokens=())
+    app = logins.app_for(client.tenant_id)
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(app) as unit:
+        make_consent(Store(unit), client, user)
+        deletion = pool.submit(DELETE[kind], store, family)
+        while not dba.execute(WAITING).rowcount:
+            assert not deletion.done(), deletion.result()
+        code = mint_token("authorization_code", client.tenant_id)
+        issued = Store(unit).grants.issue_code(
+            tenant_id=client.tenant_id,
+            token_hash=code.hash,
+            client_id=client.client_id,
+            user_id=user.id,
+            authenticated_at=None,
+        )
+        assert issued.outcome == "issued"
+        unit.commit()
+        assert deletion.result()
+    assert dba.execute("select from authority.tokens").rowcount == 0

@@ -39,7 +39,10 @@ def user(store: Store, client: Client) -> User:
 def approve(client: Client, user_code: bytes, user: User) -> Callable[[Store], str]:
     return lambda store: (
         store.device_authorizations.approve(
-            tenant_id=client.tenant_id, user_code_hash=user_code, user_id=user.id
+            tenant_id=client.tenant_id,
+            user_code_hash=user_code,
+            user_id=user.id,
+            authenticated_at=None,
         ).outcome
     )
 

@@ -70,6 +70,7 @@ class Extender:
                 token_hash=code.hash,
                 client_id=self._client.client_id,
                 user_id=self._user.id,
+                authenticated_at=None,
                 redirect_uri=CALLBACK,
                 lifetime=lifetime,
             )

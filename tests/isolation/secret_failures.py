@@ -190,12 +190,6 @@ RAW_FOR_HASH: Final = _RAW | {
 
 # What fails in a transaction of its own.
 ALONE: Final[dict[str, Failure]] = {
-    "a code_verifier with a blank": (
-        InvalidArgumentError,
-        lambda ops, client: ops.redeem(
-            client, "authorization_code", code_verifier=f"{ops.mine.verifier} "
-        ),
-    ),
     "a code_verifier as octets": (
         InvalidArgumentError,
         lambda ops, client: ops.redeem(

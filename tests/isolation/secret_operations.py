@@ -125,6 +125,7 @@ class Operations:
             "redirect_uri": CALLBACK,
             "code_challenge": self.mine.challenge,
             "properties": {"note": self.mine.note},
+            "authenticated_at": None,
         }
         return self.store.grants.issue_code(**self.tenant, **{**defaults, **fields})
 

@@ -87,6 +87,7 @@ def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
         token_hash=code.hash,
         client_id=client.client_id,
         user_id=user_id,
+        authenticated_at=None,
         scopes=["openid"],
         code_challenge=CHALLENGE,
     )
@@ -151,7 +152,10 @@ def _use_a_device(store: Store, client: Client, user_id: UUID) -> None:
     )
     assert polled.outcome == "authorization_pending"
     approval = devices.approve(
-        tenant_id=tenant_id, user_code_hash=user_code, user_id=user_id
+        tenant_id=tenant_id,
+        user_code_hash=user_code,
+        user_id=user_id,
+        authenticated_at=None,
     )
     assert approval.outcome == "approved"
     assert not devices.deny(

@@ -37,7 +37,11 @@ CALLS: dict[str, Call] = {
         tenant_id=tenant, user_id=uuid4()
     ),
     "grants.issue_code": lambda store, tenant: store.grants.issue_code(
-        tenant_id=tenant, token_hash=bytes(32), client_id="app", user_id=uuid4()
+        tenant_id=tenant,
+        token_hash=bytes(32),
+        client_id="app",
+        user_id=uuid4(),
+        authenticated_at=None,
     ),
     "grants.issue_to_client": lambda store, tenant: store.grants.issue_to_client(
         tenant_id=tenant, token_hash=bytes(32), client_id="app", lifetime=HOUR

@@ -103,6 +103,7 @@ def issue_code(
         "token_hash": minted.hash,
         "client_id": party.client.client_id,
         "user_id": party.user.id,
+        "authenticated_at": None,
         "scopes": ["openid", "email"],
         "redirect_uri": CALLBACK,
         "code_challenge": CHALLENGE,

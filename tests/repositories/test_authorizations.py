@@ -1,5 +1,5 @@
 from typing import Any, TypeAlias
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -10,12 +10,11 @@ from authority_queries.errors import (
     MissingReferenceError,
     TenantInactiveError,
 )
-from authority_queries.records import (
-    Authorization,
-)
+from authority_queries.records import Authorization, Client
 from tests.clock import Clock
 from tests.factories import (
     HOUR,
+    MINUTE,
     make_authorization,
     make_client,
     make_consent,
@@ -23,6 +22,12 @@ from tests.factories import (
     make_tenant,
     make_token,
     make_user,
+)
+from tests.repositories.grant_helpers import (
+    family_of,
+    make_code,
+    make_grant,
+    make_party,
 )
 
 Fields: TypeAlias = dict[str, Any]
@@ -32,6 +37,15 @@ def get(store: Store, authorization: Authorization) -> Authorization | None:
     return store.authorizations.get_by_id(
         tenant_id=authorization.tenant_id, authorization_id=authorization.id
     )
+
+
+def in_force(store: Store, client: Client, **subject: Any) -> Authorization:
+    """Make one with a token, which lives an hour."""
+    family = make_authorization(store, client, **subject)
+    make_token(store, client, authorization_id=family.id, **subject)
+    found = get(store, family)
+    assert found is not None
+    return found
 
 
 def revoke(store: Store, authorization: Authorization, reason: str = "r") -> bool:
@@ -141,9 +155,9 @@ def test_an_authorization_has_one_subject_at_most(store: Store) -> None:
 def test_what_a_user_allows_is_listed_by_id(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     user, other = (make_user(store, client.tenant_id) for _ in range(2))
-    make_authorization(store, client, user_id=other.id)
-    make_authorization(store, client)
-    mine = [make_authorization(store, client, user_id=user.id) for _ in range(3)]
+    in_force(store, client, user_id=other.id)
+    in_force(store, client)
+    mine = [in_force(store, client, user_id=user.id) for _ in range(3)]
     in_order = sorted(mine, key=lambda one: one.id)
     key: Fields = {"tenant_id": client.tenant_id, "user_id": user.id}
     assert store.authorizations.list_by_user(**key) == in_order
@@ -153,8 +167,8 @@ def test_what_a_user_allows_is_listed_by_id(store: Store) -> None:
 
 def test_what_a_client_is_allowed_is_listed_by_id(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
-    make_authorization(store, make_client(store, client.tenant_id))
-    of_client = [make_authorization(store, client) for _ in range(5)]
+    in_force(store, make_client(store, client.tenant_id))
+    of_client = [in_force(store, client) for _ in range(5)]
     in_order = sorted(of_client, key=lambda one: one.id)
     revoke(store, in_order.pop(1))
     key: Fields = {"tenant_id": client.tenant_id, "client_id": client.id}
@@ -165,6 +179,27 @@ def test_what_a_client_is_allowed_is_listed_by_id(store: Store) -> None:
     assert store.authorizations.list_by_client(**key, after=rest[-1].id) == []
     with pytest.raises(InvalidArgumentError, match="limit is 0"):
         store.authorizations.list_by_client(**key, limit=0)
+
+
+def test_what_is_over_is_not_listed(store: Store, clock: Clock) -> None:
+    party = make_party(store)
+    of_user: Fields = {"tenant_id": party.tenant_id, "user_id": party.user.id}
+    of_client: Fields = {"tenant_id": party.tenant_id, "client_id": party.client.id}
+
+    def listed() -> list[UUID]:
+        families = store.authorizations.list_by_user(**of_user)
+        assert families == store.authorizations.list_by_client(**of_client)
+        return [family.id for family in families]
+
+    abandoned = family_of(store, make_code(store, party)).id
+    assert listed() == [abandoned]
+    clock.advance(MINUTE)
+    assert listed() == []
+    grant = make_grant(store, party, code={"family_lifetime": HOUR})
+    assert listed() == [grant.family_id]
+    # Its refresh may be written as alive for a day more than it is.
+    clock.advance(HOUR)
+    assert listed() == []
 
 
 def test_a_revocation_ends_every_token_under_it_and_is_made_once(store: Store) -> None:

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -11,6 +11,7 @@ from authority_queries.errors import (
     InvalidValueError,
 )
 from authority_queries.records import CodeIssuanceOutcome
+from tests.clock import Clock
 from tests.factories import HOUR, MINUTE
 from tests.repositories.grant_helpers import (
     CALLBACK,
@@ -26,6 +27,8 @@ from tests.repositories.grant_helpers import (
     token_of,
 )
 from tests.repositories.token_helpers import THUMBPRINT, Dba, Fields
+
+MICROSECOND = timedelta(microseconds=1)
 
 
 def test_a_code_is_issued_with_its_family_and_all_that_it_carries(store: Store) -> None:
@@ -79,8 +82,19 @@ def test_a_code_remembers_when_the_user_signed_in(store: Store) -> None:
     earlier = party.user.created_at - HOUR
     minted = make_code(store, party, authenticated_at=earlier)
     assert token_of(store, minted).authenticated_at == earlier
+
+
+def test_a_clock_that_is_a_little_ahead_is_no_future(
+    store: Store, clock: Clock
+) -> None:
+    now = datetime.now(UTC)
+    clock.freeze(now)
+    party = make_party(store)
+    for ahead in (MINUTE, timedelta(milliseconds=5)):
+        minted = make_code(store, party, authenticated_at=now + ahead)
+        assert token_of(store, minted).authenticated_at == now
     with pytest.raises(InvalidValueError, match="tokens_authenticated_at_check"):
-        issue_code(store, party, authenticated_at=earlier + DAY)
+        issue_code(store, party, authenticated_at=now + MINUTE + MICROSECOND)
 
 
 def _end_tenant(store: Store, _: Dba, party: Party) -> object:

@@ -58,7 +58,7 @@ def approve(
     return store.device_authorizations.approve(
         tenant_id=user.tenant_id,
         user_code_hash=user_code_hash,
-        **{"user_id": user.id, **fields},
+        **{"user_id": user.id, "authenticated_at": None, **fields},
     )
 
 

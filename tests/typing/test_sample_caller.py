@@ -127,6 +127,7 @@ def test_the_sample_caller_works(logins: Logins) -> None:
                     token_hash=code.hash,
                     client_id="app",
                     user_id=ann.id,
+                    authenticated_at=None,
                     redirect_uri=CALLBACK,
                     code_challenge=CHALLENGE,
                 )

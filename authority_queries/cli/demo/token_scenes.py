@@ -64,6 +64,7 @@ def _issue_code(
         token_hash=code.hash,
         client_id=client.client_id,
         user_id=ann.id,
+        authenticated_at=None,
         scopes=_SCOPES,
         redirect_uri=client.redirect_uris[0],
         code_challenge=code_challenge_of(verifier),
