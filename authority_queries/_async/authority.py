@@ -72,8 +72,11 @@ class AsyncAuthority(AsyncPooled):
         For a resource server, which does nothing else for the tenant that the string
         names. As `store.tokens.verify`; a string that is no token of this kind is None
         too, without a trip, and so is another tenant's where `tenant_id` is given. A
-        server of one tenant gives it; one of several compares the token's own.
+        server of one tenant gives it; one of several compares the token's own. Raises
+        InvalidArgumentError for a `tenant_id` that is no UUID.
         """
+        if tenant_id is not None:
+            check_tenant_id(tenant_id)
         try:
             presented = parse_token(token, kind=kind)
         except InvalidTokenError:

@@ -258,8 +258,9 @@ class Grants(Repository):
 
         As `redeem_code`; the new one's lifetime is how long it may stay idle, and the
         family's own end stands. Fewer `scopes` are the access token's only. A
-        request that comes within `leeway` of another one's redemption gets
-        recently_redeemed: no second branch, and no revocation. A server that derives
+        request that comes within `leeway` of another one's redemption, and before
+        the new refresh token is used, gets recently_redeemed: no second branch, and
+        no revocation. A server that derives
         the strings of successors (`derive_token`) can answer it as the first one.
         """
         return self._redeem(

@@ -275,7 +275,9 @@ class Operations:
         yield partial(devices.create, **as_device, **device_code, **typed, **note)
         yield partial(devices.get_by_user_code, **as_user)
         yield partial(devices.poll, **as_device, **device_code)
-        yield partial(devices.approve, **as_user, user_id=user.id)
+        yield partial(
+            devices.approve, **as_user, user_id=user.id, authenticated_at=None
+        )
         yield partial(devices.deny, **as_user, user_id=user.id)
         yield partial(devices.poll, **as_device, **device_code)
         yield partial(

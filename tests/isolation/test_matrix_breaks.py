@@ -56,7 +56,6 @@ _WRITTEN = (
 # Queries of a tenant that have no predicate, and what binds them.
 UNBOUND = {
     "clients.create": _WRITTEN,
-    "consents.grant": _WRITTEN,
     "licenses.create": _WRITTEN,
     "login_attempts.record": _WRITTEN,
     "login_attempts.reserve": "the function is given the tenant",

@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from contextlib import suppress
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -16,7 +17,11 @@ from authority_queries import (
     Store,
     mint_token,
 )
-from authority_queries.errors import PermissionDeniedError, UnavailableError
+from authority_queries.errors import (
+    InvalidArgumentError,
+    PermissionDeniedError,
+    UnavailableError,
+)
 from authority_queries.migrations import yoyo_url
 from authority_queries.secrets import TokenString
 from tests.factories import HOUR, make_tenant
@@ -113,6 +118,9 @@ def test_a_token_is_verified_by_its_string_and_a_tenant_found_by_its_code(
         assert authority.verify_token(token, kind="refresh") is None
         assert authority.verify_token(token, tenant_id=tenant_id) == verified
         assert authority.verify_token(token, tenant_id=uuid4()) is None
+        text: Any = str(tenant_id)
+        with pytest.raises(InvalidArgumentError, match="tenant_id is a str"):
+            authority.verify_token(token, tenant_id=text)
         assert authority.verify_token(mint_token("access", tenant_id).token) is None
         assert authority.verify_token("no token") is None
         assert authority.find_tenant("acme") == tenant_id
