@@ -74,6 +74,10 @@ class UnitAbortedError(AuthorityError):
     """A unit of work ends well after an error, or without its own transaction."""
 
 
+class UnitEndedError(AuthorityError):
+    """A store is used after the block that it was lent for."""
+
+
 class OpenTransactionError(AuthorityError):
     """What must outlive the caller's rollback is asked for inside its transaction."""
 

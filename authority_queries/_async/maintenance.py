@@ -25,8 +25,8 @@ class AsyncMaintenance(AsyncPooled):
 
         Raises UnavailableError when none is free within `pool_timeout`.
         """
-        async with self._lend() as connection:
-            yield AsyncStore(connection)
+        async with self._lend() as connection, AsyncStore.lent(connection) as store:
+            yield store
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncStore]:

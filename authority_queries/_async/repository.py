@@ -16,10 +16,30 @@ from authority_queries.errors import (
     InvalidArgumentError,
     NotFoundError,
     OpenTransactionError,
+    UnitEndedError,
 )
 from authority_queries.results import Page
 
 Record = TypeVar("Record")
+
+
+class AsyncLease:
+    """The connection of a store, for as long as it may be used."""
+
+    def __init__(self, connection: AsyncConnection[object]) -> None:
+        self._connection: AsyncConnection[object] | None = connection
+
+    @property
+    def connection(self) -> AsyncConnection[object]:
+        """Give it. Raises UnitEndedError: it may work for somebody else by now."""
+        if self._connection is None:
+            message = "the block that the store was lent for has ended"
+            raise UnitEndedError(message)
+        return self._connection
+
+    def end(self) -> None:
+        """Take it away from all that have the lease."""
+        self._connection = None
 
 
 class AsyncRepository:
@@ -29,8 +49,12 @@ class AsyncRepository:
     statement unless its docstring says otherwise.
     """
 
-    def __init__(self, connection: AsyncConnection[object]) -> None:
-        self._connection = connection
+    def __init__(self, lease: AsyncLease) -> None:
+        self._lease = lease
+
+    @property
+    def _connection(self) -> AsyncConnection[object]:
+        return self._lease.connection
 
     def _commits_at_once(self, call: str) -> None:
         """Refuse to decide inside a transaction what its rollback must not undo.

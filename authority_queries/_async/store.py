@@ -16,6 +16,7 @@ from authority_queries._async.licenses import AsyncLicenses
 from authority_queries._async.login_attempts import AsyncLoginAttempts
 from authority_queries._async.nesting import only_unit
 from authority_queries._async.pushed_requests import AsyncPushedRequests
+from authority_queries._async.repository import AsyncLease
 from authority_queries._async.revocations import AsyncRevocations
 from authority_queries._async.roles import AsyncRoles
 from authority_queries._async.scopes import AsyncScopes
@@ -37,24 +38,39 @@ class AsyncStore:
     """
 
     def __init__(self, connection: AsyncConnection[object]) -> None:
-        self.connection = connection
-        self.tenants = AsyncTenants(connection)
-        self.users = AsyncUsers(connection)
-        self.roles = AsyncRoles(connection)
-        self.service_accounts = AsyncServiceAccounts(connection)
-        self.clients = AsyncClients(connection)
-        self.scopes = AsyncScopes(connection)
-        self.consents = AsyncConsents(connection)
-        self.authorizations = AsyncAuthorizations(connection)
-        self.grants = AsyncGrants(connection)
-        self.device_authorizations = AsyncDeviceAuthorizations(connection)
-        self.tokens = AsyncTokens(connection)
-        self.pushed_requests = AsyncPushedRequests(connection)
-        self.used_jtis = AsyncUsedJtis(connection)
-        self.revocations = AsyncRevocations(connection)
-        self.login_attempts = AsyncLoginAttempts(connection)
-        self.licenses = AsyncLicenses(connection)
-        self.server = AsyncServer(connection)
+        self._lease = lease = AsyncLease(connection)
+        self.tenants = AsyncTenants(lease)
+        self.users = AsyncUsers(lease)
+        self.roles = AsyncRoles(lease)
+        self.service_accounts = AsyncServiceAccounts(lease)
+        self.clients = AsyncClients(lease)
+        self.scopes = AsyncScopes(lease)
+        self.consents = AsyncConsents(lease)
+        self.authorizations = AsyncAuthorizations(lease)
+        self.grants = AsyncGrants(lease)
+        self.device_authorizations = AsyncDeviceAuthorizations(lease)
+        self.tokens = AsyncTokens(lease)
+        self.pushed_requests = AsyncPushedRequests(lease)
+        self.used_jtis = AsyncUsedJtis(lease)
+        self.revocations = AsyncRevocations(lease)
+        self.login_attempts = AsyncLoginAttempts(lease)
+        self.licenses = AsyncLicenses(lease)
+        self.server = AsyncServer(lease)
+
+    @property
+    def connection(self) -> AsyncConnection[object]:
+        """The connection. Raises UnitEndedError after the block it was lent for."""
+        return self._lease.connection
+
+    @classmethod
+    @asynccontextmanager
+    async def lent(cls, connection: AsyncConnection[object]) -> AsyncIterator[Self]:
+        """Make a store of a connection that others will have after the block."""
+        store = cls(connection)
+        try:
+            yield store
+        finally:
+            store._lease.end()
 
     @classmethod
     @asynccontextmanager
@@ -73,5 +89,6 @@ class AsyncStore:
         async with (
             only_unit(),
             unit_of_work(connection, tenant_id, autocommit=autocommit),
+            cls.lent(connection) as store,
         ):
-            yield cls(connection)
+            yield store

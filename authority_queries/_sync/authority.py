@@ -43,7 +43,8 @@ class Authority(Pooled):
 
         What names another tenant in the block, or none, raises CrossTenantError
         before it is sent, as another unit inside this one does; `verify_token` and
-        `find_tenant` take a connection of their own. Raises also
+        `find_tenant` take a connection of their own. The store ends with the block:
+        used later it raises UnitEndedError. Raises also
         UnavailableError when no connection is free within `pool_timeout`,
         UnitAbortedError when the block ends well after an error of PostgreSQL, or has
         committed or rolled back by itself.
@@ -56,8 +57,9 @@ class Authority(Pooled):
             only_unit(),
             self._lend() as connection,
             unit_of_work(connection, tenant_id, autocommit=autocommit),
+            Store.lent(connection) as store,
         ):
-            yield Store(connection)
+            yield store
 
     def verify_token(
         self,

@@ -26,8 +26,8 @@ class Maintenance(Pooled):
 
         Raises UnavailableError when none is free within `pool_timeout`.
         """
-        with self._lend() as connection:
-            yield Store(connection)
+        with self._lend() as connection, Store.lent(connection) as store:
+            yield store
 
     @contextmanager
     def transaction(self) -> Iterator[Store]:

@@ -17,10 +17,30 @@ from authority_queries.errors import (
     InvalidArgumentError,
     NotFoundError,
     OpenTransactionError,
+    UnitEndedError,
 )
 from authority_queries.results import Page
 
 Record = TypeVar("Record")
+
+
+class Lease:
+    """The connection of a store, for as long as it may be used."""
+
+    def __init__(self, connection: Connection[object]) -> None:
+        self._connection: Connection[object] | None = connection
+
+    @property
+    def connection(self) -> Connection[object]:
+        """Give it. Raises UnitEndedError: it may work for somebody else by now."""
+        if self._connection is None:
+            message = "the block that the store was lent for has ended"
+            raise UnitEndedError(message)
+        return self._connection
+
+    def end(self) -> None:
+        """Take it away from all that have the lease."""
+        self._connection = None
 
 
 class Repository:
@@ -30,8 +50,12 @@ class Repository:
     statement unless its docstring says otherwise.
     """
 
-    def __init__(self, connection: Connection[object]) -> None:
-        self._connection = connection
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+
+    @property
+    def _connection(self) -> Connection[object]:
+        return self._lease.connection
 
     def _commits_at_once(self, call: str) -> None:
         """Refuse to decide inside a transaction what its rollback must not undo.

@@ -17,6 +17,7 @@ from authority_queries._sync.licenses import Licenses
 from authority_queries._sync.login_attempts import LoginAttempts
 from authority_queries._sync.nesting import only_unit
 from authority_queries._sync.pushed_requests import PushedRequests
+from authority_queries._sync.repository import Lease
 from authority_queries._sync.revocations import Revocations
 from authority_queries._sync.roles import Roles
 from authority_queries._sync.scopes import Scopes
@@ -38,24 +39,39 @@ class Store:
     """
 
     def __init__(self, connection: Connection[object]) -> None:
-        self.connection = connection
-        self.tenants = Tenants(connection)
-        self.users = Users(connection)
-        self.roles = Roles(connection)
-        self.service_accounts = ServiceAccounts(connection)
-        self.clients = Clients(connection)
-        self.scopes = Scopes(connection)
-        self.consents = Consents(connection)
-        self.authorizations = Authorizations(connection)
-        self.grants = Grants(connection)
-        self.device_authorizations = DeviceAuthorizations(connection)
-        self.tokens = Tokens(connection)
-        self.pushed_requests = PushedRequests(connection)
-        self.used_jtis = UsedJtis(connection)
-        self.revocations = Revocations(connection)
-        self.login_attempts = LoginAttempts(connection)
-        self.licenses = Licenses(connection)
-        self.server = Server(connection)
+        self._lease = lease = Lease(connection)
+        self.tenants = Tenants(lease)
+        self.users = Users(lease)
+        self.roles = Roles(lease)
+        self.service_accounts = ServiceAccounts(lease)
+        self.clients = Clients(lease)
+        self.scopes = Scopes(lease)
+        self.consents = Consents(lease)
+        self.authorizations = Authorizations(lease)
+        self.grants = Grants(lease)
+        self.device_authorizations = DeviceAuthorizations(lease)
+        self.tokens = Tokens(lease)
+        self.pushed_requests = PushedRequests(lease)
+        self.used_jtis = UsedJtis(lease)
+        self.revocations = Revocations(lease)
+        self.login_attempts = LoginAttempts(lease)
+        self.licenses = Licenses(lease)
+        self.server = Server(lease)
+
+    @property
+    def connection(self) -> Connection[object]:
+        """The connection. Raises UnitEndedError after the block it was lent for."""
+        return self._lease.connection
+
+    @classmethod
+    @contextmanager
+    def lent(cls, connection: Connection[object]) -> Iterator[Self]:
+        """Make a store of a connection that others will have after the block."""
+        store = cls(connection)
+        try:
+            yield store
+        finally:
+            store._lease.end()
 
     @classmethod
     @contextmanager
@@ -74,5 +90,6 @@ class Store:
         with (
             only_unit(),
             unit_of_work(connection, tenant_id, autocommit=autocommit),
+            cls.lent(connection) as store,
         ):
-            yield cls(connection)
+            yield store

@@ -1,7 +1,7 @@
 """What a unit of work keeps, refuses and leaves, in both forms."""
 
 import asyncio
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from authority_queries import Store
+from authority_queries import NewToken, Store
 from authority_queries.errors import (
     ConfigurationError,
     CrossTenantError,
@@ -18,8 +18,9 @@ from authority_queries.errors import (
     InvalidArgumentError,
     TenantInactiveError,
     UnitAbortedError,
+    UnitEndedError,
 )
-from tests.factories import make_tenant, make_user
+from tests.factories import HOUR, make_tenant, make_user
 from tests.isolation.services import MODES, SyncService, running, settings_for
 from tests.stores import Logins, routed_store
 
@@ -203,6 +204,44 @@ def test_each_call_commits_in_autocommit(
         store.users.create(tenant_id=acme, username="bob")
         _ = 1 / 0
     assert usernames(dba, acme) == ["ann", "bob"]
+
+
+@MODES
+def test_a_store_ends_with_its_block_whoever_has_the_connection_then(
+    authority: Any, acme: UUID, globex: UUID, mode: dict[str, Any]
+) -> None:
+    with authority.tenant(acme, **mode) as kept:
+        kept.users.create(tenant_id=acme, username="ann")
+    users = kept.users
+    with pytest.raises(UnitEndedError, match="has ended"):
+        kept.users.list(tenant_id=acme)
+    with authority.tenant(globex, **mode) as store:
+        uses: tuple[Callable[[], object], ...] = (
+            lambda: users.list(tenant_id=globex),
+            lambda: kept.grants.refresh(
+                tenant_id=globex,
+                token_hash=bytes(32),
+                client_id="app",
+                redemption_id=uuid4(),
+                refresh_token=NewToken(hash=bytes(32), lifetime=HOUR),
+            ),
+            lambda: kept.connection,
+        )
+        for use in uses:
+            with pytest.raises(UnitEndedError):
+                use()
+        found = store.users.list(tenant_id=globex)
+        assert [user.username for user in found.items] == ["hank"]
+
+
+def test_a_store_of_ones_own_connection_ends_with_its_unit(
+    service: SyncService, logins: Logins, acme: UUID
+) -> None:
+    with service.connect(logins.app) as connection:
+        with service.unit(connection, acme) as store:
+            store.users.create(tenant_id=acme, username="ann")
+        with pytest.raises(UnitEndedError):
+            store.users.get_by_username(tenant_id=acme, username="ann")
 
 
 def test_a_transaction_in_an_autocommit_unit_is_the_tenants_from_its_first_call(

@@ -21,6 +21,7 @@ from authority_queries.errors import (
     InvalidArgumentError,
     PermissionDeniedError,
     UnavailableError,
+    UnitEndedError,
 )
 from authority_queries.migrations import yoyo_url
 from authority_queries.secrets import TokenString
@@ -100,6 +101,8 @@ def test_an_operator_lends_a_store_or_a_transaction(operator: Settings) -> None:
             _ = 1 / 0
         with maintenance.transaction() as store:
             store.tenants.create(code="both", display_name="Both")
+        with pytest.raises(UnitEndedError):
+            store.tenants.list()
         with maintenance.store() as store:
             assert [found.code for found in store.tenants.list().items] == [
                 "both",
