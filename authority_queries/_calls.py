@@ -1,12 +1,25 @@
-"""The types of what a query file gives: functions that take a connection first.
+"""The types of what a query file gives, functions that take a connection first; locks.
 
 Asynchronous and blocking forms stand side by side here, because the blocking twin of
 a module is made by dropping `Async` from its names.
 """
 
+from asyncio import Lock as AsyncLock
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from threading import Lock
 from typing import TypeAlias, TypeVar
+
+__all__ = [
+    "AsyncBlock",
+    "AsyncCall",
+    "AsyncLock",
+    "AsyncStream",
+    "Block",
+    "Call",
+    "Lock",
+    "Stream",
+]
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")

@@ -202,7 +202,7 @@ class AsyncStatements:
         with statement.sending:
             if unit is None:
                 return await cursor.execute(sql, parameters)
-            async with unit.trip():
+            async with unit.turn, unit.trip():
                 return await cursor.execute(sql, parameters)
 
     async def _prepare(

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import PipelineStatus, TransactionStatus
 
-from authority_queries._calls import AsyncCall
+from authority_queries._calls import AsyncCall, AsyncLock
 from authority_queries._statement import ServerErrors
 from authority_queries.errors import CrossTenantError, UnitAbortedError
 
@@ -41,6 +41,7 @@ class AsyncUnit:
         self._tenant_id = tenant_id
         self.is_autocommit = autocommit
         self._opening = AsyncExitStack()
+        self.turn = AsyncLock()
 
     def check(self, label: str, parameters: Mapping[str, object]) -> None:
         """Refuse a statement of another tenant, or of none, or after the unit's end.
@@ -68,7 +69,10 @@ class AsyncUnit:
 
     @asynccontextmanager
     async def trip(self) -> AsyncIterator[None]:
-        """Let the statement of the block travel with what it needs before it."""
+        """Let the statement of the block travel with what it needs before it.
+
+        One at a time, by `turn`: the pipelines of two tasks would be one.
+        """
         if self.is_autocommit:
             try:
                 async with _pipeline(self._connection):

@@ -39,7 +39,8 @@ class Authority(Pooled):
         The transaction begins, and PostgreSQL learns the tenant, in the trip of the
         first call, which raises TenantInactiveError when the tenant is unknown,
         suspended or terminated: then nothing else has been done. With `autocommit`
-        each call is one trip and a transaction of its own.
+        each call is one trip and a transaction of its own. Calls of several tasks wait
+        for each other: a unit has one connection.
 
         What names another tenant in the block, or none, raises CrossTenantError
         before it is sent, as another unit inside this one does; `verify_token` and

@@ -201,7 +201,7 @@ class Statements:
         with statement.sending:
             if unit is None:
                 return cursor.execute(sql, parameters)
-            with unit.trip():
+            with unit.turn, unit.trip():
                 return cursor.execute(sql, parameters)
 
     def _prepare(

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.pq import PipelineStatus, TransactionStatus
 
-from authority_queries._calls import Call
+from authority_queries._calls import Call, Lock
 from authority_queries._statement import ServerErrors
 from authority_queries.errors import CrossTenantError, UnitAbortedError
 
@@ -42,6 +42,7 @@ class Unit:
         self._tenant_id = tenant_id
         self.is_autocommit = autocommit
         self._opening = ExitStack()
+        self.turn = Lock()
 
     def check(self, label: str, parameters: Mapping[str, object]) -> None:
         """Refuse a statement of another tenant, or of none, or after the unit's end.
@@ -69,7 +70,10 @@ class Unit:
 
     @contextmanager
     def trip(self) -> Iterator[None]:
-        """Let the statement of the block travel with what it needs before it."""
+        """Let the statement of the block travel with what it needs before it.
+
+        One at a time, by `turn`: the pipelines of two tasks would be one.
+        """
         if self.is_autocommit:
             try:
                 with _pipeline(self._connection):

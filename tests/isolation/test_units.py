@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from authority_queries import NewToken, Store
+from authority_queries import AsyncAuthority, Authority, NewToken, Store
 from authority_queries.errors import (
     ConfigurationError,
     CrossTenantError,
@@ -550,3 +551,40 @@ def test_a_refused_tenant_leaves_the_connection_usable_for_the_others(
                 ask(suspended)
             for _ in range(8):
                 assert ask(served) is None
+
+
+@MODES
+def test_calls_of_several_tasks_wait_for_each_other(
+    logins: Logins, acme: UUID, mode: dict[str, Any]
+) -> None:
+    async def play() -> set[tuple[int, ...]]:
+        async with AsyncAuthority.open(settings_for(logins.app)) as authority:
+            found = set()
+            for _ in range(10):
+                async with authority.tenant(acme, **mode) as store:
+                    listed: list[Any] = await asyncio.gather(
+                        store.users.list(tenant_id=acme),
+                        store.clients.list(tenant_id=acme),
+                        *(store.scopes.list(tenant_id=acme) for _ in range(3)),
+                    )
+                found.add(tuple(len(page.items) for page in listed))
+            return found
+
+    with routed_store(logins) as store:
+        make_user(store, acme, username="ann")
+    assert asyncio.run(asyncio.wait_for(play(), 30)) == {(1, 0, 6, 6, 6)}
+
+
+@MODES
+def test_calls_of_several_threads_wait_for_each_other(
+    logins: Logins, acme: UUID, mode: dict[str, Any]
+) -> None:
+    with (
+        Authority.open(settings_for(logins.app)) as authority,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        for _ in range(10):
+            with authority.tenant(acme, **mode) as store:
+                lists = (store.users.list, store.scopes.list) * 4
+                pages = pool.map(lambda ask: ask(tenant_id=acme), lists)
+                assert [len(page.items) for page in pages] == [0, 6] * 4
