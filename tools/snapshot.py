@@ -47,6 +47,8 @@ _TABLE = re.compile(
 )
 # PostgreSQL 18 names what earlier ones do not.
 _NOT_NULL_NAME = re.compile(r"CONSTRAINT \w+_not_null (?=NOT NULL)")
+# The only relation of a view, whose columns PostgreSQL qualifies before 16.
+_ONLY_SOURCE = re.compile(r"^   FROM (?:authority\.)?(\w+)(?=;|$)", re.M)
 _WRAPPER = TextWrapper(
     width=88,
     initial_indent=" " * 4,
@@ -125,7 +127,15 @@ def _statement(text: str) -> str:
         for line in lines
         if line.strip() and not line.startswith(("--", "SET ", "\\"))
     ]
-    return _NOT_NULL_NAME.sub("", "\n".join(kept))
+    return _unqualified(_NOT_NULL_NAME.sub("", "\n".join(kept)))
+
+
+def _unqualified(statement: str) -> str:
+    source = _ONLY_SOURCE.search(statement)
+    if not source or not statement.startswith("CREATE VIEW"):
+        return statement
+    before, select, columns = statement.rpartition("\n SELECT ")
+    return before + select + re.sub(rf"\b{source[1]}\.", "", columns)
 
 
 def main() -> int:
