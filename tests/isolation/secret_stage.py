@@ -47,12 +47,13 @@ class Stage:
                 witness.note_result(result)
                 witness.look_at_activity()
                 outcomes.add(getattr(result, "outcome", ""))
+            witness.note_result([store, store.connection])
         for name in ("access", "refresh", "access_5"):
             token = mine.token(name)
             witness.note_result([token, parse_token(token.token)])
             witness.note_result(authority.verify_token(token.token))
             witness.note_result(authority.verify_token(token.token[:-1]))
-        witness.note_result([authority, authority.settings, store, store.connection])
+        witness.note_result([authority, authority.settings, store])
         return outcomes - {""}
 
     def fail(self, authority: Any, failures: dict[str, Failure], **unit: bool) -> None:
