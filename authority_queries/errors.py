@@ -43,7 +43,16 @@ class CardinalityError(AuthorityError):
 
 
 class InvalidArgumentError(AuthorityError, ValueError):
-    """An argument is refused before any query."""
+    """An argument is refused before any query.
+
+    `argument` is its name, and `query` the query that it was for (`users.create`):
+    empty where there is none.
+    """
+
+    def __init__(self, message: str, *, argument: str = "", query: str = "") -> None:
+        super().__init__(message)
+        self.argument = argument
+        self.query = query
 
 
 class InvalidTokenError(InvalidArgumentError):
