@@ -1,6 +1,7 @@
 -- name: create(tenant_id, device_code_hash, user_code_hash, client_id, scopes, cnf_jkt, properties, poll_interval, lifetime)^
 -- The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
 -- @row DeviceAuthorizationRequest
+-- @when outcome = created -- device_authorization_id, poll_interval, expires_at
 with device as (
     insert into authority.device_authorizations (
         tenant_id,
@@ -90,6 +91,7 @@ where
 -- is made. Before it, its client and the user are held against deletion, as the family's
 -- foreign keys would do too late: a deletion holds them first and requests afterwards.
 -- @row DeviceApproval
+-- @when outcome = approved -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
 -- @param family_lifetime nullable
 with presented as (
@@ -303,6 +305,7 @@ where
 -- locked and judged as it is after the wait, so that of any number of polls within an
 -- interval one is told authorization_pending.
 -- @row DevicePoll
+-- @when outcome = authorization_pending, slow_down -- poll_interval
 -- @param cnf_jkt nullable
 with device as (
     select

@@ -9,6 +9,7 @@
 -- consent that covers the scopes ends the family with it all the same. A family_lifetime that is null never ends it. An authenticated_at
 -- that is null means now.
 -- @row CodeIssuance
+-- @when outcome = issued -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
 -- @param family_lifetime nullable
 with asked as (
@@ -151,6 +152,7 @@ left join code on true;
 -- client may; for a service account only one that it authorises, and for scopes that it
 -- allows.
 -- @row ClientTokenIssuance
+-- @when outcome = issued -- token_id, scopes, expires_at
 with asked as (
     select
         clients.id as client_id,
@@ -230,6 +232,7 @@ left join token on true;
 -- of the actor's token, with whoever acted before inside (section 4.1); without one it
 -- is as it was. Scopes that are null are those of the subject's token.
 -- @row TokenExchange
+-- @when outcome = issued -- token_id, scopes, expires_at
 with subject as (
     select
         live_tokens.id,
@@ -378,6 +381,8 @@ left join token on true;
 -- refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
 -- section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 -- @row Redemption
+-- @when outcome = redeemed, already_redeemed, recently_redeemed --
+--   authorization_id, scopes, properties, authenticated_at
 -- @param redemption_id notnull -- the request's own id
 -- @param access_lifetime nullable
 -- @param refresh_lifetime nullable
