@@ -646,7 +646,8 @@ declare
         tenant_column
     );
     -- A uuid in lower case, or else null. A subquery, so that PostgreSQL looks once a
-    -- statement, not once a row; no function, which would cost as much as a small query.
+    -- statement, not once a row; no function, which would cost as much as a small
+    -- query.
     session_tenant constant text := $policy$(
         select case
             when current_setting('authority.tenant_id', true)
@@ -674,7 +675,8 @@ $_$;
 
 COMMENT ON PROCEDURE authority.isolate_tenants(IN target regclass, IN tenant_column name) IS 'Enables and forces row-level security on a table, with the one policy of tenants: a
 row is seen and written only while the transaction works for its tenant, which the
-setting authority.tenant_id names. Not set, empty or malformed, it lets no row through.';
+setting authority.tenant_id names. Not set, empty or malformed, it lets no row
+through.';
 
 -- let_operators_prune
 
@@ -701,8 +703,8 @@ end
 $$;
 
 COMMENT ON PROCEDURE authority.let_operators_prune(IN target regclass) IS 'Lets operators see and delete the rows of all tenants in a table. To lock what it
-deletes, a role must be allowed to change a column: the second policy lets this one lock,
-and write nothing.';
+deletes, a role must be allowed to change a column: the second policy lets this one
+lock, and write nothing.';
 
 -- license_seats
 
@@ -1213,7 +1215,8 @@ ALTER TABLE ONLY authority.login_throttles FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.login_throttles IS 'Leaky buckets of checks of one factor: of one account from one network (the pair), of
 one account from all networks, and of all accounts from one network. A check is
-reserved before it is made, in all three or in none, so racing guesses cannot exceed one.';
+reserved before it is made, in all three or in none, so racing guesses cannot exceed
+one.';
 COMMENT ON COLUMN authority.login_throttles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.login_throttles.id IS 'Random.';
 COMMENT ON COLUMN authority.login_throttles.username IS 'Account that is guessed, normalised as users.username_normalized. May not exist. Null:
@@ -1510,7 +1513,9 @@ begin
                 min(asked.room) as room,
                 min(asked.room) >= interval '0' as allowed,
                 min(
-                    floor(extract(epoch from asked.room) / extract(epoch from asked.cost))
+                    floor(
+                        extract(epoch from asked.room) / extract(epoch from asked.cost)
+                    )
                 ) as remaining,
                 (array_agg(asked.bucket order by asked.room, asked.position))[1]
                     as tightest,
@@ -1522,8 +1527,10 @@ begin
             update authority.login_throttles
             set
                 drains_at = asked.drains_at,
-                account_cost = case asked.bucket when 'pair' then verdict.account_cost end,
-                network_cost = case asked.bucket when 'pair' then verdict.network_cost end,
+                account_cost
+                = case asked.bucket when 'pair' then verdict.account_cost end,
+                network_cost
+                = case asked.bucket when 'pair' then verdict.network_cost end,
                 updated_at = moment.now
             from asked, moment, verdict
             where

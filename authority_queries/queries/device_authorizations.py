@@ -170,7 +170,7 @@ def approve(
     the user are held against deletion, as the family's foreign keys would do too late:
     a deletion holds them first and requests afterwards.
 
-    queries/device_authorizations.sql:80
+    queries/device_authorizations.sql:81
     """
     return _approve(
         connection,
@@ -207,7 +207,7 @@ async def approve_async(
     the user are held against deletion, as the family's foreign keys would do too late:
     a deletion holds them first and requests afterwards.
 
-    queries/device_authorizations.sql:80
+    queries/device_authorizations.sql:81
     """
     return await _approve_async(
         connection,
@@ -231,7 +231,7 @@ def deny(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:275
+    queries/device_authorizations.sql:277
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -248,7 +248,7 @@ async def deny_async(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:275
+    queries/device_authorizations.sql:277
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -275,7 +275,7 @@ def poll(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:290
+    queries/device_authorizations.sql:292
     """
     return _poll(
         connection,
@@ -306,7 +306,7 @@ async def poll_async(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:290
+    queries/device_authorizations.sql:292
     """
     return await _poll_async(
         connection,
@@ -323,7 +323,7 @@ def prune_expired(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:382
+    queries/device_authorizations.sql:384
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -336,7 +336,7 @@ async def prune_expired_async(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:382
+    queries/device_authorizations.sql:384
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

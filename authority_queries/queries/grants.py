@@ -163,7 +163,7 @@ def issue_to_client(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:148
+    queries/grants.sql:149
     """
     return _issue_to_client(
         connection,
@@ -199,7 +199,7 @@ async def issue_to_client_async(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:148
+    queries/grants.sql:149
     """
     return await _issue_to_client_async(
         connection,
@@ -238,7 +238,7 @@ def exchange(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:225
+    queries/grants.sql:226
     """
     return _exchange(
         connection,
@@ -278,7 +278,7 @@ async def exchange_async(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:225
+    queries/grants.sql:226
     """
     return await _exchange_async(
         connection,
@@ -337,7 +337,7 @@ def redeem(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:357
+    queries/grants.sql:358
     """
     return _redeem(
         connection,
@@ -400,7 +400,7 @@ async def redeem_async(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:357
+    queries/grants.sql:358
     """
     return await _redeem_async(
         connection,
