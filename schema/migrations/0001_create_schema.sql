@@ -76,6 +76,8 @@ create or replace procedure authority.isolate_tenants(
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     policy constant name := format(
@@ -120,6 +122,8 @@ through.';
 create or replace procedure authority.let_operators_prune(target regclass)
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     subject constant name := (select relname from pg_class where oid = target);

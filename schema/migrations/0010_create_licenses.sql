@@ -332,6 +332,8 @@ create or replace function authority.await_seat(
 returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 begin
     perform from authority.licenses
