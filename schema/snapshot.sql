@@ -123,6 +123,8 @@ CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING 
 CREATE FUNCTION authority.await_seat(tenant_id uuid, license_id uuid, holder text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$
 begin
     perform from authority.licenses
@@ -358,6 +360,8 @@ CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id 
 CREATE FUNCTION authority.create_login_attempt_partitions(months_ahead bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     SET lock_timeout TO '2s'
     AS $_$
 declare
@@ -365,6 +369,9 @@ declare
     child text;
     created bigint := 0;
 begin
+    if months_ahead is null or months_ahead not between 0 and 120 then
+        raise invalid_parameter_value using message = 'months_ahead is from 0 to 120';
+    end if;
     for month in
         select generate_series(
             date_trunc('month', authority.clock() at time zone 'UTC'),
@@ -421,7 +428,8 @@ COMMENT ON FUNCTION authority.create_login_attempt_partitions(months_ahead bigin
 were missing. A month that already has rows in the default partition is left there.
 Attaches, so that sign-ins of months that have a partition go on meanwhile; the default
 partition is locked and looked through, and no tenant changes. Gives up after 2 s of
-waiting. Runs as its owner, because only the owner of a table can attach to it.';
+waiting. months_ahead is at most 120. Runs as its owner, because only the owner of a
+table can attach to it.';
 
 -- device_authorizations
 
@@ -538,7 +546,7 @@ begin
                 partitions.oid::regclass::text as child,
                 substring(
                     pg_get_expr(partitions.relpartbound, partitions.oid)
-                    from 'TO \(''([^'']+)''\)'
+                    from 'TO [(]''([^'']+)''[)]'
                 )::timestamptz as ends_at
             from pg_inherits
             inner join pg_class as partitions on pg_inherits.inhrelid = partitions.oid
@@ -567,6 +575,8 @@ because only the owner of a table can drop it.';
 CREATE FUNCTION authority.enter_tenant(tenant_id uuid) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$
 declare
     tenant_now constant text
@@ -600,6 +610,8 @@ sees other tenants'' rows anyway.';
 CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) RETURNS SETOF authority.verified_tokens
     LANGUAGE plpgsql ROWS 1
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
@@ -627,6 +639,8 @@ for whom it worked before afterwards: one trip for who has a token and nothing e
 CREATE FUNCTION authority.find_tenant(code text) RETURNS uuid
     LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$select tenants.id from authority.tenants where tenants.code = find_tenant.code$$;
 
 COMMENT ON FUNCTION authority.find_tenant(code text) IS 'The id of the tenant with this code, whatever its status, or null. Runs as its owner,
@@ -638,6 +652,8 @@ else, and nothing of a code that is not spelled out.';
 CREATE PROCEDURE authority.isolate_tenants(IN target regclass, IN tenant_column name DEFAULT 'tenant_id'::name)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $_$
 declare
     policy constant name := format(
@@ -646,7 +662,8 @@ declare
         tenant_column
     );
     -- A uuid in lower case, or else null. A subquery, so that PostgreSQL looks once a
-    -- statement, not once a row; no function, which would cost as much as a small query.
+    -- statement, not once a row; no function, which would cost as much as a small
+    -- query.
     session_tenant constant text := $policy$(
         select case
             when current_setting('authority.tenant_id', true)
@@ -674,13 +691,16 @@ $_$;
 
 COMMENT ON PROCEDURE authority.isolate_tenants(IN target regclass, IN tenant_column name) IS 'Enables and forces row-level security on a table, with the one policy of tenants: a
 row is seen and written only while the transaction works for its tenant, which the
-setting authority.tenant_id names. Not set, empty or malformed, it lets no row through.';
+setting authority.tenant_id names. Not set, empty or malformed, it lets no row
+through.';
 
 -- let_operators_prune
 
 CREATE PROCEDURE authority.let_operators_prune(IN target regclass)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$
 declare
     subject constant name := (select relname from pg_class where oid = target);
@@ -701,8 +721,8 @@ end
 $$;
 
 COMMENT ON PROCEDURE authority.let_operators_prune(IN target regclass) IS 'Lets operators see and delete the rows of all tenants in a table. To lock what it
-deletes, a role must be allowed to change a column: the second policy lets this one lock,
-and write nothing.';
+deletes, a role must be allowed to change a column: the second policy lets this one
+lock, and write nothing.';
 
 -- license_seats
 
@@ -1213,7 +1233,8 @@ ALTER TABLE ONLY authority.login_throttles FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.login_throttles IS 'Leaky buckets of checks of one factor: of one account from one network (the pair), of
 one account from all networks, and of all accounts from one network. A check is
-reserved before it is made, in all three or in none, so racing guesses cannot exceed one.';
+reserved before it is made, in all three or in none, so racing guesses cannot exceed
+one.';
 COMMENT ON COLUMN authority.login_throttles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.login_throttles.id IS 'Random.';
 COMMENT ON COLUMN authority.login_throttles.username IS 'Account that is guessed, normalised as users.username_normalized. May not exist. Null:
@@ -1309,6 +1330,8 @@ CREATE POLICY permissions_shared_policy ON authority.permissions FOR SELECT USIN
 CREATE FUNCTION authority.prune_default_login_attempts(retention interval, batch_size bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
@@ -1415,6 +1438,8 @@ CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USIN
 CREATE FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$
 declare
     account constant text := authority.normalize_username(username);
@@ -1510,7 +1535,9 @@ begin
                 min(asked.room) as room,
                 min(asked.room) >= interval '0' as allowed,
                 min(
-                    floor(extract(epoch from asked.room) / extract(epoch from asked.cost))
+                    floor(
+                        extract(epoch from asked.room) / extract(epoch from asked.cost)
+                    )
                 ) as remaining,
                 (array_agg(asked.bucket order by asked.room, asked.position))[1]
                     as tightest,
@@ -1522,8 +1549,10 @@ begin
             update authority.login_throttles
             set
                 drains_at = asked.drains_at,
-                account_cost = case asked.bucket when 'pair' then verdict.account_cost end,
-                network_cost = case asked.bucket when 'pair' then verdict.network_cost end,
+                account_cost
+                = case asked.bucket when 'pair' then verdict.account_cost end,
+                network_cost
+                = case asked.bucket when 'pair' then verdict.network_cost end,
                 updated_at = moment.now
             from asked, moment, verdict
             where
@@ -2443,6 +2472,7 @@ COMMENT ON COLUMN authority.verified_tokens.expires_at IS 'As authority.live_tok
 CREATE FUNCTION authority.without_loopback_port(uri text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
     AS $_$
 select regexp_replace(
     uri, '^(http://(127\.0\.0\.1|\[::1\])):[0-9]{1,5}(?=[/?]|$)', '\1'

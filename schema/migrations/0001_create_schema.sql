@@ -76,6 +76,8 @@ create or replace procedure authority.isolate_tenants(
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     policy constant name := format(
@@ -84,7 +86,8 @@ declare
         tenant_column
     );
     -- A uuid in lower case, or else null. A subquery, so that PostgreSQL looks once a
-    -- statement, not once a row; no function, which would cost as much as a small query.
+    -- statement, not once a row; no function, which would cost as much as a small
+    -- query.
     session_tenant constant text := $policy$(
         select case
             when current_setting('authority.tenant_id', true)
@@ -113,11 +116,14 @@ $$;
 comment on procedure authority.isolate_tenants is
 'Enables and forces row-level security on a table, with the one policy of tenants: a
 row is seen and written only while the transaction works for its tenant, which the
-setting authority.tenant_id names. Not set, empty or malformed, it lets no row through.';
+setting authority.tenant_id names. Not set, empty or malformed, it lets no row
+through.';
 
 create or replace procedure authority.let_operators_prune(target regclass)
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     subject constant name := (select relname from pg_class where oid = target);
@@ -139,8 +145,8 @@ $$;
 
 comment on procedure authority.let_operators_prune is
 'Lets operators see and delete the rows of all tenants in a table. To lock what it
-deletes, a role must be allowed to change a column: the second policy lets this one lock,
-and write nothing.';
+deletes, a role must be allowed to change a column: the second policy lets this one
+lock, and write nothing.';
 
 revoke execute on all routines in schema authority from public;
 grant execute on function authority.clock()

@@ -78,6 +78,8 @@ create or replace function authority.enter_tenant(tenant_id uuid)
 returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     tenant_now constant text
@@ -112,6 +114,8 @@ returns uuid
 language sql
 stable strict parallel safe security definer
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as 'select tenants.id from authority.tenants where tenants.code = find_tenant.code';
 
 comment on function authority.find_tenant(text) is

@@ -741,6 +741,8 @@ returns setof authority.verified_tokens
 language plpgsql
 rows 1
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);

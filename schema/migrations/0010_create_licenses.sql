@@ -1,5 +1,6 @@
 -- Creates licences, their seats, and their usage. No RFC rules them: what a licence
--- allows at its end and beyond its limits is the policy of who sold it, kept in its row.
+-- allows at its end and beyond its limits is the policy of who sold it, kept in its
+-- row.
 --
 -- Locks: share row exclusive on authority.tenants while its foreign key is added.
 
@@ -331,6 +332,8 @@ create or replace function authority.await_seat(
 returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 begin
     perform from authority.licenses

@@ -1,6 +1,7 @@
 """Rules of all query files, so that a new query is covered by what exists."""
 
 import re
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,6 +16,8 @@ from tests.every_query import names_by_file
 from tests.stores import Logins
 
 ALL = read_folder(QUERIES)
+ROOT = Path(__file__).parents[2]
+LONGEST_LINE = 88
 # Of no tenant, and not the operators' either: what comes before a tenant is known.
 OF_NO_TABLE = {"revocations.listen", "tenants.begin"}
 OF_NOBODY = {
@@ -46,6 +49,24 @@ def test_there_is_one_repository_for_each_file(logins: Logins) -> None:
             if isinstance(value, Repository)
         }
     assert repositories == {query.path.stem for query in ALL}
+
+
+def test_no_line_of_sql_is_too_long() -> None:
+    by_hand = [
+        path
+        for folder in ("queries", "schema", "authority_queries", "tests")
+        for path in sorted((ROOT / folder).rglob("*.sql"))
+        if path.name != "snapshot.sql"
+    ]
+    assert len(by_hand) > 50
+    too_long = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in by_hand
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        # aiosql reads a query's name and parameters from one line.
+        if len(line) > LONGEST_LINE and not line.startswith("-- name: ")
+    ]
+    assert too_long == []
 
 
 @every_query

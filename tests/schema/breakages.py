@@ -54,6 +54,14 @@ BREAKAGES = {
         "alter function authority.normalize_username(text) reset search_path",
         "alter procedure authority.isolate_tenants set search_path = pg_catalog",
     ],
+    "functions_pin_their_settings": [
+        "alter function authority.await_seat reset timezone",
+        "alter function authority.drop_login_attempt_partitions set datestyle = 'SQL'",
+        """
+        alter function authority.without_loopback_port
+        reset standard_conforming_strings
+        """,
+    ],
     "functions_run_as_their_caller": [
         "alter function authority.address_prefix(inet) security definer",
         "alter procedure authority.isolate_tenants security definer",
