@@ -26,7 +26,16 @@ create table if not exists authority.login_attempts (
     constraint login_attempts_address_check
     check (masklen(address) = case family(address) when 4 then 32 else 128 end),
     constraint login_attempts_outcome_check
-    check (outcome in ('succeeded', 'failed', 'throttled'))
+    check (outcome in ('succeeded', 'failed', 'throttled')),
+    constraint login_attempts_client_id_check check (char_length(client_id) <= 255),
+    constraint login_attempts_reason_check check (char_length(reason) <= 2000),
+    constraint login_attempts_correlation_id_check
+    check (char_length(correlation_id) <= 256),
+    constraint login_attempts_moments_check
+    check (
+        least(created_at) >= '1900-01-01Z'
+        and greatest(created_at) < '9000-01-01Z'
+    )
 ) partition by range (created_at);
 
 comment on table authority.login_attempts is
@@ -283,12 +292,35 @@ create table if not exists authority.login_throttles (
     references authority.tenants (id),
     constraint login_throttles_username_check
     check (char_length(username) between 1 and 256),
-    constraint login_throttles_factor_check check (factor ~ '^[a-z][a-z0-9_]{0,31}$'),
+    constraint login_throttles_factor_check
+    check (factor ~ '^[a-z][a-z0-9_]*$' and char_length(factor) <= 32),
     constraint login_throttles_bucket_check
     check (username is not null or address_prefix is not null),
     constraint login_throttles_pair_check check (
         username is not null and address_prefix is not null
         or num_nonnulls(account_cost, network_cost, trusted_until) = 0
+    ),
+    constraint login_throttles_moments_check
+    check (
+        least(
+            drains_at,
+            trusted_until,
+            ends_at,
+            created_at,
+            updated_at
+        ) >= '1900-01-01Z'
+        and greatest(
+            drains_at,
+            trusted_until,
+            ends_at,
+            created_at,
+            updated_at
+        ) < '9000-01-01Z'
+    ),
+    constraint login_throttles_durations_check
+    check (
+        least(account_cost, network_cost) >= interval '0'
+        and greatest(account_cost, network_cost) <= interval '876600 hours'
     )
 );
 
