@@ -99,12 +99,14 @@ language sql
 stable parallel safe
 return case
     when claimed > authority.clock() + interval '1 minute' then claimed
-    else least(claimed, authority.clock())
+    when claimed > authority.clock() then authority.clock() - interval '1 minute'
+    else coalesce(claimed, authority.clock())
 end;
 
 comment on function authority.sign_in_time(timestamptz) is
-'When a sign-in happened that somebody''s clock says: null is now, and so is up to a
-minute ahead, as clocks differ. What is further ahead stays so, and is refused.';
+'When a sign-in happened that somebody''s clock says. Null is now. A claim up to a minute
+ahead comes from a clock that is ahead: it counts as a minute ago, so that it outruns no
+sign-out. A claim that is further ahead stays so, and is refused.';
 
 revoke execute on function authority.sign_in_time(timestamptz) from public;
 grant execute on function authority.sign_in_time(timestamptz) to authority_app;

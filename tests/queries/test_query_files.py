@@ -103,6 +103,17 @@ def test_a_query_asks_the_one_clock(query: Query) -> None:
 
 
 @every_query
+def test_a_query_judges_a_claimed_sign_in_by_the_one_function(query: Query) -> None:
+    claims = query.sql.count("%(authenticated_at)s")
+    assert query.sql.count("authority.sign_in_time(%(authenticated_at)s)") == claims
+    assert bool(claims) == ("authenticated_at" in query.parameters)
+    # A query that takes a moment by another name has to be looked at.
+    written = re.search(r"insert into authority\.tokens\b[^)]*\)", query.sql)
+    if written and "authenticated_at" in written[0] and not claims:
+        assert re.search(r"\b(asked|verdict)\.authenticated_at\b", query.sql)
+
+
+@every_query
 def test_a_query_spells_out_its_schema(query: Query) -> None:
     assert " offset " not in query.sql
     names_none = query.path.stem == "server" or full_name(query) in OF_NO_TABLE
