@@ -77,8 +77,6 @@ _COLUMN_COMMENT = _ORDER.index("COLUMN COMMENT")
 
 def dump(conninfo: str) -> str:
     """Give the snapshot of a migrated database."""
-    # Moments in checks are written in the session's time zone.
-    conninfo = make_conninfo(conninfo, options="-c TimeZone=UTC")
     dumped = pg_dump(
         conninfo,
         "--schema-only",

@@ -236,7 +236,7 @@ def approve(
     the user are held against deletion, as the family's foreign keys would do too late:
     a deletion holds them first and requests afterwards.
 
-    queries/device_authorizations.sql:81
+    queries/device_authorizations.sql:82
     """
     return _approve(
         connection,
@@ -273,7 +273,7 @@ async def approve_async(
     the user are held against deletion, as the family's foreign keys would do too late:
     a deletion holds them first and requests afterwards.
 
-    queries/device_authorizations.sql:81
+    queries/device_authorizations.sql:82
     """
     return await _approve_async(
         connection,
@@ -297,7 +297,7 @@ def deny(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:277
+    queries/device_authorizations.sql:279
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -314,7 +314,7 @@ async def deny_async(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:277
+    queries/device_authorizations.sql:279
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -341,7 +341,7 @@ def poll(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:292
+    queries/device_authorizations.sql:294
     """
     return _poll(
         connection,
@@ -372,7 +372,7 @@ async def poll_async(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:292
+    queries/device_authorizations.sql:294
     """
     return await _poll_async(
         connection,
@@ -389,7 +389,7 @@ def prune_expired(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:385
+    queries/device_authorizations.sql:387
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -402,7 +402,7 @@ async def prune_expired_async(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:385
+    queries/device_authorizations.sql:387
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

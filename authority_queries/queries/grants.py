@@ -253,7 +253,7 @@ def issue_to_client(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:149
+    queries/grants.sql:150
     """
     return _issue_to_client(
         connection,
@@ -289,7 +289,7 @@ async def issue_to_client_async(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:149
+    queries/grants.sql:150
     """
     return await _issue_to_client_async(
         connection,
@@ -328,7 +328,7 @@ def exchange(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:227
+    queries/grants.sql:228
     """
     return _exchange(
         connection,
@@ -368,7 +368,7 @@ async def exchange_async(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:227
+    queries/grants.sql:228
     """
     return await _exchange_async(
         connection,
@@ -427,7 +427,7 @@ def redeem(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:360
+    queries/grants.sql:361
     """
     return _redeem(
         connection,
@@ -490,7 +490,7 @@ async def redeem_async(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:360
+    queries/grants.sql:361
     """
     return await _redeem_async(
         connection,

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -118,3 +119,34 @@ def test_a_query_spells_out_its_schema(query: Query) -> None:
     assert " offset " not in query.sql
     names_none = query.path.stem == "server" or full_name(query) in OF_NO_TABLE
     assert names_none or "authority." in query.sql
+
+
+# Updates of a row with a version that do not compare it, and why that is right. Not
+# asked of token families, which each statement judges by itself, under a lock.
+BLIND = {
+    "clients.revoke_tokens": "the epoch only grows",
+    "consents.narrow": "only takes away",
+    "consents.revoke": "only ends",
+    "licenses.set_status": "compares the status: revoked is final",
+    "service_accounts.revoke_tokens": "the epoch only grows",
+    "tenants.revoke_tokens": "the epoch only grows",
+    "tenants.set_status": "compares the status",
+    "users.revoke_tokens": "the epoch only grows",
+}
+
+
+def test_an_update_says_which_version_it_read(dba: "psycopg.Connection[Any]") -> None:
+    versioned = {
+        table
+        for (table,) in dba.execute(
+            "select attrelid::regclass::text from pg_attribute "
+            "where attname = 'row_version' and attnum > 0"
+        )
+    } - {"authority.authorizations"}
+    blind = set()
+    for query in ALL:
+        updated = set(re.findall(r"update (?:/\*.*?\*/ )?(authority\.\w+)", query.sql))
+        compared = re.findall(r"\b(\w+)\.row_version = %\(row_version\)s", query.sql)
+        if updated & versioned - {f"authority.{table}" for table in compared}:
+            blind.add(full_name(query))
+    assert blind == set(BLIND)
