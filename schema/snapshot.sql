@@ -688,7 +688,7 @@ begin
     loop
         if
             scope is null
-            or scope !~ '^[\x21\x23-\x5b\x5d-\x7e]{1,255}$'
+            or scope !~ '^[]!#-[^-~]{1,255}$'
             or cardinality(array_positions(scopes, scope)) > 1
         then
             return false;
@@ -2006,9 +2006,9 @@ CREATE FUNCTION authority.sign_in_time(claimed timestamp with time zone) RETURNS
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN (claimed > (authority.clock() + '00:01:00'::interval)) THEN claimed WHEN (claimed > authority.clock()) THEN (authority.clock() - '00:01:00'::interval) ELSE COALESCE(claimed, authority.clock()) END;
 
-COMMENT ON FUNCTION authority.sign_in_time(claimed timestamp with time zone) IS 'When a sign-in happened that somebody''s clock says. Null is now. A claim up to a minute
-ahead comes from a clock that is ahead: it counts as a minute ago, so that it outruns no
-sign-out. A claim that is further ahead stays so, and is refused.';
+COMMENT ON FUNCTION authority.sign_in_time(claimed timestamp with time zone) IS 'When a sign-in happened that somebody''s clock says. Null is now. A claim up to a
+minute ahead comes from a clock that is ahead: it counts as a minute ago, so that it
+outruns no sign-out. A claim that is further ahead stays so, and is refused.';
 
 -- system_roles
 

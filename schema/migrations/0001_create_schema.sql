@@ -199,7 +199,7 @@ begin
     loop
         if
             scope is null
-            or scope !~ '^[\x21\x23-\x5b\x5d-\x7e]{1,255}$'
+            or scope !~ '^[]!#-[^-~]{1,255}$'
             or cardinality(array_positions(scopes, scope)) > 1
         then
             return false;

@@ -104,9 +104,9 @@ return case
 end;
 
 comment on function authority.sign_in_time(timestamptz) is
-'When a sign-in happened that somebody''s clock says. Null is now. A claim up to a minute
-ahead comes from a clock that is ahead: it counts as a minute ago, so that it outruns no
-sign-out. A claim that is further ahead stays so, and is refused.';
+'When a sign-in happened that somebody''s clock says. Null is now. A claim up to a
+minute ahead comes from a clock that is ahead: it counts as a minute ago, so that it
+outruns no sign-out. A claim that is further ahead stays so, and is refused.';
 
 revoke execute on function authority.sign_in_time(timestamptz) from public;
 grant execute on function authority.sign_in_time(timestamptz) to authority_app;

@@ -278,7 +278,7 @@ def test_a_deleted_user_leaves_nothing_behind(store: Store) -> None:
 
 def test_a_password_hash_is_set_replaced_and_removed(store: Store) -> None:
     user = make_user(store, make_tenant(store).id)
-    keys = {"tenant_id": user.tenant_id, "user_id": user.id}
+    keys: dict[str, Any] = {"tenant_id": user.tenant_id, "user_id": user.id}
     set_hash = partial(store.users.set_password_hash, **keys)
     changed = set_hash(row_version=1, password_hash=PHC)
     assert (changed.password_hash, changed.row_version) == (PHC, 2)

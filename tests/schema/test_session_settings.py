@@ -74,7 +74,9 @@ def test_months_ahead_have_a_limit_that_an_operator_cannot_pass(
                 psycopg.errors.InvalidParameterValue, match="months_ahead"
             ):
                 operator.execute(
-                    f"select authority.create_login_attempt_partitions({months})".encode()
+                    b"select authority.create_login_attempt_partitions("
+                    + months.encode()
+                    + b")"
                 )
     assert bounds(dba) == before
 

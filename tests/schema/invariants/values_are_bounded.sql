@@ -1,6 +1,7 @@
--- A stored column without a bound: a moment or duration that a sum could carry beyond what
--- can be read, a text, list, document or octets of any length. Moments and durations have
--- one check a table, of all its columns; others have their own, or are one of a few texts.
+-- A stored column without a bound: a moment or duration that a sum could carry beyond
+-- what can be read, a text, list, document or octets of any length. Moments and
+-- durations have one check a table, of all its columns; others have their own, or are
+-- one of a few texts.
 with stored as (
     select
         tables.oid as table_oid,
@@ -62,7 +63,8 @@ terms as (
         case stored.type
             when 'text'
                 then format(
-                    '\(char_length\(%1$s\) <?= \d+\)|\(%1$s = ANY \(ARRAY\[', stored.name
+                    '\(char_length\(%1$s\) <?= \d+\)|\(%1$s = ANY \(ARRAY\[',
+                    stored.name
                 )
             when 'bytea' then format('\(octet_length\(%s\) <?= \d+\)', stored.name)
             when 'jsonb' then format('authority\.is_bounded_json\(%s\)', stored.name)
