@@ -37,12 +37,29 @@ where tenants.code = :code;
 select authority.find_tenant(:code) as tenant_id;
 
 -- name: begin()#
--- Begins the transaction of a unit of work.
-begin;
+-- Begins the transaction of a unit of work, whatever the session's defaults are: the
+-- rules hold by locks, and by what a statement sees after it has waited for one.
+begin isolation level read committed read write;
+
+-- name: begin_on_standby()#
+-- As begin, on a server that refuses to be asked for writing.
+begin isolation level read committed;
+
+-- name: begin_alone()#
+-- As begin, for a decision that is made outside of any unit.
+begin isolation level read committed read write;
+set local lock_timeout = 0;
+set local row_security = on;
+set local timezone = 'UTC';
+
+-- name: commit()#
+-- Ends the transaction of a unit of work.
+commit;
 
 -- name: enter(tenant_id)$
 -- The status of the tenant that the rest of the transaction works for. Fails when it is
--- not active (SQLSTATE TN001), or row-level security does not hold the role (TN002).
+-- not active (SQLSTATE TN001), row-level security does not hold the role (TN002), or
+-- the transaction of a service is not read committed (TN003).
 -- @notnull status -- The function fails otherwise.
 -- @param tenant_id notnull
 select authority.enter_tenant(:tenant_id) as status;

@@ -9,6 +9,7 @@ from aiosql.types import SQLOperationType
 from psycopg import AsyncConnection, AsyncCursor
 
 from authority_queries._async.custom_types import AsyncCustomTypes
+from authority_queries._async.preparing import look, prepares
 from authority_queries._async.transactions import (
     finish_pipeline,
     opened_stream,
@@ -16,6 +17,7 @@ from authority_queries._async.transactions import (
 )
 from authority_queries._async.unit import AsyncUnit, unit_of
 from authority_queries._calls import AsyncStream
+from authority_queries._preparing import is_direct
 from authority_queries._sql_text import processed
 from authority_queries._statement import Statement
 from authority_queries.errors import CardinalityError
@@ -127,6 +129,10 @@ class AsyncStatements:
             return 0
         statement = self.by_name[query_name]
         await self._prepare(conn, statement, *batch)
+        if is_direct(conn) is None:
+            # psycopg prepares what a batch executes.
+            with statement.sending:
+                await look(conn)
         cursor = conn.cursor()
         with statement.sending:
             async with own_transaction(conn):
@@ -159,7 +165,7 @@ class AsyncStatements:
         statement = self._by_script[sql]
         await self._prepare(conn, statement, {})
         with statement.sending:
-            await conn.cursor().execute(sql)
+            await conn.cursor().execute(sql, prepare=False)
 
     async def send(
         self,
@@ -171,8 +177,9 @@ class AsyncStatements:
         """Send a statement in an open pipeline, and do not wait for its result."""
         statement = self.by_name[query_name]
         statement.announce()
+        prepare = None if is_direct(conn) else False
         with statement.sending:
-            await conn.cursor().execute(sql, parameters)
+            await conn.cursor().execute(sql, parameters, prepare=prepare)
 
     @asynccontextmanager
     async def _stream(
@@ -201,9 +208,11 @@ class AsyncStatements:
         cursor = conn.cursor(row_factory=statement.make_row)
         with statement.sending:
             if unit is None:
-                return await cursor.execute(sql, parameters)
+                prepare = None if await prepares(conn) else False
+                return await cursor.execute(sql, parameters, prepare=prepare)
             async with unit.turn, unit.trip():
-                return await cursor.execute(sql, parameters)
+                prepare = None if is_direct(conn) else False
+                return await cursor.execute(sql, parameters, prepare=prepare)
 
     async def _prepare(
         self,

@@ -10,9 +10,11 @@ from aiosql.types import SQLOperationType
 from psycopg import Connection, Cursor
 
 from authority_queries._calls import Stream
+from authority_queries._preparing import is_direct
 from authority_queries._sql_text import processed
 from authority_queries._statement import Statement
 from authority_queries._sync.custom_types import CustomTypes
+from authority_queries._sync.preparing import look, prepares
 from authority_queries._sync.transactions import (
     finish_pipeline,
     opened_stream,
@@ -128,6 +130,10 @@ class Statements:
             return 0
         statement = self.by_name[query_name]
         self._prepare(conn, statement, *batch)
+        if is_direct(conn) is None:
+            # psycopg prepares what a batch executes.
+            with statement.sending:
+                look(conn)
         cursor = conn.cursor()
         with statement.sending, own_transaction(conn):
             cursor.executemany(sql, batch)
@@ -158,7 +164,7 @@ class Statements:
         statement = self._by_script[sql]
         self._prepare(conn, statement, {})
         with statement.sending:
-            conn.cursor().execute(sql)
+            conn.cursor().execute(sql, prepare=False)
 
     def send(
         self,
@@ -170,8 +176,9 @@ class Statements:
         """Send a statement in an open pipeline, and do not wait for its result."""
         statement = self.by_name[query_name]
         statement.announce()
+        prepare = None if is_direct(conn) else False
         with statement.sending:
-            conn.cursor().execute(sql, parameters)
+            conn.cursor().execute(sql, parameters, prepare=prepare)
 
     @contextmanager
     def _stream(
@@ -200,9 +207,11 @@ class Statements:
         cursor = conn.cursor(row_factory=statement.make_row)
         with statement.sending:
             if unit is None:
-                return cursor.execute(sql, parameters)
+                prepare = None if prepares(conn) else False
+                return cursor.execute(sql, parameters, prepare=prepare)
             with unit.turn, unit.trip():
-                return cursor.execute(sql, parameters)
+                prepare = None if is_direct(conn) else False
+                return cursor.execute(sql, parameters, prepare=prepare)
 
     def _prepare(
         self,

@@ -33,6 +33,12 @@ _find: Call[UUID | None] = _QUERIES.value("find")
 _find_async: AsyncCall[UUID | None] = _ASYNC_QUERIES.value("find")
 _begin: Call[None] = _QUERIES.script("begin")
 _begin_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin")
+_begin_on_standby: Call[None] = _QUERIES.script("begin_on_standby")
+_begin_on_standby_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_on_standby")
+_begin_alone: Call[None] = _QUERIES.script("begin_alone")
+_begin_alone_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_alone")
+_commit: Call[None] = _QUERIES.script("commit")
+_commit_async: AsyncCall[None] = _ASYNC_QUERIES.script("commit")
 _enter: Call[str] = _QUERIES.sure_value("enter")
 _enter_async: AsyncCall[str] = _ASYNC_QUERIES.sure_value("enter")
 _QUERIES.promise("enter", "status")
@@ -112,7 +118,8 @@ async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID 
 
 
 def begin(connection: Connection[object]) -> None:
-    """Begins the transaction of a unit of work.
+    """Begins the transaction of a unit of work, whatever the session's defaults are:
+    the rules hold by locks, and by what a statement sees after it has waited for one.
 
     queries/tenants.sql:39
     """
@@ -120,29 +127,78 @@ def begin(connection: Connection[object]) -> None:
 
 
 async def begin_async(connection: AsyncConnection[object]) -> None:
-    """Begins the transaction of a unit of work.
+    """Begins the transaction of a unit of work, whatever the session's defaults are:
+    the rules hold by locks, and by what a statement sees after it has waited for one.
 
     queries/tenants.sql:39
     """
     await _begin_async(connection)
 
 
+def begin_on_standby(connection: Connection[object]) -> None:
+    """As begin, on a server that refuses to be asked for writing.
+
+    queries/tenants.sql:44
+    """
+    _begin_on_standby(connection)
+
+
+async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
+    """As begin, on a server that refuses to be asked for writing.
+
+    queries/tenants.sql:44
+    """
+    await _begin_on_standby_async(connection)
+
+
+def begin_alone(connection: Connection[object]) -> None:
+    """As begin, for a decision that is made outside of any unit.
+
+    queries/tenants.sql:48
+    """
+    _begin_alone(connection)
+
+
+async def begin_alone_async(connection: AsyncConnection[object]) -> None:
+    """As begin, for a decision that is made outside of any unit.
+
+    queries/tenants.sql:48
+    """
+    await _begin_alone_async(connection)
+
+
+def commit(connection: Connection[object]) -> None:
+    """Ends the transaction of a unit of work.
+
+    queries/tenants.sql:55
+    """
+    _commit(connection)
+
+
+async def commit_async(connection: AsyncConnection[object]) -> None:
+    """Ends the transaction of a unit of work.
+
+    queries/tenants.sql:55
+    """
+    await _commit_async(connection)
+
+
 def enter(connection: Connection[object], *, tenant_id: UUID) -> str:
     """The status of the tenant that the rest of the transaction works for. Fails when
-    it is not active (SQLSTATE TN001), or row-level security does not hold the role
-    (TN002).
+    it is not active (SQLSTATE TN001), row-level security does not hold the role
+    (TN002), or the transaction of a service is not read committed (TN003).
 
-    queries/tenants.sql:43
+    queries/tenants.sql:59
     """
     return _enter(connection, tenant_id=tenant_id)
 
 
 async def enter_async(connection: AsyncConnection[object], *, tenant_id: UUID) -> str:
     """The status of the tenant that the rest of the transaction works for. Fails when
-    it is not active (SQLSTATE TN001), or row-level security does not hold the role
-    (TN002).
+    it is not active (SQLSTATE TN001), row-level security does not hold the role
+    (TN002), or the transaction of a service is not read committed (TN003).
 
-    queries/tenants.sql:43
+    queries/tenants.sql:59
     """
     return await _enter_async(connection, tenant_id=tenant_id)
 
@@ -152,7 +208,7 @@ def list_after(
 ) -> list[Tenant]:
     """One tenant, in order of code, from the first one after the given code.
 
-    queries/tenants.sql:50
+    queries/tenants.sql:67
     """
     return _list_after(connection, after=after, page_size=int8("page_size", page_size))
 
@@ -162,7 +218,7 @@ async def list_after_async(
 ) -> list[Tenant]:
     """One tenant, in order of code, from the first one after the given code.
 
-    queries/tenants.sql:50
+    queries/tenants.sql:67
     """
     return await _list_after_async(
         connection, after=after, page_size=int8("page_size", page_size)
@@ -181,7 +237,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:50
+    queries/tenants.sql:67
     """
     return _list_after_stream(
         connection, size, after=after, page_size=int8("page_size", page_size)
@@ -200,7 +256,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:50
+    queries/tenants.sql:67
     """
     return _list_after_stream_async(
         connection, size, after=after, page_size=int8("page_size", page_size)
@@ -213,7 +269,7 @@ def list_before(
     """One tenant, in descending order of code, from the last one before the given
     code.
 
-    queries/tenants.sql:69
+    queries/tenants.sql:86
     """
     return _list_before(
         connection, before=before, page_size=int8("page_size", page_size)
@@ -226,7 +282,7 @@ async def list_before_async(
     """One tenant, in descending order of code, from the last one before the given
     code.
 
-    queries/tenants.sql:69
+    queries/tenants.sql:86
     """
     return await _list_before_async(
         connection, before=before, page_size=int8("page_size", page_size)
@@ -242,7 +298,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:69
+    queries/tenants.sql:86
     """
     return _list_before_stream(
         connection, size, before=before, page_size=int8("page_size", page_size)
@@ -262,7 +318,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:69
+    queries/tenants.sql:86
     """
     return _list_before_stream_async(
         connection, size, before=before, page_size=int8("page_size", page_size)
@@ -279,7 +335,7 @@ def create(
 ) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
-    queries/tenants.sql:88
+    queries/tenants.sql:105
     """
     return _create(
         connection,
@@ -300,7 +356,7 @@ async def create_async(
 ) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
-    queries/tenants.sql:88
+    queries/tenants.sql:105
     """
     return await _create_async(
         connection,
@@ -322,7 +378,7 @@ def update(
 ) -> Tenant | None:
     """The tenant as changed, or no row when it is not at this version.
 
-    queries/tenants.sql:154
+    queries/tenants.sql:171
     """
     return _update(
         connection,
@@ -345,7 +401,7 @@ async def update_async(
 ) -> Tenant | None:
     """The tenant as changed, or no row when it is not at this version.
 
-    queries/tenants.sql:154
+    queries/tenants.sql:171
     """
     return await _update_async(
         connection,
@@ -366,7 +422,7 @@ def set_status(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its status allows no such step.
 
-    queries/tenants.sql:177
+    queries/tenants.sql:194
     """
     return _set_status(
         connection,
@@ -385,7 +441,7 @@ async def set_status_async(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its status allows no such step.
 
-    queries/tenants.sql:177
+    queries/tenants.sql:194
     """
     return await _set_status_async(
         connection,
@@ -399,7 +455,7 @@ def revoke_tokens(connection: Connection[object], *, tenant_id: UUID) -> Tenant 
     """The tenant with its epoch moved: everybody is signed out, every token of before
     is dead, and what a rotation that is under way makes of them too. One row.
 
-    queries/tenants.sql:199
+    queries/tenants.sql:216
     """
     return _revoke_tokens(connection, tenant_id=tenant_id)
 
@@ -410,6 +466,6 @@ async def revoke_tokens_async(
     """The tenant with its epoch moved: everybody is signed out, every token of before
     is dead, and what a rotation that is under way makes of them too. One row.
 
-    queries/tenants.sql:199
+    queries/tenants.sql:216
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id)
