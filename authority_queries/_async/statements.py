@@ -7,7 +7,9 @@ from pathlib import Path
 
 from aiosql.types import SQLOperationType
 from psycopg import AsyncConnection, AsyncCursor
+from psycopg.pq import Format
 
+from authority_queries._async.cursors import AsyncOwnCursor
 from authority_queries._async.custom_types import AsyncCustomTypes
 from authority_queries._async.preparing import look, prepares
 from authority_queries._async.transactions import (
@@ -133,7 +135,7 @@ class AsyncStatements:
             # psycopg prepares what a batch executes.
             with statement.sending:
                 await look(conn)
-        cursor = conn.cursor()
+        cursor = AsyncOwnCursor(conn)
         with statement.sending:
             async with own_transaction(conn):
                 await cursor.executemany(sql, batch)
@@ -150,7 +152,7 @@ class AsyncStatements:
         """Give the number of rows that were written: all of them or none."""
         statement = self.by_name[query_name]
         await self._prepare(conn, statement, {})
-        cursor = conn.cursor()
+        cursor = AsyncOwnCursor(conn)
         with statement.reading:
             async with cursor.copy(sql) as copy:
                 if types:
@@ -165,7 +167,7 @@ class AsyncStatements:
         statement = self._by_script[sql]
         await self._prepare(conn, statement, {})
         with statement.sending:
-            await conn.cursor().execute(sql, prepare=False)
+            await AsyncOwnCursor(conn).execute(sql, prepare=False)
 
     async def send(
         self,
@@ -179,7 +181,7 @@ class AsyncStatements:
         statement.announce()
         prepare = None if is_direct(conn) else False
         with statement.sending:
-            await conn.cursor().execute(sql, parameters, prepare=prepare)
+            await AsyncOwnCursor(conn).execute(sql, parameters, prepare=prepare)
 
     @asynccontextmanager
     async def _stream(
@@ -205,7 +207,8 @@ class AsyncStatements:
         unit = _admit(conn, statement, parameters)
         if self._types:
             await self._types.learn(conn)
-        cursor = conn.cursor(row_factory=statement.make_row)
+        cursor = AsyncOwnCursor(conn, row_factory=statement.make_row)
+        cursor.format = Format.BINARY
         with statement.sending:
             if unit is None:
                 prepare = None if await prepares(conn) else False

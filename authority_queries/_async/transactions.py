@@ -9,6 +9,7 @@ import psycopg
 from psycopg import AsyncConnection, AsyncServerCursor
 from psycopg.pq import PipelineStatus, TransactionStatus
 
+from authority_queries._async.cursors import AsyncOwnServerCursor
 from authority_queries._async.pipelines import pipeline
 from authority_queries._async.unit import OPENING, AsyncUnit, unit_of
 from authority_queries._statement import Statement
@@ -75,12 +76,12 @@ async def opened_stream(
         raise InvalidArgumentError(message)
     async with (
         own_transaction(conn),
-        conn.cursor(
-            f"authority_{next(_numbers)}", row_factory=statement.make_row
+        AsyncOwnServerCursor(
+            conn, f"authority_{next(_numbers)}", row_factory=statement.make_row
         ) as cursor,
     ):
         with statement.sending:
-            await cursor.execute(sql, parameters)
+            await cursor.execute(sql, parameters, binary=True)
         async with aclosing(_fetched(cursor, statement, size)) as rows:
             yield rows
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from aiosql.types import SQLOperationType
 from psycopg import Connection, Cursor
+from psycopg.pq import Format
 
 from authority_queries._calls import Stream
 from authority_queries._preparing import is_direct
 from authority_queries._sql_text import processed
 from authority_queries._statement import Statement
+from authority_queries._sync.cursors import OwnCursor
 from authority_queries._sync.custom_types import CustomTypes
 from authority_queries._sync.preparing import look, prepares
 from authority_queries._sync.transactions import (
@@ -134,7 +136,7 @@ class Statements:
             # psycopg prepares what a batch executes.
             with statement.sending:
                 look(conn)
-        cursor = conn.cursor()
+        cursor = OwnCursor(conn)
         with statement.sending, own_transaction(conn):
             cursor.executemany(sql, batch)
         return max(cursor.rowcount, 0)
@@ -150,7 +152,7 @@ class Statements:
         """Give the number of rows that were written: all of them or none."""
         statement = self.by_name[query_name]
         self._prepare(conn, statement, {})
-        cursor = conn.cursor()
+        cursor = OwnCursor(conn)
         with statement.reading, cursor.copy(sql) as copy:
             if types:
                 copy.set_types(types)
@@ -164,7 +166,7 @@ class Statements:
         statement = self._by_script[sql]
         self._prepare(conn, statement, {})
         with statement.sending:
-            conn.cursor().execute(sql, prepare=False)
+            OwnCursor(conn).execute(sql, prepare=False)
 
     def send(
         self,
@@ -178,7 +180,7 @@ class Statements:
         statement.announce()
         prepare = None if is_direct(conn) else False
         with statement.sending:
-            conn.cursor().execute(sql, parameters, prepare=prepare)
+            OwnCursor(conn).execute(sql, parameters, prepare=prepare)
 
     @contextmanager
     def _stream(
@@ -204,7 +206,8 @@ class Statements:
         unit = _admit(conn, statement, parameters)
         if self._types:
             self._types.learn(conn)
-        cursor = conn.cursor(row_factory=statement.make_row)
+        cursor = OwnCursor(conn, row_factory=statement.make_row)
+        cursor.format = Format.BINARY
         with statement.sending:
             if unit is None:
                 prepare = None if prepares(conn) else False

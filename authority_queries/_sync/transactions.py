@@ -11,6 +11,7 @@ from psycopg import Connection, ServerCursor
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries._statement import Statement
+from authority_queries._sync.cursors import OwnServerCursor
 from authority_queries._sync.pipelines import pipeline
 from authority_queries._sync.unit import OPENING, Unit, unit_of
 from authority_queries.errors import InvalidArgumentError
@@ -73,12 +74,12 @@ def opened_stream(
         raise InvalidArgumentError(message)
     with (
         own_transaction(conn),
-        conn.cursor(
-            f"authority_{next(_numbers)}", row_factory=statement.make_row
+        OwnServerCursor(
+            conn, f"authority_{next(_numbers)}", row_factory=statement.make_row
         ) as cursor,
     ):
         with statement.sending:
-            cursor.execute(sql, parameters)
+            cursor.execute(sql, parameters, binary=True)
         with closing(_fetched(cursor, statement, size)) as rows:
             yield rows
 
