@@ -3,9 +3,11 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncPipeline
+from psycopg.abc import PQGen
 
 
 @asynccontextmanager
@@ -16,7 +18,9 @@ async def pipeline(connection: AsyncConnection[object]) -> AsyncIterator[None]:
     an interruption instead of the interruption.
     """
     opened = connection.pipeline()
-    await opened.__aenter__()
+    inner = await opened.__aenter__()
+    # mypy takes no assignment to a method.
+    setattr(inner, "_exit_gen", partial(_exit, inner))  # noqa: B010
     try:
         yield
     except BaseException:
@@ -39,3 +43,16 @@ async def _close(opened: AbstractAsyncContextManager[object]) -> None:
         if first is error:
             raise
         raise first from None
+
+
+def _exit(inner: AsyncPipeline) -> PQGen[None]:
+    """Do as psycopg's own does, but for the flush that it sends behind the sync.
+
+    PostgreSQL stops its timeout of an idle transaction at that, and does not start it
+    anew until the next statement.
+    """
+    try:
+        inner._enqueue_sync()
+        yield from inner._communicate_gen()
+    finally:
+        yield from inner._fetch_gen(flush=False)

@@ -11,6 +11,7 @@ from psycopg.pq import Format
 
 from authority_queries._async.cursors import AsyncOwnCursor
 from authority_queries._async.custom_types import AsyncCustomTypes
+from authority_queries._async.pipelines import pipeline
 from authority_queries._async.preparing import look, prepares
 from authority_queries._async.transactions import (
     finish_pipeline,
@@ -137,7 +138,7 @@ class AsyncStatements:
                 await look(conn)
         cursor = AsyncOwnCursor(conn)
         with statement.sending:
-            async with own_transaction(conn):
+            async with own_transaction(conn), pipeline(conn):
                 await cursor.executemany(sql, batch)
         return max(cursor.rowcount, 0)
 

@@ -4,9 +4,11 @@
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from functools import partial
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, Pipeline
+from psycopg.abc import PQGen
 
 
 @contextmanager
@@ -17,7 +19,9 @@ def pipeline(connection: Connection[object]) -> Iterator[None]:
     an interruption instead of the interruption.
     """
     opened = connection.pipeline()
-    opened.__enter__()
+    inner = opened.__enter__()
+    # mypy takes no assignment to a method.
+    setattr(inner, "_exit_gen", partial(_exit, inner))  # noqa: B010
     try:
         yield
     except BaseException:
@@ -40,3 +44,16 @@ def _close(opened: AbstractAsyncContextManager[object]) -> None:
         if first is error:
             raise
         raise first from None
+
+
+def _exit(inner: Pipeline) -> PQGen[None]:
+    """Do as psycopg's own does, but for the flush that it sends behind the sync.
+
+    PostgreSQL stops its timeout of an idle transaction at that, and does not start it
+    anew until the next statement.
+    """
+    try:
+        inner._enqueue_sync()
+        yield from inner._communicate_gen()
+    finally:
+        yield from inner._fetch_gen(flush=False)

@@ -16,6 +16,7 @@ from authority_queries._sql_text import processed
 from authority_queries._statement import Statement
 from authority_queries._sync.cursors import OwnCursor
 from authority_queries._sync.custom_types import CustomTypes
+from authority_queries._sync.pipelines import pipeline
 from authority_queries._sync.preparing import look, prepares
 from authority_queries._sync.transactions import (
     finish_pipeline,
@@ -137,7 +138,7 @@ class Statements:
             with statement.sending:
                 look(conn)
         cursor = OwnCursor(conn)
-        with statement.sending, own_transaction(conn):
+        with statement.sending, own_transaction(conn), pipeline(conn):
             cursor.executemany(sql, batch)
         return max(cursor.rowcount, 0)
 
