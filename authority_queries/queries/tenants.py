@@ -31,14 +31,6 @@ _get_by_code: Call[Tenant | None] = _QUERIES.row("get_by_code", Tenant)
 _get_by_code_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row("get_by_code", Tenant)
 _find: Call[UUID | None] = _QUERIES.value("find")
 _find_async: AsyncCall[UUID | None] = _ASYNC_QUERIES.value("find")
-_begin: Call[None] = _QUERIES.script("begin")
-_begin_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin")
-_begin_on_standby: Call[None] = _QUERIES.script("begin_on_standby")
-_begin_on_standby_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_on_standby")
-_begin_alone: Call[None] = _QUERIES.script("begin_alone")
-_begin_alone_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_alone")
-_commit: Call[None] = _QUERIES.script("commit")
-_commit_async: AsyncCall[None] = _ASYNC_QUERIES.script("commit")
 _enter: Call[str] = _QUERIES.sure_value("enter")
 _enter_async: AsyncCall[str] = _ASYNC_QUERIES.sure_value("enter")
 _QUERIES.promise("enter", "status")
@@ -61,12 +53,20 @@ _revoke_tokens: Call[Tenant | None] = _QUERIES.row("revoke_tokens", Tenant)
 _revoke_tokens_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row(
     "revoke_tokens", Tenant
 )
+_begin: Call[None] = _QUERIES.script("begin")
+_begin_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin")
+_begin_on_standby: Call[None] = _QUERIES.script("begin_on_standby")
+_begin_on_standby_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_on_standby")
+_begin_alone: Call[None] = _QUERIES.script("begin_alone")
+_begin_alone_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_alone")
+_commit: Call[None] = _QUERIES.script("commit")
+_commit_async: AsyncCall[None] = _ASYNC_QUERIES.script("commit")
 
 
 def get_by_id(connection: Connection[object], *, tenant_id: UUID) -> Tenant | None:
     """The tenant with this id, whatever its status, or no row.
 
-    queries/tenants.sql:1
+    queries/tenants.sql:4
     """
     return _get_by_id(connection, tenant_id=tenant_id)
 
@@ -76,7 +76,7 @@ async def get_by_id_async(
 ) -> Tenant | None:
     """The tenant with this id, whatever its status, or no row.
 
-    queries/tenants.sql:1
+    queries/tenants.sql:4
     """
     return await _get_by_id_async(connection, tenant_id=tenant_id)
 
@@ -84,7 +84,7 @@ async def get_by_id_async(
 def get_by_code(connection: Connection[object], *, code: str) -> Tenant | None:
     """The tenant with this code, whatever its status, or no row.
 
-    queries/tenants.sql:17
+    queries/tenants.sql:20
     """
     return _get_by_code(connection, code=code)
 
@@ -94,7 +94,7 @@ async def get_by_code_async(
 ) -> Tenant | None:
     """The tenant with this code, whatever its status, or no row.
 
-    queries/tenants.sql:17
+    queries/tenants.sql:20
     """
     return await _get_by_code_async(connection, code=code)
 
@@ -103,7 +103,7 @@ def find(connection: Connection[object], *, code: str) -> UUID | None:
     """The id of the tenant with this code, whatever its status, or no value: all that
     a service learns before it works for a tenant.
 
-    queries/tenants.sql:34
+    queries/tenants.sql:37
     """
     return _find(connection, code=code)
 
@@ -112,75 +112,9 @@ async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID 
     """The id of the tenant with this code, whatever its status, or no value: all that
     a service learns before it works for a tenant.
 
-    queries/tenants.sql:34
+    queries/tenants.sql:37
     """
     return await _find_async(connection, code=code)
-
-
-def begin(connection: Connection[object]) -> None:
-    """Begins the transaction of a unit of work, whatever the session's defaults are:
-    the rules hold by locks, and by what a statement sees after it has waited for one.
-
-    queries/tenants.sql:39
-    """
-    _begin(connection)
-
-
-async def begin_async(connection: AsyncConnection[object]) -> None:
-    """Begins the transaction of a unit of work, whatever the session's defaults are:
-    the rules hold by locks, and by what a statement sees after it has waited for one.
-
-    queries/tenants.sql:39
-    """
-    await _begin_async(connection)
-
-
-def begin_on_standby(connection: Connection[object]) -> None:
-    """As begin, on a server that refuses to be asked for writing.
-
-    queries/tenants.sql:44
-    """
-    _begin_on_standby(connection)
-
-
-async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
-    """As begin, on a server that refuses to be asked for writing.
-
-    queries/tenants.sql:44
-    """
-    await _begin_on_standby_async(connection)
-
-
-def begin_alone(connection: Connection[object]) -> None:
-    """As begin, for a decision that is made outside of any unit.
-
-    queries/tenants.sql:48
-    """
-    _begin_alone(connection)
-
-
-async def begin_alone_async(connection: AsyncConnection[object]) -> None:
-    """As begin, for a decision that is made outside of any unit.
-
-    queries/tenants.sql:48
-    """
-    await _begin_alone_async(connection)
-
-
-def commit(connection: Connection[object]) -> None:
-    """Ends the transaction of a unit of work.
-
-    queries/tenants.sql:55
-    """
-    _commit(connection)
-
-
-async def commit_async(connection: AsyncConnection[object]) -> None:
-    """Ends the transaction of a unit of work.
-
-    queries/tenants.sql:55
-    """
-    await _commit_async(connection)
 
 
 def enter(connection: Connection[object], *, tenant_id: UUID) -> str:
@@ -188,7 +122,7 @@ def enter(connection: Connection[object], *, tenant_id: UUID) -> str:
     it is not active (SQLSTATE TN001), row-level security does not hold the role
     (TN002), or the transaction of a service is not read committed (TN003).
 
-    queries/tenants.sql:59
+    queries/tenants.sql:42
     """
     return _enter(connection, tenant_id=tenant_id)
 
@@ -198,7 +132,7 @@ async def enter_async(connection: AsyncConnection[object], *, tenant_id: UUID) -
     it is not active (SQLSTATE TN001), row-level security does not hold the role
     (TN002), or the transaction of a service is not read committed (TN003).
 
-    queries/tenants.sql:59
+    queries/tenants.sql:42
     """
     return await _enter_async(connection, tenant_id=tenant_id)
 
@@ -208,7 +142,7 @@ def list_after(
 ) -> list[Tenant]:
     """One tenant, in order of code, from the first one after the given code.
 
-    queries/tenants.sql:67
+    queries/tenants.sql:50
     """
     return _list_after(connection, after=after, page_size=int8("page_size", page_size))
 
@@ -218,7 +152,7 @@ async def list_after_async(
 ) -> list[Tenant]:
     """One tenant, in order of code, from the first one after the given code.
 
-    queries/tenants.sql:67
+    queries/tenants.sql:50
     """
     return await _list_after_async(
         connection, after=after, page_size=int8("page_size", page_size)
@@ -237,7 +171,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:67
+    queries/tenants.sql:50
     """
     return _list_after_stream(
         connection, size, after=after, page_size=int8("page_size", page_size)
@@ -256,7 +190,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:67
+    queries/tenants.sql:50
     """
     return _list_after_stream_async(
         connection, size, after=after, page_size=int8("page_size", page_size)
@@ -269,7 +203,7 @@ def list_before(
     """One tenant, in descending order of code, from the last one before the given
     code.
 
-    queries/tenants.sql:86
+    queries/tenants.sql:69
     """
     return _list_before(
         connection, before=before, page_size=int8("page_size", page_size)
@@ -282,7 +216,7 @@ async def list_before_async(
     """One tenant, in descending order of code, from the last one before the given
     code.
 
-    queries/tenants.sql:86
+    queries/tenants.sql:69
     """
     return await _list_before_async(
         connection, before=before, page_size=int8("page_size", page_size)
@@ -298,7 +232,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:86
+    queries/tenants.sql:69
     """
     return _list_before_stream(
         connection, size, before=before, page_size=int8("page_size", page_size)
@@ -318,7 +252,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:86
+    queries/tenants.sql:69
     """
     return _list_before_stream_async(
         connection, size, before=before, page_size=int8("page_size", page_size)
@@ -335,7 +269,7 @@ def create(
 ) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
-    queries/tenants.sql:105
+    queries/tenants.sql:88
     """
     return _create(
         connection,
@@ -356,7 +290,7 @@ async def create_async(
 ) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
-    queries/tenants.sql:105
+    queries/tenants.sql:88
     """
     return await _create_async(
         connection,
@@ -378,7 +312,7 @@ def update(
 ) -> Tenant | None:
     """The tenant as changed, or no row when it is not at this version.
 
-    queries/tenants.sql:171
+    queries/tenants.sql:154
     """
     return _update(
         connection,
@@ -401,7 +335,7 @@ async def update_async(
 ) -> Tenant | None:
     """The tenant as changed, or no row when it is not at this version.
 
-    queries/tenants.sql:171
+    queries/tenants.sql:154
     """
     return await _update_async(
         connection,
@@ -422,7 +356,7 @@ def set_status(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its status allows no such step.
 
-    queries/tenants.sql:194
+    queries/tenants.sql:177
     """
     return _set_status(
         connection,
@@ -441,7 +375,7 @@ async def set_status_async(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its status allows no such step.
 
-    queries/tenants.sql:194
+    queries/tenants.sql:177
     """
     return await _set_status_async(
         connection,
@@ -455,7 +389,7 @@ def revoke_tokens(connection: Connection[object], *, tenant_id: UUID) -> Tenant 
     """The tenant with its epoch moved: everybody is signed out, every token of before
     is dead, and what a rotation that is under way makes of them too. One row.
 
-    queries/tenants.sql:216
+    queries/tenants.sql:199
     """
     return _revoke_tokens(connection, tenant_id=tenant_id)
 
@@ -466,6 +400,72 @@ async def revoke_tokens_async(
     """The tenant with its epoch moved: everybody is signed out, every token of before
     is dead, and what a rotation that is under way makes of them too. One row.
 
-    queries/tenants.sql:216
+    queries/tenants.sql:199
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id)
+
+
+def begin(connection: Connection[object]) -> None:
+    """Begins the transaction of a unit of work, whatever the session's defaults are:
+    the rules hold by locks, and by what a statement sees after it has waited for one.
+
+    queries/tenants.sql:221
+    """
+    _begin(connection)
+
+
+async def begin_async(connection: AsyncConnection[object]) -> None:
+    """Begins the transaction of a unit of work, whatever the session's defaults are:
+    the rules hold by locks, and by what a statement sees after it has waited for one.
+
+    queries/tenants.sql:221
+    """
+    await _begin_async(connection)
+
+
+def begin_on_standby(connection: Connection[object]) -> None:
+    """As begin, on a server that refuses to be asked for writing.
+
+    queries/tenants.sql:226
+    """
+    _begin_on_standby(connection)
+
+
+async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
+    """As begin, on a server that refuses to be asked for writing.
+
+    queries/tenants.sql:226
+    """
+    await _begin_on_standby_async(connection)
+
+
+def begin_alone(connection: Connection[object]) -> None:
+    """As begin, for a decision that is made outside of any unit.
+
+    queries/tenants.sql:230
+    """
+    _begin_alone(connection)
+
+
+async def begin_alone_async(connection: AsyncConnection[object]) -> None:
+    """As begin, for a decision that is made outside of any unit.
+
+    queries/tenants.sql:230
+    """
+    await _begin_alone_async(connection)
+
+
+def commit(connection: Connection[object]) -> None:
+    """Ends the transaction of a unit of work.
+
+    queries/tenants.sql:237
+    """
+    _commit(connection)
+
+
+async def commit_async(connection: AsyncConnection[object]) -> None:
+    """Ends the transaction of a unit of work.
+
+    queries/tenants.sql:237
+    """
+    await _commit_async(connection)
