@@ -18,7 +18,7 @@ from authority_queries._statement import ServerErrors
 from authority_queries.errors import CrossTenantError, UnitAbortedError
 
 OPENING: Final = ServerErrors("tenants.enter")
-_ENDING: Final = ServerErrors("commit")
+ENDING: Final = ServerErrors("commit")
 
 
 class AsyncUnit:
@@ -153,7 +153,7 @@ class AsyncUnit:
                 "is kept: put what may fail in `store.connection.transaction()`"
             )
             raise UnitAbortedError(message)
-        with _ENDING:
+        with ENDING:
             await self._connection.commit()
 
     async def leave(self) -> None:

@@ -1,17 +1,18 @@
 """Units of work: what is done for one tenant on one connection."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 from uuid import UUID
 
+import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
 from authority_queries._arguments import check_tenant_id
 from authority_queries._async.query_file import AsyncQueryFile
-from authority_queries._async.unit import AsyncUnit, unit_of
+from authority_queries._async.unit import ENDING, AsyncUnit, unit_of
 from authority_queries._resources import QUERIES
 from authority_queries.errors import InvalidArgumentError, NestedUnitError
 
@@ -19,6 +20,7 @@ _QUERIES: Final = AsyncQueryFile(QUERIES / "tenants.sql")
 _begin: Final = _QUERIES.send("begin")
 _begin_on_standby: Final = _QUERIES.send("begin_on_standby")
 _enter: Final = _QUERIES.send("enter")
+_begin_alone: Final = _QUERIES.script("begin_alone")
 _commit: Final = _QUERIES.send("commit")
 
 
@@ -58,3 +60,17 @@ async def unit_of_work(
         await unit.finish()
     finally:
         await unit.leave()
+
+
+@asynccontextmanager
+async def transaction_alone(connection: AsyncConnection[object]) -> AsyncIterator[None]:
+    """Run the block outside of any unit, in a transaction that is as a unit's."""
+    await _begin_alone(connection)
+    try:
+        yield
+        with ENDING:
+            await connection.commit()
+    except BaseException:
+        with suppress(psycopg.Error):
+            await connection.rollback()
+        raise

@@ -19,7 +19,7 @@ from authority_queries._sync.preparing import ask, hear
 from authority_queries.errors import CrossTenantError, UnitAbortedError
 
 OPENING: Final = ServerErrors("tenants.enter")
-_ENDING: Final = ServerErrors("commit")
+ENDING: Final = ServerErrors("commit")
 
 
 class Unit:
@@ -154,7 +154,7 @@ class Unit:
                 "is kept: put what may fail in `store.connection.transaction()`"
             )
             raise UnitAbortedError(message)
-        with _ENDING:
+        with ENDING:
             self._connection.commit()
 
     def leave(self) -> None:

@@ -2,24 +2,26 @@
 """Units of work: what is done for one tenant on one connection."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Final
 from uuid import UUID
 
+import psycopg
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
 from authority_queries._arguments import check_tenant_id
 from authority_queries._resources import QUERIES
 from authority_queries._sync.query_file import QueryFile
-from authority_queries._sync.unit import Unit, unit_of
+from authority_queries._sync.unit import ENDING, Unit, unit_of
 from authority_queries.errors import InvalidArgumentError, NestedUnitError
 
 _QUERIES: Final = QueryFile(QUERIES / "tenants.sql")
 _begin: Final = _QUERIES.send("begin")
 _begin_on_standby: Final = _QUERIES.send("begin_on_standby")
 _enter: Final = _QUERIES.send("enter")
+_begin_alone: Final = _QUERIES.script("begin_alone")
 _commit: Final = _QUERIES.send("commit")
 
 
@@ -59,3 +61,17 @@ def unit_of_work(
         unit.finish()
     finally:
         unit.leave()
+
+
+@contextmanager
+def transaction_alone(connection: Connection[object]) -> Iterator[None]:
+    """Run the block outside of any unit, in a transaction that is as a unit's."""
+    _begin_alone(connection)
+    try:
+        yield
+        with ENDING:
+            connection.commit()
+    except BaseException:
+        with suppress(psycopg.Error):
+            connection.rollback()
+        raise

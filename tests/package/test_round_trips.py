@@ -146,7 +146,9 @@ def test_a_redemption_is_one_statement_whatever_its_outcome(
             access_token=new_token(mint_token("access", tenant_id)),
             **presented,
         )
-        return result.outcome, len(watched.statements)
+        begin, *statements, commit = watched.statements
+        assert ("begin" in begin, commit) == (True, "statement: COMMIT")
+        return result.outcome, len(statements)
 
     assert refresh(request, cnf_jkt="k" * 43, scopes=["email"]) == ("invalid_scope", 1)
     assert refresh(request) == ("redeemed", 1)
