@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -65,9 +66,13 @@ def listening_conninfo(conninfo: str) -> str:
     return make_conninfo("", **{**defaults, **conninfo_to_dict(conninfo)})
 
 
-def connection_parameters(settings: Settings) -> dict[str, object]:
-    """Give what psycopg is told of each connection of a service."""
-    prepare = {} if settings.prepared_statements else {"prepare_threshold": None}
+def connection_parameters(settings: Settings) -> dict[str, Any]:
+    """Give what psycopg is told of each connection of a service.
+
+    That statements are prepared behind no pooler is seen when it is open.
+    """
+    never = settings.prepared_statements is False
+    prepare = {"prepare_threshold": None} if never else {}
     return {"autocommit": True, **prepare}
 
 

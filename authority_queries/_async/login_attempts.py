@@ -119,18 +119,18 @@ class AsyncLoginAttempts(AsyncRepository):
         give lower limits. Raises OpenTransactionError, InvalidArgumentError,
         InvalidValueError.
         """
-        self._commits_at_once("login_attempts.reserve")
-        return await queries.reserve_async(
-            self._connection,
-            tenant_id=tenant_id,
-            username=username,
-            address=address,
-            factor=factor,
-            pair_limit=check_count("pair_limit", pair_limit),
-            account_limit=check_count("account_limit", account_limit),
-            network_limit=check_count("network_limit", network_limit),
-            time_window=check_positive("time_window", time_window),
-        )
+        async with self._at_once("login_attempts.reserve"):
+            return await queries.reserve_async(
+                self._connection,
+                tenant_id=tenant_id,
+                username=username,
+                address=address,
+                factor=factor,
+                pair_limit=check_count("pair_limit", pair_limit),
+                account_limit=check_count("account_limit", account_limit),
+                network_limit=check_count("network_limit", network_limit),
+                time_window=check_positive("time_window", time_window),
+            )
 
     async def succeed(
         self,
@@ -147,15 +147,15 @@ class AsyncLoginAttempts(AsyncRepository):
         `trusted_for`. The account's and the network's buckets get this one check back:
         guesses of others stay counted. Raises OpenTransactionError.
         """
-        self._commits_at_once("login_attempts.succeed")
-        await queries.succeed_async(
-            self._connection,
-            tenant_id=tenant_id,
-            username=username,
-            address=address,
-            factor=factor,
-            trusted_for=check_not_negative("trusted_for", trusted_for),
-        )
+        async with self._at_once("login_attempts.succeed"):
+            await queries.succeed_async(
+                self._connection,
+                tenant_id=tenant_id,
+                username=username,
+                address=address,
+                factor=factor,
+                trusted_for=check_not_negative("trusted_for", trusted_for),
+            )
 
     async def prune_throttles(self, *, batch_size: int = 1000) -> int:
         """Delete a batch of throttles, of all tenants, that say nothing any more.

@@ -7,12 +7,14 @@ from typing import ClassVar, Self
 from psycopg import AsyncConnection, OperationalError
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from authority_queries._async.preparing import look
 from authority_queries._backend import (
     connection_parameters,
     running_backend,
     service_conninfo,
 )
-from authority_queries.errors import UnavailableError
+from authority_queries._preparing import is_direct
+from authority_queries.errors import ConfigurationError, UnavailableError
 from authority_queries.settings import Settings
 
 
@@ -50,6 +52,7 @@ class AsyncPooled:
                 max_size=settings.pool_max_size,
                 timeout=settings.pool_timeout,
                 name=cls.role,
+                configure=_configure,
                 open=False,
             )
             async with pool:
@@ -57,7 +60,20 @@ class AsyncPooled:
                     await pool.wait(settings.connect_timeout)
                 except PoolTimeout as error:
                     raise _unavailable(settings, await _reason(conninfo)) from error
-                yield cls(pool, settings, conninfo)
+                pooled = cls(pool, settings, conninfo)
+                if settings.prepared_statements:
+                    await pooled._insist_on_preparing()
+                yield pooled
+
+    async def _insist_on_preparing(self) -> None:
+        async with self._lend() as connection:
+            if not is_direct(connection):
+                message = (
+                    "prepared_statements (AUTHORITY_PREPARED_STATEMENTS) is True, but "
+                    "a pooler stands before the server, which may give a client the "
+                    "statements of another; allowed: False, or leave it unset"
+                )
+                raise ConfigurationError(message)
 
     @asynccontextmanager
     async def _lend(self) -> AsyncIterator[AsyncConnection[object]]:
@@ -73,6 +89,11 @@ class AsyncPooled:
                 if not connection.autocommit:
                     # Set by the borrower. The pool makes another one.
                     await connection.close()
+
+
+async def _configure(connection: AsyncConnection[object]) -> None:
+    """See what stands between, before the first use."""
+    await look(connection)
 
 
 async def _reason(conninfo: str) -> str:

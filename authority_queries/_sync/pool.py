@@ -13,7 +13,9 @@ from authority_queries._backend import (
     running_backend,
     service_conninfo,
 )
-from authority_queries.errors import UnavailableError
+from authority_queries._preparing import is_direct
+from authority_queries._sync.preparing import look
+from authority_queries.errors import ConfigurationError, UnavailableError
 from authority_queries.settings import Settings
 
 
@@ -51,6 +53,7 @@ class Pooled:
                 max_size=settings.pool_max_size,
                 timeout=settings.pool_timeout,
                 name=cls.role,
+                configure=_configure,
                 open=False,
             )
             with pool:
@@ -58,7 +61,20 @@ class Pooled:
                     pool.wait(settings.connect_timeout)
                 except PoolTimeout as error:
                     raise _unavailable(settings, _reason(conninfo)) from error
-                yield cls(pool, settings, conninfo)
+                pooled = cls(pool, settings, conninfo)
+                if settings.prepared_statements:
+                    pooled._insist_on_preparing()
+                yield pooled
+
+    def _insist_on_preparing(self) -> None:
+        with self._lend() as connection:
+            if not is_direct(connection):
+                message = (
+                    "prepared_statements (AUTHORITY_PREPARED_STATEMENTS) is True, but "
+                    "a pooler stands before the server, which may give a client the "
+                    "statements of another; allowed: False, or leave it unset"
+                )
+                raise ConfigurationError(message)
 
     @contextmanager
     def _lend(self) -> Iterator[Connection[object]]:
@@ -74,6 +90,11 @@ class Pooled:
                 if not connection.autocommit:
                     # Set by the borrower. The pool makes another one.
                     connection.close()
+
+
+def _configure(connection: Connection[object]) -> None:
+    """See what stands between, before the first use."""
+    look(connection)
 
 
 def _reason(conninfo: str) -> str:
