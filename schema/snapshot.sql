@@ -1280,6 +1280,15 @@ CREATE FUNCTION authority.normalize_username(username text) RETURNS text
 
 COMMENT ON FUNCTION authority.normalize_username(username text) IS 'NFKC and lower case: two usernames are one when this gives the same for both.';
 
+-- oldest_package
+
+CREATE FUNCTION authority.oldest_package() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '0015_name_the_version'::text;
+
+COMMENT ON FUNCTION authority.oldest_package() IS 'The oldest package that may use this database, named by its newest migration. Older
+ones refuse to open it.';
+
 -- permissions
 
 CREATE TABLE authority.permissions (
@@ -1731,6 +1740,14 @@ CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = ( SE
             WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
             ELSE NULL::uuid
         END AS "case")));
+
+-- schema_version
+
+CREATE FUNCTION authority.schema_version() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '0015_name_the_version'::text;
+
+COMMENT ON FUNCTION authority.schema_version() IS 'The newest migration that was applied.';
 
 -- scopes
 
