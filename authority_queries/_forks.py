@@ -23,15 +23,17 @@ def own(connection: BaseConnection[Any]) -> None:
     _ours.add(connection)
 
 
-def check_process(connection: BaseConnection[Any]) -> None:
-    """Refuse a connection that was first used here by the process that forked us.
+def process_of(connection: BaseConnection[Any]) -> int:
+    """Give the process that was the first to use this connection here."""
+    return _processes.setdefault(connection, os.getpid())
 
-    Raises ForkedError.
-    """
-    if _processes.setdefault(connection, os.getpid()) != os.getpid():
+
+def check_process(process: int) -> None:
+    """Refuse what is of another process. Raises ForkedError."""
+    if process != os.getpid():
         message = (
             "the connection is of the process that this one was forked from: "
-            "connect after the fork"
+            "connect, or open a unit, after the fork"
         )
         raise ForkedError(message)
 

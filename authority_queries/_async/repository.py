@@ -10,6 +10,7 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from authority_queries._arguments import check_limit
 from authority_queries._async.unit import unit_of
 from authority_queries._calls import AsyncCall
+from authority_queries._forks import check_process, process_of
 from authority_queries.errors import (
     AuthorityError,
     ConcurrencyConflictError,
@@ -27,11 +28,17 @@ class AsyncLease:
     """The connection of a store, for as long as it may be used."""
 
     def __init__(self, connection: AsyncConnection[object]) -> None:
+        self._process = process_of(connection)
+        check_process(self._process)
         self._connection: AsyncConnection[object] | None = connection
 
     @property
     def connection(self) -> AsyncConnection[object]:
-        """Give it. Raises UnitEndedError: it may work for somebody else by now."""
+        """Give it. Raises UnitEndedError: it may work for somebody else by now.
+
+        ForkedError: somebody else is the parent of this process.
+        """
+        check_process(self._process)
         if self._connection is None:
             message = "the block that the store was lent for has ended"
             raise UnitEndedError(message)

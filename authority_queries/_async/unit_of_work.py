@@ -12,6 +12,7 @@ from psycopg.pq import TransactionStatus
 from authority_queries._arguments import check_tenant_id
 from authority_queries._async.query_file import AsyncQueryFile
 from authority_queries._async.unit import AsyncUnit, unit_of
+from authority_queries._forks import check_process, process_of
 from authority_queries._resources import QUERIES
 from authority_queries.errors import CrossTenantError, InvalidArgumentError
 
@@ -27,9 +28,12 @@ async def unit_of_work(
     """Let the connection work for one tenant in the block, and for none after it.
 
     Raises InvalidArgumentError for a connection that is in a transaction or not in
-    autocommit, CrossTenantError for one that works for a tenant already.
+    autocommit, CrossTenantError for one that works for a tenant already, ForkedError
+    for one that the process which forked this one has used.
     """
     check_tenant_id(tenant_id)
+    process = process_of(connection)
+    check_process(process)
     if unit_of(connection) is not None:
         message = "a unit of work is open on this connection already"
         raise CrossTenantError(message)
@@ -47,6 +51,7 @@ async def unit_of_work(
     try:
         await unit.open()
         yield
+        check_process(process)
         await unit.finish()
     finally:
         await unit.leave()
