@@ -1,6 +1,7 @@
 """The connections that this package makes for itself: no wait on them is endless."""
 
 from collections.abc import Generator
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Final, TypeVar
 
@@ -28,22 +29,24 @@ class AsyncServiceConnection(AsyncConnection[object]):
         self,
         gen: Generator[Any, Any, _Result],
         interval: float = _TICK,
-        timeout: float | None = None,  # noqa: ASYNC109 -- psycopg's own signature
+        timeout: float | None = None,
     ) -> _Result:
         """Wait as psycopg does, and leave no half of an exchange to the next user."""
+        waited = gen
         if self.patience is not None and timeout is None:
-            gen = _impatient(gen, self.pgconn, self.patience)
+            waited = _impatient(gen, self.pgconn, self.patience)
         try:
-            return await super().wait(gen, interval, timeout)
+            return await super().wait(waited, interval, timeout)
         except psycopg.Error:
             raise
         except BaseException:
             # A cancellation, Ctrl-C, or what a signal's handler raised: psycopg leaves
             # a pipeline half read, and at an Exception also a statement that runs.
             await self._abandon()
+            _end(gen)
             raise
 
-    async def cancel_safe(self, *, timeout: float = _CANCELLING) -> None:  # noqa: ASYNC109
+    async def cancel_safe(self, *, timeout: float = _CANCELLING) -> None:
         """Have the server end what runs; close the connection if it does not hear."""
         try:
             await super().cancel_safe(timeout=min(timeout, _CANCELLING))
@@ -85,5 +88,12 @@ def _impatient(
             heard = monotonic()
         elif monotonic() - heard > patience:
             pgconn.finish()
+            _end(gen)
             message = f"the server has not answered for {patience:.1f} s"
             raise OperationalError(message)
+
+
+def _end(gen: Generator[Any, Any, object]) -> None:
+    """Close psycopg's generator, which would go on with its connection, here."""
+    with suppress(psycopg.Error, RuntimeError):
+        gen.close()

@@ -5,7 +5,7 @@ from collections import deque
 from contextlib import suppress
 from time import monotonic
 from typing import Final
-from weakref import WeakSet
+from weakref import ref
 
 from psycopg.pq import PipelineStatus, TransactionStatus
 
@@ -25,10 +25,16 @@ class AsyncSlot:
     def __init__(self) -> None:
         self.connection: AsyncServiceConnection | None = None
         self._made_at = self.idle_since = monotonic()
+        self.is_dropped = False
 
     def fill(self, connection: AsyncServiceConnection) -> None:
         """Put a new connection in."""
         self.connection, self._made_at = connection, monotonic()
+
+    def drop(self) -> None:
+        """Close what is in it, and let another one be made in its place."""
+        self.is_dropped = True
+        self.empty()
 
     def empty(self) -> None:
         """Close what is in it, without waiting for anything."""
@@ -50,6 +56,8 @@ class AsyncSlot:
             and connection.autocommit
             and connection.pgconn.transaction_status == TransactionStatus.IDLE
             and connection.pgconn.pipeline_status == PipelineStatus.OFF
+            # psycopg's own view, which an interrupt may leave behind.
+            and connection._pipeline is None
             and unit_of(connection) is None
         )
 
@@ -89,7 +97,7 @@ class AsyncLine:
 
     def __init__(self, size: int, kept: int) -> None:
         self._size, self._kept = size, kept
-        self._slots: WeakSet[AsyncSlot] = WeakSet()
+        self._slots: list[ref[AsyncSlot]] = []
         self._idle: list[AsyncSlot] = []
         self._waiting: deque[_Waiter] = deque()
         self._is_closed = False
@@ -119,8 +127,7 @@ class AsyncLine:
     def give(self, slot: AsyncSlot) -> None:
         """Take a slot back; nothing is waited for, so nothing can come between."""
         if self._is_closed or not slot.is_clean:
-            slot.empty()
-            self._slots.discard(slot)
+            slot.drop()
         else:
             slot.idle_since = monotonic()
             self._idle.append(slot)
@@ -133,7 +140,7 @@ class AsyncLine:
         """Close what is idle now, what is lent when it comes back, and the line."""
         self._is_closed = True
         while self._idle:
-            self._idle.pop().empty()
+            self._idle.pop().drop()
         self._call_next()
 
     def _slot_for(self, waiter: _Waiter) -> AsyncSlot | None:
@@ -144,11 +151,16 @@ class AsyncLine:
             return None
         if self._idle:
             return self._idle.pop()
-        if len(self._slots) >= self._size:
+        if self._count() >= self._size:
             return None
         slot = AsyncSlot()
-        self._slots.add(slot)
+        self._slots.append(ref(slot))
         return slot
+
+    def _count(self) -> int:
+        found = [(slot, slot()) for slot in self._slots]
+        self._slots = [slot for slot, alive in found if alive and not alive.is_dropped]
+        return len(self._slots)
 
     def _first(self) -> _Waiter | None:
         late = monotonic() - _NAP
@@ -172,7 +184,5 @@ class AsyncLine:
         """Close what has not been needed for a while, beyond what is kept."""
         late = monotonic() - _MAX_IDLE
         with suppress(IndexError):  # another thread was faster
-            while len(self._slots) > self._kept and self._idle[0].idle_since < late:
-                slot = self._idle.pop(0)
-                slot.empty()
-                self._slots.discard(slot)
+            while len(self._idle) > self._kept and self._idle[0].idle_since < late:
+                self._idle.pop(0).drop()

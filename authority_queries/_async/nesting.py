@@ -40,8 +40,9 @@ async def only_unit() -> AsyncIterator[None]:
         message = "a unit of work is open here already: leave it before the next one"
         raise CrossTenantError(message)
     this = _Open(owner, process)
-    _innermost.set(this)
     try:
+        # Inside, as an interrupt may come right after it.
+        _innermost.set(this)
         yield
     finally:
         this.owner = None

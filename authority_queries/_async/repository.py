@@ -30,7 +30,8 @@ class AsyncLease:
     def __init__(self, connection: AsyncConnection[object]) -> None:
         self._process = process_of(connection)
         check_process(self._process)
-        self._connection: AsyncConnection[object] | None = connection
+        self._connection = connection
+        self.has_ended = False
 
     @property
     def connection(self) -> AsyncConnection[object]:
@@ -39,14 +40,10 @@ class AsyncLease:
         ForkedError: somebody else is the parent of this process.
         """
         check_process(self._process)
-        if self._connection is None:
+        if self.has_ended:
             message = "the block that the store was lent for has ended"
             raise UnitEndedError(message)
         return self._connection
-
-    def end(self) -> None:
-        """Take it away from all that have the lease."""
-        self._connection = None
 
 
 class AsyncRepository:

@@ -70,7 +70,7 @@ class AsyncStore:
         try:
             yield store
         finally:
-            store._lease.end()
+            store._lease.has_ended = True
 
     @classmethod
     @asynccontextmanager

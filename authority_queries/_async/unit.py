@@ -41,6 +41,7 @@ class AsyncUnit:
         self._tenant_id = tenant_id
         self.is_autocommit = autocommit
         self._opening = AsyncExitStack()
+        self.is_over = False
         self.turn = AsyncLock()
 
     def check(self, label: str, parameters: Mapping[str, object]) -> None:
@@ -129,7 +130,7 @@ class AsyncUnit:
 
     async def leave(self) -> None:
         """Roll back what is not committed, or else close: nothing of it may stay."""
-        del _units[self._connection]
+        _units.pop(self._connection, None)
         try:
             with suppress(psycopg.Error):
                 await self.settle()
@@ -151,9 +152,10 @@ class AsyncUnit:
 
 @asynccontextmanager
 async def _pipeline(connection: AsyncConnection[object]) -> AsyncIterator[None]:
-    """Open a pipeline, out of which a cancellation or Ctrl-C comes as itself.
+    """Open a pipeline, out of which what has interrupted it comes as itself.
 
-    psycopg cannot leave a pipeline that is interrupted, and raises that instead.
+    A cancellation, Ctrl-C, what a signal's handler raises: psycopg cannot leave a
+    pipeline that is interrupted, and raises that instead.
     """
     handled = sys.exception()
     try:
@@ -161,8 +163,9 @@ async def _pipeline(connection: AsyncConnection[object]) -> AsyncIterator[None]:
             yield
     except psycopg.Error as error:
         interruption = error.__context__
-        # The caller may be handling one, and this is an error of its own.
-        if interruption is handled or isinstance(interruption, Exception | None):
+        # The caller may be handling one, and this is an error of its own; so is what
+        # psycopg raises `from` another.
+        if interruption in (None, handled) or error.__suppress_context__:
             raise
         raise interruption from None
 
@@ -170,4 +173,16 @@ async def _pipeline(connection: AsyncConnection[object]) -> AsyncIterator[None]:
 _units: Final[WeakKeyDictionary[AsyncConnection[object], AsyncUnit]] = (
     WeakKeyDictionary()
 )
-unit_of: Final = _units.get
+
+
+async def forget_unit(connection: AsyncConnection[object]) -> None:
+    """Clean up after a unit whose end was interrupted before it could do so."""
+    unit = _units.get(connection)
+    if unit is not None and unit.is_over:
+        await unit.leave()
+
+
+def unit_of(connection: AsyncConnection[object]) -> AsyncUnit | None:
+    """Give the unit of work that is open on this connection."""
+    unit = _units.get(connection)
+    return None if unit is None or unit.is_over else unit

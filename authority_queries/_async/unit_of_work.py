@@ -11,7 +11,7 @@ from psycopg.pq import TransactionStatus
 
 from authority_queries._arguments import check_tenant_id
 from authority_queries._async.query_file import AsyncQueryFile
-from authority_queries._async.unit import AsyncUnit, unit_of
+from authority_queries._async.unit import AsyncUnit, forget_unit, unit_of
 from authority_queries._forks import check_process, process_of
 from authority_queries._resources import QUERIES
 from authority_queries.errors import CrossTenantError, InvalidArgumentError
@@ -34,6 +34,7 @@ async def unit_of_work(
     check_tenant_id(tenant_id)
     process = process_of(connection)
     check_process(process)
+    await forget_unit(connection)
     if unit_of(connection) is not None:
         message = "a unit of work is open on this connection already"
         raise CrossTenantError(message)
@@ -54,4 +55,5 @@ async def unit_of_work(
         check_process(process)
         await unit.finish()
     finally:
+        unit.is_over = True  # before any call, which may be interrupted
         await unit.leave()

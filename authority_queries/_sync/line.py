@@ -6,7 +6,7 @@ from collections import deque
 from contextlib import suppress
 from time import monotonic
 from typing import Final
-from weakref import WeakSet
+from weakref import ref
 
 from psycopg.pq import PipelineStatus, TransactionStatus
 
@@ -26,10 +26,16 @@ class Slot:
     def __init__(self) -> None:
         self.connection: ServiceConnection | None = None
         self._made_at = self.idle_since = monotonic()
+        self.is_dropped = False
 
     def fill(self, connection: ServiceConnection) -> None:
         """Put a new connection in."""
         self.connection, self._made_at = connection, monotonic()
+
+    def drop(self) -> None:
+        """Close what is in it, and let another one be made in its place."""
+        self.is_dropped = True
+        self.empty()
 
     def empty(self) -> None:
         """Close what is in it, without waiting for anything."""
@@ -51,6 +57,8 @@ class Slot:
             and connection.autocommit
             and connection.pgconn.transaction_status == TransactionStatus.IDLE
             and connection.pgconn.pipeline_status == PipelineStatus.OFF
+            # psycopg's own view, which an interrupt may leave behind.
+            and connection._pipeline is None
             and unit_of(connection) is None
         )
 
@@ -90,7 +98,7 @@ class Line:
 
     def __init__(self, size: int, kept: int) -> None:
         self._size, self._kept = size, kept
-        self._slots: WeakSet[Slot] = WeakSet()
+        self._slots: list[ref[Slot]] = []
         self._idle: list[Slot] = []
         self._waiting: deque[_Waiter] = deque()
         self._is_closed = False
@@ -120,8 +128,7 @@ class Line:
     def give(self, slot: Slot) -> None:
         """Take a slot back; nothing is waited for, so nothing can come between."""
         if self._is_closed or not slot.is_clean:
-            slot.empty()
-            self._slots.discard(slot)
+            slot.drop()
         else:
             slot.idle_since = monotonic()
             self._idle.append(slot)
@@ -134,7 +141,7 @@ class Line:
         """Close what is idle now, what is lent when it comes back, and the line."""
         self._is_closed = True
         while self._idle:
-            self._idle.pop().empty()
+            self._idle.pop().drop()
         self._call_next()
 
     def _slot_for(self, waiter: _Waiter) -> Slot | None:
@@ -145,11 +152,16 @@ class Line:
             return None
         if self._idle:
             return self._idle.pop()
-        if len(self._slots) >= self._size:
+        if self._count() >= self._size:
             return None
         slot = Slot()
-        self._slots.add(slot)
+        self._slots.append(ref(slot))
         return slot
+
+    def _count(self) -> int:
+        found = [(slot, slot()) for slot in self._slots]
+        self._slots = [slot for slot, alive in found if alive and not alive.is_dropped]
+        return len(self._slots)
 
     def _first(self) -> _Waiter | None:
         late = monotonic() - _NAP
@@ -173,7 +185,5 @@ class Line:
         """Close what has not been needed for a while, beyond what is kept."""
         late = monotonic() - _MAX_IDLE
         with suppress(IndexError):  # another thread was faster
-            while len(self._slots) > self._kept and self._idle[0].idle_since < late:
-                slot = self._idle.pop(0)
-                slot.empty()
-                self._slots.discard(slot)
+            while len(self._idle) > self._kept and self._idle[0].idle_since < late:
+                self._idle.pop(0).drop()

@@ -31,7 +31,8 @@ class Lease:
     def __init__(self, connection: Connection[object]) -> None:
         self._process = process_of(connection)
         check_process(self._process)
-        self._connection: Connection[object] | None = connection
+        self._connection = connection
+        self.has_ended = False
 
     @property
     def connection(self) -> Connection[object]:
@@ -40,14 +41,10 @@ class Lease:
         ForkedError: somebody else is the parent of this process.
         """
         check_process(self._process)
-        if self._connection is None:
+        if self.has_ended:
             message = "the block that the store was lent for has ended"
             raise UnitEndedError(message)
         return self._connection
-
-    def end(self) -> None:
-        """Take it away from all that have the lease."""
-        self._connection = None
 
 
 class Repository:

@@ -71,7 +71,7 @@ class Store:
         try:
             yield store
         finally:
-            store._lease.end()
+            store._lease.has_ended = True
 
     @classmethod
     @contextmanager

@@ -42,6 +42,7 @@ class Unit:
         self._tenant_id = tenant_id
         self.is_autocommit = autocommit
         self._opening = ExitStack()
+        self.is_over = False
         self.turn = Lock()
 
     def check(self, label: str, parameters: Mapping[str, object]) -> None:
@@ -130,7 +131,7 @@ class Unit:
 
     def leave(self) -> None:
         """Roll back what is not committed, or else close: nothing of it may stay."""
-        del _units[self._connection]
+        _units.pop(self._connection, None)
         try:
             with suppress(psycopg.Error):
                 self.settle()
@@ -152,9 +153,10 @@ class Unit:
 
 @contextmanager
 def _pipeline(connection: Connection[object]) -> Iterator[None]:
-    """Open a pipeline, out of which a cancellation or Ctrl-C comes as itself.
+    """Open a pipeline, out of which what has interrupted it comes as itself.
 
-    psycopg cannot leave a pipeline that is interrupted, and raises that instead.
+    A cancellation, Ctrl-C, what a signal's handler raises: psycopg cannot leave a
+    pipeline that is interrupted, and raises that instead.
     """
     handled = sys.exception()
     try:
@@ -162,11 +164,24 @@ def _pipeline(connection: Connection[object]) -> Iterator[None]:
             yield
     except psycopg.Error as error:
         interruption = error.__context__
-        # The caller may be handling one, and this is an error of its own.
-        if interruption is handled or isinstance(interruption, Exception | None):
+        # The caller may be handling one, and this is an error of its own; so is what
+        # psycopg raises `from` another.
+        if interruption in (None, handled) or error.__suppress_context__:
             raise
         raise interruption from None
 
 
 _units: Final[WeakKeyDictionary[Connection[object], Unit]] = WeakKeyDictionary()
-unit_of: Final = _units.get
+
+
+def forget_unit(connection: Connection[object]) -> None:
+    """Clean up after a unit whose end was interrupted before it could do so."""
+    unit = _units.get(connection)
+    if unit is not None and unit.is_over:
+        unit.leave()
+
+
+def unit_of(connection: Connection[object]) -> Unit | None:
+    """Give the unit of work that is open on this connection."""
+    unit = _units.get(connection)
+    return None if unit is None or unit.is_over else unit

@@ -14,7 +14,7 @@ from authority_queries._arguments import check_tenant_id
 from authority_queries._forks import check_process, process_of
 from authority_queries._resources import QUERIES
 from authority_queries._sync.query_file import QueryFile
-from authority_queries._sync.unit import Unit, unit_of
+from authority_queries._sync.unit import Unit, forget_unit, unit_of
 from authority_queries.errors import CrossTenantError, InvalidArgumentError
 
 _QUERIES: Final = QueryFile(QUERIES / "tenants.sql")
@@ -35,6 +35,7 @@ def unit_of_work(
     check_tenant_id(tenant_id)
     process = process_of(connection)
     check_process(process)
+    forget_unit(connection)
     if unit_of(connection) is not None:
         message = "a unit of work is open on this connection already"
         raise CrossTenantError(message)
@@ -55,4 +56,5 @@ def unit_of_work(
         check_process(process)
         unit.finish()
     finally:
+        unit.is_over = True  # before any call, which may be interrupted
         unit.leave()
