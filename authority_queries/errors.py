@@ -23,6 +23,18 @@ class UnavailableError(AuthorityError):
     """No connection to PostgreSQL could be had in time."""
 
 
+class ClosedError(AuthorityError):
+    """An Authority or Maintenance is used after the block that it was opened for."""
+
+
+class ForkedError(AuthorityError):
+    """A connection is used by another process than the one that it was made for."""
+
+
+class SchemaVersionError(AuthorityError):
+    """The database has not the schema that this package needs: older, newer or none."""
+
+
 class MigrationError(AuthorityError):
     """The migrations cannot be applied: none were found, or another run holds them."""
 

@@ -18,6 +18,7 @@ Backend = Literal["embedded", "postgres"]
 _PREFIX = "AUTHORITY_"
 _SECRETS = {"database_url"}
 _DAY = 86400
+_GRACE = 5  # seconds
 # An @ or / in the password: libpq takes what follows for a host or a database, and
 # errors name those.
 _UNCLEAR = re.compile(r"[^@/]*[@/][^?]*@")
@@ -114,6 +115,14 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             _connection_parameters(self.database_url.get_secret_value())
         return self
+
+    @property
+    def longest_silence(self) -> float | None:
+        """Seconds after which a server that says nothing is given up. None: never.
+
+        Later than PostgreSQL ends a statement, which says so.
+        """
+        return self.statement_timeout + _GRACE if self.statement_timeout else None
 
     @property
     def uses_embedded(self) -> bool:

@@ -12,6 +12,7 @@ from authority_queries._arguments import check_limit
 from authority_queries._async.unit import unit_of
 from authority_queries._async.unit_of_work import transaction_alone
 from authority_queries._calls import AsyncCall
+from authority_queries._forks import check_process, process_of
 from authority_queries.errors import (
     AuthorityError,
     ConcurrencyConflictError,
@@ -29,19 +30,22 @@ class AsyncLease:
     """The connection of a store, for as long as it may be used."""
 
     def __init__(self, connection: AsyncConnection[object]) -> None:
-        self._connection: AsyncConnection[object] | None = connection
+        self._process = process_of(connection)
+        check_process(self._process)
+        self._connection = connection
+        self.has_ended = False
 
     @property
     def connection(self) -> AsyncConnection[object]:
-        """Give it. Raises UnitEndedError: it may work for somebody else by now."""
-        if self._connection is None:
+        """Give it. Raises UnitEndedError: it may work for somebody else by now.
+
+        ForkedError: somebody else is the parent of this process.
+        """
+        check_process(self._process)
+        if self.has_ended:
             message = "the block that the store was lent for has ended"
             raise UnitEndedError(message)
         return self._connection
-
-    def end(self) -> None:
-        """Take it away from all that have the lease."""
-        self._connection = None
 
 
 class AsyncRepository:

@@ -46,6 +46,7 @@ class AsyncUnit:
         self.is_autocommit = autocommit
         self._opening = AsyncExitStack()
         self._asked: AsyncCursor[int] | None = None
+        self.is_over = False
         self.turn = AsyncLock()
 
     def check(self, label: str, parameters: Mapping[str, object]) -> None:
@@ -158,7 +159,7 @@ class AsyncUnit:
 
     async def leave(self) -> None:
         """Roll back what is not committed, or else close: nothing of it may stay."""
-        del _units[self._connection]
+        _units.pop(self._connection, None)
         try:
             with suppress(psycopg.Error):
                 await self.settle()
@@ -181,4 +182,16 @@ class AsyncUnit:
 _units: Final[WeakKeyDictionary[AsyncConnection[object], AsyncUnit]] = (
     WeakKeyDictionary()
 )
-unit_of: Final = _units.get
+
+
+async def forget_unit(connection: AsyncConnection[object]) -> None:
+    """Clean up after a unit whose end was interrupted before it could do so."""
+    unit = _units.get(connection)
+    if unit is not None and unit.is_over:
+        await unit.leave()
+
+
+def unit_of(connection: AsyncConnection[object]) -> AsyncUnit | None:
+    """Give the unit of work that is open on this connection."""
+    unit = _units.get(connection)
+    return None if unit is None or unit.is_over else unit

@@ -12,7 +12,8 @@ from psycopg.pq import TransactionStatus
 
 from authority_queries._arguments import check_tenant_id
 from authority_queries._async.query_file import AsyncQueryFile
-from authority_queries._async.unit import ENDING, AsyncUnit, unit_of
+from authority_queries._async.unit import ENDING, AsyncUnit, forget_unit, unit_of
+from authority_queries._forks import check_process, process_of
 from authority_queries._resources import QUERIES
 from authority_queries.errors import InvalidArgumentError, NestedUnitError
 
@@ -31,9 +32,13 @@ async def unit_of_work(
     """Let the connection work for one tenant in the block, and for none after it.
 
     Raises InvalidArgumentError for a connection that is in a transaction, not in
-    autocommit or not in UTF-8, NestedUnitError for one that works for a tenant already.
+    autocommit or not in UTF-8, NestedUnitError for one that works for a tenant already,
+    ForkedError for one that the process which forked this one has used.
     """
     check_tenant_id(tenant_id)
+    process = process_of(connection)
+    check_process(process)
+    await forget_unit(connection)
     if unit_of(connection) is not None:
         message = "a unit of work is open on this connection already"
         raise NestedUnitError(message)
@@ -57,8 +62,10 @@ async def unit_of_work(
     try:
         await unit.open()
         yield
+        check_process(process)
         await unit.finish()
     finally:
+        unit.is_over = True  # before any call, which may be interrupted
         await unit.leave()
 
 

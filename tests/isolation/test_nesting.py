@@ -9,7 +9,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg_pool import PoolTimeout
 
 from authority_queries import AsyncAuthority, AsyncStore, Authority, Store
 from authority_queries.errors import NestedUnitError, UnavailableError
@@ -180,19 +179,6 @@ def test_a_task_that_is_done_is_not_kept_by_its_context(
     context.run(work)
     kept = [value for value in context.values() if hasattr(value, "owner")]
     assert [value.owner for value in kept] == [None]
-
-
-def test_a_timeout_of_another_pool_stays_what_it_is(
-    logins: Logins, tenants: tuple[UUID, UUID]
-) -> None:
-    acme, _ = tenants
-    error = PoolTimeout("of somebody else")
-    with (
-        Authority.open(settings_for(logins.app)) as authority,
-        pytest.raises(PoolTimeout, match="of somebody else"),
-        authority.tenant(acme),
-    ):
-        raise error
 
 
 def test_a_unit_that_finds_no_free_connection_says_so_and_is_not_open(
