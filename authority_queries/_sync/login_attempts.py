@@ -120,18 +120,18 @@ class LoginAttempts(Repository):
         give lower limits. Raises OpenTransactionError, InvalidArgumentError,
         InvalidValueError.
         """
-        self._commits_at_once("login_attempts.reserve")
-        return queries.reserve(
-            self._connection,
-            tenant_id=tenant_id,
-            username=username,
-            address=address,
-            factor=factor,
-            pair_limit=check_count("pair_limit", pair_limit),
-            account_limit=check_count("account_limit", account_limit),
-            network_limit=check_count("network_limit", network_limit),
-            time_window=check_positive("time_window", time_window),
-        )
+        with self._at_once("login_attempts.reserve"):
+            return queries.reserve(
+                self._connection,
+                tenant_id=tenant_id,
+                username=username,
+                address=address,
+                factor=factor,
+                pair_limit=check_count("pair_limit", pair_limit),
+                account_limit=check_count("account_limit", account_limit),
+                network_limit=check_count("network_limit", network_limit),
+                time_window=check_positive("time_window", time_window),
+            )
 
     def succeed(
         self,
@@ -148,15 +148,15 @@ class LoginAttempts(Repository):
         `trusted_for`. The account's and the network's buckets get this one check back:
         guesses of others stay counted. Raises OpenTransactionError.
         """
-        self._commits_at_once("login_attempts.succeed")
-        queries.succeed(
-            self._connection,
-            tenant_id=tenant_id,
-            username=username,
-            address=address,
-            factor=factor,
-            trusted_for=check_not_negative("trusted_for", trusted_for),
-        )
+        with self._at_once("login_attempts.succeed"):
+            queries.succeed(
+                self._connection,
+                tenant_id=tenant_id,
+                username=username,
+                address=address,
+                factor=factor,
+                trusted_for=check_not_negative("trusted_for", trusted_for),
+            )
 
     def prune_throttles(self, *, batch_size: int = 1000) -> int:
         """Delete a batch of throttles, of all tenants, that say nothing any more.

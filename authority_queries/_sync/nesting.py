@@ -2,6 +2,7 @@
 """One unit of work at a time: none is opened inside another."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +15,13 @@ from authority_queries.errors import NestedUnitError
 
 @dataclass(slots=True, eq=False)
 class _Open:
-    """A unit, and the task or thread that is in it: None when it has left."""
+    """A unit, and the task or thread that is in it: None when it has left.
+
+    And the process, as a forked child has inherited the unit and is in none.
+    """
 
     owner: object
+    process: int
 
 
 _innermost: Final[ContextVar[_Open | None]] = ContextVar("authority_unit", default=None)
@@ -31,12 +36,14 @@ def only_unit() -> Iterator[None]:
     """
     outer = _innermost.get()
     owner = _owner()
-    if outer is not None and outer.owner is owner:
+    process = os.getpid()
+    if outer is not None and outer.owner is owner and outer.process == process:
         message = "a unit of work is open here already: leave it before the next one"
         raise NestedUnitError(message)
-    this = _Open(owner)
-    _innermost.set(this)
+    this = _Open(owner, process)
     try:
+        # Inside, as an interrupt may come right after it.
+        _innermost.set(this)
         yield
     finally:
         this.owner = None

@@ -11,6 +11,7 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries._arguments import check_limit
 from authority_queries._calls import Call
+from authority_queries._forks import check_process, process_of
 from authority_queries._sync.unit import unit_of
 from authority_queries._sync.unit_of_work import transaction_alone
 from authority_queries.errors import (
@@ -30,19 +31,22 @@ class Lease:
     """The connection of a store, for as long as it may be used."""
 
     def __init__(self, connection: Connection[object]) -> None:
-        self._connection: Connection[object] | None = connection
+        self._process = process_of(connection)
+        check_process(self._process)
+        self._connection = connection
+        self.has_ended = False
 
     @property
     def connection(self) -> Connection[object]:
-        """Give it. Raises UnitEndedError: it may work for somebody else by now."""
-        if self._connection is None:
+        """Give it. Raises UnitEndedError: it may work for somebody else by now.
+
+        ForkedError: somebody else is the parent of this process.
+        """
+        check_process(self._process)
+        if self.has_ended:
             message = "the block that the store was lent for has ended"
             raise UnitEndedError(message)
         return self._connection
-
-    def end(self) -> None:
-        """Take it away from all that have the lease."""
-        self._connection = None
 
 
 class Repository:

@@ -47,6 +47,7 @@ class Unit:
         self.is_autocommit = autocommit
         self._opening = ExitStack()
         self._asked: Cursor[int] | None = None
+        self.is_over = False
         self.turn = Lock()
 
     def check(self, label: str, parameters: Mapping[str, object]) -> None:
@@ -159,7 +160,7 @@ class Unit:
 
     def leave(self) -> None:
         """Roll back what is not committed, or else close: nothing of it may stay."""
-        del _units[self._connection]
+        _units.pop(self._connection, None)
         try:
             with suppress(psycopg.Error):
                 self.settle()
@@ -180,4 +181,16 @@ class Unit:
 
 
 _units: Final[WeakKeyDictionary[Connection[object], Unit]] = WeakKeyDictionary()
-unit_of: Final = _units.get
+
+
+def forget_unit(connection: Connection[object]) -> None:
+    """Clean up after a unit whose end was interrupted before it could do so."""
+    unit = _units.get(connection)
+    if unit is not None and unit.is_over:
+        unit.leave()
+
+
+def unit_of(connection: Connection[object]) -> Unit | None:
+    """Give the unit of work that is open on this connection."""
+    unit = _units.get(connection)
+    return None if unit is None or unit.is_over else unit

@@ -12,9 +12,10 @@ from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
 from authority_queries._arguments import check_tenant_id
+from authority_queries._forks import check_process, process_of
 from authority_queries._resources import QUERIES
 from authority_queries._sync.query_file import QueryFile
-from authority_queries._sync.unit import ENDING, Unit, unit_of
+from authority_queries._sync.unit import ENDING, Unit, forget_unit, unit_of
 from authority_queries.errors import InvalidArgumentError, NestedUnitError
 
 _QUERIES: Final = QueryFile(QUERIES / "tenants.sql")
@@ -32,9 +33,13 @@ def unit_of_work(
     """Let the connection work for one tenant in the block, and for none after it.
 
     Raises InvalidArgumentError for a connection that is in a transaction, not in
-    autocommit or not in UTF-8, NestedUnitError for one that works for a tenant already.
+    autocommit or not in UTF-8, NestedUnitError for one that works for a tenant already,
+    ForkedError for one that the process which forked this one has used.
     """
     check_tenant_id(tenant_id)
+    process = process_of(connection)
+    check_process(process)
+    forget_unit(connection)
     if unit_of(connection) is not None:
         message = "a unit of work is open on this connection already"
         raise NestedUnitError(message)
@@ -58,8 +63,10 @@ def unit_of_work(
     try:
         unit.open()
         yield
+        check_process(process)
         unit.finish()
     finally:
+        unit.is_over = True  # before any call, which may be interrupted
         unit.leave()
 
 
