@@ -68,7 +68,9 @@ RedemptionOutcome: TypeAlias = Literal[
     "invalid_scope",
     "recently_redeemed",
     "redeemed",
+    "refreshed",
     "reused",
+    "rotation_required",
 ]
 RevocationCategory: TypeAlias = Literal[
     "authorization", "client", "key", "subject", "token"
@@ -81,6 +83,7 @@ TokenDiagnosisDeadBecause: TypeAlias = Literal[
     "client_signed_out",
     "consent_narrowed",
     "consent_revoked",
+    "exchanged_from_dead",
     "expired",
     "redeemed",
     "revoked",
@@ -92,12 +95,15 @@ TokenDiagnosisDeadBecause: TypeAlias = Literal[
     "user_signed_out",
 ]
 TokenExchangeOutcome: TypeAlias = Literal[
+    "binding_required",
     "client_inactive",
+    "client_public",
     "invalid_actor_token",
     "invalid_scope",
     "invalid_subject_token",
     "issued",
     "tenant_inactive",
+    "too_many_exchanges",
 ]
 TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
 UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof"]
@@ -424,7 +430,6 @@ class PushedRequest:
     parameters: JsonObject
     expires_at: datetime
     redeemed_at: datetime | None
-    redemption_id: UUID | None
     created_at: datetime
 
 
@@ -600,7 +605,6 @@ class Token:
     properties: JsonObject
     expires_at: datetime
     redeemed_at: datetime | None
-    redemption_id: UUID | None
     revoked_at: datetime | None
     revocation_reason: str | None
     authenticated_at: datetime

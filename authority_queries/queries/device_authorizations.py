@@ -69,6 +69,7 @@ def create(
     lifetime: timedelta,
 ) -> DeviceAuthorizationRequest:
     """The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
+    The client is held against deletion and judged as it is after the wait.
 
     queries/device_authorizations.sql:1
     """
@@ -100,6 +101,7 @@ async def create_async(
     lifetime: timedelta,
 ) -> DeviceAuthorizationRequest:
     """The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
+    The client is held against deletion and judged as it is after the wait.
 
     queries/device_authorizations.sql:1
     """
@@ -125,7 +127,7 @@ def get_by_user_code(
     disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
     section 5.1).
 
-    queries/device_authorizations.sql:53
+    queries/device_authorizations.sql:62
     """
     return _get_by_user_code(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -140,7 +142,7 @@ async def get_by_user_code_async(
     disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
     section 5.1).
 
-    queries/device_authorizations.sql:53
+    queries/device_authorizations.sql:62
     """
     return await _get_by_user_code_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -168,9 +170,10 @@ def approve(
     authenticated_at that is null means now. The request is locked and judged as it is
     after the wait: of any number of decisions one is made. Before it, its client and
     the user are held against deletion, as the family's foreign keys would do too late:
-    a deletion holds them first and requests afterwards.
+    a deletion holds them first and requests afterwards. They are judged as they are
+    after the wait.
 
-    queries/device_authorizations.sql:80
+    queries/device_authorizations.sql:89
     """
     return _approve(
         connection,
@@ -205,9 +208,10 @@ async def approve_async(
     authenticated_at that is null means now. The request is locked and judged as it is
     after the wait: of any number of decisions one is made. Before it, its client and
     the user are held against deletion, as the family's foreign keys would do too late:
-    a deletion holds them first and requests afterwards.
+    a deletion holds them first and requests afterwards. They are judged as they are
+    after the wait.
 
-    queries/device_authorizations.sql:80
+    queries/device_authorizations.sql:89
     """
     return await _approve_async(
         connection,
@@ -231,7 +235,7 @@ def deny(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:275
+    queries/device_authorizations.sql:284
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -248,7 +252,7 @@ async def deny_async(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:275
+    queries/device_authorizations.sql:284
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -275,7 +279,7 @@ def poll(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:290
+    queries/device_authorizations.sql:299
     """
     return _poll(
         connection,
@@ -306,7 +310,7 @@ async def poll_async(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:290
+    queries/device_authorizations.sql:299
     """
     return await _poll_async(
         connection,
@@ -323,7 +327,7 @@ def prune_expired(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:382
+    queries/device_authorizations.sql:391
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -336,7 +340,7 @@ async def prune_expired_async(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:382
+    queries/device_authorizations.sql:391
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
