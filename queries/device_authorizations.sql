@@ -2,6 +2,7 @@
 -- The outcome of a device's request (RFC 8628 section 3.1): created, or why not. The
 -- client is held against deletion and judged as it is after the wait.
 -- @row DeviceAuthorizationRequest
+-- @when outcome = created -- device_authorization_id, poll_interval, expires_at
 with asked_by as (
     select
         clients.tenant_id,
@@ -100,6 +101,7 @@ where
 -- foreign keys would do too late: a deletion holds them first and requests afterwards.
 -- They are judged as they are after the wait.
 -- @row DeviceApproval
+-- @when outcome = approved -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
 -- @param family_lifetime nullable
 with presented as (
@@ -312,6 +314,7 @@ where
 -- locked and judged as it is after the wait, so that of any number of polls within an
 -- interval one is told authorization_pending.
 -- @row DevicePoll
+-- @when outcome = authorization_pending, slow_down -- poll_interval
 -- @param cnf_jkt nullable
 with device as (
     select

@@ -10,6 +10,7 @@
 -- that is null never ends it. An authenticated_at that is null means now. The client and
 -- the user are held against deletion and judged as they are after the wait.
 -- @row CodeIssuance
+-- @when outcome = issued -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
 -- @param family_lifetime nullable
 with issued_to as (
@@ -175,6 +176,7 @@ left join code on true;
 -- client may; for a service account only one that it authorises, and for scopes that it
 -- allows. Both are held against deletion and judged as they are after the wait.
 -- @row ClientTokenIssuance
+-- @when outcome = issued -- token_id, scopes, expires_at
 with issued_to as (
     select
         clients.id,
@@ -276,6 +278,7 @@ left join token on true;
 -- Scopes that are null are those of the subject's token. What the new row refers to is
 -- held against deletion.
 -- @row TokenExchange
+-- @when outcome = issued -- token_id, scopes, expires_at
 with issued_to as (
     select
         clients.id,
@@ -510,6 +513,8 @@ left join token on true;
 -- refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
 -- section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 -- @row Redemption
+-- @when outcome = redeemed, refreshed, already_redeemed, recently_redeemed --
+--   authorization_id, scopes, properties, authenticated_at
 -- @param access_lifetime nullable
 -- @param refresh_lifetime nullable
 with presented as (
