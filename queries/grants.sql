@@ -731,7 +731,7 @@ issued as (
         verdict.user_id,
         verdict.service_account_id,
         verdict.authorization_id,
-        verdict.id as parent_id,
+        case when verdict.outcome = 'redeemed' then verdict.id end as parent_id,
         case successors.type
             when 'access' then coalesce(:scopes, verdict.scopes)
             else verdict.scopes

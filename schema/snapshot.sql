@@ -2204,7 +2204,7 @@ COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account it
 COMMENT ON COLUMN authority.tokens.authorization_id IS 'The family it belongs to, of the same client; revoked with it. What is redeemed must
 have one, or its reuse could end nothing.';
 COMMENT ON COLUMN authority.tokens.parent_id IS 'The token whose redemption issued it, of the same family and deleted with it. Null: it
-is the first.';
+is the first, or a refresh token that was not used up brought it.';
 COMMENT ON COLUMN authority.tokens.subject_authorization_id IS 'The family of the token that it was exchanged for (RFC 8693), of whatever client; ended
 with it. Null: not exchanged, or for a token without a family.';
 COMMENT ON COLUMN authority.tokens.exchanged_from IS 'Ids of the tokens that it was exchanged for, the subject''s and the actor''s, and of

@@ -308,7 +308,7 @@ comment on column authority.tokens.authorization_id is
 have one, or its reuse could end nothing.';
 comment on column authority.tokens.parent_id is
 'The token whose redemption issued it, of the same family and deleted with it. Null: it
-is the first.';
+is the first, or a refresh token that was not used up brought it.';
 comment on column authority.tokens.subject_authorization_id is
 'The family of the token that it was exchanged for (RFC 8693), of whatever client; ended
 with it. Null: not exchanged, or for a token without a family.';

@@ -144,9 +144,7 @@ def test_a_claim_ahead_of_the_clock_outruns_no_sign_out(
     for ahead in (MICROSECOND, timedelta(seconds=45), MINUTE):
         clock.freeze(owner.tokens_valid_after + timedelta(seconds=10))
         claim: Fields = {
-            "authenticated_at": owner.tokens_valid_after
-            + timedelta(seconds=10)
-            + ahead
+            "authenticated_at": owner.tokens_valid_after + timedelta(seconds=10) + ahead
         }
         assert issue_code(store, party, **claim)[1].outcome == "login_required"
         approval = store.device_authorizations.approve(**device, **claim)
