@@ -509,8 +509,8 @@ left join token on true;
 -- wait. Before both, whom it was issued to and speaks for are held against deletion, as
 -- the successors' foreign keys would do too late: a deletion holds them first and their
 -- families afterwards.
--- Scopes that are null are all; fewer are the access token's only (RFC 6749 section 6). A
--- refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
+-- Scopes that are null are all; fewer are the access token's only (RFC 6749 section 6).
+-- A refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
 -- section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 -- @row Redemption
 -- @when outcome = redeemed, refreshed, already_redeemed, recently_redeemed --

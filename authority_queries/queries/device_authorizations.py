@@ -239,7 +239,7 @@ def approve(
     a deletion holds them first and requests afterwards. They are judged as they are
     after the wait.
 
-    queries/device_authorizations.sql:90
+    queries/device_authorizations.sql:91
     """
     return _approve(
         connection,
@@ -277,7 +277,7 @@ async def approve_async(
     a deletion holds them first and requests afterwards. They are judged as they are
     after the wait.
 
-    queries/device_authorizations.sql:90
+    queries/device_authorizations.sql:91
     """
     return await _approve_async(
         connection,
@@ -301,7 +301,7 @@ def deny(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:286
+    queries/device_authorizations.sql:287
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -318,7 +318,7 @@ async def deny_async(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:286
+    queries/device_authorizations.sql:287
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -345,7 +345,7 @@ def poll(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:301
+    queries/device_authorizations.sql:302
     """
     return _poll(
         connection,
@@ -376,7 +376,7 @@ async def poll_async(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:301
+    queries/device_authorizations.sql:302
     """
     return await _poll_async(
         connection,
@@ -393,7 +393,7 @@ def prune_expired(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:394
+    queries/device_authorizations.sql:395
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -406,7 +406,7 @@ async def prune_expired_async(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:394
+    queries/device_authorizations.sql:395
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
