@@ -6,9 +6,10 @@
 -- ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has signed in after the last
 -- sign-out from everywhere, or login is required (OpenID Connect Core section 3.1.2.6),
 -- and has consented, unless the client's consent_type is implicit (section 3.1.2.4); a
--- consent that covers the scopes ends the family with it all the same. A family_lifetime
--- that is null never ends it. An authenticated_at that is null means now. The client and
--- the user are held against deletion and judged as they are after the wait.
+-- consent that covers the scopes ends the family with it all the same. A
+-- family_lifetime that is null never ends it. An authenticated_at that is null means
+-- now. The client and the user are held against deletion and judged as they are after
+-- the wait.
 -- @row CodeIssuance
 -- @when outcome = issued -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
@@ -269,14 +270,14 @@ left join token on true;
 -- The outcome of exchanging an access token for another one with no more scopes (RFC
 -- 8693 section 2): issued, or why not. It speaks for the same subject, a user or a
 -- service account. Its actor is the subject of the actor's token, with whoever acted
--- before inside (section 4.1); without one it is as it was. It is alive while all tokens
--- are that it was exchanged for, the actor's too, and expires with the first one.
--- Only a confidential client exchanges: a token that was stolen would do otherwise
--- (section 2.1). Whether this client may is for the caller to say. Of a token that is
--- bound to a key or certificate no unbound one is made (RFC 9700 section 2.2.1): the new
--- one is bound to what the client has proved. 16 tokens at most are behind one.
--- Scopes that are null are those of the subject's token. What the new row refers to is
--- held against deletion.
+-- before inside (section 4.1); without one it is as it was. It is alive while all
+-- tokens are that it was exchanged for, the actor's too, and expires with the first of
+-- them. Only a confidential client exchanges, or a stolen token would be enough
+-- (section 2.1); whether this client may is for the caller to say. No unbound token is
+-- made of one that is bound to a key or certificate (RFC 9700 section 2.2.1): the new
+-- one is bound to what the client has proved. 16 tokens at most are behind one. Scopes
+-- that are null are those of the subject's token. The rows that the new one refers to
+-- are held against deletion.
 -- @row TokenExchange
 -- @when outcome = issued -- token_id, scopes, expires_at
 with issued_to as (
@@ -331,6 +332,16 @@ actor as (
         and live_tokens.type = 'access'
 ),
 
+behind as (
+    select array_agg(distinct tokens.id) as ids
+    from subject
+    left join actor on true
+    cross join unnest(
+        array[subject.id, actor.id] || subject.exchanged_from || actor.exchanged_from
+    ) as tokens (id)
+    where tokens.id is not null
+),
+
 speaks_for as (
     select users.id
     from issued_to
@@ -375,7 +386,7 @@ asked as (
         subject.user_id,
         subject.service_account_id,
         subject.authorization_id,
-        origins.ids as exchanged_from,
+        behind.ids as exchanged_from,
         coalesce(:scopes::text[], subject.scopes) as scopes,
         least(subject.expires_at, actor.expires_at) as expires_at,
         subject.authenticated_at,
@@ -408,7 +419,7 @@ asked as (
                 (subject.is_bound or coalesce(actor.is_bound, false))
                 and num_nonnulls(:cnf_jkt::text, :cnf_x5t_s256::text) = 0
                 then 'binding_required'
-            when cardinality(origins.ids) > 16 then 'too_many_exchanges'
+            when cardinality(behind.ids) > 16 then 'too_many_exchanges'
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
@@ -419,18 +430,7 @@ asked as (
     left join speaks_for on true
     left join acts_as on true
     left join held on true
-    cross join lateral (
-        select
-            array(
-                select distinct origin.id
-                from unnest(
-                    array[subject.id, actor.id]
-                    || subject.exchanged_from
-                    || actor.exchanged_from
-                ) as origin (id)
-                where origin.id is not null
-            ) as ids
-    ) as origins
+    cross join behind
 ),
 
 token as (
@@ -503,8 +503,8 @@ left join token on true;
 -- invalid: anything else, alike: not alive, or not issued to this client_id,
 -- redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or
 -- bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4).
--- A request with any mismatch revokes nothing. A redirect_uri that is null is no mismatch
--- where the client has registered one and no more: it tells nothing (OAuth 2.1).
+-- A request with any mismatch revokes nothing. A redirect_uri that is null is no
+-- mismatch where the client has registered one and no more (OAuth 2.1).
 -- The family is locked first, and then the token, which is judged as it is after the
 -- wait. Before both, whom it was issued to and speaks for are held against deletion, as
 -- the successors' foreign keys would do too late: a deletion holds them first and their
@@ -658,11 +658,10 @@ verdict as (
                 then 'invalid'
             when
                 token.redemption_hash = sha256(uuid_send(:redemption_id))
-                then
-                case
-                    when token.family_revoked_at is null then 'already_redeemed'
-                    else 'invalid'
-                end
+                and token.family_revoked_at is null
+                then 'already_redeemed'
+            when token.redemption_hash = sha256(uuid_send(:redemption_id))
+                then 'invalid'
             when
                 :leeway > interval '0'
                 and token.family_revoked_at is null

@@ -32,6 +32,8 @@ IPv6, and /64 of an IPv6 address.';
 CREATE FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) RETURNS boolean
     LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$
 begin
     return cardinality(token_ids) = (
@@ -2286,8 +2288,8 @@ COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null
 COMMENT ON COLUMN authority.token_states.account_id IS 'account_id of its service account. Null: it has none.';
 COMMENT ON COLUMN authority.token_states.own_dead_because IS 'The first reason that it has to be dead, from the token itself outwards: token, family,
 consent, tenant, client, subject. Null: it has none of its own.';
-COMMENT ON COLUMN authority.token_states.dead_because IS 'As own_dead_because; where that is null, exchanged_from_dead when one of the tokens that
-it was exchanged for is dead or deleted. Null: it is alive.';
+COMMENT ON COLUMN authority.token_states.dead_because IS 'As own_dead_because; where that is null, exchanged_from_dead when one of the tokens
+that it was exchanged for is dead or deleted. Null: it is alive.';
 
 -- tokens
 

@@ -261,7 +261,7 @@ def issue_to_client(
     scopes that it allows. Both are held against deletion and judged as they are after
     the wait.
 
-    queries/grants.sql:173
+    queries/grants.sql:174
     """
     return _issue_to_client(
         connection,
@@ -298,7 +298,7 @@ async def issue_to_client_async(
     scopes that it allows. Both are held against deletion and judged as they are after
     the wait.
 
-    queries/grants.sql:173
+    queries/grants.sql:174
     """
     return await _issue_to_client_async(
         connection,
@@ -334,15 +334,15 @@ def exchange(
     (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a user or
     a service account. Its actor is the subject of the actor's token, with whoever acted
     before inside (section 4.1); without one it is as it was. It is alive while all
-    tokens are that it was exchanged for, the actor's too, and expires with the first
-    one. Only a confidential client exchanges: a token that was stolen would do
-    otherwise (section 2.1). Whether this client may is for the caller to say. Of a
-    token that is bound to a key or certificate no unbound one is made (RFC 9700 section
-    2.2.1): the new one is bound to what the client has proved. 16 tokens at most are
-    behind one. Scopes that are null are those of the subject's token. What the new row
-    refers to is held against deletion.
+    tokens are that it was exchanged for, the actor's too, and expires with the first of
+    them. Only a confidential client exchanges, or a stolen token would be enough
+    (section 2.1); whether this client may is for the caller to say. No unbound token is
+    made of one that is bound to a key or certificate (RFC 9700 section 2.2.1): the new
+    one is bound to what the client has proved. 16 tokens at most are behind one. Scopes
+    that are null are those of the subject's token. The rows that the new one refers to
+    are held against deletion.
 
-    queries/grants.sql:268
+    queries/grants.sql:269
     """
     return _exchange(
         connection,
@@ -379,15 +379,15 @@ async def exchange_async(
     (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a user or
     a service account. Its actor is the subject of the actor's token, with whoever acted
     before inside (section 4.1); without one it is as it was. It is alive while all
-    tokens are that it was exchanged for, the actor's too, and expires with the first
-    one. Only a confidential client exchanges: a token that was stolen would do
-    otherwise (section 2.1). Whether this client may is for the caller to say. Of a
-    token that is bound to a key or certificate no unbound one is made (RFC 9700 section
-    2.2.1): the new one is bound to what the client has proved. 16 tokens at most are
-    behind one. Scopes that are null are those of the subject's token. What the new row
-    refers to is held against deletion.
+    tokens are that it was exchanged for, the actor's too, and expires with the first of
+    them. Only a confidential client exchanges, or a stolen token would be enough
+    (section 2.1); whether this client may is for the caller to say. No unbound token is
+    made of one that is bound to a key or certificate (RFC 9700 section 2.2.1): the new
+    one is bound to what the client has proved. 16 tokens at most are behind one. Scopes
+    that are null are those of the subject's token. The rows that the new one refers to
+    are held against deletion.
 
-    queries/grants.sql:268
+    queries/grants.sql:269
     """
     return await _exchange_async(
         connection,
@@ -440,14 +440,13 @@ def redeem(
     6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or certificate
     (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any mismatch
     revokes nothing. A redirect_uri that is null is no mismatch where the client has
-    registered one and no more: it tells nothing (OAuth 2.1). The family is locked
-    first, and then the token, which is judged as it is after the wait. Before both,
-    whom it was issued to and speaks for are held against deletion, as the successors'
-    foreign keys would do too late: a deletion holds them first and their families
-    afterwards. Scopes that are null are all; fewer are the access token's only (RFC
-    6749 section 6). A refresh token is bound to the key of a public client (RFC 9449
-    section 5, RFC 8705 section 4); it idles out, and the family ends in any case (RFC
-    9700 section 4.14.2).
+    registered one and no more (OAuth 2.1). The family is locked first, and then the
+    token, which is judged as it is after the wait. Before both, whom it was issued to
+    and speaks for are held against deletion, as the successors' foreign keys would do
+    too late: a deletion holds them first and their families afterwards. Scopes that are
+    null are all; fewer are the access token's only (RFC 6749 section 6). A refresh
+    token is bound to the key of a public client (RFC 9449 section 5, RFC 8705 section
+    4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
     queries/grants.sql:488
     """
@@ -506,14 +505,13 @@ async def redeem_async(
     6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or certificate
     (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any mismatch
     revokes nothing. A redirect_uri that is null is no mismatch where the client has
-    registered one and no more: it tells nothing (OAuth 2.1). The family is locked
-    first, and then the token, which is judged as it is after the wait. Before both,
-    whom it was issued to and speaks for are held against deletion, as the successors'
-    foreign keys would do too late: a deletion holds them first and their families
-    afterwards. Scopes that are null are all; fewer are the access token's only (RFC
-    6749 section 6). A refresh token is bound to the key of a public client (RFC 9449
-    section 5, RFC 8705 section 4); it idles out, and the family ends in any case (RFC
-    9700 section 4.14.2).
+    registered one and no more (OAuth 2.1). The family is locked first, and then the
+    token, which is judged as it is after the wait. Before both, whom it was issued to
+    and speaks for are held against deletion, as the successors' foreign keys would do
+    too late: a deletion holds them first and their families afterwards. Scopes that are
+    null are all; fewer are the access token's only (RFC 6749 section 6). A refresh
+    token is bound to the key of a public client (RFC 9449 section 5, RFC 8705 section
+    4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
     queries/grants.sql:488
     """

@@ -443,6 +443,8 @@ returns boolean
 language plpgsql
 stable strict parallel safe
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 begin
     return cardinality(token_ids) = (
@@ -579,7 +581,8 @@ from (
         on
             tokens.tenant_id = authorizations.tenant_id
             and case
-                when tokens.authorization_id is null then tokens.subject_authorization_id
+                when tokens.authorization_id is null
+                    then tokens.subject_authorization_id
                 else tokens.authorization_id
             end = authorizations.id
     left join authority.consents
@@ -666,8 +669,8 @@ comment on column authority.token_states.own_dead_because is
 'The first reason that it has to be dead, from the token itself outwards: token, family,
 consent, tenant, client, subject. Null: it has none of its own.';
 comment on column authority.token_states.dead_because is
-'As own_dead_because; where that is null, exchanged_from_dead when one of the tokens that
-it was exchanged for is dead or deleted. Null: it is alive.';
+'As own_dead_because; where that is null, exchanged_from_dead when one of the tokens
+that it was exchanged for is dead or deleted. Null: it is alive.';
 
 create or replace view authority.live_tokens
 with (security_invoker = true) as
