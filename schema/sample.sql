@@ -303,7 +303,7 @@ insert into authority.tokens (
     scopes,
     expires_at,
     redeemed_at,
-    redemption_id,
+    redemption_hash,
     revoked_at,
     revocation_reason,
     authenticated_at,
@@ -321,8 +321,10 @@ select
     authorizations.scopes,
     authorizations.created_at + issued.lifetime as expires_at,
     case when issued.is_used then authorizations.created_at end as redeemed_at,
-    case when issued.is_used then pg_temp.id_of('redemption', issued.n) end
-        as redemption_id,
+    case
+        when issued.is_used
+            then sha256(uuid_send(pg_temp.id_of('redemption', issued.n)))
+    end as redemption_hash,
     authorizations.revoked_at,
     authorizations.revocation_reason,
     authorizations.created_at as authenticated_at,
@@ -386,7 +388,7 @@ insert into authority.pushed_requests (
     parameters,
     expires_at,
     redeemed_at,
-    redemption_id,
+    redemption_hash,
     created_at
 )
 select
@@ -398,8 +400,10 @@ select
     dated.created_at + interval '1 minute' as expires_at,
     case when dated.n % 3 <> 0 then dated.created_at + interval '2 seconds' end
         as redeemed_at,
-    case when dated.n % 3 <> 0 then pg_temp.id_of('push redemption', dated.n) end
-        as redemption_id,
+    case
+        when dated.n % 3 <> 0
+            then sha256(uuid_send(pg_temp.id_of('push redemption', dated.n)))
+    end as redemption_hash,
     dated.created_at
 from dated;
 

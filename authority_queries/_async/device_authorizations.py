@@ -104,8 +104,7 @@ class AsyncDeviceAuthorizations(AsyncRepository):
         the user's sign-in and consent are judged as by `grants.issue_code`.
         `properties` are put over the request's own. However often it is refreshed, the
         family ends after `family_lifetime`. In a transaction polls wait for its end.
-        Raises InvalidValueError, and MissingReferenceError for a user who is deleted
-        at that moment.
+        Raises InvalidValueError.
         """
         return await queries.approve_async(
             self._connection,
