@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from authority_queries.errors import InvalidArgumentError
+from authority_queries.secrets.password_hashes import parse_password_hash
 
 Text = TypeVar("Text", bound=str | None)
 
@@ -16,7 +17,7 @@ MAX_PAGE_SIZE: Final = 1000
 
 _DIGEST_SIZE: Final = 32
 # As the schema's checks have it.
-_PHC_STRING: Final = re.compile(r"\$[a-z0-9-]+\$")
+_SECRET_DIGEST: Final = re.compile(r"\$sha256\$[A-Za-z0-9+/]{43}")
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
@@ -100,10 +101,25 @@ def check_optional_digest(name: str, value: bytes | None) -> bytes | None:
     return None if value is None else check_digest(name, value)
 
 
-def check_phc_string(name: str, value: Text) -> Text:
-    """Return a PHC string, or None."""
-    _check_shape(name, value, _PHC_STRING.match, "a PHC string of hash_password")
-    return value
+def check_password_hash(name: str, value: Text) -> Text:
+    """Return a hash of `hash_password` or `convert_password_hash`, or None."""
+    if value is None or parse_password_hash(value) is not None:
+        return value
+    message = (
+        f"{name} must be a PHC string of hash_password, or a hash of "
+        "convert_password_hash"
+    )
+    raise InvalidArgumentError(message, argument=name)
+
+
+def check_client_secret_hash(name: str, value: str) -> str:
+    """Return a hash of `hash_client_secret`, or one of a password."""
+    if isinstance(value, str) and _SECRET_DIGEST.fullmatch(value):
+        return value
+    if value is not None:
+        return check_password_hash(name, value)
+    message = f"{name} must be a hash of hash_client_secret"
+    raise InvalidArgumentError(message, argument=name)
 
 
 def check_code_challenge(value: str | None) -> str | None:

@@ -158,7 +158,7 @@ CREATE TABLE authority.client_secrets (
     valid_until timestamp with time zone,
     last_used_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT client_secrets_secret_hash_check CHECK ((secret_hash ~ '^\$[a-z0-9-]+\$'::text)),
+    CONSTRAINT client_secrets_secret_hash_check CHECK ((((secret_hash COLLATE "C") ~ '^\$sha256\$[A-Za-z0-9+/]{43}$'::text) OR authority.is_password_hash(secret_hash))),
     CONSTRAINT client_secrets_valid_until_check CHECK ((valid_until >= valid_from))
 );
 ALTER TABLE ONLY authority.client_secrets FORCE ROW LEVEL SECURITY;
@@ -168,7 +168,8 @@ needs no downtime.';
 COMMENT ON COLUMN authority.client_secrets.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.client_secrets.id IS 'Random.';
 COMMENT ON COLUMN authority.client_secrets.client_id IS 'The client that authenticates: clients.id, not the client_id of the protocol.';
-COMMENT ON COLUMN authority.client_secrets.secret_hash IS 'PHC string with its own salt and parameters. The secret is never stored.';
+COMMENT ON COLUMN authority.client_secrets.secret_hash IS 'SHA-256 of a secret that was minted, which has 256 random bits; of a chosen one what
+users.password_hash allows. The secret is never stored.';
 COMMENT ON COLUMN authority.client_secrets.description IS 'Where the secret is installed, for the person who rotates it. May be empty.';
 COMMENT ON COLUMN authority.client_secrets.valid_from IS 'Before it the secret is refused.';
 COMMENT ON COLUMN authority.client_secrets.valid_until IS 'From then on the secret is refused. Null: no end.';
@@ -632,6 +633,15 @@ CREATE FUNCTION authority.find_tenant(code text) RETURNS uuid
 COMMENT ON FUNCTION authority.find_tenant(code text) IS 'The id of the tenant with this code, whatever its status, or null. Runs as its owner,
 because a service has to find the tenant before it can work for it; it tells nothing
 else, and nothing of a code that is not spelled out.';
+
+-- is_password_hash
+
+CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN ((hash COLLATE "C") ~ '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN ((("substring"(hash, 'm=([0-9]+)'::text))::bigint * ("substring"(hash, 't=([0-9]+)'::text))::bigint) <= 1048576) WHEN ((hash COLLATE "C") ~ '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN (((("substring"(hash, 'r=([0-9]+)'::text))::bigint * ("substring"(hash, 'p=([0-9]+)'::text))::bigint) << ("substring"(hash, 'ln=([0-9]+)'::text))::integer) <= 2097152) ELSE ((hash COLLATE "C") ~ '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'::text) END;
+
+COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings, bcrypt
+and {SSHA}, each in one spelling and at a cost of about a second at most.';
 
 -- isolate_tenants
 
@@ -2343,7 +2353,7 @@ CREATE TABLE authority.users (
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT users_attributes_check CHECK ((jsonb_typeof(attributes) = 'object'::text)),
     CONSTRAINT users_email_check CHECK (((email ~~ '%_@_%'::text) AND (char_length(email) <= 254))),
-    CONSTRAINT users_password_hash_check CHECK ((password_hash ~ '^\$[a-z0-9-]+\$'::text)),
+    CONSTRAINT users_password_hash_check CHECK (authority.is_password_hash(password_hash)),
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'suspended'::text]))),
     CONSTRAINT users_username_check CHECK (((username <> ''::text) AND (char_length(username) <= 256)))
 );
@@ -2359,7 +2369,8 @@ Collated by bytes: pages and prefixes are the same on every server.';
 COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Not a login name and not unique.';
 COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the holder has shown control of the address.';
 COMMENT ON COLUMN authority.users.display_name IS 'Name shown to people. May be empty.';
-COMMENT ON COLUMN authority.users.password_hash IS 'PHC string with its own salt and parameters, or null: no password sign-in.';
+COMMENT ON COLUMN authority.users.password_hash IS 'Hash with its own salt and parameters, of Argon2id, or imported from another system
+until the next sign-in. Null: no password sign-in.';
 COMMENT ON COLUMN authority.users.status IS 'Only an active user signs in, and only an active user''s tokens verify.';
 COMMENT ON COLUMN authority.users.tokens_valid_after IS 'Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never moved.';
 COMMENT ON COLUMN authority.users.attributes IS 'Open object of claims of the embedding service. The store never reads it.';
