@@ -5,12 +5,14 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Final, TypeVar
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from typing import Final, TypeAlias, TypeVar, overload
 from uuid import UUID
 
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.secrets.password_hashes import parse_password_hash
 
+Address: TypeAlias = IPv4Address | IPv6Address
 Text = TypeVar("Text", bound=str | None)
 
 MAX_PAGE_SIZE: Final = 1000
@@ -65,6 +67,24 @@ def check_position(name: str, position: int) -> int:
         message = f"{name} is {position}; 0 or more is allowed"
         raise InvalidArgumentError(message)
     return position
+
+
+@overload
+def check_address(name: str, address: None) -> None: ...
+@overload
+def check_address(name: str, address: Address) -> Address: ...
+def check_address(name: str, address: Address | None) -> Address | None:
+    """Return a host's address as PostgreSQL reads it: without a zone (RFC 4007).
+
+    The zone is the server's own name of a link. A prefix length would be another's
+    network, or none.
+    """
+    if isinstance(address, IPv4Interface | IPv6Interface):
+        message = f"{name} must be the address of a host, without a prefix length"
+        raise InvalidArgumentError(message, argument=name)
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        return IPv6Address(int(address))
+    return address
 
 
 def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> None:

@@ -12,20 +12,12 @@ CREATE FUNCTION authority.address_prefix(address inet) RETURNS cidr
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-select network(
-    set_masklen(
-        address,
-        case
-            when family(address) = 4 then 24
-            when address <<= '::ffff:0.0.0.0/96' then 120
-            else 64
-        end
-    )
-)
+select network(set_masklen(hosts.host, case family(hosts.host) when 4 then 24 else 64 end))
+from (values (authority.canonical_address(address))) as hosts (host)
 $$;
 
-COMMENT ON FUNCTION authority.address_prefix(address inet) IS 'The network that is throttled as one: /24 of an IPv4 address, also of one mapped into
-IPv6, and /64 of an IPv6 address.';
+COMMENT ON FUNCTION authority.address_prefix(address inet) IS 'The network that is throttled as one, of the canonical address: /24 of an IPv4 address,
+and /64 of an IPv6 address.';
 
 -- authorizations
 
@@ -145,6 +137,16 @@ $$;
 COMMENT ON FUNCTION authority.await_seat(tenant_id uuid, license_id uuid, holder text) IS 'Locks the licence, and returns the seat that the holder has or had last; or null. Of
 two who ask for one holder the second one is told what the first one got. A function,
 as a statement does not see what was committed since it began.';
+
+-- canonical_address
+
+CREATE FUNCTION authority.canonical_address(address inet) RETURNS inet
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN (masklen(address) < 128) THEN address WHEN (address <<= '::ffff:0.0.0.0/96'::inet) THEN ('0.0.0.0'::inet + (address - '::ffff:0.0.0.0'::inet)) WHEN (address <<= '64:ff9b::/96'::inet) THEN ('0.0.0.0'::inet + (address - '64:ff9b::'::inet)) ELSE address END;
+
+COMMENT ON FUNCTION authority.canonical_address(address inet) IS 'The one spelling of a host''s address, which is stored, counted and looked up: the IPv4
+address inside an IPv6 one, mapped (RFC 4291 section 2.5.5.2) or of NAT64''s well-known
+prefix (RFC 6052 section 2.1).';
 
 -- client_secrets
 
@@ -1095,11 +1097,11 @@ CREATE TABLE authority.login_attempts (
     reason text,
     correlation_id text,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT login_attempts_address_check CHECK ((masklen(address) =
+    CONSTRAINT login_attempts_address_check CHECK (((masklen(address) =
 CASE family(address)
     WHEN 4 THEN 32
     ELSE 128
-END)),
+END) AND (address = authority.canonical_address(address)))),
     CONSTRAINT login_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'throttled'::text]))),
     CONSTRAINT login_attempts_username_check CHECK (((char_length(username) >= 1) AND (char_length(username) <= 256)))
 )
@@ -1115,7 +1117,7 @@ COMMENT ON COLUMN authority.login_attempts.id IS 'Random.';
 COMMENT ON COLUMN authority.login_attempts.username IS 'What was typed, normalised as users.username_normalized. May name nobody.';
 COMMENT ON COLUMN authority.login_attempts.user_id IS 'Who it was, if known. No foreign key: the log outlives the user.';
 COMMENT ON COLUMN authority.login_attempts.client_id IS 'client_id of the application that asked. Null: none. No foreign key: as user_id.';
-COMMENT ON COLUMN authority.login_attempts.address IS 'Address of the one host it came from. Null: not known.';
+COMMENT ON COLUMN authority.login_attempts.address IS 'Address of the one host it came from: authority.canonical_address. Null: not known.';
 COMMENT ON COLUMN authority.login_attempts.outcome IS 'succeeded, failed, or throttled: refused without a check.';
 COMMENT ON COLUMN authority.login_attempts.reason IS 'Why it failed, for operators: unknown_user, wrong_password, … Null: it did not.';
 COMMENT ON COLUMN authority.login_attempts.correlation_id IS 'Request id that finds it in other logs. Null: none.';
@@ -1156,11 +1158,11 @@ CREATE TABLE authority.login_attempts_default (
     reason text,
     correlation_id text,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT login_attempts_address_check CHECK ((masklen(address) =
+    CONSTRAINT login_attempts_address_check CHECK (((masklen(address) =
 CASE family(address)
     WHEN 4 THEN 32
     ELSE 128
-END)),
+END) AND (address = authority.canonical_address(address)))),
     CONSTRAINT login_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'throttled'::text]))),
     CONSTRAINT login_attempts_username_check CHECK (((char_length(username) >= 1) AND (char_length(username) <= 256)))
 );
@@ -1214,6 +1216,7 @@ CREATE TABLE authority.login_throttles (
     ends_at timestamp with time zone GENERATED ALWAYS AS (GREATEST(drains_at, trusted_until)) STORED NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT login_throttles_address_prefix_check CHECK (((NOT ((address_prefix)::inet <<= ('::ffff:0.0.0.0/96'::cidr)::inet)) AND (NOT ((address_prefix)::inet <<= ('64:ff9b::/96'::cidr)::inet)))),
     CONSTRAINT login_throttles_bucket_check CHECK (((username IS NOT NULL) OR (address_prefix IS NOT NULL))),
     CONSTRAINT login_throttles_factor_check CHECK ((factor ~ '^[a-z][a-z0-9_]{0,31}$'::text)),
     CONSTRAINT login_throttles_pair_check CHECK ((((username IS NOT NULL) AND (address_prefix IS NOT NULL)) OR (num_nonnulls(account_cost, network_cost, trusted_until) = 0))),

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from authority_queries._arguments import (
+    check_address,
     check_count,
     check_limit,
     check_not_negative,
@@ -43,7 +44,9 @@ class LoginAttempts(Repository):
     ) -> LoginAttempt:
         """Log an attempt. `username` is what was typed, and may name nobody.
 
-        Raises MissingReferenceError for an unknown tenant, InvalidValueError.
+        The IPv4 address inside a mapped or NAT64 address is logged, and no zone.
+        Raises MissingReferenceError for an unknown tenant, InvalidArgumentError,
+        InvalidValueError.
         """
         return queries.record(
             self._connection,
@@ -51,7 +54,7 @@ class LoginAttempts(Repository):
             username=username,
             user_id=user_id,
             client_id=client_id,
-            address=address,
+            address=check_address("address", address),
             outcome=outcome,
             reason=reason,
             correlation_id=correlation_id,
@@ -82,11 +85,11 @@ class LoginAttempts(Repository):
         within: timedelta = _DAY,
         limit: int = 100,
     ) -> Sequence[LoginAttempt]:
-        """List attempts from this network address, newest first."""
+        """List attempts from this host, in any spelling, newest first."""
         return queries.list_recent_by_address(
             self._connection,
             tenant_id=tenant_id,
-            address=address,
+            address=check_address("address", address),
             within=within,
             page_size=check_limit(limit),
         )
@@ -123,7 +126,7 @@ class LoginAttempts(Repository):
             self._connection,
             tenant_id=tenant_id,
             username=username,
-            address=address,
+            address=check_address("address", address),
             factor=factor,
             pair_limit=check_count("pair_limit", pair_limit),
             account_limit=check_count("account_limit", account_limit),
@@ -151,7 +154,7 @@ class LoginAttempts(Repository):
             self._connection,
             tenant_id=tenant_id,
             username=username,
-            address=address,
+            address=check_address("address", address),
             factor=factor,
             trusted_for=check_not_negative("trusted_for", trusted_for),
         )
