@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from authority_queries._arguments import (
+    check_address,
     MAX_MONTHS_AHEAD,
     check_between,
     check_count,
@@ -44,7 +45,9 @@ class AsyncLoginAttempts(AsyncRepository):
     ) -> LoginAttempt:
         """Log an attempt. `username` is what was typed, and may name nobody.
 
-        Raises MissingReferenceError for an unknown tenant, InvalidValueError.
+        The IPv4 address inside a mapped or NAT64 address is logged, and no zone.
+        Raises MissingReferenceError for an unknown tenant, InvalidArgumentError,
+        InvalidValueError.
         """
         return await queries.record_async(
             self._connection,
@@ -52,7 +55,7 @@ class AsyncLoginAttempts(AsyncRepository):
             username=username,
             user_id=user_id,
             client_id=client_id,
-            address=address,
+            address=check_address("address", address),
             outcome=outcome,
             reason=reason,
             correlation_id=correlation_id,
@@ -83,11 +86,11 @@ class AsyncLoginAttempts(AsyncRepository):
         within: timedelta = _DAY,
         limit: int = 100,
     ) -> Sequence[LoginAttempt]:
-        """List attempts from this network address, newest first."""
+        """List attempts from this host, in any spelling, newest first."""
         return await queries.list_recent_by_address_async(
             self._connection,
             tenant_id=tenant_id,
-            address=address,
+            address=check_address("address", address),
             within=within,
             page_size=check_limit(limit),
         )
@@ -124,7 +127,7 @@ class AsyncLoginAttempts(AsyncRepository):
                 self._connection,
                 tenant_id=tenant_id,
                 username=username,
-                address=address,
+                address=check_address("address", address),
                 factor=factor,
                 pair_limit=check_count("pair_limit", pair_limit),
                 account_limit=check_count("account_limit", account_limit),
@@ -152,7 +155,7 @@ class AsyncLoginAttempts(AsyncRepository):
                 self._connection,
                 tenant_id=tenant_id,
                 username=username,
-                address=address,
+                address=check_address("address", address),
                 factor=factor,
                 trusted_for=check_not_negative("trusted_for", trusted_for),
             )
