@@ -1,0 +1,93 @@
+"""One run: work, faults and upkeep at once, and what must hold at its end."""
+
+from contextlib import ExitStack
+from threading import Event, Thread
+from time import monotonic, sleep
+
+import psutil
+
+from authority_queries import Authority
+from tests.soak.canaries import CANARIES
+from tests.soak.crew import Crew
+from tests.soak.faults import Faults
+from tests.soak.feed import Feeds
+from tests.soak.homes import make_homes, settings_for
+from tests.soak.ledger import Ledger
+from tests.soak.plan import Plan
+from tests.soak.stage import Stage
+from tests.soak.tally import Tally
+from tests.soak.upkeep import audit_rows, dump_and_restore, prune
+from tests.soak.weather import Weather
+
+_LEFT = """
+select count(*) from pg_stat_activity where usename in ('app', 'maintenance')
+"""
+
+
+def run(stage: Stage, plan: Plan) -> Tally:
+    """Run as planned, and give the sums."""
+    ledger = Ledger(Weather(2 * plan.patience))
+    feeds = Feeds(ledger, make_homes(stage.logins, plan.homes))
+    crew = Crew(plan, ledger, stage.service, feeds)
+    faults = Faults(plan, stage, ledger, crew.cancelling)
+    over = Event()
+    beside = [
+        Thread(target=_watch, args=(ledger, over), daemon=True),
+        Thread(target=_keep_up, args=(stage, plan, ledger, crew.stop), daemon=True),
+        Thread(target=_dump, args=(stage, plan, ledger, crew.stop), daemon=True),
+    ]
+    for thread in beside:
+        thread.start()
+    with ExitStack() as stack:
+        if plan.canary == "swap":
+            stage.proxy.turn_to("swap")  # before its first connections
+
+        def meanwhile(authority: Authority) -> None:
+            if plan.canary:
+                CANARIES[plan.canary](stack, stage, crew, authority)
+            faults.run()
+
+        crew.run(meanwhile)
+    over.set()
+    for thread in beside:
+        thread.join(timeout=6 * plan.patience)
+        ledger.expect(not thread.is_alive(), "work does not end", "upkeep")
+    audit_rows(stage, ledger)
+    for feed in feeds.by_tenant.values():
+        feed.audit(feeds.followers)
+    _audit_server(stage, ledger)
+    return ledger.tally
+
+
+def _watch(ledger: Ledger, over: Event) -> None:
+    """Look for calls that hang, and at the size of this process."""
+    process, sizes = psutil.Process(), []
+    while not over.wait(0.5):
+        ledger.watch()
+        sizes.append(process.memory_info().rss / (1 << 20))
+    third = len(sizes) // 3
+    if third:
+        # Past the first third pools and the ledger have their size.
+        ledger.tally.sizes["MB"] = (sizes[0], sizes[third], sizes[-1], max(sizes))
+
+
+def _keep_up(stage: Stage, plan: Plan, ledger: Ledger, stop: Event) -> None:
+    prune(settings_for(stage.operator, plan.pool_size, plan.patience), ledger, stop)
+
+
+def _dump(stage: Stage, plan: Plan, ledger: Ledger, stop: Event) -> None:
+    while plan.dumps and not stop.wait(1.0):
+        dump_and_restore(stage, ledger)
+        stop.wait(plan.seconds / 10)
+
+
+def _audit_server(stage: Stage, ledger: Ledger) -> None:
+    """The pools are closed: the server must have no connection of theirs."""
+    end = monotonic() + 10
+    left = 1
+    while left and monotonic() < end:
+        with stage.dba() as dba:
+            row = dba.execute(_LEFT).fetchone()
+        left = row[0] if row else 0
+        sleep(0.1)
+    ledger.expect(not left, "connections are left at the server", str(left))
