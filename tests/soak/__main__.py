@@ -50,7 +50,7 @@ def _plan(arguments: Sequence[str] | None) -> Plan:
     parser.add_argument(
         "--fault-seconds", type=float, default=kept.fault_seconds, metavar="SECONDS"
     )
-    parser.add_argument("--canary", default="", choices=[*CANARIES])
+    parser.add_argument("--canaries", nargs="+", default=[], choices=[*CANARIES])
     given = parser.parse_args(arguments)
     return Plan(
         seconds=60 * given.minutes,
@@ -62,7 +62,7 @@ def _plan(arguments: Sequence[str] | None) -> Plan:
         pool_size=given.pool_size,
         pace=given.pace,
         fault_seconds=given.fault_seconds,
-        canary=given.canary,
+        canaries=given.canaries,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from threading import Thread
+from threading import Event, Thread
 from time import monotonic, sleep
 from typing import TypeAlias
 
@@ -16,7 +16,10 @@ Canary: TypeAlias = Callable[[ExitStack, Stage, Crew, Authority], None]
 _REVIVE = """
 with revived as (
     update authority.tokens
-    set revoked_at = null, revocation_reason = null, redeemed_at = null,
+    set
+        revoked_at = null,
+        revocation_reason = null,
+        redeemed_at = null,
         redemption_id = null
     where token_hash = %s
     returning authorization_id
@@ -27,46 +30,62 @@ from revived
 where authorizations.id = revived.authorization_id
 """
 _FORGET = "delete from authority.tokens where token_hash = %s"
+_END_LINES = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where datname = current_database() and application_name = 'authority'
+"""
 _LOSE_USES = "update authority.license_usage_totals set used = used / 2"
 
 
-def _some(crew: Crew, *, dead: bool) -> Life:
-    """Wait for a token that is dead, or alive."""
+def _some(crew: Crew, fits: Callable[[Life, float], bool]) -> Life:
+    """Wait for a token that fits."""
     while True:
         now = monotonic()
         for life in crew.lives.all():
-            if life.kind not in ("access", "refresh"):
-                continue
-            if (
-                life.why_dead(now) in ("revoked", "redeemed")
-                if dead
-                else (life.must_live(now, now + 60))
-            ):
+            if life.kind in ("access", "refresh") and fits(life, now):
                 return life
         sleep(0.02)
 
 
+def _is_alive(life: Life, now: float) -> bool:
+    return life.must_live(now, now + 60)
+
+
+def _is_ended(life: Life, now: float) -> bool:
+    """Whether it was revoked or redeemed, and would live but for that."""
+    lasts = life.issued.began + life.lifetime > now + 60
+    return lasts and len(life.ends()) == 1 and life.why_dead(now) is not None
+
+
 def revive(stack: ExitStack, stage: Stage, crew: Crew, _: Authority) -> None:
     """A superuser makes a dead token live again."""
-    _beside(stack, lambda: _execute(stage, _REVIVE, _some(crew, dead=True)))
+    _beside(stack, lambda: _execute(stage, _REVIVE, _some(crew, _is_ended)))
 
 
 def forget(stack: ExitStack, stage: Stage, crew: Crew, _: Authority) -> None:
     """A superuser deletes a live token, as wrong pruning would."""
-    _beside(stack, lambda: _execute(stage, _FORGET, _some(crew, dead=False)))
+    _beside(stack, lambda: _execute(stage, _FORGET, _some(crew, _is_alive)))
 
 
 def swap(stack: ExitStack, stage: Stage, _: Crew, __: Authority) -> None:
-    """The proxy gives connections each other's rows."""
+    """The proxy gives connections that are made from now on each other's rows."""
+    stage.proxy.turn_to("swap")
     stack.callback(stage.proxy.turn_to, "pass")
+    with stage.dba() as dba:
+        dba.execute(_END_LINES)
 
 
 def leak(stack: ExitStack, _: Stage, crew: Crew, authority: Authority) -> None:
     """Somebody keeps a connection of the pool."""
-    unit = authority.tenant(crew.home.tenant_id, autocommit=True)
-    store = unit.__enter__()
-    store.users.list(tenant_id=crew.home.tenant_id)
-    stack.callback(unit.__exit__, None, None, None)
+    over, tenant_id = Event(), crew.home.tenant_id
+
+    def keep() -> None:
+        with authority.tenant(tenant_id, autocommit=True) as store:
+            store.users.list(tenant_id=tenant_id)
+            over.wait()
+
+    _beside(stack, keep)
+    stack.callback(over.set)
 
 
 def miscount(stack: ExitStack, stage: Stage, _: Crew, __: Authority) -> None:

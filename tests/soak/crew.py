@@ -11,7 +11,7 @@ from authority_queries import AsyncAuthority, Authority
 from tests.soak.cancelling import cancel_some
 from tests.soak.doors import Door, Tasks, Threads, run_now
 from tests.soak.feed import END, Feeds
-from tests.soak.homes import Home, settings_for
+from tests.soak.homes import Home
 from tests.soak.keeping import Lives
 from tests.soak.ledger import Ledger
 from tests.soak.licence_work import audit_usage
@@ -37,7 +37,7 @@ class Crew:
         self._plan = plan
         self._ledger = ledger
         self._feeds = feeds
-        self._settings = settings_for(conninfo, plan.pool_size, plan.patience)
+        self._settings = plan.settings(conninfo)
         self._tasks_rest = Event()
         self._more: dict[Work, int] = {feeds.publish: 40}
         self._numbers = count(plan.seed * 1000)

@@ -40,8 +40,8 @@ class _Done(Generic[Result]):
         self._result = result
 
     def __await__(self) -> Generator[None, None, Result]:
+        yield from ()
         return self._result
-        yield
 
 
 class _Repository:

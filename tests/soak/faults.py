@@ -20,7 +20,8 @@ from tests.soak.stage import Stage
 from tests.soak.weather import Storm
 
 _BACKENDS = """
-select pid from pg_stat_activity where usename in ('app', 'maintenance')
+select pid from pg_stat_activity
+where datname = current_database() and application_name = 'authority'
 """
 _END = "select pg_terminate_backend(%s, 2000)"
 # Until the news of an ended connection has come through the proxy.
@@ -40,20 +41,19 @@ class Faults:
         self._chance = Random(plan.seed)
 
     def run(self) -> None:
-        """Make the chosen faults in turn until the time is up."""
+        """Make the chosen faults in turn, each at least once, until the time is up."""
         end = monotonic() + self._plan.seconds
-        while (left := end - monotonic()) > 0:
-            if not self._plan.faults:
-                sleep(left)
-                return
+        is_first = True
+        while self._plan.faults and (is_first or monotonic() < end):
             names = [*self._plan.faults]
             self._chance.shuffle(names)
             for name in names:
-                if monotonic() >= end:
+                if not is_first and monotonic() >= end:
                     return
-                sleep(self._plan.calm_seconds * self._chance.random())
+                sleep(self._plan.calm_seconds * (0.5 + self._chance.random()))
                 self.make(name)
-                sleep(self._plan.calm_seconds)
+            is_first = False
+        sleep(max(0.0, end - monotonic()))
 
     def make(self, name: FaultName) -> None:
         _MAKE[name](self)
@@ -66,7 +66,7 @@ class Faults:
         with self._stage.dba() as dba:
             while monotonic() < end:
                 pids = [pid for (pid,) in dba.execute(_BACKENDS)]
-                with self._storm("kill", lasts=0, grace=_NEWS):
+                with self._storm("kill", grace=_NEWS):
                     for pid in pids:
                         if self._chance.random() < 0.5:
                             dba.execute(_END, (pid,))
@@ -74,14 +74,16 @@ class Faults:
                 sleep(5 * _NEWS)
 
     def crash(self) -> None:
-        with self._storm("crash", lasts=0):
-            self._stage.cluster.kill()
+        cluster = self._stage.cluster
+        assert cluster is not None, "the server is somebody else's"
+        with self._storm("crash"):
+            cluster.kill()
             sleep(self._chance.random())
-            self._stage.cluster.start()
+            cluster.start()
 
     def freeze(self) -> None:
         seconds = self._plan.fault_seconds
-        with self._storm("freeze", lasts=seconds):
+        with self._storm("freeze"):
             processes = _processes(self._stage)
             for process in processes:
                 process.send_signal(signal.SIGSTOP)
@@ -94,7 +96,7 @@ class Faults:
     def spoil(self, *modes: Mode) -> None:
         """Let the proxy do it, for the time of a fault."""
         seconds = self._plan.fault_seconds
-        with self._storm(modes[0], lasts=seconds if modes[0] == "silence" else 0):
+        with self._storm(modes[0]):
             try:
                 for mode in modes:
                     self._stage.proxy.turn_to(mode)
@@ -115,14 +117,11 @@ class Faults:
         self._ledger.tally.add(run_forks(self._stage, self._plan))
 
     def _storm(
-        self, name: str, *, lasts: float, grace: float | None = None
+        self, name: str, grace: float | None = None
     ) -> AbstractContextManager[Storm]:
-        patience = self._plan.patience
-        return self._ledger.weather.storm(
-            name,
-            longest=lasts + self._ledger.weather.calm,
-            grace=2 * patience if grace is None else grace,
-        )
+        if grace is None:
+            grace = 2 * self._plan.patience
+        return self._ledger.weather.storm(name, grace=grace)
 
 
 _MAKE: Final[dict[FaultName, Callable[[Faults], None]]] = {

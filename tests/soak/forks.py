@@ -6,12 +6,13 @@ import warnings
 from random import Random
 from select import select
 from signal import SIGKILL
+from threading import Thread
 from time import monotonic
 
 from authority_queries import Authority
 from authority_queries.errors import AuthorityError
 from tests.soak.doors import Threads, run_now
-from tests.soak.homes import make_homes, settings_for
+from tests.soak.homes import make_homes
 from tests.soak.keeping import Lives
 from tests.soak.ledger import Ledger
 from tests.soak.plan import Plan
@@ -28,9 +29,9 @@ _CALLS = 60
 
 def fork_and_verify(plan: Plan, logins: Logins, conninfo: str) -> Tally:
     """Verify in children, through what the parent has opened, while it verifies too."""
-    ledger = Ledger(Weather(2 * plan.patience))
+    settings = plan.settings(conninfo)
+    ledger = Ledger(Weather(settings))
     homes, lives = make_homes(logins, 2), Lives()
-    settings = settings_for(conninfo, plan.pool_size, plan.patience)
     with Authority.open(settings) as authority:
         desk = Desk(Threads(authority), ledger, lives, homes, Random(plan.seed))
         count_usable(authority, homes[0].tenant_id)  # all of them are open
@@ -38,19 +39,32 @@ def fork_and_verify(plan: Plan, logins: Logins, conninfo: str) -> Tally:
             run_now(piece(desk))
         end = monotonic() + plan.fault_seconds
         while monotonic() < end:
-            _fork_once(desk, plan)
+            if not _fork_once(desk, 2 * ledger.weather.calm):
+                return ledger.tally
         lost = plan.pool_size - count_usable(authority, homes[0].tenant_id)
         ledger.expect(not lost, "connections are lost", f"forks: {lost}")
         ledger.count("connections lost, forks", by=lost)
     return ledger.tally
 
 
-def _fork_once(desk: Desk, plan: Plan) -> None:
+def _fork_once(desk: Desk, limit: float) -> bool:
+    """Let children verify while the parent does; tell whether the parent has come out.
+
+    It does so in a thread, which is given up when it hangs.
+    """
     children = [_fork(desk, number) for number in range(CHILDREN)]
+    parent = Thread(target=_verify, args=(desk,), daemon=True)
+    parent.start()
+    for pid, end in children:
+        _collect(desk.ledger, pid, end, limit)
+    parent.join(timeout=limit)
+    desk.ledger.expect(not parent.is_alive(), "a parent of forks hangs", f"{limit} s")
+    return not parent.is_alive()
+
+
+def _verify(desk: Desk) -> None:
     for _ in range(_CALLS):
         run_now(verify(desk))
-    for pid, end in children:
-        _collect(desk.ledger, pid, end, 4 * plan.patience)
 
 
 def _fork(desk: Desk, number: int) -> tuple[int, int]:
@@ -74,8 +88,7 @@ def _verify_as_child(desk: Desk, number: int) -> Tally:
     """A child may be refused, by an error of ours, but never answered wrong."""
     ledger = Ledger(desk.ledger.weather, refusals=(AuthorityError,))
     child = Desk(desk.door, ledger, desk.lives, desk.homes, Random(number))
-    for _ in range(_CALLS):
-        run_now(verify(child))
+    _verify(child)
     ledger.count("calls of forked children", by=_CALLS)
     return ledger.tally
 

@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from random import Random
 from uuid import UUID, uuid4
 
-from authority_queries import Settings, Store
-from authority_queries.migrations import yoyo_url
+from authority_queries import Store
 from authority_queries.records import Client, License, User
 from tests.factories import make_client, make_license, make_tenant, make_user
 from tests.soak.lives import Subject
@@ -73,15 +72,3 @@ def _make_home(store: Store) -> Home:
     _, free = make_license(store, tenant_id, limits={"calls": None}, **options)
     _, limited = make_license(store, tenant_id, limits={"calls": LIMIT}, **options)
     return Home(tenant_id, apps, people, free, limited)
-
-
-def settings_for(conninfo: str, size: int, patience: float) -> Settings:
-    """A service's settings whose every wait is short, so that a run sees its end."""
-    return Settings(
-        database_url=yoyo_url(conninfo),
-        pool_min_size=2,
-        pool_max_size=size,
-        pool_timeout=patience,
-        connect_timeout=patience,
-        statement_timeout=patience,
-    )

@@ -12,7 +12,7 @@ from authority_queries import Authority
 from authority_queries.records import VerifiedToken
 from tests.soak.doors import Door, Store, Threads, run_now
 from tests.soak.errors import InterruptedCallError
-from tests.soak.homes import make_homes, settings_for
+from tests.soak.homes import make_homes
 from tests.soak.keeping import Lives
 from tests.soak.ledger import Ledger
 from tests.soak.plan import Plan
@@ -100,14 +100,14 @@ class _Interrupted(Threads):
 
 def work_interrupted(plan: Plan, logins: Logins, conninfo: str) -> Tally:
     """Work in the main thread, interrupted, beside threads that share its pool."""
-    ledger = Ledger(Weather(2 * plan.patience))
+    settings = plan.settings(conninfo)
+    ledger = Ledger(Weather(settings))
     homes, lives, chance = make_homes(logins, 2), Lives(), Random(plan.seed)
     stop = Event()
 
     def desk(door: Door) -> Desk:
         return Desk(door, ledger, lives, homes, Random(chance.random()))
 
-    settings = settings_for(conninfo, plan.pool_size, plan.patience)
     with Authority.open(settings) as authority:
         calm = Threads(authority)
         beside = [

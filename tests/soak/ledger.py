@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import traceback
+from asyncio import CancelledError
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -35,9 +36,10 @@ class Call:
     began: float
     thread: int
     task: "asyncio.Task[object] | None"
+    parts: int
     ended: float = inf
     outcome: Outcome = "unknown"
-    error: BaseException | None = None
+    error: type[BaseException] | None = None
 
     def refuse(self) -> None:
         """The answer was no: nothing was done."""
@@ -67,28 +69,30 @@ class Ledger:
         self._hanging: set[Call] = set()
 
     @contextmanager
-    def call(self, kind: str, *refusals: type[AuthorityError]) -> Iterator[Call]:
+    def call(
+        self, kind: str, *refusals: type[AuthorityError], parts: int = 1
+    ) -> Iterator[Call]:
         """Make one call of the store in the block, which raises no error of it.
 
         `refusals` are what the store may say no with. An interruption comes out.
+        `parts` is how many times the limit of one call it may take.
         """
-        call = Call(kind, monotonic(), get_ident(), _task())
+        call = Call(kind, monotonic(), get_ident(), _task(), parts)
         number = next(self._numbers)
         self._open[number] = call
         try:
             yield call
             if call.outcome == "unknown":
                 call.outcome = "acknowledged"
-        except InterruptedCallError as error:
-            call.error = error
-            raise
         except (*self._refusals, *refusals) as error:
-            call.outcome, call.error = "refused", error
-        except Exception as error:
-            call.error = error
-        except BaseException as error:
-            call.error = error
+            call.outcome, call.error = "refused", type(error)
+        except (InterruptedCallError, KeyboardInterrupt, CancelledError) as error:
+            call.error = type(error)
             raise
+        except Exception as error:
+            call.error = type(error)
+            with self.lock:
+                self._judge(call, error)
         finally:
             call.ended = monotonic()
             self._open.pop(number, None)
@@ -96,10 +100,8 @@ class Ledger:
 
     def _enter(self, call: Call) -> None:
         seconds = call.ended - call.began
-        limit = self.weather.longest(call.began, call.ended)
+        limit = call.parts * self.weather.longest(call.began, call.ended)
         with self.lock:
-            if isinstance(call.error, Exception) and call.is_unknown:
-                self._judge(call, call.error)
             self.tally.outcomes[call.kind, call.outcome] += 1
             self.tally.took(call.kind, seconds, limit)
             if seconds > limit and call not in self._hanging:
@@ -107,10 +109,7 @@ class Ledger:
                 self.violate(rule, f"{call.kind}: {seconds:.1f} s of {limit:.1f}")
 
     def _judge(self, call: Call, error: Exception) -> None:
-        name = type(error).__name__
-        self.tally.errors[name] += 1
-        if isinstance(error, InterruptedCallError):
-            return
+        self.tally.errors[type(error).__name__] += 1
         if isinstance(error, TRANSIENT):
             call.outcome = "refused"
         elif is_loss(error):
@@ -140,7 +139,7 @@ class Ledger:
         """Tell of calls that hang, with where they do. Called every now and then."""
         now = monotonic()
         for call in [*self._open.values()]:
-            limit = self.weather.longest(call.began, now)
+            limit = call.parts * self.weather.longest(call.began, now)
             if now - call.began > limit + _PATIENCE and call not in self._hanging:
                 self._hanging.add(call)
                 self.violate("a call hangs", f"{call.kind}: {_where(call)}")

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
+from authority_queries import Settings
+from authority_queries.migrations import yoyo_url
+
 FaultName: TypeAlias = Literal[
     "kill",
     "crash",
@@ -39,4 +42,15 @@ class Plan:
     fault_seconds: float = 4.0
     calm_seconds: float = 3.0
     dumps: bool = True
-    canary: str = ""
+    canaries: Sequence[str] = ()
+
+    def settings(self, conninfo: str) -> Settings:
+        """A service's settings, whose every wait is short: a run sees its end."""
+        return Settings(
+            database_url=yoyo_url(conninfo),
+            pool_min_size=2,
+            pool_max_size=self.pool_size,
+            pool_timeout=self.patience,
+            connect_timeout=self.patience,
+            statement_timeout=self.patience,
+        )

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from typing import TypeAlias
+
+import psutil
 
 from tests.soak.forks import fork_and_verify
 from tests.soak.interrupts import work_interrupted
@@ -36,7 +39,7 @@ def _run(service: Service, stage: Stage, plan: Plan) -> Tally:
     theirs.close()
     tally = Tally()
     try:
-        limit = plan.fault_seconds + 12 * plan.patience
+        limit = plan.fault_seconds + 16 * plan.patience
         if ours.poll(limit):
             tally = ours.recv()
         else:
@@ -45,9 +48,17 @@ def _run(service: Service, stage: Stage, plan: Plan) -> Tally:
         tally.violate("a process ends", service.__name__)
     finally:
         process.join(timeout=plan.patience)
-        process.kill()
-        process.join()
+        _kill(process)
     return tally
+
+
+def _kill(process: ForkServerProcess) -> None:
+    """End it, if it has not ended, with the children that it may have left."""
+    if process.is_alive() and process.pid is not None:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.kill()
+        process.kill()
+    process.join()
 
 
 def _serve(

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 from random import Random
 from typing import Literal, TypeAlias
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.soak.swapping import Swapper
@@ -29,6 +29,7 @@ Mode: TypeAlias = Literal[
     "silence",
     "swap",
 ]
+Address: TypeAlias = tuple[str, int]
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
 _DROP = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF: return 0 octets
 _SHARE = 0.03  # of the messages are spoiled
@@ -80,9 +81,20 @@ class _Line:
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            await loop.create_unix_connection(lambda: self.server, self._proxy.server)
+            await self._connected(loop, *self._proxy.server)
         except OSError:
             self.cut()
+
+    async def _connected(
+        self, loop: asyncio.AbstractEventLoop, host: str, port: int
+    ) -> None:
+        def make() -> _Side:
+            return self.server
+
+        if host.startswith("/"):
+            await loop.create_unix_connection(make, f"{host}/.s.PGSQL.{port}")
+        else:
+            await loop.create_connection(make, host, port)
 
     def received(self, data: bytes, *, is_server: bool) -> None:
         passed, goes_on = self._proxy.spoil(self, data, is_server=is_server)
@@ -109,7 +121,7 @@ class _Line:
 class _Proxying:
     """The proxy inside its process."""
 
-    def __init__(self, server: str, seed: int) -> None:
+    def __init__(self, server: Address, seed: int) -> None:
         self.server = server
         self.mode: Mode = "pass"
         self.lines: set[_Line] = set()
@@ -151,11 +163,11 @@ def _filter(sock: socket.socket, *, drops: bool) -> None:
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
-def _serve(server: str, control: Connection) -> None:
+def _serve(server: Address, control: Connection) -> None:
     asyncio.run(_serving(server, control))
 
 
-async def _serving(server: str, control: Connection) -> None:
+async def _serving(server: Address, control: Connection) -> None:
     proxying = _Proxying(server, seed=0)
     listener = socket.create_server(("127.0.0.1", 0))
     loop = asyncio.get_running_loop()
@@ -176,6 +188,11 @@ async def _serving(server: str, control: Connection) -> None:
     control.send(listener.getsockname()[1])
     await over
     serving.close()
+
+
+def _address(conninfo: str) -> Address:
+    with psycopg.connect(conninfo) as connection:
+        return connection.info.host, connection.info.port
 
 
 class Proxy:
@@ -202,9 +219,10 @@ class Proxy:
 
 
 @contextmanager
-def running_proxy(server: Path) -> Iterator[Proxy]:
+def running_proxy(server: str) -> Iterator[Proxy]:
+    """Run the proxy before the server with this connection string."""
     ours, theirs = _PROCESSES.Pipe()
-    process = _PROCESSES.Process(target=_serve, args=(str(server), theirs))
+    process = _PROCESSES.Process(target=_serve, args=(_address(server), theirs))
     process.start()
     theirs.close()
     try:

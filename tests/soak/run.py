@@ -11,7 +11,7 @@ from tests.soak.canaries import CANARIES
 from tests.soak.crew import Crew
 from tests.soak.faults import Faults
 from tests.soak.feed import Feeds
-from tests.soak.homes import make_homes, settings_for
+from tests.soak.homes import make_homes
 from tests.soak.ledger import Ledger
 from tests.soak.plan import Plan
 from tests.soak.stage import Stage
@@ -20,13 +20,14 @@ from tests.soak.upkeep import audit_rows, dump_and_restore, prune
 from tests.soak.weather import Weather
 
 _LEFT = """
-select count(*) from pg_stat_activity where usename in ('app', 'maintenance')
+select count(*) from pg_stat_activity
+where datname = current_database() and application_name = 'authority'
 """
 
 
 def run(stage: Stage, plan: Plan) -> Tally:
     """Run as planned, and give the sums."""
-    ledger = Ledger(Weather(2 * plan.patience))
+    ledger = Ledger(Weather(plan.settings(stage.service)))
     feeds = Feeds(ledger, make_homes(stage.logins, plan.homes))
     crew = Crew(plan, ledger, stage.service, feeds)
     faults = Faults(plan, stage, ledger, crew.cancelling)
@@ -39,12 +40,10 @@ def run(stage: Stage, plan: Plan) -> Tally:
     for thread in beside:
         thread.start()
     with ExitStack() as stack:
-        if plan.canary == "swap":
-            stage.proxy.turn_to("swap")  # before its first connections
 
         def meanwhile(authority: Authority) -> None:
-            if plan.canary:
-                CANARIES[plan.canary](stack, stage, crew, authority)
+            for name in plan.canaries:
+                CANARIES[name](stack, stage, crew, authority)
             faults.run()
 
         crew.run(meanwhile)
@@ -72,7 +71,7 @@ def _watch(ledger: Ledger, over: Event) -> None:
 
 
 def _keep_up(stage: Stage, plan: Plan, ledger: Ledger, stop: Event) -> None:
-    prune(settings_for(stage.operator, plan.pool_size, plan.patience), ledger, stop)
+    prune(plan.settings(stage.operator), ledger, stop)
 
 
 def _dump(stage: Stage, plan: Plan, ledger: Ledger, stop: Event) -> None:

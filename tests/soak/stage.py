@@ -1,4 +1,4 @@
-"""A server of a run's own, its logins, and the proxy that its services go through."""
+"""The server of a run, its logins, and the proxy that services go through."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from authority_queries import migrate
 from tests.cluster import Cluster, new_cluster
@@ -15,19 +15,21 @@ from tests.conftest import server_folder
 from tests.soak.proxy import Proxy, running_proxy
 from tests.stores import Logins
 
-LOGINS = ("app", "maintenance")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """`logins` lead to the server itself, `service` leads through the proxy."""
+    """`logins` lead to the server itself, `service` and `operator` through the proxy.
 
-    folder: Path
-    cluster: Cluster
+    Without a `cluster` the server is shared: it is neither killed nor stopped, and
+    dumped with no program of it.
+    """
+
     logins: Logins
     service: str
     operator: str
     proxy: Proxy
+    folder: Path
+    cluster: Cluster | None = None
 
     @contextmanager
     def dba(self) -> Iterator["psycopg.Connection[Any]"]:
@@ -38,31 +40,34 @@ class Stage:
 
 @contextmanager
 def opened_stage() -> Iterator[Stage]:
-    """Start a server without data, apply the migrations, put the proxy before it."""
+    """Start a server of the run's own, with an empty authority."""
     with server_folder() as folder, new_cluster(folder) as cluster:
         cluster.start()
         migrate(cluster.conninfo)
         with psycopg.connect(cluster.conninfo) as dba:
-            for name in LOGINS:
+            for name in ("app", "maintenance"):
                 dba.execute(f"create role {name} login in role authority_{name}")
-        socket = _socket_of(cluster)
         logins = Logins(
             dba=cluster.conninfo,
             app=make_conninfo(cluster.conninfo, user="app"),
             maintenance=make_conninfo(cluster.conninfo, user="maintenance"),
             reader="",
         )
-        with running_proxy(socket) as proxy:
-            yield Stage(
-                folder=folder,
-                cluster=cluster,
-                logins=logins,
-                service=proxy.conninfo(logins.app),
-                operator=proxy.conninfo(logins.maintenance),
-                proxy=proxy,
-            )
+        with before(logins, folder, cluster) as stage:
+            yield stage
 
 
-def _socket_of(cluster: Cluster) -> Path:
-    parts = conninfo_to_dict(cluster.conninfo)
-    return Path(str(parts["host"])) / f".s.PGSQL.{parts.get('port', 5432)}"
+@contextmanager
+def before(
+    logins: Logins, folder: Path, cluster: Cluster | None = None
+) -> Iterator[Stage]:
+    """Put a proxy before the server of these logins."""
+    with running_proxy(logins.dba) as proxy:
+        yield Stage(
+            logins=logins,
+            service=proxy.conninfo(logins.app),
+            operator=proxy.conninfo(logins.maintenance),
+            proxy=proxy,
+            folder=folder,
+            cluster=cluster,
+        )

@@ -2,6 +2,7 @@
 
 import subprocess
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
 from time import monotonic
 
@@ -51,7 +52,7 @@ select
 def prune(settings: Settings, ledger: Ledger, stop: Event) -> None:
     with Maintenance.open(settings) as maintenance:
         while not stop.wait(0.3):
-            with ledger.call("prune") as call:
+            with ledger.call("prune", parts=11) as call:
                 report = maintenance.prune(retention=_KEPT, batch_size=200)
             if call.is_acknowledged:
                 _judge(ledger, report, call.began)
@@ -60,7 +61,7 @@ def prune(settings: Settings, ledger: Ledger, stop: Event) -> None:
 async def prune_async(settings: Settings, ledger: Ledger, rest: object) -> None:
     """Prune once in the other form, beside the first one."""
     async with AsyncMaintenance.open(settings) as maintenance:
-        with ledger.call("prune") as call:
+        with ledger.call("prune", parts=11) as call:
             report = await maintenance.prune(retention=_KEPT, batch_size=200)
         if call.is_acknowledged:
             _judge(ledger, report, call.began)
@@ -77,12 +78,14 @@ def _judge(ledger: Ledger, report: PruneReport, began: float) -> None:
 
 def dump_and_restore(stage: Stage, ledger: Ledger) -> None:
     """A dump under load is one moment's: it can be restored, and nothing is halved."""
-    began = monotonic()
+    if stage.cluster is None:
+        return
+    began, programs = monotonic(), stage.cluster.programs
     file = stage.folder / "dump"
     try:
-        _run(stage, "pg_dump", "-Fc", "-f", str(file), stage.logins.dba)
+        _run(programs / "pg_dump", "-Fc", "-f", str(file), stage.logins.dba)
         restored = _new_database(stage)
-        _run(stage, "pg_restore", "--exit-on-error", "-d", restored, str(file))
+        _run(programs / "pg_restore", "--exit-on-error", "-d", restored, str(file))
         with psycopg.connect(restored) as dba:
             row = dba.execute(_BROKEN).fetchone()
     except (subprocess.CalledProcessError, psycopg.Error) as error:
@@ -109,9 +112,9 @@ def _new_database(stage: Stage) -> str:
     return make_conninfo(stage.logins.dba, dbname=_RESTORED)
 
 
-def _run(stage: Stage, program: str, *arguments: str) -> None:
+def _run(program: Path, *arguments: str) -> None:
     subprocess.run(
-        [stage.cluster.programs / program, *arguments],
+        [program, *arguments],
         check=True,
         capture_output=True,
         text=True,

@@ -1,9 +1,9 @@
 """What a worker does: a mixture of everything, drawn at random."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from random import Random
 from threading import Event
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tests.soak.licence_work import record_usage, use_seat
 from tests.soak.other_work import edit_user, guess, make_pair, push_request, use_jti
@@ -19,7 +19,7 @@ from tests.soak.token_work import (
     verify,
 )
 
-Work: TypeAlias = Callable[[Desk], Awaitable[None]]
+Work: TypeAlias = Callable[[Desk], Coroutine[Any, Any, None]]
 # How often each is drawn, of a thousand.
 MIXTURE: dict[Work, int] = {
     verify: 320,
