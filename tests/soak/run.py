@@ -23,7 +23,7 @@ from tests.soak.upkeep import audit_rows, dump_and_restore, prune
 from tests.soak.weather import Weather
 
 _LEFT = """
-select count(*) from pg_stat_activity
+select from pg_stat_activity
 where datname = current_database() and application_name = 'authority'
 """
 
@@ -99,6 +99,6 @@ def _audit_server(stage: Stage, ledger: Ledger) -> None:
 
 def _count_left(dba: "psycopg.Connection[Any]", seconds: float) -> int:
     end = monotonic() + seconds
-    while (left := dba.execute(_LEFT).fetchone()[0]) and monotonic() < end:
+    while (left := dba.execute(_LEFT).rowcount) and monotonic() < end:
         sleep(0.05)
-    return int(left)
+    return left
