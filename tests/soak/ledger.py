@@ -103,7 +103,8 @@ class Ledger:
         limit = call.parts * self.weather.longest(call.began, call.ended)
         with self.lock:
             self.tally.outcomes[call.kind, call.outcome] += 1
-            self.tally.took(call.kind, seconds, limit)
+            in_storm = bool(self.weather.met(call.began, call.ended))
+            self.tally.took(call.kind, seconds, in_storm=in_storm)
             if seconds > limit and call not in self._hanging:
                 rule = "a call takes longer than its documented time"
                 self.violate(rule, f"{call.kind}: {seconds:.1f} s of {limit:.1f}")

@@ -6,24 +6,27 @@ from tabulate import tabulate
 
 from tests.soak.plan import Plan
 from tests.soak.tally import Tally
+from tests.soak.weather import Weather
 
 OUTCOMES = ("acknowledged", "refused", "unknown")
 
 
 def report(tally: Tally, plan: Plan, server: str, seconds: float) -> Iterator[str]:
     """Give the paragraphs of a run's report."""
+    weather = Weather(plan.settings("dbname=x"))
     yield _lines(
         ("server", server),
         ("seed", plan.seed),
         ("seconds", f"{seconds:.0f}"),
         ("calls", sum(tally.outcomes.values())),
+        ("a call may take", f"{weather.calm} s, in storms {weather.stormy} s"),
         ("faults", _joined(tally.faults) or "none"),
         ("errors", _joined(tally.errors) or "none"),
         ("MB: at first, after a third, at last, most", _sizes(tally)),
     )
     yield tabulate(
         [_call(tally, kind) for kind in sorted({kind for kind, _ in tally.outcomes})],
-        headers=("call", *OUTCOMES, "slowest, s", "allowed, s"),
+        headers=("call", *OUTCOMES, "slowest, s", "in storms, s"),
         floatfmt=".2f",
     )
     yield _lines(*sorted(tally.figures.items()))
@@ -32,7 +35,8 @@ def report(tally: Tally, plan: Plan, server: str, seconds: float) -> Iterator[st
 
 def _call(tally: Tally, kind: str) -> tuple[object, ...]:
     counts = (tally.outcomes[kind, outcome] for outcome in OUTCOMES)
-    return (kind, *counts, tally.slowest[kind], tally.limits[kind])
+    slowest = (tally.slowest.get((kind, in_storm)) for in_storm in (False, True))
+    return (kind, *counts, *slowest)
 
 
 def _violations(tally: Tally) -> str:

@@ -13,8 +13,7 @@ class Tally:
     """Adds up; those of other processes are added to the first one's."""
 
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
-    slowest: dict[str, float] = field(default_factory=dict)
-    limits: dict[str, float] = field(default_factory=dict)
+    slowest: dict[tuple[str, bool], float] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
     violations: Counter[str] = field(default_factory=Counter)
     details: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -28,16 +27,16 @@ class Tally:
         if len(self.details[rule]) < TOLD and detail not in self.details[rule]:
             self.details[rule].append(detail)
 
-    def took(self, kind: str, seconds: float, limit: float) -> None:
-        """Keep the slowest call of a kind, with what was allowed to it."""
-        if seconds > self.slowest.get(kind, -1.0):
-            self.slowest[kind], self.limits[kind] = seconds, limit
+    def took(self, kind: str, seconds: float, *, in_storm: bool) -> None:
+        """Keep the slowest call of a kind, in calm weather and in a storm."""
+        slowest = self.slowest.get((kind, in_storm), 0.0)
+        self.slowest[kind, in_storm] = max(seconds, slowest)
 
     def add(self, other: "Tally") -> None:
         for name in ("outcomes", "errors", "violations", "faults", "figures"):
             getattr(self, name).update(getattr(other, name))
-        for kind, seconds in other.slowest.items():
-            self.took(kind, seconds, other.limits[kind])
+        for (kind, in_storm), seconds in other.slowest.items():
+            self.took(kind, seconds, in_storm=in_storm)
         for rule, details in other.details.items():
             room = TOLD - len(self.details[rule])
             self.details[rule] += details[: max(room, 0)]

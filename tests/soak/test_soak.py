@@ -20,6 +20,7 @@ SHORT = Plan(
     threads=2,
     tasks=2,
     homes=2,
+    patience=2,
     fault_seconds=0.5,
     calm_seconds=0.1,
 )
@@ -50,5 +51,5 @@ def test_services_under_faults_violate_nothing_and_lose_no_connection(
 
 
 def test_the_ledger_sees_each_rule_that_is_broken_on_purpose(stage: Stage) -> None:
-    tally = run(stage, Plan(seconds=2, homes=1, pace=0.005, canaries=[*SEEN]))
+    tally = run(stage, Plan(seconds=2, homes=1, patience=1, canaries=[*SEEN]))
     assert {*SEEN.values()} <= {*tally.violations}
