@@ -105,8 +105,7 @@ class DeviceAuthorizations(Repository):
         the user's sign-in and consent are judged as by `grants.issue_code`.
         `properties` are put over the request's own. However often it is refreshed, the
         family ends after `family_lifetime`. In a transaction polls wait for its end.
-        Raises InvalidValueError, and MissingReferenceError for a user who is deleted
-        at that moment.
+        Raises InvalidValueError.
         """
         return queries.approve(
             self._connection,
