@@ -6,8 +6,8 @@ from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from authority_queries._arguments import (
-    check_address,
     MAX_MONTHS_AHEAD,
+    check_address,
     check_between,
     check_count,
     check_limit,
