@@ -12,7 +12,10 @@ CREATE FUNCTION authority.address_prefix(address inet) RETURNS cidr
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-select network(set_masklen(hosts.host, case family(hosts.host) when 4 then 24 else 64 end))
+select
+    network(
+        set_masklen(hosts.host, case family(hosts.host) when 4 then 24 else 64 end)
+    )
 from (values (authority.canonical_address(address))) as hosts (host)
 $$;
 
@@ -189,7 +192,11 @@ CREATE TABLE authority.client_secrets (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT client_secrets_description_check CHECK ((char_length(description) <= 2000)),
     CONSTRAINT client_secrets_moments_check CHECK (((LEAST(valid_from, valid_until, last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(valid_from, valid_until, last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT client_secrets_secret_hash_check CHECK (((((secret_hash COLLATE "C") ~ '^\$sha256\$[A-Za-z0-9+/]{43}$'::text) OR authority.is_password_hash(secret_hash)) AND (char_length(secret_hash) <= 1024))),
+    CONSTRAINT client_secrets_secret_hash_check CHECK (((char_length(secret_hash) <= 1024) AND
+CASE
+    WHEN ((secret_hash COLLATE "C") ~ '^\$sha256\$[A-Za-z0-9+/]{43}$'::text) THEN true
+    ELSE authority.is_password_hash(secret_hash)
+END)),
     CONSTRAINT client_secrets_valid_until_check CHECK ((valid_until >= valid_from))
 );
 ALTER TABLE ONLY authority.client_secrets FORCE ROW LEVEL SECURITY;
@@ -715,8 +722,8 @@ CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN CASE WHEN ((hash COLLATE "C") ~ '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN ((("substring"(hash, 'm=([0-9]+)'::text))::bigint * ("substring"(hash, 't=([0-9]+)'::text))::bigint) <= 1048576) WHEN ((hash COLLATE "C") ~ '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN (((("substring"(hash, 'r=([0-9]+)'::text))::bigint * ("substring"(hash, 'p=([0-9]+)'::text))::bigint) << ("substring"(hash, 'ln=([0-9]+)'::text))::integer) <= 2097152) ELSE ((hash COLLATE "C") ~ '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'::text) END;
 
-COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings, bcrypt
-and {SSHA}, each in one spelling and at a cost of about a second at most.';
+COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings,
+bcrypt and {SSHA}, each in one spelling and at a cost of about a second at most.';
 
 -- is_scope_list
 

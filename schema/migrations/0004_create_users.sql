@@ -50,8 +50,8 @@ return case
 end;
 
 comment on function authority.is_password_hash(text) is
-'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings, bcrypt
-and {SSHA}, each in one spelling and at a cost of about a second at most.';
+'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings,
+bcrypt and {SSHA}, each in one spelling and at a cost of about a second at most.';
 
 create table if not exists authority.users (
     tenant_id uuid not null,

@@ -164,11 +164,11 @@ create table if not exists authority.client_secrets (
     references authority.clients (tenant_id, id) on delete cascade,
     constraint client_secrets_secret_hash_check
     check (
-        (
-            secret_hash collate "C" ~ '^\$sha256\$[A-Za-z0-9+/]{43}$'
-            or authority.is_password_hash(secret_hash)
-        )
-        and char_length(secret_hash) <= 1024
+        char_length(secret_hash) <= 1024
+        and case
+            when secret_hash collate "C" ~ '^\$sha256\$[A-Za-z0-9+/]{43}$' then true
+            else authority.is_password_hash(secret_hash)
+        end
     ),
     constraint client_secrets_valid_until_check check (valid_until >= valid_from),
     constraint client_secrets_description_check

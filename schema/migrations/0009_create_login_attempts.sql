@@ -277,7 +277,10 @@ language sql
 immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-select network(set_masklen(hosts.host, case family(hosts.host) when 4 then 24 else 64 end))
+select
+    network(
+        set_masklen(hosts.host, case family(hosts.host) when 4 then 24 else 64 end)
+    )
 from (values (authority.canonical_address(address))) as hosts (host)
 $$;
 
