@@ -16,7 +16,7 @@ from authority_queries._arguments import (
     code_challenge_of,
 )
 from authority_queries._async.repository import AsyncRepository
-from authority_queries.issuing import NewToken
+from authority_queries.issuing import NewToken, check_new_tokens
 from authority_queries.queries import grants as queries
 from authority_queries.records import (
     ClientTokenIssuance,
@@ -83,7 +83,7 @@ class AsyncGrants(AsyncRepository):
             code_challenge=check_code_challenge(code_challenge),
             nonce=nonce,
             cnf_jkt=cnf_jkt,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             authenticated_at=authenticated_at,
             lifetime=check_positive("lifetime", lifetime),
             family_lifetime=check_optional_positive("family_lifetime", family_lifetime),
@@ -119,7 +119,7 @@ class AsyncGrants(AsyncRepository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             lifetime=check_positive("lifetime", lifetime),
         )
 
@@ -158,7 +158,7 @@ class AsyncGrants(AsyncRepository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             lifetime=check_positive("lifetime", lifetime),
         )
 
@@ -298,6 +298,7 @@ class AsyncGrants(AsyncRepository):
         refresh_token: NewToken | None,
     ) -> Redemption:
         self._commits_at_once(call)
+        check_new_tokens(access_token=access_token, refresh_token=refresh_token)
         redeem = partial(
             queries.redeem_async,
             self._connection,

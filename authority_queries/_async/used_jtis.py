@@ -2,11 +2,16 @@
 
 import hashlib
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from authority_queries._async.repository import AsyncRepository
+from authority_queries._conversions import text
 from authority_queries.queries import used_jtis as queries
 from authority_queries.records import UsedJtiKind
+
+# Hashed here, so that what it is is not told from the query.
+_jti: Final = text()
 
 
 class AsyncUsedJtis(AsyncRepository):
@@ -41,7 +46,7 @@ class AsyncUsedJtis(AsyncRepository):
         is the client's fault, or an issuer that is none; InvalidArgumentError for a
         datetime without a time zone.
         """
-        digest = hashlib.sha256(jti.encode("utf-8", "surrogatepass")).digest()
+        digest = hashlib.sha256(_jti("jti", jti).encode()).digest()
         first = await queries.use_async(
             self._connection,
             tenant_id=tenant_id,

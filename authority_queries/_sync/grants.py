@@ -17,7 +17,7 @@ from authority_queries._arguments import (
     code_challenge_of,
 )
 from authority_queries._sync.repository import Repository
-from authority_queries.issuing import NewToken
+from authority_queries.issuing import NewToken, check_new_tokens
 from authority_queries.queries import grants as queries
 from authority_queries.records import (
     ClientTokenIssuance,
@@ -84,7 +84,7 @@ class Grants(Repository):
             code_challenge=check_code_challenge(code_challenge),
             nonce=nonce,
             cnf_jkt=cnf_jkt,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             authenticated_at=authenticated_at,
             lifetime=check_positive("lifetime", lifetime),
             family_lifetime=check_optional_positive("family_lifetime", family_lifetime),
@@ -120,7 +120,7 @@ class Grants(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             lifetime=check_positive("lifetime", lifetime),
         )
 
@@ -159,7 +159,7 @@ class Grants(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             lifetime=check_positive("lifetime", lifetime),
         )
 
@@ -299,6 +299,7 @@ class Grants(Repository):
         refresh_token: NewToken | None,
     ) -> Redemption:
         self._commits_at_once(call)
+        check_new_tokens(access_token=access_token, refresh_token=refresh_token)
         redeem = partial(
             queries.redeem,
             self._connection,

@@ -206,7 +206,7 @@ def test_it_has_no_family_and_is_refreshed_by_asking_again(store: Store) -> None
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"token_hash": b"raw"}, "token_hash is no digest"),
+        ({"token_hash": b"raw"}, "token_hash must have 32 octets"),
         ({"lifetime": timedelta(0)}, "lifetime is 0"),
     ],
 )

@@ -244,5 +244,5 @@ def test_a_client_is_out_of_reach_of_another_tenant(store: Store) -> None:
 
 def test_one_string_is_no_list_of_strings(store: Store) -> None:
     tenant = make_tenant(store)
-    with pytest.raises(InvalidArgumentError, match="redirect_uris is one string"):
+    with pytest.raises(InvalidArgumentError, match="redirect_uris must be a sequence"):
         make_client(store, tenant.id, redirect_uris="https://a.example")

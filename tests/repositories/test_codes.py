@@ -209,7 +209,7 @@ def test_a_code_with_a_hash_that_is_taken_leaves_no_family(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"token_hash": b"raw"}, "token_hash is no digest"),
+        ({"token_hash": b"raw"}, "token_hash must have 32 octets"),
         ({"code_challenge": "short"}, "code_challenge is of another shape"),
         ({"lifetime": timedelta(0)}, "lifetime is 0"),
         ({"family_lifetime": timedelta(0)}, "family_lifetime is 0"),

@@ -152,7 +152,7 @@ def test_a_value_outside_its_column_is_refused(
 @pytest.mark.parametrize("field", ["effective_at", "expires_at"])
 def test_a_moment_without_a_time_zone_is_refused(store: Store, field: str) -> None:
     moment: Fields = {field: NAIVE}
-    with pytest.raises(InvalidArgumentError, match=f"{field} has no time zone"):
+    with pytest.raises(InvalidArgumentError, match=f"{field} must have a time zone"):
         publish(store, uuid4(), **moment)
 
 

@@ -245,7 +245,7 @@ def test_an_assignment_ends_at_its_expiry(
     assert held(store, user) == [role]
     assign(store, user, role, expires_at=datetime(2000, 1, 1, tzinfo=UTC))
     assert held(store, user) == []
-    with pytest.raises(InvalidArgumentError, match="expires_at has no time zone"):
+    with pytest.raises(InvalidArgumentError, match="expires_at must have a time zone"):
         assign(store, user, role, expires_at=datetime(2999, 1, 1))
 
 

@@ -121,9 +121,9 @@ def test_a_token_of_another_tenant_is_unknown(store: Store, dba: Dba) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"token_hash": b"raw"}, "token_hash is no digest"),
-        ({"subject_token_hash": b"raw"}, "subject_token_hash is no digest"),
-        ({"actor_token_hash": b"raw"}, "actor_token_hash is no digest"),
+        ({"token_hash": b"raw"}, "token_hash must have 32 octets"),
+        ({"subject_token_hash": b"raw"}, "subject_token_hash must have 32 octets"),
+        ({"actor_token_hash": b"raw"}, "actor_token_hash must have 32 octets"),
         ({"lifetime": timedelta(0)}, "lifetime is 0"),
     ],
 )

@@ -153,7 +153,7 @@ def test_a_code_challenge_is_base64url_of_sha256(store: Store, challenge: str) -
 @pytest.mark.parametrize("token_hash", [b"", bytes(31), bytes(33)])
 def test_a_hash_has_32_octets(store: Store, token_hash: bytes) -> None:
     client = make_client(store, make_tenant(store).id)
-    with pytest.raises(InvalidArgumentError, match="token_hash is no digest"):
+    with pytest.raises(InvalidArgumentError, match="token_hash must have 32 octets"):
         store.tokens.create(
             tenant_id=client.tenant_id,
             type="access",

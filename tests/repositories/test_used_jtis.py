@@ -109,7 +109,7 @@ def test_an_end_more_than_a_day_away_is_refused(store: Store, dba: Dba) -> None:
 
 
 def test_a_datetime_without_a_time_zone_is_refused(store: Store) -> None:
-    with pytest.raises(InvalidArgumentError, match="expires_at has no time zone"):
+    with pytest.raises(InvalidArgumentError, match="expires_at must have a time zone"):
         use(store, uuid4(), expires_at=datetime(2030, 1, 1))
 
 
