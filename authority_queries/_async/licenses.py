@@ -77,7 +77,7 @@ class AsyncLicenses(AsyncRepository):
             overage_policy=overage_policy,
             valid_from=valid_from,
             valid_until=valid_until,
-            grace=grace,
+            grace=check_not_negative("grace", grace),
             grace_policy=grace_policy,
             properties={} if properties is None else properties,
         )

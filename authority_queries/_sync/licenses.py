@@ -78,7 +78,7 @@ class Licenses(Repository):
             overage_policy=overage_policy,
             valid_from=valid_from,
             valid_until=valid_until,
-            grace=grace,
+            grace=check_not_negative("grace", grace),
             grace_policy=grace_policy,
             properties={} if properties is None else properties,
         )

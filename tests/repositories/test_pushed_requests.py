@@ -148,7 +148,7 @@ def test_a_lifetime_is_ten_minutes_at_most(
     store: Store, dba: Dba, seconds: int
 ) -> None:
     client = make_client(store, make_tenant(store).id)
-    with pytest.raises(InvalidArgumentError, match="lifetime is"):
+    with pytest.raises(InvalidArgumentError, match="lifetime must be"):
         make_pushed_request(store, client, lifetime=seconds * SECOND)
     make_pushed_request(store, client, lifetime=10 * MINUTE)
     with pytest.raises(psycopg.errors.CheckViolation, match="expires_at_check"):

@@ -203,7 +203,7 @@ def test_a_refresh_that_fails_leaves_the_old_token_alive(store: Store) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"leeway": -MINUTE}, "leeway is -1 day"),
+        ({"leeway": -MINUTE}, "leeway must be 0 or longer"),
         ({"token_hash": b"raw"}, "token_hash must have 32 octets"),
     ],
 )
