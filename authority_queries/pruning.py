@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias, get_args
 
 from authority_queries._arguments import (
     MAX_MONTHS_AHEAD,
-    check_between,
     check_not_negative,
     check_optional_positive,
+    check_within,
 )
 from authority_queries.errors import InvalidArgumentError
 
@@ -59,7 +59,7 @@ class Retention:
         check_not_negative("expired", self.expired)
         check_not_negative("login_attempts", self.login_attempts)
         check_not_negative("usage", self.usage)
-        check_between("months_ahead", self.months_ahead, 0, MAX_MONTHS_AHEAD)
+        check_within("months_ahead", self.months_ahead, 0, MAX_MONTHS_AHEAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ class PruneReport:
 
 def check_batch_size(batch_size: int) -> int:
     """Return a number of rows from 1 to 100,000."""
-    return check_between("batch_size", batch_size, 1, _MOST_ROWS)
+    return check_within("batch_size", batch_size, 1, _MOST_ROWS)
 
 
 def chosen_steps(only: Collection[str]) -> Sequence[StepName]:

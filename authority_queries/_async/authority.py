@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 from uuid import UUID
 
 from authority_queries._arguments import (
@@ -19,10 +19,13 @@ from authority_queries._async.nesting import only_unit
 from authority_queries._async.pool import AsyncPooled
 from authority_queries._async.store import AsyncStore
 from authority_queries._async.unit_of_work import unit_of_work
+from authority_queries._conversions import one_of
 from authority_queries.errors import InvalidTokenError
 from authority_queries.queries import tenants, tokens
 from authority_queries.records import Revocation, VerifiedToken
 from authority_queries.secrets import parse_token
+
+_kind: Final = one_of("access", "refresh")
 
 
 class AsyncAuthority(AsyncPooled):
@@ -83,8 +86,9 @@ class AsyncAuthority(AsyncPooled):
         names. As `store.tokens.verify`; a string that is no token of this kind is None
         too, without a trip, and so is another tenant's where `tenant_id` is given. A
         server of one tenant gives it; one of several compares the token's own. Raises
-        InvalidArgumentError for a `tenant_id` that is no UUID.
+        InvalidArgumentError for arguments of other types.
         """
+        _kind("kind", kind)
         if tenant_id is not None:
             check_tenant_id(tenant_id)
         try:

@@ -58,7 +58,7 @@ class AsyncConsents(AsyncRepository):
             user_id=user_id,
             client_id=client_id,
             scopes=scopes,
-            properties=properties or {},
+            properties={} if properties is None else properties,
         )
 
     async def narrow(

@@ -8,11 +8,11 @@ from uuid import UUID
 from authority_queries._arguments import (
     MAX_MONTHS_AHEAD,
     check_address,
-    check_between,
     check_count,
     check_limit,
     check_not_negative,
     check_positive,
+    check_within,
 )
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.queries import login_attempts as queries
@@ -177,7 +177,7 @@ class AsyncLoginAttempts(AsyncRepository):
         """
         return await queries.create_partitions_async(
             self._connection,
-            months_ahead=check_between(
+            months_ahead=check_within(
                 "months_ahead", months_ahead, 0, MAX_MONTHS_AHEAD
             ),
         )

@@ -45,7 +45,7 @@ class AsyncRevocations(AsyncRepository):
             category=category,
             target=target,
             reason=reason,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             effective_at=effective_at,
             expires_at=expires_at,
             hint=hint,

@@ -109,7 +109,7 @@ class AsyncUsers(AsyncRepository):
             display_name=display_name,
             password_hash=check_password_hash("password_hash", password_hash),
             status=status,
-            attributes=attributes or {},
+            attributes={} if attributes is None else attributes,
         )
 
     async def update(

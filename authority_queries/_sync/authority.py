@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 from uuid import UUID
 
 from authority_queries._arguments import (
@@ -14,6 +14,7 @@ from authority_queries._arguments import (
     check_positive,
     check_tenant_id,
 )
+from authority_queries._conversions import one_of
 from authority_queries._sync.follower import Follower
 from authority_queries._sync.hints import Hints
 from authority_queries._sync.nesting import only_unit
@@ -24,6 +25,8 @@ from authority_queries.errors import InvalidTokenError
 from authority_queries.queries import tenants, tokens
 from authority_queries.records import Revocation, VerifiedToken
 from authority_queries.secrets import parse_token
+
+_kind: Final = one_of("access", "refresh")
 
 
 class Authority(Pooled):
@@ -82,8 +85,9 @@ class Authority(Pooled):
         names. As `store.tokens.verify`; a string that is no token of this kind is None
         too, without a trip, and so is another tenant's where `tenant_id` is given. A
         server of one tenant gives it; one of several compares the token's own. Raises
-        InvalidArgumentError for a `tenant_id` that is no UUID.
+        InvalidArgumentError for arguments of other types.
         """
+        _kind("kind", kind)
         if tenant_id is not None:
             check_tenant_id(tenant_id)
         try:

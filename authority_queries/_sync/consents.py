@@ -57,7 +57,7 @@ class Consents(Repository):
             user_id=user_id,
             client_id=client_id,
             scopes=scopes,
-            properties=properties or {},
+            properties={} if properties is None else properties,
         )
 
     def narrow(

@@ -46,7 +46,7 @@ class Revocations(Repository):
             category=category,
             target=target,
             reason=reason,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             effective_at=effective_at,
             expires_at=expires_at,
             hint=hint,

@@ -106,7 +106,7 @@ class Users(Repository):
             display_name=display_name,
             password_hash=check_password_hash("password_hash", password_hash),
             status=status,
-            attributes=attributes or {},
+            attributes={} if attributes is None else attributes,
         )
 
     def update(

@@ -9,12 +9,12 @@ from datetime import timedelta
 import psycopg
 from tabulate import tabulate
 
-from authority_queries._arguments import LONGEST
 from authority_queries._backend import (
     connection_parameters,
     running_backend,
     service_conninfo,
 )
+from authority_queries._conversions import LONGEST
 from authority_queries.cli.progress import Progress, Stop
 from authority_queries.errors import (
     ConfigurationError,

@@ -19,60 +19,144 @@ from authority_queries.runtime import (
     AsyncQueryFile,
     AsyncStream,
     Call,
+    Parameters,
     QueryFile,
     Stream,
-    int8,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "login_attempts.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "login_attempts.sql")
 
-_record: Call[LoginAttempt] = _QUERIES.sure_row("record", LoginAttempt)
-_record_async: AsyncCall[LoginAttempt] = _ASYNC_QUERIES.sure_row("record", LoginAttempt)
+_record_takes = Parameters(
+    "login_attempts.record",
+    tenant_id=checks.uuid,
+    username=checks.text(),
+    user_id=checks.optional(checks.uuid),
+    client_id=checks.optional(checks.text(0, 255)),
+    address=checks.address,
+    outcome=checks.one_of("failed", "succeeded", "throttled"),
+    reason=checks.optional(checks.text(0, 2000)),
+    correlation_id=checks.optional(checks.text(0, 256)),
+)
+_record: Call[LoginAttempt] = _QUERIES.sure_row(
+    "record", LoginAttempt, takes=_record_takes
+)
+_record_async: AsyncCall[LoginAttempt] = _ASYNC_QUERIES.sure_row(
+    "record", LoginAttempt, takes=_record_takes
+)
+_list_recent_by_username_takes = Parameters(
+    "login_attempts.list_recent_by_username",
+    tenant_id=checks.uuid,
+    username=checks.text(),
+    within=checks.duration,
+    page_size=checks.int8,
+)
 _list_recent_by_username: Call[list[LoginAttempt]] = _QUERIES.rows(
-    "list_recent_by_username", LoginAttempt
+    "list_recent_by_username", LoginAttempt, takes=_list_recent_by_username_takes
 )
 _list_recent_by_username_async: AsyncCall[list[LoginAttempt]] = _ASYNC_QUERIES.rows(
-    "list_recent_by_username", LoginAttempt
+    "list_recent_by_username", LoginAttempt, takes=_list_recent_by_username_takes
 )
 _list_recent_by_username_stream = _QUERIES.stream(
-    "list_recent_by_username", LoginAttempt
+    "list_recent_by_username", LoginAttempt, takes=_list_recent_by_username_takes
 )
 _list_recent_by_username_stream_async = _ASYNC_QUERIES.stream(
-    "list_recent_by_username", LoginAttempt
+    "list_recent_by_username", LoginAttempt, takes=_list_recent_by_username_takes
+)
+_list_recent_by_address_takes = Parameters(
+    "login_attempts.list_recent_by_address",
+    tenant_id=checks.uuid,
+    address=checks.address,
+    within=checks.duration,
+    page_size=checks.int8,
 )
 _list_recent_by_address: Call[list[LoginAttempt]] = _QUERIES.rows(
-    "list_recent_by_address", LoginAttempt
+    "list_recent_by_address", LoginAttempt, takes=_list_recent_by_address_takes
 )
 _list_recent_by_address_async: AsyncCall[list[LoginAttempt]] = _ASYNC_QUERIES.rows(
-    "list_recent_by_address", LoginAttempt
+    "list_recent_by_address", LoginAttempt, takes=_list_recent_by_address_takes
 )
-_list_recent_by_address_stream = _QUERIES.stream("list_recent_by_address", LoginAttempt)
+_list_recent_by_address_stream = _QUERIES.stream(
+    "list_recent_by_address", LoginAttempt, takes=_list_recent_by_address_takes
+)
 _list_recent_by_address_stream_async = _ASYNC_QUERIES.stream(
-    "list_recent_by_address", LoginAttempt
+    "list_recent_by_address", LoginAttempt, takes=_list_recent_by_address_takes
 )
-_reserve: Call[ThrottleDecision] = _QUERIES.sure_row("reserve", ThrottleDecision)
+_reserve_takes = Parameters(
+    "login_attempts.reserve",
+    tenant_id=checks.optional(checks.uuid),
+    username=checks.optional(checks.text()),
+    address=checks.optional(checks.address),
+    factor=checks.optional(checks.text()),
+    pair_limit=checks.optional(checks.int8),
+    account_limit=checks.optional(checks.int8),
+    network_limit=checks.optional(checks.int8),
+    time_window=checks.optional(checks.duration),
+)
+_reserve: Call[ThrottleDecision] = _QUERIES.sure_row(
+    "reserve", ThrottleDecision, takes=_reserve_takes
+)
 _reserve_async: AsyncCall[ThrottleDecision] = _ASYNC_QUERIES.sure_row(
-    "reserve", ThrottleDecision
+    "reserve", ThrottleDecision, takes=_reserve_takes
 )
 _QUERIES.promise("reserve", "allowed", "remaining")
 _ASYNC_QUERIES.promise("reserve", "allowed", "remaining")
-_succeed: Call[int] = _QUERIES.count("succeed")
-_succeed_async: AsyncCall[int] = _ASYNC_QUERIES.count("succeed")
-_prune_throttles: Call[int] = _QUERIES.count("prune_throttles")
-_prune_throttles_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_throttles")
-_create_partitions: Call[int] = _QUERIES.sure_value("create_partitions")
+_succeed_takes = Parameters(
+    "login_attempts.succeed",
+    tenant_id=checks.uuid,
+    username=checks.text(),
+    address=checks.address,
+    factor=checks.text(),
+    trusted_for=checks.duration,
+)
+_succeed: Call[int] = _QUERIES.count("succeed", takes=_succeed_takes)
+_succeed_async: AsyncCall[int] = _ASYNC_QUERIES.count("succeed", takes=_succeed_takes)
+_prune_throttles_takes = Parameters(
+    "login_attempts.prune_throttles",
+    batch_size=checks.int8,
+)
+_prune_throttles: Call[int] = _QUERIES.count(
+    "prune_throttles", takes=_prune_throttles_takes
+)
+_prune_throttles_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_throttles", takes=_prune_throttles_takes
+)
+_create_partitions_takes = Parameters(
+    "login_attempts.create_partitions",
+    months_ahead=checks.int8,
+)
+_create_partitions: Call[int] = _QUERIES.sure_value(
+    "create_partitions", takes=_create_partitions_takes
+)
 _create_partitions_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
-    "create_partitions"
+    "create_partitions", takes=_create_partitions_takes
 )
 _QUERIES.promise("create_partitions", "created")
 _ASYNC_QUERIES.promise("create_partitions", "created")
-_drop_partitions: Call[int] = _QUERIES.sure_value("drop_partitions")
-_drop_partitions_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value("drop_partitions")
+_drop_partitions_takes = Parameters(
+    "login_attempts.drop_partitions",
+    retention=checks.duration,
+)
+_drop_partitions: Call[int] = _QUERIES.sure_value(
+    "drop_partitions", takes=_drop_partitions_takes
+)
+_drop_partitions_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
+    "drop_partitions", takes=_drop_partitions_takes
+)
 _QUERIES.promise("drop_partitions", "dropped")
 _ASYNC_QUERIES.promise("drop_partitions", "dropped")
-_prune_default: Call[int] = _QUERIES.sure_value("prune_default")
-_prune_default_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value("prune_default")
+_prune_default_takes = Parameters(
+    "login_attempts.prune_default",
+    retention=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_default: Call[int] = _QUERIES.sure_value(
+    "prune_default", takes=_prune_default_takes
+)
+_prune_default_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
+    "prune_default", takes=_prune_default_takes
+)
 _QUERIES.promise("prune_default", "pruned")
 _ASYNC_QUERIES.promise("prune_default", "pruned")
 
@@ -152,7 +236,7 @@ def list_recent_by_username(
         tenant_id=tenant_id,
         username=username,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -173,7 +257,7 @@ async def list_recent_by_username_async(
         tenant_id=tenant_id,
         username=username,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -199,7 +283,7 @@ def list_recent_by_username_stream(
         tenant_id=tenant_id,
         username=username,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -225,7 +309,7 @@ def list_recent_by_username_stream_async(
         tenant_id=tenant_id,
         username=username,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -246,7 +330,7 @@ def list_recent_by_address(
         tenant_id=tenant_id,
         address=address,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -267,7 +351,7 @@ async def list_recent_by_address_async(
         tenant_id=tenant_id,
         address=address,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -293,7 +377,7 @@ def list_recent_by_address_stream(
         tenant_id=tenant_id,
         address=address,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -319,7 +403,7 @@ def list_recent_by_address_stream_async(
         tenant_id=tenant_id,
         address=address,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -348,9 +432,9 @@ def reserve(
         username=username,
         address=address,
         factor=factor,
-        pair_limit=int8("pair_limit", pair_limit),
-        account_limit=int8("account_limit", account_limit),
-        network_limit=int8("network_limit", network_limit),
+        pair_limit=pair_limit,
+        account_limit=account_limit,
+        network_limit=network_limit,
         time_window=time_window,
     )
 
@@ -380,9 +464,9 @@ async def reserve_async(
         username=username,
         address=address,
         factor=factor,
-        pair_limit=int8("pair_limit", pair_limit),
-        account_limit=int8("account_limit", account_limit),
-        network_limit=int8("network_limit", network_limit),
+        pair_limit=pair_limit,
+        account_limit=account_limit,
+        network_limit=network_limit,
         time_window=time_window,
     )
 
@@ -442,7 +526,7 @@ def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
 
     queries/login_attempts.sql:173
     """
-    return _prune_throttles(connection, batch_size=int8("batch_size", batch_size))
+    return _prune_throttles(connection, batch_size=batch_size)
 
 
 async def prune_throttles_async(
@@ -452,9 +536,7 @@ async def prune_throttles_async(
 
     queries/login_attempts.sql:173
     """
-    return await _prune_throttles_async(
-        connection, batch_size=int8("batch_size", batch_size)
-    )
+    return await _prune_throttles_async(connection, batch_size=batch_size)
 
 
 def create_partitions(connection: Connection[object], *, months_ahead: int) -> int:
@@ -463,9 +545,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
 
     queries/login_attempts.sql:196
     """
-    return _create_partitions(
-        connection, months_ahead=int8("months_ahead", months_ahead)
-    )
+    return _create_partitions(connection, months_ahead=months_ahead)
 
 
 async def create_partitions_async(
@@ -476,9 +556,7 @@ async def create_partitions_async(
 
     queries/login_attempts.sql:196
     """
-    return await _create_partitions_async(
-        connection, months_ahead=int8("months_ahead", months_ahead)
-    )
+    return await _create_partitions_async(connection, months_ahead=months_ahead)
 
 
 def drop_partitions(connection: Connection[object], *, retention: timedelta) -> int:
@@ -509,9 +587,7 @@ def prune_default(
 
     queries/login_attempts.sql:212
     """
-    return _prune_default(
-        connection, retention=retention, batch_size=int8("batch_size", batch_size)
-    )
+    return _prune_default(connection, retention=retention, batch_size=batch_size)
 
 
 async def prune_default_async(
@@ -523,5 +599,5 @@ async def prune_default_async(
     queries/login_attempts.sql:212
     """
     return await _prune_default_async(
-        connection, retention=retention, batch_size=int8("batch_size", batch_size)
+        connection, retention=retention, batch_size=batch_size
     )

@@ -311,7 +311,7 @@ def test_refusals_send_nothing(
 @pytest.mark.parametrize("tenant_id", ["00000000-0000-0000-0000-000000000000", None])
 def test_a_tenant_that_is_no_uuid_is_refused(authority: Any, tenant_id: Any) -> None:
     with (
-        pytest.raises(InvalidArgumentError, match="a UUID is allowed"),
+        pytest.raises(InvalidArgumentError, match="tenant_id must be a UUID"),
         authority.tenant(tenant_id),
     ):
         pass

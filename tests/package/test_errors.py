@@ -9,6 +9,7 @@ from authority_queries.errors import (
     AuthorityError,
     ConstraintError,
     DuplicateError,
+    InvalidArgumentError,
     InvalidValueError,
     LimitReachedError,
     from_driver,
@@ -52,11 +53,19 @@ def test_the_message_names_what_was_wrong_but_no_value(store: Store) -> None:
 
 def test_a_value_that_postgresql_cannot_hold_is_refused(store: Store) -> None:
     tenant = make_tenant(store)
-    for text in ("nul\0", "half a character \ud800"):
-        with pytest.raises(InvalidValueError, match="cannot be stored as given"):
+    for text in ("nul\0", "half a character \ud800", "", "x" * 257):
+        with pytest.raises(InvalidArgumentError, match="username must ") as refused:
             make_user(store, tenant.id, username=text)
-    with pytest.raises(InvalidValueError, match=r"users_username_check"):
-        make_user(store, tenant.id, username="")
+        assert (refused.value.argument, refused.value.query) == (
+            "username",
+            "users.create",
+        )
+    with pytest.raises(InvalidValueError, match=r"users_email_check") as constraint:
+        make_user(store, tenant.id, email="nobody")
+    assert (constraint.value.argument, constraint.value.query) == (
+        "email",
+        "users.create",
+    )
 
 
 def test_nothing_is_written_when_a_row_is_refused(store: Store) -> None:

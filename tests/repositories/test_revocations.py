@@ -16,6 +16,7 @@ from authority_queries.records import (
     Revocation,
 )
 from tests.factories import HOUR, make_tenant
+from tests.refusals import refusal_of
 from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
@@ -82,7 +83,7 @@ def test_a_publication_that_is_rolled_back_leaves_no_gap(
         connection.rollback()
     assert publish(store, tenant.id).sequence == 2
     with pytest.raises(InvalidValueError):
-        publish(store, tenant.id, target="")
+        publish(store, tenant.id, effective_at=NOW, expires_at=NOW)
     assert publish(store, tenant.id).sequence == 3
     assert sequences(store, tenant.id) == [1, 2, 3]
 
@@ -99,9 +100,9 @@ def test_a_follower_resumes_after_what_it_has_seen(store: Store) -> None:
 
 @pytest.mark.parametrize("limit", [0, 1001])
 def test_a_page_is_from_1_to_1000_entries(store: Store, limit: int) -> None:
-    with pytest.raises(InvalidArgumentError, match=f"limit is {limit}"):
+    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
         sequences(store, uuid4(), limit=limit)
-    with pytest.raises(InvalidArgumentError, match=f"limit is {limit}"):
+    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
         active(store, uuid4(), limit=limit)
 
 
@@ -131,7 +132,7 @@ def test_entries_not_yet_or_no_longer_in_force_are_not_active(store: Store) -> N
 
 
 @pytest.mark.parametrize(
-    ("fields", "check"),
+    ("fields", "argument"),
     [
         ({"category": "weather"}, "category"),
         ({"target": ""}, "target"),
@@ -140,19 +141,18 @@ def test_entries_not_yet_or_no_longer_in_force_are_not_active(store: Store) -> N
     ],
 )
 def test_a_value_outside_its_column_is_refused(
-    store: Store, fields: Fields, check: str
+    store: Store, fields: Fields, argument: str
 ) -> None:
     tenant = make_tenant(store)
-    with pytest.raises(InvalidValueError) as caught:
+    with refusal_of(argument):
         publish(store, tenant.id, **fields)
-    assert caught.value.constraint == f"revocations_{check}_check"
     assert sequences(store, tenant.id) == []
 
 
 @pytest.mark.parametrize("field", ["effective_at", "expires_at"])
 def test_a_moment_without_a_time_zone_is_refused(store: Store, field: str) -> None:
     moment: Fields = {field: NAIVE}
-    with pytest.raises(InvalidArgumentError, match=f"{field} has no time zone"):
+    with pytest.raises(InvalidArgumentError, match=f"{field} must have a time zone"):
         publish(store, uuid4(), **moment)
 
 

@@ -13,7 +13,6 @@ from authority_queries.errors import (
     DuplicateError,
     InUseError,
     InvalidArgumentError,
-    InvalidValueError,
     MissingReferenceError,
     NotFoundError,
     SystemRowError,
@@ -24,6 +23,7 @@ from authority_queries.records import (
     UserRole,
 )
 from tests.factories import make_tenant, make_user
+from tests.refusals import refusal_of
 
 FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
 
@@ -123,9 +123,8 @@ def test_a_role_name_is_an_identifier(store: Store) -> None:
     longest = "a" * 90 + "_.:-012345"
     assert make_role(store, tenant_id, longest).name == longest
     for name in ("", "Admin", "1st", "a b", "a\n", "\u00e4", longest + "6"):
-        with pytest.raises(InvalidValueError) as caught:
+        with refusal_of("name"):
             make_role(store, tenant_id, name)
-        assert caught.value.constraint == "roles_name_check"
 
 
 def test_a_role_cannot_be_created_beside_its_name_or_tenant(store: Store) -> None:
@@ -136,7 +135,7 @@ def test_a_role_cannot_be_created_beside_its_name_or_tenant(store: Store) -> Non
     with pytest.raises(MissingReferenceError) as missing:
         make_role(store, uuid4(), "admin")
     assert missing.value.constraint == "roles_tenant_id_fk"
-    with pytest.raises(InvalidValueError, match="cannot be stored"):
+    with refusal_of("description"):
         store.roles.create(tenant_id=tenant_id, name="nul", description="\0")
 
 
@@ -245,7 +244,7 @@ def test_an_assignment_ends_at_its_expiry(
     assert held(store, user) == [role]
     assign(store, user, role, expires_at=datetime(2000, 1, 1, tzinfo=UTC))
     assert held(store, user) == []
-    with pytest.raises(InvalidArgumentError, match="expires_at has no time zone"):
+    with pytest.raises(InvalidArgumentError, match="expires_at must have a time zone"):
         assign(store, user, role, expires_at=datetime(2999, 1, 1))
 
 

@@ -12,7 +12,6 @@ from authority_queries.errors import (
     ConcurrencyConflictError,
     DuplicateError,
     InvalidArgumentError,
-    InvalidValueError,
     MissingReferenceError,
     NotFoundError,
 )
@@ -32,6 +31,7 @@ from tests.factories import (
     make_token,
     make_user,
 )
+from tests.refusals import refusal_of
 from tests.stores import Logins
 
 FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
@@ -142,26 +142,23 @@ def test_a_username_is_one_in_any_case_and_unicode_form(
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "constraint"),
+    ("field", "value"),
     [
-        ("username", "", "users_username_check"),
-        ("username", "a" * 257, "users_username_check"),
-        ("username", "a\0", ""),
-        ("email", "ann", "users_email_check"),
-        ("email", "@example.org", "users_email_check"),
-        ("email", "a" * 250 + "@b.de", "users_email_check"),
-        ("status", "asleep", "users_status_check"),
-        ("attributes", ["no object"], "users_attributes_check"),
-        ("attributes", {"a": "\0"}, ""),
+        ("username", ""),
+        ("username", "a" * 257),
+        ("email", "ann"),
+        ("email", "@example.org"),
+        ("email", "a" * 250 + "@b.de"),
+        ("status", "asleep"),
+        ("attributes", ["no object"]),
     ],
 )
 def test_a_value_out_of_range_is_refused(
-    store: Store, field: str, value: object, constraint: str
+    store: Store, field: str, value: object
 ) -> None:
     tenant_id = make_tenant(store).id
-    with pytest.raises(InvalidValueError) as caught:
+    with refusal_of(field):
         make_user(store, tenant_id, **{field: value})
-    assert caught.value.constraint == constraint
     assert usernames(store, tenant_id) == []
 
 
