@@ -3,6 +3,7 @@
 """Queries of `queries/consents.sql`."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -39,6 +40,8 @@ _narrow: Call[Consent | None] = _QUERIES.row("narrow", Consent)
 _narrow_async: AsyncCall[Consent | None] = _ASYNC_QUERIES.row("narrow", Consent)
 _revoke: Call[int] = _QUERIES.count("revoke")
 _revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke")
+_prune_revoked: Call[int] = _QUERIES.count("prune_revoked")
+_prune_revoked_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_revoked")
 
 
 def get(
@@ -306,4 +309,30 @@ async def revoke_async(
         user_id=user_id,
         client_id=client_id,
         reason=reason,
+    )
+
+
+def prune_revoked(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes consents, of all tenants, that were revoked longer ago than this, with
+    the families under them, which have been dead as long and can never live again.
+
+    queries/consents.sql:145
+    """
+    return _prune_revoked(
+        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+    )
+
+
+async def prune_revoked_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes consents, of all tenants, that were revoked longer ago than this, with
+    the families under them, which have been dead as long and can never live again.
+
+    queries/consents.sql:145
+    """
+    return await _prune_revoked_async(
+        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
     )

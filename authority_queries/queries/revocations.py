@@ -45,6 +45,8 @@ _list_active_stream = _QUERIES.stream("list_active", Revocation)
 _list_active_stream_async = _ASYNC_QUERIES.stream("list_active", Revocation)
 _prune_expired: Call[int] = _QUERIES.count("prune_expired")
 _prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_expired")
+_prune_superseded: Call[int] = _QUERIES.count("prune_superseded")
+_prune_superseded_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_superseded")
 
 
 def publish(
@@ -355,5 +357,33 @@ async def prune_expired_async(
     queries/revocations.sql:111
     """
     return await _prune_expired_async(
+        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+    )
+
+
+def prune_superseded(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes entries without an end, of all tenants, that a later one of the same
+    target has made superfluous: one without an end either, which refuses all that they
+    refuse, is in force, and was published longer ago than this.
+
+    queries/revocations.sql:134
+    """
+    return _prune_superseded(
+        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+    )
+
+
+async def prune_superseded_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes entries without an end, of all tenants, that a later one of the same
+    target has made superfluous: one without an end either, which refuses all that they
+    refuse, is in force, and was published longer ago than this.
+
+    queries/revocations.sql:134
+    """
+    return await _prune_superseded_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
     )

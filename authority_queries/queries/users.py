@@ -2,7 +2,7 @@
 # Edit queries/users.sql instead, and generate again.
 """Queries of `queries/users.sql`."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -65,6 +65,8 @@ _set_password_hash_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
 )
 _revoke_tokens: Call[User | None] = _QUERIES.row("revoke_tokens", User)
 _revoke_tokens_async: AsyncCall[User | None] = _ASYNC_QUERIES.row("revoke_tokens", User)
+_prune_roles: Call[int] = _QUERIES.count("prune_roles")
+_prune_roles_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_roles")
 
 
 def get_by_id(
@@ -675,3 +677,29 @@ async def revoke_tokens_async(
     queries/users.sql:330
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)
+
+
+def prune_roles(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes assignments of roles, of all tenants, that ended longer ago than this.
+    One that is made again meanwhile stays.
+
+    queries/users.sql:360
+    """
+    return _prune_roles(
+        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+    )
+
+
+async def prune_roles_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes assignments of roles, of all tenants, that ended longer ago than this.
+    One that is made again meanwhile stays.
+
+    queries/users.sql:360
+    """
+    return await _prune_roles_async(
+        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+    )

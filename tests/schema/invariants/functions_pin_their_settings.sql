@@ -1,7 +1,7 @@
 -- A function or procedure whose meaning its caller's settings could change. Its body is
--- a text, which each session reads anew; and it does not set the time zone and the style
--- of dates, or it has a backslash and does not set standard_conforming_strings. An
--- immutable function promises to depend on neither zone nor style.
+-- a text, which each session reads anew; and it does not set the time zone and the
+-- style of dates, or it has a backslash and does not set standard_conforming_strings.
+-- An immutable function promises to depend on neither zone nor style.
 select functions.oid::regprocedure::text as offender
 from pg_catalog.pg_proc as functions
 where
