@@ -150,7 +150,7 @@ with over as (
         user_roles.tenant_id = :tenant_id
         and user_roles.role_id = :role_id
         and user_roles.expires_at <= authority.clock()
-        and roles.tenant_id = :tenant_id
+        and roles.tenant_id = user_roles.tenant_id
         and roles.id = user_roles.role_id
         and not roles.is_system
 )
