@@ -158,24 +158,33 @@ comment on table authority.user_roles is
 comment on column authority.user_roles.tenant_id is 'Owner of the row.';
 comment on column authority.user_roles.user_id is 'Who holds the role.';
 comment on column authority.user_roles.role_id is
-'The role held. A role that is assigned cannot be deleted.';
+'The role held. A role that is assigned now cannot be deleted.';
 comment on column authority.user_roles.granted_by is
 'Who assigned it, as the embedding service names its actors. Null: not said.';
 comment on column authority.user_roles.expires_at is
-'From then on the assignment has no effect. Null: no end.';
+'From then on the assignment has no effect, and it may be pruned. Null: no end.';
 comment on column authority.user_roles.created_at is
 'When the role was first assigned.';
 
 -- Serves the foreign key: roles.delete, and users filtered by role.
 create index if not exists user_roles_tenant_id_role_id_idx
 on authority.user_roles (tenant_id, role_id);
+-- Serves users.prune_roles.
+create index if not exists user_roles_expires_at_idx
+on authority.user_roles (expires_at) where expires_at is not null;
 
 call authority.isolate_tenants('authority.users');
 call authority.isolate_tenants('authority.user_roles');
+call authority.let_operators_prune('authority.user_roles');
 
 grant select, insert, update, delete on authority.users to authority_app;
 grant select, insert, delete on authority.user_roles to authority_app;
 grant update (granted_by, expires_at) on authority.user_roles to authority_app;
+grant
+select (tenant_id, user_id, role_id, expires_at),
+update (created_at),
+delete
+on authority.user_roles to authority_maintenance;
 -- Everything but the password hash.
 grant select (
     tenant_id,

@@ -7,7 +7,8 @@ from authority_queries.errors import (
     InvalidArgumentError,
     MissingReferenceError,
 )
-from tests.factories import make_client, make_consent, make_tenant, make_user
+from tests.clock import Clock
+from tests.factories import HOUR, make_client, make_consent, make_tenant, make_user
 from tests.refusals import refusal_of
 from tests.repositories.grant_helpers import (
     NOTHING,
@@ -215,3 +216,23 @@ def test_a_consent_goes_with_its_user(store: Store, dba: Dba) -> None:
     store.users.delete(tenant_id=grant.tenant_id, user_id=grant.user.id)
     for table in ("consents", "authorizations", "tokens"):
         assert count(dba, table) == 0
+
+
+def test_a_revoked_consent_is_pruned_with_its_families_and_one_in_force_is_not(
+    store: Store, dba: Dba, clock: Clock
+) -> None:
+    grant, kept = make_grant(store), make_grant(store)
+    store.consents.revoke(**grant.of_consent, reason="changed my mind")
+    fresh = make_consent(store, grant.client, grant.user)
+    assert store.consents.prune_revoked() == 0
+    clock.advance(HOUR)
+    assert store.consents.prune_revoked(older_than=2 * HOUR) == 0
+    with dba.transaction():
+        dba.execute("select from authority.consents for update")
+        assert store.consents.prune_revoked(older_than=HOUR) == 0
+    assert store.consents.prune_revoked(older_than=HOUR) == 1
+    assert store.consents.prune_revoked(older_than=HOUR) == 0
+    assert count(dba, "authorizations") == 1
+    assert refresh(store, grant, grant.refresh) == NOTHING
+    assert store.consents.get(**grant.of_consent) == fresh
+    assert is_alive(store, kept.refresh)

@@ -15,6 +15,7 @@ from authority_queries.queries import revocations as queries
 from authority_queries.records import (
     Revocation,
 )
+from tests.clock import Clock
 from tests.factories import HOUR, make_tenant
 from tests.refusals import refusal_of
 from tests.stores import Logins
@@ -26,7 +27,7 @@ NAIVE = datetime(2030, 1, 1)
 
 
 def publish(store: Store, tenant_id: UUID, **fields: Any) -> Revocation:
-    entry: Fields = {"category": "token", "target": "a-jti", "reason": "stolen"}
+    entry: Fields = {"category": "key", "target": "a-kid", "reason": "stolen"}
     return store.revocations.publish(tenant_id=tenant_id, **{**entry, **fields})
 
 
@@ -108,7 +109,7 @@ def test_a_page_is_from_1_to_1000_entries(store: Store, limit: int) -> None:
 
 def test_entries_in_force_are_chosen_by_category_and_target(store: Store) -> None:
     tenant = make_tenant(store)
-    publish(store, tenant.id, category="token", target="a")
+    publish(store, tenant.id, category="key", target="a")
     publish(store, tenant.id, category="subject", target="a")
     publish(store, tenant.id, category="subject", target="b")
     assert active(store, tenant.id) == [1, 2, 3]
@@ -138,6 +139,8 @@ def test_entries_not_yet_or_no_longer_in_force_are_not_active(store: Store) -> N
         ({"target": ""}, "target"),
         ({"effective_at": NOW, "expires_at": NOW}, "expires_at"),
         ({"expires_at": NOW - HOUR}, "expires_at"),
+        ({"category": "token"}, "category_expires_at"),
+        ({"category": "authorization"}, "category_expires_at"),
     ],
 )
 def test_a_value_outside_its_column_is_refused(
@@ -166,7 +169,7 @@ def test_another_tenant_sees_no_entry(store: Store) -> None:
     here, there = (make_tenant(store).id for _ in range(2))
     publish(store, here)
     assert sequences(store, there) == []
-    assert active(store, there, target="a-jti") == []
+    assert active(store, there, target="a-kid") == []
 
 
 def test_expired_entries_are_pruned_in_batches_and_the_rest_is_kept(
@@ -234,3 +237,34 @@ def test_a_number_is_never_given_twice_not_even_after_pruning(store: Store) -> N
     publish(store, tenant.id, **past)
     assert store.revocations.prune_expired() == 1
     assert publish(store, tenant.id).sequence == 2
+
+
+def test_an_entry_without_an_end_goes_when_a_later_one_says_as_much(
+    store: Store, clock: Clock
+) -> None:
+    here, there = (make_tenant(store).id for _ in range(2))
+    publish(store, here)
+    publish(store, here, effective_at=NOW + 5 * HOUR)  # not in force yet
+    publish(store, here, effective_at=NOW - HOUR)  # refuses less than the first
+    publish(store, here, target="another")
+    publish(store, here, category="client")
+    publish(store, here, expires_at=NOW + 9 * HOUR)
+    publish(store, there)
+    prune = store.revocations.prune_superseded
+    assert prune() == 0
+    last = publish(store, here)
+    publish(store, here)
+    clock.advance(HOUR)
+    assert prune(older_than=2 * HOUR) == 0
+    assert prune(batch_size=2) == 2
+    assert prune(batch_size=2) == 1
+    assert prune() == 0
+    assert sequences(store, here) == [2, 4, 5, 6, 8]
+    assert active(store, here) == [4, 5, 6, 8]
+    clock.advance(5 * HOUR)
+    assert prune() == 0  # the second is in force, and not later
+    publish(store, here, effective_at=last.effective_at + 9 * HOUR)
+    assert prune() == 0
+    clock.advance(9 * HOUR)
+    assert prune() == 2
+    assert active(store, here) == [4, 5, 9]

@@ -182,6 +182,20 @@ BREAKAGES = {
         check (array_position(scopes, null) is null)
         """,
     ],
+    "what_is_over_does_not_block": [
+        """
+        alter table authority.consents
+        drop constraint consents_tenant_id_client_id_fk,
+        add constraint consents_tenant_id_client_id_fk
+        foreign key (tenant_id, client_id) references authority.clients (tenant_id, id)
+        """,
+        "grant delete on authority.permissions to authority_app",
+    ],
+    "what_is_over_is_pruned": [
+        "revoke delete on authority.consents from authority_maintenance",
+        "alter table authority.licenses add column paid_until date",
+        "create table authority.drafts (tenant_id uuid not null, ends_at timestamptz)",
+    ],
     "views_read_as_their_caller": [
         "alter view authority.live_tokens reset (security_invoker)",
         """
