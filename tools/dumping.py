@@ -28,6 +28,8 @@ def pg_dump(conninfo: str, *options: str) -> str:
             "PGUSER": info.user,
             "PGPASSWORD": info.password,
             "PGDATABASE": info.dbname,
+            # The moments in checks are written in the session's time zone.
+            "PGTZ": "UTC",
         }
     program = Path(folder) / "pg_dump"
     if _said_version(program) != version:
