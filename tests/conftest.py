@@ -1,6 +1,7 @@
 """A real PostgreSQL for every test: one template built by yoyo, cloned per test."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from pytest_postgresql import factories
 
 from authority_queries import Settings, Store, migrate
-from authority_queries._backend import running_embedded_server
+from authority_queries._embedded import running_embedded_server
 from authority_queries.codegen.throwaway import memory_folder
 from tests.clock import Clock
 from tests.figures import lines_of
@@ -79,10 +80,10 @@ class Server:
 
 
 def server_folder() -> AbstractContextManager[Path]:
-    """A folder that the embedded server's own user can reach, in memory if it fits.
+    """A folder that the embedded server's own user may enter, in memory if it fits.
 
-    Not below pytest's: as root each session of pytest closes that one to others. A
-    clone per test writes some 10 MB, which a disk may take its time for.
+    Not below pytest's: as root that one is closed to others. A clone per test writes
+    some 10 MB, which a disk may take its time for.
     """
     return memory_folder(4 << 30)
 
@@ -172,6 +173,17 @@ def conninfo(dba: "psycopg.Connection[Any]") -> str:
 def blank_conninfo(_blank: "psycopg.Connection[Any]") -> str:
     """The connection string of a database of its own without any schema."""
     return conninfo_of(_blank)
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """A shell may have started this run with SIGINT ignored, as it does behind `&`.
+
+    Children that are started meanwhile do not ignore it either.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
