@@ -336,9 +336,12 @@ behind as (
     select array_agg(distinct tokens.id) as ids
     from subject
     left join actor on true
-    cross join unnest(
-        array[subject.id, actor.id] || subject.exchanged_from || actor.exchanged_from
-    ) as tokens (id)
+    cross join
+        unnest(
+            array[subject.id, actor.id]
+            || subject.exchanged_from
+            || actor.exchanged_from
+        ) as tokens (id)
     where tokens.id is not null
 ),
 
