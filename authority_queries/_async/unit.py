@@ -155,19 +155,26 @@ async def _pipeline(connection: AsyncConnection[object]) -> AsyncIterator[None]:
     """Open a pipeline, out of which what has interrupted it comes as itself.
 
     A cancellation, Ctrl-C, what a signal's handler raises: psycopg cannot leave a
-    pipeline that is interrupted, and raises that instead.
+    pipeline that is interrupted, and raises that instead. It leaves one that
+    PostgreSQL has given up, but not quietly when told why.
     """
-    handled = sys.exception()
+    handled, refusal = sys.exception(), None
     try:
         async with connection.pipeline():
-            yield
+            try:
+                yield
+            except psycopg.Error as error:
+                refusal = error
     except psycopg.Error as error:
         interruption = error.__context__
-        # The caller may be handling one, and this is an error of its own; so is what
-        # psycopg raises `from` another.
-        if interruption in (None, handled) or error.__suppress_context__:
-            raise
-        raise interruption from None
+        if refusal is None:
+            # The caller may be handling one, and this is an error of its own; so is
+            # what psycopg raises `from` another.
+            if interruption in (None, handled) or error.__suppress_context__:
+                raise
+            raise interruption from None
+    if refusal is not None:
+        raise refusal
 
 
 _units: Final[WeakKeyDictionary[AsyncConnection[object], AsyncUnit]] = (
