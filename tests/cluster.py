@@ -67,6 +67,29 @@ class Cluster:
             assert time.monotonic() < end, "the server does not come up"
             time.sleep(0.02)
 
+    def standby(self) -> "Cluster":
+        """Copy the running server into one that follows it, when it is started."""
+        data = self._data.with_name("standby")
+        data.mkdir(mode=0o700)
+        owner = self._data.stat().st_uid if _IS_ROOT else None
+        if owner is not None:
+            os.chown(data, owner, -1)
+        copy = [self.programs / "pg_basebackup", "-d", self.conninfo, "-D", data]
+        subprocess.run(
+            [*copy, "-R", "-c", "fast"],
+            check=True,
+            user=owner,
+            cwd=data,
+            stderr=subprocess.DEVNULL,  # it warns of the socket
+        )
+        for lock in data.glob(".s.PGSQL.*.lock"):
+            lock.unlink()  # the other server's
+        return Cluster(self.programs, data)
+
+    def demote(self) -> None:
+        """Let it come back as a standby, which nobody feeds."""
+        (self._data / "standby.signal").touch()
+
     def _lets_in(self) -> bool:
         try:
             psycopg.connect(self.conninfo).close()

@@ -175,22 +175,6 @@ def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
         asyncio.run(play())
 
 
-def test_a_login_that_is_no_member_is_told_the_role(
-    service: Settings, operator: Settings
-) -> None:
-    for opened, settings, role in (
-        (Authority.open, operator, "authority_app"),
-        (Maintenance.open, service, "authority_maintenance"),
-    ):
-        hasty = settings.model_copy(update={"connect_timeout": 0.2})
-        with (
-            pytest.raises(UnavailableError, match=f'set role "{role}"') as caught,
-            opened(hasty),
-        ):
-            pass
-        assert "swordfish" not in str(caught.value)
-
-
 def test_a_service_may_not_do_what_an_operator_does(logins: Logins) -> None:
     with (
         psycopg.connect(logins.app, autocommit=True) as connection,
