@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -31,25 +31,42 @@ def running_backend(settings: Settings) -> Iterator[str]:
         yield make_conninfo("", **settings.connection_parameters)
 
 
+# What rules and values depend on, whatever a database or a role has set.
+_SESSION: Final = {
+    "default_transaction_isolation": r"read\ committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    "row_security": "on",
+    "lock_timeout": "0",
+    "timezone": "UTC",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+}
+
+
 def service_conninfo(settings: Settings, conninfo: str, role: str) -> str:
     """Add what connections of a service have: a name, a role and timeouts.
 
-    Also that errors do not repeat parameters and that nobody else's functions are
-    found, unless the URL's own options say so.
+    Also what the rules depend on; and that errors do not repeat parameters and that
+    nobody else's functions are found, unless the URL's own options say so.
     """
     parameters = conninfo_to_dict(conninfo)
     seconds = settings.statement_timeout
     timeout = max(1, round(seconds * 1000)) if seconds else 0
+    session = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
     options = (
         "-c log_parameter_max_length_on_error=0 -c search_path=pg_catalog,pg_temp "
         f"{parameters.get('options', '')} "
-        f"-c role={role} -c statement_timeout={timeout}"
+        f"-c role={role} -c statement_timeout={timeout} {session}"
     )
     defaults: dict[str, str | int | None] = {
         "application_name": "authority",
         "connect_timeout": max(2, round(settings.connect_timeout)),
     }
-    return make_conninfo("", **{**defaults, **parameters, "options": options})
+    forced = {"options": options, "client_encoding": "UTF8"}
+    return make_conninfo("", **{**defaults, **parameters, **forced})
 
 
 def listening_conninfo(conninfo: str) -> str:

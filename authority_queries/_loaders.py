@@ -31,7 +31,7 @@ def adapters_of(connection: AnyConnection) -> AdaptersMap:
     """Give what statements on this connection are read and sent by."""
     adapters = _adapters.get(connection)
     if adapters is None:
-        adapters = AdaptersMap(connection.adapters)
+        adapters = AdaptersMap(psycopg.adapters)
         adapters.register_loader(_MOMENT, _UtcLoader)
         adapters.register_loader(_UNKNOWN, _TextLoader)
         for name in ("macaddr", "macaddr8"):

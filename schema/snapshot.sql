@@ -611,6 +611,7 @@ committed. Sets what the rules depend on: row_security, lock_timeout, TimeZone.'
 CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) RETURNS SETOF authority.verified_tokens
     LANGUAGE plpgsql ROWS 1
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'on'
     AS $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
@@ -638,6 +639,7 @@ for whom it worked before afterwards: one trip for who has a token and nothing e
 CREATE FUNCTION authority.find_tenant(code text) RETURNS uuid
     LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'on'
     AS $$select tenants.id from authority.tenants where tenants.code = find_tenant.code$$;
 
 COMMENT ON FUNCTION authority.find_tenant(code text) IS 'The id of the tenant with this code, whatever its status, or null. Runs as its owner,

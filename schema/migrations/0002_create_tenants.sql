@@ -123,6 +123,7 @@ returns uuid
 language sql
 stable strict parallel safe security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 as 'select tenants.id from authority.tenants where tenants.code = find_tenant.code';
 
 comment on function authority.find_tenant(text) is

@@ -741,6 +741,7 @@ returns setof authority.verified_tokens
 language plpgsql
 rows 1
 set search_path = pg_catalog, pg_temp
+set row_security = on
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
