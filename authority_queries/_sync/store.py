@@ -84,8 +84,8 @@ class Store:
     ) -> Iterator[Self]:
         """Work for one tenant on a connection of your own: see `Authority.tenant`.
 
-        The connection is in autocommit and in no transaction, or InvalidArgumentError
-        is raised.
+        The connection is in autocommit, in UTF-8 and in no transaction, or
+        InvalidArgumentError is raised. Its isolation_level and read_only are left out.
         """
         with (
             only_unit(),
