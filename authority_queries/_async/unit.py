@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 from uuid import UUID
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
@@ -125,7 +125,7 @@ class AsyncUnit:
 
     async def open(self) -> None:
         """Begin, and leave it to the first statement to wait for it."""
-        _units[self._connection] = self
+        _units[self._connection] = ref(self)
         if not self.is_autocommit:
             await self._opening.enter_async_context(pipeline(self._connection))
             await self.begin()
@@ -158,7 +158,7 @@ class AsyncUnit:
 
     async def leave(self) -> None:
         """Roll back what is not committed, or else close: nothing of it may stay."""
-        del _units[self._connection]
+        _units.pop(self._connection, None)
         try:
             with suppress(psycopg.Error):
                 await self.settle()
@@ -178,7 +178,13 @@ class AsyncUnit:
         return self._connection.pgconn.transaction_status
 
 
-_units: Final[WeakKeyDictionary[AsyncConnection[object], AsyncUnit]] = (
+# Weakly: an interrupt may keep a unit from leaving, though its block has ended.
+_units: Final[WeakKeyDictionary[AsyncConnection[object], ref[AsyncUnit]]] = (
     WeakKeyDictionary()
 )
-unit_of: Final = _units.get
+
+
+def unit_of(connection: AsyncConnection[object]) -> AsyncUnit | None:
+    """Give the unit that the connection works in."""
+    found = _units.get(connection)
+    return found() if found is not None else None

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 from uuid import UUID
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import psycopg
 from psycopg import Connection, Cursor
@@ -126,7 +126,7 @@ class Unit:
 
     def open(self) -> None:
         """Begin, and leave it to the first statement to wait for it."""
-        _units[self._connection] = self
+        _units[self._connection] = ref(self)
         if not self.is_autocommit:
             self._opening.enter_context(pipeline(self._connection))
             self.begin()
@@ -159,7 +159,7 @@ class Unit:
 
     def leave(self) -> None:
         """Roll back what is not committed, or else close: nothing of it may stay."""
-        del _units[self._connection]
+        _units.pop(self._connection, None)
         try:
             with suppress(psycopg.Error):
                 self.settle()
@@ -179,5 +179,11 @@ class Unit:
         return self._connection.pgconn.transaction_status
 
 
-_units: Final[WeakKeyDictionary[Connection[object], Unit]] = WeakKeyDictionary()
-unit_of: Final = _units.get
+# Weakly: an interrupt may keep a unit from leaving, though its block has ended.
+_units: Final[WeakKeyDictionary[Connection[object], ref[Unit]]] = WeakKeyDictionary()
+
+
+def unit_of(connection: Connection[object]) -> Unit | None:
+    """Give the unit that the connection works in."""
+    found = _units.get(connection)
+    return found() if found is not None else None
