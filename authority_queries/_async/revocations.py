@@ -37,8 +37,9 @@ class AsyncRevocations(AsyncRepository):
         same target takes its place (`prune_superseded`). Other publishers
         of the tenant wait until the transaction ends: entries appear in order and
         without gaps. The hint (NOTIFY) wakes followers at the commit, which then waits
-        for those of other notifying transactions, of all tenants; without it followers
-        see the entry at their next poll. A transaction with a hint cannot be prepared
+        for those of other notifying transactions, of all tenants; without it, and
+        while the server's queue of notifications is half full, followers see the entry
+        at their next poll. A transaction with a hint cannot be prepared
         for a two-phase commit. Raises MissingReferenceError for an unknown tenant,
         InvalidValueError.
         """

@@ -906,6 +906,7 @@ rows 1
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set datestyle = 'ISO'
+set row_security = on
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);

@@ -84,5 +84,27 @@ def test_what_has_no_name_here_passes_through(
         make_tenant(store)
 
 
+def test_the_servers_trouble_is_no_fault_of_a_value(
+    dba: "psycopg.Connection[Any]",
+) -> None:
+    trouble = ("08", "25", "3D", "40", "53", "54", "55", "57", "58", "F0", "HV", "XX")
+    kinds = {
+        value
+        for value in vars(psycopg.errors).values()
+        if str(getattr(value, "sqlstate", None)).startswith(trouble)
+    }
+    named = {kind for kind in kinds if from_driver(kind(), "users.create") is not None}
+    assert len(kinds) > 50
+    assert named == {psycopg.errors.InFailedSqlTransaction}
+    dba.execute("create table public.texts as select ''::text as it")
+    dba.execute("create index on public.texts (it)")
+    with pytest.raises(psycopg.errors.ProgramLimitExceeded) as caught:
+        dba.execute(
+            "update public.texts set it = (select string_agg(sha256(n::text::bytea)"
+            "::text, '') from generate_series(1, 200) as n)"
+        )
+    assert isinstance(from_driver(caught.value, "texts.set"), InvalidValueError)
+
+
 def test_a_limit_is_a_constraint_error() -> None:
     assert issubclass(LimitReachedError, ConstraintError)
