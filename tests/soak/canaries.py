@@ -57,14 +57,18 @@ def _is_ended(life: Life, now: float) -> bool:
     return lasts and len(life.ends()) == 1 and life.why_dead(now) is not None
 
 
-def revive(stack: ExitStack, stage: Stage, crew: Crew, _: Authority) -> None:
+def revive(_: ExitStack, stage: Stage, crew: Crew, authority: Authority) -> None:
     """A superuser makes a dead token live again."""
-    _beside(stack, lambda: _execute(stage, _REVIVE, _some(crew, _is_ended)))
+    life = _some(crew, _is_ended)
+    _execute(stage, _REVIVE, life)
+    crew.verify(authority, life)
 
 
-def forget(stack: ExitStack, stage: Stage, crew: Crew, _: Authority) -> None:
+def forget(_: ExitStack, stage: Stage, crew: Crew, authority: Authority) -> None:
     """A superuser deletes a live token, as wrong pruning would."""
-    _beside(stack, lambda: _execute(stage, _FORGET, _some(crew, _is_alive)))
+    life = _some(crew, _is_alive)
+    _execute(stage, _FORGET, life)
+    crew.verify(authority, life)
 
 
 def swap(stack: ExitStack, stage: Stage, _: Crew, __: Authority) -> None:
@@ -84,30 +88,22 @@ def leak(stack: ExitStack, _: Stage, crew: Crew, authority: Authority) -> None:
             store.users.list(tenant_id=tenant_id)
             over.wait()
 
-    _beside(stack, keep)
+    thread = Thread(target=keep, daemon=True)
+    thread.start()
+    stack.callback(thread.join)
     stack.callback(over.set)
 
 
-def miscount(stack: ExitStack, stage: Stage, _: Crew, __: Authority) -> None:
+def miscount(_: ExitStack, stage: Stage, __: Crew, ___: Authority) -> None:
     """Half of all uses of licences are lost."""
-
-    def lose() -> None:
-        with stage.dba() as dba:
-            while not dba.execute(_LOSE_USES).rowcount:
-                sleep(0.05)
-
-    _beside(stack, lose)
+    with stage.dba() as dba:
+        while not dba.execute(_LOSE_USES).rowcount:
+            sleep(0.02)
 
 
 def _execute(stage: Stage, statement: str, life: Life) -> None:
     with stage.dba() as dba:
         dba.execute(statement.encode(), (life.minted.hash,))
-
-
-def _beside(stack: ExitStack, run: Callable[[], object]) -> None:
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    stack.callback(thread.join, 10)
 
 
 CANARIES: Mapping[str, Canary] = {

@@ -51,5 +51,5 @@ def test_services_under_faults_violate_nothing_and_lose_no_connection(
 
 
 def test_the_ledger_sees_each_rule_that_is_broken_on_purpose(stage: Stage) -> None:
-    tally = run(stage, Plan(seconds=2, homes=1, patience=1, canaries=[*SEEN]))
+    tally = run(stage, Plan(seconds=0.5, homes=1, patience=1, canaries=[*SEEN]))
     assert {*SEEN.values()} <= {*tally.violations}
