@@ -13,6 +13,7 @@ from tests.soak.stage import Stage
 
 Canary: TypeAlias = Callable[[ExitStack, Stage, Crew, Authority], None]
 
+SOME = 4
 _REVIVE = """
 with revived as (
     update authority.tokens
@@ -37,18 +38,33 @@ where datname = current_database() and application_name = 'authority'
 _LOSE_USES = "update authority.license_usage_totals set used = used / 2"
 
 
-def _some(crew: Crew, fits: Callable[[Life, float], bool]) -> Life:
-    """Wait for a token that fits."""
+def _spoil(
+    stage: Stage,
+    crew: Crew,
+    authority: Authority,
+    fits: Callable[[Life, float], bool],
+    statement: str,
+) -> None:
+    """Do it to some tokens that fit, and look at each: work may end one meanwhile."""
+    with stage.dba() as dba:
+        for life in _some(crew, fits):
+            dba.execute(statement.encode(), (life.minted.hash,))
+            crew.verify(authority, life)
+
+
+def _some(crew: Crew, fits: Callable[[Life, float], bool]) -> list[Life]:
     while True:
         now = monotonic()
-        for life in crew.lives.all():
-            if life.kind in ("access", "refresh") and fits(life, now):
-                return life
+        kinds = ("access", "refresh")
+        lives = [life for life in crew.lives.all() if life.kind in kinds]
+        fitting = [life for life in lives if fits(life, now)]
+        if len(fitting) >= SOME:
+            return fitting[:SOME]
         sleep(0.02)
 
 
 def _is_alive(life: Life, now: float) -> bool:
-    return life.must_live(now, now + 60)
+    return life.kind == "access" and life.must_live(now, now + 60)
 
 
 def _is_ended(life: Life, now: float) -> bool:
@@ -58,17 +74,13 @@ def _is_ended(life: Life, now: float) -> bool:
 
 
 def revive(_: ExitStack, stage: Stage, crew: Crew, authority: Authority) -> None:
-    """A superuser makes a dead token live again."""
-    life = _some(crew, _is_ended)
-    _execute(stage, _REVIVE, life)
-    crew.verify(authority, life)
+    """A superuser makes dead tokens live again."""
+    _spoil(stage, crew, authority, _is_ended, _REVIVE)
 
 
 def forget(_: ExitStack, stage: Stage, crew: Crew, authority: Authority) -> None:
-    """A superuser deletes a live token, as wrong pruning would."""
-    life = _some(crew, _is_alive)
-    _execute(stage, _FORGET, life)
-    crew.verify(authority, life)
+    """A superuser deletes live tokens, as wrong pruning would."""
+    _spoil(stage, crew, authority, _is_alive, _FORGET)
 
 
 def swap(stack: ExitStack, stage: Stage, _: Crew, __: Authority) -> None:
@@ -99,11 +111,6 @@ def miscount(_: ExitStack, stage: Stage, __: Crew, ___: Authority) -> None:
     with stage.dba() as dba:
         while not dba.execute(_LOSE_USES).rowcount:
             sleep(0.02)
-
-
-def _execute(stage: Stage, statement: str, life: Life) -> None:
-    with stage.dba() as dba:
-        dba.execute(statement.encode(), (life.minted.hash,))
 
 
 # In this order: after the last one no answer can be believed.

@@ -21,7 +21,7 @@ SHORT = Plan(
     tasks=2,
     homes=2,
     patience=2,
-    fault_seconds=0.5,
+    fault_seconds=0.3,
     calm_seconds=0.1,
 )
 
