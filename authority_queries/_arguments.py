@@ -13,6 +13,10 @@ from authority_queries.errors import InvalidArgumentError
 Text = TypeVar("Text", bound=str | None)
 
 MAX_PAGE_SIZE: Final = 1000
+# As the schema's function has it.
+MAX_MONTHS_AHEAD: Final = 120
+# A hundred years: every sum with a moment that can be stored is one, too.
+LONGEST: Final = timedelta(days=36_525)
 
 _DIGEST_SIZE: Final = 32
 # As the schema's checks have it.
@@ -23,17 +27,14 @@ _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 def check_limit(limit: int) -> int:
     """Return a page size from 1 to 1000."""
-    if not 1 <= limit <= MAX_PAGE_SIZE:
-        message = f"limit is {limit}; 1 to {MAX_PAGE_SIZE} are allowed"
-        raise InvalidArgumentError(message)
-    return limit
+    return check_between("limit", limit, 1, MAX_PAGE_SIZE)
 
 
 def check_positive(name: str, duration: timedelta) -> timedelta:
-    """Return a duration that is longer than nothing."""
-    if duration <= timedelta(0):
-        message = f"{name} is {duration}; a time above 0 is allowed"
-        raise InvalidArgumentError(message)
+    """Return a duration that is longer than nothing, and not beyond a hundred years."""
+    if not timedelta(0) < duration <= LONGEST:
+        message = f"{name} is {duration}; a time above 0 is allowed, up to {LONGEST}"
+        raise InvalidArgumentError(message, argument=name)
     return duration
 
 
@@ -43,10 +44,10 @@ def check_optional_positive(name: str, duration: timedelta | None) -> timedelta 
 
 
 def check_not_negative(name: str, duration: timedelta) -> timedelta:
-    """Return a duration of nothing or more."""
-    if duration < timedelta(0):
-        message = f"{name} is {duration}; a time of 0 or more is allowed"
-        raise InvalidArgumentError(message)
+    """Return a duration of nothing or more, and not beyond a hundred years."""
+    if not timedelta(0) <= duration <= LONGEST:
+        message = f"{name} is {duration}; a time of 0 to {LONGEST} is allowed"
+        raise InvalidArgumentError(message, argument=name)
     return duration
 
 
@@ -55,6 +56,14 @@ def check_count(name: str, count: int) -> int:
     if count < 1:
         message = f"{name} is {count}; 1 or more is allowed"
         raise InvalidArgumentError(message)
+    return count
+
+
+def check_between(name: str, count: int, least: int, most: int) -> int:
+    """Return a number from `least` to `most`."""
+    if not least <= count <= most:
+        message = f"{name} is {count}; {least} to {most} are allowed"
+        raise InvalidArgumentError(message, argument=name)
     return count
 
 

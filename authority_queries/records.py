@@ -199,13 +199,34 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceAuthorizationRequest:
-    """A row of device_authorizations.create."""
+class DeviceAuthorizationRequestCreated:
+    """A row of device_authorizations.create.
 
-    outcome: DeviceAuthorizationRequestOutcome
+    It is this class where outcome is created.
+    """
+
+    outcome: Literal["created"]
+    device_authorization_id: UUID
+    poll_interval: timedelta
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAuthorizationRequestOtherwise:
+    """A row of device_authorizations.create.
+
+    It is this class where outcome is client_inactive or tenant_inactive.
+    """
+
+    outcome: Literal["client_inactive", "tenant_inactive"]
     device_authorization_id: UUID | None
     poll_interval: timedelta | None
     expires_at: datetime | None
+
+
+DeviceAuthorizationRequest: TypeAlias = (
+    DeviceAuthorizationRequestCreated | DeviceAuthorizationRequestOtherwise
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,60 +245,217 @@ class PendingDeviceAuthorization:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceApproval:
-    """A row of device_authorizations.approve."""
+class DeviceApprovalApproved:
+    """A row of device_authorizations.approve.
 
-    outcome: DeviceApprovalOutcome
+    It is this class where outcome is approved.
+    """
+
+    outcome: Literal["approved"]
+    token_id: UUID
+    authorization_id: UUID
+    scopes: Sequence[str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceApprovalOtherwise:
+    """A row of device_authorizations.approve.
+
+    It is this class where outcome is client_inactive or consent_required or invalid or
+    invalid_scope or login_required or tenant_inactive or user_inactive.
+    """
+
+    outcome: Literal[
+        "client_inactive",
+        "consent_required",
+        "invalid",
+        "invalid_scope",
+        "login_required",
+        "tenant_inactive",
+        "user_inactive",
+    ]
     token_id: UUID | None
     authorization_id: UUID | None
     scopes: Sequence[str] | None
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class DevicePoll:
-    """A row of device_authorizations.poll."""
+DeviceApproval: TypeAlias = DeviceApprovalApproved | DeviceApprovalOtherwise
 
-    outcome: DevicePollOutcome
+
+@dataclass(frozen=True, slots=True)
+class DevicePollAuthorizationPending:
+    """A row of device_authorizations.poll.
+
+    It is this class where outcome is authorization_pending or slow_down.
+    """
+
+    outcome: Literal["authorization_pending", "slow_down"]
+    poll_interval: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePollOtherwise:
+    """A row of device_authorizations.poll.
+
+    It is this class where outcome is access_denied or approved or expired_token or
+    invalid.
+    """
+
+    outcome: Literal["access_denied", "approved", "expired_token", "invalid"]
     poll_interval: timedelta | None
 
 
-@dataclass(frozen=True, slots=True)
-class CodeIssuance:
-    """A row of grants.issue_code."""
+DevicePoll: TypeAlias = DevicePollAuthorizationPending | DevicePollOtherwise
 
-    outcome: CodeIssuanceOutcome
+
+@dataclass(frozen=True, slots=True)
+class CodeIssuanceIssued:
+    """A row of grants.issue_code.
+
+    It is this class where outcome is issued.
+    """
+
+    outcome: Literal["issued"]
+    token_id: UUID
+    authorization_id: UUID
+    scopes: Sequence[str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CodeIssuanceOtherwise:
+    """A row of grants.issue_code.
+
+    It is this class where outcome is client_inactive or consent_required or
+    login_required or pkce_required or redirect_uri_not_registered or tenant_inactive or
+    user_inactive.
+    """
+
+    outcome: Literal[
+        "client_inactive",
+        "consent_required",
+        "login_required",
+        "pkce_required",
+        "redirect_uri_not_registered",
+        "tenant_inactive",
+        "user_inactive",
+    ]
     token_id: UUID | None
     authorization_id: UUID | None
     scopes: Sequence[str] | None
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class ClientTokenIssuance:
-    """A row of grants.issue_to_client."""
+CodeIssuance: TypeAlias = CodeIssuanceIssued | CodeIssuanceOtherwise
 
-    outcome: ClientTokenIssuanceOutcome
+
+@dataclass(frozen=True, slots=True)
+class ClientTokenIssuanceIssued:
+    """A row of grants.issue_to_client.
+
+    It is this class where outcome is issued.
+    """
+
+    outcome: Literal["issued"]
+    token_id: UUID
+    scopes: Sequence[str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTokenIssuanceOtherwise:
+    """A row of grants.issue_to_client.
+
+    It is this class where outcome is client_inactive or client_not_authorized or
+    client_public or invalid_scope or service_account_inactive or tenant_inactive.
+    """
+
+    outcome: Literal[
+        "client_inactive",
+        "client_not_authorized",
+        "client_public",
+        "invalid_scope",
+        "service_account_inactive",
+        "tenant_inactive",
+    ]
     token_id: UUID | None
     scopes: Sequence[str] | None
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenExchange:
-    """A row of grants.exchange."""
+ClientTokenIssuance: TypeAlias = (
+    ClientTokenIssuanceIssued | ClientTokenIssuanceOtherwise
+)
 
-    outcome: TokenExchangeOutcome
+
+@dataclass(frozen=True, slots=True)
+class TokenExchangeIssued:
+    """A row of grants.exchange.
+
+    It is this class where outcome is issued.
+    """
+
+    outcome: Literal["issued"]
+    token_id: UUID
+    scopes: Sequence[str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenExchangeOtherwise:
+    """A row of grants.exchange.
+
+    It is this class where outcome is client_inactive or invalid_actor_token or
+    invalid_scope or invalid_subject_token or tenant_inactive.
+    """
+
+    outcome: Literal[
+        "client_inactive",
+        "invalid_actor_token",
+        "invalid_scope",
+        "invalid_subject_token",
+        "tenant_inactive",
+    ]
     token_id: UUID | None
     scopes: Sequence[str] | None
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Redemption:
-    """A row of grants.redeem."""
+TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
 
-    outcome: RedemptionOutcome
+
+@dataclass(frozen=True, slots=True)
+class RedemptionRedeemed:
+    """A row of grants.redeem.
+
+    It is this class where outcome is redeemed or already_redeemed or recently_redeemed.
+    """
+
+    outcome: Literal["redeemed", "already_redeemed", "recently_redeemed"]
+    authorization_id: UUID
+    user_id: UUID | None
+    subject_id: UUID | None
+    service_account_id: UUID | None
+    scopes: Sequence[str]
+    nonce: str | None
+    properties: JsonObject
+    authenticated_at: datetime
+    access_token_id: UUID | None
+    access_expires_at: datetime | None
+    refresh_token_id: UUID | None
+    refresh_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionOtherwise:
+    """A row of grants.redeem.
+
+    It is this class where outcome is invalid or invalid_scope or reused.
+    """
+
+    outcome: Literal["invalid", "invalid_scope", "reused"]
     authorization_id: UUID | None
     user_id: UUID | None
     subject_id: UUID | None
@@ -290,6 +468,9 @@ class Redemption:
     access_expires_at: datetime | None
     refresh_token_id: UUID | None
     refresh_expires_at: datetime | None
+
+
+Redemption: TypeAlias = RedemptionRedeemed | RedemptionOtherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 -- name: create(tenant_id, device_code_hash, user_code_hash, client_id, scopes, cnf_jkt, properties, poll_interval, lifetime)^
 -- The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
 -- @row DeviceAuthorizationRequest
+-- @when outcome = created -- device_authorization_id, poll_interval, expires_at
 with device as (
     insert into authority.device_authorizations (
         tenant_id,
@@ -51,9 +52,10 @@ left join authority.tenants on tenants.id = :tenant_id
 left join device on true;
 
 -- name: get_by_user_code(tenant_id, user_code_hash)^
--- What a user who has typed this code is asked to allow (RFC 8628 section 3.3), or no row:
--- there is no such code, or it has expired or been decided, or its client is disabled. A
--- look is a guess: reserve it first (login_attempts.reserve; RFC 8628 section 5.1).
+-- What a user who has typed this code is asked to allow (RFC 8628 section 3.3), or no
+-- row: there is no such code, or it has expired or been decided, or its client is
+-- disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
+-- section 5.1).
 -- @row PendingDeviceAuthorization
 select
     device_authorizations.tenant_id,
@@ -79,17 +81,19 @@ where
 
 -- name: approve(tenant_id, user_code_hash, user_id, scopes, properties, authenticated_at, family_lifetime)^
 -- The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that the
--- device code will be redeemed for: approved, or why not. The code is one to redeem from
--- now on, until it expires, by grants.redeem with the type device_code.
+-- device code will be redeemed for: approved, or why not. The code is one to redeem
+-- from now on, until it expires, by grants.redeem with the type device_code.
 -- invalid: there is no such code, or it has expired or been decided, alike.
 -- The user has signed in after the last sign-out from everywhere, and has consented,
 -- unless the client's consent_type is implicit. Scopes that are
 -- null are those asked for, others no more than those. A family_lifetime that is null
 -- never ends it, an authenticated_at that is null means now.
--- The request is locked and judged as it is after the wait: of any number of decisions one
--- is made. Before it, its client and the user are held against deletion, as the family's
--- foreign keys would do too late: a deletion holds them first and requests afterwards.
+-- The request is locked and judged as it is after the wait: of any number of decisions
+-- one is made. Before it, its client and the user are held against deletion, as the
+-- family's foreign keys would do too late: a deletion holds them first and requests
+-- afterwards.
 -- @row DeviceApproval
+-- @when outcome = approved -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
 -- @param family_lifetime nullable
 with presented as (
@@ -273,8 +277,8 @@ from asked
 left join code on true;
 
 -- name: deny(tenant_id, user_code_hash, user_id)!
--- Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has expired
--- or been decided.
+-- Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
+-- expired or been decided.
 -- @param user_id notnull
 update authority.device_authorizations
 set
@@ -291,18 +295,19 @@ where
 -- What a device that polls is told (RFC 8628 section 3.5), and the interval that it has
 -- to keep from now on:
 -- authorization_pending: nobody has decided.
--- slow_down: nor now, and it polls too early. The interval grows by 5 seconds for this and
--- all later polls, and begins again.
+-- slow_down: nor now, and it polls too early. The interval grows by 5 seconds for this
+-- and all later polls, and begins again.
 -- access_denied: the user said no.
--- approved: the user said yes: redeem the code. Of a code that was redeemed this stays so
--- after it has expired: redeeming it again tells a retry from reuse.
+-- approved: the user said yes: redeem the code. Of a code that was redeemed this stays
+-- so after it has expired: redeeming it again tells a retry from reuse.
 -- expired_token: nobody decided in time, or the device did not come for it in time.
 -- invalid: no such code, or another client's, or a disabled one's, or bound to another
 -- key, alike.
--- What is decided is told whenever it is asked: slow_down means that it is not. The row is
--- locked and judged as it is after the wait, so that of any number of polls within an
--- interval one is told authorization_pending.
+-- What is decided is told whenever it is asked: slow_down means that it is not. The row
+-- is locked and judged as it is after the wait, so that of any number of polls within
+-- an interval one is told authorization_pending.
 -- @row DevicePoll
+-- @when outcome = authorization_pending, slow_down -- poll_interval
 -- @param cnf_jkt nullable
 with device as (
     select
@@ -383,8 +388,9 @@ left join verdict on true;
 -- Deletes requests, of all tenants, that expired longer ago than this. The families and
 -- codes that came of them stay.
 -- @plan cross_tenant -- Prunes for all tenants at once.
--- @plan seq_scan authority.device_authorizations -- Planned without its value, batch_size
---   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- @plan seq_scan authority.device_authorizations -- Planned without its value,
+--   batch_size is taken for a tenth of the rows. With it each row is looked up by
+--   primary key.
 -- @role authority_maintenance
 with doomed as (
     select

@@ -6,9 +6,11 @@
 -- ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has signed in after the last
 -- sign-out from everywhere, or login is required (OpenID Connect Core section 3.1.2.6),
 -- and has consented, unless the client's consent_type is implicit (section 3.1.2.4); a
--- consent that covers the scopes ends the family with it all the same. A family_lifetime that is null never ends it. An authenticated_at
--- that is null means now.
+-- consent that covers the scopes ends the family with it all the same. A
+-- family_lifetime that is null never ends it. An authenticated_at that is null means
+-- now.
 -- @row CodeIssuance
+-- @when outcome = issued -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
 -- @param family_lifetime nullable
 with asked as (
@@ -151,6 +153,7 @@ left join code on true;
 -- client may; for a service account only one that it authorises, and for scopes that it
 -- allows.
 -- @row ClientTokenIssuance
+-- @when outcome = issued -- token_id, scopes, expires_at
 with asked as (
     select
         clients.id as client_id,
@@ -224,12 +227,13 @@ left join token on true;
 
 -- name: exchange(tenant_id, token_hash, client_id, subject_token_hash, actor_token_hash, scopes, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
 -- The outcome of exchanging an access token for another one with no more scopes and no
--- longer life (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a
--- user or a service account, and dies with the family of the token it was exchanged for.
--- Whether this client may do so is for the caller to say. Its actor is the subject
+-- longer life (RFC 8693 section 2): issued, or why not. It speaks for the same subject,
+-- a user or a service account, and dies with the family of the token it was exchanged
+-- for. Whether this client may do so is for the caller to say. Its actor is the subject
 -- of the actor's token, with whoever acted before inside (section 4.1); without one it
 -- is as it was. Scopes that are null are those of the subject's token.
 -- @row TokenExchange
+-- @when outcome = issued -- token_id, scopes, expires_at
 with subject as (
     select
         live_tokens.id,
@@ -374,10 +378,12 @@ left join token on true;
 -- wait. Before both, whom it was issued to and speaks for are held against deletion, as
 -- the successors' foreign keys would do too late: a deletion holds them first and their
 -- families afterwards.
--- Scopes that are null are all; fewer are the access token's only (RFC 6749 section 6). A
--- refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
+-- Scopes that are null are all; fewer are the access token's only (RFC 6749 section 6).
+-- A refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
 -- section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 -- @row Redemption
+-- @when outcome = redeemed, already_redeemed, recently_redeemed --
+--   authorization_id, scopes, properties, authenticated_at
 -- @param redemption_id notnull -- the request's own id
 -- @param access_lifetime nullable
 -- @param refresh_lifetime nullable

@@ -71,7 +71,8 @@ order by revocations.sequence
 limit :page_size;
 
 -- name: get_position(tenant_id)$
--- The number of the newest entry of the tenant's feed, pruned or not; 0 for an empty one.
+-- The number of the newest entry of the tenant's feed, pruned or not; 0 for an empty
+-- one.
 select coalesce((
     select revocation_sequences.last_sequence
     from authority.revocation_sequences

@@ -269,8 +269,8 @@ from generate_series(0, 18999) as n;
 
 -- Of each authorization its code, two refresh tokens and two access tokens: the code
 -- and the first refresh token were used, and half of the second ones. What expired more
--- than a week ago has been pruned, but for what can be redeemed in a family that lives on
--- (tokens.prune_expired, authorizations.prune_expired).
+-- than a week ago has been pruned, but for what can be redeemed in a family that lives
+-- on (tokens.prune_expired, authorizations.prune_expired).
 with kinds (position, type, lifetime) as (
     values
     (1, 'authorization_code', interval '1 minute'),
@@ -428,8 +428,8 @@ select
     dated.created_at
 from dated;
 
--- A request of a device in each five seconds of the last hours: the last 360 can still be
--- decided, unless they have been. What expired more than a day ago has been pruned
+-- A request of a device in each five seconds of the last hours: the last 360 can still
+-- be decided, unless they have been. What expired more than a day ago has been pruned
 -- (device_authorizations.prune_expired).
 with dated as (
     select

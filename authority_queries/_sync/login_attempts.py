@@ -7,6 +7,8 @@ from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from authority_queries._arguments import (
+    MAX_MONTHS_AHEAD,
+    check_between,
     check_count,
     check_limit,
     check_not_negative,
@@ -165,11 +167,16 @@ class LoginAttempts(Repository):
         return queries.prune_throttles(self._connection, batch_size=batch_size)
 
     def create_partitions(self, *, months_ahead: int = 3) -> int:
-        """Make the log's monthly partitions up to this many months ahead.
+        """Make the log's monthly partitions up to this many months ahead, at most 120.
 
         Run monthly, as an operator. Gives how many were missing.
         """
-        return queries.create_partitions(self._connection, months_ahead=months_ahead)
+        return queries.create_partitions(
+            self._connection,
+            months_ahead=check_between(
+                "months_ahead", months_ahead, 0, MAX_MONTHS_AHEAD
+            ),
+        )
 
     def drop_partitions(self, *, retention: timedelta = _RETENTION) -> int:
         """Drop the log's monthly partitions that end before the retention begins.

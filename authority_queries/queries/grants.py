@@ -2,7 +2,7 @@
 # Edit queries/grants.sql instead, and generate again.
 """Queries of `queries/grants.sql`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,9 +11,17 @@ from psycopg import AsyncConnection, Connection
 from authority_queries.queries import FOLDER
 from authority_queries.records import (
     ClientTokenIssuance,
+    ClientTokenIssuanceIssued,
+    ClientTokenIssuanceOtherwise,
     CodeIssuance,
+    CodeIssuanceIssued,
+    CodeIssuanceOtherwise,
     Redemption,
+    RedemptionOtherwise,
+    RedemptionRedeemed,
     TokenExchange,
+    TokenExchangeIssued,
+    TokenExchangeOtherwise,
     TokenType,
 )
 from authority_queries.runtime import (
@@ -24,28 +32,110 @@ from authority_queries.runtime import (
     QueryFile,
     array,
     aware,
+    by_case,
     json_value,
 )
 
 _QUERIES = QueryFile(FOLDER / "grants.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql")
 
-_issue_code: Call[CodeIssuance] = _QUERIES.sure_row("issue_code", CodeIssuance)
+_issue_code_row: Callable[..., CodeIssuance] = by_case(
+    "grants.issue_code",
+    0,
+    (
+        ("issued",),
+        CodeIssuanceIssued,
+        {"token_id": 1, "authorization_id": 2, "scopes": 3, "expires_at": 4},
+    ),
+    (
+        (
+            "client_inactive",
+            "consent_required",
+            "login_required",
+            "pkce_required",
+            "redirect_uri_not_registered",
+            "tenant_inactive",
+            "user_inactive",
+        ),
+        CodeIssuanceOtherwise,
+        {},
+    ),
+)
+_issue_code: Call[CodeIssuance] = _QUERIES.sure_row("issue_code", _issue_code_row)
 _issue_code_async: AsyncCall[CodeIssuance] = _ASYNC_QUERIES.sure_row(
-    "issue_code", CodeIssuance
+    "issue_code", _issue_code_row
+)
+_issue_to_client_row: Callable[..., ClientTokenIssuance] = by_case(
+    "grants.issue_to_client",
+    0,
+    (
+        ("issued",),
+        ClientTokenIssuanceIssued,
+        {"token_id": 1, "scopes": 2, "expires_at": 3},
+    ),
+    (
+        (
+            "client_inactive",
+            "client_not_authorized",
+            "client_public",
+            "invalid_scope",
+            "service_account_inactive",
+            "tenant_inactive",
+        ),
+        ClientTokenIssuanceOtherwise,
+        {},
+    ),
 )
 _issue_to_client: Call[ClientTokenIssuance] = _QUERIES.sure_row(
-    "issue_to_client", ClientTokenIssuance
+    "issue_to_client", _issue_to_client_row
 )
 _issue_to_client_async: AsyncCall[ClientTokenIssuance] = _ASYNC_QUERIES.sure_row(
-    "issue_to_client", ClientTokenIssuance
+    "issue_to_client", _issue_to_client_row
 )
-_exchange: Call[TokenExchange] = _QUERIES.sure_row("exchange", TokenExchange)
+_exchange_row: Callable[..., TokenExchange] = by_case(
+    "grants.exchange",
+    0,
+    (("issued",), TokenExchangeIssued, {"token_id": 1, "scopes": 2, "expires_at": 3}),
+    (
+        (
+            "client_inactive",
+            "invalid_actor_token",
+            "invalid_scope",
+            "invalid_subject_token",
+            "tenant_inactive",
+        ),
+        TokenExchangeOtherwise,
+        {},
+    ),
+)
+_exchange: Call[TokenExchange] = _QUERIES.sure_row("exchange", _exchange_row)
 _exchange_async: AsyncCall[TokenExchange] = _ASYNC_QUERIES.sure_row(
-    "exchange", TokenExchange
+    "exchange", _exchange_row
 )
-_redeem: Call[Redemption] = _QUERIES.sure_row("redeem", Redemption)
-_redeem_async: AsyncCall[Redemption] = _ASYNC_QUERIES.sure_row("redeem", Redemption)
+_redeem_row: Callable[..., Redemption] = by_case(
+    "grants.redeem",
+    0,
+    (
+        (
+            "redeemed",
+            "already_redeemed",
+            "recently_redeemed",
+        ),
+        RedemptionRedeemed,
+        {"authorization_id": 1, "scopes": 5, "properties": 7, "authenticated_at": 8},
+    ),
+    (
+        (
+            "invalid",
+            "invalid_scope",
+            "reused",
+        ),
+        RedemptionOtherwise,
+        {},
+    ),
+)
+_redeem: Call[Redemption] = _QUERIES.sure_row("redeem", _redeem_row)
+_redeem_async: AsyncCall[Redemption] = _ASYNC_QUERIES.sure_row("redeem", _redeem_row)
 
 
 def issue_code(
@@ -163,7 +253,7 @@ def issue_to_client(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:148
+    queries/grants.sql:150
     """
     return _issue_to_client(
         connection,
@@ -199,7 +289,7 @@ async def issue_to_client_async(
     confidential client may; for a service account only one that it authorises, and for
     scopes that it allows.
 
-    queries/grants.sql:148
+    queries/grants.sql:150
     """
     return await _issue_to_client_async(
         connection,
@@ -238,7 +328,7 @@ def exchange(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:225
+    queries/grants.sql:228
     """
     return _exchange(
         connection,
@@ -278,7 +368,7 @@ async def exchange_async(
     the subject of the actor's token, with whoever acted before inside (section 4.1);
     without one it is as it was. Scopes that are null are those of the subject's token.
 
-    queries/grants.sql:225
+    queries/grants.sql:228
     """
     return await _exchange_async(
         connection,
@@ -337,7 +427,7 @@ def redeem(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:357
+    queries/grants.sql:361
     """
     return _redeem(
         connection,
@@ -400,7 +490,7 @@ async def redeem_async(
 
     `redemption_id`: the request's own id
 
-    queries/grants.sql:357
+    queries/grants.sql:361
     """
     return await _redeem_async(
         connection,

@@ -215,7 +215,7 @@ def listen(connection: Connection[object]) -> None:
     """From now on the session hears, by their tenants' ids, of all publications.
     Nothing may rest on it: no notification outlives a lost connection.
 
-    queries/revocations.sql:81
+    queries/revocations.sql:82
     """
     _listen(connection)
 
@@ -224,7 +224,7 @@ async def listen_async(connection: AsyncConnection[object]) -> None:
     """From now on the session hears, by their tenants' ids, of all publications.
     Nothing may rest on it: no notification outlives a lost connection.
 
-    queries/revocations.sql:81
+    queries/revocations.sql:82
     """
     await _listen_async(connection)
 
@@ -241,7 +241,7 @@ def list_active(
     """One entry in force now, in order of sequence, from the first one after the given
     position. A category or target that is null keeps all.
 
-    queries/revocations.sql:86
+    queries/revocations.sql:87
     """
     return _list_active(
         connection,
@@ -265,7 +265,7 @@ async def list_active_async(
     """One entry in force now, in order of sequence, from the first one after the given
     position. A category or target that is null keeps all.
 
-    queries/revocations.sql:86
+    queries/revocations.sql:87
     """
     return await _list_active_async(
         connection,
@@ -293,7 +293,7 @@ def list_active_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:86
+    queries/revocations.sql:87
     """
     return _list_active_stream(
         connection,
@@ -322,7 +322,7 @@ def list_active_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:86
+    queries/revocations.sql:87
     """
     return _list_active_stream_async(
         connection,
@@ -340,7 +340,7 @@ def prune_expired(
 ) -> int:
     """Deletes entries, of all tenants, that expired longer ago than this.
 
-    queries/revocations.sql:110
+    queries/revocations.sql:111
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -352,7 +352,7 @@ async def prune_expired_async(
 ) -> int:
     """Deletes entries, of all tenants, that expired longer ago than this.
 
-    queries/revocations.sql:110
+    queries/revocations.sql:111
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

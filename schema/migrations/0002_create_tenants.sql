@@ -19,11 +19,18 @@ create table if not exists authority.tenants (
     constraint tenants_id_pk primary key (id),
     constraint tenants_code_key unique (code),
     constraint tenants_code_check
-    check (code ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
-    constraint tenants_display_name_check check (display_name <> ''),
+    check (code ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' and char_length(code) <= 63),
+    constraint tenants_display_name_check
+    check (display_name <> '' and char_length(display_name) <= 256),
     constraint tenants_status_check
     check (status in ('active', 'suspended', 'trial', 'terminated')),
-    constraint tenants_settings_check check (jsonb_typeof(settings) = 'object')
+    constraint tenants_settings_check
+    check (jsonb_typeof(settings) = 'object' and authority.is_bounded_json(settings)),
+    constraint tenants_moments_check
+    check (
+        least(tokens_valid_after, created_at, updated_at) >= '1900-01-01Z'
+        and greatest(tokens_valid_after, created_at, updated_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.tenants is
@@ -78,6 +85,8 @@ create or replace function authority.enter_tenant(tenant_id uuid)
 returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     tenant_now constant text
@@ -112,6 +121,8 @@ returns uuid
 language sql
 stable strict parallel safe security definer
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as 'select tenants.id from authority.tenants where tenants.code = find_tenant.code';
 
 comment on function authority.find_tenant(text) is

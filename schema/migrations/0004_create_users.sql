@@ -44,10 +44,23 @@ create table if not exists authority.users (
     check (username <> '' and char_length(username) <= 256),
     constraint users_email_check
     check (email like '%_@_%' and char_length(email) <= 254),
-    constraint users_password_hash_check check (password_hash ~ '^\$[a-z0-9-]+\$'),
+    constraint users_password_hash_check
+    check (password_hash ~ '^\$[a-z0-9-]+\$' and char_length(password_hash) <= 1024),
     constraint users_status_check
     check (status in ('pending', 'active', 'suspended')),
-    constraint users_attributes_check check (jsonb_typeof(attributes) = 'object')
+    constraint users_attributes_check
+    check (
+        jsonb_typeof(attributes) = 'object'
+        and authority.is_bounded_json(attributes)
+    ),
+    constraint users_username_normalized_check
+    check (char_length(username_normalized) between 1 and 256),
+    constraint users_display_name_check check (char_length(display_name) <= 256),
+    constraint users_moments_check
+    check (
+        least(tokens_valid_after, created_at, updated_at) >= '1900-01-01Z'
+        and greatest(tokens_valid_after, created_at, updated_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.users is
@@ -91,7 +104,13 @@ create table if not exists authority.user_roles (
     constraint user_roles_tenant_id_user_id_fk foreign key (tenant_id, user_id)
     references authority.users (tenant_id, id) on delete cascade,
     constraint user_roles_tenant_id_role_id_fk foreign key (tenant_id, role_id)
-    references authority.roles (tenant_id, id)
+    references authority.roles (tenant_id, id),
+    constraint user_roles_granted_by_check check (char_length(granted_by) <= 256),
+    constraint user_roles_moments_check
+    check (
+        least(expires_at, created_at) >= '1900-01-01Z'
+        and greatest(expires_at, created_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.user_roles is

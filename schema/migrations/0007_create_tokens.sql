@@ -28,11 +28,22 @@ create table if not exists authority.consents (
     constraint consents_tenant_id_client_id_fk
     foreign key (tenant_id, client_id)
     references authority.clients (tenant_id, id) on delete cascade,
-    constraint consents_scopes_check check (array_position(scopes, null) is null),
+    constraint consents_scopes_check
+    check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
     constraint consents_properties_check
-    check (jsonb_typeof(properties) = 'object'),
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
     constraint consents_revoked_at_revocation_reason_check
-    check ((revoked_at is null) = (revocation_reason is null))
+    check ((revoked_at is null) = (revocation_reason is null)),
+    constraint consents_revocation_reason_check
+    check (char_length(revocation_reason) <= 2000),
+    constraint consents_moments_check
+    check (
+        least(revoked_at, created_at, updated_at) >= '1900-01-01Z'
+        and greatest(revoked_at, created_at, updated_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.consents is
@@ -88,12 +99,14 @@ language sql
 stable parallel safe
 return case
     when claimed > authority.clock() + interval '1 minute' then claimed
-    else least(claimed, authority.clock())
+    when claimed > authority.clock() then authority.clock() - interval '1 minute'
+    else coalesce(claimed, authority.clock())
 end;
 
 comment on function authority.sign_in_time(timestamptz) is
-'When a sign-in happened that somebody''s clock says: null is now, and so is up to a
-minute ahead, as clocks differ. What is further ahead stays so, and is refused.';
+'When a sign-in happened that somebody''s clock says. Null is now. A claim up to a
+minute ahead comes from a clock that is ahead: it counts as a minute ago, so that it
+outruns no sign-out. A claim that is further ahead stays so, and is refused.';
 
 revoke execute on function authority.sign_in_time(timestamptz) from public;
 grant execute on function authority.sign_in_time(timestamptz) to authority_app;
@@ -136,11 +149,33 @@ create table if not exists authority.authorizations (
     check (consent_id is null or user_id is not null),
     constraint authorizations_expires_at_check check (expires_at > created_at),
     constraint authorizations_scopes_check
-    check (array_position(scopes, null) is null),
+    check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
     constraint authorizations_properties_check
-    check (jsonb_typeof(properties) = 'object'),
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
     constraint authorizations_revoked_at_revocation_reason_check
-    check ((revoked_at is null) = (revocation_reason is null))
+    check ((revoked_at is null) = (revocation_reason is null)),
+    constraint authorizations_revocation_reason_check
+    check (char_length(revocation_reason) <= 2000),
+    constraint authorizations_moments_check
+    check (
+        least(
+            expires_at,
+            tokens_expire_at,
+            revoked_at,
+            created_at,
+            updated_at
+        ) >= '1900-01-01Z'
+        and greatest(
+            expires_at,
+            tokens_expire_at,
+            revoked_at,
+            created_at,
+            updated_at
+        ) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.authorizations is
@@ -248,7 +283,10 @@ create table if not exists authority.tokens (
         or (type = 'access' and authorization_id is null)
     ),
     constraint tokens_actor_check
-    check (jsonb_typeof(actor) = 'object' and actor ? 'sub'),
+    check (
+        jsonb_typeof(actor) = 'object' and actor ? 'sub'
+        and authority.is_bounded_json(actor)
+    ),
     constraint tokens_type_redirect_uri_code_challenge_check
     check (
         type = 'authorization_code'
@@ -261,19 +299,47 @@ create table if not exists authority.tokens (
     ),
     constraint tokens_type_redeemed_at_check
     check (type <> 'access' or redeemed_at is null),
-    constraint tokens_scopes_check check (array_position(scopes, null) is null),
+    constraint tokens_scopes_check
+    check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
     constraint tokens_code_challenge_check
-    check (code_challenge ~ '^[A-Za-z0-9_-]{43}$'),
-    constraint tokens_cnf_jkt_check check (cnf_jkt ~ '^[A-Za-z0-9_-]{43}$'),
+    check (code_challenge ~ '^[A-Za-z0-9_-]+$' and char_length(code_challenge) = 43),
+    constraint tokens_cnf_jkt_check
+    check (cnf_jkt ~ '^[A-Za-z0-9_-]+$' and char_length(cnf_jkt) = 43),
     constraint tokens_cnf_x5t_s256_check
-    check (cnf_x5t_s256 ~ '^[A-Za-z0-9_-]{43}$'),
-    constraint tokens_properties_check check (jsonb_typeof(properties) = 'object'),
+    check (cnf_x5t_s256 ~ '^[A-Za-z0-9_-]+$' and char_length(cnf_x5t_s256) = 43),
+    constraint tokens_properties_check
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
     constraint tokens_authenticated_at_check check (authenticated_at <= created_at),
     constraint tokens_expires_at_check check (expires_at > created_at),
     constraint tokens_redeemed_at_redemption_id_check
     check ((redeemed_at is null) = (redemption_id is null)),
     constraint tokens_revoked_at_revocation_reason_check
-    check ((revoked_at is null) = (revocation_reason is null))
+    check ((revoked_at is null) = (revocation_reason is null)),
+    constraint tokens_redirect_uri_check check (char_length(redirect_uri) <= 2048),
+    constraint tokens_nonce_check check (char_length(nonce) <= 2048),
+    constraint tokens_payload_check check (octet_length(payload) <= 65536),
+    constraint tokens_revocation_reason_check
+    check (char_length(revocation_reason) <= 2000),
+    constraint tokens_moments_check
+    check (
+        least(
+            expires_at,
+            redeemed_at,
+            revoked_at,
+            authenticated_at,
+            created_at
+        ) >= '1900-01-01Z'
+        and greatest(
+            expires_at,
+            redeemed_at,
+            revoked_at,
+            authenticated_at,
+            created_at
+        ) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.tokens is
@@ -741,6 +807,8 @@ returns setof authority.verified_tokens
 language plpgsql
 rows 1
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);

@@ -26,7 +26,16 @@ create table if not exists authority.login_attempts (
     constraint login_attempts_address_check
     check (masklen(address) = case family(address) when 4 then 32 else 128 end),
     constraint login_attempts_outcome_check
-    check (outcome in ('succeeded', 'failed', 'throttled'))
+    check (outcome in ('succeeded', 'failed', 'throttled')),
+    constraint login_attempts_client_id_check check (char_length(client_id) <= 255),
+    constraint login_attempts_reason_check check (char_length(reason) <= 2000),
+    constraint login_attempts_correlation_id_check
+    check (char_length(correlation_id) <= 256),
+    constraint login_attempts_moments_check
+    check (
+        least(created_at) >= '1900-01-01Z'
+        and greatest(created_at) < '9000-01-01Z'
+    )
 ) partition by range (created_at);
 
 comment on table authority.login_attempts is
@@ -72,6 +81,8 @@ returns bigint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 set lock_timeout = '2s'
 as $$
 declare
@@ -79,6 +90,9 @@ declare
     child text;
     created bigint := 0;
 begin
+    if months_ahead is null or months_ahead not between 0 and 120 then
+        raise invalid_parameter_value using message = 'months_ahead is from 0 to 120';
+    end if;
     for month in
         select generate_series(
             date_trunc('month', authority.clock() at time zone 'UTC'),
@@ -136,7 +150,8 @@ comment on function authority.create_login_attempt_partitions(bigint) is
 were missing. A month that already has rows in the default partition is left there.
 Attaches, so that sign-ins of months that have a partition go on meanwhile; the default
 partition is locked and looked through, and no tenant changes. Gives up after 2 s of
-waiting. Runs as its owner, because only the owner of a table can attach to it.';
+waiting. months_ahead is at most 120. Runs as its owner, because only the owner of a
+table can attach to it.';
 
 create or replace function authority.drop_login_attempt_partitions(retention interval)
 returns bigint
@@ -161,7 +176,7 @@ begin
                 partitions.oid::regclass::text as child,
                 substring(
                     pg_get_expr(partitions.relpartbound, partitions.oid)
-                    from 'TO \(''([^'']+)''\)'
+                    from 'TO [(]''([^'']+)''[)]'
                 )::timestamptz as ends_at
             from pg_inherits
             inner join pg_class as partitions on pg_inherits.inhrelid = partitions.oid
@@ -193,6 +208,8 @@ returns bigint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
@@ -275,19 +292,43 @@ create table if not exists authority.login_throttles (
     references authority.tenants (id),
     constraint login_throttles_username_check
     check (char_length(username) between 1 and 256),
-    constraint login_throttles_factor_check check (factor ~ '^[a-z][a-z0-9_]{0,31}$'),
+    constraint login_throttles_factor_check
+    check (factor ~ '^[a-z][a-z0-9_]*$' and char_length(factor) <= 32),
     constraint login_throttles_bucket_check
     check (username is not null or address_prefix is not null),
     constraint login_throttles_pair_check check (
         username is not null and address_prefix is not null
         or num_nonnulls(account_cost, network_cost, trusted_until) = 0
+    ),
+    constraint login_throttles_moments_check
+    check (
+        least(
+            drains_at,
+            trusted_until,
+            ends_at,
+            created_at,
+            updated_at
+        ) >= '1900-01-01Z'
+        and greatest(
+            drains_at,
+            trusted_until,
+            ends_at,
+            created_at,
+            updated_at
+        ) < '9000-01-01Z'
+    ),
+    constraint login_throttles_durations_check
+    check (
+        least(account_cost, network_cost) >= interval '0'
+        and greatest(account_cost, network_cost) <= interval '876600 hours'
     )
 );
 
 comment on table authority.login_throttles is
 'Leaky buckets of checks of one factor: of one account from one network (the pair), of
 one account from all networks, and of all accounts from one network. A check is
-reserved before it is made, in all three or in none, so racing guesses cannot exceed one.';
+reserved before it is made, in all three or in none, so racing guesses cannot exceed
+one.';
 comment on column authority.login_throttles.tenant_id is 'Owner of the row.';
 comment on column authority.login_throttles.id is 'Random.';
 comment on column authority.login_throttles.username is
@@ -338,6 +379,8 @@ create or replace function authority.reserve_login_attempt(
 returns record
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     account constant text := authority.normalize_username(username);
@@ -437,7 +480,9 @@ begin
                 min(asked.room) as room,
                 min(asked.room) >= interval '0' as allowed,
                 min(
-                    floor(extract(epoch from asked.room) / extract(epoch from asked.cost))
+                    floor(
+                        extract(epoch from asked.room) / extract(epoch from asked.cost)
+                    )
                 ) as remaining,
                 (array_agg(asked.bucket order by asked.room, asked.position))[1]
                     as tightest,
@@ -450,8 +495,10 @@ begin
             update authority.login_throttles
             set
                 drains_at = asked.drains_at,
-                account_cost = case asked.bucket when 'pair' then verdict.account_cost end,
-                network_cost = case asked.bucket when 'pair' then verdict.network_cost end,
+                account_cost
+                = case asked.bucket when 'pair' then verdict.account_cost end,
+                network_cost
+                = case asked.bucket when 'pair' then verdict.network_cost end,
                 updated_at = moment.now
             from asked, moment, verdict
             where

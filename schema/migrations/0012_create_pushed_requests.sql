@@ -29,6 +29,12 @@ create table if not exists authority.pushed_requests (
         jsonb_typeof(parameters) = 'object'
         and not parameters
         ?| array['request_uri', 'client_secret', 'client_assertion']
+        and authority.is_bounded_json(parameters)
+        and coalesce(
+            parameters ->> 'scope' ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'
+            and cardinality(string_to_array(parameters ->> 'scope', ' ')) <= 100,
+            true
+        )
     ),
     constraint pushed_requests_expires_at_check
     check (
@@ -36,7 +42,12 @@ create table if not exists authority.pushed_requests (
         and expires_at - created_at <= interval '10 minutes'
     ),
     constraint pushed_requests_redeemed_at_redemption_id_check
-    check ((redeemed_at is null) = (redemption_id is null))
+    check ((redeemed_at is null) = (redemption_id is null)),
+    constraint pushed_requests_moments_check
+    check (
+        least(expires_at, redeemed_at, created_at) >= '1900-01-01Z'
+        and greatest(expires_at, redeemed_at, created_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.pushed_requests is
@@ -51,7 +62,7 @@ comment on column authority.pushed_requests.client_id is
 comment on column authority.pushed_requests.parameters is
 'Object of the request''s parameters, dpop_jkt (RFC 9449 section 10) included; opaque
 to the store, but never a request_uri (RFC 9126 section 2.1) nor what the client
-authenticated with.';
+authenticated with, and its scope is one (RFC 6749 section 3.3) of at most 100.';
 comment on column authority.pushed_requests.expires_at is
 'From then on it is dead, by the database''s clock. Ten minutes after it was pushed at
 the latest (RFC 9126 section 2.2).';

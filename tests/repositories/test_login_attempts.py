@@ -139,6 +139,8 @@ def test_missing_partitions_are_made_once(store: Store) -> None:
     assert store.login_attempts.create_partitions() == 0
     assert store.login_attempts.create_partitions(months_ahead=5) == 2
     assert store.login_attempts.create_partitions(months_ahead=5) == 0
+    with pytest.raises(InvalidArgumentError, match="months_ahead is 121; 0 to 120"):
+        store.login_attempts.create_partitions(months_ahead=121)
 
 
 def test_an_attempt_lands_in_the_partition_of_its_month(store: Store, dba: Dba) -> None:
