@@ -351,8 +351,8 @@ CREATE TABLE authority.consents (
 ALTER TABLE ONLY authority.consents FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.consents IS 'What a user allows a client, remembered. One is in force at a time; a revoked one stays
-as the record of what was allowed and when, and the tokens that hang on it stay dead
-whatever is granted later.';
+as the record of what was allowed and when, until it is pruned, and the tokens that hang
+on it stay dead whatever is granted later.';
 COMMENT ON COLUMN authority.consents.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.consents.id IS 'Random.';
 COMMENT ON COLUMN authority.consents.user_id IS 'The user who allows it.';
@@ -372,6 +372,8 @@ ALTER TABLE ONLY authority.consents
 ALTER TABLE ONLY authority.consents
     ADD CONSTRAINT consents_tenant_id_id_user_id_client_id_key UNIQUE (tenant_id, id, user_id, client_id);
 
+CREATE INDEX consents_revoked_at_idx ON authority.consents USING btree (revoked_at) WHERE (revoked_at IS NOT NULL);
+
 CREATE INDEX consents_tenant_id_client_id_idx ON authority.consents USING btree (tenant_id, client_id);
 
 CREATE UNIQUE INDEX consents_tenant_id_user_id_client_id_key ON authority.consents USING btree (tenant_id, user_id, client_id) WHERE (revoked_at IS NULL);
@@ -385,6 +387,10 @@ ALTER TABLE ONLY authority.consents
     ADD CONSTRAINT consents_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE authority.consents ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY consents_lock_policy ON authority.consents AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY consents_maintenance_policy ON authority.consents TO authority_maintenance USING (true);
 
 CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id = ( SELECT
         CASE
@@ -666,6 +672,7 @@ CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
     AS $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
@@ -695,6 +702,7 @@ CREATE FUNCTION authority.find_tenant(code text) RETURNS uuid
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
     AS $$select tenants.id from authority.tenants where tenants.code = find_tenant.code$$;
 
 COMMENT ON FUNCTION authority.find_tenant(code text) IS 'The id of the tenant with this code, whatever its status, or null. Runs as its owner,
@@ -1797,6 +1805,7 @@ CREATE TABLE authority.revocations (
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'subject'::text, 'client'::text, 'key'::text, 'authorization'::text]))),
+    CONSTRAINT revocations_category_expires_at_check CHECK (((expires_at IS NOT NULL) OR (category <> ALL (ARRAY['token'::text, 'authorization'::text])))),
     CONSTRAINT revocations_expires_at_check CHECK ((expires_at > effective_at)),
     CONSTRAINT revocations_moments_check CHECK (((LEAST(effective_at, expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(effective_at, expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT revocations_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
@@ -1815,7 +1824,8 @@ COMMENT ON COLUMN authority.revocations.target IS 'A jti, sub, client_id, kid or
 COMMENT ON COLUMN authority.revocations.reason IS 'Why, for people and reports.';
 COMMENT ON COLUMN authority.revocations.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.revocations.effective_at IS 'Refuse what was issued at or before it.';
-COMMENT ON COLUMN authority.revocations.expires_at IS 'From then on nothing it concerns can be alive, and it may be pruned. Null: never.';
+COMMENT ON COLUMN authority.revocations.expires_at IS 'From then on nothing it concerns can be alive, and it may be pruned. Null: never; not
+of a token or an authorization, of which there is no end either.';
 COMMENT ON COLUMN authority.revocations.created_at IS 'When it was published.';
 
 ALTER TABLE ONLY authority.revocations
@@ -1824,6 +1834,8 @@ ALTER TABLE ONLY authority.revocations
 CREATE INDEX revocations_expires_at_idx ON authority.revocations USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
 CREATE INDEX revocations_tenant_id_category_target_idx ON authority.revocations USING btree (tenant_id, category, target);
+
+CREATE INDEX revocations_tenant_id_category_target_sequence_idx ON authority.revocations USING btree (tenant_id, category, target, sequence) WHERE (expires_at IS NULL);
 
 ALTER TABLE ONLY authority.revocations
     ADD CONSTRAINT revocations_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
@@ -2580,13 +2592,15 @@ ALTER TABLE ONLY authority.user_roles FORCE ROW LEVEL SECURITY;
 COMMENT ON TABLE authority.user_roles IS 'One role assigned to one user, possibly for a time.';
 COMMENT ON COLUMN authority.user_roles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.user_roles.user_id IS 'Who holds the role.';
-COMMENT ON COLUMN authority.user_roles.role_id IS 'The role held. A role that is assigned cannot be deleted.';
+COMMENT ON COLUMN authority.user_roles.role_id IS 'The role held. A role that is assigned now cannot be deleted.';
 COMMENT ON COLUMN authority.user_roles.granted_by IS 'Who assigned it, as the embedding service names its actors. Null: not said.';
-COMMENT ON COLUMN authority.user_roles.expires_at IS 'From then on the assignment has no effect. Null: no end.';
+COMMENT ON COLUMN authority.user_roles.expires_at IS 'From then on the assignment has no effect, and it may be pruned. Null: no end.';
 COMMENT ON COLUMN authority.user_roles.created_at IS 'When the role was first assigned.';
 
 ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_user_id_role_id_pk PRIMARY KEY (tenant_id, user_id, role_id);
+
+CREATE INDEX user_roles_expires_at_idx ON authority.user_roles USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
 CREATE INDEX user_roles_tenant_id_role_id_idx ON authority.user_roles USING btree (tenant_id, role_id);
 
@@ -2597,6 +2611,10 @@ ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE authority.user_roles ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY user_roles_lock_policy ON authority.user_roles AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY user_roles_maintenance_policy ON authority.user_roles TO authority_maintenance USING (true);
 
 CREATE POLICY user_roles_tenant_id_policy ON authority.user_roles USING ((tenant_id = ( SELECT
         CASE

@@ -45,12 +45,12 @@ class Authority(Pooled):
         for each other: a unit has one connection.
 
         What names another tenant in the block, or none, raises CrossTenantError
-        before it is sent, as another unit inside this one does; `verify_token` and
-        `find_tenant` take a connection of their own. The store ends with the block:
+        before it is sent, another unit inside this one NestedUnitError; `verify_token`
+        and `find_tenant` take a connection of their own. The store ends with the block:
         used later it raises UnitEndedError. Raises also
         UnavailableError when no connection is free within `pool_timeout`,
-        UnitAbortedError when the block ends well after an error of PostgreSQL, or has
-        committed or rolled back by itself.
+        UnitAbortedError when the block goes on, or ends well, after an error of
+        PostgreSQL, or has committed or rolled back by itself.
 
         SQL of your own on `store.connection` comes after the first call: before it the
         connection is in psycopg's pipeline mode, where errors come late, and a
@@ -125,7 +125,7 @@ class Authority(Pooled):
 
         Close what is given (`aclosing`), or its connection stays until Python collects
         it. Raises InvalidArgumentError at once; while it follows FeedRewoundError for
-        a feed that ends before `after`, TenantInactiveError, and CrossTenantError
+        a feed that ends before `after`, TenantInactiveError, and NestedUnitError
         inside a unit of work.
         """
         check_tenant_id(tenant_id)

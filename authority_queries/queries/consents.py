@@ -3,6 +3,7 @@
 """Queries of `queries/consents.sql`."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -85,6 +86,15 @@ _revoke_takes = Parameters(
 )
 _revoke: Call[int] = _QUERIES.count("revoke", takes=_revoke_takes)
 _revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke", takes=_revoke_takes)
+_prune_revoked_takes = Parameters(
+    "consents.prune_revoked",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_revoked: Call[int] = _QUERIES.count("prune_revoked", takes=_prune_revoked_takes)
+_prune_revoked_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_revoked", takes=_prune_revoked_takes
+)
 
 
 def get(
@@ -352,4 +362,28 @@ async def revoke_async(
         user_id=user_id,
         client_id=client_id,
         reason=reason,
+    )
+
+
+def prune_revoked(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes consents, of all tenants, that were revoked longer ago than this, with
+    the families under them, which have been dead as long and can never live again.
+
+    queries/consents.sql:145
+    """
+    return _prune_revoked(connection, older_than=older_than, batch_size=batch_size)
+
+
+async def prune_revoked_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes consents, of all tenants, that were revoked longer ago than this, with
+    the families under them, which have been dead as long and can never live again.
+
+    queries/consents.sql:145
+    """
+    return await _prune_revoked_async(
+        connection, older_than=older_than, batch_size=batch_size
     )

@@ -516,7 +516,7 @@ def redeem(
     token is bound to the key of a public client (RFC 9449 section 5, RFC 8705 section
     4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
-    queries/grants.sql:488
+    queries/grants.sql:491
     """
     return _redeem(
         connection,
@@ -581,7 +581,7 @@ async def redeem_async(
     token is bound to the key of a public client (RFC 9449 section 5, RFC 8705 section
     4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
-    queries/grants.sql:488
+    queries/grants.sql:491
     """
     return await _redeem_async(
         connection,

@@ -100,6 +100,17 @@ _prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired
 _prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
     "prune_expired", takes=_prune_expired_takes
 )
+_prune_superseded_takes = Parameters(
+    "revocations.prune_superseded",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_superseded: Call[int] = _QUERIES.count(
+    "prune_superseded", takes=_prune_superseded_takes
+)
+_prune_superseded_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_superseded", takes=_prune_superseded_takes
+)
 
 
 def publish(
@@ -398,5 +409,31 @@ async def prune_expired_async(
     queries/revocations.sql:114
     """
     return await _prune_expired_async(
+        connection, older_than=older_than, batch_size=batch_size
+    )
+
+
+def prune_superseded(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes entries without an end, of all tenants, that a later one of the same
+    target has made superfluous: one without an end either, which refuses all that they
+    refuse, is in force, and was published longer ago than this.
+
+    queries/revocations.sql:137
+    """
+    return _prune_superseded(connection, older_than=older_than, batch_size=batch_size)
+
+
+async def prune_superseded_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes entries without an end, of all tenants, that a later one of the same
+    target has made superfluous: one without an end either, which refuses all that they
+    refuse, is in force, and was published longer ago than this.
+
+    queries/revocations.sql:137
+    """
+    return await _prune_superseded_async(
         connection, older_than=older_than, batch_size=batch_size
     )

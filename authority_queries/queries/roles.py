@@ -299,7 +299,8 @@ async def update_async(
 
 
 def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) -> int:
-    """Deletes the role, unless it is a system role. Fails while it is assigned.
+    """Deletes the role, unless it is a system role, with its assignments that are
+    over. Fails while it is assigned.
 
     queries/roles.sql:143
     """
@@ -309,7 +310,8 @@ def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) ->
 async def delete_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, role_id: UUID
 ) -> int:
-    """Deletes the role, unless it is a system role. Fails while it is assigned.
+    """Deletes the role, unless it is a system role, with its assignments that are
+    over. Fails while it is assigned.
 
     queries/roles.sql:143
     """
@@ -321,7 +323,7 @@ def list_permissions(
 ) -> list[Permission]:
     """One permission that the role allows, in order of name.
 
-    queries/roles.sql:151
+    queries/roles.sql:164
     """
     return _list_permissions(connection, tenant_id=tenant_id, role_id=role_id)
 
@@ -331,7 +333,7 @@ async def list_permissions_async(
 ) -> list[Permission]:
     """One permission that the role allows, in order of name.
 
-    queries/roles.sql:151
+    queries/roles.sql:164
     """
     return await _list_permissions_async(
         connection, tenant_id=tenant_id, role_id=role_id
@@ -346,7 +348,7 @@ def list_permissions_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:151
+    queries/roles.sql:164
     """
     return _list_permissions_stream(
         connection, size, tenant_id=tenant_id, role_id=role_id
@@ -365,7 +367,7 @@ def list_permissions_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:151
+    queries/roles.sql:164
     """
     return _list_permissions_stream_async(
         connection, size, tenant_id=tenant_id, role_id=role_id
@@ -377,7 +379,7 @@ def list_user_permissions(
 ) -> list[Permission]:
     """One permission that an active user has through roles held now, in order of name.
 
-    queries/roles.sql:165
+    queries/roles.sql:178
     """
     return _list_user_permissions(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -387,7 +389,7 @@ async def list_user_permissions_async(
 ) -> list[Permission]:
     """One permission that an active user has through roles held now, in order of name.
 
-    queries/roles.sql:165
+    queries/roles.sql:178
     """
     return await _list_user_permissions_async(
         connection, tenant_id=tenant_id, user_id=user_id
@@ -402,7 +404,7 @@ def list_user_permissions_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:165
+    queries/roles.sql:178
     """
     return _list_user_permissions_stream(
         connection, size, tenant_id=tenant_id, user_id=user_id
@@ -421,7 +423,7 @@ def list_user_permissions_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:165
+    queries/roles.sql:178
     """
     return _list_user_permissions_stream_async(
         connection, size, tenant_id=tenant_id, user_id=user_id

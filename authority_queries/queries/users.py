@@ -2,7 +2,7 @@
 # Edit queries/users.sql instead, and generate again.
 """Queries of `queries/users.sql`."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -193,6 +193,15 @@ _revoke_tokens: Call[User | None] = _QUERIES.row(
 )
 _revoke_tokens_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
     "revoke_tokens", User, takes=_revoke_tokens_takes
+)
+_prune_roles_takes = Parameters(
+    "users.prune_roles",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_roles: Call[int] = _QUERIES.count("prune_roles", takes=_prune_roles_takes)
+_prune_roles_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_roles", takes=_prune_roles_takes
 )
 
 
@@ -816,3 +825,27 @@ async def revoke_tokens_async(
     queries/users.sql:332
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)
+
+
+def prune_roles(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes assignments of roles, of all tenants, that ended longer ago than this.
+    One that is made again meanwhile stays.
+
+    queries/users.sql:362
+    """
+    return _prune_roles(connection, older_than=older_than, batch_size=batch_size)
+
+
+async def prune_roles_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes assignments of roles, of all tenants, that ended longer ago than this.
+    One that is made again meanwhile stays.
+
+    queries/users.sql:362
+    """
+    return await _prune_roles_async(
+        connection, older_than=older_than, batch_size=batch_size
+    )
