@@ -226,7 +226,7 @@ def from_driver(
 
 
 def _is_of_a_value(error: psycopg.Error) -> bool:
-    """Tell a value that is wrong, or too long for an index, from the server's limits."""
+    """Tell a value that is wrong or too long for an index from the server's limits."""
     if not isinstance(error, sqlstate.ProgramLimitExceeded):
         return isinstance(error, psycopg.DataError)
     place = error.diag.source_function or ""

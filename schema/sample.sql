@@ -398,7 +398,7 @@ select
     sha256(('pushed request ' || dated.n)::bytea) as request_uri_hash,
     pg_temp.id_of('client', dated.n) as client_id,
     '{"response_type": "code", "scope": "openid"}' as parameters,
-    dated.created_at + interval '1 minute' as expires_at,
+    dated.created_at + interval '10 minutes' as expires_at,
     case when dated.n % 3 <> 0 then dated.created_at + interval '2 seconds' end
         as redeemed_at,
     case

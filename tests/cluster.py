@@ -71,20 +71,18 @@ class Cluster:
         """Copy the running server into one that follows it, when it is started."""
         data = self._data.with_name("standby")
         data.mkdir(mode=0o700)
-        owner = self._data.stat().st_uid if _IS_ROOT else None
-        if owner is not None:
-            os.chown(data, owner, -1)
-        copy = [self.programs / "pg_basebackup", "-d", self.conninfo, "-D", data]
+        os.chown(data, self._account.uid, self._account.gid)
+        copy = ["pg_basebackup", "-d", self.conninfo, "-D", str(data)]
         subprocess.run(
-            [*copy, "-R", "-c", "fast"],
+            [self.programs / copy[0], *copy[1:], "-R", "-c", "fast"],
             check=True,
-            user=owner,
             cwd=data,
             stderr=subprocess.DEVNULL,  # it warns of the socket
+            **self._account.as_other_user(),
         )
         for lock in data.glob(".s.PGSQL.*.lock"):
             lock.unlink()  # the other server's
-        return Cluster(self.programs, data)
+        return Cluster(self.programs, data, self._account)
 
     def demote(self) -> None:
         """Let it come back as a standby, which nobody feeds."""

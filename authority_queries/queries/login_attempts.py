@@ -34,7 +34,7 @@ _record_takes = Parameters(
     username=checks.text(),
     user_id=checks.optional(checks.uuid),
     client_id=checks.optional(checks.text(0, 255)),
-    address=checks.address,
+    address=checks.optional(checks.address),
     outcome=checks.one_of("failed", "succeeded", "throttled"),
     reason=checks.optional(checks.text(0, 2000)),
     correlation_id=checks.optional(checks.text(0, 256)),
@@ -168,7 +168,7 @@ def record(
     username: str,
     user_id: UUID | None,
     client_id: str | None,
-    address: IPv4Address | IPv6Address,
+    address: IPv4Address | IPv6Address | None,
     outcome: LoginAttemptOutcome,
     reason: str | None,
     correlation_id: str | None,
@@ -197,7 +197,7 @@ async def record_async(
     username: str,
     user_id: UUID | None,
     client_id: str | None,
-    address: IPv4Address | IPv6Address,
+    address: IPv4Address | IPv6Address | None,
     outcome: LoginAttemptOutcome,
     reason: str | None,
     correlation_id: str | None,
@@ -229,7 +229,7 @@ def list_recent_by_username(
 ) -> list[LoginAttempt]:
     """One attempt to sign in as this username within the time, newest first.
 
-    queries/login_attempts.sql:36
+    queries/login_attempts.sql:37
     """
     return _list_recent_by_username(
         connection,
@@ -250,7 +250,7 @@ async def list_recent_by_username_async(
 ) -> list[LoginAttempt]:
     """One attempt to sign in as this username within the time, newest first.
 
-    queries/login_attempts.sql:36
+    queries/login_attempts.sql:37
     """
     return await _list_recent_by_username_async(
         connection,
@@ -275,7 +275,7 @@ def list_recent_by_username_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/login_attempts.sql:36
+    queries/login_attempts.sql:37
     """
     return _list_recent_by_username_stream(
         connection,
@@ -301,7 +301,7 @@ def list_recent_by_username_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/login_attempts.sql:36
+    queries/login_attempts.sql:37
     """
     return _list_recent_by_username_stream_async(
         connection,
@@ -323,7 +323,7 @@ def list_recent_by_address(
 ) -> list[LoginAttempt]:
     """One attempt from this network address within the time, newest first.
 
-    queries/login_attempts.sql:57
+    queries/login_attempts.sql:58
     """
     return _list_recent_by_address(
         connection,
@@ -344,7 +344,7 @@ async def list_recent_by_address_async(
 ) -> list[LoginAttempt]:
     """One attempt from this network address within the time, newest first.
 
-    queries/login_attempts.sql:57
+    queries/login_attempts.sql:58
     """
     return await _list_recent_by_address_async(
         connection,
@@ -369,7 +369,7 @@ def list_recent_by_address_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/login_attempts.sql:57
+    queries/login_attempts.sql:58
     """
     return _list_recent_by_address_stream(
         connection,
@@ -395,7 +395,7 @@ def list_recent_by_address_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/login_attempts.sql:57
+    queries/login_attempts.sql:58
     """
     return _list_recent_by_address_stream_async(
         connection,
@@ -424,7 +424,7 @@ def reserve(
     account's and the network's. Nothing here depends on whether the account exists.
     RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
 
-    queries/login_attempts.sql:80
+    queries/login_attempts.sql:81
     """
     return _reserve(
         connection,
@@ -456,7 +456,7 @@ async def reserve_async(
     account's and the network's. Nothing here depends on whether the account exists.
     RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
 
-    queries/login_attempts.sql:80
+    queries/login_attempts.sql:81
     """
     return await _reserve_async(
         connection,
@@ -484,7 +484,7 @@ def succeed(
     3.2.2), and trusts it; takes this one reservation, once, out of the account's and
     the network's. Locks in the order of the reservations.
 
-    queries/login_attempts.sql:105
+    queries/login_attempts.sql:106
     """
     return _succeed(
         connection,
@@ -509,7 +509,7 @@ async def succeed_async(
     3.2.2), and trusts it; takes this one reservation, once, out of the account's and
     the network's. Locks in the order of the reservations.
 
-    queries/login_attempts.sql:105
+    queries/login_attempts.sql:106
     """
     return await _succeed_async(
         connection,
@@ -524,7 +524,7 @@ async def succeed_async(
 def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
     """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:173
+    queries/login_attempts.sql:174
     """
     return _prune_throttles(connection, batch_size=batch_size)
 
@@ -534,7 +534,7 @@ async def prune_throttles_async(
 ) -> int:
     """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:173
+    queries/login_attempts.sql:174
     """
     return await _prune_throttles_async(connection, batch_size=batch_size)
 
@@ -543,7 +543,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:196
+    queries/login_attempts.sql:197
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -554,7 +554,7 @@ async def create_partitions_async(
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:196
+    queries/login_attempts.sql:197
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
@@ -563,7 +563,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:204
+    queries/login_attempts.sql:205
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -574,7 +574,7 @@ async def drop_partitions_async(
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:204
+    queries/login_attempts.sql:205
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -585,7 +585,7 @@ def prune_default(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:212
+    queries/login_attempts.sql:213
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -596,7 +596,7 @@ async def prune_default_async(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:212
+    queries/login_attempts.sql:213
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size
