@@ -38,10 +38,9 @@ class DeviceRules(GrantRules):
         if agrees:
             self.agree_to(who, whom, scopes)
         new = self.new(REQUEST)
-        tenant = {"tenant_id": self.tenant_id}
         asked = self.service.call(
             lambda s: s.device_authorizations.create(
-                **tenant,
+                tenant_id=self.tenant_id,
                 device_code_hash=new.hash,
                 user_code_hash=new.hash,
                 client_id=whom.name,
@@ -55,7 +54,7 @@ class DeviceRules(GrantRules):
             return
         given = self.service.call(
             lambda s: s.device_authorizations.approve(
-                **tenant,
+                tenant_id=self.tenant_id,
                 user_code_hash=new.hash,
                 user_id=who.id,
                 authenticated_at=None,
