@@ -714,6 +714,14 @@ class ServerDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaVersion:
+    """A row of server.get_schema_version."""
+
+    newest: str
+    oldest_package: str
+
+
+@dataclass(frozen=True, slots=True)
 class AppliedMigration:
     """A row of server.list_applied_migrations."""
 

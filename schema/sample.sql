@@ -122,7 +122,8 @@ select
     'User ' || n as display_name,
     case
         when n % 10 <> 0
-            then '$argon2id$v=19$m=65536,t=3,p=4$' || pg_temp.id_of('password', n)
+            then '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$'
+            || translate(pg_temp.id_of('password', n)::text, '-', '')
     end as password_hash,
     case n % 20
         when 3 then 'pending'
@@ -192,8 +193,8 @@ select
     pg_temp.tenant_of(dated.n) as tenant_id,
     pg_temp.id_of('client secret', dated.n) as id,
     pg_temp.id_of('client', dated.n % 3800) as client_id,
-    '$argon2id$v=19$m=65536,t=3,p=4$' || pg_temp.id_of('secret', dated.n)
-        as secret_hash,
+    '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$'
+    || translate(pg_temp.id_of('secret', dated.n)::text, '-', '') as secret_hash,
     dated.created_at as valid_from,
     case when dated.n < 3800 then dated.created_at + interval '1 year' end
         as valid_until,

@@ -12,20 +12,15 @@ CREATE FUNCTION authority.address_prefix(address inet) RETURNS cidr
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-select network(
-    set_masklen(
-        address,
-        case
-            when family(address) = 4 then 24
-            when address <<= '::ffff:0.0.0.0/96' then 120
-            else 64
-        end
+select
+    network(
+        set_masklen(hosts.host, case family(hosts.host) when 4 then 24 else 64 end)
     )
-)
+from (values (authority.canonical_address(address))) as hosts (host)
 $$;
 
-COMMENT ON FUNCTION authority.address_prefix(address inet) IS 'The network that is throttled as one: /24 of an IPv4 address, also of one mapped into
-IPv6, and /64 of an IPv6 address.';
+COMMENT ON FUNCTION authority.address_prefix(address inet) IS 'The network that is throttled as one, of the canonical address: /24 of an IPv4 address,
+and /64 of an IPv6 address.';
 
 -- are_tokens_alive
 
@@ -173,6 +168,16 @@ COMMENT ON FUNCTION authority.await_seat(tenant_id uuid, license_id uuid, holder
 two who ask for one holder the second one is told what the first one got. A function,
 as a statement does not see what was committed since it began.';
 
+-- canonical_address
+
+CREATE FUNCTION authority.canonical_address(address inet) RETURNS inet
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN (masklen(address) < 128) THEN address WHEN (address <<= '::ffff:0.0.0.0/96'::inet) THEN ('0.0.0.0'::inet + (address - '::ffff:0.0.0.0'::inet)) WHEN (address <<= '64:ff9b::/96'::inet) THEN ('0.0.0.0'::inet + (address - '64:ff9b::'::inet)) ELSE address END;
+
+COMMENT ON FUNCTION authority.canonical_address(address inet) IS 'The one spelling of a host''s address, which is stored, counted and looked up: the IPv4
+address inside an IPv6 one, mapped (RFC 4291 section 2.5.5.2) or of NAT64''s well-known
+prefix (RFC 6052 section 2.1).';
+
 -- client_secrets
 
 CREATE TABLE authority.client_secrets (
@@ -187,7 +192,11 @@ CREATE TABLE authority.client_secrets (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT client_secrets_description_check CHECK ((char_length(description) <= 2000)),
     CONSTRAINT client_secrets_moments_check CHECK (((LEAST(valid_from, valid_until, last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(valid_from, valid_until, last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT client_secrets_secret_hash_check CHECK (((secret_hash ~ '^\$[a-z0-9-]+\$'::text) AND (char_length(secret_hash) <= 1024))),
+    CONSTRAINT client_secrets_secret_hash_check CHECK (((char_length(secret_hash) <= 1024) AND
+CASE
+    WHEN ((secret_hash COLLATE "C") ~ '^\$sha256\$[A-Za-z0-9+/]{43}$'::text) THEN true
+    ELSE authority.is_password_hash(secret_hash)
+END)),
     CONSTRAINT client_secrets_valid_until_check CHECK ((valid_until >= valid_from))
 );
 ALTER TABLE ONLY authority.client_secrets FORCE ROW LEVEL SECURITY;
@@ -197,7 +206,8 @@ needs no downtime.';
 COMMENT ON COLUMN authority.client_secrets.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.client_secrets.id IS 'Random.';
 COMMENT ON COLUMN authority.client_secrets.client_id IS 'The client that authenticates: clients.id, not the client_id of the protocol.';
-COMMENT ON COLUMN authority.client_secrets.secret_hash IS 'PHC string with its own salt and parameters. The secret is never stored.';
+COMMENT ON COLUMN authority.client_secrets.secret_hash IS 'SHA-256 of a secret that was minted, which has 256 random bits; of a chosen one what
+users.password_hash allows. The secret is never stored.';
 COMMENT ON COLUMN authority.client_secrets.description IS 'Where the secret is installed, for the person who rotates it. May be empty.';
 COMMENT ON COLUMN authority.client_secrets.valid_from IS 'Before it the secret is refused.';
 COMMENT ON COLUMN authority.client_secrets.valid_until IS 'From then on the secret is refused. Null: no end.';
@@ -614,8 +624,18 @@ CREATE FUNCTION authority.enter_tenant(tenant_id uuid) RETURNS text
 declare
     tenant_now constant text
         := set_config('authority.tenant_id', tenant_id::text, true);
+    -- What a rule depends on, whatever the session or its role has set.
+    security_now constant text := set_config('row_security', 'on', true);
+    waits_now constant text := set_config('lock_timeout', '0', true);
+    zone_now constant text := set_config('TimeZone', 'UTC', true);
     status text;
 begin
+    if current_setting('transaction_isolation') <> 'read committed'
+        and pg_has_role('authority_app', 'usage')
+    then
+        raise exception 'transaction_isolation is not read committed'
+        using errcode = 'TN003';
+    end if;
     if not row_security_active('authority.tenants')
         or pg_has_role('authority_maintenance', 'usage')
         or pg_has_role('authority_owner', 'usage')
@@ -635,8 +655,9 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.enter_tenant(tenant_id uuid) IS 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
-with SQLSTATE TN001 when it is not active or on trial, and with TN002 for a role that
-sees other tenants'' rows anyway.';
+with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
+other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
+committed. Sets what the rules depend on: row_security, lock_timeout, TimeZone.';
 
 -- find_live_token
 
@@ -694,6 +715,15 @@ $_$;
 
 COMMENT ON FUNCTION authority.is_bounded_json(value jsonb) IS 'Whether a document is written in at most 65,536 octets and nested in at most 32 levels,
 its values included: every parser can read it.';
+
+-- is_password_hash
+
+CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN ((hash COLLATE "C") ~ '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN ((("substring"(hash, 'm=([0-9]+)'::text))::bigint * ("substring"(hash, 't=([0-9]+)'::text))::bigint) <= 1048576) WHEN ((hash COLLATE "C") ~ '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN (((("substring"(hash, 'r=([0-9]+)'::text))::bigint * ("substring"(hash, 'p=([0-9]+)'::text))::bigint) << ("substring"(hash, 'ln=([0-9]+)'::text))::integer) <= 2097152) ELSE ((hash COLLATE "C") ~ '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'::text) END;
+
+COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings,
+bcrypt and {SSHA}, each in one spelling and at a cost of about a second at most.';
 
 -- is_scope_list
 
@@ -1219,11 +1249,11 @@ CREATE TABLE authority.login_attempts (
     reason text,
     correlation_id text,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT login_attempts_address_check CHECK ((masklen(address) =
+    CONSTRAINT login_attempts_address_check CHECK (((masklen(address) =
 CASE family(address)
     WHEN 4 THEN 32
     ELSE 128
-END)),
+END) AND (address = authority.canonical_address(address)))),
     CONSTRAINT login_attempts_client_id_check CHECK ((char_length(client_id) <= 255)),
     CONSTRAINT login_attempts_correlation_id_check CHECK ((char_length(correlation_id) <= 256)),
     CONSTRAINT login_attempts_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
@@ -1243,7 +1273,7 @@ COMMENT ON COLUMN authority.login_attempts.id IS 'Random.';
 COMMENT ON COLUMN authority.login_attempts.username IS 'What was typed, normalised as users.username_normalized. May name nobody.';
 COMMENT ON COLUMN authority.login_attempts.user_id IS 'Who it was, if known. No foreign key: the log outlives the user.';
 COMMENT ON COLUMN authority.login_attempts.client_id IS 'client_id of the application that asked. Null: none. No foreign key: as user_id.';
-COMMENT ON COLUMN authority.login_attempts.address IS 'Address of the one host it came from. Null: not known.';
+COMMENT ON COLUMN authority.login_attempts.address IS 'Address of the one host it came from: authority.canonical_address. Null: not known.';
 COMMENT ON COLUMN authority.login_attempts.outcome IS 'succeeded, failed, or throttled: refused without a check.';
 COMMENT ON COLUMN authority.login_attempts.reason IS 'Why it failed, for operators: unknown_user, wrong_password, … Null: it did not.';
 COMMENT ON COLUMN authority.login_attempts.correlation_id IS 'Request id that finds it in other logs. Null: none.';
@@ -1284,11 +1314,11 @@ CREATE TABLE authority.login_attempts_default (
     reason text,
     correlation_id text,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT login_attempts_address_check CHECK ((masklen(address) =
+    CONSTRAINT login_attempts_address_check CHECK (((masklen(address) =
 CASE family(address)
     WHEN 4 THEN 32
     ELSE 128
-END)),
+END) AND (address = authority.canonical_address(address)))),
     CONSTRAINT login_attempts_client_id_check CHECK ((char_length(client_id) <= 255)),
     CONSTRAINT login_attempts_correlation_id_check CHECK ((char_length(correlation_id) <= 256)),
     CONSTRAINT login_attempts_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
@@ -1346,6 +1376,7 @@ CREATE TABLE authority.login_throttles (
     ends_at timestamp with time zone GENERATED ALWAYS AS (GREATEST(drains_at, trusted_until)) STORED NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT login_throttles_address_prefix_check CHECK (((NOT ((address_prefix)::inet <<= ('::ffff:0.0.0.0/96'::cidr)::inet)) AND (NOT ((address_prefix)::inet <<= ('64:ff9b::/96'::cidr)::inet)))),
     CONSTRAINT login_throttles_bucket_check CHECK (((username IS NOT NULL) OR (address_prefix IS NOT NULL))),
     CONSTRAINT login_throttles_durations_check CHECK (((LEAST(account_cost, network_cost) >= '00:00:00'::interval) AND (GREATEST(account_cost, network_cost) <= '876600:00:00'::interval))),
     CONSTRAINT login_throttles_factor_check CHECK (((factor ~ '^[a-z][a-z0-9_]*$'::text) AND (char_length(factor) <= 32))),
@@ -1424,6 +1455,15 @@ CREATE FUNCTION authority.normalize_username(username text) RETURNS text
     AS $$select lower(normalize(username, nfkc))$$;
 
 COMMENT ON FUNCTION authority.normalize_username(username text) IS 'NFKC and lower case: two usernames are one when this gives the same for both.';
+
+-- oldest_package
+
+CREATE FUNCTION authority.oldest_package() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '0015_name_the_version'::text;
+
+COMMENT ON FUNCTION authority.oldest_package() IS 'The oldest package that may use this database, named by its newest migration. Older
+ones refuse to open it.';
 
 -- permissions
 
@@ -1896,6 +1936,14 @@ CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = ( SE
             WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
             ELSE NULL::uuid
         END AS "case")));
+
+-- schema_version
+
+CREATE FUNCTION authority.schema_version() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '0015_name_the_version'::text;
+
+COMMENT ON FUNCTION authority.schema_version() IS 'The newest migration that was applied.';
 
 -- scopes
 
@@ -2582,7 +2630,7 @@ CREATE TABLE authority.users (
     CONSTRAINT users_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT users_email_check CHECK (((email ~~ '%_@_%'::text) AND (char_length(email) <= 254))),
     CONSTRAINT users_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT users_password_hash_check CHECK (((password_hash ~ '^\$[a-z0-9-]+\$'::text) AND (char_length(password_hash) <= 1024))),
+    CONSTRAINT users_password_hash_check CHECK ((authority.is_password_hash(password_hash) AND (char_length(password_hash) <= 1024))),
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'suspended'::text]))),
     CONSTRAINT users_username_check CHECK (((username <> ''::text) AND (char_length(username) <= 256))),
     CONSTRAINT users_username_normalized_check CHECK (((char_length(username_normalized) >= 1) AND (char_length(username_normalized) <= 256)))
@@ -2599,7 +2647,8 @@ Collated by bytes: pages and prefixes are the same on every server.';
 COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Not a login name and not unique.';
 COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the holder has shown control of the address.';
 COMMENT ON COLUMN authority.users.display_name IS 'Name shown to people. May be empty.';
-COMMENT ON COLUMN authority.users.password_hash IS 'PHC string with its own salt and parameters, or null: no password sign-in.';
+COMMENT ON COLUMN authority.users.password_hash IS 'Hash with its own salt and parameters, of Argon2id, or imported from another system
+until the next sign-in. Null: no password sign-in.';
 COMMENT ON COLUMN authority.users.status IS 'Only an active user signs in, and only an active user''s tokens verify.';
 COMMENT ON COLUMN authority.users.tokens_valid_after IS 'Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never moved.';
 COMMENT ON COLUMN authority.users.attributes IS 'Open object of claims of the embedding service. The store never reads it.';

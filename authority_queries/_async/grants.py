@@ -314,7 +314,6 @@ class AsyncGrants(AsyncRepository):
         access_token: NewToken | None,
         refresh_token: NewToken | None,
     ) -> Redemption:
-        self._commits_at_once(call)
         redeem = partial(
             queries.redeem_async,
             self._connection,
@@ -334,10 +333,11 @@ class AsyncGrants(AsyncRepository):
             refresh_token_hash=refresh_token.hash if refresh_token else None,
             refresh_lifetime=refresh_token.lifetime if refresh_token else None,
         )
-        redemption = await redeem()
-        if redemption.outcome in _REDEEMED_BEFORE and _has_no_tokens(redemption):
-            # It waited for the other one, whose tokens it could not see yet.
+        async with self._at_once(call):
             redemption = await redeem()
+            if redemption.outcome in _REDEEMED_BEFORE and _has_no_tokens(redemption):
+                # It waited for the other one, whose tokens it could not see yet.
+                redemption = await redeem()
         return redemption
 
 

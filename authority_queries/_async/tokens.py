@@ -104,8 +104,8 @@ class AsyncTokens(AsyncRepository):
         `Client.id`. A code or refresh token needs an authorization of the same client:
         its family. `code_challenge` is of method S256 (RFC 7636 section 4.2).
         `authenticated_at` is when the sign-in happened that the token descends from;
-        None means now, and a moment up to a minute ahead a minute ago. Raises TenantInactiveError, MissingReferenceError,
-        DuplicateError, InvalidValueError.
+        None means now, and a moment up to a minute ahead a minute ago. Raises
+        TenantInactiveError, MissingReferenceError, DuplicateError, InvalidValueError.
         """
         token = await queries.create_async(
             self._connection,

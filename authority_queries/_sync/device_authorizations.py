@@ -147,14 +147,14 @@ class DeviceAuthorizations(Repository):
         whatever becomes of the request that carries them, so this is refused inside a
         transaction (OpenTransactionError).
         """
-        self._commits_at_once("device_authorizations.poll")
-        return queries.poll(
-            self._connection,
-            tenant_id=tenant_id,
-            device_code_hash=check_digest("device_code_hash", device_code_hash),
-            client_id=client_id,
-            cnf_jkt=cnf_jkt,
-        )
+        with self._at_once("device_authorizations.poll"):
+            return queries.poll(
+                self._connection,
+                tenant_id=tenant_id,
+                device_code_hash=check_digest("device_code_hash", device_code_hash),
+                client_id=client_id,
+                cnf_jkt=cnf_jkt,
+            )
 
     def prune_expired(
         self, *, older_than: timedelta = _DAY, batch_size: int = 1000

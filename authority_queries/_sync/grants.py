@@ -315,7 +315,6 @@ class Grants(Repository):
         access_token: NewToken | None,
         refresh_token: NewToken | None,
     ) -> Redemption:
-        self._commits_at_once(call)
         redeem = partial(
             queries.redeem,
             self._connection,
@@ -335,10 +334,11 @@ class Grants(Repository):
             refresh_token_hash=refresh_token.hash if refresh_token else None,
             refresh_lifetime=refresh_token.lifetime if refresh_token else None,
         )
-        redemption = redeem()
-        if redemption.outcome in _REDEEMED_BEFORE and _has_no_tokens(redemption):
-            # It waited for the other one, whose tokens it could not see yet.
+        with self._at_once(call):
             redemption = redeem()
+            if redemption.outcome in _REDEEMED_BEFORE and _has_no_tokens(redemption):
+                # It waited for the other one, whose tokens it could not see yet.
+                redemption = redeem()
         return redemption
 
 

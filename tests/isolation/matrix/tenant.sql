@@ -53,7 +53,7 @@ values
     'Ann',
     'ann@example.com',
     'Ann of ' || current_setting('world.tenant'),
-    '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA'
+    '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA'
 );
 
 insert into authority.user_roles (tenant_id, user_id, role_id, granted_by)
@@ -84,7 +84,7 @@ values
     pg_temp.tenant(),
     pg_temp.id_of('secret'),
     pg_temp.id_of('client'),
-    '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA',
+    '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA',
     'Installed at ' || current_setting('world.tenant'),
     now() + interval '300 days'
 );
