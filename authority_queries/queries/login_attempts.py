@@ -81,7 +81,7 @@ def record(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     user_id: UUID | None,
     client_id: str | None,
     address: IPv4Address | IPv6Address,
@@ -96,7 +96,7 @@ def record(
     return _record(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         user_id=user_id,
         client_id=client_id,
         address=address,
@@ -110,7 +110,7 @@ async def record_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     user_id: UUID | None,
     client_id: str | None,
     address: IPv4Address | IPv6Address,
@@ -125,7 +125,7 @@ async def record_async(
     return await _record_async(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         user_id=user_id,
         client_id=client_id,
         address=address,
@@ -139,7 +139,7 @@ def list_recent_by_username(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     within: timedelta,
     page_size: int,
 ) -> list[LoginAttempt]:
@@ -150,7 +150,7 @@ def list_recent_by_username(
     return _list_recent_by_username(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         within=within,
         page_size=int8("page_size", page_size),
     )
@@ -160,7 +160,7 @@ async def list_recent_by_username_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     within: timedelta,
     page_size: int,
 ) -> list[LoginAttempt]:
@@ -171,7 +171,7 @@ async def list_recent_by_username_async(
     return await _list_recent_by_username_async(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         within=within,
         page_size=int8("page_size", page_size),
     )
@@ -182,7 +182,7 @@ def list_recent_by_username_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     within: timedelta,
     page_size: int,
 ) -> Stream[LoginAttempt]:
@@ -197,7 +197,7 @@ def list_recent_by_username_stream(
         connection,
         size,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         within=within,
         page_size=int8("page_size", page_size),
     )
@@ -208,7 +208,7 @@ def list_recent_by_username_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     within: timedelta,
     page_size: int,
 ) -> AsyncStream[LoginAttempt]:
@@ -223,7 +223,7 @@ def list_recent_by_username_stream_async(
         connection,
         size,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         within=within,
         page_size=int8("page_size", page_size),
     )
@@ -327,7 +327,7 @@ def reserve(
     connection: Connection[object],
     *,
     tenant_id: UUID | None,
-    username: str | None,
+    username_key: str | None,
     address: IPv4Address | IPv6Address | None,
     factor: str | None,
     pair_limit: int | None,
@@ -345,7 +345,7 @@ def reserve(
     return _reserve(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         address=address,
         factor=factor,
         pair_limit=int8("pair_limit", pair_limit),
@@ -359,7 +359,7 @@ async def reserve_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID | None,
-    username: str | None,
+    username_key: str | None,
     address: IPv4Address | IPv6Address | None,
     factor: str | None,
     pair_limit: int | None,
@@ -377,7 +377,7 @@ async def reserve_async(
     return await _reserve_async(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         address=address,
         factor=factor,
         pair_limit=int8("pair_limit", pair_limit),
@@ -391,7 +391,7 @@ def succeed(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     address: IPv4Address | IPv6Address,
     factor: str,
     trusted_for: timedelta,
@@ -405,7 +405,7 @@ def succeed(
     return _succeed(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         address=address,
         factor=factor,
         trusted_for=trusted_for,
@@ -416,7 +416,7 @@ async def succeed_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     address: IPv4Address | IPv6Address,
     factor: str,
     trusted_for: timedelta,
@@ -430,7 +430,7 @@ async def succeed_async(
     return await _succeed_async(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         address=address,
         factor=factor,
         trusted_for=trusted_for,

@@ -88,24 +88,24 @@ async def get_by_id_async(
 
 
 def get_by_username(
-    connection: Connection[object], *, tenant_id: UUID, username: str
+    connection: Connection[object], *, tenant_id: UUID, username_key: str
 ) -> User | None:
-    """The user with this username in any case, or no row.
+    """The user whose username has this key, or no row.
 
     queries/users.sql:25
     """
-    return _get_by_username(connection, tenant_id=tenant_id, username=username)
+    return _get_by_username(connection, tenant_id=tenant_id, username_key=username_key)
 
 
 async def get_by_username_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, username: str
+    connection: AsyncConnection[object], *, tenant_id: UUID, username_key: str
 ) -> User | None:
-    """The user with this username in any case, or no row.
+    """The user whose username has this key, or no row.
 
     queries/users.sql:25
     """
     return await _get_by_username_async(
-        connection, tenant_id=tenant_id, username=username
+        connection, tenant_id=tenant_id, username_key=username_key
     )
 
 
@@ -141,8 +141,8 @@ def list_after(
     after: str | None,
     page_size: int,
 ) -> list[User]:
-    """One user, in order of normalised username, from the first one after the given
-    name. A filter that is null keeps all; role_id keeps who holds the role now.
+    """One user, in order of the username's key, from the first one after the given
+    key. A filter that is null keeps all; role_id keeps who holds the role now.
 
     queries/users.sql:71
     """
@@ -167,8 +167,8 @@ async def list_after_async(
     after: str | None,
     page_size: int,
 ) -> list[User]:
-    """One user, in order of normalised username, from the first one after the given
-    name. A filter that is null keeps all; role_id keeps who holds the role now.
+    """One user, in order of the username's key, from the first one after the given
+    key. A filter that is null keeps all; role_id keeps who holds the role now.
 
     queries/users.sql:71
     """
@@ -194,8 +194,8 @@ def list_after_stream(
     after: str | None,
     page_size: int,
 ) -> Stream[User]:
-    """One user, in order of normalised username, from the first one after the given
-    name. A filter that is null keeps all; role_id keeps who holds the role now.
+    """One user, in order of the username's key, from the first one after the given
+    key. A filter that is null keeps all; role_id keeps who holds the role now.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -225,8 +225,8 @@ def list_after_stream_async(
     after: str | None,
     page_size: int,
 ) -> AsyncStream[User]:
-    """One user, in order of normalised username, from the first one after the given
-    name. A filter that is null keeps all; role_id keeps who holds the role now.
+    """One user, in order of the username's key, from the first one after the given
+    key. A filter that is null keeps all; role_id keeps who holds the role now.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -255,10 +255,10 @@ def list_before(
     before: str,
     page_size: int,
 ) -> list[User]:
-    """One user, in descending order of normalised username, from the last one before
-    the given name. Filters as in list_after.
+    """One user, in descending order of the username's key, from the last one before
+    the given key. Filters as in list_after.
 
-    queries/users.sql:118
+    queries/users.sql:116
     """
     return _list_before(
         connection,
@@ -281,10 +281,10 @@ async def list_before_async(
     before: str,
     page_size: int,
 ) -> list[User]:
-    """One user, in descending order of normalised username, from the last one before
-    the given name. Filters as in list_after.
+    """One user, in descending order of the username's key, from the last one before
+    the given key. Filters as in list_after.
 
-    queries/users.sql:118
+    queries/users.sql:116
     """
     return await _list_before_async(
         connection,
@@ -308,13 +308,13 @@ def list_before_stream(
     before: str,
     page_size: int,
 ) -> Stream[User]:
-    """One user, in descending order of normalised username, from the last one before
-    the given name. Filters as in list_after.
+    """One user, in descending order of the username's key, from the last one before
+    the given key. Filters as in list_after.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:118
+    queries/users.sql:116
     """
     return _list_before_stream(
         connection,
@@ -339,13 +339,13 @@ def list_before_stream_async(
     before: str,
     page_size: int,
 ) -> AsyncStream[User]:
-    """One user, in descending order of normalised username, from the last one before
-    the given name. Filters as in list_after.
+    """One user, in descending order of the username's key, from the last one before
+    the given key. Filters as in list_after.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:118
+    queries/users.sql:116
     """
     return _list_before_stream_async(
         connection,
@@ -364,6 +364,7 @@ def create(
     *,
     tenant_id: UUID,
     username: str,
+    username_key: str,
     email: str | None,
     email_verified: bool,
     display_name: str,
@@ -373,12 +374,13 @@ def create(
 ) -> User:
     """The new user, with a fresh subject id.
 
-    queries/users.sql:165
+    queries/users.sql:161
     """
     return _create(
         connection,
         tenant_id=tenant_id,
         username=username,
+        username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
@@ -393,6 +395,7 @@ async def create_async(
     *,
     tenant_id: UUID,
     username: str,
+    username_key: str,
     email: str | None,
     email_verified: bool,
     display_name: str,
@@ -402,12 +405,13 @@ async def create_async(
 ) -> User:
     """The new user, with a fresh subject id.
 
-    queries/users.sql:165
+    queries/users.sql:161
     """
     return await _create_async(
         connection,
         tenant_id=tenant_id,
         username=username,
+        username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
@@ -424,6 +428,7 @@ def update(
     user_id: UUID,
     row_version: int,
     username: str,
+    username_key: str,
     email: str | None,
     email_verified: bool,
     display_name: str,
@@ -432,7 +437,7 @@ def update(
 ) -> User | None:
     """The user as changed, or no row when it is not at this version.
 
-    queries/users.sql:204
+    queries/users.sql:202
     """
     return _update(
         connection,
@@ -440,6 +445,7 @@ def update(
         user_id=user_id,
         row_version=int8("row_version", row_version),
         username=username,
+        username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
@@ -455,6 +461,7 @@ async def update_async(
     user_id: UUID,
     row_version: int,
     username: str,
+    username_key: str,
     email: str | None,
     email_verified: bool,
     display_name: str,
@@ -463,7 +470,7 @@ async def update_async(
 ) -> User | None:
     """The user as changed, or no row when it is not at this version.
 
-    queries/users.sql:204
+    queries/users.sql:202
     """
     return await _update_async(
         connection,
@@ -471,6 +478,7 @@ async def update_async(
         user_id=user_id,
         row_version=int8("row_version", row_version),
         username=username,
+        username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
@@ -482,7 +490,7 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, user_id: UUID) -> int:
     """Deletes the user with everything issued to it.
 
-    queries/users.sql:237
+    queries/users.sql:236
     """
     return _delete(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -492,7 +500,7 @@ async def delete_async(
 ) -> int:
     """Deletes the user with everything issued to it.
 
-    queries/users.sql:237
+    queries/users.sql:236
     """
     return await _delete_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -502,7 +510,7 @@ def list_roles(
 ) -> list[Role]:
     """One role that the user holds now, in order of name.
 
-    queries/users.sql:244
+    queries/users.sql:243
     """
     return _list_roles(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -512,7 +520,7 @@ async def list_roles_async(
 ) -> list[Role]:
     """One role that the user holds now, in order of name.
 
-    queries/users.sql:244
+    queries/users.sql:243
     """
     return await _list_roles_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -525,7 +533,7 @@ def list_roles_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:244
+    queries/users.sql:243
     """
     return _list_roles_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
 
@@ -542,7 +550,7 @@ def list_roles_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:244
+    queries/users.sql:243
     """
     return _list_roles_stream_async(
         connection, size, tenant_id=tenant_id, user_id=user_id
@@ -560,7 +568,7 @@ def assign_role(
 ) -> UserRole:
     """The assignment; made again, it takes the new granter and expiry.
 
-    queries/users.sql:266
+    queries/users.sql:265
     """
     return _assign_role(
         connection,
@@ -583,7 +591,7 @@ async def assign_role_async(
 ) -> UserRole:
     """The assignment; made again, it takes the new granter and expiry.
 
-    queries/users.sql:266
+    queries/users.sql:265
     """
     return await _assign_role_async(
         connection,
@@ -600,7 +608,7 @@ def revoke_role(
 ) -> int:
     """Ends the assignment.
 
-    queries/users.sql:295
+    queries/users.sql:294
     """
     return _revoke_role(
         connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
@@ -616,7 +624,7 @@ async def revoke_role_async(
 ) -> int:
     """Ends the assignment.
 
-    queries/users.sql:295
+    queries/users.sql:294
     """
     return await _revoke_role_async(
         connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
@@ -634,7 +642,7 @@ def set_password_hash(
     """The user with its new password hash, or no row when it is not at this version;
     null ends sign-in by password.
 
-    queries/users.sql:303
+    queries/users.sql:302
     """
     return _set_password_hash(
         connection,
@@ -656,7 +664,7 @@ async def set_password_hash_async(
     """The user with its new password hash, or no row when it is not at this version;
     null ends sign-in by password.
 
-    queries/users.sql:303
+    queries/users.sql:302
     """
     return await _set_password_hash_async(
         connection,
@@ -673,7 +681,7 @@ def revoke_tokens(
     """The user with its epoch moved: every token of the sign-ins so far is dead, and
     what a rotation that is under way makes of them too. One row.
 
-    queries/users.sql:332
+    queries/users.sql:331
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -684,6 +692,6 @@ async def revoke_tokens_async(
     """The user with its epoch moved: every token of the sign-ins so far is dead, and
     what a rotation that is under way makes of them too. One row.
 
-    queries/users.sql:332
+    queries/users.sql:331
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)

@@ -31,8 +31,8 @@ comment on column authority.revocation_sequences.updated_at is
 create table if not exists authority.revocations (
     tenant_id uuid not null,
     sequence bigint not null,
-    category text not null,
-    target text not null,
+    category text collate "C" not null,
+    target text collate "C" not null,
     reason text not null,
     properties jsonb not null default '{}',
     effective_at timestamptz not null default authority.clock(),
@@ -43,7 +43,7 @@ create table if not exists authority.revocations (
     references authority.tenants (id),
     constraint revocations_category_check
     check (category in ('token', 'subject', 'client', 'key', 'authorization')),
-    constraint revocations_target_check check (target <> ''),
+    constraint revocations_target_check check (authority.is_visible(target)),
     constraint revocations_properties_check
     check (jsonb_typeof(properties) = 'object'),
     constraint revocations_expires_at_check check (expires_at > effective_at)

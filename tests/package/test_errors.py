@@ -44,8 +44,8 @@ def test_the_message_names_what_was_wrong_but_no_value(store: Store) -> None:
     with pytest.raises(DuplicateError) as caught:
         make_user(store, tenant.id, username="Swordfish")
     assert str(caught.value) == (
-        "users.create: users has a row with this username_normalized "
-        "(users_tenant_id_username_normalized_key)"
+        "users.create: users has a row with this username_key "
+        "(users_tenant_id_username_key_key)"
     )
     assert isinstance(caught.value.__cause__, psycopg.errors.UniqueViolation)
 
@@ -54,9 +54,9 @@ def test_a_value_that_postgresql_cannot_hold_is_refused(store: Store) -> None:
     tenant = make_tenant(store)
     for text in ("nul\0", "half a character \ud800"):
         with pytest.raises(InvalidValueError, match="cannot be stored as given"):
-            make_user(store, tenant.id, username=text)
-    with pytest.raises(InvalidValueError, match=r"users_username_check"):
-        make_user(store, tenant.id, username="")
+            make_user(store, tenant.id, display_name=text)
+    with pytest.raises(InvalidValueError, match=r"roles_name_check"):
+        store.roles.create(tenant_id=tenant.id, name="")
 
 
 def test_nothing_is_written_when_a_row_is_refused(store: Store) -> None:

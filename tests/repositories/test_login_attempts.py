@@ -144,7 +144,7 @@ def test_an_attempt_that_cannot_be_stored_is_refused(store: Store) -> None:
     with pytest.raises(InvalidValueError, match="login_attempts_outcome_check"):
         record(store, tenant.id, outcome="perhaps")
     with pytest.raises(InvalidValueError, match="cannot be stored"):
-        record(store, tenant.id, username="a\0b")
+        record(store, tenant.id, reason="a\0b")
     with pytest.raises(MissingReferenceError):
         record(store, uuid4())
 
