@@ -87,11 +87,11 @@ language sql
 immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-select array(select distinct unnest(scopes || others) order by 1)
+select array(select distinct unnest(scopes || others) collate "C" order by 1)
 $$;
 
 comment on function authority.merge_scopes(text[], text[]) is
-'The scopes of both, each once, in alphabetical order.';
+'The scopes of both, each once, in the order of their bytes.';
 
 revoke execute on function authority.merge_scopes(text[], text[]) from public;
 grant execute on function authority.merge_scopes(text[], text[]) to authority_app;
@@ -233,7 +233,7 @@ on authority.authorizations (tokens_expire_at);
 create table if not exists authority.tokens (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
-    type text not null,
+    type text collate "C" not null,
     token_hash bytea not null,
     client_id uuid not null,
     user_id uuid,

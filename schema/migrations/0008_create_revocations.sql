@@ -36,8 +36,8 @@ comment on column authority.revocation_sequences.updated_at is
 create table if not exists authority.revocations (
     tenant_id uuid not null,
     sequence bigint not null,
-    category text not null,
-    target text not null,
+    category text collate "C" not null,
+    target text collate "C" not null,
     reason text not null,
     properties jsonb not null default '{}',
     effective_at timestamptz not null default authority.clock(),
@@ -49,7 +49,7 @@ create table if not exists authority.revocations (
     constraint revocations_category_check
     check (category in ('token', 'subject', 'client', 'key', 'authorization')),
     constraint revocations_target_check
-    check (target <> '' and char_length(target) <= 256),
+    check (authority.is_visible(target) and char_length(target) <= 256),
     constraint revocations_properties_check
     check (
         jsonb_typeof(properties) = 'object'

@@ -232,13 +232,13 @@ left join lateral (
     from authority.login_attempts
     where
         login_attempts.tenant_id = users.tenant_id
-        and login_attempts.username = users.username_normalized
+        and login_attempts.username = users.username_key
         and login_attempts.created_at >= :since
     order by login_attempts.created_at desc
     limit 1
 ) as latest on true
 where users.tenant_id = :tenant_id
-order by users.username_normalized;
+order by users.username_key;
 """
 
 

@@ -51,15 +51,13 @@ def test_a_failing_row_is_in_diag_and_not_in_the_text(
 ) -> None:
     note = random_text()
     with pytest.raises(InvalidValueError) as caught:
-        Store(dba).users.create(
-            tenant_id=tenant_id, username="ann", display_name=note, email="none"
-        )
+        make_user(Store(dba), tenant_id, display_name=note, status="none")
     cause = caught.value.__cause__
     assert isinstance(cause, psycopg.errors.CheckViolation)
     assert note in (cause.diag.message_detail or "")
     assert note not in printed(caught.value)
     assert str(cause) == (
-        'new row for relation "users" violates check constraint "users_email_check" '
+        'new row for relation "users" violates check constraint "users_status_check" '
         "(SQLSTATE 23514)"
     )
 
@@ -68,7 +66,7 @@ def test_a_failing_row_is_not_shown_to_a_role_that_row_security_holds(
     store: Store,
 ) -> None:
     with pytest.raises(InvalidValueError) as caught:
-        make_user(store, make_tenant(store).id, display_name=random_text(), email="no")
+        make_user(store, make_tenant(store).id, display_name=random_text(), status="no")
     cause = caught.value.__cause__
     assert isinstance(cause, psycopg.errors.CheckViolation)
     assert cause.diag.message_detail is None
@@ -141,7 +139,7 @@ def test_a_commit_that_fails_tells_no_row(
 def test_a_text_that_cannot_be_encoded_is_not_in_the_error(store: Store) -> None:
     note = random_text()
     with pytest.raises(InvalidValueError) as caught:
-        make_user(store, make_tenant(store).id, username=f"{note}\ud800")
+        make_user(store, make_tenant(store).id, display_name=f"{note}\ud800")
     cause = caught.value.__cause__
     assert isinstance(cause, UnicodeEncodeError)
     assert note not in printed(caught.value) + cause.object

@@ -143,8 +143,8 @@ def test_an_attempt_that_cannot_be_stored_is_refused(store: Store) -> None:
     tenant = make_tenant(store)
     with refusal_of("outcome"):
         record(store, tenant.id, outcome="perhaps")
-    with refusal_of("username"):
-        record(store, tenant.id, username="a\0b")
+    with refusal_of("reason"):
+        record(store, tenant.id, reason="a\0b")
     with pytest.raises(MissingReferenceError):
         record(store, uuid4())
 

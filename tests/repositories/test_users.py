@@ -72,7 +72,7 @@ def test_a_created_user_is_found_by_each_of_its_keys(store: Store) -> None:
     expected = replace(
         user,
         tenant_id=tenant_id,
-        username_normalized="beate",
+        username_key="beate",
         password_hash=PHC,
         tokens_valid_after=None,
         row_version=1,
@@ -123,9 +123,12 @@ def test_what_does_not_exist_is_not_found(store: Store) -> None:
     [
         ("Ann", "aNN"),
         ("Ann", "\uff21\uff2e\uff2e"),  # fullwidth letters
-        ("finn", "\ufb01NN"),  # a ligature
         ("\u00c4nn", "a\u0308nn"),  # a combining diaeresis
-        ("k1", "\u212a\u2460"),  # the Kelvin sign and a circled digit
+        ("k1", "\u212a1"),  # the Kelvin sign
+        ("stra\u00dfe", "STRASSE"),
+        ("\u039f\u0394\u03a5\u03a3", "\u03bf\u03b4\u03c5\u03c2"),  # a final sigma
+        ("\u0130STANBUL", "i\u0307stanbul"),
+        ("ISTANBUL", "istanbul"),
     ],
 )
 def test_a_username_is_one_in_any_case_and_unicode_form(
@@ -137,18 +140,13 @@ def test_a_username_is_one_in_any_case_and_unicode_form(
     assert store.users.get_by_username(tenant_id=tenant_id, username=same) == user
     with pytest.raises(DuplicateError, match=r"users\.create.*username") as caught:
         make_user(store, tenant_id, username=same)
-    assert caught.value.constraint == "users_tenant_id_username_normalized_key"
+    assert caught.value.constraint == "users_tenant_id_username_key_key"
     make_user(store, make_tenant(store).id, username=same)
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("username", ""),
-        ("username", "a" * 257),
-        ("email", "ann"),
-        ("email", "@example.org"),
-        ("email", "a" * 250 + "@b.de"),
         ("status", "asleep"),
         ("attributes", ["no object"]),
     ],
@@ -232,7 +230,7 @@ def test_an_update_names_the_version_that_it_read(store: Store) -> None:
     assert changed.updated_at > user.updated_at
     assert changed == replace(
         user,
-        username_normalized="beate",
+        username_key="beate",
         updated_at=changed.updated_at,
         row_version=2,
         **EDIT,

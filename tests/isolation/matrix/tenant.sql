@@ -44,13 +44,14 @@ from (
 where granted.position <= pg_temp.extent();
 
 insert into authority.users
-(tenant_id, id, subject_id, username, email, display_name, password_hash)
+(tenant_id, id, subject_id, username, username_key, email, display_name, password_hash)
 values
 (
     pg_temp.tenant(),
     pg_temp.id_of('user'),
     pg_temp.id_of('subject'),
     'Ann',
+    'ann',
     'ann@example.com',
     'Ann of ' || current_setting('world.tenant'),
     '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA'
