@@ -66,7 +66,13 @@ class Cluster:
         owner = self._data.stat().st_uid if _IS_ROOT else None
         if owner is not None:
             os.chown(data, owner, -1)
-        copy = [self.programs / "pg_basebackup", "-d", self.conninfo, "-D", data]
+        copy: list[str | Path] = [
+            self.programs / "pg_basebackup",
+            "-d",
+            self.conninfo,
+            "-D",
+            data,
+        ]
         subprocess.run(
             [*copy, "-R", "-c", "fast"],
             check=True,

@@ -7,6 +7,7 @@ from contextlib import aclosing, closing, contextmanager
 from datetime import timedelta
 from threading import Event
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -114,7 +115,11 @@ def test_a_follower_gives_a_silent_server_up_when_it_is_told_to(
     *, settings: Settings, feed: Feed, wire: Wire, listen: bool
 ) -> None:
     feed.publish("1")
-    options = {"poll_interval": SOON, "give_up_after": GIVE_UP, "listen": listen}
+    options: dict[str, Any] = {
+        "poll_interval": SOON,
+        "give_up_after": GIVE_UP,
+        "listen": listen,
+    }
     patience = (GIVE_UP.total_seconds(), GIVE_UP.total_seconds() + 3)
     with (
         Authority.open(settings) as authority,
