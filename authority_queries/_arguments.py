@@ -5,35 +5,39 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Final, TypeVar
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from typing import Final, TypeAlias, TypeVar, overload
 from uuid import UUID
 
 from authority_queries.errors import InvalidArgumentError
+from authority_queries.secrets.password_hashes import parse_password_hash
 
+Address: TypeAlias = IPv4Address | IPv6Address
 Text = TypeVar("Text", bound=str | None)
 
 MAX_PAGE_SIZE: Final = 1000
+# As the schema's function has it.
+MAX_MONTHS_AHEAD: Final = 120
+# A hundred years: every sum with a moment that can be stored is one, too.
+LONGEST: Final = timedelta(days=36_525)
 
 _DIGEST_SIZE: Final = 32
 # As the schema's checks have it.
-_PHC_STRING: Final = re.compile(r"\$[a-z0-9-]+\$")
+_SECRET_DIGEST: Final = re.compile(r"\$sha256\$[A-Za-z0-9+/]{43}")
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 def check_limit(limit: int) -> int:
     """Return a page size from 1 to 1000."""
-    if not 1 <= limit <= MAX_PAGE_SIZE:
-        message = f"limit is {limit}; 1 to {MAX_PAGE_SIZE} are allowed"
-        raise InvalidArgumentError(message)
-    return limit
+    return check_between("limit", limit, 1, MAX_PAGE_SIZE)
 
 
 def check_positive(name: str, duration: timedelta) -> timedelta:
-    """Return a duration that is longer than nothing."""
-    if duration <= timedelta(0):
-        message = f"{name} is {duration}; a time above 0 is allowed"
-        raise InvalidArgumentError(message)
+    """Return a duration that is longer than nothing, and not beyond a hundred years."""
+    if not timedelta(0) < duration <= LONGEST:
+        message = f"{name} is {duration}; a time above 0 is allowed, up to {LONGEST}"
+        raise InvalidArgumentError(message, argument=name)
     return duration
 
 
@@ -43,10 +47,10 @@ def check_optional_positive(name: str, duration: timedelta | None) -> timedelta 
 
 
 def check_not_negative(name: str, duration: timedelta) -> timedelta:
-    """Return a duration of nothing or more."""
-    if duration < timedelta(0):
-        message = f"{name} is {duration}; a time of 0 or more is allowed"
-        raise InvalidArgumentError(message)
+    """Return a duration of nothing or more, and not beyond a hundred years."""
+    if not timedelta(0) <= duration <= LONGEST:
+        message = f"{name} is {duration}; a time of 0 to {LONGEST} is allowed"
+        raise InvalidArgumentError(message, argument=name)
     return duration
 
 
@@ -58,12 +62,38 @@ def check_count(name: str, count: int) -> int:
     return count
 
 
+def check_between(name: str, count: int, least: int, most: int) -> int:
+    """Return a number from `least` to `most`."""
+    if not least <= count <= most:
+        message = f"{name} is {count}; {least} to {most} are allowed"
+        raise InvalidArgumentError(message, argument=name)
+    return count
+
+
 def check_position(name: str, position: int) -> int:
     """Return a position in a feed: 0 is before the first entry."""
     if position < 0:
         message = f"{name} is {position}; 0 or more is allowed"
         raise InvalidArgumentError(message)
     return position
+
+
+@overload
+def check_address(name: str, address: None) -> None: ...
+@overload
+def check_address(name: str, address: Address) -> Address: ...
+def check_address(name: str, address: Address | None) -> Address | None:
+    """Return a host's address as PostgreSQL reads it: without a zone (RFC 4007).
+
+    The zone is the server's own name of a link. A prefix length would be another's
+    network, or none.
+    """
+    if isinstance(address, IPv4Interface | IPv6Interface):
+        message = f"{name} must be the address of a host, without a prefix length"
+        raise InvalidArgumentError(message, argument=name)
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        return IPv6Address(int(address))
+    return address
 
 
 def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> None:
@@ -100,10 +130,25 @@ def check_optional_digest(name: str, value: bytes | None) -> bytes | None:
     return None if value is None else check_digest(name, value)
 
 
-def check_phc_string(name: str, value: Text) -> Text:
-    """Return a PHC string, or None."""
-    _check_shape(name, value, _PHC_STRING.match, "a PHC string of hash_password")
-    return value
+def check_password_hash(name: str, value: Text) -> Text:
+    """Return a hash of `hash_password` or `convert_password_hash`, or None."""
+    if value is None or parse_password_hash(value) is not None:
+        return value
+    message = (
+        f"{name} must be a PHC string of hash_password, or a hash of "
+        "convert_password_hash"
+    )
+    raise InvalidArgumentError(message, argument=name)
+
+
+def check_client_secret_hash(name: str, value: str) -> str:
+    """Return a hash of `hash_client_secret`, or one of a password."""
+    if isinstance(value, str) and _SECRET_DIGEST.fullmatch(value):
+        return value
+    if value is not None:
+        return check_password_hash(name, value)
+    message = f"{name} must be a hash of hash_client_secret"
+    raise InvalidArgumentError(message, argument=name)
 
 
 def check_code_challenge(value: str | None) -> str | None:

@@ -60,8 +60,12 @@ def service_conninfo(settings: Settings, conninfo: str, role: str) -> str:
 
 
 def connection_parameters(settings: Settings) -> dict[str, Any]:
-    """Give what psycopg is told of each connection of a service."""
-    prepare = {} if settings.prepared_statements else {"prepare_threshold": None}
+    """Give what psycopg is told of each connection of a service.
+
+    That statements are prepared behind no pooler is seen when it is open.
+    """
+    never = settings.prepared_statements is False
+    prepare = {"prepare_threshold": None} if never else {}
     return {"autocommit": True, **prepare}
 
 

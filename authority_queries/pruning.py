@@ -7,6 +7,8 @@ from time import monotonic
 from typing import Literal, TypeAlias, get_args
 
 from authority_queries._arguments import (
+    MAX_MONTHS_AHEAD,
+    check_between,
     check_not_negative,
     check_optional_positive,
 )
@@ -30,7 +32,6 @@ StepOutcome: TypeAlias = Literal["done", "unfinished", "failed"]
 STEPS: Sequence[StepName] = get_args(StepName)
 
 _MOST_ROWS = 100_000
-_MOST_MONTHS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +59,7 @@ class Retention:
         check_not_negative("expired", self.expired)
         check_not_negative("login_attempts", self.login_attempts)
         check_not_negative("usage", self.usage)
-        if not 0 <= self.months_ahead <= _MOST_MONTHS:
-            message = (
-                f"months_ahead is {self.months_ahead}; 0 to {_MOST_MONTHS} are allowed"
-            )
-            raise InvalidArgumentError(message)
+        check_between("months_ahead", self.months_ahead, 0, MAX_MONTHS_AHEAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +98,7 @@ class PruneReport:
 
 def check_batch_size(batch_size: int) -> int:
     """Return a number of rows from 1 to 100,000."""
-    if not 1 <= batch_size <= _MOST_ROWS:
-        message = f"batch_size is {batch_size}; 1 to {_MOST_ROWS} are allowed"
-        raise InvalidArgumentError(message)
-    return batch_size
+    return check_between("batch_size", batch_size, 1, _MOST_ROWS)
 
 
 def chosen_steps(only: Collection[str]) -> Sequence[StepName]:

@@ -2,6 +2,7 @@
 
 from authority_queries._async.query_file import AsyncQueryFile
 from authority_queries._calls import AsyncCall, AsyncStream, Call, Stream
+from authority_queries._cases import by_case
 from authority_queries._conversions import (
     array,
     array_of_int2,
@@ -35,6 +36,7 @@ __all__ = [
     "array_of_int4",
     "array_of_int8",
     "aware",
+    "by_case",
     "float4",
     "float8",
     "int2",

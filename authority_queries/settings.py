@@ -39,8 +39,8 @@ class Settings(BaseSettings):
     - `pool_timeout`, `connect_timeout`: seconds to wait for a free connection, for
       the server.
     - `statement_timeout`: seconds after which PostgreSQL ends a statement; 0: never.
-    - `prepared_statements`: false behind a pooler that mixes up those of its clients,
-      such as PgBouncer before 1.21 in transaction mode.
+    - `prepared_statements`: not said, statements are prepared unless a pooler stands
+      before the server, which may mix up those of its clients. True is refused there.
 
     Raises ConfigurationError, which names the key, the value and what is allowed.
     """
@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     pool_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 30
     connect_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 10
     statement_timeout: Annotated[float, Field(ge=0, le=_DAY)] = 30
-    prepared_statements: bool = True
+    prepared_statements: bool | None = None
 
     def __init__(
         self,

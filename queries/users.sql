@@ -300,8 +300,9 @@ where
     and user_roles.user_id = :user_id
     and user_roles.role_id = :role_id;
 
--- name: set_password_hash(tenant_id, user_id, password_hash)^
--- The user with its new password hash; null ends sign-in by password.
+-- name: set_password_hash(tenant_id, user_id, row_version, password_hash)^
+-- The user with its new password hash, or no row when it is not at this version; null
+-- ends sign-in by password.
 update authority.users
 set
     password_hash = :password_hash,
@@ -310,6 +311,7 @@ set
 where
     users.tenant_id = :tenant_id
     and users.id = :user_id
+    and users.row_version = :row_version
 returning
     users.tenant_id,
     users.id,

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -19,6 +19,7 @@ from authority_queries import Settings, Store, migrate
 from authority_queries._backend import running_embedded_server
 from authority_queries.codegen.throwaway import memory_folder
 from tests.clock import Clock
+from tests.figures import lines_of
 from tests.stores import Logins, routed_async_store, routed_store
 
 # Read once: the tests themselves see no AUTHORITY_ setting of the machine's.
@@ -87,7 +88,17 @@ def server_folder() -> AbstractContextManager[Path]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """The server under test, whose exact version the end of the run shows."""
+    with _running_server() as server:
+        with psycopg.connect(server.conninfo) as connection:
+            [(version,)] = connection.execute("select version()").fetchall()
+        lines_of(request.config, "server").append(version)
+        yield server
+
+
+@contextmanager
+def _running_server() -> Iterator[Server]:
     """The server of AUTHORITY_DATABASE_URL, or else an embedded one."""
     if DATABASE_URL:
         settings = Settings(database_url=DATABASE_URL)

@@ -19,6 +19,7 @@ from authority_queries._async.opening import (
     is_passing,
     is_standby,
 )
+from authority_queries._async.preparing import look
 from authority_queries._backend import (
     connection_parameters,
     running_backend,
@@ -26,7 +27,7 @@ from authority_queries._backend import (
 )
 from authority_queries._calls import AsyncBlock
 from authority_queries._pauses import pause_async
-from authority_queries.errors import UnavailableError
+from authority_queries.errors import ConfigurationError, UnavailableError
 from authority_queries.settings import Settings
 
 _FIRST_DELAY: Final = 0.05  # seconds
@@ -145,14 +146,25 @@ class AsyncPool:
         )
         _forks.own(connection)
         connection.patience = self._patience
-        if not self._is_checked:
-            try:
-                await check_database(connection)
-            except BaseException:
-                connection.pgconn.finish()
-                raise
-            self._is_checked = True
+        try:
+            await self._look_at(connection)
+        except BaseException:
+            connection.pgconn.finish()
+            raise
         return connection
+
+    async def _look_at(self, connection: AsyncServiceConnection) -> None:
+        """See what stands between, and at the first connection which database it is."""
+        if not await look(connection) and self._settings.prepared_statements:
+            message = (
+                "prepared_statements (AUTHORITY_PREPARED_STATEMENTS) is True, but "
+                "a pooler stands before the server, which may give a client the "
+                "statements of another; allowed: False, or leave it unset"
+            )
+            raise ConfigurationError(message)
+        if not self._is_checked:
+            await check_database(connection)
+            self._is_checked = True
 
 
 class AsyncPooled:

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from authority_queries._arguments import check_phc_string
+from authority_queries._arguments import check_password_hash
 from authority_queries._async.repository import AsyncRepository, page, stale
 from authority_queries.queries import users as queries
 from authority_queries.records import (
@@ -96,7 +96,7 @@ class AsyncUsers(AsyncRepository):
     ) -> User:
         """Create a user with a fresh subject id.
 
-        `password_hash` is a PHC string, as `hash_password` gives. Raises
+        `password_hash` is of `hash_password` or `convert_password_hash`. Raises
         DuplicateError when the username is taken in any case, MissingReferenceError
         for an unknown tenant, InvalidValueError.
         """
@@ -107,7 +107,7 @@ class AsyncUsers(AsyncRepository):
             email=email,
             email_verified=email_verified,
             display_name=display_name,
-            password_hash=check_phc_string("password_hash", password_hash),
+            password_hash=check_password_hash("password_hash", password_hash),
             status=status,
             attributes=attributes or {},
         )
@@ -197,15 +197,30 @@ class AsyncUsers(AsyncRepository):
         )
 
     async def set_password_hash(
-        self, *, tenant_id: UUID, user_id: UUID, password_hash: str | None
-    ) -> User | None:
-        """Set a PHC string, or end sign-in by password. None for an unknown user."""
-        return await queries.set_password_hash_async(
+        self,
+        *,
+        tenant_id: UUID,
+        user_id: UUID,
+        row_version: int,
+        password_hash: str | None,
+    ) -> User:
+        """Replace the hash of the user that was read at `row_version`.
+
+        None ends sign-in by password. Raises NotFoundError and
+        ConcurrencyConflictError: a rehash after a sign-in must not bring back a
+        password that was changed meanwhile; leave it for the next sign-in.
+        """
+        user = await queries.set_password_hash_async(
             self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
-            password_hash=check_phc_string("password_hash", password_hash),
+            row_version=row_version,
+            password_hash=check_password_hash("password_hash", password_hash),
         )
+        if user is None:
+            current = await self.get_by_id(tenant_id=tenant_id, user_id=user_id)
+            raise stale("user", row_version, current)
+        return user
 
     async def revoke_tokens(self, *, tenant_id: UUID, user_id: UUID) -> User | None:
         """Kill everything issued to the user so far, by moving its epoch: one row.

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
-from authority_queries.errors import CrossTenantError
+from authority_queries.errors import NestedUnitError
 
 
 @dataclass(slots=True, eq=False)
@@ -32,14 +32,14 @@ def only_unit() -> Iterator[None]:
     """Refuse the block inside another one of the same task or thread.
 
     A task that was started inside a unit inherits its context, and may outlive the
-    unit: that is no nesting. Raises CrossTenantError.
+    unit: that is no nesting. Raises NestedUnitError.
     """
     outer = _innermost.get()
     owner = _owner()
     process = os.getpid()
     if outer is not None and outer.owner is owner and outer.process == process:
         message = "a unit of work is open here already: leave it before the next one"
-        raise CrossTenantError(message)
+        raise NestedUnitError(message)
     this = _Open(owner, process)
     try:
         # Inside, as an interrupt may come right after it.

@@ -27,7 +27,8 @@ from authority_queries._sync.opening import (
     is_passing,
     is_standby,
 )
-from authority_queries.errors import UnavailableError
+from authority_queries._sync.preparing import look
+from authority_queries.errors import ConfigurationError, UnavailableError
 from authority_queries.settings import Settings
 
 _FIRST_DELAY: Final = 0.05  # seconds
@@ -144,14 +145,25 @@ class Pool:
         )
         _forks.own(connection)
         connection.patience = self._patience
-        if not self._is_checked:
-            try:
-                check_database(connection)
-            except BaseException:
-                connection.pgconn.finish()
-                raise
-            self._is_checked = True
+        try:
+            self._look_at(connection)
+        except BaseException:
+            connection.pgconn.finish()
+            raise
         return connection
+
+    def _look_at(self, connection: ServiceConnection) -> None:
+        """See what stands between, and at the first connection which database it is."""
+        if not look(connection) and self._settings.prepared_statements:
+            message = (
+                "prepared_statements (AUTHORITY_PREPARED_STATEMENTS) is True, but "
+                "a pooler stands before the server, which may give a client the "
+                "statements of another; allowed: False, or leave it unset"
+            )
+            raise ConfigurationError(message)
+        if not self._is_checked:
+            check_database(connection)
+            self._is_checked = True
 
 
 class Pooled:

@@ -32,6 +32,18 @@ class PlanException:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What `@when` says: these columns are never null where `column` is one of these.
+
+    `values` are in the order of the tag: the first one names the class of such rows.
+    """
+
+    column: str
+    values: tuple[str, ...]
+    notnull: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tags:
     """The annotations in the comment under a query's name."""
 
@@ -43,6 +55,7 @@ class Tags:
     plans: tuple[PlanException, ...] = ()
     role: str | None = None
     rows_of: str | None = None
+    cases: tuple[Case, ...] = ()
     copy: bool = False
 
 

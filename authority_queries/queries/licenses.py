@@ -320,7 +320,7 @@ def renew_seat(
     """The holder's seat with its lease prolonged from now, or no row when the lease
     had ended or the licence is not usable any more. Policy: in grace, always.
 
-    queries/licenses.sql:322
+    queries/licenses.sql:323
     """
     return _renew_seat(
         connection,
@@ -342,7 +342,7 @@ async def renew_seat_async(
     """The holder's seat with its lease prolonged from now, or no row when the lease
     had ended or the licence is not usable any more. Policy: in grace, always.
 
-    queries/licenses.sql:322
+    queries/licenses.sql:323
     """
     return await _renew_seat_async(
         connection,
@@ -358,7 +358,7 @@ def check_in_seat(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:345
+    queries/licenses.sql:346
     """
     return _check_in_seat(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -374,7 +374,7 @@ async def check_in_seat_async(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:345
+    queries/licenses.sql:346
     """
     return await _check_in_seat_async(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -395,7 +395,7 @@ def record_usage(
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:357
+    queries/licenses.sql:358
     """
     return _record_usage(
         connection,
@@ -421,7 +421,7 @@ async def record_usage_async(
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:357
+    queries/licenses.sql:358
     """
     return await _record_usage_async(
         connection,
@@ -444,7 +444,7 @@ def get_receipt(
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
 
-    queries/licenses.sql:448
+    queries/licenses.sql:449
     """
     return _get_receipt(
         connection,
@@ -466,7 +466,7 @@ async def get_receipt_async(
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
 
-    queries/licenses.sql:448
+    queries/licenses.sql:449
     """
     return await _get_receipt_async(
         connection,
@@ -488,7 +488,7 @@ def list_usage(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:473
+    queries/licenses.sql:474
     """
     return _list_usage(
         connection,
@@ -510,7 +510,7 @@ async def list_usage_async(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:473
+    queries/licenses.sql:474
     """
     return await _list_usage_async(
         connection,
@@ -536,7 +536,7 @@ def list_usage_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:473
+    queries/licenses.sql:474
     """
     return _list_usage_stream(
         connection,
@@ -563,7 +563,7 @@ def list_usage_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:473
+    queries/licenses.sql:474
     """
     return _list_usage_stream_async(
         connection,
@@ -581,7 +581,7 @@ def prune_usage(
     """Deletes uses, of all tenants, whose period ended at least this long ago; the
     totals stay. A key that is deleted records again.
 
-    queries/licenses.sql:497
+    queries/licenses.sql:498
     """
     return _prune_usage(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -594,7 +594,7 @@ async def prune_usage_async(
     """Deletes uses, of all tenants, whose period ended at least this long ago; the
     totals stay. A key that is deleted records again.
 
-    queries/licenses.sql:497
+    queries/licenses.sql:498
     """
     return await _prune_usage_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

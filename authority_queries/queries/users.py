@@ -628,14 +628,20 @@ def set_password_hash(
     *,
     tenant_id: UUID,
     user_id: UUID,
+    row_version: int,
     password_hash: str | None,
 ) -> User | None:
-    """The user with its new password hash; null ends sign-in by password.
+    """The user with its new password hash, or no row when it is not at this version;
+    null ends sign-in by password.
 
     queries/users.sql:303
     """
     return _set_password_hash(
-        connection, tenant_id=tenant_id, user_id=user_id, password_hash=password_hash
+        connection,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        row_version=int8("row_version", row_version),
+        password_hash=password_hash,
     )
 
 
@@ -644,14 +650,20 @@ async def set_password_hash_async(
     *,
     tenant_id: UUID,
     user_id: UUID,
+    row_version: int,
     password_hash: str | None,
 ) -> User | None:
-    """The user with its new password hash; null ends sign-in by password.
+    """The user with its new password hash, or no row when it is not at this version;
+    null ends sign-in by password.
 
     queries/users.sql:303
     """
     return await _set_password_hash_async(
-        connection, tenant_id=tenant_id, user_id=user_id, password_hash=password_hash
+        connection,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        row_version=int8("row_version", row_version),
+        password_hash=password_hash,
     )
 
 
@@ -661,7 +673,7 @@ def revoke_tokens(
     """The user with its epoch moved: every token of the sign-ins so far is dead, and
     what a rotation that is under way makes of them too. One row.
 
-    queries/users.sql:330
+    queries/users.sql:332
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -672,6 +684,6 @@ async def revoke_tokens_async(
     """The user with its epoch moved: every token of the sign-ins so far is dead, and
     what a rotation that is under way makes of them too. One row.
 
-    queries/users.sql:330
+    queries/users.sql:332
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)

@@ -13,7 +13,12 @@ create table if not exists authority.revocation_sequences (
     updated_at timestamptz not null default authority.clock(),
     constraint revocation_sequences_tenant_id_pk primary key (tenant_id),
     constraint revocation_sequences_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id)
+    references authority.tenants (id),
+    constraint revocation_sequences_moments_check
+    check (
+        least(created_at, updated_at) >= '1900-01-01Z'
+        and greatest(created_at, updated_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.revocation_sequences is
@@ -43,10 +48,20 @@ create table if not exists authority.revocations (
     references authority.tenants (id),
     constraint revocations_category_check
     check (category in ('token', 'subject', 'client', 'key', 'authorization')),
-    constraint revocations_target_check check (target <> ''),
+    constraint revocations_target_check
+    check (target <> '' and char_length(target) <= 256),
     constraint revocations_properties_check
-    check (jsonb_typeof(properties) = 'object'),
-    constraint revocations_expires_at_check check (expires_at > effective_at)
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
+    constraint revocations_expires_at_check check (expires_at > effective_at),
+    constraint revocations_reason_check check (char_length(reason) <= 2000),
+    constraint revocations_moments_check
+    check (
+        least(effective_at, expires_at, created_at) >= '1900-01-01Z'
+        and greatest(effective_at, expires_at, created_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.revocations is

@@ -6,6 +6,25 @@ set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local role authority_owner;
 
+create or replace function authority.canonical_address(address inet)
+returns inet
+language sql
+immutable strict parallel safe
+return case
+    when masklen(address) < 128
+        then address
+    when address <<= inet '::ffff:0.0.0.0/96'
+        then inet '0.0.0.0' + (address - inet '::ffff:0.0.0.0')
+    when address <<= inet '64:ff9b::/96'
+        then inet '0.0.0.0' + (address - inet '64:ff9b::')
+    else address
+end;
+
+comment on function authority.canonical_address(inet) is
+'The one spelling of a host''s address, which is stored, counted and looked up: the IPv4
+address inside an IPv6 one, mapped (RFC 4291 section 2.5.5.2) or of NAT64''s well-known
+prefix (RFC 6052 section 2.1).';
+
 create table if not exists authority.login_attempts (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
@@ -24,9 +43,21 @@ create table if not exists authority.login_attempts (
     constraint login_attempts_username_check
     check (char_length(username) between 1 and 256),
     constraint login_attempts_address_check
-    check (masklen(address) = case family(address) when 4 then 32 else 128 end),
+    check (
+        masklen(address) = case family(address) when 4 then 32 else 128 end
+        and address = authority.canonical_address(address)
+    ),
     constraint login_attempts_outcome_check
-    check (outcome in ('succeeded', 'failed', 'throttled'))
+    check (outcome in ('succeeded', 'failed', 'throttled')),
+    constraint login_attempts_client_id_check check (char_length(client_id) <= 255),
+    constraint login_attempts_reason_check check (char_length(reason) <= 2000),
+    constraint login_attempts_correlation_id_check
+    check (char_length(correlation_id) <= 256),
+    constraint login_attempts_moments_check
+    check (
+        least(created_at) >= '1900-01-01Z'
+        and greatest(created_at) < '9000-01-01Z'
+    )
 ) partition by range (created_at);
 
 comment on table authority.login_attempts is
@@ -41,7 +72,7 @@ comment on column authority.login_attempts.user_id is
 comment on column authority.login_attempts.client_id is
 'client_id of the application that asked. Null: none. No foreign key: as user_id.';
 comment on column authority.login_attempts.address is
-'Address of the one host it came from. Null: not known.';
+'Address of the one host it came from: authority.canonical_address. Null: not known.';
 comment on column authority.login_attempts.outcome is
 'succeeded, failed, or throttled: refused without a check.';
 comment on column authority.login_attempts.reason is
@@ -72,6 +103,8 @@ returns bigint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 set lock_timeout = '2s'
 as $$
 declare
@@ -79,6 +112,9 @@ declare
     child text;
     created bigint := 0;
 begin
+    if months_ahead is null or months_ahead not between 0 and 120 then
+        raise invalid_parameter_value using message = 'months_ahead is from 0 to 120';
+    end if;
     for month in
         select generate_series(
             date_trunc('month', authority.clock() at time zone 'UTC'),
@@ -136,7 +172,8 @@ comment on function authority.create_login_attempt_partitions(bigint) is
 were missing. A month that already has rows in the default partition is left there.
 Attaches, so that sign-ins of months that have a partition go on meanwhile; the default
 partition is locked and looked through, and no tenant changes. Gives up after 2 s of
-waiting. Runs as its owner, because only the owner of a table can attach to it.';
+waiting. months_ahead is at most 120. Runs as its owner, because only the owner of a
+table can attach to it.';
 
 create or replace function authority.drop_login_attempt_partitions(retention interval)
 returns bigint
@@ -161,7 +198,7 @@ begin
                 partitions.oid::regclass::text as child,
                 substring(
                     pg_get_expr(partitions.relpartbound, partitions.oid)
-                    from 'TO \(''([^'']+)''\)'
+                    from 'TO [(]''([^'']+)''[)]'
                 )::timestamptz as ends_at
             from pg_inherits
             inner join pg_class as partitions on pg_inherits.inhrelid = partitions.oid
@@ -193,6 +230,8 @@ returns bigint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
@@ -238,21 +277,16 @@ language sql
 immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-select network(
-    set_masklen(
-        address,
-        case
-            when family(address) = 4 then 24
-            when address <<= '::ffff:0.0.0.0/96' then 120
-            else 64
-        end
+select
+    network(
+        set_masklen(hosts.host, case family(hosts.host) when 4 then 24 else 64 end)
     )
-)
+from (values (authority.canonical_address(address))) as hosts (host)
 $$;
 
 comment on function authority.address_prefix(inet) is
-'The network that is throttled as one: /24 of an IPv4 address, also of one mapped into
-IPv6, and /64 of an IPv6 address.';
+'The network that is throttled as one, of the canonical address: /24 of an IPv4 address,
+and /64 of an IPv6 address.';
 
 create table if not exists authority.login_throttles (
     tenant_id uuid not null,
@@ -275,19 +309,48 @@ create table if not exists authority.login_throttles (
     references authority.tenants (id),
     constraint login_throttles_username_check
     check (char_length(username) between 1 and 256),
-    constraint login_throttles_factor_check check (factor ~ '^[a-z][a-z0-9_]{0,31}$'),
+    constraint login_throttles_address_prefix_check
+    check (
+        not address_prefix <<= cidr '::ffff:0.0.0.0/96'
+        and not address_prefix <<= cidr '64:ff9b::/96'
+    ),
+    constraint login_throttles_factor_check
+    check (factor ~ '^[a-z][a-z0-9_]*$' and char_length(factor) <= 32),
     constraint login_throttles_bucket_check
     check (username is not null or address_prefix is not null),
     constraint login_throttles_pair_check check (
         username is not null and address_prefix is not null
         or num_nonnulls(account_cost, network_cost, trusted_until) = 0
+    ),
+    constraint login_throttles_moments_check
+    check (
+        least(
+            drains_at,
+            trusted_until,
+            ends_at,
+            created_at,
+            updated_at
+        ) >= '1900-01-01Z'
+        and greatest(
+            drains_at,
+            trusted_until,
+            ends_at,
+            created_at,
+            updated_at
+        ) < '9000-01-01Z'
+    ),
+    constraint login_throttles_durations_check
+    check (
+        least(account_cost, network_cost) >= interval '0'
+        and greatest(account_cost, network_cost) <= interval '876600 hours'
     )
 );
 
 comment on table authority.login_throttles is
 'Leaky buckets of checks of one factor: of one account from one network (the pair), of
 one account from all networks, and of all accounts from one network. A check is
-reserved before it is made, in all three or in none, so racing guesses cannot exceed one.';
+reserved before it is made, in all three or in none, so racing guesses cannot exceed
+one.';
 comment on column authority.login_throttles.tenant_id is 'Owner of the row.';
 comment on column authority.login_throttles.id is 'Random.';
 comment on column authority.login_throttles.username is
@@ -338,6 +401,8 @@ create or replace function authority.reserve_login_attempt(
 returns record
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     account constant text := authority.normalize_username(username);
@@ -437,7 +502,9 @@ begin
                 min(asked.room) as room,
                 min(asked.room) >= interval '0' as allowed,
                 min(
-                    floor(extract(epoch from asked.room) / extract(epoch from asked.cost))
+                    floor(
+                        extract(epoch from asked.room) / extract(epoch from asked.cost)
+                    )
                 ) as remaining,
                 (array_agg(asked.bucket order by asked.room, asked.position))[1]
                     as tightest,
@@ -450,8 +517,10 @@ begin
             update authority.login_throttles
             set
                 drains_at = asked.drains_at,
-                account_cost = case asked.bucket when 'pair' then verdict.account_cost end,
-                network_cost = case asked.bucket when 'pair' then verdict.network_cost end,
+                account_cost
+                = case asked.bucket when 'pair' then verdict.account_cost end,
+                network_cost
+                = case asked.bucket when 'pair' then verdict.network_cost end,
                 updated_at = moment.now
             from asked, moment, verdict
             where
@@ -496,6 +565,9 @@ delete
 on authority.login_throttles to authority_maintenance;
 grant select on authority.login_attempts, authority.login_throttles
 to authority_reader;
+revoke execute on function authority.canonical_address(inet) from public;
+grant execute on function authority.canonical_address(inet)
+to authority_app, authority_reader;
 revoke execute on function authority.address_prefix(inet) from public;
 grant execute on function authority.address_prefix(inet)
 to authority_app, authority_reader;

@@ -32,7 +32,10 @@ _RAW: Final[dict[str, Failure]] = {
     "a password for its new hash": (
         InvalidArgumentError,
         lambda ops, _: ops.store.users.set_password_hash(
-            **ops.tenant, user_id=uuid4(), password_hash=ops.mine.password
+            **ops.tenant,
+            user_id=uuid4(),
+            row_version=1,
+            password_hash=ops.mine.password,
         ),
     ),
     "half a character in a password for its hash": (

@@ -183,7 +183,10 @@ class Operations:
         key = {**self.tenant, "user_id": found.id}
         yield partial(users.get_by_id, **key)
         yield partial(
-            users.set_password_hash, **key, password_hash=hash_password(self.mine.note)
+            users.set_password_hash,
+            **key,
+            row_version=found.row_version,
+            password_hash=hash_password(self.mine.note),
         )
         yield partial(users.list, **self.tenant)
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from authority_queries import Store
-from authority_queries.errors import PermissionDeniedError
+from authority_queries.errors import NotFoundError, PermissionDeniedError
 from tests.factories import PHC
 from tests.isolation.probes import DENIED, changed, inserted, moved, seen, weaken
 from tests.isolation.rows import Tenants, insert, settle, sqlstate, tell, writable
@@ -179,10 +179,10 @@ def test_a_repository_without_a_tenant_is_denied_and_finds_nothing(
         user_id = UUID(ids["id"])
         assert store.users.get_by_id(tenant_id=own, user_id=user_id) is None
         assert not store.users.delete(tenant_id=own, user_id=user_id)
-        changed_user = store.users.set_password_hash(
-            tenant_id=own, user_id=user_id, password_hash=PHC
-        )
-        assert changed_user is None
+        with pytest.raises(NotFoundError):
+            store.users.set_password_hash(
+                tenant_id=own, user_id=user_id, row_version=1, password_hash=PHC
+            )
 
 
 def test_operators_see_all_tenants_only_where_a_policy_says_so(

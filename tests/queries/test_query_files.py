@@ -1,6 +1,8 @@
 """Rules of all query files, so that a new query is covered by what exists."""
 
 import re
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,14 +17,21 @@ from tests.every_query import names_by_file
 from tests.stores import Logins
 
 ALL = read_folder(QUERIES)
+ROOT = Path(__file__).parents[2]
+LONGEST_LINE = 88
 # Of no tenant, and not the operators' either: what comes before a tenant is known.
-OF_NO_TABLE = {"revocations.listen", "tenants.begin"}
-OF_NOBODY = {
+OF_NO_TABLE = {
     "revocations.listen",
+    "tenants.begin",
+    "tenants.begin_alone",
+    "tenants.begin_on_standby",
+    "tenants.commit",
+}
+OF_NOBODY = OF_NO_TABLE | {
     "server.describe",
     "server.get_process_id",
+    "server.get_schema_version",
     "server.list_applied_migrations",
-    "tenants.begin",
     "tenants.find",
 }
 
@@ -46,6 +55,24 @@ def test_there_is_one_repository_for_each_file(logins: Logins) -> None:
             if isinstance(value, Repository)
         }
     assert repositories == {query.path.stem for query in ALL}
+
+
+def test_no_line_of_sql_is_too_long() -> None:
+    by_hand = [
+        path
+        for folder in ("queries", "schema", "authority_queries", "tests")
+        for path in sorted((ROOT / folder).rglob("*.sql"))
+        if path.name != "snapshot.sql"
+    ]
+    assert len(by_hand) > 50
+    too_long = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in by_hand
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        # aiosql reads a query's name and parameters from one line.
+        if len(line) > LONGEST_LINE and not line.startswith("-- name: ")
+    ]
+    assert too_long == []
 
 
 @every_query
@@ -82,7 +109,49 @@ def test_a_query_asks_the_one_clock(query: Query) -> None:
 
 
 @every_query
+def test_a_query_judges_a_claimed_sign_in_by_the_one_function(query: Query) -> None:
+    claims = query.sql.count("%(authenticated_at)s")
+    assert query.sql.count("authority.sign_in_time(%(authenticated_at)s)") == claims
+    assert bool(claims) == ("authenticated_at" in query.parameters)
+    # A query that takes a moment by another name has to be looked at.
+    written = re.search(r"insert into authority\.tokens\b[^)]*\)", query.sql)
+    if written and "authenticated_at" in written[0] and not claims:
+        assert re.search(r"\b(asked|verdict)\.authenticated_at\b", query.sql)
+
+
+@every_query
 def test_a_query_spells_out_its_schema(query: Query) -> None:
     assert " offset " not in query.sql
     names_none = query.path.stem == "server" or full_name(query) in OF_NO_TABLE
     assert names_none or "authority." in query.sql
+
+
+# Updates of a row with a version that do not compare it, and why that is right. Not
+# asked of token families, which each statement judges by itself, under a lock.
+BLIND = {
+    "clients.revoke_tokens": "the epoch only grows",
+    "consents.narrow": "only takes away",
+    "consents.revoke": "only ends",
+    "licenses.set_status": "compares the status: revoked is final",
+    "service_accounts.revoke_tokens": "the epoch only grows",
+    "tenants.revoke_tokens": "the epoch only grows",
+    "tenants.set_status": "compares the status",
+    "users.revoke_tokens": "the epoch only grows",
+}
+
+
+def test_an_update_says_which_version_it_read(dba: "psycopg.Connection[Any]") -> None:
+    versioned = {
+        table
+        for (table,) in dba.execute(
+            "select attrelid::regclass::text from pg_attribute "
+            "where attname = 'row_version' and attnum > 0"
+        )
+    } - {"authority.authorizations"}
+    blind = set()
+    for query in ALL:
+        updated = set(re.findall(r"update (?:/\*.*?\*/ )?(authority\.\w+)", query.sql))
+        compared = re.findall(r"\b(\w+)\.row_version = %\(row_version\)s", query.sql)
+        if updated & versioned - {f"authority.{table}" for table in compared}:
+            blind.add(full_name(query))
+    assert blind == set(BLIND)

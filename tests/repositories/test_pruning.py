@@ -187,17 +187,23 @@ def test_wrong_arguments_are_refused_before_anything_is_done(
     assert world.count("tokens") == 1
 
 
-def test_a_retention_is_nothing_or_more() -> None:
-    ago = timedelta(seconds=-1)
-    with pytest.raises(InvalidArgumentError, match="expired"):
-        Retention(expired=ago)
-    with pytest.raises(InvalidArgumentError, match="login_attempts"):
-        Retention(login_attempts=ago)
-    with pytest.raises(InvalidArgumentError, match="usage"):
-        Retention(usage=ago)
+@pytest.mark.parametrize("name", ["expired", "login_attempts", "usage"])
+def test_a_retention_is_of_0_to_100_years(prune: Prune, name: str) -> None:
+    wrong: dict[str, Any]
+    for kept in (timedelta(microseconds=-1), 36_525 * DAY + timedelta(microseconds=1)):
+        wrong = {name: kept}
+        with pytest.raises(InvalidArgumentError, match=f"^{name} is ") as caught:
+            Retention(**wrong)
+        assert caught.value.argument == name
+    wrong = {name: 36_525 * DAY}
+    assert prune(retention=Retention(**wrong)).is_complete
+
+
+def test_months_ahead_are_at_most_120() -> None:
     for months in (-1, 121):
-        with pytest.raises(InvalidArgumentError, match="months_ahead"):
+        with pytest.raises(InvalidArgumentError, match=r"^months_ahead is ") as caught:
             Retention(months_ahead=months)
+        assert caught.value.argument == "months_ahead"
 
 
 def test_a_login_that_may_not_prune_is_told_and_nothing_is_done(

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypedDict
 from uuid import UUID, uuid4
 
@@ -111,10 +112,10 @@ def test_what_does_not_exist_is_not_found(store: Store) -> None:
     assert store.users.get_by_subject_id(tenant_id=tenant_id, subject_id=nobody) is None
     assert store.users.list_roles(tenant_id=tenant_id, user_id=nobody) == []
     assert store.users.revoke_tokens(tenant_id=tenant_id, user_id=nobody) is None
-    changed = store.users.set_password_hash(
-        tenant_id=tenant_id, user_id=nobody, password_hash=PHC
-    )
-    assert changed is None
+    with pytest.raises(NotFoundError):
+        store.users.set_password_hash(
+            tenant_id=tenant_id, user_id=nobody, row_version=1, password_hash=PHC
+        )
 
 
 @pytest.mark.parametrize(
@@ -277,16 +278,17 @@ def test_a_deleted_user_leaves_nothing_behind(store: Store) -> None:
 
 def test_a_password_hash_is_set_replaced_and_removed(store: Store) -> None:
     user = make_user(store, make_tenant(store).id)
-    keys = {"tenant_id": user.tenant_id, "user_id": user.id}
-    changed = store.users.set_password_hash(**keys, password_hash=PHC)
-    assert changed is not None
+    keys: dict[str, Any] = {"tenant_id": user.tenant_id, "user_id": user.id}
+    set_hash = partial(store.users.set_password_hash, **keys)
+    changed = set_hash(row_version=1, password_hash=PHC)
     assert (changed.password_hash, changed.row_version) == (PHC, 2)
     with pytest.raises(InvalidArgumentError, match="PHC string") as caught:
-        store.users.set_password_hash(**keys, password_hash="hunter2")
+        set_hash(row_version=2, password_hash="hunter2")
     assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConcurrencyConflictError):
+        set_hash(row_version=1, password_hash=None)
     assert store.users.get_by_id(**keys) == changed
-    removed = store.users.set_password_hash(**keys, password_hash=None)
-    assert removed is not None
+    removed = set_hash(row_version=2, password_hash=None)
     assert (removed.password_hash, removed.row_version) == (None, 3)
 
 
@@ -345,7 +347,8 @@ def test_a_user_is_out_of_reach_of_another_tenant(store: Store) -> None:
     assert usernames(store, tenant_id, before="z") == []
     with pytest.raises(NotFoundError):
         store.users.update(**foreign, row_version=1, **EDIT)
-    assert store.users.set_password_hash(**foreign, password_hash=None) is None
+    with pytest.raises(NotFoundError):
+        store.users.set_password_hash(**foreign, row_version=1, password_hash=None)
     assert store.users.revoke_tokens(**foreign) is None
     assert not store.users.delete(**foreign)
     assert store.users.get_by_id(tenant_id=user.tenant_id, user_id=user.id) == user

@@ -6,6 +6,7 @@ from dataclasses import replace
 from psycopg import Connection
 
 from authority_queries.codegen.describing.base_types import as_argument
+from authority_queries.codegen.describing.cases import check_cases
 from authority_queries.codegen.describing.copying import copied_table
 from authority_queries.codegen.describing.pg_types import PgTypes
 from authority_queries.codegen.describing.python_type import (
@@ -65,13 +66,15 @@ class Describer:
             zip(statement.parameters, description.parameters, strict=True)
         )
         check_names(query, [column.name for column in columns], parameters)
+        typed_columns = tuple(self._column(query, column) for column in columns)
+        check_cases(query, typed_columns)
         return TypedQuery(
             query=query,
             parameters=tuple(
                 self._parameter(query, name, parameters[name])
                 for name in query.parameters
             ),
-            columns=tuple(self._column(query, column) for column in columns),
+            columns=typed_columns,
             column_oids=tuple(column.type_oid for column in columns),
             always_a_row=description.always_a_row,
             can_stream=form is Form.MANY and can_stream(statement),
