@@ -435,7 +435,7 @@ def test_a_value_that_cannot_be_sent_breaks_nothing(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     with authority.tenant(acme, **mode) as store:
-        with pytest.raises(InvalidArgumentError, match=r"^users\.create: "):
+        with pytest.raises(InvalidArgumentError, match=r"^username must be"):
             store.users.create(tenant_id=acme, username=object())
         store.users.create(tenant_id=acme, username="bob")
     assert usernames(dba, acme) == ["bob"]
