@@ -55,25 +55,25 @@ async def issue_code(desk: Desk) -> None:
             call.refuse()
     if call.is_acknowledged:
         expected = {"id": issued.token_id, "authorization_id": issued.authorization_id}
-        desk.lives.add(_code(code, app, person, call, {**expected, "scopes": scopes}))
+        desk.lives.add(life_of(code, app, person, call, {**expected, "scopes": scopes}))
     elif call.error is None:
-        _expect_ending(desk, person.subject, call, str(issued.outcome))
+        expect_ending(desk, person.subject, call, str(issued.outcome))
 
 
-def _code(
-    code: TokenString, app: App, person: Person, call: Call, expected: dict[str, Any]
+def life_of(
+    minted: TokenString, app: App, person: Person, call: Call, expected: dict[str, Any]
 ) -> Life:
     when = Span(call.began, call.ended)
     return Life(
-        minted=code,
-        kind="authorization_code",
+        minted=minted,
+        kind=minted.kind,
         issued=when,
         signed_in=when,
         lifetime=CODE.total_seconds(),
         hangs_on=(app.subject, person.subject),
         family=Subject("family"),
         expected={
-            "type": "authorization_code",
+            "type": minted.kind,
             "tenant_id": app.client.tenant_id,
             "client_id": app.client.client_id,
             "user_id": person.user.id,
@@ -84,7 +84,7 @@ def _code(
     )
 
 
-def _expect_ending(desk: Desk, subject: Subject, call: Call, outcome: str) -> None:
+def expect_ending(desk: Desk, subject: Subject, call: Call, outcome: str) -> None:
     """A refusal needs a reason: the user was signed out or deleted at that moment."""
     now = Span(call.began, call.ended)
     is_ending = any(end.may_end(now, call.ended) for end in [*subject.ends])
@@ -108,8 +108,7 @@ async def make_access(desk: Desk) -> None:
                 lifetime=lifetime,
             )
     if call.is_acknowledged:
-        life = _code(minted, app, person, call, {"id": token.id, "scopes": []})
-        life.kind = life.expected["type"] = "access"
+        life = life_of(minted, app, person, call, {"id": token.id, "scopes": []})
         life.lifetime = lifetime.total_seconds()
         desk.lives.add(life)
 
