@@ -42,7 +42,7 @@ async def approve_device(desk: Desk) -> None:
         elif call.outcome == "refused" and call.error is None:
             is_decided = approved or unknown
             if not is_decided:
-                expect_ending(desk, person.subject, call, str(answer.outcome))
+                expect_ending(desk, person.subject, call.began, str(answer.outcome))
     desk.ledger.expect(approved <= 1, "two decisions of a device", str(approved))
 
 
