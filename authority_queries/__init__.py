@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from authority_queries.migrations import migrate
     from authority_queries.pruning import Retention
     from authority_queries.secrets import (
+        convert_keycloak_hash,
+        convert_password_hash,
+        hash_client_secret,
         hash_password,
         mint_token,
         parse_token,
         password_needs_rehash,
+        verify_client_secret,
         verify_password,
     )
     from authority_queries.settings import Settings
@@ -35,12 +39,16 @@ __all__ = [
     "Retention",
     "Settings",
     "Store",
+    "convert_keycloak_hash",
+    "convert_password_hash",
+    "hash_client_secret",
     "hash_password",
     "is_confirmed",
     "migrate",
     "mint_token",
     "parse_token",
     "password_needs_rehash",
+    "verify_client_secret",
     "verify_password",
 ]
 

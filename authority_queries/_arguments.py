@@ -5,11 +5,14 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Final, TypeVar
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from typing import Final, TypeAlias, TypeVar, overload
 from uuid import UUID
 
 from authority_queries.errors import InvalidArgumentError
+from authority_queries.secrets.password_hashes import parse_password_hash
 
+Address: TypeAlias = IPv4Address | IPv6Address
 Text = TypeVar("Text", bound=str | None)
 
 MAX_PAGE_SIZE: Final = 1000
@@ -20,7 +23,7 @@ LONGEST: Final = timedelta(days=36_525)
 
 _DIGEST_SIZE: Final = 32
 # As the schema's checks have it.
-_PHC_STRING: Final = re.compile(r"\$[a-z0-9-]+\$")
+_SECRET_DIGEST: Final = re.compile(r"\$sha256\$[A-Za-z0-9+/]{43}")
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
@@ -75,6 +78,24 @@ def check_position(name: str, position: int) -> int:
     return position
 
 
+@overload
+def check_address(name: str, address: None) -> None: ...
+@overload
+def check_address(name: str, address: Address) -> Address: ...
+def check_address(name: str, address: Address | None) -> Address | None:
+    """Return a host's address as PostgreSQL reads it: without a zone (RFC 4007).
+
+    The zone is the server's own name of a link. A prefix length would be another's
+    network, or none.
+    """
+    if isinstance(address, IPv4Interface | IPv6Interface):
+        message = f"{name} must be the address of a host, without a prefix length"
+        raise InvalidArgumentError(message, argument=name)
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        return IPv6Address(int(address))
+    return address
+
+
 def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> None:
     """Require just one of the two kinds of subject."""
     if (user_id is None) == (service_account_id is None):
@@ -109,10 +130,25 @@ def check_optional_digest(name: str, value: bytes | None) -> bytes | None:
     return None if value is None else check_digest(name, value)
 
 
-def check_phc_string(name: str, value: Text) -> Text:
-    """Return a PHC string, or None."""
-    _check_shape(name, value, _PHC_STRING.match, "a PHC string of hash_password")
-    return value
+def check_password_hash(name: str, value: Text) -> Text:
+    """Return a hash of `hash_password` or `convert_password_hash`, or None."""
+    if value is None or parse_password_hash(value) is not None:
+        return value
+    message = (
+        f"{name} must be a PHC string of hash_password, or a hash of "
+        "convert_password_hash"
+    )
+    raise InvalidArgumentError(message, argument=name)
+
+
+def check_client_secret_hash(name: str, value: str) -> str:
+    """Return a hash of `hash_client_secret`, or one of a password."""
+    if isinstance(value, str) and _SECRET_DIGEST.fullmatch(value):
+        return value
+    if value is not None:
+        return check_password_hash(name, value)
+    message = f"{name} must be a hash of hash_client_secret"
+    raise InvalidArgumentError(message, argument=name)
 
 
 def check_code_challenge(value: str | None) -> str | None:

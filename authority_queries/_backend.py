@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -34,7 +35,9 @@ def service_conninfo(settings: Settings, conninfo: str, role: str) -> str:
     """Add what connections of a service have: a name, a role and timeouts.
 
     Also that errors do not repeat parameters and that nobody else's functions are
-    found, unless the URL's own options say so.
+    found, unless the URL's own options say so; that the kernel notices when the other
+    side is gone; and that of several hosts the primary is meant. What the URL says
+    itself holds.
     """
     parameters = conninfo_to_dict(conninfo)
     seconds = settings.statement_timeout
@@ -47,27 +50,22 @@ def service_conninfo(settings: Settings, conninfo: str, role: str) -> str:
     defaults: dict[str, str | int | None] = {
         "application_name": "authority",
         "connect_timeout": max(2, round(settings.connect_timeout)),
-    }
-    return make_conninfo("", **{**defaults, **parameters, "options": options})
-
-
-def listening_conninfo(conninfo: str) -> str:
-    """Add that the kernel notices within a minute or so when the other side is gone.
-
-    Who only listens would not notice at all. What the URL says itself holds.
-    """
-    defaults: dict[str, str | int | None] = {
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,
         "tcp_user_timeout": 30_000,
+        "target_session_attrs": "primary",
     }
-    return make_conninfo("", **{**defaults, **conninfo_to_dict(conninfo)})
+    return make_conninfo("", **{**defaults, **parameters, "options": options})
 
 
-def connection_parameters(settings: Settings) -> dict[str, object]:
-    """Give what psycopg is told of each connection of a service."""
-    prepare = {} if settings.prepared_statements else {"prepare_threshold": None}
+def connection_parameters(settings: Settings) -> dict[str, Any]:
+    """Give what psycopg is told of each connection of a service.
+
+    That statements are prepared behind no pooler is seen when it is open.
+    """
+    never = settings.prepared_statements is False
+    prepare = {"prepare_threshold": None} if never else {}
     return {"autocommit": True, **prepare}
 
 

@@ -23,6 +23,18 @@ class UnavailableError(AuthorityError):
     """No connection to PostgreSQL could be had in time."""
 
 
+class ClosedError(AuthorityError):
+    """An Authority or Maintenance is used after the block that it was opened for."""
+
+
+class ForkedError(AuthorityError):
+    """A connection is used by another process than the one that it was made for."""
+
+
+class SchemaVersionError(AuthorityError):
+    """The database has not the schema that this package needs: older, newer or none."""
+
+
 class MigrationError(AuthorityError):
     """The migrations cannot be applied: none were found, or another run holds them."""
 
@@ -76,11 +88,15 @@ class TenantInactiveError(AuthorityError):
 
 
 class CrossTenantError(AuthorityError):
-    """A unit of work is asked for what is not its tenant's, or opened in another."""
+    """A unit of work is asked for what is not its tenant's."""
+
+
+class NestedUnitError(AuthorityError):
+    """A unit of work is opened inside another one: leave that one first."""
 
 
 class UnitAbortedError(AuthorityError):
-    """A unit of work ends well after an error, or without its own transaction."""
+    """A transaction goes on, or ends well, after an error that has ended it already."""
 
 
 class UnitEndedError(AuthorityError):
@@ -177,11 +193,19 @@ def from_driver(
             message = f"the {what} of {table} names nothing in the tenant"
         case sqlstate.CheckViolation() | sqlstate.NotNullViolation():
             kind, message = InvalidValueError, f"{table} do not allow this {what}"
-        case psycopg.DataError() | sqlstate.ProgramLimitExceeded():  # for an index
+        case psycopg.DataError():
+            return InvalidValueError(cannot_store)
+        case sqlstate.ProgramLimitExceeded() if _is_too_long(error):
             return InvalidValueError(cannot_store)
         case _:
             return None
     return kind(f"{statement}: {message}", constraint=constraint)
+
+
+def _is_too_long(error: psycopg.Error) -> bool:
+    """Tell a value that is too long for an index from a limit of the server's own."""
+    place = error.diag.source_function or ""
+    return bool(error.diag.constraint_name) or place.startswith("index_form_tuple")
 
 
 def _refusal(error: psycopg.Error, statement: str) -> AuthorityError | None:
@@ -196,8 +220,20 @@ def _refusal(error: psycopg.Error, statement: str) -> AuthorityError | None:
                 "row-level security does not hold the role of this connection: log in "
                 "as a member of authority_app, not as owner, maintenance or superuser"
             )
+        case "TN003":
+            return ConfigurationError(
+                f"{statement}: transaction_isolation must be read committed: give the "
+                "connection no isolation_level, and begin no other transaction for it"
+            )
+        case "25P02":
+            return UnitAbortedError(
+                f"{statement}: an error before this call has ended the transaction, "
+                "and nothing of it is kept: put what may fail in "
+                "`store.connection.transaction()`, and catch the error around that"
+            )
         case "42501":
             return PermissionDeniedError(
-                f"{statement}: the role may not do this, or works for another tenant"
+                f"{statement}: the role may not do this, works for another tenant, or "
+                "has set row_security to off"
             )
     return None

@@ -68,7 +68,9 @@ RedemptionOutcome: TypeAlias = Literal[
     "invalid_scope",
     "recently_redeemed",
     "redeemed",
+    "refreshed",
     "reused",
+    "rotation_required",
 ]
 RevocationCategory: TypeAlias = Literal[
     "authorization", "client", "key", "subject", "token"
@@ -81,6 +83,7 @@ TokenDiagnosisDeadBecause: TypeAlias = Literal[
     "client_signed_out",
     "consent_narrowed",
     "consent_revoked",
+    "exchanged_from_dead",
     "expired",
     "redeemed",
     "revoked",
@@ -92,12 +95,15 @@ TokenDiagnosisDeadBecause: TypeAlias = Literal[
     "user_signed_out",
 ]
 TokenExchangeOutcome: TypeAlias = Literal[
+    "binding_required",
     "client_inactive",
+    "client_public",
     "invalid_actor_token",
     "invalid_scope",
     "invalid_subject_token",
     "issued",
     "tenant_inactive",
+    "too_many_exchanges",
 ]
 TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
 UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof"]
@@ -407,16 +413,20 @@ class TokenExchangeIssued:
 class TokenExchangeOtherwise:
     """A row of grants.exchange.
 
-    It is this class where outcome is client_inactive or invalid_actor_token or
-    invalid_scope or invalid_subject_token or tenant_inactive.
+    It is this class where outcome is binding_required or client_inactive or
+    client_public or invalid_actor_token or invalid_scope or invalid_subject_token or
+    tenant_inactive or too_many_exchanges.
     """
 
     outcome: Literal[
+        "binding_required",
         "client_inactive",
+        "client_public",
         "invalid_actor_token",
         "invalid_scope",
         "invalid_subject_token",
         "tenant_inactive",
+        "too_many_exchanges",
     ]
     token_id: UUID | None
     scopes: Sequence[str] | None
@@ -430,10 +440,11 @@ TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
 class RedemptionRedeemed:
     """A row of grants.redeem.
 
-    It is this class where outcome is redeemed or already_redeemed or recently_redeemed.
+    It is this class where outcome is redeemed or refreshed or already_redeemed or
+    recently_redeemed.
     """
 
-    outcome: Literal["redeemed", "already_redeemed", "recently_redeemed"]
+    outcome: Literal["redeemed", "refreshed", "already_redeemed", "recently_redeemed"]
     authorization_id: UUID
     user_id: UUID | None
     subject_id: UUID | None
@@ -452,10 +463,11 @@ class RedemptionRedeemed:
 class RedemptionOtherwise:
     """A row of grants.redeem.
 
-    It is this class where outcome is invalid or invalid_scope or reused.
+    It is this class where outcome is invalid or invalid_scope or reused or
+    rotation_required.
     """
 
-    outcome: Literal["invalid", "invalid_scope", "reused"]
+    outcome: Literal["invalid", "invalid_scope", "reused", "rotation_required"]
     authorization_id: UUID | None
     user_id: UUID | None
     subject_id: UUID | None
@@ -605,7 +617,6 @@ class PushedRequest:
     parameters: JsonObject
     expires_at: datetime
     redeemed_at: datetime | None
-    redemption_id: UUID | None
     created_at: datetime
 
 
@@ -703,6 +714,14 @@ class ServerDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaVersion:
+    """A row of server.get_schema_version."""
+
+    newest: str
+    oldest_package: str
+
+
+@dataclass(frozen=True, slots=True)
 class AppliedMigration:
     """A row of server.list_applied_migrations."""
 
@@ -781,7 +800,6 @@ class Token:
     properties: JsonObject
     expires_at: datetime
     redeemed_at: datetime | None
-    redemption_id: UUID | None
     revoked_at: datetime | None
     revocation_reason: str | None
     authenticated_at: datetime

@@ -18,6 +18,7 @@ Backend = Literal["embedded", "postgres"]
 _PREFIX = "AUTHORITY_"
 _SECRETS = {"database_url"}
 _DAY = 86400
+_GRACE = 5  # seconds
 # An @ or / in the password: libpq takes what follows for a host or a database, and
 # errors name those.
 _UNCLEAR = re.compile(r"[^@/]*[@/][^?]*@")
@@ -38,8 +39,8 @@ class Settings(BaseSettings):
     - `pool_timeout`, `connect_timeout`: seconds to wait for a free connection, for
       the server.
     - `statement_timeout`: seconds after which PostgreSQL ends a statement; 0: never.
-    - `prepared_statements`: false behind a pooler that mixes up those of its clients,
-      such as PgBouncer before 1.21 in transaction mode.
+    - `prepared_statements`: not said, statements are prepared unless a pooler stands
+      before the server, which may mix up those of its clients. True is refused there.
 
     Raises ConfigurationError, which names the key, the value and what is allowed.
     """
@@ -58,7 +59,7 @@ class Settings(BaseSettings):
     pool_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 30
     connect_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 10
     statement_timeout: Annotated[float, Field(ge=0, le=_DAY)] = 30
-    prepared_statements: bool = True
+    prepared_statements: bool | None = None
 
     def __init__(
         self,
@@ -114,6 +115,14 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             _connection_parameters(self.database_url.get_secret_value())
         return self
+
+    @property
+    def longest_silence(self) -> float | None:
+        """Seconds after which a server that says nothing is given up. None: never.
+
+        Later than PostgreSQL ends a statement, which says so.
+        """
+        return self.statement_timeout + _GRACE if self.statement_timeout else None
 
     @property
     def uses_embedded(self) -> bool:

@@ -1,8 +1,21 @@
 -- name: create(tenant_id, device_code_hash, user_code_hash, client_id, scopes, cnf_jkt, properties, poll_interval, lifetime)^
--- The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
+-- The outcome of a device's request (RFC 8628 section 3.1): created, or why not. The
+-- client is held against deletion and judged as it is after the wait.
 -- @row DeviceAuthorizationRequest
 -- @when outcome = created -- device_authorization_id, poll_interval, expires_at
-with device as (
+with asked_by as (
+    select
+        clients.tenant_id,
+        clients.id
+    from authority.clients
+    where
+        clients.tenant_id = :tenant_id
+        and clients.client_id = :client_id
+        and clients.enabled
+    for key share
+),
+
+device as (
     insert into authority.device_authorizations (
         tenant_id,
         device_code_hash,
@@ -15,22 +28,18 @@ with device as (
         expires_at
     )
     select
-        clients.tenant_id,
+        asked_by.tenant_id,
         :device_code_hash,
         :user_code_hash,
-        clients.id as client_id,
+        asked_by.id as client_id,
         :scopes,
         :cnf_jkt,
         :properties,
         :poll_interval,
         authority.clock() + :lifetime as expires_at
-    from authority.clients
+    from asked_by
     inner join authority.tenants on tenants.id = :tenant_id
-    where
-        clients.tenant_id = :tenant_id
-        and clients.client_id = :client_id
-        and clients.enabled
-        and tenants.status in ('active', 'trial')
+    where tenants.status in ('active', 'trial')
     returning
         device_authorizations.id,
         device_authorizations.poll_interval,
@@ -91,7 +100,7 @@ where
 -- The request is locked and judged as it is after the wait: of any number of decisions
 -- one is made. Before it, its client and the user are held against deletion, as the
 -- family's foreign keys would do too late: a deletion holds them first and requests
--- afterwards.
+-- afterwards. They are judged as they are after the wait.
 -- @row DeviceApproval
 -- @when outcome = approved -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
@@ -107,7 +116,10 @@ with presented as (
 ),
 
 asked_by as (
-    select clients.id
+    select
+        clients.id,
+        clients.enabled,
+        clients.consent_type
     from presented
     inner join authority.clients
         on
@@ -117,7 +129,9 @@ asked_by as (
 ),
 
 decided_by as (
-    select users.id
+    select
+        users.status,
+        users.tokens_valid_after
     from authority.users
     where
         users.tenant_id = :tenant_id
@@ -163,33 +177,27 @@ asked as (
                 or device.status <> 'pending'
                 or device.expires_at <= authority.clock()
                 then 'invalid'
-            when clients.enabled is not true then 'client_inactive'
-            when coalesce(users.status <> 'active', true) then 'user_inactive'
+            when asked_by.enabled is not true then 'client_inactive'
+            when coalesce(decided_by.status <> 'active', true) then 'user_inactive'
             when
                 authority.sign_in_time(:authenticated_at)
-                <= greatest(tenants.tokens_valid_after, users.tokens_valid_after)
+                <= greatest(tenants.tokens_valid_after, decided_by.tokens_valid_after)
                 then 'login_required'
             when not :scopes::text[] <@ device.scopes then 'invalid_scope'
-            when clients.consent_type <> 'implicit' and consents.id is null
+            when asked_by.consent_type <> 'implicit' and consents.id is null
                 then 'consent_required'
             else 'approved'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
     left join authority.tenants on tenants.id = :tenant_id
     left join device on true
-    left join authority.clients
-        on
-            clients.tenant_id = :tenant_id
-            and device.client_id = clients.id
-    left join authority.users
-        on
-            users.tenant_id = :tenant_id
-            and users.id = :user_id
+    left join asked_by on true
+    left join decided_by on true
     left join authority.consents
         on
             consents.tenant_id = :tenant_id
             and consents.user_id = :user_id
-            and clients.id = consents.client_id
+            and asked_by.id = consents.client_id
             and consents.revoked_at is null
             and coalesce(:scopes::text[], device.scopes) <@ consents.scopes
 ),

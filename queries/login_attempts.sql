@@ -16,7 +16,7 @@ values (
     authority.normalize_username(:username),
     :user_id,
     :client_id,
-    :address,
+    authority.canonical_address(:address),
     :outcome,
     :reason,
     :correlation_id
@@ -72,7 +72,7 @@ select
 from authority.login_attempts
 where
     login_attempts.tenant_id = :tenant_id
-    and login_attempts.address = :address
+    and login_attempts.address = authority.canonical_address(:address)
     and login_attempts.created_at > authority.clock() - :within::interval
 order by login_attempts.created_at desc
 limit :page_size;

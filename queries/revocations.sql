@@ -1,7 +1,9 @@
 -- name: publish(tenant_id, category, target, reason, properties, effective_at, expires_at, hint)^
 -- The new entry at the end of the tenant's feed. Other publishers of the tenant wait
 -- until this transaction ends. An effective_at that is null means now. With a hint
--- followers hear at its commit of the tenant's id, and of nothing else.
+-- followers hear at its commit of the tenant's id, and of nothing else; while half of
+-- the server's queue of notifications waits for somebody, they see it at their polls: a
+-- full queue would fail the commit.
 -- @row Revocation
 with next_sequence as (
     insert into authority.revocation_sequences (tenant_id, last_sequence)
@@ -14,9 +16,10 @@ with next_sequence as (
         revocation_sequences.tenant_id,
         revocation_sequences.last_sequence,
         case
-            when :hint then pg_catalog.pg_notify(
-                'authority_revocations', revocation_sequences.tenant_id::text
-            )
+            when :hint and pg_catalog.pg_notification_queue_usage() < 0.5
+                then pg_catalog.pg_notify(
+                    'authority_revocations', revocation_sequences.tenant_id::text
+                )
         end as hint
 )
 

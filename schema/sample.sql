@@ -122,7 +122,8 @@ select
     'User ' || n as display_name,
     case
         when n % 10 <> 0
-            then '$argon2id$v=19$m=65536,t=3,p=4$' || pg_temp.id_of('password', n)
+            then '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$'
+            || translate(pg_temp.id_of('password', n)::text, '-', '')
     end as password_hash,
     case n % 20
         when 3 then 'pending'
@@ -192,8 +193,8 @@ select
     pg_temp.tenant_of(dated.n) as tenant_id,
     pg_temp.id_of('client secret', dated.n) as id,
     pg_temp.id_of('client', dated.n % 3800) as client_id,
-    '$argon2id$v=19$m=65536,t=3,p=4$' || pg_temp.id_of('secret', dated.n)
-        as secret_hash,
+    '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$'
+    || translate(pg_temp.id_of('secret', dated.n)::text, '-', '') as secret_hash,
     dated.created_at as valid_from,
     case when dated.n < 3800 then dated.created_at + interval '1 year' end
         as valid_until,
@@ -303,7 +304,7 @@ insert into authority.tokens (
     scopes,
     expires_at,
     redeemed_at,
-    redemption_id,
+    redemption_hash,
     revoked_at,
     revocation_reason,
     authenticated_at,
@@ -321,8 +322,10 @@ select
     authorizations.scopes,
     authorizations.created_at + issued.lifetime as expires_at,
     case when issued.is_used then authorizations.created_at end as redeemed_at,
-    case when issued.is_used then pg_temp.id_of('redemption', issued.n) end
-        as redemption_id,
+    case
+        when issued.is_used
+            then sha256(uuid_send(pg_temp.id_of('redemption', issued.n)))
+    end as redemption_hash,
     authorizations.revoked_at,
     authorizations.revocation_reason,
     authorizations.created_at as authenticated_at,
@@ -386,7 +389,7 @@ insert into authority.pushed_requests (
     parameters,
     expires_at,
     redeemed_at,
-    redemption_id,
+    redemption_hash,
     created_at
 )
 select
@@ -398,8 +401,10 @@ select
     dated.created_at + interval '1 minute' as expires_at,
     case when dated.n % 3 <> 0 then dated.created_at + interval '2 seconds' end
         as redeemed_at,
-    case when dated.n % 3 <> 0 then pg_temp.id_of('push redemption', dated.n) end
-        as redemption_id,
+    case
+        when dated.n % 3 <> 0
+            then sha256(uuid_send(pg_temp.id_of('push redemption', dated.n)))
+    end as redemption_hash,
     dated.created_at
 from dated;
 

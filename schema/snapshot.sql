@@ -12,20 +12,38 @@ CREATE FUNCTION authority.address_prefix(address inet) RETURNS cidr
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-select network(
-    set_masklen(
-        address,
-        case
-            when family(address) = 4 then 24
-            when address <<= '::ffff:0.0.0.0/96' then 120
-            else 64
-        end
+select
+    network(
+        set_masklen(hosts.host, case family(hosts.host) when 4 then 24 else 64 end)
     )
-)
+from (values (authority.canonical_address(address))) as hosts (host)
 $$;
 
-COMMENT ON FUNCTION authority.address_prefix(address inet) IS 'The network that is throttled as one: /24 of an IPv4 address, also of one mapped into
-IPv6, and /64 of an IPv6 address.';
+COMMENT ON FUNCTION authority.address_prefix(address inet) IS 'The network that is throttled as one, of the canonical address: /24 of an IPv4 address,
+and /64 of an IPv6 address.';
+
+-- are_tokens_alive
+
+CREATE FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+begin
+    return cardinality(token_ids) = (
+        select count(*)
+        from authority.token_states
+        where
+            token_states.tenant_id = are_tokens_alive.tenant_id
+            and token_states.id = any(are_tokens_alive.token_ids)
+            and token_states.own_dead_because is null
+    );
+end
+$$;
+
+COMMENT ON FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) IS 'Whether each of these tokens exists and has no reason of its own to be dead. Called for
+exchanged tokens only, by authority.token_states: other tokens cost nothing more.';
 
 -- authorizations
 
@@ -150,6 +168,16 @@ COMMENT ON FUNCTION authority.await_seat(tenant_id uuid, license_id uuid, holder
 two who ask for one holder the second one is told what the first one got. A function,
 as a statement does not see what was committed since it began.';
 
+-- canonical_address
+
+CREATE FUNCTION authority.canonical_address(address inet) RETURNS inet
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN (masklen(address) < 128) THEN address WHEN (address <<= '::ffff:0.0.0.0/96'::inet) THEN ('0.0.0.0'::inet + (address - '::ffff:0.0.0.0'::inet)) WHEN (address <<= '64:ff9b::/96'::inet) THEN ('0.0.0.0'::inet + (address - '64:ff9b::'::inet)) ELSE address END;
+
+COMMENT ON FUNCTION authority.canonical_address(address inet) IS 'The one spelling of a host''s address, which is stored, counted and looked up: the IPv4
+address inside an IPv6 one, mapped (RFC 4291 section 2.5.5.2) or of NAT64''s well-known
+prefix (RFC 6052 section 2.1).';
+
 -- client_secrets
 
 CREATE TABLE authority.client_secrets (
@@ -164,7 +192,11 @@ CREATE TABLE authority.client_secrets (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT client_secrets_description_check CHECK ((char_length(description) <= 2000)),
     CONSTRAINT client_secrets_moments_check CHECK (((LEAST(valid_from, valid_until, last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(valid_from, valid_until, last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT client_secrets_secret_hash_check CHECK (((secret_hash ~ '^\$[a-z0-9-]+\$'::text) AND (char_length(secret_hash) <= 1024))),
+    CONSTRAINT client_secrets_secret_hash_check CHECK (((char_length(secret_hash) <= 1024) AND
+CASE
+    WHEN ((secret_hash COLLATE "C") ~ '^\$sha256\$[A-Za-z0-9+/]{43}$'::text) THEN true
+    ELSE authority.is_password_hash(secret_hash)
+END)),
     CONSTRAINT client_secrets_valid_until_check CHECK ((valid_until >= valid_from))
 );
 ALTER TABLE ONLY authority.client_secrets FORCE ROW LEVEL SECURITY;
@@ -174,7 +206,8 @@ needs no downtime.';
 COMMENT ON COLUMN authority.client_secrets.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.client_secrets.id IS 'Random.';
 COMMENT ON COLUMN authority.client_secrets.client_id IS 'The client that authenticates: clients.id, not the client_id of the protocol.';
-COMMENT ON COLUMN authority.client_secrets.secret_hash IS 'PHC string with its own salt and parameters. The secret is never stored.';
+COMMENT ON COLUMN authority.client_secrets.secret_hash IS 'SHA-256 of a secret that was minted, which has 256 random bits; of a chosen one what
+users.password_hash allows. The secret is never stored.';
 COMMENT ON COLUMN authority.client_secrets.description IS 'Where the secret is installed, for the person who rotates it. May be empty.';
 COMMENT ON COLUMN authority.client_secrets.valid_from IS 'Before it the secret is refused.';
 COMMENT ON COLUMN authority.client_secrets.valid_until IS 'From then on the secret is refused. Null: no end.';
@@ -591,8 +624,18 @@ CREATE FUNCTION authority.enter_tenant(tenant_id uuid) RETURNS text
 declare
     tenant_now constant text
         := set_config('authority.tenant_id', tenant_id::text, true);
+    -- What a rule depends on, whatever the session or its role has set.
+    security_now constant text := set_config('row_security', 'on', true);
+    waits_now constant text := set_config('lock_timeout', '0', true);
+    zone_now constant text := set_config('TimeZone', 'UTC', true);
     status text;
 begin
+    if current_setting('transaction_isolation') <> 'read committed'
+        and pg_has_role('authority_app', 'usage')
+    then
+        raise exception 'transaction_isolation is not read committed'
+        using errcode = 'TN003';
+    end if;
     if not row_security_active('authority.tenants')
         or pg_has_role('authority_maintenance', 'usage')
         or pg_has_role('authority_owner', 'usage')
@@ -612,8 +655,9 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.enter_tenant(tenant_id uuid) IS 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
-with SQLSTATE TN001 when it is not active or on trial, and with TN002 for a role that
-sees other tenants'' rows anyway.';
+with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
+other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
+committed. Sets what the rules depend on: row_security, lock_timeout, TimeZone.';
 
 -- find_live_token
 
@@ -671,6 +715,15 @@ $_$;
 
 COMMENT ON FUNCTION authority.is_bounded_json(value jsonb) IS 'Whether a document is written in at most 65,536 octets and nested in at most 32 levels,
 its values included: every parser can read it.';
+
+-- is_password_hash
+
+CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN CASE WHEN ((hash COLLATE "C") ~ '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN ((("substring"(hash, 'm=([0-9]+)'::text))::bigint * ("substring"(hash, 't=([0-9]+)'::text))::bigint) <= 1048576) WHEN ((hash COLLATE "C") ~ '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN (((("substring"(hash, 'r=([0-9]+)'::text))::bigint * ("substring"(hash, 'p=([0-9]+)'::text))::bigint) << ("substring"(hash, 'ln=([0-9]+)'::text))::integer) <= 2097152) ELSE ((hash COLLATE "C") ~ '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'::text) END;
+
+COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings,
+bcrypt and {SSHA}, each in one spelling and at a cost of about a second at most.';
 
 -- is_scope_list
 
@@ -1126,6 +1179,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     authorization_id,
     parent_id,
     subject_authorization_id,
+    exchanged_from,
     actor,
     scopes,
     code_challenge,
@@ -1137,7 +1191,6 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     properties,
     expires_at,
     redeemed_at,
-    redemption_id,
     revoked_at,
     revocation_reason,
     authenticated_at,
@@ -1161,6 +1214,7 @@ COMMENT ON COLUMN authority.live_tokens.service_account_id IS 'As authority.toke
 COMMENT ON COLUMN authority.live_tokens.authorization_id IS 'As authority.tokens.authorization_id.';
 COMMENT ON COLUMN authority.live_tokens.parent_id IS 'As authority.tokens.parent_id.';
 COMMENT ON COLUMN authority.live_tokens.subject_authorization_id IS 'As authority.tokens.subject_authorization_id.';
+COMMENT ON COLUMN authority.live_tokens.exchanged_from IS 'As authority.tokens.exchanged_from.';
 COMMENT ON COLUMN authority.live_tokens.actor IS 'As authority.tokens.actor.';
 COMMENT ON COLUMN authority.live_tokens.scopes IS 'As authority.tokens.scopes.';
 COMMENT ON COLUMN authority.live_tokens.code_challenge IS 'As authority.tokens.code_challenge.';
@@ -1172,7 +1226,6 @@ COMMENT ON COLUMN authority.live_tokens.payload IS 'As authority.tokens.payload.
 COMMENT ON COLUMN authority.live_tokens.properties IS 'As authority.tokens.properties.';
 COMMENT ON COLUMN authority.live_tokens.expires_at IS 'As authority.tokens.expires_at.';
 COMMENT ON COLUMN authority.live_tokens.redeemed_at IS 'As authority.tokens.redeemed_at.';
-COMMENT ON COLUMN authority.live_tokens.redemption_id IS 'As authority.tokens.redemption_id.';
 COMMENT ON COLUMN authority.live_tokens.revoked_at IS 'As authority.tokens.revoked_at.';
 COMMENT ON COLUMN authority.live_tokens.revocation_reason IS 'As authority.tokens.revocation_reason.';
 COMMENT ON COLUMN authority.live_tokens.authenticated_at IS 'As authority.tokens.authenticated_at.';
@@ -1196,11 +1249,11 @@ CREATE TABLE authority.login_attempts (
     reason text,
     correlation_id text,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT login_attempts_address_check CHECK ((masklen(address) =
+    CONSTRAINT login_attempts_address_check CHECK (((masklen(address) =
 CASE family(address)
     WHEN 4 THEN 32
     ELSE 128
-END)),
+END) AND (address = authority.canonical_address(address)))),
     CONSTRAINT login_attempts_client_id_check CHECK ((char_length(client_id) <= 255)),
     CONSTRAINT login_attempts_correlation_id_check CHECK ((char_length(correlation_id) <= 256)),
     CONSTRAINT login_attempts_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
@@ -1220,7 +1273,7 @@ COMMENT ON COLUMN authority.login_attempts.id IS 'Random.';
 COMMENT ON COLUMN authority.login_attempts.username IS 'What was typed, normalised as users.username_normalized. May name nobody.';
 COMMENT ON COLUMN authority.login_attempts.user_id IS 'Who it was, if known. No foreign key: the log outlives the user.';
 COMMENT ON COLUMN authority.login_attempts.client_id IS 'client_id of the application that asked. Null: none. No foreign key: as user_id.';
-COMMENT ON COLUMN authority.login_attempts.address IS 'Address of the one host it came from. Null: not known.';
+COMMENT ON COLUMN authority.login_attempts.address IS 'Address of the one host it came from: authority.canonical_address. Null: not known.';
 COMMENT ON COLUMN authority.login_attempts.outcome IS 'succeeded, failed, or throttled: refused without a check.';
 COMMENT ON COLUMN authority.login_attempts.reason IS 'Why it failed, for operators: unknown_user, wrong_password, … Null: it did not.';
 COMMENT ON COLUMN authority.login_attempts.correlation_id IS 'Request id that finds it in other logs. Null: none.';
@@ -1261,11 +1314,11 @@ CREATE TABLE authority.login_attempts_default (
     reason text,
     correlation_id text,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT login_attempts_address_check CHECK ((masklen(address) =
+    CONSTRAINT login_attempts_address_check CHECK (((masklen(address) =
 CASE family(address)
     WHEN 4 THEN 32
     ELSE 128
-END)),
+END) AND (address = authority.canonical_address(address)))),
     CONSTRAINT login_attempts_client_id_check CHECK ((char_length(client_id) <= 255)),
     CONSTRAINT login_attempts_correlation_id_check CHECK ((char_length(correlation_id) <= 256)),
     CONSTRAINT login_attempts_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
@@ -1323,6 +1376,7 @@ CREATE TABLE authority.login_throttles (
     ends_at timestamp with time zone GENERATED ALWAYS AS (GREATEST(drains_at, trusted_until)) STORED NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT login_throttles_address_prefix_check CHECK (((NOT ((address_prefix)::inet <<= ('::ffff:0.0.0.0/96'::cidr)::inet)) AND (NOT ((address_prefix)::inet <<= ('64:ff9b::/96'::cidr)::inet)))),
     CONSTRAINT login_throttles_bucket_check CHECK (((username IS NOT NULL) OR (address_prefix IS NOT NULL))),
     CONSTRAINT login_throttles_durations_check CHECK (((LEAST(account_cost, network_cost) >= '00:00:00'::interval) AND (GREATEST(account_cost, network_cost) <= '876600:00:00'::interval))),
     CONSTRAINT login_throttles_factor_check CHECK (((factor ~ '^[a-z][a-z0-9_]*$'::text) AND (char_length(factor) <= 32))),
@@ -1401,6 +1455,15 @@ CREATE FUNCTION authority.normalize_username(username text) RETURNS text
     AS $$select lower(normalize(username, nfkc))$$;
 
 COMMENT ON FUNCTION authority.normalize_username(username text) IS 'NFKC and lower case: two usernames are one when this gives the same for both.';
+
+-- oldest_package
+
+CREATE FUNCTION authority.oldest_package() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '0015_name_the_version'::text;
+
+COMMENT ON FUNCTION authority.oldest_package() IS 'The oldest package that may use this database, named by its newest migration. Older
+ones refuse to open it.';
 
 -- permissions
 
@@ -1483,12 +1546,13 @@ CREATE TABLE authority.pushed_requests (
     parameters jsonb NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     redeemed_at timestamp with time zone,
-    redemption_id uuid,
+    redemption_hash bytea,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT pushed_requests_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '00:10:00'::interval))),
     CONSTRAINT pushed_requests_moments_check CHECK (((LEAST(expires_at, redeemed_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, redeemed_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND COALESCE((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)), true))),
-    CONSTRAINT pushed_requests_redeemed_at_redemption_id_check CHECK (((redeemed_at IS NULL) = (redemption_id IS NULL))),
+    CONSTRAINT pushed_requests_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
+    CONSTRAINT pushed_requests_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT pushed_requests_request_uri_hash_check CHECK ((octet_length(request_uri_hash) = 32))
 );
 ALTER TABLE ONLY authority.pushed_requests FORCE ROW LEVEL SECURITY;
@@ -1505,7 +1569,8 @@ authenticated with, and its scope is one (RFC 6749 section 3.3) of at most 100.'
 COMMENT ON COLUMN authority.pushed_requests.expires_at IS 'From then on it is dead, by the database''s clock. Ten minutes after it was pushed at
 the latest (RFC 9126 section 2.2).';
 COMMENT ON COLUMN authority.pushed_requests.redeemed_at IS 'When its single use was made. Null: not used.';
-COMMENT ON COLUMN authority.pushed_requests.redemption_id IS 'Who used it: the same id again is a retry or a reload, another one gets nothing.';
+COMMENT ON COLUMN authority.pushed_requests.redemption_hash IS 'SHA-256 of the id of who used it, 32 octets: the same id again is a retry or a reload,
+another one gets nothing.';
 COMMENT ON COLUMN authority.pushed_requests.created_at IS 'When it was pushed.';
 
 ALTER TABLE ONLY authority.pushed_requests
@@ -1872,6 +1937,14 @@ CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = ( SE
             ELSE NULL::uuid
         END AS "case")));
 
+-- schema_version
+
+CREATE FUNCTION authority.schema_version() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '0015_name_the_version'::text;
+
+COMMENT ON FUNCTION authority.schema_version() IS 'The newest migration that was applied.';
+
 -- scopes
 
 CREATE TABLE authority.scopes (
@@ -2125,70 +2198,107 @@ CREATE POLICY tenants_owner_policy ON authority.tenants FOR SELECT TO authority_
 -- token_states
 
 CREATE VIEW authority.token_states WITH (security_invoker='true') AS
- SELECT tokens.tenant_id,
-    tokens.id,
-    tokens.type,
-    tokens.token_hash,
-    tokens.client_id,
-    tokens.user_id,
-    tokens.service_account_id,
-    tokens.authorization_id,
-    tokens.parent_id,
-    tokens.subject_authorization_id,
-    tokens.actor,
-    tokens.scopes,
-    tokens.code_challenge,
-    tokens.redirect_uri,
-    tokens.nonce,
-    tokens.cnf_jkt,
-    tokens.cnf_x5t_s256,
-    tokens.payload,
-    tokens.properties,
-    tokens.expires_at,
-    tokens.redeemed_at,
-    tokens.redemption_id,
-    tokens.revoked_at,
-    tokens.revocation_reason,
-    tokens.authenticated_at,
-    tokens.created_at,
-    clients.client_id AS client_identifier,
-    clients.client_type,
-    users.subject_id,
-    users.username,
-    service_accounts.account_id,
+ SELECT tenant_id,
+    id,
+    type,
+    token_hash,
+    client_id,
+    user_id,
+    service_account_id,
+    authorization_id,
+    parent_id,
+    subject_authorization_id,
+    exchanged_from,
+    actor,
+    scopes,
+    code_challenge,
+    redirect_uri,
+    nonce,
+    cnf_jkt,
+    cnf_x5t_s256,
+    payload,
+    properties,
+    expires_at,
+    redeemed_at,
+    revoked_at,
+    revocation_reason,
+    authenticated_at,
+    created_at,
+    client_identifier,
+    client_type,
+    subject_id,
+    username,
+    account_id,
+    own_dead_because,
+    COALESCE(own_dead_because,
         CASE
-            WHEN (tokens.revoked_at IS NOT NULL) THEN 'revoked'::text
-            WHEN (tokens.redeemed_at IS NOT NULL) THEN 'redeemed'::text
-            WHEN (tokens.expires_at <= authority.clock()) THEN 'expired'::text
-            WHEN (authorizations.revoked_at IS NOT NULL) THEN 'authorization_revoked'::text
-            WHEN (authorizations.expires_at <= authority.clock()) THEN 'authorization_expired'::text
-            WHEN (consents.revoked_at IS NOT NULL) THEN 'consent_revoked'::text
-            WHEN (NOT (tokens.scopes <@ consents.scopes)) THEN 'consent_narrowed'::text
-            WHEN (tenants.status <> ALL (ARRAY['active'::text, 'trial'::text])) THEN 'tenant_inactive'::text
-            WHEN (tokens.authenticated_at <= tenants.tokens_valid_after) THEN 'tenant_signed_out'::text
-            WHEN (NOT clients.enabled) THEN 'client_disabled'::text
-            WHEN (
-            CASE
-                WHEN (tokens.authorization_id IS NULL) THEN tokens.created_at
-                ELSE authorizations.created_at
-            END <= clients.tokens_valid_after) THEN 'client_signed_out'::text
-            WHEN ((tokens.user_id IS NOT NULL) AND COALESCE((users.status <> 'active'::text), true)) THEN 'user_inactive'::text
-            WHEN (tokens.authenticated_at <= users.tokens_valid_after) THEN 'user_signed_out'::text
-            WHEN ((tokens.service_account_id IS NOT NULL) AND (service_accounts.enabled IS NOT TRUE)) THEN 'service_account_disabled'::text
-            WHEN (tokens.authenticated_at <= service_accounts.tokens_valid_after) THEN 'service_account_signed_out'::text
+            WHEN (NOT authority.are_tokens_alive(tenant_id, exchanged_from)) THEN 'exchanged_from_dead'::text
             ELSE NULL::text
-        END AS dead_because
-   FROM ((((((authority.tokens
-     JOIN authority.tenants ON ((tokens.tenant_id = tenants.id)))
-     JOIN authority.clients ON (((tokens.tenant_id = clients.tenant_id) AND (tokens.client_id = clients.id))))
-     LEFT JOIN authority.authorizations ON (((tokens.tenant_id = authorizations.tenant_id) AND (
-        CASE
-            WHEN (tokens.authorization_id IS NULL) THEN tokens.subject_authorization_id
-            ELSE tokens.authorization_id
-        END = authorizations.id))))
-     LEFT JOIN authority.consents ON (((authorizations.tenant_id = consents.tenant_id) AND (authorizations.consent_id = consents.id))))
-     LEFT JOIN authority.users ON (((tokens.tenant_id = users.tenant_id) AND (tokens.user_id = users.id))))
-     LEFT JOIN authority.service_accounts ON (((tokens.tenant_id = service_accounts.tenant_id) AND (tokens.service_account_id = service_accounts.id))));
+        END) AS dead_because
+   FROM ( SELECT tokens.tenant_id,
+            tokens.id,
+            tokens.type,
+            tokens.token_hash,
+            tokens.client_id,
+            tokens.user_id,
+            tokens.service_account_id,
+            tokens.authorization_id,
+            tokens.parent_id,
+            tokens.subject_authorization_id,
+            tokens.exchanged_from,
+            tokens.actor,
+            tokens.scopes,
+            tokens.code_challenge,
+            tokens.redirect_uri,
+            tokens.nonce,
+            tokens.cnf_jkt,
+            tokens.cnf_x5t_s256,
+            tokens.payload,
+            tokens.properties,
+            tokens.expires_at,
+            tokens.redeemed_at,
+            tokens.revoked_at,
+            tokens.revocation_reason,
+            tokens.authenticated_at,
+            tokens.created_at,
+            clients.client_id AS client_identifier,
+            clients.client_type,
+            users.subject_id,
+            users.username,
+            service_accounts.account_id,
+                CASE
+                    WHEN (tokens.revoked_at IS NOT NULL) THEN 'revoked'::text
+                    WHEN (tokens.redeemed_at IS NOT NULL) THEN 'redeemed'::text
+                    WHEN (tokens.expires_at <= authority.clock()) THEN 'expired'::text
+                    WHEN (authorizations.revoked_at IS NOT NULL) THEN 'authorization_revoked'::text
+                    WHEN (authorizations.expires_at <= authority.clock()) THEN 'authorization_expired'::text
+                    WHEN (consents.revoked_at IS NOT NULL) THEN 'consent_revoked'::text
+                    WHEN (NOT (tokens.scopes <@ consents.scopes)) THEN 'consent_narrowed'::text
+                    WHEN (tenants.status <> ALL (ARRAY['active'::text, 'trial'::text])) THEN 'tenant_inactive'::text
+                    WHEN (tokens.authenticated_at <= tenants.tokens_valid_after) THEN 'tenant_signed_out'::text
+                    WHEN (NOT clients.enabled) THEN 'client_disabled'::text
+                    WHEN (
+                    CASE
+                        WHEN (tokens.authorization_id IS NULL) THEN tokens.created_at
+                        ELSE authorizations.created_at
+                    END <= clients.tokens_valid_after) THEN 'client_signed_out'::text
+                    WHEN ((tokens.user_id IS NOT NULL) AND COALESCE((users.status <> 'active'::text), true)) THEN 'user_inactive'::text
+                    WHEN (tokens.authenticated_at <= users.tokens_valid_after) THEN 'user_signed_out'::text
+                    WHEN ((tokens.service_account_id IS NOT NULL) AND (service_accounts.enabled IS NOT TRUE)) THEN 'service_account_disabled'::text
+                    WHEN (tokens.authenticated_at <= service_accounts.tokens_valid_after) THEN 'service_account_signed_out'::text
+                    ELSE NULL::text
+                END AS own_dead_because
+           FROM ((((((authority.tokens
+             JOIN authority.tenants ON ((tokens.tenant_id = tenants.id)))
+             JOIN authority.clients ON (((tokens.tenant_id = clients.tenant_id) AND (tokens.client_id = clients.id))))
+             LEFT JOIN authority.authorizations ON (((tokens.tenant_id = authorizations.tenant_id) AND (
+                CASE
+                    WHEN (tokens.authorization_id IS NULL) THEN tokens.subject_authorization_id
+                    ELSE tokens.authorization_id
+                END = authorizations.id))))
+             LEFT JOIN authority.consents ON (((authorizations.tenant_id = consents.tenant_id) AND (authorizations.consent_id = consents.id))))
+             LEFT JOIN authority.users ON (((tokens.tenant_id = users.tenant_id) AND (tokens.user_id = users.id))))
+             LEFT JOIN authority.service_accounts ON (((tokens.tenant_id = service_accounts.tenant_id) AND (tokens.service_account_id = service_accounts.id))))) states;
 
 COMMENT ON VIEW authority.token_states IS 'Whether a token is alive and, where it is not, why, in one place: the token itself and
 all that it hangs on, by the database''s clock. For operators; who presents a token is
@@ -2203,6 +2313,7 @@ COMMENT ON COLUMN authority.token_states.service_account_id IS 'As authority.tok
 COMMENT ON COLUMN authority.token_states.authorization_id IS 'As authority.tokens.authorization_id.';
 COMMENT ON COLUMN authority.token_states.parent_id IS 'As authority.tokens.parent_id.';
 COMMENT ON COLUMN authority.token_states.subject_authorization_id IS 'As authority.tokens.subject_authorization_id.';
+COMMENT ON COLUMN authority.token_states.exchanged_from IS 'As authority.tokens.exchanged_from.';
 COMMENT ON COLUMN authority.token_states.actor IS 'As authority.tokens.actor.';
 COMMENT ON COLUMN authority.token_states.scopes IS 'As authority.tokens.scopes.';
 COMMENT ON COLUMN authority.token_states.code_challenge IS 'As authority.tokens.code_challenge.';
@@ -2214,7 +2325,6 @@ COMMENT ON COLUMN authority.token_states.payload IS 'As authority.tokens.payload
 COMMENT ON COLUMN authority.token_states.properties IS 'As authority.tokens.properties.';
 COMMENT ON COLUMN authority.token_states.expires_at IS 'As authority.tokens.expires_at.';
 COMMENT ON COLUMN authority.token_states.redeemed_at IS 'As authority.tokens.redeemed_at.';
-COMMENT ON COLUMN authority.token_states.redemption_id IS 'As authority.tokens.redemption_id.';
 COMMENT ON COLUMN authority.token_states.revoked_at IS 'As authority.tokens.revoked_at.';
 COMMENT ON COLUMN authority.token_states.revocation_reason IS 'As authority.tokens.revocation_reason.';
 COMMENT ON COLUMN authority.token_states.authenticated_at IS 'As authority.tokens.authenticated_at.';
@@ -2224,8 +2334,10 @@ COMMENT ON COLUMN authority.token_states.client_type IS 'As authority.clients.cl
 COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: it has none.';
 COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: it has none.';
 COMMENT ON COLUMN authority.token_states.account_id IS 'account_id of its service account. Null: it has none.';
-COMMENT ON COLUMN authority.token_states.dead_because IS 'The first reason that it has to be dead, from the token itself outwards: token, family,
-consent, tenant, client, subject. Null: it is alive.';
+COMMENT ON COLUMN authority.token_states.own_dead_because IS 'The first reason that it has to be dead, from the token itself outwards: token, family,
+consent, tenant, client, subject. Null: it has none of its own.';
+COMMENT ON COLUMN authority.token_states.dead_because IS 'As own_dead_because; where that is null, exchanged_from_dead when one of the tokens
+that it was exchanged for is dead or deleted. Null: it is alive.';
 
 -- tokens
 
@@ -2240,6 +2352,7 @@ CREATE TABLE authority.tokens (
     authorization_id uuid,
     parent_id uuid,
     subject_authorization_id uuid,
+    exchanged_from uuid[],
     actor jsonb,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
     code_challenge text,
@@ -2251,7 +2364,7 @@ CREATE TABLE authority.tokens (
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     redeemed_at timestamp with time zone,
-    redemption_id uuid,
+    redemption_hash bytea,
     revoked_at timestamp with time zone,
     revocation_reason text,
     authenticated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -2261,12 +2374,18 @@ CREATE TABLE authority.tokens (
     CONSTRAINT tokens_cnf_jkt_check CHECK (((cnf_jkt ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(cnf_jkt) = 43))),
     CONSTRAINT tokens_cnf_x5t_s256_check CHECK (((cnf_x5t_s256 ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(cnf_x5t_s256) = 43))),
     CONSTRAINT tokens_code_challenge_check CHECK (((code_challenge ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(code_challenge) = 43))),
+    CONSTRAINT tokens_exchanged_from_check CHECK (
+CASE
+    WHEN (exchanged_from IS NULL) THEN (num_nonnulls(subject_authorization_id, actor) = 0)
+    ELSE ((type = 'access'::text) AND (authorization_id IS NULL) AND ((cardinality(exchanged_from) >= 1) AND (cardinality(exchanged_from) <= 16)) AND (array_position(exchanged_from, NULL::uuid) IS NULL))
+END),
     CONSTRAINT tokens_expires_at_check CHECK ((expires_at > created_at)),
     CONSTRAINT tokens_moments_check CHECK (((LEAST(expires_at, redeemed_at, revoked_at, authenticated_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, redeemed_at, revoked_at, authenticated_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT tokens_nonce_check CHECK ((char_length(nonce) <= 2048)),
     CONSTRAINT tokens_payload_check CHECK ((octet_length(payload) <= 65536)),
     CONSTRAINT tokens_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
-    CONSTRAINT tokens_redeemed_at_redemption_id_check CHECK (((redeemed_at IS NULL) = (redemption_id IS NULL))),
+    CONSTRAINT tokens_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
+    CONSTRAINT tokens_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT tokens_redirect_uri_check CHECK ((char_length(redirect_uri) <= 2048)),
     CONSTRAINT tokens_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT tokens_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
@@ -2277,7 +2396,6 @@ CREATE TABLE authority.tokens (
     CONSTRAINT tokens_type_expires_at_check CHECK (((type <> 'authorization_code'::text) OR (expires_at <= (created_at + '00:10:00'::interval)))),
     CONSTRAINT tokens_type_redeemed_at_check CHECK (((type <> 'access'::text) OR (redeemed_at IS NULL))),
     CONSTRAINT tokens_type_redirect_uri_code_challenge_check CHECK (((type = 'authorization_code'::text) OR (num_nonnulls(redirect_uri, code_challenge) = 0))),
-    CONSTRAINT tokens_type_subject_authorization_id_actor_check CHECK (((num_nonnulls(subject_authorization_id, actor) = 0) OR ((type = 'access'::text) AND (authorization_id IS NULL)))),
     CONSTRAINT tokens_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
 );
 ALTER TABLE ONLY authority.tokens FORCE ROW LEVEL SECURITY;
@@ -2295,9 +2413,12 @@ COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account it
 COMMENT ON COLUMN authority.tokens.authorization_id IS 'The family it belongs to, of the same client; revoked with it. What is redeemed must
 have one, or its reuse could end nothing.';
 COMMENT ON COLUMN authority.tokens.parent_id IS 'The token whose redemption issued it, of the same family and deleted with it. Null: it
-is the first.';
+is the first, or a refresh token that was not used up brought it.';
 COMMENT ON COLUMN authority.tokens.subject_authorization_id IS 'The family of the token that it was exchanged for (RFC 8693), of whatever client; ended
 with it. Null: not exchanged, or for a token without a family.';
+COMMENT ON COLUMN authority.tokens.exchanged_from IS 'Ids of the tokens that it was exchanged for, the subject''s and the actor''s, and of
+all that those were exchanged for: it is alive while all of them are, and expires with
+the first one. 16 at most. Null: not exchanged.';
 COMMENT ON COLUMN authority.tokens.actor IS 'The act claim of an exchanged token (RFC 8693 section 4.1): sub of who acts for its
 subject, and within act whoever acted before. Null: nobody.';
 COMMENT ON COLUMN authority.tokens.scopes IS 'Scope names that it carries.';
@@ -2310,7 +2431,8 @@ COMMENT ON COLUMN authority.tokens.payload IS 'Encrypted content of a reference 
 COMMENT ON COLUMN authority.tokens.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.tokens.expires_at IS 'From then on it is dead, by the database''s clock.';
 COMMENT ON COLUMN authority.tokens.redeemed_at IS 'When its single use was made. Null: not used. Access tokens are never redeemed.';
-COMMENT ON COLUMN authority.tokens.redemption_id IS 'Request that redeemed it: the same request again is a retry, another is reuse.';
+COMMENT ON COLUMN authority.tokens.redemption_hash IS 'SHA-256 of the id of the request that redeemed it, 32 octets: the same request again is
+a retry, another one is reuse.';
 COMMENT ON COLUMN authority.tokens.revoked_at IS 'From then on it is dead. Null: not revoked by itself.';
 COMMENT ON COLUMN authority.tokens.revocation_reason IS 'Why it was revoked.';
 COMMENT ON COLUMN authority.tokens.authenticated_at IS 'When the sign-in that it descends from happened: what a user''s epoch is compared
@@ -2508,7 +2630,7 @@ CREATE TABLE authority.users (
     CONSTRAINT users_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT users_email_check CHECK (((email ~~ '%_@_%'::text) AND (char_length(email) <= 254))),
     CONSTRAINT users_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT users_password_hash_check CHECK (((password_hash ~ '^\$[a-z0-9-]+\$'::text) AND (char_length(password_hash) <= 1024))),
+    CONSTRAINT users_password_hash_check CHECK ((authority.is_password_hash(password_hash) AND (char_length(password_hash) <= 1024))),
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'suspended'::text]))),
     CONSTRAINT users_username_check CHECK (((username <> ''::text) AND (char_length(username) <= 256))),
     CONSTRAINT users_username_normalized_check CHECK (((char_length(username_normalized) >= 1) AND (char_length(username_normalized) <= 256)))
@@ -2525,7 +2647,8 @@ Collated by bytes: pages and prefixes are the same on every server.';
 COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Not a login name and not unique.';
 COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the holder has shown control of the address.';
 COMMENT ON COLUMN authority.users.display_name IS 'Name shown to people. May be empty.';
-COMMENT ON COLUMN authority.users.password_hash IS 'PHC string with its own salt and parameters, or null: no password sign-in.';
+COMMENT ON COLUMN authority.users.password_hash IS 'Hash with its own salt and parameters, of Argon2id, or imported from another system
+until the next sign-in. Null: no password sign-in.';
 COMMENT ON COLUMN authority.users.status IS 'Only an active user signs in, and only an active user''s tokens verify.';
 COMMENT ON COLUMN authority.users.tokens_valid_after IS 'Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never moved.';
 COMMENT ON COLUMN authority.users.attributes IS 'Open object of claims of the embedding service. The store never reads it.';

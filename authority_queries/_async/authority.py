@@ -19,7 +19,6 @@ from authority_queries._async.nesting import only_unit
 from authority_queries._async.pool import AsyncPooled
 from authority_queries._async.store import AsyncStore
 from authority_queries._async.unit_of_work import unit_of_work
-from authority_queries._backend import connection_parameters
 from authority_queries.errors import InvalidTokenError
 from authority_queries.queries import tenants, tokens
 from authority_queries.records import Revocation, VerifiedToken
@@ -55,9 +54,17 @@ class AsyncAuthority(AsyncPooled):
         connection is in psycopg's pipeline mode, where errors come late, and a
         savepoint after a result that was fetched ends the transaction.
         """
+        async with self._unit(tenant_id, autocommit=autocommit) as store:
+            yield store
+
+    @asynccontextmanager
+    async def _unit(
+        self, tenant_id: UUID, *, autocommit: bool, seconds: float | None = None
+    ) -> AsyncIterator[AsyncStore]:
+        """Work for one tenant, with no wait longer than `seconds`."""
         async with (
             only_unit(),
-            self._lend() as connection,
+            self._lend(seconds) as connection,
             unit_of_work(connection, tenant_id, autocommit=autocommit),
             AsyncStore.lent(connection) as store,
         ):
@@ -107,10 +114,11 @@ class AsyncAuthority(AsyncPooled):
 
         The feed is read every `poll_interval`, and at once when a notification says
         that the tenant has published; these come on a connection of its own unless
-        `listen` is false. Between reads it holds no connection of the pool. A server
-        that is away is waited for, without an end or until it could not be read for
-        `give_up_after`, when UnavailableError is raised; the logger
-        `authority_queries.feed` warns meanwhile.
+        `listen` is false. Notifications without anything published make it wait longer
+        before it follows the next one, up to `poll_interval`. Between reads it holds no
+        connection of the pool. A server that is away or silent is waited for, without
+        an end or until it could not be read for `give_up_after`, when UnavailableError
+        is raised; the logger `authority_queries.feed` warns meanwhile.
 
         Close what is given (`aclosing`), or its connection stays until Python collects
         it. Raises InvalidArgumentError at once; while it follows FeedRewoundError for
@@ -121,11 +129,10 @@ class AsyncAuthority(AsyncPooled):
         check_position("after", after)
         check_positive("poll_interval", poll_interval)
         check_optional_positive("give_up_after", give_up_after)
-        parameters = connection_parameters(self.settings)
         follower = AsyncFollower(
             tenant_id,
-            partial(self.tenant, tenant_id, autocommit=True),
-            AsyncHints(self._conninfo, parameters, tenant_id, enabled=listen),
+            partial(self._unit, tenant_id, autocommit=True),
+            AsyncHints(self._pool.connect, tenant_id, enabled=listen),
             poll_interval=poll_interval,
             give_up_after=give_up_after,
         )

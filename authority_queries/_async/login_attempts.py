@@ -7,6 +7,7 @@ from uuid import UUID
 
 from authority_queries._arguments import (
     MAX_MONTHS_AHEAD,
+    check_address,
     check_between,
     check_count,
     check_limit,
@@ -44,7 +45,9 @@ class AsyncLoginAttempts(AsyncRepository):
     ) -> LoginAttempt:
         """Log an attempt. `username` is what was typed, and may name nobody.
 
-        Raises MissingReferenceError for an unknown tenant, InvalidValueError.
+        The IPv4 address inside a mapped or NAT64 address is logged, and no zone.
+        Raises MissingReferenceError for an unknown tenant, InvalidArgumentError,
+        InvalidValueError.
         """
         return await queries.record_async(
             self._connection,
@@ -52,7 +55,7 @@ class AsyncLoginAttempts(AsyncRepository):
             username=username,
             user_id=user_id,
             client_id=client_id,
-            address=address,
+            address=check_address("address", address),
             outcome=outcome,
             reason=reason,
             correlation_id=correlation_id,
@@ -83,11 +86,11 @@ class AsyncLoginAttempts(AsyncRepository):
         within: timedelta = _DAY,
         limit: int = 100,
     ) -> Sequence[LoginAttempt]:
-        """List attempts from this network address, newest first."""
+        """List attempts from this host, in any spelling, newest first."""
         return await queries.list_recent_by_address_async(
             self._connection,
             tenant_id=tenant_id,
-            address=address,
+            address=check_address("address", address),
             within=within,
             page_size=check_limit(limit),
         )
@@ -119,18 +122,18 @@ class AsyncLoginAttempts(AsyncRepository):
         give lower limits. Raises OpenTransactionError, InvalidArgumentError,
         InvalidValueError.
         """
-        self._commits_at_once("login_attempts.reserve")
-        return await queries.reserve_async(
-            self._connection,
-            tenant_id=tenant_id,
-            username=username,
-            address=address,
-            factor=factor,
-            pair_limit=check_count("pair_limit", pair_limit),
-            account_limit=check_count("account_limit", account_limit),
-            network_limit=check_count("network_limit", network_limit),
-            time_window=check_positive("time_window", time_window),
-        )
+        async with self._at_once("login_attempts.reserve"):
+            return await queries.reserve_async(
+                self._connection,
+                tenant_id=tenant_id,
+                username=username,
+                address=check_address("address", address),
+                factor=factor,
+                pair_limit=check_count("pair_limit", pair_limit),
+                account_limit=check_count("account_limit", account_limit),
+                network_limit=check_count("network_limit", network_limit),
+                time_window=check_positive("time_window", time_window),
+            )
 
     async def succeed(
         self,
@@ -147,15 +150,15 @@ class AsyncLoginAttempts(AsyncRepository):
         `trusted_for`. The account's and the network's buckets get this one check back:
         guesses of others stay counted. Raises OpenTransactionError.
         """
-        self._commits_at_once("login_attempts.succeed")
-        await queries.succeed_async(
-            self._connection,
-            tenant_id=tenant_id,
-            username=username,
-            address=address,
-            factor=factor,
-            trusted_for=check_not_negative("trusted_for", trusted_for),
-        )
+        async with self._at_once("login_attempts.succeed"):
+            await queries.succeed_async(
+                self._connection,
+                tenant_id=tenant_id,
+                username=username,
+                address=check_address("address", address),
+                factor=factor,
+                trusted_for=check_not_negative("trusted_for", trusted_for),
+            )
 
     async def prune_throttles(self, *, batch_size: int = 1000) -> int:
         """Delete a batch of throttles, of all tenants, that say nothing any more.

@@ -70,7 +70,7 @@ class AsyncStore:
         try:
             yield store
         finally:
-            store._lease.end()
+            store._lease.has_ended = True
 
     @classmethod
     @asynccontextmanager
@@ -84,7 +84,7 @@ class AsyncStore:
         """Work for one tenant on a connection of your own: see `Authority.tenant`.
 
         The connection is in autocommit and in no transaction, or InvalidArgumentError
-        is raised.
+        is raised; ForkedError if it was used here before this process was forked.
         """
         async with (
             only_unit(),

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from authority_queries._arguments import check_phc_string
+from authority_queries._arguments import check_password_hash
 from authority_queries._async.repository import AsyncRepository, page, stale
 from authority_queries.queries import users as queries
 from authority_queries.records import (
@@ -96,7 +96,7 @@ class AsyncUsers(AsyncRepository):
     ) -> User:
         """Create a user with a fresh subject id.
 
-        `password_hash` is a PHC string, as `hash_password` gives. Raises
+        `password_hash` is of `hash_password` or `convert_password_hash`. Raises
         DuplicateError when the username is taken in any case, MissingReferenceError
         for an unknown tenant, InvalidValueError.
         """
@@ -107,7 +107,7 @@ class AsyncUsers(AsyncRepository):
             email=email,
             email_verified=email_verified,
             display_name=display_name,
-            password_hash=check_phc_string("password_hash", password_hash),
+            password_hash=check_password_hash("password_hash", password_hash),
             status=status,
             attributes=attributes or {},
         )
@@ -215,7 +215,7 @@ class AsyncUsers(AsyncRepository):
             tenant_id=tenant_id,
             user_id=user_id,
             row_version=row_version,
-            password_hash=check_phc_string("password_hash", password_hash),
+            password_hash=check_password_hash("password_hash", password_hash),
         )
         if user is None:
             current = await self.get_by_id(tenant_id=tenant_id, user_id=user_id)

@@ -14,7 +14,6 @@ from authority_queries._arguments import (
     check_positive,
     check_tenant_id,
 )
-from authority_queries._backend import connection_parameters
 from authority_queries._sync.follower import Follower
 from authority_queries._sync.hints import Hints
 from authority_queries._sync.nesting import only_unit
@@ -54,9 +53,17 @@ class Authority(Pooled):
         connection is in psycopg's pipeline mode, where errors come late, and a
         savepoint after a result that was fetched ends the transaction.
         """
+        with self._unit(tenant_id, autocommit=autocommit) as store:
+            yield store
+
+    @contextmanager
+    def _unit(
+        self, tenant_id: UUID, *, autocommit: bool, seconds: float | None = None
+    ) -> Iterator[Store]:
+        """Work for one tenant, with no wait longer than `seconds`."""
         with (
             only_unit(),
-            self._lend() as connection,
+            self._lend(seconds) as connection,
             unit_of_work(connection, tenant_id, autocommit=autocommit),
             Store.lent(connection) as store,
         ):
@@ -106,10 +113,11 @@ class Authority(Pooled):
 
         The feed is read every `poll_interval`, and at once when a notification says
         that the tenant has published; these come on a connection of its own unless
-        `listen` is false. Between reads it holds no connection of the pool. A server
-        that is away is waited for, without an end or until it could not be read for
-        `give_up_after`, when UnavailableError is raised; the logger
-        `authority_queries.feed` warns meanwhile.
+        `listen` is false. Notifications without anything published make it wait longer
+        before it follows the next one, up to `poll_interval`. Between reads it holds no
+        connection of the pool. A server that is away or silent is waited for, without
+        an end or until it could not be read for `give_up_after`, when UnavailableError
+        is raised; the logger `authority_queries.feed` warns meanwhile.
 
         Close what is given (`aclosing`), or its connection stays until Python collects
         it. Raises InvalidArgumentError at once; while it follows FeedRewoundError for
@@ -120,11 +128,10 @@ class Authority(Pooled):
         check_position("after", after)
         check_positive("poll_interval", poll_interval)
         check_optional_positive("give_up_after", give_up_after)
-        parameters = connection_parameters(self.settings)
         follower = Follower(
             tenant_id,
-            partial(self.tenant, tenant_id, autocommit=True),
-            Hints(self._conninfo, parameters, tenant_id, enabled=listen),
+            partial(self._unit, tenant_id, autocommit=True),
+            Hints(self._pool.connect, tenant_id, enabled=listen),
             poll_interval=poll_interval,
             give_up_after=give_up_after,
         )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from authority_queries._arguments import check_phc_string
+from authority_queries._arguments import check_client_secret_hash
 from authority_queries._sync.repository import Repository, page, stale
 from authority_queries.errors import MissingReferenceError
 from authority_queries.queries import clients as queries
@@ -170,15 +170,15 @@ class Clients(Repository):
     ) -> ClientSecret:
         """Add a secret beside those that live, as the first step of a rotation.
 
-        `secret_hash` is a PHC string, as `hash_password` gives; `valid_from` None
-        means now, `valid_until` None no end. Raises MissingReferenceError when there
+        `secret_hash` is of `hash_client_secret`; `valid_from` None means now,
+        `valid_until` None no end. Raises MissingReferenceError when there
         is no such confidential client, InvalidValueError.
         """
         secret = queries.add_secret(
             self._connection,
             tenant_id=tenant_id,
             id=id,
-            secret_hash=check_phc_string("secret_hash", secret_hash),
+            secret_hash=check_client_secret_hash("secret_hash", secret_hash),
             description=description,
             valid_from=valid_from,
             valid_until=valid_until,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from authority_queries._arguments import (
     MAX_MONTHS_AHEAD,
+    check_address,
     check_between,
     check_count,
     check_limit,
@@ -45,7 +46,9 @@ class LoginAttempts(Repository):
     ) -> LoginAttempt:
         """Log an attempt. `username` is what was typed, and may name nobody.
 
-        Raises MissingReferenceError for an unknown tenant, InvalidValueError.
+        The IPv4 address inside a mapped or NAT64 address is logged, and no zone.
+        Raises MissingReferenceError for an unknown tenant, InvalidArgumentError,
+        InvalidValueError.
         """
         return queries.record(
             self._connection,
@@ -53,7 +56,7 @@ class LoginAttempts(Repository):
             username=username,
             user_id=user_id,
             client_id=client_id,
-            address=address,
+            address=check_address("address", address),
             outcome=outcome,
             reason=reason,
             correlation_id=correlation_id,
@@ -84,11 +87,11 @@ class LoginAttempts(Repository):
         within: timedelta = _DAY,
         limit: int = 100,
     ) -> Sequence[LoginAttempt]:
-        """List attempts from this network address, newest first."""
+        """List attempts from this host, in any spelling, newest first."""
         return queries.list_recent_by_address(
             self._connection,
             tenant_id=tenant_id,
-            address=address,
+            address=check_address("address", address),
             within=within,
             page_size=check_limit(limit),
         )
@@ -120,18 +123,18 @@ class LoginAttempts(Repository):
         give lower limits. Raises OpenTransactionError, InvalidArgumentError,
         InvalidValueError.
         """
-        self._commits_at_once("login_attempts.reserve")
-        return queries.reserve(
-            self._connection,
-            tenant_id=tenant_id,
-            username=username,
-            address=address,
-            factor=factor,
-            pair_limit=check_count("pair_limit", pair_limit),
-            account_limit=check_count("account_limit", account_limit),
-            network_limit=check_count("network_limit", network_limit),
-            time_window=check_positive("time_window", time_window),
-        )
+        with self._at_once("login_attempts.reserve"):
+            return queries.reserve(
+                self._connection,
+                tenant_id=tenant_id,
+                username=username,
+                address=check_address("address", address),
+                factor=factor,
+                pair_limit=check_count("pair_limit", pair_limit),
+                account_limit=check_count("account_limit", account_limit),
+                network_limit=check_count("network_limit", network_limit),
+                time_window=check_positive("time_window", time_window),
+            )
 
     def succeed(
         self,
@@ -148,15 +151,15 @@ class LoginAttempts(Repository):
         `trusted_for`. The account's and the network's buckets get this one check back:
         guesses of others stay counted. Raises OpenTransactionError.
         """
-        self._commits_at_once("login_attempts.succeed")
-        queries.succeed(
-            self._connection,
-            tenant_id=tenant_id,
-            username=username,
-            address=address,
-            factor=factor,
-            trusted_for=check_not_negative("trusted_for", trusted_for),
-        )
+        with self._at_once("login_attempts.succeed"):
+            queries.succeed(
+                self._connection,
+                tenant_id=tenant_id,
+                username=username,
+                address=check_address("address", address),
+                factor=factor,
+                trusted_for=check_not_negative("trusted_for", trusted_for),
+            )
 
     def prune_throttles(self, *, batch_size: int = 1000) -> int:
         """Delete a batch of throttles, of all tenants, that say nothing any more.

@@ -71,7 +71,7 @@ class Store:
         try:
             yield store
         finally:
-            store._lease.end()
+            store._lease.has_ended = True
 
     @classmethod
     @contextmanager
@@ -85,7 +85,7 @@ class Store:
         """Work for one tenant on a connection of your own: see `Authority.tenant`.
 
         The connection is in autocommit and in no transaction, or InvalidArgumentError
-        is raised.
+        is raised; ForkedError if it was used here before this process was forked.
         """
         with (
             only_unit(),

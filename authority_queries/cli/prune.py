@@ -10,7 +10,11 @@ import psycopg
 from tabulate import tabulate
 
 from authority_queries._arguments import LONGEST
-from authority_queries._backend import running_backend, service_conninfo
+from authority_queries._backend import (
+    connection_parameters,
+    running_backend,
+    service_conninfo,
+)
 from authority_queries.cli.progress import Progress, Stop
 from authority_queries.errors import (
     ConfigurationError,
@@ -140,8 +144,7 @@ def _operator(
     try:
         connection = psycopg.connect(
             service_conninfo(settings, server, role),
-            autocommit=True,
-            prepare_threshold=5 if settings.prepared_statements else None,
+            **connection_parameters(settings),
         )
     except psycopg.OperationalError as error:
         message = (

@@ -135,6 +135,7 @@ def create(
     lifetime: timedelta,
 ) -> DeviceAuthorizationRequest:
     """The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
+    The client is held against deletion and judged as it is after the wait.
 
     queries/device_authorizations.sql:1
     """
@@ -166,6 +167,7 @@ async def create_async(
     lifetime: timedelta,
 ) -> DeviceAuthorizationRequest:
     """The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
+    The client is held against deletion and judged as it is after the wait.
 
     queries/device_authorizations.sql:1
     """
@@ -191,7 +193,7 @@ def get_by_user_code(
     disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
     section 5.1).
 
-    queries/device_authorizations.sql:54
+    queries/device_authorizations.sql:63
     """
     return _get_by_user_code(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -206,7 +208,7 @@ async def get_by_user_code_async(
     disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
     section 5.1).
 
-    queries/device_authorizations.sql:54
+    queries/device_authorizations.sql:63
     """
     return await _get_by_user_code_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -234,9 +236,10 @@ def approve(
     authenticated_at that is null means now. The request is locked and judged as it is
     after the wait: of any number of decisions one is made. Before it, its client and
     the user are held against deletion, as the family's foreign keys would do too late:
-    a deletion holds them first and requests afterwards.
+    a deletion holds them first and requests afterwards. They are judged as they are
+    after the wait.
 
-    queries/device_authorizations.sql:82
+    queries/device_authorizations.sql:91
     """
     return _approve(
         connection,
@@ -271,9 +274,10 @@ async def approve_async(
     authenticated_at that is null means now. The request is locked and judged as it is
     after the wait: of any number of decisions one is made. Before it, its client and
     the user are held against deletion, as the family's foreign keys would do too late:
-    a deletion holds them first and requests afterwards.
+    a deletion holds them first and requests afterwards. They are judged as they are
+    after the wait.
 
-    queries/device_authorizations.sql:82
+    queries/device_authorizations.sql:91
     """
     return await _approve_async(
         connection,
@@ -297,7 +301,7 @@ def deny(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:279
+    queries/device_authorizations.sql:287
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -314,7 +318,7 @@ async def deny_async(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:279
+    queries/device_authorizations.sql:287
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -341,7 +345,7 @@ def poll(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:294
+    queries/device_authorizations.sql:302
     """
     return _poll(
         connection,
@@ -372,7 +376,7 @@ async def poll_async(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:294
+    queries/device_authorizations.sql:302
     """
     return await _poll_async(
         connection,
@@ -389,7 +393,7 @@ def prune_expired(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:387
+    queries/device_authorizations.sql:395
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -402,7 +406,7 @@ async def prune_expired_async(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:387
+    queries/device_authorizations.sql:395
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

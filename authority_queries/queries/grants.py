@@ -98,11 +98,14 @@ _exchange_row: Callable[..., TokenExchange] = by_case(
     (("issued",), TokenExchangeIssued, {"token_id": 1, "scopes": 2, "expires_at": 3}),
     (
         (
+            "binding_required",
             "client_inactive",
+            "client_public",
             "invalid_actor_token",
             "invalid_scope",
             "invalid_subject_token",
             "tenant_inactive",
+            "too_many_exchanges",
         ),
         TokenExchangeOtherwise,
         {},
@@ -118,6 +121,7 @@ _redeem_row: Callable[..., Redemption] = by_case(
     (
         (
             "redeemed",
+            "refreshed",
             "already_redeemed",
             "recently_redeemed",
         ),
@@ -129,6 +133,7 @@ _redeem_row: Callable[..., Redemption] = by_case(
             "invalid",
             "invalid_scope",
             "reused",
+            "rotation_required",
         ),
         RedemptionOtherwise,
         {},
@@ -164,7 +169,8 @@ def issue_code(
     3.1.2.6), and has consented, unless the client's consent_type is implicit (section
     3.1.2.4); a consent that covers the scopes ends the family with it all the same. A
     family_lifetime that is null never ends it. An authenticated_at that is null means
-    now.
+    now. The client and the user are held against deletion and judged as they are after
+    the wait.
 
     queries/grants.sql:1
     """
@@ -212,7 +218,8 @@ async def issue_code_async(
     3.1.2.6), and has consented, unless the client's consent_type is implicit (section
     3.1.2.4); a consent that covers the scopes ends the family with it all the same. A
     family_lifetime that is null never ends it. An authenticated_at that is null means
-    now.
+    now. The client and the user are held against deletion and judged as they are after
+    the wait.
 
     queries/grants.sql:1
     """
@@ -251,9 +258,10 @@ def issue_to_client(
     """The outcome of issuing an access token to a client that speaks for itself, or
     for a service account (RFC 6749 section 4.4): issued, or why not. Only a
     confidential client may; for a service account only one that it authorises, and for
-    scopes that it allows.
+    scopes that it allows. Both are held against deletion and judged as they are after
+    the wait.
 
-    queries/grants.sql:150
+    queries/grants.sql:174
     """
     return _issue_to_client(
         connection,
@@ -287,9 +295,10 @@ async def issue_to_client_async(
     """The outcome of issuing an access token to a client that speaks for itself, or
     for a service account (RFC 6749 section 4.4): issued, or why not. Only a
     confidential client may; for a service account only one that it authorises, and for
-    scopes that it allows.
+    scopes that it allows. Both are held against deletion and judged as they are after
+    the wait.
 
-    queries/grants.sql:150
+    queries/grants.sql:174
     """
     return await _issue_to_client_async(
         connection,
@@ -322,13 +331,18 @@ def exchange(
     lifetime: timedelta,
 ) -> TokenExchange:
     """The outcome of exchanging an access token for another one with no more scopes
-    and no longer life (RFC 8693 section 2): issued, or why not. It speaks for the same
-    subject, a user or a service account, and dies with the family of the token it was
-    exchanged for. Whether this client may do so is for the caller to say. Its actor is
-    the subject of the actor's token, with whoever acted before inside (section 4.1);
-    without one it is as it was. Scopes that are null are those of the subject's token.
+    (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a user or
+    a service account. Its actor is the subject of the actor's token, with whoever acted
+    before inside (section 4.1); without one it is as it was. It is alive while all
+    tokens are that it was exchanged for, the actor's too, and expires with the first of
+    them. Only a confidential client exchanges, or a stolen token would be enough
+    (section 2.1); whether this client may is for the caller to say. No unbound token is
+    made of one that is bound to a key or certificate (RFC 9700 section 2.2.1): the new
+    one is bound to what the client has proved. 16 tokens at most are behind one. Scopes
+    that are null are those of the subject's token. The rows that the new one refers to
+    are held against deletion.
 
-    queries/grants.sql:228
+    queries/grants.sql:269
     """
     return _exchange(
         connection,
@@ -362,13 +376,18 @@ async def exchange_async(
     lifetime: timedelta,
 ) -> TokenExchange:
     """The outcome of exchanging an access token for another one with no more scopes
-    and no longer life (RFC 8693 section 2): issued, or why not. It speaks for the same
-    subject, a user or a service account, and dies with the family of the token it was
-    exchanged for. Whether this client may do so is for the caller to say. Its actor is
-    the subject of the actor's token, with whoever acted before inside (section 4.1);
-    without one it is as it was. Scopes that are null are those of the subject's token.
+    (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a user or
+    a service account. Its actor is the subject of the actor's token, with whoever acted
+    before inside (section 4.1); without one it is as it was. It is alive while all
+    tokens are that it was exchanged for, the actor's too, and expires with the first of
+    them. Only a confidential client exchanges, or a stolen token would be enough
+    (section 2.1); whether this client may is for the caller to say. No unbound token is
+    made of one that is bound to a key or certificate (RFC 9700 section 2.2.1): the new
+    one is bound to what the client has proved. 16 tokens at most are behind one. Scopes
+    that are null are those of the subject's token. The rows that the new one refers to
+    are held against deletion.
 
-    queries/grants.sql:228
+    queries/grants.sql:269
     """
     return await _exchange_async(
         connection,
@@ -408,26 +427,28 @@ def redeem(
     """The outcome of presenting a code or refresh token, and what it was redeemed for,
     in one step that of any number of racers one makes: redeemed: used up, and its
     successors are issued: an access token and a refresh token, each where a hash of one
-    is given. already_redeemed: by this redemption_id, so this is a retry after a lost
-    answer; the row is as the first time. recently_redeemed: by another request, within
-    the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request, which revokes the family, if
-    it is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more
-    scopes than it carries (RFC 6749 section 6); not used up. invalid: anything else,
-    alike: not alive, or not issued to this client_id, redirect_uri and PKCE challenge
-    (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or
-    certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). Who does not know all
-    of them revokes nothing. The family is locked first, and then the token, which is
-    judged as it is after the wait. Before both, whom it was issued to and speaks for
-    are held against deletion, as the successors' foreign keys would do too late: a
-    deletion holds them first and their families afterwards. Scopes that are null are
-    all; fewer are the access token's only (RFC 6749 section 6). A refresh token is
-    bound to the key of a public client (RFC 9449 section 5, RFC 8705 section 4); it
-    idles out, and the family ends in any case (RFC 9700 section 4.14.2).
+    is given. refreshed: a refresh token without a hash of another one: not used up, and
+    an access token is issued. Of a confidential client's, or one bound to a key or
+    certificate. rotation_required: any other one (RFC 9700 section 4.14.2); not used
+    up. already_redeemed: by this redemption_id, so this is a retry after a lost answer;
+    the row is as the first time. recently_redeemed: by another request, within the
+    leeway, and the refresh token that it was redeemed for is not used yet: nothing is
+    issued, nothing revoked. reused: by another request, which revokes the family, if it
+    is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more scopes
+    than it carries (RFC 6749 section 6); not used up. invalid: anything else, alike:
+    not alive, or not issued to this client_id, redirect_uri and PKCE challenge (RFC
+    6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or certificate
+    (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any mismatch
+    revokes nothing. A redirect_uri that is null is no mismatch where the client has
+    registered one and no more (OAuth 2.1). The family is locked first, and then the
+    token, which is judged as it is after the wait. Before both, whom it was issued to
+    and speaks for are held against deletion, as the successors' foreign keys would do
+    too late: a deletion holds them first and their families afterwards. Scopes that are
+    null are all; fewer are the access token's only (RFC 6749 section 6). A refresh
+    token is bound to the key of a public client (RFC 9449 section 5, RFC 8705 section
+    4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
-    `redemption_id`: the request's own id
-
-    queries/grants.sql:361
+    queries/grants.sql:488
     """
     return _redeem(
         connection,
@@ -471,26 +492,28 @@ async def redeem_async(
     """The outcome of presenting a code or refresh token, and what it was redeemed for,
     in one step that of any number of racers one makes: redeemed: used up, and its
     successors are issued: an access token and a refresh token, each where a hash of one
-    is given. already_redeemed: by this redemption_id, so this is a retry after a lost
-    answer; the row is as the first time. recently_redeemed: by another request, within
-    the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request, which revokes the family, if
-    it is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more
-    scopes than it carries (RFC 6749 section 6); not used up. invalid: anything else,
-    alike: not alive, or not issued to this client_id, redirect_uri and PKCE challenge
-    (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or
-    certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). Who does not know all
-    of them revokes nothing. The family is locked first, and then the token, which is
-    judged as it is after the wait. Before both, whom it was issued to and speaks for
-    are held against deletion, as the successors' foreign keys would do too late: a
-    deletion holds them first and their families afterwards. Scopes that are null are
-    all; fewer are the access token's only (RFC 6749 section 6). A refresh token is
-    bound to the key of a public client (RFC 9449 section 5, RFC 8705 section 4); it
-    idles out, and the family ends in any case (RFC 9700 section 4.14.2).
+    is given. refreshed: a refresh token without a hash of another one: not used up, and
+    an access token is issued. Of a confidential client's, or one bound to a key or
+    certificate. rotation_required: any other one (RFC 9700 section 4.14.2); not used
+    up. already_redeemed: by this redemption_id, so this is a retry after a lost answer;
+    the row is as the first time. recently_redeemed: by another request, within the
+    leeway, and the refresh token that it was redeemed for is not used yet: nothing is
+    issued, nothing revoked. reused: by another request, which revokes the family, if it
+    is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more scopes
+    than it carries (RFC 6749 section 6); not used up. invalid: anything else, alike:
+    not alive, or not issued to this client_id, redirect_uri and PKCE challenge (RFC
+    6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or certificate
+    (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any mismatch
+    revokes nothing. A redirect_uri that is null is no mismatch where the client has
+    registered one and no more (OAuth 2.1). The family is locked first, and then the
+    token, which is judged as it is after the wait. Before both, whom it was issued to
+    and speaks for are held against deletion, as the successors' foreign keys would do
+    too late: a deletion holds them first and their families afterwards. Scopes that are
+    null are all; fewer are the access token's only (RFC 6749 section 6). A refresh
+    token is bound to the key of a public client (RFC 9449 section 5, RFC 8705 section
+    4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
-    `redemption_id`: the request's own id
-
-    queries/grants.sql:361
+    queries/grants.sql:488
     """
     return await _redeem_async(
         connection,

@@ -43,8 +43,9 @@ def create(
     parameters: JsonObject,
     lifetime: timedelta,
 ) -> PushedRequest | None:
-    """The pushed request (RFC 9126 section 2.2), or no row when the client is
-    unknown or disabled or the tenant is not active. Expires by the database's clock.
+    """The pushed request (RFC 9126 section 2.2), or no row when the client is unknown
+    or disabled or the tenant is not active. Expires by the database's clock. The client
+    is held against deletion and judged as it is after the wait.
 
     queries/pushed_requests.sql:1
     """
@@ -67,8 +68,9 @@ async def create_async(
     parameters: JsonObject,
     lifetime: timedelta,
 ) -> PushedRequest | None:
-    """The pushed request (RFC 9126 section 2.2), or no row when the client is
-    unknown or disabled or the tenant is not active. Expires by the database's clock.
+    """The pushed request (RFC 9126 section 2.2), or no row when the client is unknown
+    or disabled or the tenant is not active. Expires by the database's clock. The client
+    is held against deletion and judged as it is after the wait.
 
     queries/pushed_requests.sql:1
     """
@@ -94,11 +96,10 @@ def redeem(
     pushed by another client than this client_id, or was used under another
     redemption_id (RFC 9126 section 4). The same redemption_id gets the row again. Of
     any number of racing ids one gets it: the conditions on pushed_requests itself are
-    those that are looked at again after a wait.
+    those that are looked at again after a wait. The id is the browser's session, or the
+    request's own.
 
-    `redemption_id`: who uses it: the browser's session, or the request
-
-    queries/pushed_requests.sql:36
+    queries/pushed_requests.sql:44
     """
     return _redeem(
         connection,
@@ -121,11 +122,10 @@ async def redeem_async(
     pushed by another client than this client_id, or was used under another
     redemption_id (RFC 9126 section 4). The same redemption_id gets the row again. Of
     any number of racing ids one gets it: the conditions on pushed_requests itself are
-    those that are looked at again after a wait.
+    those that are looked at again after a wait. The id is the browser's session, or the
+    request's own.
 
-    `redemption_id`: who uses it: the browser's session, or the request
-
-    queries/pushed_requests.sql:36
+    queries/pushed_requests.sql:44
     """
     return await _redeem_async(
         connection,
@@ -142,7 +142,7 @@ def prune_expired(
     """Deletes pushed requests, of all tenants, that expired longer ago than this, used
     or not.
 
-    queries/pushed_requests.sql:76
+    queries/pushed_requests.sql:81
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -155,7 +155,7 @@ async def prune_expired_async(
     """Deletes pushed requests, of all tenants, that expired longer ago than this, used
     or not.
 
-    queries/pushed_requests.sql:76
+    queries/pushed_requests.sql:81
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

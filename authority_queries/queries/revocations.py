@@ -61,7 +61,9 @@ def publish(
 ) -> Revocation:
     """The new entry at the end of the tenant's feed. Other publishers of the tenant
     wait until this transaction ends. An effective_at that is null means now. With a
-    hint followers hear at its commit of the tenant's id, and of nothing else.
+    hint followers hear at its commit of the tenant's id, and of nothing else; while
+    half of the server's queue of notifications waits for somebody, they see it at their
+    polls: a full queue would fail the commit.
 
     queries/revocations.sql:1
     """
@@ -92,7 +94,9 @@ async def publish_async(
 ) -> Revocation:
     """The new entry at the end of the tenant's feed. Other publishers of the tenant
     wait until this transaction ends. An effective_at that is null means now. With a
-    hint followers hear at its commit of the tenant's id, and of nothing else.
+    hint followers hear at its commit of the tenant's id, and of nothing else; while
+    half of the server's queue of notifications waits for somebody, they see it at their
+    polls: a full queue would fail the commit.
 
     queries/revocations.sql:1
     """
@@ -114,7 +118,7 @@ def list_since(
 ) -> list[Revocation]:
     """One entry after this position, in order: what a follower has not seen.
 
-    queries/revocations.sql:54
+    queries/revocations.sql:57
     """
     return _list_since(
         connection,
@@ -133,7 +137,7 @@ async def list_since_async(
 ) -> list[Revocation]:
     """One entry after this position, in order: what a follower has not seen.
 
-    queries/revocations.sql:54
+    queries/revocations.sql:57
     """
     return await _list_since_async(
         connection,
@@ -156,7 +160,7 @@ def list_since_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:54
+    queries/revocations.sql:57
     """
     return _list_since_stream(
         connection,
@@ -180,7 +184,7 @@ def list_since_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:54
+    queries/revocations.sql:57
     """
     return _list_since_stream_async(
         connection,
@@ -195,7 +199,7 @@ def get_position(connection: Connection[object], *, tenant_id: UUID) -> int:
     """The number of the newest entry of the tenant's feed, pruned or not; 0 for an
     empty one.
 
-    queries/revocations.sql:73
+    queries/revocations.sql:76
     """
     return _get_position(connection, tenant_id=tenant_id)
 
@@ -206,7 +210,7 @@ async def get_position_async(
     """The number of the newest entry of the tenant's feed, pruned or not; 0 for an
     empty one.
 
-    queries/revocations.sql:73
+    queries/revocations.sql:76
     """
     return await _get_position_async(connection, tenant_id=tenant_id)
 
@@ -215,7 +219,7 @@ def listen(connection: Connection[object]) -> None:
     """From now on the session hears, by their tenants' ids, of all publications.
     Nothing may rest on it: no notification outlives a lost connection.
 
-    queries/revocations.sql:82
+    queries/revocations.sql:85
     """
     _listen(connection)
 
@@ -224,7 +228,7 @@ async def listen_async(connection: AsyncConnection[object]) -> None:
     """From now on the session hears, by their tenants' ids, of all publications.
     Nothing may rest on it: no notification outlives a lost connection.
 
-    queries/revocations.sql:82
+    queries/revocations.sql:85
     """
     await _listen_async(connection)
 
@@ -241,7 +245,7 @@ def list_active(
     """One entry in force now, in order of sequence, from the first one after the given
     position. A category or target that is null keeps all.
 
-    queries/revocations.sql:87
+    queries/revocations.sql:90
     """
     return _list_active(
         connection,
@@ -265,7 +269,7 @@ async def list_active_async(
     """One entry in force now, in order of sequence, from the first one after the given
     position. A category or target that is null keeps all.
 
-    queries/revocations.sql:87
+    queries/revocations.sql:90
     """
     return await _list_active_async(
         connection,
@@ -293,7 +297,7 @@ def list_active_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:87
+    queries/revocations.sql:90
     """
     return _list_active_stream(
         connection,
@@ -322,7 +326,7 @@ def list_active_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:87
+    queries/revocations.sql:90
     """
     return _list_active_stream_async(
         connection,
@@ -340,7 +344,7 @@ def prune_expired(
 ) -> int:
     """Deletes entries, of all tenants, that expired longer ago than this.
 
-    queries/revocations.sql:111
+    queries/revocations.sql:114
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -352,7 +356,7 @@ async def prune_expired_async(
 ) -> int:
     """Deletes entries, of all tenants, that expired longer ago than this.
 
-    queries/revocations.sql:111
+    queries/revocations.sql:114
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

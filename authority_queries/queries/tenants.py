@@ -31,8 +31,6 @@ _get_by_code: Call[Tenant | None] = _QUERIES.row("get_by_code", Tenant)
 _get_by_code_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row("get_by_code", Tenant)
 _find: Call[UUID | None] = _QUERIES.value("find")
 _find_async: AsyncCall[UUID | None] = _ASYNC_QUERIES.value("find")
-_begin: Call[None] = _QUERIES.script("begin")
-_begin_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin")
 _enter: Call[str] = _QUERIES.sure_value("enter")
 _enter_async: AsyncCall[str] = _ASYNC_QUERIES.sure_value("enter")
 _QUERIES.promise("enter", "status")
@@ -55,12 +53,20 @@ _revoke_tokens: Call[Tenant | None] = _QUERIES.row("revoke_tokens", Tenant)
 _revoke_tokens_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row(
     "revoke_tokens", Tenant
 )
+_begin: Call[None] = _QUERIES.script("begin")
+_begin_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin")
+_begin_on_standby: Call[None] = _QUERIES.script("begin_on_standby")
+_begin_on_standby_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_on_standby")
+_begin_alone: Call[None] = _QUERIES.script("begin_alone")
+_begin_alone_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_alone")
+_commit: Call[None] = _QUERIES.script("commit")
+_commit_async: AsyncCall[None] = _ASYNC_QUERIES.script("commit")
 
 
 def get_by_id(connection: Connection[object], *, tenant_id: UUID) -> Tenant | None:
     """The tenant with this id, whatever its status, or no row.
 
-    queries/tenants.sql:1
+    queries/tenants.sql:4
     """
     return _get_by_id(connection, tenant_id=tenant_id)
 
@@ -70,7 +76,7 @@ async def get_by_id_async(
 ) -> Tenant | None:
     """The tenant with this id, whatever its status, or no row.
 
-    queries/tenants.sql:1
+    queries/tenants.sql:4
     """
     return await _get_by_id_async(connection, tenant_id=tenant_id)
 
@@ -78,7 +84,7 @@ async def get_by_id_async(
 def get_by_code(connection: Connection[object], *, code: str) -> Tenant | None:
     """The tenant with this code, whatever its status, or no row.
 
-    queries/tenants.sql:17
+    queries/tenants.sql:20
     """
     return _get_by_code(connection, code=code)
 
@@ -88,7 +94,7 @@ async def get_by_code_async(
 ) -> Tenant | None:
     """The tenant with this code, whatever its status, or no row.
 
-    queries/tenants.sql:17
+    queries/tenants.sql:20
     """
     return await _get_by_code_async(connection, code=code)
 
@@ -97,7 +103,7 @@ def find(connection: Connection[object], *, code: str) -> UUID | None:
     """The id of the tenant with this code, whatever its status, or no value: all that
     a service learns before it works for a tenant.
 
-    queries/tenants.sql:34
+    queries/tenants.sql:37
     """
     return _find(connection, code=code)
 
@@ -106,43 +112,27 @@ async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID 
     """The id of the tenant with this code, whatever its status, or no value: all that
     a service learns before it works for a tenant.
 
-    queries/tenants.sql:34
+    queries/tenants.sql:37
     """
     return await _find_async(connection, code=code)
 
 
-def begin(connection: Connection[object]) -> None:
-    """Begins the transaction of a unit of work.
-
-    queries/tenants.sql:39
-    """
-    _begin(connection)
-
-
-async def begin_async(connection: AsyncConnection[object]) -> None:
-    """Begins the transaction of a unit of work.
-
-    queries/tenants.sql:39
-    """
-    await _begin_async(connection)
-
-
 def enter(connection: Connection[object], *, tenant_id: UUID) -> str:
     """The status of the tenant that the rest of the transaction works for. Fails when
-    it is not active (SQLSTATE TN001), or row-level security does not hold the role
-    (TN002).
+    it is not active (SQLSTATE TN001), row-level security does not hold the role
+    (TN002), or the transaction of a service is not read committed (TN003).
 
-    queries/tenants.sql:43
+    queries/tenants.sql:42
     """
     return _enter(connection, tenant_id=tenant_id)
 
 
 async def enter_async(connection: AsyncConnection[object], *, tenant_id: UUID) -> str:
     """The status of the tenant that the rest of the transaction works for. Fails when
-    it is not active (SQLSTATE TN001), or row-level security does not hold the role
-    (TN002).
+    it is not active (SQLSTATE TN001), row-level security does not hold the role
+    (TN002), or the transaction of a service is not read committed (TN003).
 
-    queries/tenants.sql:43
+    queries/tenants.sql:42
     """
     return await _enter_async(connection, tenant_id=tenant_id)
 
@@ -413,3 +403,69 @@ async def revoke_tokens_async(
     queries/tenants.sql:199
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id)
+
+
+def begin(connection: Connection[object]) -> None:
+    """Begins the transaction of a unit of work, whatever the session's defaults are:
+    the rules hold by locks, and by what a statement sees after it has waited for one.
+
+    queries/tenants.sql:221
+    """
+    _begin(connection)
+
+
+async def begin_async(connection: AsyncConnection[object]) -> None:
+    """Begins the transaction of a unit of work, whatever the session's defaults are:
+    the rules hold by locks, and by what a statement sees after it has waited for one.
+
+    queries/tenants.sql:221
+    """
+    await _begin_async(connection)
+
+
+def begin_on_standby(connection: Connection[object]) -> None:
+    """As begin, on a server that refuses to be asked for writing.
+
+    queries/tenants.sql:226
+    """
+    _begin_on_standby(connection)
+
+
+async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
+    """As begin, on a server that refuses to be asked for writing.
+
+    queries/tenants.sql:226
+    """
+    await _begin_on_standby_async(connection)
+
+
+def begin_alone(connection: Connection[object]) -> None:
+    """As begin, for a decision that is made outside of any unit.
+
+    queries/tenants.sql:230
+    """
+    _begin_alone(connection)
+
+
+async def begin_alone_async(connection: AsyncConnection[object]) -> None:
+    """As begin, for a decision that is made outside of any unit.
+
+    queries/tenants.sql:230
+    """
+    await _begin_alone_async(connection)
+
+
+def commit(connection: Connection[object]) -> None:
+    """Ends the transaction of a unit of work.
+
+    queries/tenants.sql:237
+    """
+    _commit(connection)
+
+
+async def commit_async(connection: AsyncConnection[object]) -> None:
+    """Ends the transaction of a unit of work.
+
+    queries/tenants.sql:237
+    """
+    await _commit_async(connection)

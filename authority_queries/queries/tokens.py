@@ -124,7 +124,7 @@ def get_by_hash(
 ) -> Token | None:
     """The token with this hash, live or not, or no row.
 
-    queries/tokens.sql:36
+    queries/tokens.sql:35
     """
     return _get_by_hash(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -134,7 +134,7 @@ async def get_by_hash_async(
 ) -> Token | None:
     """The token with this hash, live or not, or no row.
 
-    queries/tokens.sql:36
+    queries/tokens.sql:35
     """
     return await _get_by_hash_async(
         connection, tenant_id=tenant_id, token_hash=token_hash
@@ -148,7 +148,7 @@ def diagnose(
     alive and, where dead_because is not null, the first reason why not; or no row when
     there is no such token.
 
-    queries/tokens.sql:70
+    queries/tokens.sql:68
     """
     return _diagnose(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -160,7 +160,7 @@ async def diagnose_async(
     alive and, where dead_because is not null, the first reason why not; or no row when
     there is no such token.
 
-    queries/tokens.sql:70
+    queries/tokens.sql:68
     """
     return await _diagnose_async(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -177,7 +177,7 @@ def verify(
     presents it must hold the key or the certificate that it is bound to (RFC 9449
     section 7.1, RFC 8705 section 3).
 
-    queries/tokens.sql:96
+    queries/tokens.sql:94
     """
     return _verify(connection, tenant_id=tenant_id, token_hash=token_hash, type=type)
 
@@ -194,7 +194,7 @@ async def verify_async(
     presents it must hold the key or the certificate that it is bound to (RFC 9449
     section 7.1, RFC 8705 section 3).
 
-    queries/tokens.sql:96
+    queries/tokens.sql:94
     """
     return await _verify_async(
         connection, tenant_id=tenant_id, token_hash=token_hash, type=type
@@ -210,7 +210,7 @@ def verify_by_token(
 ) -> VerifiedToken | None:
     """As verify, in a transaction that works for no tenant yet, and still in one trip.
 
-    queries/tokens.sql:128
+    queries/tokens.sql:126
     """
     return _verify_by_token(
         connection, tenant_id=tenant_id, token_hash=token_hash, type=type
@@ -226,7 +226,7 @@ async def verify_by_token_async(
 ) -> VerifiedToken | None:
     """As verify, in a transaction that works for no tenant yet, and still in one trip.
 
-    queries/tokens.sql:128
+    queries/tokens.sql:126
     """
     return await _verify_by_token_async(
         connection, tenant_id=tenant_id, token_hash=token_hash, type=type
@@ -259,7 +259,7 @@ def create(
     queries/grants.sql. Expires with its family if that is earlier. An authenticated_at
     that is null means now.
 
-    queries/tokens.sql:153
+    queries/tokens.sql:151
     """
     return _create(
         connection,
@@ -309,7 +309,7 @@ async def create_async(
     queries/grants.sql. Expires with its family if that is earlier. An authenticated_at
     that is null means now.
 
-    queries/tokens.sql:153
+    queries/tokens.sql:151
     """
     return await _create_async(
         connection,
@@ -344,7 +344,7 @@ def revoke(
     """Revokes the token if it was issued to this client_id, and unless it is an access
     token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:244
+    queries/tokens.sql:241
     """
     return _revoke(
         connection,
@@ -366,7 +366,7 @@ async def revoke_async(
     """Revokes the token if it was issued to this client_id, and unless it is an access
     token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:244
+    queries/tokens.sql:241
     """
     return await _revoke_async(
         connection,
@@ -387,7 +387,7 @@ def revoke_by_id(
     """Revokes the token, whoever's it is, and no other one: what it was redeemed for
     lives on (authorizations.revoke ends a family). Again changes nothing.
 
-    queries/tokens.sql:299
+    queries/tokens.sql:296
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -404,7 +404,7 @@ async def revoke_by_id_async(
     """Revokes the token, whoever's it is, and no other one: what it was redeemed for
     lives on (authorizations.revoke ends a family). Again changes nothing.
 
-    queries/tokens.sql:299
+    queries/tokens.sql:296
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -423,7 +423,7 @@ def list_active_by_subject(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:311
+    queries/tokens.sql:308
     """
     return _list_active_by_subject(
         connection,
@@ -447,7 +447,7 @@ async def list_active_by_subject_async(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:311
+    queries/tokens.sql:308
     """
     return await _list_active_by_subject_async(
         connection,
@@ -475,7 +475,7 @@ def list_active_by_subject_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:311
+    queries/tokens.sql:308
     """
     return _list_active_by_subject_stream(
         connection,
@@ -504,7 +504,7 @@ def list_active_by_subject_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:311
+    queries/tokens.sql:308
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -528,7 +528,7 @@ def list_active_by_client(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:354
+    queries/tokens.sql:350
     """
     return _list_active_by_client(
         connection,
@@ -550,7 +550,7 @@ async def list_active_by_client_async(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:354
+    queries/tokens.sql:350
     """
     return await _list_active_by_client_async(
         connection,
@@ -576,7 +576,7 @@ def list_active_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:354
+    queries/tokens.sql:350
     """
     return _list_active_by_client_stream(
         connection,
@@ -603,7 +603,7 @@ def list_active_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:354
+    queries/tokens.sql:350
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -621,7 +621,7 @@ def prune_expired(
     """Deletes access tokens, of all tenants, that expired longer ago than this. What
     can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:392
+    queries/tokens.sql:387
     """
     return _prune_expired(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -634,7 +634,7 @@ async def prune_expired_async(
     """Deletes access tokens, of all tenants, that expired longer ago than this. What
     can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:392
+    queries/tokens.sql:387
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)

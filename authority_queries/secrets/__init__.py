@@ -1,5 +1,13 @@
 """Token strings, user codes and passwords. Nothing here reaches a query raw."""
 
+from authority_queries.secrets.client_secrets import (
+    hash_client_secret,
+    verify_client_secret,
+)
+from authority_queries.secrets.imported_hashes import (
+    convert_keycloak_hash,
+    convert_password_hash,
+)
 from authority_queries.secrets.passwords import (
     hash_password,
     password_needs_rehash,
@@ -24,8 +32,11 @@ __all__ = [
     "TokenKind",
     "TokenString",
     "contains_token",
+    "convert_keycloak_hash",
+    "convert_password_hash",
     "derive_token",
     "format_request_uri",
+    "hash_client_secret",
     "hash_password",
     "hash_user_code",
     "mint_token",
@@ -34,5 +45,6 @@ __all__ = [
     "parse_request_uri",
     "parse_token",
     "password_needs_rehash",
+    "verify_client_secret",
     "verify_password",
 ]

@@ -91,8 +91,18 @@ as $$
 declare
     tenant_now constant text
         := set_config('authority.tenant_id', tenant_id::text, true);
+    -- What a rule depends on, whatever the session or its role has set.
+    security_now constant text := set_config('row_security', 'on', true);
+    waits_now constant text := set_config('lock_timeout', '0', true);
+    zone_now constant text := set_config('TimeZone', 'UTC', true);
     status text;
 begin
+    if current_setting('transaction_isolation') <> 'read committed'
+        and pg_has_role('authority_app', 'usage')
+    then
+        raise exception 'transaction_isolation is not read committed'
+        using errcode = 'TN003';
+    end if;
     if not row_security_active('authority.tenants')
         or pg_has_role('authority_maintenance', 'usage')
         or pg_has_role('authority_owner', 'usage')
@@ -113,8 +123,9 @@ $$;
 
 comment on function authority.enter_tenant(uuid) is
 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
-with SQLSTATE TN001 when it is not active or on trial, and with TN002 for a role that
-sees other tenants'' rows anyway.';
+with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
+other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
+committed. Sets what the rules depend on: row_security, lock_timeout, TimeZone.';
 
 create or replace function authority.find_tenant(code text)
 returns uuid

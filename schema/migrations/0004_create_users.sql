@@ -17,6 +17,42 @@ as 'select lower(normalize(username, nfkc))';
 comment on function authority.normalize_username(text) is
 'NFKC and lower case: two usernames are one when this gives the same for both.';
 
+create or replace function authority.is_password_hash(hash text)
+returns boolean
+language sql
+immutable strict parallel safe
+return case
+    when hash collate "C" ~ (
+        '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?'
+        '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
+        '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'
+    )
+        then substring(hash from 'm=([0-9]+)')::bigint
+        * substring(hash from 't=([0-9]+)')::bigint <= 1048576
+    when hash collate "C" ~ (
+        '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?'
+        '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
+        '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'
+    )
+        then substring(hash from 'r=([0-9]+)')::bigint
+        * substring(hash from 'p=([0-9]+)')::bigint
+        << substring(hash from 'ln=([0-9]+)')::integer <= 2097152
+    else hash collate "C" ~ (
+        '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}'
+        '|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})'
+        '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
+        '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?'
+        '|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}'
+        '|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}'
+        '|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})'
+        '([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'
+    )
+end;
+
+comment on function authority.is_password_hash(text) is
+'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings,
+bcrypt and {SSHA}, each in one spelling and at a cost of about a second at most.';
+
 create table if not exists authority.users (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
@@ -45,7 +81,10 @@ create table if not exists authority.users (
     constraint users_email_check
     check (email like '%_@_%' and char_length(email) <= 254),
     constraint users_password_hash_check
-    check (password_hash ~ '^\$[a-z0-9-]+\$' and char_length(password_hash) <= 1024),
+    check (
+        authority.is_password_hash(password_hash)
+        and char_length(password_hash) <= 1024
+    ),
     constraint users_status_check
     check (status in ('pending', 'active', 'suspended')),
     constraint users_attributes_check
@@ -80,7 +119,8 @@ comment on column authority.users.email_verified is
 comment on column authority.users.display_name is
 'Name shown to people. May be empty.';
 comment on column authority.users.password_hash is
-'PHC string with its own salt and parameters, or null: no password sign-in.';
+'Hash with its own salt and parameters, of Argon2id, or imported from another system
+until the next sign-in. Null: no password sign-in.';
 comment on column authority.users.status is
 'Only an active user signs in, and only an active user''s tokens verify.';
 comment on column authority.users.tokens_valid_after is
@@ -157,3 +197,5 @@ grant select on authority.user_roles to authority_reader;
 revoke execute on function authority.normalize_username(text) from public;
 grant execute on function authority.normalize_username(text)
 to authority_app, authority_reader;
+revoke execute on function authority.is_password_hash(text) from public;
+grant execute on function authority.is_password_hash(text) to authority_app;

@@ -163,7 +163,13 @@ create table if not exists authority.client_secrets (
     foreign key (tenant_id, client_id)
     references authority.clients (tenant_id, id) on delete cascade,
     constraint client_secrets_secret_hash_check
-    check (secret_hash ~ '^\$[a-z0-9-]+\$' and char_length(secret_hash) <= 1024),
+    check (
+        char_length(secret_hash) <= 1024
+        and case
+            when secret_hash collate "C" ~ '^\$sha256\$[A-Za-z0-9+/]{43}$' then true
+            else authority.is_password_hash(secret_hash)
+        end
+    ),
     constraint client_secrets_valid_until_check check (valid_until >= valid_from),
     constraint client_secrets_description_check
     check (char_length(description) <= 2000),
@@ -192,7 +198,8 @@ comment on column authority.client_secrets.id is 'Random.';
 comment on column authority.client_secrets.client_id is
 'The client that authenticates: clients.id, not the client_id of the protocol.';
 comment on column authority.client_secrets.secret_hash is
-'PHC string with its own salt and parameters. The secret is never stored.';
+'SHA-256 of a secret that was minted, which has 256 random bits; of a chosen one what
+users.password_hash allows. The secret is never stored.';
 comment on column authority.client_secrets.description is
 'Where the secret is installed, for the person who rotates it. May be empty.';
 comment on column authority.client_secrets.valid_from is

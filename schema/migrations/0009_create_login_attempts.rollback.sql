@@ -8,3 +8,4 @@ drop function if exists authority.prune_default_login_attempts(interval, bigint)
 drop function if exists authority.drop_login_attempt_partitions(interval);
 drop function if exists authority.create_login_attempt_partitions(bigint);
 drop table if exists authority.login_attempts;
+drop function if exists authority.canonical_address(inet);

@@ -6,6 +6,25 @@ set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local role authority_owner;
 
+create or replace function authority.canonical_address(address inet)
+returns inet
+language sql
+immutable strict parallel safe
+return case
+    when masklen(address) < 128
+        then address
+    when address <<= inet '::ffff:0.0.0.0/96'
+        then inet '0.0.0.0' + (address - inet '::ffff:0.0.0.0')
+    when address <<= inet '64:ff9b::/96'
+        then inet '0.0.0.0' + (address - inet '64:ff9b::')
+    else address
+end;
+
+comment on function authority.canonical_address(inet) is
+'The one spelling of a host''s address, which is stored, counted and looked up: the IPv4
+address inside an IPv6 one, mapped (RFC 4291 section 2.5.5.2) or of NAT64''s well-known
+prefix (RFC 6052 section 2.1).';
+
 create table if not exists authority.login_attempts (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
@@ -24,7 +43,10 @@ create table if not exists authority.login_attempts (
     constraint login_attempts_username_check
     check (char_length(username) between 1 and 256),
     constraint login_attempts_address_check
-    check (masklen(address) = case family(address) when 4 then 32 else 128 end),
+    check (
+        masklen(address) = case family(address) when 4 then 32 else 128 end
+        and address = authority.canonical_address(address)
+    ),
     constraint login_attempts_outcome_check
     check (outcome in ('succeeded', 'failed', 'throttled')),
     constraint login_attempts_client_id_check check (char_length(client_id) <= 255),
@@ -50,7 +72,7 @@ comment on column authority.login_attempts.user_id is
 comment on column authority.login_attempts.client_id is
 'client_id of the application that asked. Null: none. No foreign key: as user_id.';
 comment on column authority.login_attempts.address is
-'Address of the one host it came from. Null: not known.';
+'Address of the one host it came from: authority.canonical_address. Null: not known.';
 comment on column authority.login_attempts.outcome is
 'succeeded, failed, or throttled: refused without a check.';
 comment on column authority.login_attempts.reason is
@@ -255,21 +277,16 @@ language sql
 immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-select network(
-    set_masklen(
-        address,
-        case
-            when family(address) = 4 then 24
-            when address <<= '::ffff:0.0.0.0/96' then 120
-            else 64
-        end
+select
+    network(
+        set_masklen(hosts.host, case family(hosts.host) when 4 then 24 else 64 end)
     )
-)
+from (values (authority.canonical_address(address))) as hosts (host)
 $$;
 
 comment on function authority.address_prefix(inet) is
-'The network that is throttled as one: /24 of an IPv4 address, also of one mapped into
-IPv6, and /64 of an IPv6 address.';
+'The network that is throttled as one, of the canonical address: /24 of an IPv4 address,
+and /64 of an IPv6 address.';
 
 create table if not exists authority.login_throttles (
     tenant_id uuid not null,
@@ -292,6 +309,11 @@ create table if not exists authority.login_throttles (
     references authority.tenants (id),
     constraint login_throttles_username_check
     check (char_length(username) between 1 and 256),
+    constraint login_throttles_address_prefix_check
+    check (
+        not address_prefix <<= cidr '::ffff:0.0.0.0/96'
+        and not address_prefix <<= cidr '64:ff9b::/96'
+    ),
     constraint login_throttles_factor_check
     check (factor ~ '^[a-z][a-z0-9_]*$' and char_length(factor) <= 32),
     constraint login_throttles_bucket_check
@@ -543,6 +565,9 @@ delete
 on authority.login_throttles to authority_maintenance;
 grant select on authority.login_attempts, authority.login_throttles
 to authority_reader;
+revoke execute on function authority.canonical_address(inet) from public;
+grant execute on function authority.canonical_address(inet)
+to authority_app, authority_reader;
 revoke execute on function authority.address_prefix(inet) from public;
 grant execute on function authority.address_prefix(inet)
 to authority_app, authority_reader;

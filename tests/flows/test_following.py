@@ -42,7 +42,7 @@ def test_bad_arguments_are_refused_at_once(
     kind: type[Authority] | type[AsyncAuthority], options: dict[str, Any]
 ) -> None:
     never_used: Any = None
-    authority = kind(never_used, Settings(), "")
+    authority = kind(never_used, Settings())
     with pytest.raises(InvalidArgumentError, match=next(iter(options))):
         authority.follow_revocations(uuid4(), **options)
     text: Any = "no UUID"

@@ -178,6 +178,7 @@ class OwnServer:
             dba.execute("create role auth_ops login in role authority_maintenance")
             row = dba.execute("show data_directory").fetchone()
         assert row is not None
+        self.conninfo = conninfo
         self._data: str = row[0]
         self._programs = programs
         logins = Logins(
@@ -217,6 +218,33 @@ def test_a_follower_outlives_restarts_of_the_server(
             own_server.restart(mode)
             feed.publish(f"after {mode}")
             assert queue.get(timeout=PATIENCE) == f"after {mode}"
+
+
+def test_an_entry_is_published_while_the_queue_of_hints_is_full(
+    own_server: OwnServer,
+) -> None:
+    with psycopg.connect(own_server.conninfo, autocommit=True) as dba:
+        if dba.info.server_version < 170000:
+            pytest.skip("no setting keeps the queue below 8 GB")
+        dba.execute("alter system set max_notify_queue_pages = 64")
+    own_server.restart("fast")
+    with (
+        psycopg.connect(own_server.conninfo, autocommit=True) as dba,
+        psycopg.connect(own_server.conninfo) as listener,
+    ):
+        listener.execute("listen somewhere").connection.commit()
+        listener.execute("select 'hears nothing until its transaction ends'")
+
+        def notify() -> None:
+            for number in range(1000):
+                payload = f"{number}".ljust(7999)
+                dba.execute("select pg_notify('somewhere', %s)", (payload,))
+
+        with pytest.raises(psycopg.errors.ProgramLimitExceeded):
+            notify()
+        own_server.feed.publish("jti-1")
+        told = dba.execute("select target from authority.revocations").fetchall()
+    assert told == [("jti-1",)]
 
 
 def test_polling_goes_on_while_the_listening_connection_is_dumb(

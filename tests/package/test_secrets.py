@@ -7,11 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from authority_queries import (
-    hash_password,
     mint_token,
     parse_token,
-    password_needs_rehash,
-    verify_password,
 )
 from authority_queries.errors import InvalidArgumentError, InvalidTokenError
 from authority_queries.secrets import (
@@ -20,7 +17,6 @@ from authority_queries.secrets import (
     derive_token,
     format_request_uri,
     parse_request_uri,
-    passwords,
     token_strings,
 )
 
@@ -167,29 +163,3 @@ def test_what_is_no_request_uri_is_refused_and_not_repeated(
     assert text not in str(caught.value)
     with pytest.raises(InvalidArgumentError, match="of the kind access"):
         format_request_uri(access)
-
-
-def test_a_password_is_verified_against_its_argon2id_hash() -> None:
-    hashed = hash_password("swordfish")
-    assert hashed.startswith("$argon2id$")
-    assert "swordfish" not in hashed
-    assert verify_password(hashed, "swordfish")
-    assert not verify_password(hashed, "Swordfish")
-    assert not password_needs_rehash(hashed)
-
-
-@pytest.mark.parametrize("stored", [None, "", "$2b$12$abc", "no hash at all"])
-def test_no_hash_or_a_foreign_one_verifies_nothing(stored: str | None) -> None:
-    assert not verify_password(stored, "swordfish")
-
-
-def test_nobodys_hash_costs_what_a_real_one_costs() -> None:
-    real, nobodys = hash_password("swordfish"), passwords._NOBODYS_HASH
-    assert nobodys.split("$")[:4] == real.split("$")[:4]
-    assert len(nobodys) == len(real)
-    assert not password_needs_rehash(nobodys)
-
-
-def test_weaker_parameters_ask_for_a_rehash() -> None:
-    weak = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$nXPGDK9Hy0MVwbIZ3PSAeQ"
-    assert password_needs_rehash(weak)

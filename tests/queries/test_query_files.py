@@ -20,13 +20,18 @@ ALL = read_folder(QUERIES)
 ROOT = Path(__file__).parents[2]
 LONGEST_LINE = 88
 # Of no tenant, and not the operators' either: what comes before a tenant is known.
-OF_NO_TABLE = {"revocations.listen", "tenants.begin"}
-OF_NOBODY = {
+OF_NO_TABLE = {
     "revocations.listen",
+    "tenants.begin",
+    "tenants.begin_alone",
+    "tenants.begin_on_standby",
+    "tenants.commit",
+}
+OF_NOBODY = OF_NO_TABLE | {
     "server.describe",
     "server.get_process_id",
+    "server.get_schema_version",
     "server.list_applied_migrations",
-    "tenants.begin",
     "tenants.find",
 }
 

@@ -260,6 +260,24 @@ def test_what_is_decided_is_told_however_early_it_is_asked(
             assert (answer.outcome, answer.poll_interval) == (outcome, 10 * SECOND)
 
 
+def test_a_device_that_lost_its_answer_keeps_its_family(
+    store: Store, client: Client, user: User, clock: Clock
+) -> None:
+    code, user_code = make_device(store, client)
+    approve(store, user, user_code)
+    access, first = redeem(store, client, code)
+    late: Fields = {"leeway": 10 * SECOND}
+    assert poll(store, client, code).outcome == "approved"
+    _, again = redeem(store, client, code, **late)
+    assert again.outcome == "recently_redeemed"
+    assert again.access_token_id == first.access_token_id
+    assert again.refresh_token_id == first.refresh_token_id
+    assert is_alive(store, access)
+    clock.advance(10 * SECOND)
+    assert redeem(store, client, code, **late)[1].outcome == "reused"
+    assert not is_alive(store, access)
+
+
 def test_after_its_end_a_request_can_neither_be_decided_nor_fetched(
     store: Store, client: Client, user: User, clock: Clock
 ) -> None:

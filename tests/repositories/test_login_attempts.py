@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
@@ -90,6 +91,40 @@ def test_an_attempt_is_logged_as_given(
     assert attempt.tenant_id == tenant.id
     key: Fields = {"tenant_id": tenant.id, "username": "ann"}
     assert store.login_attempts.list_recent_by_username(**key) == [attempt]
+
+
+def test_a_host_is_one_however_its_address_is_spelled(
+    sync_store: Store, dba: Dba
+) -> None:
+    tenant, store = make_tenant(sync_store), sync_store
+    recent = partial(store.login_attempts.list_recent_by_address, tenant_id=tenant.id)
+    for texts in (
+        ["192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::192.0.2.1", "64:ff9b::c000:201"],
+        ["0.0.0.1", "::ffff:0.0.0.1", "64:ff9b::1"],
+        ["255.255.255.255", "::ffff:255.255.255.255", "64:ff9b::ffff:ffff"],
+        ["fe80::1", "fe80::1%eth0"],
+        ["::1"],
+        ["::192.0.2.1"],
+        ["::1:c000:201"],
+        ["64:ff9b::1:0:0"],
+    ):
+        addresses = [ip_address(text) for text in texts]
+        for address in addresses:
+            assert record(store, tenant.id, address=address).address == addresses[0]
+        for address in addresses:
+            assert len(recent(address=address)) == len(addresses)
+    for text in ("::ffff:192.0.2.1", "64:ff9b::192.0.2.1", "192.0.2.0/24"):
+        with pytest.raises(psycopg.errors.CheckViolation) as caught:
+            dba.execute(
+                "insert into authority.login_attempts (tenant_id, username, outcome, "
+                "address) values (%s, 'ann', 'failed', %s)",
+                [tenant.id, text],
+            )
+        assert caught.value.diag.constraint_name == "login_attempts_address_check"
+    for text in ("192.0.2.1/24", "192.0.2.1/32", "::ffff:192.0.2.1/128", "::/0"):
+        with pytest.raises(InvalidArgumentError, match=r"^address must be") as refused:
+            recent(address=ip_interface(text))
+        assert refused.value.argument == "address"
 
 
 def test_a_username_is_normalised_when_logged_and_when_asked_for(store: Store) -> None:

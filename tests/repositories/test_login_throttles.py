@@ -258,6 +258,11 @@ def test_a_trust_of_no_time_is_none(store: Store) -> None:
         ("192.0.2.1", "2001:db8::1", False),
         ("::ffff:192.0.2.1", "::ffff:192.0.2.99", True),
         ("::ffff:192.0.2.1", "::ffff:203.0.113.9", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("64:ff9b::192.0.2.1", "192.0.2.99", True),
+        ("64:ff9b::192.0.2.1", "64:ff9b::203.0.113.9", False),
+        ("64:ff9b:1::192.0.2.1", "64:ff9b:1::203.0.113.9", True),
+        ("fe80::1%eth0", "fe80::1%eth1", True),
     ],
 )
 def test_a_network_is_throttled_as_one(

@@ -168,7 +168,8 @@ def test_no_dead_token_is_listed(
 
 def test_every_reason_that_there_is_has_a_test() -> None:
     tested = {death.reason for death in DEATHS.values()}
-    assert tested | {"redeemed"} == set(get_args(TokenDiagnosisDeadBecause))
+    elsewhere = {"redeemed", "exchanged_from_dead"}
+    assert tested | elsewhere == set(get_args(TokenDiagnosisDeadBecause))
 
 
 def test_a_token_that_was_redeemed_is_dead(store: Store) -> None:

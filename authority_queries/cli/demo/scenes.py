@@ -13,7 +13,12 @@ from authority_queries.errors import (
 from authority_queries.records import (
     User,
 )
-from authority_queries.secrets import hash_password, mint_token, verify_password
+from authority_queries.secrets import (
+    hash_client_secret,
+    mint_token,
+    verify_client_secret,
+    verify_password,
+)
 
 _ADDRESS: Final = IPv4Address("203.0.113.7")  # RFC 5737: for documentation
 
@@ -34,7 +39,7 @@ def rotate_client_secret(store: Store, narrator: Narrator, acme: Sample) -> None
             store.clients.add_secret(
                 tenant_id=acme.tenant_id,
                 id=client.id,
-                secret_hash=hash_password(secret.token),
+                secret_hash=hash_client_secret(secret.token),
             )
             for secret in minted
         )
@@ -42,7 +47,7 @@ def rotate_client_secret(store: Store, narrator: Narrator, acme: Sample) -> None
         store.clients.expire_secret(tenant_id=acme.tenant_id, secret_id=old.id)
         live = store.clients.list_live_secrets(**keys)
         step.row("the old one ends", f"{len(live)} live")
-        accepted = verify_password(live[0].secret_hash, minted[1].token)
+        accepted = verify_client_secret(live[0].secret_hash, minted[1].token)
         store.clients.record_secret_use(tenant_id=acme.tenant_id, secret_id=new.id)
         step.row("client_secret_basic", "accepted" if accepted else "refused")
 

@@ -53,7 +53,7 @@ values
     'Ann',
     'ann@example.com',
     'Ann of ' || current_setting('world.tenant'),
-    '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA'
+    '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA'
 );
 
 insert into authority.user_roles (tenant_id, user_id, role_id, granted_by)
@@ -84,7 +84,7 @@ values
     pg_temp.tenant(),
     pg_temp.id_of('secret'),
     pg_temp.id_of('client'),
-    '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA',
+    '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA',
     'Installed at ' || current_setting('world.tenant'),
     now() + interval '300 days'
 );
@@ -152,7 +152,7 @@ insert into authority.tokens (
     redirect_uri,
     expires_at,
     redeemed_at,
-    redemption_id,
+    redemption_hash,
     authenticated_at,
     created_at
 )
@@ -169,7 +169,10 @@ select
     issued.redirect_uri,
     now() + issued.remaining as expires_at,
     case when issued.is_used then now() - interval '3 hours' end as redeemed_at,
-    case when issued.is_used then pg_temp.id_of('redemption') end as redemption_id,
+    case
+        when issued.is_used
+            then sha256(uuid_send('00000000-0000-0000-0000-000000000002'))
+    end as redemption_hash,
     now() - interval '1 day' as authenticated_at,
     case issued.type
         when 'authorization_code' then now() - interval '1 minute'
