@@ -1,6 +1,7 @@
 """A server of one's own, of the version under test, that can be killed."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -111,9 +112,15 @@ class Cluster:
         self._postmaster = None
 
     def stop(self) -> None:
-        """End it for good: nobody needs the data."""
-        if self._postmaster is not None:
+        """End it for good: nobody needs the data, and no shared memory may be left."""
+        if self._postmaster is None:
+            return
+        self._postmaster.send_signal(signal.SIGQUIT)
+        try:
+            self._postmaster.wait(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
             self.kill()
+        self._postmaster = None
 
 
 def _runs(process: psutil.Process) -> bool:
