@@ -39,7 +39,7 @@ _create_takes = Parameters(
     "licenses.create",
     tenant_id=checks.uuid,
     key_hash=checks.octets(32, 32),
-    plan=checks.text(1, 255),
+    plan=checks.text(0, 255),
     seats=checks.int8,
     features=checks.text_list(200, 255),
     limits=checks.jsonb("object", 65536),
@@ -105,7 +105,7 @@ _check_out_seat_takes = Parameters(
     "licenses.check_out_seat",
     tenant_id=checks.optional(checks.uuid),
     license_id=checks.optional(checks.uuid),
-    holder=checks.text(1, 256),
+    holder=checks.text(0, 256),
     lease=checks.duration,
 )
 _check_out_seat: Call[LicenseSeat | None] = _QUERIES.row(
@@ -143,7 +143,7 @@ _record_usage_takes = Parameters(
     license_id=checks.uuid,
     metric=checks.text(0, 255),
     quantity=checks.int8,
-    idempotency_key=checks.text(1, 255),
+    idempotency_key=checks.text(0, 255),
 )
 _record_usage: Call[UsageReceipt | None] = _QUERIES.row(
     "record_usage", UsageReceipt, takes=_record_usage_takes

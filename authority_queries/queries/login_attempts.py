@@ -31,7 +31,7 @@ _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "login_attempts.sql")
 _record_takes = Parameters(
     "login_attempts.record",
     tenant_id=checks.uuid,
-    username=checks.text(),
+    username_key=checks.text(0, 256),
     user_id=checks.optional(checks.uuid),
     client_id=checks.optional(checks.text(0, 255)),
     address=checks.optional(checks.address),
@@ -48,7 +48,7 @@ _record_async: AsyncCall[LoginAttempt] = _ASYNC_QUERIES.sure_row(
 _list_recent_by_username_takes = Parameters(
     "login_attempts.list_recent_by_username",
     tenant_id=checks.uuid,
-    username=checks.text(),
+    username_key=checks.text(),
     within=checks.duration,
     page_size=checks.int8,
 )
@@ -86,7 +86,7 @@ _list_recent_by_address_stream_async = _ASYNC_QUERIES.stream(
 _reserve_takes = Parameters(
     "login_attempts.reserve",
     tenant_id=checks.optional(checks.uuid),
-    username=checks.optional(checks.text()),
+    username_key=checks.optional(checks.text()),
     address=checks.optional(checks.address),
     factor=checks.optional(checks.text()),
     pair_limit=checks.optional(checks.int8),
@@ -105,7 +105,7 @@ _ASYNC_QUERIES.promise("reserve", "allowed", "remaining")
 _succeed_takes = Parameters(
     "login_attempts.succeed",
     tenant_id=checks.uuid,
-    username=checks.text(),
+    username_key=checks.text(),
     address=checks.address,
     factor=checks.text(),
     trusted_for=checks.duration,
@@ -165,7 +165,7 @@ def record(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     user_id: UUID | None,
     client_id: str | None,
     address: IPv4Address | IPv6Address | None,
@@ -180,7 +180,7 @@ def record(
     return _record(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         user_id=user_id,
         client_id=client_id,
         address=address,
@@ -194,7 +194,7 @@ async def record_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     user_id: UUID | None,
     client_id: str | None,
     address: IPv4Address | IPv6Address | None,
@@ -209,7 +209,7 @@ async def record_async(
     return await _record_async(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         user_id=user_id,
         client_id=client_id,
         address=address,
@@ -223,7 +223,7 @@ def list_recent_by_username(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     within: timedelta,
     page_size: int,
 ) -> list[LoginAttempt]:
@@ -234,7 +234,7 @@ def list_recent_by_username(
     return _list_recent_by_username(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         within=within,
         page_size=page_size,
     )
@@ -244,7 +244,7 @@ async def list_recent_by_username_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     within: timedelta,
     page_size: int,
 ) -> list[LoginAttempt]:
@@ -255,7 +255,7 @@ async def list_recent_by_username_async(
     return await _list_recent_by_username_async(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         within=within,
         page_size=page_size,
     )
@@ -266,7 +266,7 @@ def list_recent_by_username_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     within: timedelta,
     page_size: int,
 ) -> Stream[LoginAttempt]:
@@ -281,7 +281,7 @@ def list_recent_by_username_stream(
         connection,
         size,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         within=within,
         page_size=page_size,
     )
@@ -292,7 +292,7 @@ def list_recent_by_username_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     within: timedelta,
     page_size: int,
 ) -> AsyncStream[LoginAttempt]:
@@ -307,7 +307,7 @@ def list_recent_by_username_stream_async(
         connection,
         size,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         within=within,
         page_size=page_size,
     )
@@ -411,7 +411,7 @@ def reserve(
     connection: Connection[object],
     *,
     tenant_id: UUID | None,
-    username: str | None,
+    username_key: str | None,
     address: IPv4Address | IPv6Address | None,
     factor: str | None,
     pair_limit: int | None,
@@ -429,7 +429,7 @@ def reserve(
     return _reserve(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         address=address,
         factor=factor,
         pair_limit=pair_limit,
@@ -443,7 +443,7 @@ async def reserve_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID | None,
-    username: str | None,
+    username_key: str | None,
     address: IPv4Address | IPv6Address | None,
     factor: str | None,
     pair_limit: int | None,
@@ -461,7 +461,7 @@ async def reserve_async(
     return await _reserve_async(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         address=address,
         factor=factor,
         pair_limit=pair_limit,
@@ -475,7 +475,7 @@ def succeed(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     address: IPv4Address | IPv6Address,
     factor: str,
     trusted_for: timedelta,
@@ -489,7 +489,7 @@ def succeed(
     return _succeed(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         address=address,
         factor=factor,
         trusted_for=trusted_for,
@@ -500,7 +500,7 @@ async def succeed_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     address: IPv4Address | IPv6Address,
     factor: str,
     trusted_for: timedelta,
@@ -514,7 +514,7 @@ async def succeed_async(
     return await _succeed_async(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         address=address,
         factor=factor,
         trusted_for=trusted_for,

@@ -28,7 +28,7 @@ _publish_takes = Parameters(
     "revocations.publish",
     tenant_id=checks.uuid,
     category=checks.one_of("authorization", "client", "key", "subject", "token"),
-    target=checks.text(1, 256),
+    target=checks.text(0, 256),
     reason=checks.text(0, 2000),
     properties=checks.jsonb("object", 65536),
     effective_at=checks.optional(checks.moment),

@@ -36,7 +36,7 @@ _get_by_id_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
 _get_by_username_takes = Parameters(
     "users.get_by_username",
     tenant_id=checks.uuid,
-    username=checks.text(),
+    username_key=checks.text(),
 )
 _get_by_username: Call[User | None] = _QUERIES.row(
     "get_by_username", User, takes=_get_by_username_takes
@@ -96,7 +96,8 @@ _list_before_stream_async = _ASYNC_QUERIES.stream(
 _create_takes = Parameters(
     "users.create",
     tenant_id=checks.uuid,
-    username=checks.text(1, 256),
+    username=checks.text(0, 256),
+    username_key=checks.text(0, 256),
     email=checks.optional(checks.text(0, 254)),
     email_verified=checks.boolean,
     display_name=checks.text(0, 256),
@@ -113,7 +114,8 @@ _update_takes = Parameters(
     tenant_id=checks.uuid,
     user_id=checks.uuid,
     row_version=checks.int8,
-    username=checks.text(1, 256),
+    username=checks.text(0, 256),
+    username_key=checks.text(0, 256),
     email=checks.optional(checks.text(0, 254)),
     email_verified=checks.boolean,
     display_name=checks.text(0, 256),
@@ -226,24 +228,24 @@ async def get_by_id_async(
 
 
 def get_by_username(
-    connection: Connection[object], *, tenant_id: UUID, username: str
+    connection: Connection[object], *, tenant_id: UUID, username_key: str
 ) -> User | None:
-    """The user with this username in any case, or no row.
+    """The user whose username has this key, or no row.
 
     queries/users.sql:25
     """
-    return _get_by_username(connection, tenant_id=tenant_id, username=username)
+    return _get_by_username(connection, tenant_id=tenant_id, username_key=username_key)
 
 
 async def get_by_username_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, username: str
+    connection: AsyncConnection[object], *, tenant_id: UUID, username_key: str
 ) -> User | None:
-    """The user with this username in any case, or no row.
+    """The user whose username has this key, or no row.
 
     queries/users.sql:25
     """
     return await _get_by_username_async(
-        connection, tenant_id=tenant_id, username=username
+        connection, tenant_id=tenant_id, username_key=username_key
     )
 
 
@@ -279,8 +281,8 @@ def list_after(
     after: str | None,
     page_size: int,
 ) -> list[User]:
-    """One user, in order of normalised username, from the first one after the given
-    name. A filter that is null keeps all; role_id keeps who holds the role now.
+    """One user, in order of the username's key, from the first one after the given
+    key. A filter that is null keeps all; role_id keeps who holds the role now.
 
     queries/users.sql:71
     """
@@ -305,8 +307,8 @@ async def list_after_async(
     after: str | None,
     page_size: int,
 ) -> list[User]:
-    """One user, in order of normalised username, from the first one after the given
-    name. A filter that is null keeps all; role_id keeps who holds the role now.
+    """One user, in order of the username's key, from the first one after the given
+    key. A filter that is null keeps all; role_id keeps who holds the role now.
 
     queries/users.sql:71
     """
@@ -332,8 +334,8 @@ def list_after_stream(
     after: str | None,
     page_size: int,
 ) -> Stream[User]:
-    """One user, in order of normalised username, from the first one after the given
-    name. A filter that is null keeps all; role_id keeps who holds the role now.
+    """One user, in order of the username's key, from the first one after the given
+    key. A filter that is null keeps all; role_id keeps who holds the role now.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -363,8 +365,8 @@ def list_after_stream_async(
     after: str | None,
     page_size: int,
 ) -> AsyncStream[User]:
-    """One user, in order of normalised username, from the first one after the given
-    name. A filter that is null keeps all; role_id keeps who holds the role now.
+    """One user, in order of the username's key, from the first one after the given
+    key. A filter that is null keeps all; role_id keeps who holds the role now.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -393,10 +395,10 @@ def list_before(
     before: str,
     page_size: int,
 ) -> list[User]:
-    """One user, in descending order of normalised username, from the last one before
-    the given name. Filters as in list_after.
+    """One user, in descending order of the username's key, from the last one before
+    the given key. Filters as in list_after.
 
-    queries/users.sql:118
+    queries/users.sql:116
     """
     return _list_before(
         connection,
@@ -419,10 +421,10 @@ async def list_before_async(
     before: str,
     page_size: int,
 ) -> list[User]:
-    """One user, in descending order of normalised username, from the last one before
-    the given name. Filters as in list_after.
+    """One user, in descending order of the username's key, from the last one before
+    the given key. Filters as in list_after.
 
-    queries/users.sql:118
+    queries/users.sql:116
     """
     return await _list_before_async(
         connection,
@@ -446,13 +448,13 @@ def list_before_stream(
     before: str,
     page_size: int,
 ) -> Stream[User]:
-    """One user, in descending order of normalised username, from the last one before
-    the given name. Filters as in list_after.
+    """One user, in descending order of the username's key, from the last one before
+    the given key. Filters as in list_after.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:118
+    queries/users.sql:116
     """
     return _list_before_stream(
         connection,
@@ -477,13 +479,13 @@ def list_before_stream_async(
     before: str,
     page_size: int,
 ) -> AsyncStream[User]:
-    """One user, in descending order of normalised username, from the last one before
-    the given name. Filters as in list_after.
+    """One user, in descending order of the username's key, from the last one before
+    the given key. Filters as in list_after.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:118
+    queries/users.sql:116
     """
     return _list_before_stream_async(
         connection,
@@ -502,6 +504,7 @@ def create(
     *,
     tenant_id: UUID,
     username: str,
+    username_key: str,
     email: str | None,
     email_verified: bool,
     display_name: str,
@@ -511,12 +514,13 @@ def create(
 ) -> User:
     """The new user, with a fresh subject id.
 
-    queries/users.sql:165
+    queries/users.sql:161
     """
     return _create(
         connection,
         tenant_id=tenant_id,
         username=username,
+        username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
@@ -531,6 +535,7 @@ async def create_async(
     *,
     tenant_id: UUID,
     username: str,
+    username_key: str,
     email: str | None,
     email_verified: bool,
     display_name: str,
@@ -540,12 +545,13 @@ async def create_async(
 ) -> User:
     """The new user, with a fresh subject id.
 
-    queries/users.sql:165
+    queries/users.sql:161
     """
     return await _create_async(
         connection,
         tenant_id=tenant_id,
         username=username,
+        username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
@@ -562,6 +568,7 @@ def update(
     user_id: UUID,
     row_version: int,
     username: str,
+    username_key: str,
     email: str | None,
     email_verified: bool,
     display_name: str,
@@ -570,7 +577,7 @@ def update(
 ) -> User | None:
     """The user as changed, or no row when it is not at this version.
 
-    queries/users.sql:204
+    queries/users.sql:202
     """
     return _update(
         connection,
@@ -578,6 +585,7 @@ def update(
         user_id=user_id,
         row_version=row_version,
         username=username,
+        username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
@@ -593,6 +601,7 @@ async def update_async(
     user_id: UUID,
     row_version: int,
     username: str,
+    username_key: str,
     email: str | None,
     email_verified: bool,
     display_name: str,
@@ -601,7 +610,7 @@ async def update_async(
 ) -> User | None:
     """The user as changed, or no row when it is not at this version.
 
-    queries/users.sql:204
+    queries/users.sql:202
     """
     return await _update_async(
         connection,
@@ -609,6 +618,7 @@ async def update_async(
         user_id=user_id,
         row_version=row_version,
         username=username,
+        username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
@@ -620,7 +630,7 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, user_id: UUID) -> int:
     """Deletes the user with everything issued to it.
 
-    queries/users.sql:237
+    queries/users.sql:236
     """
     return _delete(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -630,7 +640,7 @@ async def delete_async(
 ) -> int:
     """Deletes the user with everything issued to it.
 
-    queries/users.sql:237
+    queries/users.sql:236
     """
     return await _delete_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -640,7 +650,7 @@ def list_roles(
 ) -> list[Role]:
     """One role that the user holds now, in order of name.
 
-    queries/users.sql:244
+    queries/users.sql:243
     """
     return _list_roles(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -650,7 +660,7 @@ async def list_roles_async(
 ) -> list[Role]:
     """One role that the user holds now, in order of name.
 
-    queries/users.sql:244
+    queries/users.sql:243
     """
     return await _list_roles_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -663,7 +673,7 @@ def list_roles_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:244
+    queries/users.sql:243
     """
     return _list_roles_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
 
@@ -680,7 +690,7 @@ def list_roles_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:244
+    queries/users.sql:243
     """
     return _list_roles_stream_async(
         connection, size, tenant_id=tenant_id, user_id=user_id
@@ -698,7 +708,7 @@ def assign_role(
 ) -> UserRole:
     """The assignment; made again, it takes the new granter and expiry.
 
-    queries/users.sql:266
+    queries/users.sql:265
     """
     return _assign_role(
         connection,
@@ -721,7 +731,7 @@ async def assign_role_async(
 ) -> UserRole:
     """The assignment; made again, it takes the new granter and expiry.
 
-    queries/users.sql:266
+    queries/users.sql:265
     """
     return await _assign_role_async(
         connection,
@@ -738,7 +748,7 @@ def revoke_role(
 ) -> int:
     """Ends the assignment.
 
-    queries/users.sql:295
+    queries/users.sql:294
     """
     return _revoke_role(
         connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
@@ -754,7 +764,7 @@ async def revoke_role_async(
 ) -> int:
     """Ends the assignment.
 
-    queries/users.sql:295
+    queries/users.sql:294
     """
     return await _revoke_role_async(
         connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
@@ -772,7 +782,7 @@ def set_password_hash(
     """The user with its new password hash, or no row when it is not at this version;
     null ends sign-in by password.
 
-    queries/users.sql:303
+    queries/users.sql:302
     """
     return _set_password_hash(
         connection,
@@ -794,7 +804,7 @@ async def set_password_hash_async(
     """The user with its new password hash, or no row when it is not at this version;
     null ends sign-in by password.
 
-    queries/users.sql:303
+    queries/users.sql:302
     """
     return await _set_password_hash_async(
         connection,
@@ -811,7 +821,7 @@ def revoke_tokens(
     """The user with its epoch moved: every token of the sign-ins so far is dead, and
     what a rotation that is under way makes of them too. One row.
 
-    queries/users.sql:332
+    queries/users.sql:331
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -822,7 +832,7 @@ async def revoke_tokens_async(
     """The user with its epoch moved: every token of the sign-ins so far is dead, and
     what a rotation that is under way makes of them too. One row.
 
-    queries/users.sql:332
+    queries/users.sql:331
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -833,7 +843,7 @@ def prune_roles(
     """Deletes assignments of roles, of all tenants, that ended longer ago than this.
     One that is made again meanwhile stays.
 
-    queries/users.sql:362
+    queries/users.sql:361
     """
     return _prune_roles(connection, older_than=older_than, batch_size=batch_size)
 
@@ -844,7 +854,7 @@ async def prune_roles_async(
     """Deletes assignments of roles, of all tenants, that ended longer ago than this.
     One that is made again meanwhile stays.
 
-    queries/users.sql:362
+    queries/users.sql:361
     """
     return await _prune_roles_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -13,9 +13,6 @@ language sql
 immutable strict parallel safe
 return authority.is_visible(username collate "C")
 and authority.is_visible(username_key collate "C")
-and greatest(
-    char_length(username collate "C"), char_length(username_key collate "C")
-) <= 256
 and username_key collate "C" is nfkc normalized
 and username_key collate "C" !~ (
     '[A-Z\u00c0-\u00d6\u00d8-\u00df\u0391-\u03ab\u03c2\u0400-\u042f\u0531-\u0556'
@@ -90,7 +87,11 @@ create table if not exists authority.users (
     constraint users_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint users_username_check
-    check (authority.is_username_key(username, username_key)),
+    check (
+        authority.is_username_key(username, username_key)
+        and char_length(username) <= 256
+        and char_length(username_key) <= 256
+    ),
     constraint users_email_check check (
         authority.is_visible(email)
         and char_length(email) <= 254
@@ -111,8 +112,6 @@ create table if not exists authority.users (
         jsonb_typeof(attributes) = 'object'
         and authority.is_bounded_json(attributes)
     ),
-    constraint users_username_normalized_check
-    check (char_length(username_normalized) between 1 and 256),
     constraint users_display_name_check check (char_length(display_name) <= 256),
     constraint users_moments_check
     check (
@@ -159,14 +158,14 @@ create table if not exists authority.user_roles (
     granted_by text collate "C",
     expires_at timestamptz,
     created_at timestamptz not null default authority.clock(),
-    constraint user_roles_granted_by_check check (authority.is_visible(granted_by)),
     constraint user_roles_tenant_id_user_id_role_id_pk
     primary key (tenant_id, user_id, role_id),
     constraint user_roles_tenant_id_user_id_fk foreign key (tenant_id, user_id)
     references authority.users (tenant_id, id) on delete cascade,
     constraint user_roles_tenant_id_role_id_fk foreign key (tenant_id, role_id)
     references authority.roles (tenant_id, id),
-    constraint user_roles_granted_by_check check (char_length(granted_by) <= 256),
+    constraint user_roles_granted_by_check
+    check (authority.is_visible(granted_by) and char_length(granted_by) <= 256),
     constraint user_roles_moments_check
     check (
         least(expires_at, created_at) >= '1900-01-01Z'
