@@ -158,7 +158,7 @@ CREATE TABLE authority.client_secrets (
     valid_until timestamp with time zone,
     last_used_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT client_secrets_secret_hash_check CHECK ((secret_hash ~ '^\$[a-z0-9-]+\$'::text)),
+    CONSTRAINT client_secrets_secret_hash_check CHECK ((secret_hash ~ '^[$][a-z0-9-]+[$]'::text)),
     CONSTRAINT client_secrets_valid_until_check CHECK ((valid_until >= valid_from))
 );
 ALTER TABLE ONLY authority.client_secrets FORCE ROW LEVEL SECURITY;
@@ -219,7 +219,7 @@ CREATE TABLE authority.clients (
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT clients_application_type_check CHECK ((application_type = ANY (ARRAY['web'::text, 'native'::text]))),
-    CONSTRAINT clients_client_id_check CHECK ((client_id ~ '^[\x20-\x7e]{1,255}$'::text)),
+    CONSTRAINT clients_client_id_check CHECK ((client_id ~ '^[ -~]{1,255}$'::text)),
     CONSTRAINT clients_client_type_check CHECK ((client_type = ANY (ARRAY['confidential'::text, 'public'::text]))),
     CONSTRAINT clients_consent_type_check CHECK ((consent_type = ANY (ARRAY['explicit'::text, 'external'::text, 'implicit'::text, 'systematic'::text]))),
     CONSTRAINT clients_display_names_check CHECK ((jsonb_typeof(display_names) = 'object'::text)),
@@ -538,7 +538,7 @@ begin
                 partitions.oid::regclass::text as child,
                 substring(
                     pg_get_expr(partitions.relpartbound, partitions.oid)
-                    from 'TO \(''([^'']+)''\)'
+                    from 'TO [(]''([^'']+)''[)]'
                 )::timestamptz as ends_at
             from pg_inherits
             inner join pg_class as partitions on pg_inherits.inhrelid = partitions.oid
@@ -575,6 +575,7 @@ declare
     security_now constant text := set_config('row_security', 'on', true);
     waits_now constant text := set_config('lock_timeout', '0', true);
     zone_now constant text := set_config('TimeZone', 'UTC', true);
+    nulls_now constant text := set_config('array_nulls', 'on', true);
     status text;
 begin
     if current_setting('transaction_isolation') <> 'read committed'
@@ -604,7 +605,7 @@ $$;
 COMMENT ON FUNCTION authority.enter_tenant(tenant_id uuid) IS 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
 with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
 other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
-committed. Sets what the rules depend on: row_security, lock_timeout, TimeZone.';
+committed. Sets what they depend on: row_security, lock_timeout, TimeZone, array_nulls.';
 
 -- find_live_token
 
@@ -2251,7 +2252,7 @@ CREATE TABLE authority.used_jtis (
     expires_at timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT used_jtis_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '1 day'::interval))),
-    CONSTRAINT used_jtis_issuer_check CHECK ((issuer ~ '^[\x20-\x7e]{1,255}$'::text)),
+    CONSTRAINT used_jtis_issuer_check CHECK ((issuer ~ '^[ -~]{1,255}$'::text)),
     CONSTRAINT used_jtis_jti_hash_check CHECK ((octet_length(jti_hash) = 32)),
     CONSTRAINT used_jtis_kind_check CHECK ((kind = ANY (ARRAY['client_assertion'::text, 'dpop_proof'::text]))),
     CONSTRAINT used_jtis_kind_issuer_check CHECK (((kind <> 'dpop_proof'::text) OR (issuer ~ '^[A-Za-z0-9_-]{43}$'::text)))
@@ -2356,7 +2357,7 @@ CREATE TABLE authority.users (
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT users_attributes_check CHECK ((jsonb_typeof(attributes) = 'object'::text)),
     CONSTRAINT users_email_check CHECK (((email ~~ '%_@_%'::text) AND (char_length(email) <= 254))),
-    CONSTRAINT users_password_hash_check CHECK ((password_hash ~ '^\$[a-z0-9-]+\$'::text)),
+    CONSTRAINT users_password_hash_check CHECK ((password_hash ~ '^[$][a-z0-9-]+[$]'::text)),
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'suspended'::text]))),
     CONSTRAINT users_username_check CHECK (((username <> ''::text) AND (char_length(username) <= 256)))
 );
@@ -2458,7 +2459,7 @@ CREATE FUNCTION authority.without_loopback_port(uri text) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 select regexp_replace(
-    uri, '^(http://(127\.0\.0\.1|\[::1\])):[0-9]{1,5}(?=[/?]|$)', '\1'
+    uri, '^(http://(127[.]0[.]0[.]1|[[]::1[]])):[0-9]{1,5}(?=[/?]|$)', e'\\1'
 )
 $_$;
 

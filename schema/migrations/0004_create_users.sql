@@ -44,7 +44,9 @@ create table if not exists authority.users (
     check (username <> '' and char_length(username) <= 256),
     constraint users_email_check
     check (email like '%_@_%' and char_length(email) <= 254),
-    constraint users_password_hash_check check (password_hash ~ '^\$[a-z0-9-]+\$'),
+    constraint users_password_hash_check check (
+        password_hash ~ '^[$][a-z0-9-]+[$]'
+    ),
     constraint users_status_check
     check (status in ('pending', 'active', 'suspended')),
     constraint users_attributes_check check (jsonb_typeof(attributes) = 'object')

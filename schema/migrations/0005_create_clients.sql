@@ -31,7 +31,7 @@ create table if not exists authority.clients (
     constraint clients_tenant_id_client_id_key unique (tenant_id, client_id),
     constraint clients_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
-    constraint clients_client_id_check check (client_id ~ '^[\x20-\x7e]{1,255}$'),
+    constraint clients_client_id_check check (client_id ~ '^[ -~]{1,255}$'),
     constraint clients_application_type_check
     check (application_type in ('web', 'native')),
     constraint clients_client_type_check
@@ -108,7 +108,7 @@ immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 select regexp_replace(
-    uri, '^(http://(127\.0\.0\.1|\[::1\])):[0-9]{1,5}(?=[/?]|$)', '\1'
+    uri, '^(http://(127[.]0[.]0[.]1|[[]::1[]])):[0-9]{1,5}(?=[/?]|$)', e'\\1'
 )
 $$;
 
@@ -134,7 +134,7 @@ create table if not exists authority.client_secrets (
     foreign key (tenant_id, client_id)
     references authority.clients (tenant_id, id) on delete cascade,
     constraint client_secrets_secret_hash_check
-    check (secret_hash ~ '^\$[a-z0-9-]+\$'),
+    check (secret_hash ~ '^[$][a-z0-9-]+[$]'),
     constraint client_secrets_valid_until_check check (valid_until >= valid_from)
 );
 
@@ -197,7 +197,8 @@ create table if not exists authority.scopes (
     constraint scopes_tenant_id_name_key unique (tenant_id, name),
     constraint scopes_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
-    constraint scopes_name_check check (name ~ '^[\x21\x23-\x5b\x5d-\x7e]{1,255}$'),
+    constraint scopes_name_check
+    check (name ~ e'^[\\x21\\x23-\\x5b\\x5d-\\x7e]{1,255}$'),
     constraint scopes_display_names_check
     check (jsonb_typeof(display_names) = 'object'),
     constraint scopes_descriptions_check

@@ -161,7 +161,7 @@ begin
                 partitions.oid::regclass::text as child,
                 substring(
                     pg_get_expr(partitions.relpartbound, partitions.oid)
-                    from 'TO \(''([^'']+)''\)'
+                    from 'TO [(]''([^'']+)''[)]'
                 )::timestamptz as ends_at
             from pg_inherits
             inner join pg_class as partitions on pg_inherits.inhrelid = partitions.oid

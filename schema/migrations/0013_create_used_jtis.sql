@@ -18,7 +18,7 @@ create table if not exists authority.used_jtis (
     constraint used_jtis_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint used_jtis_kind_check check (kind in ('client_assertion', 'dpop_proof')),
-    constraint used_jtis_issuer_check check (issuer ~ '^[\x20-\x7e]{1,255}$'),
+    constraint used_jtis_issuer_check check (issuer ~ '^[ -~]{1,255}$'),
     constraint used_jtis_kind_issuer_check
     check (kind <> 'dpop_proof' or issuer ~ '^[A-Za-z0-9_-]{43}$'),
     constraint used_jtis_jti_hash_check check (octet_length(jti_hash) = 32),

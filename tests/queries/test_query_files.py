@@ -16,14 +16,17 @@ from tests.stores import Logins
 
 ALL = read_folder(QUERIES)
 # Of no tenant, and not the operators' either: what comes before a tenant is known.
-OF_NO_TABLE = {"revocations.listen", "tenants.begin"}
+_TRANSACTIONS = {
+    f"tenants.{name}" for name in ("begin", "begin_on_standby", "begin_alone", "commit")
+}
+OF_NO_TABLE = {"revocations.listen", *_TRANSACTIONS}
 OF_NOBODY = {
     "revocations.listen",
     "server.describe",
     "server.get_process_id",
     "server.list_applied_migrations",
-    "tenants.begin",
     "tenants.find",
+    *_TRANSACTIONS,
 }
 
 
