@@ -265,17 +265,16 @@ def logins(
     pytestconfig: pytest.Config,
 ) -> Logins:
     """The connection strings of the test's own migrated database."""
-    if is_hostile := pytestconfig.option.hostile:
+    bare = ""
+    if pytestconfig.option.hostile:
         make_hostile(dba, of="database", name=dba.info.dbname)
-    return Logins(
-        dba=conninfo,
-        bare=BARE if is_hostile else "",
-        is_pooled=bool(pooler),
-        **{
-            role: make_conninfo(conninfo, user=name, password=PASSWORD, **pooler)
-            for role, name in login_names.items()
-        },
-    )
+        bare = BARE
+    strings = {
+        role: make_conninfo(conninfo, user=name, password=PASSWORD, **pooler)
+        for role, name in login_names.items()
+    }
+    strings["maintenance"] = make_conninfo(strings["maintenance"], options=bare)
+    return Logins(dba=conninfo, **strings, bare=bare, is_pooled=bool(pooler))
 
 
 @pytest.fixture
