@@ -769,7 +769,7 @@ kept as (
     set
         tokens_expire_at = greatest(
             authorizations.tokens_expire_at,
-            (select max(issued.expires_at) + interval '1 day' from issued)
+            (select max(issued.expires_at) + interval '24 hours' from issued)
         ),
         revoked_at = case
             when verdict.outcome = 'reused' then authority.clock()
