@@ -296,7 +296,8 @@ class Redemption:
 class License:
     """A row of each of these queries.
 
-    licenses.create, licenses.get_by_id, licenses.get_by_key and licenses.set_status.
+    licenses.create, licenses.get_by_id, licenses.get_by_key, licenses.update and
+    licenses.set_status.
     """
 
     tenant_id: UUID
@@ -354,11 +355,12 @@ class LicenseSeat:
 class UsageReceipt:
     """A row of each of these queries.
 
-    licenses.record_usage and licenses.get_receipt.
+    licenses.record_usage, licenses.correct_usage and licenses.get_receipt.
     """
 
     recorded: bool
     quantity: int
+    corrects: str | None
     period_start: date
     period_end: date
     used: int

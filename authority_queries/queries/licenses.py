@@ -47,6 +47,8 @@ _validate: Call[LicenseValidation | None] = _QUERIES.row("validate", LicenseVali
 _validate_async: AsyncCall[LicenseValidation | None] = _ASYNC_QUERIES.row(
     "validate", LicenseValidation
 )
+_update: Call[License | None] = _QUERIES.row("update", License)
+_update_async: AsyncCall[License | None] = _ASYNC_QUERIES.row("update", License)
 _set_status: Call[License | None] = _QUERIES.row("set_status", License)
 _set_status_async: AsyncCall[License | None] = _ASYNC_QUERIES.row("set_status", License)
 _check_out_seat: Call[LicenseSeat | None] = _QUERIES.row("check_out_seat", LicenseSeat)
@@ -62,6 +64,10 @@ _check_in_seat_async: AsyncCall[int] = _ASYNC_QUERIES.count("check_in_seat")
 _record_usage: Call[UsageReceipt | None] = _QUERIES.row("record_usage", UsageReceipt)
 _record_usage_async: AsyncCall[UsageReceipt | None] = _ASYNC_QUERIES.row(
     "record_usage", UsageReceipt
+)
+_correct_usage: Call[UsageReceipt | None] = _QUERIES.row("correct_usage", UsageReceipt)
+_correct_usage_async: AsyncCall[UsageReceipt | None] = _ASYNC_QUERIES.row(
+    "correct_usage", UsageReceipt
 )
 _get_receipt: Call[UsageReceipt | None] = _QUERIES.row("get_receipt", UsageReceipt)
 _get_receipt_async: AsyncCall[UsageReceipt | None] = _ASYNC_QUERIES.row(
@@ -221,6 +227,90 @@ async def validate_async(
     return await _validate_async(connection, tenant_id=tenant_id, key_hash=key_hash)
 
 
+def update(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    license_id: UUID,
+    row_version: int,
+    plan: str,
+    seats: int,
+    features: Sequence[str],
+    limits: JsonObject,
+    overage_policy: LicenseOveragePolicy,
+    valid_from: datetime,
+    valid_until: datetime | None,
+    grace: timedelta,
+    grace_policy: LicenseGracePolicy,
+    properties: JsonObject,
+) -> License | None:
+    """The licence as changed, or no row when it is not at this version or is revoked.
+    Of fewer seats those go first that are free, then those whose lease ends first. No
+    lease outlives the new end. What was used stays: a limit below it takes nothing
+    more.
+
+    queries/licenses.sql:171
+    """
+    return _update(
+        connection,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        row_version=int8("row_version", row_version),
+        plan=plan,
+        seats=int8("seats", seats),
+        features=array("features", features),
+        limits=json_value(limits),
+        overage_policy=overage_policy,
+        valid_from=aware("valid_from", valid_from),
+        valid_until=aware("valid_until", valid_until),
+        grace=grace,
+        grace_policy=grace_policy,
+        properties=json_value(properties),
+    )
+
+
+async def update_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    license_id: UUID,
+    row_version: int,
+    plan: str,
+    seats: int,
+    features: Sequence[str],
+    limits: JsonObject,
+    overage_policy: LicenseOveragePolicy,
+    valid_from: datetime,
+    valid_until: datetime | None,
+    grace: timedelta,
+    grace_policy: LicenseGracePolicy,
+    properties: JsonObject,
+) -> License | None:
+    """The licence as changed, or no row when it is not at this version or is revoked.
+    Of fewer seats those go first that are free, then those whose lease ends first. No
+    lease outlives the new end. What was used stays: a limit below it takes nothing
+    more.
+
+    queries/licenses.sql:171
+    """
+    return await _update_async(
+        connection,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        row_version=int8("row_version", row_version),
+        plan=plan,
+        seats=int8("seats", seats),
+        features=array("features", features),
+        limits=json_value(limits),
+        overage_policy=overage_policy,
+        valid_from=aware("valid_from", valid_from),
+        valid_until=aware("valid_until", valid_until),
+        grace=grace,
+        grace_policy=grace_policy,
+        properties=json_value(properties),
+    )
+
+
 def set_status(
     connection: Connection[object],
     *,
@@ -231,7 +321,7 @@ def set_status(
 ) -> License | None:
     """The licence with its new status, or no row: unknown, or revoked before.
 
-    queries/licenses.sql:171
+    queries/licenses.sql:317
     """
     return _set_status(
         connection,
@@ -252,7 +342,7 @@ async def set_status_async(
 ) -> License | None:
     """The licence with its new status, or no row: unknown, or revoked before.
 
-    queries/licenses.sql:171
+    queries/licenses.sql:317
     """
     return await _set_status_async(
         connection,
@@ -271,11 +361,12 @@ def check_out_seat(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The seat that the holder now has until the lease ends: its own one, or else a
-    free one; or no row when the licence is not usable or has no free seat. Policy: in
-    grace with the policy keep, only the holder of a lease that runs is given its seat.
+    """The seat that the holder now has until the lease ends, or the licence if that is
+    sooner: its own one, or else a free one; or no row when the licence is not usable or
+    has no free seat. Policy: in grace with the policy keep, only the holder of a lease
+    that runs is given its seat.
 
-    queries/licenses.sql:204
+    queries/licenses.sql:350
     """
     return _check_out_seat(
         connection,
@@ -294,11 +385,12 @@ async def check_out_seat_async(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The seat that the holder now has until the lease ends: its own one, or else a
-    free one; or no row when the licence is not usable or has no free seat. Policy: in
-    grace with the policy keep, only the holder of a lease that runs is given its seat.
+    """The seat that the holder now has until the lease ends, or the licence if that is
+    sooner: its own one, or else a free one; or no row when the licence is not usable or
+    has no free seat. Policy: in grace with the policy keep, only the holder of a lease
+    that runs is given its seat.
 
-    queries/licenses.sql:204
+    queries/licenses.sql:350
     """
     return await _check_out_seat_async(
         connection,
@@ -317,10 +409,11 @@ def renew_seat(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The holder's seat with its lease prolonged from now, or no row when the lease
-    had ended or the licence is not usable any more. Policy: in grace, always.
+    """The holder's seat with its lease prolonged from now, but not beyond the
+    licence's end, or no row when the lease had ended or the licence is not usable any
+    more. Policy: in grace, always.
 
-    queries/licenses.sql:323
+    queries/licenses.sql:472
     """
     return _renew_seat(
         connection,
@@ -339,10 +432,11 @@ async def renew_seat_async(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The holder's seat with its lease prolonged from now, or no row when the lease
-    had ended or the licence is not usable any more. Policy: in grace, always.
+    """The holder's seat with its lease prolonged from now, but not beyond the
+    licence's end, or no row when the lease had ended or the licence is not usable any
+    more. Policy: in grace, always.
 
-    queries/licenses.sql:323
+    queries/licenses.sql:472
     """
     return await _renew_seat_async(
         connection,
@@ -358,7 +452,7 @@ def check_in_seat(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:346
+    queries/licenses.sql:496
     """
     return _check_in_seat(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -374,7 +468,7 @@ async def check_in_seat_async(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:346
+    queries/licenses.sql:496
     """
     return await _check_in_seat_async(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -395,7 +489,7 @@ def record_usage(
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:358
+    queries/licenses.sql:508
     """
     return _record_usage(
         connection,
@@ -421,7 +515,7 @@ async def record_usage_async(
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:358
+    queries/licenses.sql:508
     """
     return await _record_usage_async(
         connection,
@@ -429,6 +523,58 @@ async def record_usage_async(
         license_id=license_id,
         metric=metric,
         quantity=int8("quantity", quantity),
+        idempotency_key=idempotency_key,
+    )
+
+
+def correct_usage(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    license_id: UUID,
+    metric: str,
+    corrects: str,
+    idempotency_key: str,
+) -> UsageReceipt | None:
+    """The receipt of a correction that was recorded now: it takes back the whole use
+    that was recorded under the key `corrects`, in that one's period, whatever has
+    become of the licence; or no row when there is no such use, it has been taken back,
+    or the correction's own key was recorded before.
+
+    queries/licenses.sql:600
+    """
+    return _correct_usage(
+        connection,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        metric=metric,
+        corrects=corrects,
+        idempotency_key=idempotency_key,
+    )
+
+
+async def correct_usage_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    license_id: UUID,
+    metric: str,
+    corrects: str,
+    idempotency_key: str,
+) -> UsageReceipt | None:
+    """The receipt of a correction that was recorded now: it takes back the whole use
+    that was recorded under the key `corrects`, in that one's period, whatever has
+    become of the licence; or no row when there is no such use, it has been taken back,
+    or the correction's own key was recorded before.
+
+    queries/licenses.sql:600
+    """
+    return await _correct_usage_async(
+        connection,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        metric=metric,
+        corrects=corrects,
         idempotency_key=idempotency_key,
     )
 
@@ -444,7 +590,7 @@ def get_receipt(
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
 
-    queries/licenses.sql:449
+    queries/licenses.sql:673
     """
     return _get_receipt(
         connection,
@@ -466,7 +612,7 @@ async def get_receipt_async(
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
 
-    queries/licenses.sql:449
+    queries/licenses.sql:673
     """
     return await _get_receipt_async(
         connection,
@@ -488,7 +634,7 @@ def list_usage(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:474
+    queries/licenses.sql:699
     """
     return _list_usage(
         connection,
@@ -510,7 +656,7 @@ async def list_usage_async(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:474
+    queries/licenses.sql:699
     """
     return await _list_usage_async(
         connection,
@@ -536,7 +682,7 @@ def list_usage_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:474
+    queries/licenses.sql:699
     """
     return _list_usage_stream(
         connection,
@@ -563,7 +709,7 @@ def list_usage_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:474
+    queries/licenses.sql:699
     """
     return _list_usage_stream_async(
         connection,
@@ -581,7 +727,7 @@ def prune_usage(
     """Deletes uses, of all tenants, whose period ended at least this long ago; the
     totals stay. A key that is deleted records again.
 
-    queries/licenses.sql:498
+    queries/licenses.sql:723
     """
     return _prune_usage(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -594,7 +740,7 @@ async def prune_usage_async(
     """Deletes uses, of all tenants, whose period ended at least this long ago; the
     totals stay. A key that is deleted records again.
 
-    queries/licenses.sql:498
+    queries/licenses.sql:723
     """
     return await _prune_usage_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
