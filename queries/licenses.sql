@@ -349,8 +349,9 @@ returning
 
 -- name: check_out_seat(tenant_id, license_id, holder, lease)^
 -- The seat that the holder now has until the lease ends, or the licence if that is
--- sooner: its own one, or else a free one; or no row when the licence is not usable or has no free seat. Policy: in grace
--- with the policy keep, only the holder of a lease that runs is given its seat.
+-- sooner: its own one, or else a free one; or no row when the licence is not usable or
+-- has no free seat. Policy: in grace with the policy keep, only the holder of a lease
+-- that runs is given its seat.
 -- @row LicenseSeat
 -- @param holder notnull
 with held as (

@@ -413,7 +413,7 @@ def renew_seat(
     licence's end, or no row when the lease had ended or the licence is not usable any
     more. Policy: in grace, always.
 
-    queries/licenses.sql:472
+    queries/licenses.sql:473
     """
     return _renew_seat(
         connection,
@@ -436,7 +436,7 @@ async def renew_seat_async(
     licence's end, or no row when the lease had ended or the licence is not usable any
     more. Policy: in grace, always.
 
-    queries/licenses.sql:472
+    queries/licenses.sql:473
     """
     return await _renew_seat_async(
         connection,
@@ -452,7 +452,7 @@ def check_in_seat(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:496
+    queries/licenses.sql:497
     """
     return _check_in_seat(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -468,7 +468,7 @@ async def check_in_seat_async(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:496
+    queries/licenses.sql:497
     """
     return await _check_in_seat_async(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -489,7 +489,7 @@ def record_usage(
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:508
+    queries/licenses.sql:509
     """
     return _record_usage(
         connection,
@@ -515,7 +515,7 @@ async def record_usage_async(
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:508
+    queries/licenses.sql:509
     """
     return await _record_usage_async(
         connection,
@@ -541,7 +541,7 @@ def correct_usage(
     become of the licence; or no row when there is no such use, it has been taken back,
     or the correction's own key was recorded before.
 
-    queries/licenses.sql:600
+    queries/licenses.sql:601
     """
     return _correct_usage(
         connection,
@@ -567,7 +567,7 @@ async def correct_usage_async(
     become of the licence; or no row when there is no such use, it has been taken back,
     or the correction's own key was recorded before.
 
-    queries/licenses.sql:600
+    queries/licenses.sql:601
     """
     return await _correct_usage_async(
         connection,
@@ -590,7 +590,7 @@ def get_receipt(
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
 
-    queries/licenses.sql:673
+    queries/licenses.sql:674
     """
     return _get_receipt(
         connection,
@@ -612,7 +612,7 @@ async def get_receipt_async(
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
 
-    queries/licenses.sql:673
+    queries/licenses.sql:674
     """
     return await _get_receipt_async(
         connection,
@@ -634,7 +634,7 @@ def list_usage(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:699
+    queries/licenses.sql:700
     """
     return _list_usage(
         connection,
@@ -656,7 +656,7 @@ async def list_usage_async(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:699
+    queries/licenses.sql:700
     """
     return await _list_usage_async(
         connection,
@@ -682,7 +682,7 @@ def list_usage_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:699
+    queries/licenses.sql:700
     """
     return _list_usage_stream(
         connection,
@@ -709,7 +709,7 @@ def list_usage_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:699
+    queries/licenses.sql:700
     """
     return _list_usage_stream_async(
         connection,
@@ -727,7 +727,7 @@ def prune_usage(
     """Deletes uses, of all tenants, whose period ended at least this long ago; the
     totals stay. A key that is deleted records again.
 
-    queries/licenses.sql:723
+    queries/licenses.sql:724
     """
     return _prune_usage(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
@@ -740,7 +740,7 @@ async def prune_usage_async(
     """Deletes uses, of all tenants, whose period ended at least this long ago; the
     totals stay. A key that is deleted records again.
 
-    queries/licenses.sql:723
+    queries/licenses.sql:724
     """
     return await _prune_usage_async(
         connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
