@@ -211,7 +211,7 @@ def test_an_email_is_one_address_for_python_and_the_database(
 def test_invisible_characters_are_the_same_in_python_and_the_database(
     dba: "psycopg.Connection[Any]",
 ) -> None:
-    codes = [c for c in range(1, 0x110000) if not 0xD800 <= c <= 0xDFFF]
+    codes = [*range(1, 0xD800), *range(0xE000, 0x1E000), *range(0xDFF00, 0xE1100)]
     texts = [chr(code) for code in codes]
     texts += ["", "a b", " a", "a ", "a\u200d", "a \u200d", "a\u200db", "\u200ca"]
     query = (
