@@ -68,7 +68,9 @@ RedemptionOutcome: TypeAlias = Literal[
     "invalid_scope",
     "recently_redeemed",
     "redeemed",
+    "refreshed",
     "reused",
+    "rotation_required",
 ]
 RevocationCategory: TypeAlias = Literal[
     "authorization", "client", "key", "subject", "token"
@@ -81,6 +83,7 @@ TokenDiagnosisDeadBecause: TypeAlias = Literal[
     "client_signed_out",
     "consent_narrowed",
     "consent_revoked",
+    "exchanged_from_dead",
     "expired",
     "redeemed",
     "revoked",
@@ -92,12 +95,15 @@ TokenDiagnosisDeadBecause: TypeAlias = Literal[
     "user_signed_out",
 ]
 TokenExchangeOutcome: TypeAlias = Literal[
+    "binding_required",
     "client_inactive",
+    "client_public",
     "invalid_actor_token",
     "invalid_scope",
     "invalid_subject_token",
     "issued",
     "tenant_inactive",
+    "too_many_exchanges",
 ]
 TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
 UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof"]
@@ -199,13 +205,34 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceAuthorizationRequest:
-    """A row of device_authorizations.create."""
+class DeviceAuthorizationRequestCreated:
+    """A row of device_authorizations.create.
 
-    outcome: DeviceAuthorizationRequestOutcome
+    It is this class where outcome is created.
+    """
+
+    outcome: Literal["created"]
+    device_authorization_id: UUID
+    poll_interval: timedelta
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAuthorizationRequestOtherwise:
+    """A row of device_authorizations.create.
+
+    It is this class where outcome is client_inactive or tenant_inactive.
+    """
+
+    outcome: Literal["client_inactive", "tenant_inactive"]
     device_authorization_id: UUID | None
     poll_interval: timedelta | None
     expires_at: datetime | None
+
+
+DeviceAuthorizationRequest: TypeAlias = (
+    DeviceAuthorizationRequestCreated | DeviceAuthorizationRequestOtherwise
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,60 +251,223 @@ class PendingDeviceAuthorization:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceApproval:
-    """A row of device_authorizations.approve."""
+class DeviceApprovalApproved:
+    """A row of device_authorizations.approve.
 
-    outcome: DeviceApprovalOutcome
+    It is this class where outcome is approved.
+    """
+
+    outcome: Literal["approved"]
+    token_id: UUID
+    authorization_id: UUID
+    scopes: Sequence[str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceApprovalOtherwise:
+    """A row of device_authorizations.approve.
+
+    It is this class where outcome is client_inactive or consent_required or invalid or
+    invalid_scope or login_required or tenant_inactive or user_inactive.
+    """
+
+    outcome: Literal[
+        "client_inactive",
+        "consent_required",
+        "invalid",
+        "invalid_scope",
+        "login_required",
+        "tenant_inactive",
+        "user_inactive",
+    ]
     token_id: UUID | None
     authorization_id: UUID | None
     scopes: Sequence[str] | None
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class DevicePoll:
-    """A row of device_authorizations.poll."""
+DeviceApproval: TypeAlias = DeviceApprovalApproved | DeviceApprovalOtherwise
 
-    outcome: DevicePollOutcome
+
+@dataclass(frozen=True, slots=True)
+class DevicePollAuthorizationPending:
+    """A row of device_authorizations.poll.
+
+    It is this class where outcome is authorization_pending or slow_down.
+    """
+
+    outcome: Literal["authorization_pending", "slow_down"]
+    poll_interval: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePollOtherwise:
+    """A row of device_authorizations.poll.
+
+    It is this class where outcome is access_denied or approved or expired_token or
+    invalid.
+    """
+
+    outcome: Literal["access_denied", "approved", "expired_token", "invalid"]
     poll_interval: timedelta | None
 
 
-@dataclass(frozen=True, slots=True)
-class CodeIssuance:
-    """A row of grants.issue_code."""
+DevicePoll: TypeAlias = DevicePollAuthorizationPending | DevicePollOtherwise
 
-    outcome: CodeIssuanceOutcome
+
+@dataclass(frozen=True, slots=True)
+class CodeIssuanceIssued:
+    """A row of grants.issue_code.
+
+    It is this class where outcome is issued.
+    """
+
+    outcome: Literal["issued"]
+    token_id: UUID
+    authorization_id: UUID
+    scopes: Sequence[str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CodeIssuanceOtherwise:
+    """A row of grants.issue_code.
+
+    It is this class where outcome is client_inactive or consent_required or
+    login_required or pkce_required or redirect_uri_not_registered or tenant_inactive or
+    user_inactive.
+    """
+
+    outcome: Literal[
+        "client_inactive",
+        "consent_required",
+        "login_required",
+        "pkce_required",
+        "redirect_uri_not_registered",
+        "tenant_inactive",
+        "user_inactive",
+    ]
     token_id: UUID | None
     authorization_id: UUID | None
     scopes: Sequence[str] | None
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class ClientTokenIssuance:
-    """A row of grants.issue_to_client."""
+CodeIssuance: TypeAlias = CodeIssuanceIssued | CodeIssuanceOtherwise
 
-    outcome: ClientTokenIssuanceOutcome
+
+@dataclass(frozen=True, slots=True)
+class ClientTokenIssuanceIssued:
+    """A row of grants.issue_to_client.
+
+    It is this class where outcome is issued.
+    """
+
+    outcome: Literal["issued"]
+    token_id: UUID
+    scopes: Sequence[str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTokenIssuanceOtherwise:
+    """A row of grants.issue_to_client.
+
+    It is this class where outcome is client_inactive or client_not_authorized or
+    client_public or invalid_scope or service_account_inactive or tenant_inactive.
+    """
+
+    outcome: Literal[
+        "client_inactive",
+        "client_not_authorized",
+        "client_public",
+        "invalid_scope",
+        "service_account_inactive",
+        "tenant_inactive",
+    ]
     token_id: UUID | None
     scopes: Sequence[str] | None
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenExchange:
-    """A row of grants.exchange."""
+ClientTokenIssuance: TypeAlias = (
+    ClientTokenIssuanceIssued | ClientTokenIssuanceOtherwise
+)
 
-    outcome: TokenExchangeOutcome
+
+@dataclass(frozen=True, slots=True)
+class TokenExchangeIssued:
+    """A row of grants.exchange.
+
+    It is this class where outcome is issued.
+    """
+
+    outcome: Literal["issued"]
+    token_id: UUID
+    scopes: Sequence[str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenExchangeOtherwise:
+    """A row of grants.exchange.
+
+    It is this class where outcome is binding_required or client_inactive or
+    client_public or invalid_actor_token or invalid_scope or invalid_subject_token or
+    tenant_inactive or too_many_exchanges.
+    """
+
+    outcome: Literal[
+        "binding_required",
+        "client_inactive",
+        "client_public",
+        "invalid_actor_token",
+        "invalid_scope",
+        "invalid_subject_token",
+        "tenant_inactive",
+        "too_many_exchanges",
+    ]
     token_id: UUID | None
     scopes: Sequence[str] | None
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Redemption:
-    """A row of grants.redeem."""
+TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
 
-    outcome: RedemptionOutcome
+
+@dataclass(frozen=True, slots=True)
+class RedemptionRedeemed:
+    """A row of grants.redeem.
+
+    It is this class where outcome is redeemed or refreshed or already_redeemed or
+    recently_redeemed.
+    """
+
+    outcome: Literal["redeemed", "refreshed", "already_redeemed", "recently_redeemed"]
+    authorization_id: UUID
+    user_id: UUID | None
+    subject_id: UUID | None
+    service_account_id: UUID | None
+    scopes: Sequence[str]
+    nonce: str | None
+    properties: JsonObject
+    authenticated_at: datetime
+    access_token_id: UUID | None
+    access_expires_at: datetime | None
+    refresh_token_id: UUID | None
+    refresh_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionOtherwise:
+    """A row of grants.redeem.
+
+    It is this class where outcome is invalid or invalid_scope or reused or
+    rotation_required.
+    """
+
+    outcome: Literal["invalid", "invalid_scope", "reused", "rotation_required"]
     authorization_id: UUID | None
     user_id: UUID | None
     subject_id: UUID | None
@@ -290,6 +480,9 @@ class Redemption:
     access_expires_at: datetime | None
     refresh_token_id: UUID | None
     refresh_expires_at: datetime | None
+
+
+Redemption: TypeAlias = RedemptionRedeemed | RedemptionOtherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,7 +617,6 @@ class PushedRequest:
     parameters: JsonObject
     expires_at: datetime
     redeemed_at: datetime | None
-    redemption_id: UUID | None
     created_at: datetime
 
 
@@ -521,6 +713,14 @@ class ServerDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaVersion:
+    """A row of server.get_schema_version."""
+
+    newest: str
+    oldest_package: str
+
+
+@dataclass(frozen=True, slots=True)
 class AppliedMigration:
     """A row of server.list_applied_migrations."""
 
@@ -599,7 +799,6 @@ class Token:
     properties: JsonObject
     expires_at: datetime
     redeemed_at: datetime | None
-    redemption_id: UUID | None
     revoked_at: datetime | None
     revocation_reason: str | None
     authenticated_at: datetime

@@ -1,8 +1,9 @@
 """Settings, from keyword arguments or the environment."""
 
+import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import platformdirs
 from psycopg import ProgrammingError
@@ -15,12 +16,22 @@ from authority_queries.errors import ConfigurationError
 
 Backend = Literal["embedded", "postgres"]
 
+# What root's embedded server keeps: root's own folders are closed to its user.
+STATE_FOLDER: Final = Path("/var/lib/authority-queries")
+
 _PREFIX = "AUTHORITY_"
 _SECRETS = {"database_url"}
 _DAY = 86400
+_GRACE = 5  # seconds
 # An @ or / in the password: libpq takes what follows for a host or a database, and
 # errors name those.
 _UNCLEAR = re.compile(r"[^@/]*[@/][^?]*@")
+
+
+def _default_data_dir() -> Path:
+    if os.name == "posix" and os.geteuid() == 0:
+        return STATE_FOLDER / "data"
+    return platformdirs.user_data_path("authority-queries")
 
 
 class Settings(BaseSettings):
@@ -34,12 +45,13 @@ class Settings(BaseSettings):
     - `database_url`: `postgresql://user:password@host:port/database?sslmode=…`, or
       the same with `postgresql+psycopg://`, which plain yoyo needs.
     - `data_dir`: where the embedded server keeps its data; ~ is the home directory.
+      Not said: below the user's data directory; as root `/var/lib/authority-queries`.
     - `pool_min_size`, `pool_max_size`: connections kept and allowed.
     - `pool_timeout`, `connect_timeout`: seconds to wait for a free connection, for
       the server.
     - `statement_timeout`: seconds after which PostgreSQL ends a statement; 0: never.
-    - `prepared_statements`: false behind a pooler that mixes up those of its clients,
-      such as PgBouncer before 1.21 in transaction mode.
+    - `prepared_statements`: not said, statements are prepared unless a pooler stands
+      before the server, which may mix up those of its clients. True is refused there.
 
     Raises ConfigurationError, which names the key, the value and what is allowed.
     """
@@ -50,15 +62,13 @@ class Settings(BaseSettings):
 
     backend: Backend | None = None
     database_url: SecretStr | None = None
-    data_dir: Path = Field(
-        default_factory=lambda: platformdirs.user_data_path("authority-queries")
-    )
+    data_dir: Path = Field(default_factory=_default_data_dir)
     pool_min_size: Annotated[int, Field(ge=0)] = 1
     pool_max_size: Annotated[int, Field(ge=1)] = 10
     pool_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 30
     connect_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 10
     statement_timeout: Annotated[float, Field(ge=0, le=_DAY)] = 30
-    prepared_statements: bool = True
+    prepared_statements: bool | None = None
 
     def __init__(
         self,
@@ -114,6 +124,14 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             _connection_parameters(self.database_url.get_secret_value())
         return self
+
+    @property
+    def longest_silence(self) -> float | None:
+        """Seconds after which a server that says nothing is given up. None: never.
+
+        Later than PostgreSQL ends a statement, which says so.
+        """
+        return self.statement_timeout + _GRACE if self.statement_timeout else None
 
     @property
     def uses_embedded(self) -> bool:

@@ -55,11 +55,11 @@ with families as (
 
 insert into authority.tokens (
     tenant_id, type, token_hash, client_id, authorization_id, redeemed_at,
-    redemption_id, expires_at, created_at, authenticated_at
+    redemption_hash, expires_at, created_at, authenticated_at
 )
 select
     tenant_id, 'refresh', sha256(uuid_send(gen_random_uuid())), client_id, id,
-    now() - interval '40 days', gen_random_uuid(), now() - interval '10 days',
+    now() - interval '40 days', sha256('1'), now() - interval '10 days',
     now() - interval '41 days', now() - interval '41 days'
 from families, generate_series(1, %(kept)s / 1000)
 """
@@ -88,11 +88,11 @@ with families as (
 
 insert into authority.tokens (
     tenant_id, type, token_hash, client_id, authorization_id, redeemed_at,
-    redemption_id, expires_at, created_at, authenticated_at
+    redemption_hash, expires_at, created_at, authenticated_at
 )
 select
     tenant_id, 'refresh', sha256(uuid_send(gen_random_uuid())), client_id, id,
-    now() - interval '40 days', gen_random_uuid(), now() - interval '10 days',
+    now() - interval '40 days', sha256('1'), now() - interval '10 days',
     now() - interval '41 days', now() - interval '41 days'
 from families, generate_series(1, 3)
 """,

@@ -90,7 +90,7 @@ _USE_UP: Final = """
 update authority.tokens
 set
     redeemed_at = now(),
-    redemption_id = %(redemption_id)s
+    redemption_hash = sha256(uuid_send(%(redemption_id)s))
 where
     tenant_id = %(tenant_id)s
     and id = %(id)s

@@ -23,8 +23,8 @@ where
     and authorizations.id = :authorization_id;
 
 -- name: list_by_user(tenant_id, user_id)
--- One authorization of the user that is in force, in order of id: not revoked, not over,
--- and with tokens that had not all expired a day ago.
+-- One authorization of the user that is in force, in order of id: not revoked, not
+-- over, and with tokens that had not all expired a day ago.
 -- @row Authorization
 -- @nullable user_id
 select
@@ -56,8 +56,8 @@ where
 order by authorizations.id;
 
 -- name: list_by_client(tenant_id, client_id, after, page_size)
--- One authorization of the client that is in force, as of the user, in order of id, from
--- the first one after the given id.
+-- One authorization of the client that is in force, as of the user, in order of id,
+-- from the first one after the given id.
 select
     authorizations.tenant_id,
     authorizations.id,
@@ -133,8 +133,8 @@ returning
     authorizations.row_version;
 
 -- name: revoke(tenant_id, authorization_id, reason)!
--- Ends the authorization and, with it, every token under it (RFC 7009 section 2.1). Again
--- changes nothing.
+-- Ends the authorization and, with it, every token under it (RFC 7009 section 2.1).
+-- Again changes nothing.
 update authority.authorizations
 set
     revoked_at = authority.clock(),
@@ -148,8 +148,8 @@ where
 
 -- name: prune_expired(older_than, batch_size)!
 -- Deletes families, of all tenants, whose last token expired longer ago than this, with
--- all their tokens: till then reuse can be seen (RFC 9700 section 4.14.2). The row is judged as it is once it is locked: one that a redemption
--- prolongs meanwhile stays.
+-- all their tokens: till then reuse can be seen (RFC 9700 section 4.14.2). The row is
+-- judged as it is once it is locked: one that a redemption prolongs meanwhile stays.
 -- @plan cross_tenant -- Prunes for all tenants at once.
 -- @plan seq_scan authority.authorizations -- Planned without its value, batch_size
 --   is taken for a tenth of the rows. With it each row is looked up by primary key.

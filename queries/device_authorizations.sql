@@ -1,7 +1,21 @@
 -- name: create(tenant_id, device_code_hash, user_code_hash, client_id, scopes, cnf_jkt, properties, poll_interval, lifetime)^
--- The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
+-- The outcome of a device's request (RFC 8628 section 3.1): created, or why not. The
+-- client is held against deletion and judged as it is after the wait.
 -- @row DeviceAuthorizationRequest
-with device as (
+-- @when outcome = created -- device_authorization_id, poll_interval, expires_at
+with asked_by as (
+    select
+        clients.tenant_id,
+        clients.id
+    from authority.clients
+    where
+        clients.tenant_id = :tenant_id
+        and clients.client_id = :client_id
+        and clients.enabled
+    for key share
+),
+
+device as (
     insert into authority.device_authorizations (
         tenant_id,
         device_code_hash,
@@ -14,22 +28,18 @@ with device as (
         expires_at
     )
     select
-        clients.tenant_id,
+        asked_by.tenant_id,
         :device_code_hash,
         :user_code_hash,
-        clients.id as client_id,
+        asked_by.id as client_id,
         :scopes,
         :cnf_jkt,
         :properties,
         :poll_interval,
         authority.clock() + :lifetime as expires_at
-    from authority.clients
+    from asked_by
     inner join authority.tenants on tenants.id = :tenant_id
-    where
-        clients.tenant_id = :tenant_id
-        and clients.client_id = :client_id
-        and clients.enabled
-        and tenants.status in ('active', 'trial')
+    where tenants.status in ('active', 'trial')
     returning
         device_authorizations.id,
         device_authorizations.poll_interval,
@@ -51,9 +61,10 @@ left join authority.tenants on tenants.id = :tenant_id
 left join device on true;
 
 -- name: get_by_user_code(tenant_id, user_code_hash)^
--- What a user who has typed this code is asked to allow (RFC 8628 section 3.3), or no row:
--- there is no such code, or it has expired or been decided, or its client is disabled. A
--- look is a guess: reserve it first (login_attempts.reserve; RFC 8628 section 5.1).
+-- What a user who has typed this code is asked to allow (RFC 8628 section 3.3), or no
+-- row: there is no such code, or it has expired or been decided, or its client is
+-- disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
+-- section 5.1).
 -- @row PendingDeviceAuthorization
 select
     device_authorizations.tenant_id,
@@ -79,17 +90,19 @@ where
 
 -- name: approve(tenant_id, user_code_hash, user_id, scopes, properties, authenticated_at, family_lifetime)^
 -- The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that the
--- device code will be redeemed for: approved, or why not. The code is one to redeem from
--- now on, until it expires, by grants.redeem with the type device_code.
+-- device code will be redeemed for: approved, or why not. The code is one to redeem
+-- from now on, until it expires, by grants.redeem with the type device_code.
 -- invalid: there is no such code, or it has expired or been decided, alike.
 -- The user has signed in after the last sign-out from everywhere, and has consented,
 -- unless the client's consent_type is implicit. Scopes that are
 -- null are those asked for, others no more than those. A family_lifetime that is null
 -- never ends it, an authenticated_at that is null means now.
--- The request is locked and judged as it is after the wait: of any number of decisions one
--- is made. Before it, its client and the user are held against deletion, as the family's
--- foreign keys would do too late: a deletion holds them first and requests afterwards.
+-- The request is locked and judged as it is after the wait: of any number of decisions
+-- one is made. Before it, its client and the user are held against deletion, as the
+-- family's foreign keys would do too late: a deletion holds them first and requests
+-- afterwards. They are judged as they are after the wait.
 -- @row DeviceApproval
+-- @when outcome = approved -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
 -- @param family_lifetime nullable
 with presented as (
@@ -103,7 +116,10 @@ with presented as (
 ),
 
 asked_by as (
-    select clients.id
+    select
+        clients.id,
+        clients.enabled,
+        clients.consent_type
     from presented
     inner join authority.clients
         on
@@ -113,7 +129,9 @@ asked_by as (
 ),
 
 decided_by as (
-    select users.id
+    select
+        users.status,
+        users.tokens_valid_after
     from authority.users
     where
         users.tenant_id = :tenant_id
@@ -159,33 +177,27 @@ asked as (
                 or device.status <> 'pending'
                 or device.expires_at <= authority.clock()
                 then 'invalid'
-            when clients.enabled is not true then 'client_inactive'
-            when coalesce(users.status <> 'active', true) then 'user_inactive'
+            when asked_by.enabled is not true then 'client_inactive'
+            when coalesce(decided_by.status <> 'active', true) then 'user_inactive'
             when
                 authority.sign_in_time(:authenticated_at)
-                <= greatest(tenants.tokens_valid_after, users.tokens_valid_after)
+                <= greatest(tenants.tokens_valid_after, decided_by.tokens_valid_after)
                 then 'login_required'
             when not :scopes::text[] <@ device.scopes then 'invalid_scope'
-            when clients.consent_type <> 'implicit' and consents.id is null
+            when asked_by.consent_type <> 'implicit' and consents.id is null
                 then 'consent_required'
             else 'approved'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
     left join authority.tenants on tenants.id = :tenant_id
     left join device on true
-    left join authority.clients
-        on
-            clients.tenant_id = :tenant_id
-            and device.client_id = clients.id
-    left join authority.users
-        on
-            users.tenant_id = :tenant_id
-            and users.id = :user_id
+    left join asked_by on true
+    left join decided_by on true
     left join authority.consents
         on
             consents.tenant_id = :tenant_id
             and consents.user_id = :user_id
-            and clients.id = consents.client_id
+            and asked_by.id = consents.client_id
             and consents.revoked_at is null
             and coalesce(:scopes::text[], device.scopes) <@ consents.scopes
 ),
@@ -273,8 +285,8 @@ from asked
 left join code on true;
 
 -- name: deny(tenant_id, user_code_hash, user_id)!
--- Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has expired
--- or been decided.
+-- Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
+-- expired or been decided.
 -- @param user_id notnull
 update authority.device_authorizations
 set
@@ -291,18 +303,19 @@ where
 -- What a device that polls is told (RFC 8628 section 3.5), and the interval that it has
 -- to keep from now on:
 -- authorization_pending: nobody has decided.
--- slow_down: nor now, and it polls too early. The interval grows by 5 seconds for this and
--- all later polls, and begins again.
+-- slow_down: nor now, and it polls too early. The interval grows by 5 seconds for this
+-- and all later polls, and begins again.
 -- access_denied: the user said no.
--- approved: the user said yes: redeem the code. Of a code that was redeemed this stays so
--- after it has expired: redeeming it again tells a retry from reuse.
+-- approved: the user said yes: redeem the code. Of a code that was redeemed this stays
+-- so after it has expired: redeeming it again tells a retry from reuse.
 -- expired_token: nobody decided in time, or the device did not come for it in time.
 -- invalid: no such code, or another client's, or a disabled one's, or bound to another
 -- key, alike.
--- What is decided is told whenever it is asked: slow_down means that it is not. The row is
--- locked and judged as it is after the wait, so that of any number of polls within an
--- interval one is told authorization_pending.
+-- What is decided is told whenever it is asked: slow_down means that it is not. The row
+-- is locked and judged as it is after the wait, so that of any number of polls within
+-- an interval one is told authorization_pending.
 -- @row DevicePoll
+-- @when outcome = authorization_pending, slow_down -- poll_interval
 -- @param cnf_jkt nullable
 with device as (
     select
@@ -383,8 +396,9 @@ left join verdict on true;
 -- Deletes requests, of all tenants, that expired longer ago than this. The families and
 -- codes that came of them stay.
 -- @plan cross_tenant -- Prunes for all tenants at once.
--- @plan seq_scan authority.device_authorizations -- Planned without its value, batch_size
---   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- @plan seq_scan authority.device_authorizations -- Planned without its value,
+--   batch_size is taken for a tenth of the rows. With it each row is looked up by
+--   primary key.
 -- @role authority_maintenance
 with doomed as (
     select

@@ -6,66 +6,92 @@
 -- ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has signed in after the last
 -- sign-out from everywhere, or login is required (OpenID Connect Core section 3.1.2.6),
 -- and has consented, unless the client's consent_type is implicit (section 3.1.2.4); a
--- consent that covers the scopes ends the family with it all the same. A family_lifetime that is null never ends it. An authenticated_at
--- that is null means now.
+-- consent that covers the scopes ends the family with it all the same. A
+-- family_lifetime that is null never ends it. An authenticated_at that is null means
+-- now. The client and the user are held against deletion and judged as they are after
+-- the wait.
 -- @row CodeIssuance
+-- @when outcome = issued -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
 -- @param family_lifetime nullable
-with asked as (
+with issued_to as (
     select
-        clients.id as client_id,
+        clients.id,
+        clients.client_type,
+        clients.application_type,
+        clients.consent_type,
+        clients.enabled,
+        clients.redirect_uris,
+        clients.requirements
+    from authority.clients
+    where
+        clients.tenant_id = :tenant_id
+        and clients.client_id = :client_id
+    for key share
+),
+
+granted_by as (
+    select
+        users.id,
+        users.status,
+        users.tokens_valid_after
+    from issued_to
+    inner join authority.users
+        on
+            users.tenant_id = :tenant_id
+            and users.id = :user_id
+    for key share of users
+),
+
+asked as (
+    select
+        issued_to.id as client_id,
         consents.id as consent_id,
         case
             when not coalesce(tenants.status in ('active', 'trial'), false)
                 then 'tenant_inactive'
-            when clients.enabled is not true then 'client_inactive'
+            when issued_to.enabled is not true then 'client_inactive'
             when
                 case
                     when :redirect_uri::text is null
-                        then cardinality(clients.redirect_uris) <> 1
+                        then cardinality(issued_to.redirect_uris) <> 1
                     else not exists (
-                        select from unnest(clients.redirect_uris) as registered (uri)
+                        select from unnest(issued_to.redirect_uris) as registered (uri)
                         where
                             registered.uri = :redirect_uri
                             or (
-                                clients.application_type = 'native'
+                                issued_to.application_type = 'native'
                                 and authority.without_loopback_port(registered.uri)
                                 = authority.without_loopback_port(:redirect_uri)
                             )
                     )
                 end
                 then 'redirect_uri_not_registered'
-            when coalesce(users.status <> 'active', true) then 'user_inactive'
+            when coalesce(granted_by.status <> 'active', true) then 'user_inactive'
             when
                 authority.sign_in_time(:authenticated_at)
-                <= greatest(tenants.tokens_valid_after, users.tokens_valid_after)
+                <= greatest(tenants.tokens_valid_after, granted_by.tokens_valid_after)
                 then 'login_required'
             when
                 :code_challenge::text is null
                 and (
-                    clients.client_type = 'public'
-                    or 'ft:pkce' = any(clients.requirements)
+                    issued_to.client_type = 'public'
+                    or 'ft:pkce' = any(issued_to.requirements)
                 )
                 then 'pkce_required'
-            when clients.consent_type <> 'implicit' and consents.id is null
+            when issued_to.consent_type <> 'implicit' and consents.id is null
                 then 'consent_required'
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
     left join authority.tenants on tenants.id = :tenant_id
-    left join authority.clients
-        on
-            clients.tenant_id = :tenant_id
-            and clients.client_id = :client_id
-    left join authority.users
-        on
-            users.tenant_id = :tenant_id
-            and users.id = :user_id
+    left join issued_to on true
+    left join granted_by on true
     left join authority.consents
         on
             consents.tenant_id = :tenant_id
-            and users.id = consents.user_id
-            and clients.id = consents.client_id
+            and granted_by.id = consents.user_id
+            and issued_to.id = consents.client_id
             and consents.revoked_at is null
             and :scopes::text[] <@ consents.scopes
 ),
@@ -149,35 +175,53 @@ left join code on true;
 -- The outcome of issuing an access token to a client that speaks for itself, or for a
 -- service account (RFC 6749 section 4.4): issued, or why not. Only a confidential
 -- client may; for a service account only one that it authorises, and for scopes that it
--- allows.
+-- allows. Both are held against deletion and judged as they are after the wait.
 -- @row ClientTokenIssuance
-with asked as (
+-- @when outcome = issued -- token_id, scopes, expires_at
+with issued_to as (
     select
-        clients.id as client_id,
+        clients.id,
+        clients.client_type,
+        clients.enabled
+    from authority.clients
+    where
+        clients.tenant_id = :tenant_id
+        and clients.client_id = :client_id
+    for key share
+),
+
+acts_as as (
+    select
+        service_accounts.enabled,
+        service_accounts.authorized_clients,
+        service_accounts.allowed_scopes
+    from issued_to
+    inner join authority.service_accounts
+        on
+            service_accounts.tenant_id = :tenant_id
+            and service_accounts.id = :service_account_id
+    for key share of service_accounts
+),
+
+asked as (
+    select
+        issued_to.id as client_id,
         case
             when not coalesce(tenants.status in ('active', 'trial'), false)
                 then 'tenant_inactive'
-            when clients.enabled is not true then 'client_inactive'
-            when clients.client_type = 'public' then 'client_public'
+            when issued_to.enabled is not true then 'client_inactive'
+            when issued_to.client_type = 'public' then 'client_public'
             when :service_account_id::uuid is null then 'issued'
-            when service_accounts.enabled is not true
-                then 'service_account_inactive'
-            when not clients.id = any(service_accounts.authorized_clients)
+            when acts_as.enabled is not true then 'service_account_inactive'
+            when not issued_to.id = any(acts_as.authorized_clients)
                 then 'client_not_authorized'
-            when not :scopes::text[] <@ service_accounts.allowed_scopes
-                then 'invalid_scope'
+            when not :scopes::text[] <@ acts_as.allowed_scopes then 'invalid_scope'
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
     left join authority.tenants on tenants.id = :tenant_id
-    left join authority.clients
-        on
-            clients.tenant_id = :tenant_id
-            and clients.client_id = :client_id
-    left join authority.service_accounts
-        on
-            service_accounts.tenant_id = :tenant_id
-            and service_accounts.id = :service_account_id
+    left join issued_to on true
+    left join acts_as on true
 ),
 
 token as (
@@ -223,22 +267,42 @@ from asked
 left join token on true;
 
 -- name: exchange(tenant_id, token_hash, client_id, subject_token_hash, actor_token_hash, scopes, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
--- The outcome of exchanging an access token for another one with no more scopes and no
--- longer life (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a
--- user or a service account, and dies with the family of the token it was exchanged for.
--- Whether this client may do so is for the caller to say. Its actor is the subject
--- of the actor's token, with whoever acted before inside (section 4.1); without one it
--- is as it was. Scopes that are null are those of the subject's token.
+-- The outcome of exchanging an access token for another one with no more scopes (RFC
+-- 8693 section 2): issued, or why not. It speaks for the same subject, a user or a
+-- service account. Its actor is the subject of the actor's token, with whoever acted
+-- before inside (section 4.1); without one it is as it was. It is alive while all
+-- tokens are that it was exchanged for, the actor's too, and expires with the first of
+-- them. Only a confidential client exchanges, or a stolen token would be enough
+-- (section 2.1); whether this client may is for the caller to say. No unbound token is
+-- made of one that is bound to a key or certificate (RFC 9700 section 2.2.1): the new
+-- one is bound to what the client has proved. 16 tokens at most are behind one. Scopes
+-- that are null are those of the subject's token. The rows that the new one refers to
+-- are held against deletion.
 -- @row TokenExchange
-with subject as (
+-- @when outcome = issued -- token_id, scopes, expires_at
+with issued_to as (
+    select
+        clients.id,
+        clients.client_type,
+        clients.enabled
+    from authority.clients
+    where
+        clients.tenant_id = :tenant_id
+        and clients.client_id = :client_id
+    for key share
+),
+
+subject as (
     select
         live_tokens.id,
         live_tokens.user_id,
         live_tokens.service_account_id,
         coalesce(live_tokens.authorization_id, live_tokens.subject_authorization_id)
             as authorization_id,
+        live_tokens.exchanged_from,
         live_tokens.actor,
         live_tokens.scopes,
+        num_nonnulls(live_tokens.cnf_jkt, live_tokens.cnf_x5t_s256) > 0 as is_bound,
         live_tokens.expires_at,
         live_tokens.authenticated_at
     from authority.live_tokens
@@ -252,12 +316,15 @@ with subject as (
 actor as (
     select
         live_tokens.id,
+        live_tokens.exchanged_from,
         coalesce(
             live_tokens.subject_id::text,
             live_tokens.account_id,
             live_tokens.client_identifier
         ) as sub,
-        live_tokens.client_identifier as client_id
+        live_tokens.client_identifier as client_id,
+        num_nonnulls(live_tokens.cnf_jkt, live_tokens.cnf_x5t_s256) > 0 as is_bound,
+        live_tokens.expires_at
     from authority.live_tokens
     where
         live_tokens.tenant_id = :tenant_id
@@ -265,14 +332,66 @@ actor as (
         and live_tokens.type = 'access'
 ),
 
+behind as (
+    select array_agg(distinct tokens.id) as ids
+    from subject
+    left join actor on true
+    cross join
+        unnest(
+            array[subject.id, actor.id]
+            || subject.exchanged_from
+            || actor.exchanged_from
+        ) as tokens (id)
+    where tokens.id is not null
+),
+
+speaks_for as (
+    select users.id
+    from issued_to
+    cross join subject
+    inner join authority.users
+        on
+            users.tenant_id = :tenant_id
+            and subject.user_id = users.id
+    for key share of users
+),
+
+acts_as as (
+    select service_accounts.id
+    from issued_to
+    cross join subject
+    inner join authority.service_accounts
+        on
+            service_accounts.tenant_id = :tenant_id
+            and subject.service_account_id = service_accounts.id
+    for key share of service_accounts
+),
+
+held as (
+    select
+        subject.id,
+        authorizations.id as authorization_id
+    from issued_to
+    cross join subject
+    left join speaks_for on subject.user_id = speaks_for.id
+    left join acts_as on subject.service_account_id = acts_as.id
+    inner join authority.authorizations
+        on
+            authorizations.tenant_id = :tenant_id
+            and subject.authorization_id = authorizations.id
+    where num_nonnulls(speaks_for.id, acts_as.id) = 1
+    for key share of authorizations
+),
+
 asked as (
     select
-        clients.id as client_id,
+        issued_to.id as client_id,
         subject.user_id,
         subject.service_account_id,
         subject.authorization_id,
+        behind.ids as exchanged_from,
         coalesce(:scopes::text[], subject.scopes) as scopes,
-        subject.expires_at,
+        least(subject.expires_at, actor.expires_at) as expires_at,
         subject.authenticated_at,
         case
             when actor.id is null then subject.actor
@@ -287,21 +406,34 @@ asked as (
         case
             when not coalesce(tenants.status in ('active', 'trial'), false)
                 then 'tenant_inactive'
-            when clients.enabled is not true then 'client_inactive'
-            when subject.id is null then 'invalid_subject_token'
+            when issued_to.enabled is not true then 'client_inactive'
+            when issued_to.client_type = 'public' then 'client_public'
+            when
+                case
+                    when subject.authorization_id is null
+                        then num_nonnulls(speaks_for.id, acts_as.id) = 0
+                    else held.id is null
+                end
+                then 'invalid_subject_token'
             when :actor_token_hash::bytea is not null and actor.id is null
                 then 'invalid_actor_token'
             when not :scopes::text[] <@ subject.scopes then 'invalid_scope'
+            when
+                (subject.is_bound or coalesce(actor.is_bound, false))
+                and num_nonnulls(:cnf_jkt::text, :cnf_x5t_s256::text) = 0
+                then 'binding_required'
+            when cardinality(behind.ids) > 16 then 'too_many_exchanges'
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
     left join authority.tenants on tenants.id = :tenant_id
-    left join authority.clients
-        on
-            clients.tenant_id = :tenant_id
-            and clients.client_id = :client_id
+    left join issued_to on true
     left join subject on true
     left join actor on true
+    left join speaks_for on true
+    left join acts_as on true
+    left join held on true
+    cross join behind
 ),
 
 token as (
@@ -313,6 +445,7 @@ token as (
         user_id,
         service_account_id,
         subject_authorization_id,
+        exchanged_from,
         actor,
         scopes,
         cnf_jkt,
@@ -330,6 +463,7 @@ token as (
         asked.user_id,
         asked.service_account_id,
         asked.authorization_id,
+        asked.exchanged_from,
         asked.actor,
         asked.scopes,
         :cnf_jkt,
@@ -359,6 +493,9 @@ left join token on true;
 -- one step that of any number of racers one makes:
 -- redeemed: used up, and its successors are issued: an access token and a refresh
 -- token, each where a hash of one is given.
+-- refreshed: a refresh token without a hash of another one: not used up, and an access
+-- token is issued. Of a confidential client's, or one bound to a key or certificate.
+-- rotation_required: any other one (RFC 9700 section 4.14.2); not used up.
 -- already_redeemed: by this redemption_id, so this is a retry after a lost answer; the
 -- row is as the first time.
 -- recently_redeemed: by another request, within the leeway, and the refresh token that
@@ -369,16 +506,18 @@ left join token on true;
 -- invalid: anything else, alike: not alive, or not issued to this client_id,
 -- redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or
 -- bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4).
--- Who does not know all of them revokes nothing.
+-- A request with any mismatch revokes nothing. A redirect_uri that is null is no
+-- mismatch where the client has registered one and no more (OAuth 2.1).
 -- The family is locked first, and then the token, which is judged as it is after the
 -- wait. Before both, whom it was issued to and speaks for are held against deletion, as
 -- the successors' foreign keys would do too late: a deletion holds them first and their
 -- families afterwards.
--- Scopes that are null are all; fewer are the access token's only (RFC 6749 section 6). A
--- refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
+-- Scopes that are null are all; fewer are the access token's only (RFC 6749 section 6).
+-- A refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
 -- section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 -- @row Redemption
--- @param redemption_id notnull -- the request's own id
+-- @when outcome = redeemed, refreshed, already_redeemed, recently_redeemed --
+--   authorization_id, scopes, properties, authenticated_at
 -- @param access_lifetime nullable
 -- @param refresh_lifetime nullable
 with presented as (
@@ -396,7 +535,9 @@ with presented as (
 ),
 
 issued_to as (
-    select clients.id
+    select
+        clients.id,
+        cardinality(clients.redirect_uris) = 1 as has_one_uri
     from presented
     inner join authority.clients
         on
@@ -430,6 +571,7 @@ family as (
         authorizations.id,
         authorizations.expires_at,
         authorizations.revoked_at,
+        issued_to.has_one_uri,
         presented.id as token_id
     from presented
     inner join issued_to on presented.client_id = issued_to.id
@@ -456,12 +598,13 @@ token as (
         tokens.cnf_x5t_s256,
         tokens.properties,
         tokens.redeemed_at,
-        tokens.redemption_id,
+        tokens.redemption_hash,
         tokens.revoked_at,
         tokens.authenticated_at,
         family.id as authorization_id,
         family.expires_at as family_expires_at,
-        family.revoked_at as family_revoked_at
+        family.revoked_at as family_revoked_at,
+        family.has_one_uri
     from family
     inner join authority.tokens
         on
@@ -506,7 +649,10 @@ verdict as (
         case
             when
                 (token_states.client_identifier is distinct from :client_id)
-                or (token.redirect_uri is distinct from :redirect_uri)
+                or (
+                    (token.redirect_uri is distinct from :redirect_uri)
+                    and not (:redirect_uri is null and token.has_one_uri)
+                )
                 or (token.code_challenge is distinct from :code_challenge)
                 or coalesce(token.cnf_jkt <> :cnf_jkt, token.cnf_jkt is not null)
                 or coalesce(
@@ -514,9 +660,11 @@ verdict as (
                 )
                 then 'invalid'
             when
-                token.redemption_id = :redemption_id and token.family_revoked_at is null
+                token.redemption_hash = sha256(uuid_send(:redemption_id))
+                and token.family_revoked_at is null
                 then 'already_redeemed'
-            when token.redemption_id = :redemption_id then 'invalid'
+            when token.redemption_hash = sha256(uuid_send(:redemption_id))
+                then 'invalid'
             when
                 :leeway > interval '0'
                 and token.family_revoked_at is null
@@ -533,7 +681,13 @@ verdict as (
                 or token_states.dead_because is not null
                 then 'invalid'
             when not :scopes::text[] <@ token.scopes then 'invalid_scope'
-            else 'redeemed'
+            when :type <> 'refresh' or :refresh_token_hash::bytea is not null
+                then 'redeemed'
+            when
+                token_states.client_type = 'public'
+                and num_nonnulls(token.cnf_jkt, token.cnf_x5t_s256) = 0
+                then 'rotation_required'
+            else 'refreshed'
         end as outcome
     from token
     inner join authority.token_states
@@ -546,7 +700,7 @@ redeemed as (
     update authority.tokens
     set
         redeemed_at = authority.clock(),
-        redemption_id = :redemption_id
+        redemption_hash = sha256(uuid_send(:redemption_id))
     from verdict
     where
         tokens.tenant_id = :tenant_id
@@ -579,7 +733,7 @@ issued as (
         verdict.user_id,
         verdict.service_account_id,
         verdict.authorization_id,
-        verdict.id as parent_id,
+        case when verdict.outcome = 'redeemed' then verdict.id end as parent_id,
         case successors.type
             when 'access' then coalesce(:scopes, verdict.scopes)
             else verdict.scopes
@@ -601,7 +755,7 @@ issued as (
         ('refresh', :refresh_token_hash::bytea, :refresh_lifetime::interval)
     ) as successors (type, token_hash, lifetime)
     where
-        verdict.outcome = 'redeemed'
+        verdict.outcome in ('redeemed', 'refreshed')
         and successors.token_hash is not null
     returning
         tokens.id,
@@ -615,7 +769,7 @@ kept as (
     set
         tokens_expire_at = greatest(
             authorizations.tokens_expire_at,
-            (select max(issued.expires_at) + interval '1 day' from issued)
+            (select max(issued.expires_at) + interval '24 hours' from issued)
         ),
         revoked_at = case
             when verdict.outcome = 'reused' then authority.clock()

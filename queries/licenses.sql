@@ -229,7 +229,8 @@ with held as (
 ),
 
 -- The seat of a lease that has ended, or that the holder was given since this statement
--- began, which sees it free or another's: the licence is locked, so the number is right.
+-- began, which sees it free or another's: the licence is locked, so the number is
+-- right.
 own as (
     update authority.license_seats
     set

@@ -1,6 +1,7 @@
 -- name: record(tenant_id, username_key, user_id, client_id, address, outcome, reason, correlation_id)^
 -- The attempt as logged.
 -- @row LoginAttempt
+-- @param address nullable
 insert into authority.login_attempts (
     tenant_id,
     username,

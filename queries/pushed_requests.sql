@@ -1,7 +1,20 @@
 -- name: create(tenant_id, request_uri_hash, client_id, parameters, lifetime)^
 -- The pushed request (RFC 9126 section 2.2), or no row when the client is
--- unknown or disabled or the tenant is not active. Expires by the database's clock.
+-- unknown or disabled or the tenant is not active. Expires by the database's clock. The
+-- client is held against deletion and judged as it is after the wait.
 -- @row PushedRequest
+with pushed_by as (
+    select
+        clients.tenant_id,
+        clients.id
+    from authority.clients
+    where
+        clients.tenant_id = :tenant_id
+        and clients.client_id = :client_id
+        and clients.enabled
+    for key share
+)
+
 insert into authority.pushed_requests (
     tenant_id,
     request_uri_hash,
@@ -10,18 +23,14 @@ insert into authority.pushed_requests (
     expires_at
 )
 select
-    clients.tenant_id,
+    pushed_by.tenant_id,
     :request_uri_hash,
-    clients.id,
+    pushed_by.id,
     :parameters,
     authority.clock() + :lifetime as expires_at
-from authority.clients
-inner join authority.tenants on clients.tenant_id = tenants.id
-where
-    clients.tenant_id = :tenant_id
-    and clients.client_id = :client_id
-    and clients.enabled
-    and tenants.status in ('active', 'trial')
+from pushed_by
+inner join authority.tenants on pushed_by.tenant_id = tenants.id
+where tenants.status in ('active', 'trial')
 returning
     pushed_requests.tenant_id,
     pushed_requests.id,
@@ -30,7 +39,6 @@ returning
     pushed_requests.parameters,
     pushed_requests.expires_at,
     pushed_requests.redeemed_at,
-    pushed_requests.redemption_id,
     pushed_requests.created_at;
 
 -- name: redeem(tenant_id, request_uri_hash, client_id, redemption_id)^
@@ -38,15 +46,13 @@ returning
 -- by another client than this client_id, or was used under another redemption_id
 -- (RFC 9126 section 4). The same redemption_id gets the row again. Of any number of
 -- racing ids one gets it: the conditions on pushed_requests itself are those that are
--- looked at again after a wait.
+-- looked at again after a wait. The id is the browser's session, or the request's own.
 -- @row PushedRequest
 -- @nullable redeemed_at
--- @nullable redemption_id
--- @param redemption_id notnull -- who uses it: the browser's session, or the request
 update authority.pushed_requests
 set
     redeemed_at = coalesce(pushed_requests.redeemed_at, authority.clock()),
-    redemption_id = :redemption_id
+    redemption_hash = sha256(uuid_send(:redemption_id))
 from authority.clients
 inner join authority.tenants on clients.tenant_id = tenants.id
 where
@@ -54,8 +60,8 @@ where
     and pushed_requests.request_uri_hash = :request_uri_hash
     and pushed_requests.expires_at > authority.clock()
     and (
-        pushed_requests.redemption_id is null
-        or pushed_requests.redemption_id = :redemption_id
+        pushed_requests.redemption_hash is null
+        or pushed_requests.redemption_hash = sha256(uuid_send(:redemption_id))
     )
     and clients.tenant_id = pushed_requests.tenant_id
     and clients.id = pushed_requests.client_id
@@ -70,7 +76,6 @@ returning
     pushed_requests.parameters,
     pushed_requests.expires_at,
     pushed_requests.redeemed_at,
-    pushed_requests.redemption_id,
     pushed_requests.created_at;
 
 -- name: prune_expired(older_than, batch_size)!

@@ -1,7 +1,9 @@
 -- name: publish(tenant_id, category, target, reason, properties, effective_at, expires_at, hint)^
 -- The new entry at the end of the tenant's feed. Other publishers of the tenant wait
 -- until this transaction ends. An effective_at that is null means now. With a hint
--- followers hear at its commit of the tenant's id, and of nothing else.
+-- followers hear at its commit of the tenant's id, and of nothing else; while half of
+-- the server's queue of notifications waits for somebody, they see it at their polls: a
+-- full queue would fail the commit.
 -- @row Revocation
 with next_sequence as (
     insert into authority.revocation_sequences (tenant_id, last_sequence)
@@ -14,9 +16,10 @@ with next_sequence as (
         revocation_sequences.tenant_id,
         revocation_sequences.last_sequence,
         case
-            when :hint then pg_catalog.pg_notify(
-                'authority_revocations', revocation_sequences.tenant_id::text
-            )
+            when :hint and pg_catalog.pg_notification_queue_usage() < 0.5
+                then pg_catalog.pg_notify(
+                    'authority_revocations', revocation_sequences.tenant_id::text
+                )
         end as hint
 )
 
@@ -71,7 +74,8 @@ order by revocations.sequence
 limit :page_size;
 
 -- name: get_position(tenant_id)$
--- The number of the newest entry of the tenant's feed, pruned or not; 0 for an empty one.
+-- The number of the newest entry of the tenant's feed, pruned or not; 0 for an empty
+-- one.
 select coalesce((
     select revocation_sequences.last_sequence
     from authority.revocation_sequences
@@ -120,6 +124,43 @@ with doomed as (
     from authority.revocations as candidates
     where candidates.expires_at < authority.clock() - :older_than::interval
     order by candidates.expires_at
+    limit :batch_size
+    for update skip locked
+)
+
+delete from authority.revocations
+using doomed
+where
+    revocations.tenant_id = doomed.tenant_id
+    and revocations.sequence = doomed.sequence;
+
+-- name: prune_superseded(older_than, batch_size)!
+-- Deletes entries without an end, of all tenants, that a later one of the same target
+-- has made superfluous: one without an end either, which refuses all that they refuse,
+-- is in force, and was published longer ago than this.
+-- @plan cross_tenant -- Prunes for all tenants at once.
+-- @plan full_index_scan revocations_tenant_id_category_target_sequence_idx -- Has one
+--   entry a target after each run, and an entry more for each that was published since.
+-- @role authority_maintenance
+with doomed as (
+    select
+        candidates.tenant_id,
+        candidates.sequence
+    from authority.revocations as candidates
+    where
+        candidates.expires_at is null
+        and exists (
+            select from authority.revocations as later
+            where
+                later.tenant_id = candidates.tenant_id
+                and later.category = candidates.category
+                and later.target = candidates.target
+                and later.sequence > candidates.sequence
+                and later.expires_at is null
+                and later.effective_at >= candidates.effective_at
+                and later.effective_at <= authority.clock()
+                and later.created_at < authority.clock() - :older_than::interval
+        )
     limit :batch_size
     for update skip locked
 )

@@ -81,6 +81,16 @@ where pg_roles.rolname = current_user;
 -- beginning where a pooler is between the two.
 select pg_catalog.pg_backend_pid() as process_id;
 
+-- name: get_schema_version()^
+-- What a service asks on its first connection: the newest migration that was applied,
+-- and the oldest package, named by its newest migration, that the database serves.
+-- @row SchemaVersion
+-- @notnull newest -- The function returns a constant.
+-- @notnull oldest_package -- The function returns a constant.
+select
+    authority.schema_version() as newest,
+    authority.oldest_package() as oldest_package;
+
 -- name: list_applied_migrations()
 -- One migration that yoyo has marked as applied, in its books in the search_path.
 -- @row AppliedMigration

@@ -1,3 +1,6 @@
+-- sqlfluff:ignore:parsing
+-- It knows no isolation level: the statements at the end.
+
 -- name: get_by_id(tenant_id)^
 -- The tenant with this id, whatever its status, or no row.
 -- @row Tenant
@@ -36,13 +39,10 @@ where tenants.code = :code;
 -- service learns before it works for a tenant.
 select authority.find_tenant(:code) as tenant_id;
 
--- name: begin()#
--- Begins the transaction of a unit of work.
-begin;
-
 -- name: enter(tenant_id)$
 -- The status of the tenant that the rest of the transaction works for. Fails when it is
--- not active (SQLSTATE TN001), or row-level security does not hold the role (TN002).
+-- not active (SQLSTATE TN001), row-level security does not hold the role (TN002), or
+-- the transaction of a service is not read committed (TN003).
 -- @notnull status -- The function fails otherwise.
 -- @param tenant_id notnull
 select authority.enter_tenant(:tenant_id) as status;
@@ -217,3 +217,23 @@ returning
     tenants.created_at,
     tenants.updated_at,
     tenants.row_version;
+
+-- name: begin()#
+-- Begins the transaction of a unit of work, whatever the session's defaults are: the
+-- rules hold by locks, and by what a statement sees after it has waited for one.
+begin isolation level read committed, read write;
+
+-- name: begin_on_standby()#
+-- As begin, on a server that refuses to be asked for writing.
+begin isolation level read committed;
+
+-- name: begin_alone()#
+-- As begin, for a decision that is made outside of any unit.
+begin isolation level read committed, read write;
+set local lock_timeout = 0;
+set local row_security = on;
+set local timezone = 'UTC';
+
+-- name: commit()#
+-- Ends the transaction of a unit of work.
+commit;

@@ -357,3 +357,29 @@ returning
     users.created_at,
     users.updated_at,
     users.row_version;
+
+-- name: prune_roles(older_than, batch_size)!
+-- Deletes assignments of roles, of all tenants, that ended longer ago than this. One
+-- that is made again meanwhile stays.
+-- @plan cross_tenant -- Prunes for all tenants at once.
+-- @plan seq_scan authority.user_roles -- Planned without its value, batch_size
+--   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- @role authority_maintenance
+with doomed as (
+    select
+        candidates.tenant_id,
+        candidates.user_id,
+        candidates.role_id
+    from authority.user_roles as candidates
+    where candidates.expires_at < authority.clock() - :older_than::interval
+    order by candidates.expires_at
+    limit :batch_size
+    for update skip locked
+)
+
+delete from authority.user_roles
+using doomed
+where
+    user_roles.tenant_id = doomed.tenant_id
+    and user_roles.user_id = doomed.user_id
+    and user_roles.role_id = doomed.role_id;

@@ -272,8 +272,8 @@ from generate_series(0, 18999) as n;
 
 -- Of each authorization its code, two refresh tokens and two access tokens: the code
 -- and the first refresh token were used, and half of the second ones. What expired more
--- than a week ago has been pruned, but for what can be redeemed in a family that lives on
--- (tokens.prune_expired, authorizations.prune_expired).
+-- than a week ago has been pruned, but for what can be redeemed in a family that lives
+-- on (tokens.prune_expired, authorizations.prune_expired).
 with kinds (position, type, lifetime) as (
     values
     (1, 'authorization_code', interval '1 minute'),
@@ -306,7 +306,7 @@ insert into authority.tokens (
     scopes,
     expires_at,
     redeemed_at,
-    redemption_id,
+    redemption_hash,
     revoked_at,
     revocation_reason,
     authenticated_at,
@@ -324,8 +324,10 @@ select
     authorizations.scopes,
     authorizations.created_at + issued.lifetime as expires_at,
     case when issued.is_used then authorizations.created_at end as redeemed_at,
-    case when issued.is_used then pg_temp.id_of('redemption', issued.n) end
-        as redemption_id,
+    case
+        when issued.is_used
+            then sha256(uuid_send(pg_temp.id_of('redemption', issued.n)))
+    end as redemption_hash,
     authorizations.revoked_at,
     authorizations.revocation_reason,
     authorizations.created_at as authenticated_at,
@@ -389,7 +391,7 @@ insert into authority.pushed_requests (
     parameters,
     expires_at,
     redeemed_at,
-    redemption_id,
+    redemption_hash,
     created_at
 )
 select
@@ -398,11 +400,13 @@ select
     sha256(('pushed request ' || dated.n)::bytea) as request_uri_hash,
     pg_temp.id_of('client', dated.n) as client_id,
     '{"response_type": "code", "scope": "openid"}' as parameters,
-    dated.created_at + interval '1 minute' as expires_at,
+    dated.created_at + interval '10 minutes' as expires_at,
     case when dated.n % 3 <> 0 then dated.created_at + interval '2 seconds' end
         as redeemed_at,
-    case when dated.n % 3 <> 0 then pg_temp.id_of('push redemption', dated.n) end
-        as redemption_id,
+    case
+        when dated.n % 3 <> 0
+            then sha256(uuid_send(pg_temp.id_of('push redemption', dated.n)))
+    end as redemption_hash,
     dated.created_at
 from dated;
 
@@ -431,8 +435,8 @@ select
     dated.created_at
 from dated;
 
--- A request of a device in each five seconds of the last hours: the last 360 can still be
--- decided, unless they have been. What expired more than a day ago has been pruned
+-- A request of a device in each five seconds of the last hours: the last 360 can still
+-- be decided, unless they have been. What expired more than a day ago has been pruned
 -- (device_authorizations.prune_expired).
 with dated as (
     select

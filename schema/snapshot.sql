@@ -12,12 +12,38 @@ CREATE FUNCTION authority.address_prefix(address inet) RETURNS cidr
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-select network(set_masklen(hosts.host, case family(hosts.host) when 4 then 24 else 64 end))
+select
+    network(
+        set_masklen(hosts.host, case family(hosts.host) when 4 then 24 else 64 end)
+    )
 from (values (authority.canonical_address(address))) as hosts (host)
 $$;
 
 COMMENT ON FUNCTION authority.address_prefix(address inet) IS 'The network that is throttled as one, of the canonical address: /24 of an IPv4 address,
 and /64 of an IPv6 address.';
+
+-- are_tokens_alive
+
+CREATE FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+begin
+    return cardinality(token_ids) = (
+        select count(*)
+        from authority.token_states
+        where
+            token_states.tenant_id = are_tokens_alive.tenant_id
+            and token_states.id = any(are_tokens_alive.token_ids)
+            and token_states.own_dead_because is null
+    );
+end
+$$;
+
+COMMENT ON FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) IS 'Whether each of these tokens exists and has no reason of its own to be dead. Called for
+exchanged tokens only, by authority.token_states: other tokens cost nothing more.';
 
 -- authorizations
 
@@ -39,9 +65,11 @@ CREATE TABLE authority.authorizations (
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT authorizations_consent_id_user_id_check CHECK (((consent_id IS NULL) OR (user_id IS NOT NULL))),
     CONSTRAINT authorizations_expires_at_check CHECK ((expires_at > created_at)),
-    CONSTRAINT authorizations_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
+    CONSTRAINT authorizations_moments_check CHECK (((LEAST(expires_at, tokens_expire_at, revoked_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, tokens_expire_at, revoked_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT authorizations_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT authorizations_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT authorizations_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
-    CONSTRAINT authorizations_scopes_check CHECK ((array_position(scopes, NULL::text) IS NULL)),
+    CONSTRAINT authorizations_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
     CONSTRAINT authorizations_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
 );
 ALTER TABLE ONLY authority.authorizations FORCE ROW LEVEL SECURITY;
@@ -115,6 +143,8 @@ CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING 
 CREATE FUNCTION authority.await_seat(tenant_id uuid, license_id uuid, holder text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$
 begin
     perform from authority.licenses
@@ -160,7 +190,13 @@ CREATE TABLE authority.client_secrets (
     valid_until timestamp with time zone,
     last_used_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT client_secrets_secret_hash_check CHECK ((((secret_hash COLLATE "C") ~ '^\$sha256\$[A-Za-z0-9+/]{43}$'::text) OR authority.is_password_hash(secret_hash))),
+    CONSTRAINT client_secrets_description_check CHECK ((char_length(description) <= 2000)),
+    CONSTRAINT client_secrets_moments_check CHECK (((LEAST(valid_from, valid_until, last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(valid_from, valid_until, last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT client_secrets_secret_hash_check CHECK (((char_length(secret_hash) <= 1024) AND
+CASE
+    WHEN ((secret_hash COLLATE "C") ~ '^\$sha256\$[A-Za-z0-9+/]{43}$'::text) THEN true
+    ELSE authority.is_password_hash(secret_hash)
+END)),
     CONSTRAINT client_secrets_valid_until_check CHECK ((valid_until >= valid_from))
 );
 ALTER TABLE ONLY authority.client_secrets FORCE ROW LEVEL SECURITY;
@@ -222,17 +258,19 @@ CREATE TABLE authority.clients (
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT clients_application_type_check CHECK ((application_type = ANY (ARRAY['web'::text, 'native'::text]))),
-    CONSTRAINT clients_client_id_check CHECK (((client_id ~ '^[\x20-\x7e]{1,255}$'::text) AND authority.is_visible(client_id))),
+    CONSTRAINT clients_client_id_check CHECK (((client_id ~ '^[\x20-\x7e]+$'::text) AND (char_length(client_id) <= 255) AND authority.is_visible(client_id))),
     CONSTRAINT clients_client_type_check CHECK ((client_type = ANY (ARRAY['confidential'::text, 'public'::text]))),
     CONSTRAINT clients_consent_type_check CHECK ((consent_type = ANY (ARRAY['explicit'::text, 'external'::text, 'implicit'::text, 'systematic'::text]))),
-    CONSTRAINT clients_display_names_check CHECK ((jsonb_typeof(display_names) = 'object'::text)),
-    CONSTRAINT clients_json_web_key_set_check CHECK (((jsonb_typeof(json_web_key_set) = 'object'::text) AND COALESCE((jsonb_typeof((json_web_key_set -> 'keys'::text)) = 'array'::text), (json_web_key_set IS NULL)))),
-    CONSTRAINT clients_permissions_check CHECK ((array_position(permissions, NULL::text) IS NULL)),
-    CONSTRAINT clients_post_logout_redirect_uris_check CHECK ((array_position(post_logout_redirect_uris, NULL::text) IS NULL)),
-    CONSTRAINT clients_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
-    CONSTRAINT clients_redirect_uris_check CHECK ((array_position(redirect_uris, NULL::text) IS NULL)),
-    CONSTRAINT clients_requirements_check CHECK ((array_position(requirements, NULL::text) IS NULL)),
-    CONSTRAINT clients_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text))
+    CONSTRAINT clients_display_name_check CHECK ((char_length(display_name) <= 256)),
+    CONSTRAINT clients_display_names_check CHECK (((jsonb_typeof(display_names) = 'object'::text) AND authority.is_bounded_json(display_names))),
+    CONSTRAINT clients_json_web_key_set_check CHECK (((jsonb_typeof(json_web_key_set) = 'object'::text) AND COALESCE((jsonb_typeof((json_web_key_set -> 'keys'::text)) = 'array'::text), (json_web_key_set IS NULL)) AND authority.is_bounded_json(json_web_key_set))),
+    CONSTRAINT clients_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT clients_permissions_check CHECK (((array_position(permissions, NULL::text) IS NULL) AND authority.is_text_list(permissions, (500)::bigint, (512)::bigint))),
+    CONSTRAINT clients_post_logout_redirect_uris_check CHECK (((array_position(post_logout_redirect_uris, NULL::text) IS NULL) AND authority.is_text_list(post_logout_redirect_uris, (100)::bigint, (2048)::bigint))),
+    CONSTRAINT clients_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT clients_redirect_uris_check CHECK (((array_position(redirect_uris, NULL::text) IS NULL) AND authority.is_text_list(redirect_uris, (100)::bigint, (2048)::bigint))),
+    CONSTRAINT clients_requirements_check CHECK (((array_position(requirements, NULL::text) IS NULL) AND authority.is_text_list(requirements, (100)::bigint, (512)::bigint))),
+    CONSTRAINT clients_settings_check CHECK (((jsonb_typeof(settings) = 'object'::text) AND authority.is_bounded_json(settings)))
 );
 ALTER TABLE ONLY authority.clients FORCE ROW LEVEL SECURITY;
 
@@ -304,15 +342,17 @@ CREATE TABLE authority.consents (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
-    CONSTRAINT consents_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
+    CONSTRAINT consents_moments_check CHECK (((LEAST(revoked_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(revoked_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT consents_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT consents_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT consents_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
-    CONSTRAINT consents_scopes_check CHECK ((array_position(scopes, NULL::text) IS NULL))
+    CONSTRAINT consents_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes)))
 );
 ALTER TABLE ONLY authority.consents FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.consents IS 'What a user allows a client, remembered. One is in force at a time; a revoked one stays
-as the record of what was allowed and when, and the tokens that hang on it stay dead
-whatever is granted later.';
+as the record of what was allowed and when, until it is pruned, and the tokens that hang
+on it stay dead whatever is granted later.';
 COMMENT ON COLUMN authority.consents.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.consents.id IS 'Random.';
 COMMENT ON COLUMN authority.consents.user_id IS 'The user who allows it.';
@@ -332,6 +372,8 @@ ALTER TABLE ONLY authority.consents
 ALTER TABLE ONLY authority.consents
     ADD CONSTRAINT consents_tenant_id_id_user_id_client_id_key UNIQUE (tenant_id, id, user_id, client_id);
 
+CREATE INDEX consents_revoked_at_idx ON authority.consents USING btree (revoked_at) WHERE (revoked_at IS NOT NULL);
+
 CREATE INDEX consents_tenant_id_client_id_idx ON authority.consents USING btree (tenant_id, client_id);
 
 CREATE UNIQUE INDEX consents_tenant_id_user_id_client_id_key ON authority.consents USING btree (tenant_id, user_id, client_id) WHERE (revoked_at IS NULL);
@@ -345,6 +387,10 @@ ALTER TABLE ONLY authority.consents
     ADD CONSTRAINT consents_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE authority.consents ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY consents_lock_policy ON authority.consents AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY consents_maintenance_policy ON authority.consents TO authority_maintenance USING (true);
 
 CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id = ( SELECT
         CASE
@@ -361,6 +407,8 @@ CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id 
 CREATE FUNCTION authority.create_login_attempt_partitions(months_ahead bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     SET lock_timeout TO '2s'
     AS $_$
 declare
@@ -368,6 +416,9 @@ declare
     child text;
     created bigint := 0;
 begin
+    if months_ahead is null or months_ahead not between 0 and 120 then
+        raise invalid_parameter_value using message = 'months_ahead is from 0 to 120';
+    end if;
     for month in
         select generate_series(
             date_trunc('month', authority.clock() at time zone 'UTC'),
@@ -424,7 +475,8 @@ COMMENT ON FUNCTION authority.create_login_attempt_partitions(months_ahead bigin
 were missing. A month that already has rows in the default partition is left there.
 Attaches, so that sign-ins of months that have a partition go on meanwhile; the default
 partition is locked and looked through, and no tenant changes. Gives up after 2 s of
-waiting. Runs as its owner, because only the owner of a table can attach to it.';
+waiting. months_ahead is at most 120. Runs as its owner, because only the owner of a
+table can attach to it.';
 
 -- device_authorizations
 
@@ -444,12 +496,14 @@ CREATE TABLE authority.device_authorizations (
     expires_at timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT device_authorizations_cnf_jkt_check CHECK ((cnf_jkt ~ '^[A-Za-z0-9_-]{43}$'::text)),
+    CONSTRAINT device_authorizations_cnf_jkt_check CHECK (((cnf_jkt ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(cnf_jkt) = 43))),
     CONSTRAINT device_authorizations_device_code_hash_check CHECK ((octet_length(device_code_hash) = 32)),
+    CONSTRAINT device_authorizations_durations_check CHECK (((LEAST(poll_interval) >= '00:00:00'::interval) AND (GREATEST(poll_interval) <= '876600:00:00'::interval))),
     CONSTRAINT device_authorizations_expires_at_check CHECK (((expires_at > created_at) AND (expires_at <= (created_at + '00:30:00'::interval)))),
+    CONSTRAINT device_authorizations_moments_check CHECK (((LEAST(next_poll_at, expires_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(next_poll_at, expires_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT device_authorizations_poll_interval_check CHECK ((poll_interval > '00:00:00'::interval)),
-    CONSTRAINT device_authorizations_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
-    CONSTRAINT device_authorizations_scopes_check CHECK ((array_position(scopes, NULL::text) IS NULL)),
+    CONSTRAINT device_authorizations_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT device_authorizations_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
     CONSTRAINT device_authorizations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'denied'::text]))),
     CONSTRAINT device_authorizations_status_user_id_check CHECK (((status = 'pending'::text) = (user_id IS NULL))),
     CONSTRAINT device_authorizations_user_code_hash_check CHECK ((octet_length(user_code_hash) = 32))
@@ -541,7 +595,7 @@ begin
                 partitions.oid::regclass::text as child,
                 substring(
                     pg_get_expr(partitions.relpartbound, partitions.oid)
-                    from 'TO \(''([^'']+)''\)'
+                    from 'TO [(]''([^'']+)''[)]'
                 )::timestamptz as ends_at
             from pg_inherits
             inner join pg_class as partitions on pg_inherits.inhrelid = partitions.oid
@@ -570,12 +624,24 @@ because only the owner of a table can drop it.';
 CREATE FUNCTION authority.enter_tenant(tenant_id uuid) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$
 declare
     tenant_now constant text
         := set_config('authority.tenant_id', tenant_id::text, true);
+    -- What a rule depends on, whatever the session or its role has set.
+    security_now constant text := set_config('row_security', 'on', true);
+    waits_now constant text := set_config('lock_timeout', '0', true);
+    zone_now constant text := set_config('TimeZone', 'UTC', true);
     status text;
 begin
+    if current_setting('transaction_isolation') <> 'read committed'
+        and pg_has_role('authority_app', 'usage')
+    then
+        raise exception 'transaction_isolation is not read committed'
+        using errcode = 'TN003';
+    end if;
     if not row_security_active('authority.tenants')
         or pg_has_role('authority_maintenance', 'usage')
         or pg_has_role('authority_owner', 'usage')
@@ -595,14 +661,18 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.enter_tenant(tenant_id uuid) IS 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
-with SQLSTATE TN001 when it is not active or on trial, and with TN002 for a role that
-sees other tenants'' rows anyway.';
+with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
+other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
+committed. Sets what the rules depend on: row_security, lock_timeout, TimeZone.';
 
 -- find_live_token
 
 CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) RETURNS SETOF authority.verified_tokens
     LANGUAGE plpgsql ROWS 1
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
     AS $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
@@ -630,11 +700,29 @@ for whom it worked before afterwards: one trip for who has a token and nothing e
 CREATE FUNCTION authority.find_tenant(code text) RETURNS uuid
     LANGUAGE sql STABLE STRICT SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
     AS $$select tenants.id from authority.tenants where tenants.code = find_tenant.code$$;
 
 COMMENT ON FUNCTION authority.find_tenant(code text) IS 'The id of the tenant with this code, whatever its status, or null. Runs as its owner,
 because a service has to find the tenant before it can work for it; it tells nothing
 else, and nothing of a code that is not spelled out.';
+
+-- is_bounded_json
+
+CREATE FUNCTION authority.is_bounded_json(value jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+    return octet_length(value::text) <= 65536
+        and not jsonb_path_exists(value, 'strict $.**{32}');
+end
+$_$;
+
+COMMENT ON FUNCTION authority.is_bounded_json(value jsonb) IS 'Whether a document is written in at most 65,536 octets and nested in at most 32 levels,
+its values included: every parser can read it.';
 
 -- is_password_hash
 
@@ -642,14 +730,72 @@ CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN CASE WHEN ((hash COLLATE "C") ~ '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN ((("substring"((hash COLLATE "C"), 'm=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 't=([0-9]+)'::text))::bigint) <= 1048576) WHEN ((hash COLLATE "C") ~ '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN (((("substring"((hash COLLATE "C"), 'r=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 'p=([0-9]+)'::text))::bigint) << ("substring"((hash COLLATE "C"), 'ln=([0-9]+)'::text))::integer) <= 2097152) ELSE ((hash COLLATE "C") ~ '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'::text) END;
 
-COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings, bcrypt
-and {SSHA}, each in one spelling and at a cost of about a second at most.';
+COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings,
+bcrypt and {SSHA}, each in one spelling and at a cost of about a second at most.';
+
+-- is_scope_list
+
+CREATE FUNCTION authority.is_scope_list(scopes text[]) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    scope text;
+begin
+    if array_ndims(scopes) > 1 or cardinality(scopes) > 100 then
+        return false;
+    end if;
+    foreach scope in array coalesce(scopes, '{}')
+    loop
+        if
+            scope is null
+            or scope !~ '^[]!#-[^-~]{1,255}$'
+            or cardinality(array_positions(scopes, scope)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.is_scope_list(scopes text[]) IS 'Whether these are at most 100 scopes, each once, and each a scope-token (RFC 6749
+section 3.3) of up to 255 characters. Null is no list, and nothing to complain of.';
+
+-- is_text_list
+
+CREATE FUNCTION authority.is_text_list(texts text[], most bigint, longest bigint) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    each text;
+begin
+    if array_ndims(texts) > 1 or cardinality(texts) > most then
+        return false;
+    end if;
+    foreach each in array coalesce(texts, '{}')
+    loop
+        if
+            each is null
+            or char_length(each) not between 1 and longest
+            or cardinality(array_positions(texts, each)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+COMMENT ON FUNCTION authority.is_text_list(texts text[], most bigint, longest bigint) IS 'Whether these are at most so many texts, each once and of 1 to so many characters.
+Null is no list, and nothing to complain of.';
 
 -- is_username_key
 
 CREATE FUNCTION authority.is_username_key(username text, username_key text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN (authority.is_visible((username COLLATE "C")) AND authority.is_visible((username_key COLLATE "C")) AND (GREATEST(char_length((username COLLATE "C")), char_length((username_key COLLATE "C"))) <= 256) AND ((username_key COLLATE "C") IS NFKC NORMALIZED) AND ((username_key COLLATE "C") !~ '[A-Z\u00c0-\u00d6\u00d8-\u00df\u0391-\u03ab\u03c2\u0400-\u042f\u0531-\u0556\u00a1-\u00a9\u00ab-\u00b4\u00b6\u00b8\u00b9\u00bb-\u00bf\u00d7\u00f7\u2010-\u2071\u2190-\u2bff\u3001-\u3004\U0001f000-\U0001faff]|  '::text) AND (((username COLLATE "C") ~ '[^ -~]'::text) OR (username_key = lower((username COLLATE "C")))));
+    RETURN (authority.is_visible((username COLLATE "C")) AND authority.is_visible((username_key COLLATE "C")) AND ((username_key COLLATE "C") IS NFKC NORMALIZED) AND ((username_key COLLATE "C") !~ '[A-Z\u00c0-\u00d6\u00d8-\u00df\u0391-\u03ab\u03c2\u0400-\u042f\u0531-\u0556\u00a1-\u00a9\u00ab-\u00b4\u00b6\u00b8\u00b9\u00bb-\u00bf\u00d7\u00f7\u2010-\u2071\u2190-\u2bff\u3001-\u3004\U0001f000-\U0001faff]|  '::text) AND (((username COLLATE "C") ~ '[^ -~]'::text) OR (username_key = lower((username COLLATE "C")))));
 
 COMMENT ON FUNCTION authority.is_username_key(username text, username_key text) IS 'Whether this can be the key of the username (username_key in Python, RFC 8265). For a
 name of printable ASCII it says all: the key is lower(username collate "C"). Of others
@@ -671,6 +817,8 @@ written out: neither a locale nor a version of Unicode changes them.';
 CREATE PROCEDURE authority.isolate_tenants(IN target regclass, IN tenant_column name DEFAULT 'tenant_id'::name)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $_$
 declare
     policy constant name := format(
@@ -679,7 +827,8 @@ declare
         tenant_column
     );
     -- A uuid in lower case, or else null. A subquery, so that PostgreSQL looks once a
-    -- statement, not once a row; no function, which would cost as much as a small query.
+    -- statement, not once a row; no function, which would cost as much as a small
+    -- query.
     session_tenant constant text := $policy$(
         select case
             when current_setting('authority.tenant_id', true)
@@ -707,13 +856,16 @@ $_$;
 
 COMMENT ON PROCEDURE authority.isolate_tenants(IN target regclass, IN tenant_column name) IS 'Enables and forces row-level security on a table, with the one policy of tenants: a
 row is seen and written only while the transaction works for its tenant, which the
-setting authority.tenant_id names. Not set, empty or malformed, it lets no row through.';
+setting authority.tenant_id names. Not set, empty or malformed, it lets no row
+through.';
 
 -- let_operators_prune
 
 CREATE PROCEDURE authority.let_operators_prune(IN target regclass)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$
 declare
     subject constant name := (select relname from pg_class where oid = target);
@@ -734,8 +886,8 @@ end
 $$;
 
 COMMENT ON PROCEDURE authority.let_operators_prune(IN target regclass) IS 'Lets operators see and delete the rows of all tenants in a table. To lock what it
-deletes, a role must be allowed to change a column: the second policy lets this one lock,
-and write nothing.';
+deletes, a role must be allowed to change a column: the second policy lets this one
+lock, and write nothing.';
 
 -- license_seats
 
@@ -747,8 +899,9 @@ CREATE TABLE authority.license_seats (
     leased_until timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT license_seats_holder_check CHECK (authority.is_visible(holder)),
-    CONSTRAINT license_seats_holder_leased_until_check CHECK (((holder IS NULL) = (leased_until IS NULL)))
+    CONSTRAINT license_seats_holder_check CHECK ((authority.is_visible(holder) AND (char_length(holder) <= 256))),
+    CONSTRAINT license_seats_holder_leased_until_check CHECK (((holder IS NULL) = (leased_until IS NULL))),
+    CONSTRAINT license_seats_moments_check CHECK (((LEAST(leased_until, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(leased_until, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
 );
 ALTER TABLE ONLY authority.license_seats FORCE ROW LEVEL SECURITY;
 
@@ -861,8 +1014,9 @@ CREATE TABLE authority.license_usage (
     period_end date NOT NULL,
     quantity bigint NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT license_usage_idempotency_key_check CHECK (authority.is_visible(idempotency_key)),
-    CONSTRAINT license_usage_metric_check CHECK (authority.is_visible(metric)),
+    CONSTRAINT license_usage_idempotency_key_check CHECK ((authority.is_visible(idempotency_key) AND (char_length(idempotency_key) <= 255))),
+    CONSTRAINT license_usage_metric_check CHECK ((authority.is_visible(metric) AND (char_length(metric) <= 255))),
+    CONSTRAINT license_usage_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT license_usage_period_end_check CHECK ((period_end > period_start)),
     CONSTRAINT license_usage_quantity_check CHECK ((quantity > 0))
 );
@@ -917,6 +1071,8 @@ CREATE TABLE authority.license_usage_totals (
     overage_policy text NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT license_usage_totals_metric_check CHECK ((char_length(metric) <= 255)),
+    CONSTRAINT license_usage_totals_moments_check CHECK (((LEAST(created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT license_usage_totals_overage_policy_check CHECK ((overage_policy = ANY (ARRAY['refuse'::text, 'allow'::text]))),
     CONSTRAINT license_usage_totals_period_end_check CHECK ((period_end > period_start)),
     CONSTRAINT license_usage_totals_used_check CHECK (((allowed IS NULL) OR (used <= allowed) OR (overage_policy = 'allow'::text)))
@@ -976,16 +1132,19 @@ CREATE TABLE authority.licenses (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
-    CONSTRAINT licenses_features_check CHECK ((array_position(features, NULL::text) IS NULL)),
-    CONSTRAINT licenses_grace_check CHECK ((grace >= '00:00:00'::interval)),
+    CONSTRAINT licenses_durations_check CHECK (((LEAST(grace) >= '00:00:00'::interval) AND (GREATEST(grace) <= '876600:00:00'::interval))),
+    CONSTRAINT licenses_features_check CHECK (((array_position(features, NULL::text) IS NULL) AND authority.is_text_list(features, (200)::bigint, (255)::bigint))),
+    CONSTRAINT licenses_grace_check CHECK (((EXTRACT(month FROM grace) = (0)::numeric) AND (EXTRACT(year FROM grace) = (0)::numeric))),
     CONSTRAINT licenses_grace_policy_check CHECK ((grace_policy = ANY (ARRAY['full'::text, 'keep'::text]))),
     CONSTRAINT licenses_key_hash_check CHECK ((octet_length(key_hash) = 32)),
-    CONSTRAINT licenses_limits_check CHECK (((jsonb_typeof(limits) = 'object'::text) AND (NOT jsonb_path_exists(limits, 'strict $.*?(@.type() != "null" && (((@.type() != "number" || @ < 0) || @ > 9007199254740991) || @.floor() != @))'::jsonpath)))),
+    CONSTRAINT licenses_limits_check CHECK (((jsonb_typeof(limits) = 'object'::text) AND (NOT jsonb_path_exists(limits, 'strict $.*?(@.type() != "null" && (((@.type() != "number" || @ < 0) || @ > 9007199254740991) || @.floor() != @))'::jsonpath)) AND authority.is_bounded_json(limits))),
+    CONSTRAINT licenses_moments_check CHECK (((LEAST(valid_from, valid_until, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(valid_from, valid_until, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT licenses_overage_policy_check CHECK ((overage_policy = ANY (ARRAY['refuse'::text, 'allow'::text]))),
-    CONSTRAINT licenses_plan_check CHECK (authority.is_visible(plan)),
-    CONSTRAINT licenses_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
+    CONSTRAINT licenses_plan_check CHECK ((authority.is_visible(plan) AND (char_length(plan) <= 255))),
+    CONSTRAINT licenses_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
     CONSTRAINT licenses_seats_check CHECK (((seats >= 0) AND (seats <= 100000))),
     CONSTRAINT licenses_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text, 'revoked'::text]))),
+    CONSTRAINT licenses_status_reason_check CHECK ((char_length(status_reason) <= 2000)),
     CONSTRAINT licenses_usage_period_check CHECK ((usage_period = ANY (ARRAY['day'::text, 'month'::text, 'year'::text]))),
     CONSTRAINT licenses_valid_until_check CHECK ((valid_until > valid_from))
 );
@@ -1049,6 +1208,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     authorization_id,
     parent_id,
     subject_authorization_id,
+    exchanged_from,
     actor,
     scopes,
     code_challenge,
@@ -1060,7 +1220,6 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     properties,
     expires_at,
     redeemed_at,
-    redemption_id,
     revoked_at,
     revocation_reason,
     authenticated_at,
@@ -1084,6 +1243,7 @@ COMMENT ON COLUMN authority.live_tokens.service_account_id IS 'As authority.toke
 COMMENT ON COLUMN authority.live_tokens.authorization_id IS 'As authority.tokens.authorization_id.';
 COMMENT ON COLUMN authority.live_tokens.parent_id IS 'As authority.tokens.parent_id.';
 COMMENT ON COLUMN authority.live_tokens.subject_authorization_id IS 'As authority.tokens.subject_authorization_id.';
+COMMENT ON COLUMN authority.live_tokens.exchanged_from IS 'As authority.tokens.exchanged_from.';
 COMMENT ON COLUMN authority.live_tokens.actor IS 'As authority.tokens.actor.';
 COMMENT ON COLUMN authority.live_tokens.scopes IS 'As authority.tokens.scopes.';
 COMMENT ON COLUMN authority.live_tokens.code_challenge IS 'As authority.tokens.code_challenge.';
@@ -1095,7 +1255,6 @@ COMMENT ON COLUMN authority.live_tokens.payload IS 'As authority.tokens.payload.
 COMMENT ON COLUMN authority.live_tokens.properties IS 'As authority.tokens.properties.';
 COMMENT ON COLUMN authority.live_tokens.expires_at IS 'As authority.tokens.expires_at.';
 COMMENT ON COLUMN authority.live_tokens.redeemed_at IS 'As authority.tokens.redeemed_at.';
-COMMENT ON COLUMN authority.live_tokens.redemption_id IS 'As authority.tokens.redemption_id.';
 COMMENT ON COLUMN authority.live_tokens.revoked_at IS 'As authority.tokens.revoked_at.';
 COMMENT ON COLUMN authority.live_tokens.revocation_reason IS 'As authority.tokens.revocation_reason.';
 COMMENT ON COLUMN authority.live_tokens.authenticated_at IS 'As authority.tokens.authenticated_at.';
@@ -1124,7 +1283,11 @@ CASE family(address)
     WHEN 4 THEN 32
     ELSE 128
 END) AND (address = authority.canonical_address(address)))),
+    CONSTRAINT login_attempts_client_id_check CHECK ((char_length(client_id) <= 255)),
+    CONSTRAINT login_attempts_correlation_id_check CHECK ((char_length(correlation_id) <= 256)),
+    CONSTRAINT login_attempts_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT login_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'throttled'::text]))),
+    CONSTRAINT login_attempts_reason_check CHECK ((char_length(reason) <= 2000)),
     CONSTRAINT login_attempts_username_check CHECK (((char_length(username) <= 256) AND authority.is_visible(username)))
 )
 PARTITION BY RANGE (created_at);
@@ -1186,7 +1349,11 @@ CASE family(address)
     WHEN 4 THEN 32
     ELSE 128
 END) AND (address = authority.canonical_address(address)))),
+    CONSTRAINT login_attempts_client_id_check CHECK ((char_length(client_id) <= 255)),
+    CONSTRAINT login_attempts_correlation_id_check CHECK ((char_length(correlation_id) <= 256)),
+    CONSTRAINT login_attempts_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT login_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'throttled'::text]))),
+    CONSTRAINT login_attempts_reason_check CHECK ((char_length(reason) <= 2000)),
     CONSTRAINT login_attempts_username_check CHECK (((char_length(username) <= 256) AND authority.is_visible(username)))
 );
 ALTER TABLE ONLY authority.login_attempts_default FORCE ROW LEVEL SECURITY;
@@ -1241,7 +1408,9 @@ CREATE TABLE authority.login_throttles (
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT login_throttles_address_prefix_check CHECK (((NOT ((address_prefix)::inet <<= ('::ffff:0.0.0.0/96'::cidr)::inet)) AND (NOT ((address_prefix)::inet <<= ('64:ff9b::/96'::cidr)::inet)))),
     CONSTRAINT login_throttles_bucket_check CHECK (((username IS NOT NULL) OR (address_prefix IS NOT NULL))),
-    CONSTRAINT login_throttles_factor_check CHECK ((factor ~ '^[a-z][a-z0-9_]{0,31}$'::text)),
+    CONSTRAINT login_throttles_durations_check CHECK (((LEAST(account_cost, network_cost) >= '00:00:00'::interval) AND (GREATEST(account_cost, network_cost) <= '876600:00:00'::interval))),
+    CONSTRAINT login_throttles_factor_check CHECK (((factor ~ '^[a-z][a-z0-9_]*$'::text) AND (char_length(factor) <= 32))),
+    CONSTRAINT login_throttles_moments_check CHECK (((LEAST(drains_at, trusted_until, ends_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(drains_at, trusted_until, ends_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT login_throttles_pair_check CHECK ((((username IS NOT NULL) AND (address_prefix IS NOT NULL)) OR (num_nonnulls(account_cost, network_cost, trusted_until) = 0))),
     CONSTRAINT login_throttles_username_check CHECK (((char_length(username) <= 256) AND authority.is_visible(username)))
 );
@@ -1249,7 +1418,8 @@ ALTER TABLE ONLY authority.login_throttles FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.login_throttles IS 'Leaky buckets of checks of one factor: of one account from one network (the pair), of
 one account from all networks, and of all accounts from one network. A check is
-reserved before it is made, in all three or in none, so racing guesses cannot exceed one.';
+reserved before it is made, in all three or in none, so racing guesses cannot exceed
+one.';
 COMMENT ON COLUMN authority.login_throttles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.login_throttles.id IS 'Random.';
 COMMENT ON COLUMN authority.login_throttles.username IS 'Account that is guessed, as its users.username_key. May not exist; INVALID stands for
@@ -1307,13 +1477,24 @@ $$;
 
 COMMENT ON FUNCTION authority.merge_scopes(scopes text[], others text[]) IS 'The scopes of both, each once, in the order of their bytes.';
 
+-- oldest_package
+
+CREATE FUNCTION authority.oldest_package() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '0015_name_the_version'::text;
+
+COMMENT ON FUNCTION authority.oldest_package() IS 'The oldest package that may use this database, named by its newest migration. Older
+ones refuse to open it.';
+
 -- permissions
 
 CREATE TABLE authority.permissions (
     name text NOT NULL COLLATE pg_catalog."C",
     description text NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT permissions_name_check CHECK ((name ~ '^[a-z][a-z0-9_]*:[a-z][a-z0-9_]*$'::text))
+    CONSTRAINT permissions_description_check CHECK ((char_length(description) <= 2000)),
+    CONSTRAINT permissions_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT permissions_name_check CHECK (((name ~ '^[a-z][a-z0-9_]*:[a-z][a-z0-9_]*$'::text) AND (char_length(name) <= 255)))
 );
 ALTER TABLE ONLY authority.permissions FORCE ROW LEVEL SECURITY;
 
@@ -1336,6 +1517,8 @@ CREATE POLICY permissions_shared_policy ON authority.permissions FOR SELECT USIN
 CREATE FUNCTION authority.prune_default_login_attempts(retention interval, batch_size bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
@@ -1384,11 +1567,13 @@ CREATE TABLE authority.pushed_requests (
     parameters jsonb NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     redeemed_at timestamp with time zone,
-    redemption_id uuid,
+    redemption_hash bytea,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT pushed_requests_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '00:10:00'::interval))),
-    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])))),
-    CONSTRAINT pushed_requests_redeemed_at_redemption_id_check CHECK (((redeemed_at IS NULL) = (redemption_id IS NULL))),
+    CONSTRAINT pushed_requests_moments_check CHECK (((LEAST(expires_at, redeemed_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, redeemed_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND COALESCE((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)), true))),
+    CONSTRAINT pushed_requests_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
+    CONSTRAINT pushed_requests_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT pushed_requests_request_uri_hash_check CHECK ((octet_length(request_uri_hash) = 32))
 );
 ALTER TABLE ONLY authority.pushed_requests FORCE ROW LEVEL SECURITY;
@@ -1401,11 +1586,12 @@ COMMENT ON COLUMN authority.pushed_requests.request_uri_hash IS 'SHA-256 of the 
 COMMENT ON COLUMN authority.pushed_requests.client_id IS 'Who pushed it and alone may use it: clients.id.';
 COMMENT ON COLUMN authority.pushed_requests.parameters IS 'Object of the request''s parameters, dpop_jkt (RFC 9449 section 10) included; opaque
 to the store, but never a request_uri (RFC 9126 section 2.1) nor what the client
-authenticated with.';
+authenticated with, and its scope is one (RFC 6749 section 3.3) of at most 100.';
 COMMENT ON COLUMN authority.pushed_requests.expires_at IS 'From then on it is dead, by the database''s clock. Ten minutes after it was pushed at
 the latest (RFC 9126 section 2.2).';
 COMMENT ON COLUMN authority.pushed_requests.redeemed_at IS 'When its single use was made. Null: not used.';
-COMMENT ON COLUMN authority.pushed_requests.redemption_id IS 'Who used it: the same id again is a retry or a reload, another one gets nothing.';
+COMMENT ON COLUMN authority.pushed_requests.redemption_hash IS 'SHA-256 of the id of who used it, 32 octets: the same id again is a retry or a reload,
+another one gets nothing.';
 COMMENT ON COLUMN authority.pushed_requests.created_at IS 'When it was pushed.';
 
 ALTER TABLE ONLY authority.pushed_requests
@@ -1442,6 +1628,8 @@ CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USIN
 CREATE FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$
 declare
     account constant text := username;
@@ -1537,7 +1725,9 @@ begin
                 min(asked.room) as room,
                 min(asked.room) >= interval '0' as allowed,
                 min(
-                    floor(extract(epoch from asked.room) / extract(epoch from asked.cost))
+                    floor(
+                        extract(epoch from asked.room) / extract(epoch from asked.cost)
+                    )
                 ) as remaining,
                 (array_agg(asked.bucket order by asked.room, asked.position))[1]
                     as tightest,
@@ -1549,8 +1739,10 @@ begin
             update authority.login_throttles
             set
                 drains_at = asked.drains_at,
-                account_cost = case asked.bucket when 'pair' then verdict.account_cost end,
-                network_cost = case asked.bucket when 'pair' then verdict.network_cost end,
+                account_cost
+                = case asked.bucket when 'pair' then verdict.account_cost end,
+                network_cost
+                = case asked.bucket when 'pair' then verdict.network_cost end,
                 updated_at = moment.now
             from asked, moment, verdict
             where
@@ -1582,7 +1774,8 @@ CREATE TABLE authority.revocation_sequences (
     tenant_id uuid NOT NULL,
     last_sequence bigint NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT revocation_sequences_moments_check CHECK (((LEAST(created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
 );
 ALTER TABLE ONLY authority.revocation_sequences FORCE ROW LEVEL SECURITY;
 
@@ -1625,9 +1818,12 @@ CREATE TABLE authority.revocations (
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'subject'::text, 'client'::text, 'key'::text, 'authorization'::text]))),
+    CONSTRAINT revocations_category_expires_at_check CHECK (((expires_at IS NOT NULL) OR (category <> ALL (ARRAY['token'::text, 'authorization'::text])))),
     CONSTRAINT revocations_expires_at_check CHECK ((expires_at > effective_at)),
-    CONSTRAINT revocations_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
-    CONSTRAINT revocations_target_check CHECK (authority.is_visible(target))
+    CONSTRAINT revocations_moments_check CHECK (((LEAST(effective_at, expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(effective_at, expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT revocations_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT revocations_reason_check CHECK ((char_length(reason) <= 2000)),
+    CONSTRAINT revocations_target_check CHECK ((authority.is_visible(target) AND (char_length(target) <= 256)))
 );
 ALTER TABLE ONLY authority.revocations FORCE ROW LEVEL SECURITY;
 
@@ -1641,7 +1837,8 @@ COMMENT ON COLUMN authority.revocations.target IS 'A jti, sub, client_id, kid or
 COMMENT ON COLUMN authority.revocations.reason IS 'Why, for people and reports.';
 COMMENT ON COLUMN authority.revocations.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.revocations.effective_at IS 'Refuse what was issued at or before it.';
-COMMENT ON COLUMN authority.revocations.expires_at IS 'From then on nothing it concerns can be alive, and it may be pruned. Null: never.';
+COMMENT ON COLUMN authority.revocations.expires_at IS 'From then on nothing it concerns can be alive, and it may be pruned. Null: never; not
+of a token or an authorization, of which there is no end either.';
 COMMENT ON COLUMN authority.revocations.created_at IS 'When it was published.';
 
 ALTER TABLE ONLY authority.revocations
@@ -1650,6 +1847,8 @@ ALTER TABLE ONLY authority.revocations
 CREATE INDEX revocations_expires_at_idx ON authority.revocations USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
 CREATE INDEX revocations_tenant_id_category_target_idx ON authority.revocations USING btree (tenant_id, category, target);
+
+CREATE INDEX revocations_tenant_id_category_target_sequence_idx ON authority.revocations USING btree (tenant_id, category, target, sequence) WHERE (expires_at IS NULL);
 
 ALTER TABLE ONLY authority.revocations
     ADD CONSTRAINT revocations_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
@@ -1676,7 +1875,9 @@ CREATE TABLE authority.role_permissions (
     tenant_id uuid NOT NULL,
     role_id uuid NOT NULL,
     permission text NOT NULL COLLATE pg_catalog."C",
-    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT role_permissions_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT role_permissions_permission_check CHECK ((char_length(permission) <= 255))
 );
 ALTER TABLE ONLY authority.role_permissions FORCE ROW LEVEL SECURITY;
 
@@ -1722,7 +1923,9 @@ CREATE TABLE authority.roles (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
-    CONSTRAINT roles_name_check CHECK ((name ~ '^[a-z][a-z0-9_.:-]{0,99}$'::text))
+    CONSTRAINT roles_description_check CHECK ((char_length(description) <= 2000)),
+    CONSTRAINT roles_moments_check CHECK (((LEAST(created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT roles_name_check CHECK (((name ~ '^[a-z][a-z0-9_.:-]*$'::text) AND (char_length(name) <= 100)))
 );
 ALTER TABLE ONLY authority.roles FORCE ROW LEVEL SECURITY;
 
@@ -1759,6 +1962,14 @@ CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = ( SE
             ELSE NULL::uuid
         END AS "case")));
 
+-- schema_version
+
+CREATE FUNCTION authority.schema_version() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '0015_name_the_version'::text;
+
+COMMENT ON FUNCTION authority.schema_version() IS 'The newest migration that was applied.';
+
 -- scopes
 
 CREATE TABLE authority.scopes (
@@ -1775,11 +1986,14 @@ CREATE TABLE authority.scopes (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
-    CONSTRAINT scopes_descriptions_check CHECK ((jsonb_typeof(descriptions) = 'object'::text)),
-    CONSTRAINT scopes_display_names_check CHECK ((jsonb_typeof(display_names) = 'object'::text)),
-    CONSTRAINT scopes_name_check CHECK ((name ~ '^[\x21\x23-\x5b\x5d-\x7e]{1,255}$'::text)),
-    CONSTRAINT scopes_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
-    CONSTRAINT scopes_resources_check CHECK ((array_position(resources, NULL::text) IS NULL))
+    CONSTRAINT scopes_description_check CHECK ((char_length(description) <= 2000)),
+    CONSTRAINT scopes_descriptions_check CHECK (((jsonb_typeof(descriptions) = 'object'::text) AND authority.is_bounded_json(descriptions))),
+    CONSTRAINT scopes_display_name_check CHECK ((char_length(display_name) <= 256)),
+    CONSTRAINT scopes_display_names_check CHECK (((jsonb_typeof(display_names) = 'object'::text) AND authority.is_bounded_json(display_names))),
+    CONSTRAINT scopes_moments_check CHECK (((LEAST(created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT scopes_name_check CHECK (((name ~ '^[\x21\x23-\x5b\x5d-\x7e]+$'::text) AND (char_length(name) <= 255))),
+    CONSTRAINT scopes_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT scopes_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_text_list(resources, (100)::bigint, (2048)::bigint)))
 );
 ALTER TABLE ONLY authority.scopes FORCE ROW LEVEL SECURITY;
 
@@ -1837,10 +2051,13 @@ CREATE TABLE authority.service_accounts (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
-    CONSTRAINT service_accounts_account_id_check CHECK ((account_id ~ '^[a-z0-9][a-z0-9_.-]{0,99}$'::text)),
-    CONSTRAINT service_accounts_allowed_scopes_check CHECK ((array_position(allowed_scopes, NULL::text) IS NULL)),
-    CONSTRAINT service_accounts_attributes_check CHECK ((jsonb_typeof(attributes) = 'object'::text)),
-    CONSTRAINT service_accounts_authorized_clients_check CHECK ((array_position(authorized_clients, NULL::uuid) IS NULL))
+    CONSTRAINT service_accounts_account_id_check CHECK (((account_id ~ '^[a-z0-9][a-z0-9_.-]*$'::text) AND (char_length(account_id) <= 100))),
+    CONSTRAINT service_accounts_allowed_scopes_check CHECK (((array_position(allowed_scopes, NULL::text) IS NULL) AND authority.is_scope_list(allowed_scopes))),
+    CONSTRAINT service_accounts_attributes_check CHECK (((jsonb_typeof(attributes) = 'object'::text) AND authority.is_bounded_json(attributes))),
+    CONSTRAINT service_accounts_authorized_clients_check CHECK (((array_position(authorized_clients, NULL::uuid) IS NULL) AND (cardinality(authorized_clients) <= 1000))),
+    CONSTRAINT service_accounts_description_check CHECK ((char_length(description) <= 2000)),
+    CONSTRAINT service_accounts_display_name_check CHECK ((char_length(display_name) <= 256)),
+    CONSTRAINT service_accounts_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
 );
 ALTER TABLE ONLY authority.service_accounts FORCE ROW LEVEL SECURITY;
 
@@ -1885,10 +2102,11 @@ CREATE POLICY service_accounts_tenant_id_policy ON authority.service_accounts US
 
 CREATE FUNCTION authority.sign_in_time(claimed timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (claimed > (authority.clock() + '00:01:00'::interval)) THEN claimed ELSE LEAST(claimed, authority.clock()) END;
+    RETURN CASE WHEN (claimed > (authority.clock() + '00:01:00'::interval)) THEN claimed WHEN (claimed > authority.clock()) THEN (authority.clock() - '00:01:00'::interval) ELSE COALESCE(claimed, authority.clock()) END;
 
-COMMENT ON FUNCTION authority.sign_in_time(claimed timestamp with time zone) IS 'When a sign-in happened that somebody''s clock says: null is now, and so is up to a
-minute ahead, as clocks differ. What is further ahead stays so, and is refused.';
+COMMENT ON FUNCTION authority.sign_in_time(claimed timestamp with time zone) IS 'When a sign-in happened that somebody''s clock says. Null is now. A claim up to a
+minute ahead comes from a clock that is ahead: it counts as a minute ago, so that it
+outruns no sign-out. A claim that is further ahead stays so, and is refused.';
 
 -- system_roles
 
@@ -1897,7 +2115,10 @@ CREATE TABLE authority.system_roles (
     description text NOT NULL,
     permissions text[] NOT NULL COLLATE pg_catalog."C",
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT system_roles_permissions_check CHECK ((array_position(permissions, NULL::text) IS NULL))
+    CONSTRAINT system_roles_description_check CHECK ((char_length(description) <= 2000)),
+    CONSTRAINT system_roles_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT system_roles_name_check CHECK ((char_length(name) <= 100)),
+    CONSTRAINT system_roles_permissions_check CHECK (((array_position(permissions, NULL::text) IS NULL) AND authority.is_text_list(permissions, (200)::bigint, (255)::bigint)))
 );
 ALTER TABLE ONLY authority.system_roles FORCE ROW LEVEL SECURITY;
 
@@ -1922,7 +2143,11 @@ CREATE TABLE authority.system_scopes (
     name text NOT NULL COLLATE pg_catalog."C",
     display_name text NOT NULL,
     description text NOT NULL,
-    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT system_scopes_description_check CHECK ((char_length(description) <= 2000)),
+    CONSTRAINT system_scopes_display_name_check CHECK ((char_length(display_name) <= 256)),
+    CONSTRAINT system_scopes_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT system_scopes_name_check CHECK ((char_length(name) <= 255))
 );
 ALTER TABLE ONLY authority.system_scopes FORCE ROW LEVEL SECURITY;
 
@@ -1953,9 +2178,10 @@ CREATE TABLE authority.tenants (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
-    CONSTRAINT tenants_code_check CHECK ((code ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'::text)),
-    CONSTRAINT tenants_display_name_check CHECK ((display_name <> ''::text)),
-    CONSTRAINT tenants_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text)),
+    CONSTRAINT tenants_code_check CHECK (((code ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$'::text) AND (char_length(code) <= 63))),
+    CONSTRAINT tenants_display_name_check CHECK (((display_name <> ''::text) AND (char_length(display_name) <= 256))),
+    CONSTRAINT tenants_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT tenants_settings_check CHECK (((jsonb_typeof(settings) = 'object'::text) AND authority.is_bounded_json(settings))),
     CONSTRAINT tenants_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text, 'trial'::text, 'terminated'::text])))
 );
 ALTER TABLE ONLY authority.tenants FORCE ROW LEVEL SECURITY;
@@ -1997,70 +2223,107 @@ CREATE POLICY tenants_owner_policy ON authority.tenants FOR SELECT TO authority_
 -- token_states
 
 CREATE VIEW authority.token_states WITH (security_invoker='true') AS
- SELECT tokens.tenant_id,
-    tokens.id,
-    tokens.type,
-    tokens.token_hash,
-    tokens.client_id,
-    tokens.user_id,
-    tokens.service_account_id,
-    tokens.authorization_id,
-    tokens.parent_id,
-    tokens.subject_authorization_id,
-    tokens.actor,
-    tokens.scopes,
-    tokens.code_challenge,
-    tokens.redirect_uri,
-    tokens.nonce,
-    tokens.cnf_jkt,
-    tokens.cnf_x5t_s256,
-    tokens.payload,
-    tokens.properties,
-    tokens.expires_at,
-    tokens.redeemed_at,
-    tokens.redemption_id,
-    tokens.revoked_at,
-    tokens.revocation_reason,
-    tokens.authenticated_at,
-    tokens.created_at,
-    clients.client_id AS client_identifier,
-    clients.client_type,
-    users.subject_id,
-    users.username,
-    service_accounts.account_id,
+ SELECT tenant_id,
+    id,
+    type,
+    token_hash,
+    client_id,
+    user_id,
+    service_account_id,
+    authorization_id,
+    parent_id,
+    subject_authorization_id,
+    exchanged_from,
+    actor,
+    scopes,
+    code_challenge,
+    redirect_uri,
+    nonce,
+    cnf_jkt,
+    cnf_x5t_s256,
+    payload,
+    properties,
+    expires_at,
+    redeemed_at,
+    revoked_at,
+    revocation_reason,
+    authenticated_at,
+    created_at,
+    client_identifier,
+    client_type,
+    subject_id,
+    username,
+    account_id,
+    own_dead_because,
+    COALESCE(own_dead_because,
         CASE
-            WHEN (tokens.revoked_at IS NOT NULL) THEN 'revoked'::text
-            WHEN (tokens.redeemed_at IS NOT NULL) THEN 'redeemed'::text
-            WHEN (tokens.expires_at <= authority.clock()) THEN 'expired'::text
-            WHEN (authorizations.revoked_at IS NOT NULL) THEN 'authorization_revoked'::text
-            WHEN (authorizations.expires_at <= authority.clock()) THEN 'authorization_expired'::text
-            WHEN (consents.revoked_at IS NOT NULL) THEN 'consent_revoked'::text
-            WHEN (NOT (tokens.scopes <@ consents.scopes)) THEN 'consent_narrowed'::text
-            WHEN (tenants.status <> ALL (ARRAY['active'::text, 'trial'::text])) THEN 'tenant_inactive'::text
-            WHEN (tokens.authenticated_at <= tenants.tokens_valid_after) THEN 'tenant_signed_out'::text
-            WHEN (NOT clients.enabled) THEN 'client_disabled'::text
-            WHEN (
-            CASE
-                WHEN (tokens.authorization_id IS NULL) THEN tokens.created_at
-                ELSE authorizations.created_at
-            END <= clients.tokens_valid_after) THEN 'client_signed_out'::text
-            WHEN ((tokens.user_id IS NOT NULL) AND COALESCE((users.status <> 'active'::text), true)) THEN 'user_inactive'::text
-            WHEN (tokens.authenticated_at <= users.tokens_valid_after) THEN 'user_signed_out'::text
-            WHEN ((tokens.service_account_id IS NOT NULL) AND (service_accounts.enabled IS NOT TRUE)) THEN 'service_account_disabled'::text
-            WHEN (tokens.authenticated_at <= service_accounts.tokens_valid_after) THEN 'service_account_signed_out'::text
+            WHEN (NOT authority.are_tokens_alive(tenant_id, exchanged_from)) THEN 'exchanged_from_dead'::text
             ELSE NULL::text
-        END AS dead_because
-   FROM ((((((authority.tokens
-     JOIN authority.tenants ON ((tokens.tenant_id = tenants.id)))
-     JOIN authority.clients ON (((tokens.tenant_id = clients.tenant_id) AND (tokens.client_id = clients.id))))
-     LEFT JOIN authority.authorizations ON (((tokens.tenant_id = authorizations.tenant_id) AND (
-        CASE
-            WHEN (tokens.authorization_id IS NULL) THEN tokens.subject_authorization_id
-            ELSE tokens.authorization_id
-        END = authorizations.id))))
-     LEFT JOIN authority.consents ON (((authorizations.tenant_id = consents.tenant_id) AND (authorizations.consent_id = consents.id))))
-     LEFT JOIN authority.users ON (((tokens.tenant_id = users.tenant_id) AND (tokens.user_id = users.id))))
-     LEFT JOIN authority.service_accounts ON (((tokens.tenant_id = service_accounts.tenant_id) AND (tokens.service_account_id = service_accounts.id))));
+        END) AS dead_because
+   FROM ( SELECT tokens.tenant_id,
+            tokens.id,
+            tokens.type,
+            tokens.token_hash,
+            tokens.client_id,
+            tokens.user_id,
+            tokens.service_account_id,
+            tokens.authorization_id,
+            tokens.parent_id,
+            tokens.subject_authorization_id,
+            tokens.exchanged_from,
+            tokens.actor,
+            tokens.scopes,
+            tokens.code_challenge,
+            tokens.redirect_uri,
+            tokens.nonce,
+            tokens.cnf_jkt,
+            tokens.cnf_x5t_s256,
+            tokens.payload,
+            tokens.properties,
+            tokens.expires_at,
+            tokens.redeemed_at,
+            tokens.revoked_at,
+            tokens.revocation_reason,
+            tokens.authenticated_at,
+            tokens.created_at,
+            clients.client_id AS client_identifier,
+            clients.client_type,
+            users.subject_id,
+            users.username,
+            service_accounts.account_id,
+                CASE
+                    WHEN (tokens.revoked_at IS NOT NULL) THEN 'revoked'::text
+                    WHEN (tokens.redeemed_at IS NOT NULL) THEN 'redeemed'::text
+                    WHEN (tokens.expires_at <= authority.clock()) THEN 'expired'::text
+                    WHEN (authorizations.revoked_at IS NOT NULL) THEN 'authorization_revoked'::text
+                    WHEN (authorizations.expires_at <= authority.clock()) THEN 'authorization_expired'::text
+                    WHEN (consents.revoked_at IS NOT NULL) THEN 'consent_revoked'::text
+                    WHEN (NOT (tokens.scopes <@ consents.scopes)) THEN 'consent_narrowed'::text
+                    WHEN (tenants.status <> ALL (ARRAY['active'::text, 'trial'::text])) THEN 'tenant_inactive'::text
+                    WHEN (tokens.authenticated_at <= tenants.tokens_valid_after) THEN 'tenant_signed_out'::text
+                    WHEN (NOT clients.enabled) THEN 'client_disabled'::text
+                    WHEN (
+                    CASE
+                        WHEN (tokens.authorization_id IS NULL) THEN tokens.created_at
+                        ELSE authorizations.created_at
+                    END <= clients.tokens_valid_after) THEN 'client_signed_out'::text
+                    WHEN ((tokens.user_id IS NOT NULL) AND COALESCE((users.status <> 'active'::text), true)) THEN 'user_inactive'::text
+                    WHEN (tokens.authenticated_at <= users.tokens_valid_after) THEN 'user_signed_out'::text
+                    WHEN ((tokens.service_account_id IS NOT NULL) AND (service_accounts.enabled IS NOT TRUE)) THEN 'service_account_disabled'::text
+                    WHEN (tokens.authenticated_at <= service_accounts.tokens_valid_after) THEN 'service_account_signed_out'::text
+                    ELSE NULL::text
+                END AS own_dead_because
+           FROM ((((((authority.tokens
+             JOIN authority.tenants ON ((tokens.tenant_id = tenants.id)))
+             JOIN authority.clients ON (((tokens.tenant_id = clients.tenant_id) AND (tokens.client_id = clients.id))))
+             LEFT JOIN authority.authorizations ON (((tokens.tenant_id = authorizations.tenant_id) AND (
+                CASE
+                    WHEN (tokens.authorization_id IS NULL) THEN tokens.subject_authorization_id
+                    ELSE tokens.authorization_id
+                END = authorizations.id))))
+             LEFT JOIN authority.consents ON (((authorizations.tenant_id = consents.tenant_id) AND (authorizations.consent_id = consents.id))))
+             LEFT JOIN authority.users ON (((tokens.tenant_id = users.tenant_id) AND (tokens.user_id = users.id))))
+             LEFT JOIN authority.service_accounts ON (((tokens.tenant_id = service_accounts.tenant_id) AND (tokens.service_account_id = service_accounts.id))))) states;
 
 COMMENT ON VIEW authority.token_states IS 'Whether a token is alive and, where it is not, why, in one place: the token itself and
 all that it hangs on, by the database''s clock. For operators; who presents a token is
@@ -2075,6 +2338,7 @@ COMMENT ON COLUMN authority.token_states.service_account_id IS 'As authority.tok
 COMMENT ON COLUMN authority.token_states.authorization_id IS 'As authority.tokens.authorization_id.';
 COMMENT ON COLUMN authority.token_states.parent_id IS 'As authority.tokens.parent_id.';
 COMMENT ON COLUMN authority.token_states.subject_authorization_id IS 'As authority.tokens.subject_authorization_id.';
+COMMENT ON COLUMN authority.token_states.exchanged_from IS 'As authority.tokens.exchanged_from.';
 COMMENT ON COLUMN authority.token_states.actor IS 'As authority.tokens.actor.';
 COMMENT ON COLUMN authority.token_states.scopes IS 'As authority.tokens.scopes.';
 COMMENT ON COLUMN authority.token_states.code_challenge IS 'As authority.tokens.code_challenge.';
@@ -2086,7 +2350,6 @@ COMMENT ON COLUMN authority.token_states.payload IS 'As authority.tokens.payload
 COMMENT ON COLUMN authority.token_states.properties IS 'As authority.tokens.properties.';
 COMMENT ON COLUMN authority.token_states.expires_at IS 'As authority.tokens.expires_at.';
 COMMENT ON COLUMN authority.token_states.redeemed_at IS 'As authority.tokens.redeemed_at.';
-COMMENT ON COLUMN authority.token_states.redemption_id IS 'As authority.tokens.redemption_id.';
 COMMENT ON COLUMN authority.token_states.revoked_at IS 'As authority.tokens.revoked_at.';
 COMMENT ON COLUMN authority.token_states.revocation_reason IS 'As authority.tokens.revocation_reason.';
 COMMENT ON COLUMN authority.token_states.authenticated_at IS 'As authority.tokens.authenticated_at.';
@@ -2096,8 +2359,10 @@ COMMENT ON COLUMN authority.token_states.client_type IS 'As authority.clients.cl
 COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: it has none.';
 COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: it has none.';
 COMMENT ON COLUMN authority.token_states.account_id IS 'account_id of its service account. Null: it has none.';
-COMMENT ON COLUMN authority.token_states.dead_because IS 'The first reason that it has to be dead, from the token itself outwards: token, family,
-consent, tenant, client, subject. Null: it is alive.';
+COMMENT ON COLUMN authority.token_states.own_dead_because IS 'The first reason that it has to be dead, from the token itself outwards: token, family,
+consent, tenant, client, subject. Null: it has none of its own.';
+COMMENT ON COLUMN authority.token_states.dead_because IS 'As own_dead_because; where that is null, exchanged_from_dead when one of the tokens
+that it was exchanged for is dead or deleted. Null: it is alive.';
 
 -- tokens
 
@@ -2112,6 +2377,7 @@ CREATE TABLE authority.tokens (
     authorization_id uuid,
     parent_id uuid,
     subject_authorization_id uuid,
+    exchanged_from uuid[],
     actor jsonb,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
     code_challenge text,
@@ -2123,28 +2389,38 @@ CREATE TABLE authority.tokens (
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     redeemed_at timestamp with time zone,
-    redemption_id uuid,
+    redemption_hash bytea,
     revoked_at timestamp with time zone,
     revocation_reason text,
     authenticated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT tokens_actor_check CHECK (((jsonb_typeof(actor) = 'object'::text) AND (actor ? 'sub'::text))),
+    CONSTRAINT tokens_actor_check CHECK (((jsonb_typeof(actor) = 'object'::text) AND (actor ? 'sub'::text) AND authority.is_bounded_json(actor))),
     CONSTRAINT tokens_authenticated_at_check CHECK ((authenticated_at <= created_at)),
-    CONSTRAINT tokens_cnf_jkt_check CHECK ((cnf_jkt ~ '^[A-Za-z0-9_-]{43}$'::text)),
-    CONSTRAINT tokens_cnf_x5t_s256_check CHECK ((cnf_x5t_s256 ~ '^[A-Za-z0-9_-]{43}$'::text)),
-    CONSTRAINT tokens_code_challenge_check CHECK ((code_challenge ~ '^[A-Za-z0-9_-]{43}$'::text)),
+    CONSTRAINT tokens_cnf_jkt_check CHECK (((cnf_jkt ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(cnf_jkt) = 43))),
+    CONSTRAINT tokens_cnf_x5t_s256_check CHECK (((cnf_x5t_s256 ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(cnf_x5t_s256) = 43))),
+    CONSTRAINT tokens_code_challenge_check CHECK (((code_challenge ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(code_challenge) = 43))),
+    CONSTRAINT tokens_exchanged_from_check CHECK (
+CASE
+    WHEN (exchanged_from IS NULL) THEN (num_nonnulls(subject_authorization_id, actor) = 0)
+    ELSE ((type = 'access'::text) AND (authorization_id IS NULL) AND ((cardinality(exchanged_from) >= 1) AND (cardinality(exchanged_from) <= 16)) AND (array_position(exchanged_from, NULL::uuid) IS NULL))
+END),
     CONSTRAINT tokens_expires_at_check CHECK ((expires_at > created_at)),
-    CONSTRAINT tokens_properties_check CHECK ((jsonb_typeof(properties) = 'object'::text)),
-    CONSTRAINT tokens_redeemed_at_redemption_id_check CHECK (((redeemed_at IS NULL) = (redemption_id IS NULL))),
+    CONSTRAINT tokens_moments_check CHECK (((LEAST(expires_at, redeemed_at, revoked_at, authenticated_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, redeemed_at, revoked_at, authenticated_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT tokens_nonce_check CHECK ((char_length(nonce) <= 2048)),
+    CONSTRAINT tokens_payload_check CHECK ((octet_length(payload) <= 65536)),
+    CONSTRAINT tokens_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT tokens_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
+    CONSTRAINT tokens_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
+    CONSTRAINT tokens_redirect_uri_check CHECK ((char_length(redirect_uri) <= 2048)),
+    CONSTRAINT tokens_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT tokens_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
-    CONSTRAINT tokens_scopes_check CHECK ((array_position(scopes, NULL::text) IS NULL)),
+    CONSTRAINT tokens_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
     CONSTRAINT tokens_token_hash_check CHECK ((octet_length(token_hash) = 32)),
     CONSTRAINT tokens_type_authorization_id_check CHECK (((type = 'access'::text) OR (authorization_id IS NOT NULL))),
     CONSTRAINT tokens_type_check CHECK ((type = ANY (ARRAY['access'::text, 'refresh'::text, 'authorization_code'::text, 'device_code'::text]))),
     CONSTRAINT tokens_type_expires_at_check CHECK (((type <> 'authorization_code'::text) OR (expires_at <= (created_at + '00:10:00'::interval)))),
     CONSTRAINT tokens_type_redeemed_at_check CHECK (((type <> 'access'::text) OR (redeemed_at IS NULL))),
     CONSTRAINT tokens_type_redirect_uri_code_challenge_check CHECK (((type = 'authorization_code'::text) OR (num_nonnulls(redirect_uri, code_challenge) = 0))),
-    CONSTRAINT tokens_type_subject_authorization_id_actor_check CHECK (((num_nonnulls(subject_authorization_id, actor) = 0) OR ((type = 'access'::text) AND (authorization_id IS NULL)))),
     CONSTRAINT tokens_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
 );
 ALTER TABLE ONLY authority.tokens FORCE ROW LEVEL SECURITY;
@@ -2162,9 +2438,12 @@ COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account it
 COMMENT ON COLUMN authority.tokens.authorization_id IS 'The family it belongs to, of the same client; revoked with it. What is redeemed must
 have one, or its reuse could end nothing.';
 COMMENT ON COLUMN authority.tokens.parent_id IS 'The token whose redemption issued it, of the same family and deleted with it. Null: it
-is the first.';
+is the first, or a refresh token that was not used up brought it.';
 COMMENT ON COLUMN authority.tokens.subject_authorization_id IS 'The family of the token that it was exchanged for (RFC 8693), of whatever client; ended
 with it. Null: not exchanged, or for a token without a family.';
+COMMENT ON COLUMN authority.tokens.exchanged_from IS 'Ids of the tokens that it was exchanged for, the subject''s and the actor''s, and of
+all that those were exchanged for: it is alive while all of them are, and expires with
+the first one. 16 at most. Null: not exchanged.';
 COMMENT ON COLUMN authority.tokens.actor IS 'The act claim of an exchanged token (RFC 8693 section 4.1): sub of who acts for its
 subject, and within act whoever acted before. Null: nobody.';
 COMMENT ON COLUMN authority.tokens.scopes IS 'Scope names that it carries.';
@@ -2177,7 +2456,8 @@ COMMENT ON COLUMN authority.tokens.payload IS 'Encrypted content of a reference 
 COMMENT ON COLUMN authority.tokens.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.tokens.expires_at IS 'From then on it is dead, by the database''s clock.';
 COMMENT ON COLUMN authority.tokens.redeemed_at IS 'When its single use was made. Null: not used. Access tokens are never redeemed.';
-COMMENT ON COLUMN authority.tokens.redemption_id IS 'Request that redeemed it: the same request again is a retry, another is reuse.';
+COMMENT ON COLUMN authority.tokens.redemption_hash IS 'SHA-256 of the id of the request that redeemed it, 32 octets: the same request again is
+a retry, another one is reuse.';
 COMMENT ON COLUMN authority.tokens.revoked_at IS 'From then on it is dead. Null: not revoked by itself.';
 COMMENT ON COLUMN authority.tokens.revocation_reason IS 'Why it was revoked.';
 COMMENT ON COLUMN authority.tokens.authenticated_at IS 'When the sign-in that it descends from happened: what a user''s epoch is compared
@@ -2264,11 +2544,12 @@ CREATE TABLE authority.used_jtis (
     jti_hash bytea NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT used_jtis_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '1 day'::interval))),
-    CONSTRAINT used_jtis_issuer_check CHECK ((issuer ~ '^[\x20-\x7e]{1,255}$'::text)),
+    CONSTRAINT used_jtis_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '24:00:00'::interval))),
+    CONSTRAINT used_jtis_issuer_check CHECK (((issuer ~ '^[\x20-\x7e]+$'::text) AND (char_length(issuer) <= 255))),
     CONSTRAINT used_jtis_jti_hash_check CHECK ((octet_length(jti_hash) = 32)),
     CONSTRAINT used_jtis_kind_check CHECK ((kind = ANY (ARRAY['client_assertion'::text, 'dpop_proof'::text]))),
-    CONSTRAINT used_jtis_kind_issuer_check CHECK (((kind <> 'dpop_proof'::text) OR (issuer ~ '^[A-Za-z0-9_-]{43}$'::text)))
+    CONSTRAINT used_jtis_kind_issuer_check CHECK (((kind <> 'dpop_proof'::text) OR (issuer ~ '^[A-Za-z0-9_-]{43}$'::text))),
+    CONSTRAINT used_jtis_moments_check CHECK (((LEAST(expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
 );
 ALTER TABLE ONLY authority.used_jtis FORCE ROW LEVEL SECURITY;
 
@@ -2316,20 +2597,23 @@ CREATE TABLE authority.user_roles (
     granted_by text COLLATE pg_catalog."C",
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT user_roles_granted_by_check CHECK (authority.is_visible(granted_by))
+    CONSTRAINT user_roles_granted_by_check CHECK ((authority.is_visible(granted_by) AND (char_length(granted_by) <= 256))),
+    CONSTRAINT user_roles_moments_check CHECK (((LEAST(expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
 );
 ALTER TABLE ONLY authority.user_roles FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.user_roles IS 'One role assigned to one user, possibly for a time.';
 COMMENT ON COLUMN authority.user_roles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.user_roles.user_id IS 'Who holds the role.';
-COMMENT ON COLUMN authority.user_roles.role_id IS 'The role held. A role that is assigned cannot be deleted.';
+COMMENT ON COLUMN authority.user_roles.role_id IS 'The role held. A role that is assigned now cannot be deleted.';
 COMMENT ON COLUMN authority.user_roles.granted_by IS 'Who assigned it, as the embedding service names its actors. Null: not said.';
-COMMENT ON COLUMN authority.user_roles.expires_at IS 'From then on the assignment has no effect. Null: no end.';
+COMMENT ON COLUMN authority.user_roles.expires_at IS 'From then on the assignment has no effect, and it may be pruned. Null: no end.';
 COMMENT ON COLUMN authority.user_roles.created_at IS 'When the role was first assigned.';
 
 ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_user_id_role_id_pk PRIMARY KEY (tenant_id, user_id, role_id);
+
+CREATE INDEX user_roles_expires_at_idx ON authority.user_roles USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
 CREATE INDEX user_roles_tenant_id_role_id_idx ON authority.user_roles USING btree (tenant_id, role_id);
 
@@ -2340,6 +2624,10 @@ ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE authority.user_roles ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY user_roles_lock_policy ON authority.user_roles AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY user_roles_maintenance_policy ON authority.user_roles TO authority_maintenance USING (true);
 
 CREATE POLICY user_roles_tenant_id_policy ON authority.user_roles USING ((tenant_id = ( SELECT
         CASE
@@ -2369,11 +2657,13 @@ CREATE TABLE authority.users (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
-    CONSTRAINT users_attributes_check CHECK ((jsonb_typeof(attributes) = 'object'::text)),
+    CONSTRAINT users_attributes_check CHECK (((jsonb_typeof(attributes) = 'object'::text) AND authority.is_bounded_json(attributes))),
+    CONSTRAINT users_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT users_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
-    CONSTRAINT users_password_hash_check CHECK (authority.is_password_hash(password_hash)),
+    CONSTRAINT users_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT users_password_hash_check CHECK ((authority.is_password_hash(password_hash) AND (char_length(password_hash) <= 1024))),
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'suspended'::text]))),
-    CONSTRAINT users_username_check CHECK (authority.is_username_key(username, username_key))
+    CONSTRAINT users_username_check CHECK ((authority.is_username_key(username, username_key) AND (char_length(username) <= 256) AND (char_length(username_key) <= 256)))
 );
 ALTER TABLE ONLY authority.users FORCE ROW LEVEL SECURITY;
 
@@ -2473,6 +2763,7 @@ COMMENT ON COLUMN authority.verified_tokens.expires_at IS 'As authority.live_tok
 CREATE FUNCTION authority.without_loopback_port(uri text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
     AS $_$
 select regexp_replace(
     uri, '^(http://(127\.0\.0\.1|\[::1\])):[0-9]{1,5}(?=[/?]|$)', '\1'

@@ -8,8 +8,12 @@ _FIGURES = pytest.StashKey[dict[str, list[str]]]()
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> list[str]:
     """Lines for the end of the run, under the name of the test's folder."""
-    by_folder = request.config.stash.setdefault(_FIGURES, {})
-    return by_folder.setdefault(request.path.parent.name, [])
+    return lines_of(request.config, request.path.parent.name)
+
+
+def lines_of(config: pytest.Config, title: str) -> list[str]:
+    """Give the lines that the end of the run shows under this title."""
+    return config.stash.setdefault(_FIGURES, {}).setdefault(title, [])
 
 
 def pytest_terminal_summary(

@@ -1,15 +1,13 @@
 """Writes schema/snapshot.sql and schema/privileges.txt: what the migrations leave.
 
-The first is the schema, the second who may do what in it, both for reading. pg_dump of
-the embedded server (PostgreSQL 18) does the work on any server from 15 on; here its
-output is sorted by table and freed of what depends on server or day. The privileges
-are read from the catalogue by privileges.sql.
+The first is the schema, the second who may do what in it, both for reading. The
+server's own pg_dump does the work, on PostgreSQL 15 or later; here its output is sorted
+by table and freed of what depends on server or day. The privileges are read from the
+catalogue by privileges.sql.
 """
 
 import re
-import subprocess
 import sys
-import tempfile
 from collections import defaultdict
 from itertools import groupby
 from operator import itemgetter
@@ -18,10 +16,10 @@ from textwrap import TextWrapper
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 
-from authority_queries._backend import embedded_program, running_embedded_server
+from authority_queries.codegen.throwaway import running_server
 from authority_queries.migrations import migrate
+from tools.dumping import pg_dump
 
 SCHEMA = Path(__file__).resolve().parent.parent / "schema"
 SNAPSHOT = SCHEMA / "snapshot.sql"
@@ -77,17 +75,15 @@ _COLUMN_COMMENT = _ORDER.index("COLUMN COMMENT")
 
 def dump(conninfo: str) -> str:
     """Give the snapshot of a migrated database."""
-    command = [
-        embedded_program("pg_dump"),
+    dumped = pg_dump(
         conninfo,
         "--schema-only",
         "--schema=authority",
         "--exclude-table=authority.login_attempts_y*",
         "--no-owner",
         "--no-privileges",
-    ]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return normalise(done.stdout)
+    )
+    return normalise(dumped)
 
 
 def normalise(dumped: str) -> str:
@@ -140,14 +136,11 @@ def _unqualified(statement: str) -> str:
 
 def main() -> int:
     """Migrate a throwaway database and write what it then has."""
-    with tempfile.TemporaryDirectory() as folder:
-        data_dir = Path(folder) / "data"
-        with running_embedded_server(data_dir) as parameters:
-            conninfo = make_conninfo("", **parameters)
-            migrate(conninfo)
-            SNAPSHOT.write_text(dump(conninfo), encoding="utf-8")
-            with psycopg.connect(conninfo) as connection:
-                PRIVILEGES.write_text(privileges(connection), encoding="utf-8")
+    with running_server(None) as conninfo:
+        migrate(conninfo)
+        SNAPSHOT.write_text(dump(conninfo), encoding="utf-8")
+        with psycopg.connect(conninfo) as connection:
+            PRIVILEGES.write_text(privileges(connection), encoding="utf-8")
     return 0
 
 

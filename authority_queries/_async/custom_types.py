@@ -5,10 +5,15 @@ from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection
+from psycopg.adapt import AdaptersMap
 from psycopg.pq import Format
 from psycopg.types import TypeInfo
 from psycopg.types.composite import CompositeInfo, register_composite
 
+from authority_queries._async.cursors import AsyncOwnCursor
+from authority_queries._async.preparing import look
+from authority_queries._loaders import adapters_of
+from authority_queries._preparing import is_direct
 from authority_queries.errors import StaleModuleError
 
 # By connection the types that it has learnt, from whichever file.
@@ -32,11 +37,14 @@ class AsyncCustomTypes:
         return bool(self._kinds)
 
     async def learn(self, connection: AsyncConnection[object]) -> None:
-        """Look the types up, once for a connection, and register them on it alone.
+        """Look the types up, once for a connection, for statements of ours on it.
 
         Raises StaleModuleError for a type that the database does not have.
         """
         known = _learnt.setdefault(connection, set())
+        if not known and is_direct(connection) is None:
+            # psycopg looks types up by one statement, which it would prepare.
+            await look(connection)
         for name, kind in self._kinds.items():
             if name not in known:
                 await _register(connection, name, kind)
@@ -48,12 +56,12 @@ async def _register(
 ) -> None:
     if isinstance(kind, type):
         composite = await CompositeInfo.fetch(connection, name)
-        register_composite(_found(name, composite), connection, kind)
+        register_composite(_found(name, composite), AsyncOwnCursor(connection), kind)
         return
     info = _found(name, await TypeInfo.fetch(connection, name))
-    info.register(connection)
+    info.register(AsyncOwnCursor(connection))
     if kind is not None:
-        _read_as(connection, info, kind)
+        _read_as(adapters_of(connection), info, kind)
 
 
 def _found(name: str, info: Info | None) -> Info:
@@ -63,9 +71,8 @@ def _found(name: str, info: Info | None) -> Info:
     return info
 
 
-def _read_as(connection: AsyncConnection[object], info: TypeInfo, base: str) -> None:
+def _read_as(adapters: AdaptersMap, info: TypeInfo, base: str) -> None:
     """Read elements of an array of a domain as its base type."""
-    adapters = connection.adapters
     for form in (Format.TEXT, Format.BINARY):
         loader = adapters.get_loader(adapters.types[base].oid, form)
         if loader is not None:

@@ -3,12 +3,12 @@
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
+from math import inf
 from time import monotonic
 from typing import Final
 from uuid import UUID
 
 import psycopg
-from psycopg_pool import PoolClosed
 
 from authority_queries._arguments import MAX_PAGE_SIZE
 from authority_queries._async.hints import AsyncHints
@@ -21,12 +21,13 @@ from authority_queries.records import Revocation
 _logger: Final = logging.getLogger("authority_queries.feed")
 _FIRST_DELAY: Final = 0.1  # seconds
 _LONGEST_DELAY: Final = 2.0
+_FIRST_LULL: Final = 0.01  # seconds between two reads, if hints ask for more
 
 
 class AsyncFollower:
     """Reads a feed in units of work of its tenant; between them it has no connection.
 
-    `unit` opens a unit in autocommit.
+    `unit` opens a unit in autocommit, and waits no longer than `seconds` for anything.
     """
 
     def __init__(
@@ -46,37 +47,50 @@ class AsyncFollower:
 
     async def follow(self, position: int) -> AsyncGenerator[Revocation, None]:
         """Give each entry after this position, once and in order, for ever."""
+        is_hinted, lull = False, _FIRST_LULL
         try:
             while True:
+                begun = since = monotonic()
+                start = position
                 # Before the read, or what is committed between the two is missed
                 # until the next poll.
-                await self._hints.listen()
+                await self._hints.listen(self._left(since))
                 is_full = True
                 while is_full:
-                    entries = await self._read(position)
+                    entries = await self._read(position, since)
                     for entry in entries:
                         position = entry.sequence
                         yield entry
                     is_full = len(entries) == MAX_PAGE_SIZE
-                await self._hints.wait(self._poll_interval)
+                    since = monotonic()
+                # Anybody who may log in can notify: what was no publication counts.
+                is_forged = is_hinted and position == start
+                lull = min(2 * lull, self._poll_interval) if is_forged else _FIRST_LULL
+                is_hinted = await self._hints.wait(self._poll_interval)
+                if is_hinted:
+                    await pause_async(max(0.0, begun + lull - monotonic()))
         finally:
             await self._hints.close()
 
-    async def _read(self, position: int) -> Sequence[Revocation]:
+    def _left(self, since: float) -> float:
+        """Give the seconds that a server may be silent which was so since then."""
+        if self._give_up_after is None:
+            return inf
+        return max(0.0, since + self._give_up_after.total_seconds() - monotonic())
+
+    async def _read(self, position: int, since: float) -> Sequence[Revocation]:
         """Read a page, as often as it takes while the database cannot be reached."""
-        since, delay = monotonic(), _FIRST_DELAY
+        delay = _FIRST_DELAY
         while True:
             try:
-                return await self._read_once(position)
-            except PoolClosed:
-                raise
+                return await self._read_once(position, self._left(since))
             except (psycopg.OperationalError, UnavailableError) as error:
                 self._report(error, monotonic() - since)
-            await pause_async(delay)
+            await pause_async(min(delay, self._left(since)))
             delay = min(2 * delay, _LONGEST_DELAY)
 
-    async def _read_once(self, position: int) -> Sequence[Revocation]:
-        async with self._unit() as store:
+    async def _read_once(self, position: int, seconds: float) -> Sequence[Revocation]:
+        async with self._unit(seconds=seconds) as store:
             entries = await store.revocations.list_since(
                 tenant_id=self._tenant_id, sequence=position, limit=MAX_PAGE_SIZE
             )

@@ -1,18 +1,17 @@
 """Hints that a tenant has published, on a connection of their own."""
 
 import logging
-from collections.abc import Mapping
 from contextlib import aclosing
 from math import inf
 from random import random
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import psycopg
-from psycopg import AsyncConnection
 
-from authority_queries._backend import listening_conninfo
+from authority_queries._async.connection import AsyncServiceConnection
+from authority_queries._calls import AsyncCall
 from authority_queries._pauses import pause_async
 from authority_queries.queries.revocations import listen_async
 from authority_queries.queries.server import get_process_id_async
@@ -35,28 +34,27 @@ class AsyncHints:
 
     def __init__(
         self,
-        conninfo: str,
-        parameters: Mapping[str, Any],
+        connect: AsyncCall[AsyncServiceConnection],
         tenant_id: UUID,
         *,
         enabled: bool,
     ) -> None:
-        self._conninfo = listening_conninfo(conninfo)
-        self._parameters = parameters
+        self._make = connect
         self._payload = str(tenant_id)
-        self._connection: AsyncConnection[object] | None = None
+        self._connection: AsyncServiceConnection | None = None
         self._delay = _FIRST_DELAY
         self._not_before = monotonic() if enabled else inf
 
-    async def listen(self) -> None:
-        """Hear from now on what is published, if a connection can be had.
+    async def listen(self, seconds: float) -> None:
+        """Hear from now on what is published, if a connection can be had in time.
 
         What is read after it was either there, or is hinted at.
         """
         if self._connection is not None or monotonic() < self._not_before:
             return
         try:
-            self._connection = await self._connect()
+            self._connection = await self._connect(seconds)
+            self._connection.patience = seconds
             process_id = await get_process_id_async(self._connection)
             if process_id == self._connection.info.backend_pid:
                 await listen_async(self._connection)
@@ -65,17 +63,19 @@ class AsyncHints:
         except psycopg.Error as error:
             await self._lose(error)
 
-    async def wait(self, seconds: float) -> None:
-        """Wait for the tenant's next hint, but no longer than this."""
+    async def wait(self, seconds: float) -> bool:
+        """Wait for the tenant's next hint, but no longer; tell whether it came."""
         if self._connection is None:
             until_next_try = max(0.0, self._not_before - monotonic())
             await pause_async(min(seconds, until_next_try))
-            return
+            return False
         try:
-            await self._hear(self._connection, seconds)
+            is_hinted = await self._hear(self._connection, seconds)
             self._delay = _FIRST_DELAY
         except psycopg.Error as error:
             await self._lose(error)
+            return False
+        return is_hinted
 
     async def close(self) -> None:
         """Close the connection."""
@@ -83,9 +83,9 @@ class AsyncHints:
         if connection is not None:
             await connection.close()
 
-    async def _connect(self) -> AsyncConnection[object]:
+    async def _connect(self, seconds: float) -> AsyncServiceConnection:
         try:
-            return await AsyncConnection.connect(self._conninfo, **self._parameters)
+            return await self._make(seconds)
         except psycopg.Error:
             raise
         except BaseException as error:
@@ -93,11 +93,12 @@ class AsyncHints:
             # connection for as long as somebody keeps the traceback.
             raise error.with_traceback(None)  # noqa: B904 -- it is the same error
 
-    async def _hear(self, connection: AsyncConnection[object], seconds: float) -> None:
+    async def _hear(self, connection: AsyncServiceConnection, seconds: float) -> bool:
         async with aclosing(connection.notifies(timeout=seconds)) as notifications:
             async for notification in notifications:
                 if notification.payload == self._payload:
-                    return
+                    return True
+        return False
 
     async def _renounce(self) -> None:
         """Listen no more: a pooler would leave LISTEN on a connection of everybody."""

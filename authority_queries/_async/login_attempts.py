@@ -6,11 +6,13 @@ from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from authority_queries._arguments import (
+    MAX_MONTHS_AHEAD,
     check_address,
     check_count,
     check_limit,
     check_not_negative,
     check_positive,
+    check_within,
 )
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.names import lookup_key
@@ -122,18 +124,18 @@ class AsyncLoginAttempts(AsyncRepository):
         give lower limits. Raises OpenTransactionError, InvalidArgumentError,
         InvalidValueError.
         """
-        self._commits_at_once("login_attempts.reserve")
-        return await queries.reserve_async(
-            self._connection,
-            tenant_id=tenant_id,
-            username_key=lookup_key(username),
-            address=check_address("address", address),
-            factor=factor,
-            pair_limit=check_count("pair_limit", pair_limit),
-            account_limit=check_count("account_limit", account_limit),
-            network_limit=check_count("network_limit", network_limit),
-            time_window=check_positive("time_window", time_window),
-        )
+        async with self._at_once("login_attempts.reserve"):
+            return await queries.reserve_async(
+                self._connection,
+                tenant_id=tenant_id,
+                username_key=lookup_key(username),
+                address=check_address("address", address),
+                factor=factor,
+                pair_limit=check_count("pair_limit", pair_limit),
+                account_limit=check_count("account_limit", account_limit),
+                network_limit=check_count("network_limit", network_limit),
+                time_window=check_positive("time_window", time_window),
+            )
 
     async def succeed(
         self,
@@ -150,15 +152,15 @@ class AsyncLoginAttempts(AsyncRepository):
         `trusted_for`. The account's and the network's buckets get this one check back:
         guesses of others stay counted. Raises OpenTransactionError.
         """
-        self._commits_at_once("login_attempts.succeed")
-        await queries.succeed_async(
-            self._connection,
-            tenant_id=tenant_id,
-            username_key=lookup_key(username),
-            address=check_address("address", address),
-            factor=factor,
-            trusted_for=check_not_negative("trusted_for", trusted_for),
-        )
+        async with self._at_once("login_attempts.succeed"):
+            await queries.succeed_async(
+                self._connection,
+                tenant_id=tenant_id,
+                username_key=lookup_key(username),
+                address=check_address("address", address),
+                factor=factor,
+                trusted_for=check_not_negative("trusted_for", trusted_for),
+            )
 
     async def prune_throttles(self, *, batch_size: int = 1000) -> int:
         """Delete a batch of throttles, of all tenants, that say nothing any more.
@@ -171,12 +173,15 @@ class AsyncLoginAttempts(AsyncRepository):
         )
 
     async def create_partitions(self, *, months_ahead: int = 3) -> int:
-        """Make the log's monthly partitions up to this many months ahead.
+        """Make the log's monthly partitions up to this many months ahead, at most 120.
 
         Run monthly, as an operator. Gives how many were missing.
         """
         return await queries.create_partitions_async(
-            self._connection, months_ahead=months_ahead
+            self._connection,
+            months_ahead=check_within(
+                "months_ahead", months_ahead, 0, MAX_MONTHS_AHEAD
+            ),
         )
 
     async def drop_partitions(self, *, retention: timedelta = _RETENTION) -> int:

@@ -1,6 +1,7 @@
 """What the repositories have in common."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from operator import attrgetter
 from typing import TypeVar
 
@@ -9,7 +10,9 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries._arguments import check_limit
 from authority_queries._async.unit import unit_of
+from authority_queries._async.unit_of_work import transaction_alone
 from authority_queries._calls import AsyncCall
+from authority_queries._forks import check_process, process_of
 from authority_queries.errors import (
     AuthorityError,
     ConcurrencyConflictError,
@@ -27,19 +30,22 @@ class AsyncLease:
     """The connection of a store, for as long as it may be used."""
 
     def __init__(self, connection: AsyncConnection[object]) -> None:
-        self._connection: AsyncConnection[object] | None = connection
+        self._process = process_of(connection)
+        check_process(self._process)
+        self._connection = connection
+        self.has_ended = False
 
     @property
     def connection(self) -> AsyncConnection[object]:
-        """Give it. Raises UnitEndedError: it may work for somebody else by now."""
-        if self._connection is None:
+        """Give it. Raises UnitEndedError: it may work for somebody else by now.
+
+        ForkedError: somebody else is the parent of this process.
+        """
+        check_process(self._process)
+        if self.has_ended:
             message = "the block that the store was lent for has ended"
             raise UnitEndedError(message)
         return self._connection
-
-    def end(self) -> None:
-        """Take it away from all that have the lease."""
-        self._connection = None
 
 
 class AsyncRepository:
@@ -56,24 +62,30 @@ class AsyncRepository:
     def _connection(self) -> AsyncConnection[object]:
         return self._lease.connection
 
-    def _commits_at_once(self, call: str) -> None:
-        """Refuse to decide inside a transaction what its rollback must not undo.
+    @asynccontextmanager
+    async def _at_once(self, call: str) -> AsyncIterator[None]:
+        """Commit what the block decides, which the caller's rollback must not undo.
 
-        Raises OpenTransactionError.
+        Raises OpenTransactionError inside a transaction. Outside of any unit the block
+        has a transaction of its own, which takes two trips more.
         """
         connection, unit = self._connection, unit_of(self._connection)
-        if (
+        if not (
             connection.autocommit
             and connection.info.transaction_status == TransactionStatus.IDLE
             and connection.info.pipeline_status == PipelineStatus.OFF
             and (unit is None or unit.is_autocommit)
         ):
-            return
-        message = (
-            f"{call}: what it decides must outlive a rollback: call it outside of any "
-            "transaction, in `authority.tenant(…, autocommit=True)`"
-        )
-        raise OpenTransactionError(message)
+            message = (
+                f"{call}: what it decides must outlive a rollback: call it outside of "
+                "any transaction, in `authority.tenant(…, autocommit=True)`"
+            )
+            raise OpenTransactionError(message)
+        if unit is None:
+            async with transaction_alone(connection):
+                yield
+        else:
+            yield
 
 
 async def page(
@@ -91,7 +103,7 @@ async def page(
     """
     if after is not None and before is not None:
         message = "give either after or before, not both"
-        raise InvalidArgumentError(message)
+        raise InvalidArgumentError(message, argument="before")
     size = check_limit(limit)
     position: Callable[[Record], str] = attrgetter(cursor)
     if before is None:

@@ -7,8 +7,12 @@ from pathlib import Path
 
 from aiosql.types import SQLOperationType
 from psycopg import AsyncConnection, AsyncCursor
+from psycopg.pq import Format
 
+from authority_queries._async.cursors import AsyncOwnCursor
 from authority_queries._async.custom_types import AsyncCustomTypes
+from authority_queries._async.pipelines import pipeline
+from authority_queries._async.preparing import look, prepares
 from authority_queries._async.transactions import (
     finish_pipeline,
     opened_stream,
@@ -16,6 +20,7 @@ from authority_queries._async.transactions import (
 )
 from authority_queries._async.unit import AsyncUnit, unit_of
 from authority_queries._calls import AsyncStream
+from authority_queries._preparing import is_direct
 from authority_queries._sql_text import processed
 from authority_queries._statement import Statement
 from authority_queries.errors import CardinalityError
@@ -127,9 +132,13 @@ class AsyncStatements:
             return 0
         statement = self.by_name[query_name]
         await self._prepare(conn, statement, *batch)
-        cursor = conn.cursor()
+        if is_direct(conn) is None:
+            # psycopg prepares what a batch executes.
+            with statement.sending:
+                await look(conn)
+        cursor = AsyncOwnCursor(conn)
         with statement.sending:
-            async with own_transaction(conn):
+            async with own_transaction(conn), pipeline(conn):
                 await cursor.executemany(sql, batch)
         return max(cursor.rowcount, 0)
 
@@ -144,7 +153,7 @@ class AsyncStatements:
         """Give the number of rows that were written: all of them or none."""
         statement = self.by_name[query_name]
         await self._prepare(conn, statement, {})
-        cursor = conn.cursor()
+        cursor = AsyncOwnCursor(conn)
         with statement.reading:
             async with cursor.copy(sql) as copy:
                 if types:
@@ -159,7 +168,7 @@ class AsyncStatements:
         statement = self._by_script[sql]
         await self._prepare(conn, statement, {})
         with statement.sending:
-            await conn.cursor().execute(sql)
+            await AsyncOwnCursor(conn).execute(sql, prepare=False)
 
     async def send(
         self,
@@ -171,8 +180,9 @@ class AsyncStatements:
         """Send a statement in an open pipeline, and do not wait for its result."""
         statement = self.by_name[query_name]
         statement.announce()
+        prepare = None if is_direct(conn) else False
         with statement.sending:
-            await conn.cursor().execute(sql, parameters)
+            await AsyncOwnCursor(conn).execute(sql, parameters, prepare=prepare)
 
     @asynccontextmanager
     async def _stream(
@@ -198,12 +208,15 @@ class AsyncStatements:
         unit = _admit(conn, statement, parameters)
         if self._types:
             await self._types.learn(conn)
-        cursor = conn.cursor(row_factory=statement.make_row)
+        cursor = AsyncOwnCursor(conn, row_factory=statement.make_row)
+        cursor.format = Format.BINARY
         with statement.sending:
             if unit is None:
-                return await cursor.execute(sql, parameters)
+                prepare = None if await prepares(conn) else False
+                return await cursor.execute(sql, parameters, prepare=prepare)
             async with unit.turn, unit.trip():
-                return await cursor.execute(sql, parameters)
+                prepare = None if is_direct(conn) else False
+                return await cursor.execute(sql, parameters, prepare=prepare)
 
     async def _prepare(
         self,

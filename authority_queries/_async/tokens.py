@@ -103,9 +103,9 @@ class AsyncTokens(AsyncRepository):
         `store.grants` holds. A family that ends earlier ends it. `client_id` is
         `Client.id`. A code or refresh token needs an authorization of the same client:
         its family. `code_challenge` is of method S256 (RFC 7636 section 4.2).
-        `authenticated_at` is when the sign-in happened that the token descends from,
-        None means now. Raises TenantInactiveError, MissingReferenceError,
-        DuplicateError, InvalidValueError.
+        `authenticated_at` is when the sign-in happened that the token descends from;
+        None means now, and a moment up to a minute ahead a minute ago. Raises
+        TenantInactiveError, MissingReferenceError, DuplicateError, InvalidValueError.
         """
         token = await queries.create_async(
             self._connection,
@@ -123,7 +123,7 @@ class AsyncTokens(AsyncRepository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             authenticated_at=authenticated_at,
             lifetime=check_positive("lifetime", lifetime),
         )

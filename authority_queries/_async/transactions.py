@@ -1,14 +1,17 @@
 """Transactions around what needs more than one trip, and what runs in them."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from itertools import count
 from typing import Final
 
+import psycopg
 from psycopg import AsyncConnection, AsyncServerCursor
 from psycopg.pq import PipelineStatus, TransactionStatus
 
-from authority_queries._async.unit import unit_of
+from authority_queries._async.cursors import AsyncOwnServerCursor
+from authority_queries._async.pipelines import pipeline
+from authority_queries._async.unit import OPENING, AsyncUnit, unit_of
 from authority_queries._statement import Statement
 from authority_queries.errors import InvalidArgumentError
 
@@ -22,13 +25,32 @@ async def own_transaction(conn: AsyncConnection[object]) -> AsyncIterator[None]:
         # Within a pipeline libpq does not know whether there is a transaction.
         await finish_pipeline(conn)
     idle = conn.info.transaction_status == TransactionStatus.IDLE
-    if conn.autocommit and idle:
-        async with conn.transaction():
-            if unit := unit_of(conn):
-                await unit.enter()
+    if not (conn.autocommit and idle):
+        yield
+    elif unit := unit_of(conn):
+        async with _transaction_of(unit, conn):
             yield
     else:
+        async with conn.transaction():
+            yield
+
+
+@asynccontextmanager
+async def _transaction_of(
+    unit: AsyncUnit, conn: AsyncConnection[object]
+) -> AsyncIterator[None]:
+    """Run the block in a transaction of the unit's tenant."""
+    try:
+        with OPENING:
+            async with pipeline(conn):
+                await unit.begin()
+                await unit.enter()
         yield
+        await conn.commit()
+    except BaseException:
+        with suppress(psycopg.Error):
+            await conn.rollback()
+        raise
 
 
 async def finish_pipeline(conn: AsyncConnection[object]) -> None:
@@ -54,12 +76,12 @@ async def opened_stream(
         raise InvalidArgumentError(message)
     async with (
         own_transaction(conn),
-        conn.cursor(
-            f"authority_{next(_numbers)}", row_factory=statement.make_row
+        AsyncOwnServerCursor(
+            conn, f"authority_{next(_numbers)}", row_factory=statement.make_row
         ) as cursor,
     ):
         with statement.sending:
-            await cursor.execute(sql, parameters)
+            await cursor.execute(sql, parameters, binary=True)
         async with aclosing(_fetched(cursor, statement, size)) as rows:
             yield rows
 

@@ -1,29 +1,31 @@
 """A connection that works for one tenant, and how PostgreSQL learns which."""
 
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 from uuid import UUID
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.pq import PipelineStatus, TransactionStatus
 
+from authority_queries._async.pipelines import pipeline
+from authority_queries._async.preparing import ask, hear
 from authority_queries._calls import AsyncCall, AsyncLock
+from authority_queries._preparing import is_direct
 from authority_queries._statement import ServerErrors
 from authority_queries.errors import CrossTenantError, UnitAbortedError
 
-_OPENING: Final = ServerErrors("tenants.enter")
-_ENDING: Final = ServerErrors("commit")
+OPENING: Final = ServerErrors("tenants.enter")
+ENDING: Final = ServerErrors("commit")
 
 
 class AsyncUnit:
     """What a connection is held to while it works for one tenant.
 
-    `begin` and `enter` send a statement and do not wait for what comes back. In
-    autocommit each statement is a transaction of its own, told the tenant anew.
+    `begin`, `enter` and `commit` send a statement and do not wait for what comes back.
+    In autocommit each statement is a transaction of its own, told the tenant anew.
     """
 
     def __init__(
@@ -34,13 +36,17 @@ class AsyncUnit:
         autocommit: bool,
         begin: AsyncCall[None],
         enter: AsyncCall[None],
+        commit: AsyncCall[None],
     ) -> None:
+        self.begin = begin
         self.enter = enter
-        self._begin = begin
+        self._commit = commit
         self._connection = connection
         self._tenant_id = tenant_id
         self.is_autocommit = autocommit
         self._opening = AsyncExitStack()
+        self._asked: AsyncCursor[int] | None = None
+        self.is_over = False
         self.turn = AsyncLock()
 
     def check(self, label: str, parameters: Mapping[str, object]) -> None:
@@ -74,14 +80,8 @@ class AsyncUnit:
         One at a time, by `turn`: the pipelines of two tasks would be one.
         """
         if self.is_autocommit:
-            try:
-                async with _pipeline(self._connection):
-                    await self.enter()
-                    yield
-            except psycopg.Error:
-                with suppress(psycopg.Error):
-                    await self._forget_prepared()
-                raise
+            async with self._whole_transaction():
+                yield
             return
         try:
             yield
@@ -92,30 +92,60 @@ class AsyncUnit:
                 await self.settle()
             raise
 
-    async def _forget_prepared(self) -> None:
-        """Have psycopg forget what it has prepared: a rollback does.
+    @asynccontextmanager
+    async def _whole_transaction(self) -> AsyncIterator[None]:
+        """Send BEGIN, the statement of the block and COMMIT in one trip.
 
-        Of a statement that PostgreSQL skipped, because the tenant before it was
-        refused, psycopg believes that it is prepared, and would fail at each later use.
+        Not the implicit transaction of a pipeline, whose isolation is the session's,
+        and whose commit fails where psycopg expects no error. In a transaction of the
+        caller's there is no other one.
         """
-        await self._begin()
-        await self._connection.rollback()
+        is_own = False
+        try:
+            async with pipeline(self._connection):
+                is_own = self._status == TransactionStatus.IDLE
+                if is_own:
+                    await self.begin()
+                await self._enter()
+                yield
+                if is_own:
+                    await self._commit()
+        except Exception:
+            if is_own:
+                # Also psycopg forgets what it has prepared: of a statement that was
+                # skipped behind a refusal it would believe that it is.
+                with suppress(psycopg.Error):
+                    await self._connection.rollback()
+            raise
+        await self._hear()
 
     async def settle(self) -> None:
         """Wait for the beginning, if it is under way."""
         await self._opening.aclose()
+        await self._hear()
 
     async def open(self) -> None:
         """Begin, and leave it to the first statement to wait for it."""
-        _units[self._connection] = self
+        _units[self._connection] = ref(self)
         if not self.is_autocommit:
-            await self._opening.enter_async_context(_pipeline(self._connection))
-            await self._begin()
-            await self.enter()
+            await self._opening.enter_async_context(pipeline(self._connection))
+            await self.begin()
+            await self._enter()
+
+    async def _enter(self) -> None:
+        """Name the tenant, and ask a connection of others whether it may prepare."""
+        await self.enter()
+        if is_direct(self._connection) is None:
+            self._asked = await ask(self._connection)
+
+    async def _hear(self) -> None:
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            await hear(asked)
 
     async def finish(self) -> None:
         """Commit. Raises UnitAbortedError when PostgreSQL has given up before."""
-        with _OPENING:
+        with OPENING:
             await self.settle()
         self._check_transaction()
         if self._status == TransactionStatus.INERROR:
@@ -124,12 +154,12 @@ class AsyncUnit:
                 "is kept: put what may fail in `store.connection.transaction()`"
             )
             raise UnitAbortedError(message)
-        with _ENDING:
+        with ENDING:
             await self._connection.commit()
 
     async def leave(self) -> None:
         """Roll back what is not committed, or else close: nothing of it may stay."""
-        del _units[self._connection]
+        _units.pop(self._connection, None)
         try:
             with suppress(psycopg.Error):
                 await self.settle()
@@ -149,25 +179,25 @@ class AsyncUnit:
         return self._connection.pgconn.transaction_status
 
 
-@asynccontextmanager
-async def _pipeline(connection: AsyncConnection[object]) -> AsyncIterator[None]:
-    """Open a pipeline, out of which a cancellation or Ctrl-C comes as itself.
-
-    psycopg cannot leave a pipeline that is interrupted, and raises that instead.
-    """
-    handled = sys.exception()
-    try:
-        async with connection.pipeline():
-            yield
-    except psycopg.Error as error:
-        interruption = error.__context__
-        # The caller may be handling one, and this is an error of its own.
-        if interruption is handled or isinstance(interruption, Exception | None):
-            raise
-        raise interruption from None
-
-
-_units: Final[WeakKeyDictionary[AsyncConnection[object], AsyncUnit]] = (
+# Weakly: an interrupt may keep a unit from leaving, though its block has ended.
+_units: Final[WeakKeyDictionary[AsyncConnection[object], ref[AsyncUnit]]] = (
     WeakKeyDictionary()
 )
-unit_of: Final = _units.get
+
+
+async def forget_unit(connection: AsyncConnection[object]) -> None:
+    """Clean up after a unit whose end was interrupted before it could do so."""
+    unit = _known(connection)
+    if unit is not None and unit.is_over:
+        await unit.leave()
+
+
+def unit_of(connection: AsyncConnection[object]) -> AsyncUnit | None:
+    """Give the unit of work that is open on this connection."""
+    unit = _known(connection)
+    return None if unit is None or unit.is_over else unit
+
+
+def _known(connection: AsyncConnection[object]) -> AsyncUnit | None:
+    found = _units.get(connection)
+    return found() if found is not None else None

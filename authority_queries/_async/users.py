@@ -1,11 +1,11 @@
 """Users, the roles assigned to them, and their epoch."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from authority_queries._arguments import check_password_hash
+from authority_queries._arguments import check_not_negative, check_password_hash
 from authority_queries._async.repository import AsyncRepository, page, stale
 from authority_queries.names import (
     check_email,
@@ -121,7 +121,7 @@ class AsyncUsers(AsyncRepository):
             display_name=display_name,
             password_hash=check_password_hash("password_hash", password_hash),
             status=status,
-            attributes=attributes or {},
+            attributes={} if attributes is None else attributes,
         )
 
     async def update(
@@ -244,4 +244,17 @@ class AsyncUsers(AsyncRepository):
         """
         return await queries.revoke_tokens_async(
             self._connection, tenant_id=tenant_id, user_id=user_id
+        )
+
+    async def prune_roles(
+        self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of assignments that ended this long ago, of all tenants.
+
+        Gives how many; call again while it is `batch_size`.
+        """
+        return await queries.prune_roles_async(
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

@@ -6,10 +6,15 @@ from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from psycopg import Connection
+from psycopg.adapt import AdaptersMap
 from psycopg.pq import Format
 from psycopg.types import TypeInfo
 from psycopg.types.composite import CompositeInfo, register_composite
 
+from authority_queries._loaders import adapters_of
+from authority_queries._preparing import is_direct
+from authority_queries._sync.cursors import OwnCursor
+from authority_queries._sync.preparing import look
 from authority_queries.errors import StaleModuleError
 
 # By connection the types that it has learnt, from whichever file.
@@ -31,11 +36,14 @@ class CustomTypes:
         return bool(self._kinds)
 
     def learn(self, connection: Connection[object]) -> None:
-        """Look the types up, once for a connection, and register them on it alone.
+        """Look the types up, once for a connection, for statements of ours on it.
 
         Raises StaleModuleError for a type that the database does not have.
         """
         known = _learnt.setdefault(connection, set())
+        if not known and is_direct(connection) is None:
+            # psycopg looks types up by one statement, which it would prepare.
+            look(connection)
         for name, kind in self._kinds.items():
             if name not in known:
                 _register(connection, name, kind)
@@ -47,12 +55,12 @@ def _register(
 ) -> None:
     if isinstance(kind, type):
         composite = CompositeInfo.fetch(connection, name)
-        register_composite(_found(name, composite), connection, kind)
+        register_composite(_found(name, composite), OwnCursor(connection), kind)
         return
     info = _found(name, TypeInfo.fetch(connection, name))
-    info.register(connection)
+    info.register(OwnCursor(connection))
     if kind is not None:
-        _read_as(connection, info, kind)
+        _read_as(adapters_of(connection), info, kind)
 
 
 def _found(name: str, info: Info | None) -> Info:
@@ -62,9 +70,8 @@ def _found(name: str, info: Info | None) -> Info:
     return info
 
 
-def _read_as(connection: Connection[object], info: TypeInfo, base: str) -> None:
+def _read_as(adapters: AdaptersMap, info: TypeInfo, base: str) -> None:
     """Read elements of an array of a domain as its base type."""
-    adapters = connection.adapters
     for form in (Format.TEXT, Format.BINARY):
         loader = adapters.get_loader(adapters.types[base].oid, form)
         if loader is not None:

@@ -70,7 +70,7 @@ class DeviceAuthorizations(Repository):
             client_id=client_id,
             scopes=scopes,
             cnf_jkt=cnf_jkt,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             poll_interval=check_positive("poll_interval", poll_interval),
             lifetime=check_positive("lifetime", lifetime),
         )
@@ -105,8 +105,7 @@ class DeviceAuthorizations(Repository):
         the user's sign-in and consent are judged as by `grants.issue_code`.
         `properties` are put over the request's own. However often it is refreshed, the
         family ends after `family_lifetime`. In a transaction polls wait for its end.
-        Raises InvalidValueError, and MissingReferenceError for a user who is deleted
-        at that moment.
+        Raises InvalidValueError.
         """
         return queries.approve(
             self._connection,
@@ -114,7 +113,7 @@ class DeviceAuthorizations(Repository):
             user_code_hash=check_digest("user_code_hash", user_code_hash),
             user_id=user_id,
             scopes=scopes,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             authenticated_at=authenticated_at,
             family_lifetime=check_optional_positive("family_lifetime", family_lifetime),
         )
@@ -148,14 +147,14 @@ class DeviceAuthorizations(Repository):
         whatever becomes of the request that carries them, so this is refused inside a
         transaction (OpenTransactionError).
         """
-        self._commits_at_once("device_authorizations.poll")
-        return queries.poll(
-            self._connection,
-            tenant_id=tenant_id,
-            device_code_hash=check_digest("device_code_hash", device_code_hash),
-            client_id=client_id,
-            cnf_jkt=cnf_jkt,
-        )
+        with self._at_once("device_authorizations.poll"):
+            return queries.poll(
+                self._connection,
+                tenant_id=tenant_id,
+                device_code_hash=check_digest("device_code_hash", device_code_hash),
+                client_id=client_id,
+                cnf_jkt=cnf_jkt,
+            )
 
     def prune_expired(
         self, *, older_than: timedelta = _DAY, batch_size: int = 1000

@@ -17,7 +17,8 @@ from authority_queries._arguments import (
     code_challenge_of,
 )
 from authority_queries._sync.repository import Repository
-from authority_queries.issuing import NewToken
+from authority_queries.errors import InvalidArgumentError
+from authority_queries.issuing import NewToken, check_new_tokens
 from authority_queries.queries import grants as queries
 from authority_queries.records import (
     ClientTokenIssuance,
@@ -67,8 +68,8 @@ class Grants(Repository):
         However often it is refreshed, the family ends after `family_lifetime`.
 
         `authenticated_at` is when the user signed in: of a session that goes on, when
-        it began, or a sign-out from everywhere would not end it. None means now, and
-        so does what is up to a minute ahead of the database's clock.
+        it began, or a sign-out from everywhere would not end it. None means now. A
+        moment up to a minute ahead of the database's clock counts as a minute ago.
 
         Raises InvalidArgumentError for a challenge of another shape; InvalidValueError
         for a lifetime above 10 minutes and a sign-in in the future; DuplicateError.
@@ -84,7 +85,7 @@ class Grants(Repository):
             code_challenge=check_code_challenge(code_challenge),
             nonce=nonce,
             cnf_jkt=cnf_jkt,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             authenticated_at=authenticated_at,
             lifetime=check_positive("lifetime", lifetime),
             family_lifetime=check_optional_positive("family_lifetime", family_lifetime),
@@ -120,7 +121,7 @@ class Grants(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             lifetime=check_positive("lifetime", lifetime),
         )
 
@@ -141,10 +142,13 @@ class Grants(Repository):
     ) -> TokenExchange:
         """Exchange an access token for one that another client may use (RFC 8693).
 
-        It has the subject of the one, `actor` from the other (section 4.1), no more
-        scopes and no longer life. Whether this client may act is for the caller to
-        say, and so is whether the presented tokens' keys were proved. Raises
-        DuplicateError, InvalidValueError.
+        It has the subject of the one, `actor` from the other (section 4.1) and no more
+        scopes. It dies as soon as one of the two does, for whatever reason, and with
+        what those were exchanged for. A public client exchanges nothing, and a bound
+        token becomes no unbound one: `cnf_jkt` and `cnf_x5t_s256` are what this client
+        has proved. Whether this client may act is for the caller to say, and so is
+        whether the presented tokens' keys were proved. Raises DuplicateError,
+        InvalidValueError.
         """
         return queries.exchange(
             self._connection,
@@ -159,7 +163,7 @@ class Grants(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             lifetime=check_positive("lifetime", lifetime),
         )
 
@@ -186,8 +190,9 @@ class Grants(Repository):
         it is refused inside a transaction (OpenTransactionError). `cnf_jkt` and
         `cnf_x5t_s256` are what the request has proved; the access token is bound to
         it, and a public client's refresh token too (RFC 9449 section 5, RFC 8705
-        section 4). A `code_verifier` that RFC 7636 section 4.1 does not allow is no
-        code's. Raises DuplicateError.
+        section 4). A `redirect_uri` may be left out where the client has registered
+        one and no more, as OAuth 2.1 does. A `code_verifier` that RFC 7636 section 4.1
+        does not allow is no code's. Raises DuplicateError.
         """
         return self._redeem(
             "grants.redeem_code",
@@ -217,11 +222,13 @@ class Grants(Repository):
         cnf_x5t_s256: str | None = None,
         access_token: NewToken | None = None,
         refresh_token: NewToken | None = None,
+        leeway: timedelta = _NOTHING,
     ) -> Redemption:
         """Redeem a device code that a user has approved (RFC 8628 section 3.4).
 
-        As `redeem_code`. What has to be told of a code that is not redeemable,
-        `device_authorizations.poll` says: ask it first.
+        As `redeem_code`, and `leeway` as of `refresh`: a device that polls twice, or
+        lost the answer, keeps its family. `device_authorizations.poll` returns what a
+        device is told of a code that is not redeemable: ask it first.
         """
         return self._redeem(
             "grants.redeem_device_code",
@@ -235,7 +242,7 @@ class Grants(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             scopes=None,
-            leeway=_NOTHING,
+            leeway=check_not_negative("leeway", leeway),
             access_token=access_token,
             refresh_token=refresh_token,
         )
@@ -247,7 +254,7 @@ class Grants(Repository):
         token_hash: bytes,
         client_id: str,
         redemption_id: UUID,
-        refresh_token: NewToken,
+        refresh_token: NewToken | None,
         access_token: NewToken | None = None,
         scopes: Sequence[str] | None = None,
         cnf_jkt: str | None = None,
@@ -260,9 +267,19 @@ class Grants(Repository):
         family's own end stands. Fewer `scopes` are the access token's only. A
         request that comes within `leeway` of another one's redemption, and before
         the new refresh token is used, gets recently_redeemed: no second branch, and
-        no revocation. A server that derives
-        the strings of successors (`derive_token`) can answer it as the first one.
+        no revocation. A server that derives the strings of successors (`derive_token`)
+        can answer it as the first one.
+
+        With None for `refresh_token` the presented one is not used up, and lives as
+        long as it did: `refreshed`, for a confidential client and for a token that is
+        bound to a key; `rotation_required` for any other (RFC 9700 section 4.14.2). A
+        retry brings another access token, which is not derived.
         """
+        if refresh_token is None and access_token is None:
+            message = "access_token must be a NewToken where refresh_token is None"
+            raise InvalidArgumentError(
+                message, argument="access_token", query="grants.refresh"
+            )
         return self._redeem(
             "grants.refresh",
             tenant_id=tenant_id,
@@ -298,7 +315,7 @@ class Grants(Repository):
         access_token: NewToken | None,
         refresh_token: NewToken | None,
     ) -> Redemption:
-        self._commits_at_once(call)
+        check_new_tokens(access_token=access_token, refresh_token=refresh_token)
         redeem = partial(
             queries.redeem,
             self._connection,
@@ -318,10 +335,11 @@ class Grants(Repository):
             refresh_token_hash=refresh_token.hash if refresh_token else None,
             refresh_lifetime=refresh_token.lifetime if refresh_token else None,
         )
-        redemption = redeem()
-        if redemption.outcome in _REDEEMED_BEFORE and _has_no_tokens(redemption):
-            # It waited for the other one, whose tokens it could not see yet.
+        with self._at_once(call):
             redemption = redeem()
+            if redemption.outcome in _REDEEMED_BEFORE and _has_no_tokens(redemption):
+                # It waited for the other one, whose tokens it could not see yet.
+                redemption = redeem()
         return redemption
 
 

@@ -2,19 +2,18 @@
 """Hints that a tenant has published, on a connection of their own."""
 
 import logging
-from collections.abc import Mapping
 from contextlib import closing
 from math import inf
 from random import random
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import psycopg
-from psycopg import Connection
 
-from authority_queries._backend import listening_conninfo
+from authority_queries._calls import Call
 from authority_queries._pauses import pause
+from authority_queries._sync.connection import ServiceConnection
 from authority_queries.queries.revocations import listen
 from authority_queries.queries.server import get_process_id
 
@@ -36,28 +35,27 @@ class Hints:
 
     def __init__(
         self,
-        conninfo: str,
-        parameters: Mapping[str, Any],
+        connect: Call[ServiceConnection],
         tenant_id: UUID,
         *,
         enabled: bool,
     ) -> None:
-        self._conninfo = listening_conninfo(conninfo)
-        self._parameters = parameters
+        self._make = connect
         self._payload = str(tenant_id)
-        self._connection: Connection[object] | None = None
+        self._connection: ServiceConnection | None = None
         self._delay = _FIRST_DELAY
         self._not_before = monotonic() if enabled else inf
 
-    def listen(self) -> None:
-        """Hear from now on what is published, if a connection can be had.
+    def listen(self, seconds: float) -> None:
+        """Hear from now on what is published, if a connection can be had in time.
 
         What is read after it was either there, or is hinted at.
         """
         if self._connection is not None or monotonic() < self._not_before:
             return
         try:
-            self._connection = self._connect()
+            self._connection = self._connect(seconds)
+            self._connection.patience = seconds
             process_id = get_process_id(self._connection)
             if process_id == self._connection.info.backend_pid:
                 listen(self._connection)
@@ -66,17 +64,19 @@ class Hints:
         except psycopg.Error as error:
             self._lose(error)
 
-    def wait(self, seconds: float) -> None:
-        """Wait for the tenant's next hint, but no longer than this."""
+    def wait(self, seconds: float) -> bool:
+        """Wait for the tenant's next hint, but no longer; tell whether it came."""
         if self._connection is None:
             until_next_try = max(0.0, self._not_before - monotonic())
             pause(min(seconds, until_next_try))
-            return
+            return False
         try:
-            self._hear(self._connection, seconds)
+            is_hinted = self._hear(self._connection, seconds)
             self._delay = _FIRST_DELAY
         except psycopg.Error as error:
             self._lose(error)
+            return False
+        return is_hinted
 
     def close(self) -> None:
         """Close the connection."""
@@ -84,9 +84,9 @@ class Hints:
         if connection is not None:
             connection.close()
 
-    def _connect(self) -> Connection[object]:
+    def _connect(self, seconds: float) -> ServiceConnection:
         try:
-            return Connection.connect(self._conninfo, **self._parameters)
+            return self._make(seconds)
         except psycopg.Error:
             raise
         except BaseException as error:
@@ -94,11 +94,12 @@ class Hints:
             # connection for as long as somebody keeps the traceback.
             raise error.with_traceback(None)  # noqa: B904 -- it is the same error
 
-    def _hear(self, connection: Connection[object], seconds: float) -> None:
+    def _hear(self, connection: ServiceConnection, seconds: float) -> bool:
         with closing(connection.notifies(timeout=seconds)) as notifications:
             for notification in notifications:
                 if notification.payload == self._payload:
-                    return
+                    return True
+        return False
 
     def _renounce(self) -> None:
         """Listen no more: a pooler would leave LISTEN on a connection of everybody."""

@@ -7,11 +7,13 @@ from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from authority_queries._arguments import (
+    MAX_MONTHS_AHEAD,
     check_address,
     check_count,
     check_limit,
     check_not_negative,
     check_positive,
+    check_within,
 )
 from authority_queries._sync.repository import Repository
 from authority_queries.names import lookup_key
@@ -123,18 +125,18 @@ class LoginAttempts(Repository):
         give lower limits. Raises OpenTransactionError, InvalidArgumentError,
         InvalidValueError.
         """
-        self._commits_at_once("login_attempts.reserve")
-        return queries.reserve(
-            self._connection,
-            tenant_id=tenant_id,
-            username_key=lookup_key(username),
-            address=check_address("address", address),
-            factor=factor,
-            pair_limit=check_count("pair_limit", pair_limit),
-            account_limit=check_count("account_limit", account_limit),
-            network_limit=check_count("network_limit", network_limit),
-            time_window=check_positive("time_window", time_window),
-        )
+        with self._at_once("login_attempts.reserve"):
+            return queries.reserve(
+                self._connection,
+                tenant_id=tenant_id,
+                username_key=lookup_key(username),
+                address=check_address("address", address),
+                factor=factor,
+                pair_limit=check_count("pair_limit", pair_limit),
+                account_limit=check_count("account_limit", account_limit),
+                network_limit=check_count("network_limit", network_limit),
+                time_window=check_positive("time_window", time_window),
+            )
 
     def succeed(
         self,
@@ -151,15 +153,15 @@ class LoginAttempts(Repository):
         `trusted_for`. The account's and the network's buckets get this one check back:
         guesses of others stay counted. Raises OpenTransactionError.
         """
-        self._commits_at_once("login_attempts.succeed")
-        queries.succeed(
-            self._connection,
-            tenant_id=tenant_id,
-            username_key=lookup_key(username),
-            address=check_address("address", address),
-            factor=factor,
-            trusted_for=check_not_negative("trusted_for", trusted_for),
-        )
+        with self._at_once("login_attempts.succeed"):
+            queries.succeed(
+                self._connection,
+                tenant_id=tenant_id,
+                username_key=lookup_key(username),
+                address=check_address("address", address),
+                factor=factor,
+                trusted_for=check_not_negative("trusted_for", trusted_for),
+            )
 
     def prune_throttles(self, *, batch_size: int = 1000) -> int:
         """Delete a batch of throttles, of all tenants, that say nothing any more.
@@ -170,11 +172,16 @@ class LoginAttempts(Repository):
         return queries.prune_throttles(self._connection, batch_size=batch_size)
 
     def create_partitions(self, *, months_ahead: int = 3) -> int:
-        """Make the log's monthly partitions up to this many months ahead.
+        """Make the log's monthly partitions up to this many months ahead, at most 120.
 
         Run monthly, as an operator. Gives how many were missing.
         """
-        return queries.create_partitions(self._connection, months_ahead=months_ahead)
+        return queries.create_partitions(
+            self._connection,
+            months_ahead=check_within(
+                "months_ahead", months_ahead, 0, MAX_MONTHS_AHEAD
+            ),
+        )
 
     def drop_partitions(self, *, retention: timedelta = _RETENTION) -> int:
         """Drop the log's monthly partitions that end before the retention begins.

@@ -2,6 +2,7 @@
 """One unit of work at a time: none is opened inside another."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +10,18 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
-from authority_queries.errors import CrossTenantError
+from authority_queries.errors import NestedUnitError
 
 
 @dataclass(slots=True, eq=False)
 class _Open:
-    """A unit, and the task or thread that is in it: None when it has left."""
+    """A unit, and the task or thread that is in it: None when it has left.
+
+    And the process, as a forked child has inherited the unit and is in none.
+    """
 
     owner: object
+    process: int
 
 
 _innermost: Final[ContextVar[_Open | None]] = ContextVar("authority_unit", default=None)
@@ -27,16 +32,18 @@ def only_unit() -> Iterator[None]:
     """Refuse the block inside another one of the same task or thread.
 
     A task that was started inside a unit inherits its context, and may outlive the
-    unit: that is no nesting. Raises CrossTenantError.
+    unit: that is no nesting. Raises NestedUnitError.
     """
     outer = _innermost.get()
     owner = _owner()
-    if outer is not None and outer.owner is owner:
+    process = os.getpid()
+    if outer is not None and outer.owner is owner and outer.process == process:
         message = "a unit of work is open here already: leave it before the next one"
-        raise CrossTenantError(message)
-    this = _Open(owner)
-    _innermost.set(this)
+        raise NestedUnitError(message)
+    this = _Open(owner, process)
     try:
+        # Inside, as an interrupt may come right after it.
+        _innermost.set(this)
         yield
     finally:
         this.owner = None

@@ -8,11 +8,16 @@ from pathlib import Path
 
 from aiosql.types import SQLOperationType
 from psycopg import Connection, Cursor
+from psycopg.pq import Format
 
 from authority_queries._calls import Stream
+from authority_queries._preparing import is_direct
 from authority_queries._sql_text import processed
 from authority_queries._statement import Statement
+from authority_queries._sync.cursors import OwnCursor
 from authority_queries._sync.custom_types import CustomTypes
+from authority_queries._sync.pipelines import pipeline
+from authority_queries._sync.preparing import look, prepares
 from authority_queries._sync.transactions import (
     finish_pipeline,
     opened_stream,
@@ -128,8 +133,12 @@ class Statements:
             return 0
         statement = self.by_name[query_name]
         self._prepare(conn, statement, *batch)
-        cursor = conn.cursor()
-        with statement.sending, own_transaction(conn):
+        if is_direct(conn) is None:
+            # psycopg prepares what a batch executes.
+            with statement.sending:
+                look(conn)
+        cursor = OwnCursor(conn)
+        with statement.sending, own_transaction(conn), pipeline(conn):
             cursor.executemany(sql, batch)
         return max(cursor.rowcount, 0)
 
@@ -144,7 +153,7 @@ class Statements:
         """Give the number of rows that were written: all of them or none."""
         statement = self.by_name[query_name]
         self._prepare(conn, statement, {})
-        cursor = conn.cursor()
+        cursor = OwnCursor(conn)
         with statement.reading, cursor.copy(sql) as copy:
             if types:
                 copy.set_types(types)
@@ -158,7 +167,7 @@ class Statements:
         statement = self._by_script[sql]
         self._prepare(conn, statement, {})
         with statement.sending:
-            conn.cursor().execute(sql)
+            OwnCursor(conn).execute(sql, prepare=False)
 
     def send(
         self,
@@ -170,8 +179,9 @@ class Statements:
         """Send a statement in an open pipeline, and do not wait for its result."""
         statement = self.by_name[query_name]
         statement.announce()
+        prepare = None if is_direct(conn) else False
         with statement.sending:
-            conn.cursor().execute(sql, parameters)
+            OwnCursor(conn).execute(sql, parameters, prepare=prepare)
 
     @contextmanager
     def _stream(
@@ -197,12 +207,15 @@ class Statements:
         unit = _admit(conn, statement, parameters)
         if self._types:
             self._types.learn(conn)
-        cursor = conn.cursor(row_factory=statement.make_row)
+        cursor = OwnCursor(conn, row_factory=statement.make_row)
+        cursor.format = Format.BINARY
         with statement.sending:
             if unit is None:
-                return cursor.execute(sql, parameters)
+                prepare = None if prepares(conn) else False
+                return cursor.execute(sql, parameters, prepare=prepare)
             with unit.turn, unit.trip():
-                return cursor.execute(sql, parameters)
+                prepare = None if is_direct(conn) else False
+                return cursor.execute(sql, parameters, prepare=prepare)
 
     def _prepare(
         self,

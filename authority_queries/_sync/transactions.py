@@ -2,15 +2,18 @@
 """Transactions around what needs more than one trip, and what runs in them."""
 
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from typing import Final
 
+import psycopg
 from psycopg import Connection, ServerCursor
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries._statement import Statement
-from authority_queries._sync.unit import unit_of
+from authority_queries._sync.cursors import OwnServerCursor
+from authority_queries._sync.pipelines import pipeline
+from authority_queries._sync.unit import OPENING, Unit, unit_of
 from authority_queries.errors import InvalidArgumentError
 
 _numbers: Final = count(1)
@@ -23,13 +26,29 @@ def own_transaction(conn: Connection[object]) -> Iterator[None]:
         # Within a pipeline libpq does not know whether there is a transaction.
         finish_pipeline(conn)
     idle = conn.info.transaction_status == TransactionStatus.IDLE
-    if conn.autocommit and idle:
-        with conn.transaction():
-            if unit := unit_of(conn):
-                unit.enter()
+    if not (conn.autocommit and idle):
+        yield
+    elif unit := unit_of(conn):
+        with _transaction_of(unit, conn):
             yield
     else:
+        with conn.transaction():
+            yield
+
+
+@contextmanager
+def _transaction_of(unit: Unit, conn: Connection[object]) -> Iterator[None]:
+    """Run the block in a transaction of the unit's tenant."""
+    try:
+        with OPENING, pipeline(conn):
+            unit.begin()
+            unit.enter()
         yield
+        conn.commit()
+    except BaseException:
+        with suppress(psycopg.Error):
+            conn.rollback()
+        raise
 
 
 def finish_pipeline(conn: Connection[object]) -> None:
@@ -55,12 +74,12 @@ def opened_stream(
         raise InvalidArgumentError(message)
     with (
         own_transaction(conn),
-        conn.cursor(
-            f"authority_{next(_numbers)}", row_factory=statement.make_row
+        OwnServerCursor(
+            conn, f"authority_{next(_numbers)}", row_factory=statement.make_row
         ) as cursor,
     ):
         with statement.sending:
-            cursor.execute(sql, parameters)
+            cursor.execute(sql, parameters, binary=True)
         with closing(_fetched(cursor, statement, size)) as rows:
             yield rows
 

@@ -2,11 +2,11 @@
 """Users, the roles assigned to them, and their epoch."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from authority_queries._arguments import check_password_hash
+from authority_queries._arguments import check_not_negative, check_password_hash
 from authority_queries._sync.repository import Repository, page, stale
 from authority_queries.names import (
     check_email,
@@ -118,7 +118,7 @@ class Users(Repository):
             display_name=display_name,
             password_hash=check_password_hash("password_hash", password_hash),
             status=status,
-            attributes=attributes or {},
+            attributes={} if attributes is None else attributes,
         )
 
     def update(
@@ -237,4 +237,17 @@ class Users(Repository):
         """
         return queries.revoke_tokens(
             self._connection, tenant_id=tenant_id, user_id=user_id
+        )
+
+    def prune_roles(
+        self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of assignments that ended this long ago, of all tenants.
+
+        Gives how many; call again while it is `batch_size`.
+        """
+        return queries.prune_roles(
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

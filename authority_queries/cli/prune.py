@@ -9,7 +9,12 @@ from datetime import timedelta
 import psycopg
 from tabulate import tabulate
 
-from authority_queries._backend import running_backend, service_conninfo
+from authority_queries._backend import (
+    connection_parameters,
+    running_backend,
+    service_conninfo,
+)
+from authority_queries._conversions import LONGEST
 from authority_queries.cli.progress import Progress, Stop
 from authority_queries.errors import (
     ConfigurationError,
@@ -48,7 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", int, 1000, "ROWS", "rows that one transaction deletes")
     add("--time-limit", float, None, "SECONDS", "begin no batch after this time")
     for name, default, text in (
-        ("expired", kept.expired, "requests, tokens, families, revocations that ended"),
+        (
+            "expired",
+            kept.expired,
+            "what has ended: tokens, families, roles, requests",
+        ),
+        ("consents", kept.consents, "consents that were revoked"),
         ("attempts", kept.login_attempts, "the log of sign-ins"),
         ("usage", kept.usage, "uses of licences"),
     ):
@@ -105,20 +115,30 @@ def _checked(arguments: argparse.Namespace) -> tuple[Retention, timedelta | None
     try:
         check_batch_size(arguments.batch_size)
         chosen_steps(arguments.only)
-        seconds = arguments.time_limit
-        limit = None if seconds is None else timedelta(seconds=seconds)
-        if limit is not None and limit <= timedelta(0):
-            message = f"--time-limit is {seconds}; a time above 0 is allowed"
-            raise ConfigurationError(message)
         retention = Retention(
-            expired=timedelta(days=arguments.keep_expired),
-            login_attempts=timedelta(days=arguments.keep_attempts),
-            usage=timedelta(days=arguments.keep_usage),
+            expired=_days("--keep-expired", arguments.keep_expired),
+            consents=_days("--keep-consents", arguments.keep_consents),
+            login_attempts=_days("--keep-attempts", arguments.keep_attempts),
+            usage=_days("--keep-usage", arguments.keep_usage),
             months_ahead=arguments.months_ahead,
         )
-    except (InvalidArgumentError, OverflowError, ValueError) as error:
+    except InvalidArgumentError as error:
         raise ConfigurationError(str(error)) from error
-    return retention, limit
+    seconds = arguments.time_limit
+    if seconds is None:
+        return retention, None
+    most = LONGEST.total_seconds()
+    if not 0 < seconds <= most:
+        message = f"--time-limit is {seconds}; a time above 0 is allowed, up to {most}"
+        raise ConfigurationError(message)
+    return retention, timedelta(seconds=seconds)
+
+
+def _days(name: str, days: float) -> timedelta:
+    if not 0 <= days <= LONGEST.days:
+        message = f"{name} is {days}; 0 to {LONGEST.days} days are allowed"
+        raise ConfigurationError(message)
+    return timedelta(days=days)
 
 
 @contextmanager
@@ -130,8 +150,7 @@ def _operator(
     try:
         connection = psycopg.connect(
             service_conninfo(settings, server, role),
-            autocommit=True,
-            prepare_threshold=5 if settings.prepared_statements else None,
+            **connection_parameters(settings),
         )
     except psycopg.OperationalError as error:
         message = (

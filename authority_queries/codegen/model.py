@@ -32,6 +32,18 @@ class PlanException:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What `@when` says: these columns are never null where `column` is one of these.
+
+    `values` are in the order of the tag: the first one names the class of such rows.
+    """
+
+    column: str
+    values: tuple[str, ...]
+    notnull: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tags:
     """The annotations in the comment under a query's name."""
 
@@ -43,6 +55,7 @@ class Tags:
     plans: tuple[PlanException, ...] = ()
     role: str | None = None
     rows_of: str | None = None
+    cases: tuple[Case, ...] = ()
     copy: bool = False
 
 
@@ -81,6 +94,8 @@ class Fact:
     `values` are all texts that it can be, when they are known; `origin` is the column
     whose check says so, None when they are constants of the query. `elements_nullable`
     is of an array. `json_kind` is "object" or "array" when a jsonb is always that.
+    `size` is the least and the most characters of a text, or octets of a bytea, and
+    `rule` the function that a check calls for the value, with its other arguments.
     """
 
     nullable: bool = True
@@ -88,6 +103,8 @@ class Fact:
     origin: Origin | None = None
     elements_nullable: bool = True
     json_kind: str | None = None
+    size: tuple[int, int | None] | None = None
+    rule: tuple[str | int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

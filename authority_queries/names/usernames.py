@@ -54,7 +54,7 @@ def prefix_key(prefix: str) -> str:
     return _folded(unicodedata.normalize("NFKC", prefix))
 
 
-def _key(username: str) -> str | None:
+def _key(username: object) -> str | None:
     if not isinstance(username, str):
         message = f"username must be a str, not {type(username).__name__}"
         raise InvalidArgumentError(message, argument="username")

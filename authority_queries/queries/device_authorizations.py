@@ -2,7 +2,7 @@
 # Edit queries/device_authorizations.sql instead, and generate again.
 """Queries of `queries/device_authorizations.sql`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,8 +11,14 @@ from psycopg import AsyncConnection, Connection
 from authority_queries.queries import FOLDER
 from authority_queries.records import (
     DeviceApproval,
+    DeviceApprovalApproved,
+    DeviceApprovalOtherwise,
     DeviceAuthorizationRequest,
+    DeviceAuthorizationRequestCreated,
+    DeviceAuthorizationRequestOtherwise,
     DevicePoll,
+    DevicePollAuthorizationPending,
+    DevicePollOtherwise,
     PendingDeviceAuthorization,
 )
 from authority_queries.runtime import (
@@ -21,38 +27,151 @@ from authority_queries.runtime import (
     Call,
     JsonArray,
     JsonObject,
+    Parameters,
     QueryFile,
-    array,
-    aware,
-    int8,
-    json_value,
+    by_case,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "device_authorizations.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "device_authorizations.sql")
 
+_create_row: Callable[..., DeviceAuthorizationRequest] = by_case(
+    "device_authorizations.create",
+    0,
+    (
+        ("created",),
+        DeviceAuthorizationRequestCreated,
+        {"device_authorization_id": 1, "poll_interval": 2, "expires_at": 3},
+    ),
+    (
+        (
+            "client_inactive",
+            "tenant_inactive",
+        ),
+        DeviceAuthorizationRequestOtherwise,
+        {},
+    ),
+)
+_create_takes = Parameters(
+    "device_authorizations.create",
+    tenant_id=checks.uuid,
+    device_code_hash=checks.octets(32, 32),
+    user_code_hash=checks.octets(32, 32),
+    client_id=checks.text(),
+    scopes=checks.scope_list,
+    cnf_jkt=checks.optional(checks.text(43, 43)),
+    properties=checks.jsonb("object", 65536),
+    poll_interval=checks.duration,
+    lifetime=checks.duration,
+)
 _create: Call[DeviceAuthorizationRequest] = _QUERIES.sure_row(
-    "create", DeviceAuthorizationRequest
+    "create", _create_row, takes=_create_takes
 )
 _create_async: AsyncCall[DeviceAuthorizationRequest] = _ASYNC_QUERIES.sure_row(
-    "create", DeviceAuthorizationRequest
+    "create", _create_row, takes=_create_takes
+)
+_get_by_user_code_takes = Parameters(
+    "device_authorizations.get_by_user_code",
+    tenant_id=checks.uuid,
+    user_code_hash=checks.octets(),
 )
 _get_by_user_code: Call[PendingDeviceAuthorization | None] = _QUERIES.row(
-    "get_by_user_code", PendingDeviceAuthorization
+    "get_by_user_code", PendingDeviceAuthorization, takes=_get_by_user_code_takes
 )
 _get_by_user_code_async: AsyncCall[PendingDeviceAuthorization | None] = (
-    _ASYNC_QUERIES.row("get_by_user_code", PendingDeviceAuthorization)
+    _ASYNC_QUERIES.row(
+        "get_by_user_code", PendingDeviceAuthorization, takes=_get_by_user_code_takes
+    )
 )
-_approve: Call[DeviceApproval] = _QUERIES.sure_row("approve", DeviceApproval)
+_approve_row: Callable[..., DeviceApproval] = by_case(
+    "device_authorizations.approve",
+    0,
+    (
+        ("approved",),
+        DeviceApprovalApproved,
+        {"token_id": 1, "authorization_id": 2, "scopes": 3, "expires_at": 4},
+    ),
+    (
+        (
+            "client_inactive",
+            "consent_required",
+            "invalid",
+            "invalid_scope",
+            "login_required",
+            "tenant_inactive",
+            "user_inactive",
+        ),
+        DeviceApprovalOtherwise,
+        {},
+    ),
+)
+_approve_takes = Parameters(
+    "device_authorizations.approve",
+    tenant_id=checks.uuid,
+    user_code_hash=checks.octets(),
+    user_id=checks.uuid,
+    scopes=checks.optional(checks.scope_list),
+    properties=checks.jsonb(),
+    authenticated_at=checks.optional(checks.moment),
+    family_lifetime=checks.optional(checks.duration),
+)
+_approve: Call[DeviceApproval] = _QUERIES.sure_row(
+    "approve", _approve_row, takes=_approve_takes
+)
 _approve_async: AsyncCall[DeviceApproval] = _ASYNC_QUERIES.sure_row(
-    "approve", DeviceApproval
+    "approve", _approve_row, takes=_approve_takes
 )
-_deny: Call[int] = _QUERIES.count("deny")
-_deny_async: AsyncCall[int] = _ASYNC_QUERIES.count("deny")
-_poll: Call[DevicePoll] = _QUERIES.sure_row("poll", DevicePoll)
-_poll_async: AsyncCall[DevicePoll] = _ASYNC_QUERIES.sure_row("poll", DevicePoll)
-_prune_expired: Call[int] = _QUERIES.count("prune_expired")
-_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_expired")
+_deny_takes = Parameters(
+    "device_authorizations.deny",
+    tenant_id=checks.uuid,
+    user_code_hash=checks.octets(),
+    user_id=checks.uuid,
+)
+_deny: Call[int] = _QUERIES.count("deny", takes=_deny_takes)
+_deny_async: AsyncCall[int] = _ASYNC_QUERIES.count("deny", takes=_deny_takes)
+_poll_row: Callable[..., DevicePoll] = by_case(
+    "device_authorizations.poll",
+    0,
+    (
+        (
+            "authorization_pending",
+            "slow_down",
+        ),
+        DevicePollAuthorizationPending,
+        {"poll_interval": 1},
+    ),
+    (
+        (
+            "access_denied",
+            "approved",
+            "expired_token",
+            "invalid",
+        ),
+        DevicePollOtherwise,
+        {},
+    ),
+)
+_poll_takes = Parameters(
+    "device_authorizations.poll",
+    tenant_id=checks.uuid,
+    device_code_hash=checks.octets(),
+    client_id=checks.text(),
+    cnf_jkt=checks.optional(checks.text()),
+)
+_poll: Call[DevicePoll] = _QUERIES.sure_row("poll", _poll_row, takes=_poll_takes)
+_poll_async: AsyncCall[DevicePoll] = _ASYNC_QUERIES.sure_row(
+    "poll", _poll_row, takes=_poll_takes
+)
+_prune_expired_takes = Parameters(
+    "device_authorizations.prune_expired",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired_takes)
+_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_expired", takes=_prune_expired_takes
+)
 
 
 def create(
@@ -69,6 +188,7 @@ def create(
     lifetime: timedelta,
 ) -> DeviceAuthorizationRequest:
     """The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
+    The client is held against deletion and judged as it is after the wait.
 
     queries/device_authorizations.sql:1
     """
@@ -78,9 +198,9 @@ def create(
         device_code_hash=device_code_hash,
         user_code_hash=user_code_hash,
         client_id=client_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         cnf_jkt=cnf_jkt,
-        properties=json_value(properties),
+        properties=properties,
         poll_interval=poll_interval,
         lifetime=lifetime,
     )
@@ -100,6 +220,7 @@ async def create_async(
     lifetime: timedelta,
 ) -> DeviceAuthorizationRequest:
     """The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
+    The client is held against deletion and judged as it is after the wait.
 
     queries/device_authorizations.sql:1
     """
@@ -109,9 +230,9 @@ async def create_async(
         device_code_hash=device_code_hash,
         user_code_hash=user_code_hash,
         client_id=client_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         cnf_jkt=cnf_jkt,
-        properties=json_value(properties),
+        properties=properties,
         poll_interval=poll_interval,
         lifetime=lifetime,
     )
@@ -125,7 +246,7 @@ def get_by_user_code(
     disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
     section 5.1).
 
-    queries/device_authorizations.sql:53
+    queries/device_authorizations.sql:63
     """
     return _get_by_user_code(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -140,7 +261,7 @@ async def get_by_user_code_async(
     disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
     section 5.1).
 
-    queries/device_authorizations.sql:53
+    queries/device_authorizations.sql:63
     """
     return await _get_by_user_code_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -168,18 +289,19 @@ def approve(
     authenticated_at that is null means now. The request is locked and judged as it is
     after the wait: of any number of decisions one is made. Before it, its client and
     the user are held against deletion, as the family's foreign keys would do too late:
-    a deletion holds them first and requests afterwards.
+    a deletion holds them first and requests afterwards. They are judged as they are
+    after the wait.
 
-    queries/device_authorizations.sql:80
+    queries/device_authorizations.sql:91
     """
     return _approve(
         connection,
         tenant_id=tenant_id,
         user_code_hash=user_code_hash,
         user_id=user_id,
-        scopes=array("scopes", scopes),
-        properties=json_value(properties),
-        authenticated_at=aware("authenticated_at", authenticated_at),
+        scopes=scopes,
+        properties=properties,
+        authenticated_at=authenticated_at,
         family_lifetime=family_lifetime,
     )
 
@@ -205,18 +327,19 @@ async def approve_async(
     authenticated_at that is null means now. The request is locked and judged as it is
     after the wait: of any number of decisions one is made. Before it, its client and
     the user are held against deletion, as the family's foreign keys would do too late:
-    a deletion holds them first and requests afterwards.
+    a deletion holds them first and requests afterwards. They are judged as they are
+    after the wait.
 
-    queries/device_authorizations.sql:80
+    queries/device_authorizations.sql:91
     """
     return await _approve_async(
         connection,
         tenant_id=tenant_id,
         user_code_hash=user_code_hash,
         user_id=user_id,
-        scopes=array("scopes", scopes),
-        properties=json_value(properties),
-        authenticated_at=aware("authenticated_at", authenticated_at),
+        scopes=scopes,
+        properties=properties,
+        authenticated_at=authenticated_at,
         family_lifetime=family_lifetime,
     )
 
@@ -231,7 +354,7 @@ def deny(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:275
+    queries/device_authorizations.sql:287
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -248,7 +371,7 @@ async def deny_async(
     """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
     expired or been decided.
 
-    queries/device_authorizations.sql:275
+    queries/device_authorizations.sql:287
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -275,7 +398,7 @@ def poll(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:290
+    queries/device_authorizations.sql:302
     """
     return _poll(
         connection,
@@ -306,7 +429,7 @@ async def poll_async(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one is told authorization_pending.
 
-    queries/device_authorizations.sql:290
+    queries/device_authorizations.sql:302
     """
     return await _poll_async(
         connection,
@@ -323,11 +446,9 @@ def prune_expired(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:382
+    queries/device_authorizations.sql:395
     """
-    return _prune_expired(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
-    )
+    return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
 
 async def prune_expired_async(
@@ -336,8 +457,8 @@ async def prune_expired_async(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:382
+    queries/device_authorizations.sql:395
     """
     return await _prune_expired_async(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+        connection, older_than=older_than, batch_size=batch_size
     )

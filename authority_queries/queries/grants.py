@@ -2,7 +2,7 @@
 # Edit queries/grants.sql instead, and generate again.
 """Queries of `queries/grants.sql`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,9 +11,17 @@ from psycopg import AsyncConnection, Connection
 from authority_queries.queries import FOLDER
 from authority_queries.records import (
     ClientTokenIssuance,
+    ClientTokenIssuanceIssued,
+    ClientTokenIssuanceOtherwise,
     CodeIssuance,
+    CodeIssuanceIssued,
+    CodeIssuanceOtherwise,
     Redemption,
+    RedemptionOtherwise,
+    RedemptionRedeemed,
     TokenExchange,
+    TokenExchangeIssued,
+    TokenExchangeOtherwise,
     TokenType,
 )
 from authority_queries.runtime import (
@@ -21,31 +29,186 @@ from authority_queries.runtime import (
     AsyncQueryFile,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
-    array,
-    aware,
-    json_value,
+    by_case,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "grants.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql")
 
-_issue_code: Call[CodeIssuance] = _QUERIES.sure_row("issue_code", CodeIssuance)
+_issue_code_row: Callable[..., CodeIssuance] = by_case(
+    "grants.issue_code",
+    0,
+    (
+        ("issued",),
+        CodeIssuanceIssued,
+        {"token_id": 1, "authorization_id": 2, "scopes": 3, "expires_at": 4},
+    ),
+    (
+        (
+            "client_inactive",
+            "consent_required",
+            "login_required",
+            "pkce_required",
+            "redirect_uri_not_registered",
+            "tenant_inactive",
+            "user_inactive",
+        ),
+        CodeIssuanceOtherwise,
+        {},
+    ),
+)
+_issue_code_takes = Parameters(
+    "grants.issue_code",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(32, 32),
+    client_id=checks.text(),
+    user_id=checks.uuid,
+    scopes=checks.scope_list,
+    redirect_uri=checks.optional(checks.text(0, 2048)),
+    code_challenge=checks.optional(checks.text(43, 43)),
+    nonce=checks.optional(checks.text(0, 2048)),
+    cnf_jkt=checks.optional(checks.text(43, 43)),
+    properties=checks.jsonb("object", 65536),
+    authenticated_at=checks.optional(checks.moment),
+    lifetime=checks.duration,
+    family_lifetime=checks.optional(checks.duration),
+)
+_issue_code: Call[CodeIssuance] = _QUERIES.sure_row(
+    "issue_code", _issue_code_row, takes=_issue_code_takes
+)
 _issue_code_async: AsyncCall[CodeIssuance] = _ASYNC_QUERIES.sure_row(
-    "issue_code", CodeIssuance
+    "issue_code", _issue_code_row, takes=_issue_code_takes
+)
+_issue_to_client_row: Callable[..., ClientTokenIssuance] = by_case(
+    "grants.issue_to_client",
+    0,
+    (
+        ("issued",),
+        ClientTokenIssuanceIssued,
+        {"token_id": 1, "scopes": 2, "expires_at": 3},
+    ),
+    (
+        (
+            "client_inactive",
+            "client_not_authorized",
+            "client_public",
+            "invalid_scope",
+            "service_account_inactive",
+            "tenant_inactive",
+        ),
+        ClientTokenIssuanceOtherwise,
+        {},
+    ),
+)
+_issue_to_client_takes = Parameters(
+    "grants.issue_to_client",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(32, 32),
+    client_id=checks.text(),
+    service_account_id=checks.optional(checks.uuid),
+    scopes=checks.scope_list,
+    cnf_jkt=checks.optional(checks.text(43, 43)),
+    cnf_x5t_s256=checks.optional(checks.text(43, 43)),
+    payload=checks.optional(checks.octets(0, 65536)),
+    properties=checks.jsonb("object", 65536),
+    lifetime=checks.duration,
 )
 _issue_to_client: Call[ClientTokenIssuance] = _QUERIES.sure_row(
-    "issue_to_client", ClientTokenIssuance
+    "issue_to_client", _issue_to_client_row, takes=_issue_to_client_takes
 )
 _issue_to_client_async: AsyncCall[ClientTokenIssuance] = _ASYNC_QUERIES.sure_row(
-    "issue_to_client", ClientTokenIssuance
+    "issue_to_client", _issue_to_client_row, takes=_issue_to_client_takes
 )
-_exchange: Call[TokenExchange] = _QUERIES.sure_row("exchange", TokenExchange)
+_exchange_row: Callable[..., TokenExchange] = by_case(
+    "grants.exchange",
+    0,
+    (("issued",), TokenExchangeIssued, {"token_id": 1, "scopes": 2, "expires_at": 3}),
+    (
+        (
+            "binding_required",
+            "client_inactive",
+            "client_public",
+            "invalid_actor_token",
+            "invalid_scope",
+            "invalid_subject_token",
+            "tenant_inactive",
+            "too_many_exchanges",
+        ),
+        TokenExchangeOtherwise,
+        {},
+    ),
+)
+_exchange_takes = Parameters(
+    "grants.exchange",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(32, 32),
+    client_id=checks.text(),
+    subject_token_hash=checks.octets(),
+    actor_token_hash=checks.optional(checks.octets()),
+    scopes=checks.optional(checks.scope_list),
+    cnf_jkt=checks.optional(checks.text(43, 43)),
+    cnf_x5t_s256=checks.optional(checks.text(43, 43)),
+    payload=checks.optional(checks.octets(0, 65536)),
+    properties=checks.jsonb("object", 65536),
+    lifetime=checks.duration,
+)
+_exchange: Call[TokenExchange] = _QUERIES.sure_row(
+    "exchange", _exchange_row, takes=_exchange_takes
+)
 _exchange_async: AsyncCall[TokenExchange] = _ASYNC_QUERIES.sure_row(
-    "exchange", TokenExchange
+    "exchange", _exchange_row, takes=_exchange_takes
 )
-_redeem: Call[Redemption] = _QUERIES.sure_row("redeem", Redemption)
-_redeem_async: AsyncCall[Redemption] = _ASYNC_QUERIES.sure_row("redeem", Redemption)
+_redeem_row: Callable[..., Redemption] = by_case(
+    "grants.redeem",
+    0,
+    (
+        (
+            "redeemed",
+            "refreshed",
+            "already_redeemed",
+            "recently_redeemed",
+        ),
+        RedemptionRedeemed,
+        {"authorization_id": 1, "scopes": 5, "properties": 7, "authenticated_at": 8},
+    ),
+    (
+        (
+            "invalid",
+            "invalid_scope",
+            "reused",
+            "rotation_required",
+        ),
+        RedemptionOtherwise,
+        {},
+    ),
+)
+_redeem_takes = Parameters(
+    "grants.redeem",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(),
+    type=checks.one_of("access", "authorization_code", "device_code", "refresh"),
+    client_id=checks.optional(checks.text()),
+    redirect_uri=checks.optional(checks.text()),
+    code_challenge=checks.optional(checks.text()),
+    cnf_jkt=checks.optional(checks.text(43, 43)),
+    cnf_x5t_s256=checks.optional(checks.text(43, 43)),
+    scopes=checks.optional(checks.scope_list),
+    redemption_id=checks.uuid,
+    leeway=checks.duration,
+    access_token_hash=checks.optional(checks.octets(32, 32)),
+    access_lifetime=checks.optional(checks.duration),
+    refresh_token_hash=checks.optional(checks.octets(32, 32)),
+    refresh_lifetime=checks.optional(checks.duration),
+)
+_redeem: Call[Redemption] = _QUERIES.sure_row(
+    "redeem", _redeem_row, takes=_redeem_takes
+)
+_redeem_async: AsyncCall[Redemption] = _ASYNC_QUERIES.sure_row(
+    "redeem", _redeem_row, takes=_redeem_takes
+)
 
 
 def issue_code(
@@ -74,7 +237,8 @@ def issue_code(
     3.1.2.6), and has consented, unless the client's consent_type is implicit (section
     3.1.2.4); a consent that covers the scopes ends the family with it all the same. A
     family_lifetime that is null never ends it. An authenticated_at that is null means
-    now.
+    now. The client and the user are held against deletion and judged as they are after
+    the wait.
 
     queries/grants.sql:1
     """
@@ -84,13 +248,13 @@ def issue_code(
         token_hash=token_hash,
         client_id=client_id,
         user_id=user_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         redirect_uri=redirect_uri,
         code_challenge=code_challenge,
         nonce=nonce,
         cnf_jkt=cnf_jkt,
-        properties=json_value(properties),
-        authenticated_at=aware("authenticated_at", authenticated_at),
+        properties=properties,
+        authenticated_at=authenticated_at,
         lifetime=lifetime,
         family_lifetime=family_lifetime,
     )
@@ -122,7 +286,8 @@ async def issue_code_async(
     3.1.2.6), and has consented, unless the client's consent_type is implicit (section
     3.1.2.4); a consent that covers the scopes ends the family with it all the same. A
     family_lifetime that is null never ends it. An authenticated_at that is null means
-    now.
+    now. The client and the user are held against deletion and judged as they are after
+    the wait.
 
     queries/grants.sql:1
     """
@@ -132,13 +297,13 @@ async def issue_code_async(
         token_hash=token_hash,
         client_id=client_id,
         user_id=user_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         redirect_uri=redirect_uri,
         code_challenge=code_challenge,
         nonce=nonce,
         cnf_jkt=cnf_jkt,
-        properties=json_value(properties),
-        authenticated_at=aware("authenticated_at", authenticated_at),
+        properties=properties,
+        authenticated_at=authenticated_at,
         lifetime=lifetime,
         family_lifetime=family_lifetime,
     )
@@ -161,9 +326,10 @@ def issue_to_client(
     """The outcome of issuing an access token to a client that speaks for itself, or
     for a service account (RFC 6749 section 4.4): issued, or why not. Only a
     confidential client may; for a service account only one that it authorises, and for
-    scopes that it allows.
+    scopes that it allows. Both are held against deletion and judged as they are after
+    the wait.
 
-    queries/grants.sql:148
+    queries/grants.sql:174
     """
     return _issue_to_client(
         connection,
@@ -171,11 +337,11 @@ def issue_to_client(
         token_hash=token_hash,
         client_id=client_id,
         service_account_id=service_account_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
-        properties=json_value(properties),
+        properties=properties,
         lifetime=lifetime,
     )
 
@@ -197,9 +363,10 @@ async def issue_to_client_async(
     """The outcome of issuing an access token to a client that speaks for itself, or
     for a service account (RFC 6749 section 4.4): issued, or why not. Only a
     confidential client may; for a service account only one that it authorises, and for
-    scopes that it allows.
+    scopes that it allows. Both are held against deletion and judged as they are after
+    the wait.
 
-    queries/grants.sql:148
+    queries/grants.sql:174
     """
     return await _issue_to_client_async(
         connection,
@@ -207,11 +374,11 @@ async def issue_to_client_async(
         token_hash=token_hash,
         client_id=client_id,
         service_account_id=service_account_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
-        properties=json_value(properties),
+        properties=properties,
         lifetime=lifetime,
     )
 
@@ -232,13 +399,18 @@ def exchange(
     lifetime: timedelta,
 ) -> TokenExchange:
     """The outcome of exchanging an access token for another one with no more scopes
-    and no longer life (RFC 8693 section 2): issued, or why not. It speaks for the same
-    subject, a user or a service account, and dies with the family of the token it was
-    exchanged for. Whether this client may do so is for the caller to say. Its actor is
-    the subject of the actor's token, with whoever acted before inside (section 4.1);
-    without one it is as it was. Scopes that are null are those of the subject's token.
+    (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a user or
+    a service account. Its actor is the subject of the actor's token, with whoever acted
+    before inside (section 4.1); without one it is as it was. It is alive while all
+    tokens are that it was exchanged for, the actor's too, and expires with the first of
+    them. Only a confidential client exchanges, or a stolen token would be enough
+    (section 2.1); whether this client may is for the caller to say. No unbound token is
+    made of one that is bound to a key or certificate (RFC 9700 section 2.2.1): the new
+    one is bound to what the client has proved. 16 tokens at most are behind one. Scopes
+    that are null are those of the subject's token. The rows that the new one refers to
+    are held against deletion.
 
-    queries/grants.sql:225
+    queries/grants.sql:269
     """
     return _exchange(
         connection,
@@ -247,11 +419,11 @@ def exchange(
         client_id=client_id,
         subject_token_hash=subject_token_hash,
         actor_token_hash=actor_token_hash,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
-        properties=json_value(properties),
+        properties=properties,
         lifetime=lifetime,
     )
 
@@ -272,13 +444,18 @@ async def exchange_async(
     lifetime: timedelta,
 ) -> TokenExchange:
     """The outcome of exchanging an access token for another one with no more scopes
-    and no longer life (RFC 8693 section 2): issued, or why not. It speaks for the same
-    subject, a user or a service account, and dies with the family of the token it was
-    exchanged for. Whether this client may do so is for the caller to say. Its actor is
-    the subject of the actor's token, with whoever acted before inside (section 4.1);
-    without one it is as it was. Scopes that are null are those of the subject's token.
+    (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a user or
+    a service account. Its actor is the subject of the actor's token, with whoever acted
+    before inside (section 4.1); without one it is as it was. It is alive while all
+    tokens are that it was exchanged for, the actor's too, and expires with the first of
+    them. Only a confidential client exchanges, or a stolen token would be enough
+    (section 2.1); whether this client may is for the caller to say. No unbound token is
+    made of one that is bound to a key or certificate (RFC 9700 section 2.2.1): the new
+    one is bound to what the client has proved. 16 tokens at most are behind one. Scopes
+    that are null are those of the subject's token. The rows that the new one refers to
+    are held against deletion.
 
-    queries/grants.sql:225
+    queries/grants.sql:269
     """
     return await _exchange_async(
         connection,
@@ -287,11 +464,11 @@ async def exchange_async(
         client_id=client_id,
         subject_token_hash=subject_token_hash,
         actor_token_hash=actor_token_hash,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
-        properties=json_value(properties),
+        properties=properties,
         lifetime=lifetime,
     )
 
@@ -318,26 +495,28 @@ def redeem(
     """The outcome of presenting a code or refresh token, and what it was redeemed for,
     in one step that of any number of racers one makes: redeemed: used up, and its
     successors are issued: an access token and a refresh token, each where a hash of one
-    is given. already_redeemed: by this redemption_id, so this is a retry after a lost
-    answer; the row is as the first time. recently_redeemed: by another request, within
-    the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request, which revokes the family, if
-    it is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more
-    scopes than it carries (RFC 6749 section 6); not used up. invalid: anything else,
-    alike: not alive, or not issued to this client_id, redirect_uri and PKCE challenge
-    (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or
-    certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). Who does not know all
-    of them revokes nothing. The family is locked first, and then the token, which is
-    judged as it is after the wait. Before both, whom it was issued to and speaks for
-    are held against deletion, as the successors' foreign keys would do too late: a
-    deletion holds them first and their families afterwards. Scopes that are null are
-    all; fewer are the access token's only (RFC 6749 section 6). A refresh token is
-    bound to the key of a public client (RFC 9449 section 5, RFC 8705 section 4); it
-    idles out, and the family ends in any case (RFC 9700 section 4.14.2).
+    is given. refreshed: a refresh token without a hash of another one: not used up, and
+    an access token is issued. Of a confidential client's, or one bound to a key or
+    certificate. rotation_required: any other one (RFC 9700 section 4.14.2); not used
+    up. already_redeemed: by this redemption_id, so this is a retry after a lost answer;
+    the row is as the first time. recently_redeemed: by another request, within the
+    leeway, and the refresh token that it was redeemed for is not used yet: nothing is
+    issued, nothing revoked. reused: by another request, which revokes the family, if it
+    is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more scopes
+    than it carries (RFC 6749 section 6); not used up. invalid: anything else, alike:
+    not alive, or not issued to this client_id, redirect_uri and PKCE challenge (RFC
+    6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or certificate
+    (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any mismatch
+    revokes nothing. A redirect_uri that is null is no mismatch where the client has
+    registered one and no more (OAuth 2.1). The family is locked first, and then the
+    token, which is judged as it is after the wait. Before both, whom it was issued to
+    and speaks for are held against deletion, as the successors' foreign keys would do
+    too late: a deletion holds them first and their families afterwards. Scopes that are
+    null are all; fewer are the access token's only (RFC 6749 section 6). A refresh
+    token is bound to the key of a public client (RFC 9449 section 5, RFC 8705 section
+    4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
-    `redemption_id`: the request's own id
-
-    queries/grants.sql:357
+    queries/grants.sql:491
     """
     return _redeem(
         connection,
@@ -349,7 +528,7 @@ def redeem(
         code_challenge=code_challenge,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         redemption_id=redemption_id,
         leeway=leeway,
         access_token_hash=access_token_hash,
@@ -381,26 +560,28 @@ async def redeem_async(
     """The outcome of presenting a code or refresh token, and what it was redeemed for,
     in one step that of any number of racers one makes: redeemed: used up, and its
     successors are issued: an access token and a refresh token, each where a hash of one
-    is given. already_redeemed: by this redemption_id, so this is a retry after a lost
-    answer; the row is as the first time. recently_redeemed: by another request, within
-    the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request, which revokes the family, if
-    it is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more
-    scopes than it carries (RFC 6749 section 6); not used up. invalid: anything else,
-    alike: not alive, or not issued to this client_id, redirect_uri and PKCE challenge
-    (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or
-    certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). Who does not know all
-    of them revokes nothing. The family is locked first, and then the token, which is
-    judged as it is after the wait. Before both, whom it was issued to and speaks for
-    are held against deletion, as the successors' foreign keys would do too late: a
-    deletion holds them first and their families afterwards. Scopes that are null are
-    all; fewer are the access token's only (RFC 6749 section 6). A refresh token is
-    bound to the key of a public client (RFC 9449 section 5, RFC 8705 section 4); it
-    idles out, and the family ends in any case (RFC 9700 section 4.14.2).
+    is given. refreshed: a refresh token without a hash of another one: not used up, and
+    an access token is issued. Of a confidential client's, or one bound to a key or
+    certificate. rotation_required: any other one (RFC 9700 section 4.14.2); not used
+    up. already_redeemed: by this redemption_id, so this is a retry after a lost answer;
+    the row is as the first time. recently_redeemed: by another request, within the
+    leeway, and the refresh token that it was redeemed for is not used yet: nothing is
+    issued, nothing revoked. reused: by another request, which revokes the family, if it
+    is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more scopes
+    than it carries (RFC 6749 section 6); not used up. invalid: anything else, alike:
+    not alive, or not issued to this client_id, redirect_uri and PKCE challenge (RFC
+    6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or certificate
+    (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any mismatch
+    revokes nothing. A redirect_uri that is null is no mismatch where the client has
+    registered one and no more (OAuth 2.1). The family is locked first, and then the
+    token, which is judged as it is after the wait. Before both, whom it was issued to
+    and speaks for are held against deletion, as the successors' foreign keys would do
+    too late: a deletion holds them first and their families afterwards. Scopes that are
+    null are all; fewer are the access token's only (RFC 6749 section 6). A refresh
+    token is bound to the key of a public client (RFC 9449 section 5, RFC 8705 section
+    4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
-    `redemption_id`: the request's own id
-
-    queries/grants.sql:357
+    queries/grants.sql:491
     """
     return await _redeem_async(
         connection,
@@ -412,7 +593,7 @@ async def redeem_async(
         code_challenge=code_challenge,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         redemption_id=redemption_id,
         leeway=leeway,
         access_token_hash=access_token_hash,

@@ -14,24 +14,50 @@ from authority_queries.runtime import (
     AsyncQueryFile,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "pushed_requests.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "pushed_requests.sql")
 
-_create: Call[PushedRequest | None] = _QUERIES.row("create", PushedRequest)
+_create_takes = Parameters(
+    "pushed_requests.create",
+    tenant_id=checks.uuid,
+    request_uri_hash=checks.octets(32, 32),
+    client_id=checks.text(),
+    parameters=checks.jsonb("object", 65536),
+    lifetime=checks.duration,
+)
+_create: Call[PushedRequest | None] = _QUERIES.row(
+    "create", PushedRequest, takes=_create_takes
+)
 _create_async: AsyncCall[PushedRequest | None] = _ASYNC_QUERIES.row(
-    "create", PushedRequest
+    "create", PushedRequest, takes=_create_takes
 )
-_redeem: Call[PushedRequest | None] = _QUERIES.row("redeem", PushedRequest)
+_redeem_takes = Parameters(
+    "pushed_requests.redeem",
+    tenant_id=checks.uuid,
+    request_uri_hash=checks.octets(),
+    client_id=checks.text(),
+    redemption_id=checks.uuid,
+)
+_redeem: Call[PushedRequest | None] = _QUERIES.row(
+    "redeem", PushedRequest, takes=_redeem_takes
+)
 _redeem_async: AsyncCall[PushedRequest | None] = _ASYNC_QUERIES.row(
-    "redeem", PushedRequest
+    "redeem", PushedRequest, takes=_redeem_takes
 )
-_prune_expired: Call[int] = _QUERIES.count("prune_expired")
-_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_expired")
+_prune_expired_takes = Parameters(
+    "pushed_requests.prune_expired",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired_takes)
+_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_expired", takes=_prune_expired_takes
+)
 
 
 def create(
@@ -43,8 +69,9 @@ def create(
     parameters: JsonObject,
     lifetime: timedelta,
 ) -> PushedRequest | None:
-    """The pushed request (RFC 9126 section 2.2), or no row when the client is
-    unknown or disabled or the tenant is not active. Expires by the database's clock.
+    """The pushed request (RFC 9126 section 2.2), or no row when the client is unknown
+    or disabled or the tenant is not active. Expires by the database's clock. The client
+    is held against deletion and judged as it is after the wait.
 
     queries/pushed_requests.sql:1
     """
@@ -53,7 +80,7 @@ def create(
         tenant_id=tenant_id,
         request_uri_hash=request_uri_hash,
         client_id=client_id,
-        parameters=json_value(parameters),
+        parameters=parameters,
         lifetime=lifetime,
     )
 
@@ -67,8 +94,9 @@ async def create_async(
     parameters: JsonObject,
     lifetime: timedelta,
 ) -> PushedRequest | None:
-    """The pushed request (RFC 9126 section 2.2), or no row when the client is
-    unknown or disabled or the tenant is not active. Expires by the database's clock.
+    """The pushed request (RFC 9126 section 2.2), or no row when the client is unknown
+    or disabled or the tenant is not active. Expires by the database's clock. The client
+    is held against deletion and judged as it is after the wait.
 
     queries/pushed_requests.sql:1
     """
@@ -77,7 +105,7 @@ async def create_async(
         tenant_id=tenant_id,
         request_uri_hash=request_uri_hash,
         client_id=client_id,
-        parameters=json_value(parameters),
+        parameters=parameters,
         lifetime=lifetime,
     )
 
@@ -94,11 +122,10 @@ def redeem(
     pushed by another client than this client_id, or was used under another
     redemption_id (RFC 9126 section 4). The same redemption_id gets the row again. Of
     any number of racing ids one gets it: the conditions on pushed_requests itself are
-    those that are looked at again after a wait.
+    those that are looked at again after a wait. The id is the browser's session, or the
+    request's own.
 
-    `redemption_id`: who uses it: the browser's session, or the request
-
-    queries/pushed_requests.sql:36
+    queries/pushed_requests.sql:44
     """
     return _redeem(
         connection,
@@ -121,11 +148,10 @@ async def redeem_async(
     pushed by another client than this client_id, or was used under another
     redemption_id (RFC 9126 section 4). The same redemption_id gets the row again. Of
     any number of racing ids one gets it: the conditions on pushed_requests itself are
-    those that are looked at again after a wait.
+    those that are looked at again after a wait. The id is the browser's session, or the
+    request's own.
 
-    `redemption_id`: who uses it: the browser's session, or the request
-
-    queries/pushed_requests.sql:36
+    queries/pushed_requests.sql:44
     """
     return await _redeem_async(
         connection,
@@ -142,11 +168,9 @@ def prune_expired(
     """Deletes pushed requests, of all tenants, that expired longer ago than this, used
     or not.
 
-    queries/pushed_requests.sql:76
+    queries/pushed_requests.sql:81
     """
-    return _prune_expired(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
-    )
+    return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
 
 async def prune_expired_async(
@@ -155,8 +179,8 @@ async def prune_expired_async(
     """Deletes pushed requests, of all tenants, that expired longer ago than this, used
     or not.
 
-    queries/pushed_requests.sql:76
+    queries/pushed_requests.sql:81
     """
     return await _prune_expired_async(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+        connection, older_than=older_than, batch_size=batch_size
     )

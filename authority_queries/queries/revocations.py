@@ -15,36 +15,102 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    aware,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "revocations.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "revocations.sql")
 
-_publish: Call[Revocation] = _QUERIES.sure_row("publish", Revocation)
-_publish_async: AsyncCall[Revocation] = _ASYNC_QUERIES.sure_row("publish", Revocation)
-_list_since: Call[list[Revocation]] = _QUERIES.rows("list_since", Revocation)
-_list_since_async: AsyncCall[list[Revocation]] = _ASYNC_QUERIES.rows(
-    "list_since", Revocation
+_publish_takes = Parameters(
+    "revocations.publish",
+    tenant_id=checks.uuid,
+    category=checks.one_of("authorization", "client", "key", "subject", "token"),
+    target=checks.text(0, 256),
+    reason=checks.text(0, 2000),
+    properties=checks.jsonb("object", 65536),
+    effective_at=checks.optional(checks.moment),
+    expires_at=checks.optional(checks.moment),
+    hint=checks.boolean,
 )
-_list_since_stream = _QUERIES.stream("list_since", Revocation)
-_list_since_stream_async = _ASYNC_QUERIES.stream("list_since", Revocation)
-_get_position: Call[int] = _QUERIES.sure_value("get_position")
-_get_position_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value("get_position")
+_publish: Call[Revocation] = _QUERIES.sure_row(
+    "publish", Revocation, takes=_publish_takes
+)
+_publish_async: AsyncCall[Revocation] = _ASYNC_QUERIES.sure_row(
+    "publish", Revocation, takes=_publish_takes
+)
+_list_since_takes = Parameters(
+    "revocations.list_since",
+    tenant_id=checks.uuid,
+    sequence=checks.int8,
+    page_size=checks.int8,
+)
+_list_since: Call[list[Revocation]] = _QUERIES.rows(
+    "list_since", Revocation, takes=_list_since_takes
+)
+_list_since_async: AsyncCall[list[Revocation]] = _ASYNC_QUERIES.rows(
+    "list_since", Revocation, takes=_list_since_takes
+)
+_list_since_stream = _QUERIES.stream("list_since", Revocation, takes=_list_since_takes)
+_list_since_stream_async = _ASYNC_QUERIES.stream(
+    "list_since", Revocation, takes=_list_since_takes
+)
+_get_position_takes = Parameters(
+    "revocations.get_position",
+    tenant_id=checks.uuid,
+)
+_get_position: Call[int] = _QUERIES.sure_value(
+    "get_position", takes=_get_position_takes
+)
+_get_position_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
+    "get_position", takes=_get_position_takes
+)
 _listen: Call[None] = _QUERIES.script("listen")
 _listen_async: AsyncCall[None] = _ASYNC_QUERIES.script("listen")
-_list_active: Call[list[Revocation]] = _QUERIES.rows("list_active", Revocation)
-_list_active_async: AsyncCall[list[Revocation]] = _ASYNC_QUERIES.rows(
-    "list_active", Revocation
+_list_active_takes = Parameters(
+    "revocations.list_active",
+    tenant_id=checks.uuid,
+    category=checks.optional(
+        checks.one_of("authorization", "client", "key", "subject", "token")
+    ),
+    target=checks.optional(checks.text()),
+    after=checks.int8,
+    page_size=checks.int8,
 )
-_list_active_stream = _QUERIES.stream("list_active", Revocation)
-_list_active_stream_async = _ASYNC_QUERIES.stream("list_active", Revocation)
-_prune_expired: Call[int] = _QUERIES.count("prune_expired")
-_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_expired")
+_list_active: Call[list[Revocation]] = _QUERIES.rows(
+    "list_active", Revocation, takes=_list_active_takes
+)
+_list_active_async: AsyncCall[list[Revocation]] = _ASYNC_QUERIES.rows(
+    "list_active", Revocation, takes=_list_active_takes
+)
+_list_active_stream = _QUERIES.stream(
+    "list_active", Revocation, takes=_list_active_takes
+)
+_list_active_stream_async = _ASYNC_QUERIES.stream(
+    "list_active", Revocation, takes=_list_active_takes
+)
+_prune_expired_takes = Parameters(
+    "revocations.prune_expired",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired_takes)
+_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_expired", takes=_prune_expired_takes
+)
+_prune_superseded_takes = Parameters(
+    "revocations.prune_superseded",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_superseded: Call[int] = _QUERIES.count(
+    "prune_superseded", takes=_prune_superseded_takes
+)
+_prune_superseded_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_superseded", takes=_prune_superseded_takes
+)
 
 
 def publish(
@@ -61,7 +127,9 @@ def publish(
 ) -> Revocation:
     """The new entry at the end of the tenant's feed. Other publishers of the tenant
     wait until this transaction ends. An effective_at that is null means now. With a
-    hint followers hear at its commit of the tenant's id, and of nothing else.
+    hint followers hear at its commit of the tenant's id, and of nothing else; while
+    half of the server's queue of notifications waits for somebody, they see it at their
+    polls: a full queue would fail the commit.
 
     queries/revocations.sql:1
     """
@@ -71,9 +139,9 @@ def publish(
         category=category,
         target=target,
         reason=reason,
-        properties=json_value(properties),
-        effective_at=aware("effective_at", effective_at),
-        expires_at=aware("expires_at", expires_at),
+        properties=properties,
+        effective_at=effective_at,
+        expires_at=expires_at,
         hint=hint,
     )
 
@@ -92,7 +160,9 @@ async def publish_async(
 ) -> Revocation:
     """The new entry at the end of the tenant's feed. Other publishers of the tenant
     wait until this transaction ends. An effective_at that is null means now. With a
-    hint followers hear at its commit of the tenant's id, and of nothing else.
+    hint followers hear at its commit of the tenant's id, and of nothing else; while
+    half of the server's queue of notifications waits for somebody, they see it at their
+    polls: a full queue would fail the commit.
 
     queries/revocations.sql:1
     """
@@ -102,9 +172,9 @@ async def publish_async(
         category=category,
         target=target,
         reason=reason,
-        properties=json_value(properties),
-        effective_at=aware("effective_at", effective_at),
-        expires_at=aware("expires_at", expires_at),
+        properties=properties,
+        effective_at=effective_at,
+        expires_at=expires_at,
         hint=hint,
     )
 
@@ -114,13 +184,10 @@ def list_since(
 ) -> list[Revocation]:
     """One entry after this position, in order: what a follower has not seen.
 
-    queries/revocations.sql:54
+    queries/revocations.sql:57
     """
     return _list_since(
-        connection,
-        tenant_id=tenant_id,
-        sequence=int8("sequence", sequence),
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, sequence=sequence, page_size=page_size
     )
 
 
@@ -133,13 +200,10 @@ async def list_since_async(
 ) -> list[Revocation]:
     """One entry after this position, in order: what a follower has not seen.
 
-    queries/revocations.sql:54
+    queries/revocations.sql:57
     """
     return await _list_since_async(
-        connection,
-        tenant_id=tenant_id,
-        sequence=int8("sequence", sequence),
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, sequence=sequence, page_size=page_size
     )
 
 
@@ -156,14 +220,10 @@ def list_since_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:54
+    queries/revocations.sql:57
     """
     return _list_since_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        sequence=int8("sequence", sequence),
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, sequence=sequence, page_size=page_size
     )
 
 
@@ -180,14 +240,10 @@ def list_since_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:54
+    queries/revocations.sql:57
     """
     return _list_since_stream_async(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        sequence=int8("sequence", sequence),
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, sequence=sequence, page_size=page_size
     )
 
 
@@ -195,7 +251,7 @@ def get_position(connection: Connection[object], *, tenant_id: UUID) -> int:
     """The number of the newest entry of the tenant's feed, pruned or not; 0 for an
     empty one.
 
-    queries/revocations.sql:73
+    queries/revocations.sql:76
     """
     return _get_position(connection, tenant_id=tenant_id)
 
@@ -206,7 +262,7 @@ async def get_position_async(
     """The number of the newest entry of the tenant's feed, pruned or not; 0 for an
     empty one.
 
-    queries/revocations.sql:73
+    queries/revocations.sql:76
     """
     return await _get_position_async(connection, tenant_id=tenant_id)
 
@@ -215,7 +271,7 @@ def listen(connection: Connection[object]) -> None:
     """From now on the session hears, by their tenants' ids, of all publications.
     Nothing may rest on it: no notification outlives a lost connection.
 
-    queries/revocations.sql:81
+    queries/revocations.sql:85
     """
     _listen(connection)
 
@@ -224,7 +280,7 @@ async def listen_async(connection: AsyncConnection[object]) -> None:
     """From now on the session hears, by their tenants' ids, of all publications.
     Nothing may rest on it: no notification outlives a lost connection.
 
-    queries/revocations.sql:81
+    queries/revocations.sql:85
     """
     await _listen_async(connection)
 
@@ -241,15 +297,15 @@ def list_active(
     """One entry in force now, in order of sequence, from the first one after the given
     position. A category or target that is null keeps all.
 
-    queries/revocations.sql:86
+    queries/revocations.sql:90
     """
     return _list_active(
         connection,
         tenant_id=tenant_id,
         category=category,
         target=target,
-        after=int8("after", after),
-        page_size=int8("page_size", page_size),
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -265,15 +321,15 @@ async def list_active_async(
     """One entry in force now, in order of sequence, from the first one after the given
     position. A category or target that is null keeps all.
 
-    queries/revocations.sql:86
+    queries/revocations.sql:90
     """
     return await _list_active_async(
         connection,
         tenant_id=tenant_id,
         category=category,
         target=target,
-        after=int8("after", after),
-        page_size=int8("page_size", page_size),
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -293,7 +349,7 @@ def list_active_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:86
+    queries/revocations.sql:90
     """
     return _list_active_stream(
         connection,
@@ -301,8 +357,8 @@ def list_active_stream(
         tenant_id=tenant_id,
         category=category,
         target=target,
-        after=int8("after", after),
-        page_size=int8("page_size", page_size),
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -322,7 +378,7 @@ def list_active_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:86
+    queries/revocations.sql:90
     """
     return _list_active_stream_async(
         connection,
@@ -330,8 +386,8 @@ def list_active_stream_async(
         tenant_id=tenant_id,
         category=category,
         target=target,
-        after=int8("after", after),
-        page_size=int8("page_size", page_size),
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -340,11 +396,9 @@ def prune_expired(
 ) -> int:
     """Deletes entries, of all tenants, that expired longer ago than this.
 
-    queries/revocations.sql:110
+    queries/revocations.sql:114
     """
-    return _prune_expired(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
-    )
+    return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
 
 async def prune_expired_async(
@@ -352,8 +406,34 @@ async def prune_expired_async(
 ) -> int:
     """Deletes entries, of all tenants, that expired longer ago than this.
 
-    queries/revocations.sql:110
+    queries/revocations.sql:114
     """
     return await _prune_expired_async(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+        connection, older_than=older_than, batch_size=batch_size
+    )
+
+
+def prune_superseded(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes entries without an end, of all tenants, that a later one of the same
+    target has made superfluous: one without an end either, which refuses all that they
+    refuse, is in force, and was published longer ago than this.
+
+    queries/revocations.sql:137
+    """
+    return _prune_superseded(connection, older_than=older_than, batch_size=batch_size)
+
+
+async def prune_superseded_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes entries without an end, of all tenants, that a later one of the same
+    target has made superfluous: one without an end either, which refuses all that they
+    refuse, is in force, and was published longer ago than this.
+
+    queries/revocations.sql:137
+    """
+    return await _prune_superseded_async(
+        connection, older_than=older_than, batch_size=batch_size
     )

@@ -5,7 +5,7 @@
 from psycopg import AsyncConnection, Connection
 
 from authority_queries.queries import FOLDER
-from authority_queries.records import AppliedMigration, ServerDescription
+from authority_queries.records import AppliedMigration, SchemaVersion, ServerDescription
 from authority_queries.runtime import (
     AsyncCall,
     AsyncQueryFile,
@@ -24,6 +24,14 @@ _describe_async: AsyncCall[ServerDescription | None] = _ASYNC_QUERIES.row(
 )
 _get_process_id: Call[int] = _QUERIES.sure_value("get_process_id")
 _get_process_id_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value("get_process_id")
+_get_schema_version: Call[SchemaVersion] = _QUERIES.sure_row(
+    "get_schema_version", SchemaVersion
+)
+_get_schema_version_async: AsyncCall[SchemaVersion] = _ASYNC_QUERIES.sure_row(
+    "get_schema_version", SchemaVersion
+)
+_QUERIES.promise("get_schema_version", "newest", "oldest_package")
+_ASYNC_QUERIES.promise("get_schema_version", "newest", "oldest_package")
 _list_applied_migrations: Call[list[AppliedMigration]] = _QUERIES.rows(
     "list_applied_migrations", AppliedMigration
 )
@@ -76,10 +84,32 @@ async def get_process_id_async(connection: AsyncConnection[object]) -> int:
     return await _get_process_id_async(connection)
 
 
+def get_schema_version(connection: Connection[object]) -> SchemaVersion:
+    """What a service asks on its first connection: the newest migration that was
+    applied, and the oldest package, named by its newest migration, that the database
+    serves.
+
+    queries/server.sql:84
+    """
+    return _get_schema_version(connection)
+
+
+async def get_schema_version_async(
+    connection: AsyncConnection[object],
+) -> SchemaVersion:
+    """What a service asks on its first connection: the newest migration that was
+    applied, and the oldest package, named by its newest migration, that the database
+    serves.
+
+    queries/server.sql:84
+    """
+    return await _get_schema_version_async(connection)
+
+
 def list_applied_migrations(connection: Connection[object]) -> list[AppliedMigration]:
     """One migration that yoyo has marked as applied, in its books in the search_path.
 
-    queries/server.sql:84
+    queries/server.sql:94
     """
     return _list_applied_migrations(connection)
 
@@ -89,7 +119,7 @@ async def list_applied_migrations_async(
 ) -> list[AppliedMigration]:
     """One migration that yoyo has marked as applied, in its books in the search_path.
 
-    queries/server.sql:84
+    queries/server.sql:94
     """
     return await _list_applied_migrations_async(connection)
 
@@ -102,7 +132,7 @@ def list_applied_migrations_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/server.sql:84
+    queries/server.sql:94
     """
     return _list_applied_migrations_stream(connection, size)
 
@@ -115,6 +145,6 @@ def list_applied_migrations_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/server.sql:84
+    queries/server.sql:94
     """
     return _list_applied_migrations_stream_async(connection, size)

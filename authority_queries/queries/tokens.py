@@ -16,34 +16,71 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    array,
-    aware,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "tokens.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tokens.sql")
 
-_get_by_id: Call[Token | None] = _QUERIES.row("get_by_id", Token)
-_get_by_id_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("get_by_id", Token)
-_get_by_hash: Call[Token | None] = _QUERIES.row("get_by_hash", Token)
-_get_by_hash_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("get_by_hash", Token)
-_diagnose: Call[TokenDiagnosis | None] = _QUERIES.row("diagnose", TokenDiagnosis)
-_diagnose_async: AsyncCall[TokenDiagnosis | None] = _ASYNC_QUERIES.row(
-    "diagnose", TokenDiagnosis
+_get_by_id_takes = Parameters(
+    "tokens.get_by_id",
+    tenant_id=checks.uuid,
+    token_id=checks.uuid,
 )
-_verify: Call[VerifiedToken | None] = _QUERIES.row("verify", VerifiedToken)
+_get_by_id: Call[Token | None] = _QUERIES.row(
+    "get_by_id", Token, takes=_get_by_id_takes
+)
+_get_by_id_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row(
+    "get_by_id", Token, takes=_get_by_id_takes
+)
+_get_by_hash_takes = Parameters(
+    "tokens.get_by_hash",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(),
+)
+_get_by_hash: Call[Token | None] = _QUERIES.row(
+    "get_by_hash", Token, takes=_get_by_hash_takes
+)
+_get_by_hash_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row(
+    "get_by_hash", Token, takes=_get_by_hash_takes
+)
+_diagnose_takes = Parameters(
+    "tokens.diagnose",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(),
+)
+_diagnose: Call[TokenDiagnosis | None] = _QUERIES.row(
+    "diagnose", TokenDiagnosis, takes=_diagnose_takes
+)
+_diagnose_async: AsyncCall[TokenDiagnosis | None] = _ASYNC_QUERIES.row(
+    "diagnose", TokenDiagnosis, takes=_diagnose_takes
+)
+_verify_takes = Parameters(
+    "tokens.verify",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(),
+    type=checks.one_of("access", "authorization_code", "device_code", "refresh"),
+)
+_verify: Call[VerifiedToken | None] = _QUERIES.row(
+    "verify", VerifiedToken, takes=_verify_takes
+)
 _verify_async: AsyncCall[VerifiedToken | None] = _ASYNC_QUERIES.row(
-    "verify", VerifiedToken
+    "verify", VerifiedToken, takes=_verify_takes
+)
+_verify_by_token_takes = Parameters(
+    "tokens.verify_by_token",
+    tenant_id=checks.optional(checks.uuid),
+    token_hash=checks.optional(checks.octets()),
+    type=checks.optional(checks.text()),
 )
 _verify_by_token: Call[VerifiedToken | None] = _QUERIES.row(
-    "verify_by_token", VerifiedToken
+    "verify_by_token", VerifiedToken, takes=_verify_by_token_takes
 )
 _verify_by_token_async: AsyncCall[VerifiedToken | None] = _ASYNC_QUERIES.row(
-    "verify_by_token", VerifiedToken
+    "verify_by_token", VerifiedToken, takes=_verify_by_token_takes
 )
 _QUERIES.promise(
     "verify_by_token",
@@ -69,34 +106,97 @@ _ASYNC_QUERIES.promise(
     "created_at",
     "expires_at",
 )
-_create: Call[Token | None] = _QUERIES.row("create", Token)
-_create_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("create", Token)
-_revoke: Call[int] = _QUERIES.count("revoke")
-_revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke")
-_revoke_by_id: Call[int] = _QUERIES.count("revoke_by_id")
-_revoke_by_id_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke_by_id")
+_create_takes = Parameters(
+    "tokens.create",
+    tenant_id=checks.uuid,
+    type=checks.one_of("access", "authorization_code", "device_code", "refresh"),
+    token_hash=checks.octets(32, 32),
+    client_id=checks.uuid,
+    user_id=checks.optional(checks.uuid),
+    service_account_id=checks.optional(checks.uuid),
+    authorization_id=checks.optional(checks.uuid),
+    scopes=checks.scope_list,
+    code_challenge=checks.optional(checks.text(43, 43)),
+    redirect_uri=checks.optional(checks.text(0, 2048)),
+    nonce=checks.optional(checks.text(0, 2048)),
+    cnf_jkt=checks.optional(checks.text(43, 43)),
+    cnf_x5t_s256=checks.optional(checks.text(43, 43)),
+    payload=checks.optional(checks.octets(0, 65536)),
+    properties=checks.jsonb("object", 65536),
+    authenticated_at=checks.optional(checks.moment),
+    lifetime=checks.duration,
+)
+_create: Call[Token | None] = _QUERIES.row("create", Token, takes=_create_takes)
+_create_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row(
+    "create", Token, takes=_create_takes
+)
+_revoke_takes = Parameters(
+    "tokens.revoke",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(),
+    client_id=checks.text(),
+    reason=checks.optional(checks.text(0, 2000)),
+)
+_revoke: Call[int] = _QUERIES.count("revoke", takes=_revoke_takes)
+_revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke", takes=_revoke_takes)
+_revoke_by_id_takes = Parameters(
+    "tokens.revoke_by_id",
+    tenant_id=checks.uuid,
+    token_id=checks.uuid,
+    reason=checks.optional(checks.text(0, 2000)),
+)
+_revoke_by_id: Call[int] = _QUERIES.count("revoke_by_id", takes=_revoke_by_id_takes)
+_revoke_by_id_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "revoke_by_id", takes=_revoke_by_id_takes
+)
+_list_active_by_subject_takes = Parameters(
+    "tokens.list_active_by_subject",
+    tenant_id=checks.uuid,
+    user_id=checks.optional(checks.uuid),
+    service_account_id=checks.optional(checks.uuid),
+    after=checks.optional(checks.uuid),
+    page_size=checks.int8,
+)
 _list_active_by_subject: Call[list[Token]] = _QUERIES.rows(
-    "list_active_by_subject", Token
+    "list_active_by_subject", Token, takes=_list_active_by_subject_takes
 )
 _list_active_by_subject_async: AsyncCall[list[Token]] = _ASYNC_QUERIES.rows(
-    "list_active_by_subject", Token
+    "list_active_by_subject", Token, takes=_list_active_by_subject_takes
 )
-_list_active_by_subject_stream = _QUERIES.stream("list_active_by_subject", Token)
+_list_active_by_subject_stream = _QUERIES.stream(
+    "list_active_by_subject", Token, takes=_list_active_by_subject_takes
+)
 _list_active_by_subject_stream_async = _ASYNC_QUERIES.stream(
-    "list_active_by_subject", Token
+    "list_active_by_subject", Token, takes=_list_active_by_subject_takes
+)
+_list_active_by_client_takes = Parameters(
+    "tokens.list_active_by_client",
+    tenant_id=checks.uuid,
+    client_id=checks.uuid,
+    after=checks.optional(checks.uuid),
+    page_size=checks.int8,
 )
 _list_active_by_client: Call[list[Token]] = _QUERIES.rows(
-    "list_active_by_client", Token
+    "list_active_by_client", Token, takes=_list_active_by_client_takes
 )
 _list_active_by_client_async: AsyncCall[list[Token]] = _ASYNC_QUERIES.rows(
-    "list_active_by_client", Token
+    "list_active_by_client", Token, takes=_list_active_by_client_takes
 )
-_list_active_by_client_stream = _QUERIES.stream("list_active_by_client", Token)
+_list_active_by_client_stream = _QUERIES.stream(
+    "list_active_by_client", Token, takes=_list_active_by_client_takes
+)
 _list_active_by_client_stream_async = _ASYNC_QUERIES.stream(
-    "list_active_by_client", Token
+    "list_active_by_client", Token, takes=_list_active_by_client_takes
 )
-_prune_expired: Call[int] = _QUERIES.count("prune_expired")
-_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_expired")
+_prune_expired_takes = Parameters(
+    "tokens.prune_expired",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired_takes)
+_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_expired", takes=_prune_expired_takes
+)
 
 
 def get_by_id(
@@ -124,7 +224,7 @@ def get_by_hash(
 ) -> Token | None:
     """The token with this hash, live or not, or no row.
 
-    queries/tokens.sql:36
+    queries/tokens.sql:35
     """
     return _get_by_hash(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -134,7 +234,7 @@ async def get_by_hash_async(
 ) -> Token | None:
     """The token with this hash, live or not, or no row.
 
-    queries/tokens.sql:36
+    queries/tokens.sql:35
     """
     return await _get_by_hash_async(
         connection, tenant_id=tenant_id, token_hash=token_hash
@@ -148,7 +248,7 @@ def diagnose(
     alive and, where dead_because is not null, the first reason why not; or no row when
     there is no such token.
 
-    queries/tokens.sql:70
+    queries/tokens.sql:68
     """
     return _diagnose(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -160,7 +260,7 @@ async def diagnose_async(
     alive and, where dead_because is not null, the first reason why not; or no row when
     there is no such token.
 
-    queries/tokens.sql:70
+    queries/tokens.sql:68
     """
     return await _diagnose_async(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -177,7 +277,7 @@ def verify(
     presents it must hold the key or the certificate that it is bound to (RFC 9449
     section 7.1, RFC 8705 section 3).
 
-    queries/tokens.sql:96
+    queries/tokens.sql:94
     """
     return _verify(connection, tenant_id=tenant_id, token_hash=token_hash, type=type)
 
@@ -194,7 +294,7 @@ async def verify_async(
     presents it must hold the key or the certificate that it is bound to (RFC 9449
     section 7.1, RFC 8705 section 3).
 
-    queries/tokens.sql:96
+    queries/tokens.sql:94
     """
     return await _verify_async(
         connection, tenant_id=tenant_id, token_hash=token_hash, type=type
@@ -210,7 +310,7 @@ def verify_by_token(
 ) -> VerifiedToken | None:
     """As verify, in a transaction that works for no tenant yet, and still in one trip.
 
-    queries/tokens.sql:128
+    queries/tokens.sql:126
     """
     return _verify_by_token(
         connection, tenant_id=tenant_id, token_hash=token_hash, type=type
@@ -226,7 +326,7 @@ async def verify_by_token_async(
 ) -> VerifiedToken | None:
     """As verify, in a transaction that works for no tenant yet, and still in one trip.
 
-    queries/tokens.sql:128
+    queries/tokens.sql:126
     """
     return await _verify_by_token_async(
         connection, tenant_id=tenant_id, token_hash=token_hash, type=type
@@ -259,7 +359,7 @@ def create(
     queries/grants.sql. Expires with its family if that is earlier. An authenticated_at
     that is null means now.
 
-    queries/tokens.sql:153
+    queries/tokens.sql:151
     """
     return _create(
         connection,
@@ -270,15 +370,15 @@ def create(
         user_id=user_id,
         service_account_id=service_account_id,
         authorization_id=authorization_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         code_challenge=code_challenge,
         redirect_uri=redirect_uri,
         nonce=nonce,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
-        properties=json_value(properties),
-        authenticated_at=aware("authenticated_at", authenticated_at),
+        properties=properties,
+        authenticated_at=authenticated_at,
         lifetime=lifetime,
     )
 
@@ -309,7 +409,7 @@ async def create_async(
     queries/grants.sql. Expires with its family if that is earlier. An authenticated_at
     that is null means now.
 
-    queries/tokens.sql:153
+    queries/tokens.sql:151
     """
     return await _create_async(
         connection,
@@ -320,15 +420,15 @@ async def create_async(
         user_id=user_id,
         service_account_id=service_account_id,
         authorization_id=authorization_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         code_challenge=code_challenge,
         redirect_uri=redirect_uri,
         nonce=nonce,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
-        properties=json_value(properties),
-        authenticated_at=aware("authenticated_at", authenticated_at),
+        properties=properties,
+        authenticated_at=authenticated_at,
         lifetime=lifetime,
     )
 
@@ -344,7 +444,7 @@ def revoke(
     """Revokes the token if it was issued to this client_id, and unless it is an access
     token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:244
+    queries/tokens.sql:241
     """
     return _revoke(
         connection,
@@ -366,7 +466,7 @@ async def revoke_async(
     """Revokes the token if it was issued to this client_id, and unless it is an access
     token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:244
+    queries/tokens.sql:241
     """
     return await _revoke_async(
         connection,
@@ -387,7 +487,7 @@ def revoke_by_id(
     """Revokes the token, whoever's it is, and no other one: what it was redeemed for
     lives on (authorizations.revoke ends a family). Again changes nothing.
 
-    queries/tokens.sql:299
+    queries/tokens.sql:296
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -404,7 +504,7 @@ async def revoke_by_id_async(
     """Revokes the token, whoever's it is, and no other one: what it was redeemed for
     lives on (authorizations.revoke ends a family). Again changes nothing.
 
-    queries/tokens.sql:299
+    queries/tokens.sql:296
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -423,7 +523,7 @@ def list_active_by_subject(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:311
+    queries/tokens.sql:308
     """
     return _list_active_by_subject(
         connection,
@@ -431,7 +531,7 @@ def list_active_by_subject(
         user_id=user_id,
         service_account_id=service_account_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -447,7 +547,7 @@ async def list_active_by_subject_async(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:311
+    queries/tokens.sql:308
     """
     return await _list_active_by_subject_async(
         connection,
@@ -455,7 +555,7 @@ async def list_active_by_subject_async(
         user_id=user_id,
         service_account_id=service_account_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -475,7 +575,7 @@ def list_active_by_subject_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:311
+    queries/tokens.sql:308
     """
     return _list_active_by_subject_stream(
         connection,
@@ -484,7 +584,7 @@ def list_active_by_subject_stream(
         user_id=user_id,
         service_account_id=service_account_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -504,7 +604,7 @@ def list_active_by_subject_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:311
+    queries/tokens.sql:308
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -513,7 +613,7 @@ def list_active_by_subject_stream_async(
         user_id=user_id,
         service_account_id=service_account_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -528,14 +628,14 @@ def list_active_by_client(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:354
+    queries/tokens.sql:350
     """
     return _list_active_by_client(
         connection,
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -550,14 +650,14 @@ async def list_active_by_client_async(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:354
+    queries/tokens.sql:350
     """
     return await _list_active_by_client_async(
         connection,
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -576,7 +676,7 @@ def list_active_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:354
+    queries/tokens.sql:350
     """
     return _list_active_by_client_stream(
         connection,
@@ -584,7 +684,7 @@ def list_active_by_client_stream(
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -603,7 +703,7 @@ def list_active_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:354
+    queries/tokens.sql:350
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -611,7 +711,7 @@ def list_active_by_client_stream_async(
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -621,11 +721,9 @@ def prune_expired(
     """Deletes access tokens, of all tenants, that expired longer ago than this. What
     can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:392
+    queries/tokens.sql:387
     """
-    return _prune_expired(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
-    )
+    return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
 
 async def prune_expired_async(
@@ -634,8 +732,8 @@ async def prune_expired_async(
     """Deletes access tokens, of all tenants, that expired longer ago than this. What
     can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:392
+    queries/tokens.sql:387
     """
     return await _prune_expired_async(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+        connection, older_than=older_than, batch_size=batch_size
     )

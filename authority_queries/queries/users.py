@@ -2,7 +2,7 @@
 # Edit queries/users.sql instead, and generate again.
 """Queries of `queries/users.sql`."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -15,56 +15,196 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    aware,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "users.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "users.sql")
 
-_get_by_id: Call[User | None] = _QUERIES.row("get_by_id", User)
-_get_by_id_async: AsyncCall[User | None] = _ASYNC_QUERIES.row("get_by_id", User)
-_get_by_username: Call[User | None] = _QUERIES.row("get_by_username", User)
+_get_by_id_takes = Parameters(
+    "users.get_by_id",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+)
+_get_by_id: Call[User | None] = _QUERIES.row("get_by_id", User, takes=_get_by_id_takes)
+_get_by_id_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
+    "get_by_id", User, takes=_get_by_id_takes
+)
+_get_by_username_takes = Parameters(
+    "users.get_by_username",
+    tenant_id=checks.uuid,
+    username_key=checks.text(),
+)
+_get_by_username: Call[User | None] = _QUERIES.row(
+    "get_by_username", User, takes=_get_by_username_takes
+)
 _get_by_username_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
-    "get_by_username", User
+    "get_by_username", User, takes=_get_by_username_takes
 )
-_get_by_subject_id: Call[User | None] = _QUERIES.row("get_by_subject_id", User)
+_get_by_subject_id_takes = Parameters(
+    "users.get_by_subject_id",
+    tenant_id=checks.uuid,
+    subject_id=checks.uuid,
+)
+_get_by_subject_id: Call[User | None] = _QUERIES.row(
+    "get_by_subject_id", User, takes=_get_by_subject_id_takes
+)
 _get_by_subject_id_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
-    "get_by_subject_id", User
+    "get_by_subject_id", User, takes=_get_by_subject_id_takes
 )
-_list_after: Call[list[User]] = _QUERIES.rows("list_after", User)
-_list_after_async: AsyncCall[list[User]] = _ASYNC_QUERIES.rows("list_after", User)
-_list_after_stream = _QUERIES.stream("list_after", User)
-_list_after_stream_async = _ASYNC_QUERIES.stream("list_after", User)
-_list_before: Call[list[User]] = _QUERIES.rows("list_before", User)
-_list_before_async: AsyncCall[list[User]] = _ASYNC_QUERIES.rows("list_before", User)
-_list_before_stream = _QUERIES.stream("list_before", User)
-_list_before_stream_async = _ASYNC_QUERIES.stream("list_before", User)
-_create: Call[User] = _QUERIES.sure_row("create", User)
-_create_async: AsyncCall[User] = _ASYNC_QUERIES.sure_row("create", User)
-_update: Call[User | None] = _QUERIES.row("update", User)
-_update_async: AsyncCall[User | None] = _ASYNC_QUERIES.row("update", User)
-_delete: Call[int] = _QUERIES.count("delete")
-_delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete")
-_list_roles: Call[list[Role]] = _QUERIES.rows("list_roles", Role)
-_list_roles_async: AsyncCall[list[Role]] = _ASYNC_QUERIES.rows("list_roles", Role)
-_list_roles_stream = _QUERIES.stream("list_roles", Role)
-_list_roles_stream_async = _ASYNC_QUERIES.stream("list_roles", Role)
-_assign_role: Call[UserRole] = _QUERIES.sure_row("assign_role", UserRole)
+_list_after_takes = Parameters(
+    "users.list_after",
+    tenant_id=checks.uuid,
+    status=checks.optional(checks.one_of("active", "pending", "suspended")),
+    prefix=checks.optional(checks.text()),
+    role_id=checks.optional(checks.uuid),
+    after=checks.optional(checks.text()),
+    page_size=checks.int8,
+)
+_list_after: Call[list[User]] = _QUERIES.rows(
+    "list_after", User, takes=_list_after_takes
+)
+_list_after_async: AsyncCall[list[User]] = _ASYNC_QUERIES.rows(
+    "list_after", User, takes=_list_after_takes
+)
+_list_after_stream = _QUERIES.stream("list_after", User, takes=_list_after_takes)
+_list_after_stream_async = _ASYNC_QUERIES.stream(
+    "list_after", User, takes=_list_after_takes
+)
+_list_before_takes = Parameters(
+    "users.list_before",
+    tenant_id=checks.uuid,
+    status=checks.optional(checks.one_of("active", "pending", "suspended")),
+    prefix=checks.optional(checks.text()),
+    role_id=checks.optional(checks.uuid),
+    before=checks.text(),
+    page_size=checks.int8,
+)
+_list_before: Call[list[User]] = _QUERIES.rows(
+    "list_before", User, takes=_list_before_takes
+)
+_list_before_async: AsyncCall[list[User]] = _ASYNC_QUERIES.rows(
+    "list_before", User, takes=_list_before_takes
+)
+_list_before_stream = _QUERIES.stream("list_before", User, takes=_list_before_takes)
+_list_before_stream_async = _ASYNC_QUERIES.stream(
+    "list_before", User, takes=_list_before_takes
+)
+_create_takes = Parameters(
+    "users.create",
+    tenant_id=checks.uuid,
+    username=checks.text(0, 256),
+    username_key=checks.text(0, 256),
+    email=checks.optional(checks.text(0, 254)),
+    email_verified=checks.boolean,
+    display_name=checks.text(0, 256),
+    password_hash=checks.optional(checks.text(0, 1024)),
+    status=checks.one_of("active", "pending", "suspended"),
+    attributes=checks.jsonb("object", 65536),
+)
+_create: Call[User] = _QUERIES.sure_row("create", User, takes=_create_takes)
+_create_async: AsyncCall[User] = _ASYNC_QUERIES.sure_row(
+    "create", User, takes=_create_takes
+)
+_update_takes = Parameters(
+    "users.update",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    row_version=checks.int8,
+    username=checks.text(0, 256),
+    username_key=checks.text(0, 256),
+    email=checks.optional(checks.text(0, 254)),
+    email_verified=checks.boolean,
+    display_name=checks.text(0, 256),
+    status=checks.one_of("active", "pending", "suspended"),
+    attributes=checks.jsonb("object", 65536),
+)
+_update: Call[User | None] = _QUERIES.row("update", User, takes=_update_takes)
+_update_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
+    "update", User, takes=_update_takes
+)
+_delete_takes = Parameters(
+    "users.delete",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+)
+_delete: Call[int] = _QUERIES.count("delete", takes=_delete_takes)
+_delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete", takes=_delete_takes)
+_list_roles_takes = Parameters(
+    "users.list_roles",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+)
+_list_roles: Call[list[Role]] = _QUERIES.rows(
+    "list_roles", Role, takes=_list_roles_takes
+)
+_list_roles_async: AsyncCall[list[Role]] = _ASYNC_QUERIES.rows(
+    "list_roles", Role, takes=_list_roles_takes
+)
+_list_roles_stream = _QUERIES.stream("list_roles", Role, takes=_list_roles_takes)
+_list_roles_stream_async = _ASYNC_QUERIES.stream(
+    "list_roles", Role, takes=_list_roles_takes
+)
+_assign_role_takes = Parameters(
+    "users.assign_role",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    role_id=checks.uuid,
+    granted_by=checks.optional(checks.text(0, 256)),
+    expires_at=checks.optional(checks.moment),
+)
+_assign_role: Call[UserRole] = _QUERIES.sure_row(
+    "assign_role", UserRole, takes=_assign_role_takes
+)
 _assign_role_async: AsyncCall[UserRole] = _ASYNC_QUERIES.sure_row(
-    "assign_role", UserRole
+    "assign_role", UserRole, takes=_assign_role_takes
 )
-_revoke_role: Call[int] = _QUERIES.count("revoke_role")
-_revoke_role_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke_role")
-_set_password_hash: Call[User | None] = _QUERIES.row("set_password_hash", User)
+_revoke_role_takes = Parameters(
+    "users.revoke_role",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    role_id=checks.uuid,
+)
+_revoke_role: Call[int] = _QUERIES.count("revoke_role", takes=_revoke_role_takes)
+_revoke_role_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "revoke_role", takes=_revoke_role_takes
+)
+_set_password_hash_takes = Parameters(
+    "users.set_password_hash",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    row_version=checks.int8,
+    password_hash=checks.optional(checks.text(0, 1024)),
+)
+_set_password_hash: Call[User | None] = _QUERIES.row(
+    "set_password_hash", User, takes=_set_password_hash_takes
+)
 _set_password_hash_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
-    "set_password_hash", User
+    "set_password_hash", User, takes=_set_password_hash_takes
 )
-_revoke_tokens: Call[User | None] = _QUERIES.row("revoke_tokens", User)
-_revoke_tokens_async: AsyncCall[User | None] = _ASYNC_QUERIES.row("revoke_tokens", User)
+_revoke_tokens_takes = Parameters(
+    "users.revoke_tokens",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+)
+_revoke_tokens: Call[User | None] = _QUERIES.row(
+    "revoke_tokens", User, takes=_revoke_tokens_takes
+)
+_revoke_tokens_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
+    "revoke_tokens", User, takes=_revoke_tokens_takes
+)
+_prune_roles_takes = Parameters(
+    "users.prune_roles",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_roles: Call[int] = _QUERIES.count("prune_roles", takes=_prune_roles_takes)
+_prune_roles_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_roles", takes=_prune_roles_takes
+)
 
 
 def get_by_id(
@@ -153,7 +293,7 @@ def list_after(
         prefix=prefix,
         role_id=role_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -179,7 +319,7 @@ async def list_after_async(
         prefix=prefix,
         role_id=role_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -210,7 +350,7 @@ def list_after_stream(
         prefix=prefix,
         role_id=role_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -241,7 +381,7 @@ def list_after_stream_async(
         prefix=prefix,
         role_id=role_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -267,7 +407,7 @@ def list_before(
         prefix=prefix,
         role_id=role_id,
         before=before,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -293,7 +433,7 @@ async def list_before_async(
         prefix=prefix,
         role_id=role_id,
         before=before,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -324,7 +464,7 @@ def list_before_stream(
         prefix=prefix,
         role_id=role_id,
         before=before,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -355,7 +495,7 @@ def list_before_stream_async(
         prefix=prefix,
         role_id=role_id,
         before=before,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -386,7 +526,7 @@ def create(
         display_name=display_name,
         password_hash=password_hash,
         status=status,
-        attributes=json_value(attributes),
+        attributes=attributes,
     )
 
 
@@ -417,7 +557,7 @@ async def create_async(
         display_name=display_name,
         password_hash=password_hash,
         status=status,
-        attributes=json_value(attributes),
+        attributes=attributes,
     )
 
 
@@ -443,14 +583,14 @@ def update(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         username=username,
         username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
         status=status,
-        attributes=json_value(attributes),
+        attributes=attributes,
     )
 
 
@@ -476,14 +616,14 @@ async def update_async(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         username=username,
         username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
         status=status,
-        attributes=json_value(attributes),
+        attributes=attributes,
     )
 
 
@@ -576,7 +716,7 @@ def assign_role(
         user_id=user_id,
         role_id=role_id,
         granted_by=granted_by,
-        expires_at=aware("expires_at", expires_at),
+        expires_at=expires_at,
     )
 
 
@@ -599,7 +739,7 @@ async def assign_role_async(
         user_id=user_id,
         role_id=role_id,
         granted_by=granted_by,
-        expires_at=aware("expires_at", expires_at),
+        expires_at=expires_at,
     )
 
 
@@ -648,7 +788,7 @@ def set_password_hash(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         password_hash=password_hash,
     )
 
@@ -670,7 +810,7 @@ async def set_password_hash_async(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         password_hash=password_hash,
     )
 
@@ -695,3 +835,27 @@ async def revoke_tokens_async(
     queries/users.sql:331
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)
+
+
+def prune_roles(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes assignments of roles, of all tenants, that ended longer ago than this.
+    One that is made again meanwhile stays.
+
+    queries/users.sql:361
+    """
+    return _prune_roles(connection, older_than=older_than, batch_size=batch_size)
+
+
+async def prune_roles_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes assignments of roles, of all tenants, that ended longer ago than this.
+    One that is made again meanwhile stays.
+
+    queries/users.sql:361
+    """
+    return await _prune_roles_async(
+        connection, older_than=older_than, batch_size=batch_size
+    )

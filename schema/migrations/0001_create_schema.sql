@@ -76,6 +76,8 @@ create or replace procedure authority.isolate_tenants(
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     policy constant name := format(
@@ -84,7 +86,8 @@ declare
         tenant_column
     );
     -- A uuid in lower case, or else null. A subquery, so that PostgreSQL looks once a
-    -- statement, not once a row; no function, which would cost as much as a small query.
+    -- statement, not once a row; no function, which would cost as much as a small
+    -- query.
     session_tenant constant text := $policy$(
         select case
             when current_setting('authority.tenant_id', true)
@@ -113,11 +116,14 @@ $$;
 comment on procedure authority.isolate_tenants is
 'Enables and forces row-level security on a table, with the one policy of tenants: a
 row is seen and written only while the transaction works for its tenant, which the
-setting authority.tenant_id names. Not set, empty or malformed, it lets no row through.';
+setting authority.tenant_id names. Not set, empty or malformed, it lets no row
+through.';
 
 create or replace procedure authority.let_operators_prune(target regclass)
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     subject constant name := (select relname from pg_class where oid = target);
@@ -139,11 +145,98 @@ $$;
 
 comment on procedure authority.let_operators_prune is
 'Lets operators see and delete the rows of all tenants in a table. To lock what it
-deletes, a role must be allowed to change a column: the second policy lets this one lock,
-and write nothing.';
+deletes, a role must be allowed to change a column: the second policy lets this one
+lock, and write nothing.';
+
+-- What every stored value keeps to. Moments and durations have bounds too, written in
+-- each table, where they cost nothing: a moment is from 1900 to before 9000, in UTC, a
+-- duration up to 36,525 days, so that their sums can be read in every time zone.
+create or replace function authority.is_text_list(
+    texts text[], most bigint, longest bigint
+)
+returns boolean
+language plpgsql
+immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    each text;
+begin
+    if array_ndims(texts) > 1 or cardinality(texts) > most then
+        return false;
+    end if;
+    foreach each in array coalesce(texts, '{}')
+    loop
+        if
+            each is null
+            or char_length(each) not between 1 and longest
+            or cardinality(array_positions(texts, each)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+comment on function authority.is_text_list(text[], bigint, bigint) is
+'Whether these are at most so many texts, each once and of 1 to so many characters.
+Null is no list, and nothing to complain of.';
+
+create or replace function authority.is_scope_list(scopes text[])
+returns boolean
+language plpgsql
+immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    scope text;
+begin
+    if array_ndims(scopes) > 1 or cardinality(scopes) > 100 then
+        return false;
+    end if;
+    foreach scope in array coalesce(scopes, '{}')
+    loop
+        if
+            scope is null
+            or scope !~ '^[]!#-[^-~]{1,255}$'
+            or cardinality(array_positions(scopes, scope)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+comment on function authority.is_scope_list(text[]) is
+'Whether these are at most 100 scopes, each once, and each a scope-token (RFC 6749
+section 3.3) of up to 255 characters. Null is no list, and nothing to complain of.';
+
+create or replace function authority.is_bounded_json(value jsonb)
+returns boolean
+language plpgsql
+immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return octet_length(value::text) <= 65536
+        and not jsonb_path_exists(value, 'strict $.**{32}');
+end
+$$;
+
+comment on function authority.is_bounded_json(jsonb) is
+'Whether a document is written in at most 65,536 octets and nested in at most 32 levels,
+its values included: every parser can read it.';
 
 revoke execute on all routines in schema authority from public;
 grant execute on function authority.clock()
 to authority_app, authority_maintenance, authority_reader;
+-- To whoever writes: a check runs as the role that writes the row.
+grant execute on function
+authority.is_text_list(text[], bigint, bigint),
+authority.is_scope_list(text[]),
+authority.is_bounded_json(jsonb)
+to authority_app, authority_maintenance;
 grant usage on schema authority
 to authority_app, authority_maintenance, authority_reader;

@@ -36,11 +36,18 @@ create table if not exists authority.tenants (
     constraint tenants_id_pk primary key (id),
     constraint tenants_code_key unique (code),
     constraint tenants_code_check
-    check (code ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
-    constraint tenants_display_name_check check (display_name <> ''),
+    check (code ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' and char_length(code) <= 63),
+    constraint tenants_display_name_check
+    check (display_name <> '' and char_length(display_name) <= 256),
     constraint tenants_status_check
     check (status in ('active', 'suspended', 'trial', 'terminated')),
-    constraint tenants_settings_check check (jsonb_typeof(settings) = 'object')
+    constraint tenants_settings_check
+    check (jsonb_typeof(settings) = 'object' and authority.is_bounded_json(settings)),
+    constraint tenants_moments_check
+    check (
+        least(tokens_valid_after, created_at, updated_at) >= '1900-01-01Z'
+        and greatest(tokens_valid_after, created_at, updated_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.tenants is
@@ -95,12 +102,24 @@ create or replace function authority.enter_tenant(tenant_id uuid)
 returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     tenant_now constant text
         := set_config('authority.tenant_id', tenant_id::text, true);
+    -- What a rule depends on, whatever the session or its role has set.
+    security_now constant text := set_config('row_security', 'on', true);
+    waits_now constant text := set_config('lock_timeout', '0', true);
+    zone_now constant text := set_config('TimeZone', 'UTC', true);
     status text;
 begin
+    if current_setting('transaction_isolation') <> 'read committed'
+        and pg_has_role('authority_app', 'usage')
+    then
+        raise exception 'transaction_isolation is not read committed'
+        using errcode = 'TN003';
+    end if;
     if not row_security_active('authority.tenants')
         or pg_has_role('authority_maintenance', 'usage')
         or pg_has_role('authority_owner', 'usage')
@@ -121,14 +140,18 @@ $$;
 
 comment on function authority.enter_tenant(uuid) is
 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
-with SQLSTATE TN001 when it is not active or on trial, and with TN002 for a role that
-sees other tenants'' rows anyway.';
+with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
+other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
+committed. Sets what the rules depend on: row_security, lock_timeout, TimeZone.';
 
 create or replace function authority.find_tenant(code text)
 returns uuid
 language sql
 stable strict parallel safe security definer
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set row_security = on
 as 'select tenants.id from authority.tenants where tenants.code = find_tenant.code';
 
 comment on function authority.find_tenant(text) is

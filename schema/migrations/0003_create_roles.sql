@@ -13,7 +13,13 @@ create table if not exists authority.permissions (
     created_at timestamptz not null default authority.clock(),
     constraint permissions_name_pk primary key (name),
     constraint permissions_name_check
-    check (name ~ '^[a-z][a-z0-9_]*:[a-z][a-z0-9_]*$')
+    check (name ~ '^[a-z][a-z0-9_]*:[a-z][a-z0-9_]*$' and char_length(name) <= 255),
+    constraint permissions_description_check check (char_length(description) <= 2000),
+    constraint permissions_moments_check
+    check (
+        least(created_at) >= '1900-01-01Z'
+        and greatest(created_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.permissions is
@@ -30,7 +36,17 @@ create table if not exists authority.system_roles (
     created_at timestamptz not null default authority.clock(),
     constraint system_roles_name_pk primary key (name),
     constraint system_roles_permissions_check
-    check (array_position(permissions, null) is null)
+    check (
+        array_position(permissions, null) is null
+        and authority.is_text_list(permissions, 200, 255)
+    ),
+    constraint system_roles_name_check check (char_length(name) <= 100),
+    constraint system_roles_description_check check (char_length(description) <= 2000),
+    constraint system_roles_moments_check
+    check (
+        least(created_at) >= '1900-01-01Z'
+        and greatest(created_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.system_roles is
@@ -55,7 +71,14 @@ create table if not exists authority.roles (
     constraint roles_tenant_id_name_key unique (tenant_id, name),
     constraint roles_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
-    constraint roles_name_check check (name ~ '^[a-z][a-z0-9_.:-]{0,99}$')
+    constraint roles_name_check
+    check (name ~ '^[a-z][a-z0-9_.:-]*$' and char_length(name) <= 100),
+    constraint roles_description_check check (char_length(description) <= 2000),
+    constraint roles_moments_check
+    check (
+        least(created_at, updated_at) >= '1900-01-01Z'
+        and greatest(created_at, updated_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.roles is
@@ -84,7 +107,14 @@ create table if not exists authority.role_permissions (
     foreign key (tenant_id, role_id)
     references authority.roles (tenant_id, id) on delete cascade,
     constraint role_permissions_permission_fk foreign key (permission)
-    references authority.permissions (name)
+    references authority.permissions (name),
+    constraint role_permissions_permission_check
+    check (char_length(permission) <= 255),
+    constraint role_permissions_moments_check
+    check (
+        least(created_at) >= '1900-01-01Z'
+        and greatest(created_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.role_permissions is

@@ -13,9 +13,6 @@ language sql
 immutable strict parallel safe
 return authority.is_visible(username collate "C")
 and authority.is_visible(username_key collate "C")
-and greatest(
-    char_length(username collate "C"), char_length(username_key collate "C")
-) <= 256
 and username_key collate "C" is nfkc normalized
 and username_key collate "C" !~ (
     '[A-Z\u00c0-\u00d6\u00d8-\u00df\u0391-\u03ab\u03c2\u0400-\u042f\u0531-\u0556'
@@ -65,8 +62,8 @@ return case
 end;
 
 comment on function authority.is_password_hash(text) is
-'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings, bcrypt
-and {SSHA}, each in one spelling and at a cost of about a second at most.';
+'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings,
+bcrypt and {SSHA}, each in one spelling and at a cost of about a second at most.';
 
 create table if not exists authority.users (
     tenant_id uuid not null,
@@ -90,7 +87,11 @@ create table if not exists authority.users (
     constraint users_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint users_username_check
-    check (authority.is_username_key(username, username_key)),
+    check (
+        authority.is_username_key(username, username_key)
+        and char_length(username) <= 256
+        and char_length(username_key) <= 256
+    ),
     constraint users_email_check check (
         authority.is_visible(email)
         and char_length(email) <= 254
@@ -100,10 +101,23 @@ create table if not exists authority.users (
         )
     ),
     constraint users_password_hash_check
-    check (authority.is_password_hash(password_hash)),
+    check (
+        authority.is_password_hash(password_hash)
+        and char_length(password_hash) <= 1024
+    ),
     constraint users_status_check
     check (status in ('pending', 'active', 'suspended')),
-    constraint users_attributes_check check (jsonb_typeof(attributes) = 'object')
+    constraint users_attributes_check
+    check (
+        jsonb_typeof(attributes) = 'object'
+        and authority.is_bounded_json(attributes)
+    ),
+    constraint users_display_name_check check (char_length(display_name) <= 256),
+    constraint users_moments_check
+    check (
+        least(tokens_valid_after, created_at, updated_at) >= '1900-01-01Z'
+        and greatest(tokens_valid_after, created_at, updated_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.users is
@@ -144,13 +158,19 @@ create table if not exists authority.user_roles (
     granted_by text collate "C",
     expires_at timestamptz,
     created_at timestamptz not null default authority.clock(),
-    constraint user_roles_granted_by_check check (authority.is_visible(granted_by)),
     constraint user_roles_tenant_id_user_id_role_id_pk
     primary key (tenant_id, user_id, role_id),
     constraint user_roles_tenant_id_user_id_fk foreign key (tenant_id, user_id)
     references authority.users (tenant_id, id) on delete cascade,
     constraint user_roles_tenant_id_role_id_fk foreign key (tenant_id, role_id)
-    references authority.roles (tenant_id, id)
+    references authority.roles (tenant_id, id),
+    constraint user_roles_granted_by_check
+    check (authority.is_visible(granted_by) and char_length(granted_by) <= 256),
+    constraint user_roles_moments_check
+    check (
+        least(expires_at, created_at) >= '1900-01-01Z'
+        and greatest(expires_at, created_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.user_roles is
@@ -158,24 +178,33 @@ comment on table authority.user_roles is
 comment on column authority.user_roles.tenant_id is 'Owner of the row.';
 comment on column authority.user_roles.user_id is 'Who holds the role.';
 comment on column authority.user_roles.role_id is
-'The role held. A role that is assigned cannot be deleted.';
+'The role held. A role that is assigned now cannot be deleted.';
 comment on column authority.user_roles.granted_by is
 'Who assigned it, as the embedding service names its actors. Null: not said.';
 comment on column authority.user_roles.expires_at is
-'From then on the assignment has no effect. Null: no end.';
+'From then on the assignment has no effect, and it may be pruned. Null: no end.';
 comment on column authority.user_roles.created_at is
 'When the role was first assigned.';
 
 -- Serves the foreign key: roles.delete, and users filtered by role.
 create index if not exists user_roles_tenant_id_role_id_idx
 on authority.user_roles (tenant_id, role_id);
+-- Serves users.prune_roles.
+create index if not exists user_roles_expires_at_idx
+on authority.user_roles (expires_at) where expires_at is not null;
 
 call authority.isolate_tenants('authority.users');
 call authority.isolate_tenants('authority.user_roles');
+call authority.let_operators_prune('authority.user_roles');
 
 grant select, insert, update, delete on authority.users to authority_app;
 grant select, insert, delete on authority.user_roles to authority_app;
 grant update (granted_by, expires_at) on authority.user_roles to authority_app;
+grant
+select (tenant_id, user_id, role_id, expires_at),
+update (created_at),
+delete
+on authority.user_roles to authority_maintenance;
 -- Everything but the password hash.
 grant select (
     tenant_id,

@@ -31,8 +31,11 @@ create table if not exists authority.clients (
     constraint clients_tenant_id_client_id_key unique (tenant_id, client_id),
     constraint clients_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
-    constraint clients_client_id_check check (
-        client_id ~ '^[\x20-\x7e]{1,255}$' and authority.is_visible(client_id)
+    constraint clients_client_id_check
+    check (
+        client_id ~ '^[\x20-\x7e]+$'
+        and char_length(client_id) <= 255
+        and authority.is_visible(client_id)
     ),
     constraint clients_application_type_check
     check (application_type in ('web', 'native')),
@@ -41,17 +44,37 @@ create table if not exists authority.clients (
     constraint clients_consent_type_check
     check (consent_type in ('explicit', 'external', 'implicit', 'systematic')),
     constraint clients_display_names_check
-    check (jsonb_typeof(display_names) = 'object'),
+    check (
+        jsonb_typeof(display_names) = 'object'
+        and authority.is_bounded_json(display_names)
+    ),
     constraint clients_redirect_uris_check
-    check (array_position(redirect_uris, null) is null),
+    check (
+        array_position(redirect_uris, null) is null
+        and authority.is_text_list(redirect_uris, 100, 2048)
+    ),
     constraint clients_post_logout_redirect_uris_check
-    check (array_position(post_logout_redirect_uris, null) is null),
+    check (
+        array_position(post_logout_redirect_uris, null) is null
+        and authority.is_text_list(post_logout_redirect_uris, 100, 2048)
+    ),
     constraint clients_permissions_check
-    check (array_position(permissions, null) is null),
+    check (
+        array_position(permissions, null) is null
+        and authority.is_text_list(permissions, 500, 512)
+    ),
     constraint clients_requirements_check
-    check (array_position(requirements, null) is null),
-    constraint clients_settings_check check (jsonb_typeof(settings) = 'object'),
-    constraint clients_properties_check check (jsonb_typeof(properties) = 'object'),
+    check (
+        array_position(requirements, null) is null
+        and authority.is_text_list(requirements, 100, 512)
+    ),
+    constraint clients_settings_check
+    check (jsonb_typeof(settings) = 'object' and authority.is_bounded_json(settings)),
+    constraint clients_properties_check
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
     constraint clients_json_web_key_set_check
     check (
         jsonb_typeof(json_web_key_set) = 'object'
@@ -59,6 +82,13 @@ create table if not exists authority.clients (
             jsonb_typeof(json_web_key_set -> 'keys') = 'array',
             json_web_key_set is null
         )
+        and authority.is_bounded_json(json_web_key_set)
+    ),
+    constraint clients_display_name_check check (char_length(display_name) <= 256),
+    constraint clients_moments_check
+    check (
+        least(tokens_valid_after, created_at, updated_at) >= '1900-01-01Z'
+        and greatest(tokens_valid_after, created_at, updated_at) < '9000-01-01Z'
     )
 );
 
@@ -108,6 +138,7 @@ returns text
 language sql
 immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 select regexp_replace(
     uri, '^(http://(127\.0\.0\.1|\[::1\])):[0-9]{1,5}(?=[/?]|$)', '\1'
@@ -137,10 +168,30 @@ create table if not exists authority.client_secrets (
     references authority.clients (tenant_id, id) on delete cascade,
     constraint client_secrets_secret_hash_check
     check (
-        secret_hash collate "C" ~ '^\$sha256\$[A-Za-z0-9+/]{43}$'
-        or authority.is_password_hash(secret_hash)
+        char_length(secret_hash) <= 1024
+        and case
+            when secret_hash collate "C" ~ '^\$sha256\$[A-Za-z0-9+/]{43}$' then true
+            else authority.is_password_hash(secret_hash)
+        end
     ),
-    constraint client_secrets_valid_until_check check (valid_until >= valid_from)
+    constraint client_secrets_valid_until_check check (valid_until >= valid_from),
+    constraint client_secrets_description_check
+    check (char_length(description) <= 2000),
+    constraint client_secrets_moments_check
+    check (
+        least(
+            valid_from,
+            valid_until,
+            last_used_at,
+            created_at
+        ) >= '1900-01-01Z'
+        and greatest(
+            valid_from,
+            valid_until,
+            last_used_at,
+            created_at
+        ) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.client_secrets is
@@ -173,7 +224,17 @@ create table if not exists authority.system_scopes (
     display_name text not null,
     description text not null,
     created_at timestamptz not null default authority.clock(),
-    constraint system_scopes_name_pk primary key (name)
+    constraint system_scopes_name_pk primary key (name),
+    constraint system_scopes_name_check check (char_length(name) <= 255),
+    constraint system_scopes_display_name_check
+    check (char_length(display_name) <= 256),
+    constraint system_scopes_description_check
+    check (char_length(description) <= 2000),
+    constraint system_scopes_moments_check
+    check (
+        least(created_at) >= '1900-01-01Z'
+        and greatest(created_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.system_scopes is
@@ -203,13 +264,35 @@ create table if not exists authority.scopes (
     constraint scopes_tenant_id_name_key unique (tenant_id, name),
     constraint scopes_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
-    constraint scopes_name_check check (name ~ '^[\x21\x23-\x5b\x5d-\x7e]{1,255}$'),
+    constraint scopes_name_check
+    check (name ~ '^[\x21\x23-\x5b\x5d-\x7e]+$' and char_length(name) <= 255),
     constraint scopes_display_names_check
-    check (jsonb_typeof(display_names) = 'object'),
+    check (
+        jsonb_typeof(display_names) = 'object'
+        and authority.is_bounded_json(display_names)
+    ),
     constraint scopes_descriptions_check
-    check (jsonb_typeof(descriptions) = 'object'),
-    constraint scopes_resources_check check (array_position(resources, null) is null),
-    constraint scopes_properties_check check (jsonb_typeof(properties) = 'object')
+    check (
+        jsonb_typeof(descriptions) = 'object'
+        and authority.is_bounded_json(descriptions)
+    ),
+    constraint scopes_resources_check
+    check (
+        array_position(resources, null) is null
+        and authority.is_text_list(resources, 100, 2048)
+    ),
+    constraint scopes_properties_check
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
+    constraint scopes_display_name_check check (char_length(display_name) <= 256),
+    constraint scopes_description_check check (char_length(description) <= 2000),
+    constraint scopes_moments_check
+    check (
+        least(created_at, updated_at) >= '1900-01-01Z'
+        and greatest(created_at, updated_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.scopes is

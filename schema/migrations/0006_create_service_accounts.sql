@@ -26,13 +26,31 @@ create table if not exists authority.service_accounts (
     constraint service_accounts_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint service_accounts_account_id_check
-    check (account_id ~ '^[a-z0-9][a-z0-9_.-]{0,99}$'),
+    check (account_id ~ '^[a-z0-9][a-z0-9_.-]*$' and char_length(account_id) <= 100),
     constraint service_accounts_allowed_scopes_check
-    check (array_position(allowed_scopes, null) is null),
+    check (
+        array_position(allowed_scopes, null) is null
+        and authority.is_scope_list(allowed_scopes)
+    ),
     constraint service_accounts_authorized_clients_check
-    check (array_position(authorized_clients, null) is null),
+    check (
+        array_position(authorized_clients, null) is null
+        and cardinality(authorized_clients) <= 1000
+    ),
     constraint service_accounts_attributes_check
-    check (jsonb_typeof(attributes) = 'object')
+    check (
+        jsonb_typeof(attributes) = 'object'
+        and authority.is_bounded_json(attributes)
+    ),
+    constraint service_accounts_display_name_check
+    check (char_length(display_name) <= 256),
+    constraint service_accounts_description_check
+    check (char_length(description) <= 2000),
+    constraint service_accounts_moments_check
+    check (
+        least(tokens_valid_after, created_at, updated_at) >= '1900-01-01Z'
+        and greatest(tokens_valid_after, created_at, updated_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.service_accounts is

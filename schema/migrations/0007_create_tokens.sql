@@ -28,17 +28,28 @@ create table if not exists authority.consents (
     constraint consents_tenant_id_client_id_fk
     foreign key (tenant_id, client_id)
     references authority.clients (tenant_id, id) on delete cascade,
-    constraint consents_scopes_check check (array_position(scopes, null) is null),
+    constraint consents_scopes_check
+    check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
     constraint consents_properties_check
-    check (jsonb_typeof(properties) = 'object'),
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
     constraint consents_revoked_at_revocation_reason_check
-    check ((revoked_at is null) = (revocation_reason is null))
+    check ((revoked_at is null) = (revocation_reason is null)),
+    constraint consents_revocation_reason_check
+    check (char_length(revocation_reason) <= 2000),
+    constraint consents_moments_check
+    check (
+        least(revoked_at, created_at, updated_at) >= '1900-01-01Z'
+        and greatest(revoked_at, created_at, updated_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.consents is
 'What a user allows a client, remembered. One is in force at a time; a revoked one stays
-as the record of what was allowed and when, and the tokens that hang on it stay dead
-whatever is granted later.';
+as the record of what was allowed and when, until it is pruned, and the tokens that hang
+on it stay dead whatever is granted later.';
 comment on column authority.consents.tenant_id is 'Owner of the row.';
 comment on column authority.consents.id is 'Random.';
 comment on column authority.consents.user_id is 'The user who allows it.';
@@ -66,6 +77,9 @@ on authority.consents (tenant_id, user_id, id);
 -- Serves the foreign key: clients.delete.
 create index if not exists consents_tenant_id_client_id_idx
 on authority.consents (tenant_id, client_id);
+-- Serves consents.prune_revoked.
+create index if not exists consents_revoked_at_idx
+on authority.consents (revoked_at) where revoked_at is not null;
 
 create or replace function authority.merge_scopes(scopes text[], others text[])
 returns text[]
@@ -88,12 +102,14 @@ language sql
 stable parallel safe
 return case
     when claimed > authority.clock() + interval '1 minute' then claimed
-    else least(claimed, authority.clock())
+    when claimed > authority.clock() then authority.clock() - interval '1 minute'
+    else coalesce(claimed, authority.clock())
 end;
 
 comment on function authority.sign_in_time(timestamptz) is
-'When a sign-in happened that somebody''s clock says: null is now, and so is up to a
-minute ahead, as clocks differ. What is further ahead stays so, and is refused.';
+'When a sign-in happened that somebody''s clock says. Null is now. A claim up to a
+minute ahead comes from a clock that is ahead: it counts as a minute ago, so that it
+outruns no sign-out. A claim that is further ahead stays so, and is refused.';
 
 revoke execute on function authority.sign_in_time(timestamptz) from public;
 grant execute on function authority.sign_in_time(timestamptz) to authority_app;
@@ -136,11 +152,33 @@ create table if not exists authority.authorizations (
     check (consent_id is null or user_id is not null),
     constraint authorizations_expires_at_check check (expires_at > created_at),
     constraint authorizations_scopes_check
-    check (array_position(scopes, null) is null),
+    check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
     constraint authorizations_properties_check
-    check (jsonb_typeof(properties) = 'object'),
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
     constraint authorizations_revoked_at_revocation_reason_check
-    check ((revoked_at is null) = (revocation_reason is null))
+    check ((revoked_at is null) = (revocation_reason is null)),
+    constraint authorizations_revocation_reason_check
+    check (char_length(revocation_reason) <= 2000),
+    constraint authorizations_moments_check
+    check (
+        least(
+            expires_at,
+            tokens_expire_at,
+            revoked_at,
+            created_at,
+            updated_at
+        ) >= '1900-01-01Z'
+        and greatest(
+            expires_at,
+            tokens_expire_at,
+            revoked_at,
+            created_at,
+            updated_at
+        ) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.authorizations is
@@ -184,7 +222,7 @@ on authority.authorizations (tenant_id, user_id, id) where user_id is not null;
 create index if not exists authorizations_tenant_id_service_account_id_idx
 on authority.authorizations (tenant_id, service_account_id)
 where service_account_id is not null;
--- Serves the foreign key, which nothing that is deleted needs today but consents.
+-- Serves the foreign key: consents.prune_revoked.
 create index if not exists authorizations_tenant_id_consent_id_user_id_client_id_idx
 on authority.authorizations (tenant_id, consent_id, user_id, client_id)
 where consent_id is not null;
@@ -203,6 +241,7 @@ create table if not exists authority.tokens (
     authorization_id uuid,
     parent_id uuid,
     subject_authorization_id uuid,
+    exchanged_from uuid[],
     actor jsonb,
     scopes text[] not null default '{}',
     code_challenge text,
@@ -214,7 +253,7 @@ create table if not exists authority.tokens (
     properties jsonb not null default '{}',
     expires_at timestamptz not null,
     redeemed_at timestamptz,
-    redemption_id uuid,
+    redemption_hash bytea,
     revoked_at timestamptz,
     revocation_reason text,
     authenticated_at timestamptz not null default authority.clock(),
@@ -242,13 +281,23 @@ create table if not exists authority.tokens (
     check (num_nonnulls(user_id, service_account_id) <= 1),
     constraint tokens_type_authorization_id_check
     check (type = 'access' or authorization_id is not null),
-    constraint tokens_type_subject_authorization_id_actor_check
+    constraint tokens_exchanged_from_check
     check (
-        num_nonnulls(subject_authorization_id, actor) = 0
-        or (type = 'access' and authorization_id is null)
+        case
+            when exchanged_from is null
+                then num_nonnulls(subject_authorization_id, actor) = 0
+            else
+                type = 'access'
+                and authorization_id is null
+                and cardinality(exchanged_from) between 1 and 16
+                and array_position(exchanged_from, null) is null
+        end
     ),
     constraint tokens_actor_check
-    check (jsonb_typeof(actor) = 'object' and actor ? 'sub'),
+    check (
+        jsonb_typeof(actor) = 'object' and actor ? 'sub'
+        and authority.is_bounded_json(actor)
+    ),
     constraint tokens_type_redirect_uri_code_challenge_check
     check (
         type = 'authorization_code'
@@ -261,19 +310,49 @@ create table if not exists authority.tokens (
     ),
     constraint tokens_type_redeemed_at_check
     check (type <> 'access' or redeemed_at is null),
-    constraint tokens_scopes_check check (array_position(scopes, null) is null),
+    constraint tokens_scopes_check
+    check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
     constraint tokens_code_challenge_check
-    check (code_challenge ~ '^[A-Za-z0-9_-]{43}$'),
-    constraint tokens_cnf_jkt_check check (cnf_jkt ~ '^[A-Za-z0-9_-]{43}$'),
+    check (code_challenge ~ '^[A-Za-z0-9_-]+$' and char_length(code_challenge) = 43),
+    constraint tokens_cnf_jkt_check
+    check (cnf_jkt ~ '^[A-Za-z0-9_-]+$' and char_length(cnf_jkt) = 43),
     constraint tokens_cnf_x5t_s256_check
-    check (cnf_x5t_s256 ~ '^[A-Za-z0-9_-]{43}$'),
-    constraint tokens_properties_check check (jsonb_typeof(properties) = 'object'),
+    check (cnf_x5t_s256 ~ '^[A-Za-z0-9_-]+$' and char_length(cnf_x5t_s256) = 43),
+    constraint tokens_properties_check
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
     constraint tokens_authenticated_at_check check (authenticated_at <= created_at),
     constraint tokens_expires_at_check check (expires_at > created_at),
-    constraint tokens_redeemed_at_redemption_id_check
-    check ((redeemed_at is null) = (redemption_id is null)),
+    constraint tokens_redeemed_at_redemption_hash_check
+    check ((redeemed_at is null) = (redemption_hash is null)),
+    constraint tokens_redemption_hash_check
+    check (octet_length(redemption_hash) = 32),
     constraint tokens_revoked_at_revocation_reason_check
-    check ((revoked_at is null) = (revocation_reason is null))
+    check ((revoked_at is null) = (revocation_reason is null)),
+    constraint tokens_redirect_uri_check check (char_length(redirect_uri) <= 2048),
+    constraint tokens_nonce_check check (char_length(nonce) <= 2048),
+    constraint tokens_payload_check check (octet_length(payload) <= 65536),
+    constraint tokens_revocation_reason_check
+    check (char_length(revocation_reason) <= 2000),
+    constraint tokens_moments_check
+    check (
+        least(
+            expires_at,
+            redeemed_at,
+            revoked_at,
+            authenticated_at,
+            created_at
+        ) >= '1900-01-01Z'
+        and greatest(
+            expires_at,
+            redeemed_at,
+            revoked_at,
+            authenticated_at,
+            created_at
+        ) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.tokens is
@@ -296,10 +375,14 @@ comment on column authority.tokens.authorization_id is
 have one, or its reuse could end nothing.';
 comment on column authority.tokens.parent_id is
 'The token whose redemption issued it, of the same family and deleted with it. Null: it
-is the first.';
+is the first, or a refresh token that was not used up brought it.';
 comment on column authority.tokens.subject_authorization_id is
 'The family of the token that it was exchanged for (RFC 8693), of whatever client; ended
 with it. Null: not exchanged, or for a token without a family.';
+comment on column authority.tokens.exchanged_from is
+'Ids of the tokens that it was exchanged for, the subject''s and the actor''s, and of
+all that those were exchanged for: it is alive while all of them are, and expires with
+the first one. 16 at most. Null: not exchanged.';
 comment on column authority.tokens.actor is
 'The act claim of an exchanged token (RFC 8693 section 4.1): sub of who acts for its
 subject, and within act whoever acted before. Null: nobody.';
@@ -322,8 +405,9 @@ comment on column authority.tokens.expires_at is
 'From then on it is dead, by the database''s clock.';
 comment on column authority.tokens.redeemed_at is
 'When its single use was made. Null: not used. Access tokens are never redeemed.';
-comment on column authority.tokens.redemption_id is
-'Request that redeemed it: the same request again is a retry, another is reuse.';
+comment on column authority.tokens.redemption_hash is
+'SHA-256 of the id of the request that redeemed it, 32 octets: the same request again is
+a retry, another one is reuse.';
 comment on column authority.tokens.revoked_at is
 'From then on it is dead. Null: not revoked by itself.';
 comment on column authority.tokens.revocation_reason is 'Why it was revoked.';
@@ -355,95 +439,168 @@ where subject_authorization_id is not null;
 create index if not exists tokens_expires_at_idx
 on authority.tokens (expires_at) where type = 'access';
 
+create or replace function authority.are_tokens_alive(
+    tenant_id uuid, token_ids uuid[]
+)
+returns boolean
+language plpgsql
+stable strict parallel safe
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+begin
+    return cardinality(token_ids) = (
+        select count(*)
+        from authority.token_states
+        where
+            token_states.tenant_id = are_tokens_alive.tenant_id
+            and token_states.id = any(are_tokens_alive.token_ids)
+            and token_states.own_dead_because is null
+    );
+end
+$$;
+
+comment on function authority.are_tokens_alive(uuid, uuid[]) is
+'Whether each of these tokens exists and has no reason of its own to be dead. Called for
+exchanged tokens only, by authority.token_states: other tokens cost nothing more.';
+
+revoke execute on function authority.are_tokens_alive(uuid, uuid[]) from public;
+grant execute on function authority.are_tokens_alive(uuid, uuid[]) to authority_app;
+
 create or replace view authority.token_states
 with (security_invoker = true) as
 select
-    tokens.tenant_id,
-    tokens.id,
-    tokens.type,
-    tokens.token_hash,
-    tokens.client_id,
-    tokens.user_id,
-    tokens.service_account_id,
-    tokens.authorization_id,
-    tokens.parent_id,
-    tokens.subject_authorization_id,
-    tokens.actor,
-    tokens.scopes,
-    tokens.code_challenge,
-    tokens.redirect_uri,
-    tokens.nonce,
-    tokens.cnf_jkt,
-    tokens.cnf_x5t_s256,
-    tokens.payload,
-    tokens.properties,
-    tokens.expires_at,
-    tokens.redeemed_at,
-    tokens.redemption_id,
-    tokens.revoked_at,
-    tokens.revocation_reason,
-    tokens.authenticated_at,
-    tokens.created_at,
-    clients.client_id as client_identifier,
-    clients.client_type,
-    users.subject_id,
-    users.username,
-    service_accounts.account_id,
-    case
-        when tokens.revoked_at is not null then 'revoked'
-        when tokens.redeemed_at is not null then 'redeemed'
-        when tokens.expires_at <= authority.clock() then 'expired'
-        when authorizations.revoked_at is not null then 'authorization_revoked'
-        when authorizations.expires_at <= authority.clock()
-            then 'authorization_expired'
-        when consents.revoked_at is not null then 'consent_revoked'
-        when not tokens.scopes <@ consents.scopes then 'consent_narrowed'
-        when tenants.status not in ('active', 'trial') then 'tenant_inactive'
-        when tokens.authenticated_at <= tenants.tokens_valid_after
-            then 'tenant_signed_out'
-        when not clients.enabled then 'client_disabled'
-        when
-            case
-                when tokens.authorization_id is null then tokens.created_at
-                else authorizations.created_at
-            end <= clients.tokens_valid_after
-            then 'client_signed_out'
-        when tokens.user_id is not null and coalesce(users.status <> 'active', true)
-            then 'user_inactive'
-        when tokens.authenticated_at <= users.tokens_valid_after
-            then 'user_signed_out'
-        when
-            tokens.service_account_id is not null
-            and service_accounts.enabled is not true
-            then 'service_account_disabled'
-        when tokens.authenticated_at <= service_accounts.tokens_valid_after
-            then 'service_account_signed_out'
-    end as dead_because
-from authority.tokens
-inner join authority.tenants on tokens.tenant_id = tenants.id
-inner join authority.clients
-    on
-        tokens.tenant_id = clients.tenant_id
-        and tokens.client_id = clients.id
-left join authority.authorizations
-    on
-        tokens.tenant_id = authorizations.tenant_id
-        and case
-            when tokens.authorization_id is null then tokens.subject_authorization_id
-            else tokens.authorization_id
-        end = authorizations.id
-left join authority.consents
-    on
-        authorizations.tenant_id = consents.tenant_id
-        and authorizations.consent_id = consents.id
-left join authority.users
-    on
-        tokens.tenant_id = users.tenant_id
-        and tokens.user_id = users.id
-left join authority.service_accounts
-    on
-        tokens.tenant_id = service_accounts.tenant_id
-        and tokens.service_account_id = service_accounts.id;
+    states.tenant_id,
+    states.id,
+    states.type,
+    states.token_hash,
+    states.client_id,
+    states.user_id,
+    states.service_account_id,
+    states.authorization_id,
+    states.parent_id,
+    states.subject_authorization_id,
+    states.exchanged_from,
+    states.actor,
+    states.scopes,
+    states.code_challenge,
+    states.redirect_uri,
+    states.nonce,
+    states.cnf_jkt,
+    states.cnf_x5t_s256,
+    states.payload,
+    states.properties,
+    states.expires_at,
+    states.redeemed_at,
+    states.revoked_at,
+    states.revocation_reason,
+    states.authenticated_at,
+    states.created_at,
+    states.client_identifier,
+    states.client_type,
+    states.subject_id,
+    states.username,
+    states.account_id,
+    states.own_dead_because,
+    coalesce(
+        states.own_dead_because,
+        case
+            when
+                not authority.are_tokens_alive(states.tenant_id, states.exchanged_from)
+                then 'exchanged_from_dead'
+        end
+    ) as dead_because
+from (
+    select
+        tokens.tenant_id,
+        tokens.id,
+        tokens.type,
+        tokens.token_hash,
+        tokens.client_id,
+        tokens.user_id,
+        tokens.service_account_id,
+        tokens.authorization_id,
+        tokens.parent_id,
+        tokens.subject_authorization_id,
+        tokens.exchanged_from,
+        tokens.actor,
+        tokens.scopes,
+        tokens.code_challenge,
+        tokens.redirect_uri,
+        tokens.nonce,
+        tokens.cnf_jkt,
+        tokens.cnf_x5t_s256,
+        tokens.payload,
+        tokens.properties,
+        tokens.expires_at,
+        tokens.redeemed_at,
+        tokens.revoked_at,
+        tokens.revocation_reason,
+        tokens.authenticated_at,
+        tokens.created_at,
+        clients.client_id as client_identifier,
+        clients.client_type,
+        users.subject_id,
+        users.username,
+        service_accounts.account_id,
+        case
+            when tokens.revoked_at is not null then 'revoked'
+            when tokens.redeemed_at is not null then 'redeemed'
+            when tokens.expires_at <= authority.clock() then 'expired'
+            when authorizations.revoked_at is not null then 'authorization_revoked'
+            when authorizations.expires_at <= authority.clock()
+                then 'authorization_expired'
+            when consents.revoked_at is not null then 'consent_revoked'
+            when not tokens.scopes <@ consents.scopes then 'consent_narrowed'
+            when tenants.status not in ('active', 'trial') then 'tenant_inactive'
+            when tokens.authenticated_at <= tenants.tokens_valid_after
+                then 'tenant_signed_out'
+            when not clients.enabled then 'client_disabled'
+            when
+                case
+                    when tokens.authorization_id is null then tokens.created_at
+                    else authorizations.created_at
+                end <= clients.tokens_valid_after
+                then 'client_signed_out'
+            when tokens.user_id is not null and coalesce(users.status <> 'active', true)
+                then 'user_inactive'
+            when tokens.authenticated_at <= users.tokens_valid_after
+                then 'user_signed_out'
+            when
+                tokens.service_account_id is not null
+                and service_accounts.enabled is not true
+                then 'service_account_disabled'
+            when tokens.authenticated_at <= service_accounts.tokens_valid_after
+                then 'service_account_signed_out'
+        end as own_dead_because
+    from authority.tokens
+    inner join authority.tenants on tokens.tenant_id = tenants.id
+    inner join authority.clients
+        on
+            tokens.tenant_id = clients.tenant_id
+            and tokens.client_id = clients.id
+    left join authority.authorizations
+        on
+            tokens.tenant_id = authorizations.tenant_id
+            and case
+                when tokens.authorization_id is null
+                    then tokens.subject_authorization_id
+                else tokens.authorization_id
+            end = authorizations.id
+    left join authority.consents
+        on
+            authorizations.tenant_id = consents.tenant_id
+            and authorizations.consent_id = consents.id
+    left join authority.users
+        on
+            tokens.tenant_id = users.tenant_id
+            and tokens.user_id = users.id
+    left join authority.service_accounts
+        on
+            tokens.tenant_id = service_accounts.tenant_id
+            and tokens.service_account_id = service_accounts.id
+) as states;
 
 comment on view authority.token_states is
 'Whether a token is alive and, where it is not, why, in one place: the token itself and
@@ -469,6 +626,8 @@ comment on column authority.token_states.parent_id is
 'As authority.tokens.parent_id.';
 comment on column authority.token_states.subject_authorization_id is
 'As authority.tokens.subject_authorization_id.';
+comment on column authority.token_states.exchanged_from is
+'As authority.tokens.exchanged_from.';
 comment on column authority.token_states.actor is
 'As authority.tokens.actor.';
 comment on column authority.token_states.scopes is
@@ -491,8 +650,6 @@ comment on column authority.token_states.expires_at is
 'As authority.tokens.expires_at.';
 comment on column authority.token_states.redeemed_at is
 'As authority.tokens.redeemed_at.';
-comment on column authority.token_states.redemption_id is
-'As authority.tokens.redemption_id.';
 comment on column authority.token_states.revoked_at is
 'As authority.tokens.revoked_at.';
 comment on column authority.token_states.revocation_reason is
@@ -511,9 +668,12 @@ comment on column authority.token_states.username is
 'Username of its user. Null: it has none.';
 comment on column authority.token_states.account_id is
 'account_id of its service account. Null: it has none.';
-comment on column authority.token_states.dead_because is
+comment on column authority.token_states.own_dead_because is
 'The first reason that it has to be dead, from the token itself outwards: token, family,
-consent, tenant, client, subject. Null: it is alive.';
+consent, tenant, client, subject. Null: it has none of its own.';
+comment on column authority.token_states.dead_because is
+'As own_dead_because; where that is null, exchanged_from_dead when one of the tokens
+that it was exchanged for is dead or deleted. Null: it is alive.';
 
 create or replace view authority.live_tokens
 with (security_invoker = true) as
@@ -528,6 +688,7 @@ select
     token_states.authorization_id,
     token_states.parent_id,
     token_states.subject_authorization_id,
+    token_states.exchanged_from,
     token_states.actor,
     token_states.scopes,
     token_states.code_challenge,
@@ -539,7 +700,6 @@ select
     token_states.properties,
     token_states.expires_at,
     token_states.redeemed_at,
-    token_states.redemption_id,
     token_states.revoked_at,
     token_states.revocation_reason,
     token_states.authenticated_at,
@@ -574,6 +734,8 @@ comment on column authority.live_tokens.parent_id is
 'As authority.tokens.parent_id.';
 comment on column authority.live_tokens.subject_authorization_id is
 'As authority.tokens.subject_authorization_id.';
+comment on column authority.live_tokens.exchanged_from is
+'As authority.tokens.exchanged_from.';
 comment on column authority.live_tokens.actor is
 'As authority.tokens.actor.';
 comment on column authority.live_tokens.scopes is
@@ -596,8 +758,6 @@ comment on column authority.live_tokens.expires_at is
 'As authority.tokens.expires_at.';
 comment on column authority.live_tokens.redeemed_at is
 'As authority.tokens.redeemed_at.';
-comment on column authority.live_tokens.redemption_id is
-'As authority.tokens.redemption_id.';
 comment on column authority.live_tokens.revoked_at is
 'As authority.tokens.revoked_at.';
 comment on column authority.live_tokens.revocation_reason is
@@ -688,6 +848,7 @@ comment on column authority.verified_tokens.expires_at is
 call authority.isolate_tenants('authority.consents');
 call authority.isolate_tenants('authority.authorizations');
 call authority.isolate_tenants('authority.tokens');
+call authority.let_operators_prune('authority.consents');
 call authority.let_operators_prune('authority.authorizations');
 call authority.let_operators_prune('authority.tokens');
 
@@ -699,17 +860,19 @@ on authority.consents to authority_app;
 grant
 update (tokens_expire_at, revoked_at, revocation_reason, updated_at, row_version)
 on authority.authorizations to authority_app;
-grant update (redeemed_at, redemption_id, revoked_at, revocation_reason)
+grant update (redeemed_at, redemption_hash, revoked_at, revocation_reason)
 on authority.tokens to authority_app;
 grant select
 on authority.token_states, authority.live_tokens, authority.verified_tokens
 to authority_app;
+grant select (tenant_id, id, revoked_at), update (properties), delete
+on authority.consents to authority_maintenance;
 grant select (tenant_id, id, tokens_expire_at), update (properties), delete
 on authority.authorizations to authority_maintenance;
 grant select (tenant_id, id, type, expires_at), update (properties), delete
 on authority.tokens to authority_maintenance;
 grant select on authority.consents, authority.authorizations to authority_reader;
--- Everything but the hash, the payload and what a code is redeemed with.
+-- Everything but the hashes, the payload and what a code is redeemed with.
 grant select (
     tenant_id,
     id,
@@ -720,6 +883,7 @@ grant select (
     authorization_id,
     parent_id,
     subject_authorization_id,
+    exchanged_from,
     actor,
     scopes,
     cnf_jkt,
@@ -727,7 +891,6 @@ grant select (
     properties,
     expires_at,
     redeemed_at,
-    redemption_id,
     revoked_at,
     revocation_reason,
     authenticated_at,
@@ -741,6 +904,9 @@ returns setof authority.verified_tokens
 language plpgsql
 rows 1
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set row_security = on
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);

@@ -13,7 +13,12 @@ create table if not exists authority.revocation_sequences (
     updated_at timestamptz not null default authority.clock(),
     constraint revocation_sequences_tenant_id_pk primary key (tenant_id),
     constraint revocation_sequences_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id)
+    references authority.tenants (id),
+    constraint revocation_sequences_moments_check
+    check (
+        least(created_at, updated_at) >= '1900-01-01Z'
+        and greatest(created_at, updated_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.revocation_sequences is
@@ -43,10 +48,22 @@ create table if not exists authority.revocations (
     references authority.tenants (id),
     constraint revocations_category_check
     check (category in ('token', 'subject', 'client', 'key', 'authorization')),
-    constraint revocations_target_check check (authority.is_visible(target)),
+    constraint revocations_target_check
+    check (authority.is_visible(target) and char_length(target) <= 256),
     constraint revocations_properties_check
-    check (jsonb_typeof(properties) = 'object'),
-    constraint revocations_expires_at_check check (expires_at > effective_at)
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
+    constraint revocations_expires_at_check check (expires_at > effective_at),
+    constraint revocations_category_expires_at_check
+    check (expires_at is not null or category not in ('token', 'authorization')),
+    constraint revocations_reason_check check (char_length(reason) <= 2000),
+    constraint revocations_moments_check
+    check (
+        least(effective_at, expires_at, created_at) >= '1900-01-01Z'
+        and greatest(effective_at, expires_at, created_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.revocations is
@@ -66,12 +83,17 @@ comment on column authority.revocations.properties is
 comment on column authority.revocations.effective_at is
 'Refuse what was issued at or before it.';
 comment on column authority.revocations.expires_at is
-'From then on nothing it concerns can be alive, and it may be pruned. Null: never.';
+'From then on nothing it concerns can be alive, and it may be pruned. Null: never; not
+of a token or an authorization, of which there is no end either.';
 comment on column authority.revocations.created_at is 'When it was published.';
 
 -- Serves revocations.list_active.
 create index if not exists revocations_tenant_id_category_target_idx
 on authority.revocations (tenant_id, category, target);
+-- Serves revocations.prune_superseded.
+create index if not exists revocations_tenant_id_category_target_sequence_idx
+on authority.revocations (tenant_id, category, target, sequence)
+where expires_at is null;
 -- Serves revocations.prune_expired.
 create index if not exists revocations_expires_at_idx
 on authority.revocations (expires_at) where expires_at is not null;
@@ -84,7 +106,12 @@ grant select, insert on authority.revocation_sequences to authority_app;
 grant update (last_sequence, updated_at)
 on authority.revocation_sequences to authority_app;
 grant select, insert on authority.revocations to authority_app;
-grant select (tenant_id, sequence, expires_at), update (properties), delete
+grant
+select (
+    tenant_id, sequence, category, target, effective_at, expires_at, created_at
+),
+update (properties),
+delete
 on authority.revocations to authority_maintenance;
 grant select on authority.revocation_sequences, authority.revocations
 to authority_reader;

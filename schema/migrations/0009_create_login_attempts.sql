@@ -48,7 +48,16 @@ create table if not exists authority.login_attempts (
         and address = authority.canonical_address(address)
     ),
     constraint login_attempts_outcome_check
-    check (outcome in ('succeeded', 'failed', 'throttled'))
+    check (outcome in ('succeeded', 'failed', 'throttled')),
+    constraint login_attempts_client_id_check check (char_length(client_id) <= 255),
+    constraint login_attempts_reason_check check (char_length(reason) <= 2000),
+    constraint login_attempts_correlation_id_check
+    check (char_length(correlation_id) <= 256),
+    constraint login_attempts_moments_check
+    check (
+        least(created_at) >= '1900-01-01Z'
+        and greatest(created_at) < '9000-01-01Z'
+    )
 ) partition by range (created_at);
 
 comment on table authority.login_attempts is
@@ -95,6 +104,8 @@ returns bigint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 set lock_timeout = '2s'
 as $$
 declare
@@ -102,6 +113,9 @@ declare
     child text;
     created bigint := 0;
 begin
+    if months_ahead is null or months_ahead not between 0 and 120 then
+        raise invalid_parameter_value using message = 'months_ahead is from 0 to 120';
+    end if;
     for month in
         select generate_series(
             date_trunc('month', authority.clock() at time zone 'UTC'),
@@ -159,7 +173,8 @@ comment on function authority.create_login_attempt_partitions(bigint) is
 were missing. A month that already has rows in the default partition is left there.
 Attaches, so that sign-ins of months that have a partition go on meanwhile; the default
 partition is locked and looked through, and no tenant changes. Gives up after 2 s of
-waiting. Runs as its owner, because only the owner of a table can attach to it.';
+waiting. months_ahead is at most 120. Runs as its owner, because only the owner of a
+table can attach to it.';
 
 create or replace function authority.drop_login_attempt_partitions(retention interval)
 returns bigint
@@ -184,7 +199,7 @@ begin
                 partitions.oid::regclass::text as child,
                 substring(
                     pg_get_expr(partitions.relpartbound, partitions.oid)
-                    from 'TO \(''([^'']+)''\)'
+                    from 'TO [(]''([^'']+)''[)]'
                 )::timestamptz as ends_at
             from pg_inherits
             inner join pg_class as partitions on pg_inherits.inhrelid = partitions.oid
@@ -216,6 +231,8 @@ returns bigint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
@@ -261,7 +278,10 @@ language sql
 immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-select network(set_masklen(hosts.host, case family(hosts.host) when 4 then 24 else 64 end))
+select
+    network(
+        set_masklen(hosts.host, case family(hosts.host) when 4 then 24 else 64 end)
+    )
 from (values (authority.canonical_address(address))) as hosts (host)
 $$;
 
@@ -295,19 +315,43 @@ create table if not exists authority.login_throttles (
         not address_prefix <<= cidr '::ffff:0.0.0.0/96'
         and not address_prefix <<= cidr '64:ff9b::/96'
     ),
-    constraint login_throttles_factor_check check (factor ~ '^[a-z][a-z0-9_]{0,31}$'),
+    constraint login_throttles_factor_check
+    check (factor ~ '^[a-z][a-z0-9_]*$' and char_length(factor) <= 32),
     constraint login_throttles_bucket_check
     check (username is not null or address_prefix is not null),
     constraint login_throttles_pair_check check (
         username is not null and address_prefix is not null
         or num_nonnulls(account_cost, network_cost, trusted_until) = 0
+    ),
+    constraint login_throttles_moments_check
+    check (
+        least(
+            drains_at,
+            trusted_until,
+            ends_at,
+            created_at,
+            updated_at
+        ) >= '1900-01-01Z'
+        and greatest(
+            drains_at,
+            trusted_until,
+            ends_at,
+            created_at,
+            updated_at
+        ) < '9000-01-01Z'
+    ),
+    constraint login_throttles_durations_check
+    check (
+        least(account_cost, network_cost) >= interval '0'
+        and greatest(account_cost, network_cost) <= interval '876600 hours'
     )
 );
 
 comment on table authority.login_throttles is
 'Leaky buckets of checks of one factor: of one account from one network (the pair), of
 one account from all networks, and of all accounts from one network. A check is
-reserved before it is made, in all three or in none, so racing guesses cannot exceed one.';
+reserved before it is made, in all three or in none, so racing guesses cannot exceed
+one.';
 comment on column authority.login_throttles.tenant_id is 'Owner of the row.';
 comment on column authority.login_throttles.id is 'Random.';
 comment on column authority.login_throttles.username is
@@ -358,6 +402,8 @@ create or replace function authority.reserve_login_attempt(
 returns record
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     account constant text := username;
@@ -457,7 +503,9 @@ begin
                 min(asked.room) as room,
                 min(asked.room) >= interval '0' as allowed,
                 min(
-                    floor(extract(epoch from asked.room) / extract(epoch from asked.cost))
+                    floor(
+                        extract(epoch from asked.room) / extract(epoch from asked.cost)
+                    )
                 ) as remaining,
                 (array_agg(asked.bucket order by asked.room, asked.position))[1]
                     as tightest,
@@ -470,8 +518,10 @@ begin
             update authority.login_throttles
             set
                 drains_at = asked.drains_at,
-                account_cost = case asked.bucket when 'pair' then verdict.account_cost end,
-                network_cost = case asked.bucket when 'pair' then verdict.network_cost end,
+                account_cost
+                = case asked.bucket when 'pair' then verdict.account_cost end,
+                network_cost
+                = case asked.bucket when 'pair' then verdict.network_cost end,
                 updated_at = moment.now
             from asked, moment, verdict
             where

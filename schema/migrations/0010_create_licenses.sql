@@ -1,5 +1,6 @@
 -- Creates licences, their seats, and their usage. No RFC rules them: what a licence
--- allows at its end and beyond its limits is the policy of who sold it, kept in its row.
+-- allows at its end and beyond its limits is the policy of who sold it, kept in its
+-- row.
 --
 -- Locks: share row exclusive on authority.tenants while its foreign key is added.
 
@@ -32,9 +33,14 @@ create table if not exists authority.licenses (
     constraint licenses_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint licenses_key_hash_check check (octet_length(key_hash) = 32),
-    constraint licenses_plan_check check (authority.is_visible(plan)),
+    constraint licenses_plan_check
+    check (authority.is_visible(plan) and char_length(plan) <= 255),
     constraint licenses_seats_check check (seats between 0 and 100000),
-    constraint licenses_features_check check (array_position(features, null) is null),
+    constraint licenses_features_check
+    check (
+        array_position(features, null) is null
+        and authority.is_text_list(features, 200, 255)
+    ),
     constraint licenses_limits_check
     check (
         jsonb_typeof(limits) = 'object'
@@ -47,17 +53,39 @@ create table if not exists authority.licenses (
                 )
             )'
         )
+        and authority.is_bounded_json(limits)
     ),
     constraint licenses_usage_period_check
     check (usage_period in ('day', 'month', 'year')),
     constraint licenses_overage_policy_check
     check (overage_policy in ('refuse', 'allow')),
     constraint licenses_valid_until_check check (valid_until > valid_from),
-    constraint licenses_grace_check check (grace >= interval '0'),
+    constraint licenses_grace_check
+    check (extract(month from grace) = 0 and extract(year from grace) = 0),
     constraint licenses_grace_policy_check check (grace_policy in ('full', 'keep')),
     constraint licenses_status_check
     check (status in ('active', 'suspended', 'revoked')),
-    constraint licenses_properties_check check (jsonb_typeof(properties) = 'object')
+    constraint licenses_properties_check
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
+    constraint licenses_status_reason_check check (char_length(status_reason) <= 2000),
+    constraint licenses_moments_check
+    check (
+        least(valid_from, valid_until, created_at, updated_at) >= '1900-01-01Z'
+        and greatest(
+            valid_from,
+            valid_until,
+            created_at,
+            updated_at
+        ) < '9000-01-01Z'
+    ),
+    constraint licenses_durations_check
+    check (
+        least(grace) >= interval '0'
+        and greatest(grace) <= interval '876600 hours'
+    )
 );
 
 comment on table authority.licenses is
@@ -112,9 +140,15 @@ create table if not exists authority.license_seats (
     constraint license_seats_tenant_id_license_id_fk
     foreign key (tenant_id, license_id)
     references authority.licenses (tenant_id, id) on delete cascade,
-    constraint license_seats_holder_check check (authority.is_visible(holder)),
+    constraint license_seats_holder_check
+    check (authority.is_visible(holder) and char_length(holder) <= 256),
     constraint license_seats_holder_leased_until_check
-    check ((holder is null) = (leased_until is null))
+    check ((holder is null) = (leased_until is null)),
+    constraint license_seats_moments_check
+    check (
+        least(leased_until, created_at, updated_at) >= '1900-01-01Z'
+        and greatest(leased_until, created_at, updated_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.license_seats is
@@ -144,11 +178,19 @@ create table if not exists authority.license_usage (
     constraint license_usage_tenant_id_license_id_fk
     foreign key (tenant_id, license_id)
     references authority.licenses (tenant_id, id) on delete cascade,
-    constraint license_usage_metric_check check (authority.is_visible(metric)),
     constraint license_usage_idempotency_key_check
-    check (authority.is_visible(idempotency_key)),
+    check (
+        authority.is_visible(idempotency_key) and char_length(idempotency_key) <= 255
+    ),
     constraint license_usage_period_end_check check (period_end > period_start),
-    constraint license_usage_quantity_check check (quantity > 0)
+    constraint license_usage_quantity_check check (quantity > 0),
+    constraint license_usage_metric_check
+    check (authority.is_visible(metric) and char_length(metric) <= 255),
+    constraint license_usage_moments_check
+    check (
+        least(created_at) >= '1900-01-01Z'
+        and greatest(created_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.license_usage is
@@ -191,7 +233,13 @@ create table if not exists authority.license_usage_totals (
     constraint license_usage_totals_overage_policy_check
     check (overage_policy in ('refuse', 'allow')),
     constraint license_usage_totals_used_check
-    check (allowed is null or used <= allowed or overage_policy = 'allow')
+    check (allowed is null or used <= allowed or overage_policy = 'allow'),
+    constraint license_usage_totals_metric_check check (char_length(metric) <= 255),
+    constraint license_usage_totals_moments_check
+    check (
+        least(created_at, updated_at) >= '1900-01-01Z'
+        and greatest(created_at, updated_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.license_usage_totals is
@@ -333,6 +381,8 @@ create or replace function authority.await_seat(
 returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 begin
     perform from authority.licenses

@@ -14,7 +14,7 @@ create table if not exists authority.pushed_requests (
     parameters jsonb not null,
     expires_at timestamptz not null,
     redeemed_at timestamptz,
-    redemption_id uuid,
+    redemption_hash bytea,
     created_at timestamptz not null default authority.clock(),
     constraint pushed_requests_tenant_id_id_pk primary key (tenant_id, id),
     constraint pushed_requests_tenant_id_request_uri_hash_key
@@ -29,14 +29,27 @@ create table if not exists authority.pushed_requests (
         jsonb_typeof(parameters) = 'object'
         and not parameters
         ?| array['request_uri', 'client_secret', 'client_assertion']
+        and authority.is_bounded_json(parameters)
+        and coalesce(
+            parameters ->> 'scope' ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'
+            and cardinality(string_to_array(parameters ->> 'scope', ' ')) <= 100,
+            true
+        )
     ),
     constraint pushed_requests_expires_at_check
     check (
         expires_at > created_at
         and expires_at - created_at <= interval '10 minutes'
     ),
-    constraint pushed_requests_redeemed_at_redemption_id_check
-    check ((redeemed_at is null) = (redemption_id is null))
+    constraint pushed_requests_redeemed_at_redemption_hash_check
+    check ((redeemed_at is null) = (redemption_hash is null)),
+    constraint pushed_requests_redemption_hash_check
+    check (octet_length(redemption_hash) = 32),
+    constraint pushed_requests_moments_check
+    check (
+        least(expires_at, redeemed_at, created_at) >= '1900-01-01Z'
+        and greatest(expires_at, redeemed_at, created_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.pushed_requests is
@@ -51,14 +64,15 @@ comment on column authority.pushed_requests.client_id is
 comment on column authority.pushed_requests.parameters is
 'Object of the request''s parameters, dpop_jkt (RFC 9449 section 10) included; opaque
 to the store, but never a request_uri (RFC 9126 section 2.1) nor what the client
-authenticated with.';
+authenticated with, and its scope is one (RFC 6749 section 3.3) of at most 100.';
 comment on column authority.pushed_requests.expires_at is
 'From then on it is dead, by the database''s clock. Ten minutes after it was pushed at
 the latest (RFC 9126 section 2.2).';
 comment on column authority.pushed_requests.redeemed_at is
 'When its single use was made. Null: not used.';
-comment on column authority.pushed_requests.redemption_id is
-'Who used it: the same id again is a retry or a reload, another one gets nothing.';
+comment on column authority.pushed_requests.redemption_hash is
+'SHA-256 of the id of who used it, 32 octets: the same id again is a retry or a reload,
+another one gets nothing.';
 comment on column authority.pushed_requests.created_at is 'When it was pushed.';
 
 -- Serves the foreign key.
@@ -72,16 +86,16 @@ call authority.isolate_tenants('authority.pushed_requests');
 call authority.let_operators_prune('authority.pushed_requests');
 
 grant select, insert on authority.pushed_requests to authority_app;
-grant update (redeemed_at, redemption_id) on authority.pushed_requests to authority_app;
+grant update (redeemed_at, redemption_hash)
+on authority.pushed_requests to authority_app;
 grant select (tenant_id, id, expires_at), update (redeemed_at), delete
 on authority.pushed_requests to authority_maintenance;
--- Everything but the hash and what is known of the user.
+-- Everything but the hashes and what is known of the user.
 grant select (
     tenant_id,
     id,
     client_id,
     expires_at,
     redeemed_at,
-    redemption_id,
     created_at
 ) on authority.pushed_requests to authority_reader;

@@ -18,12 +18,18 @@ create table if not exists authority.used_jtis (
     constraint used_jtis_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint used_jtis_kind_check check (kind in ('client_assertion', 'dpop_proof')),
-    constraint used_jtis_issuer_check check (issuer ~ '^[\x20-\x7e]{1,255}$'),
+    constraint used_jtis_issuer_check
+    check (issuer ~ '^[\x20-\x7e]+$' and char_length(issuer) <= 255),
     constraint used_jtis_kind_issuer_check
     check (kind <> 'dpop_proof' or issuer ~ '^[A-Za-z0-9_-]{43}$'),
     constraint used_jtis_jti_hash_check check (octet_length(jti_hash) = 32),
     constraint used_jtis_expires_at_check
-    check (expires_at > created_at and expires_at - created_at <= interval '1 day')
+    check (expires_at > created_at and expires_at - created_at <= interval '24 hours'),
+    constraint used_jtis_moments_check
+    check (
+        least(expires_at, created_at) >= '1900-01-01Z'
+        and greatest(expires_at, created_at) < '9000-01-01Z'
+    )
 );
 
 comment on table authority.used_jtis is

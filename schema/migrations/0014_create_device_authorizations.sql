@@ -39,9 +39,9 @@ create table if not exists authority.device_authorizations (
     constraint device_authorizations_user_code_hash_check
     check (octet_length(user_code_hash) = 32),
     constraint device_authorizations_scopes_check
-    check (array_position(scopes, null) is null),
+    check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
     constraint device_authorizations_cnf_jkt_check
-    check (cnf_jkt ~ '^[A-Za-z0-9_-]{43}$'),
+    check (cnf_jkt ~ '^[A-Za-z0-9_-]+$' and char_length(cnf_jkt) = 43),
     constraint device_authorizations_status_check
     check (status in ('pending', 'approved', 'denied')),
     constraint device_authorizations_status_user_id_check
@@ -49,11 +49,29 @@ create table if not exists authority.device_authorizations (
     constraint device_authorizations_poll_interval_check
     check (poll_interval > interval '0'),
     constraint device_authorizations_properties_check
-    check (jsonb_typeof(properties) = 'object'),
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
     constraint device_authorizations_expires_at_check
     check (
         expires_at > created_at
         and expires_at <= created_at + interval '30 minutes'
+    ),
+    constraint device_authorizations_moments_check
+    check (
+        least(next_poll_at, expires_at, created_at, updated_at) >= '1900-01-01Z'
+        and greatest(
+            next_poll_at,
+            expires_at,
+            created_at,
+            updated_at
+        ) < '9000-01-01Z'
+    ),
+    constraint device_authorizations_durations_check
+    check (
+        least(poll_interval) >= interval '0'
+        and greatest(poll_interval) <= interval '876600 hours'
     )
 );
 

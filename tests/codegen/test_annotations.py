@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from authority_queries.codegen.model import (
+    Case,
     ParameterTag,
     PlanException,
     PythonName,
@@ -33,6 +34,9 @@ def test_every_tag_is_read(tmp_path: Path) -> None:
         "-- @plan seqscan seats -- a hundred rows -- at most",
         "-- @plan sort -- few rows",
         "-- @role svc-1@example.iam",
+        "-- @when d = issued,renewed --",
+        "--   e, f",
+        "-- @when d = lost -- e",
     )
     assert tags == Tags(
         row="Seat",
@@ -53,6 +57,10 @@ def test_every_tag_is_read(tmp_path: Path) -> None:
             PlanException(permitted="sort", reason="few rows"),
         ),
         role="svc-1@example.iam",
+        cases=(
+            Case(column="d", values=("issued", "renewed"), notnull=("e", "f")),
+            Case(column="d", values=("lost",), notnull=("e",)),
+        ),
     )
 
 
@@ -140,6 +148,10 @@ MALFORMED = [
     "@role a b",
     '@role "a"',
     "@role a -- text",
+    "@when d -- e",
+    "@when d = -- e",
+    "@when d = a b -- e",
+    "@when d = a",
     "@copy seats",
     "@copy -- text",
 ]
@@ -147,6 +159,7 @@ WRONG_WORDS = [
     ("@row True", "`True` is a builtin of Python"),
     ("@row Exception", "`Exception` is a builtin of Python"),
     ("@param b", "@param says nothing"),
+    ("@when d = a -- e f", "the text of @when is the columns"),
     ("@type d: a..b:C", "`` is no Python name"),
     ("@type d: a.class:C", "`class` is a keyword of Python"),
     ("@type d: a:1", "`1` is no Python name"),
@@ -163,6 +176,7 @@ CONTRADICTIONS = [
     ("@type d: a:B", "@type d: a:C"),
     ("@plan seqscan -- one", "@plan seqscan -- two"),
     ("@role a", "@role b"),
+    ("@when d = a -- e", "@when d = a -- f"),
     ("@role a", "@role a"),
 ]
 

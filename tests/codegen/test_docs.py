@@ -23,6 +23,7 @@ from authority_queries.migrations import yoyo_url
 from tests.codegen.projects import ROOT, Project
 from tests.codegen.query_text import read as read_queries
 from tests.conftest import Server
+from tests.queries import test_query_files as rules
 from tests.stores import Logins, routed_store
 
 PAGE: Final = (ROOT / "docs" / "adding_a_query.md").read_text()
@@ -108,6 +109,14 @@ def test_the_callers_of_the_page_run(
     ours = re.sub(r"authority_queries\.(queries|records)\b", rf"{PACKAGE}.\1", caller)
     assert ours.count(PACKAGE) == caller.count("RoleHolder\n") + 1
     exec(compile(ours, "adding_a_query.md", "exec"), {})  # noqa: S102 -- our own page
+
+
+def test_the_query_of_the_page_keeps_the_rules_of_all_queries(tmp_path: Path) -> None:
+    (query,) = read_queries(tmp_path, users=SQL)
+    rules.test_a_query_says_what_it_gives(query)
+    rules.test_a_query_is_bound_to_its_tenant_or_an_operators(query)
+    rules.test_a_query_asks_the_one_clock(query)
+    rules.test_a_query_spells_out_its_schema(query)
 
 
 def test_the_record_of_the_page_is_what_is_generated(

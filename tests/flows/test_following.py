@@ -42,11 +42,11 @@ def test_bad_arguments_are_refused_at_once(
     kind: type[Authority] | type[AsyncAuthority], options: dict[str, Any]
 ) -> None:
     never_used: Any = None
-    authority = kind(never_used, Settings(), "")
+    authority = kind(never_used, Settings())
     with pytest.raises(InvalidArgumentError, match=next(iter(options))):
         authority.follow_revocations(uuid4(), **options)
     text: Any = "no UUID"
-    with pytest.raises(InvalidArgumentError, match="tenant_id is a str"):
+    with pytest.raises(InvalidArgumentError, match="tenant_id must be a UUID, not str"):
         authority.follow_revocations(text)
 
 

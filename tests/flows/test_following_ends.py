@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
 from datetime import timedelta
@@ -12,12 +12,9 @@ from itertools import count
 from time import monotonic
 
 import pytest
-from psycopg_pool import PoolClosed
 
 from authority_queries import AsyncAuthority, Authority, Settings
-from authority_queries.errors import (
-    CrossTenantError,
-)
+from authority_queries.errors import ClosedError, CrossTenantError
 from tests.factories import HOUR
 from tests.flows.feed import PATIENCE, Feed, publish
 from tests.isolation.test_cancellation import cancelled_at, outcome_of
@@ -85,7 +82,7 @@ def test_it_ends_with_its_pool(
             feed.tenant_id, after=2, poll_interval=SOON
         )
         assert next(entries).sequence == 3
-    with pytest.raises(PoolClosed):
+    with pytest.raises(ClosedError):
         next(entries)
     wait_for(0, connections)
 
@@ -152,14 +149,6 @@ def wait_for(value: int, current: Callable[[], int]) -> None:
     deadline = monotonic() + PATIENCE
     while (now := current()) != value:
         assert monotonic() < deadline, f"{now}, not {value}"
-
-
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """A shell may have started this run with SIGINT ignored, as it does behind `&`."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("ctrl_c")

@@ -1,6 +1,7 @@
 -- The schema that random queries are drawn over: every kind of column, and every known
 -- reason why a column that looks never null can be null after all.
--- Samples of values by column name are in data.py; foreign keys point to earlier tables.
+-- Samples of values by column name are in data.py; foreign keys point to earlier
+-- tables.
 
 create schema fuzz;
 

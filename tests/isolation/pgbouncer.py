@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import re
 import shutil
 import socket
 import subprocess
@@ -13,8 +12,6 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-# The first version that knows of prepared statements, in transaction mode too.
-KNOWS_PREPARED = (1, 21)
 # As docs/tenant_isolation.md says, and one connection for all clients.
 _CONFIGURATION = """
 [databases]
@@ -37,13 +34,6 @@ ignore_startup_parameters = extra_float_digits, options
 def program() -> str | None:
     """The path of PgBouncer, or None. Debian puts it where few users look."""
     return shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-
-
-def version() -> tuple[int, int]:
-    told = subprocess.check_output([program() or "pgbouncer", "--version"], text=True)
-    found = re.search(r"PgBouncer (\d+)\.(\d+)", told)
-    assert found is not None, told
-    return int(found[1]), int(found[2])
 
 
 @contextmanager
@@ -75,8 +65,6 @@ def _configure(
     if os.getuid() == 0:
         more.append(f"user = {_weaker_user(host)}")
         folder.chmod(0o755)
-    if version() >= KNOWS_PREPARED:
-        more.append("max_prepared_statements = 100")
     users = [f'"{login}" "{password}"\n' for login, password in passwords.items()]
     (folder / "users.txt").write_text("".join(users))
     path = folder / "pgbouncer.ini"

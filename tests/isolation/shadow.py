@@ -6,13 +6,12 @@ by tenant would refuse.
 """
 
 import re
-import subprocess
 from typing import Any, Final
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
-from authority_queries._backend import embedded_program
+from tools.dumping import pg_dump
 
 PARTITIONS: Final = 4
 # Client settings, and psql's commands: neither is the schema.
@@ -29,15 +28,13 @@ _TENANT_COLUMN: Final = re.compile(r"^    tenant_id uuid ", re.M)
 
 def dump_schema(conninfo: str) -> str:
     """Give the statements that make the schema, without the partitions of months."""
-    command = [
-        embedded_program("pg_dump"),
+    dumped = pg_dump(
         conninfo,
         "--schema-only",
         "--schema=authority",
         "--exclude-table=authority.login_attempts_*",
-    ]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return _NOT_SCHEMA.sub("", done.stdout)
+    )
+    return _NOT_SCHEMA.sub("", dumped)
 
 
 def partitioned(dumped: str) -> str:

@@ -229,14 +229,6 @@ async def held(logins: Logins, lock: int) -> Any:
         yield
 
 
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """A shell may have started this run with SIGINT ignored, as it does behind `&`."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("ctrl_c")
 @MODES
 def test_ctrl_c_while_the_server_works_leaves_nothing(

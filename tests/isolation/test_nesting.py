@@ -9,10 +9,9 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg_pool import PoolTimeout
 
 from authority_queries import AsyncAuthority, AsyncStore, Authority, Store
-from authority_queries.errors import CrossTenantError, UnavailableError
+from authority_queries.errors import NestedUnitError, UnavailableError
 from tests.factories import make_tenant
 from tests.isolation.services import settings_for
 from tests.stores import Logins, routed_store
@@ -39,11 +38,11 @@ def test_a_unit_in_a_unit_is_refused_at_once_and_the_outer_one_goes_on(
         begun = time.monotonic()
         with authority.tenant(acme) as store:
             for other in tenants:
-                with pytest.raises(CrossTenantError, match="leave it before"):
+                with pytest.raises(NestedUnitError, match="leave it before"):
                     authority.tenant(other).__enter__()
-                with pytest.raises(CrossTenantError, match="leave it before"):
+                with pytest.raises(NestedUnitError, match="leave it before"):
                     Store.unit(own, other).__enter__()
-            with pytest.raises(CrossTenantError):
+            with pytest.raises(NestedUnitError):
                 copy_context().run(authority.tenant(globex).__enter__)
             store.users.create(tenant_id=acme, username="ann")
         assert time.monotonic() - begun < PATIENCE / 2
@@ -62,9 +61,9 @@ def test_an_asynchronous_unit_in_a_unit_is_refused_at_once(
         async with own, AsyncAuthority.open(settings) as authority:
             async with asyncio.timeout(PATIENCE / 2), authority.tenant(acme) as store:
                 for other in tenants:
-                    with pytest.raises(CrossTenantError, match="leave it before"):
+                    with pytest.raises(NestedUnitError, match="leave it before"):
                         await authority.tenant(other).__aenter__()
-                    with pytest.raises(CrossTenantError, match="leave it before"):
+                    with pytest.raises(NestedUnitError, match="leave it before"):
                         await AsyncStore.unit(own, other).__aenter__()
                 await store.users.create(tenant_id=acme, username="ann")
             async with authority.tenant(globex) as store:
@@ -149,7 +148,7 @@ def test_one_connection_works_for_one_tenant_even_among_threads(
     refused = []
 
     def intrude(connection: "psycopg.Connection[object]") -> None:
-        with pytest.raises(CrossTenantError, match="on this connection") as caught:
+        with pytest.raises(NestedUnitError, match="on this connection") as caught:
             Store.unit(connection, globex).__enter__()
         refused.append(caught.value)
 
@@ -180,19 +179,6 @@ def test_a_task_that_is_done_is_not_kept_by_its_context(
     context.run(work)
     kept = [value for value in context.values() if hasattr(value, "owner")]
     assert [value.owner for value in kept] == [None]
-
-
-def test_a_timeout_of_another_pool_stays_what_it_is(
-    logins: Logins, tenants: tuple[UUID, UUID]
-) -> None:
-    acme, _ = tenants
-    error = PoolTimeout("of somebody else")
-    with (
-        Authority.open(settings_for(logins.app)) as authority,
-        pytest.raises(PoolTimeout, match="of somebody else"),
-        authority.tenant(acme),
-    ):
-        raise error
 
 
 def test_a_unit_that_finds_no_free_connection_says_so_and_is_not_open(

@@ -4,16 +4,18 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
 from authority_queries import Authority
+from authority_queries.errors import ConfigurationError
 from tests.conftest import PASSWORD
 from tests.factories import make_client, make_tenant, make_token, make_user
-from tests.isolation.pgbouncer import KNOWS_PREPARED, pooled, program, version
+from tests.isolation.pgbouncer import pooled, program
 from tests.isolation.services import SyncService, running, settings_for
 from tests.stores import Logins, routed_store
 
@@ -44,7 +46,8 @@ class Tenant:
     def __init__(self, logins: Logins, name: str) -> None:
         with routed_store(logins) as store:
             self.id: UUID = make_tenant(store, code=name).id
-            self.user = make_user(store, self.id, username=f"{name}-user").username
+            user = make_user(store, self.id, username=f"{name}-user")
+            self.user, self.user_id = user.username, user.id
             minted, token = make_token(store, make_client(store, self.id))
             self.token, self.token_id = minted.token, token.id
 
@@ -120,7 +123,7 @@ def test_tenants_that_share_one_server_connection_see_their_own_rows_only(
 ) -> None:
     seen = Seen()
     start = threading.Barrier(2 * len(USES))
-    settings = settings_for(bouncer, pool_max_size=5, prepared_statements=False)
+    settings = settings_for(bouncer, pool_max_size=5)
 
     def use(authority: Authority, tenant: Tenant, how: Callable[..., None]) -> None:
         start.wait()
@@ -162,7 +165,7 @@ def test_both_forms_work_through_the_bouncer(
     service: SyncService, bouncer: str, acme: Tenant
 ) -> None:
     seen = Seen()
-    with service.open(settings_for(bouncer, prepared_statements=False)) as authority:
+    with service.open(settings_for(bouncer)) as authority:
         for _ in range(2):
             for use in USES:
                 use(authority, acme, seen)
@@ -183,28 +186,93 @@ def test_the_logins_own_membership_holds_where_options_are_dropped(
     assert roles == [("authority_app",), (login_names["app"],)]
 
 
-def test_prepared_statements_need_a_bouncer_that_knows_of_them(
-    bouncer: str, acme: Tenant, globex: Tenant
+PREPARED = "select name from pg_prepared_statements where not from_sql"
+CALLS = 500
+
+
+def test_to_insist_on_prepared_statements_is_refused(
+    service: SyncService, bouncer: str, logins: Logins, acme: Tenant
 ) -> None:
-    """An older one mixes up those of its clients, which psycopg names alike."""
-    settings = settings_for(bouncer, prepared_statements=True)
+    with (
+        pytest.raises(ConfigurationError, match="AUTHORITY_PREPARED_STATEMENTS"),
+        service.open(settings_for(bouncer, prepared_statements=True)),
+    ):
+        pass
+    direct = settings_for(logins.app, prepared_statements=True)
+    with service.open(direct) as authority, authority.tenant(acme.id) as store:
+        for _ in range(7):
+            store.users.list(tenant_id=acme.id)
+        assert store.connection.execute(PREPARED).fetchall() != []
 
-    def prepare_another_query() -> list[object]:
-        with (
-            Authority.open(settings) as one,
-            Authority.open(settings) as other,
-        ):
-            for _ in range(6):
-                with one.tenant(acme.id, autocommit=True) as store:
-                    store.users.list(tenant_id=acme.id)
-            found: list[object] = []
-            for _ in range(6):
-                with other.tenant(globex.id, autocommit=True) as store:
-                    found += store.clients.list(tenant_id=globex.id).items
-            return found
 
-    if version() >= KNOWS_PREPARED:
-        assert len(prepare_another_query()) == 6
-    else:
-        with pytest.raises(psycopg.errors.DuplicatePreparedStatement):
-            prepare_another_query()
+@pytest.mark.parametrize("is_pooled", [True, False], ids=["pooled", "direct"])
+def test_on_a_connection_of_ones_own_nothing_is_prepared_through_a_pooler(
+    *,
+    service: SyncService,
+    bouncer: str,
+    logins: Logins,
+    acme: Tenant,
+    is_pooled: bool,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "queries" / "some.sql"
+    path.parent.mkdir()
+    path.write_text("-- name: do(n)*!\nselect :n::int8;\n\n-- name: ask()#\nselect;")
+    file = service.load(path)
+    batch, script = file.batch("do"), file.script("ask")
+
+    def units(connection: Any) -> None:
+        for mode in ({}, {"autocommit": True}):
+            with service.unit(connection, acme.id, **mode) as store:
+                store.users.list(tenant_id=acme.id)
+
+    uses: list[Callable[[Any], object]] = [
+        units,
+        lambda connection: service.store(connection).tenants.get_by_id(
+            tenant_id=acme.id
+        ),
+        lambda connection: batch(connection, [{"n": 1}, {"n": 2}]),
+        script,
+    ]
+    for use in uses:
+        with service.connect(bouncer if is_pooled else logins.app) as connection:
+            for _ in range(14):
+                use(connection)
+            found = connection.execute(PREPARED, prepare=False).fetchall()
+        assert bool(found) is not (is_pooled or use is script)
+
+
+def test_no_client_executes_a_statement_of_another_one(
+    bouncer: str, acme: Tenant
+) -> None:
+    """By default: psycopg's names of prepared statements are equal in all processes."""
+    start = threading.Barrier(8)
+    wrong: list[object] = []
+
+    def call(authority: Authority, number: int) -> None:
+        start.wait()
+        for _ in range(CALLS):
+            with authority.tenant(acme.id, autocommit=True) as store:
+                if number % 2:
+                    user_id = acme.user_id
+                    user = store.users.get_by_id(tenant_id=acme.id, user_id=user_id)
+                    is_right = user is not None and user.username == acme.user
+                else:
+                    is_right = not store.users.delete(
+                        tenant_id=acme.id, user_id=uuid4()
+                    )
+            if not is_right:
+                wrong.append(number)
+
+    with (
+        Authority.open(settings_for(bouncer, pool_max_size=4)) as looks,
+        Authority.open(settings_for(bouncer, pool_max_size=4)) as deletes,
+        ThreadPoolExecutor(start.parties) as threads,
+    ):
+        for done in [
+            threads.submit(call, looks if number % 2 else deletes, number)
+            for number in range(start.parties)
+        ]:
+            if error := done.exception():
+                wrong.append(error)
+    assert wrong == []

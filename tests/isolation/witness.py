@@ -1,9 +1,7 @@
 """What is seen of a run: logs, errors, reprs, and what the server keeps and tells."""
 
 import logging
-import os
 import re
-import subprocess
 import traceback
 import warnings
 from collections import defaultdict
@@ -15,8 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from authority_queries._backend import embedded_program
+from tests.conftest import conninfo_of
 from tests.isolation.canary import Canary
+from tools.dumping import pg_dump
 
 LOGGERS = (
     "",
@@ -96,14 +95,7 @@ class Witness(logging.Handler):
 
     def look_at_data(self) -> None:
         """Keep a dump of the database, and its tables as text."""
-        info = self._dba.info
-        dump = subprocess.run(
-            [embedded_program("pg_dump"), info.dsn],
-            env=os.environ | {"PGPASSWORD": info.password},
-            check=True,
-            capture_output=True,
-        )
-        self.note("dump", dump.stdout)
+        self.note("dump", pg_dump(conninfo_of(self._dba)))
         for (table,) in self._dba.execute(_TABLES).fetchall():
             query = f"select kept::text from {table} kept"  # noqa: S608 -- because the catalogue quotes it
             rows = self._dba.execute(query.encode())

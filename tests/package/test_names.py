@@ -78,7 +78,7 @@ def test_an_impossible_username_is_refused_and_looked_up_as_nobodys(name: str) -
 def test_what_is_no_text_is_no_username() -> None:
     for value in (None, 5, b"ann"):
         with pytest.raises(InvalidArgumentError, match="username must be a str, not"):
-            lookup_key(value)  # type: ignore[arg-type] -- the mistake that is refused
+            lookup_key(value)  # type: ignore[arg-type]  # the mistake that is refused
 
 
 TRICKY = "aA \u00df\u1e9e\u03c2\u03a3\u0130\u0131\u0301\u0345\u1fb3\u1f08\uff84\uff9e"
@@ -230,7 +230,7 @@ def test_what_cannot_be_seen_is_in_no_identifier(
     sync_store: Store, hidden: str
 ) -> None:
     store, tenant_id = sync_store, make_tenant(sync_store).id
-    of = {"tenant_id": tenant_id}
+    of: dict[str, Any] = {"tenant_id": tenant_id}
     user = store.users.create(**of, username="ann", password_hash=PHC)
     role = store.roles.create(**of, name="editor")
     for call in (

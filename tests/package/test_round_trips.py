@@ -10,6 +10,8 @@ import pytest
 from psycopg import sql
 
 from authority_queries import Store, mint_token
+from authority_queries._preparing import _direct
+from authority_queries._sync.preparing import look
 from authority_queries.errors import OpenTransactionError
 from tests.factories import HOUR, make_client, make_tenant, make_token, new_token
 from tests.stores import Logins, routed_store
@@ -57,7 +59,7 @@ CALLS: dict[str, Call] = {
         tenant_id=tenant, token_hash=bytes(32), client_id="app", reason="r"
     ),
     "revocations.publish": lambda store, tenant: store.revocations.publish(
-        tenant_id=tenant, category="token", target="t", reason="r"
+        tenant_id=tenant, category="key", target="t", reason="r"
     ),
     "licenses.create": lambda store, tenant: store.licenses.create(
         tenant_id=tenant, key_hash=bytes(32), plan="p", seats=3
@@ -76,6 +78,7 @@ class Watched:
         self.connection.add_notice_handler(
             lambda diagnostic: self.logged.append(diagnostic.message_primary or "")
         )
+        look(self.connection)
         self.connection.execute("set client_min_messages = 'log'")
         self.store = Store(self.connection)
 
@@ -143,7 +146,9 @@ def test_a_redemption_is_one_statement_whatever_its_outcome(
             access_token=new_token(mint_token("access", tenant_id)),
             **presented,
         )
-        return result.outcome, len(watched.statements)
+        begin, *statements, commit = watched.statements
+        assert ("begin" in begin, commit) == (True, "statement: COMMIT")
+        return result.outcome, len(statements)
 
     assert refresh(request, cnf_jkt="k" * 43, scopes=["email"]) == ("invalid_scope", 1)
     assert refresh(request) == ("redeemed", 1)
@@ -152,6 +157,25 @@ def test_a_redemption_is_one_statement_whatever_its_outcome(
     assert refresh(uuid4()) == ("reused", 1)
     minted, _ = make_token(watched.store, make_client(watched.store, tenant_id))
     assert refresh(uuid4()) == ("invalid", 1)
+
+
+def test_a_connection_of_ones_own_is_asked_once_whether_a_pooler_is_before_it(
+    watch: Callable[[str], Watched], logins: Logins, tenant_id: UUID
+) -> None:
+    dsn, counts = logins.app_for(tenant_id), []
+    for use in ("calls", "unit"):
+        watched = watch(dsn)
+        del _direct[watched.connection]
+        watched.logged.clear()
+        for _ in range(8):
+            if use == "calls":
+                watched.store.users.list(tenant_id=tenant_id)
+            else:
+                with Store.unit(watched.connection, tenant_id) as store:
+                    store.users.list(tenant_id=tenant_id)
+        asked = [line for line in watched.statements if "get_process_id" in line]
+        counts.append((len(asked), len(watched.statements)))
+    assert counts == [(1, 9), (1, 33)]
 
 
 def test_what_is_refused_in_a_transaction_is_not_sent(

@@ -20,10 +20,11 @@ select 100 / (:last::int4 - number) as id, '100%' as title
 from pg_catalog.generate_series(1, :last::int4) as number;
 
 -- name: count_cursors()$
-select count(*) from pg_catalog.pg_cursors;
+select count(*) from pg_catalog.pg_cursors where pg_cursors.name <> '';
 
 -- name: describe_cursor()$
-select cursors.statement from pg_catalog.pg_cursors as cursors;
+select cursors.statement from pg_catalog.pg_cursors as cursors
+where cursors.name <> '';
 """
 
 

@@ -15,6 +15,7 @@ from authority_queries.records import (
     Client,
     CodeIssuance,
     Redemption,
+    RedemptionOtherwise,
     Token,
     User,
 )
@@ -69,7 +70,7 @@ class Grant(Party):
     refresh: TokenString
 
 
-NOTHING = Redemption(
+NOTHING = RedemptionOtherwise(
     outcome="invalid",
     authorization_id=None,
     user_id=None,

@@ -6,11 +6,19 @@ from hashlib import sha256
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from authority_queries import NewToken, Store
 from authority_queries.errors import DuplicateError, InvalidArgumentError
 from tests.clock import Clock
-from tests.factories import HOUR, MINUTE, make_client, make_tenant, new_token
+from tests.factories import (
+    HOUR,
+    MINUTE,
+    make_client,
+    make_pushed_request,
+    make_tenant,
+    new_token,
+)
 from tests.repositories.grant_helpers import (
     CALLBACK,
     DAY,
@@ -49,7 +57,6 @@ def test_a_code_is_redeemed_for_an_access_and_a_refresh_token(store: Store) -> N
     assert redeemed.properties == {"device": "tv"}
     assert redeemed.authenticated_at == used.authenticated_at
     assert used.redeemed_at is not None
-    assert used.redemption_id == request
     assert not is_alive(store, code)
     issued = token_of(store, access), token_of(store, minted)
     assert [token.type for token in issued] == ["access", "refresh"]
@@ -101,7 +108,6 @@ WRONG: list[Fields] = [
     {"client_id": "somebody-else"},
     {"redirect_uri": "https://evil.example/cb"},
     {"redirect_uri": CALLBACK + "/"},
-    {"redirect_uri": None},
     {"code_verifier": "x" * 43},
     {"code_verifier": VERIFIER + "x"},
     {"code_verifier": None},
@@ -127,6 +133,40 @@ def test_a_wrong_presentation_is_invalid_and_revokes_nothing(
         assert redeem_code(store, party, code, **again) == NOTHING
     assert family_of(store, code).revoked_at is None
     assert count(dba, "tokens") == 3
+
+
+def test_a_redirect_uri_may_be_left_out_where_the_client_has_one(store: Store) -> None:
+    party = make_party(store)
+    code = make_code(store, party)
+    assert redeem_code(store, party, code, redirect_uri=None).outcome == "redeemed"
+    other = make_party(store, redirect_uris=[CALLBACK, "https://app.example/2"])
+    code = make_code(store, other)
+    assert redeem_code(store, other, code, redirect_uri=None) == NOTHING
+    # A redirect_uri that the authorization request did not have is a mismatch.
+    code = make_code(store, party, redirect_uri=None)
+    assert redeem_code(store, party, code) == NOTHING
+    assert redeem_code(store, party, code, redirect_uri=None).outcome == "redeemed"
+
+
+def test_no_table_holds_the_id_of_a_redemption(sync_store: Store, dba: Dba) -> None:
+    party, request, session = make_party(sync_store), uuid4(), uuid4()
+    code = make_code(sync_store, party)
+    redeem_code(sync_store, party, code, redemption_id=request)
+    reference, _ = make_pushed_request(sync_store, party.client)
+    used = sync_store.pushed_requests.redeem(
+        tenant_id=party.tenant_id,
+        request_uri_hash=reference.hash,
+        client_id=party.client.client_id,
+        redemption_id=session,
+    )
+    assert used is not None
+    kept = {"tokens": request, "pushed_requests": session}
+    for table, raw in kept.items():
+        query = SQL("select string_agg(kept::text, '') from authority.{} as kept")
+        (text,) = dba.execute(query.format(Identifier(table))).fetchone() or ("",)
+        assert sha256(raw.bytes).hexdigest() in text
+        assert str(raw) not in text
+        assert raw.hex not in text
 
 
 def test_another_client_of_the_tenant_cannot_redeem(store: Store) -> None:
@@ -215,11 +255,11 @@ def test_a_verifier_of_another_shape_is_no_codes(store: Store, verifier: str) ->
 def test_a_hash_has_32_octets(store: Store, raw: bytes) -> None:
     party = make_party(store)
     code = make_code(store, party)
-    with pytest.raises(InvalidArgumentError, match="token_hash is no digest"):
+    with pytest.raises(InvalidArgumentError, match="token_hash must have 32 octets"):
         redeem_code(store, party, code, token_hash=raw)
-    with pytest.raises(InvalidArgumentError, match="hash is no digest"):
+    with pytest.raises(InvalidArgumentError, match="hash must have 32 octets"):
         NewToken(hash=raw, lifetime=HOUR)
-    with pytest.raises(InvalidArgumentError, match="lifetime is 0"):
+    with pytest.raises(InvalidArgumentError, match="lifetime must be longer"):
         NewToken(hash=bytes(32), lifetime=timedelta(0))
 
 

@@ -10,14 +10,15 @@ from authority_queries import NewToken, Store, mint_token
 from authority_queries.errors import (
     DuplicateError,
     InvalidArgumentError,
-    InvalidValueError,
     MissingReferenceError,
     OpenTransactionError,
 )
 from authority_queries.records import (
     Client,
     DeviceApproval,
+    DeviceApprovalOtherwise,
     DevicePoll,
+    DevicePollOtherwise,
     DevicePollOutcome,
     Redemption,
     User,
@@ -30,6 +31,7 @@ from authority_queries.secrets import (
 )
 from tests.clock import Clock
 from tests.factories import HOUR, make_client, make_device, make_tenant, make_user
+from tests.refusals import refusal_of
 from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
@@ -207,7 +209,7 @@ def test_what_is_decided_stays_so(store: Store, client: Client, user: User) -> N
         assert look(store, client.tenant_id, user_code) is None
         assert not deny(store, other, user_code)
         again = approve(store, other, user_code)
-        assert again == DeviceApproval("invalid", None, None, None, None)
+        assert again == DeviceApprovalOtherwise("invalid", None, None, None, None)
     assert poll(store, client, denied_code).outcome == "access_denied"
     assert redeem(store, client, approved_code)[1].user_id == user.id
 
@@ -228,7 +230,8 @@ def test_a_poll_that_comes_too_early_adds_5_seconds_for_good(
     ]
     for seconds, outcome, interval in steps:
         clock.advance(seconds * SECOND)
-        assert poll(store, client, code) == DevicePoll(outcome, interval * SECOND)
+        answer = poll(store, client, code)
+        assert (answer.outcome, answer.poll_interval) == (outcome, interval * SECOND)
 
 
 def test_the_interval_is_what_the_device_was_told(
@@ -253,7 +256,26 @@ def test_what_is_decided_is_told_however_early_it_is_asked(
         assert poll(store, client, code).outcome == "slow_down"
         assert decide(store, user, user_code)
         for _ in range(3):
-            assert poll(store, client, code) == DevicePoll(outcome, 10 * SECOND)
+            answer = poll(store, client, code)
+            assert (answer.outcome, answer.poll_interval) == (outcome, 10 * SECOND)
+
+
+def test_a_device_that_lost_its_answer_keeps_its_family(
+    store: Store, client: Client, user: User, clock: Clock
+) -> None:
+    code, user_code = make_device(store, client)
+    approve(store, user, user_code)
+    access, first = redeem(store, client, code)
+    late: Fields = {"leeway": 10 * SECOND}
+    assert poll(store, client, code).outcome == "approved"
+    _, again = redeem(store, client, code, **late)
+    assert again.outcome == "recently_redeemed"
+    assert again.access_token_id == first.access_token_id
+    assert again.refresh_token_id == first.refresh_token_id
+    assert is_alive(store, access)
+    clock.advance(10 * SECOND)
+    assert redeem(store, client, code, **late)[1].outcome == "reused"
+    assert not is_alive(store, access)
 
 
 def test_after_its_end_a_request_can_neither_be_decided_nor_fetched(
@@ -288,7 +310,7 @@ def test_who_polls_for_what_is_not_its_own_learns_and_changes_nothing(
 ) -> None:
     code, _ = make_device(store, client)
     bound, _ = make_device(store, client, cnf_jkt=KEY)
-    nothing = DevicePoll("invalid", None)
+    nothing = DevicePollOtherwise("invalid", None)
     tenant_id = client.tenant_id
     thief = make_client(store, tenant_id)
     namesake = make_client(store, make_tenant(store).id, client_id=client.client_id)
@@ -433,7 +455,7 @@ WRONG: list[Fields] = [
 def test_what_the_table_does_not_allow_is_refused(
     store: Store, client: Client, wrong: Fields
 ) -> None:
-    with pytest.raises(InvalidValueError):
+    with refusal_of(*wrong):
         make_device(store, client, **wrong)
     make_device(store, client, lifetime=30 * MINUTE)
 

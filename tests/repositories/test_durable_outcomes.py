@@ -173,7 +173,7 @@ def test_it_works_in_a_unit_in_autocommit(
         service.unit(connection, grant.tenant_id, autocommit=True) as store,
     ):
         outcome = CALLS[name](store, grant).outcome
-        assert "/* grants.redeem */" in last_statements(dba)
+        assert "/* tenants.commit */" in last_statements(dba)
     assert outcome == {"redeem_code": "reused", "refresh": "redeemed"}[name[7:]]
 
 

@@ -1,7 +1,7 @@
 """Signed out everywhere: one row, seen by the next verification."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -17,6 +17,7 @@ from authority_queries.records import (
 from tests.clock import Clock
 from tests.factories import (
     HOUR,
+    MINUTE,
     make_client,
     make_device,
     make_service_account,
@@ -123,6 +124,40 @@ def test_a_sign_in_that_is_over_is_granted_nothing(
     assert issue_code(store, party, **again)[1].outcome == "issued"
     approval = store.device_authorizations.approve(**device, **again)
     assert approval.outcome == "approved"
+
+
+@pytest.mark.parametrize("reason", ["user_signed_out", "tenant_signed_out"])
+def test_a_claim_ahead_of_the_clock_outruns_no_sign_out(
+    store: Store, dba: Dba, clock: Clock, reason: TokenDiagnosisDeadBecause
+) -> None:
+    clock.freeze(datetime.now(UTC))
+    party = make_party(store)
+    _, user_code = make_device(store, party.client, scopes=["openid"])
+    owner = EPOCHS[reason](store, party)
+    assert owner is not None
+    assert owner.tokens_valid_after is not None
+    device: Fields = {
+        "tenant_id": party.tenant_id,
+        "user_code_hash": user_code,
+        "user_id": party.user.id,
+    }
+    for ahead in (MICROSECOND, timedelta(seconds=45), MINUTE):
+        clock.freeze(owner.tokens_valid_after + timedelta(seconds=10))
+        claim: Fields = {
+            "authenticated_at": owner.tokens_valid_after + timedelta(seconds=10) + ahead
+        }
+        assert issue_code(store, party, **claim)[1].outcome == "login_required"
+        approval = store.device_authorizations.approve(**device, **claim)
+        assert approval.outcome == "login_required"
+        minted, _ = make_token(store, party.client, user_id=party.user.id, **claim)
+        assert diagnose(store, minted).dead_because == reason
+    clock.freeze(owner.tokens_valid_after + MINUTE + MICROSECOND)
+    claim = {"authenticated_at": owner.tokens_valid_after + 2 * MINUTE}
+    # An epoch that is older than the tolerance is certainly before such a claim.
+    assert issue_code(store, party, **claim)[1].outcome == "issued"
+    assert store.device_authorizations.approve(**device, **claim).token_id
+    minted, _ = make_token(store, party.client, user_id=party.user.id, **claim)
+    assert is_alive(store, minted)
 
 
 @EACH

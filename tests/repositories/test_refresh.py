@@ -22,6 +22,7 @@ from tests.repositories.grant_helpers import (
     CALLBACK,
     DAY,
     NOTHING,
+    Grant,
     Party,
     count,
     family_of,
@@ -32,7 +33,7 @@ from tests.repositories.grant_helpers import (
     refresh,
     token_of,
 )
-from tests.repositories.token_helpers import Dba, Fields
+from tests.repositories.token_helpers import THUMBPRINT, Dba, Fields
 
 
 @pytest.mark.parametrize("kind", ["user_id", "service_account_id", None])
@@ -203,8 +204,8 @@ def test_a_refresh_that_fails_leaves_the_old_token_alive(store: Store) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"leeway": -MINUTE}, "leeway is -1 day"),
-        ({"token_hash": b"raw"}, "token_hash is no digest"),
+        ({"leeway": -MINUTE}, "leeway must be 0 or longer"),
+        ({"token_hash": b"raw"}, "token_hash must have 32 octets"),
     ],
 )
 def test_an_argument_of_another_shape_is_refused(
@@ -221,3 +222,59 @@ def test_a_confidential_and_a_public_client_refresh_alike(store: Store) -> None:
         party = make_party(store, client_type=client_type, redirect_uris=[CALLBACK])
         grant = make_grant(store, party)
         assert is_alive(store, next_refresh(store, grant, grant.refresh))
+
+
+def test_without_a_new_refresh_token_the_old_one_stays(
+    store: Store, clock: Clock, dba: Dba
+) -> None:
+    """RFC 9700 section 4.14.2: for who is known by more than the token."""
+    unbound: Fields = {"cnf_jkt": None}
+    bound: Fields = {"cnf_jkt": THUMBPRINT}
+    confidential = make_grant(store)
+    of_public = make_party(store, client_type="public")
+    kept: list[tuple[Grant, Fields]] = [
+        (confidential, unbound),
+        (make_grant(store, of_public, redemption=bound), bound),
+    ]
+    for grant, proof in kept:
+        before = token_of(store, grant.refresh)
+        plain: Fields = {"refresh_token": None, **proof}
+        for request in (uuid4(), uuid4()):
+            access = grant.mint("access")
+            given: Fields = {
+                "access_token": new_token(access),
+                "scopes": ["openid"],
+                "redemption_id": request,
+            }
+            result = refresh(store, grant, grant.refresh, **plain, **given)
+            assert result.outcome == "refreshed"
+            assert (result.scopes, result.refresh_token_id) == (["openid"], None)
+            issued = token_of(store, access)
+            assert (result.access_token_id, issued.parent_id) == (issued.id, None)
+            assert issued.authorization_id == grant.family_id
+            assert is_alive(store, access)
+            assert token_of(store, grant.refresh) == before
+        # It can be rotated later, and then its use is one.
+        again: Fields = {**proof, "redemption_id": uuid4()}
+        rotated = refresh(store, grant, grant.refresh, **again)
+        retried = refresh(store, grant, grant.refresh, **again)
+        assert (rotated.outcome, retried.outcome) == ("redeemed", "already_redeemed")
+        assert retried.access_token_id == rotated.access_token_id
+        assert refresh(store, grant, grant.refresh, **plain).outcome == "reused"
+    public = make_grant(store, of_public)
+    tokens = count(dba, "tokens")
+    refused = refresh(store, public, public.refresh, refresh_token=None)
+    assert (refused.outcome, refused.access_token_id) == ("rotation_required", None)
+    assert count(dba, "tokens") == tokens
+    assert is_alive(store, public.refresh)
+    clock.advance(DAY)
+    assert refresh(store, public, public.refresh, refresh_token=None) == NOTHING
+
+
+def test_a_refresh_for_nothing_is_refused(sync_store: Store) -> None:
+    grant = make_grant(sync_store)
+    nothing: Fields = {"refresh_token": None, "access_token": None}
+    with pytest.raises(InvalidArgumentError, match="access_token must be") as refusal:
+        refresh(sync_store, grant, grant.refresh, **nothing)
+    assert refusal.value.argument == "access_token"
+    assert is_alive(sync_store, grant.refresh)

@@ -12,7 +12,6 @@ from authority_queries.errors import (
     ConcurrencyConflictError,
     DuplicateError,
     InvalidArgumentError,
-    InvalidValueError,
     MissingReferenceError,
     NotFoundError,
 )
@@ -32,6 +31,7 @@ from tests.factories import (
     make_token,
     make_user,
 )
+from tests.refusals import refusal_of
 from tests.stores import Logins
 
 FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
@@ -145,20 +145,18 @@ def test_a_username_is_one_in_any_case_and_unicode_form(
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "constraint"),
+    ("field", "value"),
     [
-        ("status", "asleep", "users_status_check"),
-        ("attributes", ["no object"], "users_attributes_check"),
-        ("attributes", {"a": "\0"}, ""),
+        ("status", "asleep"),
+        ("attributes", ["no object"]),
     ],
 )
 def test_a_value_out_of_range_is_refused(
-    store: Store, field: str, value: object, constraint: str
+    store: Store, field: str, value: object
 ) -> None:
     tenant_id = make_tenant(store).id
-    with pytest.raises(InvalidValueError) as caught:
+    with refusal_of(field):
         make_user(store, tenant_id, **{field: value})
-    assert caught.value.constraint == constraint
     assert usernames(store, tenant_id) == []
 
 
@@ -275,7 +273,7 @@ def test_a_deleted_user_leaves_nothing_behind(store: Store) -> None:
 
 def test_a_password_hash_is_set_replaced_and_removed(store: Store) -> None:
     user = make_user(store, make_tenant(store).id)
-    keys = {"tenant_id": user.tenant_id, "user_id": user.id}
+    keys: dict[str, Any] = {"tenant_id": user.tenant_id, "user_id": user.id}
     set_hash = partial(store.users.set_password_hash, **keys)
     changed = set_hash(row_version=1, password_hash=PHC)
     assert (changed.password_hash, changed.row_version) == (PHC, 2)

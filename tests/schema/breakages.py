@@ -54,6 +54,14 @@ BREAKAGES = {
         "alter function authority.address_prefix(inet) reset search_path",
         "alter procedure authority.isolate_tenants set search_path = pg_catalog",
     ],
+    "functions_pin_their_settings": [
+        "alter function authority.await_seat reset timezone",
+        "alter function authority.drop_login_attempt_partitions set datestyle = 'SQL'",
+        """
+        alter function authority.without_loopback_port
+        reset standard_conforming_strings
+        """,
+    ],
     "functions_run_as_their_caller": [
         "alter function authority.address_prefix(inet) security definer",
         "alter procedure authority.isolate_tenants security definer",
@@ -180,6 +188,47 @@ BREAKAGES = {
     ],
     "types_are_of_the_house": [
         "alter table authority.scopes add column note varchar(9)"
+    ],
+    "values_are_bounded": [
+        "alter table authority.scopes add column retired_at timestamptz",
+        "alter table authority.scopes add column delay interval",
+        "alter table authority.scopes add column note text",
+        "alter table authority.scopes add column notes text[]",
+        "alter table authority.scopes add column owners uuid[]",
+        "alter table authority.scopes add column icon bytea",
+        "alter table authority.scopes add column theme jsonb",
+        "alter table authority.licenses drop constraint licenses_durations_check",
+        """
+        alter table authority.scopes drop constraint scopes_moments_check,
+        add constraint scopes_moments_check check (
+            least(created_at, updated_at) >= '1900-01-01Z'
+            and greatest(created_at, updated_at) <= '9000-01-01Z'
+        )
+        """,
+        """
+        alter table authority.scopes drop constraint scopes_description_check,
+        add constraint scopes_description_check
+        check (is_system or char_length(description) <= 2000)
+        """,
+        """
+        alter table authority.tokens drop constraint tokens_scopes_check,
+        add constraint tokens_scopes_check
+        check (array_position(scopes, null) is null)
+        """,
+    ],
+    "what_is_over_does_not_block": [
+        """
+        alter table authority.consents
+        drop constraint consents_tenant_id_client_id_fk,
+        add constraint consents_tenant_id_client_id_fk
+        foreign key (tenant_id, client_id) references authority.clients (tenant_id, id)
+        """,
+        "grant delete on authority.permissions to authority_app",
+    ],
+    "what_is_over_is_pruned": [
+        "revoke delete on authority.consents from authority_maintenance",
+        "alter table authority.licenses add column paid_until date",
+        "create table authority.drafts (tenant_id uuid not null, ends_at timestamptz)",
     ],
     "views_read_as_their_caller": [
         "alter view authority.live_tokens reset (security_invoker)",

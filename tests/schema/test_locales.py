@@ -29,7 +29,7 @@ def database(conninfo: str, locale: str) -> Iterator[str]:
     name = sql.Identifier(f"locale_{os.getpid()}_{abs(hash(locale))}")
     made = "create database {} template template0 encoding 'UTF8' "
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute(sql.SQL(made).format(name) + sql.SQL(locale))  # type: ignore[arg-type] -- one of ours
+        connection.execute(sql.SQL(made).format(name) + sql.SQL(locale))
         try:
             of_locale = make_conninfo(conninfo, dbname=name.as_string()[1:-1])
             migrate(of_locale)

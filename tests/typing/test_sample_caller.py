@@ -4,6 +4,7 @@
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import assert_type
 from uuid import UUID, uuid4
@@ -24,6 +25,7 @@ from authority_queries.records import (
     CodeIssuance,
     Redemption,
     RedemptionOutcome,
+    RedemptionRedeemed,
     Tenant,
     User,
     VerifiedToken,
@@ -85,6 +87,10 @@ async def redeem(
         )
         assert_type(redemption, Redemption)
         assert_type(redemption.access_token_id, UUID | None)
+        assert_type(redemption.scopes, Sequence[str] | None)
+        if redemption.outcome == "redeemed":
+            assert_type(redemption, RedemptionRedeemed)
+            assert_type(redemption.scopes, Sequence[str])
         return redemption.outcome
 
 

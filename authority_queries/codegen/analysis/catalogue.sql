@@ -37,7 +37,8 @@ where
 
 -- name: aliases()
 -- One function without arguments that is another name for one of PostgreSQL's own: the
--- planner puts that one in its place. What pg_catalog does not hide is printed qualified.
+-- planner puts that one in its place. What pg_catalog does not hide is printed
+-- qualified.
 select
     aliases.oid::integer as oid,
     functions.oid::integer as function_oid

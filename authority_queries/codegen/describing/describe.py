@@ -6,6 +6,7 @@ from dataclasses import replace
 from psycopg import Connection
 
 from authority_queries.codegen.describing.base_types import as_argument
+from authority_queries.codegen.describing.cases import check_cases
 from authority_queries.codegen.describing.copying import copied_table
 from authority_queries.codegen.describing.pg_types import PgTypes
 from authority_queries.codegen.describing.python_type import (
@@ -65,13 +66,15 @@ class Describer:
             zip(statement.parameters, description.parameters, strict=True)
         )
         check_names(query, [column.name for column in columns], parameters)
+        typed_columns = tuple(self._column(query, column) for column in columns)
+        check_cases(query, typed_columns)
         return TypedQuery(
             query=query,
             parameters=tuple(
                 self._parameter(query, name, parameters[name])
                 for name in query.parameters
             ),
-            columns=tuple(self._column(query, column) for column in columns),
+            columns=typed_columns,
             column_oids=tuple(column.type_oid for column in columns),
             always_a_row=description.always_a_row,
             can_stream=form is Form.MANY and can_stream(statement),
@@ -128,7 +131,7 @@ class Describer:
             found = self.python_types.of(oid, fact)
         except UnknownTypeError as error:
             if declared is not None:
-                return PythonType(parts=(declared,), is_declared=True)
+                return PythonType(parts=(declared,))
             message = (
                 f"{query.place}: {written} is of type {error}, which has no type in "
                 f"Python; cast it, such as {written}::text, or say what it is: "
@@ -137,7 +140,7 @@ class Describer:
             raise GenerationError(message) from error
         if declared is None:
             return found
-        return replace(found, parts=(declared,), is_declared=True)
+        return replace(found, parts=(declared,))
 
 
 _WITH_COLUMNS = frozenset({Form.ONE, Form.MANY, Form.VALUE})

@@ -27,7 +27,7 @@ def _promised(
     query = typed.query
     name = query.tags.rows_of or ""
     tags = query.tags
-    if tags.row or tags.nullable or tags.notnull or tags.types:
+    if tags.row or tags.nullable or tags.notnull or tags.types or tags.cases:
         message = (
             f"{query.place}: @as {name} says all of its columns: take the rest out"
         )
@@ -42,7 +42,10 @@ def _promised(
     promised = {
         column.name: f"as in {name}" for column in model.columns if not column.nullable
     }
-    kept = replace(query, tags=replace(tags, notnull=promised))
+    kept = replace(
+        query,
+        tags=replace(tags, notnull=promised, cases=model.query.tags.cases),
+    )
     return replace(typed, columns=model.columns, query=kept)
 
 

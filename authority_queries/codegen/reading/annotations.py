@@ -13,6 +13,7 @@ A comment line whose first word begins with `@` is a tag; an `@` further on is p
     -- @plan seqscan license_seats -- a hundred rows at most
     -- @role support_desk
     -- @as list_all_seats -- the function selects from the same view
+    -- @when outcome = issued, renewed -- seat_id, expires_at
 
 A tag is one line; a text after ` -- ` goes on in the next comment lines that are
 indented by two spaces more.
@@ -29,6 +30,9 @@ indented by two spaces more.
                             all queries, as PostgreSQL has it and without quotes
 `@as query -- reason`       its columns are those of another query of the file: as to
                             types and nulls, which PostgreSQL cannot prove of it
+`@when column = value, … -- columns`
+                            where the column has one of these values, these columns are
+                            never null: the row has a class of its own
 `@copy`                     the statement is `copy … from stdin`
 
 Whether a column exists is known only to PostgreSQL: it is not checked here.
@@ -40,6 +44,7 @@ from typing import Final
 from aiosql.types import SQLOperationType
 
 from authority_queries.codegen.model import (
+    Case,
     ParameterTag,
     PlanException,
     PythonName,
@@ -150,8 +155,8 @@ def _fault(
             return f"the query declares no parameter `{tag.subject}`"
         case "row" if operation in _WITHOUT_ROWS and not copy:
             return f"`{_WITHOUT_ROWS[operation]}` gives no rows: take @row out"
-        case "as" if operation not in _WITH_ROWS:
-            return "@as is for a query that gives rows: take it out"
+        case "as" | "when" if operation not in _WITH_ROWS:
+            return f"@{tag.keyword} is for a query that gives rows: take it out"
         case "copy" if operation not in _BULK:
             return "@copy is for a query with `!` or `*!`"
     return None
@@ -172,6 +177,7 @@ def _collected(tags: Sequence[TagLine]) -> Tags:
         ),
         role=next((tag.subject for tag in of("role")), None),
         rows_of=next((tag.subject for tag in of("as")), None),
+        cases=tuple(_case(tag) for tag in of("when")),
         copy=bool(of("copy")),
     )
 
@@ -181,6 +187,17 @@ def _parameter_tag(tag: TagLine) -> ParameterTag:
     return ParameterTag(
         nullable={"nullable": True, "notnull": False}.get(word), text=tag.text
     )
+
+
+def _case(tag: TagLine) -> Case:
+    column, _, values = tag.subject.partition("=")
+    return Case(
+        column=column.strip(), values=_listed(values), notnull=_listed(tag.text)
+    )
+
+
+def _listed(words: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in words.split(","))
 
 
 def _python_name(tag: TagLine) -> PythonName:

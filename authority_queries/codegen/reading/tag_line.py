@@ -12,6 +12,7 @@ from authority_queries.codegen.reading.python_names import (
 )
 from authority_queries.codegen.reading.source import Source, Token
 
+_NAMES: Final = re.compile(r"\w+(?:\s*,\s*\w+)*")
 _TAG: Final = re.compile(r"--\s*@(\w+)(.*)")
 
 
@@ -62,6 +63,11 @@ _FORMS: Final = {
     ),
     "role": _Form(usage="@role name", head=re.compile(r'([^\s"]+)'), text=False),
     "as": _Form(usage="@as query -- reason", head=re.compile(r"(\w+)"), text=True),
+    "when": _Form(
+        usage="@when column = value, value -- column, column",
+        head=re.compile(r"(\w+\s*=\s*\w+(?:\s*,\s*\w+)*)"),
+        text=True,
+    ),
     "copy": _Form(usage="@copy", head=re.compile(""), text=False),
 }
 
@@ -114,6 +120,8 @@ def _fault_of_words(tag: TagLine) -> str | None:
         case "row", (name,):
             fault = function_name_fault(name)
             return f"`{name}` {fault}: choose another name" if fault else None
+        case "when", _ if not _NAMES.fullmatch(tag.text):
+            return "the text of @when is the columns that are never null then: a, b"
         case "type", (_, module, name):
             for part in (*module.split("."), name):
                 if fault := name_fault(part):

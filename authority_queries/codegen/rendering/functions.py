@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from authority_queries.codegen.describing.python_type import RUNTIME
-from authority_queries.codegen.describing.typed import Form, TypedQuery, TypedValue
+from authority_queries.codegen.describing.typed import Form, TypedQuery
 from authority_queries.codegen.rendering.arguments import Spelling
 from authority_queries.codegen.rendering.docstrings import docstring, paragraphs_of
-from authority_queries.codegen.rendering.shapes import Record
+from authority_queries.codegen.rendering.shapes import Record, Variant
 
 PAGE = 1000
 _STREAMED = (
@@ -60,10 +60,19 @@ class Functions:
         self._spelling = spelling
         self._typed = typed
         self._record = spelling.record(record.name) if record else ""
+        self._maker = self._record
+        self._variants = record.variants if record else ()
+        self._told_by = record.told_by if record else ""
+        if self._variants:
+            self._maker = f"_{typed.query.name}_row"
 
     def calls(self) -> Iterator[str]:
         """Write the lines that take the query from its file."""
         name = self._typed.query.name
+        if self._variants:
+            yield self._making()
+        if self._typed.parameters:
+            yield from self._takes()
         for way in WAYS:
             call = self._spelling.name(RUNTIME, way.call)
             yield (
@@ -74,12 +83,58 @@ class Functions:
             for way in WAYS:
                 yield (
                     f"_{name}_stream{way.suffix} = "
-                    f'{way.file}.stream("{name}", {self._record})'
+                    f'{way.file}.stream("{name}", {self._maker}{self._taking()})'
                 )
 
         if columns := self._promised():
             for way in WAYS:
                 yield f'{way.file}.promise("{name}", {", ".join(columns)})'
+
+    def _takes(self) -> Iterator[str]:
+        query = self._typed.query
+        parameters = self._spelling.name(RUNTIME, "Parameters")
+        yield f"_{query.name}_takes = {parameters}("
+        yield f'    "{query.path.stem}.{query.name}",'
+        for value in self._typed.parameters:
+            yield f"    {self._spelling.parameter(value)},"
+        yield ")"
+
+    def _taking(self) -> str:
+        takes = f"_{self._typed.query.name}_takes"
+        return f", takes={takes}" if self._typed.parameters else ""
+
+    def _making(self) -> str:
+        """Write what makes a row's record by its case."""
+        query, columns = self._typed.query, self._typed.columns
+        by_case = self._spelling.name(RUNTIME, "by_case")
+        kind = self._spelling.name("collections.abc", "Callable")
+        (place,) = (
+            place
+            for place, column in enumerate(columns)
+            if column.name == self._told_by
+        )
+        cases = ", ".join(self._case(variant) for variant in self._variants)
+        label = f"{query.path.stem}.{query.name}"
+        return (
+            f"{self._maker}: {kind}[..., {self._record}] = "
+            f'{by_case}("{label}", {place}, {cases})'
+        )
+
+    def _case(self, variant: Variant) -> str:
+        """Write the values of a case, its class, and what is never null in its rows.
+
+        Not JSON: psycopg makes None of JSON's null as well.
+        """
+        notnull = ", ".join(
+            f'"{column.name}": {place}'
+            for place, (column, field) in enumerate(
+                zip(self._typed.columns, variant.fields, strict=True)
+            )
+            if column.nullable and not field.nullable and not field.type.includes_none
+        )
+        values = "".join(f'"{value}", ' for value in variant.values)
+        name = self._spelling.record(variant.name)
+        return f"(({values}), {name}, {{{notnull}}})"
 
     def _promised(self) -> list[str]:
         """Give the columns that `@notnull` is about.
@@ -121,17 +176,18 @@ class Functions:
     def _taken(self) -> str:
         typed = self._typed
         name = f'"{typed.query.name}"'
+        taking = self._taking()
         match typed.form:
             case Form.ONE:
                 method = "sure_row" if typed.always_a_row else "row"
-                return f"{method}({name}, {self._record})"
+                return f"{method}({name}, {self._maker}{taking})"
             case Form.MANY:
-                return f"rows({name}, {self._record})"
+                return f"rows({name}, {self._maker}{taking})"
             case Form.VALUE:
                 is_sure = typed.always_a_row and not typed.columns[0].nullable
-                return f"{'sure_value' if is_sure else 'value'}({name})"
+                return f"{'sure_value' if is_sure else 'value'}({name}{taking})"
             case form:
-                return f"{form.name.lower()}({name})"
+                return f"{form.name.lower()}({name}{taking})"
 
     def _function(self, way: Way) -> str:
         name = self._typed.query.name + way.suffix
@@ -175,21 +231,15 @@ class Functions:
     def _given(self) -> list[str]:
         match self._typed.form:
             case Form.BATCH:
-                items = [
-                    f'"{v.name}": {self._of_row(v)}' for v in self._typed.parameters
-                ]
+                items = [f'"{v.name}": row.{v.name}' for v in self._typed.parameters]
                 return [f"({{{', '.join(items)}}} for row in rows)"]
             case Form.COPY:
-                items = [self._of_row(value) for value in self._typed.parameters]
+                items = [f"row.{value.name}" for value in self._typed.parameters]
                 return [f"(({', '.join(items)},) for row in rows)"]
             case _:
                 return [
-                    f"{value.name}={self._spelling.argument(value, value.name)}"
-                    for value in self._typed.parameters
+                    f"{value.name}={value.name}" for value in self._typed.parameters
                 ]
-
-    def _of_row(self, value: TypedValue) -> str:
-        return self._spelling.argument(value, f"row.{value.name}")
 
     def _docstring(self, *more: str) -> str:
         query = self._typed.query

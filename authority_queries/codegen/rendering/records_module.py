@@ -14,7 +14,7 @@ from authority_queries.codegen.rendering.composites import Composites
 from authority_queries.codegen.rendering.docstrings import docstring
 from authority_queries.codegen.rendering.imports import Imports
 from authority_queries.codegen.rendering.package import Package, head
-from authority_queries.codegen.rendering.shapes import Record, Records
+from authority_queries.codegen.rendering.shapes import Record, Records, Variant
 
 _SECRET: Final = re.compile(r"(^|_)(hash|secret|password)$")
 _BYTES: Final = PythonName(module=BUILTINS, name="bytes")
@@ -38,7 +38,7 @@ def records_module(
     taken = {
         *aliases,
         *(composite.name for composite in tuples),
-        *(record.name for record in records.all),
+        *_classes(records),
         *(value.name for value in values),
     }
     imports = Imports(package.name, taken)
@@ -69,12 +69,20 @@ def _check_unique(
     records: Records,
 ) -> None:
     classes = [composite.name for composite in tuples]
-    classes += [record.name for record in records.all]
+    classes += _classes(records)
     seen = {*aliases}
     for name in classes:
         if name in seen:
             raise _ambiguous(name)
         seen.add(name)
+
+
+def _classes(records: Records) -> list[str]:
+    """Give the names of all records, and of the classes that one has by cases."""
+    names = {
+        name: None for record in records.all for name in (record.name, *record.classes)
+    }
+    return [*names]
 
 
 def _ambiguous(name: str) -> GenerationError:
@@ -99,16 +107,38 @@ def _tuple(
 
 
 def _record(spelling: Spelling, record: Record) -> str:
+    if not record.variants:
+        purpose = docstring(*_purpose(record))
+        return _class(spelling, record.name, purpose, record.fields)
+    classes = [
+        _class(spelling, variant.name, _case(record, variant), variant.fields)
+        for variant in record.variants
+    ]
+    alias = spelling.name("typing", "TypeAlias")
+    union = " | ".join(record.classes)
+    return "\n\n\n".join([*classes, f"{record.name}: {alias} = {union}"])
+
+
+def _class(
+    spelling: Spelling, name: str, purpose: str, fields: Sequence[TypedValue]
+) -> str:
     decorator = spelling.name("dataclasses", "dataclass")
     return "\n".join(
         [
             f"@{decorator}(frozen=True, slots=True)",
-            f"class {record.name}:",
-            docstring(*_purpose(record)),
+            f"class {name}:",
+            purpose,
             "",
-            *_fields(spelling, record),
+            *_fields(spelling, fields),
         ]
     )
+
+
+def _case(record: Record, variant: Variant) -> str:
+    """Write the docstring of a class for some rows."""
+    (first, *rest) = _purpose(record)
+    which = f"where {record.told_by} is {' or '.join(variant.values)}"
+    return docstring(first, *rest, f"It is this class {which}.")
 
 
 def _purpose(record: Record) -> Iterator[str]:
@@ -120,8 +150,8 @@ def _purpose(record: Record) -> Iterator[str]:
         yield f"{', '.join(names[:-1])} and {names[-1]}."
 
 
-def _fields(spelling: Spelling, record: Record) -> Iterator[str]:
-    for field in record.fields:
+def _fields(spelling: Spelling, fields: Sequence[TypedValue]) -> Iterator[str]:
+    for field in fields:
         line = f"    {field.name}: {spelling.annotation(field)}"
         if _SECRET.search(field.name) or _BYTES in field.type.parts:
             line += f" = {spelling.name('dataclasses', 'field')}(repr=False)"

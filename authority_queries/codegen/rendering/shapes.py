@@ -1,25 +1,44 @@
 """Which records there are, and which query gives which."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from authority_queries.codegen.describing.python_type import Literals, Part
 from authority_queries.codegen.describing.typed import TypedQuery, TypedValue
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.model import Case, Query
 from authority_queries.codegen.rendering.aliases import with_names
 from authority_queries.codegen.rendering.naming import cap_words
 
-Shape = tuple[tuple[str, tuple[Part, ...], bool], ...]
+Shape = tuple[tuple[tuple[str, tuple[Part, ...], bool], ...], tuple[Case, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A class for the rows of one case, or of no case that `@when` names."""
+
+    name: str
+    values: tuple[str, ...]
+    fields: tuple[TypedValue, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A class for a row: of these queries' results, or of what they are given."""
+    """A class for a row: of these queries' results, or of what they are given.
+
+    With `variants` it is one of several, told apart by the values of `told_by`.
+    """
 
     name: str
     fields: tuple[TypedValue, ...]
     queries: tuple[Query, ...]
+    told_by: str = ""
+    variants: tuple[Variant, ...] = ()
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The names of its classes."""
+        return [variant.name for variant in self.variants] or [self.name]
 
 
 class Records:
@@ -66,18 +85,65 @@ class Records:
 
 
 def _shape(typed: TypedQuery) -> Shape:
-    return tuple(
-        (value.name, value.type.parts, value.nullable) for value in typed.fields
-    )
+    fields = ((value.name, value.type.parts, value.nullable) for value in typed.fields)
+    return tuple(fields), typed.query.tags.cases
 
 
 def _record(name: str, same: Sequence[TypedQuery]) -> Record:
     """Make the record; constants of a query are named for it: `RefusalOutcome`."""
+    fields = tuple(_field(name, value) for value in same[0].fields)
+    cases = same[0].query.tags.cases
     return Record(
         name=name,
-        fields=tuple(_field(name, value) for value in same[0].fields),
+        fields=fields,
         queries=tuple(typed.query for typed in same),
+        told_by=cases[0].column if cases else "",
+        variants=tuple(_variants(name, fields, cases)),
     )
+
+
+def _variants(
+    name: str, fields: Sequence[TypedValue], cases: Sequence[Case]
+) -> Iterator[Variant]:
+    for case in cases:
+        yield Variant(
+            name=name + cap_words(case.values[0]),
+            values=case.values,
+            fields=tuple(_of_case(field, case) for field in fields),
+        )
+    if cases and (others := _other_values(fields, cases)):
+        rest = Case(column=cases[0].column, values=others, notnull=())
+        yield Variant(
+            name=f"{name}Otherwise",
+            values=others,
+            fields=tuple(_of_case(field, rest) for field in fields),
+        )
+
+
+def _other_values(
+    fields: Sequence[TypedValue], cases: Sequence[Case]
+) -> tuple[str, ...]:
+    """Give the values of the column that no case names."""
+    named = {value for case in cases for value in case.values}
+    return tuple(
+        value
+        for field in fields
+        if field.name == cases[0].column
+        for part in field.type.parts
+        if isinstance(part, Literals)
+        for value in part.values
+        if value not in named
+    )
+
+
+def _of_case(field: TypedValue, case: Case) -> TypedValue:
+    """Give a field as it is in the rows of one case."""
+    if field.name == case.column:
+        return replace(
+            field,
+            type=replace(field.type, parts=(Literals(values=tuple(case.values)),)),
+        )
+    return replace(field, nullable=field.nullable and field.name not in case.notnull)
 
 
 def _field(record: str, value: TypedValue) -> TypedValue:
@@ -109,5 +175,7 @@ def _first_difference(here: Sequence[TypedValue], there: Sequence[TypedValue]) -
         if one.nullable is not other.nullable:
             who = "here" if other.nullable else "there"
             return f"column {one.name} can be null only {who}"
+    if len(here) == len(there):
+        return "@when says something else of it"
     longer = max(here, there, key=len)
     return f"column {longer[min(len(here), len(there))].name} is only in one of them"

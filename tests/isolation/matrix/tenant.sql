@@ -31,7 +31,7 @@ insert into authority.roles (tenant_id, id, name, description)
 values
 (pg_temp.tenant(), pg_temp.id_of('role'), 'editor', 'Writes.'),
 (pg_temp.tenant(), pg_temp.id_of('second role'), 'reviewer', 'Reads.'),
-(pg_temp.tenant(), pg_temp.id_of('free role'), 'nobody', 'Held by nobody.');
+(pg_temp.tenant(), pg_temp.id_of('free role'), 'nobody', 'Held by nobody now.');
 
 insert into authority.role_permissions (tenant_id, role_id, permission)
 select
@@ -65,6 +65,15 @@ select
     current_setting('world.tenant') as granted_by
 from (values (1, 'role'), (2, 'second role')) as held (position, kind)
 where held.position <= pg_temp.extent();
+
+insert into authority.user_roles (tenant_id, user_id, role_id, expires_at)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('user'),
+    pg_temp.id_of('free role'),
+    now() - interval '1 day'
+);
 
 insert into authority.clients
 (tenant_id, id, client_id, client_type, display_name, redirect_uris)
@@ -123,6 +132,19 @@ values
     array['api.read']
 );
 
+insert into authority.consents
+(tenant_id, id, user_id, client_id, scopes, revoked_at, revocation_reason)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('old consent'),
+    pg_temp.id_of('user'),
+    pg_temp.id_of('client'),
+    array['api.read'],
+    now() - interval '1 day',
+    'Left by ' || current_setting('world.tenant')
+);
+
 insert into authority.authorizations
 (tenant_id, id, client_id, user_id, consent_id, scopes, tokens_expire_at, created_at)
 select
@@ -153,7 +175,7 @@ insert into authority.tokens (
     redirect_uri,
     expires_at,
     redeemed_at,
-    redemption_id,
+    redemption_hash,
     authenticated_at,
     created_at
 )
@@ -170,7 +192,10 @@ select
     issued.redirect_uri,
     now() + issued.remaining as expires_at,
     case when issued.is_used then now() - interval '3 hours' end as redeemed_at,
-    case when issued.is_used then pg_temp.id_of('redemption') end as redemption_id,
+    case
+        when issued.is_used
+            then sha256(uuid_send('00000000-0000-0000-0000-000000000002'))
+    end as redemption_hash,
     now() - interval '1 day' as authenticated_at,
     case issued.type
         when 'authorization_code' then now() - interval '1 minute'

@@ -1,6 +1,6 @@
--- A foreign key to a table of tenants, or to tenants, that could point at another tenant's
--- row: it does not begin with the tenant on both sides. Or one that would write the tenant
--- of a row when another row changes.
+-- A foreign key to a table of tenants, or to tenants, that could point at another
+-- tenant's row: it does not begin with the tenant on both sides. Or one that would
+-- write the tenant of a row when another row changes.
 with tenant_columns as (
     select
         columns.attrelid,

@@ -1,5 +1,6 @@
--- A function that can do more than who calls it, and is not known to need that: one that
--- runs as its owner, or one that may look at a row before a policy does (leakproof).
+-- A function that can do more than who calls it, and is not known to need that: one
+-- that runs as its owner, or one that may look at a row before a policy does
+-- (leakproof).
 with known (name, reason) as (
     values
     (

@@ -1,6 +1,6 @@
 -- A privilege on tables that no policy holds (truncate, references, trigger, maintain),
--- one that may be handed on, one of somebody who is no role of ours, or any on a partition,
--- whose rows are reached through its parent.
+-- one that may be handed on, one of somebody who is no role of ours, or any on a
+-- partition, whose rows are reached through its parent.
 with granted as (
     select
         tables.oid,

@@ -1,6 +1,7 @@
 -- A policy that asks for the setting once a row, not once a statement: the call stands
--- outside of every subquery. (What the rule auth_rls_initplan of Supabase's linter finds.)
--- The parentheses are peeled off from the inside, those of subqueries with what they hold.
+-- outside of every subquery. (What the rule auth_rls_initplan of Supabase's linter
+-- finds.) The parentheses are peeled off from the inside, those of subqueries with what
+-- they hold.
 with recursive peeled as (
     select
         policies.polname as name,

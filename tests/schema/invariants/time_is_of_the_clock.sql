@@ -1,5 +1,5 @@
--- A default, a view or a function that reads the time past authority.clock(): tests could
--- not move it, and two columns of one row could disagree.
+-- A default, a view or a function that reads the time past authority.clock(): tests
+-- could not move it, and two columns of one row could disagree.
 with texts (subject, definition) as (
     select
         format('%s.%I', columns.attrelid::regclass, columns.attname) as subject,

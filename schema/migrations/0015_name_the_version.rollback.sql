@@ -1,0 +1,3 @@
+set local role authority_owner;
+drop function if exists authority.oldest_package();
+drop function if exists authority.schema_version();

@@ -1,0 +1,131 @@
+"""Rules that are broken on purpose: the ledger must see each of them."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import TypeAlias
+
+from authority_queries import Authority
+from tests.soak.crew import Crew
+from tests.soak.lives import Life
+from tests.soak.stage import Stage
+
+Canary: TypeAlias = Callable[[ExitStack, Stage, Crew, Authority], None]
+
+SOME = 4
+_REVIVE = """
+with revived as (
+    update authority.tokens
+    set
+        revoked_at = null,
+        revocation_reason = null,
+        redeemed_at = null,
+        redemption_id = null
+    where token_hash = %s
+    returning authorization_id
+)
+update authority.authorizations
+set revoked_at = null, revocation_reason = null
+from revived
+where authorizations.id = revived.authorization_id
+"""
+_FORGET = "delete from authority.tokens where token_hash = %s"
+_END_LINES = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where datname = current_database() and application_name = 'authority'
+"""
+_LOSE_USES = "update authority.license_usage_totals set used = used / 2"
+
+
+def _spoil(
+    stage: Stage,
+    crew: Crew,
+    authority: Authority,
+    fits: Callable[[Life, float], bool],
+    statement: str,
+) -> None:
+    """Do it to some tokens that fit, and look at each: work may end one meanwhile."""
+    with stage.dba() as dba:
+        for life in _some(crew, fits):
+            dba.execute(statement.encode(), (life.minted.hash,))
+            crew.verify(authority, life)
+
+
+def _some(crew: Crew, fits: Callable[[Life, float], bool]) -> list[Life]:
+    while True:
+        now = monotonic()
+        kinds = ("access", "refresh")
+        lives = [life for life in crew.lives.all() if life.kind in kinds]
+        fitting = [life for life in lives if fits(life, now)]
+        if len(fitting) >= SOME:
+            return fitting[:SOME]
+        sleep(0.02)
+
+
+def _is_alive(life: Life, now: float) -> bool:
+    return life.kind == "access" and life.must_live(now, now + 60)
+
+
+def _is_ended(life: Life, now: float) -> bool:
+    """Whether it was revoked or redeemed, and would live but for that."""
+    lasts = life.issued.began + life.lifetime > now + 60
+    return lasts and len(life.ends()) == 1 and life.why_dead(now) is not None
+
+
+def revive(_: ExitStack, stage: Stage, crew: Crew, authority: Authority) -> None:
+    """A superuser makes dead tokens live again."""
+    _spoil(stage, crew, authority, _is_ended, _REVIVE)
+
+
+def forget(_: ExitStack, stage: Stage, crew: Crew, authority: Authority) -> None:
+    """A superuser deletes live tokens, as wrong pruning would."""
+    _spoil(stage, crew, authority, _is_alive, _FORGET)
+
+
+def swap(stack: ExitStack, stage: Stage, _: Crew, __: Authority) -> None:
+    """The proxy gives connections that are made from now on each other's rows."""
+    stage.proxy.turn_to("swap")
+    stack.callback(stage.proxy.turn_to, "pass")
+    with stage.dba() as dba:
+        dba.execute(_END_LINES)
+
+
+def leak(stack: ExitStack, _: Stage, crew: Crew, authority: Authority) -> None:
+    """Somebody keeps a connection of the pool."""
+    over, tenant_id = Event(), crew.home.tenant_id
+
+    def keep() -> None:
+        with authority.tenant(tenant_id, autocommit=True) as store:
+            store.users.list(tenant_id=tenant_id)
+            over.wait()
+
+    thread = Thread(target=keep, daemon=True)
+    thread.start()
+    stack.callback(thread.join)
+    stack.callback(over.set)
+
+
+def miscount(_: ExitStack, stage: Stage, __: Crew, ___: Authority) -> None:
+    """Half of all uses of licences are lost."""
+    with stage.dba() as dba:
+        while not dba.execute(_LOSE_USES).rowcount:
+            sleep(0.02)
+
+
+# In this order: after the last one no answer can be believed.
+CANARIES: Mapping[str, Canary] = {
+    "leak": leak,
+    "revive": revive,
+    "forget": forget,
+    "miscount": miscount,
+    "swap": swap,
+}
+# What the ledger calls each.
+SEEN: Mapping[str, str] = {
+    "leak": "connections are lost",
+    "revive": "a dead token verifies",
+    "forget": "a live token is refused",
+    "miscount": "usage is not what was reported",
+    "swap": "another token's row",
+}

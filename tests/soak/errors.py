@@ -1,0 +1,46 @@
+"""Which errors a caller may see, and what the others are told as."""
+
+import traceback
+
+import psycopg
+from psycopg import errors as sqlstate
+
+from authority_queries.errors import AuthorityError, UnavailableError
+
+FRAMES = 6
+# Nobody's fault, and rolled back: the caller may try again.
+TRANSIENT = (
+    sqlstate.DeadlockDetected,
+    sqlstate.SerializationFailure,
+    sqlstate.LockNotAvailable,
+)
+# psycopg has classes for these too, but no caller can do anything with them: they say
+# that something else went wrong before.
+_MASKS = ("pipeline", "another command is already in progress", "no results to fetch")
+
+
+class InterruptedCallError(Exception):
+    """What a signal handler raises, as Celery's soft time limit does."""
+
+
+def is_loss(error: BaseException) -> bool:
+    """Tell whether an error is the documented one for a server that is away."""
+    if isinstance(error, UnavailableError):
+        return True
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    return not any(mask in str(error) for mask in _MASKS)
+
+
+def is_of_the_hierarchy(error: BaseException) -> bool:
+    return isinstance(error, AuthorityError)
+
+
+def told(error: BaseException) -> str:
+    """Tell the error and the last frames that it came through."""
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    places = " < ".join(
+        f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"
+        for frame in reversed(frames)
+    )
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]} [{places}]"

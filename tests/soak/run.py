@@ -1,0 +1,109 @@
+"""One run: work, faults and upkeep at once, and what must hold at its end."""
+
+import gc
+from contextlib import ExitStack
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import Any
+
+import psutil
+import psycopg
+
+from authority_queries import Authority
+from tests.soak.canaries import CANARIES
+from tests.soak.crew import Crew
+from tests.soak.faults import Faults
+from tests.soak.feed import Feeds
+from tests.soak.homes import make_homes
+from tests.soak.ledger import Ledger
+from tests.soak.plan import Plan
+from tests.soak.stage import Stage
+from tests.soak.tally import Tally
+from tests.soak.upkeep import audit_rows, dump_and_restore, prune
+from tests.soak.weather import Weather
+
+# A process may grow by so much after the first third of a run.
+_GROWTH = 1.5
+_LEFT = """
+select from pg_stat_activity
+where datname = current_database() and application_name = 'authority'
+"""
+
+
+def run(stage: Stage, plan: Plan) -> Tally:
+    """Run as planned, and give the sums."""
+    ledger = Ledger(Weather(plan.settings(stage.service)))
+    feeds = Feeds(ledger, make_homes(stage.logins, plan.homes))
+    crew = Crew(plan, ledger, stage.service, feeds)
+    faults = Faults(plan, stage, ledger, crew.cancelling)
+    over = Event()
+    beside = [
+        Thread(target=_watch, args=(ledger, over), daemon=True),
+        Thread(target=_keep_up, args=(stage, plan, ledger, crew.stop), daemon=True),
+        Thread(target=_dump, args=(stage, plan, ledger, crew.stop), daemon=True),
+    ]
+    for thread in beside:
+        thread.start()
+    with ExitStack() as stack:
+
+        def meanwhile(authority: Authority) -> None:
+            for name in plan.canaries:
+                CANARIES[name](stack, stage, crew, authority)
+            faults.run()
+
+        crew.run(meanwhile)
+    over.set()
+    for thread in beside:
+        thread.join(timeout=6 * plan.patience)
+        ledger.expect(not thread.is_alive(), "work does not end", "upkeep")
+    audit_rows(stage, ledger)
+    for feed in feeds.by_tenant.values():
+        feed.audit(feeds.followers)
+    _audit_server(stage, ledger)
+    return ledger.tally
+
+
+def _watch(ledger: Ledger, over: Event) -> None:
+    """Look for calls that hang, and at the size of this process."""
+    process, sizes = psutil.Process(), []
+    while not over.wait(0.5):
+        ledger.watch()
+        sizes.append(process.memory_info().rss / (1 << 20))
+    third = len(sizes) // 3
+    if third:
+        # Past the first third pools and the ledger have their size.
+        told = (sizes[0], sizes[third], sizes[-1], max(sizes))
+        ledger.tally.sizes["MB"] = told
+        is_small = sizes[-1] < _GROWTH * sizes[third]
+        ledger.expect(is_small, "memory grows", f"{told}")
+
+
+def _keep_up(stage: Stage, plan: Plan, ledger: Ledger, stop: Event) -> None:
+    prune(plan.settings(stage.operator), ledger, stop)
+
+
+def _dump(stage: Stage, plan: Plan, ledger: Ledger, stop: Event) -> None:
+    while plan.dumps and not stop.wait(1.0):
+        dump_and_restore(stage, ledger)
+        stop.wait(plan.seconds / 10)
+
+
+def _audit_server(stage: Stage, ledger: Ledger) -> None:
+    """The pools are closed: the server must have no connection of theirs.
+
+    One may be kept by a cycle of references, of a call that was cancelled while it
+    connected: until Python collects it.
+    """
+    with stage.dba() as dba:
+        forgotten = _count_left(dba, seconds=2)
+        gc.collect()
+        left = _count_left(dba, seconds=5)
+    ledger.count("connections left to the collector", by=forgotten - left)
+    ledger.expect(not left, "connections are left at the server", str(left))
+
+
+def _count_left(dba: "psycopg.Connection[Any]", seconds: float) -> int:
+    end = monotonic() + seconds
+    while (left := dba.execute(_LEFT).rowcount) and monotonic() < end:
+        sleep(0.05)
+    return left
