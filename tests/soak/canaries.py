@@ -21,7 +21,7 @@ with revived as (
         revoked_at = null,
         revocation_reason = null,
         redeemed_at = null,
-        redemption_id = null
+        redemption_hash = null
     where token_hash = %s
     returning authorization_id
 )
