@@ -1072,7 +1072,7 @@ CREATE TABLE authority.license_usage_totals (
     overage_policy text NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT license_usage_totals_metric_check CHECK ((char_length(metric) <= 255)),
+    CONSTRAINT license_usage_totals_metric_check CHECK ((authority.is_visible(metric) AND (char_length(metric) <= 255))),
     CONSTRAINT license_usage_totals_moments_check CHECK (((LEAST(created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT license_usage_totals_overage_policy_check CHECK ((overage_policy = ANY (ARRAY['refuse'::text, 'allow'::text]))),
     CONSTRAINT license_usage_totals_period_end_check CHECK ((period_end > period_start)),
@@ -2118,7 +2118,7 @@ CREATE TABLE authority.system_roles (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT system_roles_description_check CHECK ((char_length(description) <= 2000)),
     CONSTRAINT system_roles_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT system_roles_name_check CHECK ((char_length(name) <= 100)),
+    CONSTRAINT system_roles_name_check CHECK ((authority.is_visible(name) AND (char_length(name) <= 100))),
     CONSTRAINT system_roles_permissions_check CHECK (((array_position(permissions, NULL::text) IS NULL) AND authority.is_text_list(permissions, (200)::bigint, (255)::bigint)))
 );
 ALTER TABLE ONLY authority.system_roles FORCE ROW LEVEL SECURITY;
@@ -2148,7 +2148,7 @@ CREATE TABLE authority.system_scopes (
     CONSTRAINT system_scopes_description_check CHECK ((char_length(description) <= 2000)),
     CONSTRAINT system_scopes_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT system_scopes_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT system_scopes_name_check CHECK ((char_length(name) <= 255))
+    CONSTRAINT system_scopes_name_check CHECK ((authority.is_visible(name) AND (char_length(name) <= 255)))
 );
 ALTER TABLE ONLY authority.system_scopes FORCE ROW LEVEL SECURITY;
 

@@ -250,7 +250,8 @@ create table if not exists authority.license_usage_totals (
     check (overage_policy in ('refuse', 'allow')),
     constraint license_usage_totals_used_check
     check (allowed is null or used <= allowed or overage_policy = 'allow'),
-    constraint license_usage_totals_metric_check check (char_length(metric) <= 255),
+    constraint license_usage_totals_metric_check
+    check (authority.is_visible(metric) and char_length(metric) <= 255),
     constraint license_usage_totals_moments_check
     check (
         least(created_at, updated_at) >= '1900-01-01Z'
