@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     - `pool_timeout`, `connect_timeout`: seconds to wait for a free connection, for
       the server.
     - `statement_timeout`: seconds after which PostgreSQL ends a statement; 0: never.
+      A server that has been silent for 5 s more is given up.
     - `prepared_statements`: not said, statements are prepared unless a pooler stands
       before the server, which may mix up those of its clients. True is refused there.
 
