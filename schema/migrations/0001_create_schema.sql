@@ -193,7 +193,8 @@ begin
     loop
         if
             scope is null
-            or scope !~ '^[\x21\x23-\x5b\x5d-\x7e]{1,255}$'
+            or char_length(scope) > 255
+            or scope !~ '^[\x21\x23-\x5b\x5d-\x7e]+$' -- {1,255} costs 20 us
             or cardinality(array_positions(scopes, scope)) > 1
         then
             return false;
