@@ -199,7 +199,8 @@ begin
     loop
         if
             scope is null
-            or scope !~ '^[]!#-[^-~]{1,255}$'
+            or char_length(scope) > 255
+            or scope !~ '^[]!#-[^-~]+$' -- {1,255} costs 20 us
             or cardinality(array_positions(scopes, scope)) > 1
         then
             return false;
