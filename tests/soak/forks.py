@@ -39,7 +39,7 @@ def fork_and_verify(plan: Plan, logins: Logins, conninfo: str) -> Tally:
             run_now(piece(desk))
         end = monotonic() + plan.fault_seconds
         while monotonic() < end:
-            if not _fork_once(desk, 2 * ledger.weather.calm):
+            if not _fork_once(desk, ledger.weather.calm):
                 return ledger.tally
         lost = plan.pool_size - count_usable(authority, homes[0].tenant_id)
         ledger.expect(not lost, "connections are lost", f"forks: {lost}")
@@ -55,9 +55,10 @@ def _fork_once(desk: Desk, limit: float) -> bool:
     children = [_fork(desk, number) for number in range(CHILDREN)]
     parent = Thread(target=_verify, args=(desk,), daemon=True)
     parent.start()
+    until = monotonic() + limit
     for pid, end in children:
-        _collect(desk.ledger, pid, end, limit)
-    parent.join(timeout=limit)
+        _collect(desk.ledger, pid, end, until)
+    parent.join(timeout=max(0.0, until - monotonic()))
     desk.ledger.expect(not parent.is_alive(), "a parent of forks hangs", f"{limit} s")
     return not parent.is_alive()
 
@@ -93,10 +94,10 @@ def _verify_as_child(desk: Desk, number: int) -> Tally:
     return ledger.tally
 
 
-def _collect(ledger: Ledger, pid: int, end: int, limit: float) -> None:
+def _collect(ledger: Ledger, pid: int, end: int, until: float) -> None:
     with os.fdopen(end, "rb") as pipe:
-        if not select([pipe], [], [], limit)[0]:
-            ledger.violate("a forked child hangs", f"{limit:.0f} s")
+        if not select([pipe], [], [], max(0.0, until - monotonic()))[0]:
+            ledger.violate("a forked child hangs", "until it was killed")
             os.kill(pid, SIGKILL)
         elif told := pipe.read():
             ledger.tally.add(pickle.loads(told))  # noqa: S301 -- of our own child
