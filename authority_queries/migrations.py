@@ -47,6 +47,8 @@ def migrate(
     _ensure_user_name()
     try:
         with yoyo.get_backend(yoyo_url(conninfo)) as backend:
+            # Through a pooler yoyo would execute what others have prepared.
+            backend.connection.prepare_threshold = None
             return _apply(backend, migrations, break_lock=break_lock)
     except yoyo.exceptions.LockTimeout as error:
         message = (

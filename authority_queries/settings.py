@@ -1,8 +1,9 @@
 """Settings, from keyword arguments or the environment."""
 
+import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import platformdirs
 from psycopg import ProgrammingError
@@ -15,6 +16,9 @@ from authority_queries.errors import ConfigurationError
 
 Backend = Literal["embedded", "postgres"]
 
+# What root's embedded server keeps: root's own folders are closed to its user.
+STATE_FOLDER: Final = Path("/var/lib/authority-queries")
+
 _PREFIX = "AUTHORITY_"
 _SECRETS = {"database_url"}
 _DAY = 86400
@@ -22,6 +26,12 @@ _GRACE = 5  # seconds
 # An @ or / in the password: libpq takes what follows for a host or a database, and
 # errors name those.
 _UNCLEAR = re.compile(r"[^@/]*[@/][^?]*@")
+
+
+def _default_data_dir() -> Path:
+    if os.name == "posix" and os.geteuid() == 0:
+        return STATE_FOLDER / "data"
+    return platformdirs.user_data_path("authority-queries")
 
 
 class Settings(BaseSettings):
@@ -35,6 +45,7 @@ class Settings(BaseSettings):
     - `database_url`: `postgresql://user:password@host:port/database?sslmode=…`, or
       the same with `postgresql+psycopg://`, which plain yoyo needs.
     - `data_dir`: where the embedded server keeps its data; ~ is the home directory.
+      Not said: below the user's data directory; as root `/var/lib/authority-queries`.
     - `pool_min_size`, `pool_max_size`: connections kept and allowed.
     - `pool_timeout`, `connect_timeout`: seconds to wait for a free connection, for
       the server.
@@ -51,9 +62,7 @@ class Settings(BaseSettings):
 
     backend: Backend | None = None
     database_url: SecretStr | None = None
-    data_dir: Path = Field(
-        default_factory=lambda: platformdirs.user_data_path("authority-queries")
-    )
+    data_dir: Path = Field(default_factory=_default_data_dir)
     pool_min_size: Annotated[int, Field(ge=0)] = 1
     pool_max_size: Annotated[int, Field(ge=1)] = 10
     pool_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 30

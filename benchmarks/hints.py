@@ -4,7 +4,6 @@ Rounds with the hint and without it take turns, on a server that waits for its d
 """
 
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,10 +19,13 @@ from psycopg.conninfo import make_conninfo
 from tabulate import tabulate
 
 from authority_queries import Maintenance, Settings, Store, migrate
-from authority_queries._backend import running_embedded_server
+from authority_queries._embedded import running_embedded_server
+from authority_queries._embedded.folders import temporary_folder
 from authority_queries.migrations import yoyo_url
 from benchmarks.machine import machine
 
+# /tmp may be in memory.
+_DISK: Final = Path("/var/tmp")  # noqa: S108 -- the folder in it is made by tempfile
 _ROUNDS: Final = 9
 _PUBLICATIONS: Final = 150  # a publisher, a round
 _PUBLISHERS: Final = (1, 8)
@@ -31,12 +33,9 @@ _PUBLISHERS: Final = (1, 8)
 
 def main() -> int:
     """Print the table."""
-    # On a disk: /tmp may be in memory.
     with (
-        tempfile.TemporaryDirectory(
-            prefix="authority-hints-", dir="/var/tmp"
-        ) as folder,
-        running_embedded_server(Path(folder) / "data") as parameters,
+        temporary_folder(_DISK) as folder,
+        running_embedded_server(folder / "data") as parameters,
     ):
         database = make_conninfo("", **parameters)
         migrate(database)
@@ -99,7 +98,7 @@ def _round(
         for _ in range(_PUBLICATIONS):
             Store(connection).revocations.publish(
                 tenant_id=tenant_id,
-                category="token",
+                category="key",
                 target="jti",
                 reason="benchmark",
                 hint=hint,

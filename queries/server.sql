@@ -5,7 +5,6 @@ select
     current_setting('server_version_num')::integer as version_number,
     current_setting('server_version') as version,
     current_setting('server_encoding') as encoding,
-    lower(chr(196)) = chr(228) as folds_case,
     current_database() as database_name,
     current_user::text as role_name,
     pg_roles.rolsuper as is_superuser,

@@ -1,7 +1,6 @@
 """A server of one's own, of the version under test, that can be killed."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -14,11 +13,10 @@ import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from authority_queries._backend import embedded_program, running_embedded_server
+from authority_queries._embedded.account import Account, server_account
+from authority_queries._embedded.programs import programs_for
 from tests.conftest import DATABASE_URL
 
-# A cluster belongs to a user that is not root.
-_IS_ROOT: Final = os.geteuid() == 0
 _PATIENCE: Final = 60
 
 
@@ -29,15 +27,25 @@ class Cluster:
     what it has acknowledged is on the disk.
     """
 
-    def __init__(self, programs: Path, data: Path) -> None:
+    def __init__(self, programs: Path, data: Path, account: Account) -> None:
         self.programs = programs
         self._data = data
+        self._account = account
         self._postmaster: subprocess.Popen[bytes] | None = None
 
     @property
     def conninfo(self) -> str:
         """The connection string of a superuser."""
         return make_conninfo(host=str(self._data), user="postgres", dbname="postgres")
+
+    def make(self) -> None:
+        """Make the files, whose owner trusts everybody who reaches the socket."""
+        self._data.mkdir(mode=0o700)
+        os.chown(self._data, self._account.uid, self._account.gid)
+        self._account.run(
+            [self.programs / "initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8"],
+            folder=self._data,
+        )
 
     def start(self, *options: str) -> None:
         """Start, recover if need be, and wait until connections are let in.
@@ -52,13 +60,34 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 cwd=self._data,
-                user=self._data.stat().st_uid if _IS_ROOT else None,
+                **self._account.as_other_user(),
             )
         end = time.monotonic() + _PATIENCE
         while not self._lets_in():
             assert self._postmaster.poll() is None, "the server does not start"
             assert time.monotonic() < end, "the server does not come up"
             time.sleep(0.02)
+
+    def standby(self) -> "Cluster":
+        """Copy the running server into one that follows it, when it is started."""
+        data = self._data.with_name("standby")
+        data.mkdir(mode=0o700)
+        os.chown(data, self._account.uid, self._account.gid)
+        copy = ["pg_basebackup", "-d", self.conninfo, "-D", str(data)]
+        subprocess.run(
+            [self.programs / copy[0], *copy[1:], "-R", "-c", "fast"],
+            check=True,
+            cwd=data,
+            stderr=subprocess.DEVNULL,  # it warns of the socket
+            **self._account.as_other_user(),
+        )
+        for lock in data.glob(".s.PGSQL.*.lock"):
+            lock.unlink()  # the other server's
+        return Cluster(self.programs, data, self._account)
+
+    def demote(self) -> None:
+        """Let it come back as a standby, which nobody feeds."""
+        (self._data / "standby.signal").touch()
 
     def _lets_in(self) -> bool:
         try:
@@ -108,16 +137,12 @@ def new_cluster(folder: Path) -> Iterator[Cluster]:
     With the programs of the server under test if they are on this machine, or else with
     those of the embedded server.
     """
-    folder.chmod(0o755)
-    data = folder / "data"
-    programs = _programs_under_test()
-    if programs is None:
-        # Makes also the user that it runs as, and lets that one at the programs.
-        with running_embedded_server(data):
-            programs = Path(embedded_program("postgres")).parent
-    else:
-        _make(programs, data)
-    cluster = Cluster(programs, data)
+    account = server_account()
+    cluster = Cluster(
+        _programs_under_test() or programs_for(account), folder / "data", account
+    )
+    folder.chmod(0o711)
+    cluster.make()
     try:
         yield cluster
     finally:
@@ -134,17 +159,3 @@ def _programs_under_test() -> Path | None:
     assert row is not None
     folder = Path(row[0])
     return folder if (folder / "initdb").exists() else None
-
-
-def _make(programs: Path, data: Path) -> None:
-    user = "postgres" if _IS_ROOT else None
-    data.mkdir(mode=0o700)
-    if user:
-        shutil.chown(data, user)
-    subprocess.run(
-        [programs / "initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", data],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        user=user,
-        cwd=data,
-    )

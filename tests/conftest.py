@@ -1,6 +1,7 @@
 """A real PostgreSQL for every test: one template built by yoyo, cloned per test."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from psycopg.conninfo import make_conninfo
 from pytest_postgresql import factories
 
 from authority_queries import Settings, Store, migrate
-from authority_queries._backend import running_embedded_server
+from authority_queries._embedded import running_embedded_server
 from authority_queries.codegen.throwaway import memory_folder
 from tests.clock import Clock
 from tests.figures import lines_of
+from tests.hostile import BARE, make_hostile, make_plain
 from tests.stores import Logins, routed_async_store, routed_store
 
 # Read once: the tests themselves see no AUTHORITY_ setting of the machine's.
@@ -32,6 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--model-steps",
         type=int,
         help="how many random steps tests/model takes; without it, always the same",
+    )
+    parser.addoption(
+        "--hostile",
+        action="store_true",
+        help="every setting of databases and logins is another one than the default",
     )
 
 
@@ -79,10 +86,10 @@ class Server:
 
 
 def server_folder() -> AbstractContextManager[Path]:
-    """A folder that the embedded server's own user can reach, in memory if it fits.
+    """A folder that the embedded server's own user may enter, in memory if it fits.
 
-    Not below pytest's: as root each session of pytest closes that one to others. A
-    clone per test writes some 10 MB, which a disk may take its time for.
+    Not below pytest's: as root that one is closed to others. A clone per test writes
+    some 10 MB, which a disk may take its time for.
     """
     return memory_folder(4 << 30)
 
@@ -175,6 +182,17 @@ def blank_conninfo(_blank: "psycopg.Connection[Any]") -> str:
 
 
 @pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """A shell may have started this run with SIGINT ignored, as it does behind `&`.
+
+    Children that are started meanwhile do not ignore it either.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
 def _yoyo_gives_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Yoyo's ten seconds of trying to take its lock are over after one try."""
     time = SimpleNamespace(time=count(step=60).__next__, sleep=lambda _: None)
@@ -195,7 +213,9 @@ def weak_role(server: Server, _blank: "psycopg.Connection[Any]") -> Iterator[str
 
 
 @pytest.fixture(scope="session")
-def login_names(server: Server, template: object) -> Iterator[dict[str, str]]:
+def login_names(
+    server: Server, template: object, pytestconfig: pytest.Config
+) -> Iterator[dict[str, str]]:
     """A login of this run for each role that the template's migrations have made."""
     names = {
         role: f"authority_test_{role}_{os.getpid()}"
@@ -207,16 +227,28 @@ def login_names(server: Server, template: object) -> Iterator[dict[str, str]]:
                 f"create role {name} login password '{PASSWORD}' "
                 f"in role authority_{role}".encode()
             )
+            if pytestconfig.option.hostile:
+                make_hostile(dba, of="role", name=name)
+        if pytestconfig.option.hostile:
+            make_plain(dba, dba.info.user)
         yield names
         for name in names.values():
             dba.execute(f"drop role {name}".encode())
 
 
 @pytest.fixture
-def logins(conninfo: str, login_names: dict[str, str]) -> Logins:
+def logins(
+    dba: "psycopg.Connection[Any]",
+    conninfo: str,
+    login_names: dict[str, str],
+    pytestconfig: pytest.Config,
+) -> Logins:
     """The connection strings of the test's own migrated database."""
+    if is_hostile := pytestconfig.option.hostile:
+        make_hostile(dba, of="database", name=dba.info.dbname)
     return Logins(
         dba=conninfo,
+        bare=BARE if is_hostile else "",
         **{
             role: make_conninfo(conninfo, user=name, password=PASSWORD)
             for role, name in login_names.items()

@@ -8,7 +8,6 @@ catalogue by privileges.sql.
 
 import re
 import sys
-import tempfile
 from collections import defaultdict
 from itertools import groupby
 from operator import itemgetter
@@ -17,9 +16,8 @@ from textwrap import TextWrapper
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 
-from authority_queries._backend import running_embedded_server
+from authority_queries.codegen.throwaway import running_server
 from authority_queries.migrations import migrate
 from tools.dumping import pg_dump
 
@@ -138,14 +136,11 @@ def _unqualified(statement: str) -> str:
 
 def main() -> int:
     """Migrate a throwaway database and write what it then has."""
-    with tempfile.TemporaryDirectory() as folder:
-        data_dir = Path(folder) / "data"
-        with running_embedded_server(data_dir) as parameters:
-            conninfo = make_conninfo("", **parameters)
-            migrate(conninfo)
-            SNAPSHOT.write_text(dump(conninfo), encoding="utf-8")
-            with psycopg.connect(conninfo) as connection:
-                PRIVILEGES.write_text(privileges(connection), encoding="utf-8")
+    with running_server(None) as conninfo:
+        migrate(conninfo)
+        SNAPSHOT.write_text(dump(conninfo), encoding="utf-8")
+        with psycopg.connect(conninfo) as connection:
+            PRIVILEGES.write_text(privileges(connection), encoding="utf-8")
     return 0
 
 

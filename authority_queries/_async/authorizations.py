@@ -86,7 +86,7 @@ class AsyncAuthorizations(AsyncRepository):
             service_account_id=service_account_id,
             consent_id=consent_id,
             scopes=scopes,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             lifetime=check_optional_positive("lifetime", lifetime),
         )
         if authorization is None:

@@ -8,7 +8,6 @@ from typing import Final
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from authority_queries._backend import embedded_program
 from authority_queries.errors import ConfigurationError, UnavailableError
 from authority_queries.settings import Settings
 
@@ -22,6 +21,9 @@ def run_psql(settings: Settings, conninfo: str, arguments: Sequence[str]) -> int
     psql takes as an argument only.
     """
     if settings.uses_embedded:
+        # Imported late because it needs locks that not every system has.
+        from authority_queries._embedded import embedded_program  # noqa: PLC0415 -- because of that
+
         program: str | None = embedded_program("psql")
     else:
         program = shutil.which("psql")

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,8 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from authority_queries._backend import running_embedded_server
+from authority_queries._embedded import running_embedded_server
+from authority_queries._embedded.folders import temporary_folder
 from authority_queries.errors import UnavailableError
 from authority_queries.migrations import migrate
 
@@ -49,15 +49,10 @@ def running_server(conninfo: str | None) -> Iterator[str]:
 
 @contextmanager
 def memory_folder(room: int) -> Iterator[Path]:
-    """Give a folder for a server, in memory if so many octets are free there.
-
-    Not below a folder that is closed to others: as root the embedded server runs as a
-    user of its own.
-    """
+    """Give a folder for a server, in memory if so many octets are free there."""
     roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > room
-    parent = _MEMORY if roomy else None
-    with tempfile.TemporaryDirectory(prefix="authority-", dir=parent) as folder:
-        yield Path(folder)
+    with temporary_folder(_MEMORY if roomy else None) as folder:
+        yield folder
 
 
 @contextmanager

@@ -16,42 +16,96 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    array,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "authorizations.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "authorizations.sql")
 
-_get_by_id: Call[Authorization | None] = _QUERIES.row("get_by_id", Authorization)
+_get_by_id_takes = Parameters(
+    "authorizations.get_by_id",
+    tenant_id=checks.uuid,
+    authorization_id=checks.uuid,
+)
+_get_by_id: Call[Authorization | None] = _QUERIES.row(
+    "get_by_id", Authorization, takes=_get_by_id_takes
+)
 _get_by_id_async: AsyncCall[Authorization | None] = _ASYNC_QUERIES.row(
-    "get_by_id", Authorization
+    "get_by_id", Authorization, takes=_get_by_id_takes
 )
-_list_by_user: Call[list[Authorization]] = _QUERIES.rows("list_by_user", Authorization)
+_list_by_user_takes = Parameters(
+    "authorizations.list_by_user",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+)
+_list_by_user: Call[list[Authorization]] = _QUERIES.rows(
+    "list_by_user", Authorization, takes=_list_by_user_takes
+)
 _list_by_user_async: AsyncCall[list[Authorization]] = _ASYNC_QUERIES.rows(
-    "list_by_user", Authorization
+    "list_by_user", Authorization, takes=_list_by_user_takes
 )
-_list_by_user_stream = _QUERIES.stream("list_by_user", Authorization)
-_list_by_user_stream_async = _ASYNC_QUERIES.stream("list_by_user", Authorization)
+_list_by_user_stream = _QUERIES.stream(
+    "list_by_user", Authorization, takes=_list_by_user_takes
+)
+_list_by_user_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_user", Authorization, takes=_list_by_user_takes
+)
+_list_by_client_takes = Parameters(
+    "authorizations.list_by_client",
+    tenant_id=checks.uuid,
+    client_id=checks.uuid,
+    after=checks.optional(checks.uuid),
+    page_size=checks.int8,
+)
 _list_by_client: Call[list[Authorization]] = _QUERIES.rows(
-    "list_by_client", Authorization
+    "list_by_client", Authorization, takes=_list_by_client_takes
 )
 _list_by_client_async: AsyncCall[list[Authorization]] = _ASYNC_QUERIES.rows(
-    "list_by_client", Authorization
+    "list_by_client", Authorization, takes=_list_by_client_takes
 )
-_list_by_client_stream = _QUERIES.stream("list_by_client", Authorization)
-_list_by_client_stream_async = _ASYNC_QUERIES.stream("list_by_client", Authorization)
-_create: Call[Authorization | None] = _QUERIES.row("create", Authorization)
+_list_by_client_stream = _QUERIES.stream(
+    "list_by_client", Authorization, takes=_list_by_client_takes
+)
+_list_by_client_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_client", Authorization, takes=_list_by_client_takes
+)
+_create_takes = Parameters(
+    "authorizations.create",
+    tenant_id=checks.uuid,
+    client_id=checks.uuid,
+    user_id=checks.optional(checks.uuid),
+    service_account_id=checks.optional(checks.uuid),
+    consent_id=checks.optional(checks.uuid),
+    scopes=checks.scope_list,
+    properties=checks.jsonb("object", 65536),
+    lifetime=checks.optional(checks.duration),
+)
+_create: Call[Authorization | None] = _QUERIES.row(
+    "create", Authorization, takes=_create_takes
+)
 _create_async: AsyncCall[Authorization | None] = _ASYNC_QUERIES.row(
-    "create", Authorization
+    "create", Authorization, takes=_create_takes
 )
-_revoke: Call[int] = _QUERIES.count("revoke")
-_revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke")
-_prune_expired: Call[int] = _QUERIES.count("prune_expired")
-_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_expired")
+_revoke_takes = Parameters(
+    "authorizations.revoke",
+    tenant_id=checks.uuid,
+    authorization_id=checks.uuid,
+    reason=checks.optional(checks.text(0, 2000)),
+)
+_revoke: Call[int] = _QUERIES.count("revoke", takes=_revoke_takes)
+_revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke", takes=_revoke_takes)
+_prune_expired_takes = Parameters(
+    "authorizations.prune_expired",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired_takes)
+_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_expired", takes=_prune_expired_takes
+)
 
 
 def get_by_id(
@@ -152,7 +206,7 @@ def list_by_client(
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -174,7 +228,7 @@ async def list_by_client_async(
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -201,7 +255,7 @@ def list_by_client_stream(
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -228,7 +282,7 @@ def list_by_client_stream_async(
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -256,8 +310,8 @@ def create(
         user_id=user_id,
         service_account_id=service_account_id,
         consent_id=consent_id,
-        scopes=array("scopes", scopes),
-        properties=json_value(properties),
+        scopes=scopes,
+        properties=properties,
         lifetime=lifetime,
     )
 
@@ -286,8 +340,8 @@ async def create_async(
         user_id=user_id,
         service_account_id=service_account_id,
         consent_id=consent_id,
-        scopes=array("scopes", scopes),
-        properties=json_value(properties),
+        scopes=scopes,
+        properties=properties,
         lifetime=lifetime,
     )
 
@@ -342,9 +396,7 @@ def prune_expired(
 
     queries/authorizations.sql:149
     """
-    return _prune_expired(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
-    )
+    return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
 
 async def prune_expired_async(
@@ -358,5 +410,5 @@ async def prune_expired_async(
     queries/authorizations.sql:149
     """
     return await _prune_expired_async(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+        connection, older_than=older_than, batch_size=batch_size
     )

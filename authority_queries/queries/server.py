@@ -70,7 +70,7 @@ def get_process_id(connection: Connection[object]) -> int:
     """The process that answers. It is another one than the connection was told at its
     beginning where a pooler is between the two.
 
-    queries/server.sql:80
+    queries/server.sql:79
     """
     return _get_process_id(connection)
 
@@ -79,7 +79,7 @@ async def get_process_id_async(connection: AsyncConnection[object]) -> int:
     """The process that answers. It is another one than the connection was told at its
     beginning where a pooler is between the two.
 
-    queries/server.sql:80
+    queries/server.sql:79
     """
     return await _get_process_id_async(connection)
 
@@ -89,7 +89,7 @@ def get_schema_version(connection: Connection[object]) -> SchemaVersion:
     applied, and the oldest package, named by its newest migration, that the database
     serves.
 
-    queries/server.sql:85
+    queries/server.sql:84
     """
     return _get_schema_version(connection)
 
@@ -101,7 +101,7 @@ async def get_schema_version_async(
     applied, and the oldest package, named by its newest migration, that the database
     serves.
 
-    queries/server.sql:85
+    queries/server.sql:84
     """
     return await _get_schema_version_async(connection)
 
@@ -109,7 +109,7 @@ async def get_schema_version_async(
 def list_applied_migrations(connection: Connection[object]) -> list[AppliedMigration]:
     """One migration that yoyo has marked as applied, in its books in the search_path.
 
-    queries/server.sql:95
+    queries/server.sql:94
     """
     return _list_applied_migrations(connection)
 
@@ -119,7 +119,7 @@ async def list_applied_migrations_async(
 ) -> list[AppliedMigration]:
     """One migration that yoyo has marked as applied, in its books in the search_path.
 
-    queries/server.sql:95
+    queries/server.sql:94
     """
     return await _list_applied_migrations_async(connection)
 
@@ -132,7 +132,7 @@ def list_applied_migrations_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/server.sql:95
+    queries/server.sql:94
     """
     return _list_applied_migrations_stream(connection, size)
 
@@ -145,6 +145,6 @@ def list_applied_migrations_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/server.sql:95
+    queries/server.sql:94
     """
     return _list_applied_migrations_stream_async(connection, size)

@@ -32,7 +32,11 @@ create table if not exists authority.clients (
     constraint clients_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint clients_client_id_check
-    check (client_id ~ '^[\x20-\x7e]+$' and char_length(client_id) <= 255),
+    check (
+        client_id ~ '^[\x20-\x7e]+$'
+        and char_length(client_id) <= 255
+        and authority.is_visible(client_id)
+    ),
     constraint clients_application_type_check
     check (application_type in ('web', 'native')),
     constraint clients_client_type_check
@@ -216,7 +220,7 @@ create index if not exists client_secrets_tenant_id_client_id_idx
 on authority.client_secrets (tenant_id, client_id);
 
 create table if not exists authority.system_scopes (
-    name text not null,
+    name text collate "C" not null,
     display_name text not null,
     description text not null,
     created_at timestamptz not null default authority.clock(),

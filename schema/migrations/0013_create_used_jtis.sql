@@ -8,7 +8,7 @@ set local role authority_owner;
 
 create table if not exists authority.used_jtis (
     tenant_id uuid not null,
-    kind text not null,
+    kind text collate "C" not null,
     issuer text collate "C" not null,
     jti_hash bytea not null,
     expires_at timestamptz not null,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
 from datetime import timedelta
@@ -149,14 +149,6 @@ def wait_for(value: int, current: Callable[[], int]) -> None:
     deadline = monotonic() + PATIENCE
     while (now := current()) != value:
         assert monotonic() < deadline, f"{now}, not {value}"
-
-
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """A shell may have started this run with SIGINT ignored, as it does behind `&`."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("ctrl_c")

@@ -15,6 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import Settings, migrate
+from authority_queries._embedded.account import server_account
 from tests.conftest import PASSWORD
 from tests.factories import HOUR, make_tenant
 from tests.flows.feed import PATIENCE, Dba, Feed, Follow, publish
@@ -196,8 +197,8 @@ class OwnServer:
             [self._programs / "pg_ctl", "restart", "-w", "-m", mode, "-D", self._data],
             check=True,
             stdout=subprocess.DEVNULL,
-            user=os.stat(self._data).st_uid if os.geteuid() == 0 else None,
             cwd="/",
+            **server_account().as_other_user(),
         )
 
 

@@ -184,7 +184,9 @@ def test_a_unit_that_is_cancelled_while_the_server_works_leaves_nothing(
 ) -> None:
     login = login_names["app"]
     dba.execute(
-        "insert into authority.users (tenant_id, username) values (%s, 'bob')", (acme,)
+        "insert into authority.users (tenant_id, username, username_key) "
+        "values (%s, 'bob', 'bob')",
+        (acme,),
     )
     if place != "stream":
         dba.execute(SLOW_COMMIT.encode())
@@ -225,14 +227,6 @@ async def held(logins: Logins, lock: int) -> Any:
     async with connection:
         await connection.execute("select pg_advisory_xact_lock(%s)", (lock,))
         yield
-
-
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """A shell may have started this run with SIGINT ignored, as it does behind `&`."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("ctrl_c")

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 
 from authority_queries import Settings
@@ -9,10 +10,20 @@ from authority_queries.errors import ConfigurationError
 URL = "postgresql://me:swordfish@db.example:6432/authority?sslmode=require"
 
 
-def test_the_default_is_the_embedded_server_in_the_users_data() -> None:
+@pytest.mark.parametrize(
+    ("uid", "folder"),
+    [
+        (1000, platformdirs.user_data_path("authority-queries")),
+        (0, Path("/var/lib/authority-queries/data")),
+    ],
+)
+def test_the_default_is_the_embedded_server_in_the_users_data(
+    uid: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: uid)
     settings = Settings()
     assert settings.uses_embedded
-    assert settings.data_dir.name == "authority-queries"
+    assert settings.data_dir == folder
     assert settings.connection_parameters == {}
     assert settings.describe() == f"the embedded server in {settings.data_dir}"
 

@@ -1,0 +1,175 @@
+"""Every parameter of every generated function, with what it does not take."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address
+from types import ModuleType
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+
+import authority_queries.queries
+from authority_queries.errors import InvalidArgumentError
+
+_ID: Final = UUID(int=1)
+_LATE: Final = datetime(2026, 1, 2, tzinfo=UTC)
+_DEEP: Final[dict[str, Any]] = {}
+_DEEP["a"] = _DEEP
+_SURROGATE, _NUL, _HUGE = "\ud800", "a\0", "a" * (1 << 20) + "a"
+
+# By what the annotation says, what is refused; None is, where it does not say it.
+WRONG: Final[Mapping[str, tuple[object, ...]]] = {
+    "UUID": (str(_ID), 1, _ID.bytes),
+    "str": (1, b"a", _ID, _NUL, _SURROGATE, _HUGE),
+    "Literal": ("nothing", "", 1, b"access"),
+    "Sequence[str]": ("abc", 5, {"a"}, [1], [None], [_NUL], [_SURROGATE], [_HUGE]),
+    "Sequence[UUID]": (_ID, str(_ID), [str(_ID)], [None]),
+    "Sequence[Literal]": ("active", ["nothing"], [1]),
+    "bytes": ("a", bytearray(32), memoryview(bytes(32)), [1], _HUGE.encode()),
+    "bool": (1, 0, "true"),
+    "int": ("1", 1.9, True, 1 << 63, -(1 << 63) - 1),
+    "datetime": (
+        "now",
+        date(2026, 1, 2),
+        _LATE.replace(tzinfo=None),
+        datetime(1899, 12, 31, 23, 59, 59, tzinfo=UTC),
+        datetime(9000, 1, 1, tzinfo=UTC),
+        datetime.max.replace(tzinfo=UTC),
+    ),
+    "date": ("2026-01-02", _LATE, 1),
+    "timedelta": (60, "1 day", timedelta(days=36_525, microseconds=1), timedelta.min),
+    "Mapping[str, JsonValue]": (
+        "{}",
+        ["a"],
+        _DEEP,
+        {1: 2},
+        {"a": _NUL},
+        {_SURROGATE: 1},
+        {"a": float("nan")},
+        {"a": 10**400},
+        {"a": b"a"},
+        {"a": _HUGE},
+    ),
+    "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue]": (
+        b"{}",
+        _LATE,
+        _NUL,
+        _DEEP,
+        [10**400],
+    ),
+    "IPv4Address | IPv6Address": ("127.0.0.1", 1, IPv6Address("fe80::1%eth0")),
+}
+CANDIDATES: Final[tuple[object, ...]] = (
+    None,
+    _ID,
+    "a",
+    "a" * 43,
+    b"a",
+    b"a" * 32,
+    True,
+    1,
+    _LATE,
+    date(2026, 1, 2),
+    timedelta(1),
+    {},
+    [],
+    IPv4Address("127.0.0.1"),
+)
+
+
+class Untouchable:
+    """A connection that nobody may use."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise AssertionError(name)
+
+
+def modules() -> Iterator[ModuleType]:
+    package = authority_queries.queries
+    for found in pkgutil.iter_modules(package.__path__):
+        yield importlib.import_module(f"{package.__name__}.{found.name}")
+
+
+def functions() -> Iterator[tuple[str, ModuleType, Callable[..., Any]]]:
+    """Each generated function, with its query's name."""
+    for module in modules():
+        stem = module.__name__.rpartition(".")[2]
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if function.__module__ == module.__name__:
+                plain = re.sub(r"(_stream)?(_async)?$", "", name)
+                yield f"{stem}.{plain}", module, function
+
+
+def refused(annotation: object) -> Iterator[object]:
+    """What a parameter with this annotation does not take."""
+    text = re.sub(r"\w+\.", "", inspect.formatannotation(annotation))
+    text = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", text)
+    kind = re.sub(r"Literal\[[^]]*\]", "Literal", text.removesuffix(" | None"))
+    yield from WRONG[kind]
+    if not text.endswith("None"):
+        yield None
+
+
+def fitting(module: ModuleType, query: str) -> dict[str, object]:
+    """An argument for each parameter that it takes."""
+    takes = getattr(module, f"_{query.partition('.')[2]}_takes")
+    found: dict[str, object] = {}
+    for name in takes:
+        for candidate in CANDIDATES:
+            try:
+                takes.sent({name: candidate})
+            except InvalidArgumentError:
+                continue
+            found[name] = candidate
+            break
+        else:
+            found[name] = next(iter(re.findall(r"'(\w+)'", why(takes, name))))
+    return found
+
+
+def why(takes: Any, name: str) -> str:
+    with pytest.raises(InvalidArgumentError) as error:
+        takes.sent({name: "nothing"})
+    return str(error.value)
+
+
+def call(function: Callable[..., Any], arguments: Mapping[str, object]) -> None:
+    result = function(Untouchable(), **arguments)
+    if inspect.iscoroutine(result):
+        result.send(None)
+
+
+def mistakes() -> Iterator[str]:
+    """Each wrong argument that is not refused by its name, and the query's."""
+    for query, module, function in functions():
+        parameters = [
+            parameter
+            for parameter in inspect.signature(function).parameters.values()
+            if parameter.kind is parameter.KEYWORD_ONLY and parameter.name != "size"
+        ]
+        good = fitting(module, query) if parameters else {}
+        for parameter in parameters:
+            for value in refused(parameter.annotation):
+                label = f"{function.__name__}: {parameter.name}={value!r:.40}"
+                try:
+                    call(function, {**good, parameter.name: value})
+                except InvalidArgumentError as error:
+                    if (error.argument, error.query) != (parameter.name, query):
+                        yield f"{label}: {error.argument}, {error.query}"
+                    if not re.match(
+                        rf"(an element of )?{parameter.name} must ", f"{error}"
+                    ):
+                        yield f"{label}: {error}"
+                except Exception as error:
+                    yield f"{label}: {error!r}"
+                else:
+                    yield f"{label}: taken"
+
+
+def test_every_wrong_argument_is_refused_by_its_name_and_nothing_is_sent() -> None:
+    assert [*mistakes()] == []
