@@ -258,7 +258,7 @@ CREATE TABLE authority.clients (
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT clients_application_type_check CHECK ((application_type = ANY (ARRAY['web'::text, 'native'::text]))),
-    CONSTRAINT clients_client_id_check CHECK (((client_id ~ '^[\x20-\x7e]+$'::text) AND (char_length(client_id) <= 255) AND authority.is_visible(client_id))),
+    CONSTRAINT clients_client_id_check CHECK (((client_id ~ '^[ -~]+$'::text) AND (char_length(client_id) <= 255) AND authority.is_visible(client_id))),
     CONSTRAINT clients_client_type_check CHECK ((client_type = ANY (ARRAY['confidential'::text, 'public'::text]))),
     CONSTRAINT clients_consent_type_check CHECK ((consent_type = ANY (ARRAY['explicit'::text, 'external'::text, 'implicit'::text, 'systematic'::text]))),
     CONSTRAINT clients_display_name_check CHECK ((char_length(display_name) <= 256)),
@@ -634,6 +634,7 @@ declare
     security_now constant text := set_config('row_security', 'on', true);
     waits_now constant text := set_config('lock_timeout', '0', true);
     zone_now constant text := set_config('TimeZone', 'UTC', true);
+    nulls_now constant text := set_config('array_nulls', 'on', true);
     status text;
 begin
     if current_setting('transaction_isolation') <> 'read committed'
@@ -663,7 +664,7 @@ $$;
 COMMENT ON FUNCTION authority.enter_tenant(tenant_id uuid) IS 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
 with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
 other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
-committed. Sets what the rules depend on: row_security, lock_timeout, TimeZone.';
+committed. Sets what they depend on: row_security, lock_timeout, TimeZone, array_nulls.';
 
 -- find_live_token
 
@@ -1991,7 +1992,7 @@ CREATE TABLE authority.scopes (
     CONSTRAINT scopes_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT scopes_display_names_check CHECK (((jsonb_typeof(display_names) = 'object'::text) AND authority.is_bounded_json(display_names))),
     CONSTRAINT scopes_moments_check CHECK (((LEAST(created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT scopes_name_check CHECK (((name ~ '^[\x21\x23-\x5b\x5d-\x7e]+$'::text) AND (char_length(name) <= 255))),
+    CONSTRAINT scopes_name_check CHECK (((name ~ '^[]!#-[^-~]+$'::text) AND (char_length(name) <= 255))),
     CONSTRAINT scopes_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
     CONSTRAINT scopes_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_text_list(resources, (100)::bigint, (2048)::bigint)))
 );
@@ -2545,7 +2546,7 @@ CREATE TABLE authority.used_jtis (
     expires_at timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT used_jtis_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '24:00:00'::interval))),
-    CONSTRAINT used_jtis_issuer_check CHECK (((issuer ~ '^[\x20-\x7e]+$'::text) AND (char_length(issuer) <= 255))),
+    CONSTRAINT used_jtis_issuer_check CHECK (((issuer ~ '^[ -~]+$'::text) AND (char_length(issuer) <= 255))),
     CONSTRAINT used_jtis_jti_hash_check CHECK ((octet_length(jti_hash) = 32)),
     CONSTRAINT used_jtis_kind_check CHECK ((kind = ANY (ARRAY['client_assertion'::text, 'dpop_proof'::text]))),
     CONSTRAINT used_jtis_kind_issuer_check CHECK (((kind <> 'dpop_proof'::text) OR (issuer ~ '^[A-Za-z0-9_-]{43}$'::text))),
@@ -2766,7 +2767,7 @@ CREATE FUNCTION authority.without_loopback_port(uri text) RETURNS text
     SET standard_conforming_strings TO 'on'
     AS $_$
 select regexp_replace(
-    uri, '^(http://(127\.0\.0\.1|\[::1\])):[0-9]{1,5}(?=[/?]|$)', '\1'
+    uri, '^(http://(127[.]0[.]0[.]1|[[]::1[]])):[0-9]{1,5}(?=[/?]|$)', e'\\1'
 )
 $_$;
 

@@ -22,8 +22,10 @@ HOSTILE: Final = {
     "row_security": "off",
 }
 # Without a transaction of ours a statement has no other way to be one that writes, or
-# that row security holds.
-BARE: Final = "-c default_transaction_read_only=off -c row_security=on"
+# that row security holds, or to have a null in an array.
+BARE: Final = (
+    "-c default_transaction_read_only=off -c row_security=on -c array_nulls=on"
+)
 
 
 def make_hostile(dba: "psycopg.Connection[Any]", *, of: str, name: str) -> None:

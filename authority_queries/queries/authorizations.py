@@ -135,8 +135,9 @@ async def get_by_id_async(
 def list_by_user(
     connection: Connection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id: not revoked, not
-    over, and with tokens that had not all expired a day ago.
+    """One authorization of the user that is in force, in order of id: not revoked, and
+    neither is its consent; not over, and with tokens that had not all expired a day
+    ago.
 
     queries/authorizations.sql:25
     """
@@ -146,8 +147,9 @@ def list_by_user(
 async def list_by_user_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id: not revoked, not
-    over, and with tokens that had not all expired a day ago.
+    """One authorization of the user that is in force, in order of id: not revoked, and
+    neither is its consent; not over, and with tokens that had not all expired a day
+    ago.
 
     queries/authorizations.sql:25
     """
@@ -157,8 +159,9 @@ async def list_by_user_async(
 def list_by_user_stream(
     connection: Connection[object], *, size: int = 1000, tenant_id: UUID, user_id: UUID
 ) -> Stream[Authorization]:
-    """One authorization of the user that is in force, in order of id: not revoked, not
-    over, and with tokens that had not all expired a day ago.
+    """One authorization of the user that is in force, in order of id: not revoked, and
+    neither is its consent; not over, and with tokens that had not all expired a day
+    ago.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -175,8 +178,9 @@ def list_by_user_stream_async(
     tenant_id: UUID,
     user_id: UUID,
 ) -> AsyncStream[Authorization]:
-    """One authorization of the user that is in force, in order of id: not revoked, not
-    over, and with tokens that had not all expired a day ago.
+    """One authorization of the user that is in force, in order of id: not revoked, and
+    neither is its consent; not over, and with tokens that had not all expired a day
+    ago.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -199,7 +203,7 @@ def list_by_client(
     """One authorization of the client that is in force, as of the user, in order of
     id, from the first one after the given id.
 
-    queries/authorizations.sql:58
+    queries/authorizations.sql:65
     """
     return _list_by_client(
         connection,
@@ -221,7 +225,7 @@ async def list_by_client_async(
     """One authorization of the client that is in force, as of the user, in order of
     id, from the first one after the given id.
 
-    queries/authorizations.sql:58
+    queries/authorizations.sql:65
     """
     return await _list_by_client_async(
         connection,
@@ -247,7 +251,7 @@ def list_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:58
+    queries/authorizations.sql:65
     """
     return _list_by_client_stream(
         connection,
@@ -274,7 +278,7 @@ def list_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:58
+    queries/authorizations.sql:65
     """
     return _list_by_client_stream_async(
         connection,
@@ -301,7 +305,7 @@ def create(
     """The new authorization, or no row when the tenant is not active. A lifetime that
     is null never ends it.
 
-    queries/authorizations.sql:91
+    queries/authorizations.sql:105
     """
     return _create(
         connection,
@@ -331,7 +335,7 @@ async def create_async(
     """The new authorization, or no row when the tenant is not active. A lifetime that
     is null never ends it.
 
-    queries/authorizations.sql:91
+    queries/authorizations.sql:105
     """
     return await _create_async(
         connection,
@@ -356,7 +360,7 @@ def revoke(
     """Ends the authorization and, with it, every token under it (RFC 7009 section
     2.1). Again changes nothing.
 
-    queries/authorizations.sql:135
+    queries/authorizations.sql:149
     """
     return _revoke(
         connection,
@@ -376,7 +380,7 @@ async def revoke_async(
     """Ends the authorization and, with it, every token under it (RFC 7009 section
     2.1). Again changes nothing.
 
-    queries/authorizations.sql:135
+    queries/authorizations.sql:149
     """
     return await _revoke_async(
         connection,
@@ -394,7 +398,7 @@ def prune_expired(
     row is judged as it is once it is locked: one that a redemption prolongs meanwhile
     stays.
 
-    queries/authorizations.sql:149
+    queries/authorizations.sql:163
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -407,7 +411,7 @@ async def prune_expired_async(
     row is judged as it is once it is locked: one that a redemption prolongs meanwhile
     stays.
 
-    queries/authorizations.sql:149
+    queries/authorizations.sql:163
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -520,7 +520,7 @@ async def begin_alone_async(connection: AsyncConnection[object]) -> None:
 def commit(connection: Connection[object]) -> None:
     """Ends the transaction of a unit of work.
 
-    queries/tenants.sql:237
+    queries/tenants.sql:238
     """
     _commit(connection)
 
@@ -528,6 +528,6 @@ def commit(connection: Connection[object]) -> None:
 async def commit_async(connection: AsyncConnection[object]) -> None:
     """Ends the transaction of a unit of work.
 
-    queries/tenants.sql:237
+    queries/tenants.sql:238
     """
     await _commit_async(connection)

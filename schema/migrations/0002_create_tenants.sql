@@ -4,6 +4,7 @@
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local standard_conforming_strings = on;
 set local role authority_owner;
 
 create or replace function authority.is_visible(value text)
@@ -112,6 +113,7 @@ declare
     security_now constant text := set_config('row_security', 'on', true);
     waits_now constant text := set_config('lock_timeout', '0', true);
     zone_now constant text := set_config('TimeZone', 'UTC', true);
+    nulls_now constant text := set_config('array_nulls', 'on', true);
     status text;
 begin
     if current_setting('transaction_isolation') <> 'read committed'
@@ -142,7 +144,7 @@ comment on function authority.enter_tenant(uuid) is
 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
 with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
 other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
-committed. Sets what the rules depend on: row_security, lock_timeout, TimeZone.';
+committed. Sets what they depend on: row_security, lock_timeout, TimeZone, array_nulls.';
 
 create or replace function authority.find_tenant(code text)
 returns uuid

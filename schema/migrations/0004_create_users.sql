@@ -5,6 +5,7 @@
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local standard_conforming_strings = on;
 set local role authority_owner;
 
 create or replace function authority.is_username_key(username text, username_key text)

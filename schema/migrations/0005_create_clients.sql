@@ -4,6 +4,7 @@
 
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local standard_conforming_strings = on;
 set local role authority_owner;
 
 create table if not exists authority.clients (
@@ -33,7 +34,7 @@ create table if not exists authority.clients (
     references authority.tenants (id),
     constraint clients_client_id_check
     check (
-        client_id ~ '^[\x20-\x7e]+$'
+        client_id ~ '^[ -~]+$'
         and char_length(client_id) <= 255
         and authority.is_visible(client_id)
     ),
@@ -141,7 +142,7 @@ set search_path = pg_catalog, pg_temp
 set standard_conforming_strings = on
 as $$
 select regexp_replace(
-    uri, '^(http://(127\.0\.0\.1|\[::1\])):[0-9]{1,5}(?=[/?]|$)', '\1'
+    uri, '^(http://(127[.]0[.]0[.]1|[[]::1[]])):[0-9]{1,5}(?=[/?]|$)', e'\\1'
 )
 $$;
 
@@ -265,7 +266,7 @@ create table if not exists authority.scopes (
     constraint scopes_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint scopes_name_check
-    check (name ~ '^[\x21\x23-\x5b\x5d-\x7e]+$' and char_length(name) <= 255),
+    check (name ~ '^[]!#-[^-~]+$' and char_length(name) <= 255),
     constraint scopes_display_names_check
     check (
         jsonb_typeof(display_names) = 'object'

@@ -19,7 +19,7 @@ create table if not exists authority.used_jtis (
     references authority.tenants (id),
     constraint used_jtis_kind_check check (kind in ('client_assertion', 'dpop_proof')),
     constraint used_jtis_issuer_check
-    check (issuer ~ '^[\x20-\x7e]+$' and char_length(issuer) <= 255),
+    check (issuer ~ '^[ -~]+$' and char_length(issuer) <= 255),
     constraint used_jtis_kind_issuer_check
     check (kind <> 'dpop_proof' or issuer ~ '^[A-Za-z0-9_-]{43}$'),
     constraint used_jtis_jti_hash_check check (octet_length(jti_hash) = 32),

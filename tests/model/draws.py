@@ -14,7 +14,8 @@ from tests.model.kept import Kind
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 MICROSECOND: Final = timedelta(microseconds=1)
-BEGINNING: Final = datetime(2030, 1, 1, tzinfo=UTC)
+# A day before clocks change where the sessions are.
+BEGINNING: Final = datetime(2030, 3, 9, 12, tzinfo=UTC)
 SECOND: Final = timedelta(seconds=1)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)

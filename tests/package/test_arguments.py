@@ -8,13 +8,25 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
+import psycopg
 import pytest
 
 import authority_queries.queries
+from authority_queries import NewToken, Retention, Store, mint_token
 from authority_queries.errors import InvalidArgumentError
+from authority_queries.queries import scopes
+from authority_queries.runtime import Parameters, checks
+from authority_queries.secrets import (
+    derive_token,
+    format_request_uri,
+    hash_user_code,
+    normalize_user_code,
+    parse_request_uri,
+    parse_token,
+)
 
 _ID: Final = UUID(int=1)
 _LATE: Final = datetime(2026, 1, 2, tzinfo=UTC)
@@ -173,3 +185,90 @@ def mistakes() -> Iterator[str]:
 
 def test_every_wrong_argument_is_refused_by_its_name_and_nothing_is_sent() -> None:
     assert [*mistakes()] == []
+
+
+def test_an_argument_that_nobody_checks_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    takes = Parameters(
+        "scopes.get_by_name", tenant_id=checks.uuid, name=checks.anything
+    )
+    monkeypatch.setattr(scopes._get_by_name_takes, "_checks", takes._checks)
+    assert {mistake.partition("=")[0] for mistake in mistakes()} == {
+        "get_by_name: name",
+        "get_by_name_async: name",
+    }
+
+
+TOKEN = mint_token("access", _ID)
+STORE = Store(cast("psycopg.Connection[object]", Untouchable()))
+OF_ONE: Final[dict[str, Any]] = {"tenant_id": _ID, "client_id": "app"}
+CODE: Final[dict[str, Any]] = {
+    **OF_ONE,
+    "token_hash": TOKEN.hash,
+    "user_id": _ID,
+    "authenticated_at": None,
+}
+CLIENT_TOKEN: Final[dict[str, Any]] = {
+    **OF_ONE,
+    "token_hash": TOKEN.hash,
+    "lifetime": timedelta(hours=1),
+}
+# What Python looks at before a query is made: of each call, what it is given wrongly.
+OTHERS: Final[list[tuple[Callable[..., object], dict[str, Any], dict[str, Any]]]] = [
+    (
+        mint_token,
+        {"kind": "access", "tenant_id": _ID},
+        {"kind": "id", "tenant_id": "1"},
+    ),
+    (
+        derive_token,
+        {"kind": "access", "parent": TOKEN, "key": bytes(32)},
+        {"kind": None, "parent": TOKEN.token, "key": bytes(31)},
+    ),
+    (parse_token, {"token": TOKEN.token}, {"token": None}),
+    (parse_request_uri, {}, {"request_uri": 1}),
+    (format_request_uri, {}, {"reference": "urn:"}),
+    (hash_user_code, {"tenant_id": _ID}, {"user_code": 1}),
+    (normalize_user_code, {}, {"text": b"WDJB-MJHT"}),
+    (
+        NewToken,
+        {"hash": TOKEN.hash, "lifetime": timedelta(1)},
+        {"hash": TOKEN.token, "lifetime": 60},
+    ),
+    (Retention, {}, {"expired": 1, "usage": timedelta.max, "months_ahead": True}),
+    (STORE.users.list, {"tenant_id": _ID}, {"limit": "10", "tenant_id": str(_ID)}),
+    (
+        STORE.grants.issue_code,
+        CODE,
+        {
+            "client_id": _ID,
+            "authenticated_at": "now",
+            "lifetime": 60,
+            "family_lifetime": timedelta(days=36_526),
+            "scopes": ["openid admin"],
+            "code_challenge": 1,
+            "properties": [],
+        },
+    ),
+    (STORE.grants.issue_to_client, CLIENT_TOKEN, {"lifetime": timedelta(0)}),
+    (
+        STORE.used_jtis.use,
+        {
+            "tenant_id": _ID,
+            "kind": "dpop_proof",
+            "issuer": "a" * 43,
+            "jti": "1",
+            "expires_at": _LATE,
+        },
+        {"jti": None, "kind": "proof", "expires_at": 1_800_000_000},
+    ),
+]
+
+
+def test_what_python_looks_at_first_is_refused_by_its_name_too() -> None:
+    for function, given, wrong in OTHERS:
+        for name, value in wrong.items():
+            with pytest.raises(InvalidArgumentError, match=f"{name} must ") as refused:
+                function(**{**given, name: value})
+            assert refused.value.argument == name

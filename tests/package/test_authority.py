@@ -126,6 +126,11 @@ def test_a_token_is_verified_by_its_string_and_a_tenant_found_by_its_code(
             InvalidArgumentError, match="tenant_id must be a UUID, not str"
         ):
             authority.verify_token(token, tenant_id=text)
+        nothing: Any = None
+        with pytest.raises(InvalidArgumentError, match="token must be a str, not None"):
+            authority.verify_token(nothing)
+        with pytest.raises(InvalidArgumentError, match="kind must be one of"):
+            authority.verify_token(token, kind=nothing)
         assert authority.verify_token(mint_token("access", tenant_id).token) is None
         assert authority.verify_token("no token") is None
         assert authority.find_tenant("acme") == tenant_id

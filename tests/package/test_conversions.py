@@ -8,6 +8,8 @@ from typing import Any, assert_type
 
 import psycopg
 import pytest
+from psycopg.sql import SQL
+from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
 from authority_queries.errors import InvalidArgumentError
@@ -110,6 +112,34 @@ def test_what_is_within_its_limits_is_sent_and_nothing_else(name: str) -> None:
         with pytest.raises(InvalidArgumentError, match="value must ") as refused:
             check("value", value)
         assert refused.value.argument == "value"
+
+
+# What the schema's checks call, and what is the same in Python.
+RULES: list[tuple[str, checks.Check[object], list[list[Any]]]] = [
+    ("authority.is_scope_list(%s)", checks.scope_list, [*LIMITS["scope_list"][1:]]),
+    (
+        "authority.is_text_list(%s, 2, 3)",
+        checks.text_list(2, 3),
+        [*LIMITS["text_list"][1:]],
+    ),
+    (
+        "authority.is_bounded_json(%s)",
+        checks.jsonb("", 65_536),
+        [[nested(32), "ä" * 32_767], [nested(33), "ä" * 32_767 + "a"]],
+    ),
+]
+
+
+def test_the_schema_allows_the_same_as_python(dba: "psycopg.Connection[Any]") -> None:
+    for rule, check, (within, beyond) in RULES:
+        query = SQL("select {}").format(SQL(rule))
+        for value in within:
+            assert dba.execute(query, [check("value", value)]).fetchone() == (True,)
+        for value in beyond:
+            with pytest.raises(InvalidArgumentError):
+                check("value", value)
+            sent = value if isinstance(value, list) else Jsonb(value)
+            assert dba.execute(query, [sent]).fetchone() == (False,)
 
 
 def test_scopes_are_sent_once_in_the_order_that_they_came_in() -> None:

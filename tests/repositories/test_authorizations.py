@@ -201,6 +201,11 @@ def test_what_is_over_is_not_listed(store: Store, clock: Clock) -> None:
     # Its refresh may be written as alive for a day more than it is.
     clock.advance(HOUR)
     assert listed() == []
+    # A consent that was revoked is never in force again, and so is what rests on it.
+    under_consent = make_grant(store, party).family_id
+    assert listed() == [under_consent]
+    store.consents.revoke(**party.of_consent, reason="withdrawn")
+    assert listed() == []
 
 
 def test_a_revocation_ends_every_token_under_it_and_is_made_once(store: Store) -> None:
