@@ -703,8 +703,6 @@ class ServerDescription:
     is_superuser: bool
     may_create_roles: bool
     may_migrate: bool
-    has_migration_log: bool
-    may_read_migration_log: bool
     missing_roles: Sequence[str]
     may_act_as: Sequence[str]
     held_roles: Sequence[str]
@@ -719,13 +717,6 @@ class SchemaVersion:
 
     newest: str
     oldest_package: str
-
-
-@dataclass(frozen=True, slots=True)
-class AppliedMigration:
-    """A row of server.list_applied_migrations."""
-
-    migration_id: str
 
 
 @dataclass(frozen=True, slots=True)
