@@ -22,6 +22,8 @@ STATE_FOLDER: Final = Path("/var/lib/authority-queries")
 _PREFIX = "AUTHORITY_"
 _SECRETS = {"database_url"}
 _DAY = 86400
+# With one of its separators.
+_YOYO_SCHEMA = re.compile(r"(?<=[?])schema=[^&]*&?|&schema=[^&]*")
 _GRACE = 5  # seconds
 # An @ or / in the password: libpq takes what follows for a host or a database, and
 # errors name those.
@@ -168,7 +170,8 @@ def _connection_parameters(url: str) -> dict[str, str]:
         message = "database_url has an @ or / in its password: write %40 and %2F"
         raise ValueError(message)
     try:
-        parts = conninfo_to_dict(f"postgresql://{rest}")
+        # The schema of yoyo's books is for plain yoyo, which shares the URL.
+        parts = conninfo_to_dict(_YOYO_SCHEMA.sub("", f"postgresql://{rest}"))
     except ProgrammingError:
         message = "database_url is not a URL that libpq understands"
         raise ValueError(message) from None
