@@ -87,7 +87,9 @@ class RoutedStore:
         self, tenant_id: UUID, repository: str, method: str, arguments: dict[str, Any]
     ) -> object:
         if self._is_pooled:
-            unit = type(self._app).unit(self._app.connection, tenant_id, autocommit=True)
+            unit = type(self._app).unit(
+                self._app.connection, tenant_id, autocommit=True
+            )
             if isinstance(self._app, AsyncStore):
                 return self._run(_alone_async(unit, repository, method, arguments))
             with unit as store:
@@ -128,9 +130,7 @@ def routed_store(logins: Logins) -> Iterator[Store]:
             logins.maintenance, autocommit=True, options=logins.bare
         ) as maintenance,
     ):
-        routed = RoutedStore(
-            Store(app), Store(maintenance), is_pooled=logins.is_pooled
-        )
+        routed = RoutedStore(Store(app), Store(maintenance), is_pooled=logins.is_pooled)
         yield cast("Store", routed)
 
 
