@@ -21,7 +21,7 @@ from authority_queries._embedded import running_embedded_server
 from authority_queries.codegen.throwaway import memory_folder
 from tests.clock import Clock
 from tests.figures import lines_of
-from tests.hostile import BARE, make_hostile, make_plain
+from tests.hostile import BARE, make_hostile
 from tests.isolation.pgbouncer import pooled
 from tests.stores import Logins, routed_async_store, routed_store
 
@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--hostile",
         action="store_true",
-        help="every setting of databases and logins is another one than the default",
+        help="logins have other settings in tests/repositories and tests/flows",
     )
     parser.addoption(
         "--pgbouncer",
@@ -219,9 +219,7 @@ def weak_role(server: Server, _blank: "psycopg.Connection[Any]") -> Iterator[str
 
 
 @pytest.fixture(scope="session")
-def login_names(
-    server: Server, template: object, pytestconfig: pytest.Config
-) -> Iterator[dict[str, str]]:
+def login_names(server: Server, template: object) -> Iterator[dict[str, str]]:
     """A login of this run for each role that the template's migrations have made."""
     names = {
         role: f"authority_test_{role}_{os.getpid()}"
@@ -233,10 +231,6 @@ def login_names(
                 f"create role {name} login password '{PASSWORD}' "
                 f"in role authority_{role}".encode()
             )
-            if pytestconfig.option.hostile:
-                make_hostile(dba, of="role", name=name)
-        if pytestconfig.option.hostile:
-            make_plain(dba, dba.info.user)
         yield names
         for name in names.values():
             dba.execute(f"drop role {name}".encode())
@@ -263,11 +257,14 @@ def logins(
     login_names: dict[str, str],
     pooler: dict[str, str],
     pytestconfig: pytest.Config,
+    request: pytest.FixtureRequest,
 ) -> Logins:
     """The connection strings of the test's own migrated database."""
     bare = ""
-    if pytestconfig.option.hostile:
-        make_hostile(dba, of="database", name=dba.info.dbname)
+    if pytestconfig.option.hostile and {"repositories", "flows"} & {
+        *request.path.parts
+    }:
+        make_hostile(dba, roles=login_names.values())
         bare = BARE
     strings = {
         role: make_conninfo(conninfo, user=name, password=PASSWORD, **pooler)

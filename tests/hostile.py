@@ -1,11 +1,12 @@
 """Settings that change what a session means, as a database or a role may have them."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import psycopg
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-# In all tests of `pytest --hostile`.
+# In tests/repositories and tests/flows with `pytest --hostile`.
 HOSTILE: Final = {
     "timezone": "America/New_York",
     "datestyle": "SQL, DMY",
@@ -29,34 +30,19 @@ BARE: Final = (
 )
 
 
-def make_hostile(dba: "psycopg.Connection[Any]", *, of: str, name: str) -> None:
-    """Set them for a database or a role, for the sessions to come.
-
-    `of` is database, role, or for a role in this database `role in database`.
-    """
-    kind, _, place = of.partition(" ")
-    target = SQL(f"{kind} {{}} {place} {{}}").format(
-        Identifier(name), Identifier(dba.info.dbname) if place else SQL("")
-    )
-    _set(dba, target, {key: Literal(value) for key, value in HOSTILE.items()})
-
-
-def make_plain(dba: "psycopg.Connection[Any]", name: str) -> None:
-    """Keep a role from what its databases set."""
-    plain: dict[str, Composable] = {}
-    for key in HOSTILE:
-        row = dba.execute(
-            "select reset_val from pg_settings where name ilike %s", [key]
-        )
-        plain[key] = Literal((row.fetchone() or ("",))[0])
-    _set(dba, SQL("role {}").format(Identifier(name)), plain)
-
-
-def _set(
-    dba: "psycopg.Connection[Any]", target: Composable, values: dict[str, Composable]
+def make_hostile(
+    dba: "psycopg.Connection[Any]", *, roles: Iterable[str] = (), database: bool = False
 ) -> None:
+    """Set them for a database, and for roles in it, for the sessions to come."""
+    name = Identifier(dba.info.dbname)
+    targets: list[Composable] = [
+        SQL("role {} in database {}").format(Identifier(role), name) for role in roles
+    ]
+    if database:
+        targets.append(SQL("database {}").format(name))
     statements = [
-        SQL("alter {} set {} = {}").format(target, Identifier(key), value)
-        for key, value in values.items()
+        SQL("alter {} set {} = {}").format(target, Identifier(key), Literal(value))
+        for target in targets
+        for key, value in HOSTILE.items()
     ]
     dba.execute(SQL("; ").join(statements))

@@ -58,9 +58,7 @@ def hostile(
     login_names: dict[str, str],
 ) -> None:
     """Everything is set to something else, for the database and for the login."""
-    make_hostile(dba, of="database", name=dba.info.dbname)
-    for role in ("app", "maintenance", "reader"):
-        make_hostile(dba, of="role in database", name=login_names[role])
+    make_hostile(dba, roles=login_names.values(), database=True)
 
 
 @pytest.fixture(params=["sync", "async"])
