@@ -78,10 +78,12 @@ where
 order by login_attempts.created_at desc
 limit :page_size;
 
--- name: reserve(tenant_id, username_key, address, factor, pair_limit, account_limit, network_limit, time_window)^
+-- name: reserve(tenant_id, username_key, address, factor, pair_limit, account_limit, network_limit, tenant_limit, time_window)^
 -- Whether one more check of the factor may be made now, for this account from this
--- network; counted before it is made, in three buckets or in none: the pair's, the
--- account's and the network's. Nothing here depends on whether the account exists.
+-- network; counted before it is made, in all buckets or in none: the pair's, the
+-- account's, the network's and, unless its limit is null, the tenant's. What is refused
+-- is logged, once a minute for each bucket. Nothing here depends on whether the account
+-- exists.
 -- RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
 -- @row ThrottleDecision
 -- @notnull allowed -- The function decides.
@@ -100,13 +102,15 @@ left join authority.reserve_login_attempt(
     :pair_limit,
     :account_limit,
     :network_limit,
+    :tenant_limit,
     :time_window
 ) as decision on calls.is_made;
 
 -- name: succeed(tenant_id, username_key, address, factor, trusted_for)!
 -- Empties the pair's bucket, whose owner came in (NIST SP 800-63B-4 section 3.2.2), and
 -- trusts it; takes this one reservation, once, out of the account's and the network's.
--- Locks in the order of the reservations.
+-- Of the networks that trust the account the 10 latest stay. Locks in the order of the
+-- reservations, and waits for no other pair.
 with buckets as (
     select
         login_throttles.id,
@@ -127,7 +131,7 @@ with buckets as (
             and login_throttles.address_prefix is null
             or login_throttles.username is null
             and login_throttles.address_prefix::inet
-            = authority.address_prefix(:address)::inet
+            = authority.address_site(:address)::inet
         )
     order by
         login_throttles.username is null,
@@ -141,6 +145,41 @@ refund as (
         case when buckets.is_filled then buckets.network_cost end as network_cost
     from buckets
     where buckets.is_pair
+),
+
+ranked as (
+    select
+        login_throttles.id,
+        row_number() over (order by login_throttles.trusted_until desc) as position
+    from authority.login_throttles
+    where
+        login_throttles.tenant_id = :tenant_id
+        and login_throttles.username = authority.normalize_username(:username)
+        and login_throttles.address_prefix::inet
+        <> authority.address_prefix(:address)::inet
+        and login_throttles.factor = :factor
+        and login_throttles.trusted_until > authority.clock()
+),
+
+surplus as (
+    select login_throttles.id
+    from refund
+    inner join authority.login_throttles
+        on
+            login_throttles.tenant_id = :tenant_id
+            and login_throttles.id = any(
+                array(select ranked.id from ranked where ranked.position > 9)
+            )
+    for no key update of login_throttles skip locked
+),
+
+forgotten as (
+    update authority.login_throttles
+    set trusted_until = null
+    from surplus
+    where
+        login_throttles.tenant_id = :tenant_id
+        and login_throttles.id = surplus.id
 )
 
 update authority.login_throttles

@@ -287,8 +287,25 @@ from (values (authority.canonical_address(address))) as hosts (host)
 $$;
 
 comment on function authority.address_prefix(inet) is
-'The network that is throttled as one, of the canonical address: /24 of an IPv4 address,
-and /64 of an IPv6 address.';
+'The network that an account is known in, and guessed from, as one, of the canonical
+address: /24 of an IPv4 address, and /64 of an IPv6 address.';
+
+create or replace function authority.address_site(address inet)
+returns cidr
+language sql
+immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+select case masklen(prefixes.prefix)
+    when 64 then network(set_masklen(prefixes.prefix, 48))
+    else prefixes.prefix
+end
+from (values (authority.address_prefix(address))) as prefixes (prefix)
+$$;
+
+comment on function authority.address_site(inet) is
+'The network whose guesses at all accounts are counted as one: what one customer is
+given, /48 of an IPv6 address (RFC 6177); of an IPv4 address authority.address_prefix.';
 
 create table if not exists authority.login_throttles (
     tenant_id uuid not null,
@@ -300,6 +317,7 @@ create table if not exists authority.login_throttles (
     account_cost interval,
     network_cost interval,
     trusted_until timestamptz,
+    refused_at timestamptz,
     ends_at timestamptz not null
     generated always as (greatest(drains_at, trusted_until)) stored,
     created_at timestamptz not null default authority.clock(),
@@ -318,8 +336,6 @@ create table if not exists authority.login_throttles (
     ),
     constraint login_throttles_factor_check
     check (factor ~ '^[a-z][a-z0-9_]*$' and char_length(factor) <= 32),
-    constraint login_throttles_bucket_check
-    check (username is not null or address_prefix is not null),
     constraint login_throttles_pair_check check (
         username is not null and address_prefix is not null
         or num_nonnulls(account_cost, network_cost, trusted_until) = 0
@@ -350,17 +366,17 @@ create table if not exists authority.login_throttles (
 
 comment on table authority.login_throttles is
 'Leaky buckets of checks of one factor: of one account from one network (the pair), of
-one account from all networks, and of all accounts from one network. A check is
-reserved before it is made, in all three or in none, so racing guesses cannot exceed
-one.';
+one account from all networks, of all accounts from one network and, where it is asked
+for, of the whole tenant. A check is reserved before it is made, in all of them or in
+none, so racing guesses cannot exceed one.';
 comment on column authority.login_throttles.tenant_id is 'Owner of the row.';
 comment on column authority.login_throttles.id is 'Random.';
 comment on column authority.login_throttles.username is
 'Account that is guessed, as its users.username_key. May not exist; INVALID stands for
-all that cannot. Null: the network''s bucket, of all accounts.';
+all that cannot. Null: a bucket of all accounts.';
 comment on column authority.login_throttles.address_prefix is
-'Network of the guesser: authority.address_prefix of its address. Null: the account''s
-bucket, of all networks.';
+'Network of the guesser: authority.address_prefix of its address in a pair,
+authority.address_site in the network''s bucket. Null: a bucket of all networks.';
 comment on column authority.login_throttles.factor is
 'What is guessed: password, totp, recovery_code, …';
 comment on column authority.login_throttles.drains_at is
@@ -375,6 +391,8 @@ comment on column authority.login_throttles.network_cost is
 comment on column authority.login_throttles.trusted_until is
 'Until then the account is known from this network, as it signed in from there: its
 bucket of all networks is neither asked nor filled. Null: it did not.';
+comment on column authority.login_throttles.refused_at is
+'When a check that this bucket refused was last logged: one a minute is. Null: never.';
 comment on column authority.login_throttles.ends_at is
 'From then on the row says nothing: the bucket is empty and not trusted.';
 comment on column authority.login_throttles.created_at is
@@ -394,6 +412,7 @@ create or replace function authority.reserve_login_attempt(
     pair_limit bigint,
     account_limit bigint,
     network_limit bigint,
+    tenant_limit bigint,
     time_window interval,
     out allowed boolean,
     out remaining bigint,
@@ -409,8 +428,10 @@ as $$
 declare
     account constant text := username;
     network constant cidr := authority.address_prefix(address);
+    site constant cidr := authority.address_site(address);
     jitter constant double precision := 0.2 * random();
     is_locked boolean;
+    refusing uuid;
 begin
     -- Asked first without a lock, so that what is refused, a flood of it too, waits for
     -- nobody and writes nothing; then again on rows that nobody else can change.
@@ -421,10 +442,21 @@ begin
             -- calls do so in this order, and none waits for a call that waits for it.
             insert into authority.login_throttles
             (tenant_id, username, address_prefix, factor, drains_at)
-            values
-            (tenant_id, account, network, factor, authority.clock()),
-            (tenant_id, account, null, factor, authority.clock()),
-            (tenant_id, null, network, factor, authority.clock())
+            select
+                reserve_login_attempt.tenant_id,
+                buckets.username,
+                buckets.address_prefix,
+                reserve_login_attempt.factor,
+                authority.clock()
+            from (
+                values
+                (1, account, network),
+                (2, account, null),
+                (3, null, site),
+                (4, null, null)
+            ) as buckets (position, username, address_prefix)
+            where buckets.position < 4 or tenant_limit is not null
+            order by buckets.position
             on conflict on constraint
             login_throttles_tenant_id_username_address_prefix_factor_key
             do update set updated_at = excluded.updated_at where false;
@@ -452,8 +484,17 @@ begin
             where
                 networks.tenant_id = reserve_login_attempt.tenant_id
                 and networks.username is null
-                and networks.address_prefix::inet = network::inet
+                and networks.address_prefix::inet = site::inet
                 and networks.factor = reserve_login_attempt.factor
+            union all
+            select 'tenant' as bucket, tenants.*
+            from authority.login_throttles as tenants
+            where
+                tenant_limit is not null
+                and tenants.tenant_id = reserve_login_attempt.tenant_id
+                and tenants.username is null
+                and tenants.address_prefix is null
+                and tenants.factor = reserve_login_attempt.factor
         ),
 
         -- A call that has waited began before those that it waited for.
@@ -480,7 +521,8 @@ begin
                 values
                 ('pair', 1, pair_limit),
                 ('account', 2, account_limit),
-                ('network', 3, network_limit)
+                ('network', 3, network_limit),
+                ('tenant', 4, tenant_limit)
             ) as limits (bucket, position, checks)
             left join found on limits.bucket = found.bucket
             cross join lateral (
@@ -496,7 +538,9 @@ begin
             cross join lateral (
                 select greatest(found.drains_at, moment.now) as drains_at
             ) as drained
-            where not (limits.bucket = 'account' and moment.is_trusted)
+            where
+                limits.checks is not null
+                and not (limits.bucket = 'account' and moment.is_trusted)
         ),
 
         verdict as (
@@ -510,6 +554,8 @@ begin
                 ) as remaining,
                 (array_agg(asked.bucket order by asked.room, asked.position))[1]
                     as tightest,
+                (array_agg(asked.id order by asked.room, asked.position))[1]
+                    as tightest_id,
                 min(asked.cost) filter (where asked.bucket = 'account') as account_cost,
                 min(asked.cost) filter (where asked.bucket = 'network') as network_cost
             from asked
@@ -536,19 +582,51 @@ begin
             verdict.allowed,
             greatest(verdict.remaining, 0),
             case when not verdict.allowed then -verdict.room * (1 + jitter) end,
-            case when not verdict.allowed then verdict.tightest end
-        into allowed, remaining, retry_after, refused_by
+            case when not verdict.allowed then verdict.tightest end,
+            case when not verdict.allowed then verdict.tightest_id end
+        into allowed, remaining, retry_after, refused_by, refusing
         from verdict;
         exit when not allowed;
     end loop;
+    if allowed then
+        return;
+    end if;
+    -- A flood is logged once a minute, by who finds the bucket unlocked.
+    with due as (
+        select login_throttles.id
+        from authority.login_throttles
+        where
+            login_throttles.tenant_id = reserve_login_attempt.tenant_id
+            and login_throttles.id = refusing
+            and coalesce(
+                login_throttles.refused_at <= authority.clock() - interval '1 minute',
+                true
+            )
+        for no key update skip locked
+    ),
+
+    noted as (
+        update authority.login_throttles
+        set refused_at = authority.clock()
+        from due
+        where
+            login_throttles.tenant_id = reserve_login_attempt.tenant_id
+            and login_throttles.id = due.id
+        returning login_throttles.tenant_id
+    )
+
+    insert into authority.login_attempts
+    (tenant_id, username, address, outcome, reason)
+    select noted.tenant_id, account, address, 'throttled', refused_by
+    from noted;
 end
 $$;
 
 comment on function authority.reserve_login_attempt is
-'Reserves one check in the three buckets, or says which one is full and how long to
-wait: until it takes one more, and up to a fifth longer, at random, so that those who
-were refused do not come back at once. One statement could not be right: two first
-checks would both find no row.';
+'Reserves one check in the buckets, or says which one is full and how long to wait:
+until it takes one more, and up to a fifth longer, at random, so that those who were
+refused do not come back at once. It logs what it refuses, once a minute for each bucket. One
+statement could not be right: two first checks would both find no row.';
 
 call authority.isolate_tenants('authority.login_attempts');
 call authority.isolate_tenants('authority.login_attempts_default');
@@ -558,7 +636,10 @@ call authority.let_operators_prune('authority.login_throttles');
 -- Nobody is given a partition: rows are reached through authority.login_attempts.
 grant select, insert on authority.login_attempts to authority_app;
 grant select, insert on authority.login_throttles to authority_app;
-grant update (drains_at, account_cost, network_cost, trusted_until, updated_at)
+grant
+update (
+    drains_at, account_cost, network_cost, trusted_until, refused_at, updated_at
+)
 on authority.login_throttles to authority_app;
 grant
 select (tenant_id, id, ends_at),
@@ -572,6 +653,9 @@ grant execute on function authority.canonical_address(inet)
 to authority_app, authority_reader;
 revoke execute on function authority.address_prefix(inet) from public;
 grant execute on function authority.address_prefix(inet)
+to authority_app, authority_reader;
+revoke execute on function authority.address_site(inet) from public;
+grant execute on function authority.address_site(inet)
 to authority_app, authority_reader;
 revoke execute on function authority.create_login_attempt_partitions(bigint)
 from public;

@@ -86,6 +86,17 @@ def test_of_30_guessers_of_30_accounts_in_a_network_10_are_let_through(
     assert Counter(one.refused_by for one in outcomes) == {None: 10, "network": 20}
 
 
+def test_of_30_guessers_of_30_accounts_in_30_networks_10_are_let_through(
+    store: Store, dba: Dba, logins: Logins
+) -> None:
+    tenant = make_tenant(store)
+    guessers = [guesser(tenant.id, user, user, tenant_limit=10) for user in range(30)]
+    outcomes = race(logins, tenant.id, guessers)
+    assert Counter(one.refused_by for one in outcomes) == {None: 10, "tenant": 20}
+    logged = "select reason, count(*) from authority.login_attempts group by reason"
+    assert dba.execute(logged.encode()).fetchall() == [("tenant", 1)]
+
+
 def test_what_races_refuse_is_charged_to_nobody(
     store: Store, dba: Dba, logins: Logins
 ) -> None:

@@ -1,5 +1,6 @@
 """The throttle in front of sign-ins: three leaky buckets for each factor."""
 
+from collections import Counter
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, TypeAlias
@@ -133,16 +134,18 @@ def test_what_one_bucket_refuses_is_charged_to_none(store: Store, dba: Dba) -> N
     limits: Fields = {"pair_limit": 2, "account_limit": 9, "network_limit": 9}
     window: Fields = {"time_window": HOUR}
     assert allowed(store, tenant.id, 2, **limits, **window) == 2
-    before = dba.execute("table authority.login_throttles").fetchall()
+    whole = "select to_jsonb(buckets) - 'refused_at' from authority.login_throttles"
+    table = f"{whole} as buckets".encode()
+    before = [row for (row,) in dba.execute(table)]
     assert allowed(store, tenant.id, 50, **limits, **window) == 0
     assert allowed(store, tenant.id, 50, username="bob", **limits, **window) == 2
     at_the_account = allowed(
         store, tenant.id, 9, address=network(1), **{**limits, "pair_limit": 9}, **window
     )
     assert at_the_account == 9 - 2
-    now = dba.execute("table authority.login_throttles").fetchall()
+    now = [row for (row,) in dba.execute(table)]
     assert [row for row in before if row in now] == [
-        row for row in before if row[2:4] == ("ann", row[3]) and row[3] is not None
+        row for row in before if row["username"] and row["address_prefix"]
     ]
 
 
@@ -321,6 +324,8 @@ def test_a_throttle_that_makes_no_sense_is_refused(store: Store) -> None:
         limit: Fields = {name: 0}
         with pytest.raises(InvalidArgumentError, match=f"{name} must be 1 or more"):
             reserve(store, tenant.id, **limit)
+    with pytest.raises(InvalidArgumentError, match="tenant_limit must be 1 or more"):
+        reserve(store, tenant.id, tenant_limit=0)
     with pytest.raises(InvalidArgumentError, match="time_window must be longer"):
         reserve(store, tenant.id, time_window=timedelta(0))
     with pytest.raises(InvalidArgumentError, match="trusted_for must be 0 or longer"):
@@ -406,5 +411,109 @@ def test_only_throttles_that_say_nothing_are_pruned(
 def test_ipv6_addresses_have_their_own_networks(store: Store, dba: Dba) -> None:
     tenant = make_tenant(store)
     reserve(store, tenant.id, address=IPv6Address("2001:db8::7"))
-    networks = {row[1] for row in rows(dba)}
-    assert networks == {None, "2001:db8::/64"}
+    networks = {row[:2] for row in rows(dba)}
+    assert networks == {
+        ("ann", "2001:db8::/64"),
+        ("ann", None),
+        (None, "2001:db8::/48"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "between"), [("2001:db8:1::1", 1 << 64), ("198.51.100.0", 1)]
+)
+def test_one_customers_network_guesses_at_all_accounts_as_one(
+    store: Store, first: str, between: int
+) -> None:
+    tenant = make_tenant(store)
+    limits: Fields = {"network_limit": 20, "factor": "totp"}
+    guesses = [
+        reserve(
+            store,
+            tenant.id,
+            username=f"user-{number}",
+            address=ip_address(first) + number * between,
+            **limits,
+        )
+        for number in range(40)
+    ]
+    assert [one.allowed for one in guesses] == [True] * 20 + [False] * 20
+    assert {one.refused_by for one in guesses[20:]} == {"network"}
+    elsewhere = ip_address(first) + (1 << 80 if ":" in first else 256)
+    assert reserve(store, tenant.id, address=elsewhere, **limits).allowed
+    # Who signs in has the one check back, and is known in her own network alone.
+    owner: Fields = {"address": elsewhere + between, "factor": "totp"}
+    assert reserve(store, tenant.id, network_limit=1, **owner).refused_by == "network"
+    succeed(store, tenant.id, address=elsewhere, factor="totp")
+    assert reserve(store, tenant.id, network_limit=1, **owner).allowed
+
+
+def test_more_accounts_have_no_more_guesses_of_user_codes(
+    sync_store: Store, dba: Dba
+) -> None:
+    tenant, other = make_tenant(sync_store), make_tenant(sync_store)
+    guess: Fields = {"factor": "user_code"}
+    outcomes = [
+        reserve(
+            sync_store,
+            tenant.id,
+            username=f"user-{number}",
+            address=network(number),
+            **guess,
+        ).refused_by
+        for number in range(30)
+        for _ in range(5)
+    ]
+    assert Counter(outcomes) == {None: 100, "tenant": 50}
+    assert reserve(sync_store, other.id, **guess).allowed
+    assert reserve(sync_store, tenant.id).allowed  # a password is no user code
+    # The tenant's bucket drains and is pruned as the others.
+    assert (None, None, "user_code") in {row[:3] for row in rows(dba)}
+
+
+def logged(dba: Dba) -> list[tuple[object, ...]]:
+    return dba.execute(
+        "select username, reason, count(*) from authority.login_attempts "
+        "where outcome = 'throttled' group by username, reason order by 1, 2"
+    ).fetchall()
+
+
+def test_a_flood_is_logged_once_a_minute_for_each_full_bucket(
+    store: Store, dba: Dba, clock: Clock
+) -> None:
+    tenant = make_tenant(store)
+    limits: Fields = {"pair_limit": 2, "network_limit": 4}
+    assert allowed(store, tenant.id, 20, **limits) == 2
+    everybody = [
+        reserve(store, tenant.id, username=f"user-{number:02}", **limits).allowed
+        for number in range(20)
+    ]
+    assert sum(everybody) == 2
+    assert logged(dba) == [("ann", "pair", 1), ("user-02", "network", 1)]
+    clock.advance(MINUTE)
+    assert allowed(store, tenant.id, 20, **limits) == 0
+    assert [count for *_, count in logged(dba)] == [2, 1]
+    with pytest.raises(InvalidArgumentError, match="outcome is throttled") as caught:
+        store.login_attempts.record(
+            tenant_id=tenant.id, username="ann", outcome="throttled"
+        )
+    assert caught.value.argument == "outcome"
+
+
+def test_an_account_is_known_in_its_10_latest_networks(
+    store: Store, dba: Dba, clock: Clock
+) -> None:
+    tenant = make_tenant(store)
+    for number in range(13):
+        clock.advance(MINUTE)
+        fields: Fields = {"address": network(number)}
+        assert reserve(store, tenant.id, **fields).allowed
+        succeed(store, tenant.id, **fields)
+    known = "select address_prefix::text from authority.login_throttles "
+    trusted = "where trusted_until > authority.clock() order by trusted_until"
+    found = [prefix for (prefix,) in dba.execute(f"{known}{trusted}".encode())]
+    assert found == [f"10.0.{number}.0/24" for number in range(3, 13)]
+    # The others say nothing any more, and go.
+    clock.advance(HOUR)
+    store.login_attempts.prune_throttles()
+    assert len(rows(dba)) == 10

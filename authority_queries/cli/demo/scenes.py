@@ -90,8 +90,6 @@ def _try_password(
     elif ticket.allowed:
         reason = "not_active" if known else "wrong_password"
         store.login_attempts.record(**account, outcome="failed", reason=reason)
-    else:
-        store.login_attempts.record(**account, outcome="throttled")
     result = "signed in" if good else f"refused, {ticket.remaining} tries left"
     step.row(f"{username}, {'right' if good else 'wrong'} password", result)
     return user if good else None

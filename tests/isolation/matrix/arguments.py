@@ -81,6 +81,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "remaining": HOUR,
     "retention": timedelta(days=30),
     "secret_id": IdOf("client_secrets", 0),
+    "tenant_limit": 10,
     "time_window": HOUR,
     "trusted_for": HOUR,
     "username_key": "ann",
