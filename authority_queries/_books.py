@@ -44,7 +44,7 @@ def safe_conninfo(conninfo: str, books: Books, path: str = _SAFE_PATH) -> str:
     PostgreSQL looks into pg_catalog first.
     """
     parameters = conninfo_to_dict(conninfo)
-    options = parameters.get("options") or ""
+    options = str(parameters.get("options") or "")
     for name, value in (("search_path", path), ("authority.books", books.schema)):
         escaped = _SPECIAL.sub(r"\\\1", value)
         options += f" -c {name}={escaped}"
