@@ -154,7 +154,7 @@ ranked as (
     from authority.login_throttles
     where
         login_throttles.tenant_id = :tenant_id
-        and login_throttles.username = authority.normalize_username(:username)
+        and login_throttles.username = :username_key
         and login_throttles.address_prefix::inet
         <> authority.address_prefix(:address)::inet
         and login_throttles.factor = :factor

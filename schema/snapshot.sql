@@ -19,8 +19,24 @@ select
 from (values (authority.canonical_address(address))) as hosts (host)
 $$;
 
-COMMENT ON FUNCTION authority.address_prefix(address inet) IS 'The network that is throttled as one, of the canonical address: /24 of an IPv4 address,
-and /64 of an IPv6 address.';
+COMMENT ON FUNCTION authority.address_prefix(address inet) IS 'The network that an account is known in, and guessed from, as one, of the canonical
+address: /24 of an IPv4 address, and /64 of an IPv6 address.';
+
+-- address_site
+
+CREATE FUNCTION authority.address_site(address inet) RETURNS cidr
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+select case masklen(prefixes.prefix)
+    when 64 then network(set_masklen(prefixes.prefix, 48))
+    else prefixes.prefix
+end
+from (values (authority.address_prefix(address))) as prefixes (prefix)
+$$;
+
+COMMENT ON FUNCTION authority.address_site(address inet) IS 'The network whose guesses at all accounts are counted as one: what one customer is
+given, /48 of an IPv6 address (RFC 6177); of an IPv4 address authority.address_prefix.';
 
 -- are_tokens_alive
 
@@ -1420,11 +1436,11 @@ CREATE TABLE authority.login_throttles (
     account_cost interval,
     network_cost interval,
     trusted_until timestamp with time zone,
+    refused_at timestamp with time zone,
     ends_at timestamp with time zone GENERATED ALWAYS AS (GREATEST(drains_at, trusted_until)) STORED NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT login_throttles_address_prefix_check CHECK (((NOT ((address_prefix)::inet <<= ('::ffff:0.0.0.0/96'::cidr)::inet)) AND (NOT ((address_prefix)::inet <<= ('64:ff9b::/96'::cidr)::inet)))),
-    CONSTRAINT login_throttles_bucket_check CHECK (((username IS NOT NULL) OR (address_prefix IS NOT NULL))),
     CONSTRAINT login_throttles_durations_check CHECK (((LEAST(account_cost, network_cost) >= '00:00:00'::interval) AND (GREATEST(account_cost, network_cost) <= '876600:00:00'::interval))),
     CONSTRAINT login_throttles_factor_check CHECK (((factor ~ '^[a-z][a-z0-9_]*$'::text) AND (char_length(factor) <= 32))),
     CONSTRAINT login_throttles_moments_check CHECK (((LEAST(drains_at, trusted_until, ends_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(drains_at, trusted_until, ends_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
@@ -1434,15 +1450,15 @@ CREATE TABLE authority.login_throttles (
 ALTER TABLE ONLY authority.login_throttles FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.login_throttles IS 'Leaky buckets of checks of one factor: of one account from one network (the pair), of
-one account from all networks, and of all accounts from one network. A check is
-reserved before it is made, in all three or in none, so racing guesses cannot exceed
-one.';
+one account from all networks, of all accounts from one network and, where it is asked
+for, of the whole tenant. A check is reserved before it is made, in all of them or in
+none, so racing guesses cannot exceed one.';
 COMMENT ON COLUMN authority.login_throttles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.login_throttles.id IS 'Random.';
 COMMENT ON COLUMN authority.login_throttles.username IS 'Account that is guessed, as its users.username_key. May not exist; INVALID stands for
-all that cannot. Null: the network''s bucket, of all accounts.';
-COMMENT ON COLUMN authority.login_throttles.address_prefix IS 'Network of the guesser: authority.address_prefix of its address. Null: the account''s
-bucket, of all networks.';
+all that cannot. Null: a bucket of all accounts.';
+COMMENT ON COLUMN authority.login_throttles.address_prefix IS 'Network of the guesser: authority.address_prefix of its address in a pair,
+authority.address_site in the network''s bucket. Null: a bucket of all networks.';
 COMMENT ON COLUMN authority.login_throttles.factor IS 'What is guessed: password, totp, recovery_code, …';
 COMMENT ON COLUMN authority.login_throttles.drains_at IS 'When the bucket is empty again. Each check moves it by the window divided by the limit;
 a window ahead of the clock it is full. It drains by itself: nobody is locked out for
@@ -1452,6 +1468,7 @@ again. Null: nothing, or taken out.';
 COMMENT ON COLUMN authority.login_throttles.network_cost IS 'As account_cost, of the network''s bucket.';
 COMMENT ON COLUMN authority.login_throttles.trusted_until IS 'Until then the account is known from this network, as it signed in from there: its
 bucket of all networks is neither asked nor filled. Null: it did not.';
+COMMENT ON COLUMN authority.login_throttles.refused_at IS 'When a check that this bucket refused was last logged: one a minute is. Null: never.';
 COMMENT ON COLUMN authority.login_throttles.ends_at IS 'From then on the row says nothing: the bucket is empty and not trusted.';
 COMMENT ON COLUMN authority.login_throttles.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.login_throttles.updated_at IS 'When the row last changed: the latest time by which the bucket was judged.';
@@ -1642,7 +1659,7 @@ CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USIN
 
 -- reserve_login_attempt
 
-CREATE FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) RETURNS record
+CREATE FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, tenant_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -1651,8 +1668,10 @@ CREATE FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, a
 declare
     account constant text := username;
     network constant cidr := authority.address_prefix(address);
+    site constant cidr := authority.address_site(address);
     jitter constant double precision := 0.2 * random();
     is_locked boolean;
+    refusing uuid;
 begin
     -- Asked first without a lock, so that what is refused, a flood of it too, waits for
     -- nobody and writes nothing; then again on rows that nobody else can change.
@@ -1663,10 +1682,21 @@ begin
             -- calls do so in this order, and none waits for a call that waits for it.
             insert into authority.login_throttles
             (tenant_id, username, address_prefix, factor, drains_at)
-            values
-            (tenant_id, account, network, factor, authority.clock()),
-            (tenant_id, account, null, factor, authority.clock()),
-            (tenant_id, null, network, factor, authority.clock())
+            select
+                reserve_login_attempt.tenant_id,
+                buckets.username,
+                buckets.address_prefix,
+                reserve_login_attempt.factor,
+                authority.clock()
+            from (
+                values
+                (1, account, network),
+                (2, account, null),
+                (3, null, site),
+                (4, null, null)
+            ) as buckets (position, username, address_prefix)
+            where buckets.position < 4 or tenant_limit is not null
+            order by buckets.position
             on conflict on constraint
             login_throttles_tenant_id_username_address_prefix_factor_key
             do update set updated_at = excluded.updated_at where false;
@@ -1693,8 +1723,17 @@ begin
             where
                 networks.tenant_id = reserve_login_attempt.tenant_id
                 and networks.username is null
-                and networks.address_prefix::inet = network::inet
+                and networks.address_prefix::inet = site::inet
                 and networks.factor = reserve_login_attempt.factor
+            union all
+            select 'tenant' as bucket, tenants.*
+            from authority.login_throttles as tenants
+            where
+                tenant_limit is not null
+                and tenants.tenant_id = reserve_login_attempt.tenant_id
+                and tenants.username is null
+                and tenants.address_prefix is null
+                and tenants.factor = reserve_login_attempt.factor
         ),
         -- A call that has waited began before those that it waited for.
         moment as (
@@ -1719,7 +1758,8 @@ begin
                 values
                 ('pair', 1, pair_limit),
                 ('account', 2, account_limit),
-                ('network', 3, network_limit)
+                ('network', 3, network_limit),
+                ('tenant', 4, tenant_limit)
             ) as limits (bucket, position, checks)
             left join found on limits.bucket = found.bucket
             cross join lateral (
@@ -1735,7 +1775,9 @@ begin
             cross join lateral (
                 select greatest(found.drains_at, moment.now) as drains_at
             ) as drained
-            where not (limits.bucket = 'account' and moment.is_trusted)
+            where
+                limits.checks is not null
+                and not (limits.bucket = 'account' and moment.is_trusted)
         ),
         verdict as (
             select
@@ -1748,6 +1790,8 @@ begin
                 ) as remaining,
                 (array_agg(asked.bucket order by asked.room, asked.position))[1]
                     as tightest,
+                (array_agg(asked.id order by asked.room, asked.position))[1]
+                    as tightest_id,
                 min(asked.cost) filter (where asked.bucket = 'account') as account_cost,
                 min(asked.cost) filter (where asked.bucket = 'network') as network_cost
             from asked
@@ -1772,18 +1816,48 @@ begin
             verdict.allowed,
             greatest(verdict.remaining, 0),
             case when not verdict.allowed then -verdict.room * (1 + jitter) end,
-            case when not verdict.allowed then verdict.tightest end
-        into allowed, remaining, retry_after, refused_by
+            case when not verdict.allowed then verdict.tightest end,
+            case when not verdict.allowed then verdict.tightest_id end
+        into allowed, remaining, retry_after, refused_by, refusing
         from verdict;
         exit when not allowed;
     end loop;
+    if allowed then
+        return;
+    end if;
+    -- A flood is logged once a minute, by who finds the bucket unlocked.
+    with due as (
+        select login_throttles.id
+        from authority.login_throttles
+        where
+            login_throttles.tenant_id = reserve_login_attempt.tenant_id
+            and login_throttles.id = refusing
+            and coalesce(
+                login_throttles.refused_at <= authority.clock() - interval '1 minute',
+                true
+            )
+        for no key update skip locked
+    ),
+    noted as (
+        update authority.login_throttles
+        set refused_at = authority.clock()
+        from due
+        where
+            login_throttles.tenant_id = reserve_login_attempt.tenant_id
+            and login_throttles.id = due.id
+        returning login_throttles.tenant_id
+    )
+    insert into authority.login_attempts
+    (tenant_id, username, address, outcome, reason)
+    select noted.tenant_id, account, address, 'throttled', refused_by
+    from noted;
 end
 $$;
 
-COMMENT ON FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) IS 'Reserves one check in the three buckets, or says which one is full and how long to
-wait: until it takes one more, and up to a fifth longer, at random, so that those who
-were refused do not come back at once. One statement could not be right: two first
-checks would both find no row.';
+COMMENT ON FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, tenant_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) IS 'Reserves one check in the buckets, or says which one is full and how long to wait:
+until it takes one more, and up to a fifth longer, at random, so that those who were
+refused do not come back at once. It logs what it refuses, once a minute for each bucket. One
+statement could not be right: two first checks would both find no row.';
 
 -- revocation_sequences
 

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
+from typing import Final
 from uuid import UUID
 
 from authority_queries._arguments import (
@@ -16,6 +17,7 @@ from authority_queries._arguments import (
     check_within,
 )
 from authority_queries._sync.repository import Repository
+from authority_queries.errors import InvalidArgumentError
 from authority_queries.names import lookup_key
 from authority_queries.queries import login_attempts as queries
 from authority_queries.records import (
@@ -28,6 +30,8 @@ _DAY = timedelta(days=1)
 _MONTH = timedelta(days=30)
 _QUARTER_HOUR = timedelta(minutes=15)
 _RETENTION = timedelta(days=400)
+# A guess of a user code names no account: more accounts are to be no more guesses.
+_TENANT_LIMITS: Final = {"user_code": 100}
 
 
 class LoginAttempts(Repository):
@@ -47,11 +51,14 @@ class LoginAttempts(Repository):
     ) -> LoginAttempt:
         """Log an attempt. `username` is what was typed, and may name nobody.
 
-        Names that nobody can have are logged as INVALID.
-        The IPv4 address inside a mapped or NAT64 address is logged, and no zone.
-        Raises MissingReferenceError for an unknown tenant, InvalidArgumentError,
-        InvalidValueError.
+        Names that nobody can have are logged as INVALID. The IPv4 address inside a
+        mapped or NAT64 address is logged, and no zone. What is throttled is logged by
+        `reserve`: not each attempt of a flood. Raises InvalidArgumentError for that
+        outcome, MissingReferenceError for an unknown tenant, InvalidValueError.
         """
+        if outcome == "throttled":
+            message = "outcome is throttled, which reserve logs, once a minute"
+            raise InvalidArgumentError(message, argument="outcome")
         return queries.record(
             self._connection,
             tenant_id=tenant_id,
@@ -108,23 +115,31 @@ class LoginAttempts(Repository):
         pair_limit: int = 10,
         account_limit: int = 50,
         network_limit: int = 200,
+        tenant_limit: int | None = None,
         time_window: timedelta = _QUARTER_HOUR,
     ) -> ThrottleDecision:
         """Ask, before a check of a factor, whether it may be made.
 
-        It is counted in three leaky buckets, or in none when one is full: of the
-        account from this network (/24 or /64), of the account from everywhere, and of
-        the network for all accounts. A limit of 10 is 10 checks at once, however many
-        ask, and one more each time that a tenth of `time_window` has gone by. While the
-        account is trusted in this network (`succeed`), its bucket of everywhere is left
-        out. Refused or not, an account that does not exist is treated alike.
+        It is counted in leaky buckets, or in none when one is full: of the account from
+        this network (/24 or /64), of the account from everywhere, of the network (/24
+        or /48) for all accounts, and of the whole tenant if `tenant_limit` is given, or
+        the factor is `user_code`, where it is 100. A limit of 10 is 10 checks at once,
+        however many ask, and one more each time that a tenth of `time_window` has gone
+        by. While the account is trusted in this network (`succeed`), its bucket of
+        everywhere is left out. Refused or not, an account that does not exist is
+        treated alike.
 
-        `retry_after` is for the client; `refused_by` (pair, account or network) and
-        `remaining`, of the fullest bucket, are for operators. After a check that
-        succeeded call `succeed`; one that failed stays counted. For codes of few digits
-        give lower limits. Raises OpenTransactionError, InvalidArgumentError,
-        InvalidValueError.
+        `retry_after` is for the client; `refused_by` (pair, account, network or tenant)
+        and `remaining`, of the fullest bucket, are for operators. What is refused is
+        logged here, once a minute for each bucket, as `throttled` with `refused_by` as
+        its reason. After a check that succeeded call `succeed`; one that failed stays
+        counted. For codes of few digits give lower limits. Raises OpenTransactionError,
+        InvalidArgumentError, InvalidValueError.
         """
+        if tenant_limit is None:
+            tenant_limit = _TENANT_LIMITS.get(factor)
+        else:
+            check_count("tenant_limit", tenant_limit)
         with self._at_once("login_attempts.reserve"):
             return queries.reserve(
                 self._connection,
@@ -135,6 +150,7 @@ class LoginAttempts(Repository):
                 pair_limit=check_count("pair_limit", pair_limit),
                 account_limit=check_count("account_limit", account_limit),
                 network_limit=check_count("network_limit", network_limit),
+                tenant_limit=tenant_limit,
                 time_window=check_positive("time_window", time_window),
             )
 
@@ -150,8 +166,9 @@ class LoginAttempts(Repository):
         """Note that the reserved check succeeded: the owner of the account came in.
 
         Forgets the checks of this account from this network, and trusts it there for
-        `trusted_for`. The account's and the network's buckets get this one check back:
-        guesses of others stay counted. Raises OpenTransactionError.
+        `trusted_for`, beside its 9 latest other networks. The account's and the
+        network's buckets get this one check back: guesses of others stay counted.
+        Raises OpenTransactionError.
         """
         with self._at_once("login_attempts.succeed"):
             queries.succeed(

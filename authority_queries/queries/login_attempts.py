@@ -92,6 +92,7 @@ _reserve_takes = Parameters(
     pair_limit=checks.optional(checks.int8),
     account_limit=checks.optional(checks.int8),
     network_limit=checks.optional(checks.int8),
+    tenant_limit=checks.optional(checks.int8),
     time_window=checks.optional(checks.duration),
 )
 _reserve: Call[ThrottleDecision] = _QUERIES.sure_row(
@@ -417,12 +418,15 @@ def reserve(
     pair_limit: int | None,
     account_limit: int | None,
     network_limit: int | None,
+    tenant_limit: int | None,
     time_window: timedelta | None,
 ) -> ThrottleDecision:
     """Whether one more check of the factor may be made now, for this account from this
-    network; counted before it is made, in three buckets or in none: the pair's, the
-    account's and the network's. Nothing here depends on whether the account exists.
-    RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
+    network; counted before it is made, in all buckets or in none: the pair's, the
+    account's, the network's and, unless its limit is null, the tenant's. What is
+    refused is logged, once a minute for each bucket. Nothing here depends on whether
+    the account exists. RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4
+    section 3.2.2.
 
     queries/login_attempts.sql:81
     """
@@ -435,6 +439,7 @@ def reserve(
         pair_limit=pair_limit,
         account_limit=account_limit,
         network_limit=network_limit,
+        tenant_limit=tenant_limit,
         time_window=time_window,
     )
 
@@ -449,12 +454,15 @@ async def reserve_async(
     pair_limit: int | None,
     account_limit: int | None,
     network_limit: int | None,
+    tenant_limit: int | None,
     time_window: timedelta | None,
 ) -> ThrottleDecision:
     """Whether one more check of the factor may be made now, for this account from this
-    network; counted before it is made, in three buckets or in none: the pair's, the
-    account's and the network's. Nothing here depends on whether the account exists.
-    RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
+    network; counted before it is made, in all buckets or in none: the pair's, the
+    account's, the network's and, unless its limit is null, the tenant's. What is
+    refused is logged, once a minute for each bucket. Nothing here depends on whether
+    the account exists. RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4
+    section 3.2.2.
 
     queries/login_attempts.sql:81
     """
@@ -467,6 +475,7 @@ async def reserve_async(
         pair_limit=pair_limit,
         account_limit=account_limit,
         network_limit=network_limit,
+        tenant_limit=tenant_limit,
         time_window=time_window,
     )
 
@@ -482,9 +491,10 @@ def succeed(
 ) -> int:
     """Empties the pair's bucket, whose owner came in (NIST SP 800-63B-4 section
     3.2.2), and trusts it; takes this one reservation, once, out of the account's and
-    the network's. Locks in the order of the reservations.
+    the network's. Of the networks that trust the account the 10 latest stay. Locks in
+    the order of the reservations, and waits for no other pair.
 
-    queries/login_attempts.sql:106
+    queries/login_attempts.sql:109
     """
     return _succeed(
         connection,
@@ -507,9 +517,10 @@ async def succeed_async(
 ) -> int:
     """Empties the pair's bucket, whose owner came in (NIST SP 800-63B-4 section
     3.2.2), and trusts it; takes this one reservation, once, out of the account's and
-    the network's. Locks in the order of the reservations.
+    the network's. Of the networks that trust the account the 10 latest stay. Locks in
+    the order of the reservations, and waits for no other pair.
 
-    queries/login_attempts.sql:106
+    queries/login_attempts.sql:109
     """
     return await _succeed_async(
         connection,
@@ -524,7 +535,7 @@ async def succeed_async(
 def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
     """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:174
+    queries/login_attempts.sql:213
     """
     return _prune_throttles(connection, batch_size=batch_size)
 
@@ -534,7 +545,7 @@ async def prune_throttles_async(
 ) -> int:
     """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:174
+    queries/login_attempts.sql:213
     """
     return await _prune_throttles_async(connection, batch_size=batch_size)
 
@@ -543,7 +554,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:197
+    queries/login_attempts.sql:236
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -554,7 +565,7 @@ async def create_partitions_async(
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:197
+    queries/login_attempts.sql:236
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
@@ -563,7 +574,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:205
+    queries/login_attempts.sql:244
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -574,7 +585,7 @@ async def drop_partitions_async(
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:205
+    queries/login_attempts.sql:244
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -585,7 +596,7 @@ def prune_default(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:213
+    queries/login_attempts.sql:252
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -596,7 +607,7 @@ async def prune_default_async(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:213
+    queries/login_attempts.sql:252
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size
