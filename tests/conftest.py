@@ -256,14 +256,12 @@ def logins(
     conninfo: str,
     login_names: dict[str, str],
     pooler: dict[str, str],
-    pytestconfig: pytest.Config,
     request: pytest.FixtureRequest,
 ) -> Logins:
     """The connection strings of the test's own migrated database."""
     bare = ""
-    if pytestconfig.option.hostile and {"repositories", "flows"} & {
-        *request.path.parts
-    }:
+    folder = request.path.parent.name
+    if request.config.option.hostile and folder in {"repositories", "flows"}:
         make_hostile(dba, roles=login_names.values())
         bare = BARE
     strings = {
