@@ -181,5 +181,5 @@ def test_ctrl_c_while_it_waits_leaves_nothing(
                 next(entries)
             interrupted.result()
         # The pool's own, unless it came while that one was in use.
-        wait_for(True, lambda: connections() <= 1)
+        wait_for("the pool's", lambda: "the pool's" if connections() <= 1 else "more")
         assert feed.listeners() == []
