@@ -62,8 +62,9 @@ def test_catching_up_goes_by_pages(
 ) -> None:
     dba.execute(
         "insert into authority.revocations "
-        "(tenant_id, sequence, category, target, reason) "
-        "select %s, n, 'token', n::text, 'test' from generate_series(4, 2500) as n",
+        "(tenant_id, sequence, category, target, reason, expires_at) "
+        "select %s, n, 'token', n::text, 'test', now() + interval '1 hour' "
+        "from generate_series(4, 2500) as n",
         (feed.tenant_id,),
     )
     dba.execute("update authority.revocation_sequences set last_sequence = 2500")

@@ -121,7 +121,7 @@ async def work(
 
 # psycopg warns of a cursor when the closing of it was cancelled, and Python of its
 # generators, which cannot end when the connection is closed.
-@pytest.mark.filterwarnings("ignore:<psycopg.AsyncServerCursor:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:<.*ServerCursor:ResourceWarning")
 @pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <generator object BasePipeline"
     ":pytest.PytestUnraisableExceptionWarning"
