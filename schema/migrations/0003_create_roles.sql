@@ -3,6 +3,7 @@
 --
 -- Locks: share row exclusive on authority.tenants while its foreign key is added.
 
+set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local role authority_owner;
@@ -40,7 +41,8 @@ create table if not exists authority.system_roles (
         array_position(permissions, null) is null
         and authority.is_text_list(permissions, 200, 255)
     ),
-    constraint system_roles_name_check check (char_length(name) <= 100),
+    constraint system_roles_name_check
+    check (authority.is_visible(name) and char_length(name) <= 100),
     constraint system_roles_description_check check (char_length(description) <= 2000),
     constraint system_roles_moments_check
     check (

@@ -2,6 +2,7 @@
 --
 -- Locks: share row exclusive on authority.tenants while foreign keys are added.
 
+set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
@@ -226,7 +227,8 @@ create table if not exists authority.system_scopes (
     description text not null,
     created_at timestamptz not null default authority.clock(),
     constraint system_scopes_name_pk primary key (name),
-    constraint system_scopes_name_check check (char_length(name) <= 255),
+    constraint system_scopes_name_check
+    check (authority.is_visible(name) and char_length(name) <= 255),
     constraint system_scopes_display_name_check
     check (char_length(display_name) <= 256),
     constraint system_scopes_description_check

@@ -121,7 +121,7 @@ def test_the_database_allows_each_key_and_no_other_of_a_plain_name(
     wrong = [("Ann", "Ann"), ("Ann", "bob"), ("ann", ""), ("É", "É"), ("ß", "ß")]
     # The database does not know what is assigned, joined, or written from the right.
     beyond = {"a\u05d0", "ann\u0378", "ann\u200d", "\U0001df25", "\ud800", "a\0"}
-    beyond.add(IMPOSSIBLE[-1])
+    beyond.update(IMPOSSIBLE[-3:])  # the column's check has the length
     wrong += [(name, name) for name in IMPOSSIBLE if name not in beyond]
     refused = dba.execute(query, [list(part) for part in zip(*wrong, strict=True)])
     assert refused.fetchone() == (0,)
@@ -211,7 +211,7 @@ def test_an_email_is_one_address_for_python_and_the_database(
 def test_invisible_characters_are_the_same_in_python_and_the_database(
     dba: "psycopg.Connection[Any]",
 ) -> None:
-    codes = [c for c in range(1, 0x110000) if not 0xD800 <= c <= 0xDFFF]
+    codes = [*range(1, 0xD800), *range(0xE000, 0x1E000), *range(0xDFF00, 0xE1100)]
     texts = [chr(code) for code in codes]
     texts += ["", "a b", " a", "a ", "a\u200d", "a \u200d", "a\u200db", "\u200ca"]
     query = (

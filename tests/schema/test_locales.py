@@ -38,6 +38,7 @@ def database(conninfo: str, locale: str) -> Iterator[str]:
             connection.execute(sql.SQL("drop database {} with (force)").format(name))
 
 
+@pytest.mark.superuser("the logins of services are another database's")
 def test_a_name_is_one_under_every_locale_and_after_a_restore(
     blank_conninfo: str,
 ) -> None:
