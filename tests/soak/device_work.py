@@ -28,7 +28,7 @@ async def approve_device(desk: Desk) -> None:
             made = life_of(code, app, person, call, {"id": answer.token_id, **family})
             desk.lives.add(made)
             await _poll(desk, app, code.hash)
-        elif call.outcome == "refused" and answer and "unknown" not in outcomes:
+        elif call.outcome == "refused" and answer and {*outcomes} <= {"refused"}:
             expect_ending(desk, person.subject, call.began, str(answer.outcome))
         outcomes.append(call.outcome)
     approved = outcomes.count("acknowledged")
