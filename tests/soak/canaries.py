@@ -9,9 +9,10 @@ from typing import TypeAlias
 
 from authority_queries import Authority
 from tests.soak.crew import Crew
+from tests.soak.ending_work import revoke
 from tests.soak.lives import Life
 from tests.soak.stage import Stage
-from tests.soak.token_work import revoke, verify_one
+from tests.soak.token_work import verify_one
 
 Canary: TypeAlias = Callable[[ExitStack, Stage, Crew, Authority], None]
 

@@ -5,7 +5,8 @@ from typing import Any
 from authority_queries import mint_token
 from authority_queries.errors import MissingReferenceError
 from authority_queries.secrets import hash_user_code, mint_user_code
-from tests.soak.homes import App, Home
+from tests.soak.homes import App, Home, Person
+from tests.soak.ledger import Call
 from tests.soak.token_work import Desk, expect_ending, life_of
 
 SCOPES = ["openid", "email"]
@@ -19,31 +20,37 @@ async def approve_device(desk: Desk) -> None:
     user_code_hash = hash_user_code(home.tenant_id, mint_user_code())
     if not await _ask(desk, home, app, (code.hash, user_code_hash)):
         return
-    approved = unknown = 0
+    outcomes: list[str] = []
     for _ in range(2):
-        with desk.ledger.call("device.approve", MissingReferenceError) as call:
-            async with desk.door.unit(home.tenant_id) as store:
-                answer = await store.device_authorizations.approve(
-                    tenant_id=home.tenant_id,
-                    user_code_hash=user_code_hash,
-                    user_id=person.user.id,
-                    authenticated_at=None,
-                    scopes=SCOPES,
-                )
-            if answer.outcome != "approved":
-                call.refuse()
-        unknown += call.is_unknown
+        call, answer = await _approve(desk, person, user_code_hash)
         if call.is_acknowledged:
-            approved += 1
             family = {"authorization_id": answer.authorization_id, "scopes": SCOPES}
-            life = life_of(code, app, person, call, {"id": answer.token_id, **family})
-            desk.lives.add(life)
+            made = life_of(code, app, person, call, {"id": answer.token_id, **family})
+            desk.lives.add(made)
             await _poll(desk, app, code.hash)
-        elif call.outcome == "refused" and call.error is None:
-            is_decided = approved or unknown
-            if not is_decided:
-                expect_ending(desk, person.subject, call.began, str(answer.outcome))
+        elif call.outcome == "refused" and answer and {*outcomes} <= {"refused"}:
+            expect_ending(desk, person.subject, call.began, str(answer.outcome))
+        outcomes.append(call.outcome)
+    approved = outcomes.count("acknowledged")
     desk.ledger.expect(approved <= 1, "two decisions of a device", str(approved))
+
+
+async def _approve(
+    desk: Desk, person: Person, user_code_hash: bytes
+) -> tuple[Call, Any]:
+    tenant_id, answer = person.user.tenant_id, None
+    with desk.ledger.call("device.approve", MissingReferenceError) as call:
+        async with desk.door.unit(tenant_id) as store:
+            answer = await store.device_authorizations.approve(
+                tenant_id=tenant_id,
+                user_code_hash=user_code_hash,
+                user_id=person.user.id,
+                authenticated_at=None,
+                scopes=SCOPES,
+            )
+        if answer.outcome != "approved":
+            call.refuse()
+    return call, answer
 
 
 async def _ask(desk: Desk, home: Home, app: App, hashes: tuple[bytes, bytes]) -> bool:

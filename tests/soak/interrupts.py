@@ -1,6 +1,9 @@
 """A service whose calls a signal handler interrupts by an exception, at any moment."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
 from threading import Event, Thread
 from time import monotonic
@@ -10,7 +13,7 @@ from uuid import UUID
 
 from authority_queries import Authority
 from authority_queries.records import VerifiedToken
-from tests.soak.doors import Door, Store, Threads, run_now
+from tests.soak.doors import Store, Threads, run_now
 from tests.soak.errors import InterruptedCallError
 from tests.soak.homes import make_homes
 from tests.soak.keeping import Lives
@@ -102,37 +105,40 @@ def work_interrupted(plan: Plan, logins: Logins, conninfo: str) -> Tally:
     """Work in the main thread, interrupted, beside threads that share its pool."""
     settings = plan.settings(conninfo)
     ledger = Ledger(Weather(settings))
-    homes, lives, chance = make_homes(logins, 2), Lives(), Random(plan.seed)
-    stop = Event()
-
-    def desk(door: Door) -> Desk:
-        return Desk(door, ledger, lives, homes, Random(chance.random()))
-
+    homes, chance = make_homes(logins, 2), Random(plan.seed)
     with Authority.open(settings) as authority:
-        calm = Threads(authority)
-        beside = [
-            Thread(target=lambda: run_now(work(desk(calm), plan.pace, stop, {})))
-            for _ in range(plan.pool_size)
-        ]
-        for thread in beside:
-            thread.start()
+        calm = Desk(Threads(authority), ledger, Lives(), homes, chance)
         alarm = _Alarm(chance)
-        _be_interrupted(desk(_Interrupted(authority, alarm)), plan)
-        stop.set()
-        for thread in beside:
-            thread.join()
+        door = _Interrupted(authority, alarm)
+        with _beside(calm, plan):
+            _be_interrupted(replace(calm, door=door), plan.fault_seconds)
         ledger.count("interruptions", by=alarm.rings)
         lost = plan.pool_size - count_usable(authority, homes[0].tenant_id)
         ledger.expect(not lost, "connections are lost", f"interrupts: {lost}")
         ledger.count("connections lost, interrupts", by=lost)
-        quiet = desk(calm)
-        for life in () if lost else lives.all():
-            run_now(verify_one(quiet, life))
+        for life in () if lost else calm.lives.all():
+            run_now(verify_one(calm, life))
     return ledger.tally
 
 
-def _be_interrupted(desk: Desk, plan: Plan) -> None:
-    end = monotonic() + plan.fault_seconds
+@contextmanager
+def _beside(desk: Desk, plan: Plan) -> Iterator[None]:
+    """Let threads work, which nobody interrupts, for the time of the block."""
+    stop = Event()
+    threads = [
+        Thread(target=lambda: run_now(work(desk, plan.pace, stop, {})))
+        for _ in range(plan.pool_size)
+    ]
+    for thread in threads:
+        thread.start()
+    yield
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def _be_interrupted(desk: Desk, seconds: float) -> None:
+    end = monotonic() + seconds
     while monotonic() < end:
         try:
             run_now(draw(desk.chance, {})(desk))

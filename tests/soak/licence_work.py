@@ -82,32 +82,30 @@ async def use_seat(desk: Desk) -> None:
 async def _check_out(
     desk: Desk, mine: Counted, holder: Holder, key: dict[str, Any]
 ) -> None:
+    now = monotonic()
     with desk.ledger.lock:
-        holder.may_have = True
+        taken = sum(each.may_take(now) for each in mine.holders)
+        # What is lost on the way may be done later.
+        holder.may_have, holder.ghosts_until = True, now + LATE
         mine.changes += 1
-        before, others = (
-            mine.changes,
-            sum(each.may_take(monotonic()) for each in mine.holders) - 1,
-        )
+        before = mine.changes
     with desk.ledger.call("licenses.check_out_seat", LimitReachedError) as call:
         async with desk.door.unit(key["tenant_id"]) as store:
             seat = await store.licenses.check_out_seat(**key, lease=LEASE)
+    if call.is_unknown:
+        return
     with desk.ledger.lock:
-        if call.is_unknown:
-            # What was lost on the way may be done later.
-            holder.ghosts_until = monotonic() + LATE
-        elif call.is_acknowledged:
+        holder.ghosts_until = 0.0
+        if call.is_acknowledged:
             holder.has, holder.number = True, seat.seat_number
-            taken = [each.number for each in mine.holders if each.has]
-            fits = len(taken) <= SEATS and len({*taken}) == len(taken)
-            desk.ledger.expect(fits, "more holders than seats", f"seats {taken}")
-        elif call.outcome == "refused":
+            numbers = [each.number for each in mine.holders if each.has]
+            fits = len(numbers) <= SEATS and len({*numbers}) == len(numbers)
+            desk.ledger.expect(fits, "more holders than seats", f"seats {numbers}")
+        else:
             holder.may_have = False
-            is_judged = call.error is not None and mine.changes == before
-            is_full = others >= SEATS or call.error is not LimitReachedError
-            desk.ledger.expect(
-                is_full or not is_judged, "a free seat is refused", f"{others} taken"
-            )
+            is_judged = call.error is LimitReachedError and mine.changes == before
+            holds = taken >= SEATS or not is_judged
+            desk.ledger.expect(holds, "a free seat is refused", f"{taken} taken")
             mine.changes += 1
 
 

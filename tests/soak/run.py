@@ -1,7 +1,8 @@
 """One run: work, faults and upkeep at once, and what must hold at its end."""
 
 import gc
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any
@@ -36,15 +37,7 @@ def run(stage: Stage, plan: Plan) -> Tally:
     feeds = Feeds(ledger, make_homes(stage.logins, plan.homes))
     crew = Crew(plan, ledger, stage.service, feeds)
     faults = Faults(plan, stage, ledger, crew.cancelling)
-    over = Event()
-    beside = [
-        Thread(target=_watch, args=(ledger, over), daemon=True),
-        Thread(target=_keep_up, args=(stage, plan, ledger, crew.stop), daemon=True),
-        Thread(target=_dump, args=(stage, plan, ledger, crew.stop), daemon=True),
-    ]
-    for thread in beside:
-        thread.start()
-    with ExitStack() as stack:
+    with _beside(stage, plan, ledger, crew.stop), ExitStack() as stack:
 
         def meanwhile(authority: Authority) -> None:
             for name in plan.canaries:
@@ -52,15 +45,29 @@ def run(stage: Stage, plan: Plan) -> Tally:
             faults.run()
 
         crew.run(meanwhile)
-    over.set()
-    for thread in beside:
-        thread.join(timeout=6 * plan.patience)
-        ledger.expect(not thread.is_alive(), "work does not end", "upkeep")
     audit_rows(stage, ledger)
     for feed in feeds.by_tenant.values():
         feed.audit(feeds.followers)
     _audit_server(stage, ledger)
     return ledger.tally
+
+
+@contextmanager
+def _beside(stage: Stage, plan: Plan, ledger: Ledger, stop: Event) -> Iterator[None]:
+    """Prune, dump and watch until told to stop; watch until the block ends."""
+    over = Event()
+    threads = [
+        Thread(target=_watch, args=(ledger, over), daemon=True),
+        Thread(target=_keep_up, args=(stage, plan, ledger, stop), daemon=True),
+        Thread(target=_dump, args=(stage, plan, ledger, stop), daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    yield
+    over.set()
+    for thread in threads:
+        thread.join(timeout=6 * plan.patience)
+        ledger.expect(not thread.is_alive(), "work does not end", "upkeep")
 
 
 def _watch(ledger: Ledger, over: Event) -> None:

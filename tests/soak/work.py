@@ -6,19 +6,11 @@ from threading import Event
 from typing import Any, TypeAlias
 
 from tests.soak.device_work import approve_device
+from tests.soak.ending_work import end_family, replace_user, revoke, sign_out
 from tests.soak.licence_work import record_usage, use_seat
 from tests.soak.other_work import edit_user, guess, make_pair, push_request, use_jti
 from tests.soak.redeeming import redeem
-from tests.soak.token_work import (
-    Desk,
-    end_family,
-    issue_code,
-    make_access,
-    replace_user,
-    revoke,
-    sign_out,
-    verify,
-)
+from tests.soak.token_work import Desk, issue_code, make_access, verify
 
 Work: TypeAlias = Callable[[Desk], Coroutine[Any, Any, None]]
 # How often each is drawn, of a thousand.
