@@ -172,7 +172,7 @@ as a statement does not see what was committed since it began.';
 
 CREATE FUNCTION authority.canonical_address(address inet) RETURNS inet
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN CASE WHEN (masklen(address) < 128) THEN address WHEN (address <<= '::ffff:0.0.0.0/96'::inet) THEN ('0.0.0.0'::inet + (address - '::ffff:0.0.0.0'::inet)) WHEN (address <<= '64:ff9b::/96'::inet) THEN ('0.0.0.0'::inet + (address - '64:ff9b::'::inet)) ELSE address END;
+    RETURN CASE WHEN (masklen(address) < 128) THEN address WHEN network_subeq(address, '::ffff:0.0.0.0/96'::inet) THEN ('0.0.0.0'::inet + (address - '::ffff:0.0.0.0'::inet)) WHEN network_subeq(address, '64:ff9b::/96'::inet) THEN ('0.0.0.0'::inet + (address - '64:ff9b::'::inet)) ELSE address END;
 
 COMMENT ON FUNCTION authority.canonical_address(address inet) IS 'The one spelling of a host''s address, which is stored, counted and looked up: the IPv4
 address inside an IPv6 one, mapped (RFC 4291 section 2.5.5.2) or of NAT64''s well-known
@@ -1407,7 +1407,7 @@ CREATE TABLE authority.login_throttles (
     ends_at timestamp with time zone GENERATED ALWAYS AS (GREATEST(drains_at, trusted_until)) STORED NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT login_throttles_address_prefix_check CHECK (((NOT ((address_prefix)::inet <<= ('::ffff:0.0.0.0/96'::cidr)::inet)) AND (NOT ((address_prefix)::inet <<= ('64:ff9b::/96'::cidr)::inet)))),
+    CONSTRAINT login_throttles_address_prefix_check CHECK (((NOT network_subeq((address_prefix)::inet, ('::ffff:0.0.0.0/96'::cidr)::inet)) AND (NOT network_subeq((address_prefix)::inet, ('64:ff9b::/96'::cidr)::inet)))),
     CONSTRAINT login_throttles_bucket_check CHECK (((username IS NOT NULL) OR (address_prefix IS NOT NULL))),
     CONSTRAINT login_throttles_durations_check CHECK (((LEAST(account_cost, network_cost) >= '00:00:00'::interval) AND (GREATEST(account_cost, network_cost) <= '876600:00:00'::interval))),
     CONSTRAINT login_throttles_factor_check CHECK (((factor ~ '^[a-z][a-z0-9_]*$'::text) AND (char_length(factor) <= 32))),

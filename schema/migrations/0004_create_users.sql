@@ -35,21 +35,25 @@ returns boolean
 language sql
 immutable strict parallel safe
 return case
-    when hash collate "C" ~ (
-        '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?'
-        '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
-        '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'
-    )
-        then substring(hash collate "C" from 'm=([0-9]+)')::bigint
-        * substring(hash collate "C" from 't=([0-9]+)')::bigint <= 1048576
-    when hash collate "C" ~ (
-        '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?'
-        '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
-        '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'
-    )
-        then substring(hash collate "C" from 'r=([0-9]+)')::bigint
-        * substring(hash collate "C" from 'p=([0-9]+)')::bigint
-        << substring(hash collate "C" from 'ln=([0-9]+)')::integer <= 2097152
+    when
+        hash collate "C" ~ (
+            '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?'
+            '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
+            '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'
+        )
+        then
+            substring(hash collate "C" from 'm=([0-9]+)')::bigint
+            * substring(hash collate "C" from 't=([0-9]+)')::bigint <= 1048576
+    when
+        hash collate "C" ~ (
+            '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?'
+            '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
+            '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'
+        )
+        then
+            substring(hash collate "C" from 'r=([0-9]+)')::bigint
+            * substring(hash collate "C" from 'p=([0-9]+)')::bigint
+            << substring(hash collate "C" from 'ln=([0-9]+)')::integer <= 2097152
     else hash collate "C" ~ (
         '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}'
         '|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})'

@@ -79,7 +79,8 @@ BREAKAGES = {
         "create unique index users_email_idx on authority.users (lower(email))",
     ],
     "identifiers_can_be_seen": [
-        "alter table authority.license_seats drop constraint license_seats_holder_check",
+        "alter table authority.license_seats "
+        "drop constraint license_seats_holder_check",
         "alter table authority.roles drop constraint roles_name_check",
         "alter table authority.used_jtis drop constraint used_jtis_kind_check, "
         "drop constraint used_jtis_kind_issuer_check",
