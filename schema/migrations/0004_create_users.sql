@@ -14,7 +14,7 @@ language sql
 immutable strict parallel safe
 return authority.is_visible(username collate "C")
 and authority.is_visible(username_key collate "C")
-and username_key collate "C" is nfkc normalized
+and is_normalized(username_key collate "C", 'NFKC')
 and username_key collate "C" !~ (
     '[A-Z\u00c0-\u00d6\u00d8-\u00df\u0391-\u03ab\u03c2\u0400-\u042f\u0531-\u0556'
     '\u00a1-\u00a9\u00ab-\u00b4\u00b6\u00b8\u00b9\u00bb-\u00bf\u00d7\u00f7'
