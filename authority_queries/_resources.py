@@ -9,4 +9,5 @@ _ROOT: Final = _WHEEL_DATA if _WHEEL_DATA.is_dir() else _PACKAGE.parent
 
 QUERIES: Final = _ROOT / "queries"
 MIGRATIONS: Final = _ROOT / "schema" / "migrations"
+BOOKS: Final = _ROOT / "schema" / "books"
 EXAMPLES: Final = _ROOT / "examples"

@@ -14,6 +14,7 @@ import yoyo.exceptions
 from psycopg import errors as sqlstate
 from psycopg.conninfo import conninfo_to_dict
 
+from authority_queries._books import Books, find_books, find_traps, make_books
 from authority_queries._redaction import hide_values
 from authority_queries._resources import MIGRATIONS
 from authority_queries.errors import MigrationError, UnavailableError
@@ -46,23 +47,13 @@ def migrate(
     _check_encoding(conninfo)
     _ensure_user_name()
     try:
-        with yoyo.get_backend(yoyo_url(conninfo)) as backend:
+        books = _safe_books(conninfo)
+        with yoyo.get_backend(yoyo_url(conninfo, schema=books.schema)) as backend:
             # Through a pooler yoyo would execute what others have prepared.
             backend.connection.prepare_threshold = None
             return _apply(backend, migrations, break_lock=break_lock)
     except yoyo.exceptions.LockTimeout as error:
-        message = (
-            "another run holds yoyo's lock; if none is running it was killed: "
-            "check, then `authority migrate --break-lock` or `yoyo break-lock`"
-        )
-        raise MigrationError(message) from error
-    except sqlstate.UndefinedTable as error:
-        message = (
-            "yoyo could not make its own tables: the role may not create tables in "
-            "the first schema of its search_path, or there is none; "
-            "schema/bootstrap.sql, run by a DBA, lets it"
-        )
-        raise MigrationError(message) from error
+        raise MigrationError(_why_no_lock(error)) from error
     except psycopg.Error as error:
         hide_values(error)
         why = str(error) if error.sqlstate else type(error).__name__
@@ -73,6 +64,27 @@ def migrate(
 def every() -> list[str]:
     """Give the ids of all migrations, in order. Raises MigrationError."""
     return [migration.id for migration in _read((MIGRATIONS,))]
+
+
+def _safe_books(conninfo: str) -> Books:
+    """Make yoyo's schema, and refuse what others could have put in our way."""
+    books = find_books(conninfo)
+    make_books(conninfo, books)
+    if traps := find_traps(conninfo, books):
+        raise MigrationError(traps)
+    return books
+
+
+def _why_no_lock(error: yoyo.exceptions.LockTimeout) -> str:
+    """Tell another run from all else, which yoyo takes for one."""
+    why = error.__context__
+    if isinstance(why, psycopg.Error) and not isinstance(why, sqlstate.UniqueViolation):
+        hide_values(why)
+        return f"yoyo cannot take its lock: {why}"
+    return (
+        "another run holds yoyo's lock; if none is running it was killed: "
+        "check, then `authority migrate --break-lock` or `yoyo break-lock`"
+    )
 
 
 def _apply(
@@ -97,7 +109,7 @@ def _read(folders: Sequence[Path]) -> Sequence[_Migration]:
 
 def _check_encoding(conninfo: str) -> None:
     try:
-        with psycopg.connect(conninfo) as connection:
+        with psycopg.connect(conninfo, client_encoding="UTF8") as connection:
             encoding = connection.info.parameter_status("server_encoding")
     except psycopg.OperationalError as error:
         message = f"no connection to PostgreSQL for the migrations: {error}"
@@ -107,9 +119,14 @@ def _check_encoding(conninfo: str) -> None:
         raise MigrationError(message)
 
 
-def yoyo_url(conninfo: str) -> str:
-    """Spell a connection string as the URL that yoyo takes."""
+def yoyo_url(conninfo: str, *, schema: str | None = None) -> str:
+    """Spell a connection string as the URL that yoyo takes, and where its books lie.
+
+    The schema is quoted as in SQL.
+    """
     parts = conninfo_to_dict(conninfo)
+    if schema is not None:
+        parts["schema"] = schema
     # All in the query, which yoyo hands to psycopg: it does not decode the other parts.
     return f"postgresql+psycopg:///?{urlencode(parts, quote_via=quote)}"
 

@@ -489,7 +489,8 @@ Redemption: TypeAlias = RedemptionRedeemed | RedemptionOtherwise
 class License:
     """A row of each of these queries.
 
-    licenses.create, licenses.get_by_id, licenses.get_by_key and licenses.set_status.
+    licenses.create, licenses.get_by_id, licenses.get_by_key, licenses.update and
+    licenses.set_status.
     """
 
     tenant_id: UUID
@@ -547,11 +548,12 @@ class LicenseSeat:
 class UsageReceipt:
     """A row of each of these queries.
 
-    licenses.record_usage and licenses.get_receipt.
+    licenses.record_usage, licenses.correct_usage and licenses.get_receipt.
     """
 
     recorded: bool
     quantity: int
+    corrects: str | None
     period_start: date
     period_end: date
     used: int
@@ -702,8 +704,6 @@ class ServerDescription:
     is_superuser: bool
     may_create_roles: bool
     may_migrate: bool
-    has_migration_log: bool
-    may_read_migration_log: bool
     missing_roles: Sequence[str]
     may_act_as: Sequence[str]
     held_roles: Sequence[str]
@@ -718,13 +718,6 @@ class SchemaVersion:
 
     newest: str
     oldest_package: str
-
-
-@dataclass(frozen=True, slots=True)
-class AppliedMigration:
-    """A row of server.list_applied_migrations."""
-
-    migration_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ STATE_FOLDER: Final = Path("/var/lib/authority-queries")
 _PREFIX = "AUTHORITY_"
 _SECRETS = {"database_url"}
 _DAY = 86400
+# With one of its separators.
+_YOYO_SCHEMA = re.compile(r"(?<=[?])schema=[^&]*&?|&schema=[^&]*")
 _GRACE = 5  # seconds
 # An @ or / in the password: libpq takes what follows for a host or a database, and
 # errors name those.
@@ -50,6 +52,7 @@ class Settings(BaseSettings):
     - `pool_timeout`, `connect_timeout`: seconds to wait for a free connection, for
       the server.
     - `statement_timeout`: seconds after which PostgreSQL ends a statement; 0: never.
+      A server that has been silent for 5 s more is given up.
     - `prepared_statements`: not said, statements are prepared unless a pooler stands
       before the server, which may mix up those of its clients. True is refused there.
 
@@ -167,7 +170,8 @@ def _connection_parameters(url: str) -> dict[str, str]:
         message = "database_url has an @ or / in its password: write %40 and %2F"
         raise ValueError(message)
     try:
-        parts = conninfo_to_dict(f"postgresql://{rest}")
+        # The schema of yoyo's books is for plain yoyo, which shares the URL.
+        parts = conninfo_to_dict(_YOYO_SCHEMA.sub("", f"postgresql://{rest}"))
     except ProgrammingError:
         message = "database_url is not a URL that libpq understands"
         raise ValueError(message) from None

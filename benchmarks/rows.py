@@ -18,7 +18,7 @@ CLIENT: Final = "web"
 _TOKENS_OF_EACH: Final = 10
 _HOUR: Final = timedelta(hours=1)
 # A PHC string of the right shape that no password has.
-_PHC: Final = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA"
+_PHC: Final = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
 _numbers: Final = count(1)
 Row = TypeVar("Row")
 

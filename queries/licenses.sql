@@ -168,6 +168,152 @@ where
     license_states.tenant_id = :tenant_id
     and license_states.key_hash = :key_hash;
 
+-- name: update(tenant_id, license_id, row_version, plan, seats, features, limits, overage_policy, valid_from, valid_until, grace, grace_policy, properties)^
+-- The licence as changed, or no row when it is not at this version or is revoked. Of
+-- fewer seats those go first that are free, then those whose lease ends first. No lease
+-- outlives the new end. What was used stays: a limit below it takes nothing more.
+-- @row License
+with license as (
+    update authority.licenses
+    set
+        plan = :plan,
+        seats = :seats,
+        features = :features,
+        limits = :limits,
+        overage_policy = :overage_policy,
+        valid_from = :valid_from,
+        valid_until = :valid_until,
+        grace = :grace,
+        grace_policy = :grace_policy,
+        properties = :properties,
+        updated_at = authority.clock(),
+        row_version = licenses.row_version + 1
+    where
+        licenses.tenant_id = :tenant_id
+        and licenses.id = :license_id
+        and licenses.row_version = :row_version
+        and licenses.status <> 'revoked'
+    returning
+        licenses.tenant_id,
+        licenses.id,
+        licenses.key_hash,
+        licenses.plan,
+        licenses.seats,
+        licenses.features,
+        licenses.limits,
+        licenses.usage_period,
+        licenses.overage_policy,
+        licenses.valid_from,
+        licenses.valid_until,
+        licenses.grace,
+        licenses.grace_policy,
+        licenses.status,
+        licenses.status_reason,
+        licenses.properties,
+        licenses.created_at,
+        licenses.updated_at,
+        licenses.row_version
+),
+
+-- As they were before this statement: whoever changes their number locks the licence.
+seats_before as (
+    select
+        license_seats.tenant_id,
+        license_seats.license_id,
+        license_seats.seat_number
+    from authority.license_seats
+    where
+        license_seats.tenant_id = :tenant_id
+        and license_seats.license_id = :license_id
+),
+
+added as (
+    insert into authority.license_seats (tenant_id, license_id, seat_number)
+    select
+        license.tenant_id,
+        license.id,
+        numbers.seat_number
+    from license
+    cross join lateral (
+        select series.seat_number
+        from generate_series(1::bigint, license.seats) as series (seat_number)
+        where series.seat_number not in (
+            select seats_before.seat_number from seats_before
+        )
+        order by series.seat_number
+        limit greatest(license.seats - (select count(*) from seats_before), 0)
+    ) as numbers
+),
+
+excess as (
+    select
+        license_seats.tenant_id,
+        license_seats.license_id,
+        license_seats.seat_number
+    from license
+    inner join authority.license_seats
+        on
+            license_seats.tenant_id = :tenant_id
+            and license.id = license_seats.license_id
+    order by
+        license_seats.leased_until > authority.clock() is true,
+        license_seats.leased_until,
+        license_seats.seat_number desc
+    limit greatest(
+        (select count(*) from seats_before) - (select license.seats from license), 0
+    )
+    for update of license_seats
+),
+
+removed as (
+    delete from authority.license_seats
+    using excess
+    where
+        license_seats.tenant_id = :tenant_id
+        and license_seats.license_id = excess.license_id
+        and license_seats.seat_number = excess.seat_number
+),
+
+shortened as (
+    update authority.license_seats
+    set
+        leased_until = ends.usable_until,
+        updated_at = authority.clock()
+    from license
+    cross join lateral (
+        select
+            (license.valid_until at time zone 'UTC' + license.grace)
+            at time zone 'UTC' as usable_until
+    ) as ends
+    where
+        license_seats.tenant_id = :tenant_id
+        and license_seats.license_id = license.id
+        and license_seats.leased_until > ends.usable_until
+        and license_seats.seat_number not in (select excess.seat_number from excess)
+)
+
+select
+    license.tenant_id,
+    license.id,
+    license.key_hash,
+    license.plan,
+    license.seats,
+    license.features,
+    license.limits,
+    license.usage_period,
+    license.overage_policy,
+    license.valid_from,
+    license.valid_until,
+    license.grace,
+    license.grace_policy,
+    license.status,
+    license.status_reason,
+    license.properties,
+    license.created_at,
+    license.updated_at,
+    license.row_version
+from license;
+
 -- name: set_status(tenant_id, license_id, status, reason)^
 -- The licence with its new status, or no row: unknown, or revoked before.
 update authority.licenses
@@ -202,15 +348,17 @@ returning
     licenses.row_version;
 
 -- name: check_out_seat(tenant_id, license_id, holder, lease)^
--- The seat that the holder now has until the lease ends: its own one, or else a free
--- one; or no row when the licence is not usable or has no free seat. Policy: in grace
--- with the policy keep, only the holder of a lease that runs is given its seat.
+-- The seat that the holder now has until the lease ends, or the licence if that is
+-- sooner: its own one, or else a free one; or no row when the licence is not usable or
+-- has no free seat. Policy: in grace with the policy keep, only the holder of a lease
+-- that runs is given its seat.
 -- @row LicenseSeat
 -- @param holder notnull
 with held as (
     update authority.license_seats
     set
-        leased_until = authority.clock() + :lease,
+        leased_until
+        = least(authority.clock() + :lease, usable_licenses.usable_until),
         updated_at = authority.clock()
     from authority.usable_licenses
     where
@@ -235,7 +383,8 @@ own as (
     update authority.license_seats
     set
         holder = :holder,
-        leased_until = authority.clock() + :lease,
+        leased_until
+        = least(authority.clock() + :lease, usable_licenses.usable_until),
         updated_at = authority.clock()
     from authority.usable_licenses
     where
@@ -259,7 +408,8 @@ free as (
     select
         candidates.tenant_id,
         candidates.license_id,
-        candidates.seat_number
+        candidates.seat_number,
+        usable_licenses.usable_until
     from authority.license_seats as candidates
     inner join authority.usable_licenses
         on
@@ -281,7 +431,7 @@ taken as (
     update authority.license_seats
     set
         holder = :holder,
-        leased_until = authority.clock() + :lease,
+        leased_until = least(authority.clock() + :lease, free.usable_until),
         updated_at = authority.clock()
     from free
     where
@@ -321,12 +471,13 @@ select
 from taken;
 
 -- name: renew_seat(tenant_id, license_id, holder, lease)^
--- The holder's seat with its lease prolonged from now, or no row when the lease had
+-- The holder's seat with its lease prolonged from now, but not beyond the licence's
+-- end, or no row when the lease had
 -- ended or the licence is not usable any more. Policy: in grace, always.
 -- @row LicenseSeat
 update authority.license_seats
 set
-    leased_until = authority.clock() + :lease,
+    leased_until = least(authority.clock() + :lease, usable_licenses.usable_until),
     updated_at = authority.clock()
 from authority.usable_licenses
 where
@@ -397,7 +548,7 @@ entry as (
         :quantity
     from license
     on conflict (tenant_id, license_id, metric, idempotency_key) do nothing
-    returning license_usage.quantity
+    returning license_usage.quantity, license_usage.corrects
 ),
 
 total as (
@@ -438,6 +589,80 @@ total as (
 select
     true as recorded,
     entry.quantity,
+    entry.corrects,
+    total.period_start,
+    total.period_end,
+    total.used,
+    total.allowed,
+    greatest(total.used - total.allowed, 0) as overage
+from entry
+cross join total;
+
+-- name: correct_usage(tenant_id, license_id, metric, corrects, idempotency_key)^
+-- The receipt of a correction that was recorded now: it takes back the whole use that
+-- was recorded under the key `corrects`, in that one's period, whatever has become of
+-- the licence; or no row when there is no such use, it has been taken back, or the
+-- correction's own key was recorded before.
+-- @row UsageReceipt
+with entry as (
+    insert into authority.license_usage (
+        tenant_id,
+        license_id,
+        metric,
+        idempotency_key,
+        period_start,
+        period_end,
+        quantity,
+        corrects
+    )
+    select
+        mistaken.tenant_id,
+        mistaken.license_id,
+        mistaken.metric,
+        :idempotency_key,
+        mistaken.period_start,
+        mistaken.period_end,
+        -mistaken.quantity,
+        mistaken.idempotency_key
+    from authority.license_usage as mistaken
+    where
+        mistaken.tenant_id = :tenant_id
+        and mistaken.license_id = :license_id
+        and mistaken.metric = :metric
+        and mistaken.idempotency_key = :corrects
+        and mistaken.corrects is null
+    on conflict do nothing
+    returning
+        license_usage.tenant_id,
+        license_usage.license_id,
+        license_usage.metric,
+        license_usage.period_start,
+        license_usage.quantity,
+        license_usage.corrects
+),
+
+total as (
+    update authority.license_usage_totals
+    set
+        used = license_usage_totals.used + entry.quantity,
+        updated_at = authority.clock()
+    from entry
+    where
+        license_usage_totals.tenant_id = :tenant_id
+        and license_usage_totals.license_id = entry.license_id
+        and license_usage_totals.metric = entry.metric
+        and license_usage_totals.period_start = entry.period_start
+    returning
+        license_usage_totals.period_start,
+        license_usage_totals.period_end,
+        license_usage_totals.used,
+        license_usage_totals.allowed
+)
+
+select
+    true as recorded,
+    entry.quantity,
+    entry.corrects,
     total.period_start,
     total.period_end,
     total.used,
@@ -453,6 +678,7 @@ cross join total;
 select
     false as recorded,
     license_usage.quantity,
+    license_usage.corrects,
     license_usage_totals.period_start,
     license_usage_totals.period_end,
     license_usage_totals.used,

@@ -10,11 +10,9 @@ select
     pg_roles.rolsuper as is_superuser,
     pg_roles.rolcreaterole as may_create_roles,
     has_database_privilege(current_database(), 'create')
-    and coalesce(has_schema_privilege(current_schema(), 'create'), false)
-        as may_migrate,
-    to_regclass('_yoyo_migration') is not null as has_migration_log,
-    coalesce(has_table_privilege(to_regclass('_yoyo_migration'), 'select'), false)
-        as may_read_migration_log,
+    and coalesce(
+        has_schema_privilege(to_regnamespace('authority_yoyo'), 'create'), true
+    ) as may_migrate,
     array(
         select ours.name
         from
@@ -90,12 +88,3 @@ select pg_catalog.pg_backend_pid() as process_id;
 select
     authority.schema_version() as newest,
     authority.oldest_package() as oldest_package;
-
--- name: list_applied_migrations()
--- One migration that yoyo has marked as applied, in its books in the search_path.
--- @row AppliedMigration
--- @role none
--- @notnull migration_id -- yoyo never leaves it out, though its table would let it.
-select applied.migration_id
-from _yoyo_migration as applied
-order by applied.applied_at_utc;

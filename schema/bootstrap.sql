@@ -17,6 +17,7 @@ end $$;
 \endif
 
 begin;
+set local search_path = pg_catalog;
 set local client_min_messages = warning; -- not what a second run finds done
 
 -- The roles belong to the whole server: another database of it may have made them.
@@ -38,9 +39,53 @@ select format('grant authority_owner to %I', :'migrator')
 select format('grant create on database %I to authority_owner', current_database())
 \gexec
 
--- yoyo keeps its books in the first schema of the login's search_path: which migrations
--- are applied, and who holds the lock.
-select format('grant usage, create on schema public to %I', :'migrator')
-\gexec
+-- yoyo keeps its books in a schema of their own: which migrations are applied, and who
+-- holds the lock. Whoever runs this may have to be its owner for a moment.
+select
+    set_config('authority.books', 'authority_yoyo', true) as books,
+    set_config('authority.migrator', :'migrator', true) as migrator
+\gset
+do $$
+declare
+    migrator constant name := current_setting('authority.migrator');
+    is_owner constant boolean := pg_has_role('authority_owner', 'usage');
+    book regclass;
+begin
+    if not is_owner then
+        execute format('grant authority_owner to %I', current_user);
+    end if;
+    create schema if not exists authority_yoyo authorization authority_owner;
+    execute format('grant usage, create on schema authority_yoyo to %I', migrator);
+    for book in
+        select oid from pg_class
+        where relnamespace = to_regnamespace('authority_yoyo') and relkind = 'r'
+        and pg_has_role(relowner, 'usage')
+    loop
+        execute format('grant all on %s to %I', book, migrator);
+    end loop;
+    if not is_owner then
+        execute format('revoke authority_owner from %I', current_user);
+    end if;
+end
+$$;
+
+-- Others may have put something where the migrator would find it.
+\ir books/guard.sql
+
+-- Plain yoyo finds nothing else either, whatever others put into its login's path.
+do $$
+begin
+    execute format(
+        'alter role %I in database %I set search_path = authority_yoyo',
+        current_setting('authority.migrator'),
+        current_database()
+    );
+exception when insufficient_privilege then
+    raise warning
+        '% may not set the search_path of %: plain yoyo needs '
+        '?schema=authority_yoyo in its URL',
+        current_user, current_setting('authority.migrator');
+end
+$$;
 
 commit;

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 import yoyo.backends.base
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
 
 from authority_queries import Settings, Store, migrate
@@ -22,6 +22,7 @@ from authority_queries.codegen.throwaway import memory_folder
 from tests.clock import Clock
 from tests.figures import lines_of
 from tests.hostile import BARE, make_hostile, make_plain
+from tests.isolation.pgbouncer import pooled
 from tests.stores import Logins, routed_async_store, routed_store
 
 # Read once: the tests themselves see no AUTHORITY_ setting of the machine's.
@@ -39,6 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--hostile",
         action="store_true",
         help="every setting of databases and logins is another one than the default",
+    )
+    parser.addoption(
+        "--pgbouncer",
+        action="store_true",
+        help="the stores of tests reach the server through PgBouncer",
     )
 
 
@@ -236,24 +242,39 @@ def login_names(
             dba.execute(f"drop role {name}".encode())
 
 
+@pytest.fixture(scope="session")
+def pooler(
+    server: Server, login_names: dict[str, str], pytestconfig: pytest.Config
+) -> Iterator[dict[str, str]]:
+    """Where PgBouncer listens, with `--pgbouncer`; without it nothing."""
+    if not pytestconfig.option.pgbouncer:
+        yield {}
+        return
+    passwords = dict.fromkeys(login_names.values(), PASSWORD)
+    with pooled(server.conninfo, passwords) as conninfo:
+        parts = conninfo_to_dict(conninfo)
+        yield {name: str(parts[name]) for name in ("host", "port", "sslmode")}
+
+
 @pytest.fixture
 def logins(
     dba: "psycopg.Connection[Any]",
     conninfo: str,
     login_names: dict[str, str],
+    pooler: dict[str, str],
     pytestconfig: pytest.Config,
 ) -> Logins:
     """The connection strings of the test's own migrated database."""
-    if is_hostile := pytestconfig.option.hostile:
+    bare = ""
+    if pytestconfig.option.hostile:
         make_hostile(dba, of="database", name=dba.info.dbname)
-    return Logins(
-        dba=conninfo,
-        bare=BARE if is_hostile else "",
-        **{
-            role: make_conninfo(conninfo, user=name, password=PASSWORD)
-            for role, name in login_names.items()
-        },
-    )
+        bare = BARE
+    strings = {
+        role: make_conninfo(conninfo, user=name, password=PASSWORD, **pooler)
+        for role, name in login_names.items()
+    }
+    strings["maintenance"] = make_conninfo(strings["maintenance"], options=bare)
+    return Logins(dba=conninfo, **strings, bare=bare, is_pooled=bool(pooler))
 
 
 @pytest.fixture

@@ -21,9 +21,10 @@ HOSTILE: Final = {
     "default_transaction_read_only": "on",
     "row_security": "off",
 }
-# Without a transaction of ours a statement has no other way to be one that writes, or
-# that row security holds, or to have a null in an array.
+# What a session sets that works without units, as the pool of operators does: there is
+# no transaction of ours that would.
 BARE: Final = (
+    r"-c default_transaction_isolation=read\ committed -c lock_timeout=0 "
     "-c default_transaction_read_only=off -c row_security=on -c array_nulls=on"
 )
 

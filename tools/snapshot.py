@@ -46,7 +46,11 @@ _TABLE = re.compile(
 # PostgreSQL 18 names what earlier ones do not.
 _NOT_NULL_NAME = re.compile(r"CONSTRAINT \w+_not_null (?=NOT NULL)")
 # The only relation of a view, whose columns PostgreSQL qualifies before 16.
-_ONLY_SOURCE = re.compile(r"^   FROM (?:authority\.)?(\w+)(?=;|$)", re.M)
+_ONLY_SOURCE = re.compile(
+    r"^   FROM (?:(?:authority\.)?(?P<table>\w+)(?=;|$)"
+    r"|\( SELECT (?s:.*)\) (?P<query>\w+);\Z)",
+    re.M,
+)
 _WRAPPER = TextWrapper(
     width=88,
     initial_indent=" " * 4,
@@ -131,7 +135,8 @@ def _unqualified(statement: str) -> str:
     if not source or not statement.startswith("CREATE VIEW"):
         return statement
     before, select, columns = statement.rpartition("\n SELECT ")
-    return before + select + re.sub(rf"\b{source[1]}\.", "", columns)
+    name = source["table"] or source["query"]
+    return before + select + re.sub(rf"\b{name}\.", "", columns)
 
 
 def main() -> int:

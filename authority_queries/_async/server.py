@@ -1,14 +1,9 @@
 """The server itself, for `authority doctor`."""
 
-from collections.abc import Sequence
-
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import NotFoundError
 from authority_queries.queries import server as queries
-from authority_queries.records import (
-    AppliedMigration,
-    ServerDescription,
-)
+from authority_queries.records import ServerDescription
 
 
 class AsyncServer(AsyncRepository):
@@ -21,7 +16,3 @@ class AsyncServer(AsyncRepository):
             message = "the role of the connection is not in pg_roles"
             raise NotFoundError(message)
         return description
-
-    async def list_applied_migrations(self) -> Sequence[AppliedMigration]:
-        """List what yoyo has marked as applied, in the order in which it did."""
-        return await queries.list_applied_migrations_async(self._connection)

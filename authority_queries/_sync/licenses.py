@@ -10,11 +10,12 @@ from authority_queries._arguments import (
     check_not_negative,
     check_positive,
 )
-from authority_queries._sync.repository import Repository
+from authority_queries._sync.repository import Repository, stale
 from authority_queries.errors import (
     IdempotencyKeyReusedError,
     LicenseNotUsableError,
     LimitReachedError,
+    NotFoundError,
 )
 from authority_queries.queries import licenses as queries
 from authority_queries.records import (
@@ -110,6 +111,57 @@ class Licenses(Repository):
             key_hash=check_digest("key_hash", key_hash),
         )
 
+    def update(
+        self,
+        *,
+        tenant_id: UUID,
+        license_id: UUID,
+        row_version: int,
+        plan: str,
+        seats: int,
+        features: Sequence[str],
+        limits: JsonObject,
+        overage_policy: LicenseOveragePolicy,
+        valid_from: datetime,
+        valid_until: datetime | None,
+        grace: timedelta,
+        grace_policy: LicenseGracePolicy,
+        properties: JsonObject,
+    ) -> License:
+        """Replace what was sold, of the licence read at `row_version`.
+
+        Its key, its usage period and its status stay. Of fewer seats those go first
+        that are free, then those whose lease ends first: their holders are told at
+        their next heartbeat. No lease outlives the new end. A limit below what was used
+        takes nothing more in the period; what was recorded stays.
+
+        Raises NotFoundError, ConcurrencyConflictError, LicenseNotUsableError when it is
+        revoked, InvalidValueError.
+        """
+        changed = queries.update(
+            self._connection,
+            tenant_id=tenant_id,
+            license_id=license_id,
+            row_version=row_version,
+            plan=plan,
+            seats=seats,
+            features=features,
+            limits=limits,
+            overage_policy=overage_policy,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            grace=grace,
+            grace_policy=grace_policy,
+            properties=properties,
+        )
+        if changed is not None:
+            return changed
+        current = self.get_by_id(tenant_id=tenant_id, license_id=license_id)
+        if current is not None and current.status == "revoked":
+            message = "licenses.update: the licence is revoked, for good"
+            raise LicenseNotUsableError(message)
+        raise stale("licence", row_version, current)
+
     def suspend(self, *, tenant_id: UUID, license_id: UUID, reason: str) -> License:
         """Stop a licence until it is resumed.
 
@@ -160,6 +212,8 @@ class Licenses(Repository):
     ) -> LicenseSeat:
         """Take a seat for the time of the lease, or renew the holder's own.
 
+        `leased_until` is at most the end of the licence with its grace.
+
         Never more seats than the licence has, however many ask at once; one holder
         that asks twice at once is given one seat. Raises LimitReachedError when no seat
         is free, the licence is not usable, or it is in grace and only keeps seats.
@@ -188,7 +242,7 @@ class Licenses(Repository):
         holder: str,
         lease: timedelta = _LEASE,
     ) -> LicenseSeat | None:
-        """Prolong a lease from now (heartbeat).
+        """Prolong a lease from now (heartbeat), at most to the licence's end.
 
         None when it had ended, or the licence is not usable any more: check out again.
         A licence in grace renews under either policy.
@@ -223,6 +277,9 @@ class Licenses(Repository):
     ) -> UsageReceipt:
         """Record a use once, however often it is reported under the same key.
 
+        `quantity` is at most 10^12: report more in parts. A wrong report is taken back
+        by `correct_usage`.
+
         The same use again gives `recorded` False and its own period's total as it is
         now, also when the limit is reached or the licence has ended since. That is a
         second statement, which sees what the first one waited for.
@@ -253,6 +310,48 @@ class Licenses(Repository):
             raise LicenseNotUsableError(message)
         if known.quantity != quantity:
             message = "licenses.record_usage: the key was used with another quantity"
+            raise IdempotencyKeyReusedError(message)
+        return known
+
+    def correct_usage(
+        self,
+        *,
+        tenant_id: UUID,
+        license_id: UUID,
+        metric: str,
+        corrects: str,
+        idempotency_key: str,
+    ) -> UsageReceipt:
+        """Take back the whole use that was recorded under the key `corrects`.
+
+        It counts in that one's period, also when the licence has ended since; the
+        ledger keeps both. Then report what is right, under a key of its own. The same
+        correction again gives `recorded` False.
+
+        Raises NotFoundError when there is no such use, or another correction took it
+        back; IdempotencyKeyReusedError when the key is a use's.
+        """
+        receipt = queries.correct_usage(
+            self._connection,
+            tenant_id=tenant_id,
+            license_id=license_id,
+            metric=metric,
+            corrects=corrects,
+            idempotency_key=idempotency_key,
+        )
+        if receipt is not None:
+            return receipt
+        known = self.get_receipt(
+            tenant_id=tenant_id,
+            license_id=license_id,
+            metric=metric,
+            idempotency_key=idempotency_key,
+        )
+        if known is None:
+            message = "licenses.correct_usage: no such use, or it was taken back before"
+            raise NotFoundError(message)
+        if known.corrects != corrects:
+            message = "licenses.correct_usage: the key names something else already"
             raise IdempotencyKeyReusedError(message)
         return known
 

@@ -52,10 +52,13 @@ def _exit(inner: Pipeline) -> PQGen[None]:
     """Do as psycopg's own does, but for the flush that it sends behind the sync.
 
     PostgreSQL stops its timeout of an idle transaction at that, and does not start it
-    anew until the next statement.
+    anew until the next statement. After an interruption, which may have come before
+    the sync was sent, nothing is waited for.
     """
     try:
         inner._enqueue_sync()
         yield from inner._communicate_gen()
-    finally:
+    except psycopg.Error:
         yield from inner._fetch_gen(flush=False)
+        raise
+    yield from inner._fetch_gen(flush=False)

@@ -7,6 +7,13 @@ from typing import Final
 import psycopg
 from tabulate import tabulate
 
+from authority_queries._books import (
+    applied_migrations,
+    find_books,
+    find_planted,
+    find_traps,
+    safe_conninfo,
+)
 from authority_queries._sync.authority import Authority
 from authority_queries._sync.store import Store
 from authority_queries.errors import UnavailableError
@@ -29,15 +36,16 @@ def examine(settings: Settings, conninfo: str) -> int:
     Writes nothing to the database. Raises UnavailableError.
     """
     try:
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            store = Store(connection)
-            server = store.server.describe()
+        books = find_books(conninfo)
+        traps = find_traps(conninfo, books)
+        planted = find_planted(conninfo, books)
+        with psycopg.connect(
+            safe_conninfo(conninfo, books), autocommit=True
+        ) as connection:
+            server = Store(connection).server.describe()
             now = datetime.now(UTC)
-            applied = (
-                {row.migration_id for row in store.server.list_applied_migrations()}
-                if server.may_read_migration_log
-                else set()
-            )
+        is_readable = books.may_be_read and traps is None
+        applied = applied_migrations(conninfo, books) if is_readable else set()
     except psycopg.OperationalError as error:
         message = f"no connection to {settings.describe()}: {error}"
         raise UnavailableError(message) from error
@@ -45,7 +53,9 @@ def examine(settings: Settings, conninfo: str) -> int:
     checks = [
         *_checks(settings, server, now),
         *_roles(server),
-        _migrations(server, todo),
+        ("traps", traps or "none", _verdict(not traps, "migrate only without them")),
+        _planted(planted),
+        _migrations(server, todo, is_told=is_readable or not books.are_there),
     ]
     print(tabulate(checks, headers=("check", "found", "verdict"), tablefmt="simple"))
     return int(any(not verdict.startswith("ok") for _, _, verdict in checks))
@@ -121,8 +131,15 @@ def _services(server: ServerDescription) -> tuple[str, str]:
     return found, "ok"
 
 
-def _migrations(server: ServerDescription, todo: Sequence[str]) -> _Check:
-    if server.has_migration_log and not server.may_read_migration_log:
+def _planted(names: Sequence[str]) -> _Check:
+    advice = "ok for us; the URL of plain yoyo needs ?schema=authority_yoyo"
+    return "planted by others", ", ".join(names) or "none", advice if names else "ok"
+
+
+def _migrations(
+    server: ServerDescription, todo: Sequence[str], *, is_told: bool
+) -> _Check:
+    if not is_told:
         return "pending migrations", "not told to this login", "ok"
     if not todo:
         return "pending migrations", "none", "ok"

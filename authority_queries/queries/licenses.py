@@ -88,6 +88,26 @@ _validate: Call[LicenseValidation | None] = _QUERIES.row(
 _validate_async: AsyncCall[LicenseValidation | None] = _ASYNC_QUERIES.row(
     "validate", LicenseValidation, takes=_validate_takes
 )
+_update_takes = Parameters(
+    "licenses.update",
+    tenant_id=checks.uuid,
+    license_id=checks.uuid,
+    row_version=checks.int8,
+    plan=checks.text(0, 255),
+    seats=checks.int8,
+    features=checks.text_list(200, 255),
+    limits=checks.jsonb("object", 65536),
+    overage_policy=checks.one_of("allow", "refuse"),
+    valid_from=checks.moment,
+    valid_until=checks.optional(checks.moment),
+    grace=checks.duration,
+    grace_policy=checks.one_of("full", "keep"),
+    properties=checks.jsonb("object", 65536),
+)
+_update: Call[License | None] = _QUERIES.row("update", License, takes=_update_takes)
+_update_async: AsyncCall[License | None] = _ASYNC_QUERIES.row(
+    "update", License, takes=_update_takes
+)
 _set_status_takes = Parameters(
     "licenses.set_status",
     tenant_id=checks.uuid,
@@ -150,6 +170,20 @@ _record_usage: Call[UsageReceipt | None] = _QUERIES.row(
 )
 _record_usage_async: AsyncCall[UsageReceipt | None] = _ASYNC_QUERIES.row(
     "record_usage", UsageReceipt, takes=_record_usage_takes
+)
+_correct_usage_takes = Parameters(
+    "licenses.correct_usage",
+    tenant_id=checks.uuid,
+    license_id=checks.uuid,
+    metric=checks.text(),
+    corrects=checks.text(),
+    idempotency_key=checks.text(0, 255),
+)
+_correct_usage: Call[UsageReceipt | None] = _QUERIES.row(
+    "correct_usage", UsageReceipt, takes=_correct_usage_takes
+)
+_correct_usage_async: AsyncCall[UsageReceipt | None] = _ASYNC_QUERIES.row(
+    "correct_usage", UsageReceipt, takes=_correct_usage_takes
 )
 _get_receipt_takes = Parameters(
     "licenses.get_receipt",
@@ -336,6 +370,90 @@ async def validate_async(
     return await _validate_async(connection, tenant_id=tenant_id, key_hash=key_hash)
 
 
+def update(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    license_id: UUID,
+    row_version: int,
+    plan: str,
+    seats: int,
+    features: Sequence[str],
+    limits: JsonObject,
+    overage_policy: LicenseOveragePolicy,
+    valid_from: datetime,
+    valid_until: datetime | None,
+    grace: timedelta,
+    grace_policy: LicenseGracePolicy,
+    properties: JsonObject,
+) -> License | None:
+    """The licence as changed, or no row when it is not at this version or is revoked.
+    Of fewer seats those go first that are free, then those whose lease ends first. No
+    lease outlives the new end. What was used stays: a limit below it takes nothing
+    more.
+
+    queries/licenses.sql:171
+    """
+    return _update(
+        connection,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        row_version=row_version,
+        plan=plan,
+        seats=seats,
+        features=features,
+        limits=limits,
+        overage_policy=overage_policy,
+        valid_from=valid_from,
+        valid_until=valid_until,
+        grace=grace,
+        grace_policy=grace_policy,
+        properties=properties,
+    )
+
+
+async def update_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    license_id: UUID,
+    row_version: int,
+    plan: str,
+    seats: int,
+    features: Sequence[str],
+    limits: JsonObject,
+    overage_policy: LicenseOveragePolicy,
+    valid_from: datetime,
+    valid_until: datetime | None,
+    grace: timedelta,
+    grace_policy: LicenseGracePolicy,
+    properties: JsonObject,
+) -> License | None:
+    """The licence as changed, or no row when it is not at this version or is revoked.
+    Of fewer seats those go first that are free, then those whose lease ends first. No
+    lease outlives the new end. What was used stays: a limit below it takes nothing
+    more.
+
+    queries/licenses.sql:171
+    """
+    return await _update_async(
+        connection,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        row_version=row_version,
+        plan=plan,
+        seats=seats,
+        features=features,
+        limits=limits,
+        overage_policy=overage_policy,
+        valid_from=valid_from,
+        valid_until=valid_until,
+        grace=grace,
+        grace_policy=grace_policy,
+        properties=properties,
+    )
+
+
 def set_status(
     connection: Connection[object],
     *,
@@ -346,7 +464,7 @@ def set_status(
 ) -> License | None:
     """The licence with its new status, or no row: unknown, or revoked before.
 
-    queries/licenses.sql:171
+    queries/licenses.sql:317
     """
     return _set_status(
         connection,
@@ -367,7 +485,7 @@ async def set_status_async(
 ) -> License | None:
     """The licence with its new status, or no row: unknown, or revoked before.
 
-    queries/licenses.sql:171
+    queries/licenses.sql:317
     """
     return await _set_status_async(
         connection,
@@ -386,11 +504,12 @@ def check_out_seat(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The seat that the holder now has until the lease ends: its own one, or else a
-    free one; or no row when the licence is not usable or has no free seat. Policy: in
-    grace with the policy keep, only the holder of a lease that runs is given its seat.
+    """The seat that the holder now has until the lease ends, or the licence if that is
+    sooner: its own one, or else a free one; or no row when the licence is not usable or
+    has no free seat. Policy: in grace with the policy keep, only the holder of a lease
+    that runs is given its seat.
 
-    queries/licenses.sql:204
+    queries/licenses.sql:350
     """
     return _check_out_seat(
         connection,
@@ -409,11 +528,12 @@ async def check_out_seat_async(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The seat that the holder now has until the lease ends: its own one, or else a
-    free one; or no row when the licence is not usable or has no free seat. Policy: in
-    grace with the policy keep, only the holder of a lease that runs is given its seat.
+    """The seat that the holder now has until the lease ends, or the licence if that is
+    sooner: its own one, or else a free one; or no row when the licence is not usable or
+    has no free seat. Policy: in grace with the policy keep, only the holder of a lease
+    that runs is given its seat.
 
-    queries/licenses.sql:204
+    queries/licenses.sql:350
     """
     return await _check_out_seat_async(
         connection,
@@ -432,10 +552,11 @@ def renew_seat(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The holder's seat with its lease prolonged from now, or no row when the lease
-    had ended or the licence is not usable any more. Policy: in grace, always.
+    """The holder's seat with its lease prolonged from now, but not beyond the
+    licence's end, or no row when the lease had ended or the licence is not usable any
+    more. Policy: in grace, always.
 
-    queries/licenses.sql:323
+    queries/licenses.sql:473
     """
     return _renew_seat(
         connection,
@@ -454,10 +575,11 @@ async def renew_seat_async(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The holder's seat with its lease prolonged from now, or no row when the lease
-    had ended or the licence is not usable any more. Policy: in grace, always.
+    """The holder's seat with its lease prolonged from now, but not beyond the
+    licence's end, or no row when the lease had ended or the licence is not usable any
+    more. Policy: in grace, always.
 
-    queries/licenses.sql:323
+    queries/licenses.sql:473
     """
     return await _renew_seat_async(
         connection,
@@ -473,7 +595,7 @@ def check_in_seat(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:346
+    queries/licenses.sql:497
     """
     return _check_in_seat(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -489,7 +611,7 @@ async def check_in_seat_async(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:346
+    queries/licenses.sql:497
     """
     return await _check_in_seat_async(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -510,7 +632,7 @@ def record_usage(
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:358
+    queries/licenses.sql:509
     """
     return _record_usage(
         connection,
@@ -536,7 +658,7 @@ async def record_usage_async(
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:358
+    queries/licenses.sql:509
     """
     return await _record_usage_async(
         connection,
@@ -544,6 +666,58 @@ async def record_usage_async(
         license_id=license_id,
         metric=metric,
         quantity=quantity,
+        idempotency_key=idempotency_key,
+    )
+
+
+def correct_usage(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    license_id: UUID,
+    metric: str,
+    corrects: str,
+    idempotency_key: str,
+) -> UsageReceipt | None:
+    """The receipt of a correction that was recorded now: it takes back the whole use
+    that was recorded under the key `corrects`, in that one's period, whatever has
+    become of the licence; or no row when there is no such use, it has been taken back,
+    or the correction's own key was recorded before.
+
+    queries/licenses.sql:601
+    """
+    return _correct_usage(
+        connection,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        metric=metric,
+        corrects=corrects,
+        idempotency_key=idempotency_key,
+    )
+
+
+async def correct_usage_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    license_id: UUID,
+    metric: str,
+    corrects: str,
+    idempotency_key: str,
+) -> UsageReceipt | None:
+    """The receipt of a correction that was recorded now: it takes back the whole use
+    that was recorded under the key `corrects`, in that one's period, whatever has
+    become of the licence; or no row when there is no such use, it has been taken back,
+    or the correction's own key was recorded before.
+
+    queries/licenses.sql:601
+    """
+    return await _correct_usage_async(
+        connection,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        metric=metric,
+        corrects=corrects,
         idempotency_key=idempotency_key,
     )
 
@@ -559,7 +733,7 @@ def get_receipt(
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
 
-    queries/licenses.sql:449
+    queries/licenses.sql:674
     """
     return _get_receipt(
         connection,
@@ -581,7 +755,7 @@ async def get_receipt_async(
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
 
-    queries/licenses.sql:449
+    queries/licenses.sql:674
     """
     return await _get_receipt_async(
         connection,
@@ -603,7 +777,7 @@ def list_usage(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:474
+    queries/licenses.sql:700
     """
     return _list_usage(
         connection,
@@ -625,7 +799,7 @@ async def list_usage_async(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:474
+    queries/licenses.sql:700
     """
     return await _list_usage_async(
         connection,
@@ -651,7 +825,7 @@ def list_usage_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:474
+    queries/licenses.sql:700
     """
     return _list_usage_stream(
         connection,
@@ -678,7 +852,7 @@ def list_usage_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:474
+    queries/licenses.sql:700
     """
     return _list_usage_stream_async(
         connection,
@@ -696,7 +870,7 @@ def prune_usage(
     """Deletes uses, of all tenants, whose period ended at least this long ago; the
     totals stay. A key that is deleted records again.
 
-    queries/licenses.sql:498
+    queries/licenses.sql:724
     """
     return _prune_usage(connection, older_than=older_than, batch_size=batch_size)
 
@@ -707,7 +881,7 @@ async def prune_usage_async(
     """Deletes uses, of all tenants, whose period ended at least this long ago; the
     totals stay. A key that is deleted records again.
 
-    queries/licenses.sql:498
+    queries/licenses.sql:724
     """
     return await _prune_usage_async(
         connection, older_than=older_than, batch_size=batch_size

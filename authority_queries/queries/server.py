@@ -5,15 +5,8 @@
 from psycopg import AsyncConnection, Connection
 
 from authority_queries.queries import FOLDER
-from authority_queries.records import AppliedMigration, SchemaVersion, ServerDescription
-from authority_queries.runtime import (
-    AsyncCall,
-    AsyncQueryFile,
-    AsyncStream,
-    Call,
-    QueryFile,
-    Stream,
-)
+from authority_queries.records import SchemaVersion, ServerDescription
+from authority_queries.runtime import AsyncCall, AsyncQueryFile, Call, QueryFile
 
 _QUERIES = QueryFile(FOLDER / "server.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "server.sql")
@@ -32,20 +25,6 @@ _get_schema_version_async: AsyncCall[SchemaVersion] = _ASYNC_QUERIES.sure_row(
 )
 _QUERIES.promise("get_schema_version", "newest", "oldest_package")
 _ASYNC_QUERIES.promise("get_schema_version", "newest", "oldest_package")
-_list_applied_migrations: Call[list[AppliedMigration]] = _QUERIES.rows(
-    "list_applied_migrations", AppliedMigration
-)
-_list_applied_migrations_async: AsyncCall[list[AppliedMigration]] = _ASYNC_QUERIES.rows(
-    "list_applied_migrations", AppliedMigration
-)
-_list_applied_migrations_stream = _QUERIES.stream(
-    "list_applied_migrations", AppliedMigration
-)
-_list_applied_migrations_stream_async = _ASYNC_QUERIES.stream(
-    "list_applied_migrations", AppliedMigration
-)
-_QUERIES.promise("list_applied_migrations", "migration_id")
-_ASYNC_QUERIES.promise("list_applied_migrations", "migration_id")
 
 
 def describe(connection: Connection[object]) -> ServerDescription | None:
@@ -70,7 +49,7 @@ def get_process_id(connection: Connection[object]) -> int:
     """The process that answers. It is another one than the connection was told at its
     beginning where a pooler is between the two.
 
-    queries/server.sql:79
+    queries/server.sql:77
     """
     return _get_process_id(connection)
 
@@ -79,7 +58,7 @@ async def get_process_id_async(connection: AsyncConnection[object]) -> int:
     """The process that answers. It is another one than the connection was told at its
     beginning where a pooler is between the two.
 
-    queries/server.sql:79
+    queries/server.sql:77
     """
     return await _get_process_id_async(connection)
 
@@ -89,7 +68,7 @@ def get_schema_version(connection: Connection[object]) -> SchemaVersion:
     applied, and the oldest package, named by its newest migration, that the database
     serves.
 
-    queries/server.sql:84
+    queries/server.sql:82
     """
     return _get_schema_version(connection)
 
@@ -101,50 +80,6 @@ async def get_schema_version_async(
     applied, and the oldest package, named by its newest migration, that the database
     serves.
 
-    queries/server.sql:84
+    queries/server.sql:82
     """
     return await _get_schema_version_async(connection)
-
-
-def list_applied_migrations(connection: Connection[object]) -> list[AppliedMigration]:
-    """One migration that yoyo has marked as applied, in its books in the search_path.
-
-    queries/server.sql:94
-    """
-    return _list_applied_migrations(connection)
-
-
-async def list_applied_migrations_async(
-    connection: AsyncConnection[object],
-) -> list[AppliedMigration]:
-    """One migration that yoyo has marked as applied, in its books in the search_path.
-
-    queries/server.sql:94
-    """
-    return await _list_applied_migrations_async(connection)
-
-
-def list_applied_migrations_stream(
-    connection: Connection[object], *, size: int = 1000
-) -> Stream[AppliedMigration]:
-    """One migration that yoyo has marked as applied, in its books in the search_path.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    queries/server.sql:94
-    """
-    return _list_applied_migrations_stream(connection, size)
-
-
-def list_applied_migrations_stream_async(
-    connection: AsyncConnection[object], *, size: int = 1000
-) -> AsyncStream[AppliedMigration]:
-    """One migration that yoyo has marked as applied, in its books in the search_path.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    queries/server.sql:94
-    """
-    return _list_applied_migrations_stream_async(connection, size)

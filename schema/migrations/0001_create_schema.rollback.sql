@@ -1,4 +1,5 @@
 -- The roles stay: they belong to the server, and people and services are members.
+set local search_path = pg_catalog;
 set local role authority_owner;
 drop function if exists authority.clock();
 drop function if exists authority.is_bounded_json(jsonb);

@@ -6,8 +6,129 @@
 --
 -- Locks: none on tables in use.
 
+-- yoyo's books are in the first schema of the path that yoyo has come with. What
+-- follows is found in pg_catalog alone.
+do $$
+begin
+    perform pg_catalog.set_config(
+        'authority.books',
+        pg_catalog.quote_ident(pg_catalog.current_schema()::pg_catalog.text),
+        true
+    );
+end
+$$;
+set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+
+-- As schema/books/guard.sql, which `authority migrate` runs before yoyo.
+do $$
+declare
+    books constant oid := to_regnamespace(current_setting('authority.books'));
+    ours constant oid := to_regnamespace('authority');
+    traps text;
+begin
+    with trusted as (
+        select pg_roles.oid
+        from pg_roles
+        where
+            pg_roles.rolsuper
+            or pg_roles.rolname in (current_user, session_user)
+            or coalesce(
+                pg_has_role(pg_roles.oid, to_regrole('authority_owner'), 'member'),
+                false
+            )
+    ),
+
+    -- The owner of PostgreSQL's schema public is whoever owns the database.
+    owners as (
+        select trusted.oid from trusted
+        union all
+        select to_regrole('pg_database_owner')::oid
+        from pg_database
+        inner join trusted on pg_database.datdba = trusted.oid
+        where pg_database.datname = current_database()
+    ),
+
+    tables as (
+        select
+            pg_class.*,
+            pg_class.oid::regclass as name
+        from pg_class
+        where
+            pg_class.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+            and (
+                pg_class.relnamespace = ours
+                or pg_class.relnamespace = books
+                and pg_class.relname in (
+                    'yoyo_lock', '_yoyo_log', '_yoyo_version', '_yoyo_migration'
+                )
+            )
+    ),
+
+    owned as (
+        select
+            format('the schema %I', pg_namespace.nspname) as thing,
+            pg_namespace.nspowner as owner
+        from pg_namespace
+        where pg_namespace.oid in (books, ours)
+        union all
+        select tables.name::text as thing, tables.relowner as owner
+        from tables
+        union all
+        select pg_proc.oid::regprocedure::text as thing, pg_proc.proowner as owner
+        from pg_proc
+        where pg_proc.pronamespace in (books, ours)
+        union all
+        select pg_operator.oid::regoperator::text as thing, pg_operator.oprowner
+        from pg_operator
+        where pg_operator.oprnamespace in (books, ours)
+    ),
+
+    found as (
+        select format('%s belongs to %I', owned.thing, pg_get_userbyid(owned.owner)) as trap
+        from owned
+        where owned.owner not in (select owners.oid from owners)
+        union all
+        select format(
+            '%s may create in the schema %I',
+            case granted.grantee
+                when 0 then 'everybody'
+                else quote_ident(pg_get_userbyid(granted.grantee))
+            end,
+            pg_namespace.nspname
+        )
+        from pg_namespace
+        cross join lateral aclexplode(pg_namespace.nspacl) as granted
+        where
+            pg_namespace.oid in (books, ours)
+            and granted.privilege_type = 'CREATE'
+            and granted.grantee not in (select owners.oid from owners)
+        union all
+        select format('%s has the trigger %I', tables.name, pg_trigger.tgname)
+        from tables
+        inner join pg_trigger on tables.oid = pg_trigger.tgrelid
+        where not pg_trigger.tgisinternal and tables.relnamespace = books
+        union all
+        select format('%s has the rule %I', tables.name, pg_rewrite.rulename)
+        from tables
+        inner join pg_rewrite on tables.oid = pg_rewrite.ev_class
+        where tables.relnamespace = books
+        union all
+        select format('%s has the policy %I', tables.name, pg_policy.polname)
+        from tables
+        inner join pg_policy on tables.oid = pg_policy.polrelid
+        where tables.relnamespace = books
+    )
+
+    select string_agg(found.trap, '; ' order by found.trap)
+    into traps
+    from found;
+    if traps is not null then
+        raise 'others could act as who migrates: %', traps;
+    end if;
+end
+$$;
 
 do $$
 declare
@@ -199,7 +320,8 @@ begin
     loop
         if
             scope is null
-            or scope !~ '^[]!#-[^-~]{1,255}$'
+            or char_length(scope) > 255
+            or scope !~ '^[]!#-[^-~]+$' -- {1,255} costs 20 us
             or cardinality(array_positions(scopes, scope)) > 1
         then
             return false;

@@ -1,3 +1,4 @@
+set local search_path = pg_catalog;
 set local role authority_owner;
 drop table if exists authority.user_roles;
 drop table if exists authority.users;

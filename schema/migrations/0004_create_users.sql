@@ -3,6 +3,7 @@
 -- Locks: share row exclusive on authority.tenants and authority.roles while
 -- foreign keys to them are added.
 
+set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local standard_conforming_strings = on;

@@ -4,6 +4,7 @@
 --
 -- Locks: share row exclusive on authority.tenants while its foreign key is added.
 
+set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local role authority_owner;
@@ -123,7 +124,7 @@ comment on column authority.licenses.properties is
 comment on column authority.licenses.created_at is 'When the row was inserted.';
 comment on column authority.licenses.updated_at is 'When the row last changed.';
 comment on column authority.licenses.row_version is
-'Grows with each change of the row.';
+'Optimistic lock: an update names the version that it read.';
 
 create table if not exists authority.license_seats (
     tenant_id uuid not null,
@@ -156,11 +157,13 @@ comment on table authority.license_seats is
 hand out one more.';
 comment on column authority.license_seats.tenant_id is 'Owner of the row.';
 comment on column authority.license_seats.license_id is 'The licence.';
-comment on column authority.license_seats.seat_number is 'From 1 to licenses.seats.';
+comment on column authority.license_seats.seat_number is
+'Tells the seats of a licence apart. A seat that was taken away leaves a gap.';
 comment on column authority.license_seats.holder is
 'Who holds it, or held it last: a user, device or session. Null: checked in.';
 comment on column authority.license_seats.leased_until is
-'From then on it is free for another holder. Null: checked in.';
+'From then on it is free for another holder; the licence''s own end at the latest. Null:
+checked in.';
 comment on column authority.license_seats.created_at is 'When the row was inserted.';
 comment on column authority.license_seats.updated_at is 'When the row last changed.';
 
@@ -172,6 +175,7 @@ create table if not exists authority.license_usage (
     period_start date not null,
     period_end date not null,
     quantity bigint not null,
+    corrects text,
     created_at timestamptz not null default authority.clock(),
     constraint license_usage_tenant_id_license_id_metric_idempotency_key_pk
     primary key (tenant_id, license_id, metric, idempotency_key),
@@ -183,19 +187,24 @@ create table if not exists authority.license_usage (
         authority.is_visible(idempotency_key) and char_length(idempotency_key) <= 255
     ),
     constraint license_usage_period_end_check check (period_end > period_start),
-    constraint license_usage_quantity_check check (quantity > 0),
     constraint license_usage_metric_check
     check (authority.is_visible(metric) and char_length(metric) <= 255),
     constraint license_usage_moments_check
     check (
         least(created_at) >= '1900-01-01Z'
         and greatest(created_at) < '9000-01-01Z'
+    ),
+    constraint license_usage_quantity_check check (
+        quantity
+        between case when corrects is null then 1 else -1000000000000 end
+        and case when corrects is null then 1000000000000 else -1 end
     )
 );
 
 comment on table authority.license_usage is
-'Ledger: one use of one metric, recorded once however often it is reported. Pruned some
-time after its period; the total stays.';
+'Ledger: one use of one metric, recorded once however often it is reported, or one
+correction, which takes a use back. Append-only. Pruned some time after its period; the
+total stays.';
 comment on column authority.license_usage.tenant_id is 'Owner of the row.';
 comment on column authority.license_usage.license_id is 'The licence that is used.';
 comment on column authority.license_usage.metric is 'A name in licenses.limits.';
@@ -206,9 +215,17 @@ comment on column authority.license_usage.period_start is
 'First day (UTC) of the usage_period that it counts in.';
 comment on column authority.license_usage.period_end is
 'First day (UTC) after that period.';
-comment on column authority.license_usage.quantity is 'How much was used.';
+comment on column authority.license_usage.quantity is
+'How much was used, at most a million millions; of a correction how much was not, below
+0.';
+comment on column authority.license_usage.corrects is
+'idempotency_key of the use that this row takes back, once. Null: this is a use.';
 comment on column authority.license_usage.created_at is 'When it was recorded.';
 
+-- Serves licenses.correct_usage: a use is taken back once.
+create unique index if not exists license_usage_tenant_id_license_id_metric_corrects_key
+on authority.license_usage (tenant_id, license_id, metric, corrects)
+where corrects is not null;
 -- Serves licenses.prune_usage.
 create index if not exists license_usage_period_end_idx
 on authority.license_usage (period_end);
@@ -357,6 +374,7 @@ select
     license_states.overage_policy,
     license_states.period_start,
     license_states.period_end,
+    license_states.usable_until,
     coalesce(license_states.grows_until > authority.clock(), true) as may_grow
 from authority.license_states
 where license_states.state in ('valid', 'grace');
@@ -373,6 +391,8 @@ comment on column authority.usable_licenses.period_start is
 'As authority.license_states.period_start.';
 comment on column authority.usable_licenses.period_end is
 'As authority.license_states.period_end.';
+comment on column authority.usable_licenses.usable_until is
+'As authority.license_states.usable_until.';
 comment on column authority.usable_licenses.may_grow is
 'Whether seats are taken anew and uses recorded: not in grace under the policy keep.';
 
@@ -420,8 +440,25 @@ authority.license_seats,
 authority.license_usage,
 authority.license_usage_totals
 to authority_app;
-grant update (status, status_reason, updated_at, row_version)
+grant
+update (
+    plan,
+    seats,
+    features,
+    limits,
+    overage_policy,
+    valid_from,
+    valid_until,
+    grace,
+    grace_policy,
+    status,
+    status_reason,
+    properties,
+    updated_at,
+    row_version
+)
 on authority.licenses to authority_app;
+grant delete on authority.license_seats to authority_app;
 grant update (holder, leased_until, updated_at)
 on authority.license_seats to authority_app;
 grant update (used, allowed, overage_policy, updated_at)

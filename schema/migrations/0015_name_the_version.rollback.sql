@@ -1,3 +1,4 @@
+set local search_path = pg_catalog;
 set local role authority_owner;
 drop function if exists authority.oldest_package();
 drop function if exists authority.schema_version();

@@ -4,6 +4,7 @@
 --
 -- Locks: none on tables in use.
 
+set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local role authority_owner;

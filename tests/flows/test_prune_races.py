@@ -18,6 +18,7 @@ import pytest
 from psycopg.sql import SQL, Literal
 
 from authority_queries import Retention, Store, mint_token
+from authority_queries._sync.preparing import look
 from authority_queries._sync.pruning import STEPS, prune
 from authority_queries.errors import MissingReferenceError
 from authority_queries.migrations import yoyo_url
@@ -75,12 +76,14 @@ def world(store: Store, dba: Dba) -> World:
 @pytest.fixture
 def pruner(logins: Logins) -> Iterator[Callable[[StepName, int], int]]:
     """A session that plans a statement once, whatever becomes of its table."""
+    options = "-c plan_cache_mode=force_generic_plan -c statement_timeout=30s"
     with psycopg.connect(
         logins.maintenance,
         autocommit=True,
         prepare_threshold=0,
-        options="-c plan_cache_mode=force_generic_plan -c statement_timeout=30s",
+        options=f"{logins.bare} {options}",
     ) as connection:
+        assert look(connection)
         store = Store(connection)
         yield lambda name, size: STEPS[name].batch(store, Retention(), size)
 

@@ -65,6 +65,31 @@ def test_a_hint_wakes_a_follower_long_before_its_next_poll(
     )
 
 
+def test_forged_hints_do_not_drive_a_follower(
+    *,
+    follow: Follow,
+    settings: Settings,
+    feed: Feed,
+    logins: Logins,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "authority_queries.sql")
+    with (
+        feed.followed(follow, settings, poll_interval=HOUR) as queue,
+        psycopg.connect(logins.app, autocommit=True) as forger,
+    ):
+        feed.wait_for_listeners(1)
+        caplog.clear()
+        end = monotonic() + 1
+        while monotonic() < end:
+            forger.execute(
+                "select pg_notify('authority_revocations', %s)", (str(feed.tenant_id),)
+            )
+        assert sum("list_since" in line for line in caplog.messages) < 15
+        feed.publish("real")
+        assert queue.get(timeout=PATIENCE) == "real"
+
+
 def test_it_listens_before_it_reads(
     follow: Follow, settings: Settings, feed: Feed, logins: Logins, dba: Dba
 ) -> None:

@@ -16,7 +16,7 @@ from psycopg.abc import Buffer
 from psycopg.conninfo import make_conninfo
 from psycopg.types.string import TextBinaryLoader
 
-from authority_queries import NewToken, Store, mint_token
+from authority_queries import Maintenance, NewToken, Store, mint_token
 from authority_queries.errors import ConfigurationError, InvalidArgumentError
 from authority_queries.queries import tenants, tokens, users
 from authority_queries.records import Client
@@ -59,7 +59,7 @@ def hostile(
 ) -> None:
     """Everything is set to something else, for the database and for the login."""
     make_hostile(dba, of="database", name=dba.info.dbname)
-    for role in ("app", "reader"):
+    for role in ("app", "maintenance", "reader"):
         make_hostile(dba, of="role in database", name=login_names[role])
 
 
@@ -221,3 +221,22 @@ def test_a_report_may_read_one_snapshot(logins: Logins, client: Client) -> None:
         tenants.enter(connection, tenant_id=client.tenant_id)
         told = connection.execute("select current_setting('transaction_isolation')")
         assert told.fetchone() == ("repeatable read",)
+
+
+@pytest.mark.usefixtures("hostile")
+def test_operators_work_as_ever(logins: Logins, client: Client) -> None:
+    settings = settings_for(make_conninfo(logins.maintenance, options=""))
+    with Maintenance.open(settings) as maintenance, maintenance.store() as store:
+        globex = store.tenants.create(code="globex", display_name="Globex")
+        assert globex.created_at.tzinfo is UTC
+        asked = "select current_setting(%s)"
+        for name, value in (
+            ("default_transaction_isolation", "read committed"),
+            ("lock_timeout", "0"),
+            ("timezone", "UTC"),
+        ):
+            told = store.connection.execute(asked, (name,)).fetchone()
+            assert told == (value,)
+    with Maintenance.open(settings) as maintenance:
+        report = maintenance.prune()
+    assert report.is_complete, report

@@ -36,6 +36,10 @@ SPARE = {
     "grants.redeem: service_accounts.tenant_id = :tenant_id (4)": (
         "it is only locked, and nothing here that is redeemed speaks for an account"
     ),
+    "licenses.update: license_seats.tenant_id = :tenant_id (2)": (
+        "what it finds is counted, and the count decides about the own seats alone"
+    ),
+    "licenses.update: license_seats.tenant_id = :tenant_id (3)": _TWICE,
     "pushed_requests.redeem: clients.tenant_id = pushed_requests.tenant_id (2)": (
         _NAMESAKE
     ),

@@ -20,6 +20,7 @@ Connection: TypeAlias = "psycopg.Connection[object]"
 
 # No promise depends on what a session or its role has set.
 _HOSTILE: Final = {
+    "timezone": "America/New_York",
     "datestyle": "SQL,DMY",
     "intervalstyle": "sql_standard",
     "bytea_output": "escape",

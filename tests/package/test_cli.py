@@ -121,10 +121,8 @@ def test_what_postgresql_refuses_is_said_without_a_traceback(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     migrate(blank_conninfo)
-    for program, said in (
-        ("migrate", "permission denied for table yoyo_lock"),
-        ("demo", "permission denied for table yoyo_lock"),
-    ):
+    said = f"{weak_role} may not keep yoyo's books in the schema authority_yoyo"
+    for program in ("migrate", "demo"):
         weak = make_conninfo(blank_conninfo, options=f"-c role={weak_role}")
         monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(weak))
         assert main([program]) == 1

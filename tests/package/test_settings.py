@@ -59,6 +59,16 @@ def test_an_argument_wins_over_the_environment(
     assert Settings().data_dir == Path("/somewhere")
 
 
+@pytest.mark.parametrize(
+    "query", ["schema=b", "schema=b&sslmode=require", "sslmode=require&schema=b"]
+)
+def test_the_schema_of_yoyos_books_is_for_yoyo_alone(query: str) -> None:
+    url = f"postgresql+psycopg://db.example/authority?{query}"
+    found = Settings(database_url=url).connection_parameters
+    assert found.pop("sslmode", "require") == "require"
+    assert found == {"host": "db.example", "dbname": "authority"}
+
+
 def test_a_url_that_is_set_but_empty_is_no_embedded_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

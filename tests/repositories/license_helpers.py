@@ -52,6 +52,31 @@ def validate(store: Store, license_: License) -> LicenseValidation | None:
     )
 
 
+def seats_taken(store: Store, license_: License) -> int:
+    found = validate(store, license_)
+    assert found is not None
+    return found.seats_taken
+
+
+def change(store: Store, license_: License, **fields: Any) -> License:
+    """Update these fields alone."""
+    names = (
+        "row_version",
+        "plan",
+        "seats",
+        "features",
+        "limits",
+        "overage_policy",
+        "valid_from",
+        "valid_until",
+        "grace",
+        "grace_policy",
+        "properties",
+    )
+    kept: Fields = {name: getattr(license_, name) for name in names}
+    return store.licenses.update(**key_of(license_), **{**kept, **fields})
+
+
 def check_out(
     store: Store, license_: License, holder: str, **fields: Any
 ) -> LicenseSeat:

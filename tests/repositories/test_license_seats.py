@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,18 +11,24 @@ from authority_queries.errors import (
 )
 from tests.clock import Clock
 from tests.factories import HOUR
+from tests.flows.races import race
 from tests.refusals import refusal_of
 from tests.repositories.license_helpers import (
     GRACE,
+    NOW,
     UNUSABLE,
     Dba,
+    Fields,
+    change,
     check_out,
     key_of,
     new,
     new_unusable,
+    seats_taken,
     totals,
     use,
 )
+from tests.stores import Logins
 
 LEASE = timedelta(minutes=5)  # by default
 
@@ -167,3 +174,102 @@ def test_a_holder_is_given_its_own_seat_though_others_are_locked(
         assert check_out(store, license_, "ann").seat_number == mine.seat_number
         with pytest.raises(LimitReachedError):
             check_out(store, license_, "bob")
+
+
+@pytest.mark.parametrize("grace_policy", ["full", "keep"])
+def test_no_lease_outlives_its_licence(
+    store: Store, clock: Clock, grace_policy: str
+) -> None:
+    license_ = new(store, seats=3, **GRACE, grace_policy=grace_policy)
+    assert license_.valid_until is not None
+    end = license_.valid_until + license_.grace
+    month: Fields = {"lease": timedelta(days=30)}
+    assert check_out(store, license_, "ann", **month).leased_until == end  # a free one
+    assert check_out(store, license_, "ann", **month).leased_until == end  # its own
+    check_out(store, license_, "bob")
+    clock.advance(LEASE)
+    assert check_out(store, license_, "bob", **month).leased_until == end  # its last
+    clock.advance(2 * HOUR)
+    key = key_of(license_)
+    renewed = store.licenses.renew_seat(**key, holder="bob", **month)
+    assert renewed is not None
+    assert renewed.leased_until == end
+    assert seats_taken(store, license_) == 2
+    clock.advance(HOUR)
+    assert seats_taken(store, license_) == 0
+    endless = new(store, seats=1)
+    assert check_out(store, endless, "ann", **month).leased_until > end
+
+
+def test_of_fewer_seats_the_free_ones_go_first_then_those_that_end_first(
+    store: Store, clock: Clock
+) -> None:
+    license_ = new(store, seats=5)
+    key = key_of(license_)
+    for minutes, holder in enumerate(("ann", "bob", "eve", "mia"), 10):
+        check_out(store, license_, holder, lease=timedelta(minutes=minutes))
+    store.licenses.check_in_seat(**key, holder="ann")
+    three = change(store, license_, seats=3)
+    assert (three.seats, three.row_version) == (3, 2)
+    assert seats_taken(store, license_) == 3
+    with pytest.raises(LimitReachedError):
+        check_out(store, license_, "ann")
+    one = change(store, three, seats=1)
+    for holder, left in (("bob", False), ("eve", False), ("mia", True)):
+        renewed = store.licenses.renew_seat(**key, holder=holder)
+        assert (renewed is not None) is left, holder
+    four = change(store, one, seats=4)
+    numbers = {check_out(store, license_, name).seat_number for name in "abc"}
+    assert len(numbers) == 3
+    with pytest.raises(LimitReachedError):
+        check_out(store, license_, "d")
+    none = change(store, four, seats=0)
+    assert (none.seats, seats_taken(store, license_)) == (0, 0)
+
+
+def test_an_earlier_end_shortens_the_leases_that_run(
+    store: Store, clock: Clock
+) -> None:
+    license_ = new(store, seats=2)
+    check_out(store, license_, "ann", lease=5 * HOUR)
+    check_out(store, license_, "bob", lease=HOUR / 2)
+    shorter = change(store, license_, valid_until=NOW + HOUR, grace=HOUR)
+    assert seats_taken(store, shorter) == 2
+    clock.advance(HOUR)
+    assert seats_taken(store, shorter) == 1
+    clock.advance(HOUR)
+    assert seats_taken(store, shorter) == 0
+    # One that is prolonged gives seats again.
+    longer = change(store, shorter, valid_until=None)
+    assert check_out(store, longer, "ann").holder == "ann"
+
+
+def test_seats_are_as_many_as_the_licence_says_whoever_takes_them_meanwhile(
+    sync_store: Store, dba: Dba, logins: Logins
+) -> None:
+    license_ = new(sync_store, seats=9)
+    sizes = [3, 8, 1, 6] * 3
+
+    def vendor(store: Store) -> int:
+        changed = license_
+        for seats in sizes:
+            changed = change(store, changed, seats=seats)
+        return 0
+
+    def holder(name: str) -> Callable[[Store], int]:
+        def run(store: Store) -> int:
+            refused = 0
+            for number in range(30):
+                try:
+                    check_out(store, license_, name)
+                except LimitReachedError:
+                    refused += 1
+                if number % 3 == 0:
+                    store.licenses.check_in_seat(**key_of(license_), holder=name)
+            return refused
+
+        return run
+
+    race(logins, license_.tenant_id, [vendor, *map(holder, "abcdefgh")])
+    row = dba.execute("select count(*) from authority.license_seats").fetchone()
+    assert row == (sizes[-1],)

@@ -1,5 +1,7 @@
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -11,9 +13,12 @@ from authority_queries.errors import (
     InvalidValueError,
     LicenseNotUsableError,
     LimitReachedError,
+    NotFoundError,
 )
+from authority_queries.records import License, UsageReceipt
 from tests.clock import Clock
 from tests.factories import HOUR, make_tenant
+from tests.flows.races import race
 from tests.refusals import refusal_of
 from tests.repositories.license_helpers import (
     Dba,
@@ -25,6 +30,7 @@ from tests.repositories.license_helpers import (
     use,
     validate,
 )
+from tests.stores import Logins
 
 DAY = timedelta(days=1)
 
@@ -44,7 +50,7 @@ def test_a_use_is_recorded_once_under_its_key(store: Store) -> None:
 def test_a_key_names_one_use_and_not_another(store: Store) -> None:
     license_ = new(store, limits={"calls": 3})
     use(store, license_, 3, idempotency_key="k")
-    for other in (1, 2**62):
+    for other in (1, 10**12):
         with pytest.raises(IdempotencyKeyReusedError):
             use(store, license_, other, idempotency_key="k")
     store.licenses.revoke(**key_of(license_), reason="fraud")
@@ -127,8 +133,9 @@ def test_a_metric_is_used_without_limit_or_not_at_all(store: Store) -> None:
         use(store, license_, metric="exports")
     with pytest.raises(LicenseNotUsableError):
         use(store, license_, metric="imports")
-    with pytest.raises(InvalidValueError, match="quantity_check"):
-        use(store, license_, 0)
+    for quantity in (0, -1, 10**12 + 1, 2**63 - 1):
+        with pytest.raises(InvalidValueError, match="quantity_check"):
+            use(store, license_, quantity)
     with refusal_of("idempotency_key"):
         use(store, license_, idempotency_key="")
 
@@ -230,3 +237,77 @@ def test_another_tenant_reaches_no_licence(store: Store) -> None:
     assert found is not None
     assert (found.state, found.seats_taken) == ("valid", 1)
     assert [total.used for total in totals(store, license_)] == [1]
+
+
+def correct(
+    store: Store, license_: License, corrects: str, key: str, **fields: Any
+) -> UsageReceipt:
+    correction: Fields = {**key_of(license_), "metric": "calls", **fields}
+    return store.licenses.correct_usage(
+        **correction, corrects=corrects, idempotency_key=key
+    )
+
+
+def test_a_wrong_report_is_taken_back_once_and_the_ledger_keeps_both(
+    store: Store, dba: Dba, clock: Clock
+) -> None:
+    license_ = new(store, limits={"calls": 10, "exports": 9}, usage_period="day")
+    use(store, license_, 2, idempotency_key="right")
+    use(store, license_, 8, idempotency_key="wrong")
+    with pytest.raises(LimitReachedError):
+        use(store, license_)
+    clock.advance(DAY)
+    store.licenses.revoke(**key_of(license_), reason="over")
+    done = correct(store, license_, "wrong", "c")
+    assert (done.recorded, done.quantity, done.corrects) == (True, -8, "wrong")
+    assert (done.used, done.allowed, done.overage) == (2, 10, 0)
+    again = correct(store, license_, "wrong", "c")
+    assert again == replace(done, recorded=False)
+    for corrects, key, metric in (
+        ("wrong", "d", "calls"),  # it was taken back before
+        ("c", "d", "calls"),  # a correction is no use
+        ("none", "d", "calls"),
+        ("right", "d", "exports"),
+    ):
+        with pytest.raises(NotFoundError, match="no such use"):
+            correct(store, license_, corrects, key, metric=metric)
+    for key in ("c", "right"):
+        with pytest.raises(IdempotencyKeyReusedError):
+            correct(store, license_, "right", key)
+    with pytest.raises(IdempotencyKeyReusedError):
+        use(store, license_, 8, idempotency_key="c")
+    assert [total.used for total in totals(store, license_)] == [2]
+    ledger = "select idempotency_key, quantity, corrects from authority.license_usage"
+    assert set(dba.execute(ledger.encode()).fetchall()) == {
+        ("right", 2, None),
+        ("wrong", 8, None),
+        ("c", -8, "wrong"),
+    }
+
+
+def test_a_correction_lets_a_period_go_on(store: Store) -> None:
+    license_ = new(store, limits={"calls": 10})
+    use(store, license_, 10, idempotency_key="wrong")
+    assert correct(store, license_, "wrong", "c").used == 0
+    assert use(store, license_, 10).used == 10
+
+
+def test_of_8_corrections_of_a_use_one_is_recorded(
+    sync_store: Store, logins: Logins
+) -> None:
+    license_ = new(sync_store, limits={"calls": None})
+    use(sync_store, license_, 5, idempotency_key="wrong")
+    use(sync_store, license_, 2)
+
+    def run(key: str) -> Callable[[Store], bool]:
+        def attempt(store: Store) -> bool:
+            try:
+                return correct(store, license_, "wrong", key).recorded
+            except NotFoundError:
+                return False
+
+        return attempt
+
+    outcomes = race(logins, license_.tenant_id, [run(f"c-{n // 2}") for n in range(8)])
+    assert sum(outcomes) == 1
+    assert [total.used for total in totals(sync_store, license_)] == [2]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -6,11 +7,14 @@ import pytest
 
 from authority_queries import Store
 from authority_queries.errors import (
+    ConcurrencyConflictError,
     DuplicateError,
     InvalidArgumentError,
     InvalidValueError,
     LicenseNotUsableError,
+    LimitReachedError,
     MissingReferenceError,
+    NotFoundError,
 )
 from authority_queries.runtime import (
     JsonValue,
@@ -23,9 +27,11 @@ from tests.repositories.license_helpers import (
     NOW,
     UNUSABLE,
     Fields,
+    change,
     check_out,
     key_of,
     new,
+    totals,
     use,
     validate,
 )
@@ -217,3 +223,50 @@ def test_a_limit_is_a_whole_number_or_none(store: Store, limit: JsonValue) -> No
 def test_a_limit_that_is_written_with_a_point_is_the_whole_number(store: Store) -> None:
     license_ = new(store, limits={"calls": 5.0})
     assert use(store, license_, 5).used == 5
+
+
+def test_what_was_sold_is_changed_at_the_version_that_was_read(store: Store) -> None:
+    license_ = new(store, limits={"calls": 5}, seats=1)
+    fields: Fields = {
+        "plan": "business",
+        "seats": 2,
+        "features": ["sso"],
+        "limits": {"calls": 7, "exports": None},
+        "overage_policy": "allow",
+        "valid_from": NOW - HOUR,
+        "valid_until": NOW + HOUR,
+        "grace": HOUR,
+        "grace_policy": "keep",
+        "properties": {"invoice": 7},
+    }
+    changed = change(store, license_, **fields)
+    assert changed == replace(
+        license_, **fields, row_version=2, updated_at=changed.updated_at
+    )
+    assert changed.updated_at > license_.updated_at
+    assert store.licenses.get_by_id(**key_of(license_)) == changed
+    with pytest.raises(ConcurrencyConflictError):
+        change(store, license_, plan="team")
+    with pytest.raises(InvalidValueError, match="licenses_valid_until_check"):
+        change(store, changed, valid_until=NOW - 2 * HOUR)
+    with pytest.raises(NotFoundError):
+        change(store, replace(license_, id=uuid4()))
+    with pytest.raises(NotFoundError):
+        change(store, replace(license_, tenant_id=make_tenant(store).id))
+    revoked = store.licenses.revoke(**key_of(license_), reason="fraud")
+    with pytest.raises(LicenseNotUsableError, match="revoked"):
+        change(store, revoked)
+    assert store.licenses.get_by_id(**key_of(license_)) == revoked
+
+
+def test_a_limit_below_what_was_used_takes_nothing_more_and_a_higher_one_does(
+    store: Store,
+) -> None:
+    license_ = new(store, limits={"calls": 10})
+    use(store, license_, 8)
+    lower = change(store, license_, limits={"calls": 5})
+    with pytest.raises(LimitReachedError):
+        use(store, license_)
+    assert [total.used for total in totals(store, license_)] == [8]
+    change(store, lower, limits={"calls": 9})
+    assert use(store, license_).used == 9

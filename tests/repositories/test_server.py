@@ -3,7 +3,6 @@ from typing import Any
 import psycopg
 
 from authority_queries import Store
-from authority_queries.migrations import every
 from tests.stores import Logins
 
 
@@ -37,21 +36,8 @@ def test_the_server_tells_whom_row_level_security_holds(
     assert not service.is_superuser
 
 
-def test_the_migrations_that_are_applied_are_told_to_who_may_read_yoyos_books(
-    store: Store, dba: "psycopg.Connection[Any]"
-) -> None:
-    found = store.server.describe()
-    assert found.has_migration_log
-    assert not found.may_read_migration_log
-    dba.execute("grant select on _yoyo_migration to authority_maintenance")
-    assert store.server.describe().may_read_migration_log
-    applied = store.server.list_applied_migrations()
-    assert [row.migration_id for row in applied] == every()
-
-
 def test_a_superuser_is_told_apart(dba: "psycopg.Connection[Any]") -> None:
     found = Store(dba).server.describe()
     assert found.is_superuser
     assert found.may_migrate
-    assert found.may_read_migration_log
     assert found.held_roles == ["authority_app"]

@@ -1,8 +1,9 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries import migrate
 from authority_queries._resources import MIGRATIONS
+from authority_queries.cli import main
+from authority_queries.codegen.throwaway import memory_folder
 from authority_queries.errors import MigrationError, UnavailableError
 from authority_queries.migrations import every, yoyo_url
+from tests.cluster import new_cluster
 from tests.factories import make_tenant
 from tests.stores import Logins, routed_store
 from tools.snapshot import PRIVILEGES, SNAPSHOT, dump, privileges
@@ -25,18 +29,25 @@ IDS = sorted(
 )
 
 
-def yoyo(conninfo: str, *arguments: str) -> str:
+def yoyo(conninfo: str, *arguments: str, schema: str | None = None) -> str:
     """Plain yoyo from the root, with the committed yoyo.ini."""
-    done = subprocess.run(
+    done = run_yoyo(conninfo, *arguments, schema=schema)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run_yoyo(
+    conninfo: str, *arguments: str, schema: str | None = None
+) -> "subprocess.CompletedProcess[str]":
+    url = yoyo_url(conninfo, schema=schema)
+    return subprocess.run(
         [sys.executable, "-m", "yoyo", *arguments],
         cwd=ROOT,
-        env={**os.environ, "AUTHORITY_DATABASE_URL": yoyo_url(conninfo)},
+        env={**os.environ, "AUTHORITY_DATABASE_URL": url},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def tables(conninfo: str) -> Sequence[str]:
@@ -85,7 +96,7 @@ def test_a_crash_between_apply_and_mark_is_survived(
     conninfo: str, dba: "psycopg.Connection[Any]"
 ) -> None:
     dba.execute("insert into authority.tenants (code, display_name) values ('a', 'A')")
-    dba.execute("delete from _yoyo_migration")
+    dba.execute("delete from authority_yoyo._yoyo_migration")
     assert migrate(conninfo) == IDS
     assert dump(conninfo) == SNAPSHOT.read_text(encoding="utf-8")
     assert privileges(dba) == PRIVILEGES.read_text(encoding="utf-8")
@@ -124,7 +135,10 @@ def test_every_tenant_gets_what_a_data_migration_brings(
     )
     assert text.count("(\n    'auditor',") == 1
     seed.write_text(text.replace("(\n    'auditor',", role))
-    dba.execute("delete from _yoyo_migration where migration_id = %s", [seed.stem])
+    dba.execute(
+        "delete from authority_yoyo._yoyo_migration where migration_id = %s",
+        [seed.stem],
+    )
     assert migrate(conninfo, folders=[folder]) == [seed.stem]
     doormen = [(code, "doorman", 2) for code in ("acme", "globex")]
     assert rights(dba) == sorted([*born, *doormen])
@@ -134,20 +148,18 @@ def test_every_tenant_gets_what_a_data_migration_brings(
 def test_a_run_beside_another_is_refused(
     conninfo: str, dba: "psycopg.Connection[Any]"
 ) -> None:
-    dba.execute("insert into yoyo_lock (locked, ctime, pid) values (1, now(), 1)")
+    dba.execute(
+        "insert into authority_yoyo.yoyo_lock (locked, ctime, pid) values (1, now(), 1)"
+    )
     with pytest.raises(MigrationError, match="break-lock"):
         migrate(conninfo)
     assert migrate(conninfo, break_lock=True) == []
 
 
 def test_the_users_own_options_reach_the_migrations(blank_conninfo: str) -> None:
-    with psycopg.connect(blank_conninfo, autocommit=True) as connection:
-        connection.execute("create schema books")
-    options = make_conninfo(blank_conninfo, options="-c search_path=books")
-    assert migrate(options) == IDS
-    with psycopg.connect(blank_conninfo) as connection:
-        found = connection.execute("select to_regclass('books._yoyo_migration')")
-        assert found.fetchone() != (None,)
+    options = make_conninfo(blank_conninfo, options="-c statement_timeout=1")
+    with pytest.raises(MigrationError, match="statement timeout"):
+        migrate(options)
 
 
 def test_a_database_of_any_name_is_migrated(
@@ -163,7 +175,9 @@ def test_a_database_of_any_name_is_migrated(
             connection.execute(sql.SQL("drop database {}").format(quoted))
 
 
-def test_a_database_of_another_encoding_is_refused(blank_conninfo: str) -> None:
+@pytest.fixture
+def latin_conninfo(blank_conninfo: str) -> Iterator[str]:
+    """The connection string of a database whose encoding is not UTF8."""
     name = f"latin_{os.getpid()}"
     quoted = sql.Identifier(name)
     with psycopg.connect(blank_conninfo, autocommit=True) as connection:
@@ -172,11 +186,47 @@ def test_a_database_of_another_encoding_is_refused(blank_conninfo: str) -> None:
                 "create database {} template template0 encoding 'SQL_ASCII' locale 'C'"
             ).format(quoted)
         )
-        try:
-            with pytest.raises(MigrationError, match="SQL_ASCII; UTF8 is allowed"):
-                migrate(make_conninfo(blank_conninfo, dbname=name))
-        finally:
-            connection.execute(sql.SQL("drop database {}").format(quoted))
+        yield make_conninfo(blank_conninfo, dbname=name)
+        connection.execute(sql.SQL("drop database {}").format(quoted))
+
+
+def test_a_database_of_another_encoding_is_refused(
+    latin_conninfo: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(MigrationError, match="SQL_ASCII; UTF8 is allowed"):
+        migrate(latin_conninfo)
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(latin_conninfo))
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"encoding +SQL_ASCII +usernames need UTF8", said)
+
+
+def test_who_may_not_write_is_told_so_and_not_of_another_run(
+    blank_conninfo: str, conninfo: str
+) -> None:
+    for each in (blank_conninfo, conninfo):
+        options = "-c default_transaction_read_only=on"
+        with pytest.raises(MigrationError, match="default_transaction_read_only is on"):
+            migrate(make_conninfo(each, options=options))
+
+
+def test_a_standby_is_told_apart_from_another_run() -> None:
+    with memory_folder(1 << 30) as folder, new_cluster(folder) as cluster:
+        (folder / "data" / "standby.signal").touch()
+        cluster.start()
+        with pytest.raises(MigrationError, match="is a standby, which takes no writes"):
+            migrate(cluster.conninfo)
+
+
+@pytest.mark.usefixtures("_yoyo_gives_up_at_once")
+def test_what_keeps_yoyo_from_its_lock_is_said(
+    conninfo: str, dba: "psycopg.Connection[Any]"
+) -> None:
+    dba.execute("alter table authority_yoyo.yoyo_lock add check (pid < 0)")
+    with pytest.raises(MigrationError, match=r"cannot take its lock: .*23514"):
+        migrate(conninfo)
 
 
 @pytest.mark.usefixtures("_yoyo_gives_up_at_once")
@@ -184,7 +234,7 @@ def test_a_role_that_may_not_create_is_told_so(
     blank_conninfo: str, weak_role: str
 ) -> None:
     weak = make_conninfo(blank_conninfo, options=f"-c role={weak_role}")
-    with pytest.raises(MigrationError, match="may not create tables"):
+    with pytest.raises(MigrationError, match="may not keep yoyo's books in"):
         migrate(weak)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from threading import Event, Thread
 from time import monotonic, sleep
 from typing import TypeAlias
@@ -10,6 +11,7 @@ from authority_queries import Authority
 from tests.soak.crew import Crew
 from tests.soak.lives import Life
 from tests.soak.stage import Stage
+from tests.soak.token_work import revoke, verify_one
 
 Canary: TypeAlias = Callable[[ExitStack, Stage, Crew, Authority], None]
 
@@ -17,11 +19,7 @@ SOME = 4
 _REVIVE = """
 with revived as (
     update authority.tokens
-    set
-        revoked_at = null,
-        revocation_reason = null,
-        redeemed_at = null,
-        redemption_hash = null
+    set revoked_at = null, revocation_reason = null
     where token_hash = %s
     returning authorization_id
 )
@@ -47,12 +45,14 @@ def _spoil(
 ) -> None:
     """Do it to some tokens that fit, and look at each: work may end one meanwhile."""
     with stage.dba() as dba:
-        for life in _some(crew, fits):
+        for life in _some(crew, authority, fits):
             dba.execute(statement.encode(), (life.minted.hash,))
-            crew.verify(authority, life)
+            crew.do(authority, partial(verify_one, life=life))
 
 
-def _some(crew: Crew, fits: Callable[[Life, float], bool]) -> list[Life]:
+def _some(
+    crew: Crew, authority: Authority, fits: Callable[[Life, float], bool]
+) -> list[Life]:
     while True:
         now = monotonic()
         kinds = ("access", "refresh")
@@ -60,7 +60,7 @@ def _some(crew: Crew, fits: Callable[[Life, float], bool]) -> list[Life]:
         fitting = [life for life in lives if fits(life, now)]
         if len(fitting) >= SOME:
             return fitting[:SOME]
-        sleep(0.02)
+        crew.do(authority, revoke)
 
 
 def _is_alive(life: Life, now: float) -> bool:
@@ -68,9 +68,9 @@ def _is_alive(life: Life, now: float) -> bool:
 
 
 def _is_ended(life: Life, now: float) -> bool:
-    """Whether it was revoked or redeemed, and would live but for that."""
+    """Whether it was revoked, and would live but for that."""
     lasts = life.issued.began + life.lifetime > now + 60
-    return lasts and len(life.ends()) == 1 and life.why_dead(now) is not None
+    return lasts and len(life.ends()) == 1 and life.why_dead(now) == "revoked"
 
 
 def revive(_: ExitStack, stage: Stage, crew: Crew, authority: Authority) -> None:

@@ -15,7 +15,6 @@ from tests.soak.homes import Home
 from tests.soak.keeping import Lives
 from tests.soak.ledger import Ledger
 from tests.soak.licence_work import audit_usage
-from tests.soak.lives import Life
 from tests.soak.other_work import audit_users
 from tests.soak.plan import Plan
 from tests.soak.pools import count_usable, count_usable_async
@@ -74,9 +73,9 @@ class Crew:
         """One of the tenants that it works for."""
         return self._feeds.homes[0]
 
-    def verify(self, authority: Authority, life: Life) -> None:
-        """Look at one token, in the thread of the caller."""
-        run_now(verify_one(self._desk(Threads(authority)), life))
+    def do(self, authority: Authority, work: Work) -> None:
+        """Do one piece of work, in the thread of the caller."""
+        run_now(work(self._desk(Threads(authority))))
 
     @property
     def _longest(self) -> float:

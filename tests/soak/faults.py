@@ -66,7 +66,7 @@ class Faults:
         with self._stage.dba() as dba:
             while monotonic() < end:
                 pids = [pid for (pid,) in dba.execute(_BACKENDS)]
-                with self._storm("kill", grace=_NEWS):
+                with self._storm("kill"):
                     for pid in pids:
                         if self._chance.random() < 0.5:
                             dba.execute(_END, (pid,))
@@ -116,12 +116,8 @@ class Faults:
     def fork(self) -> None:
         self._ledger.tally.add(run_forks(self._stage, self._plan))
 
-    def _storm(
-        self, name: str, grace: float | None = None
-    ) -> AbstractContextManager[Storm]:
-        if grace is None:
-            grace = 2 * self._plan.patience
-        return self._ledger.weather.storm(name, grace=grace)
+    def _storm(self, name: str) -> AbstractContextManager[Storm]:
+        return self._ledger.weather.storm(name, grace=_NEWS)
 
 
 _MAKE: Final[dict[FaultName, Callable[[Faults], None]]] = {

@@ -3,18 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing, closing
+from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic, sleep
 from uuid import UUID, uuid4
 
 from authority_queries import AsyncAuthority, Authority
 from authority_queries.records import Revocation
+from tests.factories import HOUR
 from tests.soak.errors import is_loss, told
 from tests.soak.homes import Home
 from tests.soak.ledger import Ledger
 from tests.soak.token_work import Desk
 
 END = "end"
+DAY = 24 * HOUR
 FORMS = ("sync", "async")
 FOLLOWED = 2  # tenants
 
@@ -135,6 +138,7 @@ class Feeds:
                     category="token",
                     target=target,
                     reason="soak",
+                    expires_at=datetime.now(UTC) + DAY,
                     hint=desk.chance.random() < 0.7,
                 )
         if call.is_acknowledged:

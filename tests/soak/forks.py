@@ -2,10 +2,10 @@
 
 import os
 import pickle
+import signal
 import warnings
 from random import Random
 from select import select
-from signal import SIGKILL
 from threading import Thread
 from time import monotonic
 
@@ -39,7 +39,7 @@ def fork_and_verify(plan: Plan, logins: Logins, conninfo: str) -> Tally:
             run_now(piece(desk))
         end = monotonic() + plan.fault_seconds
         while monotonic() < end:
-            if not _fork_once(desk, 2 * ledger.weather.calm):
+            if not _fork_once(desk, ledger.weather.calm):
                 return ledger.tally
         lost = plan.pool_size - count_usable(authority, homes[0].tenant_id)
         ledger.expect(not lost, "connections are lost", f"forks: {lost}")
@@ -48,16 +48,17 @@ def fork_and_verify(plan: Plan, logins: Logins, conninfo: str) -> Tally:
 
 
 def _fork_once(desk: Desk, limit: float) -> bool:
-    """Let children verify while the parent does; tell whether the parent has come out.
+    """Fork while a thread of the parent verifies; tell whether that has come out.
 
-    It does so in a thread, which is given up when it hangs.
+    A fork copies whatever lock the thread has at that moment.
     """
-    children = [_fork(desk, number) for number in range(CHILDREN)]
     parent = Thread(target=_verify, args=(desk,), daemon=True)
     parent.start()
+    children = [_fork(desk, number, limit) for number in range(CHILDREN)]
+    until = monotonic() + limit + 1
     for pid, end in children:
-        _collect(desk.ledger, pid, end, limit)
-    parent.join(timeout=limit)
+        _collect(desk.ledger, pid, end, until)
+    parent.join(timeout=max(0.0, until - monotonic()))
     desk.ledger.expect(not parent.is_alive(), "a parent of forks hangs", f"{limit} s")
     return not parent.is_alive()
 
@@ -67,37 +68,46 @@ def _verify(desk: Desk) -> None:
         run_now(verify(desk))
 
 
-def _fork(desk: Desk, number: int) -> tuple[int, int]:
+def _fork(desk: Desk, number: int, limit: float) -> tuple[int, int]:
     """Start a child; give its id, and where it tells its tally."""
     end, theirs = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # psycopg_pool has threads, as with gunicorn
+        warnings.simplefilter("ignore")  # there are threads, as with gunicorn
         pid = os.fork()
     if pid:
         os.close(theirs)
         return pid, end
     try:
-        tally = _verify_as_child(desk, number)
-        with os.fdopen(theirs, "wb") as pipe:
-            pickle.dump(tally, pipe)
+        _be_child(desk, number, theirs, limit)
     finally:
         os._exit(0)
 
 
-def _verify_as_child(desk: Desk, number: int) -> Tally:
+def _be_child(desk: Desk, number: int, theirs: int, limit: float) -> None:
     """A child may be refused, by an error of ours, but never answered wrong."""
     ledger = Ledger(desk.ledger.weather, refusals=(AuthorityError,))
-    child = Desk(desk.door, ledger, desk.lives, desk.homes, Random(number))
-    _verify(child)
+
+    def tell(*_: object) -> None:
+        with os.fdopen(theirs, "wb") as pipe:
+            pickle.dump(ledger.tally, pipe)
+        os._exit(0)
+
+    def give_up(*_: object) -> None:
+        ledger.tally.violate("a forked child hangs", f"{limit:.0f} s")
+        tell()
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    _verify(Desk(desk.door, ledger, desk.lives.copied(), desk.homes, Random(number)))
     ledger.count("calls of forked children", by=_CALLS)
-    return ledger.tally
+    tell()
 
 
-def _collect(ledger: Ledger, pid: int, end: int, limit: float) -> None:
+def _collect(ledger: Ledger, pid: int, end: int, until: float) -> None:
     with os.fdopen(end, "rb") as pipe:
-        if not select([pipe], [], [], limit)[0]:
-            ledger.violate("a forked child hangs", f"{limit:.0f} s")
-            os.kill(pid, SIGKILL)
+        if not select([pipe], [], [], max(0.0, until - monotonic()))[0]:
+            ledger.violate("a forked child hangs", "until it was killed")
+            os.kill(pid, signal.SIGKILL)
         elif told := pipe.read():
             ledger.tally.add(pickle.loads(told))  # noqa: S301 -- of our own child
         else:

@@ -50,6 +50,12 @@ class Lives:
                     return life
         return None
 
+    def copied(self) -> "Lives":
+        """The same lives, for a forked child: a thread may have the lock for ever."""
+        copy = Lives()
+        copy._by_kind = {kind: [*kept] for kind, kept in self._by_kind.items()}
+        return copy
+
     def all(self) -> Iterable[Life]:
         with self._lock:
             return [life for kept in self._by_kind.values() for life in kept]

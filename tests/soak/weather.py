@@ -34,7 +34,7 @@ class Weather:
         # A statement that takes too long is ended by the server, and a server that
         # says nothing is given up somewhat later.
         self.calm = wait + settings.statement_timeout
-        self.stormy = wait + (getattr(settings, "longest_silence", None) or inf)
+        self.stormy = wait + (settings.longest_silence or inf)
         self._storms: list[Storm] = []
         self._lock = Lock()
 
