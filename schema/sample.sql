@@ -124,8 +124,9 @@ select
     'User ' || n as display_name,
     case
         when n % 10 <> 0
-            then '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$'
-            || translate(pg_temp.id_of('password', n)::text, '-', '')
+            then
+                '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$'
+                || translate(pg_temp.id_of('password', n)::text, '-', '')
     end as password_hash,
     case n % 20
         when 3 then 'pending'

@@ -15,7 +15,7 @@ language sql
 immutable strict parallel safe
 return authority.is_visible(username collate "C")
 and authority.is_visible(username_key collate "C")
-and username_key collate "C" is nfkc normalized
+and is_normalized(username_key collate "C", 'NFKC')
 and username_key collate "C" !~ (
     '[A-Z\u00c0-\u00d6\u00d8-\u00df\u0391-\u03ab\u03c2\u0400-\u042f\u0531-\u0556'
     '\u00a1-\u00a9\u00ab-\u00b4\u00b6\u00b8\u00b9\u00bb-\u00bf\u00d7\u00f7'
@@ -36,21 +36,25 @@ returns boolean
 language sql
 immutable strict parallel safe
 return case
-    when hash collate "C" ~ (
-        '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?'
-        '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
-        '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'
-    )
-        then substring(hash collate "C" from 'm=([0-9]+)')::bigint
-        * substring(hash collate "C" from 't=([0-9]+)')::bigint <= 1048576
-    when hash collate "C" ~ (
-        '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?'
-        '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
-        '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'
-    )
-        then substring(hash collate "C" from 'r=([0-9]+)')::bigint
-        * substring(hash collate "C" from 'p=([0-9]+)')::bigint
-        << substring(hash collate "C" from 'ln=([0-9]+)')::integer <= 2097152
+    when
+        hash collate "C" ~ (
+            '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?'
+            '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
+            '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'
+        )
+        then
+            substring(hash collate "C" from 'm=([0-9]+)')::bigint
+            * substring(hash collate "C" from 't=([0-9]+)')::bigint <= 1048576
+    when
+        hash collate "C" ~ (
+            '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?'
+            '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
+            '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'
+        )
+        then
+            substring(hash collate "C" from 'r=([0-9]+)')::bigint
+            * substring(hash collate "C" from 'p=([0-9]+)')::bigint
+            << substring(hash collate "C" from 'ln=([0-9]+)')::integer <= 2097152
     else hash collate "C" ~ (
         '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}'
         '|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})'

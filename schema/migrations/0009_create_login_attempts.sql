@@ -14,10 +14,10 @@ immutable strict parallel safe
 return case
     when masklen(address) < 128
         then address
-    when address <<= inet '::ffff:0.0.0.0/96'
-        then inet '0.0.0.0' + (address - inet '::ffff:0.0.0.0')
-    when address <<= inet '64:ff9b::/96'
-        then inet '0.0.0.0' + (address - inet '64:ff9b::')
+    when network_subeq(address, '::ffff:0.0.0.0/96'::inet)
+        then '0.0.0.0'::inet + (address - '::ffff:0.0.0.0'::inet)
+    when network_subeq(address, '64:ff9b::/96'::inet)
+        then '0.0.0.0'::inet + (address - '64:ff9b::'::inet)
     else address
 end;
 
@@ -331,8 +331,8 @@ create table if not exists authority.login_throttles (
     check (char_length(username) <= 256 and authority.is_visible(username)),
     constraint login_throttles_address_prefix_check
     check (
-        not address_prefix <<= cidr '::ffff:0.0.0.0/96'
-        and not address_prefix <<= cidr '64:ff9b::/96'
+        not network_subeq(address_prefix, '::ffff:0.0.0.0/96'::cidr)
+        and not network_subeq(address_prefix, '64:ff9b::/96'::cidr)
     ),
     constraint login_throttles_factor_check
     check (factor ~ '^[a-z][a-z0-9_]*$' and char_length(factor) <= 32),
