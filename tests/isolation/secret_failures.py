@@ -240,21 +240,21 @@ REFUSED: Final[dict[str, Failure]] = {
         lambda ops, _: ops.user(email=ops.mine.note),
     ),
     "an address that is none": (
-        InvalidValueError,
+        InvalidArgumentError,
         lambda ops, _: ops.store.login_attempts.record(
             **ops.tenant, username="ann", outcome="failed", address=ops.mine.note
         ),
     ),
     "half a character": (
-        InvalidValueError,
+        InvalidArgumentError,
         lambda ops, _: ops.user(display_name=f"{ops.mine.note}\ud800"),
     ),
     "NUL in JSON": (
-        InvalidValueError,
+        InvalidArgumentError,
         lambda ops, _: ops.user(attributes={"note": f"{ops.mine.note}\0"}),
     ),
     "half a character in JSON": (
-        InvalidValueError,
+        InvalidArgumentError,
         lambda ops, _: ops.user(attributes={ops.mine.note: "\ud800"}),
     ),
     "what JSON cannot say": (
@@ -262,7 +262,7 @@ REFUSED: Final[dict[str, Failure]] = {
         lambda ops, _: ops.user(attributes={ops.mine.note: object()}),
     ),
     "no duration": (
-        TypeError,
+        InvalidArgumentError,
         lambda ops, client: ops.issue(
             client, "access_9", "access", lifetime=ops.mine.note
         ),
