@@ -1670,8 +1670,8 @@ $$;
 
 COMMENT ON FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, tenant_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) IS 'Reserves one check in the buckets, or says which one is full and how long to wait:
 until it takes one more, and up to a fifth longer, at random, so that those who were
-refused do not come back at once. It logs what it refuses, once a minute for each bucket. One
-statement could not be right: two first checks would both find no row.';
+refused do not come back at once. It logs what it refuses, once a minute for each
+bucket. One statement could not be right: two first checks would both find no row.';
 
 -- revocation_sequences
 

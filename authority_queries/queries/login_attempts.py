@@ -450,7 +450,7 @@ async def succeed_async(
 def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
     """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:212
+    queries/login_attempts.sql:216
     """
     return _prune_throttles(connection, batch_size=int8("batch_size", batch_size))
 
@@ -460,7 +460,7 @@ async def prune_throttles_async(
 ) -> int:
     """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:212
+    queries/login_attempts.sql:216
     """
     return await _prune_throttles_async(
         connection, batch_size=int8("batch_size", batch_size)
@@ -471,7 +471,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:235
+    queries/login_attempts.sql:239
     """
     return _create_partitions(
         connection, months_ahead=int8("months_ahead", months_ahead)
@@ -484,7 +484,7 @@ async def create_partitions_async(
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:235
+    queries/login_attempts.sql:239
     """
     return await _create_partitions_async(
         connection, months_ahead=int8("months_ahead", months_ahead)
@@ -495,7 +495,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:243
+    queries/login_attempts.sql:247
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -506,7 +506,7 @@ async def drop_partitions_async(
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:243
+    queries/login_attempts.sql:247
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -517,7 +517,7 @@ def prune_default(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:251
+    queries/login_attempts.sql:255
     """
     return _prune_default(
         connection, retention=retention, batch_size=int8("batch_size", batch_size)
@@ -530,7 +530,7 @@ async def prune_default_async(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:251
+    queries/login_attempts.sql:255
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=int8("batch_size", batch_size)
