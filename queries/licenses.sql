@@ -212,11 +212,13 @@ with license as (
         licenses.properties,
         licenses.created_at,
         licenses.updated_at,
-        licenses.row_version
+        licenses.row_version,
+        (licenses.valid_until at time zone 'UTC' + licenses.grace)
+        at time zone 'UTC' as usable_until
 ),
 
 -- As they were before this statement: whoever changes their number locks the licence.
-seats_before as (
+had as (
     select
         license_seats.tenant_id,
         license_seats.license_id,
@@ -225,6 +227,11 @@ seats_before as (
     where
         license_seats.tenant_id = :tenant_id
         and license_seats.license_id = :license_id
+),
+
+change as (
+    select license.seats - (select count(*) from had) as growth
+    from license
 ),
 
 added as (
@@ -237,11 +244,9 @@ added as (
     cross join lateral (
         select series.seat_number
         from generate_series(1::bigint, license.seats) as series (seat_number)
-        where series.seat_number not in (
-            select seats_before.seat_number from seats_before
-        )
+        where series.seat_number not in (select had.seat_number from had)
         order by series.seat_number
-        limit greatest(license.seats - (select count(*) from seats_before), 0)
+        limit greatest((select change.growth from change), 0)
     ) as numbers
 ),
 
@@ -256,12 +261,10 @@ excess as (
             license_seats.tenant_id = :tenant_id
             and license.id = license_seats.license_id
     order by
-        license_seats.leased_until > authority.clock() is true,
-        license_seats.leased_until,
+        license_seats.leased_until > authority.clock() is true asc,
+        license_seats.leased_until asc,
         license_seats.seat_number desc
-    limit greatest(
-        (select count(*) from seats_before) - (select license.seats from license), 0
-    )
+    limit greatest(-(select change.growth from change), 0)
     for update of license_seats
 ),
 
@@ -277,18 +280,13 @@ removed as (
 shortened as (
     update authority.license_seats
     set
-        leased_until = ends.usable_until,
+        leased_until = license.usable_until,
         updated_at = authority.clock()
     from license
-    cross join lateral (
-        select
-            (license.valid_until at time zone 'UTC' + license.grace)
-            at time zone 'UTC' as usable_until
-    ) as ends
     where
         license_seats.tenant_id = :tenant_id
         and license_seats.license_id = license.id
-        and license_seats.leased_until > ends.usable_until
+        and license_seats.leased_until > license.usable_until
         and license_seats.seat_number not in (select excess.seat_number from excess)
 )
 
@@ -622,8 +620,8 @@ with entry as (
         :idempotency_key,
         mistaken.period_start,
         mistaken.period_end,
-        -mistaken.quantity,
-        mistaken.idempotency_key
+        -mistaken.quantity as quantity,
+        mistaken.idempotency_key as corrects
     from authority.license_usage as mistaken
     where
         mistaken.tenant_id = :tenant_id

@@ -168,7 +168,11 @@ surplus as (
         on
             login_throttles.tenant_id = :tenant_id
             and login_throttles.id = any(
-                array(select ranked.id from ranked where ranked.position > 9)
+                array(
+                    select ranked.id
+                    from ranked
+                    where ranked.position > 9
+                )
             )
     for no key update of login_throttles skip locked
 ),

@@ -161,6 +161,7 @@ with doomed as (
                 and later.effective_at <= authority.clock()
                 and later.created_at < authority.clock() - :older_than::interval
         )
+    order by candidates.tenant_id, candidates.sequence
     limit :batch_size
     for update skip locked
 )

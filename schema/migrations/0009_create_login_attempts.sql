@@ -625,8 +625,8 @@ $$;
 comment on function authority.reserve_login_attempt is
 'Reserves one check in the buckets, or says which one is full and how long to wait:
 until it takes one more, and up to a fifth longer, at random, so that those who were
-refused do not come back at once. It logs what it refuses, once a minute for each bucket. One
-statement could not be right: two first checks would both find no row.';
+refused do not come back at once. It logs what it refuses, once a minute for each
+bucket. One statement could not be right: two first checks would both find no row.';
 
 call authority.isolate_tenants('authority.login_attempts');
 call authority.isolate_tenants('authority.login_attempts_default');
