@@ -59,7 +59,6 @@ WITHOUT_ROWS = {
     "tenants.begin": "begins a transaction",
     "tenants.begin_alone": "begins a transaction",
     "tenants.begin_on_standby": "begins a transaction",
-    "tenants.commit": "ends a transaction",
     "tenants.create": "makes a tenant, and reads what is the same for all",
 }
 
