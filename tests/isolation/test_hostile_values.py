@@ -34,6 +34,7 @@ _TEXTS, _JSON = r"\bSequence\[str\]", "JsonValue"
 # Who may say which tenant a transaction works for.
 MAY_SET: Final = {
     "login_attempts.prune_default",
+    "tenants.begin_alone",  # says how, and for nobody
     "tenants.enter",
     "tokens.verify_by_token",
 }

@@ -57,6 +57,8 @@ WITHOUT_ROWS = {
     "server.get_process_id": "reads no table",
     "server.list_applied_migrations": "reads yoyo's books",
     "tenants.begin": "begins a transaction",
+    "tenants.begin_alone": "begins a transaction",
+    "tenants.begin_on_standby": "begins a transaction",
     "tenants.create": "makes a tenant, and reads what is the same for all",
 }
 

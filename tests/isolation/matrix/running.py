@@ -9,6 +9,8 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
+from authority_queries._sync import statements
+from authority_queries._sync.cursors import OwnCursor
 from authority_queries.codegen.model import Query
 from authority_queries.errors import AuthorityError
 from tests.isolation.matrix.arguments import function_of
@@ -82,7 +84,7 @@ def _looking_at(world: World, *, looks_at_own: bool) -> sql.Composed:
     return sql.SQL(" union all ").join([sql.SQL(_TOLD), *tables])
 
 
-class RewritingCursor(psycopg.Cursor[Any]):
+class RewritingCursor(OwnCursor[Any]):
     """Sends other statements in place of some, which is how a test breaks a query."""
 
     instead: ClassVar[dict[str, str]] = {}
@@ -102,7 +104,8 @@ class Runner:
     def __init__(self, world: World, *, looks_at_own: bool = True) -> None:
         self.world = world
         self._dba = world.dba
-        self._dba.cursor_factory = RewritingCursor
+        # Ours is the only factory that our statements have.
+        vars(statements)["OwnCursor"] = RewritingCursor
         self._known_ids = world.ids(world.own) | world.ids(world.foreign)
         self._known_times = world.times(world.own) | world.times(world.foreign)
         self._look = _looking_at(world, looks_at_own=looks_at_own)
