@@ -188,7 +188,7 @@ as a statement does not see what was committed since it began.';
 
 CREATE FUNCTION authority.canonical_address(address inet) RETURNS inet
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN CASE WHEN (masklen(address) < 128) THEN address WHEN (address <<= '::ffff:0.0.0.0/96'::inet) THEN ('0.0.0.0'::inet + (address - '::ffff:0.0.0.0'::inet)) WHEN (address <<= '64:ff9b::/96'::inet) THEN ('0.0.0.0'::inet + (address - '64:ff9b::'::inet)) ELSE address END;
+    RETURN CASE WHEN (masklen(address) < 128) THEN address WHEN network_subeq(address, '::ffff:0.0.0.0/96'::inet) THEN ('0.0.0.0'::inet + (address - '::ffff:0.0.0.0'::inet)) WHEN network_subeq(address, '64:ff9b::/96'::inet) THEN ('0.0.0.0'::inet + (address - '64:ff9b::'::inet)) ELSE address END;
 
 COMMENT ON FUNCTION authority.canonical_address(address inet) IS 'The one spelling of a host''s address, which is stored, counted and looked up: the IPv4
 address inside an IPv6 one, mapped (RFC 4291 section 2.5.5.2) or of NAT64''s well-known
@@ -813,7 +813,7 @@ Null is no list, and nothing to complain of.';
 
 CREATE FUNCTION authority.is_username_key(username text, username_key text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN (authority.is_visible((username COLLATE "C")) AND authority.is_visible((username_key COLLATE "C")) AND ((username_key COLLATE "C") IS NFKC NORMALIZED) AND ((username_key COLLATE "C") !~ '[A-Z\u00c0-\u00d6\u00d8-\u00df\u0391-\u03ab\u03c2\u0400-\u042f\u0531-\u0556\u00a1-\u00a9\u00ab-\u00b4\u00b6\u00b8\u00b9\u00bb-\u00bf\u00d7\u00f7\u2010-\u2071\u2190-\u2bff\u3001-\u3004\U0001f000-\U0001faff]|  '::text) AND (((username COLLATE "C") ~ '[^ -~]'::text) OR (username_key = lower((username COLLATE "C")))));
+    RETURN (authority.is_visible((username COLLATE "C")) AND authority.is_visible((username_key COLLATE "C")) AND is_normalized((username_key COLLATE "C"), 'NFKC'::text) AND ((username_key COLLATE "C") !~ '[A-Z\u00c0-\u00d6\u00d8-\u00df\u0391-\u03ab\u03c2\u0400-\u042f\u0531-\u0556\u00a1-\u00a9\u00ab-\u00b4\u00b6\u00b8\u00b9\u00bb-\u00bf\u00d7\u00f7\u2010-\u2071\u2190-\u2bff\u3001-\u3004\U0001f000-\U0001faff]|  '::text) AND (((username COLLATE "C") ~ '[^ -~]'::text) OR (username_key = lower((username COLLATE "C")))));
 
 COMMENT ON FUNCTION authority.is_username_key(username text, username_key text) IS 'Whether this can be the key of the username (username_key in Python, RFC 8265). For a
 name of printable ASCII it says all: the key is lower(username collate "C"). Of others
@@ -1440,7 +1440,7 @@ CREATE TABLE authority.login_throttles (
     ends_at timestamp with time zone GENERATED ALWAYS AS (GREATEST(drains_at, trusted_until)) STORED NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT login_throttles_address_prefix_check CHECK (((NOT ((address_prefix)::inet <<= ('::ffff:0.0.0.0/96'::cidr)::inet)) AND (NOT ((address_prefix)::inet <<= ('64:ff9b::/96'::cidr)::inet)))),
+    CONSTRAINT login_throttles_address_prefix_check CHECK (((NOT network_subeq((address_prefix)::inet, ('::ffff:0.0.0.0/96'::cidr)::inet)) AND (NOT network_subeq((address_prefix)::inet, ('64:ff9b::/96'::cidr)::inet)))),
     CONSTRAINT login_throttles_durations_check CHECK (((LEAST(account_cost, network_cost) >= '00:00:00'::interval) AND (GREATEST(account_cost, network_cost) <= '876600:00:00'::interval))),
     CONSTRAINT login_throttles_factor_check CHECK (((factor ~ '^[a-z][a-z0-9_]*$'::text) AND (char_length(factor) <= 32))),
     CONSTRAINT login_throttles_moments_check CHECK (((LEAST(drains_at, trusted_until, ends_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(drains_at, trusted_until, ends_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
@@ -1856,8 +1856,8 @@ $$;
 
 COMMENT ON FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, tenant_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) IS 'Reserves one check in the buckets, or says which one is full and how long to wait:
 until it takes one more, and up to a fifth longer, at random, so that those who were
-refused do not come back at once. It logs what it refuses, once a minute for each bucket. One
-statement could not be right: two first checks would both find no row.';
+refused do not come back at once. It logs what it refuses, once a minute for each
+bucket. One statement could not be right: two first checks would both find no row.';
 
 -- revocation_sequences
 

@@ -535,7 +535,7 @@ async def succeed_async(
 def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
     """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:213
+    queries/login_attempts.sql:217
     """
     return _prune_throttles(connection, batch_size=batch_size)
 
@@ -545,7 +545,7 @@ async def prune_throttles_async(
 ) -> int:
     """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:213
+    queries/login_attempts.sql:217
     """
     return await _prune_throttles_async(connection, batch_size=batch_size)
 
@@ -554,7 +554,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:236
+    queries/login_attempts.sql:240
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -565,7 +565,7 @@ async def create_partitions_async(
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:236
+    queries/login_attempts.sql:240
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
@@ -574,7 +574,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:244
+    queries/login_attempts.sql:248
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -585,7 +585,7 @@ async def drop_partitions_async(
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:244
+    queries/login_attempts.sql:248
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -596,7 +596,7 @@ def prune_default(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:252
+    queries/login_attempts.sql:256
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -607,7 +607,7 @@ async def prune_default_async(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:252
+    queries/login_attempts.sql:256
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size
