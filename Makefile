@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint pytest coverage generate plans fuzz model benchmark snapshot sync format wheel clean
+.PHONY: help demo test lint pytest coverage generate plans fuzz model soak chaos benchmark snapshot sync format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -52,6 +52,12 @@ fuzz: $(VENV)/dev.stamp ## Random queries against the types: some minutes (FUZZ_
 
 model: $(VENV)/dev.stamp ## Random steps against the model in plain Python: some minutes (MODEL_STEPS)
 	$(BIN)/pytest -q tests/model --model-steps $(or $(MODEL_STEPS),20000)
+
+soak: $(VENV)/dev.stamp ## Services at work, and a ledger of what must hold: minutes (SOAK_ARGS="--minutes 5")
+	$(BIN)/python -m tests.soak $(SOAK_ARGS)
+
+chaos: $(VENV)/dev.stamp ## The same under every fault (SOAK_ARGS)
+	$(BIN)/python -m tests.soak --faults all --minutes 5 $(SOAK_ARGS)
 
 benchmark: $(VENV)/dev.stamp ## What a typed call costs, against the bare driver
 	$(BIN)/python -m benchmarks.wrapper

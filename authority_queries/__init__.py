@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from authority_queries.errors import AuthorityError
     from authority_queries.issuing import NewToken
     from authority_queries.migrations import migrate
+    from authority_queries.names import username_key
     from authority_queries.pruning import Retention
     from authority_queries.secrets import (
         convert_keycloak_hash,
@@ -48,6 +49,7 @@ __all__ = [
     "mint_token",
     "parse_token",
     "password_needs_rehash",
+    "username_key",
     "verify_client_secret",
     "verify_password",
 ]
@@ -67,6 +69,7 @@ _HOMES = {
     "Store": "_sync.store",
     "is_confirmed": "confirmation",
     "migrate": "migrations",
+    "username_key": "names",
 }
 
 

@@ -9,6 +9,15 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Final, TypeAlias, TypeVar, overload
 from uuid import UUID
 
+from authority_queries._conversions import (
+    exact_duration,
+    int8,
+    octets,
+    optional,
+    text,
+    uuid,
+)
+from authority_queries._refusals import refusal
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.secrets.password_hashes import parse_password_hash
 
@@ -18,64 +27,65 @@ Text = TypeVar("Text", bound=str | None)
 MAX_PAGE_SIZE: Final = 1000
 # As the schema's function has it.
 MAX_MONTHS_AHEAD: Final = 120
-# A hundred years: every sum with a moment that can be stored is one, too.
-LONGEST: Final = timedelta(days=36_525)
 
-_DIGEST_SIZE: Final = 32
+_NOTHING: Final = timedelta(0)
+_digest: Final = octets(32, 32)
+_verifier: Final = optional(text())
 # As the schema's checks have it.
 _SECRET_DIGEST: Final = re.compile(r"\$sha256\$[A-Za-z0-9+/]{43}")
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
-def check_limit(limit: int) -> int:
+def check_limit(limit: object) -> int:
     """Return a page size from 1 to 1000."""
-    return check_between("limit", limit, 1, MAX_PAGE_SIZE)
+    return check_within("limit", limit, 1, MAX_PAGE_SIZE)
 
 
-def check_positive(name: str, duration: timedelta) -> timedelta:
-    """Return a duration that is longer than nothing, and not beyond a hundred years."""
-    if not timedelta(0) < duration <= LONGEST:
-        message = f"{name} is {duration}; a time above 0 is allowed, up to {LONGEST}"
-        raise InvalidArgumentError(message, argument=name)
+def check_within(name: str, value: object, least: int, most: int) -> int:
+    """Return a number in this range."""
+    number = int8(name, value)
+    if not least <= number <= most:
+        raise refusal(name, f"must be {least} to {most}")
+    return number
+
+
+def check_positive(name: str, value: object) -> timedelta:
+    """Return a duration that is longer than nothing, and up to 36,525 days."""
+    duration = exact_duration(name, value)
+    if duration <= _NOTHING:
+        raise refusal(name, "must be longer than 0")
     return duration
 
 
-def check_optional_positive(name: str, duration: timedelta | None) -> timedelta | None:
+def check_optional_positive(name: str, value: object) -> timedelta | None:
     """Return a duration that is longer than nothing, or None."""
-    return None if duration is None else check_positive(name, duration)
+    return None if value is None else check_positive(name, value)
 
 
-def check_not_negative(name: str, duration: timedelta) -> timedelta:
-    """Return a duration of nothing or more, and not beyond a hundred years."""
-    if not timedelta(0) <= duration <= LONGEST:
-        message = f"{name} is {duration}; a time of 0 to {LONGEST} is allowed"
-        raise InvalidArgumentError(message, argument=name)
+def check_not_negative(name: str, value: object) -> timedelta:
+    """Return a duration of nothing or more, up to 36,525 days."""
+    duration = exact_duration(name, value)
+    if duration < _NOTHING:
+        raise refusal(name, "must be 0 or longer")
     return duration
 
 
-def check_count(name: str, count: int) -> int:
+def check_count(name: str, value: object) -> int:
     """Return a number that is 1 or more."""
-    if count < 1:
-        message = f"{name} is {count}; 1 or more is allowed"
-        raise InvalidArgumentError(message)
-    return count
+    return _at_least(1, name, value)
 
 
-def check_between(name: str, count: int, least: int, most: int) -> int:
-    """Return a number from `least` to `most`."""
-    if not least <= count <= most:
-        message = f"{name} is {count}; {least} to {most} are allowed"
-        raise InvalidArgumentError(message, argument=name)
-    return count
-
-
-def check_position(name: str, position: int) -> int:
+def check_position(name: str, value: object) -> int:
     """Return a position in a feed: 0 is before the first entry."""
-    if position < 0:
-        message = f"{name} is {position}; 0 or more is allowed"
-        raise InvalidArgumentError(message)
-    return position
+    return _at_least(0, name, value)
+
+
+def _at_least(least: int, name: str, value: object) -> int:
+    number = int8(name, value)
+    if number < least:
+        raise refusal(name, f"must be {least} or more")
+    return number
 
 
 @overload
@@ -100,32 +110,24 @@ def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> 
     """Require just one of the two kinds of subject."""
     if (user_id is None) == (service_account_id is None):
         message = "give either user_id or service_account_id"
-        raise InvalidArgumentError(message)
+        raise InvalidArgumentError(message, argument="user_id")
 
 
 def check_tenant_id(value: object) -> None:
     """Refuse what is no UUID: a tenant is never taken from a text unparsed."""
-    if not isinstance(value, UUID):
-        message = f"tenant_id is a {type(value).__name__}; a UUID is allowed"
-        raise InvalidArgumentError(message)
+    uuid("tenant_id", value)
 
 
 # What follows keeps a raw secret that is given for its hash from being sent: the
 # server would refuse or not find it, but may log it.
 
 
-def check_digest(name: str, value: bytes) -> bytes:
+def check_digest(name: str, value: object) -> bytes:
     """Return the SHA-256 of a token or key; anything else may be the secret itself."""
-    given: object = value
-    if not isinstance(given, bytes) or len(given) != _DIGEST_SIZE:
-        message = (
-            f"{name} is no digest; the {_DIGEST_SIZE} octets of SHA-256 are allowed"
-        )
-        raise InvalidArgumentError(message)
-    return given
+    return _digest(name, value)
 
 
-def check_optional_digest(name: str, value: bytes | None) -> bytes | None:
+def check_optional_digest(name: str, value: object) -> bytes | None:
     """Return the SHA-256 of a token, or None."""
     return None if value is None else check_digest(name, value)
 
@@ -141,14 +143,12 @@ def check_password_hash(name: str, value: Text) -> Text:
     raise InvalidArgumentError(message, argument=name)
 
 
-def check_client_secret_hash(name: str, value: str) -> str:
+def check_client_secret_hash(name: str, value: object) -> str:
     """Return a hash of `hash_client_secret`, or one of a password."""
-    if isinstance(value, str) and _SECRET_DIGEST.fullmatch(value):
-        return value
-    if value is not None:
-        return check_password_hash(name, value)
-    message = f"{name} must be a hash of hash_client_secret"
-    raise InvalidArgumentError(message, argument=name)
+    given = text()(name, value)
+    return (
+        given if _SECRET_DIGEST.fullmatch(given) else check_password_hash(name, given)
+    )
 
 
 def check_code_challenge(value: str | None) -> str | None:
@@ -160,13 +160,13 @@ def check_code_challenge(value: str | None) -> str | None:
     return value
 
 
-def code_challenge_of(code_verifier: str | None) -> str | None:
+def code_challenge_of(value: object) -> str | None:
     """Return the PKCE challenge of a verifier, method S256 (RFC 7636 section 4.2).
 
     The verifier itself is a secret and is sent nowhere. It is what a client says: of
     one that section 4.1 does not allow the challenge is empty, which no code has.
     """
-    _check_shape("code_verifier", code_verifier, lambda _: True, "a str")
+    code_verifier = _verifier("code_verifier", value)
     if code_verifier is None:
         return None
     if not _VERIFIER.fullmatch(code_verifier):
@@ -180,5 +180,4 @@ def _check_shape(
 ) -> None:
     if value is None or (isinstance(value, str) and matches(value)):
         return
-    message = f"{name} is of another shape; {allowed} is allowed"
-    raise InvalidArgumentError(message)
+    raise refusal(name, f"must be {allowed}")

@@ -13,10 +13,12 @@ from typing import TypeAlias, TypeVar
 __all__ = [
     "AsyncBlock",
     "AsyncCall",
+    "AsyncEntered",
     "AsyncLock",
     "AsyncStream",
     "Block",
     "Call",
+    "Entered",
     "Lock",
     "Stream",
 ]
@@ -29,6 +31,9 @@ AsyncCall: TypeAlias = Callable[..., Awaitable[Result]]
 
 Block: TypeAlias = Callable[..., AbstractContextManager[Result]]
 AsyncBlock: TypeAlias = Callable[..., AbstractAsyncContextManager[Result]]
+
+Entered: TypeAlias = AbstractContextManager[Result]
+AsyncEntered: TypeAlias = AbstractAsyncContextManager[Result]
 
 Stream: TypeAlias = AbstractContextManager[Iterator[Item]]
 AsyncStream: TypeAlias = AbstractAsyncContextManager[AsyncIterator[Item]]

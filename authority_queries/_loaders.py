@@ -12,6 +12,7 @@ import psycopg
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import AdaptersMap, Loader
 from psycopg.pq import Format
+from psycopg.types.datetime import TimestamptzBinaryLoader
 from psycopg.types.string import TextBinaryLoader
 
 from authority_queries._preparing import AnyConnection
@@ -31,7 +32,7 @@ def adapters_of(connection: AnyConnection) -> AdaptersMap:
     """Give what statements on this connection are read and sent by."""
     adapters = _adapters.get(connection)
     if adapters is None:
-        adapters = AdaptersMap(connection.adapters)
+        adapters = AdaptersMap(psycopg.adapters)
         adapters.register_loader(_MOMENT, _UtcLoader)
         adapters.register_loader(_UNKNOWN, _TextLoader)
         for name in ("macaddr", "macaddr8"):
@@ -40,7 +41,7 @@ def adapters_of(connection: AnyConnection) -> AdaptersMap:
     return adapters
 
 
-class _UtcLoader(Loader):
+class _UtcLoader(TimestamptzBinaryLoader):
     """Reads a timestamptz in UTC: psycopg's own loader, without its connection's zone.
 
     It is written in C, and allows no subclass.

@@ -2,7 +2,7 @@
 
 import logging
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
@@ -53,6 +53,12 @@ class Statement:
         """Take the line of its name in the file."""
         self._line = line
 
+    def takes(self, arguments: Iterable[str]) -> None:
+        """Take the names of its arguments, for the errors that are about one."""
+        names = (*arguments,)
+        self.reading = ServerErrors(self.label, names)
+        self.sending = SendingErrors(self.label, names)
+
     def promise(self, columns: Sequence[str]) -> None:
         """See to it that these columns are not null in the rows to come."""
         self.make_row = _checked(self.make_row, columns, self.label)
@@ -65,7 +71,7 @@ class Statement:
         for name, value in parameters.items():
             if contains_token(value):
                 message = f"{self.label}: {name} holds a token string; send its hash"
-                raise InvalidArgumentError(message)
+                raise InvalidArgumentError(message, argument=name, query=self.label)
 
     def announce(self) -> None:
         """Tell the logger `authority_queries.sql` what runs, without parameters."""
@@ -100,10 +106,11 @@ def _checked(
 class ServerErrors:
     """Names what PostgreSQL refuses within its block. Without state: use it again."""
 
-    __slots__ = ("_label",)
+    __slots__ = ("_arguments", "_label")
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, arguments: Sequence[str] = ()) -> None:
         self._label = label
+        self._arguments = arguments
 
     def __enter__(self) -> None: ...
 
@@ -119,15 +126,14 @@ class ServerErrors:
         """
         if error is None:
             return
-        known = self._name(error, self._label)
+        known = self._name(error)
         hide_values(error)
         if known is not None:
             raise known from error
 
-    @staticmethod
-    def _name(error: BaseException, label: str) -> AuthorityError | None:
+    def _name(self, error: BaseException) -> AuthorityError | None:
         if isinstance(error, psycopg.Error) and error.sqlstate is not None:
-            return errors.from_driver(error, label)
+            return errors.from_driver(error, self._label, self._arguments)
         return None
 
 
@@ -147,13 +153,12 @@ class SendingErrors(ServerErrors):
 
     __slots__ = ()
 
-    @staticmethod
-    def _name(error: BaseException, label: str) -> AuthorityError | None:
+    def _name(self, error: BaseException) -> AuthorityError | None:
         if isinstance(error, AuthorityError):
             return None
         if isinstance(error, UnicodeEncodeError | psycopg.DataError):
-            return errors.from_driver(error, label)
+            return errors.from_driver(error, self._label, self._arguments)
         if getattr(error, "sqlstate", None) is None and isinstance(error, _UNSENDABLE):
-            message = f"{label}: a value is of a kind that cannot be sent"
-            return InvalidArgumentError(message)
-        return ServerErrors._name(error, label)
+            message = f"{self._label}: a value is of a kind that cannot be sent"
+            return InvalidArgumentError(message, query=self._label)
+        return super()._name(error)

@@ -5,10 +5,13 @@ and by the constraint's name, never by the text of a message. What has no name h
 (a lost connection, a deadlock) passes through as psycopg raised it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import psycopg
 from psycopg import errors as sqlstate
+
+from authority_queries._rules import argument_of, rule_of
 
 
 class AuthorityError(Exception):
@@ -127,12 +130,22 @@ class ConstraintError(AuthorityError):
     """PostgreSQL refused a row; nothing was written.
 
     `constraint` is the name of what was violated, or empty when a value could not
-    even be taken as its column's type.
+    even be taken as its column's type. `argument` is the one that it is about, where
+    one can be told, and `query` the query (`users.create`).
     """
 
-    def __init__(self, message: str, *, constraint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        constraint: str = "",
+        argument: str = "",
+        query: str = "",
+    ) -> None:
         super().__init__(f"{message} ({constraint})" if constraint else message)
         self.constraint = constraint
+        self.argument = argument
+        self.query = query
 
 
 class DuplicateError(ConstraintError):
@@ -164,22 +177,26 @@ _BY_CONSTRAINT: Final[dict[str, tuple[type[ConstraintError], str]]] = {
 
 
 def from_driver(
-    error: psycopg.Error | UnicodeEncodeError, statement: str
+    error: psycopg.Error | UnicodeEncodeError,
+    statement: str,
+    arguments: Sequence[str] = (),
 ) -> AuthorityError | None:
     """Name an error of psycopg, or give None when it has no name here.
 
-    `statement` is the query's name (`users.create`). Names of constraints follow
-    `{table}_{columns}_{kind}`, which is what the message is made of.
+    `statement` is the query's name (`users.create`), `arguments` its parameters.
+    Names of constraints follow `{table}_{columns}_{kind}`, which is what the message
+    is made of where `rule_of` has none.
     """
     cannot_store = f"{statement}: a value cannot be stored as given"
     if isinstance(error, UnicodeEncodeError):  # a lone surrogate
-        return InvalidValueError(cannot_store)
+        return InvalidValueError(cannot_store, query=statement)
     if (refusal := _refusal(error, statement)) is not None:
         return refusal
     constraint = error.diag.constraint_name or ""
     table = error.diag.table_name or ""
     what = constraint.removeprefix(f"{table}_").rpartition("_")[0]
     what = what.removeprefix("tenant_id_") or error.diag.column_name or "value"
+    argument = argument_of(what, arguments)
     kind: type[ConstraintError]
     match error:
         case _ if constraint in _BY_CONSTRAINT:
@@ -191,19 +208,27 @@ def from_driver(
         case sqlstate.ForeignKeyViolation():
             kind = MissingReferenceError
             message = f"the {what} of {table} names nothing in the tenant"
+        case sqlstate.CheckViolation() if rule := rule_of(constraint):
+            kind, message = InvalidValueError, rule.allows
+            argument = rule.argument if rule.argument in arguments else argument
         case sqlstate.CheckViolation() | sqlstate.NotNullViolation():
             kind, message = InvalidValueError, f"{table} do not allow this {what}"
-        case psycopg.DataError():
-            return InvalidValueError(cannot_store)
-        case sqlstate.ProgramLimitExceeded() if _is_too_long(error):
-            return InvalidValueError(cannot_store)
+        case _ if _is_of_a_value(error):
+            return InvalidValueError(cannot_store, query=statement)
         case _:
             return None
-    return kind(f"{statement}: {message}", constraint=constraint)
+    return kind(
+        f"{statement}: {message}",
+        constraint=constraint,
+        argument=argument,
+        query=statement,
+    )
 
 
-def _is_too_long(error: psycopg.Error) -> bool:
-    """Tell a value that is too long for an index from a limit of the server's own."""
+def _is_of_a_value(error: psycopg.Error) -> bool:
+    """Tell a value that is wrong or too long for an index from the server's limits."""
+    if not isinstance(error, sqlstate.ProgramLimitExceeded):
+        return isinstance(error, psycopg.DataError)
     place = error.diag.source_function or ""
     return bool(error.diag.constraint_name) or place.startswith("index_form_tuple")
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from authority_queries._arguments import check_digest, check_positive
+from authority_queries._refusals import wrong_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +21,10 @@ class NewToken:
     def __post_init__(self) -> None:
         check_digest("hash", self.hash)
         check_positive("lifetime", self.lifetime)
+
+
+def check_new_tokens(**tokens: object) -> None:
+    """Refuse what is neither a NewToken nor None."""
+    for name, token in tokens.items():
+        if not isinstance(token, NewToken | None):
+            raise wrong_type(name, "a NewToken", token)

@@ -49,6 +49,8 @@ def migrate(
     try:
         books = _safe_books(conninfo)
         with yoyo.get_backend(yoyo_url(conninfo, schema=books.schema)) as backend:
+            # Through a pooler yoyo would execute what others have prepared.
+            backend.connection.prepare_threshold = None
             return _apply(backend, migrations, break_lock=break_lock)
     except yoyo.exceptions.LockTimeout as error:
         raise MigrationError(_why_no_lock(error)) from error

@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias, get_args
 
 from authority_queries._arguments import (
     MAX_MONTHS_AHEAD,
-    check_between,
     check_not_negative,
     check_optional_positive,
+    check_within,
 )
 from authority_queries.errors import InvalidArgumentError
 
@@ -23,7 +23,10 @@ StepName: TypeAlias = Literal[
     "device_authorizations",
     "tokens",
     "authorizations",
+    "consents",
+    "user_roles",
     "revocations",
+    "superseded_revocations",
     "login_throttles",
     "license_usage",
 ]
@@ -39,8 +42,11 @@ class Retention:
     """How long what is over is kept.
 
     - `expired`: pushed requests, requests of devices, access tokens, families with all
-      their tokens, and entries of the revocation feed, after they expired. What is
+      their tokens, assignments of roles, and entries of the revocation feed, after they
+      expired or, without an end, after a later one has made them superfluous. What is
       alive, and what the detection of reuse needs, is never pruned, however short.
+    - `consents`: consents that were revoked, as the record of what was allowed, with
+      the families under them.
     - `login_attempts`: the log of sign-ins, which goes a month at a time.
     - `usage`: uses of licences, after their period; totals stay. A use that is reported
       once more later than this is recorded again.
@@ -51,15 +57,17 @@ class Retention:
     """
 
     expired: timedelta = timedelta(days=1)
+    consents: timedelta = timedelta(days=400)
     login_attempts: timedelta = timedelta(days=400)
     usage: timedelta = timedelta(days=400)
     months_ahead: int = 3
 
     def __post_init__(self) -> None:
         check_not_negative("expired", self.expired)
+        check_not_negative("consents", self.consents)
         check_not_negative("login_attempts", self.login_attempts)
         check_not_negative("usage", self.usage)
-        check_between("months_ahead", self.months_ahead, 0, MAX_MONTHS_AHEAD)
+        check_within("months_ahead", self.months_ahead, 0, MAX_MONTHS_AHEAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +106,7 @@ class PruneReport:
 
 def check_batch_size(batch_size: int) -> int:
     """Return a number of rows from 1 to 100,000."""
-    return check_between("batch_size", batch_size, 1, _MOST_ROWS)
+    return check_within("batch_size", batch_size, 1, _MOST_ROWS)
 
 
 def chosen_steps(only: Collection[str]) -> Sequence[StepName]:

@@ -697,7 +697,6 @@ class ServerDescription:
     version_number: int
     version: str
     encoding: str
-    folds_case: bool
     database_name: str
     role_name: str
     is_superuser: bool
@@ -859,7 +858,7 @@ class User:
     id: UUID
     subject_id: UUID
     username: str
-    username_normalized: str
+    username_key: str
     email: str | None
     email_verified: bool
     display_name: str

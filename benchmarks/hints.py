@@ -98,7 +98,7 @@ def _round(
         for _ in range(_PUBLICATIONS):
             Store(connection).revocations.publish(
                 tenant_id=tenant_id,
-                category="token",
+                category="key",
                 target="jti",
                 reason="benchmark",
                 hint=hint,

@@ -123,6 +123,7 @@ def _insert_user(connection: Connection[object], tenant_id: UUID, number: int) -
         connection,
         tenant_id=tenant_id,
         username=f"user{number:04}",
+        username_key=f"user{number:04}",
         email=f"user{number}@example.com",
         email_verified=True,
         display_name=f"User {number}",

@@ -23,8 +23,8 @@ where
     and authorizations.id = :authorization_id;
 
 -- name: list_by_user(tenant_id, user_id)
--- One authorization of the user that is in force, in order of id: not revoked, not
--- over, and with tokens that had not all expired a day ago.
+-- One authorization of the user that is in force, in order of id: not revoked, and
+-- neither is its consent; not over, and with tokens that had not all expired a day ago.
 -- @row Authorization
 -- @nullable user_id
 select
@@ -52,6 +52,13 @@ where
     and (
         authorizations.expires_at is null
         or authorizations.expires_at > authority.clock()
+    )
+    and not exists (
+        select from authority.consents
+        where
+            consents.tenant_id = :tenant_id
+            and consents.id = authorizations.consent_id
+            and consents.revoked_at is not null
     )
 order by authorizations.id;
 
@@ -83,6 +90,13 @@ where
     and (
         authorizations.expires_at is null
         or authorizations.expires_at > authority.clock()
+    )
+    and not exists (
+        select from authority.consents
+        where
+            consents.tenant_id = :tenant_id
+            and consents.id = authorizations.consent_id
+            and consents.revoked_at is not null
     )
     and (:after::uuid is null or authorizations.id > :after)
 order by authorizations.id

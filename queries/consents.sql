@@ -141,3 +141,27 @@ where
     and consents.user_id = :user_id
     and consents.client_id = :client_id
     and consents.revoked_at is null;
+
+-- name: prune_revoked(older_than, batch_size)!
+-- Deletes consents, of all tenants, that were revoked longer ago than this, with the
+-- families under them, which have been dead as long and can never live again.
+-- @plan cross_tenant -- Prunes for all tenants at once.
+-- @plan seq_scan authority.consents -- Planned without its value, batch_size
+--   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- @role authority_maintenance
+with doomed as (
+    select
+        candidates.tenant_id,
+        candidates.id
+    from authority.consents as candidates
+    where candidates.revoked_at < authority.clock() - :older_than::interval
+    order by candidates.revoked_at
+    limit :batch_size
+    for update skip locked
+)
+
+delete from authority.consents
+using doomed
+where
+    consents.tenant_id = doomed.tenant_id
+    and consents.id = doomed.id;

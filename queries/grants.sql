@@ -336,9 +336,12 @@ behind as (
     select array_agg(distinct tokens.id) as ids
     from subject
     left join actor on true
-    cross join unnest(
-        array[subject.id, actor.id] || subject.exchanged_from || actor.exchanged_from
-    ) as tokens (id)
+    cross join
+        unnest(
+            array[subject.id, actor.id]
+            || subject.exchanged_from
+            || actor.exchanged_from
+        ) as tokens (id)
     where tokens.id is not null
 ),
 
@@ -766,7 +769,7 @@ kept as (
     set
         tokens_expire_at = greatest(
             authorizations.tokens_expire_at,
-            (select max(issued.expires_at) + interval '1 day' from issued)
+            (select max(issued.expires_at) + interval '24 hours' from issued)
         ),
         revoked_at = case
             when verdict.outcome = 'reused' then authority.clock()

@@ -1,6 +1,7 @@
--- name: record(tenant_id, username, user_id, client_id, address, outcome, reason, correlation_id)^
+-- name: record(tenant_id, username_key, user_id, client_id, address, outcome, reason, correlation_id)^
 -- The attempt as logged.
 -- @row LoginAttempt
+-- @param address nullable
 insert into authority.login_attempts (
     tenant_id,
     username,
@@ -13,7 +14,7 @@ insert into authority.login_attempts (
 )
 values (
     :tenant_id,
-    authority.normalize_username(:username),
+    :username_key,
     :user_id,
     :client_id,
     authority.canonical_address(:address),
@@ -33,7 +34,7 @@ returning
     login_attempts.correlation_id,
     login_attempts.created_at;
 
--- name: list_recent_by_username(tenant_id, username, within, page_size)
+-- name: list_recent_by_username(tenant_id, username_key, within, page_size)
 -- One attempt to sign in as this username within the time, newest first.
 select
     login_attempts.tenant_id,
@@ -49,7 +50,7 @@ select
 from authority.login_attempts
 where
     login_attempts.tenant_id = :tenant_id
-    and login_attempts.username = authority.normalize_username(:username)
+    and login_attempts.username = :username_key
     and login_attempts.created_at > authority.clock() - :within::interval
 order by login_attempts.created_at desc
 limit :page_size;
@@ -77,7 +78,7 @@ where
 order by login_attempts.created_at desc
 limit :page_size;
 
--- name: reserve(tenant_id, username, address, factor, pair_limit, account_limit, network_limit, time_window)^
+-- name: reserve(tenant_id, username_key, address, factor, pair_limit, account_limit, network_limit, time_window)^
 -- Whether one more check of the factor may be made now, for this account from this
 -- network; counted before it is made, in three buckets or in none: the pair's, the
 -- account's and the network's. Nothing here depends on whether the account exists.
@@ -93,7 +94,7 @@ select
 from (values (true)) as calls (is_made) -- so that a row is known to come
 left join authority.reserve_login_attempt(
     :tenant_id,
-    :username,
+    :username_key,
     :address,
     :factor,
     :pair_limit,
@@ -102,7 +103,7 @@ left join authority.reserve_login_attempt(
     :time_window
 ) as decision on calls.is_made;
 
--- name: succeed(tenant_id, username, address, factor, trusted_for)!
+-- name: succeed(tenant_id, username_key, address, factor, trusted_for)!
 -- Empties the pair's bucket, whose owner came in (NIST SP 800-63B-4 section 3.2.2), and
 -- trusts it; takes this one reservation, once, out of the account's and the network's.
 -- Locks in the order of the reservations.
@@ -119,10 +120,10 @@ with buckets as (
         login_throttles.tenant_id = :tenant_id
         and login_throttles.factor = :factor
         and (
-            login_throttles.username = authority.normalize_username(:username)
+            login_throttles.username = :username_key
             and login_throttles.address_prefix::inet
             = authority.address_prefix(:address)::inet
-            or login_throttles.username = authority.normalize_username(:username)
+            or login_throttles.username = :username_key
             and login_throttles.address_prefix is null
             or login_throttles.username is null
             and login_throttles.address_prefix::inet

@@ -133,3 +133,40 @@ using doomed
 where
     revocations.tenant_id = doomed.tenant_id
     and revocations.sequence = doomed.sequence;
+
+-- name: prune_superseded(older_than, batch_size)!
+-- Deletes entries without an end, of all tenants, that a later one of the same target
+-- has made superfluous: one without an end either, which refuses all that they refuse,
+-- is in force, and was published longer ago than this.
+-- @plan cross_tenant -- Prunes for all tenants at once.
+-- @plan full_index_scan revocations_tenant_id_category_target_sequence_idx -- Has one
+--   entry a target after each run, and an entry more for each that was published since.
+-- @role authority_maintenance
+with doomed as (
+    select
+        candidates.tenant_id,
+        candidates.sequence
+    from authority.revocations as candidates
+    where
+        candidates.expires_at is null
+        and exists (
+            select from authority.revocations as later
+            where
+                later.tenant_id = candidates.tenant_id
+                and later.category = candidates.category
+                and later.target = candidates.target
+                and later.sequence > candidates.sequence
+                and later.expires_at is null
+                and later.effective_at >= candidates.effective_at
+                and later.effective_at <= authority.clock()
+                and later.created_at < authority.clock() - :older_than::interval
+        )
+    limit :batch_size
+    for update skip locked
+)
+
+delete from authority.revocations
+using doomed
+where
+    revocations.tenant_id = doomed.tenant_id
+    and revocations.sequence = doomed.sequence;

@@ -141,7 +141,20 @@ select
 from role;
 
 -- name: delete(tenant_id, role_id)!
--- Deletes the role, unless it is a system role. Fails while it is assigned.
+-- Deletes the role, unless it is a system role, with its assignments that are over.
+-- Fails while it is assigned.
+with over as (
+    delete from authority.user_roles
+    using authority.roles
+    where
+        user_roles.tenant_id = :tenant_id
+        and user_roles.role_id = :role_id
+        and user_roles.expires_at <= authority.clock()
+        and roles.tenant_id = user_roles.tenant_id
+        and roles.id = user_roles.role_id
+        and not roles.is_system
+)
+
 delete from authority.roles
 where
     roles.tenant_id = :tenant_id

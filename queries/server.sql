@@ -5,9 +5,6 @@ select
     current_setting('server_version_num')::integer as version_number,
     current_setting('server_version') as version,
     current_setting('server_encoding') as encoding,
-    -- Other encodings do not have these letters.
-    lower(chr(case getdatabaseencoding() when 'UTF8' then 196 else 1 end))
-    = chr(case getdatabaseencoding() when 'UTF8' then 228 else 2 end) as folds_case,
     current_database() as database_name,
     current_user::text as role_name,
     pg_roles.rolsuper as is_superuser,

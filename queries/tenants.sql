@@ -233,6 +233,7 @@ begin isolation level read committed, read write;
 set local lock_timeout = 0;
 set local row_security = on;
 set local timezone = 'UTC';
+set local array_nulls = on;
 
 -- name: commit()#
 -- Ends the transaction of a unit of work.

@@ -6,7 +6,7 @@ select
     users.id,
     users.subject_id,
     users.username,
-    users.username_normalized,
+    users.username_key,
     users.email,
     users.email_verified,
     users.display_name,
@@ -22,14 +22,14 @@ where
     users.tenant_id = :tenant_id
     and users.id = :user_id;
 
--- name: get_by_username(tenant_id, username)^
--- The user with this username in any case, or no row.
+-- name: get_by_username(tenant_id, username_key)^
+-- The user whose username has this key, or no row.
 select
     users.tenant_id,
     users.id,
     users.subject_id,
     users.username,
-    users.username_normalized,
+    users.username_key,
     users.email,
     users.email_verified,
     users.display_name,
@@ -43,7 +43,7 @@ select
 from authority.users
 where
     users.tenant_id = :tenant_id
-    and users.username_normalized = authority.normalize_username(:username);
+    and users.username_key = :username_key;
 
 -- name: get_by_subject_id(tenant_id, subject_id)^
 -- The user with this sub claim, or no row.
@@ -52,7 +52,7 @@ select
     users.id,
     users.subject_id,
     users.username,
-    users.username_normalized,
+    users.username_key,
     users.email,
     users.email_verified,
     users.display_name,
@@ -69,14 +69,14 @@ where
     and users.subject_id = :subject_id;
 
 -- name: list_after(tenant_id, status, prefix, role_id, after, page_size)
--- One user, in order of normalised username, from the first one after the given
--- name. A filter that is null keeps all; role_id keeps who holds the role now.
+-- One user, in order of the username's key, from the first one after the given
+-- key. A filter that is null keeps all; role_id keeps who holds the role now.
 select
     users.tenant_id,
     users.id,
     users.subject_id,
     users.username,
-    users.username_normalized,
+    users.username_key,
     users.email,
     users.email_verified,
     users.display_name,
@@ -93,9 +93,7 @@ where
     and (:status::text is null or users.status = :status)
     and (
         :prefix::text is null
-        or starts_with(
-            users.username_normalized, authority.normalize_username(:prefix::text)
-        )
+        or starts_with(users.username_key, :prefix)
     )
     and (
         :role_id::uuid is null
@@ -111,19 +109,19 @@ where
                 )
         )
     )
-    and (:after::text is null or users.username_normalized > :after)
-order by users.username_normalized
+    and (:after::text is null or users.username_key > :after)
+order by users.username_key
 limit :page_size;
 
 -- name: list_before(tenant_id, status, prefix, role_id, before, page_size)
--- One user, in descending order of normalised username, from the last one before the
--- given name. Filters as in list_after.
+-- One user, in descending order of the username's key, from the last one before the
+-- given key. Filters as in list_after.
 select
     users.tenant_id,
     users.id,
     users.subject_id,
     users.username,
-    users.username_normalized,
+    users.username_key,
     users.email,
     users.email_verified,
     users.display_name,
@@ -140,9 +138,7 @@ where
     and (:status::text is null or users.status = :status)
     and (
         :prefix::text is null
-        or starts_with(
-            users.username_normalized, authority.normalize_username(:prefix::text)
-        )
+        or starts_with(users.username_key, :prefix)
     )
     and (
         :role_id::uuid is null
@@ -158,15 +154,16 @@ where
                 )
         )
     )
-    and users.username_normalized < :before
-order by users.username_normalized desc
+    and users.username_key < :before
+order by users.username_key desc
 limit :page_size;
 
--- name: create(tenant_id, username, email, email_verified, display_name, password_hash, status, attributes)^
+-- name: create(tenant_id, username, username_key, email, email_verified, display_name, password_hash, status, attributes)^
 -- The new user, with a fresh subject id.
 insert into authority.users (
     tenant_id,
     username,
+    username_key,
     email,
     email_verified,
     display_name,
@@ -177,6 +174,7 @@ insert into authority.users (
 values (
     :tenant_id,
     :username,
+    :username_key,
     :email,
     :email_verified,
     :display_name,
@@ -189,7 +187,7 @@ returning
     users.id,
     users.subject_id,
     users.username,
-    users.username_normalized,
+    users.username_key,
     users.email,
     users.email_verified,
     users.display_name,
@@ -201,11 +199,12 @@ returning
     users.updated_at,
     users.row_version;
 
--- name: update(tenant_id, user_id, row_version, username, email, email_verified, display_name, status, attributes)^
+-- name: update(tenant_id, user_id, row_version, username, username_key, email, email_verified, display_name, status, attributes)^
 -- The user as changed, or no row when it is not at this version.
 update authority.users
 set
     username = :username,
+    username_key = :username_key,
     email = :email,
     email_verified = :email_verified,
     display_name = :display_name,
@@ -222,7 +221,7 @@ returning
     users.id,
     users.subject_id,
     users.username,
-    users.username_normalized,
+    users.username_key,
     users.email,
     users.email_verified,
     users.display_name,
@@ -317,7 +316,7 @@ returning
     users.id,
     users.subject_id,
     users.username,
-    users.username_normalized,
+    users.username_key,
     users.email,
     users.email_verified,
     users.display_name,
@@ -347,7 +346,7 @@ returning
     users.id,
     users.subject_id,
     users.username,
-    users.username_normalized,
+    users.username_key,
     users.email,
     users.email_verified,
     users.display_name,
@@ -358,3 +357,29 @@ returning
     users.created_at,
     users.updated_at,
     users.row_version;
+
+-- name: prune_roles(older_than, batch_size)!
+-- Deletes assignments of roles, of all tenants, that ended longer ago than this. One
+-- that is made again meanwhile stays.
+-- @plan cross_tenant -- Prunes for all tenants at once.
+-- @plan seq_scan authority.user_roles -- Planned without its value, batch_size
+--   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- @role authority_maintenance
+with doomed as (
+    select
+        candidates.tenant_id,
+        candidates.user_id,
+        candidates.role_id
+    from authority.user_roles as candidates
+    where candidates.expires_at < authority.clock() - :older_than::interval
+    order by candidates.expires_at
+    limit :batch_size
+    for update skip locked
+)
+
+delete from authority.user_roles
+using doomed
+where
+    user_roles.tenant_id = doomed.tenant_id
+    and user_roles.user_id = doomed.user_id
+    and user_roles.role_id = doomed.role_id;

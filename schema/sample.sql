@@ -104,6 +104,7 @@ insert into authority.users (
     id,
     subject_id,
     username,
+    username_key,
     email,
     email_verified,
     display_name,
@@ -117,6 +118,7 @@ select
     pg_temp.id_of('user', n) as id,
     pg_temp.id_of('subject', n) as subject_id,
     'User.' || pg_temp.id_of('username', n) as username,
+    'user.' || pg_temp.id_of('username', n) as username_key,
     'user.' || n || '@example.com' as email,
     n % 5 <> 0 as email_verified,
     'User ' || n as display_name,
@@ -398,7 +400,7 @@ select
     sha256(('pushed request ' || dated.n)::bytea) as request_uri_hash,
     pg_temp.id_of('client', dated.n) as client_id,
     '{"response_type": "code", "scope": "openid"}' as parameters,
-    dated.created_at + interval '1 minute' as expires_at,
+    dated.created_at + interval '10 minutes' as expires_at,
     case when dated.n % 3 <> 0 then dated.created_at + interval '2 seconds' end
         as redeemed_at,
     case

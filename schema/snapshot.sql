@@ -258,7 +258,7 @@ CREATE TABLE authority.clients (
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT clients_application_type_check CHECK ((application_type = ANY (ARRAY['web'::text, 'native'::text]))),
-    CONSTRAINT clients_client_id_check CHECK (((client_id ~ '^[\x20-\x7e]+$'::text) AND (char_length(client_id) <= 255))),
+    CONSTRAINT clients_client_id_check CHECK (((client_id ~ '^[ -~]+$'::text) AND (char_length(client_id) <= 255) AND authority.is_visible(client_id))),
     CONSTRAINT clients_client_type_check CHECK ((client_type = ANY (ARRAY['confidential'::text, 'public'::text]))),
     CONSTRAINT clients_consent_type_check CHECK ((consent_type = ANY (ARRAY['explicit'::text, 'external'::text, 'implicit'::text, 'systematic'::text]))),
     CONSTRAINT clients_display_name_check CHECK ((char_length(display_name) <= 256)),
@@ -351,8 +351,8 @@ CREATE TABLE authority.consents (
 ALTER TABLE ONLY authority.consents FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.consents IS 'What a user allows a client, remembered. One is in force at a time; a revoked one stays
-as the record of what was allowed and when, and the tokens that hang on it stay dead
-whatever is granted later.';
+as the record of what was allowed and when, until it is pruned, and the tokens that hang
+on it stay dead whatever is granted later.';
 COMMENT ON COLUMN authority.consents.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.consents.id IS 'Random.';
 COMMENT ON COLUMN authority.consents.user_id IS 'The user who allows it.';
@@ -372,6 +372,8 @@ ALTER TABLE ONLY authority.consents
 ALTER TABLE ONLY authority.consents
     ADD CONSTRAINT consents_tenant_id_id_user_id_client_id_key UNIQUE (tenant_id, id, user_id, client_id);
 
+CREATE INDEX consents_revoked_at_idx ON authority.consents USING btree (revoked_at) WHERE (revoked_at IS NOT NULL);
+
 CREATE INDEX consents_tenant_id_client_id_idx ON authority.consents USING btree (tenant_id, client_id);
 
 CREATE UNIQUE INDEX consents_tenant_id_user_id_client_id_key ON authority.consents USING btree (tenant_id, user_id, client_id) WHERE (revoked_at IS NULL);
@@ -385,6 +387,10 @@ ALTER TABLE ONLY authority.consents
     ADD CONSTRAINT consents_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE authority.consents ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY consents_lock_policy ON authority.consents AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY consents_maintenance_policy ON authority.consents TO authority_maintenance USING (true);
 
 CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id = ( SELECT
         CASE
@@ -628,6 +634,7 @@ declare
     security_now constant text := set_config('row_security', 'on', true);
     waits_now constant text := set_config('lock_timeout', '0', true);
     zone_now constant text := set_config('TimeZone', 'UTC', true);
+    nulls_now constant text := set_config('array_nulls', 'on', true);
     status text;
 begin
     if current_setting('transaction_isolation') <> 'read committed'
@@ -657,7 +664,7 @@ $$;
 COMMENT ON FUNCTION authority.enter_tenant(tenant_id uuid) IS 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
 with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
 other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
-committed. Sets what the rules depend on: row_security, lock_timeout, TimeZone.';
+committed. Sets what they depend on: row_security, lock_timeout, TimeZone, array_nulls.';
 
 -- find_live_token
 
@@ -666,6 +673,7 @@ CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
     AS $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
@@ -695,6 +703,7 @@ CREATE FUNCTION authority.find_tenant(code text) RETURNS uuid
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
     AS $$select tenants.id from authority.tenants where tenants.code = find_tenant.code$$;
 
 COMMENT ON FUNCTION authority.find_tenant(code text) IS 'The id of the tenant with this code, whatever its status, or null. Runs as its owner,
@@ -720,7 +729,7 @@ its values included: every parser can read it.';
 
 CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN CASE WHEN ((hash COLLATE "C") ~ '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN ((("substring"(hash, 'm=([0-9]+)'::text))::bigint * ("substring"(hash, 't=([0-9]+)'::text))::bigint) <= 1048576) WHEN ((hash COLLATE "C") ~ '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN (((("substring"(hash, 'r=([0-9]+)'::text))::bigint * ("substring"(hash, 'p=([0-9]+)'::text))::bigint) << ("substring"(hash, 'ln=([0-9]+)'::text))::integer) <= 2097152) ELSE ((hash COLLATE "C") ~ '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'::text) END;
+    RETURN CASE WHEN ((hash COLLATE "C") ~ '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN ((("substring"((hash COLLATE "C"), 'm=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 't=([0-9]+)'::text))::bigint) <= 1048576) WHEN ((hash COLLATE "C") ~ '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN (((("substring"((hash COLLATE "C"), 'r=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 'p=([0-9]+)'::text))::bigint) << ("substring"((hash COLLATE "C"), 'ln=([0-9]+)'::text))::integer) <= 2097152) ELSE ((hash COLLATE "C") ~ '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'::text) END;
 
 COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings,
 bcrypt and {SSHA}, each in one spelling and at a cost of about a second at most.';
@@ -782,6 +791,27 @@ $$;
 
 COMMENT ON FUNCTION authority.is_text_list(texts text[], most bigint, longest bigint) IS 'Whether these are at most so many texts, each once and of 1 to so many characters.
 Null is no list, and nothing to complain of.';
+
+-- is_username_key
+
+CREATE FUNCTION authority.is_username_key(username text, username_key text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (authority.is_visible((username COLLATE "C")) AND authority.is_visible((username_key COLLATE "C")) AND ((username_key COLLATE "C") IS NFKC NORMALIZED) AND ((username_key COLLATE "C") !~ '[A-Z\u00c0-\u00d6\u00d8-\u00df\u0391-\u03ab\u03c2\u0400-\u042f\u0531-\u0556\u00a1-\u00a9\u00ab-\u00b4\u00b6\u00b8\u00b9\u00bb-\u00bf\u00d7\u00f7\u2010-\u2071\u2190-\u2bff\u3001-\u3004\U0001f000-\U0001faff]|  '::text) AND (((username COLLATE "C") ~ '[^ -~]'::text) OR (username_key = lower((username COLLATE "C")))));
+
+COMMENT ON FUNCTION authority.is_username_key(username text, username_key text) IS 'Whether this can be the key of the username (username_key in Python, RFC 8265). For a
+name of printable ASCII it says all: the key is lower(username collate "C"). Of others
+it refuses what no key has: invisible characters, capitals, compatibility characters,
+symbols. No locale changes it.';
+
+-- is_visible
+
+CREATE FUNCTION authority.is_visible(value text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN ((value COLLATE "C") !~ '[\u0001-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U0010ffff]|^ | $|(^| )[\u200c\u200d]|^$'::text);
+
+COMMENT ON FUNCTION authority.is_visible(value text) IS 'Whether an identifier can be seen: no control character, no space at an end or but
+U+0020, nothing that is ignored when it is shown, and not empty. The code points are
+written out: neither a locale nor a version of Unicode changes them.';
 
 -- isolate_tenants
 
@@ -866,11 +896,11 @@ CREATE TABLE authority.license_seats (
     tenant_id uuid NOT NULL,
     license_id uuid NOT NULL,
     seat_number bigint NOT NULL,
-    holder text,
+    holder text COLLATE pg_catalog."C",
     leased_until timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT license_seats_holder_check CHECK (((holder <> ''::text) AND (char_length(holder) <= 256))),
+    CONSTRAINT license_seats_holder_check CHECK ((authority.is_visible(holder) AND (char_length(holder) <= 256))),
     CONSTRAINT license_seats_holder_leased_until_check CHECK (((holder IS NULL) = (leased_until IS NULL))),
     CONSTRAINT license_seats_moments_check CHECK (((LEAST(leased_until, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(leased_until, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
 );
@@ -979,14 +1009,14 @@ COMMENT ON COLUMN authority.license_states.state IS 'suspended, revoked, not_yet
 CREATE TABLE authority.license_usage (
     tenant_id uuid NOT NULL,
     license_id uuid NOT NULL,
-    metric text NOT NULL,
-    idempotency_key text NOT NULL,
+    metric text NOT NULL COLLATE pg_catalog."C",
+    idempotency_key text NOT NULL COLLATE pg_catalog."C",
     period_start date NOT NULL,
     period_end date NOT NULL,
     quantity bigint NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT license_usage_idempotency_key_check CHECK (((idempotency_key <> ''::text) AND (char_length(idempotency_key) <= 255))),
-    CONSTRAINT license_usage_metric_check CHECK ((char_length(metric) <= 255)),
+    CONSTRAINT license_usage_idempotency_key_check CHECK ((authority.is_visible(idempotency_key) AND (char_length(idempotency_key) <= 255))),
+    CONSTRAINT license_usage_metric_check CHECK ((authority.is_visible(metric) AND (char_length(metric) <= 255))),
     CONSTRAINT license_usage_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT license_usage_period_end_check CHECK ((period_end > period_start)),
     CONSTRAINT license_usage_quantity_check CHECK ((quantity > 0))
@@ -1034,7 +1064,7 @@ CREATE POLICY license_usage_tenant_id_policy ON authority.license_usage USING ((
 CREATE TABLE authority.license_usage_totals (
     tenant_id uuid NOT NULL,
     license_id uuid NOT NULL,
-    metric text NOT NULL,
+    metric text NOT NULL COLLATE pg_catalog."C",
     period_start date NOT NULL,
     period_end date NOT NULL,
     used bigint NOT NULL,
@@ -1087,7 +1117,7 @@ CREATE TABLE authority.licenses (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     key_hash bytea NOT NULL,
-    plan text NOT NULL,
+    plan text NOT NULL COLLATE pg_catalog."C",
     seats bigint DEFAULT 0 NOT NULL,
     features text[] DEFAULT '{}'::text[] NOT NULL,
     limits jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -1111,7 +1141,7 @@ CREATE TABLE authority.licenses (
     CONSTRAINT licenses_limits_check CHECK (((jsonb_typeof(limits) = 'object'::text) AND (NOT jsonb_path_exists(limits, 'strict $.*?(@.type() != "null" && (((@.type() != "number" || @ < 0) || @ > 9007199254740991) || @.floor() != @))'::jsonpath)) AND authority.is_bounded_json(limits))),
     CONSTRAINT licenses_moments_check CHECK (((LEAST(valid_from, valid_until, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(valid_from, valid_until, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT licenses_overage_policy_check CHECK ((overage_policy = ANY (ARRAY['refuse'::text, 'allow'::text]))),
-    CONSTRAINT licenses_plan_check CHECK (((plan <> ''::text) AND (char_length(plan) <= 255))),
+    CONSTRAINT licenses_plan_check CHECK ((authority.is_visible(plan) AND (char_length(plan) <= 255))),
     CONSTRAINT licenses_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
     CONSTRAINT licenses_seats_check CHECK (((seats >= 0) AND (seats <= 100000))),
     CONSTRAINT licenses_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text, 'revoked'::text]))),
@@ -1241,13 +1271,13 @@ COMMENT ON COLUMN authority.live_tokens.account_id IS 'account_id of its service
 CREATE TABLE authority.login_attempts (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    username text NOT NULL,
+    username text NOT NULL COLLATE pg_catalog."C",
     user_id uuid,
-    client_id text,
+    client_id text COLLATE pg_catalog."C",
     address inet,
     outcome text NOT NULL,
     reason text,
-    correlation_id text,
+    correlation_id text COLLATE pg_catalog."C",
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT login_attempts_address_check CHECK (((masklen(address) =
 CASE family(address)
@@ -1259,7 +1289,7 @@ END) AND (address = authority.canonical_address(address)))),
     CONSTRAINT login_attempts_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT login_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'throttled'::text]))),
     CONSTRAINT login_attempts_reason_check CHECK ((char_length(reason) <= 2000)),
-    CONSTRAINT login_attempts_username_check CHECK (((char_length(username) >= 1) AND (char_length(username) <= 256)))
+    CONSTRAINT login_attempts_username_check CHECK (((char_length(username) <= 256) AND authority.is_visible(username)))
 )
 PARTITION BY RANGE (created_at);
 ALTER TABLE ONLY authority.login_attempts FORCE ROW LEVEL SECURITY;
@@ -1270,7 +1300,8 @@ COMMENT ON TABLE authority.login_attempts IS 'One attempt to sign in. Append-onl
 its retention ends.';
 COMMENT ON COLUMN authority.login_attempts.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.login_attempts.id IS 'Random.';
-COMMENT ON COLUMN authority.login_attempts.username IS 'What was typed, normalised as users.username_normalized. May name nobody.';
+COMMENT ON COLUMN authority.login_attempts.username IS 'What was typed, as its users.username_key. May name nobody; INVALID stands for what
+nobody can be named.';
 COMMENT ON COLUMN authority.login_attempts.user_id IS 'Who it was, if known. No foreign key: the log outlives the user.';
 COMMENT ON COLUMN authority.login_attempts.client_id IS 'client_id of the application that asked. Null: none. No foreign key: as user_id.';
 COMMENT ON COLUMN authority.login_attempts.address IS 'Address of the one host it came from: authority.canonical_address. Null: not known.';
@@ -1306,13 +1337,13 @@ CREATE POLICY login_attempts_tenant_id_policy ON authority.login_attempts USING 
 CREATE TABLE authority.login_attempts_default (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    username text NOT NULL,
+    username text NOT NULL COLLATE pg_catalog."C",
     user_id uuid,
-    client_id text,
+    client_id text COLLATE pg_catalog."C",
     address inet,
     outcome text NOT NULL,
     reason text,
-    correlation_id text,
+    correlation_id text COLLATE pg_catalog."C",
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT login_attempts_address_check CHECK (((masklen(address) =
 CASE family(address)
@@ -1324,7 +1355,7 @@ END) AND (address = authority.canonical_address(address)))),
     CONSTRAINT login_attempts_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT login_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'throttled'::text]))),
     CONSTRAINT login_attempts_reason_check CHECK ((char_length(reason) <= 2000)),
-    CONSTRAINT login_attempts_username_check CHECK (((char_length(username) >= 1) AND (char_length(username) <= 256)))
+    CONSTRAINT login_attempts_username_check CHECK (((char_length(username) <= 256) AND authority.is_visible(username)))
 );
 ALTER TABLE ONLY authority.login_attempts_default FORCE ROW LEVEL SECURITY;
 
@@ -1366,9 +1397,9 @@ ALTER INDEX authority.login_attempts_tenant_id_username_created_at_idx ATTACH PA
 CREATE TABLE authority.login_throttles (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    username text,
+    username text COLLATE pg_catalog."C",
     address_prefix cidr,
-    factor text NOT NULL,
+    factor text NOT NULL COLLATE pg_catalog."C",
     drains_at timestamp with time zone NOT NULL,
     account_cost interval,
     network_cost interval,
@@ -1382,7 +1413,7 @@ CREATE TABLE authority.login_throttles (
     CONSTRAINT login_throttles_factor_check CHECK (((factor ~ '^[a-z][a-z0-9_]*$'::text) AND (char_length(factor) <= 32))),
     CONSTRAINT login_throttles_moments_check CHECK (((LEAST(drains_at, trusted_until, ends_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(drains_at, trusted_until, ends_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT login_throttles_pair_check CHECK ((((username IS NOT NULL) AND (address_prefix IS NOT NULL)) OR (num_nonnulls(account_cost, network_cost, trusted_until) = 0))),
-    CONSTRAINT login_throttles_username_check CHECK (((char_length(username) >= 1) AND (char_length(username) <= 256)))
+    CONSTRAINT login_throttles_username_check CHECK (((char_length(username) <= 256) AND authority.is_visible(username)))
 );
 ALTER TABLE ONLY authority.login_throttles FORCE ROW LEVEL SECURITY;
 
@@ -1392,8 +1423,8 @@ reserved before it is made, in all three or in none, so racing guesses cannot ex
 one.';
 COMMENT ON COLUMN authority.login_throttles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.login_throttles.id IS 'Random.';
-COMMENT ON COLUMN authority.login_throttles.username IS 'Account that is guessed, normalised as users.username_normalized. May not exist. Null:
-the network''s bucket, of all accounts.';
+COMMENT ON COLUMN authority.login_throttles.username IS 'Account that is guessed, as its users.username_key. May not exist; INVALID stands for
+all that cannot. Null: the network''s bucket, of all accounts.';
 COMMENT ON COLUMN authority.login_throttles.address_prefix IS 'Network of the guesser: authority.address_prefix of its address. Null: the account''s
 bucket, of all networks.';
 COMMENT ON COLUMN authority.login_throttles.factor IS 'What is guessed: password, totp, recovery_code, …';
@@ -1442,19 +1473,10 @@ CREATE FUNCTION authority.merge_scopes(scopes text[], others text[]) RETURNS tex
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-select array(select distinct unnest(scopes || others) order by 1)
+select array(select distinct unnest(scopes || others) collate "C" order by 1)
 $$;
 
-COMMENT ON FUNCTION authority.merge_scopes(scopes text[], others text[]) IS 'The scopes of both, each once, in alphabetical order.';
-
--- normalize_username
-
-CREATE FUNCTION authority.normalize_username(username text) RETURNS text
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$select lower(normalize(username, nfkc))$$;
-
-COMMENT ON FUNCTION authority.normalize_username(username text) IS 'NFKC and lower case: two usernames are one when this gives the same for both.';
+COMMENT ON FUNCTION authority.merge_scopes(scopes text[], others text[]) IS 'The scopes of both, each once, in the order of their bytes.';
 
 -- oldest_package
 
@@ -1468,7 +1490,7 @@ ones refuse to open it.';
 -- permissions
 
 CREATE TABLE authority.permissions (
-    name text NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
     description text NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT permissions_description_check CHECK ((char_length(description) <= 2000)),
@@ -1611,7 +1633,7 @@ CREATE FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, a
     SET "DateStyle" TO 'ISO'
     AS $$
 declare
-    account constant text := authority.normalize_username(username);
+    account constant text := username;
     network constant cidr := authority.address_prefix(address);
     jitter constant double precision := 0.2 * random();
     is_locked boolean;
@@ -1789,19 +1811,20 @@ CREATE POLICY revocation_sequences_tenant_id_policy ON authority.revocation_sequ
 CREATE TABLE authority.revocations (
     tenant_id uuid NOT NULL,
     sequence bigint NOT NULL,
-    category text NOT NULL,
-    target text NOT NULL,
+    category text NOT NULL COLLATE pg_catalog."C",
+    target text NOT NULL COLLATE pg_catalog."C",
     reason text NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     effective_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'subject'::text, 'client'::text, 'key'::text, 'authorization'::text]))),
+    CONSTRAINT revocations_category_expires_at_check CHECK (((expires_at IS NOT NULL) OR (category <> ALL (ARRAY['token'::text, 'authorization'::text])))),
     CONSTRAINT revocations_expires_at_check CHECK ((expires_at > effective_at)),
     CONSTRAINT revocations_moments_check CHECK (((LEAST(effective_at, expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(effective_at, expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT revocations_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
     CONSTRAINT revocations_reason_check CHECK ((char_length(reason) <= 2000)),
-    CONSTRAINT revocations_target_check CHECK (((target <> ''::text) AND (char_length(target) <= 256)))
+    CONSTRAINT revocations_target_check CHECK ((authority.is_visible(target) AND (char_length(target) <= 256)))
 );
 ALTER TABLE ONLY authority.revocations FORCE ROW LEVEL SECURITY;
 
@@ -1815,7 +1838,8 @@ COMMENT ON COLUMN authority.revocations.target IS 'A jti, sub, client_id, kid or
 COMMENT ON COLUMN authority.revocations.reason IS 'Why, for people and reports.';
 COMMENT ON COLUMN authority.revocations.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.revocations.effective_at IS 'Refuse what was issued at or before it.';
-COMMENT ON COLUMN authority.revocations.expires_at IS 'From then on nothing it concerns can be alive, and it may be pruned. Null: never.';
+COMMENT ON COLUMN authority.revocations.expires_at IS 'From then on nothing it concerns can be alive, and it may be pruned. Null: never; not
+of a token or an authorization, of which there is no end either.';
 COMMENT ON COLUMN authority.revocations.created_at IS 'When it was published.';
 
 ALTER TABLE ONLY authority.revocations
@@ -1824,6 +1848,8 @@ ALTER TABLE ONLY authority.revocations
 CREATE INDEX revocations_expires_at_idx ON authority.revocations USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
 CREATE INDEX revocations_tenant_id_category_target_idx ON authority.revocations USING btree (tenant_id, category, target);
+
+CREATE INDEX revocations_tenant_id_category_target_sequence_idx ON authority.revocations USING btree (tenant_id, category, target, sequence) WHERE (expires_at IS NULL);
 
 ALTER TABLE ONLY authority.revocations
     ADD CONSTRAINT revocations_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
@@ -1849,7 +1875,7 @@ CREATE POLICY revocations_tenant_id_policy ON authority.revocations USING ((tena
 CREATE TABLE authority.role_permissions (
     tenant_id uuid NOT NULL,
     role_id uuid NOT NULL,
-    permission text NOT NULL,
+    permission text NOT NULL COLLATE pg_catalog."C",
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT role_permissions_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT role_permissions_permission_check CHECK ((char_length(permission) <= 255))
@@ -1966,7 +1992,7 @@ CREATE TABLE authority.scopes (
     CONSTRAINT scopes_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT scopes_display_names_check CHECK (((jsonb_typeof(display_names) = 'object'::text) AND authority.is_bounded_json(display_names))),
     CONSTRAINT scopes_moments_check CHECK (((LEAST(created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT scopes_name_check CHECK (((name ~ '^[\x21\x23-\x5b\x5d-\x7e]+$'::text) AND (char_length(name) <= 255))),
+    CONSTRAINT scopes_name_check CHECK (((name ~ '^[]!#-[^-~]+$'::text) AND (char_length(name) <= 255))),
     CONSTRAINT scopes_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
     CONSTRAINT scopes_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_text_list(resources, (100)::bigint, (2048)::bigint)))
 );
@@ -2086,9 +2112,9 @@ outruns no sign-out. A claim that is further ahead stays so, and is refused.';
 -- system_roles
 
 CREATE TABLE authority.system_roles (
-    name text NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
     description text NOT NULL,
-    permissions text[] NOT NULL,
+    permissions text[] NOT NULL COLLATE pg_catalog."C",
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT system_roles_description_check CHECK ((char_length(description) <= 2000)),
     CONSTRAINT system_roles_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
@@ -2115,7 +2141,7 @@ CREATE POLICY system_roles_shared_policy ON authority.system_roles FOR SELECT US
 -- system_scopes
 
 CREATE TABLE authority.system_scopes (
-    name text NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
     display_name text NOT NULL,
     description text NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -2344,7 +2370,7 @@ that it was exchanged for is dead or deleted. Null: it is alive.';
 CREATE TABLE authority.tokens (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    type text NOT NULL,
+    type text NOT NULL COLLATE pg_catalog."C",
     token_hash bytea NOT NULL,
     client_id uuid NOT NULL,
     user_id uuid,
@@ -2514,13 +2540,13 @@ COMMENT ON COLUMN authority.usable_licenses.may_grow IS 'Whether seats are taken
 
 CREATE TABLE authority.used_jtis (
     tenant_id uuid NOT NULL,
-    kind text NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
     issuer text NOT NULL COLLATE pg_catalog."C",
     jti_hash bytea NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT used_jtis_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '24:00:00'::interval))),
-    CONSTRAINT used_jtis_issuer_check CHECK (((issuer ~ '^[\x20-\x7e]+$'::text) AND (char_length(issuer) <= 255))),
+    CONSTRAINT used_jtis_issuer_check CHECK (((issuer ~ '^[ -~]+$'::text) AND (char_length(issuer) <= 255))),
     CONSTRAINT used_jtis_jti_hash_check CHECK ((octet_length(jti_hash) = 32)),
     CONSTRAINT used_jtis_kind_check CHECK ((kind = ANY (ARRAY['client_assertion'::text, 'dpop_proof'::text]))),
     CONSTRAINT used_jtis_kind_issuer_check CHECK (((kind <> 'dpop_proof'::text) OR (issuer ~ '^[A-Za-z0-9_-]{43}$'::text))),
@@ -2569,10 +2595,10 @@ CREATE TABLE authority.user_roles (
     tenant_id uuid NOT NULL,
     user_id uuid NOT NULL,
     role_id uuid NOT NULL,
-    granted_by text,
+    granted_by text COLLATE pg_catalog."C",
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT user_roles_granted_by_check CHECK ((char_length(granted_by) <= 256)),
+    CONSTRAINT user_roles_granted_by_check CHECK ((authority.is_visible(granted_by) AND (char_length(granted_by) <= 256))),
     CONSTRAINT user_roles_moments_check CHECK (((LEAST(expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
 );
 ALTER TABLE ONLY authority.user_roles FORCE ROW LEVEL SECURITY;
@@ -2580,13 +2606,15 @@ ALTER TABLE ONLY authority.user_roles FORCE ROW LEVEL SECURITY;
 COMMENT ON TABLE authority.user_roles IS 'One role assigned to one user, possibly for a time.';
 COMMENT ON COLUMN authority.user_roles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.user_roles.user_id IS 'Who holds the role.';
-COMMENT ON COLUMN authority.user_roles.role_id IS 'The role held. A role that is assigned cannot be deleted.';
+COMMENT ON COLUMN authority.user_roles.role_id IS 'The role held. A role that is assigned now cannot be deleted.';
 COMMENT ON COLUMN authority.user_roles.granted_by IS 'Who assigned it, as the embedding service names its actors. Null: not said.';
-COMMENT ON COLUMN authority.user_roles.expires_at IS 'From then on the assignment has no effect. Null: no end.';
+COMMENT ON COLUMN authority.user_roles.expires_at IS 'From then on the assignment has no effect, and it may be pruned. Null: no end.';
 COMMENT ON COLUMN authority.user_roles.created_at IS 'When the role was first assigned.';
 
 ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_user_id_role_id_pk PRIMARY KEY (tenant_id, user_id, role_id);
+
+CREATE INDEX user_roles_expires_at_idx ON authority.user_roles USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
 CREATE INDEX user_roles_tenant_id_role_id_idx ON authority.user_roles USING btree (tenant_id, role_id);
 
@@ -2597,6 +2625,10 @@ ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE authority.user_roles ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY user_roles_lock_policy ON authority.user_roles AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY user_roles_maintenance_policy ON authority.user_roles TO authority_maintenance USING (true);
 
 CREATE POLICY user_roles_tenant_id_policy ON authority.user_roles USING ((tenant_id = ( SELECT
         CASE
@@ -2614,8 +2646,8 @@ CREATE TABLE authority.users (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     subject_id uuid DEFAULT gen_random_uuid() NOT NULL,
-    username text NOT NULL,
-    username_normalized text GENERATED ALWAYS AS (authority.normalize_username(username)) STORED NOT NULL COLLATE pg_catalog."C",
+    username text NOT NULL COLLATE pg_catalog."C",
+    username_key text NOT NULL COLLATE pg_catalog."C",
     email text,
     email_verified boolean DEFAULT false NOT NULL,
     display_name text DEFAULT ''::text NOT NULL,
@@ -2628,12 +2660,11 @@ CREATE TABLE authority.users (
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT users_attributes_check CHECK (((jsonb_typeof(attributes) = 'object'::text) AND authority.is_bounded_json(attributes))),
     CONSTRAINT users_display_name_check CHECK ((char_length(display_name) <= 256)),
-    CONSTRAINT users_email_check CHECK (((email ~~ '%_@_%'::text) AND (char_length(email) <= 254))),
+    CONSTRAINT users_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
     CONSTRAINT users_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT users_password_hash_check CHECK ((authority.is_password_hash(password_hash) AND (char_length(password_hash) <= 1024))),
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'suspended'::text]))),
-    CONSTRAINT users_username_check CHECK (((username <> ''::text) AND (char_length(username) <= 256))),
-    CONSTRAINT users_username_normalized_check CHECK (((char_length(username_normalized) >= 1) AND (char_length(username_normalized) <= 256)))
+    CONSTRAINT users_username_check CHECK ((authority.is_username_key(username, username_key) AND (char_length(username) <= 256) AND (char_length(username_key) <= 256)))
 );
 ALTER TABLE ONLY authority.users FORCE ROW LEVEL SECURITY;
 
@@ -2642,8 +2673,9 @@ COMMENT ON COLUMN authority.users.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.users.id IS 'Random. Key inside the store.';
 COMMENT ON COLUMN authority.users.subject_id IS 'The sub claim. Random, so globally unique; never given to another user.';
 COMMENT ON COLUMN authority.users.username IS 'As typed at registration.';
-COMMENT ON COLUMN authority.users.username_normalized IS 'What sign-in looks up: authority.normalize_username, so case makes no second account.
-Collated by bytes: pages and prefixes are the same on every server.';
+COMMENT ON COLUMN authority.users.username_key IS 'What sign-in looks up: username_key in Python (RFC 8265, and case-folded), so case and
+Unicode form make no second account. A statement of one''s own writes
+lower(username collate "C") for a name of printable ASCII.';
 COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Not a login name and not unique.';
 COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the holder has shown control of the address.';
 COMMENT ON COLUMN authority.users.display_name IS 'Name shown to people. May be empty.';
@@ -2663,7 +2695,7 @@ ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_subject_id_key UNIQUE (tenant_id, subject_id);
 
 ALTER TABLE ONLY authority.users
-    ADD CONSTRAINT users_tenant_id_username_normalized_key UNIQUE (tenant_id, username_normalized);
+    ADD CONSTRAINT users_tenant_id_username_key_key UNIQUE (tenant_id, username_key);
 
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
@@ -2735,7 +2767,7 @@ CREATE FUNCTION authority.without_loopback_port(uri text) RETURNS text
     SET standard_conforming_strings TO 'on'
     AS $_$
 select regexp_replace(
-    uri, '^(http://(127\.0\.0\.1|\[::1\])):[0-9]{1,5}(?=[/?]|$)', '\1'
+    uri, '^(http://(127[.]0[.]0[.]1|[[]::1[]])):[0-9]{1,5}(?=[/?]|$)', e'\\1'
 )
 $_$;
 

@@ -1,6 +1,7 @@
 """A server of one's own, of the version under test, that can be killed."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -67,6 +68,27 @@ class Cluster:
             assert time.monotonic() < end, "the server does not come up"
             time.sleep(0.02)
 
+    def standby(self) -> "Cluster":
+        """Copy the running server into one that follows it, when it is started."""
+        data = self._data.with_name("standby")
+        data.mkdir(mode=0o700)
+        os.chown(data, self._account.uid, self._account.gid)
+        copy = ["pg_basebackup", "-d", self.conninfo, "-D", str(data)]
+        subprocess.run(
+            [self.programs / copy[0], *copy[1:], "-R", "-c", "fast"],
+            check=True,
+            cwd=data,
+            stderr=subprocess.DEVNULL,  # it warns of the socket
+            **self._account.as_other_user(),
+        )
+        for lock in data.glob(".s.PGSQL.*.lock"):
+            lock.unlink()  # the other server's
+        return Cluster(self.programs, data, self._account)
+
+    def demote(self) -> None:
+        """Let it come back as a standby, which nobody feeds."""
+        (self._data / "standby.signal").touch()
+
     def _lets_in(self) -> bool:
         try:
             psycopg.connect(self.conninfo).close()
@@ -90,9 +112,15 @@ class Cluster:
         self._postmaster = None
 
     def stop(self) -> None:
-        """End it for good: nobody needs the data."""
-        if self._postmaster is not None:
+        """End it for good: nobody needs the data, and no shared memory may be left."""
+        if self._postmaster is None:
+            return
+        self._postmaster.send_signal(signal.SIGQUIT)
+        try:
+            self._postmaster.wait(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
             self.kill()
+        self._postmaster = None
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -21,6 +21,7 @@ from authority_queries._embedded import running_embedded_server
 from authority_queries.codegen.throwaway import memory_folder
 from tests.clock import Clock
 from tests.figures import lines_of
+from tests.hostile import BARE, make_hostile, make_plain
 from tests.stores import Logins, routed_async_store, routed_store
 
 # Read once: the tests themselves see no AUTHORITY_ setting of the machine's.
@@ -33,6 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--model-steps",
         type=int,
         help="how many random steps tests/model takes; without it, always the same",
+    )
+    parser.addoption(
+        "--hostile",
+        action="store_true",
+        help="every setting of databases and logins is another one than the default",
     )
 
 
@@ -207,7 +213,9 @@ def weak_role(server: Server, _blank: "psycopg.Connection[Any]") -> Iterator[str
 
 
 @pytest.fixture(scope="session")
-def login_names(server: Server, template: object) -> Iterator[dict[str, str]]:
+def login_names(
+    server: Server, template: object, pytestconfig: pytest.Config
+) -> Iterator[dict[str, str]]:
     """A login of this run for each role that the template's migrations have made."""
     names = {
         role: f"authority_test_{role}_{os.getpid()}"
@@ -219,16 +227,28 @@ def login_names(server: Server, template: object) -> Iterator[dict[str, str]]:
                 f"create role {name} login password '{PASSWORD}' "
                 f"in role authority_{role}".encode()
             )
+            if pytestconfig.option.hostile:
+                make_hostile(dba, of="role", name=name)
+        if pytestconfig.option.hostile:
+            make_plain(dba, dba.info.user)
         yield names
         for name in names.values():
             dba.execute(f"drop role {name}".encode())
 
 
 @pytest.fixture
-def logins(conninfo: str, login_names: dict[str, str]) -> Logins:
+def logins(
+    dba: "psycopg.Connection[Any]",
+    conninfo: str,
+    login_names: dict[str, str],
+    pytestconfig: pytest.Config,
+) -> Logins:
     """The connection strings of the test's own migrated database."""
+    if is_hostile := pytestconfig.option.hostile:
+        make_hostile(dba, of="database", name=dba.info.dbname)
     return Logins(
         dba=conninfo,
+        bare=BARE if is_hostile else "",
         **{
             role: make_conninfo(conninfo, user=name, password=PASSWORD)
             for role, name in login_names.items()

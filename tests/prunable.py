@@ -21,12 +21,17 @@ LIVE = timedelta(minutes=8)
 
 @dataclass(frozen=True, kw_only=True)
 class Prunable:
-    """The table of a step, how rows come into it, and how one lives longer."""
+    """The table of a step, how rows come into it, and how one lives longer.
+
+    What a row refers to alone is `made` from `numbers`; `counted` are the step's rows.
+    """
 
     table: str
     columns: str
     values: str
     prolong: str | None
+    made: str = "made as (select * from numbers)"
+    counted: str = "true"
 
 
 _ENDS = "authority.clock() + %(remaining)s"
@@ -84,8 +89,57 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         table="revocations",
         columns="tenant_id, sequence, category, target, reason, effective_at, "
         "expires_at",
-        values="%(tenant_id)s, numbers.n + %(before)s, 'token', 'jti', 'stolen', "
+        values="%(tenant_id)s, made.n, 'token', 'jti', 'stolen', "
         f"{_ENDS} - interval '1 hour', {_ENDS}",
+        prolong="expires_at = authority.clock() + interval '1 hour'",
+        counted="expires_at is not null",
+    ),
+    "superseded_revocations": Prunable(
+        table="revocations",
+        made="""
+            later as (
+                insert into authority.revocations (
+                    tenant_id, sequence, category, target, reason, effective_at,
+                    created_at
+                )
+                select
+                    %(tenant_id)s, 1e6 + max(n), 'client', max(n), 'leaked',
+                    authority.clock() + %(remaining)s, authority.clock() + %(remaining)s
+                from numbers
+            ),
+            made as (select 1e5 + n as n, (max(n) over ())::text as target from numbers)
+        """,
+        columns="tenant_id, sequence, category, target, reason, effective_at",
+        values="%(tenant_id)s, made.n, 'client', made.target, 'leaked', "
+        f"{_ENDS} - interval '1 hour'",
+        prolong=None,  # a feed's entries are never changed
+        counted="expires_at is null and sequence < 1e6",
+    ),
+    "consents": Prunable(
+        table="consents",
+        made="""
+            made as (
+                insert into authority.users (tenant_id, username)
+                select %(tenant_id)s, gen_random_uuid() from numbers
+                returning id
+            )
+        """,
+        columns="tenant_id, user_id, client_id, scopes, revoked_at, revocation_reason",
+        values="%(tenant_id)s, made.id, %(client_id)s, '{openid}', "
+        f"{_ENDS} - interval '399 days', 'left'",
+        prolong="revoked_at = authority.clock()",
+    ),
+    "user_roles": Prunable(
+        table="user_roles",
+        made="""
+            made as (
+                insert into authority.users (tenant_id, username)
+                select %(tenant_id)s, gen_random_uuid() from numbers
+                returning id
+            )
+        """,
+        columns="tenant_id, user_id, role_id, expires_at",
+        values=f"%(tenant_id)s, made.id, %(role_id)s, {_ENDS}",
         prolong="expires_at = authority.clock() + interval '1 hour'",
     ),
     "login_throttles": Prunable(
@@ -113,28 +167,33 @@ class World:
     tenant_id: UUID
     client_id: UUID
     license_id: UUID
+    role_id: UUID
 
     @classmethod
     def make(cls, store: Store, dba: Dba) -> "World":
         client = make_client(store, make_tenant(store).id)
         _, license_ = make_license(store, client.tenant_id)
+        role = store.roles.create(tenant_id=client.tenant_id, name="acting")
         return cls(
             dba=dba,
             tenant_id=client.tenant_id,
             client_id=client.id,
             license_id=license_.id,
+            role_id=role.id,
         )
 
     def insert(self, step: StepName, count: int, remaining: timedelta = OVER) -> None:
         """Insert rows that end so long from now."""
         into = PRUNABLE[step]
-        names = f"authority.{into.table} ({into.columns})"
-        rows = f"{into.values} from generate_series(1, %(count)s) as numbers (n)"
+        numbers = "select %(before)s + generate_series(1, %(count)s) as n"
         self._execute(
-            f"insert into {names} select {rows}",
+            f"with numbers as ({numbers}), {into.made} "  # noqa: S608 -- our own
+            f"insert into authority.{into.table} ({into.columns}) "
+            f"select {into.values} from made",
             tenant_id=self.tenant_id,
             client_id=self.client_id,
             license_id=self.license_id,
+            role_id=self.role_id,
             remaining=remaining,
             count=count,
             before=self.count(step),
@@ -146,9 +205,10 @@ class World:
         self._execute(f"update authority.{what.table} set {what.prolong}")  # noqa: S608 -- as above
 
     def count(self, step: StepName) -> int:
-        """Count the rows of the table."""
-        table = PRUNABLE[step].table
-        row = self._execute(f"select count(*) from authority.{table}").fetchone()  # noqa: S608 -- as above
+        """Count the rows of the step in its table."""
+        what = PRUNABLE[step]
+        rows = f"authority.{what.table} where {what.counted}"
+        row = self._execute(f"select count(*) from {rows}").fetchone()  # noqa: S608 -- as above
         return int(row[0])
 
     def _execute(self, statement: str, **parameters: object) -> Any:

@@ -21,17 +21,19 @@ class Logins:
     """Connection strings of one database, for each kind of login.
 
     `app`, `maintenance` and `reader` are members of the role of that name and of no
-    other; `dba` is a superuser.
+    other; `dba` is a superuser. `bare` are options for sessions without units.
     """
 
     dba: str
     app: str
     maintenance: str
     reader: str
+    bare: str = ""
 
     def app_for(self, tenant_id: UUID) -> str:
         """The string of a service that works for this tenant in the whole session."""
-        return make_conninfo(self.app, options=f"-c authority.tenant_id={tenant_id}")
+        options = f"{self.bare} -c authority.tenant_id={tenant_id}"
+        return make_conninfo(self.app, options=options)
 
 
 class _Repository:
@@ -101,8 +103,10 @@ class RoutedStore:
 def routed_store(logins: Logins) -> Iterator[Store]:
     """The blocking form."""
     with (
-        psycopg.connect(logins.app, autocommit=True) as app,
-        psycopg.connect(logins.maintenance, autocommit=True) as maintenance,
+        psycopg.connect(logins.app, autocommit=True, options=logins.bare) as app,
+        psycopg.connect(
+            logins.maintenance, autocommit=True, options=logins.bare
+        ) as maintenance,
     ):
         yield cast("Store", RoutedStore(Store(app), Store(maintenance)))
 
@@ -112,8 +116,10 @@ def routed_async_store(logins: Logins) -> Iterator[Store]:
     """The asynchronous form, each call run to its end."""
     connect = psycopg.AsyncConnection.connect
     with asyncio.Runner() as runner:
-        app = runner.run(connect(logins.app, autocommit=True))
-        maintenance = runner.run(connect(logins.maintenance, autocommit=True))
+        app, maintenance = (
+            runner.run(connect(login, autocommit=True, options=logins.bare))
+            for login in (logins.app, logins.maintenance)
+        )
         try:
             store = RoutedStore(AsyncStore(app), AsyncStore(maintenance), runner.run)
             yield cast("Store", store)

@@ -1,13 +1,16 @@
 """Consents: what users allow clients, remembered."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
-from authority_queries._arguments import check_limit
+from authority_queries._arguments import check_limit, check_not_negative
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.queries import consents as queries
 from authority_queries.records import Consent
 from authority_queries.runtime import JsonObject
+
+_RETENTION = timedelta(days=400)
 
 
 class AsyncConsents(AsyncRepository):
@@ -58,7 +61,7 @@ class AsyncConsents(AsyncRepository):
             user_id=user_id,
             client_id=client_id,
             scopes=scopes,
-            properties=properties or {},
+            properties={} if properties is None else properties,
         )
 
     async def narrow(
@@ -94,4 +97,18 @@ class AsyncConsents(AsyncRepository):
                 client_id=client_id,
                 reason=reason,
             )
+        )
+
+    async def prune_revoked(
+        self, *, older_than: timedelta = _RETENTION, batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of consents that were revoked this long ago, of all tenants.
+
+        With the families under them, which have been dead as long. Gives how many; call
+        again while it is `batch_size`.
+        """
+        return await queries.prune_revoked_async(
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

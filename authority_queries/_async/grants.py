@@ -17,7 +17,7 @@ from authority_queries._arguments import (
 )
 from authority_queries._async.repository import AsyncRepository
 from authority_queries.errors import InvalidArgumentError
-from authority_queries.issuing import NewToken
+from authority_queries.issuing import NewToken, check_new_tokens
 from authority_queries.queries import grants as queries
 from authority_queries.records import (
     ClientTokenIssuance,
@@ -84,7 +84,7 @@ class AsyncGrants(AsyncRepository):
             code_challenge=check_code_challenge(code_challenge),
             nonce=nonce,
             cnf_jkt=cnf_jkt,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             authenticated_at=authenticated_at,
             lifetime=check_positive("lifetime", lifetime),
             family_lifetime=check_optional_positive("family_lifetime", family_lifetime),
@@ -120,7 +120,7 @@ class AsyncGrants(AsyncRepository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             lifetime=check_positive("lifetime", lifetime),
         )
 
@@ -162,7 +162,7 @@ class AsyncGrants(AsyncRepository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             lifetime=check_positive("lifetime", lifetime),
         )
 
@@ -314,6 +314,7 @@ class AsyncGrants(AsyncRepository):
         access_token: NewToken | None,
         refresh_token: NewToken | None,
     ) -> Redemption:
+        check_new_tokens(access_token=access_token, refresh_token=refresh_token)
         redeem = partial(
             queries.redeem_async,
             self._connection,

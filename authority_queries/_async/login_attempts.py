@@ -8,13 +8,14 @@ from uuid import UUID
 from authority_queries._arguments import (
     MAX_MONTHS_AHEAD,
     check_address,
-    check_between,
     check_count,
     check_limit,
     check_not_negative,
     check_positive,
+    check_within,
 )
 from authority_queries._async.repository import AsyncRepository
+from authority_queries.names import lookup_key
 from authority_queries.queries import login_attempts as queries
 from authority_queries.records import (
     LoginAttempt,
@@ -45,6 +46,7 @@ class AsyncLoginAttempts(AsyncRepository):
     ) -> LoginAttempt:
         """Log an attempt. `username` is what was typed, and may name nobody.
 
+        Names that nobody can have are logged as INVALID.
         The IPv4 address inside a mapped or NAT64 address is logged, and no zone.
         Raises MissingReferenceError for an unknown tenant, InvalidArgumentError,
         InvalidValueError.
@@ -52,7 +54,7 @@ class AsyncLoginAttempts(AsyncRepository):
         return await queries.record_async(
             self._connection,
             tenant_id=tenant_id,
-            username=username,
+            username_key=lookup_key(username),
             user_id=user_id,
             client_id=client_id,
             address=check_address("address", address),
@@ -73,7 +75,7 @@ class AsyncLoginAttempts(AsyncRepository):
         return await queries.list_recent_by_username_async(
             self._connection,
             tenant_id=tenant_id,
-            username=username,
+            username_key=lookup_key(username),
             within=within,
             page_size=check_limit(limit),
         )
@@ -126,7 +128,7 @@ class AsyncLoginAttempts(AsyncRepository):
             return await queries.reserve_async(
                 self._connection,
                 tenant_id=tenant_id,
-                username=username,
+                username_key=lookup_key(username),
                 address=check_address("address", address),
                 factor=factor,
                 pair_limit=check_count("pair_limit", pair_limit),
@@ -154,7 +156,7 @@ class AsyncLoginAttempts(AsyncRepository):
             await queries.succeed_async(
                 self._connection,
                 tenant_id=tenant_id,
-                username=username,
+                username_key=lookup_key(username),
                 address=check_address("address", address),
                 factor=factor,
                 trusted_for=check_not_negative("trusted_for", trusted_for),
@@ -177,7 +179,7 @@ class AsyncLoginAttempts(AsyncRepository):
         """
         return await queries.create_partitions_async(
             self._connection,
-            months_ahead=check_between(
+            months_ahead=check_within(
                 "months_ahead", months_ahead, 0, MAX_MONTHS_AHEAD
             ),
         )

@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import psycopg
 from psycopg import AsyncConnection, AsyncPipeline
 from psycopg.abc import PQGen
+
+from authority_queries._calls import AsyncEntered
 
 
 @asynccontextmanager
@@ -30,7 +32,7 @@ async def pipeline(connection: AsyncConnection[object]) -> AsyncIterator[None]:
     await _close(opened)
 
 
-async def _close(opened: AbstractAsyncContextManager[object]) -> None:
+async def _close(opened: AsyncEntered[AsyncPipeline]) -> None:
     """Leave it as after no error, and raise what was the first one."""
     # The caller may be handling one, and those here are not of it.
     handled = sys.exception()

@@ -80,8 +80,23 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
             older_than=kept.expired, batch_size=size
         )
     ),
+    "consents": AsyncStep(
+        lambda store, kept, size: store.consents.prune_revoked(
+            older_than=kept.consents, batch_size=size
+        )
+    ),
+    "user_roles": AsyncStep(
+        lambda store, kept, size: store.users.prune_roles(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
     "revocations": AsyncStep(
         lambda store, kept, size: store.revocations.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "superseded_revocations": AsyncStep(
+        lambda store, kept, size: store.revocations.prune_superseded(
             older_than=kept.expired, batch_size=size
         )
     ),

@@ -13,6 +13,7 @@ from psycopg.rows import args_row, scalar_row
 from authority_queries._async.custom_types import AsyncCustomTypes
 from authority_queries._async.statements import AsyncStatements
 from authority_queries._calls import AsyncCall, AsyncStream
+from authority_queries._parameters import Parameters
 from authority_queries.errors import StaleModuleError
 
 Record = TypeVar("Record")
@@ -23,9 +24,10 @@ class AsyncQueryFile:
     """The queries of one SQL file as aiosql loads them, their results made records.
 
     Each method gives the function that executes a query: it takes a connection, then
-    the query's parameters by keyword. It neither begins nor commits a transaction, but
-    for streams, batches and scripts, which say so. Errors come by the names of
-    `authority_queries.errors`. A record is built from a row's values by position.
+    the query's parameters by keyword, which `takes` checks. It neither begins nor
+    commits a transaction, but for streams, batches and scripts, which say so. Errors
+    come by the names of `authority_queries.errors`. A record is built from a row's
+    values by position.
 
     `types` are what psycopg does not know: against the qualified name of a composite
     type its named tuple, of a domain the name of its base type, of an enum None. A
@@ -48,31 +50,58 @@ class AsyncQueryFile:
         for name, statement in self._statements.by_name.items():
             statement.stands_at(getattr(self.queries, name).__code__.co_firstlineno)
 
-    def row(self, name: str, record: Callable[..., Record]) -> AsyncCall[Record | None]:
+    def row(
+        self,
+        name: str,
+        record: Callable[..., Record],
+        *,
+        takes: Parameters | None = None,
+    ) -> AsyncCall[Record | None]:
         """Give the function of a `^` or `<!`: the record, or None.
 
         Raises CardinalityError for more than one row.
         """
         call: AsyncCall[Record | None] = self._function(
-            name, SQLOperationType.SELECT_ONE, SQLOperationType.INSERT_RETURNING
+            name,
+            SQLOperationType.SELECT_ONE,
+            SQLOperationType.INSERT_RETURNING,
+            takes=takes,
         )
         self._statements.by_name[name].make_row = args_row(record)
         return call
 
-    def sure_row(self, name: str, record: Callable[..., Record]) -> AsyncCall[Record]:
+    def sure_row(
+        self,
+        name: str,
+        record: Callable[..., Record],
+        *,
+        takes: Parameters | None = None,
+    ) -> AsyncCall[Record]:
         """Give the function of a `^` or `<!` that always has a row."""
-        call = cast("AsyncCall[Record]", self.row(name, record))
+        call = cast("AsyncCall[Record]", self.row(name, record, takes=takes))
         self._statements.by_name[name].is_sure = True
         return call
 
-    def rows(self, name: str, record: Callable[..., Record]) -> AsyncCall[list[Record]]:
+    def rows(
+        self,
+        name: str,
+        record: Callable[..., Record],
+        *,
+        takes: Parameters | None = None,
+    ) -> AsyncCall[list[Record]]:
         """Give the function of a plain select: all records."""
-        call: AsyncCall[list[Record]] = self._function(name, SQLOperationType.SELECT)
+        call: AsyncCall[list[Record]] = self._function(
+            name, SQLOperationType.SELECT, takes=takes
+        )
         self._statements.by_name[name].make_row = args_row(record)
         return call
 
     def stream(
-        self, name: str, record: Callable[..., Record]
+        self,
+        name: str,
+        record: Callable[..., Record],
+        *,
+        takes: Parameters | None = None,
     ) -> Callable[..., AsyncStream[Record]]:
         """Give the function that opens a plain select as a server-side cursor.
 
@@ -89,23 +118,27 @@ class AsyncQueryFile:
             stream: AsyncStream[Record] = cursor(connection, **parameters)(size)
             return stream
 
-        return opened
+        return opened if takes is None else takes.checked(opened)
 
-    def value(self, name: str) -> AsyncCall[Value | None]:
+    def value(
+        self, name: str, *, takes: Parameters | None = None
+    ) -> AsyncCall[Value | None]:
         """Give the function of a `$`: the row's first value; None for null or no row.
 
         What it is, says the annotation of what it is assigned to. Raises
         CardinalityError for more than one row.
         """
         call: AsyncCall[Value | None] = self._function(
-            name, SQLOperationType.SELECT_VALUE
+            name, SQLOperationType.SELECT_VALUE, takes=takes
         )
         self._statements.by_name[name].make_row = scalar_row
         return call
 
-    def sure_value(self, name: str) -> AsyncCall[Value]:
+    def sure_value(
+        self, name: str, *, takes: Parameters | None = None
+    ) -> AsyncCall[Value]:
         """Give the function of a `$` that always has a row, and never null in it."""
-        call = cast("AsyncCall[Value]", self.value(name))
+        call = cast("AsyncCall[Value]", self.value(name, takes=takes))
         self._statements.by_name[name].is_sure = True
         return call
 
@@ -117,19 +150,37 @@ class AsyncQueryFile:
         """
         self._statements.by_name[name].promise(columns)
 
-    def count(self, name: str) -> AsyncCall[int]:
+    def count(self, name: str, *, takes: Parameters | None = None) -> AsyncCall[int]:
         """Give the function of a `!`: how many rows it changed, 0 without a count."""
-        return self._function(name, SQLOperationType.INSERT_UPDATE_DELETE)
+        return self._function(name, SQLOperationType.INSERT_UPDATE_DELETE, takes=takes)
 
-    def batch(self, name: str) -> AsyncCall[int]:
+    def batch(self, name: str, *, takes: Parameters | None = None) -> AsyncCall[int]:
         """Give the function of a `*!`: how many rows it changed in all executions.
 
         It takes by position an iterable with a mapping from parameters to values for
         each execution. In autocommit it makes one transaction of them: all or none.
         """
-        return self._function(name, SQLOperationType.INSERT_UPDATE_DELETE_MANY)
+        call: AsyncCall[int] = self._function(
+            name, SQLOperationType.INSERT_UPDATE_DELETE_MANY
+        )
+        if takes is None:
+            return call
+        self._statements.by_name[name].takes(takes)
 
-    def copy(self, name: str, types: Sequence[str] = ()) -> AsyncCall[int]:
+        async def batched(
+            connection: AsyncConnection[object], rows: Iterable[Mapping[str, object]]
+        ) -> int:
+            return await call(connection, map(takes.sent, rows))
+
+        return batched
+
+    def copy(
+        self,
+        name: str,
+        types: Sequence[str] = (),
+        *,
+        takes: Parameters | None = None,
+    ) -> AsyncCall[int]:
         """Give the function of a `copy … from stdin`: how many rows it wrote.
 
         It takes by position an iterable of rows, each a sequence of values in the
@@ -142,7 +193,8 @@ class AsyncQueryFile:
         async def copied(
             connection: AsyncConnection[object], rows: Iterable[Sequence[object]]
         ) -> int:
-            return await self._statements.copy(connection, name, sql, rows, types)
+            sent = rows if takes is None else map(takes.sent_row, rows)
+            return await self._statements.copy(connection, name, sql, sent, types)
 
         return copied
 
@@ -167,13 +219,18 @@ class AsyncQueryFile:
 
         return sent
 
-    def _function(self, name: str, *kinds: SQLOperationType) -> AsyncCall[Value]:
+    def _function(
+        self, name: str, *kinds: SQLOperationType, takes: Parameters | None = None
+    ) -> AsyncCall[Value]:
         function: AsyncCall[Value] | None = getattr(self.queries, name, None)
         if name not in self._statements.by_name or function is None:
             found = "is not there"
         elif (kind := getattr(function, "operation", None)) not in kinds:
             found = f"is of kind {kind}"
-        else:
+        elif takes is None:
             return function
+        else:
+            self._statements.by_name[name].takes(takes)
+            return takes.checked(function)
         message = f"{self._path}: {name} {found}; run authority generate again"
         raise StaleModuleError(message)

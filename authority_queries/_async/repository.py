@@ -103,7 +103,7 @@ async def page(
     """
     if after is not None and before is not None:
         message = "give either after or before, not both"
-        raise InvalidArgumentError(message)
+        raise InvalidArgumentError(message, argument="before")
     size = check_limit(limit)
     position: Callable[[Record], str] = attrgetter(cursor)
     if before is None:

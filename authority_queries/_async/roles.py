@@ -82,9 +82,10 @@ class AsyncRoles(AsyncRepository):
         return role
 
     async def delete(self, *, tenant_id: UUID, role_id: UUID) -> bool:
-        """Delete a role. False when there was none.
+        """Delete a role, and the assignments of it that are over.
 
-        Raises InUseError while it is assigned, SystemRowError.
+        False when there was none. Raises InUseError while it is assigned,
+        SystemRowError.
         """
         if await queries.delete_async(
             self._connection, tenant_id=tenant_id, role_id=role_id

@@ -82,7 +82,7 @@ class AsyncServiceAccounts(AsyncRepository):
             enabled=enabled,
             allowed_scopes=allowed_scopes,
             authorized_clients=authorized_clients,
-            attributes=attributes or {},
+            attributes={} if attributes is None else attributes,
         )
 
     async def update(

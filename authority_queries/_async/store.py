@@ -83,8 +83,9 @@ class AsyncStore:
     ) -> AsyncIterator[Self]:
         """Work for one tenant on a connection of your own: see `Authority.tenant`.
 
-        The connection is in autocommit and in no transaction, or InvalidArgumentError
-        is raised; ForkedError if it was used here before this process was forked.
+        The connection is in autocommit, in UTF-8 and in no transaction, or
+        InvalidArgumentError is raised. Its isolation_level and read_only are left out.
+        Raises ForkedError if it was used here before this process was forked.
         """
         async with (
             only_unit(),

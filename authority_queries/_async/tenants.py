@@ -62,7 +62,7 @@ class AsyncTenants(AsyncRepository):
             code=code,
             display_name=display_name,
             status=status,
-            settings=settings or {},
+            settings={} if settings is None else settings,
         )
 
     async def update(

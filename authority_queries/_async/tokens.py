@@ -123,7 +123,7 @@ class AsyncTokens(AsyncRepository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             authenticated_at=authenticated_at,
             lifetime=check_positive("lifetime", lifetime),
         )

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 from uuid import UUID
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
@@ -126,7 +126,7 @@ class AsyncUnit:
 
     async def open(self) -> None:
         """Begin, and leave it to the first statement to wait for it."""
-        _units[self._connection] = self
+        _units[self._connection] = ref(self)
         if not self.is_autocommit:
             await self._opening.enter_async_context(pipeline(self._connection))
             await self.begin()
@@ -179,19 +179,25 @@ class AsyncUnit:
         return self._connection.pgconn.transaction_status
 
 
-_units: Final[WeakKeyDictionary[AsyncConnection[object], AsyncUnit]] = (
+# Weakly: an interrupt may keep a unit from leaving, though its block has ended.
+_units: Final[WeakKeyDictionary[AsyncConnection[object], ref[AsyncUnit]]] = (
     WeakKeyDictionary()
 )
 
 
 async def forget_unit(connection: AsyncConnection[object]) -> None:
     """Clean up after a unit whose end was interrupted before it could do so."""
-    unit = _units.get(connection)
+    unit = _known(connection)
     if unit is not None and unit.is_over:
         await unit.leave()
 
 
 def unit_of(connection: AsyncConnection[object]) -> AsyncUnit | None:
     """Give the unit of work that is open on this connection."""
-    unit = _units.get(connection)
+    unit = _known(connection)
     return None if unit is None or unit.is_over else unit
+
+
+def _known(connection: AsyncConnection[object]) -> AsyncUnit | None:
+    found = _units.get(connection)
+    return found() if found is not None else None

@@ -2,11 +2,15 @@
 
 import hashlib
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from authority_queries._async.repository import AsyncRepository
+from authority_queries._conversions import instance
 from authority_queries.queries import used_jtis as queries
 from authority_queries.records import UsedJtiKind
+
+_text: Final = instance(str)
 
 
 class AsyncUsedJtis(AsyncRepository):
@@ -39,15 +43,15 @@ class AsyncUsedJtis(AsyncRepository):
         answer that was sent, could be had twice. When in doubt, call it in
         autocommit. Raises InvalidValueError for an end more than a day away, which
         is the client's fault, or an issuer that is none; InvalidArgumentError for a
-        datetime without a time zone.
+        datetime without a time zone, before 1900 or after 8999.
         """
-        digest = hashlib.sha256(jti.encode("utf-8", "surrogatepass")).digest()
+        text = _text("jti", jti).encode("utf-8", "surrogatepass")
         first = await queries.use_async(
             self._connection,
             tenant_id=tenant_id,
             kind=kind,
             issuer=issuer,
-            jti_hash=digest,
+            jti_hash=hashlib.sha256(text).digest(),
             expires_at=expires_at,
         )
         return bool(first)

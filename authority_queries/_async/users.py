@@ -1,12 +1,18 @@
 """Users, the roles assigned to them, and their epoch."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from authority_queries._arguments import check_password_hash
+from authority_queries._arguments import check_not_negative, check_password_hash
 from authority_queries._async.repository import AsyncRepository, page, stale
+from authority_queries.names import (
+    check_email,
+    lookup_key,
+    prefix_key,
+    username_key,
+)
 from authority_queries.queries import users as queries
 from authority_queries.records import (
     Role,
@@ -30,9 +36,12 @@ class AsyncUsers(AsyncRepository):
         )
 
     async def get_by_username(self, *, tenant_id: UUID, username: str) -> User | None:
-        """Get a user by username, in any case and Unicode form."""
+        """Get a user by username, in any case and Unicode form.
+
+        None also for a name that no user can have.
+        """
         return await queries.get_by_username_async(
-            self._connection, tenant_id=tenant_id, username=username
+            self._connection, tenant_id=tenant_id, username_key=lookup_key(username)
         )
 
     async def get_by_subject_id(
@@ -54,18 +63,19 @@ class AsyncUsers(AsyncRepository):
         before: str | None = None,
         limit: int = 50,
     ) -> Page[User]:
-        """List users in order of normalised username.
+        """List users in order of `username_key`.
 
         `prefix` keeps usernames that start so, in any case; `role_id` keeps who holds
         the role now.
         """
+        key = None if prefix is None else prefix_key(prefix)
         return await page(
             partial(
                 queries.list_after_async,
                 self._connection,
                 tenant_id=tenant_id,
                 status=status,
-                prefix=prefix,
+                prefix=key,
                 role_id=role_id,
             ),
             partial(
@@ -73,10 +83,10 @@ class AsyncUsers(AsyncRepository):
                 self._connection,
                 tenant_id=tenant_id,
                 status=status,
-                prefix=prefix,
+                prefix=key,
                 role_id=role_id,
             ),
-            "username_normalized",
+            "username_key",
             after=after,
             before=before,
             limit=limit,
@@ -96,20 +106,22 @@ class AsyncUsers(AsyncRepository):
     ) -> User:
         """Create a user with a fresh subject id.
 
-        `password_hash` is of `hash_password` or `convert_password_hash`. Raises
-        DuplicateError when the username is taken in any case, MissingReferenceError
-        for an unknown tenant, InvalidValueError.
+        `username` is of RFC 8265, in any case and Unicode form; `password_hash` is of
+        `hash_password` or `convert_password_hash`. Raises DuplicateError when the
+        username is taken in any case, MissingReferenceError for an unknown tenant,
+        InvalidArgumentError, InvalidValueError.
         """
         return await queries.create_async(
             self._connection,
             tenant_id=tenant_id,
             username=username,
-            email=email,
+            username_key=username_key(username),
+            email=check_email(email),
             email_verified=email_verified,
             display_name=display_name,
             password_hash=check_password_hash("password_hash", password_hash),
             status=status,
-            attributes=attributes or {},
+            attributes={} if attributes is None else attributes,
         )
 
     async def update(
@@ -128,7 +140,7 @@ class AsyncUsers(AsyncRepository):
         """Replace what can be edited of the user that was read at `row_version`.
 
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
-        InvalidValueError.
+        InvalidArgumentError, InvalidValueError.
         """
         user = await queries.update_async(
             self._connection,
@@ -136,7 +148,8 @@ class AsyncUsers(AsyncRepository):
             user_id=user_id,
             row_version=row_version,
             username=username,
-            email=email,
+            username_key=username_key(username),
+            email=check_email(email),
             email_verified=email_verified,
             display_name=display_name,
             status=status,
@@ -231,4 +244,17 @@ class AsyncUsers(AsyncRepository):
         """
         return await queries.revoke_tokens_async(
             self._connection, tenant_id=tenant_id, user_id=user_id
+        )
+
+    async def prune_roles(
+        self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of assignments that ended this long ago, of all tenants.
+
+        Gives how many; call again while it is `batch_size`.
+        """
+        return await queries.prune_roles_async(
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

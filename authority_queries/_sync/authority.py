@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 from uuid import UUID
 
 from authority_queries._arguments import (
@@ -14,6 +14,7 @@ from authority_queries._arguments import (
     check_positive,
     check_tenant_id,
 )
+from authority_queries._conversions import one_of
 from authority_queries._sync.follower import Follower
 from authority_queries._sync.hints import Hints
 from authority_queries._sync.nesting import only_unit
@@ -24,6 +25,8 @@ from authority_queries.errors import InvalidTokenError
 from authority_queries.queries import tenants, tokens
 from authority_queries.records import Revocation, VerifiedToken
 from authority_queries.secrets import parse_token
+
+_kind: Final = one_of("access", "refresh")
 
 
 class Authority(Pooled):
@@ -42,12 +45,12 @@ class Authority(Pooled):
         for each other: a unit has one connection.
 
         What names another tenant in the block, or none, raises CrossTenantError
-        before it is sent, as another unit inside this one does; `verify_token` and
-        `find_tenant` take a connection of their own. The store ends with the block:
+        before it is sent, another unit inside this one NestedUnitError; `verify_token`
+        and `find_tenant` take a connection of their own. The store ends with the block:
         used later it raises UnitEndedError. Raises also
         UnavailableError when no connection is free within `pool_timeout`,
-        UnitAbortedError when the block ends well after an error of PostgreSQL, or has
-        committed or rolled back by itself.
+        UnitAbortedError when the block goes on, or ends well, after an error of
+        PostgreSQL, or has committed or rolled back by itself.
 
         SQL of your own on `store.connection` comes after the first call: before it the
         connection is in psycopg's pipeline mode, where errors come late, and a
@@ -82,8 +85,9 @@ class Authority(Pooled):
         names. As `store.tokens.verify`; a string that is no token of this kind is None
         too, without a trip, and so is another tenant's where `tenant_id` is given. A
         server of one tenant gives it; one of several compares the token's own. Raises
-        InvalidArgumentError for a `tenant_id` that is no UUID.
+        InvalidArgumentError for arguments of other types.
         """
+        _kind("kind", kind)
         if tenant_id is not None:
             check_tenant_id(tenant_id)
         try:
@@ -121,7 +125,7 @@ class Authority(Pooled):
 
         Close what is given (`aclosing`), or its connection stays until Python collects
         it. Raises InvalidArgumentError at once; while it follows FeedRewoundError for
-        a feed that ends before `after`, TenantInactiveError, and CrossTenantError
+        a feed that ends before `after`, TenantInactiveError, and NestedUnitError
         inside a unit of work.
         """
         check_tenant_id(tenant_id)

@@ -35,9 +35,9 @@ class Authorizations(Repository):
     ) -> Sequence[Authorization]:
         """List the families of the user that are in force: one a sign-in at a client.
 
-        Not revoked, not past their end, and with tokens that had not all expired a
-        day ago. What stops all of them at once (an epoch, a suspended user) is not
-        asked.
+        Neither they nor the consent that they rest on are revoked, they are not past
+        their end, and their tokens had not all expired a day ago. What stops all of
+        them at once (an epoch, a suspended user) is not asked.
         """
         return queries.list_by_user(
             self._connection, tenant_id=tenant_id, user_id=user_id
@@ -87,7 +87,7 @@ class Authorizations(Repository):
             service_account_id=service_account_id,
             consent_id=consent_id,
             scopes=scopes,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             lifetime=check_optional_positive("lifetime", lifetime),
         )
         if authorization is None:

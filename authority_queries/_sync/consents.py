@@ -2,13 +2,16 @@
 """Consents: what users allow clients, remembered."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
-from authority_queries._arguments import check_limit
+from authority_queries._arguments import check_limit, check_not_negative
 from authority_queries._sync.repository import Repository
 from authority_queries.queries import consents as queries
 from authority_queries.records import Consent
 from authority_queries.runtime import JsonObject
+
+_RETENTION = timedelta(days=400)
 
 
 class Consents(Repository):
@@ -57,7 +60,7 @@ class Consents(Repository):
             user_id=user_id,
             client_id=client_id,
             scopes=scopes,
-            properties=properties or {},
+            properties={} if properties is None else properties,
         )
 
     def narrow(
@@ -93,4 +96,18 @@ class Consents(Repository):
                 client_id=client_id,
                 reason=reason,
             )
+        )
+
+    def prune_revoked(
+        self, *, older_than: timedelta = _RETENTION, batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of consents that were revoked this long ago, of all tenants.
+
+        With the families under them, which have been dead as long. Gives how many; call
+        again while it is `batch_size`.
+        """
+        return queries.prune_revoked(
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

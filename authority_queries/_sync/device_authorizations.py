@@ -70,7 +70,7 @@ class DeviceAuthorizations(Repository):
             client_id=client_id,
             scopes=scopes,
             cnf_jkt=cnf_jkt,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             poll_interval=check_positive("poll_interval", poll_interval),
             lifetime=check_positive("lifetime", lifetime),
         )
@@ -113,7 +113,7 @@ class DeviceAuthorizations(Repository):
             user_code_hash=check_digest("user_code_hash", user_code_hash),
             user_id=user_id,
             scopes=scopes,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             authenticated_at=authenticated_at,
             family_lifetime=check_optional_positive("family_lifetime", family_lifetime),
         )

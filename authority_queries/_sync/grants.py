@@ -18,7 +18,7 @@ from authority_queries._arguments import (
 )
 from authority_queries._sync.repository import Repository
 from authority_queries.errors import InvalidArgumentError
-from authority_queries.issuing import NewToken
+from authority_queries.issuing import NewToken, check_new_tokens
 from authority_queries.queries import grants as queries
 from authority_queries.records import (
     ClientTokenIssuance,
@@ -85,7 +85,7 @@ class Grants(Repository):
             code_challenge=check_code_challenge(code_challenge),
             nonce=nonce,
             cnf_jkt=cnf_jkt,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             authenticated_at=authenticated_at,
             lifetime=check_positive("lifetime", lifetime),
             family_lifetime=check_optional_positive("family_lifetime", family_lifetime),
@@ -121,7 +121,7 @@ class Grants(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             lifetime=check_positive("lifetime", lifetime),
         )
 
@@ -163,7 +163,7 @@ class Grants(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             lifetime=check_positive("lifetime", lifetime),
         )
 
@@ -315,6 +315,7 @@ class Grants(Repository):
         access_token: NewToken | None,
         refresh_token: NewToken | None,
     ) -> Redemption:
+        check_new_tokens(access_token=access_token, refresh_token=refresh_token)
         redeem = partial(
             queries.redeem,
             self._connection,

@@ -73,14 +73,14 @@ class Licenses(Repository):
             plan=plan,
             seats=seats,
             features=features,
-            limits=limits or {},
+            limits={} if limits is None else limits,
             usage_period=usage_period,
             overage_policy=overage_policy,
             valid_from=valid_from,
             valid_until=valid_until,
-            grace=grace,
+            grace=check_not_negative("grace", grace),
             grace_policy=grace_policy,
-            properties=properties or {},
+            properties={} if properties is None else properties,
         )
 
     def get_by_id(self, *, tenant_id: UUID, license_id: UUID) -> License | None:

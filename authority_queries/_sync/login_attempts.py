@@ -9,13 +9,14 @@ from uuid import UUID
 from authority_queries._arguments import (
     MAX_MONTHS_AHEAD,
     check_address,
-    check_between,
     check_count,
     check_limit,
     check_not_negative,
     check_positive,
+    check_within,
 )
 from authority_queries._sync.repository import Repository
+from authority_queries.names import lookup_key
 from authority_queries.queries import login_attempts as queries
 from authority_queries.records import (
     LoginAttempt,
@@ -46,6 +47,7 @@ class LoginAttempts(Repository):
     ) -> LoginAttempt:
         """Log an attempt. `username` is what was typed, and may name nobody.
 
+        Names that nobody can have are logged as INVALID.
         The IPv4 address inside a mapped or NAT64 address is logged, and no zone.
         Raises MissingReferenceError for an unknown tenant, InvalidArgumentError,
         InvalidValueError.
@@ -53,7 +55,7 @@ class LoginAttempts(Repository):
         return queries.record(
             self._connection,
             tenant_id=tenant_id,
-            username=username,
+            username_key=lookup_key(username),
             user_id=user_id,
             client_id=client_id,
             address=check_address("address", address),
@@ -74,7 +76,7 @@ class LoginAttempts(Repository):
         return queries.list_recent_by_username(
             self._connection,
             tenant_id=tenant_id,
-            username=username,
+            username_key=lookup_key(username),
             within=within,
             page_size=check_limit(limit),
         )
@@ -127,7 +129,7 @@ class LoginAttempts(Repository):
             return queries.reserve(
                 self._connection,
                 tenant_id=tenant_id,
-                username=username,
+                username_key=lookup_key(username),
                 address=check_address("address", address),
                 factor=factor,
                 pair_limit=check_count("pair_limit", pair_limit),
@@ -155,7 +157,7 @@ class LoginAttempts(Repository):
             queries.succeed(
                 self._connection,
                 tenant_id=tenant_id,
-                username=username,
+                username_key=lookup_key(username),
                 address=check_address("address", address),
                 factor=factor,
                 trusted_for=check_not_negative("trusted_for", trusted_for),
@@ -176,7 +178,7 @@ class LoginAttempts(Repository):
         """
         return queries.create_partitions(
             self._connection,
-            months_ahead=check_between(
+            months_ahead=check_within(
                 "months_ahead", months_ahead, 0, MAX_MONTHS_AHEAD
             ),
         )

@@ -3,12 +3,14 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import psycopg
 from psycopg import Connection, Pipeline
 from psycopg.abc import PQGen
+
+from authority_queries._calls import Entered
 
 
 @contextmanager
@@ -31,7 +33,7 @@ def pipeline(connection: Connection[object]) -> Iterator[None]:
     _close(opened)
 
 
-def _close(opened: AbstractAsyncContextManager[object]) -> None:
+def _close(opened: Entered[Pipeline]) -> None:
     """Leave it as after no error, and raise what was the first one."""
     # The caller may be handling one, and those here are not of it.
     handled = sys.exception()

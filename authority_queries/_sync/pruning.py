@@ -81,8 +81,23 @@ STEPS: Final[Mapping[StepName, Step]] = {
             older_than=kept.expired, batch_size=size
         )
     ),
+    "consents": Step(
+        lambda store, kept, size: store.consents.prune_revoked(
+            older_than=kept.consents, batch_size=size
+        )
+    ),
+    "user_roles": Step(
+        lambda store, kept, size: store.users.prune_roles(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
     "revocations": Step(
         lambda store, kept, size: store.revocations.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "superseded_revocations": Step(
+        lambda store, kept, size: store.revocations.prune_superseded(
             older_than=kept.expired, batch_size=size
         )
     ),

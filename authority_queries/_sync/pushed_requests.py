@@ -46,8 +46,8 @@ class PushedRequests(Repository):
         not active; DuplicateError, InvalidValueError, InvalidArgumentError.
         """
         if check_positive("lifetime", lifetime) > _LONGEST:
-            message = f"lifetime is {lifetime}; {_LONGEST} at most is allowed"
-            raise InvalidArgumentError(message)
+            message = "lifetime must be at most 10 minutes"
+            raise InvalidArgumentError(message, argument="lifetime")
         request = queries.create(
             self._connection,
             tenant_id=tenant_id,

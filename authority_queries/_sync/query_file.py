@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.rows import args_row, scalar_row
 
 from authority_queries._calls import Call, Stream
+from authority_queries._parameters import Parameters
 from authority_queries._sync.custom_types import CustomTypes
 from authority_queries._sync.statements import Statements
 from authority_queries.errors import StaleModuleError
@@ -24,9 +25,10 @@ class QueryFile:
     """The queries of one SQL file as aiosql loads them, their results made records.
 
     Each method gives the function that executes a query: it takes a connection, then
-    the query's parameters by keyword. It neither begins nor commits a transaction, but
-    for streams, batches and scripts, which say so. Errors come by the names of
-    `authority_queries.errors`. A record is built from a row's values by position.
+    the query's parameters by keyword, which `takes` checks. It neither begins nor
+    commits a transaction, but for streams, batches and scripts, which say so. Errors
+    come by the names of `authority_queries.errors`. A record is built from a row's
+    values by position.
 
     `types` are what psycopg does not know: against the qualified name of a composite
     type its named tuple, of a domain the name of its base type, of an enum None. A
@@ -49,31 +51,58 @@ class QueryFile:
         for name, statement in self._statements.by_name.items():
             statement.stands_at(getattr(self.queries, name).__code__.co_firstlineno)
 
-    def row(self, name: str, record: Callable[..., Record]) -> Call[Record | None]:
+    def row(
+        self,
+        name: str,
+        record: Callable[..., Record],
+        *,
+        takes: Parameters | None = None,
+    ) -> Call[Record | None]:
         """Give the function of a `^` or `<!`: the record, or None.
 
         Raises CardinalityError for more than one row.
         """
         call: Call[Record | None] = self._function(
-            name, SQLOperationType.SELECT_ONE, SQLOperationType.INSERT_RETURNING
+            name,
+            SQLOperationType.SELECT_ONE,
+            SQLOperationType.INSERT_RETURNING,
+            takes=takes,
         )
         self._statements.by_name[name].make_row = args_row(record)
         return call
 
-    def sure_row(self, name: str, record: Callable[..., Record]) -> Call[Record]:
+    def sure_row(
+        self,
+        name: str,
+        record: Callable[..., Record],
+        *,
+        takes: Parameters | None = None,
+    ) -> Call[Record]:
         """Give the function of a `^` or `<!` that always has a row."""
-        call = cast("Call[Record]", self.row(name, record))
+        call = cast("Call[Record]", self.row(name, record, takes=takes))
         self._statements.by_name[name].is_sure = True
         return call
 
-    def rows(self, name: str, record: Callable[..., Record]) -> Call[list[Record]]:
+    def rows(
+        self,
+        name: str,
+        record: Callable[..., Record],
+        *,
+        takes: Parameters | None = None,
+    ) -> Call[list[Record]]:
         """Give the function of a plain select: all records."""
-        call: Call[list[Record]] = self._function(name, SQLOperationType.SELECT)
+        call: Call[list[Record]] = self._function(
+            name, SQLOperationType.SELECT, takes=takes
+        )
         self._statements.by_name[name].make_row = args_row(record)
         return call
 
     def stream(
-        self, name: str, record: Callable[..., Record]
+        self,
+        name: str,
+        record: Callable[..., Record],
+        *,
+        takes: Parameters | None = None,
     ) -> Callable[..., Stream[Record]]:
         """Give the function that opens a plain select as a server-side cursor.
 
@@ -90,21 +119,25 @@ class QueryFile:
             stream: Stream[Record] = cursor(connection, **parameters)(size)
             return stream
 
-        return opened
+        return opened if takes is None else takes.checked(opened)
 
-    def value(self, name: str) -> Call[Value | None]:
+    def value(
+        self, name: str, *, takes: Parameters | None = None
+    ) -> Call[Value | None]:
         """Give the function of a `$`: the row's first value; None for null or no row.
 
         What it is, says the annotation of what it is assigned to. Raises
         CardinalityError for more than one row.
         """
-        call: Call[Value | None] = self._function(name, SQLOperationType.SELECT_VALUE)
+        call: Call[Value | None] = self._function(
+            name, SQLOperationType.SELECT_VALUE, takes=takes
+        )
         self._statements.by_name[name].make_row = scalar_row
         return call
 
-    def sure_value(self, name: str) -> Call[Value]:
+    def sure_value(self, name: str, *, takes: Parameters | None = None) -> Call[Value]:
         """Give the function of a `$` that always has a row, and never null in it."""
-        call = cast("Call[Value]", self.value(name))
+        call = cast("Call[Value]", self.value(name, takes=takes))
         self._statements.by_name[name].is_sure = True
         return call
 
@@ -116,19 +149,37 @@ class QueryFile:
         """
         self._statements.by_name[name].promise(columns)
 
-    def count(self, name: str) -> Call[int]:
+    def count(self, name: str, *, takes: Parameters | None = None) -> Call[int]:
         """Give the function of a `!`: how many rows it changed, 0 without a count."""
-        return self._function(name, SQLOperationType.INSERT_UPDATE_DELETE)
+        return self._function(name, SQLOperationType.INSERT_UPDATE_DELETE, takes=takes)
 
-    def batch(self, name: str) -> Call[int]:
+    def batch(self, name: str, *, takes: Parameters | None = None) -> Call[int]:
         """Give the function of a `*!`: how many rows it changed in all executions.
 
         It takes by position an iterable with a mapping from parameters to values for
         each execution. In autocommit it makes one transaction of them: all or none.
         """
-        return self._function(name, SQLOperationType.INSERT_UPDATE_DELETE_MANY)
+        call: Call[int] = self._function(
+            name, SQLOperationType.INSERT_UPDATE_DELETE_MANY
+        )
+        if takes is None:
+            return call
+        self._statements.by_name[name].takes(takes)
 
-    def copy(self, name: str, types: Sequence[str] = ()) -> Call[int]:
+        def batched(
+            connection: Connection[object], rows: Iterable[Mapping[str, object]]
+        ) -> int:
+            return call(connection, map(takes.sent, rows))
+
+        return batched
+
+    def copy(
+        self,
+        name: str,
+        types: Sequence[str] = (),
+        *,
+        takes: Parameters | None = None,
+    ) -> Call[int]:
         """Give the function of a `copy … from stdin`: how many rows it wrote.
 
         It takes by position an iterable of rows, each a sequence of values in the
@@ -141,7 +192,8 @@ class QueryFile:
         def copied(
             connection: Connection[object], rows: Iterable[Sequence[object]]
         ) -> int:
-            return self._statements.copy(connection, name, sql, rows, types)
+            sent = rows if takes is None else map(takes.sent_row, rows)
+            return self._statements.copy(connection, name, sql, sent, types)
 
         return copied
 
@@ -164,13 +216,18 @@ class QueryFile:
 
         return sent
 
-    def _function(self, name: str, *kinds: SQLOperationType) -> Call[Value]:
+    def _function(
+        self, name: str, *kinds: SQLOperationType, takes: Parameters | None = None
+    ) -> Call[Value]:
         function: Call[Value] | None = getattr(self.queries, name, None)
         if name not in self._statements.by_name or function is None:
             found = "is not there"
         elif (kind := getattr(function, "operation", None)) not in kinds:
             found = f"is of kind {kind}"
-        else:
+        elif takes is None:
             return function
+        else:
+            self._statements.by_name[name].takes(takes)
+            return takes.checked(function)
         message = f"{self._path}: {name} {found}; run authority generate again"
         raise StaleModuleError(message)

@@ -32,11 +32,15 @@ class Revocations(Repository):
     ) -> Revocation:
         """Append an entry to the tenant's feed.
 
-        `target` is a jti, sub, client_id, kid or authorization id. Other publishers
+        `target` is a jti, sub, client_id, kid or authorization id. From `expires_at` on
+        nothing that it concerns can be alive: a token and an authorization must have
+        one, their tokens' own end. Without one an entry stays until a later one of the
+        same target takes its place (`prune_superseded`). Other publishers
         of the tenant wait until the transaction ends: entries appear in order and
         without gaps. The hint (NOTIFY) wakes followers at the commit, which then waits
-        for those of other notifying transactions, of all tenants; without it followers
-        see the entry at their next poll. A transaction with a hint cannot be prepared
+        for those of other notifying transactions, of all tenants; without it, and
+        while the server's queue of notifications is half full, followers see the entry
+        at their next poll. A transaction with a hint cannot be prepared
         for a two-phase commit. Raises MissingReferenceError for an unknown tenant,
         InvalidValueError.
         """
@@ -46,7 +50,7 @@ class Revocations(Repository):
             category=category,
             target=target,
             reason=reason,
-            properties=properties or {},
+            properties={} if properties is None else properties,
             effective_at=effective_at,
             expires_at=expires_at,
             hint=hint,
@@ -94,6 +98,21 @@ class Revocations(Repository):
         Gives how many; call again while it is `batch_size`.
         """
         return queries.prune_expired(
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
+        )
+
+    def prune_superseded(
+        self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of entries without an end, of all tenants, that say no more.
+
+        A later one of the same target, without an end and published longer ago than
+        this, refuses all that they refuse. Gives how many; call again while it is
+        `batch_size`.
+        """
+        return queries.prune_superseded(
             self._connection,
             older_than=check_not_negative("older_than", older_than),
             batch_size=batch_size,

@@ -79,9 +79,10 @@ class Roles(Repository):
         return role
 
     def delete(self, *, tenant_id: UUID, role_id: UUID) -> bool:
-        """Delete a role. False when there was none.
+        """Delete a role, and the assignments of it that are over.
 
-        Raises InUseError while it is assigned, SystemRowError.
+        False when there was none. Raises InUseError while it is assigned,
+        SystemRowError.
         """
         if queries.delete(self._connection, tenant_id=tenant_id, role_id=role_id):
             return True

@@ -70,11 +70,11 @@ class Scopes(Repository):
             tenant_id=tenant_id,
             name=name,
             display_name=display_name,
-            display_names=display_names or {},
+            display_names={} if display_names is None else display_names,
             description=description,
-            descriptions=descriptions or {},
+            descriptions={} if descriptions is None else descriptions,
             resources=resources,
-            properties=properties or {},
+            properties={} if properties is None else properties,
         )
 
     def update(

@@ -83,7 +83,7 @@ class ServiceAccounts(Repository):
             enabled=enabled,
             allowed_scopes=allowed_scopes,
             authorized_clients=authorized_clients,
-            attributes=attributes or {},
+            attributes={} if attributes is None else attributes,
         )
 
     def update(

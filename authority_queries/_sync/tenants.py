@@ -63,7 +63,7 @@ class Tenants(Repository):
             code=code,
             display_name=display_name,
             status=status,
-            settings=settings or {},
+            settings={} if settings is None else settings,
         )
 
     def update(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 from uuid import UUID
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import psycopg
 from psycopg import Connection, Cursor
@@ -127,7 +127,7 @@ class Unit:
 
     def open(self) -> None:
         """Begin, and leave it to the first statement to wait for it."""
-        _units[self._connection] = self
+        _units[self._connection] = ref(self)
         if not self.is_autocommit:
             self._opening.enter_context(pipeline(self._connection))
             self.begin()
@@ -180,17 +180,23 @@ class Unit:
         return self._connection.pgconn.transaction_status
 
 
-_units: Final[WeakKeyDictionary[Connection[object], Unit]] = WeakKeyDictionary()
+# Weakly: an interrupt may keep a unit from leaving, though its block has ended.
+_units: Final[WeakKeyDictionary[Connection[object], ref[Unit]]] = WeakKeyDictionary()
 
 
 def forget_unit(connection: Connection[object]) -> None:
     """Clean up after a unit whose end was interrupted before it could do so."""
-    unit = _units.get(connection)
+    unit = _known(connection)
     if unit is not None and unit.is_over:
         unit.leave()
 
 
 def unit_of(connection: Connection[object]) -> Unit | None:
     """Give the unit of work that is open on this connection."""
-    unit = _units.get(connection)
+    unit = _known(connection)
     return None if unit is None or unit.is_over else unit
+
+
+def _known(connection: Connection[object]) -> Unit | None:
+    found = _units.get(connection)
+    return found() if found is not None else None

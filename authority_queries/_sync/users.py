@@ -2,12 +2,18 @@
 """Users, the roles assigned to them, and their epoch."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from authority_queries._arguments import check_password_hash
+from authority_queries._arguments import check_not_negative, check_password_hash
 from authority_queries._sync.repository import Repository, page, stale
+from authority_queries.names import (
+    check_email,
+    lookup_key,
+    prefix_key,
+    username_key,
+)
 from authority_queries.queries import users as queries
 from authority_queries.records import (
     Role,
@@ -29,9 +35,12 @@ class Users(Repository):
         return queries.get_by_id(self._connection, tenant_id=tenant_id, user_id=user_id)
 
     def get_by_username(self, *, tenant_id: UUID, username: str) -> User | None:
-        """Get a user by username, in any case and Unicode form."""
+        """Get a user by username, in any case and Unicode form.
+
+        None also for a name that no user can have.
+        """
         return queries.get_by_username(
-            self._connection, tenant_id=tenant_id, username=username
+            self._connection, tenant_id=tenant_id, username_key=lookup_key(username)
         )
 
     def get_by_subject_id(self, *, tenant_id: UUID, subject_id: UUID) -> User | None:
@@ -51,18 +60,19 @@ class Users(Repository):
         before: str | None = None,
         limit: int = 50,
     ) -> Page[User]:
-        """List users in order of normalised username.
+        """List users in order of `username_key`.
 
         `prefix` keeps usernames that start so, in any case; `role_id` keeps who holds
         the role now.
         """
+        key = None if prefix is None else prefix_key(prefix)
         return page(
             partial(
                 queries.list_after,
                 self._connection,
                 tenant_id=tenant_id,
                 status=status,
-                prefix=prefix,
+                prefix=key,
                 role_id=role_id,
             ),
             partial(
@@ -70,10 +80,10 @@ class Users(Repository):
                 self._connection,
                 tenant_id=tenant_id,
                 status=status,
-                prefix=prefix,
+                prefix=key,
                 role_id=role_id,
             ),
-            "username_normalized",
+            "username_key",
             after=after,
             before=before,
             limit=limit,
@@ -93,20 +103,22 @@ class Users(Repository):
     ) -> User:
         """Create a user with a fresh subject id.
 
-        `password_hash` is of `hash_password` or `convert_password_hash`. Raises
-        DuplicateError when the username is taken in any case, MissingReferenceError
-        for an unknown tenant, InvalidValueError.
+        `username` is of RFC 8265, in any case and Unicode form; `password_hash` is of
+        `hash_password` or `convert_password_hash`. Raises DuplicateError when the
+        username is taken in any case, MissingReferenceError for an unknown tenant,
+        InvalidArgumentError, InvalidValueError.
         """
         return queries.create(
             self._connection,
             tenant_id=tenant_id,
             username=username,
-            email=email,
+            username_key=username_key(username),
+            email=check_email(email),
             email_verified=email_verified,
             display_name=display_name,
             password_hash=check_password_hash("password_hash", password_hash),
             status=status,
-            attributes=attributes or {},
+            attributes={} if attributes is None else attributes,
         )
 
     def update(
@@ -125,7 +137,7 @@ class Users(Repository):
         """Replace what can be edited of the user that was read at `row_version`.
 
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
-        InvalidValueError.
+        InvalidArgumentError, InvalidValueError.
         """
         user = queries.update(
             self._connection,
@@ -133,7 +145,8 @@ class Users(Repository):
             user_id=user_id,
             row_version=row_version,
             username=username,
-            email=email,
+            username_key=username_key(username),
+            email=check_email(email),
             email_verified=email_verified,
             display_name=display_name,
             status=status,
@@ -224,4 +237,17 @@ class Users(Repository):
         """
         return queries.revoke_tokens(
             self._connection, tenant_id=tenant_id, user_id=user_id
+        )
+
+    def prune_roles(
+        self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of assignments that ended this long ago, of all tenants.
+
+        Gives how many; call again while it is `batch_size`.
+        """
+        return queries.prune_roles(
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
         )

@@ -71,11 +71,6 @@ def _checks(
     yield "server", server.version, _verdict(supported, "PostgreSQL 15 to 18 is tested")
     utf8 = server.encoding == "UTF8"
     yield "encoding", server.encoding, _verdict(utf8, "usernames need UTF8")
-    yield (
-        "letter case",
-        "of all letters" if server.folds_case else "of ASCII letters only",
-        _verdict(server.folds_case, "create the database with a locale like C.UTF-8"),
-    )
     skew = abs(server.clock - now)
     yield (
         "clock",

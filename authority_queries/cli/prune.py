@@ -9,12 +9,12 @@ from datetime import timedelta
 import psycopg
 from tabulate import tabulate
 
-from authority_queries._arguments import LONGEST
 from authority_queries._backend import (
     connection_parameters,
     running_backend,
     service_conninfo,
 )
+from authority_queries._conversions import LONGEST
 from authority_queries.cli.progress import Progress, Stop
 from authority_queries.errors import (
     ConfigurationError,
@@ -53,7 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", int, 1000, "ROWS", "rows that one transaction deletes")
     add("--time-limit", float, None, "SECONDS", "begin no batch after this time")
     for name, default, text in (
-        ("expired", kept.expired, "requests, tokens, families, revocations that ended"),
+        (
+            "expired",
+            kept.expired,
+            "what has ended: tokens, families, roles, requests",
+        ),
+        ("consents", kept.consents, "consents that were revoked"),
         ("attempts", kept.login_attempts, "the log of sign-ins"),
         ("usage", kept.usage, "uses of licences"),
     ):
@@ -112,6 +117,7 @@ def _checked(arguments: argparse.Namespace) -> tuple[Retention, timedelta | None
         chosen_steps(arguments.only)
         retention = Retention(
             expired=_days("--keep-expired", arguments.keep_expired),
+            consents=_days("--keep-consents", arguments.keep_consents),
             login_attempts=_days("--keep-attempts", arguments.keep_attempts),
             usage=_days("--keep-usage", arguments.keep_usage),
             months_ahead=arguments.months_ahead,

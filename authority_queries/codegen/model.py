@@ -94,6 +94,8 @@ class Fact:
     `values` are all texts that it can be, when they are known; `origin` is the column
     whose check says so, None when they are constants of the query. `elements_nullable`
     is of an array. `json_kind` is "object" or "array" when a jsonb is always that.
+    `size` is the least and the most characters of a text, or octets of a bytea, and
+    `rule` the function that a check calls for the value, with its other arguments.
     """
 
     nullable: bool = True
@@ -101,6 +103,8 @@ class Fact:
     origin: Origin | None = None
     elements_nullable: bool = True
     json_kind: str | None = None
+    size: tuple[int, int | None] | None = None
+    rule: tuple[str | int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

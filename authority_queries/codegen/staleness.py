@@ -8,7 +8,7 @@ from typing import Final
 
 _QUERY: Final = re.compile(r"\b\w+\.\w+\b")
 _LINE: Final = re.compile(r"(?<=\.sql):\d+")
-_ENDINGS: Final = re.compile(r"(_stream)?(_async)?$")
+_ENDINGS: Final = re.compile(r"(_stream)?(_async)?(_takes)?$")
 
 
 def concerned_queries(files: Mapping[Path, str]) -> list[str]:

@@ -16,42 +16,96 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    array,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "authorizations.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "authorizations.sql")
 
-_get_by_id: Call[Authorization | None] = _QUERIES.row("get_by_id", Authorization)
+_get_by_id_takes = Parameters(
+    "authorizations.get_by_id",
+    tenant_id=checks.uuid,
+    authorization_id=checks.uuid,
+)
+_get_by_id: Call[Authorization | None] = _QUERIES.row(
+    "get_by_id", Authorization, takes=_get_by_id_takes
+)
 _get_by_id_async: AsyncCall[Authorization | None] = _ASYNC_QUERIES.row(
-    "get_by_id", Authorization
+    "get_by_id", Authorization, takes=_get_by_id_takes
 )
-_list_by_user: Call[list[Authorization]] = _QUERIES.rows("list_by_user", Authorization)
+_list_by_user_takes = Parameters(
+    "authorizations.list_by_user",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+)
+_list_by_user: Call[list[Authorization]] = _QUERIES.rows(
+    "list_by_user", Authorization, takes=_list_by_user_takes
+)
 _list_by_user_async: AsyncCall[list[Authorization]] = _ASYNC_QUERIES.rows(
-    "list_by_user", Authorization
+    "list_by_user", Authorization, takes=_list_by_user_takes
 )
-_list_by_user_stream = _QUERIES.stream("list_by_user", Authorization)
-_list_by_user_stream_async = _ASYNC_QUERIES.stream("list_by_user", Authorization)
+_list_by_user_stream = _QUERIES.stream(
+    "list_by_user", Authorization, takes=_list_by_user_takes
+)
+_list_by_user_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_user", Authorization, takes=_list_by_user_takes
+)
+_list_by_client_takes = Parameters(
+    "authorizations.list_by_client",
+    tenant_id=checks.uuid,
+    client_id=checks.uuid,
+    after=checks.optional(checks.uuid),
+    page_size=checks.int8,
+)
 _list_by_client: Call[list[Authorization]] = _QUERIES.rows(
-    "list_by_client", Authorization
+    "list_by_client", Authorization, takes=_list_by_client_takes
 )
 _list_by_client_async: AsyncCall[list[Authorization]] = _ASYNC_QUERIES.rows(
-    "list_by_client", Authorization
+    "list_by_client", Authorization, takes=_list_by_client_takes
 )
-_list_by_client_stream = _QUERIES.stream("list_by_client", Authorization)
-_list_by_client_stream_async = _ASYNC_QUERIES.stream("list_by_client", Authorization)
-_create: Call[Authorization | None] = _QUERIES.row("create", Authorization)
+_list_by_client_stream = _QUERIES.stream(
+    "list_by_client", Authorization, takes=_list_by_client_takes
+)
+_list_by_client_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_client", Authorization, takes=_list_by_client_takes
+)
+_create_takes = Parameters(
+    "authorizations.create",
+    tenant_id=checks.uuid,
+    client_id=checks.uuid,
+    user_id=checks.optional(checks.uuid),
+    service_account_id=checks.optional(checks.uuid),
+    consent_id=checks.optional(checks.uuid),
+    scopes=checks.scope_list,
+    properties=checks.jsonb("object", 65536),
+    lifetime=checks.optional(checks.duration),
+)
+_create: Call[Authorization | None] = _QUERIES.row(
+    "create", Authorization, takes=_create_takes
+)
 _create_async: AsyncCall[Authorization | None] = _ASYNC_QUERIES.row(
-    "create", Authorization
+    "create", Authorization, takes=_create_takes
 )
-_revoke: Call[int] = _QUERIES.count("revoke")
-_revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke")
-_prune_expired: Call[int] = _QUERIES.count("prune_expired")
-_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_expired")
+_revoke_takes = Parameters(
+    "authorizations.revoke",
+    tenant_id=checks.uuid,
+    authorization_id=checks.uuid,
+    reason=checks.optional(checks.text(0, 2000)),
+)
+_revoke: Call[int] = _QUERIES.count("revoke", takes=_revoke_takes)
+_revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke", takes=_revoke_takes)
+_prune_expired_takes = Parameters(
+    "authorizations.prune_expired",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired_takes)
+_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_expired", takes=_prune_expired_takes
+)
 
 
 def get_by_id(
@@ -81,8 +135,9 @@ async def get_by_id_async(
 def list_by_user(
     connection: Connection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id: not revoked, not
-    over, and with tokens that had not all expired a day ago.
+    """One authorization of the user that is in force, in order of id: not revoked, and
+    neither is its consent; not over, and with tokens that had not all expired a day
+    ago.
 
     queries/authorizations.sql:25
     """
@@ -92,8 +147,9 @@ def list_by_user(
 async def list_by_user_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id: not revoked, not
-    over, and with tokens that had not all expired a day ago.
+    """One authorization of the user that is in force, in order of id: not revoked, and
+    neither is its consent; not over, and with tokens that had not all expired a day
+    ago.
 
     queries/authorizations.sql:25
     """
@@ -103,8 +159,9 @@ async def list_by_user_async(
 def list_by_user_stream(
     connection: Connection[object], *, size: int = 1000, tenant_id: UUID, user_id: UUID
 ) -> Stream[Authorization]:
-    """One authorization of the user that is in force, in order of id: not revoked, not
-    over, and with tokens that had not all expired a day ago.
+    """One authorization of the user that is in force, in order of id: not revoked, and
+    neither is its consent; not over, and with tokens that had not all expired a day
+    ago.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -121,8 +178,9 @@ def list_by_user_stream_async(
     tenant_id: UUID,
     user_id: UUID,
 ) -> AsyncStream[Authorization]:
-    """One authorization of the user that is in force, in order of id: not revoked, not
-    over, and with tokens that had not all expired a day ago.
+    """One authorization of the user that is in force, in order of id: not revoked, and
+    neither is its consent; not over, and with tokens that had not all expired a day
+    ago.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -145,14 +203,14 @@ def list_by_client(
     """One authorization of the client that is in force, as of the user, in order of
     id, from the first one after the given id.
 
-    queries/authorizations.sql:58
+    queries/authorizations.sql:65
     """
     return _list_by_client(
         connection,
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -167,14 +225,14 @@ async def list_by_client_async(
     """One authorization of the client that is in force, as of the user, in order of
     id, from the first one after the given id.
 
-    queries/authorizations.sql:58
+    queries/authorizations.sql:65
     """
     return await _list_by_client_async(
         connection,
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -193,7 +251,7 @@ def list_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:58
+    queries/authorizations.sql:65
     """
     return _list_by_client_stream(
         connection,
@@ -201,7 +259,7 @@ def list_by_client_stream(
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -220,7 +278,7 @@ def list_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:58
+    queries/authorizations.sql:65
     """
     return _list_by_client_stream_async(
         connection,
@@ -228,7 +286,7 @@ def list_by_client_stream_async(
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -247,7 +305,7 @@ def create(
     """The new authorization, or no row when the tenant is not active. A lifetime that
     is null never ends it.
 
-    queries/authorizations.sql:91
+    queries/authorizations.sql:105
     """
     return _create(
         connection,
@@ -256,8 +314,8 @@ def create(
         user_id=user_id,
         service_account_id=service_account_id,
         consent_id=consent_id,
-        scopes=array("scopes", scopes),
-        properties=json_value(properties),
+        scopes=scopes,
+        properties=properties,
         lifetime=lifetime,
     )
 
@@ -277,7 +335,7 @@ async def create_async(
     """The new authorization, or no row when the tenant is not active. A lifetime that
     is null never ends it.
 
-    queries/authorizations.sql:91
+    queries/authorizations.sql:105
     """
     return await _create_async(
         connection,
@@ -286,8 +344,8 @@ async def create_async(
         user_id=user_id,
         service_account_id=service_account_id,
         consent_id=consent_id,
-        scopes=array("scopes", scopes),
-        properties=json_value(properties),
+        scopes=scopes,
+        properties=properties,
         lifetime=lifetime,
     )
 
@@ -302,7 +360,7 @@ def revoke(
     """Ends the authorization and, with it, every token under it (RFC 7009 section
     2.1). Again changes nothing.
 
-    queries/authorizations.sql:135
+    queries/authorizations.sql:149
     """
     return _revoke(
         connection,
@@ -322,7 +380,7 @@ async def revoke_async(
     """Ends the authorization and, with it, every token under it (RFC 7009 section
     2.1). Again changes nothing.
 
-    queries/authorizations.sql:135
+    queries/authorizations.sql:149
     """
     return await _revoke_async(
         connection,
@@ -340,11 +398,9 @@ def prune_expired(
     row is judged as it is once it is locked: one that a redemption prolongs meanwhile
     stays.
 
-    queries/authorizations.sql:149
+    queries/authorizations.sql:163
     """
-    return _prune_expired(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
-    )
+    return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
 
 async def prune_expired_async(
@@ -355,8 +411,8 @@ async def prune_expired_async(
     row is judged as it is once it is locked: one that a redemption prolongs meanwhile
     stays.
 
-    queries/authorizations.sql:149
+    queries/authorizations.sql:163
     """
     return await _prune_expired_async(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+        connection, older_than=older_than, batch_size=batch_size
     )

@@ -22,68 +22,213 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    array,
-    aware,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "clients.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "clients.sql")
 
-_get_by_id: Call[Client | None] = _QUERIES.row("get_by_id", Client)
-_get_by_id_async: AsyncCall[Client | None] = _ASYNC_QUERIES.row("get_by_id", Client)
-_get_by_client_id: Call[Client | None] = _QUERIES.row("get_by_client_id", Client)
+_get_by_id_takes = Parameters(
+    "clients.get_by_id",
+    tenant_id=checks.uuid,
+    id=checks.uuid,
+)
+_get_by_id: Call[Client | None] = _QUERIES.row(
+    "get_by_id", Client, takes=_get_by_id_takes
+)
+_get_by_id_async: AsyncCall[Client | None] = _ASYNC_QUERIES.row(
+    "get_by_id", Client, takes=_get_by_id_takes
+)
+_get_by_client_id_takes = Parameters(
+    "clients.get_by_client_id",
+    tenant_id=checks.uuid,
+    client_id=checks.text(),
+)
+_get_by_client_id: Call[Client | None] = _QUERIES.row(
+    "get_by_client_id", Client, takes=_get_by_client_id_takes
+)
 _get_by_client_id_async: AsyncCall[Client | None] = _ASYNC_QUERIES.row(
-    "get_by_client_id", Client
+    "get_by_client_id", Client, takes=_get_by_client_id_takes
 )
-_list_after: Call[list[Client]] = _QUERIES.rows("list_after", Client)
-_list_after_async: AsyncCall[list[Client]] = _ASYNC_QUERIES.rows("list_after", Client)
-_list_after_stream = _QUERIES.stream("list_after", Client)
-_list_after_stream_async = _ASYNC_QUERIES.stream("list_after", Client)
-_list_before: Call[list[Client]] = _QUERIES.rows("list_before", Client)
-_list_before_async: AsyncCall[list[Client]] = _ASYNC_QUERIES.rows("list_before", Client)
-_list_before_stream = _QUERIES.stream("list_before", Client)
-_list_before_stream_async = _ASYNC_QUERIES.stream("list_before", Client)
-_create: Call[Client] = _QUERIES.sure_row("create", Client)
-_create_async: AsyncCall[Client] = _ASYNC_QUERIES.sure_row("create", Client)
-_update: Call[Client | None] = _QUERIES.row("update", Client)
-_update_async: AsyncCall[Client | None] = _ASYNC_QUERIES.row("update", Client)
-_delete: Call[int] = _QUERIES.count("delete")
-_delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete")
-_add_secret: Call[ClientSecret | None] = _QUERIES.row("add_secret", ClientSecret)
+_list_after_takes = Parameters(
+    "clients.list_after",
+    tenant_id=checks.uuid,
+    after=checks.optional(checks.text()),
+    page_size=checks.int8,
+)
+_list_after: Call[list[Client]] = _QUERIES.rows(
+    "list_after", Client, takes=_list_after_takes
+)
+_list_after_async: AsyncCall[list[Client]] = _ASYNC_QUERIES.rows(
+    "list_after", Client, takes=_list_after_takes
+)
+_list_after_stream = _QUERIES.stream("list_after", Client, takes=_list_after_takes)
+_list_after_stream_async = _ASYNC_QUERIES.stream(
+    "list_after", Client, takes=_list_after_takes
+)
+_list_before_takes = Parameters(
+    "clients.list_before",
+    tenant_id=checks.uuid,
+    before=checks.text(),
+    page_size=checks.int8,
+)
+_list_before: Call[list[Client]] = _QUERIES.rows(
+    "list_before", Client, takes=_list_before_takes
+)
+_list_before_async: AsyncCall[list[Client]] = _ASYNC_QUERIES.rows(
+    "list_before", Client, takes=_list_before_takes
+)
+_list_before_stream = _QUERIES.stream("list_before", Client, takes=_list_before_takes)
+_list_before_stream_async = _ASYNC_QUERIES.stream(
+    "list_before", Client, takes=_list_before_takes
+)
+_create_takes = Parameters(
+    "clients.create",
+    tenant_id=checks.uuid,
+    client_id=checks.text(0, 255),
+    application_type=checks.one_of("native", "web"),
+    client_type=checks.one_of("confidential", "public"),
+    consent_type=checks.one_of("explicit", "external", "implicit", "systematic"),
+    display_name=checks.text(0, 256),
+    display_names=checks.jsonb("object", 65536),
+    redirect_uris=checks.text_list(100, 2048),
+    post_logout_redirect_uris=checks.text_list(100, 2048),
+    permissions=checks.text_list(500, 512),
+    requirements=checks.text_list(100, 512),
+    settings=checks.jsonb("object", 65536),
+    properties=checks.jsonb("object", 65536),
+    json_web_key_set=checks.optional(checks.jsonb("object", 65536)),
+    enabled=checks.boolean,
+)
+_create: Call[Client] = _QUERIES.sure_row("create", Client, takes=_create_takes)
+_create_async: AsyncCall[Client] = _ASYNC_QUERIES.sure_row(
+    "create", Client, takes=_create_takes
+)
+_update_takes = Parameters(
+    "clients.update",
+    tenant_id=checks.uuid,
+    id=checks.uuid,
+    row_version=checks.int8,
+    client_id=checks.text(0, 255),
+    application_type=checks.one_of("native", "web"),
+    client_type=checks.one_of("confidential", "public"),
+    consent_type=checks.one_of("explicit", "external", "implicit", "systematic"),
+    display_name=checks.text(0, 256),
+    display_names=checks.jsonb("object", 65536),
+    redirect_uris=checks.text_list(100, 2048),
+    post_logout_redirect_uris=checks.text_list(100, 2048),
+    permissions=checks.text_list(500, 512),
+    requirements=checks.text_list(100, 512),
+    settings=checks.jsonb("object", 65536),
+    properties=checks.jsonb("object", 65536),
+    json_web_key_set=checks.optional(checks.jsonb("object", 65536)),
+    enabled=checks.boolean,
+)
+_update: Call[Client | None] = _QUERIES.row("update", Client, takes=_update_takes)
+_update_async: AsyncCall[Client | None] = _ASYNC_QUERIES.row(
+    "update", Client, takes=_update_takes
+)
+_delete_takes = Parameters(
+    "clients.delete",
+    tenant_id=checks.uuid,
+    id=checks.uuid,
+)
+_delete: Call[int] = _QUERIES.count("delete", takes=_delete_takes)
+_delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete", takes=_delete_takes)
+_add_secret_takes = Parameters(
+    "clients.add_secret",
+    tenant_id=checks.uuid,
+    id=checks.uuid,
+    secret_hash=checks.text(0, 1024),
+    description=checks.text(0, 2000),
+    valid_from=checks.optional(checks.moment),
+    valid_until=checks.optional(checks.moment),
+)
+_add_secret: Call[ClientSecret | None] = _QUERIES.row(
+    "add_secret", ClientSecret, takes=_add_secret_takes
+)
 _add_secret_async: AsyncCall[ClientSecret | None] = _ASYNC_QUERIES.row(
-    "add_secret", ClientSecret
+    "add_secret", ClientSecret, takes=_add_secret_takes
 )
-_list_secrets: Call[list[ClientSecret]] = _QUERIES.rows("list_secrets", ClientSecret)
+_list_secrets_takes = Parameters(
+    "clients.list_secrets",
+    tenant_id=checks.uuid,
+    id=checks.uuid,
+)
+_list_secrets: Call[list[ClientSecret]] = _QUERIES.rows(
+    "list_secrets", ClientSecret, takes=_list_secrets_takes
+)
 _list_secrets_async: AsyncCall[list[ClientSecret]] = _ASYNC_QUERIES.rows(
-    "list_secrets", ClientSecret
+    "list_secrets", ClientSecret, takes=_list_secrets_takes
 )
-_list_secrets_stream = _QUERIES.stream("list_secrets", ClientSecret)
-_list_secrets_stream_async = _ASYNC_QUERIES.stream("list_secrets", ClientSecret)
+_list_secrets_stream = _QUERIES.stream(
+    "list_secrets", ClientSecret, takes=_list_secrets_takes
+)
+_list_secrets_stream_async = _ASYNC_QUERIES.stream(
+    "list_secrets", ClientSecret, takes=_list_secrets_takes
+)
+_list_live_secrets_takes = Parameters(
+    "clients.list_live_secrets",
+    tenant_id=checks.uuid,
+    client_id=checks.text(),
+)
 _list_live_secrets: Call[list[ClientSecret]] = _QUERIES.rows(
-    "list_live_secrets", ClientSecret
+    "list_live_secrets", ClientSecret, takes=_list_live_secrets_takes
 )
 _list_live_secrets_async: AsyncCall[list[ClientSecret]] = _ASYNC_QUERIES.rows(
-    "list_live_secrets", ClientSecret
+    "list_live_secrets", ClientSecret, takes=_list_live_secrets_takes
 )
-_list_live_secrets_stream = _QUERIES.stream("list_live_secrets", ClientSecret)
+_list_live_secrets_stream = _QUERIES.stream(
+    "list_live_secrets", ClientSecret, takes=_list_live_secrets_takes
+)
 _list_live_secrets_stream_async = _ASYNC_QUERIES.stream(
-    "list_live_secrets", ClientSecret
+    "list_live_secrets", ClientSecret, takes=_list_live_secrets_takes
 )
-_record_secret_use: Call[int] = _QUERIES.count("record_secret_use")
-_record_secret_use_async: AsyncCall[int] = _ASYNC_QUERIES.count("record_secret_use")
-_expire_secret: Call[ClientSecret | None] = _QUERIES.row("expire_secret", ClientSecret)
+_record_secret_use_takes = Parameters(
+    "clients.record_secret_use",
+    tenant_id=checks.uuid,
+    secret_id=checks.uuid,
+)
+_record_secret_use: Call[int] = _QUERIES.count(
+    "record_secret_use", takes=_record_secret_use_takes
+)
+_record_secret_use_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "record_secret_use", takes=_record_secret_use_takes
+)
+_expire_secret_takes = Parameters(
+    "clients.expire_secret",
+    tenant_id=checks.uuid,
+    secret_id=checks.uuid,
+    remaining=checks.duration,
+)
+_expire_secret: Call[ClientSecret | None] = _QUERIES.row(
+    "expire_secret", ClientSecret, takes=_expire_secret_takes
+)
 _expire_secret_async: AsyncCall[ClientSecret | None] = _ASYNC_QUERIES.row(
-    "expire_secret", ClientSecret
+    "expire_secret", ClientSecret, takes=_expire_secret_takes
 )
-_delete_secret: Call[int] = _QUERIES.count("delete_secret")
-_delete_secret_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete_secret")
-_revoke_tokens: Call[Client | None] = _QUERIES.row("revoke_tokens", Client)
+_delete_secret_takes = Parameters(
+    "clients.delete_secret",
+    tenant_id=checks.uuid,
+    secret_id=checks.uuid,
+)
+_delete_secret: Call[int] = _QUERIES.count("delete_secret", takes=_delete_secret_takes)
+_delete_secret_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "delete_secret", takes=_delete_secret_takes
+)
+_revoke_tokens_takes = Parameters(
+    "clients.revoke_tokens",
+    tenant_id=checks.uuid,
+    id=checks.uuid,
+)
+_revoke_tokens: Call[Client | None] = _QUERIES.row(
+    "revoke_tokens", Client, takes=_revoke_tokens_takes
+)
 _revoke_tokens_async: AsyncCall[Client | None] = _ASYNC_QUERIES.row(
-    "revoke_tokens", Client
+    "revoke_tokens", Client, takes=_revoke_tokens_takes
 )
 
 
@@ -141,10 +286,7 @@ def list_after(
     queries/clients.sql:58
     """
     return _list_after(
-        connection,
-        tenant_id=tenant_id,
-        after=after,
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -160,10 +302,7 @@ async def list_after_async(
     queries/clients.sql:58
     """
     return await _list_after_async(
-        connection,
-        tenant_id=tenant_id,
-        after=after,
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -183,11 +322,7 @@ def list_after_stream(
     queries/clients.sql:58
     """
     return _list_after_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        after=after,
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -207,11 +342,7 @@ def list_after_stream_async(
     queries/clients.sql:58
     """
     return _list_after_stream_async(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        after=after,
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -224,10 +355,7 @@ def list_before(
     queries/clients.sql:88
     """
     return _list_before(
-        connection,
-        tenant_id=tenant_id,
-        before=before,
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, before=before, page_size=page_size
     )
 
 
@@ -240,10 +368,7 @@ async def list_before_async(
     queries/clients.sql:88
     """
     return await _list_before_async(
-        connection,
-        tenant_id=tenant_id,
-        before=before,
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, before=before, page_size=page_size
     )
 
 
@@ -264,11 +389,7 @@ def list_before_stream(
     queries/clients.sql:88
     """
     return _list_before_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        before=before,
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, before=before, page_size=page_size
     )
 
 
@@ -289,11 +410,7 @@ def list_before_stream_async(
     queries/clients.sql:88
     """
     return _list_before_stream_async(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        before=before,
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, before=before, page_size=page_size
     )
 
 
@@ -328,16 +445,14 @@ def create(
         client_type=client_type,
         consent_type=consent_type,
         display_name=display_name,
-        display_names=json_value(display_names),
-        redirect_uris=array("redirect_uris", redirect_uris),
-        post_logout_redirect_uris=array(
-            "post_logout_redirect_uris", post_logout_redirect_uris
-        ),
-        permissions=array("permissions", permissions),
-        requirements=array("requirements", requirements),
-        settings=json_value(settings),
-        properties=json_value(properties),
-        json_web_key_set=json_value(json_web_key_set),
+        display_names=display_names,
+        redirect_uris=redirect_uris,
+        post_logout_redirect_uris=post_logout_redirect_uris,
+        permissions=permissions,
+        requirements=requirements,
+        settings=settings,
+        properties=properties,
+        json_web_key_set=json_web_key_set,
         enabled=enabled,
     )
 
@@ -373,16 +488,14 @@ async def create_async(
         client_type=client_type,
         consent_type=consent_type,
         display_name=display_name,
-        display_names=json_value(display_names),
-        redirect_uris=array("redirect_uris", redirect_uris),
-        post_logout_redirect_uris=array(
-            "post_logout_redirect_uris", post_logout_redirect_uris
-        ),
-        permissions=array("permissions", permissions),
-        requirements=array("requirements", requirements),
-        settings=json_value(settings),
-        properties=json_value(properties),
-        json_web_key_set=json_value(json_web_key_set),
+        display_names=display_names,
+        redirect_uris=redirect_uris,
+        post_logout_redirect_uris=post_logout_redirect_uris,
+        permissions=permissions,
+        requirements=requirements,
+        settings=settings,
+        properties=properties,
+        json_web_key_set=json_web_key_set,
         enabled=enabled,
     )
 
@@ -416,22 +529,20 @@ def update(
         connection,
         tenant_id=tenant_id,
         id=id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         client_id=client_id,
         application_type=application_type,
         client_type=client_type,
         consent_type=consent_type,
         display_name=display_name,
-        display_names=json_value(display_names),
-        redirect_uris=array("redirect_uris", redirect_uris),
-        post_logout_redirect_uris=array(
-            "post_logout_redirect_uris", post_logout_redirect_uris
-        ),
-        permissions=array("permissions", permissions),
-        requirements=array("requirements", requirements),
-        settings=json_value(settings),
-        properties=json_value(properties),
-        json_web_key_set=json_value(json_web_key_set),
+        display_names=display_names,
+        redirect_uris=redirect_uris,
+        post_logout_redirect_uris=post_logout_redirect_uris,
+        permissions=permissions,
+        requirements=requirements,
+        settings=settings,
+        properties=properties,
+        json_web_key_set=json_web_key_set,
         enabled=enabled,
     )
 
@@ -465,22 +576,20 @@ async def update_async(
         connection,
         tenant_id=tenant_id,
         id=id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         client_id=client_id,
         application_type=application_type,
         client_type=client_type,
         consent_type=consent_type,
         display_name=display_name,
-        display_names=json_value(display_names),
-        redirect_uris=array("redirect_uris", redirect_uris),
-        post_logout_redirect_uris=array(
-            "post_logout_redirect_uris", post_logout_redirect_uris
-        ),
-        permissions=array("permissions", permissions),
-        requirements=array("requirements", requirements),
-        settings=json_value(settings),
-        properties=json_value(properties),
-        json_web_key_set=json_value(json_web_key_set),
+        display_names=display_names,
+        redirect_uris=redirect_uris,
+        post_logout_redirect_uris=post_logout_redirect_uris,
+        permissions=permissions,
+        requirements=requirements,
+        settings=settings,
+        properties=properties,
+        json_web_key_set=json_web_key_set,
         enabled=enabled,
     )
 
@@ -524,8 +633,8 @@ def add_secret(
         id=id,
         secret_hash=secret_hash,
         description=description,
-        valid_from=aware("valid_from", valid_from),
-        valid_until=aware("valid_until", valid_until),
+        valid_from=valid_from,
+        valid_until=valid_until,
     )
 
 
@@ -550,8 +659,8 @@ async def add_secret_async(
         id=id,
         secret_hash=secret_hash,
         description=description,
-        valid_from=aware("valid_from", valid_from),
-        valid_until=aware("valid_until", valid_until),
+        valid_from=valid_from,
+        valid_until=valid_until,
     )
 
 

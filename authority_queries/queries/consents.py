@@ -3,6 +3,7 @@
 """Queries of `queries/consents.sql`."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -15,30 +16,85 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    array,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "consents.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "consents.sql")
 
-_get: Call[Consent | None] = _QUERIES.row("get", Consent)
-_get_async: AsyncCall[Consent | None] = _ASYNC_QUERIES.row("get", Consent)
-_list_by_user: Call[list[Consent]] = _QUERIES.rows("list_by_user", Consent)
-_list_by_user_async: AsyncCall[list[Consent]] = _ASYNC_QUERIES.rows(
-    "list_by_user", Consent
+_get_takes = Parameters(
+    "consents.get",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    client_id=checks.uuid,
 )
-_list_by_user_stream = _QUERIES.stream("list_by_user", Consent)
-_list_by_user_stream_async = _ASYNC_QUERIES.stream("list_by_user", Consent)
-_grant: Call[Consent] = _QUERIES.sure_row("grant", Consent)
-_grant_async: AsyncCall[Consent] = _ASYNC_QUERIES.sure_row("grant", Consent)
-_narrow: Call[Consent | None] = _QUERIES.row("narrow", Consent)
-_narrow_async: AsyncCall[Consent | None] = _ASYNC_QUERIES.row("narrow", Consent)
-_revoke: Call[int] = _QUERIES.count("revoke")
-_revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke")
+_get: Call[Consent | None] = _QUERIES.row("get", Consent, takes=_get_takes)
+_get_async: AsyncCall[Consent | None] = _ASYNC_QUERIES.row(
+    "get", Consent, takes=_get_takes
+)
+_list_by_user_takes = Parameters(
+    "consents.list_by_user",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    after=checks.optional(checks.uuid),
+    page_size=checks.int8,
+)
+_list_by_user: Call[list[Consent]] = _QUERIES.rows(
+    "list_by_user", Consent, takes=_list_by_user_takes
+)
+_list_by_user_async: AsyncCall[list[Consent]] = _ASYNC_QUERIES.rows(
+    "list_by_user", Consent, takes=_list_by_user_takes
+)
+_list_by_user_stream = _QUERIES.stream(
+    "list_by_user", Consent, takes=_list_by_user_takes
+)
+_list_by_user_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_user", Consent, takes=_list_by_user_takes
+)
+_grant_takes = Parameters(
+    "consents.grant",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    client_id=checks.uuid,
+    scopes=checks.scope_list,
+    properties=checks.jsonb("object", 65536),
+)
+_grant: Call[Consent] = _QUERIES.sure_row("grant", Consent, takes=_grant_takes)
+_grant_async: AsyncCall[Consent] = _ASYNC_QUERIES.sure_row(
+    "grant", Consent, takes=_grant_takes
+)
+_narrow_takes = Parameters(
+    "consents.narrow",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    client_id=checks.uuid,
+    scopes=checks.array(checks.text()),
+)
+_narrow: Call[Consent | None] = _QUERIES.row("narrow", Consent, takes=_narrow_takes)
+_narrow_async: AsyncCall[Consent | None] = _ASYNC_QUERIES.row(
+    "narrow", Consent, takes=_narrow_takes
+)
+_revoke_takes = Parameters(
+    "consents.revoke",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    client_id=checks.uuid,
+    reason=checks.optional(checks.text(0, 2000)),
+)
+_revoke: Call[int] = _QUERIES.count("revoke", takes=_revoke_takes)
+_revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke", takes=_revoke_takes)
+_prune_revoked_takes = Parameters(
+    "consents.prune_revoked",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_revoked: Call[int] = _QUERIES.count("prune_revoked", takes=_prune_revoked_takes)
+_prune_revoked_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_revoked", takes=_prune_revoked_takes
+)
 
 
 def get(
@@ -87,7 +143,7 @@ def list_by_user(
         tenant_id=tenant_id,
         user_id=user_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -109,7 +165,7 @@ async def list_by_user_async(
         tenant_id=tenant_id,
         user_id=user_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -136,7 +192,7 @@ def list_by_user_stream(
         tenant_id=tenant_id,
         user_id=user_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -163,7 +219,7 @@ def list_by_user_stream_async(
         tenant_id=tenant_id,
         user_id=user_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -188,8 +244,8 @@ def grant(
         tenant_id=tenant_id,
         user_id=user_id,
         client_id=client_id,
-        scopes=array("scopes", scopes),
-        properties=json_value(properties),
+        scopes=scopes,
+        properties=properties,
     )
 
 
@@ -214,8 +270,8 @@ async def grant_async(
         tenant_id=tenant_id,
         user_id=user_id,
         client_id=client_id,
-        scopes=array("scopes", scopes),
-        properties=json_value(properties),
+        scopes=scopes,
+        properties=properties,
     )
 
 
@@ -238,7 +294,7 @@ def narrow(
         tenant_id=tenant_id,
         user_id=user_id,
         client_id=client_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
     )
 
 
@@ -261,7 +317,7 @@ async def narrow_async(
         tenant_id=tenant_id,
         user_id=user_id,
         client_id=client_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
     )
 
 
@@ -306,4 +362,28 @@ async def revoke_async(
         user_id=user_id,
         client_id=client_id,
         reason=reason,
+    )
+
+
+def prune_revoked(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes consents, of all tenants, that were revoked longer ago than this, with
+    the families under them, which have been dead as long and can never live again.
+
+    queries/consents.sql:145
+    """
+    return _prune_revoked(connection, older_than=older_than, batch_size=batch_size)
+
+
+async def prune_revoked_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes consents, of all tenants, that were revoked longer ago than this, with
+    the families under them, which have been dead as long and can never live again.
+
+    queries/consents.sql:145
+    """
+    return await _prune_revoked_async(
+        connection, older_than=older_than, batch_size=batch_size
     )

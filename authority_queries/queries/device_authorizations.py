@@ -27,12 +27,10 @@ from authority_queries.runtime import (
     Call,
     JsonArray,
     JsonObject,
+    Parameters,
     QueryFile,
-    array,
-    aware,
     by_case,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "device_authorizations.sql")
@@ -55,15 +53,36 @@ _create_row: Callable[..., DeviceAuthorizationRequest] = by_case(
         {},
     ),
 )
-_create: Call[DeviceAuthorizationRequest] = _QUERIES.sure_row("create", _create_row)
+_create_takes = Parameters(
+    "device_authorizations.create",
+    tenant_id=checks.uuid,
+    device_code_hash=checks.octets(32, 32),
+    user_code_hash=checks.octets(32, 32),
+    client_id=checks.text(),
+    scopes=checks.scope_list,
+    cnf_jkt=checks.optional(checks.text(43, 43)),
+    properties=checks.jsonb("object", 65536),
+    poll_interval=checks.duration,
+    lifetime=checks.duration,
+)
+_create: Call[DeviceAuthorizationRequest] = _QUERIES.sure_row(
+    "create", _create_row, takes=_create_takes
+)
 _create_async: AsyncCall[DeviceAuthorizationRequest] = _ASYNC_QUERIES.sure_row(
-    "create", _create_row
+    "create", _create_row, takes=_create_takes
+)
+_get_by_user_code_takes = Parameters(
+    "device_authorizations.get_by_user_code",
+    tenant_id=checks.uuid,
+    user_code_hash=checks.octets(),
 )
 _get_by_user_code: Call[PendingDeviceAuthorization | None] = _QUERIES.row(
-    "get_by_user_code", PendingDeviceAuthorization
+    "get_by_user_code", PendingDeviceAuthorization, takes=_get_by_user_code_takes
 )
 _get_by_user_code_async: AsyncCall[PendingDeviceAuthorization | None] = (
-    _ASYNC_QUERIES.row("get_by_user_code", PendingDeviceAuthorization)
+    _ASYNC_QUERIES.row(
+        "get_by_user_code", PendingDeviceAuthorization, takes=_get_by_user_code_takes
+    )
 )
 _approve_row: Callable[..., DeviceApproval] = by_case(
     "device_authorizations.approve",
@@ -87,12 +106,30 @@ _approve_row: Callable[..., DeviceApproval] = by_case(
         {},
     ),
 )
-_approve: Call[DeviceApproval] = _QUERIES.sure_row("approve", _approve_row)
-_approve_async: AsyncCall[DeviceApproval] = _ASYNC_QUERIES.sure_row(
-    "approve", _approve_row
+_approve_takes = Parameters(
+    "device_authorizations.approve",
+    tenant_id=checks.uuid,
+    user_code_hash=checks.octets(),
+    user_id=checks.uuid,
+    scopes=checks.optional(checks.scope_list),
+    properties=checks.jsonb(),
+    authenticated_at=checks.optional(checks.moment),
+    family_lifetime=checks.optional(checks.duration),
 )
-_deny: Call[int] = _QUERIES.count("deny")
-_deny_async: AsyncCall[int] = _ASYNC_QUERIES.count("deny")
+_approve: Call[DeviceApproval] = _QUERIES.sure_row(
+    "approve", _approve_row, takes=_approve_takes
+)
+_approve_async: AsyncCall[DeviceApproval] = _ASYNC_QUERIES.sure_row(
+    "approve", _approve_row, takes=_approve_takes
+)
+_deny_takes = Parameters(
+    "device_authorizations.deny",
+    tenant_id=checks.uuid,
+    user_code_hash=checks.octets(),
+    user_id=checks.uuid,
+)
+_deny: Call[int] = _QUERIES.count("deny", takes=_deny_takes)
+_deny_async: AsyncCall[int] = _ASYNC_QUERIES.count("deny", takes=_deny_takes)
 _poll_row: Callable[..., DevicePoll] = by_case(
     "device_authorizations.poll",
     0,
@@ -115,10 +152,26 @@ _poll_row: Callable[..., DevicePoll] = by_case(
         {},
     ),
 )
-_poll: Call[DevicePoll] = _QUERIES.sure_row("poll", _poll_row)
-_poll_async: AsyncCall[DevicePoll] = _ASYNC_QUERIES.sure_row("poll", _poll_row)
-_prune_expired: Call[int] = _QUERIES.count("prune_expired")
-_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_expired")
+_poll_takes = Parameters(
+    "device_authorizations.poll",
+    tenant_id=checks.uuid,
+    device_code_hash=checks.octets(),
+    client_id=checks.text(),
+    cnf_jkt=checks.optional(checks.text()),
+)
+_poll: Call[DevicePoll] = _QUERIES.sure_row("poll", _poll_row, takes=_poll_takes)
+_poll_async: AsyncCall[DevicePoll] = _ASYNC_QUERIES.sure_row(
+    "poll", _poll_row, takes=_poll_takes
+)
+_prune_expired_takes = Parameters(
+    "device_authorizations.prune_expired",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired_takes)
+_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_expired", takes=_prune_expired_takes
+)
 
 
 def create(
@@ -145,9 +198,9 @@ def create(
         device_code_hash=device_code_hash,
         user_code_hash=user_code_hash,
         client_id=client_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         cnf_jkt=cnf_jkt,
-        properties=json_value(properties),
+        properties=properties,
         poll_interval=poll_interval,
         lifetime=lifetime,
     )
@@ -177,9 +230,9 @@ async def create_async(
         device_code_hash=device_code_hash,
         user_code_hash=user_code_hash,
         client_id=client_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         cnf_jkt=cnf_jkt,
-        properties=json_value(properties),
+        properties=properties,
         poll_interval=poll_interval,
         lifetime=lifetime,
     )
@@ -246,9 +299,9 @@ def approve(
         tenant_id=tenant_id,
         user_code_hash=user_code_hash,
         user_id=user_id,
-        scopes=array("scopes", scopes),
-        properties=json_value(properties),
-        authenticated_at=aware("authenticated_at", authenticated_at),
+        scopes=scopes,
+        properties=properties,
+        authenticated_at=authenticated_at,
         family_lifetime=family_lifetime,
     )
 
@@ -284,9 +337,9 @@ async def approve_async(
         tenant_id=tenant_id,
         user_code_hash=user_code_hash,
         user_id=user_id,
-        scopes=array("scopes", scopes),
-        properties=json_value(properties),
-        authenticated_at=aware("authenticated_at", authenticated_at),
+        scopes=scopes,
+        properties=properties,
+        authenticated_at=authenticated_at,
         family_lifetime=family_lifetime,
     )
 
@@ -395,9 +448,7 @@ def prune_expired(
 
     queries/device_authorizations.sql:395
     """
-    return _prune_expired(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
-    )
+    return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
 
 async def prune_expired_async(
@@ -409,5 +460,5 @@ async def prune_expired_async(
     queries/device_authorizations.sql:395
     """
     return await _prune_expired_async(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+        connection, older_than=older_than, batch_size=batch_size
     )

@@ -29,11 +29,10 @@ from authority_queries.runtime import (
     AsyncQueryFile,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
-    array,
-    aware,
     by_case,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "grants.sql")
@@ -61,9 +60,27 @@ _issue_code_row: Callable[..., CodeIssuance] = by_case(
         {},
     ),
 )
-_issue_code: Call[CodeIssuance] = _QUERIES.sure_row("issue_code", _issue_code_row)
+_issue_code_takes = Parameters(
+    "grants.issue_code",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(32, 32),
+    client_id=checks.text(),
+    user_id=checks.uuid,
+    scopes=checks.scope_list,
+    redirect_uri=checks.optional(checks.text(0, 2048)),
+    code_challenge=checks.optional(checks.text(43, 43)),
+    nonce=checks.optional(checks.text(0, 2048)),
+    cnf_jkt=checks.optional(checks.text(43, 43)),
+    properties=checks.jsonb("object", 65536),
+    authenticated_at=checks.optional(checks.moment),
+    lifetime=checks.duration,
+    family_lifetime=checks.optional(checks.duration),
+)
+_issue_code: Call[CodeIssuance] = _QUERIES.sure_row(
+    "issue_code", _issue_code_row, takes=_issue_code_takes
+)
 _issue_code_async: AsyncCall[CodeIssuance] = _ASYNC_QUERIES.sure_row(
-    "issue_code", _issue_code_row
+    "issue_code", _issue_code_row, takes=_issue_code_takes
 )
 _issue_to_client_row: Callable[..., ClientTokenIssuance] = by_case(
     "grants.issue_to_client",
@@ -86,11 +103,24 @@ _issue_to_client_row: Callable[..., ClientTokenIssuance] = by_case(
         {},
     ),
 )
+_issue_to_client_takes = Parameters(
+    "grants.issue_to_client",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(32, 32),
+    client_id=checks.text(),
+    service_account_id=checks.optional(checks.uuid),
+    scopes=checks.scope_list,
+    cnf_jkt=checks.optional(checks.text(43, 43)),
+    cnf_x5t_s256=checks.optional(checks.text(43, 43)),
+    payload=checks.optional(checks.octets(0, 65536)),
+    properties=checks.jsonb("object", 65536),
+    lifetime=checks.duration,
+)
 _issue_to_client: Call[ClientTokenIssuance] = _QUERIES.sure_row(
-    "issue_to_client", _issue_to_client_row
+    "issue_to_client", _issue_to_client_row, takes=_issue_to_client_takes
 )
 _issue_to_client_async: AsyncCall[ClientTokenIssuance] = _ASYNC_QUERIES.sure_row(
-    "issue_to_client", _issue_to_client_row
+    "issue_to_client", _issue_to_client_row, takes=_issue_to_client_takes
 )
 _exchange_row: Callable[..., TokenExchange] = by_case(
     "grants.exchange",
@@ -111,9 +141,25 @@ _exchange_row: Callable[..., TokenExchange] = by_case(
         {},
     ),
 )
-_exchange: Call[TokenExchange] = _QUERIES.sure_row("exchange", _exchange_row)
+_exchange_takes = Parameters(
+    "grants.exchange",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(32, 32),
+    client_id=checks.text(),
+    subject_token_hash=checks.octets(),
+    actor_token_hash=checks.optional(checks.octets()),
+    scopes=checks.optional(checks.scope_list),
+    cnf_jkt=checks.optional(checks.text(43, 43)),
+    cnf_x5t_s256=checks.optional(checks.text(43, 43)),
+    payload=checks.optional(checks.octets(0, 65536)),
+    properties=checks.jsonb("object", 65536),
+    lifetime=checks.duration,
+)
+_exchange: Call[TokenExchange] = _QUERIES.sure_row(
+    "exchange", _exchange_row, takes=_exchange_takes
+)
 _exchange_async: AsyncCall[TokenExchange] = _ASYNC_QUERIES.sure_row(
-    "exchange", _exchange_row
+    "exchange", _exchange_row, takes=_exchange_takes
 )
 _redeem_row: Callable[..., Redemption] = by_case(
     "grants.redeem",
@@ -139,8 +185,30 @@ _redeem_row: Callable[..., Redemption] = by_case(
         {},
     ),
 )
-_redeem: Call[Redemption] = _QUERIES.sure_row("redeem", _redeem_row)
-_redeem_async: AsyncCall[Redemption] = _ASYNC_QUERIES.sure_row("redeem", _redeem_row)
+_redeem_takes = Parameters(
+    "grants.redeem",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(),
+    type=checks.one_of("access", "authorization_code", "device_code", "refresh"),
+    client_id=checks.optional(checks.text()),
+    redirect_uri=checks.optional(checks.text()),
+    code_challenge=checks.optional(checks.text()),
+    cnf_jkt=checks.optional(checks.text(43, 43)),
+    cnf_x5t_s256=checks.optional(checks.text(43, 43)),
+    scopes=checks.optional(checks.scope_list),
+    redemption_id=checks.uuid,
+    leeway=checks.duration,
+    access_token_hash=checks.optional(checks.octets(32, 32)),
+    access_lifetime=checks.optional(checks.duration),
+    refresh_token_hash=checks.optional(checks.octets(32, 32)),
+    refresh_lifetime=checks.optional(checks.duration),
+)
+_redeem: Call[Redemption] = _QUERIES.sure_row(
+    "redeem", _redeem_row, takes=_redeem_takes
+)
+_redeem_async: AsyncCall[Redemption] = _ASYNC_QUERIES.sure_row(
+    "redeem", _redeem_row, takes=_redeem_takes
+)
 
 
 def issue_code(
@@ -180,13 +248,13 @@ def issue_code(
         token_hash=token_hash,
         client_id=client_id,
         user_id=user_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         redirect_uri=redirect_uri,
         code_challenge=code_challenge,
         nonce=nonce,
         cnf_jkt=cnf_jkt,
-        properties=json_value(properties),
-        authenticated_at=aware("authenticated_at", authenticated_at),
+        properties=properties,
+        authenticated_at=authenticated_at,
         lifetime=lifetime,
         family_lifetime=family_lifetime,
     )
@@ -229,13 +297,13 @@ async def issue_code_async(
         token_hash=token_hash,
         client_id=client_id,
         user_id=user_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         redirect_uri=redirect_uri,
         code_challenge=code_challenge,
         nonce=nonce,
         cnf_jkt=cnf_jkt,
-        properties=json_value(properties),
-        authenticated_at=aware("authenticated_at", authenticated_at),
+        properties=properties,
+        authenticated_at=authenticated_at,
         lifetime=lifetime,
         family_lifetime=family_lifetime,
     )
@@ -269,11 +337,11 @@ def issue_to_client(
         token_hash=token_hash,
         client_id=client_id,
         service_account_id=service_account_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
-        properties=json_value(properties),
+        properties=properties,
         lifetime=lifetime,
     )
 
@@ -306,11 +374,11 @@ async def issue_to_client_async(
         token_hash=token_hash,
         client_id=client_id,
         service_account_id=service_account_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
-        properties=json_value(properties),
+        properties=properties,
         lifetime=lifetime,
     )
 
@@ -351,11 +419,11 @@ def exchange(
         client_id=client_id,
         subject_token_hash=subject_token_hash,
         actor_token_hash=actor_token_hash,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
-        properties=json_value(properties),
+        properties=properties,
         lifetime=lifetime,
     )
 
@@ -396,11 +464,11 @@ async def exchange_async(
         client_id=client_id,
         subject_token_hash=subject_token_hash,
         actor_token_hash=actor_token_hash,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
-        properties=json_value(properties),
+        properties=properties,
         lifetime=lifetime,
     )
 
@@ -448,7 +516,7 @@ def redeem(
     token is bound to the key of a public client (RFC 9449 section 5, RFC 8705 section
     4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
-    queries/grants.sql:488
+    queries/grants.sql:491
     """
     return _redeem(
         connection,
@@ -460,7 +528,7 @@ def redeem(
         code_challenge=code_challenge,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         redemption_id=redemption_id,
         leeway=leeway,
         access_token_hash=access_token_hash,
@@ -513,7 +581,7 @@ async def redeem_async(
     token is bound to the key of a public client (RFC 9449 section 5, RFC 8705 section
     4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
-    queries/grants.sql:488
+    queries/grants.sql:491
     """
     return await _redeem_async(
         connection,
@@ -525,7 +593,7 @@ async def redeem_async(
         code_challenge=code_challenge,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         redemption_id=redemption_id,
         leeway=leeway,
         access_token_hash=access_token_hash,

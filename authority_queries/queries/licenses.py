@@ -26,55 +26,170 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    array,
-    aware,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "licenses.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "licenses.sql")
 
-_create: Call[License] = _QUERIES.sure_row("create", License)
-_create_async: AsyncCall[License] = _ASYNC_QUERIES.sure_row("create", License)
-_get_by_id: Call[License | None] = _QUERIES.row("get_by_id", License)
-_get_by_id_async: AsyncCall[License | None] = _ASYNC_QUERIES.row("get_by_id", License)
-_get_by_key: Call[License | None] = _QUERIES.row("get_by_key", License)
-_get_by_key_async: AsyncCall[License | None] = _ASYNC_QUERIES.row("get_by_key", License)
-_validate: Call[LicenseValidation | None] = _QUERIES.row("validate", LicenseValidation)
+_create_takes = Parameters(
+    "licenses.create",
+    tenant_id=checks.uuid,
+    key_hash=checks.octets(32, 32),
+    plan=checks.text(0, 255),
+    seats=checks.int8,
+    features=checks.text_list(200, 255),
+    limits=checks.jsonb("object", 65536),
+    usage_period=checks.one_of("day", "month", "year"),
+    overage_policy=checks.one_of("allow", "refuse"),
+    valid_from=checks.optional(checks.moment),
+    valid_until=checks.optional(checks.moment),
+    grace=checks.duration,
+    grace_policy=checks.one_of("full", "keep"),
+    properties=checks.jsonb("object", 65536),
+)
+_create: Call[License] = _QUERIES.sure_row("create", License, takes=_create_takes)
+_create_async: AsyncCall[License] = _ASYNC_QUERIES.sure_row(
+    "create", License, takes=_create_takes
+)
+_get_by_id_takes = Parameters(
+    "licenses.get_by_id",
+    tenant_id=checks.uuid,
+    license_id=checks.uuid,
+)
+_get_by_id: Call[License | None] = _QUERIES.row(
+    "get_by_id", License, takes=_get_by_id_takes
+)
+_get_by_id_async: AsyncCall[License | None] = _ASYNC_QUERIES.row(
+    "get_by_id", License, takes=_get_by_id_takes
+)
+_get_by_key_takes = Parameters(
+    "licenses.get_by_key",
+    tenant_id=checks.uuid,
+    key_hash=checks.octets(),
+)
+_get_by_key: Call[License | None] = _QUERIES.row(
+    "get_by_key", License, takes=_get_by_key_takes
+)
+_get_by_key_async: AsyncCall[License | None] = _ASYNC_QUERIES.row(
+    "get_by_key", License, takes=_get_by_key_takes
+)
+_validate_takes = Parameters(
+    "licenses.validate",
+    tenant_id=checks.uuid,
+    key_hash=checks.octets(),
+)
+_validate: Call[LicenseValidation | None] = _QUERIES.row(
+    "validate", LicenseValidation, takes=_validate_takes
+)
 _validate_async: AsyncCall[LicenseValidation | None] = _ASYNC_QUERIES.row(
-    "validate", LicenseValidation
+    "validate", LicenseValidation, takes=_validate_takes
 )
-_set_status: Call[License | None] = _QUERIES.row("set_status", License)
-_set_status_async: AsyncCall[License | None] = _ASYNC_QUERIES.row("set_status", License)
-_check_out_seat: Call[LicenseSeat | None] = _QUERIES.row("check_out_seat", LicenseSeat)
+_set_status_takes = Parameters(
+    "licenses.set_status",
+    tenant_id=checks.uuid,
+    license_id=checks.uuid,
+    status=checks.one_of("active", "revoked", "suspended"),
+    reason=checks.optional(checks.text(0, 2000)),
+)
+_set_status: Call[License | None] = _QUERIES.row(
+    "set_status", License, takes=_set_status_takes
+)
+_set_status_async: AsyncCall[License | None] = _ASYNC_QUERIES.row(
+    "set_status", License, takes=_set_status_takes
+)
+_check_out_seat_takes = Parameters(
+    "licenses.check_out_seat",
+    tenant_id=checks.optional(checks.uuid),
+    license_id=checks.optional(checks.uuid),
+    holder=checks.text(0, 256),
+    lease=checks.duration,
+)
+_check_out_seat: Call[LicenseSeat | None] = _QUERIES.row(
+    "check_out_seat", LicenseSeat, takes=_check_out_seat_takes
+)
 _check_out_seat_async: AsyncCall[LicenseSeat | None] = _ASYNC_QUERIES.row(
-    "check_out_seat", LicenseSeat
+    "check_out_seat", LicenseSeat, takes=_check_out_seat_takes
 )
-_renew_seat: Call[LicenseSeat | None] = _QUERIES.row("renew_seat", LicenseSeat)
+_renew_seat_takes = Parameters(
+    "licenses.renew_seat",
+    tenant_id=checks.uuid,
+    license_id=checks.uuid,
+    holder=checks.text(),
+    lease=checks.duration,
+)
+_renew_seat: Call[LicenseSeat | None] = _QUERIES.row(
+    "renew_seat", LicenseSeat, takes=_renew_seat_takes
+)
 _renew_seat_async: AsyncCall[LicenseSeat | None] = _ASYNC_QUERIES.row(
-    "renew_seat", LicenseSeat
+    "renew_seat", LicenseSeat, takes=_renew_seat_takes
 )
-_check_in_seat: Call[int] = _QUERIES.count("check_in_seat")
-_check_in_seat_async: AsyncCall[int] = _ASYNC_QUERIES.count("check_in_seat")
-_record_usage: Call[UsageReceipt | None] = _QUERIES.row("record_usage", UsageReceipt)
+_check_in_seat_takes = Parameters(
+    "licenses.check_in_seat",
+    tenant_id=checks.uuid,
+    license_id=checks.uuid,
+    holder=checks.text(),
+)
+_check_in_seat: Call[int] = _QUERIES.count("check_in_seat", takes=_check_in_seat_takes)
+_check_in_seat_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "check_in_seat", takes=_check_in_seat_takes
+)
+_record_usage_takes = Parameters(
+    "licenses.record_usage",
+    tenant_id=checks.uuid,
+    license_id=checks.uuid,
+    metric=checks.text(0, 255),
+    quantity=checks.int8,
+    idempotency_key=checks.text(0, 255),
+)
+_record_usage: Call[UsageReceipt | None] = _QUERIES.row(
+    "record_usage", UsageReceipt, takes=_record_usage_takes
+)
 _record_usage_async: AsyncCall[UsageReceipt | None] = _ASYNC_QUERIES.row(
-    "record_usage", UsageReceipt
+    "record_usage", UsageReceipt, takes=_record_usage_takes
 )
-_get_receipt: Call[UsageReceipt | None] = _QUERIES.row("get_receipt", UsageReceipt)
+_get_receipt_takes = Parameters(
+    "licenses.get_receipt",
+    tenant_id=checks.uuid,
+    license_id=checks.uuid,
+    metric=checks.text(),
+    idempotency_key=checks.text(),
+)
+_get_receipt: Call[UsageReceipt | None] = _QUERIES.row(
+    "get_receipt", UsageReceipt, takes=_get_receipt_takes
+)
 _get_receipt_async: AsyncCall[UsageReceipt | None] = _ASYNC_QUERIES.row(
-    "get_receipt", UsageReceipt
+    "get_receipt", UsageReceipt, takes=_get_receipt_takes
 )
-_list_usage: Call[list[UsageTotal]] = _QUERIES.rows("list_usage", UsageTotal)
+_list_usage_takes = Parameters(
+    "licenses.list_usage",
+    tenant_id=checks.uuid,
+    license_id=checks.uuid,
+    metric=checks.optional(checks.text()),
+    from_period=checks.optional(checks.date),
+)
+_list_usage: Call[list[UsageTotal]] = _QUERIES.rows(
+    "list_usage", UsageTotal, takes=_list_usage_takes
+)
 _list_usage_async: AsyncCall[list[UsageTotal]] = _ASYNC_QUERIES.rows(
-    "list_usage", UsageTotal
+    "list_usage", UsageTotal, takes=_list_usage_takes
 )
-_list_usage_stream = _QUERIES.stream("list_usage", UsageTotal)
-_list_usage_stream_async = _ASYNC_QUERIES.stream("list_usage", UsageTotal)
-_prune_usage: Call[int] = _QUERIES.count("prune_usage")
-_prune_usage_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_usage")
+_list_usage_stream = _QUERIES.stream("list_usage", UsageTotal, takes=_list_usage_takes)
+_list_usage_stream_async = _ASYNC_QUERIES.stream(
+    "list_usage", UsageTotal, takes=_list_usage_takes
+)
+_prune_usage_takes = Parameters(
+    "licenses.prune_usage",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_usage: Call[int] = _QUERIES.count("prune_usage", takes=_prune_usage_takes)
+_prune_usage_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_usage", takes=_prune_usage_takes
+)
 
 
 def create(
@@ -103,16 +218,16 @@ def create(
         tenant_id=tenant_id,
         key_hash=key_hash,
         plan=plan,
-        seats=int8("seats", seats),
-        features=array("features", features),
-        limits=json_value(limits),
+        seats=seats,
+        features=features,
+        limits=limits,
         usage_period=usage_period,
         overage_policy=overage_policy,
-        valid_from=aware("valid_from", valid_from),
-        valid_until=aware("valid_until", valid_until),
+        valid_from=valid_from,
+        valid_until=valid_until,
         grace=grace,
         grace_policy=grace_policy,
-        properties=json_value(properties),
+        properties=properties,
     )
 
 
@@ -142,16 +257,16 @@ async def create_async(
         tenant_id=tenant_id,
         key_hash=key_hash,
         plan=plan,
-        seats=int8("seats", seats),
-        features=array("features", features),
-        limits=json_value(limits),
+        seats=seats,
+        features=features,
+        limits=limits,
         usage_period=usage_period,
         overage_policy=overage_policy,
-        valid_from=aware("valid_from", valid_from),
-        valid_until=aware("valid_until", valid_until),
+        valid_from=valid_from,
+        valid_until=valid_until,
         grace=grace,
         grace_policy=grace_policy,
-        properties=json_value(properties),
+        properties=properties,
     )
 
 
@@ -402,7 +517,7 @@ def record_usage(
         tenant_id=tenant_id,
         license_id=license_id,
         metric=metric,
-        quantity=int8("quantity", quantity),
+        quantity=quantity,
         idempotency_key=idempotency_key,
     )
 
@@ -428,7 +543,7 @@ async def record_usage_async(
         tenant_id=tenant_id,
         license_id=license_id,
         metric=metric,
-        quantity=int8("quantity", quantity),
+        quantity=quantity,
         idempotency_key=idempotency_key,
     )
 
@@ -583,9 +698,7 @@ def prune_usage(
 
     queries/licenses.sql:498
     """
-    return _prune_usage(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
-    )
+    return _prune_usage(connection, older_than=older_than, batch_size=batch_size)
 
 
 async def prune_usage_async(
@@ -597,5 +710,5 @@ async def prune_usage_async(
     queries/licenses.sql:498
     """
     return await _prune_usage_async(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+        connection, older_than=older_than, batch_size=batch_size
     )

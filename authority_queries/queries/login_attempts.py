@@ -19,60 +19,144 @@ from authority_queries.runtime import (
     AsyncQueryFile,
     AsyncStream,
     Call,
+    Parameters,
     QueryFile,
     Stream,
-    int8,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "login_attempts.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "login_attempts.sql")
 
-_record: Call[LoginAttempt] = _QUERIES.sure_row("record", LoginAttempt)
-_record_async: AsyncCall[LoginAttempt] = _ASYNC_QUERIES.sure_row("record", LoginAttempt)
+_record_takes = Parameters(
+    "login_attempts.record",
+    tenant_id=checks.uuid,
+    username_key=checks.text(0, 256),
+    user_id=checks.optional(checks.uuid),
+    client_id=checks.optional(checks.text(0, 255)),
+    address=checks.optional(checks.address),
+    outcome=checks.one_of("failed", "succeeded", "throttled"),
+    reason=checks.optional(checks.text(0, 2000)),
+    correlation_id=checks.optional(checks.text(0, 256)),
+)
+_record: Call[LoginAttempt] = _QUERIES.sure_row(
+    "record", LoginAttempt, takes=_record_takes
+)
+_record_async: AsyncCall[LoginAttempt] = _ASYNC_QUERIES.sure_row(
+    "record", LoginAttempt, takes=_record_takes
+)
+_list_recent_by_username_takes = Parameters(
+    "login_attempts.list_recent_by_username",
+    tenant_id=checks.uuid,
+    username_key=checks.text(),
+    within=checks.duration,
+    page_size=checks.int8,
+)
 _list_recent_by_username: Call[list[LoginAttempt]] = _QUERIES.rows(
-    "list_recent_by_username", LoginAttempt
+    "list_recent_by_username", LoginAttempt, takes=_list_recent_by_username_takes
 )
 _list_recent_by_username_async: AsyncCall[list[LoginAttempt]] = _ASYNC_QUERIES.rows(
-    "list_recent_by_username", LoginAttempt
+    "list_recent_by_username", LoginAttempt, takes=_list_recent_by_username_takes
 )
 _list_recent_by_username_stream = _QUERIES.stream(
-    "list_recent_by_username", LoginAttempt
+    "list_recent_by_username", LoginAttempt, takes=_list_recent_by_username_takes
 )
 _list_recent_by_username_stream_async = _ASYNC_QUERIES.stream(
-    "list_recent_by_username", LoginAttempt
+    "list_recent_by_username", LoginAttempt, takes=_list_recent_by_username_takes
+)
+_list_recent_by_address_takes = Parameters(
+    "login_attempts.list_recent_by_address",
+    tenant_id=checks.uuid,
+    address=checks.address,
+    within=checks.duration,
+    page_size=checks.int8,
 )
 _list_recent_by_address: Call[list[LoginAttempt]] = _QUERIES.rows(
-    "list_recent_by_address", LoginAttempt
+    "list_recent_by_address", LoginAttempt, takes=_list_recent_by_address_takes
 )
 _list_recent_by_address_async: AsyncCall[list[LoginAttempt]] = _ASYNC_QUERIES.rows(
-    "list_recent_by_address", LoginAttempt
+    "list_recent_by_address", LoginAttempt, takes=_list_recent_by_address_takes
 )
-_list_recent_by_address_stream = _QUERIES.stream("list_recent_by_address", LoginAttempt)
+_list_recent_by_address_stream = _QUERIES.stream(
+    "list_recent_by_address", LoginAttempt, takes=_list_recent_by_address_takes
+)
 _list_recent_by_address_stream_async = _ASYNC_QUERIES.stream(
-    "list_recent_by_address", LoginAttempt
+    "list_recent_by_address", LoginAttempt, takes=_list_recent_by_address_takes
 )
-_reserve: Call[ThrottleDecision] = _QUERIES.sure_row("reserve", ThrottleDecision)
+_reserve_takes = Parameters(
+    "login_attempts.reserve",
+    tenant_id=checks.optional(checks.uuid),
+    username_key=checks.optional(checks.text()),
+    address=checks.optional(checks.address),
+    factor=checks.optional(checks.text()),
+    pair_limit=checks.optional(checks.int8),
+    account_limit=checks.optional(checks.int8),
+    network_limit=checks.optional(checks.int8),
+    time_window=checks.optional(checks.duration),
+)
+_reserve: Call[ThrottleDecision] = _QUERIES.sure_row(
+    "reserve", ThrottleDecision, takes=_reserve_takes
+)
 _reserve_async: AsyncCall[ThrottleDecision] = _ASYNC_QUERIES.sure_row(
-    "reserve", ThrottleDecision
+    "reserve", ThrottleDecision, takes=_reserve_takes
 )
 _QUERIES.promise("reserve", "allowed", "remaining")
 _ASYNC_QUERIES.promise("reserve", "allowed", "remaining")
-_succeed: Call[int] = _QUERIES.count("succeed")
-_succeed_async: AsyncCall[int] = _ASYNC_QUERIES.count("succeed")
-_prune_throttles: Call[int] = _QUERIES.count("prune_throttles")
-_prune_throttles_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_throttles")
-_create_partitions: Call[int] = _QUERIES.sure_value("create_partitions")
+_succeed_takes = Parameters(
+    "login_attempts.succeed",
+    tenant_id=checks.uuid,
+    username_key=checks.text(),
+    address=checks.address,
+    factor=checks.text(),
+    trusted_for=checks.duration,
+)
+_succeed: Call[int] = _QUERIES.count("succeed", takes=_succeed_takes)
+_succeed_async: AsyncCall[int] = _ASYNC_QUERIES.count("succeed", takes=_succeed_takes)
+_prune_throttles_takes = Parameters(
+    "login_attempts.prune_throttles",
+    batch_size=checks.int8,
+)
+_prune_throttles: Call[int] = _QUERIES.count(
+    "prune_throttles", takes=_prune_throttles_takes
+)
+_prune_throttles_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_throttles", takes=_prune_throttles_takes
+)
+_create_partitions_takes = Parameters(
+    "login_attempts.create_partitions",
+    months_ahead=checks.int8,
+)
+_create_partitions: Call[int] = _QUERIES.sure_value(
+    "create_partitions", takes=_create_partitions_takes
+)
 _create_partitions_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
-    "create_partitions"
+    "create_partitions", takes=_create_partitions_takes
 )
 _QUERIES.promise("create_partitions", "created")
 _ASYNC_QUERIES.promise("create_partitions", "created")
-_drop_partitions: Call[int] = _QUERIES.sure_value("drop_partitions")
-_drop_partitions_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value("drop_partitions")
+_drop_partitions_takes = Parameters(
+    "login_attempts.drop_partitions",
+    retention=checks.duration,
+)
+_drop_partitions: Call[int] = _QUERIES.sure_value(
+    "drop_partitions", takes=_drop_partitions_takes
+)
+_drop_partitions_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
+    "drop_partitions", takes=_drop_partitions_takes
+)
 _QUERIES.promise("drop_partitions", "dropped")
 _ASYNC_QUERIES.promise("drop_partitions", "dropped")
-_prune_default: Call[int] = _QUERIES.sure_value("prune_default")
-_prune_default_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value("prune_default")
+_prune_default_takes = Parameters(
+    "login_attempts.prune_default",
+    retention=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_default: Call[int] = _QUERIES.sure_value(
+    "prune_default", takes=_prune_default_takes
+)
+_prune_default_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
+    "prune_default", takes=_prune_default_takes
+)
 _QUERIES.promise("prune_default", "pruned")
 _ASYNC_QUERIES.promise("prune_default", "pruned")
 
@@ -81,10 +165,10 @@ def record(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     user_id: UUID | None,
     client_id: str | None,
-    address: IPv4Address | IPv6Address,
+    address: IPv4Address | IPv6Address | None,
     outcome: LoginAttemptOutcome,
     reason: str | None,
     correlation_id: str | None,
@@ -96,7 +180,7 @@ def record(
     return _record(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         user_id=user_id,
         client_id=client_id,
         address=address,
@@ -110,10 +194,10 @@ async def record_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     user_id: UUID | None,
     client_id: str | None,
-    address: IPv4Address | IPv6Address,
+    address: IPv4Address | IPv6Address | None,
     outcome: LoginAttemptOutcome,
     reason: str | None,
     correlation_id: str | None,
@@ -125,7 +209,7 @@ async def record_async(
     return await _record_async(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         user_id=user_id,
         client_id=client_id,
         address=address,
@@ -139,20 +223,20 @@ def list_recent_by_username(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     within: timedelta,
     page_size: int,
 ) -> list[LoginAttempt]:
     """One attempt to sign in as this username within the time, newest first.
 
-    queries/login_attempts.sql:36
+    queries/login_attempts.sql:37
     """
     return _list_recent_by_username(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -160,20 +244,20 @@ async def list_recent_by_username_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     within: timedelta,
     page_size: int,
 ) -> list[LoginAttempt]:
     """One attempt to sign in as this username within the time, newest first.
 
-    queries/login_attempts.sql:36
+    queries/login_attempts.sql:37
     """
     return await _list_recent_by_username_async(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -182,7 +266,7 @@ def list_recent_by_username_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     within: timedelta,
     page_size: int,
 ) -> Stream[LoginAttempt]:
@@ -191,15 +275,15 @@ def list_recent_by_username_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/login_attempts.sql:36
+    queries/login_attempts.sql:37
     """
     return _list_recent_by_username_stream(
         connection,
         size,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -208,7 +292,7 @@ def list_recent_by_username_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     within: timedelta,
     page_size: int,
 ) -> AsyncStream[LoginAttempt]:
@@ -217,15 +301,15 @@ def list_recent_by_username_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/login_attempts.sql:36
+    queries/login_attempts.sql:37
     """
     return _list_recent_by_username_stream_async(
         connection,
         size,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -239,14 +323,14 @@ def list_recent_by_address(
 ) -> list[LoginAttempt]:
     """One attempt from this network address within the time, newest first.
 
-    queries/login_attempts.sql:57
+    queries/login_attempts.sql:58
     """
     return _list_recent_by_address(
         connection,
         tenant_id=tenant_id,
         address=address,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -260,14 +344,14 @@ async def list_recent_by_address_async(
 ) -> list[LoginAttempt]:
     """One attempt from this network address within the time, newest first.
 
-    queries/login_attempts.sql:57
+    queries/login_attempts.sql:58
     """
     return await _list_recent_by_address_async(
         connection,
         tenant_id=tenant_id,
         address=address,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -285,7 +369,7 @@ def list_recent_by_address_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/login_attempts.sql:57
+    queries/login_attempts.sql:58
     """
     return _list_recent_by_address_stream(
         connection,
@@ -293,7 +377,7 @@ def list_recent_by_address_stream(
         tenant_id=tenant_id,
         address=address,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -311,7 +395,7 @@ def list_recent_by_address_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/login_attempts.sql:57
+    queries/login_attempts.sql:58
     """
     return _list_recent_by_address_stream_async(
         connection,
@@ -319,7 +403,7 @@ def list_recent_by_address_stream_async(
         tenant_id=tenant_id,
         address=address,
         within=within,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -327,7 +411,7 @@ def reserve(
     connection: Connection[object],
     *,
     tenant_id: UUID | None,
-    username: str | None,
+    username_key: str | None,
     address: IPv4Address | IPv6Address | None,
     factor: str | None,
     pair_limit: int | None,
@@ -340,17 +424,17 @@ def reserve(
     account's and the network's. Nothing here depends on whether the account exists.
     RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
 
-    queries/login_attempts.sql:80
+    queries/login_attempts.sql:81
     """
     return _reserve(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         address=address,
         factor=factor,
-        pair_limit=int8("pair_limit", pair_limit),
-        account_limit=int8("account_limit", account_limit),
-        network_limit=int8("network_limit", network_limit),
+        pair_limit=pair_limit,
+        account_limit=account_limit,
+        network_limit=network_limit,
         time_window=time_window,
     )
 
@@ -359,7 +443,7 @@ async def reserve_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID | None,
-    username: str | None,
+    username_key: str | None,
     address: IPv4Address | IPv6Address | None,
     factor: str | None,
     pair_limit: int | None,
@@ -372,17 +456,17 @@ async def reserve_async(
     account's and the network's. Nothing here depends on whether the account exists.
     RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
 
-    queries/login_attempts.sql:80
+    queries/login_attempts.sql:81
     """
     return await _reserve_async(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         address=address,
         factor=factor,
-        pair_limit=int8("pair_limit", pair_limit),
-        account_limit=int8("account_limit", account_limit),
-        network_limit=int8("network_limit", network_limit),
+        pair_limit=pair_limit,
+        account_limit=account_limit,
+        network_limit=network_limit,
         time_window=time_window,
     )
 
@@ -391,7 +475,7 @@ def succeed(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     address: IPv4Address | IPv6Address,
     factor: str,
     trusted_for: timedelta,
@@ -400,12 +484,12 @@ def succeed(
     3.2.2), and trusts it; takes this one reservation, once, out of the account's and
     the network's. Locks in the order of the reservations.
 
-    queries/login_attempts.sql:105
+    queries/login_attempts.sql:106
     """
     return _succeed(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         address=address,
         factor=factor,
         trusted_for=trusted_for,
@@ -416,7 +500,7 @@ async def succeed_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    username: str,
+    username_key: str,
     address: IPv4Address | IPv6Address,
     factor: str,
     trusted_for: timedelta,
@@ -425,12 +509,12 @@ async def succeed_async(
     3.2.2), and trusts it; takes this one reservation, once, out of the account's and
     the network's. Locks in the order of the reservations.
 
-    queries/login_attempts.sql:105
+    queries/login_attempts.sql:106
     """
     return await _succeed_async(
         connection,
         tenant_id=tenant_id,
-        username=username,
+        username_key=username_key,
         address=address,
         factor=factor,
         trusted_for=trusted_for,
@@ -440,9 +524,9 @@ async def succeed_async(
 def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
     """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:173
+    queries/login_attempts.sql:174
     """
-    return _prune_throttles(connection, batch_size=int8("batch_size", batch_size))
+    return _prune_throttles(connection, batch_size=batch_size)
 
 
 async def prune_throttles_async(
@@ -450,22 +534,18 @@ async def prune_throttles_async(
 ) -> int:
     """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:173
+    queries/login_attempts.sql:174
     """
-    return await _prune_throttles_async(
-        connection, batch_size=int8("batch_size", batch_size)
-    )
+    return await _prune_throttles_async(connection, batch_size=batch_size)
 
 
 def create_partitions(connection: Connection[object], *, months_ahead: int) -> int:
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:196
+    queries/login_attempts.sql:197
     """
-    return _create_partitions(
-        connection, months_ahead=int8("months_ahead", months_ahead)
-    )
+    return _create_partitions(connection, months_ahead=months_ahead)
 
 
 async def create_partitions_async(
@@ -474,18 +554,16 @@ async def create_partitions_async(
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:196
+    queries/login_attempts.sql:197
     """
-    return await _create_partitions_async(
-        connection, months_ahead=int8("months_ahead", months_ahead)
-    )
+    return await _create_partitions_async(connection, months_ahead=months_ahead)
 
 
 def drop_partitions(connection: Connection[object], *, retention: timedelta) -> int:
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:204
+    queries/login_attempts.sql:205
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -496,7 +574,7 @@ async def drop_partitions_async(
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:204
+    queries/login_attempts.sql:205
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -507,11 +585,9 @@ def prune_default(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:212
+    queries/login_attempts.sql:213
     """
-    return _prune_default(
-        connection, retention=retention, batch_size=int8("batch_size", batch_size)
-    )
+    return _prune_default(connection, retention=retention, batch_size=batch_size)
 
 
 async def prune_default_async(
@@ -520,8 +596,8 @@ async def prune_default_async(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:212
+    queries/login_attempts.sql:213
     """
     return await _prune_default_async(
-        connection, retention=retention, batch_size=int8("batch_size", batch_size)
+        connection, retention=retention, batch_size=batch_size
     )

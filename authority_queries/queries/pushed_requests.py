@@ -14,24 +14,50 @@ from authority_queries.runtime import (
     AsyncQueryFile,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "pushed_requests.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "pushed_requests.sql")
 
-_create: Call[PushedRequest | None] = _QUERIES.row("create", PushedRequest)
+_create_takes = Parameters(
+    "pushed_requests.create",
+    tenant_id=checks.uuid,
+    request_uri_hash=checks.octets(32, 32),
+    client_id=checks.text(),
+    parameters=checks.jsonb("object", 65536),
+    lifetime=checks.duration,
+)
+_create: Call[PushedRequest | None] = _QUERIES.row(
+    "create", PushedRequest, takes=_create_takes
+)
 _create_async: AsyncCall[PushedRequest | None] = _ASYNC_QUERIES.row(
-    "create", PushedRequest
+    "create", PushedRequest, takes=_create_takes
 )
-_redeem: Call[PushedRequest | None] = _QUERIES.row("redeem", PushedRequest)
+_redeem_takes = Parameters(
+    "pushed_requests.redeem",
+    tenant_id=checks.uuid,
+    request_uri_hash=checks.octets(),
+    client_id=checks.text(),
+    redemption_id=checks.uuid,
+)
+_redeem: Call[PushedRequest | None] = _QUERIES.row(
+    "redeem", PushedRequest, takes=_redeem_takes
+)
 _redeem_async: AsyncCall[PushedRequest | None] = _ASYNC_QUERIES.row(
-    "redeem", PushedRequest
+    "redeem", PushedRequest, takes=_redeem_takes
 )
-_prune_expired: Call[int] = _QUERIES.count("prune_expired")
-_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_expired")
+_prune_expired_takes = Parameters(
+    "pushed_requests.prune_expired",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired_takes)
+_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_expired", takes=_prune_expired_takes
+)
 
 
 def create(
@@ -54,7 +80,7 @@ def create(
         tenant_id=tenant_id,
         request_uri_hash=request_uri_hash,
         client_id=client_id,
-        parameters=json_value(parameters),
+        parameters=parameters,
         lifetime=lifetime,
     )
 
@@ -79,7 +105,7 @@ async def create_async(
         tenant_id=tenant_id,
         request_uri_hash=request_uri_hash,
         client_id=client_id,
-        parameters=json_value(parameters),
+        parameters=parameters,
         lifetime=lifetime,
     )
 
@@ -144,9 +170,7 @@ def prune_expired(
 
     queries/pushed_requests.sql:81
     """
-    return _prune_expired(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
-    )
+    return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
 
 async def prune_expired_async(
@@ -158,5 +182,5 @@ async def prune_expired_async(
     queries/pushed_requests.sql:81
     """
     return await _prune_expired_async(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+        connection, older_than=older_than, batch_size=batch_size
     )

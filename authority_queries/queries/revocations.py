@@ -15,36 +15,102 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    aware,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "revocations.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "revocations.sql")
 
-_publish: Call[Revocation] = _QUERIES.sure_row("publish", Revocation)
-_publish_async: AsyncCall[Revocation] = _ASYNC_QUERIES.sure_row("publish", Revocation)
-_list_since: Call[list[Revocation]] = _QUERIES.rows("list_since", Revocation)
-_list_since_async: AsyncCall[list[Revocation]] = _ASYNC_QUERIES.rows(
-    "list_since", Revocation
+_publish_takes = Parameters(
+    "revocations.publish",
+    tenant_id=checks.uuid,
+    category=checks.one_of("authorization", "client", "key", "subject", "token"),
+    target=checks.text(0, 256),
+    reason=checks.text(0, 2000),
+    properties=checks.jsonb("object", 65536),
+    effective_at=checks.optional(checks.moment),
+    expires_at=checks.optional(checks.moment),
+    hint=checks.boolean,
 )
-_list_since_stream = _QUERIES.stream("list_since", Revocation)
-_list_since_stream_async = _ASYNC_QUERIES.stream("list_since", Revocation)
-_get_position: Call[int] = _QUERIES.sure_value("get_position")
-_get_position_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value("get_position")
+_publish: Call[Revocation] = _QUERIES.sure_row(
+    "publish", Revocation, takes=_publish_takes
+)
+_publish_async: AsyncCall[Revocation] = _ASYNC_QUERIES.sure_row(
+    "publish", Revocation, takes=_publish_takes
+)
+_list_since_takes = Parameters(
+    "revocations.list_since",
+    tenant_id=checks.uuid,
+    sequence=checks.int8,
+    page_size=checks.int8,
+)
+_list_since: Call[list[Revocation]] = _QUERIES.rows(
+    "list_since", Revocation, takes=_list_since_takes
+)
+_list_since_async: AsyncCall[list[Revocation]] = _ASYNC_QUERIES.rows(
+    "list_since", Revocation, takes=_list_since_takes
+)
+_list_since_stream = _QUERIES.stream("list_since", Revocation, takes=_list_since_takes)
+_list_since_stream_async = _ASYNC_QUERIES.stream(
+    "list_since", Revocation, takes=_list_since_takes
+)
+_get_position_takes = Parameters(
+    "revocations.get_position",
+    tenant_id=checks.uuid,
+)
+_get_position: Call[int] = _QUERIES.sure_value(
+    "get_position", takes=_get_position_takes
+)
+_get_position_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
+    "get_position", takes=_get_position_takes
+)
 _listen: Call[None] = _QUERIES.script("listen")
 _listen_async: AsyncCall[None] = _ASYNC_QUERIES.script("listen")
-_list_active: Call[list[Revocation]] = _QUERIES.rows("list_active", Revocation)
-_list_active_async: AsyncCall[list[Revocation]] = _ASYNC_QUERIES.rows(
-    "list_active", Revocation
+_list_active_takes = Parameters(
+    "revocations.list_active",
+    tenant_id=checks.uuid,
+    category=checks.optional(
+        checks.one_of("authorization", "client", "key", "subject", "token")
+    ),
+    target=checks.optional(checks.text()),
+    after=checks.int8,
+    page_size=checks.int8,
 )
-_list_active_stream = _QUERIES.stream("list_active", Revocation)
-_list_active_stream_async = _ASYNC_QUERIES.stream("list_active", Revocation)
-_prune_expired: Call[int] = _QUERIES.count("prune_expired")
-_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_expired")
+_list_active: Call[list[Revocation]] = _QUERIES.rows(
+    "list_active", Revocation, takes=_list_active_takes
+)
+_list_active_async: AsyncCall[list[Revocation]] = _ASYNC_QUERIES.rows(
+    "list_active", Revocation, takes=_list_active_takes
+)
+_list_active_stream = _QUERIES.stream(
+    "list_active", Revocation, takes=_list_active_takes
+)
+_list_active_stream_async = _ASYNC_QUERIES.stream(
+    "list_active", Revocation, takes=_list_active_takes
+)
+_prune_expired_takes = Parameters(
+    "revocations.prune_expired",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired_takes)
+_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_expired", takes=_prune_expired_takes
+)
+_prune_superseded_takes = Parameters(
+    "revocations.prune_superseded",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_superseded: Call[int] = _QUERIES.count(
+    "prune_superseded", takes=_prune_superseded_takes
+)
+_prune_superseded_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_superseded", takes=_prune_superseded_takes
+)
 
 
 def publish(
@@ -73,9 +139,9 @@ def publish(
         category=category,
         target=target,
         reason=reason,
-        properties=json_value(properties),
-        effective_at=aware("effective_at", effective_at),
-        expires_at=aware("expires_at", expires_at),
+        properties=properties,
+        effective_at=effective_at,
+        expires_at=expires_at,
         hint=hint,
     )
 
@@ -106,9 +172,9 @@ async def publish_async(
         category=category,
         target=target,
         reason=reason,
-        properties=json_value(properties),
-        effective_at=aware("effective_at", effective_at),
-        expires_at=aware("expires_at", expires_at),
+        properties=properties,
+        effective_at=effective_at,
+        expires_at=expires_at,
         hint=hint,
     )
 
@@ -121,10 +187,7 @@ def list_since(
     queries/revocations.sql:57
     """
     return _list_since(
-        connection,
-        tenant_id=tenant_id,
-        sequence=int8("sequence", sequence),
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, sequence=sequence, page_size=page_size
     )
 
 
@@ -140,10 +203,7 @@ async def list_since_async(
     queries/revocations.sql:57
     """
     return await _list_since_async(
-        connection,
-        tenant_id=tenant_id,
-        sequence=int8("sequence", sequence),
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, sequence=sequence, page_size=page_size
     )
 
 
@@ -163,11 +223,7 @@ def list_since_stream(
     queries/revocations.sql:57
     """
     return _list_since_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        sequence=int8("sequence", sequence),
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, sequence=sequence, page_size=page_size
     )
 
 
@@ -187,11 +243,7 @@ def list_since_stream_async(
     queries/revocations.sql:57
     """
     return _list_since_stream_async(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        sequence=int8("sequence", sequence),
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, sequence=sequence, page_size=page_size
     )
 
 
@@ -252,8 +304,8 @@ def list_active(
         tenant_id=tenant_id,
         category=category,
         target=target,
-        after=int8("after", after),
-        page_size=int8("page_size", page_size),
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -276,8 +328,8 @@ async def list_active_async(
         tenant_id=tenant_id,
         category=category,
         target=target,
-        after=int8("after", after),
-        page_size=int8("page_size", page_size),
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -305,8 +357,8 @@ def list_active_stream(
         tenant_id=tenant_id,
         category=category,
         target=target,
-        after=int8("after", after),
-        page_size=int8("page_size", page_size),
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -334,8 +386,8 @@ def list_active_stream_async(
         tenant_id=tenant_id,
         category=category,
         target=target,
-        after=int8("after", after),
-        page_size=int8("page_size", page_size),
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -346,9 +398,7 @@ def prune_expired(
 
     queries/revocations.sql:114
     """
-    return _prune_expired(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
-    )
+    return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
 
 async def prune_expired_async(
@@ -359,5 +409,31 @@ async def prune_expired_async(
     queries/revocations.sql:114
     """
     return await _prune_expired_async(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+        connection, older_than=older_than, batch_size=batch_size
+    )
+
+
+def prune_superseded(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes entries without an end, of all tenants, that a later one of the same
+    target has made superfluous: one without an end either, which refuses all that they
+    refuse, is in force, and was published longer ago than this.
+
+    queries/revocations.sql:137
+    """
+    return _prune_superseded(connection, older_than=older_than, batch_size=batch_size)
+
+
+async def prune_superseded_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes entries without an end, of all tenants, that a later one of the same
+    target has made superfluous: one without an end either, which refuses all that they
+    refuse, is in force, and was published longer ago than this.
+
+    queries/revocations.sql:137
+    """
+    return await _prune_superseded_async(
+        connection, older_than=older_than, batch_size=batch_size
     )

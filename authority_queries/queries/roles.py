@@ -14,46 +14,109 @@ from authority_queries.runtime import (
     AsyncQueryFile,
     AsyncStream,
     Call,
+    Parameters,
     QueryFile,
     Stream,
-    array,
-    int8,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "roles.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "roles.sql")
 
-_get_by_id: Call[Role | None] = _QUERIES.row("get_by_id", Role)
-_get_by_id_async: AsyncCall[Role | None] = _ASYNC_QUERIES.row("get_by_id", Role)
-_get_by_name: Call[Role | None] = _QUERIES.row("get_by_name", Role)
-_get_by_name_async: AsyncCall[Role | None] = _ASYNC_QUERIES.row("get_by_name", Role)
-_list_all: Call[list[Role]] = _QUERIES.rows("list_all", Role)
-_list_all_async: AsyncCall[list[Role]] = _ASYNC_QUERIES.rows("list_all", Role)
-_list_all_stream = _QUERIES.stream("list_all", Role)
-_list_all_stream_async = _ASYNC_QUERIES.stream("list_all", Role)
-_create: Call[Role] = _QUERIES.sure_row("create", Role)
-_create_async: AsyncCall[Role] = _ASYNC_QUERIES.sure_row("create", Role)
-_update: Call[Role | None] = _QUERIES.row("update", Role)
-_update_async: AsyncCall[Role | None] = _ASYNC_QUERIES.row("update", Role)
-_delete: Call[int] = _QUERIES.count("delete")
-_delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete")
+_get_by_id_takes = Parameters(
+    "roles.get_by_id",
+    tenant_id=checks.uuid,
+    role_id=checks.uuid,
+)
+_get_by_id: Call[Role | None] = _QUERIES.row("get_by_id", Role, takes=_get_by_id_takes)
+_get_by_id_async: AsyncCall[Role | None] = _ASYNC_QUERIES.row(
+    "get_by_id", Role, takes=_get_by_id_takes
+)
+_get_by_name_takes = Parameters(
+    "roles.get_by_name",
+    tenant_id=checks.uuid,
+    name=checks.text(),
+)
+_get_by_name: Call[Role | None] = _QUERIES.row(
+    "get_by_name", Role, takes=_get_by_name_takes
+)
+_get_by_name_async: AsyncCall[Role | None] = _ASYNC_QUERIES.row(
+    "get_by_name", Role, takes=_get_by_name_takes
+)
+_list_all_takes = Parameters(
+    "roles.list_all",
+    tenant_id=checks.uuid,
+)
+_list_all: Call[list[Role]] = _QUERIES.rows("list_all", Role, takes=_list_all_takes)
+_list_all_async: AsyncCall[list[Role]] = _ASYNC_QUERIES.rows(
+    "list_all", Role, takes=_list_all_takes
+)
+_list_all_stream = _QUERIES.stream("list_all", Role, takes=_list_all_takes)
+_list_all_stream_async = _ASYNC_QUERIES.stream("list_all", Role, takes=_list_all_takes)
+_create_takes = Parameters(
+    "roles.create",
+    tenant_id=checks.uuid,
+    name=checks.text(0, 100),
+    description=checks.text(0, 2000),
+    permissions=checks.array(checks.text()),
+)
+_create: Call[Role] = _QUERIES.sure_row("create", Role, takes=_create_takes)
+_create_async: AsyncCall[Role] = _ASYNC_QUERIES.sure_row(
+    "create", Role, takes=_create_takes
+)
+_update_takes = Parameters(
+    "roles.update",
+    tenant_id=checks.uuid,
+    role_id=checks.uuid,
+    row_version=checks.int8,
+    name=checks.text(0, 100),
+    description=checks.text(0, 2000),
+    permissions=checks.array(checks.text()),
+)
+_update: Call[Role | None] = _QUERIES.row("update", Role, takes=_update_takes)
+_update_async: AsyncCall[Role | None] = _ASYNC_QUERIES.row(
+    "update", Role, takes=_update_takes
+)
+_delete_takes = Parameters(
+    "roles.delete",
+    tenant_id=checks.uuid,
+    role_id=checks.uuid,
+)
+_delete: Call[int] = _QUERIES.count("delete", takes=_delete_takes)
+_delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete", takes=_delete_takes)
+_list_permissions_takes = Parameters(
+    "roles.list_permissions",
+    tenant_id=checks.uuid,
+    role_id=checks.uuid,
+)
 _list_permissions: Call[list[Permission]] = _QUERIES.rows(
-    "list_permissions", Permission
+    "list_permissions", Permission, takes=_list_permissions_takes
 )
 _list_permissions_async: AsyncCall[list[Permission]] = _ASYNC_QUERIES.rows(
-    "list_permissions", Permission
+    "list_permissions", Permission, takes=_list_permissions_takes
 )
-_list_permissions_stream = _QUERIES.stream("list_permissions", Permission)
-_list_permissions_stream_async = _ASYNC_QUERIES.stream("list_permissions", Permission)
+_list_permissions_stream = _QUERIES.stream(
+    "list_permissions", Permission, takes=_list_permissions_takes
+)
+_list_permissions_stream_async = _ASYNC_QUERIES.stream(
+    "list_permissions", Permission, takes=_list_permissions_takes
+)
+_list_user_permissions_takes = Parameters(
+    "roles.list_user_permissions",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+)
 _list_user_permissions: Call[list[Permission]] = _QUERIES.rows(
-    "list_user_permissions", Permission
+    "list_user_permissions", Permission, takes=_list_user_permissions_takes
 )
 _list_user_permissions_async: AsyncCall[list[Permission]] = _ASYNC_QUERIES.rows(
-    "list_user_permissions", Permission
+    "list_user_permissions", Permission, takes=_list_user_permissions_takes
 )
-_list_user_permissions_stream = _QUERIES.stream("list_user_permissions", Permission)
+_list_user_permissions_stream = _QUERIES.stream(
+    "list_user_permissions", Permission, takes=_list_user_permissions_takes
+)
 _list_user_permissions_stream_async = _ASYNC_QUERIES.stream(
-    "list_user_permissions", Permission
+    "list_user_permissions", Permission, takes=_list_user_permissions_takes
 )
 
 
@@ -158,7 +221,7 @@ def create(
         tenant_id=tenant_id,
         name=name,
         description=description,
-        permissions=array("permissions", permissions),
+        permissions=permissions,
     )
 
 
@@ -179,7 +242,7 @@ async def create_async(
         tenant_id=tenant_id,
         name=name,
         description=description,
-        permissions=array("permissions", permissions),
+        permissions=permissions,
     )
 
 
@@ -202,10 +265,10 @@ def update(
         connection,
         tenant_id=tenant_id,
         role_id=role_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         name=name,
         description=description,
-        permissions=array("permissions", permissions),
+        permissions=permissions,
     )
 
 
@@ -228,15 +291,16 @@ async def update_async(
         connection,
         tenant_id=tenant_id,
         role_id=role_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         name=name,
         description=description,
-        permissions=array("permissions", permissions),
+        permissions=permissions,
     )
 
 
 def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) -> int:
-    """Deletes the role, unless it is a system role. Fails while it is assigned.
+    """Deletes the role, unless it is a system role, with its assignments that are
+    over. Fails while it is assigned.
 
     queries/roles.sql:143
     """
@@ -246,7 +310,8 @@ def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) ->
 async def delete_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, role_id: UUID
 ) -> int:
-    """Deletes the role, unless it is a system role. Fails while it is assigned.
+    """Deletes the role, unless it is a system role, with its assignments that are
+    over. Fails while it is assigned.
 
     queries/roles.sql:143
     """
@@ -258,7 +323,7 @@ def list_permissions(
 ) -> list[Permission]:
     """One permission that the role allows, in order of name.
 
-    queries/roles.sql:151
+    queries/roles.sql:164
     """
     return _list_permissions(connection, tenant_id=tenant_id, role_id=role_id)
 
@@ -268,7 +333,7 @@ async def list_permissions_async(
 ) -> list[Permission]:
     """One permission that the role allows, in order of name.
 
-    queries/roles.sql:151
+    queries/roles.sql:164
     """
     return await _list_permissions_async(
         connection, tenant_id=tenant_id, role_id=role_id
@@ -283,7 +348,7 @@ def list_permissions_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:151
+    queries/roles.sql:164
     """
     return _list_permissions_stream(
         connection, size, tenant_id=tenant_id, role_id=role_id
@@ -302,7 +367,7 @@ def list_permissions_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:151
+    queries/roles.sql:164
     """
     return _list_permissions_stream_async(
         connection, size, tenant_id=tenant_id, role_id=role_id
@@ -314,7 +379,7 @@ def list_user_permissions(
 ) -> list[Permission]:
     """One permission that an active user has through roles held now, in order of name.
 
-    queries/roles.sql:165
+    queries/roles.sql:178
     """
     return _list_user_permissions(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -324,7 +389,7 @@ async def list_user_permissions_async(
 ) -> list[Permission]:
     """One permission that an active user has through roles held now, in order of name.
 
-    queries/roles.sql:165
+    queries/roles.sql:178
     """
     return await _list_user_permissions_async(
         connection, tenant_id=tenant_id, user_id=user_id
@@ -339,7 +404,7 @@ def list_user_permissions_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:165
+    queries/roles.sql:178
     """
     return _list_user_permissions_stream(
         connection, size, tenant_id=tenant_id, user_id=user_id
@@ -358,7 +423,7 @@ def list_user_permissions_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:165
+    queries/roles.sql:178
     """
     return _list_user_permissions_stream_async(
         connection, size, tenant_id=tenant_id, user_id=user_id

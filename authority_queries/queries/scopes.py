@@ -15,38 +15,119 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    array,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "scopes.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "scopes.sql")
 
-_get_by_id: Call[Scope | None] = _QUERIES.row("get_by_id", Scope)
-_get_by_id_async: AsyncCall[Scope | None] = _ASYNC_QUERIES.row("get_by_id", Scope)
-_get_by_name: Call[Scope | None] = _QUERIES.row("get_by_name", Scope)
-_get_by_name_async: AsyncCall[Scope | None] = _ASYNC_QUERIES.row("get_by_name", Scope)
-_list_after: Call[list[Scope]] = _QUERIES.rows("list_after", Scope)
-_list_after_async: AsyncCall[list[Scope]] = _ASYNC_QUERIES.rows("list_after", Scope)
-_list_after_stream = _QUERIES.stream("list_after", Scope)
-_list_after_stream_async = _ASYNC_QUERIES.stream("list_after", Scope)
-_list_before: Call[list[Scope]] = _QUERIES.rows("list_before", Scope)
-_list_before_async: AsyncCall[list[Scope]] = _ASYNC_QUERIES.rows("list_before", Scope)
-_list_before_stream = _QUERIES.stream("list_before", Scope)
-_list_before_stream_async = _ASYNC_QUERIES.stream("list_before", Scope)
-_create: Call[Scope] = _QUERIES.sure_row("create", Scope)
-_create_async: AsyncCall[Scope] = _ASYNC_QUERIES.sure_row("create", Scope)
-_update: Call[Scope | None] = _QUERIES.row("update", Scope)
-_update_async: AsyncCall[Scope | None] = _ASYNC_QUERIES.row("update", Scope)
-_delete: Call[int] = _QUERIES.count("delete")
-_delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete")
-_resolve: Call[list[Scope]] = _QUERIES.rows("resolve", Scope)
-_resolve_async: AsyncCall[list[Scope]] = _ASYNC_QUERIES.rows("resolve", Scope)
-_resolve_stream = _QUERIES.stream("resolve", Scope)
-_resolve_stream_async = _ASYNC_QUERIES.stream("resolve", Scope)
+_get_by_id_takes = Parameters(
+    "scopes.get_by_id",
+    tenant_id=checks.uuid,
+    scope_id=checks.uuid,
+)
+_get_by_id: Call[Scope | None] = _QUERIES.row(
+    "get_by_id", Scope, takes=_get_by_id_takes
+)
+_get_by_id_async: AsyncCall[Scope | None] = _ASYNC_QUERIES.row(
+    "get_by_id", Scope, takes=_get_by_id_takes
+)
+_get_by_name_takes = Parameters(
+    "scopes.get_by_name",
+    tenant_id=checks.uuid,
+    name=checks.text(),
+)
+_get_by_name: Call[Scope | None] = _QUERIES.row(
+    "get_by_name", Scope, takes=_get_by_name_takes
+)
+_get_by_name_async: AsyncCall[Scope | None] = _ASYNC_QUERIES.row(
+    "get_by_name", Scope, takes=_get_by_name_takes
+)
+_list_after_takes = Parameters(
+    "scopes.list_after",
+    tenant_id=checks.uuid,
+    after=checks.optional(checks.text()),
+    page_size=checks.int8,
+)
+_list_after: Call[list[Scope]] = _QUERIES.rows(
+    "list_after", Scope, takes=_list_after_takes
+)
+_list_after_async: AsyncCall[list[Scope]] = _ASYNC_QUERIES.rows(
+    "list_after", Scope, takes=_list_after_takes
+)
+_list_after_stream = _QUERIES.stream("list_after", Scope, takes=_list_after_takes)
+_list_after_stream_async = _ASYNC_QUERIES.stream(
+    "list_after", Scope, takes=_list_after_takes
+)
+_list_before_takes = Parameters(
+    "scopes.list_before",
+    tenant_id=checks.uuid,
+    before=checks.text(),
+    page_size=checks.int8,
+)
+_list_before: Call[list[Scope]] = _QUERIES.rows(
+    "list_before", Scope, takes=_list_before_takes
+)
+_list_before_async: AsyncCall[list[Scope]] = _ASYNC_QUERIES.rows(
+    "list_before", Scope, takes=_list_before_takes
+)
+_list_before_stream = _QUERIES.stream("list_before", Scope, takes=_list_before_takes)
+_list_before_stream_async = _ASYNC_QUERIES.stream(
+    "list_before", Scope, takes=_list_before_takes
+)
+_create_takes = Parameters(
+    "scopes.create",
+    tenant_id=checks.uuid,
+    name=checks.text(0, 255),
+    display_name=checks.text(0, 256),
+    display_names=checks.jsonb("object", 65536),
+    description=checks.text(0, 2000),
+    descriptions=checks.jsonb("object", 65536),
+    resources=checks.text_list(100, 2048),
+    properties=checks.jsonb("object", 65536),
+)
+_create: Call[Scope] = _QUERIES.sure_row("create", Scope, takes=_create_takes)
+_create_async: AsyncCall[Scope] = _ASYNC_QUERIES.sure_row(
+    "create", Scope, takes=_create_takes
+)
+_update_takes = Parameters(
+    "scopes.update",
+    tenant_id=checks.uuid,
+    scope_id=checks.uuid,
+    row_version=checks.int8,
+    name=checks.text(0, 255),
+    display_name=checks.text(0, 256),
+    display_names=checks.jsonb("object", 65536),
+    description=checks.text(0, 2000),
+    descriptions=checks.jsonb("object", 65536),
+    resources=checks.text_list(100, 2048),
+    properties=checks.jsonb("object", 65536),
+)
+_update: Call[Scope | None] = _QUERIES.row("update", Scope, takes=_update_takes)
+_update_async: AsyncCall[Scope | None] = _ASYNC_QUERIES.row(
+    "update", Scope, takes=_update_takes
+)
+_delete_takes = Parameters(
+    "scopes.delete",
+    tenant_id=checks.uuid,
+    scope_id=checks.uuid,
+)
+_delete: Call[int] = _QUERIES.count("delete", takes=_delete_takes)
+_delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete", takes=_delete_takes)
+_resolve_takes = Parameters(
+    "scopes.resolve",
+    tenant_id=checks.uuid,
+    names=checks.array(checks.text()),
+)
+_resolve: Call[list[Scope]] = _QUERIES.rows("resolve", Scope, takes=_resolve_takes)
+_resolve_async: AsyncCall[list[Scope]] = _ASYNC_QUERIES.rows(
+    "resolve", Scope, takes=_resolve_takes
+)
+_resolve_stream = _QUERIES.stream("resolve", Scope, takes=_resolve_takes)
+_resolve_stream_async = _ASYNC_QUERIES.stream("resolve", Scope, takes=_resolve_takes)
 
 
 def get_by_id(
@@ -101,10 +182,7 @@ def list_after(
     queries/scopes.sql:44
     """
     return _list_after(
-        connection,
-        tenant_id=tenant_id,
-        after=after,
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -120,10 +198,7 @@ async def list_after_async(
     queries/scopes.sql:44
     """
     return await _list_after_async(
-        connection,
-        tenant_id=tenant_id,
-        after=after,
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -143,11 +218,7 @@ def list_after_stream(
     queries/scopes.sql:44
     """
     return _list_after_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        after=after,
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -167,11 +238,7 @@ def list_after_stream_async(
     queries/scopes.sql:44
     """
     return _list_after_stream_async(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        after=after,
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -184,10 +251,7 @@ def list_before(
     queries/scopes.sql:67
     """
     return _list_before(
-        connection,
-        tenant_id=tenant_id,
-        before=before,
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, before=before, page_size=page_size
     )
 
 
@@ -200,10 +264,7 @@ async def list_before_async(
     queries/scopes.sql:67
     """
     return await _list_before_async(
-        connection,
-        tenant_id=tenant_id,
-        before=before,
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, before=before, page_size=page_size
     )
 
 
@@ -224,11 +285,7 @@ def list_before_stream(
     queries/scopes.sql:67
     """
     return _list_before_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        before=before,
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, before=before, page_size=page_size
     )
 
 
@@ -249,11 +306,7 @@ def list_before_stream_async(
     queries/scopes.sql:67
     """
     return _list_before_stream_async(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        before=before,
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, before=before, page_size=page_size
     )
 
 
@@ -278,11 +331,11 @@ def create(
         tenant_id=tenant_id,
         name=name,
         display_name=display_name,
-        display_names=json_value(display_names),
+        display_names=display_names,
         description=description,
-        descriptions=json_value(descriptions),
-        resources=array("resources", resources),
-        properties=json_value(properties),
+        descriptions=descriptions,
+        resources=resources,
+        properties=properties,
     )
 
 
@@ -307,11 +360,11 @@ async def create_async(
         tenant_id=tenant_id,
         name=name,
         display_name=display_name,
-        display_names=json_value(display_names),
+        display_names=display_names,
         description=description,
-        descriptions=json_value(descriptions),
-        resources=array("resources", resources),
-        properties=json_value(properties),
+        descriptions=descriptions,
+        resources=resources,
+        properties=properties,
     )
 
 
@@ -338,14 +391,14 @@ def update(
         connection,
         tenant_id=tenant_id,
         scope_id=scope_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         name=name,
         display_name=display_name,
-        display_names=json_value(display_names),
+        display_names=display_names,
         description=description,
-        descriptions=json_value(descriptions),
-        resources=array("resources", resources),
-        properties=json_value(properties),
+        descriptions=descriptions,
+        resources=resources,
+        properties=properties,
     )
 
 
@@ -372,14 +425,14 @@ async def update_async(
         connection,
         tenant_id=tenant_id,
         scope_id=scope_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         name=name,
         display_name=display_name,
-        display_names=json_value(display_names),
+        display_names=display_names,
         description=description,
-        descriptions=json_value(descriptions),
-        resources=array("resources", resources),
-        properties=json_value(properties),
+        descriptions=descriptions,
+        resources=resources,
+        properties=properties,
     )
 
 
@@ -409,7 +462,7 @@ def resolve(
 
     queries/scopes.sql:170
     """
-    return _resolve(connection, tenant_id=tenant_id, names=array("names", names))
+    return _resolve(connection, tenant_id=tenant_id, names=names)
 
 
 async def resolve_async(
@@ -420,9 +473,7 @@ async def resolve_async(
 
     queries/scopes.sql:170
     """
-    return await _resolve_async(
-        connection, tenant_id=tenant_id, names=array("names", names)
-    )
+    return await _resolve_async(connection, tenant_id=tenant_id, names=names)
 
 
 def resolve_stream(
@@ -440,9 +491,7 @@ def resolve_stream(
 
     queries/scopes.sql:170
     """
-    return _resolve_stream(
-        connection, size, tenant_id=tenant_id, names=array("names", names)
-    )
+    return _resolve_stream(connection, size, tenant_id=tenant_id, names=names)
 
 
 def resolve_stream_async(
@@ -460,6 +509,4 @@ def resolve_stream_async(
 
     queries/scopes.sql:170
     """
-    return _resolve_stream_async(
-        connection, size, tenant_id=tenant_id, names=array("names", names)
-    )
+    return _resolve_stream_async(connection, size, tenant_id=tenant_id, names=names)

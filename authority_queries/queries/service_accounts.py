@@ -15,53 +15,126 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    array,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "service_accounts.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "service_accounts.sql")
 
-_get_by_id: Call[ServiceAccount | None] = _QUERIES.row("get_by_id", ServiceAccount)
+_get_by_id_takes = Parameters(
+    "service_accounts.get_by_id",
+    tenant_id=checks.uuid,
+    service_account_id=checks.uuid,
+)
+_get_by_id: Call[ServiceAccount | None] = _QUERIES.row(
+    "get_by_id", ServiceAccount, takes=_get_by_id_takes
+)
 _get_by_id_async: AsyncCall[ServiceAccount | None] = _ASYNC_QUERIES.row(
-    "get_by_id", ServiceAccount
+    "get_by_id", ServiceAccount, takes=_get_by_id_takes
+)
+_get_by_account_id_takes = Parameters(
+    "service_accounts.get_by_account_id",
+    tenant_id=checks.uuid,
+    account_id=checks.text(),
 )
 _get_by_account_id: Call[ServiceAccount | None] = _QUERIES.row(
-    "get_by_account_id", ServiceAccount
+    "get_by_account_id", ServiceAccount, takes=_get_by_account_id_takes
 )
 _get_by_account_id_async: AsyncCall[ServiceAccount | None] = _ASYNC_QUERIES.row(
-    "get_by_account_id", ServiceAccount
+    "get_by_account_id", ServiceAccount, takes=_get_by_account_id_takes
 )
-_list_after: Call[list[ServiceAccount]] = _QUERIES.rows("list_after", ServiceAccount)
+_list_after_takes = Parameters(
+    "service_accounts.list_after",
+    tenant_id=checks.uuid,
+    after=checks.optional(checks.text()),
+    page_size=checks.int8,
+)
+_list_after: Call[list[ServiceAccount]] = _QUERIES.rows(
+    "list_after", ServiceAccount, takes=_list_after_takes
+)
 _list_after_async: AsyncCall[list[ServiceAccount]] = _ASYNC_QUERIES.rows(
-    "list_after", ServiceAccount
+    "list_after", ServiceAccount, takes=_list_after_takes
 )
-_list_after_stream = _QUERIES.stream("list_after", ServiceAccount)
-_list_after_stream_async = _ASYNC_QUERIES.stream("list_after", ServiceAccount)
-_list_before: Call[list[ServiceAccount]] = _QUERIES.rows("list_before", ServiceAccount)
+_list_after_stream = _QUERIES.stream(
+    "list_after", ServiceAccount, takes=_list_after_takes
+)
+_list_after_stream_async = _ASYNC_QUERIES.stream(
+    "list_after", ServiceAccount, takes=_list_after_takes
+)
+_list_before_takes = Parameters(
+    "service_accounts.list_before",
+    tenant_id=checks.uuid,
+    before=checks.text(),
+    page_size=checks.int8,
+)
+_list_before: Call[list[ServiceAccount]] = _QUERIES.rows(
+    "list_before", ServiceAccount, takes=_list_before_takes
+)
 _list_before_async: AsyncCall[list[ServiceAccount]] = _ASYNC_QUERIES.rows(
-    "list_before", ServiceAccount
+    "list_before", ServiceAccount, takes=_list_before_takes
 )
-_list_before_stream = _QUERIES.stream("list_before", ServiceAccount)
-_list_before_stream_async = _ASYNC_QUERIES.stream("list_before", ServiceAccount)
-_create: Call[ServiceAccount] = _QUERIES.sure_row("create", ServiceAccount)
+_list_before_stream = _QUERIES.stream(
+    "list_before", ServiceAccount, takes=_list_before_takes
+)
+_list_before_stream_async = _ASYNC_QUERIES.stream(
+    "list_before", ServiceAccount, takes=_list_before_takes
+)
+_create_takes = Parameters(
+    "service_accounts.create",
+    tenant_id=checks.uuid,
+    account_id=checks.text(0, 100),
+    display_name=checks.text(0, 256),
+    description=checks.text(0, 2000),
+    enabled=checks.boolean,
+    allowed_scopes=checks.scope_list,
+    authorized_clients=checks.array(checks.uuid),
+    attributes=checks.jsonb("object", 65536),
+)
+_create: Call[ServiceAccount] = _QUERIES.sure_row(
+    "create", ServiceAccount, takes=_create_takes
+)
 _create_async: AsyncCall[ServiceAccount] = _ASYNC_QUERIES.sure_row(
-    "create", ServiceAccount
+    "create", ServiceAccount, takes=_create_takes
 )
-_update: Call[ServiceAccount | None] = _QUERIES.row("update", ServiceAccount)
+_update_takes = Parameters(
+    "service_accounts.update",
+    tenant_id=checks.uuid,
+    service_account_id=checks.uuid,
+    row_version=checks.int8,
+    account_id=checks.text(0, 100),
+    display_name=checks.text(0, 256),
+    description=checks.text(0, 2000),
+    enabled=checks.boolean,
+    allowed_scopes=checks.scope_list,
+    authorized_clients=checks.array(checks.uuid),
+    attributes=checks.jsonb("object", 65536),
+)
+_update: Call[ServiceAccount | None] = _QUERIES.row(
+    "update", ServiceAccount, takes=_update_takes
+)
 _update_async: AsyncCall[ServiceAccount | None] = _ASYNC_QUERIES.row(
-    "update", ServiceAccount
+    "update", ServiceAccount, takes=_update_takes
 )
-_delete: Call[int] = _QUERIES.count("delete")
-_delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete")
+_delete_takes = Parameters(
+    "service_accounts.delete",
+    tenant_id=checks.uuid,
+    service_account_id=checks.uuid,
+)
+_delete: Call[int] = _QUERIES.count("delete", takes=_delete_takes)
+_delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete", takes=_delete_takes)
+_revoke_tokens_takes = Parameters(
+    "service_accounts.revoke_tokens",
+    tenant_id=checks.uuid,
+    service_account_id=checks.uuid,
+)
 _revoke_tokens: Call[ServiceAccount | None] = _QUERIES.row(
-    "revoke_tokens", ServiceAccount
+    "revoke_tokens", ServiceAccount, takes=_revoke_tokens_takes
 )
 _revoke_tokens_async: AsyncCall[ServiceAccount | None] = _ASYNC_QUERIES.row(
-    "revoke_tokens", ServiceAccount
+    "revoke_tokens", ServiceAccount, takes=_revoke_tokens_takes
 )
 
 
@@ -124,10 +197,7 @@ def list_after(
     queries/service_accounts.sql:44
     """
     return _list_after(
-        connection,
-        tenant_id=tenant_id,
-        after=after,
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -144,10 +214,7 @@ async def list_after_async(
     queries/service_accounts.sql:44
     """
     return await _list_after_async(
-        connection,
-        tenant_id=tenant_id,
-        after=after,
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -168,11 +235,7 @@ def list_after_stream(
     queries/service_accounts.sql:44
     """
     return _list_after_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        after=after,
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -193,11 +256,7 @@ def list_after_stream_async(
     queries/service_accounts.sql:44
     """
     return _list_after_stream_async(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        after=after,
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -210,10 +269,7 @@ def list_before(
     queries/service_accounts.sql:67
     """
     return _list_before(
-        connection,
-        tenant_id=tenant_id,
-        before=before,
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, before=before, page_size=page_size
     )
 
 
@@ -226,10 +282,7 @@ async def list_before_async(
     queries/service_accounts.sql:67
     """
     return await _list_before_async(
-        connection,
-        tenant_id=tenant_id,
-        before=before,
-        page_size=int8("page_size", page_size),
+        connection, tenant_id=tenant_id, before=before, page_size=page_size
     )
 
 
@@ -250,11 +303,7 @@ def list_before_stream(
     queries/service_accounts.sql:67
     """
     return _list_before_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        before=before,
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, before=before, page_size=page_size
     )
 
 
@@ -275,11 +324,7 @@ def list_before_stream_async(
     queries/service_accounts.sql:67
     """
     return _list_before_stream_async(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        before=before,
-        page_size=int8("page_size", page_size),
+        connection, size, tenant_id=tenant_id, before=before, page_size=page_size
     )
 
 
@@ -306,9 +351,9 @@ def create(
         display_name=display_name,
         description=description,
         enabled=enabled,
-        allowed_scopes=array("allowed_scopes", allowed_scopes),
-        authorized_clients=array("authorized_clients", authorized_clients),
-        attributes=json_value(attributes),
+        allowed_scopes=allowed_scopes,
+        authorized_clients=authorized_clients,
+        attributes=attributes,
     )
 
 
@@ -335,9 +380,9 @@ async def create_async(
         display_name=display_name,
         description=description,
         enabled=enabled,
-        allowed_scopes=array("allowed_scopes", allowed_scopes),
-        authorized_clients=array("authorized_clients", authorized_clients),
-        attributes=json_value(attributes),
+        allowed_scopes=allowed_scopes,
+        authorized_clients=authorized_clients,
+        attributes=attributes,
     )
 
 
@@ -363,14 +408,14 @@ def update(
         connection,
         tenant_id=tenant_id,
         service_account_id=service_account_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         account_id=account_id,
         display_name=display_name,
         description=description,
         enabled=enabled,
-        allowed_scopes=array("allowed_scopes", allowed_scopes),
-        authorized_clients=array("authorized_clients", authorized_clients),
-        attributes=json_value(attributes),
+        allowed_scopes=allowed_scopes,
+        authorized_clients=authorized_clients,
+        attributes=attributes,
     )
 
 
@@ -396,14 +441,14 @@ async def update_async(
         connection,
         tenant_id=tenant_id,
         service_account_id=service_account_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         account_id=account_id,
         display_name=display_name,
         description=description,
         enabled=enabled,
-        allowed_scopes=array("allowed_scopes", allowed_scopes),
-        authorized_clients=array("authorized_clients", authorized_clients),
-        attributes=json_value(attributes),
+        allowed_scopes=allowed_scopes,
+        authorized_clients=authorized_clients,
+        attributes=attributes,
     )
 
 

@@ -15,43 +15,123 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    array,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "tenants.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tenants.sql")
 
-_get_by_id: Call[Tenant | None] = _QUERIES.row("get_by_id", Tenant)
-_get_by_id_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row("get_by_id", Tenant)
-_get_by_code: Call[Tenant | None] = _QUERIES.row("get_by_code", Tenant)
-_get_by_code_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row("get_by_code", Tenant)
-_find: Call[UUID | None] = _QUERIES.value("find")
-_find_async: AsyncCall[UUID | None] = _ASYNC_QUERIES.value("find")
-_enter: Call[str] = _QUERIES.sure_value("enter")
-_enter_async: AsyncCall[str] = _ASYNC_QUERIES.sure_value("enter")
+_get_by_id_takes = Parameters(
+    "tenants.get_by_id",
+    tenant_id=checks.uuid,
+)
+_get_by_id: Call[Tenant | None] = _QUERIES.row(
+    "get_by_id", Tenant, takes=_get_by_id_takes
+)
+_get_by_id_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row(
+    "get_by_id", Tenant, takes=_get_by_id_takes
+)
+_get_by_code_takes = Parameters(
+    "tenants.get_by_code",
+    code=checks.text(),
+)
+_get_by_code: Call[Tenant | None] = _QUERIES.row(
+    "get_by_code", Tenant, takes=_get_by_code_takes
+)
+_get_by_code_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row(
+    "get_by_code", Tenant, takes=_get_by_code_takes
+)
+_find_takes = Parameters(
+    "tenants.find",
+    code=checks.text(),
+)
+_find: Call[UUID | None] = _QUERIES.value("find", takes=_find_takes)
+_find_async: AsyncCall[UUID | None] = _ASYNC_QUERIES.value("find", takes=_find_takes)
+_enter_takes = Parameters(
+    "tenants.enter",
+    tenant_id=checks.uuid,
+)
+_enter: Call[str] = _QUERIES.sure_value("enter", takes=_enter_takes)
+_enter_async: AsyncCall[str] = _ASYNC_QUERIES.sure_value("enter", takes=_enter_takes)
 _QUERIES.promise("enter", "status")
 _ASYNC_QUERIES.promise("enter", "status")
-_list_after: Call[list[Tenant]] = _QUERIES.rows("list_after", Tenant)
-_list_after_async: AsyncCall[list[Tenant]] = _ASYNC_QUERIES.rows("list_after", Tenant)
-_list_after_stream = _QUERIES.stream("list_after", Tenant)
-_list_after_stream_async = _ASYNC_QUERIES.stream("list_after", Tenant)
-_list_before: Call[list[Tenant]] = _QUERIES.rows("list_before", Tenant)
-_list_before_async: AsyncCall[list[Tenant]] = _ASYNC_QUERIES.rows("list_before", Tenant)
-_list_before_stream = _QUERIES.stream("list_before", Tenant)
-_list_before_stream_async = _ASYNC_QUERIES.stream("list_before", Tenant)
-_create: Call[Tenant] = _QUERIES.sure_row("create", Tenant)
-_create_async: AsyncCall[Tenant] = _ASYNC_QUERIES.sure_row("create", Tenant)
-_update: Call[Tenant | None] = _QUERIES.row("update", Tenant)
-_update_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row("update", Tenant)
-_set_status: Call[Tenant | None] = _QUERIES.row("set_status", Tenant)
-_set_status_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row("set_status", Tenant)
-_revoke_tokens: Call[Tenant | None] = _QUERIES.row("revoke_tokens", Tenant)
+_list_after_takes = Parameters(
+    "tenants.list_after",
+    after=checks.optional(checks.text()),
+    page_size=checks.int8,
+)
+_list_after: Call[list[Tenant]] = _QUERIES.rows(
+    "list_after", Tenant, takes=_list_after_takes
+)
+_list_after_async: AsyncCall[list[Tenant]] = _ASYNC_QUERIES.rows(
+    "list_after", Tenant, takes=_list_after_takes
+)
+_list_after_stream = _QUERIES.stream("list_after", Tenant, takes=_list_after_takes)
+_list_after_stream_async = _ASYNC_QUERIES.stream(
+    "list_after", Tenant, takes=_list_after_takes
+)
+_list_before_takes = Parameters(
+    "tenants.list_before",
+    before=checks.text(),
+    page_size=checks.int8,
+)
+_list_before: Call[list[Tenant]] = _QUERIES.rows(
+    "list_before", Tenant, takes=_list_before_takes
+)
+_list_before_async: AsyncCall[list[Tenant]] = _ASYNC_QUERIES.rows(
+    "list_before", Tenant, takes=_list_before_takes
+)
+_list_before_stream = _QUERIES.stream("list_before", Tenant, takes=_list_before_takes)
+_list_before_stream_async = _ASYNC_QUERIES.stream(
+    "list_before", Tenant, takes=_list_before_takes
+)
+_create_takes = Parameters(
+    "tenants.create",
+    code=checks.text(0, 63),
+    display_name=checks.text(1, 256),
+    status=checks.one_of("active", "suspended", "terminated", "trial"),
+    settings=checks.jsonb("object", 65536),
+)
+_create: Call[Tenant] = _QUERIES.sure_row("create", Tenant, takes=_create_takes)
+_create_async: AsyncCall[Tenant] = _ASYNC_QUERIES.sure_row(
+    "create", Tenant, takes=_create_takes
+)
+_update_takes = Parameters(
+    "tenants.update",
+    tenant_id=checks.uuid,
+    row_version=checks.int8,
+    code=checks.text(0, 63),
+    display_name=checks.text(1, 256),
+    settings=checks.jsonb("object", 65536),
+)
+_update: Call[Tenant | None] = _QUERIES.row("update", Tenant, takes=_update_takes)
+_update_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row(
+    "update", Tenant, takes=_update_takes
+)
+_set_status_takes = Parameters(
+    "tenants.set_status",
+    tenant_id=checks.uuid,
+    status=checks.one_of("active", "suspended", "terminated", "trial"),
+    allowed_from=checks.array(checks.text()),
+)
+_set_status: Call[Tenant | None] = _QUERIES.row(
+    "set_status", Tenant, takes=_set_status_takes
+)
+_set_status_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row(
+    "set_status", Tenant, takes=_set_status_takes
+)
+_revoke_tokens_takes = Parameters(
+    "tenants.revoke_tokens",
+    tenant_id=checks.uuid,
+)
+_revoke_tokens: Call[Tenant | None] = _QUERIES.row(
+    "revoke_tokens", Tenant, takes=_revoke_tokens_takes
+)
 _revoke_tokens_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row(
-    "revoke_tokens", Tenant
+    "revoke_tokens", Tenant, takes=_revoke_tokens_takes
 )
 _begin: Call[None] = _QUERIES.script("begin")
 _begin_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin")
@@ -144,7 +224,7 @@ def list_after(
 
     queries/tenants.sql:50
     """
-    return _list_after(connection, after=after, page_size=int8("page_size", page_size))
+    return _list_after(connection, after=after, page_size=page_size)
 
 
 async def list_after_async(
@@ -154,9 +234,7 @@ async def list_after_async(
 
     queries/tenants.sql:50
     """
-    return await _list_after_async(
-        connection, after=after, page_size=int8("page_size", page_size)
-    )
+    return await _list_after_async(connection, after=after, page_size=page_size)
 
 
 def list_after_stream(
@@ -173,9 +251,7 @@ def list_after_stream(
 
     queries/tenants.sql:50
     """
-    return _list_after_stream(
-        connection, size, after=after, page_size=int8("page_size", page_size)
-    )
+    return _list_after_stream(connection, size, after=after, page_size=page_size)
 
 
 def list_after_stream_async(
@@ -192,9 +268,7 @@ def list_after_stream_async(
 
     queries/tenants.sql:50
     """
-    return _list_after_stream_async(
-        connection, size, after=after, page_size=int8("page_size", page_size)
-    )
+    return _list_after_stream_async(connection, size, after=after, page_size=page_size)
 
 
 def list_before(
@@ -205,9 +279,7 @@ def list_before(
 
     queries/tenants.sql:69
     """
-    return _list_before(
-        connection, before=before, page_size=int8("page_size", page_size)
-    )
+    return _list_before(connection, before=before, page_size=page_size)
 
 
 async def list_before_async(
@@ -218,9 +290,7 @@ async def list_before_async(
 
     queries/tenants.sql:69
     """
-    return await _list_before_async(
-        connection, before=before, page_size=int8("page_size", page_size)
-    )
+    return await _list_before_async(connection, before=before, page_size=page_size)
 
 
 def list_before_stream(
@@ -234,9 +304,7 @@ def list_before_stream(
 
     queries/tenants.sql:69
     """
-    return _list_before_stream(
-        connection, size, before=before, page_size=int8("page_size", page_size)
-    )
+    return _list_before_stream(connection, size, before=before, page_size=page_size)
 
 
 def list_before_stream_async(
@@ -255,7 +323,7 @@ def list_before_stream_async(
     queries/tenants.sql:69
     """
     return _list_before_stream_async(
-        connection, size, before=before, page_size=int8("page_size", page_size)
+        connection, size, before=before, page_size=page_size
     )
 
 
@@ -276,7 +344,7 @@ def create(
         code=code,
         display_name=display_name,
         status=status,
-        settings=json_value(settings),
+        settings=settings,
     )
 
 
@@ -297,7 +365,7 @@ async def create_async(
         code=code,
         display_name=display_name,
         status=status,
-        settings=json_value(settings),
+        settings=settings,
     )
 
 
@@ -317,10 +385,10 @@ def update(
     return _update(
         connection,
         tenant_id=tenant_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         code=code,
         display_name=display_name,
-        settings=json_value(settings),
+        settings=settings,
     )
 
 
@@ -340,10 +408,10 @@ async def update_async(
     return await _update_async(
         connection,
         tenant_id=tenant_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         code=code,
         display_name=display_name,
-        settings=json_value(settings),
+        settings=settings,
     )
 
 
@@ -359,10 +427,7 @@ def set_status(
     queries/tenants.sql:177
     """
     return _set_status(
-        connection,
-        tenant_id=tenant_id,
-        status=status,
-        allowed_from=array("allowed_from", allowed_from),
+        connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
     )
 
 
@@ -378,10 +443,7 @@ async def set_status_async(
     queries/tenants.sql:177
     """
     return await _set_status_async(
-        connection,
-        tenant_id=tenant_id,
-        status=status,
-        allowed_from=array("allowed_from", allowed_from),
+        connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
     )
 
 
@@ -458,7 +520,7 @@ async def begin_alone_async(connection: AsyncConnection[object]) -> None:
 def commit(connection: Connection[object]) -> None:
     """Ends the transaction of a unit of work.
 
-    queries/tenants.sql:237
+    queries/tenants.sql:238
     """
     _commit(connection)
 
@@ -466,6 +528,6 @@ def commit(connection: Connection[object]) -> None:
 async def commit_async(connection: AsyncConnection[object]) -> None:
     """Ends the transaction of a unit of work.
 
-    queries/tenants.sql:237
+    queries/tenants.sql:238
     """
     await _commit_async(connection)

@@ -16,34 +16,71 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    array,
-    aware,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "tokens.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tokens.sql")
 
-_get_by_id: Call[Token | None] = _QUERIES.row("get_by_id", Token)
-_get_by_id_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("get_by_id", Token)
-_get_by_hash: Call[Token | None] = _QUERIES.row("get_by_hash", Token)
-_get_by_hash_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("get_by_hash", Token)
-_diagnose: Call[TokenDiagnosis | None] = _QUERIES.row("diagnose", TokenDiagnosis)
-_diagnose_async: AsyncCall[TokenDiagnosis | None] = _ASYNC_QUERIES.row(
-    "diagnose", TokenDiagnosis
+_get_by_id_takes = Parameters(
+    "tokens.get_by_id",
+    tenant_id=checks.uuid,
+    token_id=checks.uuid,
 )
-_verify: Call[VerifiedToken | None] = _QUERIES.row("verify", VerifiedToken)
+_get_by_id: Call[Token | None] = _QUERIES.row(
+    "get_by_id", Token, takes=_get_by_id_takes
+)
+_get_by_id_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row(
+    "get_by_id", Token, takes=_get_by_id_takes
+)
+_get_by_hash_takes = Parameters(
+    "tokens.get_by_hash",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(),
+)
+_get_by_hash: Call[Token | None] = _QUERIES.row(
+    "get_by_hash", Token, takes=_get_by_hash_takes
+)
+_get_by_hash_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row(
+    "get_by_hash", Token, takes=_get_by_hash_takes
+)
+_diagnose_takes = Parameters(
+    "tokens.diagnose",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(),
+)
+_diagnose: Call[TokenDiagnosis | None] = _QUERIES.row(
+    "diagnose", TokenDiagnosis, takes=_diagnose_takes
+)
+_diagnose_async: AsyncCall[TokenDiagnosis | None] = _ASYNC_QUERIES.row(
+    "diagnose", TokenDiagnosis, takes=_diagnose_takes
+)
+_verify_takes = Parameters(
+    "tokens.verify",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(),
+    type=checks.one_of("access", "authorization_code", "device_code", "refresh"),
+)
+_verify: Call[VerifiedToken | None] = _QUERIES.row(
+    "verify", VerifiedToken, takes=_verify_takes
+)
 _verify_async: AsyncCall[VerifiedToken | None] = _ASYNC_QUERIES.row(
-    "verify", VerifiedToken
+    "verify", VerifiedToken, takes=_verify_takes
+)
+_verify_by_token_takes = Parameters(
+    "tokens.verify_by_token",
+    tenant_id=checks.optional(checks.uuid),
+    token_hash=checks.optional(checks.octets()),
+    type=checks.optional(checks.text()),
 )
 _verify_by_token: Call[VerifiedToken | None] = _QUERIES.row(
-    "verify_by_token", VerifiedToken
+    "verify_by_token", VerifiedToken, takes=_verify_by_token_takes
 )
 _verify_by_token_async: AsyncCall[VerifiedToken | None] = _ASYNC_QUERIES.row(
-    "verify_by_token", VerifiedToken
+    "verify_by_token", VerifiedToken, takes=_verify_by_token_takes
 )
 _QUERIES.promise(
     "verify_by_token",
@@ -69,34 +106,97 @@ _ASYNC_QUERIES.promise(
     "created_at",
     "expires_at",
 )
-_create: Call[Token | None] = _QUERIES.row("create", Token)
-_create_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row("create", Token)
-_revoke: Call[int] = _QUERIES.count("revoke")
-_revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke")
-_revoke_by_id: Call[int] = _QUERIES.count("revoke_by_id")
-_revoke_by_id_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke_by_id")
+_create_takes = Parameters(
+    "tokens.create",
+    tenant_id=checks.uuid,
+    type=checks.one_of("access", "authorization_code", "device_code", "refresh"),
+    token_hash=checks.octets(32, 32),
+    client_id=checks.uuid,
+    user_id=checks.optional(checks.uuid),
+    service_account_id=checks.optional(checks.uuid),
+    authorization_id=checks.optional(checks.uuid),
+    scopes=checks.scope_list,
+    code_challenge=checks.optional(checks.text(43, 43)),
+    redirect_uri=checks.optional(checks.text(0, 2048)),
+    nonce=checks.optional(checks.text(0, 2048)),
+    cnf_jkt=checks.optional(checks.text(43, 43)),
+    cnf_x5t_s256=checks.optional(checks.text(43, 43)),
+    payload=checks.optional(checks.octets(0, 65536)),
+    properties=checks.jsonb("object", 65536),
+    authenticated_at=checks.optional(checks.moment),
+    lifetime=checks.duration,
+)
+_create: Call[Token | None] = _QUERIES.row("create", Token, takes=_create_takes)
+_create_async: AsyncCall[Token | None] = _ASYNC_QUERIES.row(
+    "create", Token, takes=_create_takes
+)
+_revoke_takes = Parameters(
+    "tokens.revoke",
+    tenant_id=checks.uuid,
+    token_hash=checks.octets(),
+    client_id=checks.text(),
+    reason=checks.optional(checks.text(0, 2000)),
+)
+_revoke: Call[int] = _QUERIES.count("revoke", takes=_revoke_takes)
+_revoke_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke", takes=_revoke_takes)
+_revoke_by_id_takes = Parameters(
+    "tokens.revoke_by_id",
+    tenant_id=checks.uuid,
+    token_id=checks.uuid,
+    reason=checks.optional(checks.text(0, 2000)),
+)
+_revoke_by_id: Call[int] = _QUERIES.count("revoke_by_id", takes=_revoke_by_id_takes)
+_revoke_by_id_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "revoke_by_id", takes=_revoke_by_id_takes
+)
+_list_active_by_subject_takes = Parameters(
+    "tokens.list_active_by_subject",
+    tenant_id=checks.uuid,
+    user_id=checks.optional(checks.uuid),
+    service_account_id=checks.optional(checks.uuid),
+    after=checks.optional(checks.uuid),
+    page_size=checks.int8,
+)
 _list_active_by_subject: Call[list[Token]] = _QUERIES.rows(
-    "list_active_by_subject", Token
+    "list_active_by_subject", Token, takes=_list_active_by_subject_takes
 )
 _list_active_by_subject_async: AsyncCall[list[Token]] = _ASYNC_QUERIES.rows(
-    "list_active_by_subject", Token
+    "list_active_by_subject", Token, takes=_list_active_by_subject_takes
 )
-_list_active_by_subject_stream = _QUERIES.stream("list_active_by_subject", Token)
+_list_active_by_subject_stream = _QUERIES.stream(
+    "list_active_by_subject", Token, takes=_list_active_by_subject_takes
+)
 _list_active_by_subject_stream_async = _ASYNC_QUERIES.stream(
-    "list_active_by_subject", Token
+    "list_active_by_subject", Token, takes=_list_active_by_subject_takes
+)
+_list_active_by_client_takes = Parameters(
+    "tokens.list_active_by_client",
+    tenant_id=checks.uuid,
+    client_id=checks.uuid,
+    after=checks.optional(checks.uuid),
+    page_size=checks.int8,
 )
 _list_active_by_client: Call[list[Token]] = _QUERIES.rows(
-    "list_active_by_client", Token
+    "list_active_by_client", Token, takes=_list_active_by_client_takes
 )
 _list_active_by_client_async: AsyncCall[list[Token]] = _ASYNC_QUERIES.rows(
-    "list_active_by_client", Token
+    "list_active_by_client", Token, takes=_list_active_by_client_takes
 )
-_list_active_by_client_stream = _QUERIES.stream("list_active_by_client", Token)
+_list_active_by_client_stream = _QUERIES.stream(
+    "list_active_by_client", Token, takes=_list_active_by_client_takes
+)
 _list_active_by_client_stream_async = _ASYNC_QUERIES.stream(
-    "list_active_by_client", Token
+    "list_active_by_client", Token, takes=_list_active_by_client_takes
 )
-_prune_expired: Call[int] = _QUERIES.count("prune_expired")
-_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_expired")
+_prune_expired_takes = Parameters(
+    "tokens.prune_expired",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired_takes)
+_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_expired", takes=_prune_expired_takes
+)
 
 
 def get_by_id(
@@ -270,15 +370,15 @@ def create(
         user_id=user_id,
         service_account_id=service_account_id,
         authorization_id=authorization_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         code_challenge=code_challenge,
         redirect_uri=redirect_uri,
         nonce=nonce,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
-        properties=json_value(properties),
-        authenticated_at=aware("authenticated_at", authenticated_at),
+        properties=properties,
+        authenticated_at=authenticated_at,
         lifetime=lifetime,
     )
 
@@ -320,15 +420,15 @@ async def create_async(
         user_id=user_id,
         service_account_id=service_account_id,
         authorization_id=authorization_id,
-        scopes=array("scopes", scopes),
+        scopes=scopes,
         code_challenge=code_challenge,
         redirect_uri=redirect_uri,
         nonce=nonce,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
-        properties=json_value(properties),
-        authenticated_at=aware("authenticated_at", authenticated_at),
+        properties=properties,
+        authenticated_at=authenticated_at,
         lifetime=lifetime,
     )
 
@@ -431,7 +531,7 @@ def list_active_by_subject(
         user_id=user_id,
         service_account_id=service_account_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -455,7 +555,7 @@ async def list_active_by_subject_async(
         user_id=user_id,
         service_account_id=service_account_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -484,7 +584,7 @@ def list_active_by_subject_stream(
         user_id=user_id,
         service_account_id=service_account_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -513,7 +613,7 @@ def list_active_by_subject_stream_async(
         user_id=user_id,
         service_account_id=service_account_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -535,7 +635,7 @@ def list_active_by_client(
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -557,7 +657,7 @@ async def list_active_by_client_async(
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -584,7 +684,7 @@ def list_active_by_client_stream(
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -611,7 +711,7 @@ def list_active_by_client_stream_async(
         tenant_id=tenant_id,
         client_id=client_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -623,9 +723,7 @@ def prune_expired(
 
     queries/tokens.sql:387
     """
-    return _prune_expired(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
-    )
+    return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
 
 async def prune_expired_async(
@@ -637,5 +735,5 @@ async def prune_expired_async(
     queries/tokens.sql:387
     """
     return await _prune_expired_async(
-        connection, older_than=older_than, batch_size=int8("batch_size", batch_size)
+        connection, older_than=older_than, batch_size=batch_size
     )

@@ -13,18 +13,32 @@ from authority_queries.runtime import (
     AsyncCall,
     AsyncQueryFile,
     Call,
+    Parameters,
     QueryFile,
-    aware,
-    int8,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "used_jtis.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "used_jtis.sql")
 
-_use: Call[int] = _QUERIES.count("use")
-_use_async: AsyncCall[int] = _ASYNC_QUERIES.count("use")
-_prune_expired: Call[int] = _QUERIES.count("prune_expired")
-_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count("prune_expired")
+_use_takes = Parameters(
+    "used_jtis.use",
+    tenant_id=checks.uuid,
+    kind=checks.one_of("client_assertion", "dpop_proof"),
+    issuer=checks.text(0, 255),
+    jti_hash=checks.octets(32, 32),
+    expires_at=checks.moment,
+)
+_use: Call[int] = _QUERIES.count("use", takes=_use_takes)
+_use_async: AsyncCall[int] = _ASYNC_QUERIES.count("use", takes=_use_takes)
+_prune_expired_takes = Parameters(
+    "used_jtis.prune_expired",
+    batch_size=checks.int8,
+)
+_prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired_takes)
+_prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_expired", takes=_prune_expired_takes
+)
 
 
 def use(
@@ -51,7 +65,7 @@ def use(
         kind=kind,
         issuer=issuer,
         jti_hash=jti_hash,
-        expires_at=aware("expires_at", expires_at),
+        expires_at=expires_at,
     )
 
 
@@ -79,7 +93,7 @@ async def use_async(
         kind=kind,
         issuer=issuer,
         jti_hash=jti_hash,
-        expires_at=aware("expires_at", expires_at),
+        expires_at=expires_at,
     )
 
 
@@ -90,7 +104,7 @@ def prune_expired(connection: Connection[object], *, batch_size: int) -> int:
 
     queries/used_jtis.sql:24
     """
-    return _prune_expired(connection, batch_size=int8("batch_size", batch_size))
+    return _prune_expired(connection, batch_size=batch_size)
 
 
 async def prune_expired_async(
@@ -102,6 +116,4 @@ async def prune_expired_async(
 
     queries/used_jtis.sql:24
     """
-    return await _prune_expired_async(
-        connection, batch_size=int8("batch_size", batch_size)
-    )
+    return await _prune_expired_async(connection, batch_size=batch_size)

@@ -2,7 +2,7 @@
 # Edit queries/users.sql instead, and generate again.
 """Queries of `queries/users.sql`."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -15,56 +15,196 @@ from authority_queries.runtime import (
     AsyncStream,
     Call,
     JsonObject,
+    Parameters,
     QueryFile,
     Stream,
-    aware,
-    int8,
-    json_value,
+    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "users.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "users.sql")
 
-_get_by_id: Call[User | None] = _QUERIES.row("get_by_id", User)
-_get_by_id_async: AsyncCall[User | None] = _ASYNC_QUERIES.row("get_by_id", User)
-_get_by_username: Call[User | None] = _QUERIES.row("get_by_username", User)
+_get_by_id_takes = Parameters(
+    "users.get_by_id",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+)
+_get_by_id: Call[User | None] = _QUERIES.row("get_by_id", User, takes=_get_by_id_takes)
+_get_by_id_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
+    "get_by_id", User, takes=_get_by_id_takes
+)
+_get_by_username_takes = Parameters(
+    "users.get_by_username",
+    tenant_id=checks.uuid,
+    username_key=checks.text(),
+)
+_get_by_username: Call[User | None] = _QUERIES.row(
+    "get_by_username", User, takes=_get_by_username_takes
+)
 _get_by_username_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
-    "get_by_username", User
+    "get_by_username", User, takes=_get_by_username_takes
 )
-_get_by_subject_id: Call[User | None] = _QUERIES.row("get_by_subject_id", User)
+_get_by_subject_id_takes = Parameters(
+    "users.get_by_subject_id",
+    tenant_id=checks.uuid,
+    subject_id=checks.uuid,
+)
+_get_by_subject_id: Call[User | None] = _QUERIES.row(
+    "get_by_subject_id", User, takes=_get_by_subject_id_takes
+)
 _get_by_subject_id_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
-    "get_by_subject_id", User
+    "get_by_subject_id", User, takes=_get_by_subject_id_takes
 )
-_list_after: Call[list[User]] = _QUERIES.rows("list_after", User)
-_list_after_async: AsyncCall[list[User]] = _ASYNC_QUERIES.rows("list_after", User)
-_list_after_stream = _QUERIES.stream("list_after", User)
-_list_after_stream_async = _ASYNC_QUERIES.stream("list_after", User)
-_list_before: Call[list[User]] = _QUERIES.rows("list_before", User)
-_list_before_async: AsyncCall[list[User]] = _ASYNC_QUERIES.rows("list_before", User)
-_list_before_stream = _QUERIES.stream("list_before", User)
-_list_before_stream_async = _ASYNC_QUERIES.stream("list_before", User)
-_create: Call[User] = _QUERIES.sure_row("create", User)
-_create_async: AsyncCall[User] = _ASYNC_QUERIES.sure_row("create", User)
-_update: Call[User | None] = _QUERIES.row("update", User)
-_update_async: AsyncCall[User | None] = _ASYNC_QUERIES.row("update", User)
-_delete: Call[int] = _QUERIES.count("delete")
-_delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete")
-_list_roles: Call[list[Role]] = _QUERIES.rows("list_roles", Role)
-_list_roles_async: AsyncCall[list[Role]] = _ASYNC_QUERIES.rows("list_roles", Role)
-_list_roles_stream = _QUERIES.stream("list_roles", Role)
-_list_roles_stream_async = _ASYNC_QUERIES.stream("list_roles", Role)
-_assign_role: Call[UserRole] = _QUERIES.sure_row("assign_role", UserRole)
+_list_after_takes = Parameters(
+    "users.list_after",
+    tenant_id=checks.uuid,
+    status=checks.optional(checks.one_of("active", "pending", "suspended")),
+    prefix=checks.optional(checks.text()),
+    role_id=checks.optional(checks.uuid),
+    after=checks.optional(checks.text()),
+    page_size=checks.int8,
+)
+_list_after: Call[list[User]] = _QUERIES.rows(
+    "list_after", User, takes=_list_after_takes
+)
+_list_after_async: AsyncCall[list[User]] = _ASYNC_QUERIES.rows(
+    "list_after", User, takes=_list_after_takes
+)
+_list_after_stream = _QUERIES.stream("list_after", User, takes=_list_after_takes)
+_list_after_stream_async = _ASYNC_QUERIES.stream(
+    "list_after", User, takes=_list_after_takes
+)
+_list_before_takes = Parameters(
+    "users.list_before",
+    tenant_id=checks.uuid,
+    status=checks.optional(checks.one_of("active", "pending", "suspended")),
+    prefix=checks.optional(checks.text()),
+    role_id=checks.optional(checks.uuid),
+    before=checks.text(),
+    page_size=checks.int8,
+)
+_list_before: Call[list[User]] = _QUERIES.rows(
+    "list_before", User, takes=_list_before_takes
+)
+_list_before_async: AsyncCall[list[User]] = _ASYNC_QUERIES.rows(
+    "list_before", User, takes=_list_before_takes
+)
+_list_before_stream = _QUERIES.stream("list_before", User, takes=_list_before_takes)
+_list_before_stream_async = _ASYNC_QUERIES.stream(
+    "list_before", User, takes=_list_before_takes
+)
+_create_takes = Parameters(
+    "users.create",
+    tenant_id=checks.uuid,
+    username=checks.text(0, 256),
+    username_key=checks.text(0, 256),
+    email=checks.optional(checks.text(0, 254)),
+    email_verified=checks.boolean,
+    display_name=checks.text(0, 256),
+    password_hash=checks.optional(checks.text(0, 1024)),
+    status=checks.one_of("active", "pending", "suspended"),
+    attributes=checks.jsonb("object", 65536),
+)
+_create: Call[User] = _QUERIES.sure_row("create", User, takes=_create_takes)
+_create_async: AsyncCall[User] = _ASYNC_QUERIES.sure_row(
+    "create", User, takes=_create_takes
+)
+_update_takes = Parameters(
+    "users.update",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    row_version=checks.int8,
+    username=checks.text(0, 256),
+    username_key=checks.text(0, 256),
+    email=checks.optional(checks.text(0, 254)),
+    email_verified=checks.boolean,
+    display_name=checks.text(0, 256),
+    status=checks.one_of("active", "pending", "suspended"),
+    attributes=checks.jsonb("object", 65536),
+)
+_update: Call[User | None] = _QUERIES.row("update", User, takes=_update_takes)
+_update_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
+    "update", User, takes=_update_takes
+)
+_delete_takes = Parameters(
+    "users.delete",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+)
+_delete: Call[int] = _QUERIES.count("delete", takes=_delete_takes)
+_delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete", takes=_delete_takes)
+_list_roles_takes = Parameters(
+    "users.list_roles",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+)
+_list_roles: Call[list[Role]] = _QUERIES.rows(
+    "list_roles", Role, takes=_list_roles_takes
+)
+_list_roles_async: AsyncCall[list[Role]] = _ASYNC_QUERIES.rows(
+    "list_roles", Role, takes=_list_roles_takes
+)
+_list_roles_stream = _QUERIES.stream("list_roles", Role, takes=_list_roles_takes)
+_list_roles_stream_async = _ASYNC_QUERIES.stream(
+    "list_roles", Role, takes=_list_roles_takes
+)
+_assign_role_takes = Parameters(
+    "users.assign_role",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    role_id=checks.uuid,
+    granted_by=checks.optional(checks.text(0, 256)),
+    expires_at=checks.optional(checks.moment),
+)
+_assign_role: Call[UserRole] = _QUERIES.sure_row(
+    "assign_role", UserRole, takes=_assign_role_takes
+)
 _assign_role_async: AsyncCall[UserRole] = _ASYNC_QUERIES.sure_row(
-    "assign_role", UserRole
+    "assign_role", UserRole, takes=_assign_role_takes
 )
-_revoke_role: Call[int] = _QUERIES.count("revoke_role")
-_revoke_role_async: AsyncCall[int] = _ASYNC_QUERIES.count("revoke_role")
-_set_password_hash: Call[User | None] = _QUERIES.row("set_password_hash", User)
+_revoke_role_takes = Parameters(
+    "users.revoke_role",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    role_id=checks.uuid,
+)
+_revoke_role: Call[int] = _QUERIES.count("revoke_role", takes=_revoke_role_takes)
+_revoke_role_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "revoke_role", takes=_revoke_role_takes
+)
+_set_password_hash_takes = Parameters(
+    "users.set_password_hash",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    row_version=checks.int8,
+    password_hash=checks.optional(checks.text(0, 1024)),
+)
+_set_password_hash: Call[User | None] = _QUERIES.row(
+    "set_password_hash", User, takes=_set_password_hash_takes
+)
 _set_password_hash_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
-    "set_password_hash", User
+    "set_password_hash", User, takes=_set_password_hash_takes
 )
-_revoke_tokens: Call[User | None] = _QUERIES.row("revoke_tokens", User)
-_revoke_tokens_async: AsyncCall[User | None] = _ASYNC_QUERIES.row("revoke_tokens", User)
+_revoke_tokens_takes = Parameters(
+    "users.revoke_tokens",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+)
+_revoke_tokens: Call[User | None] = _QUERIES.row(
+    "revoke_tokens", User, takes=_revoke_tokens_takes
+)
+_revoke_tokens_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
+    "revoke_tokens", User, takes=_revoke_tokens_takes
+)
+_prune_roles_takes = Parameters(
+    "users.prune_roles",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_roles: Call[int] = _QUERIES.count("prune_roles", takes=_prune_roles_takes)
+_prune_roles_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_roles", takes=_prune_roles_takes
+)
 
 
 def get_by_id(
@@ -88,24 +228,24 @@ async def get_by_id_async(
 
 
 def get_by_username(
-    connection: Connection[object], *, tenant_id: UUID, username: str
+    connection: Connection[object], *, tenant_id: UUID, username_key: str
 ) -> User | None:
-    """The user with this username in any case, or no row.
+    """The user whose username has this key, or no row.
 
     queries/users.sql:25
     """
-    return _get_by_username(connection, tenant_id=tenant_id, username=username)
+    return _get_by_username(connection, tenant_id=tenant_id, username_key=username_key)
 
 
 async def get_by_username_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, username: str
+    connection: AsyncConnection[object], *, tenant_id: UUID, username_key: str
 ) -> User | None:
-    """The user with this username in any case, or no row.
+    """The user whose username has this key, or no row.
 
     queries/users.sql:25
     """
     return await _get_by_username_async(
-        connection, tenant_id=tenant_id, username=username
+        connection, tenant_id=tenant_id, username_key=username_key
     )
 
 
@@ -141,8 +281,8 @@ def list_after(
     after: str | None,
     page_size: int,
 ) -> list[User]:
-    """One user, in order of normalised username, from the first one after the given
-    name. A filter that is null keeps all; role_id keeps who holds the role now.
+    """One user, in order of the username's key, from the first one after the given
+    key. A filter that is null keeps all; role_id keeps who holds the role now.
 
     queries/users.sql:71
     """
@@ -153,7 +293,7 @@ def list_after(
         prefix=prefix,
         role_id=role_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -167,8 +307,8 @@ async def list_after_async(
     after: str | None,
     page_size: int,
 ) -> list[User]:
-    """One user, in order of normalised username, from the first one after the given
-    name. A filter that is null keeps all; role_id keeps who holds the role now.
+    """One user, in order of the username's key, from the first one after the given
+    key. A filter that is null keeps all; role_id keeps who holds the role now.
 
     queries/users.sql:71
     """
@@ -179,7 +319,7 @@ async def list_after_async(
         prefix=prefix,
         role_id=role_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -194,8 +334,8 @@ def list_after_stream(
     after: str | None,
     page_size: int,
 ) -> Stream[User]:
-    """One user, in order of normalised username, from the first one after the given
-    name. A filter that is null keeps all; role_id keeps who holds the role now.
+    """One user, in order of the username's key, from the first one after the given
+    key. A filter that is null keeps all; role_id keeps who holds the role now.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -210,7 +350,7 @@ def list_after_stream(
         prefix=prefix,
         role_id=role_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -225,8 +365,8 @@ def list_after_stream_async(
     after: str | None,
     page_size: int,
 ) -> AsyncStream[User]:
-    """One user, in order of normalised username, from the first one after the given
-    name. A filter that is null keeps all; role_id keeps who holds the role now.
+    """One user, in order of the username's key, from the first one after the given
+    key. A filter that is null keeps all; role_id keeps who holds the role now.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -241,7 +381,7 @@ def list_after_stream_async(
         prefix=prefix,
         role_id=role_id,
         after=after,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -255,10 +395,10 @@ def list_before(
     before: str,
     page_size: int,
 ) -> list[User]:
-    """One user, in descending order of normalised username, from the last one before
-    the given name. Filters as in list_after.
+    """One user, in descending order of the username's key, from the last one before
+    the given key. Filters as in list_after.
 
-    queries/users.sql:118
+    queries/users.sql:116
     """
     return _list_before(
         connection,
@@ -267,7 +407,7 @@ def list_before(
         prefix=prefix,
         role_id=role_id,
         before=before,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -281,10 +421,10 @@ async def list_before_async(
     before: str,
     page_size: int,
 ) -> list[User]:
-    """One user, in descending order of normalised username, from the last one before
-    the given name. Filters as in list_after.
+    """One user, in descending order of the username's key, from the last one before
+    the given key. Filters as in list_after.
 
-    queries/users.sql:118
+    queries/users.sql:116
     """
     return await _list_before_async(
         connection,
@@ -293,7 +433,7 @@ async def list_before_async(
         prefix=prefix,
         role_id=role_id,
         before=before,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -308,13 +448,13 @@ def list_before_stream(
     before: str,
     page_size: int,
 ) -> Stream[User]:
-    """One user, in descending order of normalised username, from the last one before
-    the given name. Filters as in list_after.
+    """One user, in descending order of the username's key, from the last one before
+    the given key. Filters as in list_after.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:118
+    queries/users.sql:116
     """
     return _list_before_stream(
         connection,
@@ -324,7 +464,7 @@ def list_before_stream(
         prefix=prefix,
         role_id=role_id,
         before=before,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -339,13 +479,13 @@ def list_before_stream_async(
     before: str,
     page_size: int,
 ) -> AsyncStream[User]:
-    """One user, in descending order of normalised username, from the last one before
-    the given name. Filters as in list_after.
+    """One user, in descending order of the username's key, from the last one before
+    the given key. Filters as in list_after.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:118
+    queries/users.sql:116
     """
     return _list_before_stream_async(
         connection,
@@ -355,7 +495,7 @@ def list_before_stream_async(
         prefix=prefix,
         role_id=role_id,
         before=before,
-        page_size=int8("page_size", page_size),
+        page_size=page_size,
     )
 
 
@@ -364,6 +504,7 @@ def create(
     *,
     tenant_id: UUID,
     username: str,
+    username_key: str,
     email: str | None,
     email_verified: bool,
     display_name: str,
@@ -373,18 +514,19 @@ def create(
 ) -> User:
     """The new user, with a fresh subject id.
 
-    queries/users.sql:165
+    queries/users.sql:161
     """
     return _create(
         connection,
         tenant_id=tenant_id,
         username=username,
+        username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
         password_hash=password_hash,
         status=status,
-        attributes=json_value(attributes),
+        attributes=attributes,
     )
 
 
@@ -393,6 +535,7 @@ async def create_async(
     *,
     tenant_id: UUID,
     username: str,
+    username_key: str,
     email: str | None,
     email_verified: bool,
     display_name: str,
@@ -402,18 +545,19 @@ async def create_async(
 ) -> User:
     """The new user, with a fresh subject id.
 
-    queries/users.sql:165
+    queries/users.sql:161
     """
     return await _create_async(
         connection,
         tenant_id=tenant_id,
         username=username,
+        username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
         password_hash=password_hash,
         status=status,
-        attributes=json_value(attributes),
+        attributes=attributes,
     )
 
 
@@ -424,6 +568,7 @@ def update(
     user_id: UUID,
     row_version: int,
     username: str,
+    username_key: str,
     email: str | None,
     email_verified: bool,
     display_name: str,
@@ -432,19 +577,20 @@ def update(
 ) -> User | None:
     """The user as changed, or no row when it is not at this version.
 
-    queries/users.sql:204
+    queries/users.sql:202
     """
     return _update(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         username=username,
+        username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
         status=status,
-        attributes=json_value(attributes),
+        attributes=attributes,
     )
 
 
@@ -455,6 +601,7 @@ async def update_async(
     user_id: UUID,
     row_version: int,
     username: str,
+    username_key: str,
     email: str | None,
     email_verified: bool,
     display_name: str,
@@ -463,26 +610,27 @@ async def update_async(
 ) -> User | None:
     """The user as changed, or no row when it is not at this version.
 
-    queries/users.sql:204
+    queries/users.sql:202
     """
     return await _update_async(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         username=username,
+        username_key=username_key,
         email=email,
         email_verified=email_verified,
         display_name=display_name,
         status=status,
-        attributes=json_value(attributes),
+        attributes=attributes,
     )
 
 
 def delete(connection: Connection[object], *, tenant_id: UUID, user_id: UUID) -> int:
     """Deletes the user with everything issued to it.
 
-    queries/users.sql:237
+    queries/users.sql:236
     """
     return _delete(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -492,7 +640,7 @@ async def delete_async(
 ) -> int:
     """Deletes the user with everything issued to it.
 
-    queries/users.sql:237
+    queries/users.sql:236
     """
     return await _delete_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -502,7 +650,7 @@ def list_roles(
 ) -> list[Role]:
     """One role that the user holds now, in order of name.
 
-    queries/users.sql:244
+    queries/users.sql:243
     """
     return _list_roles(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -512,7 +660,7 @@ async def list_roles_async(
 ) -> list[Role]:
     """One role that the user holds now, in order of name.
 
-    queries/users.sql:244
+    queries/users.sql:243
     """
     return await _list_roles_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -525,7 +673,7 @@ def list_roles_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:244
+    queries/users.sql:243
     """
     return _list_roles_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
 
@@ -542,7 +690,7 @@ def list_roles_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:244
+    queries/users.sql:243
     """
     return _list_roles_stream_async(
         connection, size, tenant_id=tenant_id, user_id=user_id
@@ -560,7 +708,7 @@ def assign_role(
 ) -> UserRole:
     """The assignment; made again, it takes the new granter and expiry.
 
-    queries/users.sql:266
+    queries/users.sql:265
     """
     return _assign_role(
         connection,
@@ -568,7 +716,7 @@ def assign_role(
         user_id=user_id,
         role_id=role_id,
         granted_by=granted_by,
-        expires_at=aware("expires_at", expires_at),
+        expires_at=expires_at,
     )
 
 
@@ -583,7 +731,7 @@ async def assign_role_async(
 ) -> UserRole:
     """The assignment; made again, it takes the new granter and expiry.
 
-    queries/users.sql:266
+    queries/users.sql:265
     """
     return await _assign_role_async(
         connection,
@@ -591,7 +739,7 @@ async def assign_role_async(
         user_id=user_id,
         role_id=role_id,
         granted_by=granted_by,
-        expires_at=aware("expires_at", expires_at),
+        expires_at=expires_at,
     )
 
 
@@ -600,7 +748,7 @@ def revoke_role(
 ) -> int:
     """Ends the assignment.
 
-    queries/users.sql:295
+    queries/users.sql:294
     """
     return _revoke_role(
         connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
@@ -616,7 +764,7 @@ async def revoke_role_async(
 ) -> int:
     """Ends the assignment.
 
-    queries/users.sql:295
+    queries/users.sql:294
     """
     return await _revoke_role_async(
         connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
@@ -634,13 +782,13 @@ def set_password_hash(
     """The user with its new password hash, or no row when it is not at this version;
     null ends sign-in by password.
 
-    queries/users.sql:303
+    queries/users.sql:302
     """
     return _set_password_hash(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         password_hash=password_hash,
     )
 
@@ -656,13 +804,13 @@ async def set_password_hash_async(
     """The user with its new password hash, or no row when it is not at this version;
     null ends sign-in by password.
 
-    queries/users.sql:303
+    queries/users.sql:302
     """
     return await _set_password_hash_async(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        row_version=int8("row_version", row_version),
+        row_version=row_version,
         password_hash=password_hash,
     )
 
@@ -673,7 +821,7 @@ def revoke_tokens(
     """The user with its epoch moved: every token of the sign-ins so far is dead, and
     what a rotation that is under way makes of them too. One row.
 
-    queries/users.sql:332
+    queries/users.sql:331
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -684,6 +832,30 @@ async def revoke_tokens_async(
     """The user with its epoch moved: every token of the sign-ins so far is dead, and
     what a rotation that is under way makes of them too. One row.
 
-    queries/users.sql:332
+    queries/users.sql:331
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)
+
+
+def prune_roles(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes assignments of roles, of all tenants, that ended longer ago than this.
+    One that is made again meanwhile stays.
+
+    queries/users.sql:361
+    """
+    return _prune_roles(connection, older_than=older_than, batch_size=batch_size)
+
+
+async def prune_roles_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes assignments of roles, of all tenants, that ended longer ago than this.
+    One that is made again meanwhile stays.
+
+    queries/users.sql:361
+    """
+    return await _prune_roles_async(
+        connection, older_than=older_than, batch_size=batch_size
+    )

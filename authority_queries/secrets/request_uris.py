@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from authority_queries._conversions import instance
 from authority_queries.errors import InvalidArgumentError, InvalidTokenError
 from authority_queries.secrets.token_strings import TokenString, parse_token
 
@@ -13,9 +14,10 @@ def format_request_uri(reference: TokenString) -> str:
 
     Raises InvalidArgumentError for another kind.
     """
+    instance(TokenString)("reference", reference)
     if reference.kind != "request_uri":
         message = f"the token is of the kind {reference.kind}, not request_uri"
-        raise InvalidArgumentError(message)
+        raise InvalidArgumentError(message, argument="reference")
     return f"{_PREFIX}{reference.token}"
 
 
@@ -24,7 +26,8 @@ def parse_request_uri(request_uri: str) -> TokenString:
 
     Raises InvalidTokenError, which does not repeat it, for any other URI.
     """
+    instance(str)("request_uri", request_uri)
     if not request_uri.startswith(_PREFIX):
         message = "the request_uri is none of a pushed request"
-        raise InvalidTokenError(message)
+        raise InvalidTokenError(message, argument="request_uri")
     return parse_token(request_uri.removeprefix(_PREFIX), kind="request_uri")

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from uuid import UUID
 
-from authority_queries.errors import InvalidArgumentError, InvalidTokenError
+from authority_queries._conversions import instance, octets, one_of, uuid
+from authority_queries.errors import InvalidTokenError
 
 TokenKind = Literal[
     "access",
@@ -41,7 +42,8 @@ _VALUES: Final = {digit: value for value, digit in enumerate(_DIGITS)}
 _TENANT_DIGITS: Final = 22  # of 128 bits
 _SECRET_DIGITS: Final = 43  # of 256 bits
 _CHECKSUM_DIGITS: Final = 6  # of 32 bits
-_KEY_SIZE: Final = 32
+_key: Final = octets(32)
+_kind: Final = one_of(*_PREFIXES)
 _LENGTH: Final = len("aq_at___") + _TENANT_DIGITS + _SECRET_DIGITS + _CHECKSUM_DIGITS
 
 _SHAPE: Final = (
@@ -82,9 +84,8 @@ def derive_token(kind: TokenKind, parent: TokenString, key: bytes) -> TokenStrin
     between; and under a new key a repeated request gets another answer. Without
     need of repeated answers, mint. Raises InvalidArgumentError.
     """
-    if len(key) < _KEY_SIZE:
-        message = f"key has {len(key)} octets; {_KEY_SIZE} or more are allowed"
-        raise InvalidArgumentError(message)
+    instance(TokenString)("parent", parent)
+    _key("key", key)
     derived = f"authority-queries derive v1\0{kind}\0{parent.token}".encode()
     secret = hmac.digest(key, derived, "sha256")
     return _with_secret(kind, parent.tenant_id, int.from_bytes(secret, "big"))
@@ -94,24 +95,26 @@ def parse_token(token: str, *, kind: TokenKind | None = None) -> TokenString:
     """Read a token string, without a query.
 
     Raises InvalidTokenError, which does not repeat it, when its length, prefix,
-    digits or checksum are wrong, or it is of another kind than the one asked for.
+    digits or checksum are wrong, or it is of another kind than the one asked for;
+    InvalidArgumentError for what is no str.
     """
+    instance(str)("token", token)
     if len(token) != _LENGTH or not token.isascii():
         message = f"a token has {_LENGTH} ASCII characters"
-        raise InvalidTokenError(message)
+        raise InvalidTokenError(message, argument="token")
     body, _, checksum = token.rpartition("_")
     if not hmac.compare_digest(checksum, _checksum(body)):
         message = "the token's checksum is wrong: it is mistyped or cut"
-        raise InvalidTokenError(message)
+        raise InvalidTokenError(message, argument="token")
     parts = body.split("_")
     found = _KINDS.get(parts[1]) if len(parts) == len(("aq", "at", "t", "s")) else None
     if found is None or parts[0] != "aq" or kind not in (None, found):
         message = f"the token is not of the kind {kind or 'of this store'}"
-        raise InvalidTokenError(message)
+        raise InvalidTokenError(message, argument="token")
     tenant = _decode(parts[2])
     if tenant is None or tenant >= 1 << 128 or len(parts[2]) != _TENANT_DIGITS:
         message = "the token names no tenant"
-        raise InvalidTokenError(message)
+        raise InvalidTokenError(message, argument="token")
     return _token_string(found, UUID(int=tenant), token)
 
 
@@ -119,15 +122,15 @@ def contains_token(value: object) -> bool:
     """Tell whether a text or octets have a token string in them, live or not."""
     if isinstance(value, str):
         return "aq_" in value and _IN_TEXT.search(value) is not None
-    if isinstance(value, bytes):
-        return b"aq_" in value and _IN_OCTETS.search(value) is not None
+    if isinstance(value, bytes | bytearray | memoryview):
+        octets = bytes(value)
+        return b"aq_" in octets and _IN_OCTETS.search(octets) is not None
     return False
 
 
 def _with_secret(kind: TokenKind, tenant_id: UUID, secret: int) -> TokenString:
-    if kind not in _PREFIXES:
-        message = f"kind is none of {', '.join(_PREFIXES)}"
-        raise InvalidArgumentError(message)
+    _kind("kind", kind)
+    uuid("tenant_id", tenant_id)
     tenant = _encode(tenant_id.int, _TENANT_DIGITS)
     body = f"aq_{_PREFIXES[kind]}_{tenant}_{_encode(secret, _SECRET_DIGITS)}"
     return _token_string(kind, tenant_id, f"{body}_{_checksum(body)}")

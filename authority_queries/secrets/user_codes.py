@@ -6,6 +6,7 @@ import unicodedata
 from typing import Final
 from uuid import UUID
 
+from authority_queries._conversions import instance, uuid
 from authority_queries.errors import InvalidTokenError
 
 # Without vowels there are no words, and no I, O or digits to be taken for each other.
@@ -33,6 +34,7 @@ def normalize_user_code(text: str) -> str:
     two letters of a code look alike, and a digit is an error to be shown. Raises
     InvalidTokenError, which does not repeat it.
     """
+    instance(str)("text", text)
     if len(text) <= _LONGEST_TYPED:
         typed = "".join(
             character
@@ -53,7 +55,8 @@ def hash_user_code(tenant_id: UUID, user_code: str) -> bytes:
     does not hide the code from who has the table and some minutes to try all codes:
     short life does. Raises InvalidTokenError.
     """
-    code = normalize_user_code(user_code)
+    uuid("tenant_id", tenant_id)
+    code = normalize_user_code(instance(str)("user_code", user_code))
     hashed = b"authority-queries user code v1\0" + tenant_id.bytes + code.encode()
     return hashlib.sha256(hashed).digest()
 

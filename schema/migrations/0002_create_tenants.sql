@@ -5,7 +5,25 @@
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local standard_conforming_strings = on;
 set local role authority_owner;
+
+create or replace function authority.is_visible(value text)
+returns boolean
+language sql
+immutable strict parallel safe
+return value collate "C" !~ (
+    '[\u0001-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5'
+    '\u180b-\u180f\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000'
+    '\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff'
+    '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U0010ffff]'
+    '|^ | $|(^| )[\u200c\u200d]|^$'
+);
+
+comment on function authority.is_visible(text) is
+'Whether an identifier can be seen: no control character, no space at an end or but
+U+0020, nothing that is ignored when it is shown, and not empty. The code points are
+written out: neither a locale nor a version of Unicode changes them.';
 
 create table if not exists authority.tenants (
     id uuid not null default gen_random_uuid(),
@@ -96,6 +114,7 @@ declare
     security_now constant text := set_config('row_security', 'on', true);
     waits_now constant text := set_config('lock_timeout', '0', true);
     zone_now constant text := set_config('TimeZone', 'UTC', true);
+    nulls_now constant text := set_config('array_nulls', 'on', true);
     status text;
 begin
     if current_setting('transaction_isolation') <> 'read committed'
@@ -126,7 +145,7 @@ comment on function authority.enter_tenant(uuid) is
 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
 with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
 other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
-committed. Sets what the rules depend on: row_security, lock_timeout, TimeZone.';
+committed. Sets what they depend on: row_security, lock_timeout, TimeZone, array_nulls.';
 
 create or replace function authority.find_tenant(code text)
 returns uuid
@@ -135,6 +154,7 @@ stable strict parallel safe security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set datestyle = 'ISO'
+set row_security = on
 as 'select tenants.id from authority.tenants where tenants.code = find_tenant.code';
 
 comment on function authority.find_tenant(text) is
@@ -142,6 +162,9 @@ comment on function authority.find_tenant(text) is
 because a service has to find the tenant before it can work for it; it tells nothing
 else, and nothing of a code that is not spelled out.';
 
+revoke execute on function authority.is_visible(text) from public;
+grant execute on function authority.is_visible(text)
+to authority_app, authority_maintenance;
 revoke execute on function authority.enter_tenant(uuid) from public;
 grant execute on function authority.enter_tenant(uuid)
 to authority_app, authority_reader;

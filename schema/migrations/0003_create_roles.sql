@@ -9,7 +9,7 @@ set local statement_timeout = '60s';
 set local role authority_owner;
 
 create table if not exists authority.permissions (
-    name text not null,
+    name text collate "C" not null,
     description text not null,
     created_at timestamptz not null default authority.clock(),
     constraint permissions_name_pk primary key (name),
@@ -31,9 +31,9 @@ comment on column authority.permissions.description is
 comment on column authority.permissions.created_at is 'When the row was inserted.';
 
 create table if not exists authority.system_roles (
-    name text not null,
+    name text collate "C" not null,
     description text not null,
-    permissions text[] not null,
+    permissions text[] collate "C" not null,
     created_at timestamptz not null default authority.clock(),
     constraint system_roles_name_pk primary key (name),
     constraint system_roles_permissions_check
@@ -100,7 +100,7 @@ comment on column authority.roles.row_version is
 create table if not exists authority.role_permissions (
     tenant_id uuid not null,
     role_id uuid not null,
-    permission text not null,
+    permission text collate "C" not null,
     created_at timestamptz not null default authority.clock(),
     constraint role_permissions_tenant_id_role_id_permission_pk
     primary key (tenant_id, role_id, permission),

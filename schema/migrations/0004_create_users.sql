@@ -6,17 +6,30 @@
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local standard_conforming_strings = on;
 set local role authority_owner;
 
-create or replace function authority.normalize_username(username text)
-returns text
+create or replace function authority.is_username_key(username text, username_key text)
+returns boolean
 language sql
 immutable strict parallel safe
-set search_path = pg_catalog, pg_temp
-as 'select lower(normalize(username, nfkc))';
+return authority.is_visible(username collate "C")
+and authority.is_visible(username_key collate "C")
+and username_key collate "C" is nfkc normalized
+and username_key collate "C" !~ (
+    '[A-Z\u00c0-\u00d6\u00d8-\u00df\u0391-\u03ab\u03c2\u0400-\u042f\u0531-\u0556'
+    '\u00a1-\u00a9\u00ab-\u00b4\u00b6\u00b8\u00b9\u00bb-\u00bf\u00d7\u00f7'
+    '\u2010-\u2071\u2190-\u2bff\u3001-\u3004\U0001f000-\U0001faff]|  '
+)
+and (
+    username collate "C" ~ '[^ -~]' or username_key = lower(username collate "C")
+);
 
-comment on function authority.normalize_username(text) is
-'NFKC and lower case: two usernames are one when this gives the same for both.';
+comment on function authority.is_username_key(text, text) is
+'Whether this can be the key of the username (username_key in Python, RFC 8265). For a
+name of printable ASCII it says all: the key is lower(username collate "C"). Of others
+it refuses what no key has: invisible characters, capitals, compatibility characters,
+symbols. No locale changes it.';
 
 create or replace function authority.is_password_hash(hash text)
 returns boolean
@@ -28,16 +41,16 @@ return case
         '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
         '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'
     )
-        then substring(hash from 'm=([0-9]+)')::bigint
-        * substring(hash from 't=([0-9]+)')::bigint <= 1048576
+        then substring(hash collate "C" from 'm=([0-9]+)')::bigint
+        * substring(hash collate "C" from 't=([0-9]+)')::bigint <= 1048576
     when hash collate "C" ~ (
         '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?'
         '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
         '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'
     )
-        then substring(hash from 'r=([0-9]+)')::bigint
-        * substring(hash from 'p=([0-9]+)')::bigint
-        << substring(hash from 'ln=([0-9]+)')::integer <= 2097152
+        then substring(hash collate "C" from 'r=([0-9]+)')::bigint
+        * substring(hash collate "C" from 'p=([0-9]+)')::bigint
+        << substring(hash collate "C" from 'ln=([0-9]+)')::integer <= 2097152
     else hash collate "C" ~ (
         '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}'
         '|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})'
@@ -58,9 +71,8 @@ create table if not exists authority.users (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
     subject_id uuid not null default gen_random_uuid(),
-    username text not null,
-    username_normalized text collate "C" not null
-    generated always as (authority.normalize_username(username)) stored,
+    username text collate "C" not null,
+    username_key text collate "C" not null,
     email text,
     email_verified boolean not null default false,
     display_name text not null default '',
@@ -73,14 +85,23 @@ create table if not exists authority.users (
     row_version bigint not null default 1,
     constraint users_tenant_id_id_pk primary key (tenant_id, id),
     constraint users_tenant_id_subject_id_key unique (tenant_id, subject_id),
-    constraint users_tenant_id_username_normalized_key
-    unique (tenant_id, username_normalized),
+    constraint users_tenant_id_username_key_key unique (tenant_id, username_key),
     constraint users_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint users_username_check
-    check (username <> '' and char_length(username) <= 256),
-    constraint users_email_check
-    check (email like '%_@_%' and char_length(email) <= 254),
+    check (
+        authority.is_username_key(username, username_key)
+        and char_length(username) <= 256
+        and char_length(username_key) <= 256
+    ),
+    constraint users_email_check check (
+        authority.is_visible(email)
+        and char_length(email) <= 254
+        and email collate "C" ~ (
+            '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*'
+            '@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'
+        )
+    ),
     constraint users_password_hash_check
     check (
         authority.is_password_hash(password_hash)
@@ -93,8 +114,6 @@ create table if not exists authority.users (
         jsonb_typeof(attributes) = 'object'
         and authority.is_bounded_json(attributes)
     ),
-    constraint users_username_normalized_check
-    check (char_length(username_normalized) between 1 and 256),
     constraint users_display_name_check check (char_length(display_name) <= 256),
     constraint users_moments_check
     check (
@@ -110,9 +129,10 @@ comment on column authority.users.id is 'Random. Key inside the store.';
 comment on column authority.users.subject_id is
 'The sub claim. Random, so globally unique; never given to another user.';
 comment on column authority.users.username is 'As typed at registration.';
-comment on column authority.users.username_normalized is
-'What sign-in looks up: authority.normalize_username, so case makes no second account.
-Collated by bytes: pages and prefixes are the same on every server.';
+comment on column authority.users.username_key is
+'What sign-in looks up: username_key in Python (RFC 8265, and case-folded), so case and
+Unicode form make no second account. A statement of one''s own writes
+lower(username collate "C") for a name of printable ASCII.';
 comment on column authority.users.email is
 'Contact address as typed, or null. Not a login name and not unique.';
 comment on column authority.users.email_verified is
@@ -137,7 +157,7 @@ create table if not exists authority.user_roles (
     tenant_id uuid not null,
     user_id uuid not null,
     role_id uuid not null,
-    granted_by text,
+    granted_by text collate "C",
     expires_at timestamptz,
     created_at timestamptz not null default authority.clock(),
     constraint user_roles_tenant_id_user_id_role_id_pk
@@ -146,7 +166,8 @@ create table if not exists authority.user_roles (
     references authority.users (tenant_id, id) on delete cascade,
     constraint user_roles_tenant_id_role_id_fk foreign key (tenant_id, role_id)
     references authority.roles (tenant_id, id),
-    constraint user_roles_granted_by_check check (char_length(granted_by) <= 256),
+    constraint user_roles_granted_by_check
+    check (authority.is_visible(granted_by) and char_length(granted_by) <= 256),
     constraint user_roles_moments_check
     check (
         least(expires_at, created_at) >= '1900-01-01Z'
@@ -159,31 +180,40 @@ comment on table authority.user_roles is
 comment on column authority.user_roles.tenant_id is 'Owner of the row.';
 comment on column authority.user_roles.user_id is 'Who holds the role.';
 comment on column authority.user_roles.role_id is
-'The role held. A role that is assigned cannot be deleted.';
+'The role held. A role that is assigned now cannot be deleted.';
 comment on column authority.user_roles.granted_by is
 'Who assigned it, as the embedding service names its actors. Null: not said.';
 comment on column authority.user_roles.expires_at is
-'From then on the assignment has no effect. Null: no end.';
+'From then on the assignment has no effect, and it may be pruned. Null: no end.';
 comment on column authority.user_roles.created_at is
 'When the role was first assigned.';
 
 -- Serves the foreign key: roles.delete, and users filtered by role.
 create index if not exists user_roles_tenant_id_role_id_idx
 on authority.user_roles (tenant_id, role_id);
+-- Serves users.prune_roles.
+create index if not exists user_roles_expires_at_idx
+on authority.user_roles (expires_at) where expires_at is not null;
 
 call authority.isolate_tenants('authority.users');
 call authority.isolate_tenants('authority.user_roles');
+call authority.let_operators_prune('authority.user_roles');
 
 grant select, insert, update, delete on authority.users to authority_app;
 grant select, insert, delete on authority.user_roles to authority_app;
 grant update (granted_by, expires_at) on authority.user_roles to authority_app;
+grant
+select (tenant_id, user_id, role_id, expires_at),
+update (created_at),
+delete
+on authority.user_roles to authority_maintenance;
 -- Everything but the password hash.
 grant select (
     tenant_id,
     id,
     subject_id,
     username,
-    username_normalized,
+    username_key,
     email,
     email_verified,
     display_name,
@@ -195,8 +225,7 @@ grant select (
     row_version
 ) on authority.users to authority_reader;
 grant select on authority.user_roles to authority_reader;
-revoke execute on function authority.normalize_username(text) from public;
-grant execute on function authority.normalize_username(text)
-to authority_app, authority_reader;
+revoke execute on function authority.is_username_key(text, text) from public;
+grant execute on function authority.is_username_key(text, text) to authority_app;
 revoke execute on function authority.is_password_hash(text) from public;
 grant execute on function authority.is_password_hash(text) to authority_app;

@@ -5,6 +5,7 @@
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
+set local standard_conforming_strings = on;
 set local role authority_owner;
 
 create table if not exists authority.clients (
@@ -33,7 +34,11 @@ create table if not exists authority.clients (
     constraint clients_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint clients_client_id_check
-    check (client_id ~ '^[\x20-\x7e]+$' and char_length(client_id) <= 255),
+    check (
+        client_id ~ '^[ -~]+$'
+        and char_length(client_id) <= 255
+        and authority.is_visible(client_id)
+    ),
     constraint clients_application_type_check
     check (application_type in ('web', 'native')),
     constraint clients_client_type_check
@@ -138,7 +143,7 @@ set search_path = pg_catalog, pg_temp
 set standard_conforming_strings = on
 as $$
 select regexp_replace(
-    uri, '^(http://(127\.0\.0\.1|\[::1\])):[0-9]{1,5}(?=[/?]|$)', '\1'
+    uri, '^(http://(127[.]0[.]0[.]1|[[]::1[]])):[0-9]{1,5}(?=[/?]|$)', e'\\1'
 )
 $$;
 
@@ -217,7 +222,7 @@ create index if not exists client_secrets_tenant_id_client_id_idx
 on authority.client_secrets (tenant_id, client_id);
 
 create table if not exists authority.system_scopes (
-    name text not null,
+    name text collate "C" not null,
     display_name text not null,
     description text not null,
     created_at timestamptz not null default authority.clock(),
@@ -262,7 +267,7 @@ create table if not exists authority.scopes (
     constraint scopes_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint scopes_name_check
-    check (name ~ '^[\x21\x23-\x5b\x5d-\x7e]+$' and char_length(name) <= 255),
+    check (name ~ '^[]!#-[^-~]+$' and char_length(name) <= 255),
     constraint scopes_display_names_check
     check (
         jsonb_typeof(display_names) = 'object'

@@ -49,8 +49,8 @@ create table if not exists authority.consents (
 
 comment on table authority.consents is
 'What a user allows a client, remembered. One is in force at a time; a revoked one stays
-as the record of what was allowed and when, and the tokens that hang on it stay dead
-whatever is granted later.';
+as the record of what was allowed and when, until it is pruned, and the tokens that hang
+on it stay dead whatever is granted later.';
 comment on column authority.consents.tenant_id is 'Owner of the row.';
 comment on column authority.consents.id is 'Random.';
 comment on column authority.consents.user_id is 'The user who allows it.';
@@ -78,6 +78,9 @@ on authority.consents (tenant_id, user_id, id);
 -- Serves the foreign key: clients.delete.
 create index if not exists consents_tenant_id_client_id_idx
 on authority.consents (tenant_id, client_id);
+-- Serves consents.prune_revoked.
+create index if not exists consents_revoked_at_idx
+on authority.consents (revoked_at) where revoked_at is not null;
 
 create or replace function authority.merge_scopes(scopes text[], others text[])
 returns text[]
@@ -85,11 +88,11 @@ language sql
 immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-select array(select distinct unnest(scopes || others) order by 1)
+select array(select distinct unnest(scopes || others) collate "C" order by 1)
 $$;
 
 comment on function authority.merge_scopes(text[], text[]) is
-'The scopes of both, each once, in alphabetical order.';
+'The scopes of both, each once, in the order of their bytes.';
 
 revoke execute on function authority.merge_scopes(text[], text[]) from public;
 grant execute on function authority.merge_scopes(text[], text[]) to authority_app;
@@ -220,7 +223,7 @@ on authority.authorizations (tenant_id, user_id, id) where user_id is not null;
 create index if not exists authorizations_tenant_id_service_account_id_idx
 on authority.authorizations (tenant_id, service_account_id)
 where service_account_id is not null;
--- Serves the foreign key, which nothing that is deleted needs today but consents.
+-- Serves the foreign key: consents.prune_revoked.
 create index if not exists authorizations_tenant_id_consent_id_user_id_client_id_idx
 on authority.authorizations (tenant_id, consent_id, user_id, client_id)
 where consent_id is not null;
@@ -231,7 +234,7 @@ on authority.authorizations (tokens_expire_at);
 create table if not exists authority.tokens (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
-    type text not null,
+    type text collate "C" not null,
     token_hash bytea not null,
     client_id uuid not null,
     user_id uuid,
@@ -846,6 +849,7 @@ comment on column authority.verified_tokens.expires_at is
 call authority.isolate_tenants('authority.consents');
 call authority.isolate_tenants('authority.authorizations');
 call authority.isolate_tenants('authority.tokens');
+call authority.let_operators_prune('authority.consents');
 call authority.let_operators_prune('authority.authorizations');
 call authority.let_operators_prune('authority.tokens');
 
@@ -862,6 +866,8 @@ on authority.tokens to authority_app;
 grant select
 on authority.token_states, authority.live_tokens, authority.verified_tokens
 to authority_app;
+grant select (tenant_id, id, revoked_at), update (properties), delete
+on authority.consents to authority_maintenance;
 grant select (tenant_id, id, tokens_expire_at), update (properties), delete
 on authority.authorizations to authority_maintenance;
 grant select (tenant_id, id, type, expires_at), update (properties), delete
@@ -901,6 +907,7 @@ rows 1
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set datestyle = 'ISO'
+set row_security = on
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);

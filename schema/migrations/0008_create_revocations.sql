@@ -37,8 +37,8 @@ comment on column authority.revocation_sequences.updated_at is
 create table if not exists authority.revocations (
     tenant_id uuid not null,
     sequence bigint not null,
-    category text not null,
-    target text not null,
+    category text collate "C" not null,
+    target text collate "C" not null,
     reason text not null,
     properties jsonb not null default '{}',
     effective_at timestamptz not null default authority.clock(),
@@ -50,13 +50,15 @@ create table if not exists authority.revocations (
     constraint revocations_category_check
     check (category in ('token', 'subject', 'client', 'key', 'authorization')),
     constraint revocations_target_check
-    check (target <> '' and char_length(target) <= 256),
+    check (authority.is_visible(target) and char_length(target) <= 256),
     constraint revocations_properties_check
     check (
         jsonb_typeof(properties) = 'object'
         and authority.is_bounded_json(properties)
     ),
     constraint revocations_expires_at_check check (expires_at > effective_at),
+    constraint revocations_category_expires_at_check
+    check (expires_at is not null or category not in ('token', 'authorization')),
     constraint revocations_reason_check check (char_length(reason) <= 2000),
     constraint revocations_moments_check
     check (
@@ -82,12 +84,17 @@ comment on column authority.revocations.properties is
 comment on column authority.revocations.effective_at is
 'Refuse what was issued at or before it.';
 comment on column authority.revocations.expires_at is
-'From then on nothing it concerns can be alive, and it may be pruned. Null: never.';
+'From then on nothing it concerns can be alive, and it may be pruned. Null: never; not
+of a token or an authorization, of which there is no end either.';
 comment on column authority.revocations.created_at is 'When it was published.';
 
 -- Serves revocations.list_active.
 create index if not exists revocations_tenant_id_category_target_idx
 on authority.revocations (tenant_id, category, target);
+-- Serves revocations.prune_superseded.
+create index if not exists revocations_tenant_id_category_target_sequence_idx
+on authority.revocations (tenant_id, category, target, sequence)
+where expires_at is null;
 -- Serves revocations.prune_expired.
 create index if not exists revocations_expires_at_idx
 on authority.revocations (expires_at) where expires_at is not null;
@@ -100,7 +107,12 @@ grant select, insert on authority.revocation_sequences to authority_app;
 grant update (last_sequence, updated_at)
 on authority.revocation_sequences to authority_app;
 grant select, insert on authority.revocations to authority_app;
-grant select (tenant_id, sequence, expires_at), update (properties), delete
+grant
+select (
+    tenant_id, sequence, category, target, effective_at, expires_at, created_at
+),
+update (properties),
+delete
 on authority.revocations to authority_maintenance;
 grant select on authority.revocation_sequences, authority.revocations
 to authority_reader;

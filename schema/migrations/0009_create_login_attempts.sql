@@ -29,20 +29,20 @@ prefix (RFC 6052 section 2.1).';
 create table if not exists authority.login_attempts (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
-    username text not null,
+    username text collate "C" not null,
     user_id uuid,
-    client_id text,
+    client_id text collate "C",
     address inet,
     outcome text not null,
     reason text,
-    correlation_id text,
+    correlation_id text collate "C",
     created_at timestamptz not null default authority.clock(),
     constraint login_attempts_tenant_id_created_at_id_pk
     primary key (tenant_id, created_at, id),
     constraint login_attempts_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint login_attempts_username_check
-    check (char_length(username) between 1 and 256),
+    check (char_length(username) <= 256 and authority.is_visible(username)),
     constraint login_attempts_address_check
     check (
         masklen(address) = case family(address) when 4 then 32 else 128 end
@@ -67,7 +67,8 @@ its retention ends.';
 comment on column authority.login_attempts.tenant_id is 'Owner of the row.';
 comment on column authority.login_attempts.id is 'Random.';
 comment on column authority.login_attempts.username is
-'What was typed, normalised as users.username_normalized. May name nobody.';
+'What was typed, as its users.username_key. May name nobody; INVALID stands for what
+nobody can be named.';
 comment on column authority.login_attempts.user_id is
 'Who it was, if known. No foreign key: the log outlives the user.';
 comment on column authority.login_attempts.client_id is
@@ -292,9 +293,9 @@ and /64 of an IPv6 address.';
 create table if not exists authority.login_throttles (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
-    username text,
+    username text collate "C",
     address_prefix cidr,
-    factor text not null,
+    factor text collate "C" not null,
     drains_at timestamptz not null,
     account_cost interval,
     network_cost interval,
@@ -309,7 +310,7 @@ create table if not exists authority.login_throttles (
     constraint login_throttles_tenant_id_fk foreign key (tenant_id)
     references authority.tenants (id),
     constraint login_throttles_username_check
-    check (char_length(username) between 1 and 256),
+    check (char_length(username) <= 256 and authority.is_visible(username)),
     constraint login_throttles_address_prefix_check
     check (
         not address_prefix <<= cidr '::ffff:0.0.0.0/96'
@@ -355,8 +356,8 @@ one.';
 comment on column authority.login_throttles.tenant_id is 'Owner of the row.';
 comment on column authority.login_throttles.id is 'Random.';
 comment on column authority.login_throttles.username is
-'Account that is guessed, normalised as users.username_normalized. May not exist. Null:
-the network''s bucket, of all accounts.';
+'Account that is guessed, as its users.username_key. May not exist; INVALID stands for
+all that cannot. Null: the network''s bucket, of all accounts.';
 comment on column authority.login_throttles.address_prefix is
 'Network of the guesser: authority.address_prefix of its address. Null: the account''s
 bucket, of all networks.';
@@ -406,7 +407,7 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
 declare
-    account constant text := authority.normalize_username(username);
+    account constant text := username;
     network constant cidr := authority.address_prefix(address);
     jitter constant double precision := 0.2 * random();
     is_locked boolean;

@@ -13,7 +13,7 @@ create table if not exists authority.licenses (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
     key_hash bytea not null,
-    plan text not null,
+    plan text collate "C" not null,
     seats bigint not null default 0,
     features text[] not null default '{}',
     limits jsonb not null default '{}',
@@ -35,7 +35,7 @@ create table if not exists authority.licenses (
     references authority.tenants (id),
     constraint licenses_key_hash_check check (octet_length(key_hash) = 32),
     constraint licenses_plan_check
-    check (plan <> '' and char_length(plan) <= 255),
+    check (authority.is_visible(plan) and char_length(plan) <= 255),
     constraint licenses_seats_check check (seats between 0 and 100000),
     constraint licenses_features_check
     check (
@@ -130,7 +130,7 @@ create table if not exists authority.license_seats (
     tenant_id uuid not null,
     license_id uuid not null,
     seat_number bigint not null,
-    holder text,
+    holder text collate "C",
     leased_until timestamptz,
     created_at timestamptz not null default authority.clock(),
     updated_at timestamptz not null default authority.clock(),
@@ -142,7 +142,7 @@ create table if not exists authority.license_seats (
     foreign key (tenant_id, license_id)
     references authority.licenses (tenant_id, id) on delete cascade,
     constraint license_seats_holder_check
-    check (holder <> '' and char_length(holder) <= 256),
+    check (authority.is_visible(holder) and char_length(holder) <= 256),
     constraint license_seats_holder_leased_until_check
     check ((holder is null) = (leased_until is null)),
     constraint license_seats_moments_check
@@ -168,8 +168,8 @@ comment on column authority.license_seats.updated_at is 'When the row last chang
 create table if not exists authority.license_usage (
     tenant_id uuid not null,
     license_id uuid not null,
-    metric text not null,
-    idempotency_key text not null,
+    metric text collate "C" not null,
+    idempotency_key text collate "C" not null,
     period_start date not null,
     period_end date not null,
     quantity bigint not null,
@@ -180,10 +180,13 @@ create table if not exists authority.license_usage (
     foreign key (tenant_id, license_id)
     references authority.licenses (tenant_id, id) on delete cascade,
     constraint license_usage_idempotency_key_check
-    check (idempotency_key <> '' and char_length(idempotency_key) <= 255),
+    check (
+        authority.is_visible(idempotency_key) and char_length(idempotency_key) <= 255
+    ),
     constraint license_usage_period_end_check check (period_end > period_start),
     constraint license_usage_quantity_check check (quantity > 0),
-    constraint license_usage_metric_check check (char_length(metric) <= 255),
+    constraint license_usage_metric_check
+    check (authority.is_visible(metric) and char_length(metric) <= 255),
     constraint license_usage_moments_check
     check (
         least(created_at) >= '1900-01-01Z'
@@ -214,7 +217,7 @@ on authority.license_usage (period_end);
 create table if not exists authority.license_usage_totals (
     tenant_id uuid not null,
     license_id uuid not null,
-    metric text not null,
+    metric text collate "C" not null,
     period_start date not null,
     period_end date not null,
     used bigint not null,

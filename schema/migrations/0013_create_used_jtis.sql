@@ -9,7 +9,7 @@ set local role authority_owner;
 
 create table if not exists authority.used_jtis (
     tenant_id uuid not null,
-    kind text not null,
+    kind text collate "C" not null,
     issuer text collate "C" not null,
     jti_hash bytea not null,
     expires_at timestamptz not null,
@@ -20,7 +20,7 @@ create table if not exists authority.used_jtis (
     references authority.tenants (id),
     constraint used_jtis_kind_check check (kind in ('client_assertion', 'dpop_proof')),
     constraint used_jtis_issuer_check
-    check (issuer ~ '^[\x20-\x7e]+$' and char_length(issuer) <= 255),
+    check (issuer ~ '^[ -~]+$' and char_length(issuer) <= 255),
     constraint used_jtis_kind_issuer_check
     check (kind <> 'dpop_proof' or issuer ~ '^[A-Za-z0-9_-]{43}$'),
     constraint used_jtis_jti_hash_check check (octet_length(jti_hash) = 32),

@@ -52,11 +52,17 @@ def changes(difference: str) -> dict[str, Counter[str]]:
 def test_a_username_that_may_be_null_is_a_diff_and_names_the_queries_that_see_it(
     tmp_path: Path, conninfo: str
 ) -> None:
-    settings = without_not_null(tmp_path, "0004_create_users", "username text")
+    column = 'username text collate "C"'
+    settings = without_not_null(tmp_path, "0004_create_users", column)
     files = generate(settings, conninfo)
     assert changes(stale(files)) == {
-        # create and update, each in both forms
-        "users.py": {"-username: str,": 4, "+username: str | None,": 4},
+        # create and update, each in both forms, and what both take
+        "users.py": {
+            "-username: str,": 4,
+            "+username: str | None,": 4,
+            "-username=checks.text(0, 256),": 2,
+            "+username=checks.optional(checks.text(0, 256)),": 2,
+        },
         "records.py": {"-username: str": 1, "+username: str | None": 1},
     }
     assert concerned_queries(files) == [

@@ -20,7 +20,7 @@ from authority_queries.codegen.describing.variants import Variants
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.model import Description, Fact, PythonName
 from authority_queries.codegen.sent_text import sent_types
-from authority_queries.runtime import QueryFile, int4
+from authority_queries.runtime import QueryFile, checks
 from tests.codegen.query_text import read_one
 
 SCHEMA = """
@@ -86,7 +86,7 @@ def test_the_text_and_the_types_are_those_that_psycopg_sends(
         "where items.size = :size and items.id = :id and items.name like :name || '%'\n"
         "    and :size > 0;\n",
     )
-    values = {"size": int4("size", 3), "id": UUID(int=1), "name": "x"}
+    values = {"size": checks.int4("size", 3), "id": UUID(int=1), "name": "x"}
     connection.prepare_threshold = 0
     QueryFile(query.path).row("find", tuple)(connection, **values)
     ran = connection.execute(

@@ -259,5 +259,5 @@ def test_a_naive_moment_in_an_array_is_refused(
     echoes: tuple[types.ModuleType, str],
 ) -> None:
     module, conninfo = echoes
-    with pytest.raises(InvalidArgumentError, match="value has no time zone"):
+    with pytest.raises(InvalidArgumentError, match="value must have a time zone"):
         run(conninfo, module.echo_timestamptz_array, value=[NAIVE])

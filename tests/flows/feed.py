@@ -64,7 +64,7 @@ FORMS: dict[str, Follow] = {"sync": follow, "async": follow_async}
 
 def publish(store: Store, tenant_id: UUID, target: str = "jti") -> Revocation:
     return store.revocations.publish(
-        tenant_id=tenant_id, category="token", target=target, reason="test"
+        tenant_id=tenant_id, category="key", target=target, reason="test"
     )
 
 

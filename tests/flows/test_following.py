@@ -46,7 +46,7 @@ def test_bad_arguments_are_refused_at_once(
     with pytest.raises(InvalidArgumentError, match=next(iter(options))):
         authority.follow_revocations(uuid4(), **options)
     text: Any = "no UUID"
-    with pytest.raises(InvalidArgumentError, match="tenant_id is a str"):
+    with pytest.raises(InvalidArgumentError, match="tenant_id must be a UUID, not str"):
         authority.follow_revocations(text)
 
 

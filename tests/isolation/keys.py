@@ -54,7 +54,7 @@ def renewed(tenants: Tenants, table: Table, row: Row) -> Row:
     naming = {
         column for key in keys if key.kind == "unique" for column in key.own_columns
     } - referring
-    if "username_normalized" in naming:  # generated from another column
+    if "username_key" in naming:  # made of another column
         naming.add("username")
     changed = {
         name: _another(value)

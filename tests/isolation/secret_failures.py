@@ -236,7 +236,7 @@ REFUSED: Final[dict[str, Failure]] = {
         lambda ops, client: ops.issue(client, "refresh_9", "refresh"),
     ),
     "an e-mail address that is none": (
-        InvalidValueError,
+        InvalidArgumentError,
         lambda ops, _: ops.user(email=ops.mine.note),
     ),
     "an address that is none": (
@@ -247,7 +247,7 @@ REFUSED: Final[dict[str, Failure]] = {
     ),
     "half a character": (
         InvalidValueError,
-        lambda ops, _: ops.user(username=f"{ops.mine.note}\ud800"),
+        lambda ops, _: ops.user(display_name=f"{ops.mine.note}\ud800"),
     ),
     "NUL in JSON": (
         InvalidValueError,

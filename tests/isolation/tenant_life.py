@@ -106,18 +106,18 @@ def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
         store.connection, tenant_id=tenant_id, token_hash=access.hash, type="access"
     )
     assert verified is not None
-    minted = mint_token("access", tenant_id)
+    other = mint_token("access", tenant_id)
     exchanged = store.grants.exchange(
         tenant_id=tenant_id,
         client_id=client.client_id,
-        token_hash=minted.hash,
+        token_hash=other.hash,
         subject_token_hash=access.hash,
         actor_token_hash=access.hash,
         lifetime=HOUR,
     )
     assert exchanged.outcome == "issued"
     # Reads the tokens behind it, too.
-    assert store.tokens.verify(tenant_id=tenant_id, token_hash=minted.hash)
+    assert store.tokens.verify(tenant_id=tenant_id, token_hash=other.hash)
     for outcome in ("redeemed", "reused"):
         assert redeem(refresh, type="refresh").outcome == outcome
     assert store.consents.narrow(**consent, scopes=["openid"])

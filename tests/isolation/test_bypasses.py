@@ -332,7 +332,7 @@ def test_other_sessions_of_the_login_show_statements_without_their_values(
 ) -> None:
     conninfo = logins.app_for(tenants.foreign)
     with psycopg.connect(conninfo, autocommit=True) as other:
-        query = "select id from authority.users where username_normalized = %s"
+        query = "select id from authority.users where username_key = %s"
         other.execute(query, ("very-secret-name",))
         text = "select query from pg_stat_activity where pid = %s"
         shown = app.execute(text, (other.info.backend_pid,)).fetchone()

@@ -184,7 +184,9 @@ def test_a_unit_that_is_cancelled_while_the_server_works_leaves_nothing(
 ) -> None:
     login = login_names["app"]
     dba.execute(
-        "insert into authority.users (tenant_id, username) values (%s, 'bob')", (acme,)
+        "insert into authority.users (tenant_id, username, username_key) "
+        "values (%s, 'bob', 'bob')",
+        (acme,),
     )
     if place != "stream":
         dba.execute(SLOW_COMMIT.encode())

@@ -18,6 +18,8 @@ from authority_queries.errors import (
     MigrationError,
 )
 from authority_queries.migrations import yoyo_url
+from authority_queries.queries import FOLDER
+from authority_queries.runtime import QueryFile
 from tests.factories import (
     PHC,
     make_client,
@@ -51,15 +53,13 @@ def test_a_failing_row_is_in_diag_and_not_in_the_text(
 ) -> None:
     note = random_text()
     with pytest.raises(InvalidValueError) as caught:
-        Store(dba).users.create(
-            tenant_id=tenant_id, username="ann", display_name=note, email="none"
-        )
+        make_user(Store(dba), tenant_id, display_name=note, status="none")
     cause = caught.value.__cause__
     assert isinstance(cause, psycopg.errors.CheckViolation)
     assert note in (cause.diag.message_detail or "")
     assert note not in printed(caught.value)
     assert str(cause) == (
-        'new row for relation "users" violates check constraint "users_email_check" '
+        'new row for relation "users" violates check constraint "users_status_check" '
         "(SQLSTATE 23514)"
     )
 
@@ -68,7 +68,7 @@ def test_a_failing_row_is_not_shown_to_a_role_that_row_security_holds(
     store: Store,
 ) -> None:
     with pytest.raises(InvalidValueError) as caught:
-        make_user(store, make_tenant(store).id, display_name=random_text(), email="no")
+        make_user(store, make_tenant(store).id, display_name=random_text(), status="no")
     cause = caught.value.__cause__
     assert isinstance(cause, psycopg.errors.CheckViolation)
     assert cause.diag.message_detail is None
@@ -90,10 +90,19 @@ def test_parameters_are_in_diag_and_not_in_the_text(
     assert note not in printed(caught.value)
 
 
-def test_what_cannot_be_read_is_not_in_the_text(store: Store) -> None:
-    note: Any = random_text()
+def unchecked_get(logins: Logins, tenant_id: UUID, user_id: str) -> object:
+    """Get a user by a query file that is not told what its queries take."""
+    get = QueryFile(FOLDER / "users.sql").row("get_by_id", lambda *row: row)
+    with psycopg.connect(logins.app_for(tenant_id)) as connection:
+        return get(connection, tenant_id=tenant_id, user_id=user_id)
+
+
+def test_what_cannot_be_read_is_not_in_the_text(
+    logins: Logins, tenant_id: UUID
+) -> None:
+    note = random_text()
     with pytest.raises(InvalidValueError) as caught:
-        store.users.get_by_id(tenant_id=make_tenant(store).id, user_id=note)
+        unchecked_get(logins, tenant_id, note)
     cause = caught.value.__cause__
     assert isinstance(cause, psycopg.errors.InvalidTextRepresentation)
     assert note in (cause.diag.message_primary or "")
@@ -138,10 +147,12 @@ def test_a_commit_that_fails_tells_no_row(
         assert note not in printed(caught.value)
 
 
-def test_a_text_that_cannot_be_encoded_is_not_in_the_error(store: Store) -> None:
+def test_a_text_that_cannot_be_encoded_is_not_in_the_error(
+    logins: Logins, tenant_id: UUID
+) -> None:
     note = random_text()
     with pytest.raises(InvalidValueError) as caught:
-        make_user(store, make_tenant(store).id, username=f"{note}\ud800")
+        unchecked_get(logins, tenant_id, f"{note}\ud800")
     cause = caught.value.__cause__
     assert isinstance(cause, UnicodeEncodeError)
     assert note not in printed(caught.value) + cause.object

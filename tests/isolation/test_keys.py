@@ -246,7 +246,7 @@ def test_a_repositorys_duplicate_names_the_key_and_no_value(
     tell(app, twins.own)
     with pytest.raises(DuplicateError) as caught:
         Store(app).users.create(tenant_id=twins.own, username="ANN")
-    assert caught.value.constraint == "users_tenant_id_username_normalized_key"
+    assert caught.value.constraint == "users_tenant_id_username_key_key"
     assert "ann" not in str(caught.value).lower().split()
 
 

@@ -42,6 +42,9 @@ SPARE = {
     "pushed_requests.redeem: clients.tenant_id = tenants.id (1)": (
         "a request is given out once, of however many tenants that are active"
     ),
+    "roles.delete: roles.tenant_id = user_roles.tenant_id (1)": (
+        "a role of another tenant with the same id is no system role here either"
+    ),
     "tokens.revoke: authorizations.tenant_id = :tenant_id (3)": _TWICE,
     "tokens.revoke: clients.tenant_id = :tenant_id (1)": (
         "a client of another tenant with the token's id has the same client_id here"

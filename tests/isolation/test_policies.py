@@ -190,7 +190,7 @@ def test_operators_see_all_tenants_only_where_a_policy_says_so(
 ) -> None:
     query = "select tablename from pg_policies where roles = '{authority_maintenance}'"
     operated = {name for (name,) in tenants.dba.execute(query)}
-    assert len(operated) == 12
+    assert len(operated) == 14
     # They write these when they create a tenant, and read none.
     operated -= {"role_permissions", "scopes"}
     with opened(logins, "maintenance") as connection:
@@ -233,6 +233,14 @@ def test_operators_see_all_tenants_only_where_a_policy_says_so(
         (
             "select from authority.used_jtis for update",
             "update authority.used_jtis set expires_at = expires_at",
+        ),
+        (
+            "select from authority.consents for update",
+            "update authority.consents set properties = default",
+        ),
+        (
+            "select from authority.user_roles for update",
+            "update authority.user_roles set created_at = default",
         ),
         (
             "select from authority.license_usage for update",

@@ -56,7 +56,7 @@ PATHS = pytest.mark.parametrize("path", ["evil", "evil, pg_catalog"])
 OURS = [
     "select authority.find_tenant('globex')",
     "select authority.find_tenant('nobody')",
-    "select authority.normalize_username('Ann')",
+    "select authority.is_username_key('Ann', 'ann')",
     "select authority.address_prefix('192.0.2.7')",
 ]
 

@@ -20,7 +20,8 @@ from tests.stores import Logins, routed_store
 
 SQL = """
 -- name: create_many(tenant_id, username)*!
-insert into authority.users (tenant_id, username) values (:tenant_id, :username);
+insert into authority.users (tenant_id, username, username_key)
+values (:tenant_id, :username, :username);
 
 -- name: list_all(tenant_id)
 select users.username from authority.users

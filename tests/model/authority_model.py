@@ -32,6 +32,9 @@ from tests.model.kept import (
 
 # How much later than its last token's end a family may be known to be over.
 SLACK: Final = timedelta(days=1)
+# How far ahead somebody's clock may be.
+TOLERANCE: Final = timedelta(minutes=1)
+MAX_BEHIND: Final = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +74,18 @@ class AuthorityModel:
     tokens: dict[bytes, Token] = field(default_factory=dict)
 
     def why_dead(self, token: Token) -> list[str]:
-        return reasons(token, self.tenant, self.now)
+        """Tell why a token is dead: for reasons of its own, and of all behind it."""
+        found = reasons(token, self.tenant, self.now)
+        if any(
+            other.hash not in self.tokens or reasons(other, self.tenant, self.now)
+            for other in token.behind
+        ):
+            found.append("exchanged_from_dead")
+        return found
+
+    def sign_in_time(self, claimed: datetime) -> datetime:
+        """Take a claim ahead of the clock for as old as it may be."""
+        return claimed if claimed <= self.now else self.now - TOLERANCE
 
     def is_live(self, token: Token | None, kind: Kind) -> bool:
         return token is not None and token.kind == kind and not self.why_dead(token)
@@ -102,12 +116,21 @@ class AuthorityModel:
     ) -> set[str]:
         """Tell every reason to refuse a code: RFC 6749 section 4.1.1, RFC 9700 2.1."""
         found = {
+            "redirect_uri_not_registered": not _is_registered(redirect_uri, client),
+            "pkce_required": client.public and verifier is None,
+        }
+        refused = {reason for reason, holds in found.items() if holds}
+        return refused | self.why_no_family(client, user, scopes, signed_in=signed_in)
+
+    def why_no_family(
+        self, client: Client, user: User, scopes: Scopes, *, signed_in: datetime
+    ) -> set[str]:
+        """Tell every reason to refuse what a user says yes to."""
+        found = {
             "client_inactive": not client.works,
             "user_inactive": not user.works,
             "login_required": self.tenant.signed_out(signed_in)
             or user.signed_out(signed_in),
-            "redirect_uri_not_registered": not _is_registered(redirect_uri, client),
-            "pkce_required": client.public and verifier is None,
             "consent_required": client.asks_consent
             and self.agreed(user, client, scopes) is None,
         }
@@ -130,6 +153,7 @@ class AuthorityModel:
         """Begin a family, which rests on the consent that covers it, if any."""
         family = Family(
             client=client,
+            user=user,
             consent=self.agreed(user, client, scopes),
             born=self.now,
             ends=None if lifetime is None else self.now + lifetime,
@@ -196,11 +220,17 @@ class AuthorityModel:
         scopes: Scopes | None,
         *,
         has_actor: bool,
+        proved: Binding,
     ) -> set[str]:
         """Tell every reason to refuse a token exchange: RFC 8693 section 2.2.2."""
         live = self.is_live(subject, "access")
+        presented = [token for token in (subject, actor) if token is not None]
         found = {
             "client_inactive": not client.works,
+            "client_public": client.public,
+            "binding_required": proved == UNBOUND
+            and any(token.binding != UNBOUND for token in presented),
+            "too_many_exchanges": len(_behind(presented)) > MAX_BEHIND,
             "invalid_subject_token": not live
             or (subject is not None and subject.subject is None),
             "invalid_actor_token": has_actor and not self.is_live(actor, "access"),
@@ -221,17 +251,20 @@ class AuthorityModel:
         scopes: Scopes | None,
         proved: Binding,
     ) -> Token:
-        """Exchange: no more scopes, no longer life, the same family's fate."""
+        """Exchange: no more scopes, and the fate of both tokens."""
+        presented = [subject] if actor is None else [subject, actor]
         token = replace(
             subject,
             hash=new.hash,
             client=client,
             scopes=subject.scopes if scopes is None else scopes,
-            expires=min(self.now + new.lifetime, subject.expires),
+            expires=min(
+                self.now + new.lifetime, *(token.expires for token in presented)
+            ),
             born=self.now,
             binding=proved,
             actor=subject.actor if actor is None else _act(actor, subject.actor),
-            exchanged=True,
+            behind=_behind(presented),
             id=None,
         )
         self.tokens[new.hash] = token
@@ -254,6 +287,8 @@ class AuthorityModel:
             return Answer(outcome="invalid")
         if presented.scopes is not None and not presented.scopes <= token.scopes:
             return Answer(outcome="invalid_scope", token=token)
+        if kind == "refresh" and refresh is None:
+            return self._refresh_only(token, access, presented)
         issued = tuple(
             self._succeed(token, new, successor, presented)
             for new, successor in ((access, "access"), (refresh, "refresh"))
@@ -261,6 +296,16 @@ class AuthorityModel:
         )
         token.use = Use(request=presented.request, at=self.now, successors=issued)
         return Answer(outcome="redeemed", token=token, issued=issued)
+
+    def _refresh_only(
+        self, token: Token, access: NewToken | None, presented: Presented
+    ) -> Answer:
+        """Issue an access token, and leave the refresh token: RFC 9700 4.14.2."""
+        if token.client.public and token.binding == UNBOUND:
+            return Answer(outcome="rotation_required", token=token)
+        assert access is not None
+        issued = self._succeed(token, access, "access", presented)
+        return Answer(outcome="refreshed", token=token, issued=(issued,))
 
     def _present_again(self, token: Token, use: Use, presented: Presented) -> Answer:
         assert token.family is not None
@@ -338,15 +383,33 @@ class AuthorityModel:
             if token.family and token.family.id in ids
         )
 
+    def forget_user(self, user: User) -> None:
+        """Forget a user and all that hangs on her."""
+        self.users.remove(user)
+        self.consents = [c for c in self.consents if c.user is not user]
+        self.forget_families({f.id for f in self.families if f.id and f.user is user})
+        self.forget_tokens(t.hash for t in self.tokens.values() if t.subject is user)
+
+
+def _behind(presented: list[Token]) -> frozenset[Token]:
+    return frozenset(presented).union(*(token.behind for token in presented))
+
 
 def _is_entitled(presented: Presented, token: Token) -> bool:
     """Tell whether who presents it is who it was issued to, and proves all of it."""
     return (
         presented.client == token.client.name
-        and presented.redirect_uri == token.redirect_uri
+        and _is_where_it_was_sent(presented.redirect_uri, token)
         and presented.verifier == token.verifier
         and token.binding.is_proved_by(presented.proved)
     )
+
+
+def _is_where_it_was_sent(uri: str | None, token: Token) -> bool:
+    """RFC 6749 section 4.1.3; OAuth 2.1 where there is nothing to confuse."""
+    if uri is None and len(token.client.redirect_uris) == 1:
+        return True
+    return uri == token.redirect_uri
 
 
 def _is_registered(uri: str | None, client: Client) -> bool:

@@ -14,12 +14,15 @@ from tests.model.kept import Kind
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 MICROSECOND: Final = timedelta(microseconds=1)
-BEGINNING: Final = datetime(2030, 1, 1, tzinfo=UTC)
+# A day before clocks change where the sessions are.
+BEGINNING: Final = datetime(2030, 3, 9, 12, tzinfo=UTC)
 SECOND: Final = timedelta(seconds=1)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 NOTHING: Final = timedelta(0)
 LEEWAY: Final = 10 * SECOND
+# Beyond what can be stored, and not beyond what PostgreSQL can add.
+TOO_LONG: Final = timedelta(days=3_000_000)
 CALLBACK: Final = "https://web.example/cb"
 LOOPBACK: Final = "http://127.0.0.1/cb"
 
@@ -42,7 +45,7 @@ indexes = st.integers(0, 11)
 keys = st.sampled_from([None, None, "J" * 43])
 certificates = st.sampled_from([None, None, None, "X" * 43])
 lives = lifetimes(HOUR, 10 * SECOND, 60 * SECOND, DAY, 30 * DAY)
-kinds = st.sampled_from(["access", "refresh", "authorization_code"])
+kinds = st.sampled_from(["access", "refresh", "authorization_code", "device_code"])
 is_served = precondition(lambda self: self.model.tenant.works)
 
 

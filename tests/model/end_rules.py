@@ -8,14 +8,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition
 
 from authority_queries import Store
-from tests.model.draws import HOUR, Pick, indexes, is_served, kinds, picks, scopes, step
-from tests.model.grant_rules import GrantRules
+from tests.model.device_rules import DeviceRules
+from tests.model.draws import (
+    HOUR,
+    Pick,
+    has,
+    indexes,
+    is_served,
+    kinds,
+    picks,
+    scopes,
+    step,
+)
 from tests.model.kept import Ended, Kind, Scopes, Token
 
 who = st.sampled_from(["tenant", "user", "client", "account"])
 
 
-class EndRules(GrantRules):
+class EndRules(DeviceRules):
     def some(self, what: str, index: int) -> Ended:
         groups: dict[str, list[Any]] = {
             "tenant": [self.model.tenant],
@@ -75,6 +85,19 @@ class EndRules(GrantRules):
         )
         assert done == (not family.revoked)
         family.revoked = True
+
+    @is_served
+    @has("refresh")
+    @step(index=indexes)
+    def delete_user(self, index: int) -> None:
+        """Nothing that is over, or alive, keeps a user; another one has the name."""
+        user = self.any(self.model.users, index)
+        assert self.service.call(
+            lambda s: s.users.delete(tenant_id=self.tenant_id, user_id=user.id)
+        )
+        self.model.forget_user(user)
+        self.service.call(lambda s: self.add_user(s, user.name))
+        self.journal.outcomes["user deleted"] += 1
 
     @is_served
     @step(user=indexes, client=indexes, scopes=scopes)

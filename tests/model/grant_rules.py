@@ -47,7 +47,9 @@ class GrantRules(RedeemRules):
         verifier=st.sampled_from(["a" * 43, "a" * 43, "b" * 43, None]),
         key=keys,
         family_lifetime=st.sampled_from([None, None, 5 * SECOND, HOUR]),
-        ago=st.sampled_from([None, NOTHING, SECOND, HOUR]),
+        ago=st.sampled_from(
+            [None, None, NOTHING, SECOND, HOUR, -45 * SECOND, -60 * SECOND]
+        ),
     )
     def issue_code(
         self,
@@ -70,7 +72,8 @@ class GrantRules(RedeemRules):
             self.agree_to(who, whom, scopes)
         usual = whom.redirect_uris[0]
         redirect_uri = usual if uri is None else self.any(URIS, uri)
-        signed_in = self.model.now - (ago or NOTHING)
+        claimed = self.model.now - (ago or NOTHING)
+        signed_in = self.model.sign_in_time(claimed)
         new = self.new(60 * SECOND)
         given = self.service.call(
             lambda s: s.grants.issue_code(
@@ -82,7 +85,7 @@ class GrantRules(RedeemRules):
                 redirect_uri=redirect_uri,
                 code_challenge=challenge_of(verifier),
                 cnf_jkt=key,
-                authenticated_at=None if ago is None else signed_in,
+                authenticated_at=None if ago is None else claimed,
                 lifetime=new.lifetime,
                 family_lifetime=family_lifetime,
             )
@@ -199,8 +202,9 @@ class GrantRules(RedeemRules):
                 lifetime=lifetime,
             )
         )
+        proved = Binding(jkt=key, x5t=certificate)
         refusals = self.model.why_no_exchange(
-            whom, about, acting, asked, has_actor=acting is not None
+            whom, about, acting, asked, has_actor=acting is not None, proved=proved
         )
         if self.decide(given.outcome, refusals):
             token = self.model.exchange(
@@ -209,7 +213,7 @@ class GrantRules(RedeemRules):
                 about,
                 actor=acting,
                 scopes=asked,
-                proved=Binding(jkt=key, x5t=certificate),
+                proved=proved,
             )
             token.id = given.token_id
             assert given.expires_at == token.expires

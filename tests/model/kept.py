@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
-Kind: TypeAlias = Literal["access", "refresh", "authorization_code"]
+Kind: TypeAlias = Literal["access", "refresh", "authorization_code", "device_code"]
 Scopes: TypeAlias = frozenset[str]
 Actor: TypeAlias = dict[str, object]
 
@@ -54,6 +54,7 @@ class Consent:
 @dataclass(eq=False, kw_only=True)
 class Family:
     client: Client
+    user: User
     consent: Consent | None
     born: datetime
     ends: datetime | None
@@ -101,7 +102,7 @@ class Token:
     redirect_uri: str | None = None
     verifier: str | None = None
     actor: Actor | None = None
-    exchanged: bool = False
+    behind: frozenset["Token"] = frozenset()
     revoked: bool = False
     use: Use | None = None
     id: UUID | None = field(default=None)
@@ -109,7 +110,7 @@ class Token:
     @property
     def granted_at(self) -> datetime:
         """When the client was granted what it has: an exchange is a grant."""
-        if self.family is None or self.exchanged:
+        if self.family is None or self.behind:
             return self.born
         return self.family.born
 

@@ -50,4 +50,6 @@ class Life(CrashRules):
     present_used_too = CrashRules.present_used
     issue_code_too = CrashRules.issue_code
     exchange_too = CrashRules.exchange
+    exchange_again = CrashRules.exchange
+    redeem_device_code_too = CrashRules.redeem_device_code
     import_tokens_too = CrashRules.import_tokens

@@ -63,10 +63,7 @@ class Machine(RuleBasedStateMachine):
             ),
         ]
         for name in ("ann", "bob"):
-            user = make_user(store, self.tenant_id, username=name)
-            self.model.users.append(
-                User(name=name, id=user.id, sub=str(user.subject_id))
-            )
+            self.add_user(store, name)
         client = self.model.clients[0]
         account = make_service_account(
             store,
@@ -83,6 +80,10 @@ class Machine(RuleBasedStateMachine):
                 clients=(client,),
             )
         )
+
+    def add_user(self, store: Store, name: str) -> None:
+        user = make_user(store, self.tenant_id, username=name)
+        self.model.users.append(User(name=name, id=user.id, sub=str(user.subject_id)))
 
     def _client(
         self,

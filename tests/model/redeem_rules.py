@@ -5,16 +5,20 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import strategies as st
 
 from authority_queries import NewToken, Store
+from authority_queries.errors import AuthorityError
 from authority_queries.records import Redemption
+from authority_queries.secrets import TokenString
 from tests.model.authority_model import Answer, Presented
 from tests.model.draws import (
     HOUR,
     LEEWAY,
     MICROSECOND,
     NOTHING,
+    TOO_LONG,
     Pick,
     certificates,
     has,
@@ -27,6 +31,7 @@ from tests.model.draws import (
 )
 from tests.model.kept import Binding, Kind, Scopes, Token
 from tests.model.machine import Machine
+from tests.repositories.grant_helpers import redeem_uncommitted
 
 mistakes = st.sampled_from(
     [None] * 8 + ["client", "redirect_uri", "verifier", "key", "no key", "no cert"]
@@ -72,7 +77,8 @@ class RedeemRules(Machine):
             "no key": {"proved": replace(proved, jkt=None)},
             "no cert": {"proved": replace(proved, x5t=None)},
         }
-        if token.kind == "refresh" and mistake in ("redirect_uri", "verifier"):
+        is_code = token.kind == "authorization_code"
+        if not is_code and mistake in ("redirect_uri", "verifier"):
             return right  # It has neither.
         return replace(right, **wrong.get(mistake, {}))
 
@@ -98,6 +104,8 @@ class RedeemRules(Machine):
             return store.grants.redeem_code(
                 **same, redirect_uri=shown.redirect_uri, code_verifier=shown.verifier
             )
+        if kind == "device_code":
+            return store.grants.redeem_device_code(**same, leeway=shown.leeway)
         asked = None if shown.scopes is None else [*shown.scopes]
         return store.grants.refresh(**same, scopes=asked, leeway=shown.leeway)
 
@@ -179,7 +187,7 @@ class RedeemRules(Machine):
         asked=st.one_of(st.none(), scopes),
         leeway=leeways,
         access=st.one_of(lives, st.none()),
-        refresh=lives,
+        refresh=st.one_of(lives, lives, st.none()),
     )
     def refresh(
         self,
@@ -192,8 +200,10 @@ class RedeemRules(Machine):
         asked: Scopes | None,
         leeway: timedelta,
         access: timedelta | None,
-        refresh: timedelta,
+        refresh: timedelta | None,
     ) -> None:
+        if refresh is None:
+            access = access or HOUR
         shown = self.presentation(
             self.pick("refresh", pick),
             mistake=mistake,
@@ -203,7 +213,40 @@ class RedeemRules(Machine):
             scopes=asked,
             leeway=leeway,
         )
-        self.redeem("refresh", shown, self.new_or_none(access), self.new(refresh))
+        self.redeem(
+            "refresh", shown, self.new_or_none(access), self.new_or_none(refresh)
+        )
+
+    @is_served
+    @has("refresh")
+    @step(pick=picks, with_access=st.booleans())
+    def redeem_for_too_long(self, pick: Pick, *, with_access: bool) -> None:
+        """What cannot be stored is an error, and the token is not used up."""
+        token = self.pick("refresh", pick)
+        family = token.family
+        if self.model.why_dead(token) or family is None or family.ends:
+            return  # Refused, or it ends with its family.
+        shown = self.presentation(
+            token, mistake=None, again=False, key=None, certificate=None
+        )
+        minted = TokenString(
+            kind="refresh", tenant_id=self.tenant_id, token="", hash=shown.hash
+        )
+        fields = {
+            "client_id": shown.client,
+            "cnf_jkt": shown.proved.jkt,
+            "cnf_x5t_s256": shown.proved.x5t,
+            "access_token_hash": self.new(HOUR).hash if with_access else None,
+            "refresh_token_hash": self.new(HOUR).hash,
+            "refresh_lifetime": TOO_LONG,
+        }
+        with pytest.raises(AuthorityError):
+            self.service.call(
+                lambda s: redeem_uncommitted(
+                    s.connection, minted, type="refresh", **fields
+                )
+            )
+        self.journal.outcomes["too long"] += 1
 
     @is_served
     @has("refresh")

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 from uuid import UUID
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from authority_queries import Store
 from tests.stores import Logins
@@ -16,6 +17,14 @@ from tests.stores import Logins
 Result = TypeVar("Result")
 Dba: TypeAlias = "psycopg.Connection[Any]"
 Connection: TypeAlias = "psycopg.Connection[object]"
+
+# No promise depends on what a session or its role has set.
+_HOSTILE: Final = {
+    "datestyle": "SQL,DMY",
+    "intervalstyle": "sql_standard",
+    "bytea_output": "escape",
+    "default_transaction_isolation": "serializable",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +41,8 @@ class Service:
     """A service's connection for one tenant at a time, and one of an operator."""
 
     def __init__(self, logins: Logins, dba: Dba) -> None:
-        self._conninfo = logins.app
+        options = " ".join(f"-c {name}={value}" for name, value in _HOSTILE.items())
+        self._conninfo = make_conninfo(logins.app, options=options)
         self._dba = dba
         self._connection = self._connect()
         self._maintenance = psycopg.connect(logins.maintenance, autocommit=True)

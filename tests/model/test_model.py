@@ -21,6 +21,8 @@ MIN_STEPS = STEPS
 OUTCOMES = {
     "already_redeemed",
     "answer lost",
+    "approved",
+    "binding_required",
     "client_inactive",
     "client_not_authorized",
     "client_public",
@@ -37,10 +39,14 @@ OUTCOMES = {
     "recently_redeemed",
     "redeemed",
     "redirect_uri_not_registered",
+    "refreshed",
     "reused",
     "rolled back",
+    "rotation_required",
     "service_account_inactive",
     "token pruned",
+    "too long",
+    "user deleted",
     "user_inactive",
 }
 
@@ -52,6 +58,7 @@ DEATHS = {
     "client_signed_out",
     "consent_narrowed",
     "consent_revoked",
+    "exchanged_from_dead",
     "expired",
     "redeemed",
     "revoked",

@@ -274,18 +274,6 @@ def test_an_ended_demo_leaves_no_server(number: signal.Signals) -> None:
         assert not (folder / "data" / "postmaster.pid").exists()
 
 
-def test_the_embedded_server_folds_all_letters_in_a_bare_environment() -> None:
-    with server_folder() as folder:
-        made = subprocess.run(
-            [sys.executable, "-m", "authority_queries.cli", "doctor"],
-            env={"AUTHORITY_DATA_DIR": str(folder / "data"), "LC_ALL": "C", **PATH},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert "of all letters" in made.stdout, made.stderr
-
-
 def test_wrong_use_and_wrong_settings_are_told_apart_from_findings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,131 +1,184 @@
+"""What is sent for a value, and at which sizes it is refused."""
+
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import assert_type
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, assert_type
 
 import psycopg
 import pytest
-from psycopg.types.json import Json, Jsonb
-from psycopg.types.numeric import Int4, Int8
+from psycopg.sql import SQL
+from psycopg.types.json import Jsonb
+from psycopg.types.numeric import Int8
 
 from authority_queries.errors import InvalidArgumentError
-from authority_queries.runtime import (
-    JsonValue,
-    array,
-    array_of_int2,
-    array_of_int4,
-    array_of_int8,
-    aware,
-    float4,
-    float8,
-    int2,
-    int4,
-    int8,
-    json_text,
-    json_value,
-    naive,
-)
+from authority_queries.runtime import checks
 
 NAIVE = datetime(2026, 1, 2)
 AWARE = datetime(2026, 1, 2, tzinfo=UTC)
+TYPES: list[tuple[checks.Check[object], object, str]] = [
+    (checks.int2, 1, "smallint"),
+    (checks.int4, 1, "integer"),
+    (checks.int8, 1, "bigint"),
+    (checks.real, 1, "double precision"),
+    (checks.number, Decimal(1), "numeric"),
+    (checks.jsonb(), {"a": [1, None]}, "jsonb"),
+    (checks.json(), [1], "json"),
+    (checks.array(checks.int2), [1], "smallint[]"),
+    (checks.array(checks.optional(checks.int4)), [1, None], "integer[]"),
+    (checks.array(checks.int8), (1, 1 << 40), "bigint[]"),
+    (checks.moment, AWARE, "timestamp with time zone"),
+    (checks.local_moment, NAIVE, "timestamp without time zone"),
+]
 
 
-@pytest.mark.parametrize(
-    ("sent", "type_name"),
-    [
-        (int2("n", 1), "smallint"),
-        (int4("n", 1), "integer"),
-        (int8("n", 1), "bigint"),
-        (float4("n", 1), "real"),
-        (float8("n", 1), "double precision"),
-        (json_value({"a": [1, None]}), "jsonb"),
-        (json_text([1]), "json"),
-        (array_of_int2("n", [1]), "smallint[]"),
-        (array_of_int4("n", [1, None]), "integer[]"),
-        (array_of_int8("n", [1, 1 << 40]), "bigint[]"),
-        (aware("at", AWARE), "timestamp with time zone"),
-        (naive("at", NAIVE), "timestamp without time zone"),
-    ],
-)
-def test_a_value_is_sent_as_the_type_that_was_described(
-    blank_conninfo: str, sent: object, type_name: str
-) -> None:
+def nested(levels: int) -> Any:
+    """An object with this many levels, its innermost value included."""
+    value: Any = 1
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return value
+
+
+def test_a_value_is_sent_as_the_type_that_was_described(blank_conninfo: str) -> None:
     with psycopg.connect(blank_conninfo) as connection:
-        cursor = connection.execute("select pg_typeof(%s)::text", [sent])
-        assert cursor.fetchone() == (type_name,)
+        for check, value, type_name in TYPES:
+            sent = check("value", value)
+            row = connection.execute("select pg_typeof(%s)::text", [sent]).fetchone()
+            assert row == (type_name,), value
 
 
-@pytest.mark.parametrize(("convert", "bits"), [(int2, 15), (int4, 31), (int8, 63)])
+@pytest.mark.parametrize("bits", [15, 31, 63])
 def test_an_int_is_taken_to_its_types_limits_and_no_further(
-    blank_conninfo: str, convert: Callable[[str, int], int], bits: int
+    blank_conninfo: str, bits: int
 ) -> None:
+    check = {15: checks.int2, 31: checks.int4, 63: checks.int8}[bits]
     with psycopg.connect(blank_conninfo) as connection:
         for value in (-(1 << bits), (1 << bits) - 1):
-            row = connection.execute("select %s", [convert("size", value)]).fetchone()
+            row = connection.execute("select %s", [check("size", value)]).fetchone()
             assert row == (value,)
     for value in (-(1 << bits) - 1, 1 << bits):
-        with pytest.raises(InvalidArgumentError, match=r"^size is outside") as refused:
-            convert("size", value)
+        with pytest.raises(
+            InvalidArgumentError, match=r"^size must be with"
+        ) as refused:
+            check("size", value)
         assert str(value) not in str(refused.value)
 
 
-def test_an_array_of_ints_is_refused_for_one_element_too_large() -> None:
-    with pytest.raises(InvalidArgumentError, match=r"^ids is outside"):
-        array_of_int2("ids", [1, 1 << 15])
-    with pytest.raises(InvalidArgumentError, match=r"^ids is outside"):
-        array_of_int4("ids", [1, 1 << 31])
-    with pytest.raises(InvalidArgumentError, match=r"^ids is outside"):
-        array_of_int8("ids", [1, 1 << 63])
+# What is within a limit, and what is beyond it.
+LIMITS: dict[str, tuple[Callable[[str, Any], object], list[object], list[object]]] = {
+    "text": (checks.text(1, 3), ["a", "äöü"], ["", "abcd", "a\0"]),
+    "octets": (checks.octets(2, 2), [b"ab"], [b"a", b"abc", bytearray(2)]),
+    "one_of": (checks.one_of("a", "b"), ["a"], ["c", "A", ["a"]]),
+    "moment": (
+        checks.moment,
+        [
+            datetime(1900, 1, 1, tzinfo=UTC),
+            datetime(9000, 1, 1, tzinfo=UTC) - timedelta(microseconds=1),
+        ],
+        [datetime(1900, 1, 1, tzinfo=UTC) - timedelta(microseconds=1), NAIVE],
+    ),
+    "local_moment": (checks.local_moment, [NAIVE], [AWARE, "now"]),
+    "duration": (
+        checks.duration,
+        [timedelta(days=36_525), -timedelta(days=36_525), timedelta(0)],
+        [timedelta(days=36_525, microseconds=1), timedelta.max],
+    ),
+    "real": (checks.real, [1, 0.5], [10**400, True, "1"]),
+    "array": (checks.array(checks.int8, 2), [(), (1, 2)], [[1, 2, 3], "12", b"12"]),
+    "text_list": (
+        checks.text_list(2, 3),
+        [[], ["a", "abc"]],
+        [["a", "a"], [""], ["abcd"], ["a", "b", "c"]],
+    ),
+    "scope_list": (
+        checks.scope_list,
+        [["openid", "api:read"], ["a"] * 1000, [f"s{n}" for n in range(100)]],
+        [["a b"], [""], ['"'], ["ä"], ["a" * 256], [f"s{n}" for n in range(101)]],
+    ),
+    "depth": (checks.jsonb(), [nested(32)], [nested(33)]),
+    "size": (checks.jsonb("", 7), ["äö", [1, 2]], ["äöü", [1, 2, 3]]),
+    "object": (checks.jsonb("object"), [{}, MappingProxyType({"a": (1,)})], [[], "a"]),
+}
 
 
-def test_an_int_too_large_for_a_float_is_refused() -> None:
-    with pytest.raises(InvalidArgumentError, match=r"^share is outside"):
-        float8("share", 10**400)
+@pytest.mark.parametrize("name", LIMITS)
+def test_what_is_within_its_limits_is_sent_and_nothing_else(name: str) -> None:
+    check, within, beyond = LIMITS[name]
+    for value in within:
+        assert check("value", value) is not None
+    for value in beyond:
+        with pytest.raises(InvalidArgumentError, match="value must ") as refused:
+            check("value", value)
+        assert refused.value.argument == "value"
 
 
-@pytest.mark.parametrize("one", ["abc", b"abc"])
-def test_a_single_string_is_no_array(one: str | bytes) -> None:
-    with pytest.raises(InvalidArgumentError, match=r"^names is one string"):
-        array("names", one)
+# What the schema's checks call, and what is the same in Python.
+RULES: list[tuple[str, checks.Check[object], list[list[Any]]]] = [
+    ("authority.is_scope_list(%s)", checks.scope_list, [*LIMITS["scope_list"][1:]]),
+    (
+        "authority.is_text_list(%s, 2, 3)",
+        checks.text_list(2, 3),
+        [*LIMITS["text_list"][1:]],
+    ),
+    (
+        "authority.is_bounded_json(%s)",
+        checks.jsonb("", 65_536),
+        [[nested(32), "ä" * 32_767], [nested(33), "ä" * 32_767 + "a"]],
+    ),
+]
 
 
-def test_bytes_are_no_array_of_ints() -> None:
-    with pytest.raises(InvalidArgumentError, match=r"^ids is one string"):
-        array_of_int2("ids", b"abc")
+def test_the_schema_allows_the_same_as_python(dba: "psycopg.Connection[Any]") -> None:
+    for rule, check, (within, beyond) in RULES:
+        query = SQL("select {}").format(SQL(rule))
+        for value in within:
+            assert dba.execute(query, [check("value", value)]).fetchone() == (True,)
+        for value in beyond:
+            with pytest.raises(InvalidArgumentError):
+                check("value", value)
+            sent = value if isinstance(value, list) else Jsonb(value)
+            assert dba.execute(query, [sent]).fetchone() == (False,)
 
 
-def test_any_sequence_becomes_a_list() -> None:
-    assert array("names", ("a", "b")) == ["a", "b"]
+def test_scopes_are_sent_once_in_the_order_that_they_came_in() -> None:
+    assert checks.scope_list("scopes", ("b", "a", "b")) == ["b", "a"]
 
 
-def test_moments_must_say_their_zone_just_where_it_is_kept() -> None:
-    with pytest.raises(InvalidArgumentError, match=r"^since has no time zone"):
-        aware("since", NAIVE)
-    with pytest.raises(InvalidArgumentError, match=r"^since has a time zone"):
-        naive("since", AWARE)
+def test_any_mapping_is_an_object(blank_conninfo: str) -> None:
+    value = MappingProxyType({"a": ({"b": "ä"}, 1.5, None, True)})
+    with psycopg.connect(blank_conninfo) as connection:
+        sent = checks.jsonb("object")("value", value)
+        row = connection.execute("select %s", [sent]).fetchone()
+    assert row == ({"a": [{"b": "ä"}, 1.5, None, True]},)
 
 
-def test_none_passes_and_types_are_exact() -> None:
-    assert_type(int4("n", None), None)
-    assert_type(int4("n", 1), Int4)
-    maybe: int | None = [1, None][1]
-    assert_type(int8("n", maybe), Int8 | None)
-    content: JsonValue = [{"a": None}, None][0]
-    assert_type(json_value(content), Jsonb | None)
-    assert_type(json_text("a"), Json)
-    assert_type(array("n", ["a"]), list[str])
-    nothing = [
-        int2("n", None),
-        int4("n", None),
-        int8("n", None),
-        float4("n", None),
-        float8("n", None),
-        array("n", None),
-        array_of_int2("n", None),
-        array_of_int4("n", None),
-        array_of_int8("n", None),
-        aware("n", None),
-        naive("n", None),
-        json_value(None),
-        json_text(None),
-    ]
-    assert {*nothing} == {None}
+@pytest.mark.parametrize("style", ["postgres", "sql_standard", "iso_8601"])
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_a_duration_is_exact_whatever_the_session_says(
+    blank_conninfo: str, style: str, zone: str
+) -> None:
+    # In New York the day after this begins has 25 hours.
+    begins = datetime(2026, 11, 1, 4, tzinfo=UTC)
+    with psycopg.connect(
+        blank_conninfo, options=f"-c intervalstyle={style} -c timezone={zone}"
+    ) as connection:
+        for lasts in (timedelta(days=36_525), timedelta(days=-1, microseconds=1)):
+            row = connection.execute(
+                "select (extract(epoch from %s::timestamptz + %s) * 1e6)::bigint",
+                [begins, checks.duration("lifetime", lasts)],
+            ).fetchone()
+            ends = (begins + lasts - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(
+                microseconds=1
+            )
+            assert row == (ends,)
+
+
+def test_types_are_exact_and_none_is_for_what_may_be_none() -> None:
+    assert_type(checks.int8("n", 1), Int8)
+    assert_type(checks.optional(checks.int8)("n", 1), Int8 | None)
+    assert_type(checks.array(checks.text())("n", ["a"]), list[str])
+    assert checks.optional(checks.int8)("n", None) is None
+    with pytest.raises(InvalidArgumentError, match=r"^n must be an int, not None$"):
+        checks.int8("n", None)

@@ -9,6 +9,7 @@ from authority_queries.errors import (
     AuthorityError,
     ConstraintError,
     DuplicateError,
+    InvalidArgumentError,
     InvalidValueError,
     LimitReachedError,
     from_driver,
@@ -44,19 +45,21 @@ def test_the_message_names_what_was_wrong_but_no_value(store: Store) -> None:
     with pytest.raises(DuplicateError) as caught:
         make_user(store, tenant.id, username="Swordfish")
     assert str(caught.value) == (
-        "users.create: users has a row with this username_normalized "
-        "(users_tenant_id_username_normalized_key)"
+        "users.create: users has a row with this username_key "
+        "(users_tenant_id_username_key_key)"
     )
     assert isinstance(caught.value.__cause__, psycopg.errors.UniqueViolation)
 
 
 def test_a_value_that_postgresql_cannot_hold_is_refused(store: Store) -> None:
     tenant = make_tenant(store)
-    for text in ("nul\0", "half a character \ud800"):
-        with pytest.raises(InvalidValueError, match="cannot be stored as given"):
-            make_user(store, tenant.id, username=text)
-    with pytest.raises(InvalidValueError, match=r"users_username_check"):
-        make_user(store, tenant.id, username="")
+    for text in ("nul\0", "half a character \ud800", "x" * 257):
+        with pytest.raises(InvalidArgumentError, match="display_name must ") as refused:
+            make_user(store, tenant.id, display_name=text)
+        assert (refused.value.argument, refused.value.query) == (
+            "display_name",
+            "users.create",
+        )
 
 
 def test_nothing_is_written_when_a_row_is_refused(store: Store) -> None:
@@ -73,6 +76,28 @@ def test_what_has_no_name_here_passes_through(
     dba.execute("alter table authority.tenants rename to elsewhere")
     with pytest.raises(psycopg.errors.UndefinedTable):
         make_tenant(store)
+
+
+def test_the_servers_trouble_is_no_fault_of_a_value(
+    dba: "psycopg.Connection[Any]",
+) -> None:
+    trouble = ("08", "25", "3D", "40", "53", "54", "55", "57", "58", "F0", "HV", "XX")
+    kinds = {
+        value
+        for value in vars(psycopg.errors).values()
+        if str(getattr(value, "sqlstate", None)).startswith(trouble)
+    }
+    named = {kind for kind in kinds if from_driver(kind(), "users.create") is not None}
+    assert len(kinds) > 50
+    assert named == {psycopg.errors.InFailedSqlTransaction}
+    dba.execute("create table public.texts as select ''::text as it")
+    dba.execute("create index on public.texts (it)")
+    with pytest.raises(psycopg.errors.ProgramLimitExceeded) as caught:
+        dba.execute(
+            "update public.texts set it = (select string_agg(sha256(n::text::bytea)"
+            "::text, '') from generate_series(1, 200) as n)"
+        )
+    assert isinstance(from_driver(caught.value, "texts.set"), InvalidValueError)
 
 
 def test_a_limit_is_a_constraint_error() -> None:

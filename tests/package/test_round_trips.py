@@ -59,7 +59,7 @@ CALLS: dict[str, Call] = {
         tenant_id=tenant, token_hash=bytes(32), client_id="app", reason="r"
     ),
     "revocations.publish": lambda store, tenant: store.revocations.publish(
-        tenant_id=tenant, category="token", target="t", reason="r"
+        tenant_id=tenant, category="key", target="t", reason="r"
     ),
     "licenses.create": lambda store, tenant: store.licenses.create(
         tenant_id=tenant, key_hash=bytes(32), plan="p", seats=3

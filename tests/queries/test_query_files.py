@@ -155,3 +155,43 @@ def test_an_update_says_which_version_it_read(dba: "psycopg.Connection[Any]") ->
         if updated & versioned - {f"authority.{table}" for table in compared}:
             blind.add(full_name(query))
     assert blind == set(BLIND)
+
+
+# Units whose length depends on the calendar and, added to a timestamptz, on the time
+# zone of the session.
+CALENDAR = re.compile(
+    r"(?:\binterval\s*)?'[^'\n]*\b(?:days?|weeks?|mon(?:th)?s?|years?)\b[^'\n]*'(?!\w)"
+    r"|\b(?:days|weeks|months|years)\s*=>",
+    re.I,
+)
+SQL_FILES = [
+    *QUERIES.glob("*.sql"),
+    *(QUERIES.parent / "schema" / "migrations").glob("[0-9]*.sql"),
+]
+# Of timestamps without a time zone, in UTC: months of the log, periods of licences.
+CALENDAR_ON_PURPOSE = {
+    ("0009_create_login_attempts.sql", "months =>"),
+    ("0009_create_login_attempts.sql", "'1 month'"),
+    ("0009_create_login_attempts.sql", "interval '1 month'"),
+}
+
+
+def calendar_intervals(sql: str) -> set[str]:
+    """Durations of days or more in what is executed: not in comments, nor told."""
+    code = re.sub(r"--.*|^comment on [^;]*?\bis\s+'(?:[^']|'')*';", "", sql, flags=re.M)
+    found = {match[0] for match in CALENDAR.finditer(code)}
+    return {text for text in found if re.match(r"interval|'\d|\w+\s*=>", text)}
+
+
+def test_no_duration_depends_on_the_calendar_or_the_sessions_time_zone() -> None:
+    found = {
+        (path.name, interval)
+        for path in SQL_FILES
+        for interval in calendar_intervals(path.read_text(encoding="utf-8"))
+    }
+    assert found == CALENDAR_ON_PURPOSE
+
+
+def test_a_duration_of_the_calendar_is_found() -> None:
+    sql = "select authority.clock() + interval '1 day', '2 years'::interval -- '1 day'"
+    assert calendar_intervals(sql) == {"interval '1 day'", "'2 years'"}

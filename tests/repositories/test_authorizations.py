@@ -23,6 +23,7 @@ from tests.factories import (
     make_token,
     make_user,
 )
+from tests.refusals import refusal_of
 from tests.repositories.grant_helpers import (
     family_of,
     make_code,
@@ -131,13 +132,13 @@ def test_it_rests_on_a_consent_of_its_own_user_and_client(store: Store) -> None:
 
 def test_a_scope_has_a_name(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
-    with pytest.raises(InvalidValueError, match="authorizations_scopes_check"):
+    with refusal_of("scopes"):
         make_authorization(store, client, scopes=["openid", None])
 
 
 def test_a_lifetime_is_longer_than_nothing(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
-    with pytest.raises(InvalidArgumentError, match="lifetime is 0"):
+    with pytest.raises(InvalidArgumentError, match="lifetime must be longer"):
         make_authorization(store, client, lifetime=0 * HOUR)
 
 
@@ -177,7 +178,7 @@ def test_what_a_client_is_allowed_is_listed_by_id(store: Store) -> None:
     rest = store.authorizations.list_by_client(**key, after=first[-1].id)
     assert rest == in_order[2:]
     assert store.authorizations.list_by_client(**key, after=rest[-1].id) == []
-    with pytest.raises(InvalidArgumentError, match="limit is 0"):
+    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
         store.authorizations.list_by_client(**key, limit=0)
 
 
@@ -199,6 +200,11 @@ def test_what_is_over_is_not_listed(store: Store, clock: Clock) -> None:
     assert listed() == [grant.family_id]
     # Its refresh may be written as alive for a day more than it is.
     clock.advance(HOUR)
+    assert listed() == []
+    # A consent that was revoked is never in force again, and so is what rests on it.
+    under_consent = make_grant(store, party).family_id
+    assert listed() == [under_consent]
+    store.consents.revoke(**party.of_consent, reason="withdrawn")
     assert listed() == []
 
 

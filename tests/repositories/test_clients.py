@@ -10,7 +10,6 @@ from authority_queries.errors import (
     ConcurrencyConflictError,
     DuplicateError,
     InvalidArgumentError,
-    InvalidValueError,
     MissingReferenceError,
     NotFoundError,
 )
@@ -29,6 +28,7 @@ from tests.factories import (
     make_tenant,
     make_token,
 )
+from tests.refusals import refusal_of
 from tests.repositories.test_client_secrets import list_secrets, live_secrets
 
 DAY = timedelta(days=1)
@@ -128,6 +128,10 @@ def test_a_value_out_of_range_is_refused(store: Store) -> None:
         ("consent_type", "never"),
         ("display_names", ["no object"]),
         ("redirect_uris", ["https://example.org", None]),
+        ("redirect_uris", ["https://example.org"] * 2),
+        ("redirect_uris", [""]),
+        ("redirect_uris", ["https://example.org/" + "a" * 2048]),
+        ("redirect_uris", [f"https://example.org/{n}" for n in range(101)]),
         ("post_logout_redirect_uris", [None]),
         ("permissions", [None]),
         ("requirements", [None]),
@@ -135,17 +139,8 @@ def test_a_value_out_of_range_is_refused(store: Store) -> None:
         ("properties", ["no object"]),
     ]
     for field, value in refused:
-        with pytest.raises(InvalidValueError) as caught:
+        with refusal_of(field):
             make_client(store, tenant_id, **{field: value})
-        assert caught.value.constraint == f"clients_{field}_check"
-    for field, value in (
-        ("display_name", "a\0b"),
-        ("redirect_uris", ["a\0b"]),
-        ("properties", {"a": "\0"}),
-    ):
-        with pytest.raises(InvalidValueError) as caught:
-            make_client(store, tenant_id, **{field: value})
-        assert caught.value.constraint == ""
     assert store.clients.list(tenant_id=tenant_id).items == []
     assert make_client(store, tenant_id, client_id="a" * 255).row_version == 1
 
@@ -154,9 +149,8 @@ def test_a_json_web_key_set_has_keys(store: Store) -> None:
     tenant_id = make_tenant(store).id
     refused: list[object] = [{"keys": None}, {"keys": {}}, {"kty": "OKP"}, {}, [], "x"]
     for key_set in refused:
-        with pytest.raises(InvalidValueError) as caught:
+        with refusal_of("json_web_key_set"):
             make_client(store, tenant_id, json_web_key_set=key_set)
-        assert caught.value.constraint == "clients_json_web_key_set_check"
 
 
 def test_pages_lead_forward_and_back(store: Store) -> None:
@@ -244,5 +238,5 @@ def test_a_client_is_out_of_reach_of_another_tenant(store: Store) -> None:
 
 def test_one_string_is_no_list_of_strings(store: Store) -> None:
     tenant = make_tenant(store)
-    with pytest.raises(InvalidArgumentError, match="redirect_uris is one string"):
+    with pytest.raises(InvalidArgumentError, match="redirect_uris must be a sequence"):
         make_client(store, tenant.id, redirect_uris="https://a.example")

@@ -255,11 +255,11 @@ def test_a_verifier_of_another_shape_is_no_codes(store: Store, verifier: str) ->
 def test_a_hash_has_32_octets(store: Store, raw: bytes) -> None:
     party = make_party(store)
     code = make_code(store, party)
-    with pytest.raises(InvalidArgumentError, match="token_hash is no digest"):
+    with pytest.raises(InvalidArgumentError, match="token_hash must have 32 octets"):
         redeem_code(store, party, code, token_hash=raw)
-    with pytest.raises(InvalidArgumentError, match="hash is no digest"):
+    with pytest.raises(InvalidArgumentError, match="hash must have 32 octets"):
         NewToken(hash=raw, lifetime=HOUR)
-    with pytest.raises(InvalidArgumentError, match="lifetime is 0"):
+    with pytest.raises(InvalidArgumentError, match="lifetime must be longer"):
         NewToken(hash=bytes(32), lifetime=timedelta(0))
 
 

@@ -5,10 +5,11 @@ import pytest
 from authority_queries import Store
 from authority_queries.errors import (
     InvalidArgumentError,
-    InvalidValueError,
     MissingReferenceError,
 )
-from tests.factories import make_client, make_consent, make_tenant, make_user
+from tests.clock import Clock
+from tests.factories import HOUR, make_client, make_consent, make_tenant, make_user
+from tests.refusals import refusal_of
 from tests.repositories.grant_helpers import (
     NOTHING,
     Party,
@@ -178,7 +179,7 @@ def test_the_consents_of_a_user_are_listed_by_id(store: Store) -> None:
         store.consents.list_by_user(**key, after=ids[3]),
     ]
     assert [[one.id for one in page] for page in pages] == [ids[:3], ids[3:], []]
-    with pytest.raises(InvalidArgumentError, match="limit is 0"):
+    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
         store.consents.list_by_user(**key, limit=0)
 
 
@@ -194,7 +195,7 @@ def test_a_consent_names_only_what_exists_in_its_tenant(store: Store) -> None:
 
 def test_a_scope_has_a_name(store: Store) -> None:
     wrong: Fields = {"scopes": ["openid", None]}
-    with pytest.raises(InvalidValueError, match="consents_scopes_check"):
+    with refusal_of("scopes"):
         store.consents.grant(**make_pair(store).of_consent, **wrong)
 
 
@@ -215,3 +216,23 @@ def test_a_consent_goes_with_its_user(store: Store, dba: Dba) -> None:
     store.users.delete(tenant_id=grant.tenant_id, user_id=grant.user.id)
     for table in ("consents", "authorizations", "tokens"):
         assert count(dba, table) == 0
+
+
+def test_a_revoked_consent_is_pruned_with_its_families_and_one_in_force_is_not(
+    store: Store, dba: Dba, clock: Clock
+) -> None:
+    grant, kept = make_grant(store), make_grant(store)
+    store.consents.revoke(**grant.of_consent, reason="changed my mind")
+    fresh = make_consent(store, grant.client, grant.user)
+    assert store.consents.prune_revoked() == 0
+    clock.advance(HOUR)
+    assert store.consents.prune_revoked(older_than=2 * HOUR) == 0
+    with dba.transaction():
+        dba.execute("select from authority.consents for update")
+        assert store.consents.prune_revoked(older_than=HOUR) == 0
+    assert store.consents.prune_revoked(older_than=HOUR) == 1
+    assert store.consents.prune_revoked(older_than=HOUR) == 0
+    assert count(dba, "authorizations") == 1
+    assert refresh(store, grant, grant.refresh) == NOTHING
+    assert store.consents.get(**grant.of_consent) == fresh
+    assert is_alive(store, kept.refresh)

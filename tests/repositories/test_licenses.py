@@ -17,6 +17,7 @@ from authority_queries.runtime import (
 )
 from tests.clock import Clock
 from tests.factories import HOUR, make_license, make_tenant
+from tests.refusals import refusal_of
 from tests.repositories.license_helpers import (
     NAIVE,
     NOW,
@@ -59,7 +60,7 @@ def test_a_created_licence_is_found_by_id_and_by_key(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "check"),
+    ("fields", "argument"),
     [
         ({"plan": ""}, "plan"),
         ({"seats": -1}, "seats"),
@@ -77,17 +78,16 @@ def test_a_created_licence_is_found_by_id_and_by_key(store: Store) -> None:
     ],
 )
 def test_a_value_outside_its_column_is_refused(
-    store: Store, fields: Fields, check: str
+    store: Store, fields: Fields, argument: str
 ) -> None:
-    with pytest.raises(InvalidValueError) as caught:
+    with refusal_of(argument):
         new(store, **fields)
-    assert caught.value.constraint == f"licenses_{check}_check"
 
 
 @pytest.mark.parametrize("field", ["valid_from", "valid_until"])
 def test_a_moment_without_a_time_zone_is_refused(store: Store, field: str) -> None:
     moment: Fields = {field: NAIVE}
-    with pytest.raises(InvalidArgumentError, match=f"{field} has no time zone"):
+    with pytest.raises(InvalidArgumentError, match=f"{field} must have a time zone"):
         new(store, **moment)
 
 
@@ -105,7 +105,7 @@ def test_a_key_is_unique_in_its_tenant_and_the_tenant_exists(store: Store) -> No
 @pytest.mark.parametrize("key_hash", [b"", bytes(31), bytes(33)])
 def test_a_hash_has_32_octets(store: Store, key_hash: bytes) -> None:
     tenant = make_tenant(store)
-    with pytest.raises(InvalidArgumentError, match="key_hash is no digest"):
+    with pytest.raises(InvalidArgumentError, match="key_hash must have 32 octets"):
         store.licenses.create(tenant_id=tenant.id, key_hash=key_hash, plan="team")
 
 

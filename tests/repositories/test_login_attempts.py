@@ -10,12 +10,12 @@ import pytest
 from authority_queries import Store
 from authority_queries.errors import (
     InvalidArgumentError,
-    InvalidValueError,
     MissingReferenceError,
 )
 from authority_queries.records import LoginAttempt
 from tests.clock import Clock
 from tests.factories import HOUR, make_tenant
+from tests.refusals import refusal_of
 from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
@@ -141,10 +141,10 @@ def test_a_username_is_normalised_when_logged_and_when_asked_for(store: Store) -
 
 def test_an_attempt_that_cannot_be_stored_is_refused(store: Store) -> None:
     tenant = make_tenant(store)
-    with pytest.raises(InvalidValueError, match="login_attempts_outcome_check"):
+    with refusal_of("outcome"):
         record(store, tenant.id, outcome="perhaps")
-    with pytest.raises(InvalidValueError, match="cannot be stored"):
-        record(store, tenant.id, username="a\0b")
+    with refusal_of("reason"):
+        record(store, tenant.id, reason="a\0b")
     with pytest.raises(MissingReferenceError):
         record(store, uuid4())
 
@@ -164,7 +164,7 @@ def test_attempts_are_listed_newest_first(store: Store, dba: Dba, by: str) -> No
     assert [attempt.id for attempt in list_(**key, limit=2)] == ids[:2]
     assert [attempt.id for attempt in list_(**key, within=2 * HOUR)] == ids[:1]
     assert [a.id for a in list_(**key, within=timedelta(days=7))] == ids
-    with pytest.raises(InvalidArgumentError, match="limit is 0"):
+    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
         list_(**key, limit=0)
     other: Fields = {**key, "tenant_id": make_tenant(store).id}
     assert list_(**other) == []
@@ -298,7 +298,7 @@ def test_a_retention_is_not_negative(store: Store, logins: Logins) -> None:
         store.login_attempts.drop_partitions,
         store.login_attempts.prune_default,
     ):
-        with pytest.raises(InvalidArgumentError, match="retention is -1 day"):
+        with pytest.raises(InvalidArgumentError, match="retention must be 0 or longer"):
             call(retention=-DAY)
     with psycopg.connect(logins.maintenance, autocommit=True) as connection:
         for call_ in (

@@ -319,11 +319,11 @@ def test_a_throttle_that_makes_no_sense_is_refused(store: Store) -> None:
     tenant = make_tenant(store)
     for name in ("pair_limit", "account_limit", "network_limit"):
         limit: Fields = {name: 0}
-        with pytest.raises(InvalidArgumentError, match=f"{name} is 0; 1 or more"):
+        with pytest.raises(InvalidArgumentError, match=f"{name} must be 1 or more"):
             reserve(store, tenant.id, **limit)
-    with pytest.raises(InvalidArgumentError, match="time_window is"):
+    with pytest.raises(InvalidArgumentError, match="time_window must be longer"):
         reserve(store, tenant.id, time_window=timedelta(0))
-    with pytest.raises(InvalidArgumentError, match="trusted_for is -1 day"):
+    with pytest.raises(InvalidArgumentError, match="trusted_for must be 0 or longer"):
         succeed(store, tenant.id, trusted_for=-DAY)
     for factor in ("", "Password", "1st", "x" * 33):
         with pytest.raises(InvalidValueError, match="login_throttles_factor_check"):
@@ -332,13 +332,25 @@ def test_a_throttle_that_makes_no_sense_is_refused(store: Store) -> None:
         reserve(store, uuid4())
 
 
-@pytest.mark.parametrize("username", ["", "x" * 257, "\U0001f600" * 4000])
-def test_a_username_has_from_1_to_256_characters(store: Store, username: str) -> None:
-    fields: Fields = {"tenant_id": make_tenant(store).id, "username": username}
-    with pytest.raises(InvalidValueError, match="login_throttles_username_check"):
-        store.login_attempts.reserve(**fields, address=HERE, factor="password")
-    with pytest.raises(InvalidValueError, match="login_attempts_username_check"):
-        store.login_attempts.record(**fields, address=HERE, outcome="failed")
+def test_names_that_nobody_can_have_are_one_unknown_user(sync_store: Store) -> None:
+    store, tenant = sync_store, make_tenant(sync_store)
+    faces, ligatures = "\U0001f600" * 4000, "\ufb03" * 100
+    names = ["", "x" * 257, faces, "a\0", "\ud800", ligatures, " ann"]
+    for number, name in enumerate(names):
+        fields: Fields = {"tenant_id": tenant.id, "username": name}
+        guess = {**fields, "address": network(number), "factor": "password"}
+        assert store.login_attempts.reserve(**guess, account_limit=7).allowed
+        assert store.users.get_by_username(**fields) is None
+        store.login_attempts.succeed(**guess)
+        attempt = store.login_attempts.record(**fields, outcome="failed")
+        assert attempt.username == "INVALID"
+        listed = store.login_attempts.list_recent_by_username(**fields)
+        assert len(listed) == number + 1
+        with pytest.raises(InvalidArgumentError, match="username must be 1 to 256"):
+            store.users.create(**fields)
+    # None of them can be named INVALID, and who is has a key of her own.
+    store.users.create(tenant_id=tenant.id, username="INVALID")
+    assert store.users.get_by_username(tenant_id=tenant.id, username="a\0") is None
 
 
 def test_a_limit_of_any_size_over_any_window_is_counted(store: Store) -> None:

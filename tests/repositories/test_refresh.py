@@ -204,8 +204,8 @@ def test_a_refresh_that_fails_leaves_the_old_token_alive(store: Store) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"leeway": -MINUTE}, "leeway is -1 day"),
-        ({"token_hash": b"raw"}, "token_hash is no digest"),
+        ({"leeway": -MINUTE}, "leeway must be 0 or longer"),
+        ({"token_hash": b"raw"}, "token_hash must have 32 octets"),
     ],
 )
 def test_an_argument_of_another_shape_is_refused(

@@ -8,7 +8,6 @@ from authority_queries import Store
 from authority_queries.errors import (
     ConcurrencyConflictError,
     DuplicateError,
-    InvalidValueError,
     MissingReferenceError,
     NotFoundError,
     SystemRowError,
@@ -20,6 +19,7 @@ from authority_queries.runtime import (
     JsonObject,
 )
 from tests.factories import make_tenant
+from tests.refusals import refusal_of
 
 # scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), RFC 6749 section 3.3.
 SCOPE_TOKEN_CHARACTERS = [chr(0x21), *map(chr, range(0x23, 0x5C))] + [
@@ -110,29 +110,26 @@ def test_a_name_is_made_of_the_characters_of_rfc_6749(store: Store) -> None:
     ascii_ = {chr(code) for code in range(1, 0x80)}
     refused = ascii_ - {*SCOPE_TOKEN_CHARACTERS} | {"\u00e9", "\uff41"}
     for name in ["", "a" * 256, *(f"a{character}" for character in refused)]:
-        with pytest.raises(InvalidValueError) as caught:
+        with refusal_of("name"):
             make_scope(store, tenant_id, name)
-        assert caught.value.constraint == "scopes_name_check"
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "constraint"),
+    ("field", "value"),
     [
-        ("display_names", ["no object"], "scopes_display_names_check"),
-        ("descriptions", ["no object"], "scopes_descriptions_check"),
-        ("resources", ["urn:a", None], "scopes_resources_check"),
-        ("properties", ["no object"], "scopes_properties_check"),
-        ("description", "a\0b", ""),
-        ("resources", ["a\0b"], ""),
+        ("display_names", ["no object"]),
+        ("descriptions", ["no object"]),
+        ("resources", ["urn:a", None]),
+        ("resources", ["urn:a", "urn:a"]),
+        ("properties", ["no object"]),
     ],
 )
 def test_a_value_out_of_range_is_refused(
-    store: Store, field: str, value: object, constraint: str
+    store: Store, field: str, value: object
 ) -> None:
     tenant_id = make_tenant(store).id
-    with pytest.raises(InvalidValueError) as caught:
+    with refusal_of(field):
         make_scope(store, tenant_id, "orders", **{field: value})
-    assert caught.value.constraint == constraint
     assert store.scopes.get_by_name(tenant_id=tenant_id, name="orders") is None
 
 

@@ -18,7 +18,6 @@ def test_the_server_tells_its_version_login_and_clock(
     assert not found.is_superuser
     assert not found.may_create_roles
     assert not found.may_migrate
-    assert found.folds_case
     assert found.clock < store.server.describe().clock
 
 

@@ -8,7 +8,6 @@ from authority_queries import Store
 from authority_queries.errors import (
     ConcurrencyConflictError,
     DuplicateError,
-    InvalidValueError,
     MissingReferenceError,
     NotFoundError,
 )
@@ -22,6 +21,7 @@ from tests.factories import (
     make_tenant,
     make_token,
 )
+from tests.refusals import refusal_of
 
 
 class Edit(TypedDict):
@@ -103,28 +103,26 @@ def test_an_account_id_is_an_identifier(store: Store) -> None:
     made = make_service_account(store, tenant_id, account_id=longest)
     assert made.account_id == longest
     for account_id in ("", "Job", ".job", "a b", "a\n", "\u00e4", longest + "1"):
-        with pytest.raises(InvalidValueError) as caught:
+        with refusal_of("account_id"):
             make_service_account(store, tenant_id, account_id=account_id)
-        assert caught.value.constraint == "service_accounts_account_id_check"
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "constraint"),
+    ("field", "value"),
     [
-        ("allowed_scopes", ["a", None], "service_accounts_allowed_scopes_check"),
-        ("authorized_clients", [None], "service_accounts_authorized_clients_check"),
-        ("attributes", ["no object"], "service_accounts_attributes_check"),
-        ("description", "a\0b", ""),
-        ("allowed_scopes", ["a\0b"], ""),
+        ("allowed_scopes", ["a", None]),
+        ("allowed_scopes", ["a b"]),
+        ("authorized_clients", [None]),
+        ("authorized_clients", [uuid4() for _ in range(1001)]),
+        ("attributes", ["no object"]),
     ],
 )
 def test_a_value_out_of_range_is_refused(
-    store: Store, field: str, value: object, constraint: str
+    store: Store, field: str, value: object
 ) -> None:
     tenant_id = make_tenant(store).id
-    with pytest.raises(InvalidValueError) as caught:
+    with refusal_of(field):
         make_service_account(store, tenant_id, **{field: value})
-    assert caught.value.constraint == constraint
     assert store.service_accounts.list(tenant_id=tenant_id).items == []
 
 

@@ -121,10 +121,10 @@ def test_a_token_of_another_tenant_is_unknown(store: Store, dba: Dba) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"token_hash": b"raw"}, "token_hash is no digest"),
-        ({"subject_token_hash": b"raw"}, "subject_token_hash is no digest"),
-        ({"actor_token_hash": b"raw"}, "actor_token_hash is no digest"),
-        ({"lifetime": timedelta(0)}, "lifetime is 0"),
+        ({"token_hash": b"raw"}, "token_hash must have 32 octets"),
+        ({"subject_token_hash": b"raw"}, "subject_token_hash must have 32 octets"),
+        ({"actor_token_hash": b"raw"}, "actor_token_hash must have 32 octets"),
+        ({"lifetime": timedelta(0)}, "lifetime must be longer"),
     ],
 )
 def test_an_argument_of_another_shape_is_refused(

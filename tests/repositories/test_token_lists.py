@@ -43,7 +43,7 @@ def test_live_tokens_of_a_subject_are_listed_by_id(store: Store, kind: str) -> N
         store.tokens.list_active_by_subject(**key, after=ids[4]),
     ]
     assert [[t.id for t in page] for page in pages] == [ids[:2], ids[2:4], ids[4:], []]
-    with pytest.raises(InvalidArgumentError, match="limit is 0"):
+    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
         store.tokens.list_active_by_subject(**key, limit=0)
 
 
@@ -53,5 +53,5 @@ def test_live_tokens_of_a_client_are_listed_by_id(store: Store) -> None:
     ids = sorted(make_token(store, client)[1].id for _ in range(3))
     assert active_ids(store, client, limit=2) == ids[:2]
     assert active_ids(store, client, after=ids[1]) == ids[2:]
-    with pytest.raises(InvalidArgumentError, match="limit is 1001"):
+    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
         active_ids(store, client, limit=1001)

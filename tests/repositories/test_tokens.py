@@ -21,6 +21,7 @@ from tests.factories import (
     make_token,
     make_user,
 )
+from tests.refusals import refusal_of
 from tests.repositories.token_helpers import THUMBPRINT, Dba, Fields, sign_in
 
 
@@ -121,39 +122,40 @@ def test_a_hash_is_unique_in_a_tenant(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "check"),
+    ("fields", "argument"),
     [
-        ({"lifetime": 11 * MINUTE, "type": "authorization_code"}, "type_expires_at"),
+        ({"lifetime": 11 * MINUTE, "type": "authorization_code"}, "lifetime"),
         ({"type": "id"}, "type"),
         ({"type": "user_code"}, "type"),
-        ({"type": "refresh", "authorization_id": None}, "type_authorization_id"),
-        ({"redirect_uri": "https://a.example"}, "type_redirect_uri_code_challenge"),
-        ({"code_challenge": "c" * 43}, "type_redirect_uri_code_challenge"),
+        ({"type": "refresh", "authorization_id": None}, "authorization_id"),
+        ({"redirect_uri": "https://a.example"}, "type"),
+        ({"code_challenge": "c" * 43}, "type"),
+        ({"scopes": ["openid admin"]}, "scopes"),
+        ({"scopes": [f"s{n}" for n in range(101)]}, "scopes"),
         ({"cnf_jkt": "x" * 42}, "cnf_jkt"),
         ({"cnf_x5t_s256": "x" * 44}, "cnf_x5t_s256"),
         ({"scopes": ["openid", None]}, "scopes"),
     ],
 )
 def test_a_value_outside_its_column_is_refused(
-    store: Store, fields: Fields, check: str
+    store: Store, fields: Fields, argument: str
 ) -> None:
     client = make_client(store, make_tenant(store).id)
-    with pytest.raises(InvalidValueError) as caught:
+    with refusal_of(argument):
         make_token(store, client, **fields)
-    assert caught.value.constraint == f"tokens_{check}_check"
 
 
 @pytest.mark.parametrize("challenge", ["short", "=" * 43, "c" * 44])
 def test_a_code_challenge_is_base64url_of_sha256(store: Store, challenge: str) -> None:
     client = make_client(store, make_tenant(store).id)
-    with pytest.raises(InvalidArgumentError, match="code_challenge is of another"):
+    with pytest.raises(InvalidArgumentError, match="code_challenge must be base64url"):
         make_token(store, client, "authorization_code", code_challenge=challenge)
 
 
 @pytest.mark.parametrize("token_hash", [b"", bytes(31), bytes(33)])
 def test_a_hash_has_32_octets(store: Store, token_hash: bytes) -> None:
     client = make_client(store, make_tenant(store).id)
-    with pytest.raises(InvalidArgumentError, match="token_hash is no digest"):
+    with pytest.raises(InvalidArgumentError, match="token_hash must have 32 octets"):
         store.tokens.create(
             tenant_id=client.tenant_id,
             type="access",
@@ -177,7 +179,7 @@ def test_a_token_speaks_for_one_subject(store: Store) -> None:
 @pytest.mark.parametrize("lifetime", [timedelta(0), -HOUR])
 def test_a_lifetime_is_longer_than_nothing(store: Store, lifetime: timedelta) -> None:
     client = make_client(store, make_tenant(store).id)
-    with pytest.raises(InvalidArgumentError, match="lifetime is"):
+    with pytest.raises(InvalidArgumentError, match="lifetime must be longer"):
         make_token(store, client, lifetime=lifetime)
 
 

@@ -9,6 +9,7 @@ from authority_queries import Store
 from authority_queries.errors import InvalidArgumentError, InvalidValueError
 from tests.clock import Clock
 from tests.factories import make_tenant
+from tests.refusals import refusal_of
 from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
@@ -78,7 +79,7 @@ def test_an_assertion_is_accepted_once_and_never_again(
 
 def test_an_assertion_past_its_end_is_not_accepted(store: Store, dba: Dba) -> None:
     tenant_id = make_tenant(store).id
-    for end in (now() - MINUTE, now() - 1000 * DAY, datetime.min.replace(tzinfo=UTC)):
+    for end in (now() - MINUTE, now() - 1000 * DAY, datetime(1900, 1, 1, tzinfo=UTC)):
         assert not use(store, tenant_id, expires_at=end)
     assert rows(dba) == 0
 
@@ -101,7 +102,7 @@ def test_after_its_end_a_jti_may_be_another_assertions(
 def test_an_end_more_than_a_day_away_is_refused(store: Store, dba: Dba) -> None:
     tenant_id = make_tenant(store).id
     assert use(store, tenant_id, expires_at=now() + DAY - MINUTE)
-    for end in (now() + DAY + 5 * MINUTE, datetime.max.replace(tzinfo=UTC)):
+    for end in (now() + DAY + 5 * MINUTE, datetime(8999, 1, 1, tzinfo=UTC)):
         for jti in ("a-jti", "another"):
             with pytest.raises(InvalidValueError, match="used_jtis_expires_at_check"):
                 use(store, tenant_id, jti=jti, expires_at=end)
@@ -109,25 +110,26 @@ def test_an_end_more_than_a_day_away_is_refused(store: Store, dba: Dba) -> None:
 
 
 def test_a_datetime_without_a_time_zone_is_refused(store: Store) -> None:
-    with pytest.raises(InvalidArgumentError, match="expires_at has no time zone"):
+    with pytest.raises(InvalidArgumentError, match="expires_at must have a time zone"):
         use(store, uuid4(), expires_at=datetime(2030, 1, 1))
 
 
 @pytest.mark.parametrize(
-    ("fields", "check"),
+    ("fields", "argument"),
     [
-        ({"issuer": ""}, "used_jtis_issuer_check"),
-        ({"issuer": "x" * 256}, "used_jtis_issuer_check"),
-        ({"issuer": "é"}, "used_jtis_issuer_check"),
-        ({"kind": "dpop_proof"}, "used_jtis_kind_issuer_check"),
-        ({"kind": "id_token"}, "used_jtis_kind_check"),
+        ({"issuer": ""}, "issuer"),
+        ({"issuer": "x" * 256}, "issuer"),
+        ({"issuer": "é"}, "issuer"),
+        ({"kind": "dpop_proof"}, "kind"),
+        ({"kind": "id_token"}, "kind"),
+        ({"jti": None}, "jti"),
     ],
 )
 def test_an_issuer_that_is_none_is_refused(
-    store: Store, fields: dict[str, Any], check: str
+    store: Store, fields: dict[str, Any], argument: str
 ) -> None:
     tenant_id = make_tenant(store).id
-    with pytest.raises(InvalidValueError, match=check):
+    with refusal_of(argument):
         use(store, tenant_id, **fields)
 
 

@@ -12,7 +12,6 @@ from authority_queries.errors import (
     ConcurrencyConflictError,
     DuplicateError,
     InvalidArgumentError,
-    InvalidValueError,
     MissingReferenceError,
     NotFoundError,
 )
@@ -32,6 +31,7 @@ from tests.factories import (
     make_token,
     make_user,
 )
+from tests.refusals import refusal_of
 from tests.stores import Logins
 
 FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
@@ -72,7 +72,7 @@ def test_a_created_user_is_found_by_each_of_its_keys(store: Store) -> None:
     expected = replace(
         user,
         tenant_id=tenant_id,
-        username_normalized="beate",
+        username_key="beate",
         password_hash=PHC,
         tokens_valid_after=None,
         row_version=1,
@@ -123,9 +123,12 @@ def test_what_does_not_exist_is_not_found(store: Store) -> None:
     [
         ("Ann", "aNN"),
         ("Ann", "\uff21\uff2e\uff2e"),  # fullwidth letters
-        ("finn", "\ufb01NN"),  # a ligature
         ("\u00c4nn", "a\u0308nn"),  # a combining diaeresis
-        ("k1", "\u212a\u2460"),  # the Kelvin sign and a circled digit
+        ("k1", "\u212a1"),  # the Kelvin sign
+        ("stra\u00dfe", "STRASSE"),
+        ("\u039f\u0394\u03a5\u03a3", "\u03bf\u03b4\u03c5\u03c2"),  # a final sigma
+        ("\u0130STANBUL", "i\u0307stanbul"),
+        ("ISTANBUL", "istanbul"),
     ],
 )
 def test_a_username_is_one_in_any_case_and_unicode_form(
@@ -137,31 +140,23 @@ def test_a_username_is_one_in_any_case_and_unicode_form(
     assert store.users.get_by_username(tenant_id=tenant_id, username=same) == user
     with pytest.raises(DuplicateError, match=r"users\.create.*username") as caught:
         make_user(store, tenant_id, username=same)
-    assert caught.value.constraint == "users_tenant_id_username_normalized_key"
+    assert caught.value.constraint == "users_tenant_id_username_key_key"
     make_user(store, make_tenant(store).id, username=same)
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "constraint"),
+    ("field", "value"),
     [
-        ("username", "", "users_username_check"),
-        ("username", "a" * 257, "users_username_check"),
-        ("username", "a\0", ""),
-        ("email", "ann", "users_email_check"),
-        ("email", "@example.org", "users_email_check"),
-        ("email", "a" * 250 + "@b.de", "users_email_check"),
-        ("status", "asleep", "users_status_check"),
-        ("attributes", ["no object"], "users_attributes_check"),
-        ("attributes", {"a": "\0"}, ""),
+        ("status", "asleep"),
+        ("attributes", ["no object"]),
     ],
 )
 def test_a_value_out_of_range_is_refused(
-    store: Store, field: str, value: object, constraint: str
+    store: Store, field: str, value: object
 ) -> None:
     tenant_id = make_tenant(store).id
-    with pytest.raises(InvalidValueError) as caught:
+    with refusal_of(field):
         make_user(store, tenant_id, **{field: value})
-    assert caught.value.constraint == constraint
     assert usernames(store, tenant_id) == []
 
 
@@ -235,7 +230,7 @@ def test_an_update_names_the_version_that_it_read(store: Store) -> None:
     assert changed.updated_at > user.updated_at
     assert changed == replace(
         user,
-        username_normalized="beate",
+        username_key="beate",
         updated_at=changed.updated_at,
         row_version=2,
         **EDIT,

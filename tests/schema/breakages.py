@@ -51,7 +51,7 @@ BREAKAGES = {
         """,
     ],
     "functions_pin_their_search_path": [
-        "alter function authority.normalize_username(text) reset search_path",
+        "alter function authority.address_prefix(inet) reset search_path",
         "alter procedure authority.isolate_tenants set search_path = pg_catalog",
     ],
     "functions_pin_their_settings": [
@@ -77,6 +77,40 @@ BREAKAGES = {
     "keys_begin_with_the_tenant": [
         "alter table authority.users add constraint users_email_key unique (email)",
         "create unique index users_email_idx on authority.users (lower(email))",
+    ],
+    "keys_are_compared_by_bytes": [
+        'alter table authority.license_seats alter holder type text collate "default"',
+        """
+        alter table authority.role_permissions
+        drop constraint role_permissions_tenant_id_role_id_permission_pk,
+        alter permission type text collate "default";
+        drop index authority.role_permissions_permission_idx
+        """,
+        "create index scopes_tenant_id_display_name_idx "
+        "on authority.scopes (tenant_id, display_name)",
+    ],
+    "nothing_stored_asks_the_locale": [
+        """
+        create index users_tenant_id_email_idx
+        on authority.users (tenant_id, lower(email) collate "C")
+        """,
+        """
+        alter table authority.users add column folded text
+        generated always as (lower(display_name)) stored
+        """,
+        """
+        create function authority.folded(name text) returns text
+        language sql immutable return lower(name)
+        """,
+        """
+        create function authority.folded(name text) returns text language sql
+        immutable set search_path = pg_catalog, pg_temp as 'select lower(name)'
+        """,
+        """
+        create function authority.sorted(names text[]) returns text[] language sql
+        immutable set search_path = pg_catalog, pg_temp
+        as 'select array(select unnest(names) order by 1)'
+        """,
     ],
     "names_follow_the_rule": [
         "alter index authority.tokens_expires_at_idx rename to tokens_prune"
@@ -181,6 +215,20 @@ BREAKAGES = {
         add constraint tokens_scopes_check
         check (array_position(scopes, null) is null)
         """,
+    ],
+    "what_is_over_does_not_block": [
+        """
+        alter table authority.consents
+        drop constraint consents_tenant_id_client_id_fk,
+        add constraint consents_tenant_id_client_id_fk
+        foreign key (tenant_id, client_id) references authority.clients (tenant_id, id)
+        """,
+        "grant delete on authority.permissions to authority_app",
+    ],
+    "what_is_over_is_pruned": [
+        "revoke delete on authority.consents from authority_maintenance",
+        "alter table authority.licenses add column paid_until date",
+        "create table authority.drafts (tenant_id uuid not null, ends_at timestamptz)",
     ],
     "views_read_as_their_caller": [
         "alter view authority.live_tokens reset (security_invoker)",

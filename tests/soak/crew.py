@@ -15,6 +15,7 @@ from tests.soak.homes import Home
 from tests.soak.keeping import Lives
 from tests.soak.ledger import Ledger
 from tests.soak.licence_work import audit_usage
+from tests.soak.lives import Life
 from tests.soak.other_work import audit_users
 from tests.soak.plan import Plan
 from tests.soak.pools import count_usable, count_usable_async
@@ -72,6 +73,10 @@ class Crew:
     def home(self) -> Home:
         """One of the tenants that it works for."""
         return self._feeds.homes[0]
+
+    def verify(self, authority: Authority, life: Life) -> None:
+        """Look at one token, in the thread of the caller."""
+        run_now(verify_one(self._desk(Threads(authority)), life))
 
     @property
     def _longest(self) -> float:

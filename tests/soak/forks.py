@@ -24,7 +24,7 @@ from tests.soak.weather import Weather
 from tests.stores import Logins
 
 CHILDREN = 3
-_CALLS = 60
+_CALLS = 40
 
 
 def fork_and_verify(plan: Plan, logins: Logins, conninfo: str) -> Tally:
@@ -35,7 +35,7 @@ def fork_and_verify(plan: Plan, logins: Logins, conninfo: str) -> Tally:
     with Authority.open(settings) as authority:
         desk = Desk(Threads(authority), ledger, lives, homes, Random(plan.seed))
         count_usable(authority, homes[0].tenant_id)  # all of them are open
-        for piece in [issue_code, make_access, redeem, redeem, revoke] * 20:
+        for piece in [issue_code, make_access, redeem, redeem, revoke] * 10:
             run_now(piece(desk))
         end = monotonic() + plan.fault_seconds
         while monotonic() < end:

@@ -10,7 +10,7 @@ from authority_queries import AsyncAuthority, Authority
 from authority_queries.errors import UnavailableError
 
 # Beyond the pool's own patience.
-_LONGER = 3.0
+_LONGER = 1.0
 
 
 def count_usable(authority: Authority, tenant_id: UUID) -> int:

@@ -33,7 +33,9 @@ Address: TypeAlias = tuple[str, int]
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
 _DROP = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF: return 0 octets
 _SHARE = 0.03  # of the messages are spoiled
+# What they import is imported once.
 _PROCESSES = get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["tests.soak.processes"])
 
 
 class _Side(asyncio.Protocol):

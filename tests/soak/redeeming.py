@@ -13,6 +13,11 @@ from tests.soak.lives import End, Life, Span, Use
 from tests.soak.token_work import HOUR, Desk
 
 ATTEMPTS = 3
+METHODS = {
+    "authorization_code": "redeem_code",
+    "device_code": "redeem_device_code",
+    "refresh": "refresh",
+}
 
 
 class Attempt:
@@ -35,7 +40,7 @@ class Attempt:
         return self._end, self._reuse
 
     async def run(self) -> None:
-        name = "redeem_code" if self._life.kind == "authorization_code" else "refresh"
+        name = METHODS[self._life.kind]
         try:
             for number in range(ATTEMPTS):
                 with self._desk.ledger.call(f"grants.{name}") as call:
@@ -132,7 +137,7 @@ class Attempt:
 
 async def redeem(desk: Desk) -> None:
     """Redeem a token that nobody else does, or race for any."""
-    kind = desk.chance.choice(["authorization_code", "refresh"])
+    kind = desk.chance.choice([*METHODS])
     if desk.chance.random() < 0.85:
         life = desk.lives.claim(desk.chance, kind)
     else:

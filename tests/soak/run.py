@@ -22,6 +22,8 @@ from tests.soak.tally import Tally
 from tests.soak.upkeep import audit_rows, dump_and_restore, prune
 from tests.soak.weather import Weather
 
+# A process may grow by so much after the first third of a run.
+_GROWTH = 1.5
 _LEFT = """
 select from pg_stat_activity
 where datname = current_database() and application_name = 'authority'
@@ -70,7 +72,10 @@ def _watch(ledger: Ledger, over: Event) -> None:
     third = len(sizes) // 3
     if third:
         # Past the first third pools and the ledger have their size.
-        ledger.tally.sizes["MB"] = (sizes[0], sizes[third], sizes[-1], max(sizes))
+        told = (sizes[0], sizes[third], sizes[-1], max(sizes))
+        ledger.tally.sizes["MB"] = told
+        is_small = sizes[-1] < _GROWTH * sizes[third]
+        ledger.expect(is_small, "memory grows", f"{told}")
 
 
 def _keep_up(stage: Stage, plan: Plan, ledger: Ledger, stop: Event) -> None:

@@ -1,7 +1,8 @@
 """What services do with tokens, and what each answer must be."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from math import inf
 from random import Random
 from time import monotonic
 from typing import Any
@@ -16,6 +17,9 @@ from tests.soak.keeping import Lives
 from tests.soak.ledger import Call, Ledger
 from tests.soak.lives import End, Life, Span, Subject
 
+# A clock that is ahead, and what is taken of it: no sign-out of so many seconds before
+# is outrun by the claim.
+AHEAD, TOLERANCE = timedelta(seconds=45), 120.0
 CODE, HOUR = timedelta(minutes=5), timedelta(hours=1)
 
 
@@ -39,6 +43,8 @@ async def issue_code(desk: Desk) -> None:
     code = mint_token("authorization_code", home.tenant_id)
     scopes = desk.chance.sample(["openid", "email", "profile"], 2)
     autocommit = desk.chance.random() < 0.5
+    is_ahead = desk.chance.random() < 0.2
+    claim = datetime.now(UTC) + AHEAD if is_ahead else None
     with desk.ledger.call("grants.issue_code", MissingReferenceError) as call:
         async with desk.door.unit(home.tenant_id, autocommit=autocommit) as store:
             issued = await store.grants.issue_code(
@@ -46,7 +52,7 @@ async def issue_code(desk: Desk) -> None:
                 token_hash=code.hash,
                 client_id=app.client.client_id,
                 user_id=person.user.id,
-                authenticated_at=None,
+                authenticated_at=claim,
                 redirect_uri=CALLBACK,
                 scopes=scopes,
                 lifetime=CODE,
@@ -55,25 +61,26 @@ async def issue_code(desk: Desk) -> None:
             call.refuse()
     if call.is_acknowledged:
         expected = {"id": issued.token_id, "authorization_id": issued.authorization_id}
-        desk.lives.add(_code(code, app, person, call, {**expected, "scopes": scopes}))
+        desk.lives.add(life_of(code, app, person, call, {**expected, "scopes": scopes}))
     elif call.error is None:
-        _expect_ending(desk, person.subject, call, str(issued.outcome))
+        since = call.began - (TOLERANCE if is_ahead else 0)
+        expect_ending(desk, person.subject, since, f"{issued.outcome} {is_ahead}")
 
 
-def _code(
-    code: TokenString, app: App, person: Person, call: Call, expected: dict[str, Any]
+def life_of(
+    minted: TokenString, app: App, person: Person, call: Call, expected: dict[str, Any]
 ) -> Life:
     when = Span(call.began, call.ended)
     return Life(
-        minted=code,
-        kind="authorization_code",
+        minted=minted,
+        kind=minted.kind,
         issued=when,
         signed_in=when,
         lifetime=CODE.total_seconds(),
         hangs_on=(app.subject, person.subject),
         family=Subject("family"),
         expected={
-            "type": "authorization_code",
+            "type": minted.kind,
             "tenant_id": app.client.tenant_id,
             "client_id": app.client.client_id,
             "user_id": person.user.id,
@@ -84,10 +91,10 @@ def _code(
     )
 
 
-def _expect_ending(desk: Desk, subject: Subject, call: Call, outcome: str) -> None:
-    """A refusal needs a reason: the user was signed out or deleted at that moment."""
-    now = Span(call.began, call.ended)
-    is_ending = any(end.may_end(now, call.ended) for end in [*subject.ends])
+def expect_ending(desk: Desk, subject: Subject, since: float, outcome: str) -> None:
+    """A refusal needs a reason: the user was signed out or deleted since then."""
+    then = Span(since, inf)
+    is_ending = any(end.may_end(then, inf) for end in [*subject.ends])
     desk.ledger.expect(is_ending, "issuing is refused without a reason", outcome)
 
 
@@ -108,8 +115,7 @@ async def make_access(desk: Desk) -> None:
                 lifetime=lifetime,
             )
     if call.is_acknowledged:
-        life = _code(minted, app, person, call, {"id": token.id, "scopes": []})
-        life.kind = life.expected["type"] = "access"
+        life = life_of(minted, app, person, call, {"id": token.id, "scopes": []})
         life.lifetime = lifetime.total_seconds()
         desk.lives.add(life)
 

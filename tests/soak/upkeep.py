@@ -1,5 +1,6 @@
 """What goes on beside services: pruning in both forms, and dumps that are restored."""
 
+import asyncio
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -56,15 +57,16 @@ def prune(settings: Settings, ledger: Ledger, stop: Event) -> None:
                 report = maintenance.prune(retention=_KEPT, batch_size=200)
             if call.is_acknowledged:
                 _judge(ledger, report, call.began)
+            asyncio.run(_prune_async(settings, ledger))
 
 
-async def prune_async(settings: Settings, ledger: Ledger, rest: object) -> None:
-    """Prune once in the other form, beside the first one."""
-    async with AsyncMaintenance.open(settings) as maintenance:
-        with ledger.call("prune", parts=11) as call:
+async def _prune_async(settings: Settings, ledger: Ledger) -> None:
+    """Prune once in the other form, on a pool of its own, as a command does."""
+    with ledger.call("prune, async", parts=11) as call:
+        async with AsyncMaintenance.open(settings) as maintenance:
             report = await maintenance.prune(retention=_KEPT, batch_size=200)
-        if call.is_acknowledged:
-            _judge(ledger, report, call.began)
+    if call.is_acknowledged:
+        _judge(ledger, report, call.began)
 
 
 def _judge(ledger: Ledger, report: PruneReport, began: float) -> None:

@@ -5,6 +5,7 @@ from random import Random
 from threading import Event
 from typing import Any, TypeAlias
 
+from tests.soak.device_work import approve_device
 from tests.soak.licence_work import record_usage, use_seat
 from tests.soak.other_work import edit_user, guess, make_pair, push_request, use_jti
 from tests.soak.redeeming import redeem
@@ -26,6 +27,7 @@ MIXTURE: dict[Work, int] = {
     redeem: 260,
     issue_code: 130,
     make_access: 60,
+    approve_device: 30,
     use_seat: 60,
     record_usage: 50,
     edit_user: 30,

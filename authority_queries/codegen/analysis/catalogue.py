@@ -164,6 +164,8 @@ class Catalogue:
             ),
             elements_nullable=fact.elements_nullable and domain.elements_nullable,
             json_kind=fact.json_kind or domain.json_kind,
+            size=proof.size,
+            rule=proof.rule,
         )
 
 

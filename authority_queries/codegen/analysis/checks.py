@@ -9,6 +9,7 @@ from pglast.enums.parsenodes import A_Expr_Kind
 from pglast.enums.primnodes import BoolExprType, NullTestType
 
 _TEXTS = frozenset({"text", "varchar"})
+_SIZES = frozenset({"char_length", "character_length", "length", "octet_length"})
 
 
 @dataclass(slots=True)
@@ -19,6 +20,8 @@ class Proof:
     elements_not_null: bool = False
     values: frozenset[str] | None = None
     json_kind: str | None = None
+    size: tuple[int, int | None] | None = None
+    rule: tuple[str | int, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -54,8 +57,37 @@ class Proofs:
                 nulltesttype=NullTestType.IS_NULL, arg=ast.FuncCall() as call
             ):
                 self._learn_of_elements(call)
+            case ast.FuncCall(args=[value, *others]):
+                if column := _column(value):
+                    numbers = [_number(other) for other in others]
+                    known = [number for number in numbers if number is not None]
+                    self.of(column).rule = (_function(node), *known)
             case _:
                 self._learn_values(node)
+                self._learn_size(node)
+
+    def _learn_size(self, node: object) -> None:
+        """Learn from `char_length(x) <= 256`, `octet_length(x) = 32`, `x <> ''`."""
+        match node:
+            case ast.A_Expr(lexpr=left, rexpr=right) if _constant(right) == "":
+                if _operator(node) == "<>" and (column := _column(left)):
+                    _, most = self.of(column).size or (0, None)
+                    self.of(column).size = 1, most
+                return
+            case ast.A_Expr(lexpr=ast.FuncCall(args=[value]) as call, rexpr=right):
+                column, number = _column(value), _number(right)
+            case _:
+                return
+        if not column or number is None or _function(call) not in _SIZES:
+            return
+        least, most = self.of(column).size or (0, None)
+        match _operator(node):
+            case "=":
+                self.of(column).size = number, number
+            case "<=":
+                self.of(column).size = least, min(number, most or number)
+            case ">=":
+                self.of(column).size = max(number, least), most
 
     def _learn_of_elements(self, call: ast.FuncCall) -> None:
         """Learn from `array_position(x, null) is null`."""
@@ -129,6 +161,13 @@ def _constant(node: object) -> str | None:
     match _uncast(node):
         case ast.A_Const(val=ast.String(sval=text)):
             return str(text)
+    return None
+
+
+def _number(node: object) -> int | None:
+    match _uncast(node):
+        case ast.A_Const(val=ast.Integer(ival=number)):
+            return number
     return None
 
 

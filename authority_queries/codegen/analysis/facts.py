@@ -45,4 +45,6 @@ def _either(one: Fact, other: Fact) -> Fact:
         origin=one.origin if one.origin == other.origin else None,
         elements_nullable=one.elements_nullable or other.elements_nullable,
         json_kind=one.json_kind if one.json_kind == other.json_kind else None,
+        size=one.size if one.size == other.size else None,
+        rule=one.rule if one.rule == other.rule else None,
     )

@@ -29,6 +29,15 @@ class _Use:
     json_kind: str | None = None
     values: frozenset[str] | None = None
     origin: Origin | None = None
+    size: tuple[int, int | None] | None = None
+    rule: tuple[str | int, ...] | None = None
+
+    def store_in(self, column: Fact) -> None:
+        """Note a column that the parameter is stored in."""
+        self.json_kind = self.json_kind or column.json_kind
+        self.size = self.size or column.size
+        self.rule = self.rule or column.rule
+        self.take(column)
 
     def take(self, column: Fact) -> None:
         """Note a column that the parameter goes to, or is compared with."""
@@ -71,6 +80,8 @@ class Uses:
             origin=use.origin,
             elements_nullable=False,
             json_kind=use.json_kind,
+            size=use.size,
+            rule=use.rule,
         )
 
     def _visit_query(self, scope: Scope) -> None:
@@ -148,8 +159,7 @@ class Uses:
             for number in self._tracing.parameters_in(entry.child("expr"), scope.bare):
                 use = self._use(number)
                 use.welcome = use.welcome or takes_null
-                use.json_kind = use.json_kind or column.json_kind
-                use.take(column)
+                use.store_in(column)
 
     def _compare(self, node: Node, view: View) -> None:
         """Note what texts a parameter is compared with for equality."""

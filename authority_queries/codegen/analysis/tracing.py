@@ -1,4 +1,4 @@
-"""Which parameters a value can be, through casts, CASE and queries in FROM."""
+"""Which parameters a value can be, through casts, choices and queries in FROM."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -42,6 +42,9 @@ class Tracing:
                 for when in expression.nodes("args"):
                     yield from self.parameters_in(when.child("result"), view)
                 yield from self.parameters_in(expression.child("defresult"), view)
+            case "COALESCEEXPR":
+                for argument in expression.nodes("args"):
+                    yield from self.parameters_in(argument, view)
             case "VAR":
                 yield from self._through_column(expression, view)
             case kind if kind in _WRAPPINGS:

@@ -131,7 +131,7 @@ class Describer:
             found = self.python_types.of(oid, fact)
         except UnknownTypeError as error:
             if declared is not None:
-                return PythonType(parts=(declared,), is_declared=True)
+                return PythonType(parts=(declared,))
             message = (
                 f"{query.place}: {written} is of type {error}, which has no type in "
                 f"Python; cast it, such as {written}::text, or say what it is: "
@@ -140,7 +140,7 @@ class Describer:
             raise GenerationError(message) from error
         if declared is None:
             return found
-        return replace(found, parts=(declared,), is_declared=True)
+        return replace(found, parts=(declared,))
 
 
 _WITH_COLUMNS = frozenset({Form.ONE, Form.MANY, Form.VALUE})

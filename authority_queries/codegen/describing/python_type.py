@@ -45,6 +45,17 @@ Part = str | PythonName | Literals | Composite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What is asked of an argument: a function of the run time's `checks`.
+
+    With `made_of` it is the function that makes the check.
+    """
+
+    name: str = "anything"
+    made_of: "tuple[str | int | Part | Check, ...] | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
     """A type that psycopg has to be told of before it can load or dump a value.
 
@@ -59,16 +70,10 @@ class Registered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonType:
-    """An annotation in parts, and the run time's function for a parameter, if any.
-
-    With `converts_elements` the function is for each element of an array. A type that
-    `is_declared` is the query's word for it, by `@type`.
-    """
+    """An annotation in parts, and what is asked of a parameter of the type."""
 
     parts: tuple[Part, ...]
-    conversion: str | None = None
-    converts_elements: bool = False
-    is_declared: bool = False
+    check: Check = Check()
     registered: frozenset[Registered] = frozenset()
 
     @property

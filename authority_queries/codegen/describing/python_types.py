@@ -10,6 +10,7 @@ from typing import Final
 from authority_queries.codegen.describing.base_types import base_type
 from authority_queries.codegen.describing.pg_types import PgType, PgTypes
 from authority_queries.codegen.describing.python_type import (
+    Check,
     Composite,
     Literals,
     PythonType,
@@ -19,12 +20,8 @@ from authority_queries.codegen.describing.python_type import (
 from authority_queries.codegen.model import Fact, PythonName
 from authority_queries.codegen.rendering.naming import cap_words
 
-_WHOLE_ARRAYS: Final = {
-    None: "array",
-    "int2": "array_of_int2",
-    "int4": "array_of_int4",
-    "int8": "array_of_int8",
-}
+# What a check calls for a column of text[], and what the run time has for it.
+_RULES: Final = {"is_scope_list": "scope_list", "is_text_list": "text_list"}
 
 
 class PythonTypes:
@@ -50,7 +47,8 @@ class PythonTypes:
                     name=cap_words(pg_type.name),
                     schema=pg_type.schema,
                 )
-                return PythonType(parts=(labels,))
+                check = Check(name="one_of", made_of=labels.values)
+                return PythonType(parts=(labels,), check=check)
             case "composite":
                 return self._composite(pg_type)
             case "range" | "multirange" if pg_type.is_builtin:
@@ -68,7 +66,6 @@ class PythonTypes:
     def _array(self, pg_type: PgType, fact: Fact) -> PythonType:
         inner = self.of(pg_type.element, Fact())
         can_hold_none = fact.elements_nullable and not inner.includes_none
-        whole = _WHOLE_ARRAYS.get(inner.conversion)
         return PythonType(
             parts=(
                 PythonName(module="collections.abc", name="Sequence"),
@@ -77,8 +74,7 @@ class PythonTypes:
                 *((" | None",) if can_hold_none else ()),
                 "]",
             ),
-            conversion=whole or inner.conversion,
-            converts_elements=whole is None,
+            check=_array_check(inner, fact, can_hold_none=can_hold_none),
             registered=inner.registered | self._registered(pg_type.element),
         )
 
@@ -95,7 +91,11 @@ class PythonTypes:
             registered |= self.of(oid, Fact()).registered
             if self._pg_types.type(oid).kind == "domain":
                 registered |= self._registered(oid)
-        return PythonType(parts=(composite,), registered=frozenset(registered))
+        return PythonType(
+            parts=(composite,),
+            check=Check(name="instance", made_of=(composite,)),
+            registered=frozenset(registered),
+        )
 
     def _registered(self, oid: int) -> frozenset[Registered]:
         """Say what psycopg must know of a type to read arrays or composites of it."""
@@ -116,6 +116,18 @@ class PythonTypes:
             name, bounds = "Multirange", self._pg_types.type(pg_type.element)
         inner = self.of(bounds.element, Fact())
         module = f"psycopg.types.{name.lower()}"
+        found = PythonName(module=module, name=name)
         return PythonType(
-            parts=(PythonName(module=module, name=name), "[", *inner.parts, "]")
+            parts=(found, "[", *inner.parts, "]"),
+            check=Check(name="instance", made_of=(found,)),
         )
+
+
+def _array_check(inner: PythonType, fact: Fact, *, can_hold_none: bool) -> Check:
+    rule, *given = fact.rule or ("",)
+    if rule in _RULES and inner.check.name == "text":
+        return Check(name=_RULES[str(rule)], made_of=tuple(given) or None)
+    element = inner.check
+    if can_hold_none:
+        element = Check(name="optional", made_of=(element,))
+    return Check(name="array", made_of=(element,))

@@ -3,7 +3,7 @@
 The types that psycopg sends depend on them.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from ipaddress import ip_address, ip_network
 from typing import Final
@@ -33,7 +33,7 @@ _BASES: Final[dict[str, object]] = {
     "timetz": time(1, tzinfo=UTC),
     "timestamp": _MOMENT.replace(tzinfo=None),
     "timestamptz": _MOMENT,
-    "interval": timedelta(1),
+    "interval": "1 microseconds",
     "inet": ip_address("::1"),
     "cidr": ip_network("::/8"),
     "json": Json({}),

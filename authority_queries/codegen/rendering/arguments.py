@@ -1,15 +1,18 @@
-"""How a parameter is written: its annotation, and what is handed to psycopg."""
+"""How a parameter is written: its annotation, and what is asked of it."""
 
-from dataclasses import replace
-
-from authority_queries.codegen.describing.python_type import RUNTIME, Literals, Part
+from authority_queries.codegen.describing.python_type import (
+    RUNTIME,
+    Check,
+    Literals,
+    Part,
+)
 from authority_queries.codegen.describing.typed import TypedValue
 from authority_queries.codegen.model import PythonName
 from authority_queries.codegen.rendering.imports import Imports
 
 
 class Spelling:
-    """Writes types and conversions in one module, whose imports it collects.
+    """Writes types and checks in one module, whose imports it collects.
 
     What `records` is imported from; None inside of records.py itself.
     """
@@ -48,35 +51,29 @@ class Spelling:
         texts = ", ".join(_quoted(text) for text in values)
         return f"{self.name('typing', 'Literal')}[{texts}]"
 
-    def argument(self, value: TypedValue, given: str) -> str:
-        """Write what is handed to the run time for the expression `given`."""
-        if value.type.conversion is None:
-            return given
-        if not value.type.converts_elements:
-            return self._converted(value, given)
-        whole = self.name(RUNTIME, "array")
-        element = replace(value, nullable=" | None" in value.type.parts)
-        each = self._converted(element, "each")
-        elements = f"[{each} for each in {whole}({_quoted(value.name)}, {given})]"
-        return (
-            f"None if {given} is None else {elements}" if value.nullable else elements
-        )
+    def parameter(self, value: TypedValue) -> str:
+        """Write what is asked of a parameter."""
+        check = self._check(value.type.check)
+        if value.nullable:
+            check = f"{self.name(RUNTIME, 'checks')}.optional({check})"
+        return f"{value.name}={check}"
 
-    def _converted(self, value: TypedValue, given: str) -> str:
-        conversion = value.type.conversion or ""
-        if conversion == "float":
-            number = f"{self.name('builtins', 'float')}({given})"
-            return (
-                f"None if {given} is None else {number}" if value.nullable else number
-            )
-        function = self.name(RUNTIME, conversion)
-        if not conversion.startswith("json_"):
-            return f"{function}({_quoted(value.name)}, {given})"
-        if value.type.is_declared:
-            none = " | None" if value.nullable else ""
-            json = f"{self.name(RUNTIME, 'JsonObject')}{none}"
-            given = f"{self.name('typing', 'cast')}({_quoted(json)}, {given})"
-        return f"{function}({given})"
+    def _check(self, check: Check) -> str:
+        function = f"{self.name(RUNTIME, 'checks')}.{check.name}"
+        if check.made_of is None:
+            return function
+        return f"{function}({', '.join(map(self._given, check.made_of))})"
+
+    def _given(self, given: str | int | Part | Check) -> str:
+        match given:
+            case Check():
+                return self._check(given)
+            case str():
+                return _quoted(given)
+            case int():
+                return str(given)
+            case _:
+                return self._part(given)
 
 
 def _quoted(text: str) -> str:

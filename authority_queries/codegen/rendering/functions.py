@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from authority_queries.codegen.describing.python_type import RUNTIME
-from authority_queries.codegen.describing.typed import Form, TypedQuery, TypedValue
+from authority_queries.codegen.describing.typed import Form, TypedQuery
 from authority_queries.codegen.rendering.arguments import Spelling
 from authority_queries.codegen.rendering.docstrings import docstring, paragraphs_of
 from authority_queries.codegen.rendering.shapes import Record, Variant
@@ -71,6 +71,8 @@ class Functions:
         name = self._typed.query.name
         if self._variants:
             yield self._making()
+        if self._typed.parameters:
+            yield from self._takes()
         for way in WAYS:
             call = self._spelling.name(RUNTIME, way.call)
             yield (
@@ -81,12 +83,25 @@ class Functions:
             for way in WAYS:
                 yield (
                     f"_{name}_stream{way.suffix} = "
-                    f'{way.file}.stream("{name}", {self._maker})'
+                    f'{way.file}.stream("{name}", {self._maker}{self._taking()})'
                 )
 
         if columns := self._promised():
             for way in WAYS:
                 yield f'{way.file}.promise("{name}", {", ".join(columns)})'
+
+    def _takes(self) -> Iterator[str]:
+        query = self._typed.query
+        parameters = self._spelling.name(RUNTIME, "Parameters")
+        yield f"_{query.name}_takes = {parameters}("
+        yield f'    "{query.path.stem}.{query.name}",'
+        for value in self._typed.parameters:
+            yield f"    {self._spelling.parameter(value)},"
+        yield ")"
+
+    def _taking(self) -> str:
+        takes = f"_{self._typed.query.name}_takes"
+        return f", takes={takes}" if self._typed.parameters else ""
 
     def _making(self) -> str:
         """Write what makes a row's record by its case."""
@@ -161,17 +176,18 @@ class Functions:
     def _taken(self) -> str:
         typed = self._typed
         name = f'"{typed.query.name}"'
+        taking = self._taking()
         match typed.form:
             case Form.ONE:
                 method = "sure_row" if typed.always_a_row else "row"
-                return f"{method}({name}, {self._maker})"
+                return f"{method}({name}, {self._maker}{taking})"
             case Form.MANY:
-                return f"rows({name}, {self._maker})"
+                return f"rows({name}, {self._maker}{taking})"
             case Form.VALUE:
                 is_sure = typed.always_a_row and not typed.columns[0].nullable
-                return f"{'sure_value' if is_sure else 'value'}({name})"
+                return f"{'sure_value' if is_sure else 'value'}({name}{taking})"
             case form:
-                return f"{form.name.lower()}({name})"
+                return f"{form.name.lower()}({name}{taking})"
 
     def _function(self, way: Way) -> str:
         name = self._typed.query.name + way.suffix
@@ -215,21 +231,15 @@ class Functions:
     def _given(self) -> list[str]:
         match self._typed.form:
             case Form.BATCH:
-                items = [
-                    f'"{v.name}": {self._of_row(v)}' for v in self._typed.parameters
-                ]
+                items = [f'"{v.name}": row.{v.name}' for v in self._typed.parameters]
                 return [f"({{{', '.join(items)}}} for row in rows)"]
             case Form.COPY:
-                items = [self._of_row(value) for value in self._typed.parameters]
+                items = [f"row.{value.name}" for value in self._typed.parameters]
                 return [f"(({', '.join(items)},) for row in rows)"]
             case _:
                 return [
-                    f"{value.name}={self._spelling.argument(value, value.name)}"
-                    for value in self._typed.parameters
+                    f"{value.name}={value.name}" for value in self._typed.parameters
                 ]
-
-    def _of_row(self, value: TypedValue) -> str:
-        return self._spelling.argument(value, f"row.{value.name}")
 
     def _docstring(self, *more: str) -> str:
         query = self._typed.query

@@ -43,7 +43,7 @@ def query_module(
 
 def _taken(queries: Sequence[TypedQuery]) -> set[str]:
     """Give the names that the module's functions have, and use for their parameters."""
-    taken = {"connection", "rows", "row", "each", "size"}
+    taken = {"connection", "rows", "row", "size"}
     for typed in queries:
         if typed.can_stream and "size" in typed.query.parameters:
             message = (
@@ -54,6 +54,7 @@ def _taken(queries: Sequence[TypedQuery]) -> set[str]:
         name = typed.query.name
         taken |= {name + end for end in ("", "_async", "_stream", "_stream_async")}
         taken |= {value.name for value in typed.parameters}
+        taken.add(f"_{name}_takes")
     return taken
 
 

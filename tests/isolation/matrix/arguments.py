@@ -83,6 +83,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "secret_id": IdOf("client_secrets", 0),
     "time_window": HOUR,
     "trusted_for": HOUR,
+    "username_key": "ann",
     "within": timedelta(days=100),
 }
 
@@ -138,7 +139,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "jti_hash": NEW_HASH,
         "expires_at": datetime.now(UTC) + HOUR,
     },
-    "users.create": {"username": "new"},
+    "users.create": {"username": "new", "username_key": "new"},
     "users.list_after": {"status": None},
     "users.list_before": {"status": None},
 }

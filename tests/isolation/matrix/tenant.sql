@@ -31,7 +31,7 @@ insert into authority.roles (tenant_id, id, name, description)
 values
 (pg_temp.tenant(), pg_temp.id_of('role'), 'editor', 'Writes.'),
 (pg_temp.tenant(), pg_temp.id_of('second role'), 'reviewer', 'Reads.'),
-(pg_temp.tenant(), pg_temp.id_of('free role'), 'nobody', 'Held by nobody.');
+(pg_temp.tenant(), pg_temp.id_of('free role'), 'nobody', 'Held by nobody now.');
 
 insert into authority.role_permissions (tenant_id, role_id, permission)
 select
@@ -44,13 +44,14 @@ from (
 where granted.position <= pg_temp.extent();
 
 insert into authority.users
-(tenant_id, id, subject_id, username, email, display_name, password_hash)
+(tenant_id, id, subject_id, username, username_key, email, display_name, password_hash)
 values
 (
     pg_temp.tenant(),
     pg_temp.id_of('user'),
     pg_temp.id_of('subject'),
     'Ann',
+    'ann',
     'ann@example.com',
     'Ann of ' || current_setting('world.tenant'),
     '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA'
@@ -64,6 +65,15 @@ select
     current_setting('world.tenant') as granted_by
 from (values (1, 'role'), (2, 'second role')) as held (position, kind)
 where held.position <= pg_temp.extent();
+
+insert into authority.user_roles (tenant_id, user_id, role_id, expires_at)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('user'),
+    pg_temp.id_of('free role'),
+    now() - interval '1 day'
+);
 
 insert into authority.clients
 (tenant_id, id, client_id, client_type, display_name, redirect_uris)
@@ -120,6 +130,19 @@ values
     pg_temp.id_of('user'),
     pg_temp.id_of('client'),
     array['api.read']
+);
+
+insert into authority.consents
+(tenant_id, id, user_id, client_id, scopes, revoked_at, revocation_reason)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('old consent'),
+    pg_temp.id_of('user'),
+    pg_temp.id_of('client'),
+    array['api.read'],
+    now() - interval '1 day',
+    'Left by ' || current_setting('world.tenant')
 );
 
 insert into authority.authorizations

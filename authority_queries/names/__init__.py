@@ -1,0 +1,10 @@
+"""Names of people: which are allowed, and when two are one."""
+
+from authority_queries.names.emails import check_email
+from authority_queries.names.usernames import (
+    lookup_key,
+    prefix_key,
+    username_key,
+)
+
+__all__ = ["check_email", "lookup_key", "prefix_key", "username_key"]
