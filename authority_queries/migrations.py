@@ -43,12 +43,31 @@ def migrate(
     running. `folders` hold the migrations, ours unless others are given. Raises
     MigrationError, UnavailableError.
     """
+    return _migrate(conninfo, folders, break_lock=break_lock)
+
+
+def migrate_plainly(conninfo: str, folders: Sequence[Path]) -> list[str]:
+    """Apply migrations of anybody's to a new database that nobody else has seen.
+
+    As by plain yoyo, names without a schema go where the login's search_path says.
+    Raises MigrationError, UnavailableError.
+    """
+    return _migrate(conninfo, folders, is_plain=True)
+
+
+def _migrate(
+    conninfo: str,
+    folders: Sequence[Path],
+    *,
+    break_lock: bool = False,
+    is_plain: bool = False,
+) -> list[str]:
     migrations = _read(folders)
     _check_encoding(conninfo)
     _ensure_user_name()
     try:
-        books = _safe_books(conninfo)
-        with yoyo.get_backend(yoyo_url(conninfo, schema=books.schema)) as backend:
+        schema = None if is_plain else _safe_books(conninfo).schema
+        with yoyo.get_backend(yoyo_url(conninfo, schema=schema)) as backend:
             # Through a pooler yoyo would execute what others have prepared.
             backend.connection.prepare_threshold = None
             return _apply(backend, migrations, break_lock=break_lock)

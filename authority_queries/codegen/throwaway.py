@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 from authority_queries._embedded import running_embedded_server
 from authority_queries._embedded.folders import temporary_folder
 from authority_queries.errors import UnavailableError
-from authority_queries.migrations import migrate
+from authority_queries.migrations import migrate_plainly
 
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- the folder in it is made by tempfile
 _ROOM: Final = 1 << 30
@@ -30,7 +30,7 @@ def throwaway_database(
     is started for it. Raises ConfigurationError, UnavailableError, MigrationError.
     """
     with running_server(server) as conninfo, _new_database(conninfo) as database:
-        migrate(database, folders=migrations)
+        migrate_plainly(database, migrations)
         yield database
 
 

@@ -105,7 +105,7 @@ def test_reading_a_growing_table_whole_is_found(settings: PlanSettings) -> None:
         "empty(tenant_id)! | delete from shop.drafts where tenant_id = :tenant_id;",
         "kinds() | select name from shop.kinds;",
         "roles() | select rolname from pg_catalog.pg_roles;",
-        "applied() | select migration_id from authority_yoyo._yoyo_migration;",
+        "applied() | select migration_id from public._yoyo_migration;",
     )
     whole = "reads all of shop.drafts"
     assert found(report) == [("drafts", whole), ("turned", whole), ("empty", whole)]
