@@ -175,7 +175,7 @@ create table if not exists authority.license_usage (
     period_start date not null,
     period_end date not null,
     quantity bigint not null,
-    corrects text,
+    corrects text collate "C",
     created_at timestamptz not null default authority.clock(),
     constraint license_usage_tenant_id_license_id_metric_idempotency_key_pk
     primary key (tenant_id, license_id, metric, idempotency_key),
@@ -187,6 +187,8 @@ create table if not exists authority.license_usage (
         authority.is_visible(idempotency_key) and char_length(idempotency_key) <= 255
     ),
     constraint license_usage_period_end_check check (period_end > period_start),
+    constraint license_usage_corrects_check
+    check (authority.is_visible(corrects) and char_length(corrects) <= 255),
     constraint license_usage_metric_check
     check (authority.is_visible(metric) and char_length(metric) <= 255),
     constraint license_usage_moments_check

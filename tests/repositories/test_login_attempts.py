@@ -174,7 +174,7 @@ def test_missing_partitions_are_made_once(store: Store) -> None:
     assert store.login_attempts.create_partitions() == 0
     assert store.login_attempts.create_partitions(months_ahead=5) == 2
     assert store.login_attempts.create_partitions(months_ahead=5) == 0
-    with pytest.raises(InvalidArgumentError, match="months_ahead is 121; 0 to 120"):
+    with pytest.raises(InvalidArgumentError, match="months_ahead must be 0 to 120"):
         store.login_attempts.create_partitions(months_ahead=121)
 
 
