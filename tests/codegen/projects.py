@@ -10,10 +10,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from authority_queries import migrate
 from authority_queries.codegen.generate import generate
 from authority_queries.codegen.output import write
 from authority_queries.codegen.settings import read
+from authority_queries.migrations import migrate_plainly
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _numbers = itertools.count()
@@ -52,7 +52,7 @@ class Project:
     def generate(self) -> "Project":
         """Write what is to be generated, and the schema into the server's database."""
         write(self.render())
-        migrate(self.server, folders=[self.folder / "migrations"])
+        migrate_plainly(self.server, [self.folder / "migrations"])
         sys.path.insert(0, str(self.folder))
         return self
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from authority_queries._sync.preparing import look
 from authority_queries.codegen.analysis.analyst import Analyst
 from authority_queries.codegen.describing.describe import Describer
 from authority_queries.codegen.describing.pg_types import PgTypes
@@ -88,10 +89,12 @@ def test_the_text_and_the_types_are_those_that_psycopg_sends(
     )
     values = {"size": checks.int4("size", 3), "id": UUID(int=1), "name": "x"}
     connection.prepare_threshold = 0
+    assert look(connection)  # nothing stands between, so statements are prepared
     QueryFile(query.path).row("find", tuple)(connection, **values)
     ran = connection.execute(
         "select statement, parameter_types::oid[]::int8[] from pg_prepared_statements"
-        " where statement like '%a.find%'"
+        " where statement like '%a.find%'",
+        prepare=False,
     ).fetchone()
     statement = statement_of(query)
     assert statement.parameters == ("size", "id", "name")

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias, get_args, get_type_hints
 import psycopg
 import pytest
 
-from authority_queries import migrate
+from authority_queries.migrations import migrate_plainly
 from tests.codegen.projects import Project
 from tests.stores import Logins, routed_store
 
@@ -125,7 +125,7 @@ def spent_day(caller: ModuleType, conninfo: str, form: str) -> Any:
 def test_all_ten_queries_give_what_their_types_say(
     shop: Project, blank_conninfo: str, form: str
 ) -> None:
-    migrate(blank_conninfo, folders=[shop.folder / "schema" / "migrations"])
+    migrate_plainly(blank_conninfo, [shop.folder / "schema" / "migrations"])
     caller = importlib.import_module("shop")
     records = shop.module("records")
 
