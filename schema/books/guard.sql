@@ -68,7 +68,9 @@ begin
     ),
 
     found as (
-        select format('%s belongs to %I', owned.thing, pg_get_userbyid(owned.owner)) as trap
+        select
+            format('%s belongs to %I', owned.thing, pg_get_userbyid(owned.owner))
+                as trap
         from owned
         where owned.owner not in (select owners.oid from owners)
         union all

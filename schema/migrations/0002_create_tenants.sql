@@ -145,7 +145,8 @@ comment on function authority.enter_tenant(uuid) is
 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
 with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
 other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
-committed. Sets what they depend on: row_security, lock_timeout, TimeZone, array_nulls.';
+committed. Sets what they depend on: row_security, lock_timeout, TimeZone,
+array_nulls.';
 
 create or replace function authority.find_tenant(code text)
 returns uuid
