@@ -108,8 +108,7 @@ def routed_store(logins: Logins) -> Iterator[Store]:
             logins.maintenance, autocommit=True, options=logins.bare
         ) as maintenance,
     ):
-        routed = RoutedStore(Store(app), Store(maintenance), is_pooled=logins.is_pooled)
-        yield cast("Store", routed)
+        yield cast("Store", RoutedStore(Store(app), Store(maintenance)))
 
 
 @contextmanager
