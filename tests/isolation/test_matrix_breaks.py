@@ -169,7 +169,8 @@ def test_arguments_that_find_nothing_are_red(
     matrix_roles: Roles,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    aside = {**arguments.BY_QUERY, "users.get_by_username": {"username": "nobody"}}
+    nobody = {"username_key": "nobody"}
+    aside = {**arguments.BY_QUERY, "users.get_by_username": nobody}
     monkeypatch.setattr(arguments, "BY_QUERY", aside)
     with opened_world(dba, "strangers") as world:
         users = [query for query in ALL if query.path.stem == "users"]
