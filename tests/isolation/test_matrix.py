@@ -55,7 +55,6 @@ WITHOUT_ROWS = {
     "revocations.listen": "reads no table",
     "server.describe": "reads of the server",
     "server.get_process_id": "reads no table",
-    "server.list_applied_migrations": "reads yoyo's books",
     "tenants.begin": "begins a transaction",
     "tenants.begin_alone": "begins a transaction",
     "tenants.begin_on_standby": "begins a transaction",
