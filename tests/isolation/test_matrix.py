@@ -55,6 +55,7 @@ WITHOUT_ROWS = {
     "revocations.listen": "reads no table",
     "server.describe": "reads of the server",
     "server.get_process_id": "reads no table",
+    "server.get_schema_version": "reads no table",
     "tenants.begin": "begins a transaction",
     "tenants.begin_alone": "begins a transaction",
     "tenants.begin_on_standby": "begins a transaction",
