@@ -493,8 +493,8 @@ left join token on true;
 -- one step that of any number of racers one makes:
 -- redeemed: used up, and its successors are issued: an access token and a refresh
 -- token, each where a hash of one is given.
--- refreshed: no new refresh token was given, and the client is confidential or its token
--- bound to a key or certificate: not used up, and an access token is issued.
+-- refreshed: no new refresh token was given, and the client is confidential or its
+-- token bound to a key or certificate: not used up, and an access token is issued.
 -- rotation_required: the same for other tokens (RFC 9700 section 4.14.2); not used up.
 -- already_redeemed: by this redemption_id, so this is a retry after a lost answer; the
 -- row is as the first time.

@@ -471,8 +471,8 @@ from taken;
 
 -- name: renew_seat(tenant_id, license_id, holder, lease)^
 -- The holder's seat with its lease prolonged from now, but not beyond the licence's
--- end, or no row when the lease had ended or the licence is not usable any more. Policy:
--- in grace, always.
+-- end, or no row when the lease had ended or the licence is not usable any more.
+-- Policy: in grace, always.
 -- @row LicenseSeat
 update authority.license_seats
 set
