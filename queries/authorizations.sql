@@ -23,8 +23,8 @@ where
     and authorizations.id = :authorization_id;
 
 -- name: list_by_user(tenant_id, user_id)
--- One authorization of the user that is in force, in order of id: not revoked, and
--- neither is its consent; not over, and with tokens that had not all expired a day ago.
+-- One authorization of the user that is in force, in order of id: neither it nor its
+-- consent is revoked, it has not ended, and not all its tokens expired a day ago.
 -- @row Authorization
 -- @nullable user_id
 select
@@ -148,7 +148,7 @@ returning
 
 -- name: revoke(tenant_id, authorization_id, reason)!
 -- Ends the authorization and, with it, every token under it (RFC 7009 section 2.1).
--- Again changes nothing.
+-- A second call changes nothing.
 update authority.authorizations
 set
     revoked_at = authority.clock(),

@@ -143,7 +143,7 @@ where
     and consents.revoked_at is null;
 
 -- name: prune_revoked(older_than, batch_size)!
--- Deletes consents, of all tenants, that were revoked longer ago than this, with the
+-- Deletes consents, of all tenants, that were revoked longer ago than this, and the
 -- families under them, which have been dead as long and can never live again.
 -- @plan cross_tenant -- Prunes for all tenants at once.
 -- @plan seq_scan authority.consents -- Planned without its value, batch_size

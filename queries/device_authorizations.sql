@@ -98,9 +98,9 @@ where
 -- null are those asked for, others no more than those. A family_lifetime that is null
 -- never ends it, an authenticated_at that is null means now.
 -- The request is locked and judged as it is after the wait: of any number of decisions
--- one is made. Before it, its client and the user are held against deletion, as the
--- family's foreign keys would do too late: a deletion holds them first and requests
--- afterwards. They are judged as they are after the wait.
+-- one is made. Its client and the user are held against deletion before that, in the
+-- order of a deletion (the family's foreign keys would hold them after the request),
+-- and judged as they are after the wait.
 -- @row DeviceApproval
 -- @when outcome = approved -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
@@ -285,8 +285,8 @@ from asked
 left join code on true;
 
 -- name: deny(tenant_id, user_code_hash, user_id)!
--- Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
--- expired or been decided.
+-- Denies the request for good (RFC 8628 section 3.3), unless there is no such code, or
+-- it has expired or been decided.
 -- @param user_id notnull
 update authority.device_authorizations
 set
@@ -306,14 +306,14 @@ where
 -- slow_down: nor now, and it polls too early. The interval grows by 5 seconds for this
 -- and all later polls, and begins again.
 -- access_denied: the user said no.
--- approved: the user said yes: redeem the code. Of a code that was redeemed this stays
--- so after it has expired: redeeming it again tells a retry from reuse.
+-- approved: the user said yes: redeem the code. A code that was redeemed stays approved
+-- after it has expired: redeeming it again tells a retry from reuse.
 -- expired_token: nobody decided in time, or the device did not come for it in time.
 -- invalid: no such code, or another client's, or a disabled one's, or bound to another
 -- key, alike.
--- What is decided is told whenever it is asked: slow_down means that it is not. The row
--- is locked and judged as it is after the wait, so that of any number of polls within
--- an interval one is told authorization_pending.
+-- A decision is returned however early the poll is: slow_down means that there is none.
+-- The row is locked and judged as it is after the wait, so that of any number of polls
+-- within an interval one returns authorization_pending.
 -- @row DevicePoll
 -- @when outcome = authorization_pending, slow_down -- poll_interval
 -- @param cnf_jkt nullable

@@ -270,14 +270,14 @@ left join token on true;
 -- The outcome of exchanging an access token for another one with no more scopes (RFC
 -- 8693 section 2): issued, or why not. It speaks for the same subject, a user or a
 -- service account. Its actor is the subject of the actor's token, with whoever acted
--- before inside (section 4.1); without one it is as it was. It is alive while all
--- tokens are that it was exchanged for, the actor's too, and expires with the first of
--- them. Only a confidential client exchanges, or a stolen token would be enough
--- (section 2.1); whether this client may is for the caller to say. No unbound token is
--- made of one that is bound to a key or certificate (RFC 9700 section 2.2.1): the new
--- one is bound to what the client has proved. 16 tokens at most are behind one. Scopes
--- that are null are those of the subject's token. The rows that the new one refers to
--- are held against deletion.
+-- before inside (section 4.1); without an actor's token it stays as it was. The new
+-- token is alive while all tokens behind it are, the actor's too, 16 at most, and
+-- expires with the first of them. Only a confidential client exchanges, or a stolen
+-- token would be enough (section 2.1); whether this client may is for the caller to
+-- say. A token that is bound to a key or certificate becomes no unbound one (RFC 9700
+-- section 2.2.1): the new one is bound to what the client has proved. Scopes that are
+-- null are those of the subject's token. The rows that the new one refers to are held
+-- against deletion.
 -- @row TokenExchange
 -- @when outcome = issued -- token_id, scopes, expires_at
 with issued_to as (
@@ -493,9 +493,9 @@ left join token on true;
 -- one step that of any number of racers one makes:
 -- redeemed: used up, and its successors are issued: an access token and a refresh
 -- token, each where a hash of one is given.
--- refreshed: a refresh token without a hash of another one: not used up, and an access
--- token is issued. Of a confidential client's, or one bound to a key or certificate.
--- rotation_required: any other one (RFC 9700 section 4.14.2); not used up.
+-- refreshed: no new refresh token was given, and the client is confidential or its
+-- token bound to a key or certificate: not used up, and an access token is issued.
+-- rotation_required: the same for other tokens (RFC 9700 section 4.14.2); not used up.
 -- already_redeemed: by this redemption_id, so this is a retry after a lost answer; the
 -- row is as the first time.
 -- recently_redeemed: by another request, within the leeway, and the refresh token that

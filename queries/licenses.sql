@@ -169,9 +169,9 @@ where
     and license_states.key_hash = :key_hash;
 
 -- name: update(tenant_id, license_id, row_version, plan, seats, features, limits, overage_policy, valid_from, valid_until, grace, grace_policy, properties)^
--- The licence as changed, or no row when it is not at this version or is revoked. Of
--- fewer seats those go first that are free, then those whose lease ends first. No lease
--- outlives the new end. What was used stays: a limit below it takes nothing more.
+-- The licence as changed, or no row when it is not at this version or is revoked. Where
+-- seats are taken away, free ones go first, then those whose lease ends first. No lease
+-- outlives the new end. Usage stays: a limit below it admits nothing more.
 -- @row License
 with license as (
     update authority.licenses
@@ -217,7 +217,8 @@ with license as (
         at time zone 'UTC' as usable_until
 ),
 
--- As they were before this statement: whoever changes their number locks the licence.
+-- The seats as they were before this statement: a change of their number locks the
+-- licence.
 had as (
     select
         license_seats.tenant_id,
@@ -470,8 +471,8 @@ from taken;
 
 -- name: renew_seat(tenant_id, license_id, holder, lease)^
 -- The holder's seat with its lease prolonged from now, but not beyond the licence's
--- end, or no row when the lease had
--- ended or the licence is not usable any more. Policy: in grace, always.
+-- end, or no row when the lease had ended or the licence is not usable any more.
+-- Policy: in grace, always.
 -- @row LicenseSeat
 update authority.license_seats
 set

@@ -81,8 +81,8 @@ limit :page_size;
 -- name: reserve(tenant_id, username_key, address, factor, pair_limit, account_limit, network_limit, tenant_limit, time_window)^
 -- Whether one more check of the factor may be made now, for this account from this
 -- network; counted before it is made, in all buckets or in none: the pair's, the
--- account's, the network's and, unless its limit is null, the tenant's. What is refused
--- is logged, once a minute for each bucket. Nothing here depends on whether the account
+-- account's, the network's and, unless its limit is null, the tenant's. Refusals are
+-- logged, once a minute for each bucket. Nothing here depends on whether the account
 -- exists.
 -- RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
 -- @row ThrottleDecision
@@ -109,7 +109,7 @@ left join authority.reserve_login_attempt(
 -- name: succeed(tenant_id, username_key, address, factor, trusted_for)!
 -- Empties the pair's bucket, whose owner came in (NIST SP 800-63B-4 section 3.2.2), and
 -- trusts it; takes this one reservation, once, out of the account's and the network's.
--- Of the networks that trust the account the 10 latest stay. Locks in the order of the
+-- The account stays known in its 10 latest networks. Locks in the order of the
 -- reservations, and waits for no other pair.
 with buckets as (
     select

@@ -1,8 +1,8 @@
 -- name: publish(tenant_id, category, target, reason, properties, effective_at, expires_at, hint)^
 -- The new entry at the end of the tenant's feed. Other publishers of the tenant wait
 -- until this transaction ends. An effective_at that is null means now. With a hint
--- followers hear at its commit of the tenant's id, and of nothing else; while half of
--- the server's queue of notifications waits for somebody, they see it at their polls: a
+-- followers are notified at its commit, of the tenant's id and of nothing else. While
+-- half of the server's queue of notifications is in use they see it at their polls: a
 -- full queue would fail the commit.
 -- @row Revocation
 with next_sequence as (
@@ -136,11 +136,11 @@ where
 
 -- name: prune_superseded(older_than, batch_size)!
 -- Deletes entries without an end, of all tenants, that a later one of the same target
--- has made superfluous: one without an end either, which refuses all that they refuse,
+-- has made superfluous. The later one has no end either, refuses all that they refuse,
 -- is in force, and was published longer ago than this.
 -- @plan cross_tenant -- Prunes for all tenants at once.
 -- @plan full_index_scan revocations_tenant_id_category_target_sequence_idx -- Has one
---   entry a target after each run, and an entry more for each that was published since.
+--   entry a target after each run, and one for each that was published since.
 -- @role authority_maintenance
 with doomed as (
     select

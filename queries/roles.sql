@@ -141,8 +141,8 @@ select
 from role;
 
 -- name: delete(tenant_id, role_id)!
--- Deletes the role, unless it is a system role, with its assignments that are over.
--- Fails while it is assigned.
+-- Deletes the role, unless it is a system role, and its assignments that have ended.
+-- Fails while the role is assigned.
 with over as (
     delete from authority.user_roles
     using authority.roles

@@ -1,5 +1,5 @@
 -- sqlfluff:ignore:parsing
--- It knows no isolation level: the statements at the end.
+-- sqlfluff does not know the isolation level of the statements at the end.
 
 -- name: get_by_id(tenant_id)^
 -- The tenant with this id, whatever its status, or no row.
@@ -219,16 +219,16 @@ returning
     tenants.row_version;
 
 -- name: begin()#
--- Begins the transaction of a unit of work, whatever the session's defaults are: the
--- rules hold by locks, and by what a statement sees after it has waited for one.
+-- Begins the transaction of a unit of work, read committed whatever the session's
+-- defaults are: the rules rest on locks, and on what a statement sees after its wait.
 begin isolation level read committed, read write;
 
 -- name: begin_on_standby()#
--- As begin, on a server that refuses to be asked for writing.
+-- As begin, on a standby, which refuses `read write`.
 begin isolation level read committed;
 
 -- name: begin_alone()#
--- As begin, for a decision that is made outside of any unit.
+-- As begin, for a call that decides outside of any unit.
 begin isolation level read committed, read write;
 set local lock_timeout = 0;
 set local row_security = on;

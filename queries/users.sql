@@ -70,7 +70,7 @@ where
 
 -- name: list_after(tenant_id, status, prefix, role_id, after, page_size)
 -- One user, in order of the username's key, from the first one after the given
--- key. A filter that is null keeps all; role_id keeps who holds the role now.
+-- key. A filter that is null keeps all; role_id keeps the users who hold the role now.
 select
     users.tenant_id,
     users.id,
@@ -359,8 +359,8 @@ returning
     users.row_version;
 
 -- name: prune_roles(older_than, batch_size)!
--- Deletes assignments of roles, of all tenants, that ended longer ago than this. One
--- that is made again meanwhile stays.
+-- Deletes assignments of roles, of all tenants, that ended longer ago than this. An
+-- assignment that is made again meanwhile stays.
 -- @plan cross_tenant -- Prunes for all tenants at once.
 -- @plan seq_scan authority.user_roles -- Planned without its value, batch_size
 --   is taken for a tenth of the rows. With it each row is looked up by primary key.

@@ -69,10 +69,10 @@ begin
 end
 $$;
 
--- Others may have put something where the migrator would find it.
+-- Others may have put objects where the migrator would find them.
 \ir books/guard.sql
 
--- Plain yoyo finds nothing else either, whatever others put into its login's path.
+-- Plain yoyo looks nowhere else either, whatever others put into its login's path.
 do $$
 begin
     execute format(

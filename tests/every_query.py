@@ -17,7 +17,7 @@ import pytest
 
 _PLACE = re.compile(r"queries/(\w+)\.sql:\d+ (\w+)")
 # What `authority doctor` asks, of whatever role is given to it.
-_FOR_ANYBODY = {("server", "describe"), ("server", "list_applied_migrations")}
+_FOR_ANYBODY = {("server", "describe")}
 
 
 class _Executed(logging.Handler):

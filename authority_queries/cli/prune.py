@@ -15,6 +15,7 @@ from authority_queries._backend import (
     service_conninfo,
 )
 from authority_queries._conversions import LONGEST
+from authority_queries._sync.opening import explain
 from authority_queries.cli.progress import Progress, Stop
 from authority_queries.errors import (
     ConfigurationError,
@@ -145,7 +146,7 @@ def _days(name: str, days: float) -> timedelta:
 def _operator(
     settings: Settings, server: str
 ) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
-    """Connect as an operator. No pool: it would go on trying where no login helps."""
+    """Connect as an operator. No pool: one connection does all."""
     role = "authority_maintenance"
     try:
         connection = psycopg.connect(
@@ -153,9 +154,8 @@ def _operator(
             **connection_parameters(settings),
         )
     except psycopg.OperationalError as error:
-        message = (
-            f"no connection to {settings.describe()} as a member of {role}: {error}"
-        )
+        why = explain(error, service_conninfo(settings, server, "none"), role)
+        message = f"no connection to {settings.describe()} as a member of {role}: {why}"
         raise UnavailableError(message) from error
     with connection:
         yield connection

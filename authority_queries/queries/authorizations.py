@@ -135,9 +135,8 @@ async def get_by_id_async(
 def list_by_user(
     connection: Connection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id: not revoked, and
-    neither is its consent; not over, and with tokens that had not all expired a day
-    ago.
+    """One authorization of the user that is in force, in order of id: neither it nor
+    its consent is revoked, it has not ended, and not all its tokens expired a day ago.
 
     queries/authorizations.sql:25
     """
@@ -147,9 +146,8 @@ def list_by_user(
 async def list_by_user_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id: not revoked, and
-    neither is its consent; not over, and with tokens that had not all expired a day
-    ago.
+    """One authorization of the user that is in force, in order of id: neither it nor
+    its consent is revoked, it has not ended, and not all its tokens expired a day ago.
 
     queries/authorizations.sql:25
     """
@@ -159,9 +157,8 @@ async def list_by_user_async(
 def list_by_user_stream(
     connection: Connection[object], *, size: int = 1000, tenant_id: UUID, user_id: UUID
 ) -> Stream[Authorization]:
-    """One authorization of the user that is in force, in order of id: not revoked, and
-    neither is its consent; not over, and with tokens that had not all expired a day
-    ago.
+    """One authorization of the user that is in force, in order of id: neither it nor
+    its consent is revoked, it has not ended, and not all its tokens expired a day ago.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -178,9 +175,8 @@ def list_by_user_stream_async(
     tenant_id: UUID,
     user_id: UUID,
 ) -> AsyncStream[Authorization]:
-    """One authorization of the user that is in force, in order of id: not revoked, and
-    neither is its consent; not over, and with tokens that had not all expired a day
-    ago.
+    """One authorization of the user that is in force, in order of id: neither it nor
+    its consent is revoked, it has not ended, and not all its tokens expired a day ago.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -358,7 +354,7 @@ def revoke(
     reason: str | None,
 ) -> int:
     """Ends the authorization and, with it, every token under it (RFC 7009 section
-    2.1). Again changes nothing.
+    2.1). A second call changes nothing.
 
     queries/authorizations.sql:149
     """
@@ -378,7 +374,7 @@ async def revoke_async(
     reason: str | None,
 ) -> int:
     """Ends the authorization and, with it, every token under it (RFC 7009 section
-    2.1). Again changes nothing.
+    2.1). A second call changes nothing.
 
     queries/authorizations.sql:149
     """

@@ -368,7 +368,7 @@ async def revoke_async(
 def prune_revoked(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes consents, of all tenants, that were revoked longer ago than this, with
+    """Deletes consents, of all tenants, that were revoked longer ago than this, and
     the families under them, which have been dead as long and can never live again.
 
     queries/consents.sql:145
@@ -379,7 +379,7 @@ def prune_revoked(
 async def prune_revoked_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes consents, of all tenants, that were revoked longer ago than this, with
+    """Deletes consents, of all tenants, that were revoked longer ago than this, and
     the families under them, which have been dead as long and can never live again.
 
     queries/consents.sql:145

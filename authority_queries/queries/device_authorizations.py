@@ -287,10 +287,9 @@ def approve(
     client's consent_type is implicit. Scopes that are null are those asked for, others
     no more than those. A family_lifetime that is null never ends it, an
     authenticated_at that is null means now. The request is locked and judged as it is
-    after the wait: of any number of decisions one is made. Before it, its client and
-    the user are held against deletion, as the family's foreign keys would do too late:
-    a deletion holds them first and requests afterwards. They are judged as they are
-    after the wait.
+    after the wait: of any number of decisions one is made. Its client and the user are
+    held against deletion before that, in the order of a deletion (the family's foreign
+    keys would hold them after the request), and judged as they are after the wait.
 
     queries/device_authorizations.sql:91
     """
@@ -325,10 +324,9 @@ async def approve_async(
     client's consent_type is implicit. Scopes that are null are those asked for, others
     no more than those. A family_lifetime that is null never ends it, an
     authenticated_at that is null means now. The request is locked and judged as it is
-    after the wait: of any number of decisions one is made. Before it, its client and
-    the user are held against deletion, as the family's foreign keys would do too late:
-    a deletion holds them first and requests afterwards. They are judged as they are
-    after the wait.
+    after the wait: of any number of decisions one is made. Its client and the user are
+    held against deletion before that, in the order of a deletion (the family's foreign
+    keys would hold them after the request), and judged as they are after the wait.
 
     queries/device_authorizations.sql:91
     """
@@ -351,8 +349,8 @@ def deny(
     user_code_hash: bytes,
     user_id: UUID,
 ) -> int:
-    """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
-    expired or been decided.
+    """Denies the request for good (RFC 8628 section 3.3), unless there is no such
+    code, or it has expired or been decided.
 
     queries/device_authorizations.sql:287
     """
@@ -368,8 +366,8 @@ async def deny_async(
     user_code_hash: bytes,
     user_id: UUID,
 ) -> int:
-    """Says no for good (RFC 8628 section 3.3), unless there is no such code, or it has
-    expired or been decided.
+    """Denies the request for good (RFC 8628 section 3.3), unless there is no such
+    code, or it has expired or been decided.
 
     queries/device_authorizations.sql:287
     """
@@ -390,13 +388,13 @@ def poll(
     it has to keep from now on: authorization_pending: nobody has decided. slow_down:
     nor now, and it polls too early. The interval grows by 5 seconds for this and all
     later polls, and begins again. access_denied: the user said no. approved: the user
-    said yes: redeem the code. Of a code that was redeemed this stays so after it has
+    said yes: redeem the code. A code that was redeemed stays approved after it has
     expired: redeeming it again tells a retry from reuse. expired_token: nobody decided
     in time, or the device did not come for it in time. invalid: no such code, or
-    another client's, or a disabled one's, or bound to another key, alike. What is
-    decided is told whenever it is asked: slow_down means that it is not. The row is
+    another client's, or a disabled one's, or bound to another key, alike. A decision is
+    returned however early the poll is: slow_down means that there is none. The row is
     locked and judged as it is after the wait, so that of any number of polls within an
-    interval one is told authorization_pending.
+    interval one returns authorization_pending.
 
     queries/device_authorizations.sql:302
     """
@@ -421,13 +419,13 @@ async def poll_async(
     it has to keep from now on: authorization_pending: nobody has decided. slow_down:
     nor now, and it polls too early. The interval grows by 5 seconds for this and all
     later polls, and begins again. access_denied: the user said no. approved: the user
-    said yes: redeem the code. Of a code that was redeemed this stays so after it has
+    said yes: redeem the code. A code that was redeemed stays approved after it has
     expired: redeeming it again tells a retry from reuse. expired_token: nobody decided
     in time, or the device did not come for it in time. invalid: no such code, or
-    another client's, or a disabled one's, or bound to another key, alike. What is
-    decided is told whenever it is asked: slow_down means that it is not. The row is
+    another client's, or a disabled one's, or bound to another key, alike. A decision is
+    returned however early the poll is: slow_down means that there is none. The row is
     locked and judged as it is after the wait, so that of any number of polls within an
-    interval one is told authorization_pending.
+    interval one returns authorization_pending.
 
     queries/device_authorizations.sql:302
     """

@@ -401,14 +401,14 @@ def exchange(
     """The outcome of exchanging an access token for another one with no more scopes
     (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a user or
     a service account. Its actor is the subject of the actor's token, with whoever acted
-    before inside (section 4.1); without one it is as it was. It is alive while all
-    tokens are that it was exchanged for, the actor's too, and expires with the first of
-    them. Only a confidential client exchanges, or a stolen token would be enough
-    (section 2.1); whether this client may is for the caller to say. No unbound token is
-    made of one that is bound to a key or certificate (RFC 9700 section 2.2.1): the new
-    one is bound to what the client has proved. 16 tokens at most are behind one. Scopes
-    that are null are those of the subject's token. The rows that the new one refers to
-    are held against deletion.
+    before inside (section 4.1); without an actor's token it stays as it was. The new
+    token is alive while all tokens behind it are, the actor's too, 16 at most, and
+    expires with the first of them. Only a confidential client exchanges, or a stolen
+    token would be enough (section 2.1); whether this client may is for the caller to
+    say. A token that is bound to a key or certificate becomes no unbound one (RFC 9700
+    section 2.2.1): the new one is bound to what the client has proved. Scopes that are
+    null are those of the subject's token. The rows that the new one refers to are held
+    against deletion.
 
     queries/grants.sql:269
     """
@@ -446,14 +446,14 @@ async def exchange_async(
     """The outcome of exchanging an access token for another one with no more scopes
     (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a user or
     a service account. Its actor is the subject of the actor's token, with whoever acted
-    before inside (section 4.1); without one it is as it was. It is alive while all
-    tokens are that it was exchanged for, the actor's too, and expires with the first of
-    them. Only a confidential client exchanges, or a stolen token would be enough
-    (section 2.1); whether this client may is for the caller to say. No unbound token is
-    made of one that is bound to a key or certificate (RFC 9700 section 2.2.1): the new
-    one is bound to what the client has proved. 16 tokens at most are behind one. Scopes
-    that are null are those of the subject's token. The rows that the new one refers to
-    are held against deletion.
+    before inside (section 4.1); without an actor's token it stays as it was. The new
+    token is alive while all tokens behind it are, the actor's too, 16 at most, and
+    expires with the first of them. Only a confidential client exchanges, or a stolen
+    token would be enough (section 2.1); whether this client may is for the caller to
+    say. A token that is bound to a key or certificate becomes no unbound one (RFC 9700
+    section 2.2.1): the new one is bound to what the client has proved. Scopes that are
+    null are those of the subject's token. The rows that the new one refers to are held
+    against deletion.
 
     queries/grants.sql:269
     """
@@ -495,26 +495,26 @@ def redeem(
     """The outcome of presenting a code or refresh token, and what it was redeemed for,
     in one step that of any number of racers one makes: redeemed: used up, and its
     successors are issued: an access token and a refresh token, each where a hash of one
-    is given. refreshed: a refresh token without a hash of another one: not used up, and
-    an access token is issued. Of a confidential client's, or one bound to a key or
-    certificate. rotation_required: any other one (RFC 9700 section 4.14.2); not used
-    up. already_redeemed: by this redemption_id, so this is a retry after a lost answer;
-    the row is as the first time. recently_redeemed: by another request, within the
-    leeway, and the refresh token that it was redeemed for is not used yet: nothing is
-    issued, nothing revoked. reused: by another request, which revokes the family, if it
-    is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more scopes
-    than it carries (RFC 6749 section 6); not used up. invalid: anything else, alike:
-    not alive, or not issued to this client_id, redirect_uri and PKCE challenge (RFC
-    6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or certificate
-    (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any mismatch
-    revokes nothing. A redirect_uri that is null is no mismatch where the client has
-    registered one and no more (OAuth 2.1). The family is locked first, and then the
-    token, which is judged as it is after the wait. Before both, whom it was issued to
-    and speaks for are held against deletion, as the successors' foreign keys would do
-    too late: a deletion holds them first and their families afterwards. Scopes that are
-    null are all; fewer are the access token's only (RFC 6749 section 6). A refresh
-    token is bound to the key of a public client (RFC 9449 section 5, RFC 8705 section
-    4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
+    is given. refreshed: no new refresh token was given, and the client is confidential
+    or its token bound to a key or certificate: not used up, and an access token is
+    issued. rotation_required: the same for other tokens (RFC 9700 section 4.14.2); not
+    used up. already_redeemed: by this redemption_id, so this is a retry after a lost
+    answer; the row is as the first time. recently_redeemed: by another request, within
+    the leeway, and the refresh token that it was redeemed for is not used yet: nothing
+    is issued, nothing revoked. reused: by another request, which revokes the family, if
+    it is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more
+    scopes than it carries (RFC 6749 section 6); not used up. invalid: anything else,
+    alike: not alive, or not issued to this client_id, redirect_uri and PKCE challenge
+    (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or
+    certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any
+    mismatch revokes nothing. A redirect_uri that is null is no mismatch where the
+    client has registered one and no more (OAuth 2.1). The family is locked first, and
+    then the token, which is judged as it is after the wait. Before both, whom it was
+    issued to and speaks for are held against deletion, as the successors' foreign keys
+    would do too late: a deletion holds them first and their families afterwards. Scopes
+    that are null are all; fewer are the access token's only (RFC 6749 section 6). A
+    refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
+    section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
     queries/grants.sql:491
     """
@@ -560,26 +560,26 @@ async def redeem_async(
     """The outcome of presenting a code or refresh token, and what it was redeemed for,
     in one step that of any number of racers one makes: redeemed: used up, and its
     successors are issued: an access token and a refresh token, each where a hash of one
-    is given. refreshed: a refresh token without a hash of another one: not used up, and
-    an access token is issued. Of a confidential client's, or one bound to a key or
-    certificate. rotation_required: any other one (RFC 9700 section 4.14.2); not used
-    up. already_redeemed: by this redemption_id, so this is a retry after a lost answer;
-    the row is as the first time. recently_redeemed: by another request, within the
-    leeway, and the refresh token that it was redeemed for is not used yet: nothing is
-    issued, nothing revoked. reused: by another request, which revokes the family, if it
-    is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more scopes
-    than it carries (RFC 6749 section 6); not used up. invalid: anything else, alike:
-    not alive, or not issued to this client_id, redirect_uri and PKCE challenge (RFC
-    6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or certificate
-    (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any mismatch
-    revokes nothing. A redirect_uri that is null is no mismatch where the client has
-    registered one and no more (OAuth 2.1). The family is locked first, and then the
-    token, which is judged as it is after the wait. Before both, whom it was issued to
-    and speaks for are held against deletion, as the successors' foreign keys would do
-    too late: a deletion holds them first and their families afterwards. Scopes that are
-    null are all; fewer are the access token's only (RFC 6749 section 6). A refresh
-    token is bound to the key of a public client (RFC 9449 section 5, RFC 8705 section
-    4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
+    is given. refreshed: no new refresh token was given, and the client is confidential
+    or its token bound to a key or certificate: not used up, and an access token is
+    issued. rotation_required: the same for other tokens (RFC 9700 section 4.14.2); not
+    used up. already_redeemed: by this redemption_id, so this is a retry after a lost
+    answer; the row is as the first time. recently_redeemed: by another request, within
+    the leeway, and the refresh token that it was redeemed for is not used yet: nothing
+    is issued, nothing revoked. reused: by another request, which revokes the family, if
+    it is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more
+    scopes than it carries (RFC 6749 section 6); not used up. invalid: anything else,
+    alike: not alive, or not issued to this client_id, redirect_uri and PKCE challenge
+    (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or
+    certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any
+    mismatch revokes nothing. A redirect_uri that is null is no mismatch where the
+    client has registered one and no more (OAuth 2.1). The family is locked first, and
+    then the token, which is judged as it is after the wait. Before both, whom it was
+    issued to and speaks for are held against deletion, as the successors' foreign keys
+    would do too late: a deletion holds them first and their families afterwards. Scopes
+    that are null are all; fewer are the access token's only (RFC 6749 section 6). A
+    refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
+    section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
     queries/grants.sql:491
     """

@@ -388,9 +388,8 @@ def update(
     properties: JsonObject,
 ) -> License | None:
     """The licence as changed, or no row when it is not at this version or is revoked.
-    Of fewer seats those go first that are free, then those whose lease ends first. No
-    lease outlives the new end. What was used stays: a limit below it takes nothing
-    more.
+    Where seats are taken away, free ones go first, then those whose lease ends first.
+    No lease outlives the new end. Usage stays: a limit below it admits nothing more.
 
     queries/licenses.sql:171
     """
@@ -430,9 +429,8 @@ async def update_async(
     properties: JsonObject,
 ) -> License | None:
     """The licence as changed, or no row when it is not at this version or is revoked.
-    Of fewer seats those go first that are free, then those whose lease ends first. No
-    lease outlives the new end. What was used stays: a limit below it takes nothing
-    more.
+    Where seats are taken away, free ones go first, then those whose lease ends first.
+    No lease outlives the new end. Usage stays: a limit below it admits nothing more.
 
     queries/licenses.sql:171
     """
@@ -464,7 +462,7 @@ def set_status(
 ) -> License | None:
     """The licence with its new status, or no row: unknown, or revoked before.
 
-    queries/licenses.sql:315
+    queries/licenses.sql:316
     """
     return _set_status(
         connection,
@@ -485,7 +483,7 @@ async def set_status_async(
 ) -> License | None:
     """The licence with its new status, or no row: unknown, or revoked before.
 
-    queries/licenses.sql:315
+    queries/licenses.sql:316
     """
     return await _set_status_async(
         connection,
@@ -509,7 +507,7 @@ def check_out_seat(
     has no free seat. Policy: in grace with the policy keep, only the holder of a lease
     that runs is given its seat.
 
-    queries/licenses.sql:348
+    queries/licenses.sql:349
     """
     return _check_out_seat(
         connection,
@@ -533,7 +531,7 @@ async def check_out_seat_async(
     has no free seat. Policy: in grace with the policy keep, only the holder of a lease
     that runs is given its seat.
 
-    queries/licenses.sql:348
+    queries/licenses.sql:349
     """
     return await _check_out_seat_async(
         connection,
@@ -556,7 +554,7 @@ def renew_seat(
     licence's end, or no row when the lease had ended or the licence is not usable any
     more. Policy: in grace, always.
 
-    queries/licenses.sql:471
+    queries/licenses.sql:472
     """
     return _renew_seat(
         connection,
@@ -579,7 +577,7 @@ async def renew_seat_async(
     licence's end, or no row when the lease had ended or the licence is not usable any
     more. Policy: in grace, always.
 
-    queries/licenses.sql:471
+    queries/licenses.sql:472
     """
     return await _renew_seat_async(
         connection,
@@ -595,7 +593,7 @@ def check_in_seat(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:495
+    queries/licenses.sql:496
     """
     return _check_in_seat(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -611,7 +609,7 @@ async def check_in_seat_async(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:495
+    queries/licenses.sql:496
     """
     return await _check_in_seat_async(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -632,7 +630,7 @@ def record_usage(
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:507
+    queries/licenses.sql:508
     """
     return _record_usage(
         connection,
@@ -658,7 +656,7 @@ async def record_usage_async(
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:507
+    queries/licenses.sql:508
     """
     return await _record_usage_async(
         connection,
@@ -684,7 +682,7 @@ def correct_usage(
     become of the licence; or no row when there is no such use, it has been taken back,
     or the correction's own key was recorded before.
 
-    queries/licenses.sql:599
+    queries/licenses.sql:600
     """
     return _correct_usage(
         connection,
@@ -710,7 +708,7 @@ async def correct_usage_async(
     become of the licence; or no row when there is no such use, it has been taken back,
     or the correction's own key was recorded before.
 
-    queries/licenses.sql:599
+    queries/licenses.sql:600
     """
     return await _correct_usage_async(
         connection,
@@ -733,7 +731,7 @@ def get_receipt(
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
 
-    queries/licenses.sql:672
+    queries/licenses.sql:673
     """
     return _get_receipt(
         connection,
@@ -755,7 +753,7 @@ async def get_receipt_async(
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
 
-    queries/licenses.sql:672
+    queries/licenses.sql:673
     """
     return await _get_receipt_async(
         connection,
@@ -777,7 +775,7 @@ def list_usage(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:698
+    queries/licenses.sql:699
     """
     return _list_usage(
         connection,
@@ -799,7 +797,7 @@ async def list_usage_async(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:698
+    queries/licenses.sql:699
     """
     return await _list_usage_async(
         connection,
@@ -825,7 +823,7 @@ def list_usage_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:698
+    queries/licenses.sql:699
     """
     return _list_usage_stream(
         connection,
@@ -852,7 +850,7 @@ def list_usage_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:698
+    queries/licenses.sql:699
     """
     return _list_usage_stream_async(
         connection,
@@ -870,7 +868,7 @@ def prune_usage(
     """Deletes uses, of all tenants, whose period ended at least this long ago; the
     totals stay. A key that is deleted records again.
 
-    queries/licenses.sql:722
+    queries/licenses.sql:723
     """
     return _prune_usage(connection, older_than=older_than, batch_size=batch_size)
 
@@ -881,7 +879,7 @@ async def prune_usage_async(
     """Deletes uses, of all tenants, whose period ended at least this long ago; the
     totals stay. A key that is deleted records again.
 
-    queries/licenses.sql:722
+    queries/licenses.sql:723
     """
     return await _prune_usage_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -127,8 +127,8 @@ def publish(
 ) -> Revocation:
     """The new entry at the end of the tenant's feed. Other publishers of the tenant
     wait until this transaction ends. An effective_at that is null means now. With a
-    hint followers hear at its commit of the tenant's id, and of nothing else; while
-    half of the server's queue of notifications waits for somebody, they see it at their
+    hint followers are notified at its commit, of the tenant's id and of nothing else.
+    While half of the server's queue of notifications is in use they see it at their
     polls: a full queue would fail the commit.
 
     queries/revocations.sql:1
@@ -160,8 +160,8 @@ async def publish_async(
 ) -> Revocation:
     """The new entry at the end of the tenant's feed. Other publishers of the tenant
     wait until this transaction ends. An effective_at that is null means now. With a
-    hint followers hear at its commit of the tenant's id, and of nothing else; while
-    half of the server's queue of notifications waits for somebody, they see it at their
+    hint followers are notified at its commit, of the tenant's id and of nothing else.
+    While half of the server's queue of notifications is in use they see it at their
     polls: a full queue would fail the commit.
 
     queries/revocations.sql:1
@@ -417,7 +417,7 @@ def prune_superseded(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
     """Deletes entries without an end, of all tenants, that a later one of the same
-    target has made superfluous: one without an end either, which refuses all that they
+    target has made superfluous. The later one has no end either, refuses all that they
     refuse, is in force, and was published longer ago than this.
 
     queries/revocations.sql:137
@@ -429,7 +429,7 @@ async def prune_superseded_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
     """Deletes entries without an end, of all tenants, that a later one of the same
-    target has made superfluous: one without an end either, which refuses all that they
+    target has made superfluous. The later one has no end either, refuses all that they
     refuse, is in force, and was published longer ago than this.
 
     queries/revocations.sql:137

@@ -299,8 +299,8 @@ async def update_async(
 
 
 def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) -> int:
-    """Deletes the role, unless it is a system role, with its assignments that are
-    over. Fails while it is assigned.
+    """Deletes the role, unless it is a system role, and its assignments that have
+    ended. Fails while the role is assigned.
 
     queries/roles.sql:143
     """
@@ -310,8 +310,8 @@ def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) ->
 async def delete_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, role_id: UUID
 ) -> int:
-    """Deletes the role, unless it is a system role, with its assignments that are
-    over. Fails while it is assigned.
+    """Deletes the role, unless it is a system role, and its assignments that have
+    ended. Fails while the role is assigned.
 
     queries/roles.sql:143
     """

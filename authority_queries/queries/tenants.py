@@ -468,8 +468,8 @@ async def revoke_tokens_async(
 
 
 def begin(connection: Connection[object]) -> None:
-    """Begins the transaction of a unit of work, whatever the session's defaults are:
-    the rules hold by locks, and by what a statement sees after it has waited for one.
+    """Begins the transaction of a unit of work, read committed whatever the session's
+    defaults are: the rules rest on locks, and on what a statement sees after its wait.
 
     queries/tenants.sql:221
     """
@@ -477,8 +477,8 @@ def begin(connection: Connection[object]) -> None:
 
 
 async def begin_async(connection: AsyncConnection[object]) -> None:
-    """Begins the transaction of a unit of work, whatever the session's defaults are:
-    the rules hold by locks, and by what a statement sees after it has waited for one.
+    """Begins the transaction of a unit of work, read committed whatever the session's
+    defaults are: the rules rest on locks, and on what a statement sees after its wait.
 
     queries/tenants.sql:221
     """
@@ -486,7 +486,7 @@ async def begin_async(connection: AsyncConnection[object]) -> None:
 
 
 def begin_on_standby(connection: Connection[object]) -> None:
-    """As begin, on a server that refuses to be asked for writing.
+    """As begin, on a standby, which refuses `read write`.
 
     queries/tenants.sql:226
     """
@@ -494,7 +494,7 @@ def begin_on_standby(connection: Connection[object]) -> None:
 
 
 async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
-    """As begin, on a server that refuses to be asked for writing.
+    """As begin, on a standby, which refuses `read write`.
 
     queries/tenants.sql:226
     """
@@ -502,7 +502,7 @@ async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
 
 
 def begin_alone(connection: Connection[object]) -> None:
-    """As begin, for a decision that is made outside of any unit.
+    """As begin, for a call that decides outside of any unit.
 
     queries/tenants.sql:230
     """
@@ -510,7 +510,7 @@ def begin_alone(connection: Connection[object]) -> None:
 
 
 async def begin_alone_async(connection: AsyncConnection[object]) -> None:
-    """As begin, for a decision that is made outside of any unit.
+    """As begin, for a call that decides outside of any unit.
 
     queries/tenants.sql:230
     """

@@ -282,7 +282,7 @@ def list_after(
     page_size: int,
 ) -> list[User]:
     """One user, in order of the username's key, from the first one after the given
-    key. A filter that is null keeps all; role_id keeps who holds the role now.
+    key. A filter that is null keeps all; role_id keeps the users who hold the role now.
 
     queries/users.sql:71
     """
@@ -308,7 +308,7 @@ async def list_after_async(
     page_size: int,
 ) -> list[User]:
     """One user, in order of the username's key, from the first one after the given
-    key. A filter that is null keeps all; role_id keeps who holds the role now.
+    key. A filter that is null keeps all; role_id keeps the users who hold the role now.
 
     queries/users.sql:71
     """
@@ -335,7 +335,7 @@ def list_after_stream(
     page_size: int,
 ) -> Stream[User]:
     """One user, in order of the username's key, from the first one after the given
-    key. A filter that is null keeps all; role_id keeps who holds the role now.
+    key. A filter that is null keeps all; role_id keeps the users who hold the role now.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -366,7 +366,7 @@ def list_after_stream_async(
     page_size: int,
 ) -> AsyncStream[User]:
     """One user, in order of the username's key, from the first one after the given
-    key. A filter that is null keeps all; role_id keeps who holds the role now.
+    key. A filter that is null keeps all; role_id keeps the users who hold the role now.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -841,7 +841,7 @@ def prune_roles(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
     """Deletes assignments of roles, of all tenants, that ended longer ago than this.
-    One that is made again meanwhile stays.
+    An assignment that is made again meanwhile stays.
 
     queries/users.sql:361
     """
@@ -852,7 +852,7 @@ async def prune_roles_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
     """Deletes assignments of roles, of all tenants, that ended longer ago than this.
-    One that is made again meanwhile stays.
+    An assignment that is made again meanwhile stays.
 
     queries/users.sql:361
     """

@@ -1,8 +1,8 @@
 -- In which schema yoyo's books lie, whether they are there, and whether this login may
 -- read them: one row.
 --
--- Run under the login's own search_path, in which others may have put something: so
--- each name says its schema. `authority migrate` keeps the books in authority_yoyo;
+-- Runs under the login's own search_path, in which others may have put objects, so each
+-- name has its schema. `authority migrate` keeps the books in authority_yoyo;
 -- plain yoyo in the first schema of the path, unless its URL names another one.
 with logs as (
     select

@@ -1,6 +1,6 @@
--- Refuses what others could have put in a migration's way, and names it. Trusted are
--- superusers, the migrating role, and authority_owner with its members: whoever else
--- owns a thing that a migration uses would run code as the migrating role.
+-- Refuses objects through which others could act as the migrating role, and names them.
+-- Trusted are superusers, the migrating role, and authority_owner with its members:
+-- anybody else who owns an object that a migration uses could run code as that role.
 --
 -- Reads the catalogue only, under search_path = pg_catalog. The setting authority.books
 -- names the schema of yoyo's books. The first migration has the same block.
@@ -69,8 +69,9 @@ begin
 
     found as (
         select
-            format('%s belongs to %I', owned.thing, pg_get_userbyid(owned.owner))
-                as trap
+            format(
+                '%s belongs to %I', owned.thing, pg_get_userbyid(owned.owner)
+            ) as trap
         from owned
         where owned.owner not in (select owners.oid from owners)
         union all
@@ -109,7 +110,7 @@ begin
     into traps
     from found;
     if traps is not null then
-        raise 'others could act as who migrates: %', traps;
+        raise 'others could act as the migrating role: %', traps;
     end if;
 end
 $$;

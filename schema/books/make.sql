@@ -1,5 +1,5 @@
--- Makes the schema of yoyo's books before yoyo looks for them, and says what would keep
--- yoyo from writing there: yoyo takes any error for another run's lock.
+-- Makes the schema of yoyo's books before yoyo looks for them. Raises an error for what
+-- would keep yoyo from writing there: yoyo takes any error for another run's lock.
 --
 -- Run under search_path = pg_catalog. The setting authority.books names the schema.
 do $$

@@ -1,5 +1,5 @@
--- What others have put where a search_path could find it before PostgreSQL's own: one
--- thing a row. Nothing of the authority's looks there; plain yoyo does, unless its URL
+-- One object a row that others have put where a search_path could find it before
+-- PostgreSQL's own. Our statements do not look there; plain yoyo does, unless its URL
 -- names the schema of its books. Run under search_path = pg_catalog.
 with trusted as (
     select pg_roles.oid

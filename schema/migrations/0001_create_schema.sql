@@ -7,7 +7,7 @@
 -- Locks: none on tables in use.
 
 -- yoyo's books are in the first schema of the path that yoyo has come with. What
--- follows is found in pg_catalog alone.
+-- follows is looked up in pg_catalog alone.
 do $$
 begin
     perform pg_catalog.set_config(
@@ -87,8 +87,9 @@ begin
 
     found as (
         select
-            format('%s belongs to %I', owned.thing, pg_get_userbyid(owned.owner))
-                as trap
+            format(
+                '%s belongs to %I', owned.thing, pg_get_userbyid(owned.owner)
+            ) as trap
         from owned
         where owned.owner not in (select owners.oid from owners)
         union all
@@ -127,7 +128,7 @@ begin
     into traps
     from found;
     if traps is not null then
-        raise 'others could act as who migrates: %', traps;
+        raise 'others could act as the migrating role: %', traps;
     end if;
 end
 $$;
@@ -271,7 +272,7 @@ comment on procedure authority.let_operators_prune is
 deletes, a role must be allowed to change a column: the second policy lets this one
 lock, and write nothing.';
 
--- What every stored value keeps to. Moments and durations have bounds too, written in
+-- The bounds of stored values. Moments and durations have bounds too, written in
 -- each table, where they cost nothing: a moment is from 1900 to before 9000, in UTC, a
 -- duration up to 36,525 days, so that their sums can be read in every time zone.
 create or replace function authority.is_text_list(
@@ -303,8 +304,8 @@ end
 $$;
 
 comment on function authority.is_text_list(text[], bigint, bigint) is
-'Whether these are at most so many texts, each once and of 1 to so many characters.
-Null is no list, and nothing to complain of.';
+'Whether the list has at most so many texts, each once and of 1 to so many characters.
+Null passes.';
 
 create or replace function authority.is_scope_list(scopes text[])
 returns boolean
@@ -334,8 +335,8 @@ end
 $$;
 
 comment on function authority.is_scope_list(text[]) is
-'Whether these are at most 100 scopes, each once, and each a scope-token (RFC 6749
-section 3.3) of up to 255 characters. Null is no list, and nothing to complain of.';
+'Whether the list has at most 100 scopes, each once, and each a scope-token (RFC 6749
+section 3.3) of up to 255 characters. Null passes.';
 
 create or replace function authority.is_bounded_json(value jsonb)
 returns boolean
@@ -350,13 +351,13 @@ end
 $$;
 
 comment on function authority.is_bounded_json(jsonb) is
-'Whether a document is written in at most 65,536 octets and nested in at most 32 levels,
-its values included: every parser can read it.';
+'Whether a document has at most 65,536 octets as text and 32 levels, its values
+included: every parser can read it.';
 
 revoke execute on all routines in schema authority from public;
 grant execute on function authority.clock()
 to authority_app, authority_maintenance, authority_reader;
--- To whoever writes: a check runs as the role that writes the row.
+-- A check runs as the role that writes the row.
 grant execute on function
 authority.is_text_list(text[], bigint, bigint),
 authority.is_scope_list(text[]),

@@ -21,9 +21,10 @@ return value collate "C" !~ (
 );
 
 comment on function authority.is_visible(text) is
-'Whether an identifier can be seen: no control character, no space at an end or but
-U+0020, nothing that is ignored when it is shown, and not empty. The code points are
-written out: neither a locale nor a version of Unicode changes them.';
+'Whether an identifier is not empty and can be seen: it has no control character, no
+space other than U+0020, none at an end, and nothing that is ignored when it is shown.
+The code points are written out: neither a locale nor a version of Unicode changes
+them.';
 
 create table if not exists authority.tenants (
     id uuid not null default gen_random_uuid(),
@@ -145,8 +146,8 @@ comment on function authority.enter_tenant(uuid) is
 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
 with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
 other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
-committed. Sets what they depend on: row_security, lock_timeout, TimeZone,
-array_nulls.';
+committed. Sets row_security, lock_timeout, TimeZone and array_nulls for the
+transaction.';
 
 create or replace function authority.find_tenant(code text)
 returns uuid

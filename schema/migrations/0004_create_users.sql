@@ -26,10 +26,10 @@ and (
 );
 
 comment on function authority.is_username_key(text, text) is
-'Whether this can be the key of the username (username_key in Python, RFC 8265). For a
-name of printable ASCII it says all: the key is lower(username collate "C"). Of others
-it refuses what no key has: invisible characters, capitals, compatibility characters,
-symbols. No locale changes it.';
+'Whether this can be the key of the username (username_key in Python, RFC 8265). A name
+of printable ASCII has one key, lower(username collate "C"). For other names the check
+refuses characters that no key has: invisible ones, capitals, compatibility characters,
+symbols. No locale changes its result.';
 
 create or replace function authority.is_password_hash(hash text)
 returns boolean
@@ -135,7 +135,7 @@ comment on column authority.users.subject_id is
 comment on column authority.users.username is 'As typed at registration.';
 comment on column authority.users.username_key is
 'What sign-in looks up: username_key in Python (RFC 8265, and case-folded), so case and
-Unicode form make no second account. A statement of one''s own writes
+Unicode form make no second account. In plain SQL it is
 lower(username collate "C") for a name of printable ASCII.';
 comment on column authority.users.email is
 'Contact address as typed, or null. Not a login name and not unique.';

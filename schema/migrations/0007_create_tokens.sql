@@ -381,9 +381,9 @@ comment on column authority.tokens.subject_authorization_id is
 'The family of the token that it was exchanged for (RFC 8693), of whatever client; ended
 with it. Null: not exchanged, or for a token without a family.';
 comment on column authority.tokens.exchanged_from is
-'Ids of the tokens that it was exchanged for, the subject''s and the actor''s, and of
-all that those were exchanged for: it is alive while all of them are, and expires with
-the first one. 16 at most. Null: not exchanged.';
+'Ids of the tokens that this one was exchanged for, the subject''s and the actor''s, and
+of all that those were exchanged for, 16 at most. This token is alive while all of them
+are, and expires with the first one. Null: not exchanged.';
 comment on column authority.tokens.actor is
 'The act claim of an exchanged token (RFC 8693 section 4.1): sub of who acts for its
 subject, and within act whoever acted before. Null: nobody.';
@@ -463,8 +463,8 @@ end
 $$;
 
 comment on function authority.are_tokens_alive(uuid, uuid[]) is
-'Whether each of these tokens exists and has no reason of its own to be dead. Called for
-exchanged tokens only, by authority.token_states: other tokens cost nothing more.';
+'Whether each of these tokens exists and has no reason of its own to be dead. Called
+by authority.token_states, and only for exchanged tokens: the others cost no more.';
 
 revoke execute on function authority.are_tokens_alive(uuid, uuid[]) from public;
 grant execute on function authority.are_tokens_alive(uuid, uuid[]) to authority_app;
@@ -873,7 +873,7 @@ on authority.authorizations to authority_maintenance;
 grant select (tenant_id, id, type, expires_at), update (properties), delete
 on authority.tokens to authority_maintenance;
 grant select on authority.consents, authority.authorizations to authority_reader;
--- Everything but the hashes, the payload and what a code is redeemed with.
+-- All but the hashes, the payload and what a code is redeemed with.
 grant select (
     tenant_id,
     id,

@@ -115,7 +115,8 @@ declare
     created bigint := 0;
 begin
     if months_ahead is null or months_ahead not between 0 and 120 then
-        raise invalid_parameter_value using message = 'months_ahead is from 0 to 120';
+        raise invalid_parameter_value
+        using message = 'months_ahead must be from 0 to 120';
     end if;
     for month in
         select generate_series(
@@ -304,8 +305,8 @@ from (values (authority.address_prefix(address))) as prefixes (prefix)
 $$;
 
 comment on function authority.address_site(inet) is
-'The network whose guesses at all accounts are counted as one: what one customer is
-given, /48 of an IPv6 address (RFC 6177); of an IPv4 address authority.address_prefix.';
+'The network whose guesses at all accounts are counted together. One customer has a /48
+of IPv6 (RFC 6177); of an IPv4 address it is authority.address_prefix.';
 
 create table if not exists authority.login_throttles (
     tenant_id uuid not null,
@@ -394,7 +395,7 @@ comment on column authority.login_throttles.trusted_until is
 'Until then the account is known from this network, as it signed in from there: its
 bucket of all networks is neither asked nor filled. Null: it did not.';
 comment on column authority.login_throttles.refused_at is
-'When a check that this bucket refused was last logged: one a minute is. Null: never.';
+'When a refusal by this bucket was last logged, at most once a minute. Null: never.';
 comment on column authority.login_throttles.ends_at is
 'From then on the row says nothing: the bucket is empty and not trusted.';
 comment on column authority.login_throttles.created_at is
@@ -593,7 +594,7 @@ begin
     if allowed then
         return;
     end if;
-    -- A flood is logged once a minute, by who finds the bucket unlocked.
+    -- A flood is logged once a minute, by a caller that finds the bucket unlocked.
     with due as (
         select login_throttles.id
         from authority.login_throttles

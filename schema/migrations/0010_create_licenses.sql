@@ -218,8 +218,7 @@ comment on column authority.license_usage.period_start is
 comment on column authority.license_usage.period_end is
 'First day (UTC) after that period.';
 comment on column authority.license_usage.quantity is
-'How much was used, at most a million millions; of a correction how much was not, below
-0.';
+'How much was used, at most 10^12. Below 0 in a correction: how much was not used.';
 comment on column authority.license_usage.corrects is
 'idempotency_key of the use that this row takes back, once. Null: this is a use.';
 comment on column authority.license_usage.created_at is 'When it was recorded.';

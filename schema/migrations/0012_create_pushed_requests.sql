@@ -73,8 +73,8 @@ the latest (RFC 9126 section 2.2).';
 comment on column authority.pushed_requests.redeemed_at is
 'When its single use was made. Null: not used.';
 comment on column authority.pushed_requests.redemption_hash is
-'SHA-256 of the id of who used it, 32 octets: the same id again is a retry or a reload,
-another one gets nothing.';
+'SHA-256 of the redemption_id that used it, 32 octets: the same id again is a retry or a
+reload, another one is refused.';
 comment on column authority.pushed_requests.created_at is 'When it was pushed.';
 
 -- Serves the foreign key.

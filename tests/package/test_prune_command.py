@@ -128,6 +128,7 @@ def test_a_login_that_may_not_prune_is_told_and_nothing_is_done(
     assert captured.out == ""
     assert "as a member of authority_maintenance: " in captured.err
     assert 'permission denied to set role "authority_maintenance"' in captured.err
+    assert "; a DBA helps: `grant authority_maintenance to " in captured.err
     assert "swordfish" not in captured.err
     assert world.count("tokens") == 1
 

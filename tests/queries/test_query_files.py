@@ -31,7 +31,6 @@ OF_NOBODY = OF_NO_TABLE | {
     "server.describe",
     "server.get_process_id",
     "server.get_schema_version",
-    "server.list_applied_migrations",
     "tenants.find",
 }
 
