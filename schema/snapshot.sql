@@ -35,8 +35,8 @@ end
 from (values (authority.address_prefix(address))) as prefixes (prefix)
 $$;
 
-COMMENT ON FUNCTION authority.address_site(address inet) IS 'The network whose guesses at all accounts are counted as one: what one customer is
-given, /48 of an IPv6 address (RFC 6177); of an IPv4 address authority.address_prefix.';
+COMMENT ON FUNCTION authority.address_site(address inet) IS 'The network whose guesses at all accounts are counted together. One customer has a /48
+of IPv6 (RFC 6177); of an IPv4 address it is authority.address_prefix.';
 
 -- are_tokens_alive
 
@@ -58,8 +58,8 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) IS 'Whether each of these tokens exists and has no reason of its own to be dead. Called for
-exchanged tokens only, by authority.token_states: other tokens cost nothing more.';
+COMMENT ON FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) IS 'Whether each of these tokens exists and has no reason of its own to be dead. Called
+by authority.token_states, and only for exchanged tokens: the others cost no more.';
 
 -- authorizations
 
@@ -433,7 +433,8 @@ declare
     created bigint := 0;
 begin
     if months_ahead is null or months_ahead not between 0 and 120 then
-        raise invalid_parameter_value using message = 'months_ahead is from 0 to 120';
+        raise invalid_parameter_value
+        using message = 'months_ahead must be from 0 to 120';
     end if;
     for month in
         select generate_series(
@@ -680,8 +681,8 @@ $$;
 COMMENT ON FUNCTION authority.enter_tenant(tenant_id uuid) IS 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
 with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
 other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
-committed. Sets what they depend on: row_security, lock_timeout, TimeZone,
-array_nulls.';
+committed. Sets row_security, lock_timeout, TimeZone and array_nulls for the
+transaction.';
 
 -- find_live_token
 
@@ -739,8 +740,8 @@ begin
 end
 $_$;
 
-COMMENT ON FUNCTION authority.is_bounded_json(value jsonb) IS 'Whether a document is written in at most 65,536 octets and nested in at most 32 levels,
-its values included: every parser can read it.';
+COMMENT ON FUNCTION authority.is_bounded_json(value jsonb) IS 'Whether a document has at most 65,536 octets as text and 32 levels, its values
+included: every parser can read it.';
 
 -- is_password_hash
 
@@ -778,8 +779,8 @@ begin
 end
 $_$;
 
-COMMENT ON FUNCTION authority.is_scope_list(scopes text[]) IS 'Whether these are at most 100 scopes, each once, and each a scope-token (RFC 6749
-section 3.3) of up to 255 characters. Null is no list, and nothing to complain of.';
+COMMENT ON FUNCTION authority.is_scope_list(scopes text[]) IS 'Whether the list has at most 100 scopes, each once, and each a scope-token (RFC 6749
+section 3.3) of up to 255 characters. Null passes.';
 
 -- is_text_list
 
@@ -807,8 +808,8 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.is_text_list(texts text[], most bigint, longest bigint) IS 'Whether these are at most so many texts, each once and of 1 to so many characters.
-Null is no list, and nothing to complain of.';
+COMMENT ON FUNCTION authority.is_text_list(texts text[], most bigint, longest bigint) IS 'Whether the list has at most so many texts, each once and of 1 to so many characters.
+Null passes.';
 
 -- is_username_key
 
@@ -816,10 +817,10 @@ CREATE FUNCTION authority.is_username_key(username text, username_key text) RETU
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN (authority.is_visible((username COLLATE "C")) AND authority.is_visible((username_key COLLATE "C")) AND is_normalized((username_key COLLATE "C"), 'NFKC'::text) AND ((username_key COLLATE "C") !~ '[A-Z\u00c0-\u00d6\u00d8-\u00df\u0391-\u03ab\u03c2\u0400-\u042f\u0531-\u0556\u00a1-\u00a9\u00ab-\u00b4\u00b6\u00b8\u00b9\u00bb-\u00bf\u00d7\u00f7\u2010-\u2071\u2190-\u2bff\u3001-\u3004\U0001f000-\U0001faff]|  '::text) AND (((username COLLATE "C") ~ '[^ -~]'::text) OR (username_key = lower((username COLLATE "C")))));
 
-COMMENT ON FUNCTION authority.is_username_key(username text, username_key text) IS 'Whether this can be the key of the username (username_key in Python, RFC 8265). For a
-name of printable ASCII it says all: the key is lower(username collate "C"). Of others
-it refuses what no key has: invisible characters, capitals, compatibility characters,
-symbols. No locale changes it.';
+COMMENT ON FUNCTION authority.is_username_key(username text, username_key text) IS 'Whether this can be the key of the username (username_key in Python, RFC 8265). A name
+of printable ASCII has one key, lower(username collate "C"). For other names the check
+refuses characters that no key has: invisible ones, capitals, compatibility characters,
+symbols. No locale changes its result.';
 
 -- is_visible
 
@@ -827,9 +828,10 @@ CREATE FUNCTION authority.is_visible(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN ((value COLLATE "C") !~ '[\u0001-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U0010ffff]|^ | $|(^| )[\u200c\u200d]|^$'::text);
 
-COMMENT ON FUNCTION authority.is_visible(value text) IS 'Whether an identifier can be seen: no control character, no space at an end or but
-U+0020, nothing that is ignored when it is shown, and not empty. The code points are
-written out: neither a locale nor a version of Unicode changes them.';
+COMMENT ON FUNCTION authority.is_visible(value text) IS 'Whether an identifier is not empty and can be seen: it has no control character, no
+space other than U+0020, none at an end, and nothing that is ignored when it is shown.
+The code points are written out: neither a locale nor a version of Unicode changes
+them.';
 
 -- isolate_tenants
 
@@ -1062,8 +1064,7 @@ COMMENT ON COLUMN authority.license_usage.idempotency_key IS 'The reporter''s na
 is pruned.';
 COMMENT ON COLUMN authority.license_usage.period_start IS 'First day (UTC) of the usage_period that it counts in.';
 COMMENT ON COLUMN authority.license_usage.period_end IS 'First day (UTC) after that period.';
-COMMENT ON COLUMN authority.license_usage.quantity IS 'How much was used, at most a million millions; of a correction how much was not, below
-0.';
+COMMENT ON COLUMN authority.license_usage.quantity IS 'How much was used, at most 10^12. Below 0 in a correction: how much was not used.';
 COMMENT ON COLUMN authority.license_usage.corrects IS 'idempotency_key of the use that this row takes back, once. Null: this is a use.';
 COMMENT ON COLUMN authority.license_usage.created_at IS 'When it was recorded.';
 
@@ -1470,7 +1471,7 @@ again. Null: nothing, or taken out.';
 COMMENT ON COLUMN authority.login_throttles.network_cost IS 'As account_cost, of the network''s bucket.';
 COMMENT ON COLUMN authority.login_throttles.trusted_until IS 'Until then the account is known from this network, as it signed in from there: its
 bucket of all networks is neither asked nor filled. Null: it did not.';
-COMMENT ON COLUMN authority.login_throttles.refused_at IS 'When a check that this bucket refused was last logged: one a minute is. Null: never.';
+COMMENT ON COLUMN authority.login_throttles.refused_at IS 'When a refusal by this bucket was last logged, at most once a minute. Null: never.';
 COMMENT ON COLUMN authority.login_throttles.ends_at IS 'From then on the row says nothing: the bucket is empty and not trusted.';
 COMMENT ON COLUMN authority.login_throttles.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.login_throttles.updated_at IS 'When the row last changed: the latest time by which the bucket was judged.';
@@ -1626,8 +1627,8 @@ authenticated with, and its scope is one (RFC 6749 section 3.3) of at most 100.'
 COMMENT ON COLUMN authority.pushed_requests.expires_at IS 'From then on it is dead, by the database''s clock. Ten minutes after it was pushed at
 the latest (RFC 9126 section 2.2).';
 COMMENT ON COLUMN authority.pushed_requests.redeemed_at IS 'When its single use was made. Null: not used.';
-COMMENT ON COLUMN authority.pushed_requests.redemption_hash IS 'SHA-256 of the id of who used it, 32 octets: the same id again is a retry or a reload,
-another one gets nothing.';
+COMMENT ON COLUMN authority.pushed_requests.redemption_hash IS 'SHA-256 of the redemption_id that used it, 32 octets: the same id again is a retry or a
+reload, another one is refused.';
 COMMENT ON COLUMN authority.pushed_requests.created_at IS 'When it was pushed.';
 
 ALTER TABLE ONLY authority.pushed_requests
@@ -1827,7 +1828,7 @@ begin
     if allowed then
         return;
     end if;
-    -- A flood is logged once a minute, by who finds the bucket unlocked.
+    -- A flood is logged once a minute, by a caller that finds the bucket unlocked.
     with due as (
         select login_throttles.id
         from authority.login_throttles
@@ -2539,9 +2540,9 @@ COMMENT ON COLUMN authority.tokens.parent_id IS 'The token whose redemption issu
 is the first, or a refresh token that was not used up brought it.';
 COMMENT ON COLUMN authority.tokens.subject_authorization_id IS 'The family of the token that it was exchanged for (RFC 8693), of whatever client; ended
 with it. Null: not exchanged, or for a token without a family.';
-COMMENT ON COLUMN authority.tokens.exchanged_from IS 'Ids of the tokens that it was exchanged for, the subject''s and the actor''s, and of
-all that those were exchanged for: it is alive while all of them are, and expires with
-the first one. 16 at most. Null: not exchanged.';
+COMMENT ON COLUMN authority.tokens.exchanged_from IS 'Ids of the tokens that this one was exchanged for, the subject''s and the actor''s, and
+of all that those were exchanged for, 16 at most. This token is alive while all of them
+are, and expires with the first one. Null: not exchanged.';
 COMMENT ON COLUMN authority.tokens.actor IS 'The act claim of an exchanged token (RFC 8693 section 4.1): sub of who acts for its
 subject, and within act whoever acted before. Null: nobody.';
 COMMENT ON COLUMN authority.tokens.scopes IS 'Scope names that it carries.';
@@ -2773,7 +2774,7 @@ COMMENT ON COLUMN authority.users.id IS 'Random. Key inside the store.';
 COMMENT ON COLUMN authority.users.subject_id IS 'The sub claim. Random, so globally unique; never given to another user.';
 COMMENT ON COLUMN authority.users.username IS 'As typed at registration.';
 COMMENT ON COLUMN authority.users.username_key IS 'What sign-in looks up: username_key in Python (RFC 8265, and case-folded), so case and
-Unicode form make no second account. A statement of one''s own writes
+Unicode form make no second account. In plain SQL it is
 lower(username collate "C") for a name of printable ASCII.';
 COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Not a login name and not unique.';
 COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the holder has shown control of the address.';
