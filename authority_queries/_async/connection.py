@@ -36,7 +36,9 @@ class AsyncServiceConnection(AsyncConnection[object]):
         if self.patience is not None and timeout is None:
             waited = _impatient(gen, self.pgconn, self.patience)
         try:
-            return await super().wait(waited, interval, timeout)
+            # Older versions of psycopg take no timeout, and give none.
+            more = () if timeout is None else (timeout,)
+            return await super().wait(waited, interval, *more)
         except psycopg.Error:
             raise
         except BaseException:
