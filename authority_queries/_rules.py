@@ -34,6 +34,9 @@ _RULES: Final = {
         "request_uri, client_secret nor client_assertion",
         "parameters",
     ),
+    "revocations_category_expires_at_check": Rule(
+        "an entry for a token or an authorization must have an expires_at", "expires_at"
+    ),
     "revocations_expires_at_check": Rule(
         "expires_at must be after effective_at", "expires_at"
     ),

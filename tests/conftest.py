@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 import yoyo.backends.base
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from pytest_postgresql import factories
 
 from authority_queries import Settings, Store, migrate
@@ -22,7 +22,6 @@ from authority_queries.codegen.throwaway import memory_folder
 from tests.clock import Clock
 from tests.figures import lines_of
 from tests.hostile import BARE, make_hostile
-from tests.isolation.pgbouncer import pooled
 from tests.stores import Logins, routed_async_store, routed_store
 
 # Read once: the tests themselves see no AUTHORITY_ setting of the machine's.
@@ -40,11 +39,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--hostile",
         action="store_true",
         help="logins have other settings in tests/repositories and tests/flows",
-    )
-    parser.addoption(
-        "--pgbouncer",
-        action="store_true",
-        help="the stores of tests reach the server through PgBouncer",
     )
 
 
@@ -236,26 +230,11 @@ def login_names(server: Server, template: object) -> Iterator[dict[str, str]]:
             dba.execute(f"drop role {name}".encode())
 
 
-@pytest.fixture(scope="session")
-def pooler(
-    server: Server, login_names: dict[str, str], pytestconfig: pytest.Config
-) -> Iterator[dict[str, str]]:
-    """Where PgBouncer listens, with `--pgbouncer`; without it nothing."""
-    if not pytestconfig.option.pgbouncer:
-        yield {}
-        return
-    passwords = dict.fromkeys(login_names.values(), PASSWORD)
-    with pooled(server.conninfo, passwords) as conninfo:
-        parts = conninfo_to_dict(conninfo)
-        yield {name: str(parts[name]) for name in ("host", "port", "sslmode")}
-
-
 @pytest.fixture
 def logins(
     dba: "psycopg.Connection[Any]",
     conninfo: str,
     login_names: dict[str, str],
-    pooler: dict[str, str],
     request: pytest.FixtureRequest,
 ) -> Logins:
     """The connection strings of the test's own migrated database."""
@@ -265,11 +244,11 @@ def logins(
         make_hostile(dba, roles=login_names.values())
         bare = BARE
     strings = {
-        role: make_conninfo(conninfo, user=name, password=PASSWORD, **pooler)
+        role: make_conninfo(conninfo, user=name, password=PASSWORD)
         for role, name in login_names.items()
     }
     strings["maintenance"] = make_conninfo(strings["maintenance"], options=bare)
-    return Logins(dba=conninfo, **strings, bare=bare, is_pooled=bool(pooler))
+    return Logins(dba=conninfo, **strings, bare=bare)
 
 
 @pytest.fixture

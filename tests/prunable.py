@@ -119,8 +119,12 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         table="consents",
         made="""
             made as (
-                insert into authority.users (tenant_id, username)
-                select %(tenant_id)s, gen_random_uuid() from numbers
+                insert into authority.users (tenant_id, username, username_key)
+                select %(tenant_id)s, names.name, names.name
+                from numbers, lateral (
+                    -- With a column of numbers, or all would have one name.
+                    select (numbers is not null)::text || gen_random_uuid() as name
+                ) as names
                 returning id
             )
         """,
@@ -133,8 +137,12 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         table="user_roles",
         made="""
             made as (
-                insert into authority.users (tenant_id, username)
-                select %(tenant_id)s, gen_random_uuid() from numbers
+                insert into authority.users (tenant_id, username, username_key)
+                select %(tenant_id)s, names.name, names.name
+                from numbers, lateral (
+                    -- With a column of numbers, or all would have one name.
+                    select (numbers is not null)::text || gen_random_uuid() as name
+                ) as names
                 returning id
             )
         """,

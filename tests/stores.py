@@ -21,8 +21,7 @@ class Logins:
     """Connection strings of one database, for each kind of login.
 
     `app`, `maintenance` and `reader` are members of the role of that name and of no
-    other; `dba` is a superuser. `bare` are options for sessions without units. Logins
-    that are pooled share sessions with others.
+    other; `dba` is a superuser. `bare` are options for sessions without units.
     """
 
     dba: str
@@ -30,7 +29,6 @@ class Logins:
     maintenance: str
     reader: str
     bare: str = ""
-    is_pooled: bool = False
 
     def app_for(self, tenant_id: UUID) -> str:
         """The string of a service that works for this tenant in the whole session."""
@@ -61,8 +59,7 @@ class RoutedStore:
 
     A call for a tenant goes to a service's connection, which is told the tenant for
     the session, so that each call is still one statement; what is of no tenant goes
-    to an operator's. Tenants are the operator's too, but for their epochs. Behind a
-    pooler, where nobody has a session, each call is a unit of its own.
+    to an operator's. Tenants are the operator's too, but for their epochs.
     """
 
     def __init__(
@@ -70,13 +67,10 @@ class RoutedStore:
         app: Any,
         maintenance: Any,
         run: Callable[[Any], Any] = lambda result: result,
-        *,
-        is_pooled: bool = False,
     ) -> None:
         self._app = app
         self._maintenance = maintenance
         self._run = run
-        self._is_pooled = is_pooled
 
     @property
     def connection(self) -> Any:
@@ -86,14 +80,6 @@ class RoutedStore:
     def serve(
         self, tenant_id: UUID, repository: str, method: str, arguments: dict[str, Any]
     ) -> object:
-        if self._is_pooled:
-            unit = type(self._app).unit(
-                self._app.connection, tenant_id, autocommit=True
-            )
-            if isinstance(self._app, AsyncStore):
-                return self._run(_alone_async(unit, repository, method, arguments))
-            with unit as store:
-                return self._call(store, repository, method, arguments)
         self._run(self._app.connection.execute(_TELL, (str(tenant_id),)))
         return self._call(self._app, repository, method, arguments)
 
@@ -113,14 +99,6 @@ class RoutedStore:
         return _Repository(self, name)
 
 
-async def _alone_async(
-    unit: Any, repository: str, method: str, arguments: dict[str, Any]
-) -> object:
-    async with unit as store:
-        result = getattr(getattr(store, repository), method)(**arguments)
-        return await result
-
-
 @contextmanager
 def routed_store(logins: Logins) -> Iterator[Store]:
     """The blocking form."""
@@ -130,8 +108,7 @@ def routed_store(logins: Logins) -> Iterator[Store]:
             logins.maintenance, autocommit=True, options=logins.bare
         ) as maintenance,
     ):
-        routed = RoutedStore(Store(app), Store(maintenance), is_pooled=logins.is_pooled)
-        yield cast("Store", routed)
+        yield cast("Store", RoutedStore(Store(app), Store(maintenance)))
 
 
 @contextmanager
@@ -144,12 +121,7 @@ def routed_async_store(logins: Logins) -> Iterator[Store]:
             for login in (logins.app, logins.maintenance)
         )
         try:
-            store = RoutedStore(
-                AsyncStore(app),
-                AsyncStore(maintenance),
-                runner.run,
-                is_pooled=logins.is_pooled,
-            )
+            store = RoutedStore(AsyncStore(app), AsyncStore(maintenance), runner.run)
             yield cast("Store", store)
         finally:
             runner.run(app.close())

@@ -38,6 +38,9 @@ async def _close(opened: AsyncEntered[AsyncPipeline]) -> None:
     handled = sys.exception()
     try:
         await opened.__aexit__(None, None, None)
+    except IndexError:  # of psycopg's own queue, which an interruption left behind
+        message = "the pipeline was interrupted"
+        raise psycopg.InterfaceError(message) from None
     except psycopg.Error as error:
         first: BaseException = error
         while first.__context__ not in (None, handled):

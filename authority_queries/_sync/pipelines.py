@@ -39,6 +39,9 @@ def _close(opened: Entered[Pipeline]) -> None:
     handled = sys.exception()
     try:
         opened.__exit__(None, None, None)
+    except IndexError:  # of psycopg's own queue, which an interruption left behind
+        message = "the pipeline was interrupted"
+        raise psycopg.InterfaceError(message) from None
     except psycopg.Error as error:
         first: BaseException = error
         while first.__context__ not in (None, handled):

@@ -346,6 +346,7 @@ create table if not exists authority.login_throttles (
         least(
             drains_at,
             trusted_until,
+            refused_at,
             ends_at,
             created_at,
             updated_at
@@ -353,6 +354,7 @@ create table if not exists authority.login_throttles (
         and greatest(
             drains_at,
             trusted_until,
+            refused_at,
             ends_at,
             created_at,
             updated_at
@@ -618,7 +620,12 @@ begin
 
     insert into authority.login_attempts
     (tenant_id, username, address, outcome, reason)
-    select noted.tenant_id, account, address, 'throttled', refused_by
+    select
+        noted.tenant_id,
+        account,
+        authority.canonical_address(address),
+        'throttled',
+        refused_by
     from noted;
 end
 $$;

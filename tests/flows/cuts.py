@@ -17,7 +17,7 @@ class _Passing:
     def __init__(self) -> None:
         self._sent = Messages(of_server=False)
         self._answered = Messages(of_server=True)
-        self._is_asked = False
+        self._is_asked = self._is_logged_in = False
 
     def from_client(self, octets: bytes) -> bytes | None:
         if any(message[:1] == _SYNC for message in self._sent.add(octets)):
@@ -27,10 +27,12 @@ class _Passing:
 
     def from_server(self, octets: bytes) -> bytes | None:
         messages = self._answered.add(octets)
+        is_ready = any(message[:1] == _READY for message in messages)
+        self._is_logged_in |= is_ready
         if not self._is_asked:
             return octets
         # Held back, whatever it is; once it is complete, the line is cut.
-        return None if any(message[:1] == _READY for message in messages) else b""
+        return None if is_ready else b""
 
     def at_request(self, octets: bytes) -> bytes | None:
         return octets
@@ -41,7 +43,13 @@ class LosesAnswer(_Passing):
 
 
 class LosesRequest(_Passing):
-    """Cut when the request is complete, which never reaches the server."""
+    """Cut when the request is complete, none of which reaches the server."""
+
+    def from_client(self, octets: bytes) -> bytes | None:
+        is_of_request = self._is_logged_in
+        passed = super().from_client(octets)
+        # A COMMIT is executed before the sync behind it has come.
+        return b"" if passed and is_of_request else passed
 
     def at_request(self, octets: bytes) -> bytes | None:
         return None

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,6 +29,14 @@ pytestmark = pytest.mark.filterwarnings(
 
 class SoftLimitError(Exception):
     """What a signal's handler may raise."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_logged() -> Iterator[None]:
+    """A handler of Python's logging that is interrupted keeps its lock for ever."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture

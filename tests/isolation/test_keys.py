@@ -2,7 +2,7 @@
 
 import re
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -22,13 +22,14 @@ from tests.isolation.rows import Row, Tenants, insert, settle, tell
 from tests.stores import Logins
 
 # A row has a user or a service account, not both; only an access token without a family
-# was exchanged.
+# was exchanged, for others.
 _BESIDE: dict[str, Row] = {
     "user_id": {"service_account_id": None},
     "service_account_id": {"user_id": None, "consent_id": None},
     "subject_authorization_id": {
         "type": "access",
         "authorization_id": None,
+        "exchanged_from": [str(uuid4())],
         "redirect_uri": None,
     },
 }

@@ -123,6 +123,7 @@ def test_each_branch_of_the_grants_is_taken(
         ("issue_to_client", "issued"),
         ("issue_to_client", "issued"),
         ("exchange", "issued"),
+        ("exchange", "issued"),
         ("redeem", "redeemed"),
         ("redeem", "redeemed"),
         ("redeem", "reused"),

@@ -40,6 +40,10 @@ SPARE = {
         "what it finds is counted, and the count decides about the own seats alone"
     ),
     "licenses.update: license_seats.tenant_id = :tenant_id (3)": _TWICE,
+    "login_attempts.succeed: login_throttles.tenant_id = :tenant_id (2)": (
+        "what it finds is ranked, and the rank decides about the own networks alone"
+    ),
+    "login_attempts.succeed: login_throttles.tenant_id = :tenant_id (3)": _TWICE,
     "pushed_requests.redeem: clients.tenant_id = pushed_requests.tenant_id (2)": (
         _NAMESAKE
     ),
@@ -169,7 +173,8 @@ def test_arguments_that_find_nothing_are_red(
     matrix_roles: Roles,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    aside = {**arguments.BY_QUERY, "users.get_by_username": {"username": "nobody"}}
+    nobody = {"username_key": "nobody"}
+    aside = {**arguments.BY_QUERY, "users.get_by_username": nobody}
     monkeypatch.setattr(arguments, "BY_QUERY", aside)
     with opened_world(dba, "strangers") as world:
         users = [query for query in ALL if query.path.stem == "users"]

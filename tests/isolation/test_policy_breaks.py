@@ -18,7 +18,6 @@ from tests.isolation.matrix.world import Table, World, opened_world
 
 # Tables that queries reach only beside another one, whose policy holds them back.
 NEVER_ALONE = {
-    "license_usage",
     "pushed_requests",
     "used_jtis",
 }

@@ -205,7 +205,8 @@ def sign_in(store: Store, tenants: Tenants) -> None:
     assert store.login_attempts.reserve(**key, **here).allowed
     store.login_attempts.succeed(**key, **here)
     found = tenants.dba.execute(
-        "select count(*) from authority.login_throttles where trusted_until is not null"
+        "select count(*) from authority.login_throttles "
+        "where trusted_until is not null and address_prefix::text = '192.0.2.0/24'"
     )
     assert found.fetchall() == [(1,)]
 

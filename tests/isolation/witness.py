@@ -45,7 +45,7 @@ LOUD = {
 }
 _TABLES = """
     select format('%I.%I', schemaname, tablename) from pg_tables
-    where schemaname in ('authority', 'authority_yoyo')
+    where schemaname !~ '^pg_' and schemaname <> 'information_schema'
 """
 
 

@@ -203,7 +203,7 @@ def test_a_retention_is_of_0_to_100_years(prune: Prune, name: str) -> None:
     wrong: dict[str, Any]
     for kept in (timedelta(microseconds=-1), 36_525 * DAY + timedelta(microseconds=1)):
         wrong = {name: kept}
-        with pytest.raises(InvalidArgumentError, match=f"^{name} is ") as caught:
+        with pytest.raises(InvalidArgumentError, match=f"^{name} must be ") as caught:
             Retention(**wrong)
         assert caught.value.argument == name
     wrong = {name: 36_525 * DAY}
@@ -212,7 +212,9 @@ def test_a_retention_is_of_0_to_100_years(prune: Prune, name: str) -> None:
 
 def test_months_ahead_are_at_most_120() -> None:
     for months in (-1, 121):
-        with pytest.raises(InvalidArgumentError, match=r"^months_ahead is ") as caught:
+        with pytest.raises(
+            InvalidArgumentError, match=r"^months_ahead must be "
+        ) as caught:
             Retention(months_ahead=months)
         assert caught.value.argument == "months_ahead"
 

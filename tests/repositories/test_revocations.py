@@ -139,8 +139,8 @@ def test_entries_not_yet_or_no_longer_in_force_are_not_active(store: Store) -> N
         ({"target": ""}, "target"),
         ({"effective_at": NOW, "expires_at": NOW}, "expires_at"),
         ({"expires_at": NOW - HOUR}, "expires_at"),
-        ({"category": "token"}, "category_expires_at"),
-        ({"category": "authorization"}, "category_expires_at"),
+        ({"category": "token"}, "expires_at"),
+        ({"category": "authorization"}, "expires_at"),
     ],
 )
 def test_a_value_outside_its_column_is_refused(

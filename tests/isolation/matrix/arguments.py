@@ -150,6 +150,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "device_authorizations.poll": [
         {"device_code_hash": sha256(b"device").digest()},
     ],
+    "grants.exchange": [{"subject_token_hash": sha256(b"access of robot").digest()}],
     "grants.issue_to_client": [{"service_account_id": IdOf("service_accounts", 0)}],
     "grants.redeem": [REFRESH, USED, RETRY, LATE],
     "licenses.check_out_seat": [

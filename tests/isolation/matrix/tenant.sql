@@ -120,13 +120,24 @@ values
     array[pg_temp.id_of('client')]
 );
 
+-- Of two consents, the one that is in force in tenant 1 is revoked in tenant 2.
+create or replace function pg_temp.consent(is_in_force boolean)
+returns uuid
+language sql
+return pg_temp.id_of(
+    case
+        when is_in_force = (pg_temp.extent() = 1) then 'consent'
+        else 'second consent'
+    end
+);
+
 -- A consent, the family of one sign-in, and what a sign-in has left. Of what the used
 -- token was redeemed for, one is used as well in tenant 2.
 insert into authority.consents (tenant_id, id, user_id, client_id, scopes)
 values
 (
     pg_temp.tenant(),
-    pg_temp.id_of('consent'),
+    pg_temp.consent(is_in_force => true),
     pg_temp.id_of('user'),
     pg_temp.id_of('client'),
     array['api.read']
@@ -137,7 +148,7 @@ insert into authority.consents
 values
 (
     pg_temp.tenant(),
-    pg_temp.id_of('old consent'),
+    pg_temp.consent(is_in_force => false),
     pg_temp.id_of('user'),
     pg_temp.id_of('client'),
     array['api.read'],
@@ -152,7 +163,7 @@ select
     pg_temp.id_of(families.kind) as id,
     pg_temp.id_of('client') as client_id,
     pg_temp.id_of('user') as user_id,
-    pg_temp.id_of('consent') as consent_id,
+    pg_temp.consent(is_in_force => true) as consent_id,
     array['api.read'] as scopes,
     now() + families.remaining as tokens_expire_at,
     now() - interval '90 days' as created_at
@@ -232,6 +243,31 @@ from (
     ),
     ('expired', 'access', null, interval '-4 hours', false, false)
 ) as issued (kind, type, redirect_uri, remaining, is_used, is_successor);
+
+insert into authority.tokens (
+    tenant_id,
+    id,
+    type,
+    token_hash,
+    client_id,
+    service_account_id,
+    scopes,
+    expires_at,
+    authenticated_at,
+    created_at
+)
+values (
+    pg_temp.tenant(),
+    pg_temp.id_of('access of robot'),
+    'access',
+    sha256('access of robot'),
+    pg_temp.id_of('client'),
+    pg_temp.id_of('service account'),
+    array['api.read'],
+    now() + interval '5 hours',
+    now() - interval '1 day',
+    now() - interval '1 day'
+);
 
 -- What was not fetched in time in tenant 1, but in tenant 2, and what a user can still
 -- decide.
@@ -335,6 +371,26 @@ from (
 ) as buckets (position, username, address_prefix, factor, remaining)
 order by buckets.position;
 
+-- One network more than may trust the account when its owner comes in from another one.
+insert into authority.login_throttles (
+    tenant_id,
+    id,
+    username,
+    address_prefix,
+    factor,
+    drains_at,
+    trusted_until
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('trusting network ' || networks.number) as id,
+    'ann' as username,
+    cidr('198.18.' || networks.number || '.0/24') as address_prefix,
+    'password' as factor,
+    now() - interval '1 day' as drains_at,
+    now() + networks.number * interval '1 day' as trusted_until
+from generate_series(1, 10) as networks (number);
+
 insert into authority.pushed_requests (
     tenant_id,
     id,
@@ -434,6 +490,30 @@ values
     date_trunc('month', now() at time zone 'UTC'),
     pg_temp.extent()
 );
+
+insert into authority.license_usage (
+    tenant_id,
+    license_id,
+    metric,
+    idempotency_key,
+    period_start,
+    period_end,
+    quantity,
+    corrects
+)
+select
+    mistaken.tenant_id,
+    mistaken.license_id,
+    mistaken.metric,
+    'taken back' as idempotency_key,
+    mistaken.period_start,
+    mistaken.period_end,
+    -mistaken.quantity as quantity,
+    mistaken.idempotency_key as corrects
+from authority.license_usage as mistaken
+where
+    mistaken.tenant_id = pg_temp.tenant()
+    and mistaken.idempotency_key = 'long ago';
 
 insert into authority.license_usage_totals (
     tenant_id,
