@@ -1446,7 +1446,7 @@ CREATE TABLE authority.login_throttles (
     CONSTRAINT login_throttles_address_prefix_check CHECK (((NOT network_subeq((address_prefix)::inet, ('::ffff:0.0.0.0/96'::cidr)::inet)) AND (NOT network_subeq((address_prefix)::inet, ('64:ff9b::/96'::cidr)::inet)))),
     CONSTRAINT login_throttles_durations_check CHECK (((LEAST(account_cost, network_cost) >= '00:00:00'::interval) AND (GREATEST(account_cost, network_cost) <= '876600:00:00'::interval))),
     CONSTRAINT login_throttles_factor_check CHECK (((factor ~ '^[a-z][a-z0-9_]*$'::text) AND (char_length(factor) <= 32))),
-    CONSTRAINT login_throttles_moments_check CHECK (((LEAST(drains_at, trusted_until, ends_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(drains_at, trusted_until, ends_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT login_throttles_moments_check CHECK (((LEAST(drains_at, trusted_until, refused_at, ends_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(drains_at, trusted_until, refused_at, ends_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT login_throttles_pair_check CHECK ((((username IS NOT NULL) AND (address_prefix IS NOT NULL)) OR (num_nonnulls(account_cost, network_cost, trusted_until) = 0))),
     CONSTRAINT login_throttles_username_check CHECK (((char_length(username) <= 256) AND authority.is_visible(username)))
 );
@@ -1852,7 +1852,12 @@ begin
     )
     insert into authority.login_attempts
     (tenant_id, username, address, outcome, reason)
-    select noted.tenant_id, account, address, 'throttled', refused_by
+    select
+        noted.tenant_id,
+        account,
+        authority.canonical_address(address),
+        'throttled',
+        refused_by
     from noted;
 end
 $$;
