@@ -35,7 +35,7 @@ class ForkedError(AuthorityError):
 
 
 class SchemaVersionError(AuthorityError):
-    """The database has not the schema that this package needs: older, newer or none."""
+    """The database's schema is missing, or too old or too new for this package."""
 
 
 class MigrationError(AuthorityError):
@@ -91,7 +91,7 @@ class TenantInactiveError(AuthorityError):
 
 
 class CrossTenantError(AuthorityError):
-    """A unit of work is asked for what is not its tenant's."""
+    """A call in a unit of work names another tenant, or none."""
 
 
 class NestedUnitError(AuthorityError):
@@ -130,8 +130,8 @@ class ConstraintError(AuthorityError):
     """PostgreSQL refused a row; nothing was written.
 
     `constraint` is the name of what was violated, or empty when a value could not
-    even be taken as its column's type. `argument` is the one that it is about, where
-    one can be told, and `query` the query (`users.create`).
+    even be taken as its column's type. `argument` is the argument's name where it is
+    known, and `query` the query (`users.create`).
     """
 
     def __init__(

@@ -47,13 +47,13 @@ class Settings(BaseSettings):
     - `database_url`: `postgresql://user:password@host:port/database?sslmode=…`, or
       the same with `postgresql+psycopg://`, which plain yoyo needs.
     - `data_dir`: where the embedded server keeps its data; ~ is the home directory.
-      Not said: below the user's data directory; as root `/var/lib/authority-queries`.
+      If not set: below the user's data directory; as root `/var/lib/authority-queries`.
     - `pool_min_size`, `pool_max_size`: connections kept and allowed.
     - `pool_timeout`, `connect_timeout`: seconds to wait for a free connection, for
       the server.
     - `statement_timeout`: seconds after which PostgreSQL ends a statement; 0: never.
       A server that has been silent for 5 s more is given up.
-    - `prepared_statements`: not said, statements are prepared unless a pooler stands
+    - `prepared_statements`: if not set, statements are prepared unless a pooler stands
       before the server, which may mix up those of its clients. True is refused there.
 
     Raises ConfigurationError, which names the key, the value and what is allowed.

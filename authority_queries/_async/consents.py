@@ -104,8 +104,8 @@ class AsyncConsents(AsyncRepository):
     ) -> int:
         """Delete a batch of consents that were revoked this long ago, of all tenants.
 
-        With the families under them, which have been dead as long. Gives how many; call
-        again while it is `batch_size`.
+        With the families under them, which have been dead as long. Returns how many;
+        call again while it is `batch_size`.
         """
         return await queries.prune_revoked_async(
             self._connection,

@@ -37,9 +37,10 @@ class AsyncLease:
 
     @property
     def connection(self) -> AsyncConnection[object]:
-        """Give it. Raises UnitEndedError: it may work for somebody else by now.
+        """Return the connection, while it is the caller's.
 
-        ForkedError: somebody else is the parent of this process.
+        Raises UnitEndedError when another unit may have it by now, ForkedError when it
+        is the parent process's.
         """
         check_process(self._process)
         if self.has_ended:
@@ -77,7 +78,7 @@ class AsyncRepository:
             and (unit is None or unit.is_autocommit)
         ):
             message = (
-                f"{call}: what it decides must outlive a rollback: call it outside of "
+                f"{call}: its decision must outlive a rollback: call it outside of "
                 "any transaction, in `authority.tenant(…, autocommit=True)`"
             )
             raise OpenTransactionError(message)

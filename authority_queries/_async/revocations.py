@@ -32,9 +32,9 @@ class AsyncRevocations(AsyncRepository):
         """Append an entry to the tenant's feed.
 
         `target` is a jti, sub, client_id, kid or authorization id. From `expires_at` on
-        nothing that it concerns can be alive: a token and an authorization must have
-        one, their tokens' own end. Without one an entry stays until a later one of the
-        same target takes its place (`prune_superseded`). Other publishers
+        no token that it concerns can be alive. For a token and an authorization it is
+        required, and is the tokens' own end. Without one an entry stays until a later
+        one of the same target takes its place (`prune_superseded`). Other publishers
         of the tenant wait until the transaction ends: entries appear in order and
         without gaps. The hint (NOTIFY) wakes followers at the commit, which then waits
         for those of other notifying transactions, of all tenants; without it, and
@@ -105,10 +105,10 @@ class AsyncRevocations(AsyncRepository):
     async def prune_superseded(
         self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
     ) -> int:
-        """Delete a batch of entries without an end, of all tenants, that say no more.
+        """Delete a batch of superfluous entries without an end, of all tenants.
 
         A later one of the same target, without an end and published longer ago than
-        this, refuses all that they refuse. Gives how many; call again while it is
+        this, refuses all that they refuse. Returns how many; call again while it is
         `batch_size`.
         """
         return await queries.prune_superseded_async(

@@ -103,8 +103,8 @@ class Consents(Repository):
     ) -> int:
         """Delete a batch of consents that were revoked this long ago, of all tenants.
 
-        With the families under them, which have been dead as long. Gives how many; call
-        again while it is `batch_size`.
+        With the families under them, which have been dead as long. Returns how many;
+        call again while it is `batch_size`.
         """
         return queries.prune_revoked(
             self._connection,

@@ -64,7 +64,7 @@ class Follower:
                         yield entry
                     is_full = len(entries) == MAX_PAGE_SIZE
                     since = monotonic()
-                # Anybody who may log in can notify: what was no publication counts.
+                # Anybody who may log in can notify: a hint without an entry counts.
                 is_forged = is_hinted and position == start
                 lull = min(2 * lull, self._poll_interval) if is_forged else _FIRST_LULL
                 is_hinted = self._hints.wait(self._poll_interval)
@@ -74,7 +74,7 @@ class Follower:
             self._hints.close()
 
     def _left(self, since: float) -> float:
-        """Give the seconds that a server may be silent which was so since then."""
+        """Return for how many more seconds the server may be silent."""
         if self._give_up_after is None:
             return inf
         return max(0.0, since + self._give_up_after.total_seconds() - monotonic())

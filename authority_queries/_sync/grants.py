@@ -143,12 +143,12 @@ class Grants(Repository):
         """Exchange an access token for one that another client may use (RFC 8693).
 
         It has the subject of the one, `actor` from the other (section 4.1) and no more
-        scopes. It dies as soon as one of the two does, for whatever reason, and with
-        what those were exchanged for. A public client exchanges nothing, and a bound
-        token becomes no unbound one: `cnf_jkt` and `cnf_x5t_s256` are what this client
-        has proved. Whether this client may act is for the caller to say, and so is
-        whether the presented tokens' keys were proved. Raises DuplicateError,
-        InvalidValueError.
+        scopes. It dies as soon as one of the two does, for whatever reason, or a token
+        that those were exchanged for. A public client exchanges nothing, and a bound
+        token becomes no unbound one: `cnf_jkt` and `cnf_x5t_s256` are the key and the
+        certificate that this client has proved. The caller decides whether this client
+        may act, and whether the presented tokens' keys were proved. Raises
+        DuplicateError, InvalidValueError.
         """
         return queries.exchange(
             self._connection,
@@ -192,7 +192,7 @@ class Grants(Repository):
         it, and a public client's refresh token too (RFC 9449 section 5, RFC 8705
         section 4). A `redirect_uri` may be left out where the client has registered
         one and no more, as OAuth 2.1 does. A `code_verifier` that RFC 7636 section 4.1
-        does not allow is no code's. Raises DuplicateError.
+        does not allow matches no code. Raises DuplicateError.
         """
         return self._redeem(
             "grants.redeem_code",
@@ -227,8 +227,8 @@ class Grants(Repository):
         """Redeem a device code that a user has approved (RFC 8628 section 3.4).
 
         As `redeem_code`, and `leeway` as of `refresh`: a device that polls twice, or
-        lost the answer, keeps its family. `device_authorizations.poll` returns what a
-        device is told of a code that is not redeemable: ask it first.
+        lost the answer, keeps its family. Call `device_authorizations.poll` first: it
+        returns the answer for a code that is not redeemable.
         """
         return self._redeem(
             "grants.redeem_device_code",
@@ -273,7 +273,7 @@ class Grants(Repository):
         With None for `refresh_token` the presented one is not used up, and lives as
         long as it did: `refreshed`, for a confidential client and for a token that is
         bound to a key; `rotation_required` for any other (RFC 9700 section 4.14.2). A
-        retry brings another access token, which is not derived.
+        retry issues another access token, which must not be derived.
         """
         if refresh_token is None and access_token is None:
             message = "access_token must be a NewToken where refresh_token is None"
@@ -338,7 +338,7 @@ class Grants(Repository):
         with self._at_once(call):
             redemption = redeem()
             if redemption.outcome in _REDEEMED_BEFORE and _has_no_tokens(redemption):
-                # It waited for the other one, whose tokens it could not see yet.
+                # It waited for the other request, whose tokens it could not see yet.
                 redemption = redeem()
         return redemption
 

@@ -130,10 +130,10 @@ class Licenses(Repository):
     ) -> License:
         """Replace what was sold, of the licence read at `row_version`.
 
-        Its key, its usage period and its status stay. Of fewer seats those go first
-        that are free, then those whose lease ends first: their holders are told at
-        their next heartbeat. No lease outlives the new end. A limit below what was used
-        takes nothing more in the period; what was recorded stays.
+        Its key, its usage period and its status stay. Where seats are taken away, free
+        ones go first, then those whose lease ends first: the holders learn it at their
+        next heartbeat. No lease outlives the new end. A limit below the usage admits
+        nothing more in the period; recorded uses stay.
 
         Raises NotFoundError, ConcurrencyConflictError, LicenseNotUsableError when it is
         revoked, InvalidValueError.
@@ -158,7 +158,9 @@ class Licenses(Repository):
             return changed
         current = self.get_by_id(tenant_id=tenant_id, license_id=license_id)
         if current is not None and current.status == "revoked":
-            message = "licenses.update: the licence is revoked, for good"
+            message = (
+                "licenses.update: the licence is revoked, for good: create another"
+            )
             raise LicenseNotUsableError(message)
         raise stale("licence", row_version, current)
 
@@ -324,9 +326,9 @@ class Licenses(Repository):
     ) -> UsageReceipt:
         """Take back the whole use that was recorded under the key `corrects`.
 
-        It counts in that one's period, also when the licence has ended since; the
-        ledger keeps both. Then report what is right, under a key of its own. The same
-        correction again gives `recorded` False.
+        The correction counts in the period of that use, also when the licence has ended
+        since; the ledger keeps both. Then report the right quantity, under a key of its
+        own. The same correction again returns `recorded` False.
 
         Raises NotFoundError when there is no such use, or another correction took it
         back; IdempotencyKeyReusedError when the key is a use's.
@@ -348,10 +350,10 @@ class Licenses(Repository):
             idempotency_key=idempotency_key,
         )
         if known is None:
-            message = "licenses.correct_usage: no such use, or it was taken back before"
+            message = "licenses.correct_usage: corrects must name a use not taken back"
             raise NotFoundError(message)
         if known.corrects != corrects:
-            message = "licenses.correct_usage: the key names something else already"
+            message = "licenses.correct_usage: idempotency_key is used: give a new one"
             raise IdempotencyKeyReusedError(message)
         return known
 

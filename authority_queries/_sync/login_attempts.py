@@ -30,7 +30,7 @@ _DAY = timedelta(days=1)
 _MONTH = timedelta(days=30)
 _QUARTER_HOUR = timedelta(minutes=15)
 _RETENTION = timedelta(days=400)
-# A guess of a user code names no account: more accounts are to be no more guesses.
+# A guess of a user code names no account: more accounts must not mean more guesses.
 _TENANT_LIMITS: Final = {"user_code": 100}
 
 
@@ -52,12 +52,12 @@ class LoginAttempts(Repository):
         """Log an attempt. `username` is what was typed, and may name nobody.
 
         Names that nobody can have are logged as INVALID. The IPv4 address inside a
-        mapped or NAT64 address is logged, and no zone. What is throttled is logged by
-        `reserve`: not each attempt of a flood. Raises InvalidArgumentError for that
-        outcome, MissingReferenceError for an unknown tenant, InvalidValueError.
+        mapped or NAT64 address is logged, and no zone. `reserve` logs `throttled`, so
+        that a flood is not logged whole: here it raises InvalidArgumentError. Raises
+        MissingReferenceError for an unknown tenant, InvalidValueError.
         """
         if outcome == "throttled":
-            message = "outcome is throttled, which reserve logs, once a minute"
+            message = "outcome must be failed or succeeded: reserve logs throttled"
             raise InvalidArgumentError(message, argument="outcome")
         return queries.record(
             self._connection,
@@ -130,9 +130,9 @@ class LoginAttempts(Repository):
         treated alike.
 
         `retry_after` is for the client; `refused_by` (pair, account, network or tenant)
-        and `remaining`, of the fullest bucket, are for operators. What is refused is
-        logged here, once a minute for each bucket, as `throttled` with `refused_by` as
-        its reason. After a check that succeeded call `succeed`; one that failed stays
+        and `remaining`, of the fullest bucket, are for operators. Refusals are logged
+        here, once a minute for each bucket, as `throttled` with `refused_by` as the
+        reason. After a check that succeeded call `succeed`; one that failed stays
         counted. For codes of few digits give lower limits. Raises OpenTransactionError,
         InvalidArgumentError, InvalidValueError.
         """

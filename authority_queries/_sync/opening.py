@@ -98,7 +98,7 @@ def is_standby(conninfo: str) -> bool:
 
 
 def explain(error: OperationalError, without_role: str, role: str) -> str:
-    """Say why a connection that acts as `role` was refused, and what helps.
+    """Return why a connection that acts as `role` was refused, and what helps.
 
     `without_role` is how to connect as nobody but who logs in.
     """

@@ -79,7 +79,7 @@ class Roles(Repository):
         return role
 
     def delete(self, *, tenant_id: UUID, role_id: UUID) -> bool:
-        """Delete a role, and the assignments of it that are over.
+        """Delete a role, and its assignments that have ended.
 
         False when there was none. Raises InUseError while it is assigned,
         SystemRowError.

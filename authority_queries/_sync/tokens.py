@@ -102,8 +102,8 @@ class Tokens(Repository):
         `store.grants` holds. A family that ends earlier ends it. `client_id` is
         `Client.id`. A code or refresh token needs an authorization of the same client:
         its family. `code_challenge` is of method S256 (RFC 7636 section 4.2).
-        `authenticated_at` is when the sign-in happened that the token descends from;
-        None means now, and a moment up to a minute ahead a minute ago. Raises
+        `authenticated_at` is when the sign-in happened that the token descends from.
+        None means now; a moment up to a minute ahead counts as a minute ago. Raises
         TenantInactiveError, MissingReferenceError, DuplicateError, InvalidValueError.
         """
         token = queries.create(

@@ -103,8 +103,8 @@ class Users(Repository):
     ) -> User:
         """Create a user with a fresh subject id.
 
-        `username` is of RFC 8265, in any case and Unicode form; `password_hash` is of
-        `hash_password` or `convert_password_hash`. Raises DuplicateError when the
+        `username` is one of RFC 8265, in any case and Unicode form; `password_hash` is
+        of `hash_password` or `convert_password_hash`. Raises DuplicateError when the
         username is taken in any case, MissingReferenceError for an unknown tenant,
         InvalidArgumentError, InvalidValueError.
         """
@@ -244,7 +244,7 @@ class Users(Repository):
     ) -> int:
         """Delete a batch of assignments that ended this long ago, of all tenants.
 
-        Gives how many; call again while it is `batch_size`.
+        Returns how many; call again while it is `batch_size`.
         """
         return queries.prune_roles(
             self._connection,

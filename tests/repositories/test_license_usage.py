@@ -269,7 +269,7 @@ def test_a_wrong_report_is_taken_back_once_and_the_ledger_keeps_both(
         ("none", "d", "calls"),
         ("right", "d", "exports"),
     ):
-        with pytest.raises(NotFoundError, match="no such use"):
+        with pytest.raises(NotFoundError, match="corrects must name a use"):
             correct(store, license_, corrects, key, metric=metric)
     for key in ("c", "right"):
         with pytest.raises(IdempotencyKeyReusedError):
