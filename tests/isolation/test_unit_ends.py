@@ -21,7 +21,8 @@ from tests.stores import Logins, routed_store
 
 SQL = """
 -- name: create_many(tenant_id, username)*!
-insert into authority.users (tenant_id, username) values (:tenant_id, :username);
+insert into authority.users (tenant_id, username, username_key)
+values (:tenant_id, :username, :username);
 
 -- name: measure(tenant_id, value)$
 select length(:value::text) where :tenant_id::uuid is not null;
