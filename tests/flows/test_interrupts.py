@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,6 +29,16 @@ pytestmark = pytest.mark.filterwarnings(
 
 class SoftLimitError(Exception):
     """What a signal's handler may raise."""
+
+
+@pytest.fixture(autouse=True)
+def _no_log() -> Iterator[None]:
+    """Log nothing: an interrupt inside `logging` leaves its locks taken for good."""
+    logging.disable()
+    # It is remembered from here on, and asked for without a lock.
+    logging.getLogger("authority_queries.sql").isEnabledFor(logging.DEBUG)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture
