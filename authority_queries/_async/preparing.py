@@ -8,6 +8,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import scalar_row
 
+from authority_queries._async.cursors import AsyncQueueingCursor
 from authority_queries._preparing import is_direct, note_process
 from authority_queries._resources import QUERIES
 from authority_queries._sql_text import named
@@ -30,7 +31,7 @@ async def look(connection: AsyncConnection[object]) -> bool:
 
 async def ask(connection: AsyncConnection[object]) -> AsyncCursor[int]:
     """Ask which process answers; in a pipeline without waiting for it."""
-    cursor = AsyncCursor(connection, row_factory=scalar_row)
+    cursor = AsyncQueueingCursor(connection, row_factory=scalar_row)
     return await cursor.execute(_QUERY, prepare=False)
 
 

@@ -9,9 +9,9 @@ from aiosql.types import SQLOperationType
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.pq import Format
 
-from authority_queries._async.cursors import AsyncOwnCursor
+from authority_queries._async.cursors import AsyncOwnCursor, AsyncQueueingCursor
 from authority_queries._async.custom_types import AsyncCustomTypes
-from authority_queries._async.pipelines import pipeline
+from authority_queries._async.pipelines import pipeline, queue
 from authority_queries._async.preparing import look, prepares
 from authority_queries._async.transactions import (
     finish_pipeline,
@@ -177,12 +177,15 @@ class AsyncStatements:
         sql: str,
         parameters: Mapping[str, object],
     ) -> None:
-        """Send a statement in an open pipeline, and do not wait for its result."""
+        """Have a statement sent before the next one in an open pipeline, unanswered."""
         statement = self.by_name[query_name]
         statement.announce()
+        if not parameters:
+            await queue(conn, sql.encode())
+            return
         prepare = None if is_direct(conn) else False
         with statement.sending:
-            await AsyncOwnCursor(conn).execute(sql, parameters, prepare=prepare)
+            await AsyncQueueingCursor(conn).execute(sql, parameters, prepare=prepare)
 
     @asynccontextmanager
     async def _stream(
@@ -208,7 +211,8 @@ class AsyncStatements:
         unit = _admit(conn, statement, parameters)
         if self._types:
             await self._types.learn(conn)
-        cursor = AsyncOwnCursor(conn, row_factory=statement.make_row)
+        kind = AsyncOwnCursor if unit is None else AsyncQueueingCursor
+        cursor = kind(conn, row_factory=statement.make_row)
         cursor.format = Format.BINARY
         with statement.sending:
             if unit is None:

@@ -36,8 +36,13 @@ class Users:
         fcntl.flock(self._lock, fcntl.LOCK_SH)
 
     def go(self) -> bool:
-        """End to be a user, and return whether it was the last. Within the gate."""
+        """End to be a user, and return whether it was the last. Within the gate.
+
+        False for who is none, as after the end that came with the process's.
+        """
         lock, self._lock = self._lock, -1
+        if lock < 0:
+            return False
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

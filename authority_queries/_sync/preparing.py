@@ -12,6 +12,7 @@ from psycopg.rows import scalar_row
 from authority_queries._preparing import is_direct, note_process
 from authority_queries._resources import QUERIES
 from authority_queries._sql_text import named
+from authority_queries._sync.cursors import QueueingCursor
 
 # Not as an QueryFile, whose statements need this module.
 _QUERY: Final = named(
@@ -31,7 +32,7 @@ def look(connection: Connection[object]) -> bool:
 
 def ask(connection: Connection[object]) -> Cursor[int]:
     """Ask which process answers; in a pipeline without waiting for it."""
-    cursor = Cursor(connection, row_factory=scalar_row)
+    cursor = QueueingCursor(connection, row_factory=scalar_row)
     return cursor.execute(_QUERY, prepare=False)
 
 

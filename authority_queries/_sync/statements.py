@@ -14,9 +14,9 @@ from authority_queries._calls import Stream
 from authority_queries._preparing import is_direct
 from authority_queries._sql_text import processed
 from authority_queries._statement import Statement
-from authority_queries._sync.cursors import OwnCursor
+from authority_queries._sync.cursors import OwnCursor, QueueingCursor
 from authority_queries._sync.custom_types import CustomTypes
-from authority_queries._sync.pipelines import pipeline
+from authority_queries._sync.pipelines import pipeline, queue
 from authority_queries._sync.preparing import look, prepares
 from authority_queries._sync.transactions import (
     finish_pipeline,
@@ -176,12 +176,15 @@ class Statements:
         sql: str,
         parameters: Mapping[str, object],
     ) -> None:
-        """Send a statement in an open pipeline, and do not wait for its result."""
+        """Have a statement sent before the next one in an open pipeline, unanswered."""
         statement = self.by_name[query_name]
         statement.announce()
+        if not parameters:
+            queue(conn, sql.encode())
+            return
         prepare = None if is_direct(conn) else False
         with statement.sending:
-            OwnCursor(conn).execute(sql, parameters, prepare=prepare)
+            QueueingCursor(conn).execute(sql, parameters, prepare=prepare)
 
     @contextmanager
     def _stream(
@@ -207,7 +210,8 @@ class Statements:
         unit = _admit(conn, statement, parameters)
         if self._types:
             self._types.learn(conn)
-        cursor = OwnCursor(conn, row_factory=statement.make_row)
+        kind = OwnCursor if unit is None else QueueingCursor
+        cursor = kind(conn, row_factory=statement.make_row)
         cursor.format = Format.BINARY
         with statement.sending:
             if unit is None:
