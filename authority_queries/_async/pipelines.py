@@ -41,8 +41,8 @@ async def queue(connection: AsyncConnection[object], command: bytes) -> None:
         if opened is None:
             message = "no pipeline is open"
             raise psycopg.ProgrammingError(message)
-        send = partial(connection.pgconn.send_query_params, command, None)
-        opened.command_queue.append(send)
+        sending = partial(connection.pgconn.send_query_params, command, None)
+        opened.command_queue.append(sending)
         opened.result_queue.append(None)
 
 
@@ -61,9 +61,6 @@ async def _close(opened: AsyncEntered[AsyncPipeline]) -> None:
     handled = sys.exception()
     try:
         await opened.__aexit__(None, None, None)
-    except IndexError:  # of psycopg's own queue, which an interruption left behind
-        message = "the pipeline was interrupted"
-        raise psycopg.InterfaceError(message) from None
     except psycopg.Error as error:
         first: BaseException = error
         while first.__context__ not in (None, handled):

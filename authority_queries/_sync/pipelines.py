@@ -8,7 +8,9 @@ from functools import partial
 
 import psycopg
 from psycopg import Connection, Pipeline
+from psycopg._pipeline_base import BasePipeline
 from psycopg.abc import PQGen
+from psycopg.generators import send
 
 from authority_queries._calls import Entered
 
@@ -33,15 +35,33 @@ def pipeline(connection: Connection[object]) -> Iterator[None]:
     _close(opened)
 
 
+def queue(connection: Connection[object], command: bytes) -> None:
+    """Have a command sent with the next statement in the open pipeline, unanswered."""
+    with connection.lock:
+        opened = connection._pipeline
+        if opened is None:
+            message = "no pipeline is open"
+            raise psycopg.ProgrammingError(message)
+        sending = partial(connection.pgconn.send_query_params, command, None)
+        opened.command_queue.append(sending)
+        opened.result_queue.append(None)
+
+
+def buffer_commands(opened: BasePipeline) -> None:
+    """Put what is queued into libpq's buffer, which is sent at once.
+
+    psycopg sends one by one: each is a poll and a send here, and wakes the server.
+    """
+    while opened.command_queue:
+        opened.command_queue.popleft()()
+
+
 def _close(opened: Entered[Pipeline]) -> None:
     """Leave it as after no error, and raise what was the first one."""
     # The caller may be handling one, and those here are not of it.
     handled = sys.exception()
     try:
         opened.__exit__(None, None, None)
-    except IndexError:  # of psycopg's own queue, which an interruption left behind
-        message = "the pipeline was interrupted"
-        raise psycopg.InterfaceError(message) from None
     except psycopg.Error as error:
         first: BaseException = error
         while first.__context__ not in (None, handled):
@@ -56,11 +76,27 @@ def _exit(inner: Pipeline) -> PQGen[None]:
 
     PostgreSQL stops its timeout of an idle transaction at that, and does not start it
     anew until the next statement. After an interruption, which may have come before
-    the sync was sent, nothing is waited for.
+    the sync was sent, nothing is waited for. Where it came between a result and the
+    note of whose that is, psycopg would give each result to a wrong statement, and
+    believe what is not prepared to be so: the connection is closed.
     """
     try:
+        yield from _collect(inner)
+        is_whole = not inner.result_queue
+    except IndexError:
+        is_whole = False
+    if not is_whole:
+        inner.pgconn.finish()
+        message = "the pipeline was interrupted, and results are nobody's"
+        raise psycopg.OperationalError(message)
+
+
+def _collect(inner: Pipeline) -> PQGen[None]:
+    try:
         inner._enqueue_sync()
-        yield from inner._communicate_gen()
+        buffer_commands(inner)
+        # All of it: psycopg's own way sends as much as the kernel takes, and waits.
+        yield from send(inner.pgconn)
     except psycopg.Error:
         yield from inner._fetch_gen(flush=False)
         raise
