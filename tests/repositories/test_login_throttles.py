@@ -493,7 +493,9 @@ def test_a_flood_is_logged_once_a_minute_for_each_full_bucket(
     clock.advance(MINUTE)
     assert allowed(store, tenant.id, 20, **limits) == 0
     assert [count for *_, count in logged(dba)] == [2, 1]
-    with pytest.raises(InvalidArgumentError, match="outcome must be failed or succeeded") as caught:
+    with pytest.raises(
+        InvalidArgumentError, match="outcome must be failed or succeeded"
+    ) as caught:
         store.login_attempts.record(
             tenant_id=tenant.id, username="ann", outcome="throttled"
         )
