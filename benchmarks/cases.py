@@ -103,7 +103,7 @@ def _writes(rows: Rows) -> list[Case]:
             call_async=login_attempts.record_async,
             arguments=_same(
                 tenant_id=rows.tenant_id,
-                username="user0001",
+                username_key="user0001",
                 user_id=rows.user_id,
                 client_id="web",
                 address=IPv4Address("192.0.2.1"),
