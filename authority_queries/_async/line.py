@@ -118,7 +118,7 @@ class AsyncLine:
             return slot
         finally:
             # First of all, as an interrupt can come with any call of Python's own.
-            try:  # noqa: SIM105
+            try:  # noqa: SIM105 -- `suppress` is a call
                 self._waiting.remove(waiter)
             except ValueError:
                 pass

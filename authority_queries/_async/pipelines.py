@@ -24,7 +24,7 @@ async def pipeline(connection: AsyncConnection[object]) -> AsyncIterator[None]:
     opened = connection.pipeline()
     inner = await opened.__aenter__()
     # mypy takes no assignment to a method.
-    setattr(inner, "_exit_gen", partial(_exit, inner))  # noqa: B010
+    setattr(inner, "_exit_gen", partial(_exit, inner))  # noqa: B010 -- because of mypy
     try:
         yield
     except BaseException:

@@ -119,7 +119,7 @@ class Line:
             return slot
         finally:
             # First of all, as an interrupt can come with any call of Python's own.
-            try:  # noqa: SIM105
+            try:  # noqa: SIM105 -- `suppress` is a call
                 self._waiting.remove(waiter)
             except ValueError:
                 pass

@@ -25,7 +25,7 @@ def pipeline(connection: Connection[object]) -> Iterator[None]:
     opened = connection.pipeline()
     inner = opened.__enter__()
     # mypy takes no assignment to a method.
-    setattr(inner, "_exit_gen", partial(_exit, inner))  # noqa: B010
+    setattr(inner, "_exit_gen", partial(_exit, inner))  # noqa: B010 -- because of mypy
     try:
         yield
     except BaseException:
