@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias, get_args, get_type_hints
 import psycopg
 import pytest
 
-from authority_queries.migrations import migrate_plainly
+from authority_queries.service.migrations import migrate_plainly
 from tests.codegen.projects import Project
 from tests.stores import Logins, routed_store
 

@@ -18,11 +18,11 @@ import pytest
 from psycopg.sql import SQL, Literal
 
 from authority_queries import Retention, Store, mint_token
-from authority_queries._sync.preparing import look
-from authority_queries._sync.pruning import STEPS, prune
+from authority_queries.engine._sync.pooler_detection import look
 from authority_queries.errors import MissingReferenceError
-from authority_queries.migrations import yoyo_url
-from authority_queries.pruning import StepName
+from authority_queries.service._sync.pruning import STEPS, prune
+from authority_queries.service.migrations import yoyo_url
+from authority_queries.service.retention import StepName
 from tests.flows.races import race
 from tests.prunable import DAY, LIVE, PRUNABLE, World
 from tests.stores import Logins

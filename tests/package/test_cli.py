@@ -14,13 +14,13 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import Settings, migrate
-from authority_queries._backend import running_backend
-from authority_queries._embedded import running_embedded_server
-from authority_queries._embedded.account import server_account
 from authority_queries.cli import main
 from authority_queries.cli.demo.sample_file import read_sample
 from authority_queries.errors import ConfigurationError, UnavailableError
-from authority_queries.migrations import every, yoyo_url
+from authority_queries.service.backend import running_backend
+from authority_queries.service.embedded import running_embedded_server
+from authority_queries.service.embedded.account import server_account
+from authority_queries.service.migrations import every, yoyo_url
 from tests.clock import Clock
 from tests.conftest import server_folder
 from tests.stores import Logins
