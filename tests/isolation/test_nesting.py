@@ -177,8 +177,8 @@ def test_a_task_that_is_done_is_not_kept_by_its_context(
             return store.users.create(tenant_id=acme, username="ann").id
 
     context.run(work)
-    kept = [value for value in context.values() if hasattr(value, "owner")]
-    assert [value.owner for value in kept] == [None]
+    units = [unit for name, unit in context.items() if name.name == "authority_unit"]
+    assert [unit() for unit in units] == [None]
 
 
 def test_a_unit_that_finds_no_free_connection_says_so_and_is_not_open(

@@ -68,14 +68,22 @@ class AsyncUnit:
         self.is_autocommit = autocommit
         self._opening = AsyncExitStack()
         self._asked: AsyncCursor[int] | None = None
-        self._owner = _current_owner()
-        self.is_over = False
+        self._owner: tuple[int, object] | None = _current_owner()
         self.turn = AsyncLock()
 
     @property
     def is_here(self) -> bool:
         """Whether this task or thread, of this process, is inside the unit."""
-        return self._owner == _current_owner() and not self.is_over
+        return self._owner == _current_owner()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the unit's block has ended."""
+        return self._owner is None
+
+    def end(self) -> None:
+        """Note that the block has ended. The owner is let go of."""
+        self._owner = None
 
     def check(self, label: str, parameters: Mapping[str, object]) -> None:
         """Refuse a statement of another tenant, or of none, or after the unit's end.
@@ -213,7 +221,7 @@ async def open_unit(
         check_process(process)
         await unit.finish()
     finally:
-        unit.is_over = True  # before any call, which may be interrupted
+        unit.end()  # before anything that may be interrupted
         await unit.leave()
 
 
