@@ -86,7 +86,11 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    home = import_module(f"{__name__}.{_HOMES[name]}")
+    try:
+        home = import_module(f"{__name__}.{_HOMES[name]}")
+    except ModuleNotFoundError as error:
+        error.add_note(f"{name} needs: pip install 'authority-queries[service]'")
+        raise
     value: object = getattr(home, name)
     globals()[name] = value
     return value

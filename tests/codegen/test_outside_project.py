@@ -31,7 +31,7 @@ MIGRATION: Final = Path("schema/migrations/0001_create_shop.sql")
 def authority(folder: Path, *arguments: str) -> Ended:
     """Run the command as somebody in that folder would."""
     return subprocess.run(
-        [sys.executable, "-m", "authority_queries.cli", *arguments],
+        [sys.executable, "-m", "authority_queries", *arguments],
         cwd=folder,
         env={"PATH": os.environ["PATH"]},
         capture_output=True,

@@ -143,7 +143,7 @@ def test_a_batch_is_no_larger_than_was_asked_whatever_was_planned(
 
 def command(logins: Logins, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "authority_queries.cli", "prune", *arguments],
+        [sys.executable, "-m", "authority_queries", "prune", *arguments],
         env={**os.environ, "AUTHORITY_DATABASE_URL": yoyo_url(logins.maintenance)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

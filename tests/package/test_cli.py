@@ -257,7 +257,7 @@ def test_psql_is_not_given_the_password_where_ps_shows_it(
 def test_an_ended_demo_leaves_no_server(number: signal.Signals) -> None:
     with server_folder() as folder:
         demo = subprocess.Popen(
-            [sys.executable, "-m", "authority_queries.cli", "demo"],
+            [sys.executable, "-m", "authority_queries", "demo"],
             env={**os.environ, "AUTHORITY_DATA_DIR": str(folder / "data")},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -297,7 +297,7 @@ def test_wrong_use_and_wrong_settings_are_told_apart_from_findings(
 def authority(data_dir: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """The command as a process of its own, on the embedded server."""
     return subprocess.run(
-        [sys.executable, "-m", "authority_queries.cli", *arguments],
+        [sys.executable, "-m", "authority_queries", *arguments],
         env={**os.environ, "AUTHORITY_DATA_DIR": str(data_dir)},
         capture_output=True,
         text=True,

@@ -175,7 +175,7 @@ def test_a_signal_ends_it_after_the_batch_and_it_says_what_was_done(
 ) -> None:
     world.insert("tokens", 20_000)
     command = subprocess.Popen(
-        [sys.executable, "-m", "authority_queries.cli", "prune", "--batch-size", "1"],
+        [sys.executable, "-m", "authority_queries", "prune", "--batch-size", "1"],
         env=os.environ.copy(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -72,11 +72,11 @@ async def _whole_transaction(
         async with pipeline(connection):
             is_own = connection.pgconn.transaction_status == TransactionStatus.IDLE
             if is_own:
-                await unit.begin()
-            await unit.enter()
+                await unit.tenancy.begin()
+            await unit.tenancy.enter()
             yield
             if is_own:
-                await unit.commit()
+                await unit.tenancy.commit()
     except Exception:
         if is_own:
             # psycopg, too, forgets here what it has prepared: it would believe that a
@@ -84,7 +84,7 @@ async def _whole_transaction(
             with suppress(psycopg.Error):
                 await connection.rollback()
         raise
-    await unit.hear()
+    await unit.tenancy.hear()
 
 
 @asynccontextmanager
@@ -95,9 +95,9 @@ async def _transaction_of(
     try:
         with OPENING:
             async with pipeline(conn):
-                await unit.begin()
-                await unit.enter()
-            await unit.hear()
+                await unit.tenancy.begin()
+                await unit.tenancy.enter()
+            await unit.tenancy.hear()
         yield
         await conn.commit()
     except BaseException:

@@ -6,20 +6,18 @@ import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 from weakref import WeakKeyDictionary, ref
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries.engine._async.pipelines import pipeline
-from authority_queries.engine._async.pooler_detection import ask, hear
-from authority_queries.engine.calls import AsyncCall, AsyncLock
+from authority_queries.engine._async.tenancy import AsyncTenancy, AsyncUnitStatements
+from authority_queries.engine.calls import AsyncLock
 from authority_queries.engine.checks import uuid
-from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import (
     CrossTenantError,
     InvalidArgumentError,
@@ -31,20 +29,6 @@ from authority_queries.engine.statement import ServerErrors
 
 OPENING: Final = ServerErrors("tenants.enter")
 ENDING: Final = ServerErrors("commit")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AsyncUnitStatements:
-    """The statements of a schema that begin and end a unit's transactions.
-
-    Each is sent in an open pipeline without waiting for its result. `enter` takes
-    `tenant_id` and sets the tenant for the rest of the transaction.
-    """
-
-    begin: AsyncCall[None]
-    begin_on_standby: AsyncCall[None]
-    enter: AsyncCall[None]
-    commit: AsyncCall[None]
 
 
 class AsyncUnit:
@@ -64,10 +48,9 @@ class AsyncUnit:
     ) -> None:
         self._connection = connection
         self._tenant_id = tenant_id
-        self._statements = statements
+        self.tenancy = AsyncTenancy(connection, tenant_id, statements)
         self.is_autocommit = autocommit
         self._opening = AsyncExitStack()
-        self._asked: AsyncCursor[int] | None = None
         self._owner: tuple[int, object] | None = _current_owner()
         self.turn = AsyncLock()
 
@@ -109,30 +92,10 @@ class AsyncUnit:
             message = "the transaction of the unit of work was ended inside its block"
             raise UnitAbortedError(message)
 
-    async def begin(self) -> None:
-        """Send the beginning of a transaction."""
-        is_on_standby = self._connection.info.parameter_status("in_hot_standby") == "on"
-        statements = self._statements
-        send = statements.begin_on_standby if is_on_standby else statements.begin
-        await send(self._connection)
-
-    async def enter(self) -> None:
-        """Send the statement that sets the tenant.
-
-        On a connection that is not ours another one asks whether it may prepare.
-        """
-        await self._statements.enter(self._connection, tenant_id=self._tenant_id)
-        if is_direct(self._connection) is None:
-            self._asked = await ask(self._connection)
-
-    async def commit(self) -> None:
-        """Send the end of a transaction."""
-        await self._statements.commit(self._connection)
-
     async def settle(self) -> None:
         """Wait for the result of the beginning, if it is outstanding."""
         await self._opening.aclose()
-        await self.hear()
+        await self.tenancy.hear()
 
     async def open(self) -> None:
         """Begin, and leave it to the first statement to wait for it."""
@@ -140,14 +103,8 @@ class AsyncUnit:
         _innermost.set(ref(self))
         if not self.is_autocommit:
             await self._opening.enter_async_context(pipeline(self._connection))
-            await self.begin()
-            await self.enter()
-
-    async def hear(self) -> None:
-        """Take the answer to what `enter` asked, which has arrived."""
-        asked, self._asked = self._asked, None
-        if asked is not None:
-            await hear(asked)
+            await self.tenancy.begin()
+            await self.tenancy.enter()
 
     async def finish(self) -> None:
         """Commit. Raises UnitAbortedError when PostgreSQL has given up before."""

@@ -69,11 +69,11 @@ def _whole_transaction(connection: Connection[object], unit: Unit) -> Iterator[N
         with pipeline(connection):
             is_own = connection.pgconn.transaction_status == TransactionStatus.IDLE
             if is_own:
-                unit.begin()
-            unit.enter()
+                unit.tenancy.begin()
+            unit.tenancy.enter()
             yield
             if is_own:
-                unit.commit()
+                unit.tenancy.commit()
     except Exception:
         if is_own:
             # psycopg, too, forgets here what it has prepared: it would believe that a
@@ -81,7 +81,7 @@ def _whole_transaction(connection: Connection[object], unit: Unit) -> Iterator[N
             with suppress(psycopg.Error):
                 connection.rollback()
         raise
-    unit.hear()
+    unit.tenancy.hear()
 
 
 @contextmanager
@@ -90,9 +90,9 @@ def _transaction_of(unit: Unit, conn: Connection[object]) -> Iterator[None]:
     try:
         with OPENING:
             with pipeline(conn):
-                unit.begin()
-                unit.enter()
-            unit.hear()
+                unit.tenancy.begin()
+                unit.tenancy.enter()
+            unit.tenancy.hear()
         yield
         conn.commit()
     except BaseException:

@@ -7,20 +7,18 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 from weakref import WeakKeyDictionary, ref
 
 import psycopg
-from psycopg import Connection, Cursor
+from psycopg import Connection
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries.engine._sync.pipelines import pipeline
-from authority_queries.engine._sync.pooler_detection import ask, hear
-from authority_queries.engine.calls import Call, Lock
+from authority_queries.engine._sync.tenancy import Tenancy, UnitStatements
+from authority_queries.engine.calls import Lock
 from authority_queries.engine.checks import uuid
-from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import (
     CrossTenantError,
     InvalidArgumentError,
@@ -32,20 +30,6 @@ from authority_queries.engine.statement import ServerErrors
 
 OPENING: Final = ServerErrors("tenants.enter")
 ENDING: Final = ServerErrors("commit")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitStatements:
-    """The statements of a schema that begin and end a unit's transactions.
-
-    Each is sent in an open pipeline without waiting for its result. `enter` takes
-    `tenant_id` and sets the tenant for the rest of the transaction.
-    """
-
-    begin: Call[None]
-    begin_on_standby: Call[None]
-    enter: Call[None]
-    commit: Call[None]
 
 
 class Unit:
@@ -65,10 +49,9 @@ class Unit:
     ) -> None:
         self._connection = connection
         self._tenant_id = tenant_id
-        self._statements = statements
+        self.tenancy = Tenancy(connection, tenant_id, statements)
         self.is_autocommit = autocommit
         self._opening = ExitStack()
-        self._asked: Cursor[int] | None = None
         self._owner: tuple[int, object] | None = _current_owner()
         self.turn = Lock()
 
@@ -110,30 +93,10 @@ class Unit:
             message = "the transaction of the unit of work was ended inside its block"
             raise UnitAbortedError(message)
 
-    def begin(self) -> None:
-        """Send the beginning of a transaction."""
-        is_on_standby = self._connection.info.parameter_status("in_hot_standby") == "on"
-        statements = self._statements
-        send = statements.begin_on_standby if is_on_standby else statements.begin
-        send(self._connection)
-
-    def enter(self) -> None:
-        """Send the statement that sets the tenant.
-
-        On a connection that is not ours another one asks whether it may prepare.
-        """
-        self._statements.enter(self._connection, tenant_id=self._tenant_id)
-        if is_direct(self._connection) is None:
-            self._asked = ask(self._connection)
-
-    def commit(self) -> None:
-        """Send the end of a transaction."""
-        self._statements.commit(self._connection)
-
     def settle(self) -> None:
         """Wait for the result of the beginning, if it is outstanding."""
         self._opening.close()
-        self.hear()
+        self.tenancy.hear()
 
     def open(self) -> None:
         """Begin, and leave it to the first statement to wait for it."""
@@ -141,14 +104,8 @@ class Unit:
         _innermost.set(ref(self))
         if not self.is_autocommit:
             self._opening.enter_context(pipeline(self._connection))
-            self.begin()
-            self.enter()
-
-    def hear(self) -> None:
-        """Take the answer to what `enter` asked, which has arrived."""
-        asked, self._asked = self._asked, None
-        if asked is not None:
-            hear(asked)
+            self.tenancy.begin()
+            self.tenancy.enter()
 
     def finish(self) -> None:
         """Commit. Raises UnitAbortedError when PostgreSQL has given up before."""

@@ -19,7 +19,7 @@ from authority_queries.errors import (
     OpenTransactionError,
     UnitEndedError,
 )
-from authority_queries.repositories._async.tenancy import single_transaction
+from authority_queries.repositories._async.transactions import single_transaction
 from authority_queries.repositories.arguments import check_limit
 from authority_queries.repositories.values import Page
 

@@ -23,9 +23,9 @@ from authority_queries.repositories._async.roles import AsyncRoles
 from authority_queries.repositories._async.scopes import AsyncScopes
 from authority_queries.repositories._async.server import AsyncServer
 from authority_queries.repositories._async.service_accounts import AsyncServiceAccounts
-from authority_queries.repositories._async.tenancy import unit_of_work
 from authority_queries.repositories._async.tenants import AsyncTenants
 from authority_queries.repositories._async.tokens import AsyncTokens
+from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories._async.used_jtis import AsyncUsedJtis
 from authority_queries.repositories._async.users import AsyncUsers
 

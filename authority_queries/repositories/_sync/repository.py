@@ -20,7 +20,7 @@ from authority_queries.errors import (
     OpenTransactionError,
     UnitEndedError,
 )
-from authority_queries.repositories._sync.tenancy import single_transaction
+from authority_queries.repositories._sync.transactions import single_transaction
 from authority_queries.repositories.arguments import check_limit
 from authority_queries.repositories.values import Page
 

@@ -24,9 +24,9 @@ from authority_queries.repositories._sync.roles import Roles
 from authority_queries.repositories._sync.scopes import Scopes
 from authority_queries.repositories._sync.server import Server
 from authority_queries.repositories._sync.service_accounts import ServiceAccounts
-from authority_queries.repositories._sync.tenancy import unit_of_work
 from authority_queries.repositories._sync.tenants import Tenants
 from authority_queries.repositories._sync.tokens import Tokens
+from authority_queries.repositories._sync.transactions import unit_of_work
 from authority_queries.repositories._sync.used_jtis import UsedJtis
 from authority_queries.repositories._sync.users import Users
 

@@ -13,7 +13,7 @@ from authority_queries.errors import InvalidTokenError
 from authority_queries.queries import tenants, tokens
 from authority_queries.records import Revocation, VerifiedToken
 from authority_queries.repositories._async.store import AsyncStore
-from authority_queries.repositories._async.tenancy import unit_of_work
+from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories.arguments import (
     check_optional_positive,
     check_position,

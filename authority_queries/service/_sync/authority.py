@@ -14,7 +14,7 @@ from authority_queries.errors import InvalidTokenError
 from authority_queries.queries import tenants, tokens
 from authority_queries.records import Revocation, VerifiedToken
 from authority_queries.repositories._sync.store import Store
-from authority_queries.repositories._sync.tenancy import unit_of_work
+from authority_queries.repositories._sync.transactions import unit_of_work
 from authority_queries.repositories.arguments import (
     check_optional_positive,
     check_position,

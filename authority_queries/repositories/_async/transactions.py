@@ -9,11 +9,8 @@ import psycopg
 from psycopg import AsyncConnection
 
 from authority_queries.engine._async.query_file import AsyncQueryFile
-from authority_queries.engine._async.unit import (
-    ENDING,
-    AsyncUnitStatements,
-    open_unit,
-)
+from authority_queries.engine._async.tenancy import AsyncUnitStatements
+from authority_queries.engine._async.unit import ENDING, open_unit
 from authority_queries.engine.calls import AsyncEntered
 from authority_queries.resources import QUERIES
 
