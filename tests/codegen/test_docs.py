@@ -225,24 +225,3 @@ def test_every_setting_is_in_the_table(tmp_path: Path) -> None:
         read(tmp_path / "pyproject.toml")
     there = str(no.value).rpartition("one of ")[2].split(", ")
     assert {code(row[0]) for row in table("Key of")} == {*there}
-
-
-DOCS: Final = sorted((ROOT / "docs").rglob("*.md"))
-
-
-@pytest.mark.parametrize("page", DOCS, ids=[page.stem for page in DOCS])
-def test_the_links_of_a_page_lead_to_files(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []
-
-
-def test_every_decision_is_in_the_index() -> None:
-    folder = ROOT / "docs" / "decisions"
-    linked = re.findall(
-        r"^\d+\. \[(.*)\]\((.*)\)$", (folder / "README.md").read_text(), re.M
-    )
-    pages = sorted(folder.glob("0*.md"))
-    titles = [page.read_text().splitlines()[0].removeprefix("# ") for page in pages]
-    assert linked == [
-        (title, page.name) for title, page in zip(titles, pages, strict=True)
-    ]
