@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final, get_args
 
 import pytest
-from authority_queries.migrations import yoyo_url
 
 from authority_queries import Settings
 from authority_queries.records import (
@@ -15,6 +14,7 @@ from authority_queries.records import (
     DevicePollOutcome,
     RedemptionOutcome,
 )
+from authority_queries.service.migrations import yoyo_url
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGES: Final = [
