@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from authority_queries._calls import Call
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from tests.isolation.matrix.world import FOREIGN
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
