@@ -23,7 +23,7 @@ from authority_queries.service.migrations import yoyo_url
 from tests.codegen.projects import ROOT, Project
 from tests.codegen.query_text import read as read_queries
 from tests.conftest import Server
-from tests.queries import test_query_files as rules
+from tests.queries import test_every_file as rules
 from tests.stores import Logins, routed_store
 
 PAGE: Final = (ROOT / "docs" / "adding_a_query.md").read_text()
