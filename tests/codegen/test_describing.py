@@ -20,6 +20,7 @@ from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.facts import Description, Fact
 from authority_queries.codegen.query import PythonName
 from authority_queries.codegen.sent import sent_types, statement_of
+from authority_queries.engine._sync.pooler_detection import look
 from authority_queries.engine.runtime import QueryFile, checks
 from tests.codegen.query_text import read_one
 

@@ -20,6 +20,7 @@ from authority_queries.codegen.plans.condition_text import (
 )
 from authority_queries.codegen.plans.text import plan_difference
 from authority_queries.codegen.reading.folder import read_folder
+from authority_queries.resources import MIGRATIONS, QUERIES
 from tests.codegen.plan_reports import found, plan_settings, plans_of, report_on
 
 SCHEMA = """

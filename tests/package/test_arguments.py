@@ -19,7 +19,14 @@ from authority_queries import NewToken, Retention, Store, mint_token
 from authority_queries.engine.runtime import Parameters, checks
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.queries import scopes
-from authority_queries.secrets import derive_token, format_request_uri, hash_user_code, normalize_user_code, parse_request_uri, parse_token
+from authority_queries.secrets import (
+    derive_token,
+    format_request_uri,
+    hash_user_code,
+    normalize_user_code,
+    parse_request_uri,
+    parse_token,
+)
 
 _ID: Final = UUID(int=1)
 _LATE: Final = datetime(2026, 1, 2, tzinfo=UTC)

@@ -11,7 +11,14 @@ from authority_queries import (
     parse_token,
 )
 from authority_queries.errors import InvalidArgumentError, InvalidTokenError
-from authority_queries.secrets import TokenKind, TokenString, derive_token, format_request_uri, parse_request_uri, token_strings
+from authority_queries.secrets import (
+    TokenKind,
+    TokenString,
+    derive_token,
+    format_request_uri,
+    parse_request_uri,
+    token_strings,
+)
 
 KINDS: list[TokenKind] = list(get_args(TokenKind))
 ENDS = (UUID(int=0), UUID(int=2**128 - 1))

@@ -6,7 +6,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from authority_queries.errors import InvalidTokenError
-from authority_queries.secrets import hash_user_code, mint_user_code, normalize_user_code
+from authority_queries.secrets import (
+    hash_user_code,
+    mint_user_code,
+    normalize_user_code,
+)
 
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 

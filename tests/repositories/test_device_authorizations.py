@@ -23,7 +23,12 @@ from authority_queries.records import (
     Redemption,
     User,
 )
-from authority_queries.secrets import TokenString, hash_user_code, mint_user_code, normalize_user_code
+from authority_queries.secrets import (
+    TokenString,
+    hash_user_code,
+    mint_user_code,
+    normalize_user_code,
+)
 from tests.clock import Clock
 from tests.factories import HOUR, make_client, make_device, make_tenant, make_user
 from tests.refusals import refusal_of

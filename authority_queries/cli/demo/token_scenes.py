@@ -12,7 +12,12 @@ from authority_queries.errors import ConfigurationError, NotFoundError
 from authority_queries.records import Client, CodeIssuance, User
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.values import NewToken
-from authority_queries.secrets import TokenString, code_challenge_of, mint_token, parse_token
+from authority_queries.secrets import (
+    TokenString,
+    code_challenge_of,
+    mint_token,
+    parse_token,
+)
 
 _HOUR: Final = timedelta(hours=1)
 _MONTH: Final = timedelta(days=30)

@@ -9,9 +9,9 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from authority_queries._sync import statements
-from authority_queries.engine._sync.cursors import OwnCursor
 from authority_queries.codegen.query import Query
+from authority_queries.engine._sync import adapter
+from authority_queries.engine._sync.cursors import OwnCursor
 from authority_queries.errors import AuthorityError
 from tests.isolation.matrix.arguments import function_of
 from tests.isolation.matrix.world import World
