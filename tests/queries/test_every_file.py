@@ -168,9 +168,9 @@ SQL_FILES = [
 ]
 # Of timestamps without a time zone, in UTC: months of the log, periods of licences.
 CALENDAR_ON_PURPOSE = {
-    ("0009_create_login_attempts.sql", "months =>"),
-    ("0009_create_login_attempts.sql", "'1 month'"),
-    ("0009_create_login_attempts.sql", "interval '1 month'"),
+    ("0016_partition_login_attempts.sql", "months =>"),
+    ("0016_partition_login_attempts.sql", "'1 month'"),
+    ("0016_partition_login_attempts.sql", "interval '1 month'"),
 }
 
 

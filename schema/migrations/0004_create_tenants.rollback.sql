@@ -3,4 +3,3 @@ set local role authority_owner;
 drop function if exists authority.find_tenant(text);
 drop function if exists authority.enter_tenant(uuid);
 drop table if exists authority.tenants;
-drop function if exists authority.is_visible(text);

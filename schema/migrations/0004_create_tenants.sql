@@ -5,26 +5,7 @@
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
-set local standard_conforming_strings = on;
 set local role authority_owner;
-
-create or replace function authority.is_visible(value text)
-returns boolean
-language sql
-immutable strict parallel safe
-return value collate "C" !~ (
-    '[\u0001-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5'
-    '\u180b-\u180f\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000'
-    '\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff'
-    '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U0010ffff]'
-    '|^ | $|(^| )[\u200c\u200d]|^$'
-);
-
-comment on function authority.is_visible(text) is
-'Whether an identifier is not empty and can be seen: it has no control character, no
-space other than U+0020, none at an end, and nothing that is ignored when it is shown.
-The code points are written out: neither a locale nor a version of Unicode changes
-them.';
 
 create table if not exists authority.tenants (
     id uuid not null default gen_random_uuid(),
@@ -164,9 +145,6 @@ comment on function authority.find_tenant(text) is
 because a service has to find the tenant before it can work for it; it tells nothing
 else, and nothing of a code that is not spelled out.';
 
-revoke execute on function authority.is_visible(text) from public;
-grant execute on function authority.is_visible(text)
-to authority_app, authority_maintenance;
 revoke execute on function authority.enter_tenant(uuid) from public;
 grant execute on function authority.enter_tenant(uuid)
 to authority_app, authority_reader;

@@ -5,8 +5,4 @@ drop view if exists authority.verified_tokens;
 drop view if exists authority.live_tokens;
 drop view if exists authority.token_states;
 drop function if exists authority.are_tokens_alive(uuid, uuid[]);
-drop table if exists authority.tokens;
-drop table if exists authority.authorizations;
-drop table if exists authority.consents;
 drop function if exists authority.sign_in_time(timestamptz);
-drop function if exists authority.merge_scopes(text[], text[]);
