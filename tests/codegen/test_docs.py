@@ -208,6 +208,11 @@ def test_the_plan_of_the_page_is_the_committed_one() -> None:
     assert plan in (QUERIES / "plans.txt").read_text()
 
 
+def test_the_filled_list_of_the_page_is_that_of_the_repository() -> None:
+    (query,) = blocks("pgsql")
+    assert query in (QUERIES / "roles.sql").read_text()
+
+
 def test_the_settings_of_the_page_can_be_read(tmp_path: Path) -> None:
     (text,) = blocks("toml")
     for name in ("queries", "schema/migrations", "my_service/db"):
