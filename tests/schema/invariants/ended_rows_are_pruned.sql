@@ -5,12 +5,12 @@ with known (name, columns, reason) as (
     (
         'client_secrets',
         array['valid_from', 'valid_until', 'last_used_at'],
-        'A handful a client: clients.list_secrets lists them, and their owner deletes them.'
+        'A handful a client: list_secrets lists them, and their owner deletes them.'
     ),
     (
         'licenses',
         array['valid_from', 'valid_until'],
-        'The sale: validate returns that the key has expired, and its totals are the bill.'
+        'The sale: validate reports an expired key, and its totals are the bill.'
     ),
     (
         'license_seats',
