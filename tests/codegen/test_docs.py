@@ -113,10 +113,10 @@ def test_the_callers_of_the_page_run(
 
 def test_the_query_of_the_page_keeps_the_rules_of_all_queries(tmp_path: Path) -> None:
     (query,) = read_queries(tmp_path, users=SQL)
-    rules.test_a_query_says_what_it_gives(query)
-    rules.test_a_query_is_bound_to_its_tenant_or_an_operators(query)
-    rules.test_a_query_asks_the_one_clock(query)
-    rules.test_a_query_spells_out_its_schema(query)
+    rules.test_a_query_states_what_it_returns(query)
+    rules.test_a_query_is_bound_to_its_tenant_or_belongs_to_operators(query)
+    rules.test_a_query_uses_the_one_clock(query)
+    rules.test_a_query_qualifies_its_tables_with_the_schema(query)
 
 
 def test_the_record_of_the_page_is_what_is_generated(

@@ -97,7 +97,7 @@ def live_tokens(store: Store, client: Client) -> int:
     return len(tokens)
 
 
-def test_of_8_pollers_after_a_yes_one_redeems(
+def test_one_of_8_pollers_after_an_approval_redeems(
     store: Store, logins: Logins, client: Client, user: User
 ) -> None:
     outcomes: Counter[str] = Counter()
@@ -110,7 +110,7 @@ def test_of_8_pollers_after_a_yes_one_redeems(
     assert live_tokens(store, client) == 0
 
 
-def test_of_a_yes_and_pollers_beside_it_one_redeems(
+def test_one_poller_beside_an_approval_redeems(
     store: Store, logins: Logins, client: Client, user: User
 ) -> None:
     for _ in range(10):
@@ -124,7 +124,7 @@ def test_of_a_yes_and_pollers_beside_it_one_redeems(
         assert not outcomes["invalid"]
 
 
-def test_of_8_who_decide_one_does(
+def test_one_of_8_decisions_wins(
     store: Store, dba: Dba, logins: Logins, client: Client
 ) -> None:
     users = [make_user(store, client.tenant_id) for _ in range(8)]
@@ -151,7 +151,7 @@ def test_of_8_who_decide_one_does(
     assert verdicts.total() == 20
 
 
-def test_of_8_polls_within_an_interval_one_comes_in_time(
+def test_one_of_8_polls_within_an_interval_is_in_time(
     store: Store, dba: Dba, logins: Logins, client: Client
 ) -> None:
     for _ in range(10):
@@ -167,7 +167,7 @@ def test_of_8_polls_within_an_interval_one_comes_in_time(
         assert paced == (timedelta(seconds=5 + 7 * 5), True)
 
 
-def test_nobody_decides_or_fetches_what_has_expired(
+def test_an_expired_request_is_neither_decided_nor_redeemed(
     store: Store, logins: Logins, client: Client, user: User, clock: Clock
 ) -> None:
     approved, user_code = make_device(store, client, lifetime=MINUTE)
@@ -183,7 +183,7 @@ def test_nobody_decides_or_fetches_what_has_expired(
     assert live_tokens(store, client) == 0
 
 
-def test_a_yes_that_waits_beyond_the_end_is_one_and_is_fetched_by_nobody(
+def test_an_approval_that_waits_beyond_the_end_is_redeemed_by_nobody(
     store: Store, logins: Logins, client: Client, user: User, clock: Clock
 ) -> None:
     code, user_code = make_device(store, client, lifetime=MINUTE)
@@ -235,7 +235,7 @@ def test_40_guessers_look_10_times(
 
 
 @pytest.mark.parametrize("kind", ["user", "client"])
-def test_a_yes_beside_a_deletion_waits_or_is_waited_for_and_leaves_nothing(
+def test_an_approval_beside_a_deletion_leaves_nothing(
     store: Store, dba: Dba, logins: Logins, kind: str
 ) -> None:
     # PostgreSQL would look for a deadlock after a second.

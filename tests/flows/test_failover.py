@@ -59,7 +59,7 @@ def outcomes(call: Callable[[], object], count: int) -> "Counter[str]":
     return seen
 
 
-def test_nobody_notices_a_restart_or_a_failover_that_is_over(cluster: Cluster) -> None:
+def test_a_finished_restart_or_failover_causes_no_error(cluster: Cluster) -> None:
     begun = monotonic()
     with pytest.raises(UnavailableError, match="`authority migrate`"):
         Authority.open(settings_of(cluster)).__enter__()

@@ -18,7 +18,9 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
-def test_the_code_runs(both_roles: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_of_the_page_runs(
+    both_roles: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(both_roles))
     names: dict[str, Any] = {}
     for code in blocks("python"):

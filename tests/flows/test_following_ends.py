@@ -29,7 +29,7 @@ def feed(feed: Feed) -> Feed:
     return feed
 
 
-def test_the_pool_is_free_while_it_waits(
+def test_the_pool_is_free_while_a_follower_waits(
     settings: Settings, feed: Feed, connections: Callable[[], int]
 ) -> None:
     """The pool has one connection: the loop's body works with it, and so do others."""
@@ -62,7 +62,7 @@ def test_the_pool_is_free_while_it_waits(
     asyncio.run(play())
 
 
-def test_it_cannot_follow_from_inside_a_unit_of_work(
+def test_a_follower_cannot_begin_inside_a_unit_of_work(
     settings: Settings, feed: Feed
 ) -> None:
     with (
@@ -74,7 +74,7 @@ def test_it_cannot_follow_from_inside_a_unit_of_work(
         next(entries)
 
 
-def test_it_ends_with_its_pool(
+def test_a_follower_ends_with_its_pool(
     settings: Settings, feed: Feed, connections: Callable[[], int]
 ) -> None:
     with Authority.open(settings) as authority:
@@ -87,7 +87,7 @@ def test_it_ends_with_its_pool(
     wait_for(0, connections)
 
 
-def test_what_is_closed_or_dropped_leaves_no_connection(
+def test_a_closed_or_dropped_follower_leaves_no_connection(
     settings: Settings, feed: Feed, connections: Callable[[], int]
 ) -> None:
     threads = threading.active_count()
@@ -105,7 +105,7 @@ def test_what_is_closed_or_dropped_leaves_no_connection(
     assert threading.active_count() == threads
 
 
-def test_a_follower_that_is_cancelled_leaves_nothing_wherever_it_waits(
+def test_a_cancelled_follower_leaves_nothing_wherever_it_waits(
     settings: Settings, feed: Feed, connections: Callable[[], int]
 ) -> None:
     async def work(authority: AsyncAuthority) -> None:
@@ -153,7 +153,7 @@ def wait_for(value: object, current: Callable[[], object]) -> None:
 
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("listen", [True, False])
-def test_ctrl_c_while_it_waits_leaves_nothing(
+def test_ctrl_c_while_a_follower_waits_leaves_nothing(
     *,
     settings: Settings,
     feed: Feed,

@@ -106,7 +106,7 @@ def test_a_unit_that_is_interrupted_anywhere_loses_no_connection(
     assert set(outcomes) <= {"interrupted", "done"}
 
 
-def test_a_unit_on_a_connection_of_ones_own_leaves_it_free_for_the_next(
+def test_an_interrupted_unit_leaves_an_own_connection_free_for_the_next(
     logins: Logins, tenant_id: UUID
 ) -> None:
     connection = psycopg.connect(logins.app, autocommit=True)

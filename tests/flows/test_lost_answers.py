@@ -75,7 +75,7 @@ def line(what: str, outcomes: Counter[str], left: Families) -> str:
     )
 
 
-def test_a_family_survives_that_the_answer_to_its_commit_is_lost(
+def test_a_family_survives_a_lost_answer_to_its_commit(
     sync_store: Store, dba: Dba, logins: Logins, figures: list[str]
 ) -> None:
     outcomes = retried(LosesAnswer, sync_store, dba, logins)
@@ -85,7 +85,7 @@ def test_a_family_survives_that_the_answer_to_its_commit_is_lost(
     assert left == Families(live=TIMES, branches=TIMES, forks=0, halves=0)
 
 
-def test_a_family_survives_that_its_request_is_lost(
+def test_a_family_survives_a_lost_request(
     sync_store: Store, dba: Dba, logins: Logins, figures: list[str]
 ) -> None:
     outcomes = retried(LosesRequest, sync_store, dba, logins)

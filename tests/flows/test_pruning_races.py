@@ -157,7 +157,7 @@ def count_rows(dba: Dba) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def test_8_pruners_beside_4_extenders_delete_nothing_that_lives(
+def test_8_pruners_beside_4_extenders_delete_no_live_row(
     sync_store: Store, dba: Dba, logins: Logins, clock: Clock, figures: list[str]
 ) -> None:
     client = make_app(sync_store)

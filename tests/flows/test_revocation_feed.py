@@ -110,7 +110,7 @@ def resuming(
     return runs, seen
 
 
-def test_each_follower_sees_each_committed_entry_once_and_in_order(
+def test_each_follower_reads_each_committed_entry_once_and_in_order(
     logins: Logins, dba: Dba, feeds: tuple[Feed, Feed], figures: list[str]
 ) -> None:
     feed, other = feeds

@@ -49,7 +49,7 @@ def extend(logins: Logins, start: Barrier, number: int) -> set[int]:
     return extended
 
 
-def test_pruners_delete_what_is_expired_when_they_have_locked_it(
+def test_pruners_delete_entries_that_are_expired_after_their_lock(
     logins: Logins, dba: Dba, feed: Feed, figures: list[str]
 ) -> None:
     dba.execute(_EXPIRED, (feed.tenant_id, ENTRIES))

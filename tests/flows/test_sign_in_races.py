@@ -49,7 +49,7 @@ def guesser(
     )
 
 
-def test_of_40_guessers_of_an_account_in_a_network_10_are_let_through(
+def test_10_of_40_guessers_of_an_account_in_a_network_are_admitted(
     store: Store, logins: Logins, figures: list[str]
 ) -> None:
     tenant = make_tenant(store)
@@ -62,7 +62,7 @@ def test_of_40_guessers_of_an_account_in_a_network_10_are_let_through(
     assert refused == {"pair": 30}
 
 
-def test_of_40_guessers_of_an_account_in_40_networks_10_are_let_through(
+def test_10_of_40_guessers_of_an_account_in_40_networks_are_admitted(
     store: Store, logins: Logins
 ) -> None:
     tenant = make_tenant(store)
@@ -74,7 +74,7 @@ def test_of_40_guessers_of_an_account_in_40_networks_10_are_let_through(
     assert Counter(one.refused_by for one in outcomes) == {None: 10, "account": 30}
 
 
-def test_of_30_guessers_of_30_accounts_in_a_network_10_are_let_through(
+def test_10_of_30_guessers_of_30_accounts_in_a_network_are_admitted(
     store: Store, logins: Logins
 ) -> None:
     tenant = make_tenant(store)
@@ -86,7 +86,7 @@ def test_of_30_guessers_of_30_accounts_in_a_network_10_are_let_through(
     assert Counter(one.refused_by for one in outcomes) == {None: 10, "network": 20}
 
 
-def test_of_30_guessers_of_30_accounts_in_30_networks_10_are_let_through(
+def test_10_of_30_guessers_of_30_accounts_in_30_networks_are_admitted(
     store: Store, dba: Dba, logins: Logins
 ) -> None:
     tenant = make_tenant(store)
@@ -97,7 +97,7 @@ def test_of_30_guessers_of_30_accounts_in_30_networks_10_are_let_through(
     assert dba.execute(logged.encode()).fetchall() == [("tenant", 1)]
 
 
-def test_what_races_refuse_is_charged_to_nobody(
+def test_refused_racers_are_charged_to_no_bucket(
     store: Store, dba: Dba, logins: Logins
 ) -> None:
     tenant = make_tenant(store)
@@ -132,7 +132,7 @@ def charges(dba: Dba, limits: Fields, *, bucket: str) -> dict[str, int]:
     return dict(dba.execute(query, values).fetchall())
 
 
-def test_strangers_at_full_blast_never_keep_the_owner_out(
+def test_a_flood_by_strangers_never_keeps_the_owner_out(
     store: Store, logins: Logins, clock: Clock
 ) -> None:
     tenant = make_tenant(store)
@@ -185,7 +185,7 @@ def attack(
     return run
 
 
-def test_a_storm_of_guesses_successes_and_pruning_is_counted_right(
+def test_racing_guesses_successes_and_pruning_are_counted_right(
     store: Store, dba: Dba, logins: Logins
 ) -> None:
     tenant = make_tenant(store)

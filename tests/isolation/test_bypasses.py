@@ -48,7 +48,7 @@ USERS = "select count(*) from authority.users"
 # The owner.
 
 
-def test_the_owner_is_held_too_but_for_the_directory(
+def test_policies_apply_to_the_owner_except_for_the_directory(
     tenants: Tenants, conninfo: str
 ) -> None:
     owner = make_conninfo(conninfo, options="-c role=authority_owner")
@@ -64,7 +64,7 @@ def test_the_owner_is_held_too_but_for_the_directory(
 
 
 @LOGINS
-def test_nobody_else_changes_what_holds_them(
+def test_only_the_owner_changes_policies(
     login: str, tenants: Tenants, logins: Logins
 ) -> None:
     changes = [
@@ -142,7 +142,7 @@ def test_partitions_are_reached_through_their_parent_alone(
                 assert sqlstate(connection, table.statement(text)) == DENIED, text
 
 
-def test_a_partition_that_was_granted_by_mistake_is_held_by_its_own_policy(
+def test_a_partition_granted_by_mistake_has_its_own_policy(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     for table in tenants.partitions:
@@ -163,7 +163,7 @@ def test_no_login_truncates(login: str, tenants: Tenants, logins: Logins) -> Non
                 assert sqlstate(connection, table.statement(text)) == DENIED
 
 
-def test_copy_reads_ones_own_rows_and_writes_none(
+def test_copy_reads_the_own_tenants_rows_and_writes_none(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     for table in tenants.tables:
@@ -184,7 +184,7 @@ def test_copy_reads_ones_own_rows_and_writes_none(
         assert sqlstate(app, f"copy authority.users to {target}") == DENIED
 
 
-def test_views_show_ones_own_rows(
+def test_views_return_the_own_tenants_rows(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     query = "select distinct tenant_id from authority.{}"
@@ -202,7 +202,7 @@ def test_views_show_ones_own_rows(
         assert app.execute(query.format(view).encode()).fetchall() == []
 
 
-def test_there_is_no_sequence_to_count_others_by(
+def test_no_sequence_reveals_counts_of_other_tenants(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     query = """
@@ -219,7 +219,7 @@ def test_there_is_no_sequence_to_count_others_by(
 
 
 @LOGINS
-def test_find_tenant_tells_an_id_for_an_exact_code_and_no_more(
+def test_find_tenant_returns_only_an_id_for_an_exact_code(
     login: str, tenants: Tenants, logins: Logins
 ) -> None:
     tenants.dba.execute("update authority.tenants set status = 'suspended'")
@@ -236,7 +236,7 @@ def test_find_tenant_tells_an_id_for_an_exact_code_and_no_more(
 
 
 @LOGINS
-def test_partitions_are_made_by_operators_alone(login: str, logins: Logins) -> None:
+def test_only_operators_create_partitions(login: str, logins: Logins) -> None:
     with psycopg.connect(getattr(logins, login), autocommit=True) as connection:
         query = "select authority.create_login_attempt_partitions(4)"
         expected = None if login == "maintenance" else DENIED
@@ -277,7 +277,7 @@ def leaked(leak: "psycopg.Connection[Any]", query: str) -> set[str]:
 
 
 @pytest.mark.parametrize("query", LEAKS)
-def test_a_function_of_the_callers_is_shown_no_foreign_row(
+def test_a_callers_function_receives_no_foreign_row(
     query: str, tenants: Tenants, leak: "psycopg.Connection[Any]"
 ) -> None:
     foreign = re.compile(f"{tenants.foreign}|globex")
@@ -289,7 +289,7 @@ def test_a_function_of_the_callers_is_shown_no_foreign_row(
     assert foreign.search(" ".join(leaked(leak, query)))
 
 
-def test_statistics_show_no_value_of_a_table_of_tenants(
+def test_statistics_show_no_value_of_a_tenants_table(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     tenants.dba.execute("analyze")
@@ -304,7 +304,7 @@ def test_statistics_show_no_value_of_a_table_of_tenants(
     assert app.execute(query).fetchall() == [("users",)]
 
 
-def test_the_planner_tells_how_much_others_have(
+def test_the_planner_reveals_the_size_of_other_tenants(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     """A limit: estimates are made from the rows of all. Nothing of ours asks for one.
@@ -327,7 +327,7 @@ def test_the_planner_tells_how_much_others_have(
     assert not re.search(r"^\s*explain\b|reltuples|pg_stat", text, re.I | re.M)
 
 
-def test_other_sessions_of_the_login_show_statements_without_their_values(
+def test_sessions_of_the_login_show_statements_without_values(
     app: "psycopg.Connection[Any]", logins: Logins, tenants: Tenants
 ) -> None:
     conninfo = logins.app_for(tenants.foreign)
@@ -339,7 +339,7 @@ def test_other_sessions_of_the_login_show_statements_without_their_values(
     assert shown == (query.replace("%s", "$1"),)
 
 
-def test_nothing_goes_through_what_the_whole_database_shares(
+def test_the_store_sends_nothing_through_shared_database_objects(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     """Channels, advisory locks, large objects and sequences know no tenants."""
@@ -359,7 +359,7 @@ def test_nothing_goes_through_what_the_whole_database_shares(
     assert SHARED.search("select pg_advisory_xact_lock(1)")
 
 
-def test_what_the_whole_database_shares_is_every_tenants(
+def test_shared_database_objects_belong_to_every_tenant(
     app: "psycopg.Connection[Any]", logins: Logins, tenants: Tenants
 ) -> None:
     """A limit of PostgreSQL, and why nothing of ours goes through it."""
@@ -378,7 +378,7 @@ def test_what_the_whole_database_shares_is_every_tenants(
 # Limits: what who can send any statement as a service can do.
 
 
-def test_who_can_send_any_statement_can_name_any_tenant(
+def test_a_session_that_sends_any_statement_can_name_any_tenant(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     """A limit: the policies hold a query that is wrong, not a service that is taken."""
@@ -388,7 +388,7 @@ def test_who_can_send_any_statement_can_name_any_tenant(
     assert app.execute(query).fetchall() == [(tenants.foreign,)]
 
 
-def test_who_can_send_any_statement_can_lock_a_table_for_all(
+def test_a_session_that_sends_any_statement_can_lock_a_table_for_all(
     app: "psycopg.Connection[Any]", logins: Logins
 ) -> None:
     """A limit: PostgreSQL lets who may update a table lock it. Reports cannot."""

@@ -75,7 +75,7 @@ EVERYTHING = {"hash", "PHC", "email", "note"}
 @pytest.mark.parametrize(
     ("settings", "seen"), [({}, EVERYTHING), (EXPLAINED, EVERYTHING), (SILENT, set())]
 )
-def test_a_server_writes_down_what_it_is_sent_unless_it_is_told_not_to(
+def test_a_server_logs_what_it_is_sent_by_default(
     stage: Stage, settings: dict[str, str], seen: set[str]
 ) -> None:
     for name, value in settings.items():

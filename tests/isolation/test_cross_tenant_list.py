@@ -70,11 +70,11 @@ def differences(queries: Sequence[Query], text: str) -> list[str]:
     ]
 
 
-def test_the_list_has_every_query_that_is_not_of_one_tenant() -> None:
+def test_the_list_contains_every_query_without_one_tenant() -> None:
     assert differences(ALL, LIST.read_text()) == []
 
 
-def test_a_query_without_a_tenant_has_to_be_listed_with_a_reason() -> None:
+def test_a_query_without_a_tenant_must_be_listed_with_a_reason() -> None:
     query = next(
         query for query in ALL if query.place.endswith("users.sql:1 get_by_id")
     )
@@ -87,7 +87,7 @@ def test_a_query_without_a_tenant_has_to_be_listed_with_a_reason() -> None:
     assert differences(changed, f"{text}\n{reasoned}\n") == []
 
 
-def test_what_a_query_file_changes_is_changed_in_the_list() -> None:
+def test_a_changed_query_file_changes_the_list() -> None:
     tokens = [query for query in ALL if query.path.stem == "tokens"]
     pruning = next(query for query in tokens if query.name == "prune_expired")
     others = [query for query in ALL if query is not pruning]
@@ -101,7 +101,7 @@ def test_what_a_query_file_changes_is_changed_in_the_list() -> None:
     ]
 
 
-def test_the_list_has_every_table_that_is_not_of_one_tenant(
+def test_the_list_contains_every_table_without_a_tenant(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     listed = {name for name, _ in _TABLE.findall(LIST.read_text())}

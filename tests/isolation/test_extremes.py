@@ -133,7 +133,7 @@ def faults(outcomes: Iterable[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
-def test_what_can_be_stored_can_be_read_in_every_time_zone(
+def test_every_storable_value_can_be_read_in_every_time_zone(
     dba: Dba, matrix_roles: Roles, zone: str, figures: list[str]
 ) -> None:
     with opened_world(dba, "strangers") as world:
@@ -154,9 +154,7 @@ def test_what_can_be_stored_can_be_read_in_every_time_zone(
             assert len(columns) > len(EXTREMES) * 20
 
 
-def test_a_moment_beyond_what_can_be_read_is_seen(
-    dba: Dba, matrix_roles: Roles
-) -> None:
+def test_an_unreadable_moment_is_found(dba: Dba, matrix_roles: Roles) -> None:
     with opened_world(dba, "strangers") as world:
         world.rows(world.own)
         with dba.transaction(force_rollback=True):

@@ -121,7 +121,7 @@ def test_a_hostile_text_is_a_value_and_nothing_else(
         ("select 'Robot ffffffff-8af5'", "reads foreign rows"),
     ],
 )
-def test_a_query_that_takes_a_text_for_sql_is_seen(
+def test_a_query_that_executes_a_text_as_sql_is_found(
     broken: str, fault: str, dba: "psycopg.Connection[Any]", matrix_roles: Roles
 ) -> None:
     find = next(query for query in ALL if full_name(query) == "tenants.find")
@@ -148,7 +148,7 @@ def setters(
     return {name for name, text in queries if _SETS.search(text) or calls.search(text)}
 
 
-def test_no_query_says_for_whom_a_transaction_works_but_those_that_may(
+def test_only_the_permitted_queries_set_the_tenant_of_a_transaction(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     queries = [(full_name(query), query.sql) for query in ALL]
@@ -172,7 +172,7 @@ def test_no_query_says_for_whom_a_transaction_works_but_those_that_may(
         "do $$ begin perform authority.find_live_token(null, null, null); end $$",
     ],
 )
-def test_a_query_that_says_for_whom_is_found(
+def test_a_query_that_sets_the_tenant_is_found(
     text: str, dba: "psycopg.Connection[Any]"
 ) -> None:
     assert setters(dba, [("users.become", text)]) == {"users.become"}

@@ -115,14 +115,14 @@ def reached(tenants: Tenants, app: "psycopg.Connection[Any]") -> list[str]:
     return found
 
 
-def test_no_foreign_key_takes_a_reference_to_another_tenants_row(
+def test_no_foreign_key_accepts_another_tenants_row(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     assert len(foreign_keys_of(tenants.dba)) >= 10
     assert reached(tenants, app) == []
 
 
-def test_the_same_rows_are_taken_when_they_refer_to_ones_own(
+def test_foreign_keys_accept_the_same_rows_of_the_own_tenant(
     tenants: Tenants,
 ) -> None:
     for key in foreign_keys_of(tenants.dba):
@@ -150,7 +150,7 @@ def test_a_foreign_key_without_its_tenant_is_found(
     assert reached(tenants, app) == ["user_roles_tenant_id_role_id_fk"]
 
 
-def test_a_repository_says_that_another_tenants_row_does_not_exist(
+def test_a_repository_treats_another_tenants_row_as_missing(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     user, role, foreign_role = (
@@ -173,7 +173,7 @@ def test_a_repository_says_that_another_tenants_row_does_not_exist(
     assert users.assign_role(tenant_id=tenants.own, user_id=user, role_id=role)
 
 
-def test_every_key_may_be_another_tenants_too(twins: Tenants) -> None:
+def test_every_key_may_repeat_in_another_tenant(twins: Tenants) -> None:
     keys = unique_keys_of(twins.dba)
     assert len(keys) >= 25
     for key in keys:
@@ -191,7 +191,7 @@ def test_a_key_without_its_tenant_is_found_by_filling_twins(
         settle(dba, twins=True)
 
 
-def test_a_duplicate_is_refused_without_a_word_of_its_values(
+def test_the_error_of_a_duplicate_contains_no_value(
     twins: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     tell(app, twins.own)
@@ -211,14 +211,14 @@ def _says(error: psycopg.Error, value: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", told(error)) is not None
 
 
-def test_a_superuser_would_be_told_the_values(twins: Tenants) -> None:
+def test_a_superuser_gets_the_values_of_a_duplicate(twins: Tenants) -> None:
     row = twins.row(table_named(twins, "users"), twins.own)
     error = errors_of(twins.dba, twins, "users", row)
     assert error is not None
     assert _says(error, row["id"])
 
 
-def test_a_failing_check_tells_nothing_of_the_row(
+def test_the_error_of_a_failing_check_contains_no_value_of_the_row(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     tell(app, tenants.own)
@@ -228,7 +228,7 @@ def test_a_failing_check_tells_nothing_of_the_row(
     assert "ann@example.com" not in told(caught.value)
 
 
-def test_the_code_of_a_tenant_is_the_one_key_that_all_share(
+def test_the_code_is_the_only_key_that_all_tenants_share(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     """That a code is taken can be found out, as by find_tenant; not whose it is."""
@@ -241,7 +241,7 @@ def test_the_code_of_a_tenant_is_the_one_key_that_all_share(
     assert str(tenants.foreign) not in told(caught.value)
 
 
-def test_a_repositorys_duplicate_names_the_key_and_no_value(
+def test_a_duplicate_error_names_the_key_and_no_value(
     twins: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     tell(app, twins.own)
@@ -288,7 +288,7 @@ def holding(tenants: Tenants, key: Key) -> list[str]:
     ]
 
 
-def test_no_key_is_of_a_kind_that_the_tests_do_not_know(
+def test_the_tests_know_every_kind_of_key(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     known = {key.name for key in keys_of(dba)}

@@ -74,7 +74,7 @@ def uncontrolled(world: World, roles: Roles, queries: Sequence[Query]) -> set[st
 
 
 @pytest.mark.parametrize("kind", ["strangers", "twins"])
-def test_no_query_is_different_for_what_another_tenant_has(
+def test_no_result_depends_on_another_tenants_rows(
     kind: Kind, dba: "psycopg.Connection[Any]", matrix_roles: Roles, figures: list[str]
 ) -> None:
     with opened_world(dba, kind) as world:
@@ -97,7 +97,7 @@ def test_no_query_is_different_for_what_another_tenant_has(
     assert expected <= leaks, "these are no exceptions any more"
 
 
-def test_each_query_finds_the_rows_when_it_is_called_for_their_tenant(
+def test_each_query_finds_the_rows_of_the_tenant_that_it_is_called_for(
     dba: "psycopg.Connection[Any]", matrix_roles: Roles
 ) -> None:
     with opened_world(dba, "strangers") as world:
@@ -133,7 +133,7 @@ def test_each_branch_of_the_grants_is_taken(
 
 
 @pytest.mark.parametrize("told", ["another", "none", "nonsense"])
-def test_no_table_lets_a_foreign_row_through(
+def test_no_policy_lets_a_foreign_row_through(
     told: str, dba: "psycopg.Connection[Any]", matrix_roles: Roles, figures: list[str]
 ) -> None:
     with (

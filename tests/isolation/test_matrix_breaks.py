@@ -109,7 +109,7 @@ def unseen(
     return every, dumb
 
 
-def test_a_query_without_its_tenants_predicate_is_named(
+def test_a_query_without_its_tenants_predicate_is_found_by_name(
     dba: "psycopg.Connection[Any]", matrix_roles: Roles
 ) -> None:
     with opened_world(dba, "strangers") as world:
@@ -157,7 +157,7 @@ def test_a_query_of_a_tenant_has_a_predicate_or_a_reason() -> None:
     assert unbound == UNBOUND.keys()
 
 
-def test_a_new_query_is_red_until_its_arguments_are_known(
+def test_a_new_query_fails_until_its_arguments_are_known(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     query = replace(ALL[0], name="list_new", parameters=("tenant_id", "flavour"))
@@ -168,7 +168,7 @@ def test_a_new_query_is_red_until_its_arguments_are_known(
         argument_sets(query, world.rows(world.foreign))
 
 
-def test_arguments_that_find_nothing_are_red(
+def test_arguments_that_find_nothing_fail(
     dba: "psycopg.Connection[Any]",
     matrix_roles: Roles,
     monkeypatch: pytest.MonkeyPatch,
@@ -181,7 +181,7 @@ def test_arguments_that_find_nothing_are_red(
         assert uncontrolled(world, matrix_roles, users) == {"users.get_by_username"}
 
 
-def test_a_new_table_without_rows_is_red(dba: "psycopg.Connection[Any]") -> None:
+def test_a_new_table_without_rows_fails(dba: "psycopg.Connection[Any]") -> None:
     dba.execute("create table authority.notes (tenant_id uuid not null)")
     with opened_world(dba, "strangers") as world:
         assert tables_without(world, world.own) == ["notes"]

@@ -53,7 +53,7 @@ def opened(logins: Logins, login: str) -> "Iterator[psycopg.Connection[Any]]":
 
 
 @LOGINS
-def test_a_session_without_a_tenant_sees_and_writes_nothing(
+def test_a_session_without_a_tenant_reads_and_writes_nothing(
     login: str, tenants: Tenants, logins: Logins
 ) -> None:
     with opened(logins, login) as connection:
@@ -67,7 +67,7 @@ def test_a_session_without_a_tenant_sees_and_writes_nothing(
 
 
 @LOGINS
-def test_a_session_of_no_real_tenant_sees_and_writes_nothing(
+def test_a_session_with_an_invalid_tenant_reads_and_writes_nothing(
     login: str, tenants: Tenants, logins: Logins
 ) -> None:
     with opened(logins, login) as connection:
@@ -81,7 +81,7 @@ def test_a_session_of_no_real_tenant_sees_and_writes_nothing(
 
 
 @LOGINS
-def test_a_session_of_a_tenant_sees_its_rows_and_no_others(
+def test_a_session_of_a_tenant_reads_only_its_rows(
     login: str, tenants: Tenants, logins: Logins
 ) -> None:
     with opened(logins, login) as connection:
@@ -95,7 +95,7 @@ def test_a_session_of_a_tenant_sees_its_rows_and_no_others(
 
 
 @LOGINS
-def test_a_session_of_a_tenant_writes_and_changes_no_row_of_another(
+def test_a_session_of_a_tenant_writes_no_row_of_another_tenant(
     login: str, tenants: Tenants, logins: Logins
 ) -> None:
     with opened(logins, login) as connection:
@@ -134,7 +134,7 @@ def test_a_policy_that_writes_all_is_found_for_each_table(
         assert moved(connection, tenants) == updated
 
 
-def test_a_row_of_an_unknown_tenant_cannot_be_made(
+def test_a_row_of_an_unknown_tenant_cannot_be_inserted(
     tenants: Tenants, logins: Logins
 ) -> None:
     unknown = uuid4()
@@ -146,7 +146,7 @@ def test_a_row_of_an_unknown_tenant_cannot_be_made(
             insert(connection, table, row)
 
 
-def test_a_repository_without_a_tenant_is_denied_and_finds_nothing(
+def test_a_repository_without_a_tenant_finds_nothing(
     tenants: Tenants, logins: Logins
 ) -> None:
     own = tenants.own
@@ -185,7 +185,7 @@ def test_a_repository_without_a_tenant_is_denied_and_finds_nothing(
             )
 
 
-def test_operators_see_all_tenants_only_where_a_policy_says_so(
+def test_operators_read_all_tenants_only_where_a_policy_allows_it(
     tenants: Tenants, logins: Logins
 ) -> None:
     query = "select tablename from pg_policies where roles = '{authority_maintenance}'"
@@ -248,7 +248,7 @@ def test_operators_see_all_tenants_only_where_a_policy_says_so(
         ),
     ],
 )
-def test_operators_lock_what_they_prune_and_write_nothing(
+def test_operators_lock_prunable_rows_and_write_nothing(
     lock: str, write: str, tenants: Tenants, logins: Logins
 ) -> None:
     table = write.split()[1].removeprefix("authority.")

@@ -42,7 +42,7 @@ def leaking(
     return {leak.query for leaks in found for leak in leaks}
 
 
-def test_a_table_without_its_policy_is_named(
+def test_a_table_without_its_policy_is_found_by_name(
     dba: "psycopg.Connection[Any]", matrix_roles: Roles
 ) -> None:
     app = matrix_roles.app

@@ -136,7 +136,7 @@ ENDS: dict[str, Callable[[Any, UUID], object]] = {
 
 @MODES
 @pytest.mark.parametrize("end", ENDS)
-def test_nothing_is_left_in_the_pool_after_a_unit_that_ends(
+def test_a_unit_leaves_nothing_in_the_pool_when_it_ends(
     *,
     authority: Any,
     acme: UUID,
@@ -155,7 +155,7 @@ def test_nothing_is_left_in_the_pool_after_a_unit_that_ends(
 
 
 @MODES
-def test_nothing_is_left_after_a_refused_tenant(
+def test_a_refused_tenant_leaves_nothing_in_the_pool(
     *,
     authority: Any,
     acme: UUID,
@@ -176,7 +176,7 @@ def test_nothing_is_left_after_a_refused_tenant(
     assert not [line for line in caplog.records if line.name.startswith("psycopg")]
 
 
-def test_nothing_is_left_after_a_verification_and_a_look_up(
+def test_a_verification_and_a_look_up_leave_nothing_in_the_pool(
     authority: Any,
     acme: UUID,
     arranged: Store,
@@ -208,7 +208,7 @@ def test_a_borrower_who_leaves_autocommit_does_not_spoil_the_pool(
         assert len(store.users.list(tenant_id=acme).items) == 2
 
 
-def test_nothing_is_left_after_a_lock_that_nobody_gives_in_time(
+def test_a_lock_timeout_leaves_nothing_in_the_pool(
     authority: Any,
     acme: UUID,
     dba: "psycopg.Connection[Any]",

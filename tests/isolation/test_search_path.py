@@ -97,7 +97,7 @@ def opened(logins: Logins, tenants: Tenants) -> "Iterator[Callable[..., Any]]":
         connection.close()
 
 
-def test_the_other_schema_is_really_looked_at_first(
+def test_the_other_schema_is_really_searched_first(
     tenants: Tenants, opened: Callable[..., Any]
 ) -> None:
     connection = opened("evil, pg_catalog")
@@ -108,7 +108,7 @@ def test_the_other_schema_is_really_looked_at_first(
 
 
 @PATHS
-def test_the_policies_stay_what_they_are(
+def test_another_schema_does_not_change_our_policies(
     path: str, tenants: Tenants, opened: Callable[..., Any]
 ) -> None:
     connection = opened(path)
@@ -126,7 +126,7 @@ def test_the_policies_stay_what_they_are(
 
 
 @PATHS
-def test_our_functions_stay_what_they_are(
+def test_another_schema_does_not_change_our_functions(
     path: str, tenants: Tenants, opened: Callable[..., Any]
 ) -> None:
     plain, evil = opened("pg_catalog"), opened(path)
@@ -147,7 +147,7 @@ def test_our_functions_stay_what_they_are(
     assert caught.value.sqlstate == "TN002"
 
 
-def test_our_queries_stay_what_they_are(
+def test_another_schema_does_not_change_our_queries(
     tenants: Tenants, fresh: UUID, opened: Callable[..., Any]
 ) -> None:
     connection = opened("evil")
@@ -226,7 +226,7 @@ def path_of(settings: Settings, tenants: Tenants) -> str:
     return str(found[0])
 
 
-def test_our_connections_find_nobody_elses_operators(
+def test_our_connections_find_no_foreign_operators(
     throttled: Tenants, logins: Logins
 ) -> None:
     settings = Settings(database_url=yoyo_url(logins.app))
@@ -239,7 +239,7 @@ def test_our_connections_find_nobody_elses_operators(
     assert spies(throttled) == set()
 
 
-def test_ones_own_connection_does_not_find_them_either(
+def test_an_own_connection_finds_no_foreign_operators(
     throttled: Tenants, logins: Logins
 ) -> None:
     """Our queries compare networks as inet, for which PostgreSQL has the operator."""
@@ -251,7 +251,7 @@ def test_ones_own_connection_does_not_find_them_either(
         assert len(spies(throttled)) == 1
 
 
-def test_the_url_may_say_another_search_path(tenants: Tenants, logins: Logins) -> None:
+def test_the_url_may_set_another_search_path(tenants: Tenants, logins: Logins) -> None:
     url = make_conninfo(logins.app, options="-c search_path=evil")
     settings = Settings(database_url=yoyo_url(url))
     assert path_of(settings, tenants) == "evil"
@@ -297,7 +297,7 @@ def test_a_temporary_object_does_not_run_as_the_owner(
         "procedure authority.isolate_tenants",
     ],
 )
-def test_it_would_if_the_temporary_schema_were_not_named_last(
+def test_a_temporary_object_runs_as_the_owner_if_pg_temp_is_not_named_last(
     routine: str, tenants: Tenants, opened: Callable[..., Any]
 ) -> None:
     change = f"alter {routine} set search_path = pg_catalog"

@@ -54,7 +54,7 @@ def test_a_prepared_statement_keeps_no_tenant(
         assert app.execute("execute users").fetchall() == []
 
 
-def test_a_statement_that_was_prepared_by_the_owner_is_planned_anew_for_a_service(
+def test_a_statement_that_the_owner_prepared_is_planned_anew_for_a_service(
     tenants: Tenants, dba: "psycopg.Connection[Any]"
 ) -> None:
     """The plan of one role is never used for another: row security is a part of it."""
@@ -82,7 +82,7 @@ def test_a_function_that_ran_for_one_tenant_keeps_no_plan_of_it(
                 assert app.execute(query).fetchall() == [(tenant,)]
 
 
-def test_a_cursor_is_of_the_tenant_of_its_first_row_and_ends_with_the_transaction(
+def test_a_cursor_keeps_the_tenant_of_its_first_row_until_the_transaction_ends(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     tenants.dba.execute(
@@ -126,7 +126,9 @@ def test_a_temporary_table_outlives_its_tenant(
     app.execute("discard temporary")
 
 
-def test_nothing_of_ours_outlives_a_transaction(dba: "psycopg.Connection[Any]") -> None:
+def test_no_query_creates_an_object_that_outlives_a_transaction(
+    dba: "psycopg.Connection[Any]",
+) -> None:
     package = Path(authority_queries.__file__).parent
     # What the code generator does on a database of its own is no service's.
     files = [

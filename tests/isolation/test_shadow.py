@@ -99,7 +99,7 @@ def shadow(
         yield shadow
 
 
-def test_everything_that_a_tenants_table_has_can_be_sharded(
+def test_every_part_of_a_tenants_table_can_be_sharded(
     conninfo: str, blank_conninfo: str, dba: "psycopg.Connection[Any]"
 ) -> None:
     with psycopg.connect(blank_conninfo) as connection:
@@ -139,7 +139,7 @@ def test_a_query_of_a_tenant_touches_one_partition(
     [query for query in TENANT_QUERIES if _PREDICATE.search(query.sql)],
     ids=full_name,
 )
-def test_a_query_that_forgets_its_tenant_is_seen(query: Query, shadow: Shadow) -> None:
+def test_a_query_that_forgets_its_tenant_is_found(query: Query, shadow: Shadow) -> None:
     for forgetful in without_predicate(query):
         for mode in MODES:
             _, beyond = shadow.touched(forgetful, mode)
@@ -163,7 +163,7 @@ def work(connection: "psycopg.Connection[Any]") -> set[tuple[str, int]]:
     )
 
 
-def test_a_tenants_whole_life_is_in_one_partition_of_each_table(
+def test_a_tenants_whole_life_stays_in_one_partition_of_each_table(
     shadow: Shadow,
 ) -> None:
     with psycopg.connect(shadow.dba) as connection:

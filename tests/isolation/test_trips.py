@@ -62,7 +62,7 @@ class Spent:
         return count
 
 
-def test_the_proxy_counts_what_a_bare_driver_waits_for(
+def test_the_proxy_counts_the_waits_of_a_bare_driver(
     trips: Trips, service: SyncService
 ) -> None:
     with service.connect(trips.conninfo) as connection:

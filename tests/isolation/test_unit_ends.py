@@ -77,7 +77,7 @@ def create(store: Any, tenant_id: UUID) -> None:
 
 
 @MODES
-def test_the_servers_trouble_at_the_commit_comes_as_it_is(
+def test_a_server_error_at_the_commit_is_raised_unchanged(
     service: SyncService,
     logins: Logins,
     acme: UUID,
@@ -109,7 +109,7 @@ def test_the_servers_trouble_at_the_commit_comes_as_it_is(
 
 
 @MODES
-def test_an_error_of_a_signal_handler_comes_as_it_is(
+def test_an_error_of_a_signal_handler_is_raised_unchanged(
     logins: Logins,
     acme: UUID,
     mode: dict[str, bool],
@@ -137,7 +137,7 @@ def test_an_error_of_a_signal_handler_comes_as_it_is(
 
 
 @pytest.mark.parametrize("first", ["call", "batch"])
-def test_a_unit_that_falls_silent_is_ended_by_the_server(
+def test_the_server_ends_a_silent_unit(
     service: SyncService, logins: Logins, acme: UUID, first: str, path: Path
 ) -> None:
     create_many = service.load(path).batch("create_many")

@@ -1,6 +1,6 @@
-"""What breaks each rule of the catalogue, so that no check is one that cannot fail.
+"""Statements that break each rule of the catalogue, so that every check can fail.
 
-A rule of several parts has a breakage for each. Each makes one offender.
+A rule of several parts has a breakage for each. Each breakage makes one offender.
 """
 
 BREAKAGES = {
