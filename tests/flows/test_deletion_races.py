@@ -33,7 +33,7 @@ where datname = current_database() and wait_event_type = 'Lock'
 
 
 class Family(NamedTuple):
-    """A user and a client of one round, and the tokens of 8 families of theirs."""
+    """A user and a client of one round, and the tokens of their 8 families."""
 
     user: User
     client: Client

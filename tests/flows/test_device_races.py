@@ -1,4 +1,4 @@
-"""Devices, users and guessers of the device flow (RFC 8628) at once, counted."""
+"""Concurrent devices, users and guessers of the device flow (RFC 8628), counted."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def poll(client: Client, device_code: TokenString) -> Callable[[Store], str]:
 
 
 def fetch(client: Client, device_code: TokenString) -> Callable[[Store], str]:
-    """Poll, and redeem what was approved, as a token endpoint does."""
+    """Poll, and redeem an approved code, as a token endpoint does."""
 
     def run(store: Store) -> str:
         answer = poll(client, device_code)(store)
@@ -106,7 +106,7 @@ def test_one_of_8_pollers_after_an_approval_redeems(
         assert approve(client, user_code, user)(store) == "approved"
         outcomes += Counter(race(logins, client.tenant_id, [fetch(client, code)] * 8))
     assert outcomes == {"redeemed": 25, "reused": 175}
-    # The others presented what was used up: nothing of it is left.
+    # The others presented a used-up code, so no token of the family lives.
     assert live_tokens(store, client) == 0
 
 
@@ -199,7 +199,7 @@ def test_an_approval_that_waits_beyond_the_end_is_redeemed_by_nobody(
             pass
         clock.advance(MINUTE)
         holder.rollback()
-        # Its time is that of its beginning, as of every statement.
+        # The statement's time is that of its beginning.
         assert decision.result(timeout=60) == ["approved"]
     assert fetch(client, code)(store) == "expired_token"
     assert live_tokens(store, client) == 0
@@ -227,7 +227,7 @@ def test_40_guessers_look_10_times(
 
         return run
 
-    # Who knows a code, as of a device of his own, gets no more guesses for it.
+    # A user with a code, for instance of a device of his own, gets no more guesses.
     assert guess(right)(store) == "found"
     guesses = [guess(bytes([n]) * 32) for n in range(40)]
     outcomes = race(logins, client.tenant_id, guesses)

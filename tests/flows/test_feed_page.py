@@ -1,4 +1,4 @@
-"""The code of docs/revocation_feed.md runs, and its SQL does what it says."""
+"""The code and the SQL of docs/revocation_feed.md do what the page says."""
 
 import re
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_followers_go_on_after_a_restore(
     dba: Dba,
 ) -> None:
     feed.publish("1", "2", "3")
-    # Of a moment before the tenant's first entry, or after its second.
+    # A moment before the tenant's first entry, or after its second.
     dba.execute("delete from authority.revocations where sequence > %s", (left,))
     dba.execute("delete from authority.revocation_sequences")
     if left:

@@ -1,4 +1,4 @@
-"""Where following begins, and what ends it by itself."""
+"""Where following begins, and what ends it."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,7 +24,7 @@ SOON = timedelta(milliseconds=10)
 
 @pytest.fixture
 def feed(feed: Feed) -> Feed:
-    """With three entries."""
+    """A feed with three entries."""
     feed.publish("1", "2", "3")
     return feed
 

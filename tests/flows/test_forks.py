@@ -1,4 +1,4 @@
-"""Processes that are forked after an Authority was opened, as a preloading server's."""
+"""Processes that fork after an Authority was opened, as a preloading server's do."""
 
 import asyncio
 import gc
@@ -29,7 +29,7 @@ def tenant_id(store: Store) -> UUID:
 
 @pytest.fixture
 def tokens(store: Store, tenant_id: UUID) -> dict[str, str | None]:
-    """Token strings, and the client of each that lives."""
+    """Token strings, with the client of each live token."""
     tokens: dict[str, str | None] = {}
     for number in range(8):
         client = make_client(store, tenant_id)
@@ -101,7 +101,7 @@ def test_children_and_their_parent_get_their_own_answers(
 def test_a_child_that_exits_ends_only_its_own_session(
     settings: Settings, tenant_id: UUID, store: Store
 ) -> None:
-    """It has inherited a unit that is open, and leaves all blocks of its parent."""
+    """The child has inherited an open unit, and leaves all blocks of its parent."""
 
     def leave() -> str:
         with pytest.raises(ForkedError):

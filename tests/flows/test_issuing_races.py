@@ -1,4 +1,4 @@
-"""What is issued beside a deletion, or beside the end of what it is exchanged for."""
+"""Issuing beside a deletion, or beside the end of the exchanged tokens."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -37,7 +37,7 @@ where datname = current_database() and wait_event_type = 'Lock'
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """Who is deleted, and what would refer to them."""
+    """The deleted user or client, and the objects that would refer to it."""
 
     client: Client
     service: Client

@@ -63,7 +63,7 @@ def hold(license_: License, holder: str) -> Callable[[Store], LicenseSeat | None
 
 
 def used(dba: Dba) -> list[tuple[int, int]]:
-    """Give the ledger's sum beside the total that is kept of it."""
+    """Return the ledger's sum beside the stored total."""
     return dba.execute(
         "select (select sum(quantity)::bigint from authority.license_usage), used "
         "from authority.license_usage_totals"
@@ -192,7 +192,8 @@ def test_a_holder_that_waits_for_itself_gets_its_own_seat(
         psycopg.connect(logins.app_for(license_.tenant_id)) as first,
     ):
         assert Store(first).licenses.check_out_seat(**key, holder="ann")
-        # Now the first seat is free, and to whoever does not wait the second one too.
+        # Now the first seat is free, and so is the second for anybody who does not
+        # wait.
         assert store.licenses.check_in_seat(**key, holder="bob")
         waiting = threads.submit(hold(license_, "ann"), store)
         wait_for_a_waiter(dba, waiting)

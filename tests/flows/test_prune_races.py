@@ -32,7 +32,7 @@ REPEATED = sorted(PRUNABLE)
 PROLONGED = [name for name in REPEATED if PRUNABLE[name].prolong is not None]
 HOUR = timedelta(hours=1)
 
-# Who executes it waits at the gate, with a snapshot that is taken already.
+# A session that executes it waits at the gate, with a snapshot already taken.
 _GATED_CLOCK = SQL("""
 create or replace function authority.clock() returns timestamptz
 language plpgsql stable set lock_timeout = 0 as $$
@@ -46,7 +46,7 @@ $$
 
 
 class Gate:
-    """Stops whoever asks for the time, until it is opened."""
+    """A gate that stops every session that asks for the time, until it is opened."""
 
     def __init__(self, dba: Dba, later: timedelta = 0 * DAY) -> None:
         self._dba = dba
@@ -75,7 +75,7 @@ def world(store: Store, dba: Dba) -> World:
 
 @pytest.fixture
 def pruner(logins: Logins) -> Iterator[Callable[[StepName, int], int]]:
-    """A session that plans a statement once, whatever becomes of its table."""
+    """A session that plans a statement once, even when its table changes."""
     options = "-c plan_cache_mode=force_generic_plan -c statement_timeout=30s"
     with psycopg.connect(
         logins.maintenance,
@@ -154,7 +154,7 @@ def command(logins: Logins, *arguments: str) -> "subprocess.Popen[str]":
 def test_8_commands_delete_each_expired_row_once_and_nothing_else(
     world: World, logins: Logins, figures: list[str]
 ) -> None:
-    # So late that months are to be made and dropped, too.
+    # At this time months have to be created and dropped, too.
     gate = Gate(world.dba, later=700 * DAY)
     for name in REPEATED:
         world.insert(name, 3000)

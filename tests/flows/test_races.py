@@ -1,4 +1,4 @@
-"""Codes and refresh tokens that 8 present at once, 200 times."""
+"""Codes and refresh tokens that 8 racers present at once, 200 times."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -93,7 +93,7 @@ def test_forged_hints_do_not_drive_a_follower(
 def test_a_follower_listens_before_it_reads(
     follow: Follow, settings: Settings, feed: Feed, logins: Logins, dba: Dba
 ) -> None:
-    """So that what is published between the two is not missed until the next poll."""
+    """Otherwise an entry published between the two is missed until the next poll."""
     with psycopg.connect(logins.dba) as holder:
         holder.execute("lock table authority.revocations in access exclusive mode")
         with feed.followed(follow, settings, poll_interval=HOUR):
@@ -197,7 +197,7 @@ def test_a_follower_only_polls_through_a_pooler(
 
 
 class OwnServer:
-    """A server that a test may do things to, with a tenant's feed on it."""
+    """A server of the test's own, with a tenant's feed on it."""
 
     def __init__(self, conninfo: str, programs: Path) -> None:
         migrate(conninfo)
@@ -278,7 +278,7 @@ def test_an_entry_is_published_while_the_queue_of_hints_is_full(
 def test_a_follower_polls_while_its_listening_connection_is_silent(
     follow: Follow, own_server: OwnServer
 ) -> None:
-    """As when the other side has gone without a word."""
+    """The other side has disappeared without closing the connection."""
     feed = own_server.feed
     with feed.followed(follow, own_server.settings, poll_interval=SOON) as queue:
         feed.wait_for_listeners(1)

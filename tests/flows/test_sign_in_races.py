@@ -22,17 +22,17 @@ from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 Fields: TypeAlias = dict[str, Any]
-# So long that nothing drains while a test runs.
+# The window is so long that no bucket drains while a test runs.
 WINDOW = timedelta(days=1000)
 
 
 def network(number: int) -> IPv4Address:
-    """Give an address of a network of its own."""
+    """Return an address in a network of its own."""
     return IPv4Address("10.0.0.1") + 256 * number
 
 
 def account(tenant_id: UUID, user: int, place: int) -> Fields:
-    """Name a user, a network, and the password between them."""
+    """Return the name, network and password of an account."""
     return {
         "tenant_id": tenant_id,
         "username": f"user-{user}",
@@ -123,7 +123,7 @@ _CHARGES = sql.SQL("""
 
 
 def charges(dba: Dba, limits: Fields, *, bucket: str) -> dict[str, int]:
-    """Count the checks that are in each bucket of a kind."""
+    """Count the checks in each bucket of a kind."""
     of, all_ = "username", "address_prefix"
     if bucket == "network":
         of, all_ = all_, of
@@ -156,13 +156,13 @@ def test_a_flood_by_strangers_never_keeps_the_owner_out(
         strangers = [blast(place) for place in range(1, 9)]
         for each in race(logins, tenant.id, [*strangers, sign_in]):
             seen.update(each)
-        # They have filled the account's bucket: who is not known is kept out.
+        # Strangers have filled the account's bucket, which refuses unknown networks.
         assert guesser(tenant.id, 1, 99)(store).refused_by == "account"
         seen.update(sign_in(store))
         clock.advance(HOUR)
     assert seen["owner True"] == 48
     assert seen["owner False"] == 0
-    # Of each account's limit of 50 an hour everything is used, and no more.
+    # Each account's limit of 50 an hour is used up, and not exceeded.
     assert seen["stranger True"] == 24 * 50
 
 
@@ -222,7 +222,7 @@ def test_racing_guesses_successes_and_pruning_are_counted_right(
     total = sum(seen.values(), Counter[str]())
     assert total["succeeded"] > 0
     assert total["account"] + total["network"] + total["pair"] > 0
-    # A deadlock would have ended a run; nor did the server see one.
+    # A deadlock would have ended a run; the server has seen none either.
     deadlocks = dba.execute(
         "select deadlocks from pg_stat_database where datname = current_database()"
     )

@@ -1,4 +1,4 @@
-"""A server that says nothing any more: packets are lost, or it hangs."""
+"""A server that falls silent: packets are lost, or it hangs."""
 
 import asyncio
 import time
@@ -63,7 +63,7 @@ def wire() -> Iterator[Wire]:
 def settings(
     logins: Logins, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
-    """Pools that give a server up earlier than ours would."""
+    """Settings of pools that give a server up earlier than the default."""
     monkeypatch.setattr(settings_module, "_GRACE", LIMIT / 2)
     with proxy(logins.app, lambda: wire) as conninfo:
         yield settings_for(conninfo, statement_timeout=LIMIT / 2, pool_max_size=2)

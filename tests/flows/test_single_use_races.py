@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def in_step(racers: int, rounds: list[Item]) -> Callable[[], Iterator[Item]]:
-    """Give each of the racers the next round when all of them are there."""
+    """Start each round when all racers have arrived."""
     barrier = Barrier(racers)
 
     def each() -> Iterator[Item]:
@@ -129,7 +129,8 @@ def test_an_expired_jti_is_new_to_one_of_16_users(
 def test_8_pruners_beside_8_users_accept_no_jti_twice(
     store: Store, dba: Dba, logins: Logins
 ) -> None:
-    """Of 600 jtis 200 are live, 200 new, 200 expired so long ago that they go."""
+    """Of 600 jtis 200 are live, 200 are new, and 200 expired so long ago that they go.
+    """
     tenant_id = make_tenant(store).id
     jtis = [f"{age}-{n}" for n in range(200) for age in ("live", "new", "old")]
     for jti in jtis:

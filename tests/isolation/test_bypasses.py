@@ -16,7 +16,7 @@ from tests.isolation.rows import Tenants, settle, sqlstate, tell
 from tests.stores import Logins
 
 LOGINS = pytest.mark.parametrize("login", ["app", "reader", "maintenance"])
-# What is the whole database's, whoever writes to it, and so must not carry rows.
+# Objects of the whole database, whoever writes to them, which must not carry rows.
 SHARED = re.compile(
     r"\b(notify|listen|pg_notify|pg_(try_)?advisory\w*|lo_\w+|nextval|dblink\w*)\b",
     re.I,
@@ -30,7 +30,7 @@ def tenants(dba: "psycopg.Connection[Any]") -> Tenants:
 
 @pytest.fixture
 def app(logins: Logins, tenants: Tenants) -> "Iterator[psycopg.Connection[Any]]":
-    """A service that works for the own tenant in the whole session."""
+    """A service whose whole session works for the own tenant."""
     conninfo = logins.app_for(tenants.own)
     with psycopg.connect(conninfo, autocommit=True) as connection:
         yield connection
@@ -58,7 +58,7 @@ def test_policies_apply_to_the_owner_except_for_the_directory(
         assert connection.execute(update).rowcount == 0
         tell(connection, tenants.own)
         assert count(connection, USERS) == 1
-        # Its limit: who owns a table may lift what holds the owner.
+        # A limit: the owner of a table may lift the policies that apply to it.
         connection.execute("alter table authority.users no force row level security")
         assert count(connection, USERS) == 2
 
@@ -89,7 +89,7 @@ def test_only_the_owner_changes_policies(
     with psycopg.connect(getattr(logins, login), autocommit=True) as connection:
         for change in changes:
             assert sqlstate(connection, change) in refused, change
-        # Who may grant nothing of a table is only warned.
+        # A role without the right to grant on a table only gets a warning.
         with suppress(psycopg.errors.InsufficientPrivilege):
             connection.execute("grant select on authority.users to public")
     query = "select has_table_privilege('pg_monitor', 'authority.users', 'select')"
@@ -121,7 +121,7 @@ def test_row_security_cannot_be_switched_off(
             assert sqlstate(connection, query) == DENIED, table.name
 
 
-# Tables and what stands beside them.
+# Tables and the objects beside them.
 
 
 @LOGINS
@@ -168,7 +168,7 @@ def test_copy_reads_the_own_tenants_rows_and_writes_none(
 ) -> None:
     for table in tenants.tables:
         every = tenants.count(table, tenants.own)
-        # Plain COPY leaves partitions out.
+        # Plain COPY omits partitions.
         alone = 0 if table.name == "login_attempts" else every
         for text, expected in (
             ("copy {table} to stdout", alone),
@@ -243,12 +243,12 @@ def test_only_operators_create_partitions(login: str, logins: Logins) -> None:
         assert sqlstate(connection, query) == expected
 
 
-# Looks from the side.
+# Side channels.
 
 
 @pytest.fixture
 def leak(app: "psycopg.Connection[Any]") -> "psycopg.Connection[Any]":
-    """The service with a function that tells each value that it is asked about."""
+    """A service with a function that reports each value that it is called with."""
     app.execute("""
         create function pg_temp.leak(value text) returns boolean
         language plpgsql cost 0.0000001
@@ -307,7 +307,7 @@ def test_statistics_show_no_value_of_a_tenants_table(
 def test_the_planner_reveals_the_size_of_other_tenants(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: estimates are made from the rows of all. Nothing of ours asks for one.
+    """A limit: estimates are made from the rows of all. No query of ours asks for one.
 
     It takes a tenant's id, and the right to send any statement.
     """
@@ -351,7 +351,7 @@ def test_the_store_sends_nothing_through_shared_database_objects(
     sources |= dict(dba.execute(query).fetchall())
     assert len(sources) > 15
     sources = {name: re.sub(r"--.*", "", source) for name, source in sources.items()}
-    # The hint of the feed tells every follower which tenant has published: its id.
+    # The feed's hint shows every follower which tenant has published: its id.
     by_purpose = ["revocations.sql"]
     shared = [name for name, source in sources.items() if SHARED.search(source)]
     assert shared == by_purpose
@@ -362,7 +362,7 @@ def test_the_store_sends_nothing_through_shared_database_objects(
 def test_shared_database_objects_belong_to_every_tenant(
     app: "psycopg.Connection[Any]", logins: Logins, tenants: Tenants
 ) -> None:
-    """A limit of PostgreSQL, and why nothing of ours goes through it."""
+    """A limit of PostgreSQL, for which the store uses none of these objects."""
     conninfo = logins.app_for(tenants.foreign)
     with psycopg.connect(conninfo, autocommit=True) as other:
         app.execute("listen acme")
@@ -375,13 +375,14 @@ def test_shared_database_objects_belong_to_every_tenant(
         assert app.execute("select lo_get(%s)", oid).fetchone() == (b"secret",)
 
 
-# Limits: what who can send any statement as a service can do.
+# Limits: what a session can do that may send any statement as a service.
 
 
 def test_a_session_that_sends_any_statement_can_name_any_tenant(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: the policies hold a query that is wrong, not a service that is taken."""
+    """A limit: the policies stop a wrong query, not a service that is taken over.
+    """
     query = "select tenant_id from authority.users"
     assert app.execute(query).fetchall() == [(tenants.own,)]
     tell(app, tenants.foreign)
@@ -391,7 +392,7 @@ def test_a_session_that_sends_any_statement_can_name_any_tenant(
 def test_a_session_that_sends_any_statement_can_lock_a_table_for_all(
     app: "psycopg.Connection[Any]", logins: Logins
 ) -> None:
-    """A limit: PostgreSQL lets who may update a table lock it. Reports cannot."""
+    """A limit: a role that may update a table may lock it. Reports cannot."""
     lock = "lock table authority.users in access exclusive mode"
     assert sqlstate(app, lock) is None
     assert sqlstate(app, "lock table authority.license_usage in share mode") == DENIED

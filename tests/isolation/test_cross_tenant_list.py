@@ -1,4 +1,4 @@
-"""The committed list of what is not of one tenant is what the query files say."""
+"""The committed list of queries and tables without a tenant matches the query files."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ def is_cross_tenant(query: Query) -> bool:
 
 
 def _tagged_reason(query: Query) -> str | None:
-    """Give what the query's own tag says, if it has one."""
+    """Return the reason in the query's own tag, if it has one."""
     return next(
         (
             exception.reason
@@ -46,7 +46,8 @@ def _tagged_reason(query: Query) -> str | None:
 
 
 def lines_to_have(queries: Sequence[Query], reasons: Mapping[str, str]) -> list[str]:
-    """Give the list in the order of the files. What no tag explains, the list does."""
+    """Return the list in the files' order, with its own reasons where no tag has one.
+    """
     return [
         line_of(
             name,
@@ -60,7 +61,7 @@ def lines_to_have(queries: Sequence[Query], reasons: Mapping[str, str]) -> list[
 
 
 def differences(queries: Sequence[Query], text: str) -> list[str]:
-    """Say which lines are to be taken out of the list (-), and which put in (+)."""
+    """Return the lines to remove from the list (-), and those to add (+)."""
     found = _QUERY.findall(text)
     there = [line_of(*each) for each in found]
     wanted = lines_to_have(queries, {name: reason for name, _, reason in found})

@@ -149,7 +149,7 @@ def test_changed_settings_do_not_show_the_password(
 def superuser(
     dba: "psycopg.Connection[Any]", conninfo: str, password: str
 ) -> Iterator[str]:
-    """The URL of a superuser with this password."""
+    """Return a superuser's URL with this password."""
     name = f"authority_canary_{os.getpid()}"
     dba.execute(f"create role {name} superuser login password '{password}'".encode())
     yield yoyo_url(make_conninfo(conninfo, user=name, password=password))

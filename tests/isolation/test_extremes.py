@@ -1,4 +1,5 @@
-"""What can be stored can be read: the first and last moments, the longest durations."""
+"""Every storable value can be read: the first and last moments, the longest durations.
+"""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -51,7 +52,7 @@ COLUMNS: Final = """
 
 
 def extreme_arguments(query: Query, extreme: Extreme) -> dict[str, object]:
-    """The arguments of a query that are moments or durations, as extreme as can be."""
+    """Return a query's moments and durations, as extreme as they can be."""
     found: dict[str, object] = {}
     for name, parameter in parameters_of(query).items():
         annotation = str(parameter.annotation)
@@ -77,7 +78,7 @@ def become(world: World, roles: Roles, query: Query) -> None:
 def call(
     world: World, roles: Roles, query: Query, values: dict[str, Any], *, keep: bool
 ) -> str:
-    """Call a query as who may, and tell what is wrong: all but an error of ours."""
+    """Call a query as a permitted role, and return its fault: any error but ours."""
     try:
         with world.dba.transaction(force_rollback=not keep):
             become(world, roles, query)
@@ -100,7 +101,7 @@ def store_by_calls(world: World, roles: Roles, extreme: Extreme) -> Iterator[str
 
 
 def store_by_sql(world: World, extreme: Extreme) -> Iterator[str]:
-    """Put the extremes into each column of each row that takes them."""
+    """Store the extremes in each column of each row that accepts them."""
     for table, column, type_ in world.dba.execute(COLUMNS).fetchall():
         is_duration = type_ == "interval"
         value = extreme.duration if is_duration else extreme.moment

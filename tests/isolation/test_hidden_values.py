@@ -1,4 +1,4 @@
-"""What PostgreSQL says of rows and parameters is not in the text of an error."""
+"""The text of an error contains no row or parameter that PostgreSQL reports."""
 
 import asyncio
 import traceback
@@ -48,9 +48,9 @@ def printed(error: BaseException) -> str:
 
 
 def refuse_suspended_users(dba: "psycopg.Connection[Any]") -> None:
-    """Let the server refuse a status, as it does before a migration that allows it.
+    """Let the server refuse a status, as before the migration that allows it.
 
-    What no version allows is refused before it is sent.
+    A value that no version allows is refused before it is sent.
     """
     dba.execute("""
         alter table authority.users
@@ -106,7 +106,7 @@ def test_an_error_has_the_parameters_in_diag_and_not_in_its_text(
 
 
 def unchecked_get(logins: Logins, tenant_id: UUID, user_id: str) -> object:
-    """Get a user by a query file that is not told what its queries take."""
+    """Get a user by a query file that does not know its queries' parameters."""
     get = QueryFile(FOLDER / "users.sql").row("get_by_id", lambda *row: row)
     with psycopg.connect(logins.app_for(tenant_id)) as connection:
         return get(connection, tenant_id=tenant_id, user_id=user_id)

@@ -1,4 +1,4 @@
-"""What a session, its role or its database has set changes nothing that is meant."""
+"""Settings of a session, its role or its database do not change what a call means."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def hostile(
     dba: "psycopg.Connection[Any]",
     login_names: dict[str, str],
 ) -> None:
-    """Everything is set to something else, for the database and for the login."""
+    """Every setting has another value, for the database and for the login."""
     make_hostile(dba, roles=login_names.values(), database=True)
 
 
@@ -67,14 +67,14 @@ def service(request: pytest.FixtureRequest) -> Iterator[SyncService]:
 
 
 class Shouting(TextBinaryLoader):
-    """How a caller may have his own texts read."""
+    """A loader with which a caller has his own texts read."""
 
     def load(self, data: Buffer) -> str:
         return str(super().load(data)).upper()
 
 
 def own_connection(conninfo: str, stack: ExitStack) -> "psycopg.Connection[Any]":
-    """A connection with all that psycopg lets one set."""
+    """A connection with everything that psycopg lets a caller set."""
     connection = stack.enter_context(
         psycopg.connect(conninfo, autocommit=True, cursor_factory=ClientCursor)
     )

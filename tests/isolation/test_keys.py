@@ -1,4 +1,4 @@
-"""Keys: no row refers to another tenant's, and none tells what another tenant has."""
+"""Keys: no row refers to another tenant's, and no error shows what it has."""
 
 import re
 from typing import Any
@@ -37,13 +37,14 @@ _BESIDE: dict[str, Row] = {
 
 @pytest.fixture
 def tenants(dba: "psycopg.Connection[Any]") -> Tenants:
-    """Each with ids of its own."""
+    """Two tenants, each with ids of its own."""
     return settle(dba)
 
 
 @pytest.fixture
 def twins(dba: "psycopg.Connection[Any]") -> Tenants:
-    """Both with the same ids, names and hashes: tenant_id tells their rows apart."""
+    """Two tenants with the same ids, names and hashes: only tenant_id tells rows apart.
+    """
     return settle(dba, twins=True)
 
 
@@ -54,7 +55,7 @@ def app(logins: Logins) -> Any:
 
 
 def pointing_away(tenants: Tenants, key: Key) -> Row:
-    """Copy a row of the own tenant, and let this key alone name a row of the other."""
+    """Copy a row of the own tenant, whose one key names a row of the other tenant."""
     table = table_named(tenants, key.own)
     row = renewed(tenants, table, tenants.row(table, tenants.own))
     foreign = tenants.row(table_named(tenants, key.other), tenants.foreign)
@@ -71,7 +72,7 @@ def pointing_away(tenants: Tenants, key: Key) -> Row:
 
 
 def beside(key: Key, row: Row) -> Row:
-    """Give what a row with this key has to have in other columns."""
+    """Return the values that a row with this key needs in other columns."""
     needed = {
         column: value
         for name in key.own_columns
@@ -92,14 +93,14 @@ def errors_of(
 
 
 def told(error: psycopg.Error) -> str:
-    """Give all that PostgreSQL says with an error."""
+    """Return all text that PostgreSQL sends with an error."""
     diag = error.diag
     parts = (diag.message_primary, diag.message_detail, diag.message_hint, diag.context)
     return " ".join([str(error), *(part or "" for part in parts)])
 
 
 def reached(tenants: Tenants, app: "psycopg.Connection[Any]") -> list[str]:
-    """Name the foreign keys that take a reference to another tenant's row."""
+    """Return the foreign keys that accept a reference to another tenant's row."""
     tell(app, tenants.own)
     found = []
     for key in foreign_keys_of(tenants.dba):
@@ -108,7 +109,7 @@ def reached(tenants: Tenants, app: "psycopg.Connection[Any]") -> list[str]:
             found.append(key.name)
             continue
         assert isinstance(error, psycopg.errors.ForeignKeyViolation)
-        # Row security keeps back even the values that the caller gave.
+        # Row-level security withholds even the values that the caller sent.
         assert error.diag.message_detail == (
             f'Key is not present in table "{key.other}".'
         )
@@ -231,7 +232,7 @@ def test_the_error_of_a_failing_check_contains_no_value_of_the_row(
 def test_the_code_is_the_only_key_that_all_tenants_share(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """That a code is taken can be found out, as by find_tenant; not whose it is."""
+    """A taken code can be detected, as by find_tenant, but not its owner."""
     tell(app, tenants.own)
     code = tenants.row(table_named(tenants, "tenants"), tenants.foreign)["code"]
     with pytest.raises(psycopg.errors.UniqueViolation) as caught:
@@ -269,7 +270,7 @@ def test_a_cascade_stays_in_its_tenant(twins: Tenants) -> None:
 
 
 def names_in(tenants: Tenants, key: Key, tenant: UUID) -> set[tuple[object, ...]]:
-    """Give what a tenant's rows have in the columns of a key, where all are given."""
+    """Return a tenant's values in the columns of a key, where none is null."""
     columns = sql.SQL(", ").join(map(sql.Identifier, key.own_columns))
     query = sql.SQL("select {columns} from {table} where tenant_id = %s").format(
         columns=columns if key.own_columns else sql.SQL("true"),
@@ -280,7 +281,8 @@ def names_in(tenants: Tenants, key: Key, tenant: UUID) -> set[tuple[object, ...]
 
 
 def holding(tenants: Tenants, key: Key) -> list[str]:
-    """Name the tables whose rows keep those that this key refers to from deletion."""
+    """Return the tables whose rows block a deletion of rows that this key refers to.
+    """
     return [
         other.own
         for other in foreign_keys_of(tenants.dba)

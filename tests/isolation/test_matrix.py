@@ -1,7 +1,6 @@
-"""Every query, in every role, with another tenant's identifiers: nothing of it is seen.
+"""Every query, in every role, with another tenant's identifiers reads no row of it.
 
-What a leak is stands in matrix/judging.py. That the matrix can fail is shown in
-test_matrix_breaks.py.
+matrix/judging.py defines a leak. test_matrix_breaks.py shows that the matrix can fail.
 """
 
 from collections.abc import Sequence
@@ -31,7 +30,7 @@ _DOOR = "it is how a transaction comes to work for a tenant"
 _ONE_DIRECTORY = "a code that another tenant has is refused: it is one directory"
 _TOLD = "as app told another tenant"
 _WRITES = "writes a foreign id into"
-# What a query says of another tenant by purpose, and why it may.
+# What a query reveals of another tenant on purpose, and why it may.
 BY_PURPOSE = {
     f"login_attempts.record as app: {_WRITES} login_attempts": _NO_KEY,
     f"login_attempts.record as bypass: {_WRITES} login_attempts": _NO_KEY,
@@ -48,7 +47,7 @@ BY_PURPOSE = {
         "works for the tenant that the token names, for who has the token"
     ),
 }
-# Queries that no other tenant's row makes different, whoever calls them.
+# Queries whose results no other tenant's row changes, whoever calls them.
 WITHOUT_ROWS = {
     "login_attempts.create_partitions": "makes tables",
     "login_attempts.drop_partitions": "drops tables",
@@ -64,7 +63,7 @@ WITHOUT_ROWS = {
 
 
 def uncontrolled(world: World, roles: Roles, queries: Sequence[Query]) -> set[str]:
-    """Queries that find nothing of the foreign tenant even when called for it."""
+    """Return queries that find no row of the foreign tenant even when called for it."""
     cases = [case for query in queries for case in control_of(query, world, roles)]
     return {
         full_name(case.query)

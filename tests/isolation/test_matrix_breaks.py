@@ -1,4 +1,4 @@
-"""The matrix can fail: each predicate, policy, row and argument is missed by name."""
+"""The matrix can fail: it names each missing predicate, policy, row and argument."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -31,7 +31,7 @@ from tests.isolation.test_matrix import uncontrolled
 _KINDS: tuple[Kind, ...] = ("strangers", "twins")
 _TWICE = "what it finds is held to the tenant by another predicate of the query"
 _NAMESAKE = "a client of another tenant with the same id has the same client_id here"
-# Predicates that nothing leaks without, and why.
+# Predicates without which nothing leaks, and why.
 SPARE = {
     "grants.redeem: service_accounts.tenant_id = :tenant_id (4)": (
         "it is only locked, and nothing here that is redeemed speaks for an account"
@@ -86,9 +86,9 @@ Mutants = Callable[[Query], Iterator[tuple[str, str]]]
 def unseen(
     dba: "psycopg.Connection[Any]", roles: Roles, mutants: Mutants
 ) -> tuple[set[str], set[str]]:
-    """All mutants, and those that leak nothing, where only its predicates hold a query.
+    """Return all mutants, and those that leak nothing under their predicates alone.
 
-    Twins are asked only about what strangers did not show.
+    Twins are tried only for mutants that strangers did not expose.
     """
     every: set[str] = set()
     dumb: set[str] = set()

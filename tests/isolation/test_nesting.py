@@ -1,4 +1,4 @@
-"""One unit of work at a time in a task or thread; another one may have its own."""
+"""A task or thread has one unit of work at a time; another one may have its own."""
 
 import asyncio
 import threading

@@ -28,7 +28,7 @@ select coalesce(current_setting('authority.tenant_id', true), ''), pg_backend_pi
 
 @pytest.fixture
 def bouncer(logins: Logins, login_names: dict[str, str]) -> Iterator[str]:
-    """The connection string of a service that goes through PgBouncer."""
+    """Return the connection string of a service that goes through PgBouncer."""
     if program() is None:
         pytest.skip("pgbouncer is not installed")  # -- because it is no Python package
     with pooled(logins.app, {login_names["app"]: PASSWORD}) as conninfo:
@@ -41,7 +41,7 @@ def service(request: pytest.FixtureRequest) -> Iterator[SyncService]:
 
 
 class Tenant:
-    """A tenant with one user, and what a service may see of it."""
+    """A tenant with one user, and the rows that a service may read of it."""
 
     def __init__(self, logins: Logins, name: str) -> None:
         with routed_store(logins) as store:
@@ -63,7 +63,7 @@ def globex(logins: Logins) -> Tenant:
 
 
 class Seen:
-    """What came through the bouncer that should not, and by which server process."""
+    """Forbidden rows that came through the bouncer, and the server processes."""
 
     def __init__(self) -> None:
         self.wrong: list[object] = []
@@ -154,7 +154,7 @@ def assert_nothing_is_set(
         assert client.execute(SEEN).fetchall() == []
         [(value, server)] = client.execute(SET).fetchall()
         assert value == ""
-        # The one session of services, which PgBouncer has, and no transaction.
+        # PgBouncer holds the one session of services, without a transaction.
         told = dba.execute(
             "select pid, state from pg_stat_activity where usename = %s", (login,)
         )
@@ -245,7 +245,7 @@ def test_an_own_connection_prepares_nothing_through_a_pooler(
 def test_no_client_executes_another_clients_statement(
     bouncer: str, acme: Tenant
 ) -> None:
-    """By default: psycopg's names of prepared statements are equal in all processes."""
+    """By default, psycopg's names of prepared statements are equal in all processes."""
     start = threading.Barrier(8)
     wrong: list[object] = []
 

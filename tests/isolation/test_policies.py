@@ -1,4 +1,4 @@
-"""What the policies let through, for every table and the logins that they hold."""
+"""What the policies let through, for every table and the logins that they apply to."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from tests.stores import Logins
 
 LOGINS = pytest.mark.parametrize("login", ["app", "reader"])
 
-# What a session may be told that is no tenant, made from one that has rows.
+# Invalid values of the tenant's setting, made from a tenant that has rows.
 MALFORMED: dict[str, Callable[[str], str]] = {
     "empty": lambda _: "",
     "a letter": lambda _: "x",
@@ -129,7 +129,7 @@ def test_a_policy_that_writes_all_is_found_for_each_table(
             for table in tenants.tables
             if table.tenant_column in writable(connection, table, "UPDATE")
         ]
-        # Of the others a service may not change whose a row is.
+        # A service may not change the tenant of a row in the other tables.
         assert updated == ["clients", "service_accounts", "users"]
         assert moved(connection, tenants) == updated
 
@@ -191,7 +191,7 @@ def test_operators_read_all_tenants_only_where_a_policy_allows_it(
     query = "select tablename from pg_policies where roles = '{authority_maintenance}'"
     operated = {name for (name,) in tenants.dba.execute(query)}
     assert len(operated) == 14
-    # They write these when they create a tenant, and read none.
+    # Operators write these when they create a tenant, and read none.
     operated -= {"role_permissions", "scopes"}
     with opened(logins, "maintenance") as connection:
         for table in tenants.tables:

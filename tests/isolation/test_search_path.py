@@ -1,4 +1,4 @@
-"""A schema that somebody else made, first in the search_path, changes nothing."""
+"""A foreign schema at the head of the search_path changes nothing."""
 
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
@@ -50,7 +50,8 @@ create operator evil.~~ (leftarg = text, rightarg = text, function = evil.yes);
 grant all on all tables in schema evil to public;
 """
 
-# Both are to be held: pg_catalog searched first, as it is unless it is named, or last.
+# Both paths are covered: pg_catalog searched first, as it is unless it is named, or
+# last.
 PATHS = pytest.mark.parametrize("path", ["evil", "evil, pg_catalog"])
 
 OURS = [
@@ -160,9 +161,9 @@ def test_another_schema_does_not_change_our_queries(
 def test_our_queries_reach_no_other_tenant_by_another_schemas_operators(
     tenants: Tenants, opened: Callable[..., Any]
 ) -> None:
-    """A limit: PostgreSQL takes `=` from where a login's search_path says first.
+    """A limit: PostgreSQL takes `=` from the first schema of a login's search_path.
 
-    Our own predicates then mean what somebody else wants. The policies do not.
+    Our own predicates then have a foreign meaning. The policies do not.
     """
     connection = opened("evil, pg_catalog")
     told = "select pg_catalog.set_config('authority.tenant_id', %s, false)"
@@ -179,8 +180,9 @@ def test_our_queries_reach_no_other_tenant_by_another_schemas_operators(
 
 
 # PostgreSQL prefers the operator of the better types, wherever it is, and `=` of cidr
-# is only that of inet. So a schema where anybody may create, as public was before
-# PostgreSQL 15, is enough to have code of one's own run by who prunes for all tenants.
+# is only that of inet. So in a schema where anybody may create, as public was before
+# PostgreSQL 15, a stranger can have code executed by the role that prunes for all
+# tenants.
 
 BETTER = """
 create table public.seen (who text);
@@ -193,13 +195,13 @@ create operator public.= (leftarg = cidr, rightarg = cidr, function = public.spy
 
 @pytest.fixture
 def throttled(tenants: Tenants) -> Tenants:
-    """With an account that is throttled, and somebody's operator in schema public."""
+    """A database with a throttled account, and a foreign operator in schema public."""
     tenants.dba.execute(BETTER)
     return tenants
 
 
 def sign_in(store: Store, tenants: Tenants) -> None:
-    """Let an account in, from a network that its throttle is looked up by."""
+    """Sign an account in, from a network by which its throttle is looked up."""
     key: dict[str, Any] = {"tenant_id": tenants.own, "username": "ann"}
     here: dict[str, Any] = {"address": IPv4Address("192.0.2.7"), "factor": "password"}
     assert store.login_attempts.reserve(**key, **here).allowed
@@ -216,7 +218,7 @@ def spies(tenants: Tenants) -> set[str]:
 
 
 def path_of(settings: Settings, tenants: Tenants) -> str:
-    """Give the search_path of a unit of work."""
+    """Return the search_path of a unit of work."""
     with (
         Authority.open(settings) as authority,
         authority.tenant(tenants.own) as store,
@@ -257,8 +259,8 @@ def test_the_url_may_set_another_search_path(tenants: Tenants, logins: Logins) -
     assert path_of(settings, tenants) == "evil"
 
 
-# The temporary schema, which everybody has, and which is searched first for tables and
-# types even where it is not named.
+# Everybody has a temporary schema, which is searched first for tables and types even
+# where it is not named.
 
 SPY = """
 create temporary table seen (who text);
@@ -278,7 +280,8 @@ grant usage on type pg_temp.text to public;
 
 
 def spied(connection: "psycopg.Connection[Any]") -> set[str]:
-    """Let the function that runs as its owner run; name who ran the caller's code."""
+    """Call the function that runs as its owner; return the role of the caller's code.
+    """
     connection.execute(SPY)
     connection.execute("select authority.create_login_attempt_partitions(6)")
     return {who for (who,) in connection.execute("select who from pg_temp.seen")}

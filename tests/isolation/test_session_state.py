@@ -1,4 +1,4 @@
-"""What a connection keeps from one tenant's transaction to the next one's."""
+"""What a connection keeps from one tenant's transaction for the next one."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.isolation.rows import Tenants, settle, tell
 from tests.stores import Logins
 
 USERS = "select tenant_id from authority.users"
-# What outlives a transaction, and so would carry one tenant's rows to the next.
+# Objects that outlive a transaction, and would carry one tenant's rows to the next.
 LASTING = re.compile(
     r"\b(with hold|create (temp|temporary)|withhold|on commit)\b", re.I
 )
@@ -106,7 +106,8 @@ def test_a_cursor_keeps_the_tenant_of_its_first_row_until_the_transaction_ends(
 def test_a_cursor_with_hold_outlives_its_tenant(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: its rows are copied at the commit. Nothing of ours opens one."""
+    """A limit: its rows are copied at the commit. No query of ours opens such a cursor.
+    """
     with working_for(app, tenants.own):
         app.execute(f"declare held cursor with hold for {USERS}".encode())
     with working_for(app, tenants.foreign):
@@ -117,7 +118,7 @@ def test_a_cursor_with_hold_outlives_its_tenant(
 def test_a_temporary_table_outlives_its_tenant(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: it has no policy. Nothing of ours makes one."""
+    """A limit: it has no policy. No query of ours creates one."""
     with working_for(app, tenants.own):
         app.execute(f"create temporary table copies as {USERS}".encode())
     with working_for(app, tenants.foreign):
@@ -130,7 +131,7 @@ def test_no_query_creates_an_object_that_outlives_a_transaction(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     package = Path(authority_queries.__file__).parent
-    # What the code generator does on a database of its own is no service's.
+    # The code generator works on a database of its own, not on a service's.
     files = [
         *QUERIES.glob("*.sql"),
         *(

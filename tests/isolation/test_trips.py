@@ -1,4 +1,4 @@
-"""What a call costs in round trips, counted between client and server."""
+"""The round trips of a call, counted between client and server."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -50,7 +50,7 @@ def acme(logins: Logins) -> tuple[UUID, TokenString]:
 
 
 class Spent:
-    """The trips since the last time that one asked."""
+    """The trips since the last question."""
 
     def __init__(self, trips: Trips) -> None:
         self._trips = trips
@@ -147,7 +147,8 @@ def try_password(store: Any, tenant_id: UUID, username: str) -> str:
     }
     assert store.login_attempts.reserve(**key, factor="password").allowed
     user = store.users.get_by_username(tenant_id=tenant_id, username=username)
-    # None is verified against a hash too: Argon2id's time is spent for nobody as well.
+    # None is verified against a hash too: an unknown user costs Argon2id's time as
+    # well.
     assert not verify_password(user and user.password_hash, "wrong")
     store.login_attempts.record(**key, outcome="failed", reason="wrong_password")
     return "known" if user else "unknown"

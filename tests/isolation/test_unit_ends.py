@@ -1,4 +1,4 @@
-"""How a unit ends that the server, a signal or its own silence ends."""
+"""Units that the server, a signal or their own silence ends."""
 
 import logging
 import signal
@@ -27,7 +27,7 @@ values (:tenant_id, :username, :username);
 -- name: measure(tenant_id, value)$
 select length(:value::text) where :tenant_id::uuid is not null;
 """
-# What PostgreSQL does at the commit: it takes a while, or its disk is full.
+# Troubles of PostgreSQL at the commit: it takes a while, or its disk is full.
 AT_COMMIT = """
 create function public.at_commit() returns trigger language plpgsql as $$
 begin
@@ -50,7 +50,7 @@ TROUBLE = {
 
 
 class SoftLimitError(Exception):
-    """What a worker raises in its signal handler, as Celery does."""
+    """An error that a worker raises in its signal handler, as Celery does."""
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -173,7 +173,7 @@ def test_a_refusal_is_raised_and_not_logged(
 ) -> None:
     unknown = uuid4()
     measure = service.load(path).value("measure")
-    # It takes longer to send than the server takes to refuse the tenant.
+    # The text takes longer to send than the server takes to refuse the tenant.
     value = Jsonb(list(range(100_000)))
     with service.open(settings_for(logins.app)) as authority:
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""Units of work hold every kind of statement, and streams and batches work in them."""
+"""Units of work bind every kind of statement, and streams and batches work in them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

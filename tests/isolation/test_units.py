@@ -131,7 +131,7 @@ def test_an_abandoned_generator_rolls_its_unit_back(
 
 @pytest.fixture(params=["unknown", "suspended", "terminated"])
 def inactive(request: pytest.FixtureRequest, arranged: Store, acme: UUID) -> UUID:
-    """The id of a tenant that nothing may be done for."""
+    """The id of a tenant that no unit may work for."""
     if request.param == "unknown":
         return uuid4()
     end = {"suspended": "suspend", "terminated": "terminate"}[request.param]
@@ -543,7 +543,7 @@ def test_a_refused_tenant_leaves_the_connection_usable_for_the_others(
 ) -> None:
     served, suspended = make_tenant(arranged).id, make_tenant(arranged).id
     arranged.tenants.suspend(tenant_id=suspended)
-    # psycopg prepares a statement when it has come five times: about then.
+    # psycopg prepares a statement at its fifth execution, about then.
     for before in range(4, 7):
         with psycopg.connect(logins.app, autocommit=True) as connection:
 
