@@ -19,8 +19,7 @@ from tests.isolation.shadow_plans import PlanMode, Touched, touched_by
 
 @dataclass(frozen=True, kw_only=True)
 class Shadow:
-    """Connection strings by role, and tables by the names of their partitions.
-    """
+    """Connection strings by role, and tables by the names of their partitions."""
 
     dba: str
     logins: Mapping[str, str]
@@ -40,8 +39,7 @@ class Shadow:
 
 
 def partition_number(connection: "psycopg.Connection[Any]", tenant_id: UUID) -> int:
-    """Return the number of the tenant's partition, the same in every table.
-    """
+    """Return the number of the tenant's partition, the same in every table."""
     (numbers,) = connection.execute(
         """
         select array_agg(numbers.n)

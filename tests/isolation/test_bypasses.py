@@ -381,8 +381,7 @@ def test_shared_database_objects_belong_to_every_tenant(
 def test_a_session_that_sends_any_statement_can_name_any_tenant(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: the policies stop a wrong query, not a service that is taken over.
-    """
+    """A limit: the policies stop a wrong query, not a service that is taken over."""
     query = "select tenant_id from authority.users"
     assert app.execute(query).fetchall() == [(tenants.own,)]
     tell(app, tenants.foreign)

@@ -75,8 +75,7 @@ def faults(world: World, runner: Runner, outcome: Outcome) -> Iterator[str]:
 def calls_of(
     world: World, texts: Mapping[str, str], *kinds: str
 ) -> Iterator[tuple[str, Query, dict[str, object]]]:
-    """Yield each query with each text in each parameter; the others are its own.
-    """
+    """Yield each query with each text in each parameter; the others are its own."""
     rows = world.rows(world.own)
     for query in ALL:
         values = argument_sets(query, rows)[0]

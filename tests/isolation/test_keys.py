@@ -43,8 +43,7 @@ def tenants(dba: "psycopg.Connection[Any]") -> Tenants:
 
 @pytest.fixture
 def twins(dba: "psycopg.Connection[Any]") -> Tenants:
-    """Two tenants with the same ids, names and hashes: only tenant_id tells rows apart.
-    """
+    """Two tenants with the same ids, names and hashes: only tenant_id tells rows apart."""
     return settle(dba, twins=True)
 
 
@@ -281,8 +280,7 @@ def names_in(tenants: Tenants, key: Key, tenant: UUID) -> set[tuple[object, ...]
 
 
 def holding(tenants: Tenants, key: Key) -> list[str]:
-    """Return the tables whose rows block a deletion of rows that this key refers to.
-    """
+    """Return the tables whose rows block a deletion of rows that this key refers to."""
     return [
         other.own
         for other in foreign_keys_of(tenants.dba)

@@ -23,11 +23,9 @@ from tests.isolation.matrix.probes import PROBES, granted_everything, open_table
 from tests.isolation.matrix.running import Runner
 from tests.isolation.matrix.world import Kind, World, opened_world, tables_without
 
-_NO_KEY = (
-    "the id is what the caller says; it is no foreign key, and nothing reads by it"
-)
-_DOOR = "it is how a transaction comes to work for a tenant"
-_ONE_DIRECTORY = "a code that another tenant has is refused: it is one directory"
+_NO_KEY = "the caller chooses the id; it is no foreign key, and no query reads by it"
+_DOOR = "it sets the tenant of a transaction"
+_ONE_DIRECTORY = "another tenant's code is refused: all tenants share one directory"
 _TOLD = "as app told another tenant"
 _WRITES = "writes a foreign id into"
 # What a query reveals of another tenant on purpose, and why it may.
@@ -39,26 +37,26 @@ BY_PURPOSE = {
     f"tenants.enter {_TOLD}: goes on working for another tenant": _DOOR,
     f"tenants.enter {_TOLD}: reads or counts foreign rows": _DOOR,
     "tenants.find as app: reads or counts foreign rows": (
-        "a service finds its tenant by the code, and learns the id alone"
+        "a service finds its tenant by the code, and gets only the id"
     ),
     "tenants.update as app: reads or counts foreign rows": _ONE_DIRECTORY,
     "tenants.update as bypass: reads or counts foreign rows": _ONE_DIRECTORY,
     f"tokens.verify_by_token {_TOLD}: reads or counts foreign rows": (
-        "works for the tenant that the token names, for who has the token"
+        "works for the tenant that the token names, as its holder may"
     ),
 }
 # Queries whose results no other tenant's row changes, whoever calls them.
 WITHOUT_ROWS = {
-    "login_attempts.create_partitions": "makes tables",
+    "login_attempts.create_partitions": "creates tables",
     "login_attempts.drop_partitions": "drops tables",
     "revocations.listen": "reads no table",
-    "server.describe": "reads of the server",
+    "server.describe": "reads the server's settings",
     "server.get_process_id": "reads no table",
     "server.get_schema_version": "reads no table",
     "tenants.begin": "begins a transaction",
     "tenants.begin_alone": "begins a transaction",
     "tenants.begin_on_standby": "begins a transaction",
-    "tenants.create": "makes a tenant, and reads what is the same for all",
+    "tenants.create": "creates a tenant, and reads the templates of all tenants",
 }
 
 

@@ -65,8 +65,7 @@ class World:
         return _BEGINNINGS[self.kind][1]
 
     def rows(self, tenant: UUID) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows that a tenant was created with, by table, in order.
-        """
+        """Return the rows that a tenant was created with, by table, in order."""
         if tenant not in self._rows:
             cursor = self.dba.cursor(row_factory=dict_row)
             query = "select * from {table} where {column} = %s order by tableoid, ctid"
