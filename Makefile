@@ -32,7 +32,7 @@ lint: $(VENV)/dev.stamp ## Linters, types, and whether generated files are fresh
 	$(BIN)/python tools/generate_sync.py --check
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar schema
-	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder queries authority_queries/codegen
+	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder queries authority_queries
 	$(BIN)/squawk $(filter-out %.rollback.sql,$(wildcard schema/migrations/*.sql))
 
 pytest: $(VENV)/dev.stamp ## The tests alone
@@ -72,7 +72,7 @@ format: $(VENV)/dev.stamp ## Format Python and SQL
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --disable-progress-bar schema
-	$(BIN)/sqlfluff fix --disable-progress-bar --templater placeholder queries authority_queries/codegen
+	$(BIN)/sqlfluff fix --disable-progress-bar --templater placeholder queries authority_queries
 
 wheel: $(VENV)/dev.stamp ## Build dist/*.whl
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

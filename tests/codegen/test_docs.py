@@ -13,13 +13,13 @@ import pytest
 from aiosql.types import SQLOperationType
 from psycopg.conninfo import make_conninfo
 
-from authority_queries._resources import QUERIES
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.generate import generate
 from authority_queries.codegen.output import write
 from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.errors import ConfigurationError
-from authority_queries.migrations import yoyo_url
+from authority_queries.resources import QUERIES
+from authority_queries.service.migrations import yoyo_url
 from tests.codegen.projects import ROOT, Project
 from tests.codegen.query_text import read as read_queries
 from tests.conftest import Server

@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries import Authority, Maintenance, Settings, migrate
 from authority_queries.errors import UnavailableError
-from authority_queries.migrations import yoyo_url
+from authority_queries.service.migrations import yoyo_url
 from tests.cluster import Cluster, new_cluster
 from tests.factories import make_tenant, make_user
 

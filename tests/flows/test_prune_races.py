@@ -18,11 +18,11 @@ import pytest
 from psycopg.sql import SQL, Literal
 
 from authority_queries import Retention, Store, mint_token
-from authority_queries._sync.preparing import look
-from authority_queries._sync.pruning import STEPS, prune
+from authority_queries.engine._sync.pooler_detection import look
 from authority_queries.errors import MissingReferenceError
-from authority_queries.migrations import yoyo_url
-from authority_queries.pruning import StepName
+from authority_queries.service._sync.pruning import STEPS, prune
+from authority_queries.service.migrations import yoyo_url
+from authority_queries.service.retention import StepName
 from tests.flows.races import race
 from tests.prunable import DAY, LIVE, PRUNABLE, World
 from tests.stores import Logins
@@ -143,7 +143,7 @@ def test_a_batch_is_never_larger_than_its_limit_whatever_the_plan(
 
 def command(logins: Logins, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "authority_queries.cli", "prune", *arguments],
+        [sys.executable, "-m", "authority_queries", "prune", *arguments],
         env={**os.environ, "AUTHORITY_DATABASE_URL": yoyo_url(logins.maintenance)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

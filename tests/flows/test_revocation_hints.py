@@ -15,7 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import Settings, migrate
-from authority_queries._embedded.account import server_account
+from authority_queries.service.embedded.account import server_account
 from tests.conftest import PASSWORD
 from tests.factories import HOUR, make_tenant
 from tests.flows.feed import PATIENCE, Dba, Feed, Follow, publish

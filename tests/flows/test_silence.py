@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from authority_queries import AsyncAuthority, Authority, Settings, Store
-from authority_queries import settings as settings_module
 from authority_queries.errors import UnavailableError
+from authority_queries.service import settings as settings_module
 from tests.factories import make_tenant
 from tests.flows.feed import Feed
 from tests.isolation.services import settings_for

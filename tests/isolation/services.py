@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from authority_queries import AsyncAuthority, AsyncStore, Authority, Settings, Store
-from authority_queries.migrations import yoyo_url
-from authority_queries.runtime import AsyncQueryFile, QueryFile
+from authority_queries.engine.runtime import AsyncQueryFile, QueryFile
+from authority_queries.service.migrations import yoyo_url
 
 # The ways to open a unit of work.
 MODES = pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from authority_queries._resources import QUERIES
+from authority_queries.resources import QUERIES
 from tests.isolation.probes import DENIED, seen
 from tests.isolation.rows import Tenants, settle, sqlstate, tell
 from tests.stores import Logins

@@ -18,7 +18,7 @@ import pytest
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries import AsyncAuthority, Authority
-from authority_queries.runtime import AsyncQueryFile
+from authority_queries.engine.runtime import AsyncQueryFile
 from tests.factories import make_tenant
 from tests.isolation.services import MODES, settings_for
 from tests.isolation.test_pool_leaks import LEFT, STUCK

@@ -17,7 +17,7 @@ from authority_queries import Settings, hash_password, migrate, mint_token
 from authority_queries.cli import main
 from authority_queries.cli.demo.sample_file import read_sample
 from authority_queries.errors import ConfigurationError, UnavailableError
-from authority_queries.migrations import yoyo_url
+from authority_queries.service.migrations import yoyo_url
 from tests.isolation.canary import Canary
 from tests.isolation.secret_operations import random_text
 from tests.isolation.services import SyncService, running

@@ -12,14 +12,14 @@ from psycopg.sql import SQL, Identifier
 
 from authority_queries import AsyncAuthority, Store, migrate
 from authority_queries.cli import main
+from authority_queries.engine.runtime import QueryFile
 from authority_queries.errors import (
     DuplicateError,
     InvalidValueError,
     MigrationError,
 )
-from authority_queries.migrations import yoyo_url
 from authority_queries.queries import FOLDER
-from authority_queries.runtime import QueryFile
+from authority_queries.service.migrations import yoyo_url
 from tests.factories import (
     PHC,
     make_client,

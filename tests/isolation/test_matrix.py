@@ -51,7 +51,6 @@ WITHOUT_ROWS = {
     "login_attempts.drop_partitions": "drops tables",
     "revocations.listen": "reads no table",
     "server.describe": "reads the server's settings",
-    "server.get_process_id": "reads no table",
     "server.get_schema_version": "reads no table",
     "tenants.begin": "begins a transaction",
     "tenants.begin_alone": "begins a transaction",

@@ -177,8 +177,9 @@ def test_a_finished_task_is_not_kept_alive_by_its_context(
             return store.users.create(tenant_id=acme, username="ann").id
 
     context.run(work)
-    kept = [value for value in context.values() if hasattr(value, "owner")]
-    assert [value.owner for value in kept] == [None]
+    units = [unit for name, unit in context.items() if name.name == "authority_unit"]
+    # A unit that is over refers to no task or thread.
+    assert [unit() is None or unit().is_over for unit in units] == [True]
 
 
 def test_a_unit_without_a_free_connection_raises_and_is_not_open(

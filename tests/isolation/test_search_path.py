@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries import Authority, Settings, Store
 from authority_queries.errors import AuthorityError
-from authority_queries.migrations import yoyo_url
+from authority_queries.service.migrations import yoyo_url
 from tests.isolation.probes import inserted, moved, seen
 from tests.isolation.rows import Tenants, settle, tell
 from tests.isolation.tenant_life import live

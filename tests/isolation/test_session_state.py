@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 import authority_queries
-from authority_queries._resources import QUERIES
+from authority_queries.resources import QUERIES
 from tests.isolation.rows import Tenants, settle, tell
 from tests.stores import Logins
 

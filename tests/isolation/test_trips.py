@@ -8,7 +8,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from authority_queries.secrets import TokenString, verify_password
+from authority_queries.credentials import verify_password
+from authority_queries.secrets import TokenString
 from tests.factories import make_client, make_tenant, make_token, make_user
 from tests.isolation.services import SyncService, running, settings_for
 from tests.isolation.trips import Trips, counted_trips

@@ -6,14 +6,14 @@ from typing import get_args
 
 import pytest
 
-from authority_queries._resources import QUERIES
-from authority_queries.migrations import yoyo_url
 from authority_queries.records import (
     CodeIssuanceOutcome,
     DevicePollOutcome,
     RedemptionOutcome,
 )
-from authority_queries.settings import Settings
+from authority_queries.resources import QUERIES
+from authority_queries.service.migrations import yoyo_url
+from authority_queries.service.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text()

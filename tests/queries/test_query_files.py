@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from authority_queries import Store
-from authority_queries._resources import QUERIES
-from authority_queries._sync.query_file import QueryFile
-from authority_queries._sync.repository import Repository
 from authority_queries.codegen.model import Query
 from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.engine._sync.query_file import QueryFile
+from authority_queries.repositories._sync.repository import Repository
+from authority_queries.resources import QUERIES
 from tests.every_query import names_by_file
 from tests.stores import Logins
 
@@ -29,7 +29,6 @@ OF_NO_TABLE = {
 }
 OF_NOBODY = OF_NO_TABLE | {
     "server.describe",
-    "server.get_process_id",
     "server.get_schema_version",
     "tenants.find",
 }

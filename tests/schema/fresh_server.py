@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from psycopg.conninfo import make_conninfo
 
-from authority_queries._embedded import embedded_program, running_embedded_server
 from authority_queries.codegen.throwaway import memory_folder
+from authority_queries.service.embedded import embedded_program, running_embedded_server
 from tests.cluster import new_cluster
 from tests.conftest import DATABASE_URL, server_folder
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from authority_queries._resources import MIGRATIONS, QUERIES
 from authority_queries.codegen.reading.source import scan
+from authority_queries.resources import MIGRATIONS, QUERIES
 
 FILES = [
     *QUERIES.glob("*.sql"),

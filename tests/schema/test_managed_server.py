@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries import Authority, Maintenance, Settings, migrate
 from authority_queries.errors import MigrationError
-from authority_queries.migrations import every, yoyo_url
+from authority_queries.service.migrations import every, yoyo_url
 from tests.schema.fresh_server import fresh_server
 from tests.schema.test_migrations import ROOT, tables, yoyo
 

@@ -13,11 +13,11 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import migrate
-from authority_queries._resources import MIGRATIONS
 from authority_queries.cli import main
 from authority_queries.codegen.throwaway import memory_folder
 from authority_queries.errors import MigrationError, UnavailableError
-from authority_queries.migrations import every, yoyo_url
+from authority_queries.resources import MIGRATIONS
+from authority_queries.service.migrations import every, yoyo_url
 from tests.cluster import new_cluster
 from tests.factories import make_tenant
 from tests.stores import Logins, routed_store

@@ -10,10 +10,10 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import migrate
-from authority_queries._resources import BOOKS, MIGRATIONS
 from authority_queries.cli import main
 from authority_queries.errors import MigrationError
-from authority_queries.migrations import every, yoyo_url
+from authority_queries.resources import BOOKS, MIGRATIONS
+from authority_queries.service.migrations import every, yoyo_url
 from tests.schema.fresh_server import fresh_server
 from tests.schema.test_migrations import run_yoyo, tables, yoyo
 

@@ -8,9 +8,9 @@ import aiosql
 from aiosql.queries import Queries
 from aiosql.utils import SQLLoadException, SQLParseException
 
-from authority_queries._sync.query_file import QueryFile
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.reading.source import Block, Source
+from authority_queries.engine._sync.query_file import QueryFile
 
 # ValueError comes of a parameter that no Python function can have.
 _Refusal: Final = (SQLLoadException, SQLParseException, ValueError)

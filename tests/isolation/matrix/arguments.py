@@ -9,8 +9,8 @@ from inspect import Parameter, signature
 from typing import Any, Final
 from uuid import UUID
 
-from authority_queries._calls import Call
 from authority_queries.codegen.model import Query
+from authority_queries.engine.calls import Call
 from tests.isolation.matrix.world import FOREIGN
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from authority_queries._resources import QUERIES
 from authority_queries.codegen.model import Query
 from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.resources import QUERIES
 from tests.isolation.matrix.arguments import argument_sets, mixed_sets
 from tests.isolation.matrix.judging import Case
 from tests.isolation.matrix.running import Caller

@@ -9,9 +9,9 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from authority_queries._sync import statements
-from authority_queries._sync.cursors import OwnCursor
 from authority_queries.codegen.model import Query
+from authority_queries.engine._sync import adapter
+from authority_queries.engine._sync.cursors import OwnCursor
 from authority_queries.errors import AuthorityError
 from tests.isolation.matrix.arguments import function_of
 from tests.isolation.matrix.world import World
@@ -105,7 +105,7 @@ class Runner:
         self.world = world
         self._dba = world.dba
         # Our statements have only this cursor factory.
-        vars(statements)["OwnCursor"] = RewritingCursor
+        vars(adapter)["OwnCursor"] = RewritingCursor
         self._known_ids = world.ids(world.own) | world.ids(world.foreign)
         self._known_times = world.times(world.own) | world.times(world.foreign)
         self._look = _looking_at(world, looks_at_own=looks_at_own)
