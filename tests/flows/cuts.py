@@ -39,7 +39,7 @@ class _Passing:
 
 
 class LosesAnswer(_Passing):
-    """Cut after the server has committed and answered; deliver no part of the answer."""
+    """Cut after the server has committed and answered; deliver none of the answer."""
 
 
 class LosesRequest(_Passing):

@@ -80,7 +80,7 @@ class Rotator:
     def _ask(
         self, token: TokenString, request: UUID, new: TokenString
     ) -> Redemption | None:
-        """Refresh, on a new line if the last one broke. Return None if it has broken."""
+        """Refresh, on a new line if the last one broke; None: it has broken."""
         successor = NewToken(hash=new.hash, lifetime=HOUR)
         try:
             if self._line is None:

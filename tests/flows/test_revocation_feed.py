@@ -49,7 +49,7 @@ def feeds(logins: Logins) -> tuple[Feed, Feed]:
 def publisher(
     logins: Logins, dba: Dba, tenant_id: UUID, number: int, start: Barrier
 ) -> tuple[Counter[str], list[str]]:
-    """Publish in transactions of random length; return how they ended, and what stays."""
+    """Publish in transactions of random length; return their ends and what stays."""
     chance = random.Random(number)  # noqa: S311 -- no secret
     outcomes: Counter[str] = Counter()
     committed: list[str] = []

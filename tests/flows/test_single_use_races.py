@@ -129,7 +129,7 @@ def test_an_expired_jti_is_new_to_one_of_16_users(
 def test_8_pruners_beside_8_users_accept_no_jti_twice(
     store: Store, dba: Dba, logins: Logins
 ) -> None:
-    """Of 600 jtis 200 are live, 200 are new, and 200 expired so long ago that they go."""
+    """200 of 600 jtis are live, 200 are new, and 200 expired long enough ago to go."""
     tenant_id = make_tenant(store).id
     jtis = [f"{age}-{n}" for n in range(200) for age in ("live", "new", "old")]
     for jti in jtis:

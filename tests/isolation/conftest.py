@@ -27,7 +27,7 @@ def unannounced() -> Iterator[None]:
 def matrix_roles(
     dba: "psycopg.Connection[Any]", login_names: dict[str, str], unannounced: None
 ) -> Iterator[Roles]:
-    """The logins of services and operators, and one that bypasses row-level security."""
+    """Logins of services and operators, and one that bypasses row-level security."""
     bypass = f"authority_test_bypass_{os.getpid()}"
     dba.execute(
         f"create role {bypass} login bypassrls "

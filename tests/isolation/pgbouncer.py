@@ -81,7 +81,7 @@ def _configure(
 
 
 def _weaker_user(host: str) -> str:
-    """Return a user for PgBouncer, which refuses to be root, that may use the socket."""
+    """Return a user other than root for PgBouncer, who may use the socket."""
     owner = os.stat(host).st_uid if host.startswith("/") else 0
     return pwd.getpwuid(owner).pw_name if owner else "nobody"
 

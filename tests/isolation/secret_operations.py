@@ -57,7 +57,7 @@ class Secrets:
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
     def raw(self) -> list[Canary]:
-        """Return the values that must appear nowhere: of a token only its random part."""
+        """Return values that must appear nowhere: of a token only its random part."""
         return [
             Canary.of("password", self.password),
             Canary.of("code_verifier", self.verifier),

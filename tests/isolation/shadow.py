@@ -27,7 +27,7 @@ _TENANT_COLUMN: Final = re.compile(r"^    tenant_id uuid ", re.M)
 
 
 def dump_schema(conninfo: str) -> str:
-    """Return the statements that create the schema, without the partitions of months."""
+    """Return the statements that create the schema, without monthly partitions."""
     dumped = pg_dump(
         conninfo,
         "--schema-only",

@@ -46,7 +46,7 @@ def _tagged_reason(query: Query) -> str | None:
 
 
 def lines_to_have(queries: Sequence[Query], reasons: Mapping[str, str]) -> list[str]:
-    """Return the list in the files' order, with its own reasons where no tag has one."""
+    """Return the list in the files' order; it has the reasons that no tag has."""
     return [
         line_of(
             name,

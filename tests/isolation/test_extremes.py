@@ -1,4 +1,4 @@
-"""Every storable value can be read: the first and last moments, the longest durations."""
+"""Every storable value can be read, from the first moment to the longest duration."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta

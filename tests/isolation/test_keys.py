@@ -43,7 +43,7 @@ def tenants(dba: "psycopg.Connection[Any]") -> Tenants:
 
 @pytest.fixture
 def twins(dba: "psycopg.Connection[Any]") -> Tenants:
-    """Two tenants with the same ids, names and hashes: only tenant_id tells rows apart."""
+    """Two tenants whose ids, names and hashes are equal: only tenant_id differs."""
     return settle(dba, twins=True)
 
 

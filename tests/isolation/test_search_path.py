@@ -280,7 +280,7 @@ grant usage on type pg_temp.text to public;
 
 
 def spied(connection: "psycopg.Connection[Any]") -> set[str]:
-    """Call the function that runs as its owner; return the role of the caller's code."""
+    """Call the security definer; return the role that runs the caller's code."""
     connection.execute(SPY)
     connection.execute("select authority.create_login_attempt_partitions(6)")
     return {who for (who,) in connection.execute("select who from pg_temp.seen")}

@@ -106,7 +106,7 @@ def test_a_cursor_keeps_the_tenant_of_its_first_row_until_the_transaction_ends(
 def test_a_cursor_with_hold_outlives_its_tenant(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: its rows are copied at the commit. No query of ours opens such a cursor."""
+    """A limit: its rows are copied at the commit. Our queries open none."""
     with working_for(app, tenants.own):
         app.execute(f"declare held cursor with hold for {USERS}".encode())
     with working_for(app, tenants.foreign):

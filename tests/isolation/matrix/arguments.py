@@ -188,7 +188,7 @@ def full_name(query: Query) -> str:
 
 
 def function_of(query: Query) -> Call[object]:
-    """Return the generated function, which converts its arguments as services' calls."""
+    """Return the generated function, which converts arguments as in a service."""
     module = import_module(f"authority_queries.queries.{query.path.stem}")
     function: Call[object] = getattr(module, query.name)
     return function
