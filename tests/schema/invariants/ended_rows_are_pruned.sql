@@ -1,21 +1,21 @@
--- A moment in a table that operators do not prune, and that is not known to end
--- nothing, or to end a row that is kept for a reason.
+-- A moment in a table that operators may not delete from, unless it is listed: it ends
+-- nothing, or its row is kept after its end for a reason.
 with known (name, columns, reason) as (
     values
     (
         'client_secrets',
         array['valid_from', 'valid_until', 'last_used_at'],
-        'A handful a client, which clients.list_secrets shows and its owner deletes.'
+        'A handful a client: list_secrets lists them, and their owner deletes them.'
     ),
     (
         'licenses',
         array['valid_from', 'valid_until'],
-        'What was sold: its key is told that it expired, and its totals are the bill.'
+        'The sale: validate reports an expired key, and its totals are the bill.'
     ),
     (
         'license_seats',
         array['leased_until'],
-        'As many rows as seats: one whose lease is over is free.'
+        'As many rows as seats: a seat whose lease has ended is free.'
     ),
     ('license_usage_totals', array['period_start', 'period_end'], 'The bill.')
 )
@@ -36,7 +36,7 @@ where
         'date'::regtype,
         'tstzrange'::regtype
     )
-    -- When a row was made and changed, and an epoch, which ends what others are.
+    -- When a row was created or changed, or an epoch, which ends other rows.
     and columns.attname not in ('created_at', 'updated_at', 'tokens_valid_after')
     and not has_table_privilege('authority_maintenance', tables.oid, 'delete')
     and columns.attname <> all(coalesce(known.columns, '{}'));

@@ -1,11 +1,11 @@
--- A foreign key that refuses a deletion which somebody of ours may ask for, and is not
--- known to let rows that are over go first: they are in no list, so nobody could tell
--- what the deletion fails for, and it would fail for ever.
+-- A foreign key that refuses a deletion that one of our roles may execute, and that is
+-- not listed with what deletes ended rows first. No list returns an ended row, so
+-- nobody could find the row that the deletion fails for, and it would fail for ever.
 with known (name, reason) as (
     values
     (
         'user_roles_tenant_id_role_id_fk',
-        'roles.delete deletes the assignments that are over with the role.'
+        'roles.delete deletes the ended assignments with the role.'
     )
 )
 
