@@ -17,8 +17,8 @@ from authority_queries.codegen.filling.wanted_columns import (
     Row,
     filled_lists,
 )
-from authority_queries.codegen.model import Outcome, Query
-from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.query import Outcome, Query
+from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.codegen.reading.source import Source, split
 from authority_queries.codegen.settings import read
 
