@@ -103,6 +103,15 @@ def test_the_readme_reads_on_pypi_too() -> None:
     assert text.count("\n") <= 100
 
 
+def test_every_file_that_the_architecture_names_exists() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    named = set(re.findall(r"`([a-z]\w*(?:/\w+)*(?:/|\.py|\.sql|\.txt))`", text))
+    places = (ROOT, ROOT / "authority_queries")
+    assert len(named) > 40
+    missing = [name for name in named if not any((p / name).exists() for p in places)]
+    assert sorted(missing) == []
+
+
 def test_every_page_is_in_the_index() -> None:
     folder = ROOT / "docs"
     linked = set(_LINK.findall((folder / "README.md").read_text()))
