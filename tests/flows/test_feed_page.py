@@ -1,4 +1,4 @@
-"""The SQL of docs/revocation_feed.md does what the page says."""
+"""The code and the SQL of docs/revocation_feed.md do what the page says."""
 
 import re
 from pathlib import Path
@@ -17,6 +17,15 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
+def test_the_code_of_the_page_runs(
+    both_roles: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(both_roles))
+    names: dict[str, Any] = {}
+    for code in blocks("python"):
+        exec(compile(code, "revocation_feed.md", "exec"), names)  # noqa: S102 -- our own page
+
+
 @pytest.mark.parametrize("left", [0, 2])
 def test_followers_go_on_after_a_restore(
     *,
@@ -27,7 +36,7 @@ def test_followers_go_on_after_a_restore(
     dba: Dba,
 ) -> None:
     feed.publish("1", "2", "3")
-    # Of a moment before the tenant's first entry, or after its second.
+    # A moment before the tenant's first entry, or after its second.
     dba.execute("delete from authority.revocations where sequence > %s", (left,))
     dba.execute("delete from authority.revocation_sequences")
     if left:

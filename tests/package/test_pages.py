@@ -9,12 +9,12 @@ from typing import Final, get_args
 import pytest
 
 from authority_queries import Settings
-from authority_queries.migrations import yoyo_url
 from authority_queries.records import (
     CodeIssuanceOutcome,
     DevicePollOutcome,
     RedemptionOutcome,
 )
+from authority_queries.service.migrations import yoyo_url
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGES: Final = [
