@@ -2,12 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from authority_queries import Settings
-from authority_queries.service.migrations import yoyo_url
 from tests.flows.feed import PATIENCE, Dba, Feed, Follow
 
 _DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
