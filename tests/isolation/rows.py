@@ -63,7 +63,7 @@ class Tenants:
             "select to_jsonb(one) from {table} as one where {column} = %s limit 1"
         )
         found = self.dba.execute(query, (tenant,)).fetchone()
-        assert found is not None, f"tenant.sql gives {table.name} no row"
+        assert found is not None, f"tenant.sql inserts no row into {table.name}"
         row: Row = found[0]
         return row
 

@@ -90,7 +90,7 @@ def test_no_result_depends_on_another_tenants_rows(
     expected = {
         leak for leak in BY_PURPOSE if kind == "strangers" or _WRITES not in leak
     }
-    assert expected <= leaks, "these are no exceptions any more"
+    assert expected <= leaks, "remove these exceptions: they do not occur"
 
 
 def test_each_query_finds_the_rows_of_the_tenant_that_it_is_called_for(

@@ -171,7 +171,7 @@ def test_our_queries_reach_no_other_tenant_by_another_schemas_operators(
     before = tenants.foreign_rows()
     store = Store(connection)
     found = store.users.get_by_username(tenant_id=tenants.own, username="nobody")
-    assert found is not None, "it is not looked at first any more: this test is moot"
+    assert found is not None, "the schema is not searched first any more: remove this test"
     assert found.tenant_id == tenants.own
     with pytest.raises(AuthorityError):
         live(store, tenants.own)

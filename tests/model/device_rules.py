@@ -1,4 +1,4 @@
-"""Steps of devices: what a user says yes to, and what is fetched, twice if need be."""
+"""Steps of devices: users' approvals, and redemptions, repeated where needed."""
 
 from datetime import timedelta
 from typing import Final
@@ -97,7 +97,7 @@ class DeviceRules(GrantRules):
         lives: tuple[timedelta, timedelta | None],
         after: timedelta,
     ) -> None:
-        """Redeem it, and once more, as a device that lost its answer does."""
+        """Redeem it, and once more, as a device does after a lost answer."""
         token = self.pick("device_code", pick)
         for once_more in (False, True):
             shown = self.presentation(

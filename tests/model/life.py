@@ -1,4 +1,4 @@
-"""A tenant's life: it begins with people who are signed in, and then anything comes."""
+"""A tenant's life: it begins with signed-in users, and continues with any step."""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize
@@ -41,7 +41,7 @@ class Life(CrashRules):
             client=0, for_account=True, scopes=frozenset(), key=None, lifetime=DAY
         )
 
-    # What is named twice is done more often.
+    # Entries that occur twice are executed more often.
     redeem_code_too = CrashRules.redeem_code
     redeem_code_again = CrashRules.redeem_code
     refresh_too = CrashRules.refresh

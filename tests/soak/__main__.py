@@ -15,7 +15,7 @@ from tests.soak.stage import opened_stage
 
 def main(arguments: Sequence[str] | None = None) -> int:
     plan = _plan(arguments)
-    # What the driver and the pool warn of is made on purpose.
+    # The faults cause the warnings of the driver and the pool on purpose.
     logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     logging.getLogger("authority_queries").setLevel(logging.ERROR)
     with opened_stage() as stage:

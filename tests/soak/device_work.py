@@ -1,4 +1,4 @@
-"""What devices and their users do (RFC 8628): of all decisions one is made."""
+"""Devices and their users (RFC 8628): one of all decisions wins."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ SCOPES = ["openid", "email"]
 
 
 async def approve_device(desk: Desk) -> None:
-    """A device asks, its user says yes twice, and the device is told so."""
+    """A device asks, its user approves twice, and the device gets the result."""
     home = desk.home()
     app, person = home.app(desk.chance), home.person(desk.chance)
     code = mint_token("device_code", home.tenant_id)

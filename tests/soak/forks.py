@@ -49,7 +49,7 @@ def fork_and_verify(plan: Plan, logins: Logins, conninfo: str) -> Tally:
 
 
 def _fork_once(desk: Desk, limit: float) -> bool:
-    """Fork while a thread of the parent verifies; tell whether that has come out.
+    """Fork while a thread of the parent verifies; return whether the result arrived.
 
     A fork copies whatever lock the thread has at that moment.
     """
@@ -70,7 +70,7 @@ def _verify(desk: Desk) -> None:
 
 
 def _fork(desk: Desk, number: int, limit: float) -> tuple[int, int]:
-    """Start a child; give its id, and where it tells its tally."""
+    """Start a child; return its id, and the pipe of its tally."""
     end, theirs = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # there are threads, as with gunicorn
@@ -85,7 +85,7 @@ def _fork(desk: Desk, number: int, limit: float) -> tuple[int, int]:
 
 
 def _be_child(desk: Desk, number: int, theirs: int, limit: float) -> None:
-    """A child may be refused, by an error of ours, but never answered wrong."""
+    """Act as a child, which may be refused by our error, but never answered wrong."""
     ledger = Ledger(desk.ledger.weather, refusals=(AuthorityError,))
 
     def tell(*_: object) -> None:

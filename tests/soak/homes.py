@@ -1,4 +1,4 @@
-"""Tenants with what work is about: clients, users, licences."""
+"""Tenants with the objects of the work: clients, users, licences."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -35,7 +35,7 @@ class Person:
 
 @dataclass(eq=False)
 class Home:
-    """A tenant of one process: what another process does is not in its ledger."""
+    """A tenant of one process: another process's calls are not in its ledger."""
 
     tenant_id: UUID
     apps: list[App]

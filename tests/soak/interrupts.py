@@ -30,7 +30,7 @@ _WITHIN = 0.012  # seconds
 
 
 class _Alarm:
-    """Interrupts what runs between `set` and `end`, at most once."""
+    """Interrupts the code between `set` and `end`, at most once."""
 
     def __init__(self, chance: Random) -> None:
         self.rings = 0
@@ -123,7 +123,7 @@ def work_interrupted(plan: Plan, logins: Logins, conninfo: str) -> Tally:
 
 @contextmanager
 def _beside(desk: Desk, plan: Plan) -> Iterator[None]:
-    """Let threads work, which nobody interrupts, for the time of the block."""
+    """Let threads work, without interruptions, for the time of the block."""
     stop = Event()
     threads = [
         Thread(target=lambda: run_now(work(desk, plan.pace, stop, {})))

@@ -1,4 +1,4 @@
-"""Services in processes of their own, whose calls a signal interrupts, or that fork."""
+"""Services in processes of their own that a signal interrupts, or that fork."""
 
 from collections.abc import Callable
 from multiprocessing import get_context
@@ -16,7 +16,7 @@ from tests.soak.tally import Tally
 from tests.stores import Logins
 
 Service: TypeAlias = Callable[[Plan, Logins, str], Tally]
-# Children of a process that has no threads.
+# Children of a process without threads.
 _PROCESSES = get_context("forkserver")
 
 
@@ -26,7 +26,7 @@ def run_interrupts(stage: Stage, plan: Plan) -> Tally:
 
 
 def run_forks(stage: Stage, plan: Plan) -> Tally:
-    """Let a service fork that has opened its pool before."""
+    """Let a service fork after it has opened its pool."""
     return _run(fork_and_verify, stage, plan)
 
 

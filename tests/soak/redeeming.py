@@ -1,4 +1,4 @@
-"""Codes and refresh tokens are redeemed: of any number of racers one wins."""
+"""Redemptions of codes and refresh tokens: one of all racers wins."""
 
 from time import monotonic
 from typing import Any
@@ -31,7 +31,7 @@ class Attempt:
         self._refresh = mint_token("refresh", tenant_id)
         self._use = Use(uuid4(), monotonic())
         self._end = life.itself.begin_end("redeemed", self._use.began)
-        # A presentation that comes second ends the family.
+        # A second presentation ends the family.
         self._reuse = life.family.begin_end("reused", self._use.began)
         life.uses.append(self._use)
 
@@ -111,7 +111,7 @@ class Attempt:
         self._desk.ledger.expect(holds, rule, what)
 
     def _add_successors(self, issued: Span, ids: dict[str, Any], **more: Any) -> None:
-        """Enter what was issued; of an unknown outcome without its ids."""
+        """Enter the issued tokens; those of an unknown outcome without their ids."""
         successors: list[tuple[TokenKind, TokenString]] = [
             ("access", self._access),
             ("refresh", self._refresh),

@@ -12,7 +12,7 @@ OUTCOMES = ("acknowledged", "refused", "unknown")
 
 
 def report(tally: Tally, plan: Plan, server: str, seconds: float) -> Iterator[str]:
-    """Give the paragraphs of a run's report."""
+    """Return the paragraphs of a run's report."""
     weather = Weather(plan.settings("dbname=x"))
     yield _lines(
         ("server", server),

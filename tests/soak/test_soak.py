@@ -12,7 +12,7 @@ from tests.soak.run import run
 from tests.soak.stage import Stage, before
 from tests.stores import Logins
 
-# The server is that of all tests: it is neither killed nor stopped.
+# All tests share the server: it is neither killed nor stopped.
 SHORT = Plan(
     seconds=0,
     seed=1,
