@@ -27,6 +27,7 @@ test: lint pytest ## Everything that must hold: linters, types, generated files,
 lint: $(VENV)/dev.stamp ## Linters, types, and whether generated files are fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/authority format --check
 	$(BIN)/authority generate --check
 	$(BIN)/authority plans --check
 	$(BIN)/python tools/generate_sync.py --check
@@ -68,9 +69,10 @@ snapshot: $(VENV)/dev.stamp ## Write schema/snapshot.sql and schema/privileges.t
 sync: $(VENV)/dev.stamp ## Write the synchronous twins of the asynchronous modules
 	$(BIN)/python tools/generate_sync.py
 
-format: $(VENV)/dev.stamp ## Format Python and SQL
+format: $(VENV)/dev.stamp ## Format Python and SQL, and fill the column lists of each @row
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
+	$(BIN)/authority format
 	$(BIN)/sqlfluff fix --disable-progress-bar schema
 	$(BIN)/sqlfluff fix --disable-progress-bar --templater placeholder queries authority_queries
 

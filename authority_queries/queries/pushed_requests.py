@@ -168,7 +168,7 @@ def prune_expired(
     """Deletes pushed requests, of all tenants, that expired longer ago than this, used
     or not.
 
-    queries/pushed_requests.sql:81
+    queries/pushed_requests.sql:76
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -179,7 +179,7 @@ async def prune_expired_async(
     """Deletes pushed requests, of all tenants, that expired longer ago than this, used
     or not.
 
-    queries/pushed_requests.sql:81
+    queries/pushed_requests.sql:76
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -23,7 +23,7 @@ from authority_queries.service.migrations import yoyo_url
 from tests.codegen.projects import ROOT, Project
 from tests.codegen.query_text import read as read_queries
 from tests.conftest import Server
-from tests.queries import test_query_files as rules
+from tests.queries import test_every_file as rules
 from tests.stores import Logins, routed_store
 
 PAGE: Final = (ROOT / "docs" / "adding_a_query.md").read_text()
@@ -206,6 +206,11 @@ def test_the_types_of_the_table_are_what_is_generated(
 def test_the_plan_of_the_page_is_the_committed_one() -> None:
     (plan,) = blocks("text")
     assert plan in (QUERIES / "plans.txt").read_text()
+
+
+def test_the_filled_list_of_the_page_is_that_of_the_repository() -> None:
+    (query,) = blocks("pgsql")
+    assert query in (QUERIES / "roles.sql").read_text()
 
 
 def test_the_settings_of_the_page_can_be_read(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from tests.conftest import PASSWORD
 from tests.isolation.shadow import PARTITIONS, create_shadow, dump_schema
 from tests.isolation.shadow_plans import PlanMode, Touched, touched_by

@@ -11,9 +11,9 @@ from psycopg.rows import scalar_row
 from psycopg.sql import SQL
 from psycopg.sql import Literal as Constant
 
-from authority_queries.codegen.describing.statement import Statement, statement_of
-from authority_queries.codegen.model import Query
-from authority_queries.codegen.plans.raw_plan import RawNode, walk
+from authority_queries.codegen.plans.explained import RawNode, walk
+from authority_queries.codegen.query import Query
+from authority_queries.codegen.sent import Statement, statement_of
 
 # With the values of the parameters written in, or without knowledge of them.
 PlanMode = Literal["force_custom_plan", "force_generic_plan"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
-from authority_queries.codegen.model import Query
-from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.query import Query
+from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.resources import QUERIES
 
 LIST = Path(__file__).resolve().parents[2] / "docs" / "cross_tenant_queries.md"

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from authority_queries.errors import AuthorityError
 from tests.isolation.matrix.arguments import (
     argument_sets,

@@ -7,7 +7,7 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from tests.isolation.matrix.arguments import argument_sets, full_name, parameters_of
 from tests.isolation.matrix.cases import ALL, Roles
 from tests.isolation.matrix.running import (

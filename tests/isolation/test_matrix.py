@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from tests.isolation.matrix.arguments import full_name
 from tests.isolation.matrix.cases import (
     ALL,

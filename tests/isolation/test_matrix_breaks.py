@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from tests.isolation.matrix import arguments
 from tests.isolation.matrix.arguments import (
     UnknownArgumentError,

@@ -15,8 +15,8 @@ from psycopg.conninfo import make_conninfo
 from pytest_postgresql.executors import NoopExecutor
 
 from authority_queries import Store
-from authority_queries.codegen.model import Query
-from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.query import Query
+from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.resources import QUERIES
 from tests.conftest import Server
 from tests.isolation.shadow import create_shadow, dump_schema

@@ -9,7 +9,7 @@ from inspect import Parameter, signature
 from typing import Any, Final
 from uuid import UUID
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from authority_queries.engine.calls import Call
 from tests.isolation.matrix.world import FOREIGN
 

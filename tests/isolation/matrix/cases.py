@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from authority_queries.codegen.model import Query
-from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.query import Query
+from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.resources import QUERIES
 from tests.isolation.matrix.arguments import argument_sets, mixed_sets
 from tests.isolation.matrix.judging import Case

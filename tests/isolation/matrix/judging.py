@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from tests.isolation.matrix.arguments import full_name
 from tests.isolation.matrix.running import Caller, Outcome, RewritingCursor, Runner
 from tests.isolation.matrix.world import World

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 
 # `users.tenant_id = :tenant_id`, and `tenants.id = :tenant_id` of the table itself.
 BOUND: Final = re.compile(r"\b\w+\.(?:tenant_id|id) = %\(tenant_id\)s")

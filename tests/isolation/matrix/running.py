@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from authority_queries.engine._sync import adapter
 from authority_queries.engine._sync.cursors import OwnCursor
 from authority_queries.errors import AuthorityError
