@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from authority_queries import NewToken
-from tests.model.kept import (
+from tests.model.objects import (
     UNBOUND,
     Account,
     Actor,

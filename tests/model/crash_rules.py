@@ -8,7 +8,8 @@ from hypothesis.stateful import precondition
 
 from authority_queries.errors import OpenTransactionError
 from tests.model.authority_model import Presented
-from tests.model.draws import (
+from tests.model.objects import Binding, Scopes
+from tests.model.strategies import (
     DAY,
     HOUR,
     SECOND,
@@ -21,7 +22,6 @@ from tests.model.draws import (
     scopes,
     step,
 )
-from tests.model.kept import Binding, Scopes
 from tests.model.time_rules import TimeRules
 
 

@@ -5,7 +5,9 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from tests.model.draws import (
+from tests.model.grant_rules import GrantRules
+from tests.model.objects import Binding, Scopes
+from tests.model.strategies import (
     LEEWAY,
     MICROSECOND,
     NOTHING,
@@ -19,8 +21,6 @@ from tests.model.draws import (
     scopes,
     step,
 )
-from tests.model.grant_rules import GrantRules
-from tests.model.kept import Binding, Scopes
 
 REQUEST: Final = timedelta(minutes=10)
 

@@ -9,7 +9,8 @@ from hypothesis.stateful import precondition
 
 from authority_queries import Store
 from tests.model.device_rules import DeviceRules
-from tests.model.draws import (
+from tests.model.objects import Ended, Kind, Scopes, Token
+from tests.model.strategies import (
     HOUR,
     Pick,
     has,
@@ -20,7 +21,6 @@ from tests.model.draws import (
     scopes,
     step,
 )
-from tests.model.kept import Ended, Kind, Scopes, Token
 
 who = st.sampled_from(["tenant", "user", "client", "account"])
 

@@ -14,10 +14,10 @@ from authority_queries.records import VerifiedToken
 from tests.clock import Clock
 from tests.factories import make_client, make_service_account, make_tenant, make_user
 from tests.model.authority_model import AuthorityModel
-from tests.model.draws import BEGINNING, CALLBACK, LOOPBACK, Pick
 from tests.model.journal import Journal
-from tests.model.kept import Account, Client, Ended, Kind, Token, User
+from tests.model.objects import Account, Client, Ended, Kind, Token, User
 from tests.model.service import Seen, Service
+from tests.model.strategies import BEGINNING, CALLBACK, LOOPBACK, Pick
 
 Value = TypeVar("Value")
 # Only the tokens that a step changes; the view is read for all, in one statement.

@@ -13,7 +13,9 @@ from authority_queries.errors import AuthorityError
 from authority_queries.records import Redemption
 from authority_queries.secrets import TokenString
 from tests.model.authority_model import Answer, Presented
-from tests.model.draws import (
+from tests.model.machine import Machine
+from tests.model.objects import Binding, Kind, Scopes, Token
+from tests.model.strategies import (
     HOUR,
     LEEWAY,
     MICROSECOND,
@@ -29,8 +31,6 @@ from tests.model.draws import (
     scopes,
     step,
 )
-from tests.model.kept import Binding, Kind, Scopes, Token
-from tests.model.machine import Machine
 from tests.repositories.grant_helpers import redeem_uncommitted
 
 mistakes = st.sampled_from(

@@ -11,8 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.clock import Clock
 from tests.model.journal import Journal
-from tests.model.life import Life
 from tests.model.service import Service
+from tests.model.tenant_life import Life
 from tests.stores import Logins
 
 STEPS_OF_A_LIFE = 40

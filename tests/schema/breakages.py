@@ -193,9 +193,7 @@ BREAKAGES = {
         as 'begin return extract(epoch from statement_timestamp())::bigint; end'
         """,
     ],
-    "types_are_permitted": [
-        "alter table authority.scopes add column note varchar(9)"
-    ],
+    "types_are_permitted": ["alter table authority.scopes add column note varchar(9)"],
     "values_are_bounded": [
         "alter table authority.scopes add column retired_at timestamptz",
         "alter table authority.scopes add column delay interval",

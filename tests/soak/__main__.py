@@ -10,7 +10,7 @@ from tests.soak.canaries import CANARIES
 from tests.soak.plan import FAULTS, Plan
 from tests.soak.report import report
 from tests.soak.run import run
-from tests.soak.stage import opened_stage
+from tests.soak.server_and_proxy import opened_stage
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,11 +8,11 @@ from time import monotonic, sleep
 from typing import TypeAlias
 
 from authority_queries import Authority
-from tests.soak.crew import Crew
 from tests.soak.ending_work import revoke
-from tests.soak.lives import Life
-from tests.soak.stage import Stage
+from tests.soak.server_and_proxy import Stage
+from tests.soak.token_lives import Life
 from tests.soak.token_work import verify_one
+from tests.soak.workers import Crew
 
 Canary: TypeAlias = Callable[[ExitStack, Stage, Crew, Authority], None]
 

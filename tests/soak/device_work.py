@@ -5,8 +5,8 @@ from typing import Any
 from authority_queries import mint_token
 from authority_queries.errors import MissingReferenceError
 from authority_queries.secrets import hash_user_code, mint_user_code
-from tests.soak.homes import App, Home, Person
 from tests.soak.ledger import Call
+from tests.soak.tenants import App, Home, Person
 from tests.soak.token_work import Desk, expect_ending, life_of
 
 SCOPES = ["openid", "email"]
@@ -83,5 +83,5 @@ async def _poll(desk: Desk, app: App, device_code_hash: bytes) -> None:
     if call.is_acknowledged:
         told = str(answer.outcome)
         # Another task may redeem it, or end it, meanwhile.
-        rule = "a device is not told of its approval"
+        rule = "a device does not get its approval"
         desk.ledger.expect(told in ("approved", "invalid"), rule, told)

@@ -3,9 +3,9 @@
 from time import monotonic
 from uuid import uuid4
 
-from tests.soak.homes import Person
 from tests.soak.ledger import Call
-from tests.soak.lives import End, Life, Subject
+from tests.soak.tenants import Person
+from tests.soak.token_lives import End, Life, Subject
 from tests.soak.token_work import Desk
 
 

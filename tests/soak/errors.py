@@ -36,7 +36,7 @@ def is_of_the_hierarchy(error: BaseException) -> bool:
     return isinstance(error, AuthorityError)
 
 
-def told(error: BaseException) -> str:
+def described(error: BaseException) -> str:
     """Return the error and the last frames that it came through."""
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
     places = " < ".join(

@@ -12,12 +12,12 @@ from typing import Final
 import psutil
 from psycopg.conninfo import conninfo_to_dict
 
+from tests.soak.fault_times import Storm
 from tests.soak.ledger import Ledger
 from tests.soak.plan import FaultName, Plan
 from tests.soak.processes import run_forks, run_interrupts
 from tests.soak.proxy import Mode
-from tests.soak.stage import Stage
-from tests.soak.weather import Storm
+from tests.soak.server_and_proxy import Stage
 
 _BACKENDS = """
 select pid from pg_stat_activity

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 from authority_queries import AsyncAuthority, Authority
 from authority_queries.records import Revocation
 from tests.factories import HOUR
-from tests.soak.errors import is_loss, told
-from tests.soak.homes import Home
+from tests.soak.errors import described, is_loss
 from tests.soak.ledger import Ledger
+from tests.soak.tenants import Home
 from tests.soak.token_work import Desk
 
 END = "end"
@@ -109,7 +109,7 @@ class Follower:
     def _judge(self, error: Exception) -> None:
         now = monotonic()
         if not (is_loss(error) and self._ledger.weather.met(now - 1, now)):
-            self._ledger.violate("a follower fails", f"{self.form}: {told(error)}")
+            self._ledger.violate("a follower fails", f"{self.form}: {described(error)}")
 
 
 class Feeds:

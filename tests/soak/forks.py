@@ -11,17 +11,17 @@ from time import monotonic
 
 from authority_queries import Authority
 from authority_queries.errors import AuthorityError
-from tests.soak.doors import Threads, run_now
 from tests.soak.ending_work import revoke
-from tests.soak.homes import make_homes
-from tests.soak.keeping import Lives
+from tests.soak.fault_times import Weather
 from tests.soak.ledger import Ledger
 from tests.soak.plan import Plan
 from tests.soak.pools import count_usable
 from tests.soak.redeeming import redeem
+from tests.soak.remembered_tokens import Lives
+from tests.soak.store_forms import Threads, run_now
 from tests.soak.tally import Tally
+from tests.soak.tenants import make_homes
 from tests.soak.token_work import Desk, issue_code, make_access, verify
-from tests.soak.weather import Weather
 from tests.stores import Logins
 
 CHILDREN = 3

@@ -13,16 +13,16 @@ from uuid import UUID
 
 from authority_queries import Authority
 from authority_queries.records import VerifiedToken
-from tests.soak.doors import Store, Threads, run_now
 from tests.soak.errors import InterruptedCallError
-from tests.soak.homes import make_homes
-from tests.soak.keeping import Lives
+from tests.soak.fault_times import Weather
 from tests.soak.ledger import Ledger
 from tests.soak.plan import Plan
 from tests.soak.pools import count_usable
+from tests.soak.remembered_tokens import Lives
+from tests.soak.store_forms import Store, Threads, run_now
 from tests.soak.tally import Tally
+from tests.soak.tenants import make_homes
 from tests.soak.token_work import Desk, verify_one
-from tests.soak.weather import Weather
 from tests.soak.work import draw, work
 from tests.stores import Logins
 

@@ -17,12 +17,12 @@ from authority_queries.errors import AuthorityError
 from tests.soak.errors import (
     TRANSIENT,
     InterruptedCallError,
+    described,
     is_loss,
     is_of_the_hierarchy,
-    told,
 )
+from tests.soak.fault_times import Weather
 from tests.soak.tally import Tally
-from tests.soak.weather import Weather
 
 Outcome: TypeAlias = Literal["acknowledged", "refused", "unknown"]
 _PATIENCE = 2.0  # seconds after its limit a call is reported as hanging
@@ -116,12 +116,12 @@ class Ledger:
         elif is_loss(error):
             if not self.weather.met(call.began, call.ended):
                 rule = "an error in calm weather"
-                self.violate(rule, f"{call.kind}: {told(error)}")
+                self.violate(rule, f"{call.kind}: {described(error)}")
         elif is_of_the_hierarchy(error):
             call.outcome = "refused"
-            self.violate("an undocumented refusal", f"{call.kind}: {told(error)}")
+            self.violate("an undocumented refusal", f"{call.kind}: {described(error)}")
         else:
-            self.violate("an undocumented error", f"{call.kind}: {told(error)}")
+            self.violate("an undocumented error", f"{call.kind}: {described(error)}")
 
     def violate(self, rule: str, detail: str) -> None:
         with self.lock:

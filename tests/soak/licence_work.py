@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from authority_queries.errors import LimitReachedError
-from tests.soak.homes import LIMIT, SEATS, Home
-from tests.soak.lives import LATE
+from tests.soak.tenants import LIMIT, SEATS, Home
+from tests.soak.token_lives import LATE
 from tests.soak.token_work import Desk
 
 LEASE = timedelta(days=1)

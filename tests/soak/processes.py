@@ -11,7 +11,7 @@ import psutil
 from tests.soak.forks import fork_and_verify
 from tests.soak.interrupts import work_interrupted
 from tests.soak.plan import Plan
-from tests.soak.stage import Stage
+from tests.soak.server_and_proxy import Stage
 from tests.soak.tally import Tally
 from tests.stores import Logins
 
@@ -62,6 +62,6 @@ def _kill(process: ForkServerProcess) -> None:
 
 
 def _serve(
-    service: Service, plan: Plan, logins: Logins, conninfo: str, told: Connection
+    service: Service, plan: Plan, logins: Logins, conninfo: str, pipe: Connection
 ) -> None:
-    told.send(service(plan, logins, conninfo))
+    pipe.send(service(plan, logins, conninfo))

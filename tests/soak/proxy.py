@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.soak.swapping import Swapper
+from tests.soak.row_swapping import Swapper
 
 Mode: TypeAlias = Literal[
     "pass",

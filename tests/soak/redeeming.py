@@ -7,9 +7,9 @@ from uuid import uuid4
 from authority_queries import mint_token
 from authority_queries.secrets import TokenKind, TokenString
 from tests.factories import new_token
-from tests.soak.homes import CALLBACK
 from tests.soak.ledger import Call
-from tests.soak.lives import End, Life, Span, Use
+from tests.soak.tenants import CALLBACK
+from tests.soak.token_lives import End, Life, Span, Use
 from tests.soak.token_work import HOUR, Desk
 
 ATTEMPTS = 3
@@ -79,7 +79,7 @@ class Attempt:
                 self._life.itself.forget(self._end)
                 self._reuse.done = call.ended
                 is_second = any(use.began < call.ended for use in others)
-                self._expect(is_second, "reuse is told to the first one")
+                self._expect(is_second, "a first redemption is called reuse")
             else:
                 self._refused(call, outcome, is_first=is_first)
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from tabulate import tabulate
 
+from tests.soak.fault_times import Weather
 from tests.soak.plan import Plan
 from tests.soak.tally import Tally
-from tests.soak.weather import Weather
 
 OUTCOMES = ("acknowledged", "refused", "unknown")
 

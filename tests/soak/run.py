@@ -12,16 +12,16 @@ import psycopg
 
 from authority_queries import Authority
 from tests.soak.canaries import CANARIES
-from tests.soak.crew import Crew
+from tests.soak.fault_times import Weather
 from tests.soak.faults import Faults
 from tests.soak.feed import Feeds
-from tests.soak.homes import make_homes
 from tests.soak.ledger import Ledger
 from tests.soak.plan import Plan
-from tests.soak.stage import Stage
+from tests.soak.pruning_and_dumps import audit_rows, dump_and_restore, prune
+from tests.soak.server_and_proxy import Stage
 from tests.soak.tally import Tally
-from tests.soak.upkeep import audit_rows, dump_and_restore, prune
-from tests.soak.weather import Weather
+from tests.soak.tenants import make_homes
+from tests.soak.workers import Crew
 
 # A process may grow by so much after the first third of a run.
 _GROWTH = 1.5

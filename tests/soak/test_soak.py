@@ -9,7 +9,7 @@ from tests.soak.canaries import CANARIES, SEEN
 from tests.soak.plan import Plan
 from tests.soak.report import report
 from tests.soak.run import run
-from tests.soak.stage import Stage, before
+from tests.soak.server_and_proxy import Stage, before
 from tests.stores import Logins
 
 # All tests share the server: it is neither killed nor stopped.

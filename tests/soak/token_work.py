@@ -9,11 +9,11 @@ from typing import Any
 from authority_queries import mint_token
 from authority_queries.errors import MissingReferenceError
 from authority_queries.secrets import TokenString
-from tests.soak.doors import Door
-from tests.soak.homes import CALLBACK, App, Home, Person
-from tests.soak.keeping import Lives
 from tests.soak.ledger import Call, Ledger
-from tests.soak.lives import Life, Span, Subject
+from tests.soak.remembered_tokens import Lives
+from tests.soak.store_forms import Door
+from tests.soak.tenants import CALLBACK, App, Home, Person
+from tests.soak.token_lives import Life, Span, Subject
 
 # How far a clock is ahead, and for how many seconds after a sign-out the store may
 # refuse its claim.

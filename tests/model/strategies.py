@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.model.kept import Kind
+from tests.model.objects import Kind
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 

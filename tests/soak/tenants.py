@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from authority_queries import Store
 from authority_queries.records import Client, License, User
 from tests.factories import make_client, make_license, make_tenant, make_user
-from tests.soak.lives import Subject
+from tests.soak.token_lives import Subject
 from tests.stores import Logins, routed_store
 
 CALLBACK = "https://app.example/cb"

@@ -12,9 +12,9 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries import AsyncMaintenance, Maintenance, Settings
 from authority_queries.service.retention import PruneReport, Retention
-from tests.soak.errors import told
+from tests.soak.errors import described
 from tests.soak.ledger import Ledger
-from tests.soak.stage import Stage
+from tests.soak.server_and_proxy import Stage
 
 # Everything expired is pruned at once.
 _KEPT = Retention(expired=timedelta(0))
@@ -93,7 +93,7 @@ def dump_and_restore(stage: Stage, ledger: Ledger) -> None:
     except (subprocess.CalledProcessError, psycopg.Error) as error:
         output = getattr(error, "stderr", "")
         if not ledger.weather.met(began, monotonic()):
-            ledger.violate("a dump cannot be restored", f"{told(error)} {output}")
+            ledger.violate("a dump cannot be restored", f"{described(error)} {output}")
         return
     ledger.count("dumps restored")
     rule = "a dump is of more than one moment"

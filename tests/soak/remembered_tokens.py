@@ -5,7 +5,7 @@ from random import Random
 from threading import Lock
 from time import monotonic
 
-from tests.soak.lives import Life
+from tests.soak.token_lives import Life
 
 # The number of remembered tokens of each kind.
 MOST = 1500

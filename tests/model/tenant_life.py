@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
 from tests.model.crash_rules import CrashRules
-from tests.model.draws import DAY, HOUR, Pick, indexes, keys, scopes
-from tests.model.kept import Scopes
+from tests.model.objects import Scopes
+from tests.model.strategies import DAY, HOUR, Pick, indexes, keys, scopes
 
 
 class Life(CrashRules):

@@ -8,16 +8,16 @@ from threading import Event, Thread
 from typing import Any
 
 from authority_queries import AsyncAuthority, Authority
-from tests.soak.cancelling import cancel_some
-from tests.soak.doors import Door, Tasks, Threads, run_now
+from tests.soak.cancellations import cancel_some
 from tests.soak.feed import END, Feeds
-from tests.soak.homes import Home
-from tests.soak.keeping import Lives
 from tests.soak.ledger import Ledger
 from tests.soak.licence_work import audit_usage
 from tests.soak.other_work import audit_users
 from tests.soak.plan import Plan
 from tests.soak.pools import count_usable, count_usable_async
+from tests.soak.remembered_tokens import Lives
+from tests.soak.store_forms import Door, Tasks, Threads, run_now
+from tests.soak.tenants import Home
 from tests.soak.token_work import Desk, verify_one
 from tests.soak.work import Work, work
 
