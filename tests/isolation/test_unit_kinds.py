@@ -122,10 +122,14 @@ def test_every_kind_of_call_for_another_tenant_or_none_is_refused(
     acme, globex = tenants
     mixed = [*rows(acme, "ann"), *rows(globex, "hank")]
     with authority.tenant(acme, **mode) as store:
-        with pytest.raises(CrossTenantError, match=r"^many\.create_many: tenant_id must be "):
+        with pytest.raises(
+            CrossTenantError, match=r"^many\.create_many: tenant_id must be "
+        ):
             file.batch("create_many")(store.connection, mixed)
         with (
-            pytest.raises(CrossTenantError, match=r"^many\.list_all: tenant_id must be "),
+            pytest.raises(
+                CrossTenantError, match=r"^many\.list_all: tenant_id must be "
+            ),
             file.stream("list_all", Found)(store.connection, 2, tenant_id=globex),
         ):
             pass

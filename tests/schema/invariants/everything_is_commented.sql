@@ -1,5 +1,5 @@
--- A table, column or function without a comment. Partitions of the log take those of
--- their parent's columns for granted.
+-- A table, column or function without a comment. Partitions of the log need none on
+-- their columns: the parent has them.
 select tables.oid::regclass::text as offender
 from pg_catalog.pg_class as tables
 where

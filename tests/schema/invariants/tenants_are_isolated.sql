@@ -1,6 +1,6 @@
--- A table of tenants or a partition of one that row-level security does not hold, for
--- the owner too, by the one policy that authority.isolate_tenants makes: for everybody,
--- for every command, for what is read and for what is written.
+-- A table of tenants, or a partition of one, without forced row-level security and the
+-- one policy that authority.isolate_tenants creates: for everybody, for every command,
+-- for reading and for writing.
 with tables as (
     select
         classes.oid,

@@ -1,4 +1,4 @@
-"""What the model of an authority keeps: plain objects, and when a token is dead."""
+"""The objects of the model, and when a token is dead."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,7 @@ Actor: TypeAlias = dict[str, object]
 
 @dataclass(eq=False, kw_only=True)
 class Ended:
-    """Who can be signed out everywhere, and stopped."""
+    """A user, client or tenant that can be signed out everywhere, and disabled."""
 
     name: str
     id: UUID
@@ -20,7 +20,7 @@ class Ended:
     signed_out_at: datetime | None = None
 
     def signed_out(self, since: datetime) -> bool:
-        """Tell whether what began then was ended: at the same moment, too."""
+        """Return whether an epoch ended what began then, also at the same moment."""
         return self.signed_out_at is not None and since <= self.signed_out_at
 
 
@@ -65,7 +65,7 @@ class Family:
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """The redemption of a token, and what its successors are."""
+    """The redemption of a token, and its successors."""
 
     request: UUID
     at: datetime
@@ -74,13 +74,13 @@ class Use:
 
 @dataclass(frozen=True, kw_only=True)
 class Binding:
-    """Key and certificate, by their thumbprints: what is proved, or bound."""
+    """Key and certificate, by their thumbprints: proved by a caller, or bound."""
 
     jkt: str | None = None
     x5t: str | None = None
 
     def is_proved_by(self, proved: "Binding") -> bool:
-        """Tell whether all that is bound is proved. More may be proved."""
+        """Return whether every binding is proved. More may be proved."""
         return self.jkt in (None, proved.jkt) and self.x5t in (None, proved.x5t)
 
 
@@ -109,14 +109,14 @@ class Token:
 
     @property
     def granted_at(self) -> datetime:
-        """When the client was granted what it has: an exchange is a grant."""
+        """When the client got its grant: an exchange is a grant."""
         if self.family is None or self.behind:
             return self.born
         return self.family.born
 
 
 def reasons(token: Token, tenant: Ended, now: datetime) -> list[str]:
-    """Tell why a token is dead: from the token itself outwards to its subject."""
+    """Return why a token is dead, from the token itself outwards to its subject."""
     family, subject = token.family, token.subject
     consent = family.consent if family else None
     kind = "user" if isinstance(subject, User) else "service_account"

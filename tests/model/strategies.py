@@ -1,4 +1,4 @@
-"""What steps are drawn from: lifetimes, scopes, keys, and which token it is about."""
+"""Values that steps draw: lifetimes, scopes, keys, and the token to use."""
 
 import functools
 from collections.abc import Callable
@@ -9,19 +9,19 @@ from typing import Any, Final, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.model.kept import Kind
+from tests.model.objects import Kind
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 MICROSECOND: Final = timedelta(microseconds=1)
-# A day before clocks change where the sessions are.
+# A day before the clocks change in the sessions' time zone.
 BEGINNING: Final = datetime(2030, 3, 9, 12, tzinfo=UTC)
 SECOND: Final = timedelta(seconds=1)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 NOTHING: Final = timedelta(0)
 LEEWAY: Final = 10 * SECOND
-# Beyond what can be stored, and not beyond what PostgreSQL can add.
+# Beyond the storable range, within what PostgreSQL can add.
 TOO_LONG: Final = timedelta(days=3_000_000)
 CALLBACK: Final = "https://web.example/cb"
 LOOPBACK: Final = "http://127.0.0.1/cb"
@@ -29,7 +29,7 @@ LOOPBACK: Final = "http://127.0.0.1/cb"
 
 @dataclass(frozen=True)
 class Pick:
-    """Which token a step is about: of the live ones or of all, so many back."""
+    """The token of a step: of the live ones or of all, so many back."""
 
     live: bool
     back: int
@@ -63,7 +63,7 @@ def step(**strategies: st.SearchStrategy[Any]) -> Callable[[Rule], Rule]:
             self.journal.steps[method.__name__] += 1
             method(self, **drawn)
 
-        # The overloads of rule foresee no dictionary.
+        # The overloads of rule do not allow a dictionary.
         made: Rule = rule(**strategies)(counted)  # type: ignore[call-overload]
         return made
 

@@ -1,4 +1,4 @@
-"""Tenants with what work is about: clients, users, licences."""
+"""Tenants with the objects of the work: clients, users, licences."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from authority_queries import Store
 from authority_queries.records import Client, License, User
 from tests.factories import make_client, make_license, make_tenant, make_user
-from tests.soak.lives import Subject
+from tests.soak.token_lives import Subject
 from tests.stores import Logins, routed_store
 
 CALLBACK = "https://app.example/cb"
@@ -35,7 +35,7 @@ class Person:
 
 @dataclass(eq=False)
 class Home:
-    """A tenant of one process: what another process does is not in its ledger."""
+    """A tenant of one process: another process's calls are not in its ledger."""
 
     tenant_id: UUID
     apps: list[App]

@@ -1,4 +1,4 @@
-"""The server of a run, its logins, and the proxy that services go through."""
+"""The server of a run, its logins, and the proxy that services use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ class Stage:
 
     @contextmanager
     def dba(self) -> Iterator["psycopg.Connection[Any]"]:
-        """A superuser in autocommit, not through the proxy."""
+        """Connect a superuser in autocommit, not through the proxy."""
         with psycopg.connect(self.logins.dba, autocommit=True) as connection:
             yield connection
 

@@ -1,4 +1,4 @@
--- A default, a view or a function that reads the time past authority.clock(): tests
+-- A default, a view or a function that reads the time without authority.clock(): tests
 -- could not move it, and two columns of one row could disagree.
 with texts (subject, definition) as (
     select

@@ -1,5 +1,5 @@
--- A privilege on tables that no policy holds (truncate, references, trigger, maintain),
--- one that may be handed on, one of somebody who is no role of ours, or any on a
+-- A privilege on tables that no policy restricts (truncate, references, trigger,
+-- maintain), one with grant option, one of a role that is not ours, or any on a
 -- partition, whose rows are reached through its parent.
 with granted as (
     select

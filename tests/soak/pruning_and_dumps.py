@@ -1,4 +1,4 @@
-"""What goes on beside services: pruning in both forms, and dumps that are restored."""
+"""Upkeep beside services: pruning in both forms, and dumps that are restored."""
 
 import asyncio
 import subprocess
@@ -12,11 +12,11 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries import AsyncMaintenance, Maintenance, Settings
 from authority_queries.service.retention import PruneReport, Retention
-from tests.soak.errors import told
+from tests.soak.errors import described
 from tests.soak.ledger import Ledger
-from tests.soak.stage import Stage
+from tests.soak.server_and_proxy import Stage
 
-# All that is over goes at once.
+# Everything expired is pruned at once.
 _KEPT = Retention(expired=timedelta(0))
 _RESTORED = "restored"
 _BROKEN = """
@@ -79,7 +79,7 @@ def _judge(ledger: Ledger, report: PruneReport, began: float) -> None:
 
 
 def dump_and_restore(stage: Stage, ledger: Ledger) -> None:
-    """A dump under load is one moment's: it can be restored, and nothing is halved."""
+    """A dump under load is of one moment: it restores, and has no half redemption."""
     if stage.cluster is None:
         return
     began, programs = monotonic(), stage.cluster.programs
@@ -93,7 +93,7 @@ def dump_and_restore(stage: Stage, ledger: Ledger) -> None:
     except (subprocess.CalledProcessError, psycopg.Error) as error:
         output = getattr(error, "stderr", "")
         if not ledger.weather.met(began, monotonic()):
-            ledger.violate("a dump cannot be restored", f"{told(error)} {output}")
+            ledger.violate("a dump cannot be restored", f"{described(error)} {output}")
         return
     ledger.count("dumps restored")
     rule = "a dump is of more than one moment"
@@ -101,7 +101,7 @@ def dump_and_restore(stage: Stage, ledger: Ledger) -> None:
 
 
 def audit_rows(stage: Stage, ledger: Ledger) -> None:
-    """The same of the database itself, at rest."""
+    """Make the same assertions on the database itself, at rest."""
     with stage.dba() as dba:
         row = dba.execute(_BROKEN).fetchone()
     ledger.expect(row == (0, 0, 0), "rows do not agree", f"halves, gaps, sums: {row}")

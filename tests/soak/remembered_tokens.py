@@ -5,14 +5,14 @@ from random import Random
 from threading import Lock
 from time import monotonic
 
-from tests.soak.lives import Life
+from tests.soak.token_lives import Life
 
-# Of each kind so many are remembered.
+# The number of remembered tokens of each kind.
 MOST = 1500
 
 
 class Lives:
-    """The tokens of a process, of each kind the newest ones. Threads share it."""
+    """The newest tokens of each kind in a process. Threads share it."""
 
     def __init__(self) -> None:
         self._by_kind: dict[str, list[Life]] = {}
@@ -23,14 +23,14 @@ class Lives:
             kept = self._by_kind.setdefault(life.kind, [])
             kept.append(life)
             if len(kept) > MOST:
-                # The dead ones first, but some are kept: they must stay dead.
+                # Dead ones go first, but some are kept: they must stay dead.
                 now = monotonic()
                 old = kept[: MOST // 2]
                 stay = [life for life in old if life.why_dead(now) is None]
                 self._by_kind[life.kind] = stay[len(stay) // 4 :] + kept[MOST // 2 :]
 
     def draw(self, chance: Random, kind: str) -> Life | None:
-        """Any of a kind, one in two times one of the newest."""
+        """Return any of a kind, half of the time one of the newest."""
         with self._lock:
             kept = self._by_kind.get(kind)
             if not kept:
@@ -39,7 +39,7 @@ class Lives:
             return kept[chance.randrange(newest, len(kept))]
 
     def claim(self, chance: Random, kind: str) -> Life | None:
-        """Take one that may live, that nobody else claims: to be redeemed once."""
+        """Take one that may live and that nobody else claims, to redeem it once."""
         now = monotonic()
         with self._lock:
             kept = self._by_kind.get(kind, [])
@@ -51,7 +51,7 @@ class Lives:
         return None
 
     def copied(self) -> "Lives":
-        """The same lives, for a forked child: a thread may have the lock for ever."""
+        """Return a copy for a forked child: a thread may hold the lock for ever."""
         copy = Lives()
         copy._by_kind = {kind: [*kept] for kind, kept in self._by_kind.items()}
         return copy

@@ -1,17 +1,17 @@
-"""Swaps rows between connections: what the ledger must see, for its canary."""
+"""Swaps rows between connections, as a canary for the ledger."""
 
 from dataclasses import fields
 
 from authority_queries.records import VerifiedToken
 from tests.proxy import Messages
 
-# No other answer of what work asks has as many columns.
+# No other answer to the work has as many columns.
 _VERIFIED_COLUMNS = len(fields(VerifiedToken))
 _ROW = b"D"
 
 
 class Swapper:
-    """Gives each verified row in place of the next one, whoever asked for it."""
+    """Sends each verified row in place of the next one, on any connection."""
 
     def __init__(self) -> None:
         self._messages: dict[object, Messages] = {}

@@ -1,7 +1,7 @@
--- A policy that asks for the setting once a row, not once a statement: the call stands
--- outside of every subquery. (What the rule auth_rls_initplan of Supabase's linter
--- finds.) The parentheses are peeled off from the inside, those of subqueries with what
--- they hold.
+-- A policy that reads the setting once a row, not once a statement: the call stands
+-- outside of every subquery. (The rule auth_rls_initplan of Supabase's linter finds the
+-- same.) The parentheses are removed from the inside, those of subqueries with their
+-- content.
 with recursive peeled as (
     select
         policies.polname as name,

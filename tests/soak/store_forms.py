@@ -1,7 +1,7 @@
-"""The two forms of the store behind one: work is written once, as coroutines.
+"""The two forms of the store behind one interface: work is written once, as coroutines.
 
 In threads a coroutine never waits, because each call of the blocking form is done when
-it has returned: it is run to its end by one step.
+it has returned: the coroutine runs to its end in one step.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class Door(Protocol):
-    """What a worker has of the store."""
+    """A worker's access to the store."""
 
     form: str
 
@@ -34,7 +34,7 @@ class Door(Protocol):
 
 
 class _Done(Generic[Result]):
-    """What is awaited and is there already."""
+    """An awaitable whose result exists already."""
 
     def __init__(self, result: Result) -> None:
         self._result = result
@@ -106,7 +106,7 @@ class Tasks:
 
 
 def run_now(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run what never waits."""
+    """Run a coroutine that never waits."""
     try:
         work.send(None)
     except StopIteration as done:

@@ -1,11 +1,11 @@
-"""A tenant's life: it begins with people who are signed in, and then anything comes."""
+"""A tenant's life: it begins with signed-in users, and continues with any step."""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
 from tests.model.crash_rules import CrashRules
-from tests.model.draws import DAY, HOUR, Pick, indexes, keys, scopes
-from tests.model.kept import Scopes
+from tests.model.objects import Scopes
+from tests.model.strategies import DAY, HOUR, Pick, indexes, keys, scopes
 
 
 class Life(CrashRules):
@@ -41,7 +41,7 @@ class Life(CrashRules):
             client=0, for_account=True, scopes=frozenset(), key=None, lifetime=DAY
         )
 
-    # What is named twice is done more often.
+    # Entries that occur twice are executed more often.
     redeem_code_too = CrashRules.redeem_code
     redeem_code_again = CrashRules.redeem_code
     refresh_too = CrashRules.refresh

@@ -1,7 +1,7 @@
-"""What is known of each token: since when it lives, and what may or must have ended it.
+"""The known life of each token: its beginning, and what may or must have ended it.
 
-All times are of this process's clock, around the calls: what was acknowledged before
-another call began came before it in the database too.
+All times are of this process's clock, around the calls: a call that was acknowledged
+before another one began came before it in the database too.
 """
 
 from collections.abc import Collection
@@ -14,16 +14,16 @@ from authority_queries.secrets import TokenKind, TokenString
 
 # After an unknown outcome the server may still be at work for so long.
 LATE = 60.0
-# Between this process's clock and the database's; both are of one machine.
+# Between this process's clock and the database's, both of one machine.
 _INEXACT = 0.25
 
 
 @dataclass(eq=False, slots=True)
 class End:
-    """Something that ends tokens: it may have since `began`, and has since `done`.
+    """An event that ends tokens: it may have since `began`, and has since `done`.
 
-    An `epoch` ends only what was signed in before it. `gave_up` is when the caller
-    lost the answer.
+    An `epoch` ends only what was signed in before it. `gave_up` is when the caller lost
+    the answer.
     """
 
     why: str
@@ -54,26 +54,26 @@ class Span:
 
 @dataclass(eq=False)
 class Subject:
-    """What tokens hang on: a user, a client, a family, or the token itself."""
+    """What tokens depend on: a user, a client, a family, or the token itself."""
 
     name: str
     ends: list[End] = field(default_factory=list)
 
     def begin_end(self, why: str, began: float, *, epoch: bool = False) -> End:
-        """Enter, before it is asked for, that tokens may end from now on."""
+        """Enter, before the call, that tokens may end from now on."""
         end = End(why, began, epoch)
         self.ends.append(end)
         return end
 
     def forget(self, end: End) -> None:
-        """Nothing has ended: it was refused."""
+        """Nothing has ended: the call was refused."""
         if end in self.ends:
             self.ends.remove(end)
 
 
 @dataclass(eq=False)
 class Use:
-    """A redemption of a token: which request, when, and what it came to."""
+    """A redemption of a token: its request, its time and its result."""
 
     request: UUID
     began: float
@@ -101,7 +101,7 @@ class Life:
         return [end for subject in subjects for end in subject.ends[:]]
 
     def why_dead(self, began: float) -> str | None:
-        """Why it is dead for each call that begins then, or None."""
+        """Return why it is dead for each call that begins then, or None."""
         for end in self.ends():
             if end.must_end(self.signed_in, began):
                 return end.why
@@ -112,7 +112,7 @@ class Life:
     def must_live(
         self, began: float, ended: float, besides: Collection[End] = ()
     ) -> bool:
-        """Whether it is alive for each call that begins and ends then."""
+        """Return whether it is alive for each call that begins and ends then."""
         if self.issued.ended >= began:
             return False
         if ended >= self.issued.began + self.lifetime - _INEXACT:
@@ -124,7 +124,7 @@ class Life:
         )
 
     def differs(self, row: object) -> list[str]:
-        """The fields of a verified row that are not this token's."""
+        """Return the fields of a verified row that are not this token's."""
         return [
             name
             for name, value in self.expected.items()

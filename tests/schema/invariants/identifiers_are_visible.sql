@@ -1,6 +1,6 @@
--- A text that is part of a key and could hold what nobody sees: no check of it asks
--- authority.is_visible, matches it whole against a pattern, or lists what it may be,
--- and no foreign key leads to one that does.
+-- A text that is part of a key and may contain invisible characters: no check of it
+-- calls authority.is_visible, matches it whole against a pattern, or lists its values,
+-- and no foreign key leads to a text with such a check.
 select format('%s.%s', tables.oid::regclass, columns.attname) as offender
 from pg_catalog.pg_class as tables
 inner join pg_catalog.pg_attribute as columns on tables.oid = columns.attrelid

@@ -1,5 +1,5 @@
--- An object that somebody else than authority_owner owns: no policy and no grant would
--- hold its owner.
+-- An object with another owner than authority_owner: no policy and no grant would
+-- restrict that owner.
 select pg_describe_object(objects.class, objects.oid, 0) as offender
 from (
     select

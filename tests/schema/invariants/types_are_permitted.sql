@@ -1,4 +1,4 @@
--- A column of a type that the house does not use: varchar(n), timestamp without time
+-- A column of a type that this schema does not use: varchar(n), timestamp without time
 -- zone, json, integers of fewer than 64 bits, serial.
 select columns.attrelid::regclass::text || '.' || columns.attname as offender
 from pg_catalog.pg_attribute as columns

@@ -1,4 +1,4 @@
-"""Tasks that are cancelled at random moments, as a server does when clients hang up."""
+"""Tasks that are cancelled at random moments, as in a server whose clients hang up."""
 
 import asyncio
 

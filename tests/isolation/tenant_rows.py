@@ -63,7 +63,7 @@ class Tenants:
             "select to_jsonb(one) from {table} as one where {column} = %s limit 1"
         )
         found = self.dba.execute(query, (tenant,)).fetchone()
-        assert found is not None, f"tenant.sql gives {table.name} no row"
+        assert found is not None, f"tenant.sql inserts no row into {table.name}"
         row: Row = found[0]
         return row
 
@@ -74,7 +74,7 @@ class Tenants:
         return int(found[0])
 
 
-def settle(dba: "psycopg.Connection[Any]", *, twins: bool = False) -> Tenants:
+def fill_tenants(dba: "psycopg.Connection[Any]", *, twins: bool = False) -> Tenants:
     """Fill two tenants; twins also have the same ids."""
     with dba.transaction():
         for extent, code in enumerate((OWN, FOREIGN), start=1):
@@ -89,7 +89,7 @@ def settle(dba: "psycopg.Connection[Any]", *, twins: bool = False) -> Tenants:
     )
 
 
-def tell(connection: "psycopg.Connection[Any]", tenant: object) -> None:
+def set_tenant(connection: "psycopg.Connection[Any]", tenant: object) -> None:
     """Let the whole session work for a tenant, or for an invalid one."""
     query = "select set_config('authority.tenant_id', %s, false)"
     connection.execute(query, (str(tenant),))

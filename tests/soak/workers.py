@@ -1,4 +1,4 @@
-"""Who works at once in this process: threads, tasks and followers, on two pools."""
+"""The workers of this process: threads, tasks and followers, on two pools."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from threading import Event, Thread
 from typing import Any
 
 from authority_queries import AsyncAuthority, Authority
-from tests.soak.cancelling import cancel_some
-from tests.soak.doors import Door, Tasks, Threads, run_now
+from tests.soak.cancellations import cancel_some
 from tests.soak.feed import END, Feeds
-from tests.soak.homes import Home
-from tests.soak.keeping import Lives
 from tests.soak.ledger import Ledger
 from tests.soak.licence_work import audit_usage
 from tests.soak.other_work import audit_users
 from tests.soak.plan import Plan
 from tests.soak.pools import count_usable, count_usable_async
+from tests.soak.remembered_tokens import Lives
+from tests.soak.store_forms import Door, Tasks, Threads, run_now
+from tests.soak.tenants import Home
 from tests.soak.token_work import Desk, verify_one
 from tests.soak.work import Work, work
 
@@ -25,7 +25,7 @@ _CANCELLED_AT_ONCE = 16
 
 
 class Crew:
-    """Works until it is told to stop, and then looks whether all is as it must be.
+    """Works until it is told to stop, and then checks everything.
 
     `cancelling` is set while tasks are to be cancelled at random moments.
     """
@@ -70,11 +70,11 @@ class Crew:
 
     @property
     def home(self) -> Home:
-        """One of the tenants that it works for."""
+        """Return one of the tenants that it works for."""
         return self._feeds.homes[0]
 
     def do(self, authority: Authority, work: Work) -> None:
-        """Do one piece of work, in the thread of the caller."""
+        """Do one piece of work, in the caller's thread."""
         run_now(work(self._desk(Threads(authority))))
 
     @property
@@ -117,7 +117,7 @@ class Crew:
                 await asyncio.sleep(0.1)
 
     async def _close(self, desk: Desk) -> None:
-        """Publish the end of each feed, and ask of everything once more."""
+        """Publish the end of each feed, and check everything once more."""
         await self._feeds.publish(desk, END)
         for life in self.lives.all():
             await verify_one(desk, life)

@@ -1,6 +1,6 @@
--- A policy beside the one of tenants that is not for operators or the owner alone. Each
+-- A policy beside the tenants' one that is not for operators or the owner alone. Each
 -- permissive policy opens a table further: none may open one for a service or a report,
--- but for reading what all tenants share.
+-- except to read what all tenants share.
 select policies.polname as offender
 from pg_catalog.pg_policy as policies
 inner join pg_catalog.pg_class as tables on policies.polrelid = tables.oid

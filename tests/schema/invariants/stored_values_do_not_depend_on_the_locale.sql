@@ -1,6 +1,6 @@
--- An expression whose value is kept, in an index or a generated column, or a function
--- that is declared immutable, and that asks for the database's own collation: it gives
--- another value after a restore under another locale.
+-- An expression whose value is stored, in an index or a generated column, or a function
+-- that is declared immutable, and that uses the database's own collation: its value
+-- differs after a restore under another locale.
 with kept as (
     select
         indexes.indexrelid::regclass::text as name,

@@ -1,5 +1,5 @@
 -- A privilege of PUBLIC, which every login of the server has. A new function has one by
--- itself: `revoke execute … from public` takes it away.
+-- default: `revoke execute … from public` removes it.
 select
     concat(
         pg_describe_object(objects.class, objects.oid, objects.part),

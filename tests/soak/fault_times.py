@@ -1,4 +1,4 @@
-"""When faults were made, and what a call at that time may come to."""
+"""When faults were made, and the permitted outcomes of a call at that time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ from typing import Final
 
 from authority_queries import Settings
 
-# For the machine, which has other things to do.
+# A margin for the machine, which has other work.
 _SLACK: Final = 3.0
 
 
 @dataclass(eq=False, slots=True)
 class Storm:
-    """A fault, from before it was made until the store must have got over it."""
+    """A fault, from before it was made until the store must have recovered."""
 
     fault: str
     began: float
@@ -31,8 +31,8 @@ class Weather:
 
     def __init__(self, settings: Settings) -> None:
         wait = settings.pool_timeout + _SLACK
-        # A statement that takes too long is ended by the server, and a server that
-        # says nothing is given up somewhat later.
+        # The server ends a statement that takes too long, and a silent server is given
+        # up somewhat later.
         self.calm = wait + settings.statement_timeout
         self.stormy = wait + (settings.longest_silence or inf)
         self._storms: list[Storm] = []
@@ -50,10 +50,10 @@ class Weather:
             storm.ended = monotonic() + grace
 
     def met(self, began: float, ended: float) -> list[Storm]:
-        """The storms that a call met."""
+        """Return the storms that a call met."""
         with self._lock:
             return [storm for storm in self._storms if storm.meets(began, ended)]
 
     def longest(self, began: float, ended: float) -> float:
-        """How long a call may take that began and ended then, in seconds."""
+        """Return how long a call may take that began and ended then, in seconds."""
         return self.stormy if self.met(began, ended) else self.calm
