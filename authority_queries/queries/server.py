@@ -28,7 +28,7 @@ _ASYNC_QUERIES.promise("get_schema_version", "newest", "oldest_package")
 
 
 def describe(connection: Connection[object]) -> ServerDescription | None:
-    """What `authority doctor` says of the server and of who asks: one row.
+    """What `authority doctor` reports of the server and of the current role: one row.
 
     queries/server.sql:1
     """
@@ -38,7 +38,7 @@ def describe(connection: Connection[object]) -> ServerDescription | None:
 async def describe_async(
     connection: AsyncConnection[object],
 ) -> ServerDescription | None:
-    """What `authority doctor` says of the server and of who asks: one row.
+    """What `authority doctor` reports of the server and of the current role: one row.
 
     queries/server.sql:1
     """
@@ -46,8 +46,8 @@ async def describe_async(
 
 
 def get_process_id(connection: Connection[object]) -> int:
-    """The process that answers. It is another one than the connection was told at its
-    beginning where a pooler is between the two.
+    """The id of the process that answers. Behind a pooler it differs from the id that
+    the connection received when it was opened.
 
     queries/server.sql:77
     """
@@ -55,8 +55,8 @@ def get_process_id(connection: Connection[object]) -> int:
 
 
 async def get_process_id_async(connection: AsyncConnection[object]) -> int:
-    """The process that answers. It is another one than the connection was told at its
-    beginning where a pooler is between the two.
+    """The id of the process that answers. Behind a pooler it differs from the id that
+    the connection received when it was opened.
 
     queries/server.sql:77
     """
@@ -64,9 +64,9 @@ async def get_process_id_async(connection: AsyncConnection[object]) -> int:
 
 
 def get_schema_version(connection: Connection[object]) -> SchemaVersion:
-    """What a service asks on its first connection: the newest migration that was
-    applied, and the oldest package, named by its newest migration, that the database
-    serves.
+    """The newest migration that was applied, and the oldest package that the database
+    supports, named by the newest migration of that package. A service asks for both
+    on its first connection.
 
     queries/server.sql:82
     """
@@ -76,9 +76,9 @@ def get_schema_version(connection: Connection[object]) -> SchemaVersion:
 async def get_schema_version_async(
     connection: AsyncConnection[object],
 ) -> SchemaVersion:
-    """What a service asks on its first connection: the newest migration that was
-    applied, and the oldest package, named by its newest migration, that the database
-    serves.
+    """The newest migration that was applied, and the oldest package that the database
+    supports, named by the newest migration of that package. A service asks for both
+    on its first connection.
 
     queries/server.sql:82
     """

@@ -58,14 +58,18 @@ def lists_of_folder(folder: Path) -> Iterator[FilledList]:
         if name := query.tags.row or _row_of_other(query, queries):
             rows.setdefault(name, []).append(query)
     for sharing in rows.values():
-        first, *others = (
-            Statement(blocks[query.path, query.name]) for query in sharing
-        )
-        if others and first.lists:
-            row = Row(declared_by=sharing[0], columns=first.lists[0].columns)
-            yield from filled_lists(first, row, declares=True)
-            for other in others:
-                yield from filled_lists(other, row, declares=False)
+        statements = [Statement(blocks[query.path, query.name]) for query in sharing]
+        # A query that is given rows of the class, instead of returning them, has none.
+        returning = [
+            (query, statement)
+            for query, statement in zip(sharing, statements, strict=True)
+            if statement.lists
+        ]
+        if len(returning) > 1:
+            declaring, first = returning[0]
+            row = Row(declared_by=declaring, columns=first.lists[0].columns)
+            for _, statement in returning:
+                yield from filled_lists(statement, row, declares=statement is first)
 
 
 def _row_of_other(query: Query, queries: Sequence[Query]) -> str | None:
