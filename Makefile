@@ -33,7 +33,7 @@ lint: $(VENV)/dev.stamp ## Linters, types, and whether generated files are fresh
 	$(BIN)/python tools/generate_sync.py --check
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar schema
-	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder queries authority_queries/codegen
+	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder queries authority_queries
 	$(BIN)/squawk $(filter-out %.rollback.sql,$(wildcard schema/migrations/*.sql))
 
 pytest: $(VENV)/dev.stamp ## The tests alone
@@ -74,7 +74,7 @@ format: $(VENV)/dev.stamp ## Format Python and SQL, and fill the column lists of
 	$(BIN)/ruff format .
 	$(BIN)/authority format
 	$(BIN)/sqlfluff fix --disable-progress-bar schema
-	$(BIN)/sqlfluff fix --disable-progress-bar --templater placeholder queries authority_queries/codegen
+	$(BIN)/sqlfluff fix --disable-progress-bar --templater placeholder queries authority_queries
 
 wheel: $(VENV)/dev.stamp ## Build dist/*.whl
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

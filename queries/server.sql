@@ -74,11 +74,6 @@ select
 from pg_catalog.pg_roles
 where pg_roles.rolname = current_user;
 
--- name: get_process_id()$
--- The id of the process that answers. Behind a pooler it differs from the id that the
--- connection received when it was opened.
-select pg_catalog.pg_backend_pid() as process_id;
-
 -- name: get_schema_version()^
 -- The newest migration that was applied, and the oldest package that the database
 -- supports, named by the newest migration of that package. A service asks for both

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from authority_queries._backend import running_backend
 from authority_queries.cli import prune
 from authority_queries.cli.generation import (
     add_arguments,
@@ -22,8 +21,9 @@ from authority_queries.cli.generation import (
 )
 from authority_queries.cli.psql import run_psql
 from authority_queries.errors import AuthorityError, ConfigurationError
-from authority_queries.migrations import migrate
-from authority_queries.settings import Settings
+from authority_queries.service.backend import running_backend
+from authority_queries.service.migrations import migrate
+from authority_queries.service.settings import Settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:

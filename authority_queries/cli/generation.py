@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from authority_queries.errors import ConfigurationError
-from authority_queries.settings import Settings
+from authority_queries.service.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

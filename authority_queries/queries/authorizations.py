@@ -8,9 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import Authorization
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -21,6 +19,8 @@ from authority_queries.runtime import (
     Stream,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import Authorization
 
 _QUERIES = QueryFile(FOLDER / "authorizations.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "authorizations.sql")

@@ -8,15 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import (
-    Client,
-    ClientApplicationType,
-    ClientConsentType,
-    ClientSecret,
-    ClientType,
-)
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -26,6 +18,14 @@ from authority_queries.runtime import (
     QueryFile,
     Stream,
     checks,
+)
+from authority_queries.queries import FOLDER
+from authority_queries.records import (
+    Client,
+    ClientApplicationType,
+    ClientConsentType,
+    ClientSecret,
+    ClientType,
 )
 
 _QUERIES = QueryFile(FOLDER / "clients.sql")

@@ -8,6 +8,17 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
+from authority_queries.engine.runtime import (
+    AsyncCall,
+    AsyncQueryFile,
+    AsyncStream,
+    Call,
+    JsonObject,
+    Parameters,
+    QueryFile,
+    Stream,
+    checks,
+)
 from authority_queries.queries import FOLDER
 from authority_queries.records import (
     License,
@@ -19,17 +30,6 @@ from authority_queries.records import (
     LicenseValidation,
     UsageReceipt,
     UsageTotal,
-)
-from authority_queries.runtime import (
-    AsyncCall,
-    AsyncQueryFile,
-    AsyncStream,
-    Call,
-    JsonObject,
-    Parameters,
-    QueryFile,
-    Stream,
-    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "licenses.sql")

@@ -8,13 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import (
-    LoginAttempt,
-    LoginAttemptOutcome,
-    ThrottleDecision,
-)
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -23,6 +17,12 @@ from authority_queries.runtime import (
     QueryFile,
     Stream,
     checks,
+)
+from authority_queries.queries import FOLDER
+from authority_queries.records import (
+    LoginAttempt,
+    LoginAttemptOutcome,
+    ThrottleDecision,
 )
 
 _QUERIES = QueryFile(FOLDER / "login_attempts.sql")

@@ -7,9 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import PushedRequest
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     Call,
@@ -18,6 +16,8 @@ from authority_queries.runtime import (
     QueryFile,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import PushedRequest
 
 _QUERIES = QueryFile(FOLDER / "pushed_requests.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "pushed_requests.sql")

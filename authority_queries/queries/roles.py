@@ -7,9 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import Permission, Role
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -19,6 +17,8 @@ from authority_queries.runtime import (
     Stream,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import Permission, Role
 
 _QUERIES = QueryFile(FOLDER / "roles.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "roles.sql")

@@ -7,9 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import ServiceAccount
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -20,6 +18,8 @@ from authority_queries.runtime import (
     Stream,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import ServiceAccount
 
 _QUERIES = QueryFile(FOLDER / "service_accounts.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "service_accounts.sql")

@@ -7,9 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import Tenant, TenantStatus
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -20,6 +18,8 @@ from authority_queries.runtime import (
     Stream,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import Tenant, TenantStatus
 
 _QUERIES = QueryFile(FOLDER / "tenants.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tenants.sql")

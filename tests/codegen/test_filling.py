@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from aiosql.types import SQLOperationType
 
-from authority_queries._resources import QUERIES
 from authority_queries.cli import main
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.filling.column_lists import Statement
 from authority_queries.codegen.filling.fill import lists_of_folder, texts_with
 from authority_queries.codegen.filling.wanted_columns import FilledList
-from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.codegen.reading.source import Source, split
+from authority_queries.resources import QUERIES
 
 WITH_ROWS = {
     SQLOperationType.SELECT,

@@ -11,14 +11,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from authority_queries.codegen.errors import Outcome
 from authority_queries.codegen.filling.column_lists import Statement
 from authority_queries.codegen.filling.wanted_columns import (
     FilledList,
     Row,
     filled_lists,
 )
-from authority_queries.codegen.model import Outcome, Query
-from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.query import Query
+from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.codegen.reading.source import Source, split
 from authority_queries.codegen.settings import read
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from authority_queries.codegen.filling.column_lists import Column, ColumnList, Statement
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
