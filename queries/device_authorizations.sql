@@ -305,7 +305,7 @@ where
 
 -- name: poll(tenant_id, device_code_hash, client_id, cnf_jkt)^
 -- The answer to a device that polls (RFC 8628 section 3.5), and the interval that
--- it must keep from now on:
+-- it must keep from now on.
 --
 -- - authorization_pending: the user has not decided.
 -- - slow_down: the user has not decided, and the device polls too early. The interval

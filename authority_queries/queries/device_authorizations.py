@@ -395,7 +395,7 @@ def poll(
     cnf_jkt: str | None,
 ) -> DevicePoll:
     """The answer to a device that polls (RFC 8628 section 3.5), and the interval that
-    it must keep from now on:
+    it must keep from now on.
 
     - authorization_pending: the user has not decided.
     - slow_down: the user has not decided, and the device polls too early. The interval
@@ -433,7 +433,7 @@ async def poll_async(
     cnf_jkt: str | None,
 ) -> DevicePoll:
     """The answer to a device that polls (RFC 8628 section 3.5), and the interval that
-    it must keep from now on:
+    it must keep from now on.
 
     - authorization_pending: the user has not decided.
     - slow_down: the user has not decided, and the device polls too early. The interval
