@@ -4,7 +4,7 @@
 -- 11.1). The statement inserts a row or takes over an expired one, so the result
 -- does not depend on pruning. Of several concurrent uses one writes the row; the
 -- others wait and then read it.
--- @param expires_at -- when the assertion expires
+-- @param expires_at -- when the caller refuses the assertion as expired
 insert into authority.used_jtis (tenant_id, kind, issuer, jti_hash, expires_at)
 select
     tenants.id,

@@ -56,7 +56,7 @@ def use(
     does not depend on pruning. Of several concurrent uses one writes the row; the
     others wait and then read it.
 
-    `expires_at`: when the assertion expires
+    `expires_at`: when the caller refuses the assertion as expired
 
     queries/used_jtis.sql:1
     """
@@ -85,7 +85,7 @@ async def use_async(
     does not depend on pruning. Of several concurrent uses one writes the row; the
     others wait and then read it.
 
-    `expires_at`: when the assertion expires
+    `expires_at`: when the caller refuses the assertion as expired
 
     queries/used_jtis.sql:1
     """
