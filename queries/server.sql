@@ -1,5 +1,5 @@
 -- name: describe()^
--- What `authority doctor` says of the server and of who asks: one row.
+-- What `authority doctor` reports of the server and of the current role: one row.
 -- @row ServerDescription
 select
     current_setting('server_version_num')::integer as version_number,
@@ -75,8 +75,9 @@ from pg_catalog.pg_roles
 where pg_roles.rolname = current_user;
 
 -- name: get_schema_version()^
--- What a service asks on its first connection: the newest migration that was applied,
--- and the oldest package, named by its newest migration, that the database serves.
+-- The newest migration that was applied, and the oldest package that the database
+-- supports, named by the newest migration of that package. A service asks for both
+-- on its first connection.
 -- @row SchemaVersion
 -- @notnull newest -- The function returns a constant.
 -- @notnull oldest_package -- The function returns a constant.

@@ -1,6 +1,7 @@
 -- name: get_type(oid)^
--- The type, what it is made of (an array's elements, a domain's base, a range's bounds,
--- a multirange's ranges), an enum's labels, a composite's fields.
+-- The type with this oid, or no row. `element` is the type of an array's elements, of a
+-- domain's base, of a range's bounds or of a multirange's ranges; `labels` are those of
+-- an enum, `field_names` and `field_types` those of a composite type.
 select
     types.oid::bigint as oid,
     namespaces.nspname as schema,
@@ -54,7 +55,7 @@ left join pg_catalog.pg_range as ranges
 where types.oid = :oid::bigint::oid;
 
 -- name: list_columns(table_name)
--- One column of the table that can be written.
+-- One column of the table that a statement can write, in the table's order.
 select
     pg_attribute.attrelid::bigint as relation,
     pg_attribute.attnum as number,
