@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from authority_queries._resources import MIGRATIONS
 from authority_queries.codegen.python_names import name_fault
 from authority_queries.errors import ConfigurationError
+from authority_queries.resources import MIGRATIONS
 
 _KEYS: Final = (
     "queries",

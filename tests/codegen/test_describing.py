@@ -10,7 +10,6 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from authority_queries._sync.preparing import look
 from authority_queries.codegen.analysis.analyst import Analyst
 from authority_queries.codegen.describing.describer import Describer
 from authority_queries.codegen.describing.pg_types import PgTypes
@@ -21,7 +20,8 @@ from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.facts import Description, Fact
 from authority_queries.codegen.query import PythonName
 from authority_queries.codegen.sent import sent_types, statement_of
-from authority_queries.runtime import QueryFile, checks
+from authority_queries.engine._sync.pooler_detection import look
+from authority_queries.engine.runtime import QueryFile, checks
 from tests.codegen.query_text import read_one
 
 SCHEMA = """

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from aiosql.types import SQLOperationType
 
-from authority_queries._resources import QUERIES
-from authority_queries._sync.query_file import QueryFile
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.reading.folder import read_folder
+from authority_queries.engine.runtime import QueryFile
+from authority_queries.resources import QUERIES
 from tests.codegen.query_text import read, read_one, refusal
 
 ONE = "-- name: {}()\nselect 1 as a;\n"

@@ -19,8 +19,8 @@ import pytest
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
+from authority_queries.engine.runtime import JsonValue
 from authority_queries.errors import InvalidArgumentError
-from authority_queries.runtime import JsonValue
 from tests.codegen.projects import Project
 
 MOMENT = datetime(2024, 2, 29, 12, 30, 15, 123456, tzinfo=UTC)

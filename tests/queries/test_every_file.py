@@ -1,4 +1,4 @@
-"""Rules of all query files, so that a new query is covered by what exists."""
+"""Rules of all query files, which cover new queries too."""
 
 import re
 from pathlib import Path
@@ -8,18 +8,18 @@ import psycopg
 import pytest
 
 from authority_queries import Store
-from authority_queries._resources import QUERIES
-from authority_queries._sync.query_file import QueryFile
-from authority_queries._sync.repository import Repository
 from authority_queries.codegen.query import Query
 from authority_queries.codegen.reading.folder import read_folder
+from authority_queries.engine._sync.query_file import QueryFile
+from authority_queries.repositories._sync.repository import Repository
+from authority_queries.resources import QUERIES
 from tests.every_query import names_by_file
 from tests.stores import Logins
 
 ALL = read_folder(QUERIES)
 ROOT = Path(__file__).parents[2]
 LONGEST_LINE = 88
-# Of no tenant, and not the operators' either: what comes before a tenant is known.
+# These belong neither to a tenant nor to operators: they run before a tenant is known.
 OF_NO_TABLE = {
     "revocations.listen",
     "tenants.begin",
@@ -29,7 +29,6 @@ OF_NO_TABLE = {
 }
 OF_NOBODY = OF_NO_TABLE | {
     "server.describe",
-    "server.get_process_id",
     "server.get_schema_version",
     "tenants.find",
 }
@@ -42,7 +41,7 @@ def full_name(query: Query) -> str:
 every_query = pytest.mark.parametrize("query", ALL, ids=full_name)
 
 
-def test_the_generator_reads_what_the_run_time_loads() -> None:
+def test_the_generator_reads_the_queries_that_the_run_time_loads() -> None:
     assert sorted(map(full_name, ALL)) == sorted(map(".".join, names_by_file()))
 
 
@@ -75,13 +74,13 @@ def test_no_line_of_sql_is_too_long() -> None:
 
 
 @every_query
-def test_a_query_says_what_it_gives(query: Query) -> None:
+def test_a_query_states_what_it_returns(query: Query) -> None:
     assert query.doc
     assert query.doc.endswith(".")
 
 
 @every_query
-def test_a_query_is_found_at_the_line_that_is_announced(query: Query) -> None:
+def test_a_query_is_found_at_its_announced_line(query: Query) -> None:
     function = getattr(QueryFile(query.path).queries, query.name)
     assert function.__code__.co_firstlineno == query.line
     line = query.path.read_text().splitlines()[query.line - 1]
@@ -89,7 +88,7 @@ def test_a_query_is_found_at_the_line_that_is_announced(query: Query) -> None:
 
 
 @every_query
-def test_a_query_is_bound_to_its_tenant_or_an_operators(query: Query) -> None:
+def test_a_query_is_bound_to_its_tenant_or_belongs_to_operators(query: Query) -> None:
     if full_name(query) in OF_NOBODY:
         assert "tenant_id" not in query.parameters
         assert query.tags.role != "authority_maintenance"
@@ -99,38 +98,40 @@ def test_a_query_is_bound_to_its_tenant_or_an_operators(query: Query) -> None:
 
 
 @every_query
-def test_a_query_asks_the_one_clock(query: Query) -> None:
+def test_a_query_uses_the_one_clock(query: Query) -> None:
     if query.path.stem == "server":
-        return  # what `authority doctor` asks is the machine's own
+        return  # `authority doctor` asks for the machine's own time.
     other_clocks = r"\b(now|(statement|clock|transaction)_timestamp)\s*\("
     assert not re.search(other_clocks, query.sql)
     assert not re.search(r"\b(current|local)_?(timestamp|date|time)\b", query.sql)
 
 
 @every_query
-def test_a_query_judges_a_claimed_sign_in_by_the_one_function(query: Query) -> None:
+def test_a_query_judges_a_claimed_sign_in_time_by_the_one_function(
+    query: Query,
+) -> None:
     claims = query.sql.count("%(authenticated_at)s")
     assert query.sql.count("authority.sign_in_time(%(authenticated_at)s)") == claims
     assert bool(claims) == ("authenticated_at" in query.parameters)
-    # A query that takes a moment by another name has to be looked at.
+    # A query that takes a moment under another name has to be examined.
     written = re.search(r"insert into authority\.tokens\b[^)]*\)", query.sql)
     if written and "authenticated_at" in written[0] and not claims:
         assert re.search(r"\b(asked|verdict)\.authenticated_at\b", query.sql)
 
 
 @every_query
-def test_a_query_spells_out_its_schema(query: Query) -> None:
+def test_a_query_qualifies_its_tables_with_the_schema(query: Query) -> None:
     assert " offset " not in query.sql
     names_none = query.path.stem == "server" or full_name(query) in OF_NO_TABLE
     assert names_none or "authority." in query.sql
 
 
-# Updates of a row with a version that do not compare it, and why that is right. Not
-# asked of token families, which each statement judges by itself, under a lock.
+# Updates of a row with a version that do not compare it, and why. Token families are
+# exempt: each statement judges them itself, under a lock.
 BLIND = {
     "clients.revoke_tokens": "the epoch only grows",
-    "consents.narrow": "only takes away",
-    "consents.revoke": "only ends",
+    "consents.narrow": "it only removes scopes",
+    "consents.revoke": "it only ends a consent",
     "licenses.set_status": "compares the status: revoked is final",
     "service_accounts.revoke_tokens": "the epoch only grows",
     "tenants.revoke_tokens": "the epoch only grows",
@@ -139,7 +140,9 @@ BLIND = {
 }
 
 
-def test_an_update_says_which_version_it_read(dba: "psycopg.Connection[Any]") -> None:
+def test_an_update_compares_the_version_that_was_read(
+    dba: "psycopg.Connection[Any]",
+) -> None:
     versioned = {
         table
         for (table,) in dba.execute(
@@ -156,8 +159,8 @@ def test_an_update_says_which_version_it_read(dba: "psycopg.Connection[Any]") ->
     assert blind == set(BLIND)
 
 
-# Units whose length depends on the calendar and, added to a timestamptz, on the time
-# zone of the session.
+# Units whose length depends on the calendar and, added to a timestamptz, on the
+# session's time zone.
 CALENDAR = re.compile(
     r"(?:\binterval\s*)?'[^'\n]*\b(?:days?|weeks?|mon(?:th)?s?|years?)\b[^'\n]*'(?!\w)"
     r"|\b(?:days|weeks|months|years)\s*=>",
@@ -167,16 +170,17 @@ SQL_FILES = [
     *QUERIES.glob("*.sql"),
     *(QUERIES.parent / "schema" / "migrations").glob("[0-9]*.sql"),
 ]
-# Of timestamps without a time zone, in UTC: months of the log, periods of licences.
+# These are about timestamps without a time zone, in UTC: months of the log, periods of
+# licences.
 CALENDAR_ON_PURPOSE = {
-    ("0009_create_login_attempts.sql", "months =>"),
-    ("0009_create_login_attempts.sql", "'1 month'"),
-    ("0009_create_login_attempts.sql", "interval '1 month'"),
+    ("0016_partition_login_attempts.sql", "months =>"),
+    ("0016_partition_login_attempts.sql", "'1 month'"),
+    ("0016_partition_login_attempts.sql", "interval '1 month'"),
 }
 
 
 def calendar_intervals(sql: str) -> set[str]:
-    """Durations of days or more in what is executed: not in comments, nor told."""
+    """Return durations of days or more in executed text, without comments."""
     code = re.sub(r"--.*|^comment on [^;]*?\bis\s+'(?:[^']|'')*';", "", sql, flags=re.M)
     found = {match[0] for match in CALENDAR.finditer(code)}
     return {text for text in found if re.match(r"interval|'\d|\w+\s*=>", text)}
@@ -191,6 +195,6 @@ def test_no_duration_depends_on_the_calendar_or_the_sessions_time_zone() -> None
     assert found == CALENDAR_ON_PURPOSE
 
 
-def test_a_duration_of_the_calendar_is_found() -> None:
+def test_a_calendar_duration_is_found() -> None:
     sql = "select authority.clock() + interval '1 day', '2 years'::interval -- '1 day'"
     assert calendar_intervals(sql) == {"interval '1 day'", "'2 years'"}

@@ -94,7 +94,7 @@ class UnknownTypeError(LookupError):
 
 
 BUILTINS: Final = "builtins"
-RUNTIME: Final = "authority_queries.runtime"
+RUNTIME: Final = "authority_queries.engine.runtime"
 
 
 def one_of(module: str, *names: str) -> tuple[Part, ...]:

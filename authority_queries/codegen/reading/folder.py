@@ -10,7 +10,6 @@ from aiosql.queries import Queries
 from aiosql.types import QueryFn, SQLOperationType
 from aiosql.utils import SQLLoadException, SQLParseException
 
-from authority_queries._sync.query_file import QueryFile
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.python_names import (
     function_name_fault,
@@ -21,6 +20,7 @@ from authority_queries.codegen.query import Query
 from authority_queries.codegen.reading.annotations import read_comment
 from authority_queries.codegen.reading.guard import check
 from authority_queries.codegen.reading.source import Block, Source, split
+from authority_queries.engine._sync.query_file import QueryFile
 
 # aiosql's functions take `self` and `conn`, the generated ones `connection`.
 _TAKEN: Final = frozenset({"self", "conn", "connection"})
