@@ -1,24 +1,31 @@
 -- name: functions()
--- One function or aggregate. The signature is its name and the types of its arguments,
--- qualified with the schema unless that is pg_catalog.
+-- One function, operator's function or aggregate. The signature is its name and the
+-- types of its arguments, after its schema if it is not one of PostgreSQL's own.
 select
     pg_proc.oid::integer as oid,
-    pg_proc.proisstrict as is_strict,
-    pg_proc.provolatile = 'v' as is_volatile,
     pg_proc.proname as name,
     case
-        when pg_proc.pronamespace = 'pg_catalog'::regnamespace then ''
+        when origins.is_builtin then ''
         else pg_proc.pronamespace::regnamespace::text || '.'
     end
     || pg_proc.proname
-    || substring(pg_proc.oid::regprocedure::text from '[(].*$') as signature
-from pg_catalog.pg_proc;
+    || substring(pg_proc.oid::regprocedure::text from '[(].*$') as signature,
+    origins.is_builtin,
+    pg_proc.proisstrict as is_strict,
+    pg_proc.provolatile = 'v' as is_volatile
+from pg_catalog.pg_proc
+cross join
+    lateral (
+        -- A superuser can create functions in pg_catalog, with oids from 16384.
+        select
+            pg_proc.pronamespace = 'pg_catalog'::regnamespace
+            and pg_proc.oid < 16384 as is_builtin
+    ) as origins;
 
 -- name: operators()
--- One operator, with its name and its function.
+-- One operator and its function.
 select
     pg_operator.oid::integer as oid,
-    pg_operator.oprname as name,
     pg_operator.oprcode::oid::integer as function_oid
 from pg_catalog.pg_operator;
 
@@ -33,7 +40,14 @@ inner join pg_catalog.pg_operator
     on pg_amop.amopopr = pg_operator.oid
 where
     pg_am.amname in ('btree', 'hash')
-    and pg_operator.oprnamespace = 'pg_catalog'::regnamespace;
+    and pg_operator.oprnamespace = 'pg_catalog'::regnamespace
+    and pg_operator.oid < 16384;
+
+-- name: tolerant_collations()
+-- One collation for which texts can be equal whose octets differ.
+select pg_collation.oid::integer as oid
+from pg_catalog.pg_collation
+where not pg_collation.collisdeterministic;
 
 -- name: aliases()
 -- One function without arguments that only calls a built-in function. The planner
@@ -174,7 +188,7 @@ with recursive family as (
     where :with_children
 )
 
-select pg_get_expr(pg_constraint.conbin, pg_constraint.conrelid) as expression
+select pg_constraint.conbin::text as tree
 from pg_catalog.pg_constraint
 where
     pg_constraint.conrelid = :relation::oid
@@ -209,7 +223,7 @@ with recursive domains as (
         on domains.typbasetype = pg_type.oid and pg_type.typtype = 'd'
 )
 
-select pg_get_expr(pg_constraint.conbin, 0) as expression
+select pg_constraint.conbin::text as tree
 from domains
 inner join pg_catalog.pg_constraint
     on domains.oid = pg_constraint.contypid
