@@ -117,7 +117,7 @@ insert into authority.authorizations (
     expires_at
 )
 select
-    tenants.id,
+    active_tenants.id,
     :client_id,
     :user_id,
     :service_account_id,
@@ -125,10 +125,8 @@ select
     :scopes,
     :properties,
     authority.clock() + :lifetime as expires_at
-from authority.tenants
-where
-    tenants.id = :tenant_id
-    and tenants.status in ('active', 'trial')
+from authority.active_tenants
+where active_tenants.id = :tenant_id
 returning
     authorizations.tenant_id,
     authorizations.id,

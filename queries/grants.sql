@@ -48,8 +48,7 @@ asked as (
         issued_to.id as client_id,
         consents.id as consent_id,
         case
-            when not coalesce(tenants.status in ('active', 'trial'), false)
-                then 'tenant_inactive'
+            when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
             when
                 case
@@ -70,7 +69,9 @@ asked as (
             when coalesce(granted_by.status <> 'active', true) then 'user_inactive'
             when
                 authority.sign_in_time(:authenticated_at)
-                <= greatest(tenants.tokens_valid_after, granted_by.tokens_valid_after)
+                <= greatest(
+                    active_tenants.tokens_valid_after, granted_by.tokens_valid_after
+                )
                 then 'login_required'
             when
                 :code_challenge::text is null
@@ -84,7 +85,7 @@ asked as (
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
-    left join authority.tenants on tenants.id = :tenant_id
+    left join authority.active_tenants on active_tenants.id = :tenant_id
     left join issued_to on true
     left join granted_by on true
     left join authority.consents
@@ -207,8 +208,7 @@ asked as (
     select
         issued_to.id as client_id,
         case
-            when not coalesce(tenants.status in ('active', 'trial'), false)
-                then 'tenant_inactive'
+            when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
             when issued_to.client_type = 'public' then 'client_public'
             when :service_account_id::uuid is null then 'issued'
@@ -219,7 +219,7 @@ asked as (
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
-    left join authority.tenants on tenants.id = :tenant_id
+    left join authority.active_tenants on active_tenants.id = :tenant_id
     left join issued_to on true
     left join acts_as on true
 ),
@@ -404,8 +404,7 @@ asked as (
             )
         end as actor,
         case
-            when not coalesce(tenants.status in ('active', 'trial'), false)
-                then 'tenant_inactive'
+            when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
             when issued_to.client_type = 'public' then 'client_public'
             when
@@ -426,7 +425,7 @@ asked as (
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
-    left join authority.tenants on tenants.id = :tenant_id
+    left join authority.active_tenants on active_tenants.id = :tenant_id
     left join issued_to on true
     left join subject on true
     left join actor on true

@@ -356,7 +356,7 @@ def revoke(
     """Ends the authorization and, with it, every token under it (RFC 7009 section
     2.1). A second call changes nothing.
 
-    queries/authorizations.sql:149
+    queries/authorizations.sql:147
     """
     return _revoke(
         connection,
@@ -376,7 +376,7 @@ async def revoke_async(
     """Ends the authorization and, with it, every token under it (RFC 7009 section
     2.1). A second call changes nothing.
 
-    queries/authorizations.sql:149
+    queries/authorizations.sql:147
     """
     return await _revoke_async(
         connection,
@@ -394,7 +394,7 @@ def prune_expired(
     row is judged as it is once it is locked: one that a redemption prolongs meanwhile
     stays.
 
-    queries/authorizations.sql:163
+    queries/authorizations.sql:161
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -407,7 +407,7 @@ async def prune_expired_async(
     row is judged as it is once it is locked: one that a redemption prolongs meanwhile
     stays.
 
-    queries/authorizations.sql:163
+    queries/authorizations.sql:161
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -775,7 +775,7 @@ def record_secret_use(
 ) -> int:
     """Notes that the secret was accepted; at most one write a minute.
 
-    queries/clients.sql:315
+    queries/clients.sql:314
     """
     return _record_secret_use(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -785,7 +785,7 @@ async def record_secret_use_async(
 ) -> int:
     """Notes that the secret was accepted; at most one write a minute.
 
-    queries/clients.sql:315
+    queries/clients.sql:314
     """
     return await _record_secret_use_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
@@ -802,7 +802,7 @@ def expire_secret(
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
 
-    queries/clients.sql:327
+    queries/clients.sql:326
     """
     return _expire_secret(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -819,7 +819,7 @@ async def expire_secret_async(
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
 
-    queries/clients.sql:327
+    queries/clients.sql:326
     """
     return await _expire_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -831,7 +831,7 @@ def delete_secret(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:350
+    queries/clients.sql:349
     """
     return _delete_secret(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -841,7 +841,7 @@ async def delete_secret_async(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:350
+    queries/clients.sql:349
     """
     return await _delete_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
@@ -854,7 +854,7 @@ def revoke_tokens(
     """The client with its epoch moved: every grant that was made to it so far
     is dead, and what a rotation that is under way makes of one too. One row.
 
-    queries/clients.sql:357
+    queries/clients.sql:356
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, id=id)
 
@@ -865,6 +865,6 @@ async def revoke_tokens_async(
     """The client with its epoch moved: every grant that was made to it so far
     is dead, and what a rotation that is under way makes of one too. One row.
 
-    queries/clients.sql:357
+    queries/clients.sql:356
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, id=id)

@@ -246,7 +246,7 @@ def get_by_user_code(
     disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
     section 5.1).
 
-    queries/device_authorizations.sql:63
+    queries/device_authorizations.sql:61
     """
     return _get_by_user_code(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -261,7 +261,7 @@ async def get_by_user_code_async(
     disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
     section 5.1).
 
-    queries/device_authorizations.sql:63
+    queries/device_authorizations.sql:61
     """
     return await _get_by_user_code_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -291,7 +291,7 @@ def approve(
     held against deletion before that, in the order of a deletion (the family's foreign
     keys would hold them after the request), and judged as they are after the wait.
 
-    queries/device_authorizations.sql:91
+    queries/device_authorizations.sql:89
     """
     return _approve(
         connection,
@@ -328,7 +328,7 @@ async def approve_async(
     held against deletion before that, in the order of a deletion (the family's foreign
     keys would hold them after the request), and judged as they are after the wait.
 
-    queries/device_authorizations.sql:91
+    queries/device_authorizations.sql:89
     """
     return await _approve_async(
         connection,
@@ -352,7 +352,7 @@ def deny(
     """Denies the request for good (RFC 8628 section 3.3), unless there is no such
     code, or it has expired or been decided.
 
-    queries/device_authorizations.sql:287
+    queries/device_authorizations.sql:286
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -369,7 +369,7 @@ async def deny_async(
     """Denies the request for good (RFC 8628 section 3.3), unless there is no such
     code, or it has expired or been decided.
 
-    queries/device_authorizations.sql:287
+    queries/device_authorizations.sql:286
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -396,7 +396,7 @@ def poll(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one returns authorization_pending.
 
-    queries/device_authorizations.sql:302
+    queries/device_authorizations.sql:301
     """
     return _poll(
         connection,
@@ -427,7 +427,7 @@ async def poll_async(
     locked and judged as it is after the wait, so that of any number of polls within an
     interval one returns authorization_pending.
 
-    queries/device_authorizations.sql:302
+    queries/device_authorizations.sql:301
     """
     return await _poll_async(
         connection,
@@ -444,7 +444,7 @@ def prune_expired(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:395
+    queries/device_authorizations.sql:394
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -455,7 +455,7 @@ async def prune_expired_async(
     """Deletes requests, of all tenants, that expired longer ago than this. The
     families and codes that came of them stay.
 
-    queries/device_authorizations.sql:395
+    queries/device_authorizations.sql:394
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

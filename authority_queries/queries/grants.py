@@ -329,7 +329,7 @@ def issue_to_client(
     scopes that it allows. Both are held against deletion and judged as they are after
     the wait.
 
-    queries/grants.sql:174
+    queries/grants.sql:175
     """
     return _issue_to_client(
         connection,
@@ -366,7 +366,7 @@ async def issue_to_client_async(
     scopes that it allows. Both are held against deletion and judged as they are after
     the wait.
 
-    queries/grants.sql:174
+    queries/grants.sql:175
     """
     return await _issue_to_client_async(
         connection,
@@ -516,7 +516,7 @@ def redeem(
     refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
     section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
-    queries/grants.sql:491
+    queries/grants.sql:490
     """
     return _redeem(
         connection,
@@ -581,7 +581,7 @@ async def redeem_async(
     refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
     section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
-    queries/grants.sql:491
+    queries/grants.sql:490
     """
     return await _redeem_async(
         connection,

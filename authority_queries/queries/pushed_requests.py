@@ -125,7 +125,7 @@ def redeem(
     those that are looked at again after a wait. The id is the browser's session, or the
     request's own.
 
-    queries/pushed_requests.sql:44
+    queries/pushed_requests.sql:43
     """
     return _redeem(
         connection,
@@ -151,7 +151,7 @@ async def redeem_async(
     those that are looked at again after a wait. The id is the browser's session, or the
     request's own.
 
-    queries/pushed_requests.sql:44
+    queries/pushed_requests.sql:43
     """
     return await _redeem_async(
         connection,
@@ -168,7 +168,7 @@ def prune_expired(
     """Deletes pushed requests, of all tenants, that expired longer ago than this, used
     or not.
 
-    queries/pushed_requests.sql:81
+    queries/pushed_requests.sql:79
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -179,7 +179,7 @@ async def prune_expired_async(
     """Deletes pushed requests, of all tenants, that expired longer ago than this, used
     or not.
 
-    queries/pushed_requests.sql:81
+    queries/pushed_requests.sql:79
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -444,7 +444,7 @@ def revoke(
     """Revokes the token if it was issued to this client_id, and unless it is an access
     token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:241
+    queries/tokens.sql:239
     """
     return _revoke(
         connection,
@@ -466,7 +466,7 @@ async def revoke_async(
     """Revokes the token if it was issued to this client_id, and unless it is an access
     token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:241
+    queries/tokens.sql:239
     """
     return await _revoke_async(
         connection,
@@ -487,7 +487,7 @@ def revoke_by_id(
     """Revokes the token, whoever's it is, and no other one: what it was redeemed for
     lives on (authorizations.revoke ends a family). Again changes nothing.
 
-    queries/tokens.sql:296
+    queries/tokens.sql:294
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -504,7 +504,7 @@ async def revoke_by_id_async(
     """Revokes the token, whoever's it is, and no other one: what it was redeemed for
     lives on (authorizations.revoke ends a family). Again changes nothing.
 
-    queries/tokens.sql:296
+    queries/tokens.sql:294
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -523,7 +523,7 @@ def list_active_by_subject(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:308
+    queries/tokens.sql:306
     """
     return _list_active_by_subject(
         connection,
@@ -547,7 +547,7 @@ async def list_active_by_subject_async(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:308
+    queries/tokens.sql:306
     """
     return await _list_active_by_subject_async(
         connection,
@@ -575,7 +575,7 @@ def list_active_by_subject_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:308
+    queries/tokens.sql:306
     """
     return _list_active_by_subject_stream(
         connection,
@@ -604,7 +604,7 @@ def list_active_by_subject_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:308
+    queries/tokens.sql:306
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -628,7 +628,7 @@ def list_active_by_client(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:350
+    queries/tokens.sql:348
     """
     return _list_active_by_client(
         connection,
@@ -650,7 +650,7 @@ async def list_active_by_client_async(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:350
+    queries/tokens.sql:348
     """
     return await _list_active_by_client_async(
         connection,
@@ -676,7 +676,7 @@ def list_active_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:350
+    queries/tokens.sql:348
     """
     return _list_active_by_client_stream(
         connection,
@@ -703,7 +703,7 @@ def list_active_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:350
+    queries/tokens.sql:348
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -721,7 +721,7 @@ def prune_expired(
     """Deletes access tokens, of all tenants, that expired longer ago than this. What
     can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:387
+    queries/tokens.sql:385
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -732,7 +732,7 @@ async def prune_expired_async(
     """Deletes access tokens, of all tenants, that expired longer ago than this. What
     can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:387
+    queries/tokens.sql:385
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

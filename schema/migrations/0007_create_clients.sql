@@ -214,8 +214,7 @@ comment on column authority.client_secrets.valid_until is
 'From then on the secret is refused. Null: no end.';
 comment on column authority.client_secrets.last_used_at is
 'Last success, to the minute: shows when an old secret can go. Null: never.';
-comment on column authority.client_secrets.created_at is
-'When the row was inserted.';
+comment on column authority.client_secrets.created_at is 'When the row was inserted.';
 
 -- Serves clients.list_live_secrets and the foreign key.
 create index if not exists client_secrets_tenant_id_client_id_idx
