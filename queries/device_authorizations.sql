@@ -175,7 +175,7 @@ asked as (
                 or device.expires_at <= authority.clock()
                 then 'invalid'
             when asked_by.enabled is not true then 'client_inactive'
-            when coalesce(decided_by.status <> 'active', true) then 'user_inactive'
+            when (decided_by.status is distinct from 'active') then 'user_inactive'
             when
                 authority.sign_in_time(:authenticated_at)
                 <= greatest(
@@ -366,7 +366,7 @@ verdict as (
     where
         clients.client_id = :client_id
         and clients.enabled
-        and coalesce(device.cnf_jkt = :cnf_jkt, device.cnf_jkt is null)
+        and (device.cnf_jkt is null or device.cnf_jkt = :cnf_jkt)
 ),
 
 paced as (

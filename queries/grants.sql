@@ -66,7 +66,7 @@ asked as (
                     )
                 end
                 then 'redirect_uri_not_registered'
-            when coalesce(granted_by.status <> 'active', true) then 'user_inactive'
+            when (granted_by.status is distinct from 'active') then 'user_inactive'
             when
                 authority.sign_in_time(:authenticated_at)
                 <= greatest(
@@ -418,7 +418,7 @@ asked as (
                 then 'invalid_actor_token'
             when not :scopes::text[] <@ subject.scopes then 'invalid_scope'
             when
-                (subject.is_bound or coalesce(actor.is_bound, false))
+                (subject.is_bound or actor.is_bound is true)
                 and num_nonnulls(:cnf_jkt::text, :cnf_x5t_s256::text) = 0
                 then 'binding_required'
             when cardinality(behind.ids) > 16 then 'too_many_exchanges'
@@ -653,10 +653,11 @@ verdict as (
                     and not (:redirect_uri is null and token.has_one_uri)
                 )
                 or (token.code_challenge is distinct from :code_challenge)
-                or coalesce(token.cnf_jkt <> :cnf_jkt, token.cnf_jkt is not null)
-                or coalesce(
-                    token.cnf_x5t_s256 <> :cnf_x5t_s256, token.cnf_x5t_s256 is not null
-                )
+                or (token.cnf_jkt is null or token.cnf_jkt = :cnf_jkt) is not true
+                or (
+                    token.cnf_x5t_s256 is null
+                    or token.cnf_x5t_s256 = :cnf_x5t_s256
+                ) is not true
                 then 'invalid'
             when
                 token.redemption_hash = sha256(uuid_send(:redemption_id))

@@ -290,7 +290,7 @@ CREATE TABLE authority.clients (
     CONSTRAINT clients_consent_type_check CHECK ((consent_type = ANY (ARRAY['explicit'::text, 'external'::text, 'implicit'::text, 'systematic'::text]))),
     CONSTRAINT clients_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT clients_display_names_check CHECK (((jsonb_typeof(display_names) = 'object'::text) AND authority.is_bounded_json(display_names))),
-    CONSTRAINT clients_json_web_key_set_check CHECK (((jsonb_typeof(json_web_key_set) = 'object'::text) AND COALESCE((jsonb_typeof((json_web_key_set -> 'keys'::text)) = 'array'::text), (json_web_key_set IS NULL)) AND authority.is_bounded_json(json_web_key_set))),
+    CONSTRAINT clients_json_web_key_set_check CHECK (((jsonb_typeof(json_web_key_set) = 'object'::text) AND ((json_web_key_set IS NULL) = ((json_web_key_set -> 'keys'::text) IS NULL)) AND (jsonb_typeof((json_web_key_set -> 'keys'::text)) = 'array'::text) AND authority.is_bounded_json(json_web_key_set))),
     CONSTRAINT clients_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT clients_permissions_check CHECK (((array_position(permissions, NULL::text) IS NULL) AND authority.is_text_list(permissions, (500)::bigint, (512)::bigint))),
     CONSTRAINT clients_post_logout_redirect_uris_check CHECK (((array_position(post_logout_redirect_uris, NULL::text) IS NULL) AND authority.is_text_list(post_logout_redirect_uris, (100)::bigint, (2048)::bigint))),
@@ -1578,7 +1578,7 @@ CREATE TABLE authority.pushed_requests (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT pushed_requests_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '00:10:00'::interval))),
     CONSTRAINT pushed_requests_moments_check CHECK (((LEAST(expires_at, redeemed_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, redeemed_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND COALESCE((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)), true))),
+    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND ((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)) IS NOT FALSE))),
     CONSTRAINT pushed_requests_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
     CONSTRAINT pushed_requests_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT pushed_requests_request_uri_hash_check CHECK ((octet_length(request_uri_hash) = 32))
@@ -1712,9 +1712,7 @@ begin
         moment as (
             select
                 greatest(authority.clock(), max(found.updated_at)) as now,
-                coalesce(
-                    bool_or(found.trusted_until > authority.clock()), false
-                ) as is_trusted
+                bool_or(found.trusted_until > authority.clock()) is true as is_trusted
             from found
         ),
         asked as (
@@ -1805,9 +1803,10 @@ begin
         where
             login_throttles.tenant_id = reserve_login_attempt.tenant_id
             and login_throttles.id = refusing
-            and coalesce(
-                login_throttles.refused_at <= authority.clock() - interval '1 minute',
-                true
+            and (
+                login_throttles.refused_at is null
+                or login_throttles.refused_at
+                <= authority.clock() - interval '1 minute'
             )
         for no key update skip locked
     ),
@@ -2357,7 +2356,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
                         WHEN (tokens.authorization_id IS NULL) THEN tokens.created_at
                         ELSE authorizations.created_at
                     END <= clients.tokens_valid_after) THEN 'client_signed_out'::text
-                    WHEN ((tokens.user_id IS NOT NULL) AND COALESCE((users.status <> 'active'::text), true)) THEN 'user_inactive'::text
+                    WHEN ((tokens.user_id IS NOT NULL) AND (users.status IS DISTINCT FROM 'active'::text)) THEN 'user_inactive'::text
                     WHEN (tokens.authenticated_at <= users.tokens_valid_after) THEN 'user_signed_out'::text
                     WHEN ((tokens.service_account_id IS NOT NULL) AND (service_accounts.enabled IS NOT TRUE)) THEN 'service_account_disabled'::text
                     WHEN (tokens.authenticated_at <= service_accounts.tokens_valid_after) THEN 'service_account_signed_out'::text
@@ -2534,7 +2533,7 @@ CREATE VIEW authority.usable_licenses WITH (security_invoker='true') AS
     period_start,
     period_end,
     usable_until,
-    COALESCE((grows_until > authority.clock()), true) AS may_grow
+    ((grows_until <= authority.clock()) IS NOT TRUE) AS may_grow
    FROM authority.license_states
   WHERE (state = ANY (ARRAY['valid'::text, 'grace'::text]));
 

@@ -49,7 +49,7 @@ def get_process_id(connection: Connection[object]) -> int:
     """The process that answers. It is another one than the connection was told at its
     beginning where a pooler is between the two.
 
-    queries/server.sql:77
+    queries/server.sql:73
     """
     return _get_process_id(connection)
 
@@ -58,7 +58,7 @@ async def get_process_id_async(connection: AsyncConnection[object]) -> int:
     """The process that answers. It is another one than the connection was told at its
     beginning where a pooler is between the two.
 
-    queries/server.sql:77
+    queries/server.sql:73
     """
     return await _get_process_id_async(connection)
 
@@ -68,7 +68,7 @@ def get_schema_version(connection: Connection[object]) -> SchemaVersion:
     applied, and the oldest package, named by its newest migration, that the database
     serves.
 
-    queries/server.sql:82
+    queries/server.sql:78
     """
     return _get_schema_version(connection)
 
@@ -80,6 +80,6 @@ async def get_schema_version_async(
     applied, and the oldest package, named by its newest migration, that the database
     serves.
 
-    queries/server.sql:82
+    queries/server.sql:78
     """
     return await _get_schema_version_async(connection)

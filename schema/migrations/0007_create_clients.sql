@@ -80,10 +80,8 @@ create table if not exists authority.clients (
     constraint clients_json_web_key_set_check
     check (
         jsonb_typeof(json_web_key_set) = 'object'
-        and coalesce(
-            jsonb_typeof(json_web_key_set -> 'keys') = 'array',
-            json_web_key_set is null
-        )
+        and (json_web_key_set is null) = (json_web_key_set -> 'keys' is null)
+        and jsonb_typeof(json_web_key_set -> 'keys') = 'array'
         and authority.is_bounded_json(json_web_key_set)
     ),
     constraint clients_display_name_check check (char_length(display_name) <= 256),

@@ -144,7 +144,8 @@ cross join lateral (
                     else authorizations.created_at
                 end <= clients.tokens_valid_after
                 then 'client_signed_out'
-            when tokens.user_id is not null and coalesce(users.status <> 'active', true)
+            when
+                tokens.user_id is not null and users.status is distinct from 'active'
                 then 'user_inactive'
             when tokens.authenticated_at <= users.tokens_valid_after
                 then 'user_signed_out'

@@ -84,7 +84,7 @@ select
     license_states.period_start,
     license_states.period_end,
     license_states.usable_until,
-    coalesce(license_states.grows_until > authority.clock(), true) as may_grow
+    (license_states.grows_until <= authority.clock()) is not true as may_grow
 from authority.license_states
 where license_states.state in ('valid', 'grace');
 
