@@ -67,14 +67,9 @@ where
     and clients.client_id = :client_id
     and clients.enabled
 returning
-    pushed_requests.tenant_id,
-    pushed_requests.id,
-    pushed_requests.request_uri_hash,
-    pushed_requests.client_id,
-    pushed_requests.parameters,
-    pushed_requests.expires_at,
-    pushed_requests.redeemed_at,
-    pushed_requests.created_at;
+    pushed_requests.tenant_id, pushed_requests.id, pushed_requests.request_uri_hash,
+    pushed_requests.client_id, pushed_requests.parameters, pushed_requests.expires_at,
+    pushed_requests.redeemed_at, pushed_requests.created_at;
 
 -- name: prune_expired(older_than, batch_size)!
 -- Deletes pushed requests, of all tenants, that expired longer ago than this, used or

@@ -11,17 +11,19 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from authority_queries._backend import running_backend
 from authority_queries.cli import prune
 from authority_queries.cli.generation import (
     add_arguments,
+    add_server_argument,
+    run_format,
     run_generate,
     run_plans,
 )
 from authority_queries.cli.psql import run_psql
 from authority_queries.errors import AuthorityError, ConfigurationError
-from authority_queries.migrations import migrate
-from authority_queries.settings import Settings
+from authority_queries.service.backend import running_backend
+from authority_queries.service.migrations import migrate
+from authority_queries.service.settings import Settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,7 +92,11 @@ def _parser() -> argparse.ArgumentParser:
         ("generate", run_generate, "write typed Python modules for the SQL files"),
         ("plans", run_plans, "check how PostgreSQL executes the SQL files' queries"),
     ):
-        add_arguments(add(name, command, text))
+        adding = add(name, command, text)
+        add_arguments(adding)
+        add_server_argument(adding)
+    text = "fill the column lists of queries that share a @row"
+    add_arguments(add("format", run_format, text))
     add("psql", _psql, "run psql on the database; what follows is psql's")
     return parser
 

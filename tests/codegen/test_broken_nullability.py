@@ -11,9 +11,8 @@ import pytest
 
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.generate import generate
-from authority_queries.codegen.output import stale
+from authority_queries.codegen.output import concerned_queries, stale
 from authority_queries.codegen.settings import GenerationSettings, read
-from authority_queries.codegen.staleness import concerned_queries
 from tests.codegen.projects import ROOT
 
 SETTINGS: Final = read(ROOT / "pyproject.toml")
