@@ -102,7 +102,7 @@ insert into authority.authorizations (
     expires_at
 )
 select
-    tenants.id,
+    active_tenants.id,
     :client_id,
     :user_id,
     :service_account_id,
@@ -110,10 +110,8 @@ select
     :scopes,
     :properties,
     authority.clock() + :lifetime as expires_at
-from authority.tenants
-where
-    tenants.id = :tenant_id
-    and tenants.status in ('active', 'trial')
+from authority.active_tenants
+where active_tenants.id = :tenant_id
 returning
     authorizations.tenant_id, authorizations.id, authorizations.client_id,
     authorizations.user_id, authorizations.service_account_id,

@@ -39,8 +39,7 @@ device as (
         :poll_interval,
         authority.clock() + :lifetime as expires_at
     from asked_by
-    inner join authority.tenants on tenants.id = :tenant_id
-    where tenants.status in ('active', 'trial')
+    inner join authority.active_tenants on active_tenants.id = :tenant_id
     returning
         device_authorizations.id,
         device_authorizations.poll_interval,
@@ -49,8 +48,7 @@ device as (
 
 select
     case
-        when not coalesce(tenants.status in ('active', 'trial'), false)
-            then 'tenant_inactive'
+        when active_tenants.id is null then 'tenant_inactive'
         when device.id is null then 'client_inactive'
         else 'created'
     end as outcome,
@@ -58,7 +56,7 @@ select
     device.poll_interval,
     device.expires_at
 from (values (:tenant_id::uuid)) as given (tenant_id)
-left join authority.tenants on tenants.id = :tenant_id
+left join authority.active_tenants on active_tenants.id = :tenant_id
 left join device on true;
 
 -- name: get_by_user_code(tenant_id, user_code_hash)^
@@ -174,18 +172,19 @@ asked as (
         consents.id as consent_id,
         coalesce(:scopes::text[], device.scopes) as scopes,
         case
-            when not coalesce(tenants.status in ('active', 'trial'), false)
-                then 'tenant_inactive'
+            when active_tenants.id is null then 'tenant_inactive'
             when
                 device.id is null
                 or device.status <> 'pending'
                 or device.expires_at <= authority.clock()
                 then 'invalid'
             when asked_by.enabled is not true then 'client_inactive'
-            when coalesce(decided_by.status <> 'active', true) then 'user_inactive'
+            when (decided_by.status is distinct from 'active') then 'user_inactive'
             when
                 authority.sign_in_time(:authenticated_at)
-                <= greatest(tenants.tokens_valid_after, decided_by.tokens_valid_after)
+                <= greatest(
+                    active_tenants.tokens_valid_after, decided_by.tokens_valid_after
+                )
                 then 'login_required'
             when not :scopes::text[] <@ device.scopes then 'invalid_scope'
             when asked_by.consent_type <> 'implicit' and consents.id is null
@@ -193,7 +192,7 @@ asked as (
             else 'approved'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
-    left join authority.tenants on tenants.id = :tenant_id
+    left join authority.active_tenants on active_tenants.id = :tenant_id
     left join device on true
     left join asked_by on true
     left join decided_by on true
@@ -375,7 +374,7 @@ verdict as (
     where
         clients.client_id = :client_id
         and clients.enabled
-        and coalesce(device.cnf_jkt = :cnf_jkt, device.cnf_jkt is null)
+        and (device.cnf_jkt is null or device.cnf_jkt = :cnf_jkt)
 ),
 
 paced as (

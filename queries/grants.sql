@@ -52,8 +52,7 @@ asked as (
         issued_to.id as client_id,
         consents.id as consent_id,
         case
-            when not coalesce(tenants.status in ('active', 'trial'), false)
-                then 'tenant_inactive'
+            when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
             when
                 case
@@ -71,10 +70,12 @@ asked as (
                     )
                 end
                 then 'redirect_uri_not_registered'
-            when coalesce(granted_by.status <> 'active', true) then 'user_inactive'
+            when (granted_by.status is distinct from 'active') then 'user_inactive'
             when
                 authority.sign_in_time(:authenticated_at)
-                <= greatest(tenants.tokens_valid_after, granted_by.tokens_valid_after)
+                <= greatest(
+                    active_tenants.tokens_valid_after, granted_by.tokens_valid_after
+                )
                 then 'login_required'
             when
                 :code_challenge::text is null
@@ -88,7 +89,7 @@ asked as (
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
-    left join authority.tenants on tenants.id = :tenant_id
+    left join authority.active_tenants on active_tenants.id = :tenant_id
     left join issued_to on true
     left join granted_by on true
     left join authority.consents
@@ -212,8 +213,7 @@ asked as (
     select
         issued_to.id as client_id,
         case
-            when not coalesce(tenants.status in ('active', 'trial'), false)
-                then 'tenant_inactive'
+            when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
             when issued_to.client_type = 'public' then 'client_public'
             when :service_account_id::uuid is null then 'issued'
@@ -224,7 +224,7 @@ asked as (
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
-    left join authority.tenants on tenants.id = :tenant_id
+    left join authority.active_tenants on active_tenants.id = :tenant_id
     left join issued_to on true
     left join acts_as on true
 ),
@@ -412,8 +412,7 @@ asked as (
             )
         end as actor,
         case
-            when not coalesce(tenants.status in ('active', 'trial'), false)
-                then 'tenant_inactive'
+            when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
             when issued_to.client_type = 'public' then 'client_public'
             when
@@ -427,14 +426,14 @@ asked as (
                 then 'invalid_actor_token'
             when not :scopes::text[] <@ subject.scopes then 'invalid_scope'
             when
-                (subject.is_bound or coalesce(actor.is_bound, false))
+                (subject.is_bound or actor.is_bound is true)
                 and num_nonnulls(:cnf_jkt::text, :cnf_x5t_s256::text) = 0
                 then 'binding_required'
             when cardinality(behind.ids) > 16 then 'too_many_exchanges'
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
-    left join authority.tenants on tenants.id = :tenant_id
+    left join authority.active_tenants on active_tenants.id = :tenant_id
     left join issued_to on true
     left join subject on true
     left join actor on true
@@ -671,10 +670,11 @@ verdict as (
                     and not (:redirect_uri is null and token.has_one_uri)
                 )
                 or (token.code_challenge is distinct from :code_challenge)
-                or coalesce(token.cnf_jkt <> :cnf_jkt, token.cnf_jkt is not null)
-                or coalesce(
-                    token.cnf_x5t_s256 <> :cnf_x5t_s256, token.cnf_x5t_s256 is not null
-                )
+                or (token.cnf_jkt is null or token.cnf_jkt = :cnf_jkt) is not true
+                or (
+                    token.cnf_x5t_s256 is null
+                    or token.cnf_x5t_s256 = :cnf_x5t_s256
+                ) is not true
                 then 'invalid'
             when
                 token.redemption_hash = sha256(uuid_send(:redemption_id))

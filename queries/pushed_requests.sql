@@ -30,8 +30,7 @@ select
     :parameters,
     authority.clock() + :lifetime as expires_at
 from pushed_by
-inner join authority.tenants on pushed_by.tenant_id = tenants.id
-where tenants.status in ('active', 'trial')
+inner join authority.active_tenants on pushed_by.tenant_id = active_tenants.id
 returning
     pushed_requests.tenant_id,
     pushed_requests.id,
@@ -56,7 +55,7 @@ set
     redeemed_at = coalesce(pushed_requests.redeemed_at, authority.clock()),
     redemption_hash = sha256(uuid_send(:redemption_id))
 from authority.clients
-inner join authority.tenants on clients.tenant_id = tenants.id
+inner join authority.active_tenants on clients.tenant_id = active_tenants.id
 where
     pushed_requests.tenant_id = :tenant_id
     and pushed_requests.request_uri_hash = :request_uri_hash
@@ -69,7 +68,6 @@ where
     and clients.id = pushed_requests.client_id
     and clients.client_id = :client_id
     and clients.enabled
-    and tenants.status in ('active', 'trial')
 returning
     pushed_requests.tenant_id, pushed_requests.id, pushed_requests.request_uri_hash,
     pushed_requests.client_id, pushed_requests.parameters, pushed_requests.expires_at,

@@ -10,9 +10,8 @@ select
     pg_roles.rolsuper as is_superuser,
     pg_roles.rolcreaterole as may_create_roles,
     has_database_privilege(current_database(), 'create')
-    and coalesce(
-        has_schema_privilege(to_regnamespace('authority_yoyo'), 'create'), true
-    ) as may_migrate,
+    and has_schema_privilege(to_regnamespace('authority_yoyo'), 'create')
+    is not false as may_migrate,
     array(
         select ours.name
         from
@@ -44,13 +43,10 @@ select
             held.rolname in ('authority_app', current_user)
             and not held.rolsuper
             and not held.rolbypassrls
-            and not coalesce(
-                pg_has_role(held.oid, to_regrole('authority_owner'), 'usage'), false
-            )
-            and not coalesce(
-                pg_has_role(held.oid, to_regrole('authority_maintenance'), 'usage'),
-                false
-            )
+            and pg_has_role(held.oid, to_regrole('authority_owner'), 'usage')
+            is not true
+            and pg_has_role(held.oid, to_regrole('authority_maintenance'), 'usage')
+            is not true
         order by held.rolname
     ) as held_roles,
     array(

@@ -160,7 +160,7 @@ insert into authority.tokens (
     expires_at
 )
 select
-    tenants.id,
+    active_tenants.id,
     :type,
     :token_hash,
     :client_id,
@@ -177,14 +177,12 @@ select
     :properties,
     authority.sign_in_time(:authenticated_at) as authenticated_at,
     least(authority.clock() + :lifetime, authorizations.expires_at) as expires_at
-from authority.tenants
+from authority.active_tenants
 left join authority.authorizations
     on
         authorizations.tenant_id = :tenant_id
         and authorizations.id = :authorization_id
-where
-    tenants.id = :tenant_id
-    and tenants.status in ('active', 'trial')
+where active_tenants.id = :tenant_id
 returning
     tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_id,
     tokens.user_id, tokens.service_account_id, tokens.authorization_id,

@@ -13,7 +13,7 @@ create or replace function authority.schema_version()
 returns text
 language sql
 immutable parallel safe
-return '0026_name_the_version'::text;
+return '0027_name_the_version'::text;
 
 comment on function authority.schema_version is
 'The newest migration that was applied.';
@@ -22,7 +22,7 @@ create or replace function authority.oldest_package()
 returns text
 language sql
 immutable parallel safe
-return '0026_name_the_version'::text;
+return '0027_name_the_version'::text;
 
 comment on function authority.oldest_package is
 'The oldest package that may use this database, named by its newest migration. Older

@@ -104,9 +104,7 @@ begin
         moment as (
             select
                 greatest(authority.clock(), max(found.updated_at)) as now,
-                coalesce(
-                    bool_or(found.trusted_until > authority.clock()), false
-                ) as is_trusted
+                bool_or(found.trusted_until > authority.clock()) is true as is_trusted
             from found
         ),
 
@@ -201,9 +199,10 @@ begin
         where
             login_throttles.tenant_id = reserve_login_attempt.tenant_id
             and login_throttles.id = refusing
-            and coalesce(
-                login_throttles.refused_at <= authority.clock() - interval '1 minute',
-                true
+            and (
+                login_throttles.refused_at is null
+                or login_throttles.refused_at
+                <= authority.clock() - interval '1 minute'
             )
         for no key update skip locked
     ),

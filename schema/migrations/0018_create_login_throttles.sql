@@ -131,8 +131,7 @@ comment on column authority.login_throttles.refused_at is
 'When a refusal by this bucket was last logged, at most once a minute. Null: never.';
 comment on column authority.login_throttles.ends_at is
 'From then on the row says nothing: the bucket is empty and not trusted.';
-comment on column authority.login_throttles.created_at is
-'When the row was inserted.';
+comment on column authority.login_throttles.created_at is 'When the row was inserted.';
 comment on column authority.login_throttles.updated_at is
 'When the row last changed: the latest time by which the bucket was judged.';
 

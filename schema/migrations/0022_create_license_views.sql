@@ -29,8 +29,7 @@ with terms as (
         licenses.grace_policy,
         licenses.status
     from authority.licenses
-    inner join authority.tenants on licenses.tenant_id = tenants.id
-    where tenants.status in ('active', 'trial')
+    inner join authority.active_tenants on licenses.tenant_id = active_tenants.id
 )
 
 select
@@ -63,24 +62,10 @@ from terms;
 comment on view authority.license_states is
 'In which state each licence of an active tenant is now, by the database''s clock, and
 what follows from it: in one place, for every query.';
-comment on column authority.license_states.tenant_id is
-'As authority.licenses.tenant_id.';
-comment on column authority.license_states.id is 'As authority.licenses.id.';
-comment on column authority.license_states.key_hash is
-'As authority.licenses.key_hash.';
-comment on column authority.license_states.plan is 'As authority.licenses.plan.';
-comment on column authority.license_states.seats is 'As authority.licenses.seats.';
-comment on column authority.license_states.features is
-'As authority.licenses.features.';
-comment on column authority.license_states.limits is 'As authority.licenses.limits.';
-comment on column authority.license_states.overage_policy is
-'As authority.licenses.overage_policy.';
 comment on column authority.license_states.period_start is
 'First day (UTC) of the usage_period that is running.';
 comment on column authority.license_states.period_end is
 'First day (UTC) after that period.';
-comment on column authority.license_states.valid_until is
-'As authority.licenses.valid_until.';
 comment on column authority.license_states.grows_until is
 'From then on no seat is taken anew and no use is recorded: usable_until, or valid_until
 under the grace policy keep. Null: no end.';
@@ -99,24 +84,12 @@ select
     license_states.period_start,
     license_states.period_end,
     license_states.usable_until,
-    coalesce(license_states.grows_until > authority.clock(), true) as may_grow
+    (license_states.grows_until <= authority.clock()) is not true as may_grow
 from authority.license_states
 where license_states.state in ('valid', 'grace');
 
 comment on view authority.usable_licenses is
 'What a usable licence is, in one place: valid or in grace, and of an active tenant.';
-comment on column authority.usable_licenses.tenant_id is
-'As authority.licenses.tenant_id.';
-comment on column authority.usable_licenses.id is 'As authority.licenses.id.';
-comment on column authority.usable_licenses.limits is 'As authority.licenses.limits.';
-comment on column authority.usable_licenses.overage_policy is
-'As authority.licenses.overage_policy.';
-comment on column authority.usable_licenses.period_start is
-'As authority.license_states.period_start.';
-comment on column authority.usable_licenses.period_end is
-'As authority.license_states.period_end.';
-comment on column authority.usable_licenses.usable_until is
-'As authority.license_states.usable_until.';
 comment on column authority.usable_licenses.may_grow is
 'Whether seats are taken anew and uses recorded: not in grace under the policy keep.';
 

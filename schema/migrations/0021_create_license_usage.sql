@@ -107,8 +107,7 @@ is what makes a limit hold: the use that would exceed it fails, ledger entry inc
 comment on column authority.license_usage_totals.tenant_id is 'Owner of the row.';
 comment on column authority.license_usage_totals.license_id is
 'The licence that is used.';
-comment on column authority.license_usage_totals.metric is
-'A name in licenses.limits.';
+comment on column authority.license_usage_totals.metric is 'A name in licenses.limits.';
 comment on column authority.license_usage_totals.period_start is
 'First day (UTC) of the period.';
 comment on column authority.license_usage_totals.period_end is

@@ -32,11 +32,10 @@ create table if not exists authority.pushed_requests (
         and not parameters
         ?| array['request_uri', 'client_secret', 'client_assertion']
         and authority.is_bounded_json(parameters)
-        and coalesce(
+        and (
             parameters ->> 'scope' ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'
-            and cardinality(string_to_array(parameters ->> 'scope', ' ')) <= 100,
-            true
-        )
+            and cardinality(string_to_array(parameters ->> 'scope', ' ')) <= 100
+        ) is not false
     ),
     constraint pushed_requests_expires_at_check
     check (
