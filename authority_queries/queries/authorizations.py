@@ -360,7 +360,7 @@ def revoke(
     """Revokes the authorization, which ends every token under it (RFC 7009 section
     2.1). A second call changes nothing.
 
-    queries/authorizations.sql:125
+    queries/authorizations.sql:123
     """
     return _revoke(
         connection,
@@ -380,7 +380,7 @@ async def revoke_async(
     """Revokes the authorization, which ends every token under it (RFC 7009 section
     2.1). A second call changes nothing.
 
-    queries/authorizations.sql:125
+    queries/authorizations.sql:123
     """
     return await _revoke_async(
         connection,
@@ -398,7 +398,7 @@ def prune_expired(
     (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
     authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:139
+    queries/authorizations.sql:137
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -411,7 +411,7 @@ async def prune_expired_async(
     (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
     authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:139
+    queries/authorizations.sql:137
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

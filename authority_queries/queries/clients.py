@@ -775,7 +775,7 @@ def record_secret_use(
 ) -> int:
     """Sets the time of the secret's last use, at most once a minute.
 
-    queries/clients.sql:240
+    queries/clients.sql:239
     """
     return _record_secret_use(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -785,7 +785,7 @@ async def record_secret_use_async(
 ) -> int:
     """Sets the time of the secret's last use, at most once a minute.
 
-    queries/clients.sql:240
+    queries/clients.sql:239
     """
     return await _record_secret_use_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
@@ -802,7 +802,7 @@ def expire_secret(
     """The secret, which expires after the remaining time or at its own end, whichever
     is sooner; or no row.
 
-    queries/clients.sql:252
+    queries/clients.sql:251
     """
     return _expire_secret(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -819,7 +819,7 @@ async def expire_secret_async(
     """The secret, which expires after the remaining time or at its own end, whichever
     is sooner; or no row.
 
-    queries/clients.sql:252
+    queries/clients.sql:251
     """
     return await _expire_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -831,7 +831,7 @@ def delete_secret(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:269
+    queries/clients.sql:268
     """
     return _delete_secret(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -841,7 +841,7 @@ async def delete_secret_async(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:269
+    queries/clients.sql:268
     """
     return await _delete_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
@@ -855,7 +855,7 @@ def revoke_tokens(
     before is dead, including the tokens that a concurrent rotation issues. The
     statement changes one row, however many tokens there are.
 
-    queries/clients.sql:276
+    queries/clients.sql:275
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, id=id)
 
@@ -867,6 +867,6 @@ async def revoke_tokens_async(
     before is dead, including the tokens that a concurrent rotation issues. The
     statement changes one row, however many tokens there are.
 
-    queries/clients.sql:276
+    queries/clients.sql:275
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, id=id)

@@ -248,7 +248,7 @@ def get_by_user_code(
     or its client is disabled. Each call is a guess: reserve it first with
     login_attempts.reserve (RFC 8628 section 5.1).
 
-    queries/device_authorizations.sql:64
+    queries/device_authorizations.sql:62
     """
     return _get_by_user_code(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -263,7 +263,7 @@ async def get_by_user_code_async(
     or its client is disabled. Each call is a guess: reserve it first with
     login_attempts.reserve (RFC 8628 section 5.1).
 
-    queries/device_authorizations.sql:64
+    queries/device_authorizations.sql:62
     """
     return await _get_by_user_code_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -297,7 +297,7 @@ def approve(
     deletion, in the order of a deletion, and checks them after the wait. The foreign
     keys of the authorization would lock them after the request.
 
-    queries/device_authorizations.sql:92
+    queries/device_authorizations.sql:90
     """
     return _approve(
         connection,
@@ -338,7 +338,7 @@ async def approve_async(
     deletion, in the order of a deletion, and checks them after the wait. The foreign
     keys of the authorization would lock them after the request.
 
-    queries/device_authorizations.sql:92
+    queries/device_authorizations.sql:90
     """
     return await _approve_async(
         connection,
@@ -362,7 +362,7 @@ def deny(
     """Denies the request for good (RFC 8628 section 3.3). Changes nothing when the
     code is unknown, expired or already decided.
 
-    queries/device_authorizations.sql:291
+    queries/device_authorizations.sql:290
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -379,7 +379,7 @@ async def deny_async(
     """Denies the request for good (RFC 8628 section 3.3). Changes nothing when the
     code is unknown, expired or already decided.
 
-    queries/device_authorizations.sql:291
+    queries/device_authorizations.sql:290
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -413,7 +413,7 @@ def poll(
     and checks it after the wait, so of several polls within one interval one returns
     authorization_pending.
 
-    queries/device_authorizations.sql:306
+    queries/device_authorizations.sql:305
     """
     return _poll(
         connection,
@@ -451,7 +451,7 @@ async def poll_async(
     and checks it after the wait, so of several polls within one interval one returns
     authorization_pending.
 
-    queries/device_authorizations.sql:306
+    queries/device_authorizations.sql:305
     """
     return await _poll_async(
         connection,
@@ -468,7 +468,7 @@ def prune_expired(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:403
+    queries/device_authorizations.sql:402
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -479,7 +479,7 @@ async def prune_expired_async(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:403
+    queries/device_authorizations.sql:402
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

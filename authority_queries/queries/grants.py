@@ -337,7 +337,7 @@ def issue_to_client(
     allow the scopes. The statement locks both against deletion and checks them
     after the wait for that lock.
 
-    queries/grants.sql:178
+    queries/grants.sql:179
     """
     return _issue_to_client(
         connection,
@@ -374,7 +374,7 @@ async def issue_to_client_async(
     allow the scopes. The statement locks both against deletion and checks them
     after the wait for that lock.
 
-    queries/grants.sql:178
+    queries/grants.sql:179
     """
     return await _issue_to_client_async(
         connection,
@@ -542,7 +542,7 @@ def redeem(
     deletion, which locks them before their families. The successors' foreign keys would
     lock them too late.
 
-    queries/grants.sql:499
+    queries/grants.sql:498
     """
     return _redeem(
         connection,
@@ -619,7 +619,7 @@ async def redeem_async(
     deletion, which locks them before their families. The successors' foreign keys would
     lock them too late.
 
-    queries/grants.sql:499
+    queries/grants.sql:498
     """
     return await _redeem_async(
         connection,

@@ -127,7 +127,7 @@ def redeem(
     several concurrent ids one gets the row, because PostgreSQL evaluates the
     conditions on pushed_requests again after a wait.
 
-    queries/pushed_requests.sql:45
+    queries/pushed_requests.sql:44
     """
     return _redeem(
         connection,
@@ -153,7 +153,7 @@ async def redeem_async(
     several concurrent ids one gets the row, because PostgreSQL evaluates the
     conditions on pushed_requests again after a wait.
 
-    queries/pushed_requests.sql:45
+    queries/pushed_requests.sql:44
     """
     return await _redeem_async(
         connection,
@@ -170,7 +170,7 @@ def prune_expired(
     """Deletes pushed requests of all tenants that expired longer ago than older_than,
     redeemed or not.
 
-    queries/pushed_requests.sql:78
+    queries/pushed_requests.sql:76
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -181,7 +181,7 @@ async def prune_expired_async(
     """Deletes pushed requests of all tenants that expired longer ago than older_than,
     redeemed or not.
 
-    queries/pushed_requests.sql:78
+    queries/pushed_requests.sql:76
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -48,7 +48,7 @@ def get_schema_version(connection: Connection[object]) -> SchemaVersion:
     supports, named by the newest migration of that package. A service asks for both
     on its first connection.
 
-    queries/server.sql:77
+    queries/server.sql:73
     """
     return _get_schema_version(connection)
 
@@ -60,6 +60,6 @@ async def get_schema_version_async(
     supports, named by the newest migration of that package. A service asks for both
     on its first connection.
 
-    queries/server.sql:77
+    queries/server.sql:73
     """
     return await _get_schema_version_async(connection)

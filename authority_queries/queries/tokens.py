@@ -447,7 +447,7 @@ def revoke(
     token, its family is revoked too, with the token's successors (RFC 7009 section
     2.1). A second call changes nothing.
 
-    queries/tokens.sql:197
+    queries/tokens.sql:195
     """
     return _revoke(
         connection,
@@ -470,7 +470,7 @@ async def revoke_async(
     token, its family is revoked too, with the token's successors (RFC 7009 section
     2.1). A second call changes nothing.
 
-    queries/tokens.sql:197
+    queries/tokens.sql:195
     """
     return await _revoke_async(
         connection,
@@ -492,7 +492,7 @@ def revoke_by_id(
     redeemed for stay alive; authorizations.revoke ends a family. A second call
     changes nothing.
 
-    queries/tokens.sql:253
+    queries/tokens.sql:251
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -510,7 +510,7 @@ async def revoke_by_id_async(
     redeemed for stay alive; authorizations.revoke ends a family. A second call
     changes nothing.
 
-    queries/tokens.sql:253
+    queries/tokens.sql:251
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -529,7 +529,7 @@ def list_active_by_subject(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, starting after the given id.
 
-    queries/tokens.sql:266
+    queries/tokens.sql:264
     """
     return _list_active_by_subject(
         connection,
@@ -553,7 +553,7 @@ async def list_active_by_subject_async(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, starting after the given id.
 
-    queries/tokens.sql:266
+    queries/tokens.sql:264
     """
     return await _list_active_by_subject_async(
         connection,
@@ -581,7 +581,7 @@ def list_active_by_subject_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:266
+    queries/tokens.sql:264
     """
     return _list_active_by_subject_stream(
         connection,
@@ -610,7 +610,7 @@ def list_active_by_subject_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:266
+    queries/tokens.sql:264
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -634,7 +634,7 @@ def list_active_by_client(
     """One live token that was issued to this client (clients.id), in order of id,
     starting after the given id.
 
-    queries/tokens.sql:293
+    queries/tokens.sql:291
     """
     return _list_active_by_client(
         connection,
@@ -656,7 +656,7 @@ async def list_active_by_client_async(
     """One live token that was issued to this client (clients.id), in order of id,
     starting after the given id.
 
-    queries/tokens.sql:293
+    queries/tokens.sql:291
     """
     return await _list_active_by_client_async(
         connection,
@@ -682,7 +682,7 @@ def list_active_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:293
+    queries/tokens.sql:291
     """
     return _list_active_by_client_stream(
         connection,
@@ -709,7 +709,7 @@ def list_active_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:293
+    queries/tokens.sql:291
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -728,7 +728,7 @@ def prune_expired(
     Codes and refresh tokens stay until their family is pruned, so that their reuse
     is detected.
 
-    queries/tokens.sql:315
+    queries/tokens.sql:313
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -740,7 +740,7 @@ async def prune_expired_async(
     Codes and refresh tokens stay until their family is pruned, so that their reuse
     is detected.
 
-    queries/tokens.sql:315
+    queries/tokens.sql:313
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

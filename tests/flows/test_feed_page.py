@@ -7,7 +7,6 @@ from typing import Final
 import pytest
 
 from authority_queries import Settings
-from authority_queries.service.migrations import yoyo_url
 from tests.flows.followers import PATIENCE, Dba, Feed, Follow
 
 _DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
