@@ -437,52 +437,48 @@ TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
 
 
 @dataclass(frozen=True, slots=True)
-class RedemptionRedeemed:
-    """A row of grants.redeem.
+class LicenseSeat:
+    """A row of each of these queries.
 
-    It is this class where outcome is redeemed or refreshed or already_redeemed or
-    recently_redeemed.
+    license_seats.check_out and license_seats.renew.
     """
 
-    outcome: Literal["redeemed", "refreshed", "already_redeemed", "recently_redeemed"]
-    authorization_id: UUID
-    user_id: UUID | None
-    subject_id: UUID | None
-    service_account_id: UUID | None
-    scopes: Sequence[str]
-    nonce: str | None
-    properties: JsonObject
-    authenticated_at: datetime
-    access_token_id: UUID | None
-    access_expires_at: datetime | None
-    refresh_token_id: UUID | None
-    refresh_expires_at: datetime | None
+    tenant_id: UUID
+    license_id: UUID
+    seat_number: int
+    holder: str
+    leased_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class RedemptionOtherwise:
-    """A row of grants.redeem.
+class UsageReceipt:
+    """A row of each of these queries.
 
-    It is this class where outcome is invalid or invalid_scope or reused or
-    rotation_required.
+    license_usage.record, license_usage.correct and license_usage.get_receipt.
     """
 
-    outcome: Literal["invalid", "invalid_scope", "reused", "rotation_required"]
-    authorization_id: UUID | None
-    user_id: UUID | None
-    subject_id: UUID | None
-    service_account_id: UUID | None
-    scopes: Sequence[str] | None
-    nonce: str | None
-    properties: JsonObject | None
-    authenticated_at: datetime | None
-    access_token_id: UUID | None
-    access_expires_at: datetime | None
-    refresh_token_id: UUID | None
-    refresh_expires_at: datetime | None
+    recorded: bool
+    quantity: int
+    corrects: str | None
+    period_start: date
+    period_end: date
+    used: int
+    allowed: int | None
+    overage: int
 
 
-Redemption: TypeAlias = RedemptionRedeemed | RedemptionOtherwise
+@dataclass(frozen=True, slots=True)
+class UsageTotal:
+    """A row of license_usage.list_totals."""
+
+    tenant_id: UUID
+    license_id: UUID
+    metric: str
+    period_start: date
+    period_end: date
+    used: int
+    allowed: int | None
+    overage: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -531,51 +527,6 @@ class LicenseValidation:
 
 
 @dataclass(frozen=True, slots=True)
-class LicenseSeat:
-    """A row of each of these queries.
-
-    licenses.check_out_seat and licenses.renew_seat.
-    """
-
-    tenant_id: UUID
-    license_id: UUID
-    seat_number: int
-    holder: str
-    leased_until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class UsageReceipt:
-    """A row of each of these queries.
-
-    licenses.record_usage, licenses.correct_usage and licenses.get_receipt.
-    """
-
-    recorded: bool
-    quantity: int
-    corrects: str | None
-    period_start: date
-    period_end: date
-    used: int
-    allowed: int | None
-    overage: int
-
-
-@dataclass(frozen=True, slots=True)
-class UsageTotal:
-    """A row of licenses.list_usage."""
-
-    tenant_id: UUID
-    license_id: UUID
-    metric: str
-    period_start: date
-    period_end: date
-    used: int
-    allowed: int | None
-    overage: int
-
-
-@dataclass(frozen=True, slots=True)
 class LoginAttempt:
     """A row of each of these queries.
 
@@ -620,6 +571,55 @@ class PushedRequest:
     expires_at: datetime
     redeemed_at: datetime | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionRedeemed:
+    """A row of redemptions.redeem.
+
+    It is this class where outcome is redeemed or refreshed or already_redeemed or
+    recently_redeemed.
+    """
+
+    outcome: Literal["redeemed", "refreshed", "already_redeemed", "recently_redeemed"]
+    authorization_id: UUID
+    user_id: UUID | None
+    subject_id: UUID | None
+    service_account_id: UUID | None
+    scopes: Sequence[str]
+    nonce: str | None
+    properties: JsonObject
+    authenticated_at: datetime
+    access_token_id: UUID | None
+    access_expires_at: datetime | None
+    refresh_token_id: UUID | None
+    refresh_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionOtherwise:
+    """A row of redemptions.redeem.
+
+    It is this class where outcome is invalid or invalid_scope or reused or
+    rotation_required.
+    """
+
+    outcome: Literal["invalid", "invalid_scope", "reused", "rotation_required"]
+    authorization_id: UUID | None
+    user_id: UUID | None
+    subject_id: UUID | None
+    service_account_id: UUID | None
+    scopes: Sequence[str] | None
+    nonce: str | None
+    properties: JsonObject | None
+    authenticated_at: datetime | None
+    access_token_id: UUID | None
+    access_expires_at: datetime | None
+    refresh_token_id: UUID | None
+    refresh_expires_at: datetime | None
+
+
+Redemption: TypeAlias = RedemptionRedeemed | RedemptionOtherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ where
 -- name: approve(tenant_id, user_code_hash, user_id, scopes, properties, authenticated_at, family_lifetime)^
 -- The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that the
 -- device code will be redeemed for: approved, or why not. The code is one to redeem
--- from now on, until it expires, by grants.redeem with the type device_code.
+-- from now on, until it expires, by redemptions.redeem with the type device_code.
 -- invalid: there is no such code, or it has expired or been decided, alike.
 -- The user has signed in after the last sign-out from everywhere, and has consented,
 -- unless the client's consent_type is implicit. Scopes that are

@@ -281,15 +281,16 @@ def approve(
 ) -> DeviceApproval:
     """The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that
     the device code will be redeemed for: approved, or why not. The code is one to
-    redeem from now on, until it expires, by grants.redeem with the type device_code.
-    invalid: there is no such code, or it has expired or been decided, alike. The user
-    has signed in after the last sign-out from everywhere, and has consented, unless the
-    client's consent_type is implicit. Scopes that are null are those asked for, others
-    no more than those. A family_lifetime that is null never ends it, an
-    authenticated_at that is null means now. The request is locked and judged as it is
-    after the wait: of any number of decisions one is made. Its client and the user are
-    held against deletion before that, in the order of a deletion (the family's foreign
-    keys would hold them after the request), and judged as they are after the wait.
+    redeem from now on, until it expires, by redemptions.redeem with the type
+    device_code. invalid: there is no such code, or it has expired or been decided,
+    alike. The user has signed in after the last sign-out from everywhere, and has
+    consented, unless the client's consent_type is implicit. Scopes that are null are
+    those asked for, others no more than those. A family_lifetime that is null never
+    ends it, an authenticated_at that is null means now. The request is locked and
+    judged as it is after the wait: of any number of decisions one is made. Its client
+    and the user are held against deletion before that, in the order of a deletion (the
+    family's foreign keys would hold them after the request), and judged as they are
+    after the wait.
 
     queries/device_authorizations.sql:91
     """
@@ -318,15 +319,16 @@ async def approve_async(
 ) -> DeviceApproval:
     """The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that
     the device code will be redeemed for: approved, or why not. The code is one to
-    redeem from now on, until it expires, by grants.redeem with the type device_code.
-    invalid: there is no such code, or it has expired or been decided, alike. The user
-    has signed in after the last sign-out from everywhere, and has consented, unless the
-    client's consent_type is implicit. Scopes that are null are those asked for, others
-    no more than those. A family_lifetime that is null never ends it, an
-    authenticated_at that is null means now. The request is locked and judged as it is
-    after the wait: of any number of decisions one is made. Its client and the user are
-    held against deletion before that, in the order of a deletion (the family's foreign
-    keys would hold them after the request), and judged as they are after the wait.
+    redeem from now on, until it expires, by redemptions.redeem with the type
+    device_code. invalid: there is no such code, or it has expired or been decided,
+    alike. The user has signed in after the last sign-out from everywhere, and has
+    consented, unless the client's consent_type is implicit. Scopes that are null are
+    those asked for, others no more than those. A family_lifetime that is null never
+    ends it, an authenticated_at that is null means now. The request is locked and
+    judged as it is after the wait: of any number of decisions one is made. Its client
+    and the user are held against deletion before that, in the order of a deletion (the
+    family's foreign keys would hold them after the request), and judged as they are
+    after the wait.
 
     queries/device_authorizations.sql:91
     """

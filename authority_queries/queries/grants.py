@@ -26,13 +26,9 @@ from authority_queries.records import (
     CodeIssuance,
     CodeIssuanceIssued,
     CodeIssuanceOtherwise,
-    Redemption,
-    RedemptionOtherwise,
-    RedemptionRedeemed,
     TokenExchange,
     TokenExchangeIssued,
     TokenExchangeOtherwise,
-    TokenType,
 )
 
 _QUERIES = QueryFile(FOLDER / "grants.sql")
@@ -160,54 +156,6 @@ _exchange: Call[TokenExchange] = _QUERIES.sure_row(
 )
 _exchange_async: AsyncCall[TokenExchange] = _ASYNC_QUERIES.sure_row(
     "exchange", _exchange_row, takes=_exchange_takes
-)
-_redeem_row: Callable[..., Redemption] = by_case(
-    "grants.redeem",
-    0,
-    (
-        (
-            "redeemed",
-            "refreshed",
-            "already_redeemed",
-            "recently_redeemed",
-        ),
-        RedemptionRedeemed,
-        {"authorization_id": 1, "scopes": 5, "properties": 7, "authenticated_at": 8},
-    ),
-    (
-        (
-            "invalid",
-            "invalid_scope",
-            "reused",
-            "rotation_required",
-        ),
-        RedemptionOtherwise,
-        {},
-    ),
-)
-_redeem_takes = Parameters(
-    "grants.redeem",
-    tenant_id=checks.uuid,
-    token_hash=checks.octets(),
-    type=checks.one_of("access", "authorization_code", "device_code", "refresh"),
-    client_id=checks.optional(checks.text()),
-    redirect_uri=checks.optional(checks.text()),
-    code_challenge=checks.optional(checks.text()),
-    cnf_jkt=checks.optional(checks.text(43, 43)),
-    cnf_x5t_s256=checks.optional(checks.text(43, 43)),
-    scopes=checks.optional(checks.scope_list),
-    redemption_id=checks.uuid,
-    leeway=checks.duration,
-    access_token_hash=checks.optional(checks.octets(32, 32)),
-    access_lifetime=checks.optional(checks.duration),
-    refresh_token_hash=checks.optional(checks.octets(32, 32)),
-    refresh_lifetime=checks.optional(checks.duration),
-)
-_redeem: Call[Redemption] = _QUERIES.sure_row(
-    "redeem", _redeem_row, takes=_redeem_takes
-)
-_redeem_async: AsyncCall[Redemption] = _ASYNC_QUERIES.sure_row(
-    "redeem", _redeem_row, takes=_redeem_takes
 )
 
 
@@ -470,134 +418,4 @@ async def exchange_async(
         payload=payload,
         properties=properties,
         lifetime=lifetime,
-    )
-
-
-def redeem(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    type: TokenType,
-    client_id: str | None,
-    redirect_uri: str | None,
-    code_challenge: str | None,
-    cnf_jkt: str | None,
-    cnf_x5t_s256: str | None,
-    scopes: Sequence[str] | None,
-    redemption_id: UUID,
-    leeway: timedelta,
-    access_token_hash: bytes | None,
-    access_lifetime: timedelta | None,
-    refresh_token_hash: bytes | None,
-    refresh_lifetime: timedelta | None,
-) -> Redemption:
-    """The outcome of presenting a code or refresh token, and what it was redeemed for,
-    in one step that of any number of racers one makes: redeemed: used up, and its
-    successors are issued: an access token and a refresh token, each where a hash of one
-    is given. refreshed: no new refresh token was given, and the client is confidential
-    or its token bound to a key or certificate: not used up, and an access token is
-    issued. rotation_required: the same for other tokens (RFC 9700 section 4.14.2); not
-    used up. already_redeemed: by this redemption_id, so this is a retry after a lost
-    answer; the row is as the first time. recently_redeemed: by another request, within
-    the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request, which revokes the family, if
-    it is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more
-    scopes than it carries (RFC 6749 section 6); not used up. invalid: anything else,
-    alike: not alive, or not issued to this client_id, redirect_uri and PKCE challenge
-    (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or
-    certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any
-    mismatch revokes nothing. A redirect_uri that is null is no mismatch where the
-    client has registered one and no more (OAuth 2.1). The family is locked first, and
-    then the token, which is judged as it is after the wait. Before both, whom it was
-    issued to and speaks for are held against deletion, as the successors' foreign keys
-    would do too late: a deletion holds them first and their families afterwards. Scopes
-    that are null are all; fewer are the access token's only (RFC 6749 section 6). A
-    refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
-    section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
-
-    queries/grants.sql:491
-    """
-    return _redeem(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        type=type,
-        client_id=client_id,
-        redirect_uri=redirect_uri,
-        code_challenge=code_challenge,
-        cnf_jkt=cnf_jkt,
-        cnf_x5t_s256=cnf_x5t_s256,
-        scopes=scopes,
-        redemption_id=redemption_id,
-        leeway=leeway,
-        access_token_hash=access_token_hash,
-        access_lifetime=access_lifetime,
-        refresh_token_hash=refresh_token_hash,
-        refresh_lifetime=refresh_lifetime,
-    )
-
-
-async def redeem_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    type: TokenType,
-    client_id: str | None,
-    redirect_uri: str | None,
-    code_challenge: str | None,
-    cnf_jkt: str | None,
-    cnf_x5t_s256: str | None,
-    scopes: Sequence[str] | None,
-    redemption_id: UUID,
-    leeway: timedelta,
-    access_token_hash: bytes | None,
-    access_lifetime: timedelta | None,
-    refresh_token_hash: bytes | None,
-    refresh_lifetime: timedelta | None,
-) -> Redemption:
-    """The outcome of presenting a code or refresh token, and what it was redeemed for,
-    in one step that of any number of racers one makes: redeemed: used up, and its
-    successors are issued: an access token and a refresh token, each where a hash of one
-    is given. refreshed: no new refresh token was given, and the client is confidential
-    or its token bound to a key or certificate: not used up, and an access token is
-    issued. rotation_required: the same for other tokens (RFC 9700 section 4.14.2); not
-    used up. already_redeemed: by this redemption_id, so this is a retry after a lost
-    answer; the row is as the first time. recently_redeemed: by another request, within
-    the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request, which revokes the family, if
-    it is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more
-    scopes than it carries (RFC 6749 section 6); not used up. invalid: anything else,
-    alike: not alive, or not issued to this client_id, redirect_uri and PKCE challenge
-    (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or
-    certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any
-    mismatch revokes nothing. A redirect_uri that is null is no mismatch where the
-    client has registered one and no more (OAuth 2.1). The family is locked first, and
-    then the token, which is judged as it is after the wait. Before both, whom it was
-    issued to and speaks for are held against deletion, as the successors' foreign keys
-    would do too late: a deletion holds them first and their families afterwards. Scopes
-    that are null are all; fewer are the access token's only (RFC 6749 section 6). A
-    refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
-    section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
-
-    queries/grants.sql:491
-    """
-    return await _redeem_async(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        type=type,
-        client_id=client_id,
-        redirect_uri=redirect_uri,
-        code_challenge=code_challenge,
-        cnf_jkt=cnf_jkt,
-        cnf_x5t_s256=cnf_x5t_s256,
-        scopes=scopes,
-        redemption_id=redemption_id,
-        leeway=leeway,
-        access_token_hash=access_token_hash,
-        access_lifetime=access_lifetime,
-        refresh_token_hash=refresh_token_hash,
-        refresh_lifetime=refresh_lifetime,
     )

@@ -138,7 +138,9 @@ class Operations:
             "code_verifier": self.mine.verifier,
             "access_token": self.new("access_7"),
         }
-        return self.store.grants.redeem_code(**self.tenant, **{**defaults, **fields})
+        return self.store.redemptions.redeem_code(
+            **self.tenant, **{**defaults, **fields}
+        )
 
     def refresh(
         self, client: Client, old: str, new: str, access: str, **fields: Any
@@ -150,7 +152,7 @@ class Operations:
             "refresh_token": self.new(new, timedelta(days=1)),
             "access_token": self.new(access),
         }
-        return self.store.grants.refresh(**self.tenant, **{**defaults, **fields})
+        return self.store.redemptions.refresh(**self.tenant, **{**defaults, **fields})
 
     def new(self, name: str, lifetime: timedelta = HOUR) -> NewToken:
         return new_token(self.mine.token(name), lifetime)
@@ -284,7 +286,7 @@ class Operations:
         yield partial(devices.deny, **as_user, user_id=user.id)
         yield partial(devices.poll, **as_device, **device_code)
         yield partial(
-            self.store.grants.redeem_device_code,
+            self.store.redemptions.redeem_device_code,
             **as_device,
             token_hash=code.hash,
             redemption_id=uuid4(),

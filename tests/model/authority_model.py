@@ -1,7 +1,7 @@
 """An authority in plain Python: what RFCs and this repository's documents promise.
 
 One caller at a time, no SQL, no clock but the one that the test moves. It is written
-from the promises (docs/decisions, the comments in queries/grants.sql), so that it can
+from the promises (docs/decisions, the comments in queries/*.sql), so that it can
 disagree with what keeps them.
 """
 

@@ -114,14 +114,14 @@ def meter_license(store: Store, narrator: Narrator, acme: Sample) -> None:
             step.row(f"{holder} takes a seat", _take_seat(store, keys, holder))
         for metric, allowed in bought.limits.items():
             _use_up(store, step, keys, metric, allowed)
-        totals = store.licenses.list_usage(**keys)
+        totals = store.license_usage.list_totals(**keys)
         used = ", ".join(f"{t.metric} {t.used} of {t.allowed}" for t in totals)
         step.row("totals of the period", used)
 
 
 def _take_seat(store: Store, keys: dict[str, Any], holder: str) -> str:
     try:
-        seat = store.licenses.check_out_seat(**keys, holder=holder)
+        seat = store.license_seats.check_out(**keys, holder=holder)
     except LimitReachedError:
         return "no seat is free"
     return f"seat {seat.seat_number}"
@@ -137,7 +137,7 @@ def _use_up(
             "idempotency_key": f"call-{number}",
         }
         try:
-            receipt = store.licenses.record_usage(**keys, **use)
+            receipt = store.license_usage.record(**keys, **use)
         except LimitReachedError:
             result = "limit reached, nothing recorded"
         else:

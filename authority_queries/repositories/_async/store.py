@@ -14,9 +14,12 @@ from authority_queries.repositories._async.device_authorizations import (
     AsyncDeviceAuthorizations,
 )
 from authority_queries.repositories._async.grants import AsyncGrants
+from authority_queries.repositories._async.license_seats import AsyncLicenseSeats
+from authority_queries.repositories._async.license_usage import AsyncLicenseUsage
 from authority_queries.repositories._async.licenses import AsyncLicenses
 from authority_queries.repositories._async.login_attempts import AsyncLoginAttempts
 from authority_queries.repositories._async.pushed_requests import AsyncPushedRequests
+from authority_queries.repositories._async.redemptions import AsyncRedemptions
 from authority_queries.repositories._async.repository import AsyncLease
 from authority_queries.repositories._async.revocations import AsyncRevocations
 from authority_queries.repositories._async.roles import AsyncRoles
@@ -49,6 +52,7 @@ class AsyncStore:
         self.consents = AsyncConsents(lease)
         self.authorizations = AsyncAuthorizations(lease)
         self.grants = AsyncGrants(lease)
+        self.redemptions = AsyncRedemptions(lease)
         self.device_authorizations = AsyncDeviceAuthorizations(lease)
         self.tokens = AsyncTokens(lease)
         self.pushed_requests = AsyncPushedRequests(lease)
@@ -56,6 +60,8 @@ class AsyncStore:
         self.revocations = AsyncRevocations(lease)
         self.login_attempts = AsyncLoginAttempts(lease)
         self.licenses = AsyncLicenses(lease)
+        self.license_seats = AsyncLicenseSeats(lease)
+        self.license_usage = AsyncLicenseUsage(lease)
         self.server = AsyncServer(lease)
 
     @property

@@ -15,9 +15,12 @@ from authority_queries.repositories._sync.device_authorizations import (
     DeviceAuthorizations,
 )
 from authority_queries.repositories._sync.grants import Grants
+from authority_queries.repositories._sync.license_seats import LicenseSeats
+from authority_queries.repositories._sync.license_usage import LicenseUsage
 from authority_queries.repositories._sync.licenses import Licenses
 from authority_queries.repositories._sync.login_attempts import LoginAttempts
 from authority_queries.repositories._sync.pushed_requests import PushedRequests
+from authority_queries.repositories._sync.redemptions import Redemptions
 from authority_queries.repositories._sync.repository import Lease
 from authority_queries.repositories._sync.revocations import Revocations
 from authority_queries.repositories._sync.roles import Roles
@@ -50,6 +53,7 @@ class Store:
         self.consents = Consents(lease)
         self.authorizations = Authorizations(lease)
         self.grants = Grants(lease)
+        self.redemptions = Redemptions(lease)
         self.device_authorizations = DeviceAuthorizations(lease)
         self.tokens = Tokens(lease)
         self.pushed_requests = PushedRequests(lease)
@@ -57,6 +61,8 @@ class Store:
         self.revocations = Revocations(lease)
         self.login_attempts = LoginAttempts(lease)
         self.licenses = Licenses(lease)
+        self.license_seats = LicenseSeats(lease)
+        self.license_usage = LicenseUsage(lease)
         self.server = Server(lease)
 
     @property
