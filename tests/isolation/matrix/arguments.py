@@ -175,8 +175,14 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "users.list_after": [{"role_id": None}, {"prefix": "a", "status": "active"}],
     "users.list_before": [{"role_id": None}, {"prefix": "a", "status": "active"}],
 }
-# The table whose columns a file's queries use, if the file has another name.
-_TABLES: Final = {"grants": "tokens", "redemptions": "tokens"}
+# The table whose columns a file's queries use, with those that belong to it, where it
+# is not the table that the file is named after.
+_TABLES: Final = {
+    "grants": "tokens",
+    "license_seats": "licenses",
+    "license_usage": "licenses",
+    "redemptions": "tokens",
+}
 
 
 class UnknownArgumentError(Exception):
