@@ -136,6 +136,25 @@ class Authorization:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """A row of each of these queries.
+
+    client_secrets.add, client_secrets.list_by_client, client_secrets.list_live and
+    client_secrets.expire.
+    """
+
+    tenant_id: UUID
+    id: UUID
+    client_id: UUID
+    secret_hash: str = field(repr=False)
+    description: str
+    valid_from: datetime
+    valid_until: datetime | None
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """A row of each of these queries.
 
@@ -163,25 +182,6 @@ class Client:
     created_at: datetime
     updated_at: datetime
     row_version: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSecret:
-    """A row of each of these queries.
-
-    clients.add_secret, clients.list_secrets, clients.list_live_secrets and
-    clients.expire_secret.
-    """
-
-    tenant_id: UUID
-    id: UUID
-    client_id: UUID
-    secret_hash: str = field(repr=False)
-    description: str
-    valid_from: datetime
-    valid_until: datetime | None
-    last_used_at: datetime | None
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -645,7 +645,7 @@ class Role:
     """A row of each of these queries.
 
     roles.get_by_id, roles.get_by_name, roles.list_all, roles.create, roles.update and
-    users.list_roles.
+    user_roles.list_by_user.
     """
 
     tenant_id: UUID
@@ -848,6 +848,18 @@ class VerifiedToken:
 
 
 @dataclass(frozen=True, slots=True)
+class UserRole:
+    """A row of user_roles.assign."""
+
+    tenant_id: UUID
+    user_id: UUID
+    role_id: UUID
+    granted_by: str | None
+    expires_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """A row of each of these queries.
 
@@ -871,15 +883,3 @@ class User:
     created_at: datetime
     updated_at: datetime
     row_version: int
-
-
-@dataclass(frozen=True, slots=True)
-class UserRole:
-    """A row of users.assign_role."""
-
-    tenant_id: UUID
-    user_id: UUID
-    role_id: UUID
-    granted_by: str | None
-    expires_at: datetime | None
-    created_at: datetime

@@ -217,7 +217,7 @@ comment on column authority.client_secrets.last_used_at is
 comment on column authority.client_secrets.created_at is
 'When the row was inserted.';
 
--- Serves clients.list_live_secrets and the foreign key.
+-- Serves client_secrets.list_live and the foreign key.
 create index if not exists client_secrets_tenant_id_client_id_idx
 on authority.client_secrets (tenant_id, client_id);
 

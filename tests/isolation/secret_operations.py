@@ -193,17 +193,15 @@ class Operations:
         yield partial(users.list, **self.tenant)
 
     def _client_secrets(self, client: Client) -> Iterator[Step]:
-        clients, key = self.store.clients, {**self.tenant, "id": client.id}
+        kept, key = self.store.client_secrets, {**self.tenant, "id": client.id}
         phc = self.mine.hash_of("client_secret")
-        yield partial(clients.add_secret, **key, secret_hash=phc)
-        yield partial(clients.list_secrets, **key)
-        yield partial(
-            clients.list_live_secrets, **self.tenant, client_id=client.client_id
-        )
-        [secret] = clients.list_secrets(**key)
+        yield partial(kept.add, **key, secret_hash=phc)
+        yield partial(kept.list_by_client, **key)
+        yield partial(kept.list_live, **self.tenant, client_id=client.client_id)
+        [secret] = kept.list_by_client(**key)
         own = {**self.tenant, "secret_id": secret.id}
-        yield partial(clients.record_secret_use, **own)
-        yield partial(clients.expire_secret, **own)
+        yield partial(kept.record_use, **own)
+        yield partial(kept.expire, **own)
 
     def _codes(self, client: Client) -> Iterator[Step]:
         ann = self.store.users.get_by_username(**self.tenant, username="ann")

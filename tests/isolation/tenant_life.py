@@ -35,12 +35,12 @@ def live(store: Store, tenant_id: UUID) -> None:
     role = store.roles.create(
         tenant_id=tenant_id, name="team", permissions=["users:read"]
     )
-    store.users.assign_role(tenant_id=tenant_id, user_id=user.id, role_id=role.id)
+    store.user_roles.assign(tenant_id=tenant_id, user_id=user.id, role_id=role.id)
     assert store.users.list(tenant_id=tenant_id, role_id=role.id).items
     assert store.roles.list_user_permissions(tenant_id=tenant_id, user_id=user.id)
     client = make_client(store, tenant_id, redirect_uris=["https://app.example/cb"])
     make_client_secret(store, client)
-    assert store.clients.list_live_secrets(
+    assert store.client_secrets.list_live(
         tenant_id=tenant_id, client_id=client.client_id
     )
     _use_tokens(store, client, user.id)

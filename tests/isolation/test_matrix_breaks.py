@@ -74,7 +74,7 @@ UNBOUND = {
     "service_accounts.create": _WRITTEN,
     "tenants.enter": "it passes the tenant to a function",
     "tokens.verify_by_token": "it passes the tenant to a function",
-    "users.assign_role": _WRITTEN,
+    "user_roles.assign": _WRITTEN,
     "users.create": _WRITTEN,
 }
 

@@ -31,24 +31,24 @@ def rotate_client_secret(store: Store, narrator: Narrator, acme: Sample) -> None
         "client_id": client.client_id,
     }
     with narrator.step("Rotate a client's secret with no downtime") as step:
-        for secret in store.clients.list_live_secrets(**keys):
-            store.clients.delete_secret(tenant_id=acme.tenant_id, secret_id=secret.id)
+        for secret in store.client_secrets.list_live(**keys):
+            store.client_secrets.delete(tenant_id=acme.tenant_id, secret_id=secret.id)
         step.row("secrets of earlier runs", "deleted")
         minted = [mint_token("client_secret", acme.tenant_id) for _ in range(2)]
         old, new = (
-            store.clients.add_secret(
+            store.client_secrets.add(
                 tenant_id=acme.tenant_id,
                 id=client.id,
                 secret_hash=hash_client_secret(secret.token),
             )
             for secret in minted
         )
-        step.row("two secrets", f"{len(store.clients.list_live_secrets(**keys))} live")
-        store.clients.expire_secret(tenant_id=acme.tenant_id, secret_id=old.id)
-        live = store.clients.list_live_secrets(**keys)
+        step.row("two secrets", f"{len(store.client_secrets.list_live(**keys))} live")
+        store.client_secrets.expire(tenant_id=acme.tenant_id, secret_id=old.id)
+        live = store.client_secrets.list_live(**keys)
         step.row("the old one ends", f"{len(live)} live")
         accepted = verify_client_secret(live[0].secret_hash, minted[1].token)
-        store.clients.record_secret_use(tenant_id=acme.tenant_id, secret_id=new.id)
+        store.client_secrets.record_use(tenant_id=acme.tenant_id, secret_id=new.id)
         step.row("client_secret_basic", "accepted" if accepted else "refused")
 
 

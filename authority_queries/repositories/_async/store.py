@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from authority_queries.repositories._async.authorizations import AsyncAuthorizations
+from authority_queries.repositories._async.client_secrets import AsyncClientSecrets
 from authority_queries.repositories._async.clients import AsyncClients
 from authority_queries.repositories._async.consents import AsyncConsents
 from authority_queries.repositories._async.device_authorizations import (
@@ -30,6 +31,7 @@ from authority_queries.repositories._async.tenants import AsyncTenants
 from authority_queries.repositories._async.tokens import AsyncTokens
 from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories._async.used_jtis import AsyncUsedJtis
+from authority_queries.repositories._async.user_roles import AsyncUserRoles
 from authority_queries.repositories._async.users import AsyncUsers
 
 
@@ -45,9 +47,11 @@ class AsyncStore:
         self._lease = lease = AsyncLease(connection)
         self.tenants = AsyncTenants(lease)
         self.users = AsyncUsers(lease)
+        self.user_roles = AsyncUserRoles(lease)
         self.roles = AsyncRoles(lease)
         self.service_accounts = AsyncServiceAccounts(lease)
         self.clients = AsyncClients(lease)
+        self.client_secrets = AsyncClientSecrets(lease)
         self.scopes = AsyncScopes(lease)
         self.consents = AsyncConsents(lease)
         self.authorizations = AsyncAuthorizations(lease)

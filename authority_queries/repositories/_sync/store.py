@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from authority_queries.repositories._sync.authorizations import Authorizations
+from authority_queries.repositories._sync.client_secrets import ClientSecrets
 from authority_queries.repositories._sync.clients import Clients
 from authority_queries.repositories._sync.consents import Consents
 from authority_queries.repositories._sync.device_authorizations import (
@@ -31,6 +32,7 @@ from authority_queries.repositories._sync.tenants import Tenants
 from authority_queries.repositories._sync.tokens import Tokens
 from authority_queries.repositories._sync.transactions import unit_of_work
 from authority_queries.repositories._sync.used_jtis import UsedJtis
+from authority_queries.repositories._sync.user_roles import UserRoles
 from authority_queries.repositories._sync.users import Users
 
 
@@ -46,9 +48,11 @@ class Store:
         self._lease = lease = Lease(connection)
         self.tenants = Tenants(lease)
         self.users = Users(lease)
+        self.user_roles = UserRoles(lease)
         self.roles = Roles(lease)
         self.service_accounts = ServiceAccounts(lease)
         self.clients = Clients(lease)
+        self.client_secrets = ClientSecrets(lease)
         self.scopes = Scopes(lease)
         self.consents = Consents(lease)
         self.authorizations = Authorizations(lease)

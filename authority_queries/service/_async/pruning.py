@@ -86,7 +86,7 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
         )
     ),
     "user_roles": AsyncStep(
-        lambda store, kept, size: store.users.prune_roles(
+        lambda store, kept, size: store.user_roles.prune_expired(
             older_than=kept.expired, batch_size=size
         )
     ),

@@ -87,7 +87,7 @@ STEPS: Final[Mapping[StepName, Step]] = {
         )
     ),
     "user_roles": Step(
-        lambda store, kept, size: store.users.prune_roles(
+        lambda store, kept, size: store.user_roles.prune_expired(
             older_than=kept.expired, batch_size=size
         )
     ),

@@ -178,10 +178,12 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
 # The table whose columns a file's queries use, with those that belong to it, where it
 # is not the table that the file is named after.
 _TABLES: Final = {
+    "client_secrets": "clients",
     "grants": "tokens",
     "license_seats": "licenses",
     "license_usage": "licenses",
     "redemptions": "tokens",
+    "user_roles": "users",
 }
 
 
