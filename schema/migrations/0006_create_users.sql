@@ -194,7 +194,7 @@ comment on column authority.user_roles.created_at is
 -- Serves the foreign key: roles.delete, and users filtered by role.
 create index if not exists user_roles_tenant_id_role_id_idx
 on authority.user_roles (tenant_id, role_id);
--- Serves users.prune_roles.
+-- Serves user_roles.prune_expired.
 create index if not exists user_roles_expires_at_idx
 on authority.user_roles (expires_at) where expires_at is not null;
 

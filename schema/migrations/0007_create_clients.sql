@@ -214,7 +214,7 @@ comment on column authority.client_secrets.last_used_at is
 'Last success, to the minute: shows when an old secret can go. Null: never.';
 comment on column authority.client_secrets.created_at is 'When the row was inserted.';
 
--- Serves clients.list_live_secrets and the foreign key.
+-- Serves client_secrets.list_live and the foreign key.
 create index if not exists client_secrets_tenant_id_client_id_idx
 on authority.client_secrets (tenant_id, client_id);
 

@@ -193,7 +193,7 @@ comment on column authority.tokens.authenticated_at is
 with. Successors inherit it, so that a rotation cannot outrun the epoch.';
 comment on column authority.tokens.created_at is 'When it was issued (iat).';
 
--- Serves grants.redeem and the foreign key.
+-- Serves redemptions.redeem and the foreign key.
 create index if not exists tokens_tenant_id_authorization_id_client_id_idx
 on authority.tokens (tenant_id, authorization_id, client_id)
 where authorization_id is not null;

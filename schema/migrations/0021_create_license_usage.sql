@@ -63,11 +63,11 @@ comment on column authority.license_usage.corrects is
 'idempotency_key of the use that this row takes back, once. Null: this is a use.';
 comment on column authority.license_usage.created_at is 'When it was recorded.';
 
--- Serves licenses.correct_usage: a use is taken back once.
+-- Serves license_usage.correct: a use is taken back once.
 create unique index if not exists license_usage_tenant_id_license_id_metric_corrects_key
 on authority.license_usage (tenant_id, license_id, metric, corrects)
 where corrects is not null;
--- Serves licenses.prune_usage.
+-- Serves license_usage.prune.
 create index if not exists license_usage_period_end_idx
 on authority.license_usage (period_end);
 
