@@ -15,6 +15,7 @@ from authority_queries._backend import running_backend
 from authority_queries.cli import prune
 from authority_queries.cli.generation import (
     add_arguments,
+    add_plan_arguments,
     run_generate,
     run_plans,
 )
@@ -86,11 +87,12 @@ def _parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "say what would be used and whether it works")
     prune.add_arguments(add("prune", _prune, "delete what is over, of all tenants"))
     add("demo", _demo, "store a sample authority and use it, step by step")
-    for name, command, text in (
-        ("generate", run_generate, "write typed Python modules for the SQL files"),
-        ("plans", run_plans, "check how PostgreSQL executes the SQL files' queries"),
-    ):
-        add_arguments(add(name, command, text))
+    add_arguments(
+        add("generate", run_generate, "write typed Python modules for the SQL files")
+    )
+    add_plan_arguments(
+        add("plans", run_plans, "check how PostgreSQL executes the SQL files' queries")
+    )
     add("psql", _psql, "run psql on the database; what follows is psql's")
     return parser
 
