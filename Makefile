@@ -27,12 +27,13 @@ test: lint pytest ## Everything that must hold: linters, types, generated files,
 lint: $(VENV)/dev.stamp ## Linters, types, and whether generated files are fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/authority format --check
 	$(BIN)/authority generate --check
 	$(BIN)/authority plans --check
 	$(BIN)/python tools/generate_sync.py --check
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar schema
-	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder queries authority_queries/codegen
+	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder queries authority_queries
 	$(BIN)/squawk $(filter-out %.rollback.sql,$(wildcard schema/migrations/*.sql))
 
 pytest: $(VENV)/dev.stamp ## The tests alone
@@ -68,11 +69,12 @@ snapshot: $(VENV)/dev.stamp ## Write schema/snapshot.sql and schema/privileges.t
 sync: $(VENV)/dev.stamp ## Write the synchronous twins of the asynchronous modules
 	$(BIN)/python tools/generate_sync.py
 
-format: $(VENV)/dev.stamp ## Format Python and SQL
+format: $(VENV)/dev.stamp ## Format Python and SQL, and fill the column lists of each @row
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
+	$(BIN)/authority format
 	$(BIN)/sqlfluff fix --disable-progress-bar schema
-	$(BIN)/sqlfluff fix --disable-progress-bar --templater placeholder queries authority_queries/codegen
+	$(BIN)/sqlfluff fix --disable-progress-bar --templater placeholder queries authority_queries
 
 wheel: $(VENV)/dev.stamp ## Build dist/*.whl
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -3,31 +3,31 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from authority_queries import rules as _rules  # noqa: F401 -- it registers them
+
 if TYPE_CHECKING:
-    from authority_queries._async.authority import AsyncAuthority
-    from authority_queries._async.maintenance import AsyncMaintenance
-    from authority_queries._async.store import AsyncStore
-    from authority_queries._sync.authority import Authority
-    from authority_queries._sync.maintenance import Maintenance
-    from authority_queries._sync.store import Store
-    from authority_queries.confirmation import is_confirmed
-    from authority_queries.errors import AuthorityError
-    from authority_queries.issuing import NewToken
-    from authority_queries.migrations import migrate
-    from authority_queries.names import username_key
-    from authority_queries.pruning import Retention
-    from authority_queries.secrets import (
+    from authority_queries.credentials import (
         convert_keycloak_hash,
         convert_password_hash,
         hash_client_secret,
         hash_password,
-        mint_token,
-        parse_token,
         password_needs_rehash,
         verify_client_secret,
         verify_password,
     )
-    from authority_queries.settings import Settings
+    from authority_queries.errors import AuthorityError
+    from authority_queries.names import username_key
+    from authority_queries.repositories._async.store import AsyncStore
+    from authority_queries.repositories._sync.store import Store
+    from authority_queries.repositories.values import NewToken, is_confirmed
+    from authority_queries.secrets import mint_token, parse_token
+    from authority_queries.service._async.authority import AsyncAuthority
+    from authority_queries.service._async.maintenance import AsyncMaintenance
+    from authority_queries.service._sync.authority import Authority
+    from authority_queries.service._sync.maintenance import Maintenance
+    from authority_queries.service.migrations import migrate
+    from authority_queries.service.retention import Retention
+    from authority_queries.service.settings import Settings
 
 __all__ = [
     "AsyncAuthority",
@@ -57,27 +57,40 @@ __all__ = [
 # Imported when they are asked for: the generator has to run when the modules that it
 # generates do not fit the SQL files any more, and so cannot be imported.
 _HOMES = {
-    "AsyncAuthority": "_async.authority",
-    "AsyncMaintenance": "_async.maintenance",
-    "AsyncStore": "_async.store",
-    "Authority": "_sync.authority",
+    "AsyncAuthority": "service._async.authority",
+    "AsyncMaintenance": "service._async.maintenance",
+    "AsyncStore": "repositories._async.store",
+    "Authority": "service._sync.authority",
     "AuthorityError": "errors",
-    "Maintenance": "_sync.maintenance",
-    "NewToken": "issuing",
-    "Retention": "pruning",
-    "Settings": "settings",
-    "Store": "_sync.store",
-    "is_confirmed": "confirmation",
-    "migrate": "migrations",
+    "Maintenance": "service._sync.maintenance",
+    "NewToken": "repositories.values",
+    "Retention": "service.retention",
+    "Settings": "service.settings",
+    "Store": "repositories._sync.store",
+    "convert_keycloak_hash": "credentials",
+    "convert_password_hash": "credentials",
+    "hash_client_secret": "credentials",
+    "hash_password": "credentials",
+    "is_confirmed": "repositories.values",
+    "migrate": "service.migrations",
+    "mint_token": "secrets",
+    "parse_token": "secrets",
+    "password_needs_rehash": "credentials",
     "username_key": "names",
+    "verify_client_secret": "credentials",
+    "verify_password": "credentials",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in _HOMES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    home = import_module(f"{__name__}.{_HOMES.get(name, 'secrets')}")
+    try:
+        home = import_module(f"{__name__}.{_HOMES[name]}")
+    except ModuleNotFoundError as error:
+        error.add_note(f"{name} needs: pip install 'authority-queries[service]'")
+        raise
     value: object = getattr(home, name)
     globals()[name] = value
     return value

@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias, cast
 
 from psycopg.types.json import Jsonb
 
+from authority_queries.engine.runtime import QueryFile
 from authority_queries.queries import FOLDER, clients, login_attempts, tokens, users
 from authority_queries.records import LoginAttempt, Token, User, VerifiedToken
-from authority_queries.runtime import QueryFile
 from benchmarks.rows import USERS, Rows, new_token
 
 Arguments: TypeAlias = Mapping[str, object]

@@ -19,9 +19,9 @@ from psycopg.conninfo import make_conninfo
 from tabulate import tabulate
 
 from authority_queries import Maintenance, Settings, Store, migrate
-from authority_queries._embedded import running_embedded_server
-from authority_queries._embedded.folders import temporary_folder
-from authority_queries.migrations import yoyo_url
+from authority_queries.service.embedded import running_embedded_server
+from authority_queries.service.embedded.folders import temporary_folder
+from authority_queries.service.migrations import yoyo_url
 from benchmarks.machine import machine
 
 # /tmp may be in memory.

@@ -18,13 +18,13 @@ from psycopg.rows import args_row
 from tabulate import tabulate
 
 from authority_queries import Authority, Settings
-from authority_queries._resources import MIGRATIONS
 from authority_queries.codegen.throwaway import throwaway_database
+from authority_queries.engine.runtime import QueryFile
 from authority_queries.errors import AuthorityError
-from authority_queries.migrations import yoyo_url
 from authority_queries.queries import FOLDER, tokens
 from authority_queries.records import VerifiedToken
-from authority_queries.runtime import QueryFile
+from authority_queries.resources import MIGRATIONS
+from authority_queries.service.migrations import yoyo_url
 from benchmarks.machine import machine
 from benchmarks.measuring import cpu_timer, measure, timer
 from benchmarks.peers import Peer

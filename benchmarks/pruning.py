@@ -19,11 +19,11 @@ from psycopg.conninfo import make_conninfo
 from tabulate import tabulate
 
 from authority_queries import Store
-from authority_queries._resources import MIGRATIONS
-from authority_queries._sync.pruning import ROLE, prune
 from authority_queries.codegen.throwaway import throwaway_database
 from authority_queries.errors import AuthorityError
-from authority_queries.pruning import StepName
+from authority_queries.resources import MIGRATIONS
+from authority_queries.service._sync.pruning import ROLE, prune
+from authority_queries.service.retention import StepName
 from benchmarks.machine import machine
 from benchmarks.rows import insert_rows
 

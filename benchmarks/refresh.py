@@ -21,10 +21,10 @@ from psycopg.types.json import Jsonb
 from tabulate import tabulate
 
 from authority_queries import Authority, Store, mint_token
-from authority_queries._resources import MIGRATIONS
 from authority_queries.codegen.throwaway import throwaway_database
 from authority_queries.errors import AuthorityError
-from authority_queries.issuing import NewToken
+from authority_queries.repositories.values import NewToken
+from authority_queries.resources import MIGRATIONS
 from authority_queries.secrets import TokenString
 from benchmarks.cases import Arguments
 from benchmarks.machine import machine

@@ -17,7 +17,7 @@ import psycopg
 from tabulate import tabulate
 
 from authority_queries.codegen.generate import generate
-from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.codegen.throwaway import throwaway_database
 from authority_queries.errors import AuthorityError

@@ -28,21 +28,12 @@ where
 -- @row Authorization
 -- @nullable user_id
 select
-    authorizations.tenant_id,
-    authorizations.id,
-    authorizations.client_id,
-    authorizations.user_id,
-    authorizations.service_account_id,
-    authorizations.consent_id,
-    authorizations.scopes,
-    authorizations.properties,
-    authorizations.expires_at,
-    authorizations.tokens_expire_at,
-    authorizations.revoked_at,
-    authorizations.revocation_reason,
-    authorizations.created_at,
-    authorizations.updated_at,
-    authorizations.row_version
+    authorizations.tenant_id, authorizations.id, authorizations.client_id,
+    authorizations.user_id, authorizations.service_account_id,
+    authorizations.consent_id, authorizations.scopes, authorizations.properties,
+    authorizations.expires_at, authorizations.tokens_expire_at,
+    authorizations.revoked_at, authorizations.revocation_reason,
+    authorizations.created_at, authorizations.updated_at, authorizations.row_version
 from authority.authorizations
 where
     authorizations.tenant_id = :tenant_id
@@ -65,22 +56,14 @@ order by authorizations.id;
 -- name: list_by_client(tenant_id, client_id, after, page_size)
 -- One authorization of the client that is in force, as of the user, in order of id,
 -- from the first one after the given id.
+-- @row Authorization
 select
-    authorizations.tenant_id,
-    authorizations.id,
-    authorizations.client_id,
-    authorizations.user_id,
-    authorizations.service_account_id,
-    authorizations.consent_id,
-    authorizations.scopes,
-    authorizations.properties,
-    authorizations.expires_at,
-    authorizations.tokens_expire_at,
-    authorizations.revoked_at,
-    authorizations.revocation_reason,
-    authorizations.created_at,
-    authorizations.updated_at,
-    authorizations.row_version
+    authorizations.tenant_id, authorizations.id, authorizations.client_id,
+    authorizations.user_id, authorizations.service_account_id,
+    authorizations.consent_id, authorizations.scopes, authorizations.properties,
+    authorizations.expires_at, authorizations.tokens_expire_at,
+    authorizations.revoked_at, authorizations.revocation_reason,
+    authorizations.created_at, authorizations.updated_at, authorizations.row_version
 from authority.authorizations
 where
     authorizations.tenant_id = :tenant_id
@@ -105,6 +88,7 @@ limit :page_size;
 -- name: create(tenant_id, client_id, user_id, service_account_id, consent_id, scopes, properties, lifetime)^
 -- The new authorization, or no row when the tenant is not active. A lifetime that is
 -- null never ends it.
+-- @row Authorization
 -- @param lifetime nullable
 insert into authority.authorizations (
     tenant_id,
@@ -130,21 +114,12 @@ where
     tenants.id = :tenant_id
     and tenants.status in ('active', 'trial')
 returning
-    authorizations.tenant_id,
-    authorizations.id,
-    authorizations.client_id,
-    authorizations.user_id,
-    authorizations.service_account_id,
-    authorizations.consent_id,
-    authorizations.scopes,
-    authorizations.properties,
-    authorizations.expires_at,
-    authorizations.tokens_expire_at,
-    authorizations.revoked_at,
-    authorizations.revocation_reason,
-    authorizations.created_at,
-    authorizations.updated_at,
-    authorizations.row_version;
+    authorizations.tenant_id, authorizations.id, authorizations.client_id,
+    authorizations.user_id, authorizations.service_account_id,
+    authorizations.consent_id, authorizations.scopes, authorizations.properties,
+    authorizations.expires_at, authorizations.tokens_expire_at,
+    authorizations.revoked_at, authorizations.revocation_reason,
+    authorizations.created_at, authorizations.updated_at, authorizations.row_version;
 
 -- name: revoke(tenant_id, authorization_id, reason)!
 -- Ends the authorization and, with it, every token under it (RFC 7009 section 2.1).

@@ -29,27 +29,14 @@ where
 
 -- name: get_by_client_id(tenant_id, client_id)^
 -- The client with this client_id, or no row.
+-- @row Client
 select
-    clients.tenant_id,
-    clients.id,
-    clients.client_id,
-    clients.application_type,
-    clients.client_type,
-    clients.consent_type,
-    clients.display_name,
-    clients.display_names,
-    clients.redirect_uris,
-    clients.post_logout_redirect_uris,
-    clients.permissions,
-    clients.requirements,
-    clients.settings,
-    clients.properties,
-    clients.json_web_key_set,
-    clients.enabled,
-    clients.tokens_valid_after,
-    clients.created_at,
-    clients.updated_at,
-    clients.row_version
+    clients.tenant_id, clients.id, clients.client_id, clients.application_type,
+    clients.client_type, clients.consent_type, clients.display_name,
+    clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.permissions, clients.requirements, clients.settings, clients.properties,
+    clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
+    clients.created_at, clients.updated_at, clients.row_version
 from authority.clients
 where
     clients.tenant_id = :tenant_id
@@ -57,27 +44,14 @@ where
 
 -- name: list_after(tenant_id, after, page_size)
 -- One client, in order of client_id, from the first one after the given one.
+-- @row Client
 select
-    clients.tenant_id,
-    clients.id,
-    clients.client_id,
-    clients.application_type,
-    clients.client_type,
-    clients.consent_type,
-    clients.display_name,
-    clients.display_names,
-    clients.redirect_uris,
-    clients.post_logout_redirect_uris,
-    clients.permissions,
-    clients.requirements,
-    clients.settings,
-    clients.properties,
-    clients.json_web_key_set,
-    clients.enabled,
-    clients.tokens_valid_after,
-    clients.created_at,
-    clients.updated_at,
-    clients.row_version
+    clients.tenant_id, clients.id, clients.client_id, clients.application_type,
+    clients.client_type, clients.consent_type, clients.display_name,
+    clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.permissions, clients.requirements, clients.settings, clients.properties,
+    clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
+    clients.created_at, clients.updated_at, clients.row_version
 from authority.clients
 where
     clients.tenant_id = :tenant_id
@@ -88,27 +62,14 @@ limit :page_size;
 -- name: list_before(tenant_id, before, page_size)
 -- One client, in descending order of client_id, from the last one before the
 -- given one.
+-- @row Client
 select
-    clients.tenant_id,
-    clients.id,
-    clients.client_id,
-    clients.application_type,
-    clients.client_type,
-    clients.consent_type,
-    clients.display_name,
-    clients.display_names,
-    clients.redirect_uris,
-    clients.post_logout_redirect_uris,
-    clients.permissions,
-    clients.requirements,
-    clients.settings,
-    clients.properties,
-    clients.json_web_key_set,
-    clients.enabled,
-    clients.tokens_valid_after,
-    clients.created_at,
-    clients.updated_at,
-    clients.row_version
+    clients.tenant_id, clients.id, clients.client_id, clients.application_type,
+    clients.client_type, clients.consent_type, clients.display_name,
+    clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.permissions, clients.requirements, clients.settings, clients.properties,
+    clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
+    clients.created_at, clients.updated_at, clients.row_version
 from authority.clients
 where
     clients.tenant_id = :tenant_id
@@ -118,6 +79,7 @@ limit :page_size;
 
 -- name: create(tenant_id, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, permissions, requirements, settings, properties, json_web_key_set, enabled)^
 -- The new client.
+-- @row Client
 insert into authority.clients (
     tenant_id,
     client_id,
@@ -153,29 +115,16 @@ values (
     :enabled
 )
 returning
-    clients.tenant_id,
-    clients.id,
-    clients.client_id,
-    clients.application_type,
-    clients.client_type,
-    clients.consent_type,
-    clients.display_name,
-    clients.display_names,
-    clients.redirect_uris,
-    clients.post_logout_redirect_uris,
-    clients.permissions,
-    clients.requirements,
-    clients.settings,
-    clients.properties,
-    clients.json_web_key_set,
-    clients.enabled,
-    clients.tokens_valid_after,
-    clients.created_at,
-    clients.updated_at,
-    clients.row_version;
+    clients.tenant_id, clients.id, clients.client_id, clients.application_type,
+    clients.client_type, clients.consent_type, clients.display_name,
+    clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.permissions, clients.requirements, clients.settings, clients.properties,
+    clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
+    clients.created_at, clients.updated_at, clients.row_version;
 
 -- name: update(tenant_id, id, row_version, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, permissions, requirements, settings, properties, json_web_key_set, enabled)^
 -- The client as changed, or no row when it is not at this version.
+-- @row Client
 update authority.clients
 set
     client_id = :client_id,
@@ -199,26 +148,12 @@ where
     and clients.id = :id
     and clients.row_version = :row_version
 returning
-    clients.tenant_id,
-    clients.id,
-    clients.client_id,
-    clients.application_type,
-    clients.client_type,
-    clients.consent_type,
-    clients.display_name,
-    clients.display_names,
-    clients.redirect_uris,
-    clients.post_logout_redirect_uris,
-    clients.permissions,
-    clients.requirements,
-    clients.settings,
-    clients.properties,
-    clients.json_web_key_set,
-    clients.enabled,
-    clients.tokens_valid_after,
-    clients.created_at,
-    clients.updated_at,
-    clients.row_version;
+    clients.tenant_id, clients.id, clients.client_id, clients.application_type,
+    clients.client_type, clients.consent_type, clients.display_name,
+    clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.permissions, clients.requirements, clients.settings, clients.properties,
+    clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
+    clients.created_at, clients.updated_at, clients.row_version;
 
 -- name: delete(tenant_id, id)!
 -- Deletes the client with its secrets and everything issued to it.
@@ -264,16 +199,11 @@ returning
 
 -- name: list_secrets(tenant_id, id)
 -- One secret of the client, live or not, newest first.
+-- @row ClientSecret
 select
-    client_secrets.tenant_id,
-    client_secrets.id,
-    client_secrets.client_id,
-    client_secrets.secret_hash,
-    client_secrets.description,
-    client_secrets.valid_from,
-    client_secrets.valid_until,
-    client_secrets.last_used_at,
-    client_secrets.created_at
+    client_secrets.tenant_id, client_secrets.id, client_secrets.client_id,
+    client_secrets.secret_hash, client_secrets.description, client_secrets.valid_from,
+    client_secrets.valid_until, client_secrets.last_used_at, client_secrets.created_at
 from authority.client_secrets
 where
     client_secrets.tenant_id = :tenant_id
@@ -283,16 +213,11 @@ order by client_secrets.created_at desc, client_secrets.id asc;
 -- name: list_live_secrets(tenant_id, client_id)
 -- One secret that an enabled confidential client of an active tenant may authenticate
 -- with now, newest first, found by the client_id of the protocol.
+-- @row ClientSecret
 select
-    client_secrets.tenant_id,
-    client_secrets.id,
-    client_secrets.client_id,
-    client_secrets.secret_hash,
-    client_secrets.description,
-    client_secrets.valid_from,
-    client_secrets.valid_until,
-    client_secrets.last_used_at,
-    client_secrets.created_at
+    client_secrets.tenant_id, client_secrets.id, client_secrets.client_id,
+    client_secrets.secret_hash, client_secrets.description, client_secrets.valid_from,
+    client_secrets.valid_until, client_secrets.last_used_at, client_secrets.created_at
 from authority.client_secrets
 inner join authority.clients
     on
@@ -337,15 +262,9 @@ where
     client_secrets.tenant_id = :tenant_id
     and client_secrets.id = :secret_id
 returning
-    client_secrets.tenant_id,
-    client_secrets.id,
-    client_secrets.client_id,
-    client_secrets.secret_hash,
-    client_secrets.description,
-    client_secrets.valid_from,
-    client_secrets.valid_until,
-    client_secrets.last_used_at,
-    client_secrets.created_at;
+    client_secrets.tenant_id, client_secrets.id, client_secrets.client_id,
+    client_secrets.secret_hash, client_secrets.description, client_secrets.valid_from,
+    client_secrets.valid_until, client_secrets.last_used_at, client_secrets.created_at;
 
 -- name: delete_secret(tenant_id, secret_id)!
 -- Deletes the secret.
@@ -370,23 +289,9 @@ where
     clients.tenant_id = :tenant_id
     and clients.id = :id
 returning
-    clients.tenant_id,
-    clients.id,
-    clients.client_id,
-    clients.application_type,
-    clients.client_type,
-    clients.consent_type,
-    clients.display_name,
-    clients.display_names,
-    clients.redirect_uris,
-    clients.post_logout_redirect_uris,
-    clients.permissions,
-    clients.requirements,
-    clients.settings,
-    clients.properties,
-    clients.json_web_key_set,
-    clients.enabled,
-    clients.tokens_valid_after,
-    clients.created_at,
-    clients.updated_at,
-    clients.row_version;
+    clients.tenant_id, clients.id, clients.client_id, clients.application_type,
+    clients.client_type, clients.consent_type, clients.display_name,
+    clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.permissions, clients.requirements, clients.settings, clients.properties,
+    clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
+    clients.created_at, clients.updated_at, clients.row_version;

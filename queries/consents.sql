@@ -23,17 +23,11 @@ where
 -- name: list_by_user(tenant_id, user_id, after, page_size)
 -- One consent that the user ever gave, revoked or not, in order of id, from the first
 -- one after the given id.
+-- @row Consent
 select
-    consents.tenant_id,
-    consents.id,
-    consents.user_id,
-    consents.client_id,
-    consents.scopes,
-    consents.properties,
-    consents.revoked_at,
-    consents.revocation_reason,
-    consents.created_at,
-    consents.updated_at,
+    consents.tenant_id, consents.id, consents.user_id, consents.client_id,
+    consents.scopes, consents.properties, consents.revoked_at,
+    consents.revocation_reason, consents.created_at, consents.updated_at,
     consents.row_version
 from authority.consents
 where
@@ -48,6 +42,7 @@ limit :page_size;
 -- scopes (OpenID Connect Core section 3.1.2.4). One that was revoked is never revived.
 -- The client and the user are held against deletion before the consent is, which a
 -- deletion holds last.
+-- @row Consent
 with granted_to as (
     select clients.id
     from authority.clients
@@ -83,16 +78,9 @@ on conflict (tenant_id, user_id, client_id) where revoked_at is null do update
         updated_at = authority.clock(),
         row_version = consents.row_version + 1
 returning
-    consents.tenant_id,
-    consents.id,
-    consents.user_id,
-    consents.client_id,
-    consents.scopes,
-    consents.properties,
-    consents.revoked_at,
-    consents.revocation_reason,
-    consents.created_at,
-    consents.updated_at,
+    consents.tenant_id, consents.id, consents.user_id, consents.client_id,
+    consents.scopes, consents.properties, consents.revoked_at,
+    consents.revocation_reason, consents.created_at, consents.updated_at,
     consents.row_version;
 
 -- name: narrow(tenant_id, user_id, client_id, scopes)^
@@ -115,16 +103,9 @@ where
     and consents.client_id = :client_id
     and consents.revoked_at is null
 returning
-    consents.tenant_id,
-    consents.id,
-    consents.user_id,
-    consents.client_id,
-    consents.scopes,
-    consents.properties,
-    consents.revoked_at,
-    consents.revocation_reason,
-    consents.created_at,
-    consents.updated_at,
+    consents.tenant_id, consents.id, consents.user_id, consents.client_id,
+    consents.scopes, consents.properties, consents.revoked_at,
+    consents.revocation_reason, consents.created_at, consents.updated_at,
     consents.row_version;
 
 -- name: revoke(tenant_id, user_id, client_id, reason)!

@@ -33,24 +33,11 @@ with license as (
         :properties
     )
     returning
-        licenses.tenant_id,
-        licenses.id,
-        licenses.key_hash,
-        licenses.plan,
-        licenses.seats,
-        licenses.features,
-        licenses.limits,
-        licenses.usage_period,
-        licenses.overage_policy,
-        licenses.valid_from,
-        licenses.valid_until,
-        licenses.grace,
-        licenses.grace_policy,
-        licenses.status,
-        licenses.status_reason,
-        licenses.properties,
-        licenses.created_at,
-        licenses.updated_at,
+        licenses.tenant_id, licenses.id, licenses.key_hash, licenses.plan,
+        licenses.seats, licenses.features, licenses.limits, licenses.usage_period,
+        licenses.overage_policy, licenses.valid_from, licenses.valid_until,
+        licenses.grace, licenses.grace_policy, licenses.status, licenses.status_reason,
+        licenses.properties, licenses.created_at, licenses.updated_at,
         licenses.row_version
 ),
 
@@ -88,26 +75,13 @@ from license;
 
 -- name: get_by_id(tenant_id, license_id)^
 -- The licence with this id, valid or not, or no row.
+-- @row License
 select
-    licenses.tenant_id,
-    licenses.id,
-    licenses.key_hash,
-    licenses.plan,
-    licenses.seats,
-    licenses.features,
-    licenses.limits,
-    licenses.usage_period,
-    licenses.overage_policy,
-    licenses.valid_from,
-    licenses.valid_until,
-    licenses.grace,
-    licenses.grace_policy,
-    licenses.status,
-    licenses.status_reason,
-    licenses.properties,
-    licenses.created_at,
-    licenses.updated_at,
-    licenses.row_version
+    licenses.tenant_id, licenses.id, licenses.key_hash, licenses.plan, licenses.seats,
+    licenses.features, licenses.limits, licenses.usage_period, licenses.overage_policy,
+    licenses.valid_from, licenses.valid_until, licenses.grace, licenses.grace_policy,
+    licenses.status, licenses.status_reason, licenses.properties, licenses.created_at,
+    licenses.updated_at, licenses.row_version
 from authority.licenses
 where
     licenses.tenant_id = :tenant_id
@@ -115,26 +89,13 @@ where
 
 -- name: get_by_key(tenant_id, key_hash)^
 -- The licence whose key has this hash, valid or not, or no row.
+-- @row License
 select
-    licenses.tenant_id,
-    licenses.id,
-    licenses.key_hash,
-    licenses.plan,
-    licenses.seats,
-    licenses.features,
-    licenses.limits,
-    licenses.usage_period,
-    licenses.overage_policy,
-    licenses.valid_from,
-    licenses.valid_until,
-    licenses.grace,
-    licenses.grace_policy,
-    licenses.status,
-    licenses.status_reason,
-    licenses.properties,
-    licenses.created_at,
-    licenses.updated_at,
-    licenses.row_version
+    licenses.tenant_id, licenses.id, licenses.key_hash, licenses.plan, licenses.seats,
+    licenses.features, licenses.limits, licenses.usage_period, licenses.overage_policy,
+    licenses.valid_from, licenses.valid_until, licenses.grace, licenses.grace_policy,
+    licenses.status, licenses.status_reason, licenses.properties, licenses.created_at,
+    licenses.updated_at, licenses.row_version
 from authority.licenses
 where
     licenses.tenant_id = :tenant_id
@@ -194,24 +155,11 @@ with license as (
         and licenses.row_version = :row_version
         and licenses.status <> 'revoked'
     returning
-        licenses.tenant_id,
-        licenses.id,
-        licenses.key_hash,
-        licenses.plan,
-        licenses.seats,
-        licenses.features,
-        licenses.limits,
-        licenses.usage_period,
-        licenses.overage_policy,
-        licenses.valid_from,
-        licenses.valid_until,
-        licenses.grace,
-        licenses.grace_policy,
-        licenses.status,
-        licenses.status_reason,
-        licenses.properties,
-        licenses.created_at,
-        licenses.updated_at,
+        licenses.tenant_id, licenses.id, licenses.key_hash, licenses.plan,
+        licenses.seats, licenses.features, licenses.limits, licenses.usage_period,
+        licenses.overage_policy, licenses.valid_from, licenses.valid_until,
+        licenses.grace, licenses.grace_policy, licenses.status, licenses.status_reason,
+        licenses.properties, licenses.created_at, licenses.updated_at,
         licenses.row_version,
         (licenses.valid_until at time zone 'UTC' + licenses.grace)
         at time zone 'UTC' as usable_until
@@ -292,29 +240,16 @@ shortened as (
 )
 
 select
-    license.tenant_id,
-    license.id,
-    license.key_hash,
-    license.plan,
-    license.seats,
-    license.features,
-    license.limits,
-    license.usage_period,
-    license.overage_policy,
-    license.valid_from,
-    license.valid_until,
-    license.grace,
-    license.grace_policy,
-    license.status,
-    license.status_reason,
-    license.properties,
-    license.created_at,
-    license.updated_at,
-    license.row_version
+    license.tenant_id, license.id, license.key_hash, license.plan, license.seats,
+    license.features, license.limits, license.usage_period, license.overage_policy,
+    license.valid_from, license.valid_until, license.grace, license.grace_policy,
+    license.status, license.status_reason, license.properties, license.created_at,
+    license.updated_at, license.row_version
 from license;
 
 -- name: set_status(tenant_id, license_id, status, reason)^
 -- The licence with its new status, or no row: unknown, or revoked before.
+-- @row License
 update authority.licenses
 set
     status = :status,
@@ -326,25 +261,11 @@ where
     and licenses.id = :license_id
     and licenses.status <> 'revoked'
 returning
-    licenses.tenant_id,
-    licenses.id,
-    licenses.key_hash,
-    licenses.plan,
-    licenses.seats,
-    licenses.features,
-    licenses.limits,
-    licenses.usage_period,
-    licenses.overage_policy,
-    licenses.valid_from,
-    licenses.valid_until,
-    licenses.grace,
-    licenses.grace_policy,
-    licenses.status,
-    licenses.status_reason,
-    licenses.properties,
-    licenses.created_at,
-    licenses.updated_at,
-    licenses.row_version;
+    licenses.tenant_id, licenses.id, licenses.key_hash, licenses.plan, licenses.seats,
+    licenses.features, licenses.limits, licenses.usage_period, licenses.overage_policy,
+    licenses.valid_from, licenses.valid_until, licenses.grace, licenses.grace_policy,
+    licenses.status, licenses.status_reason, licenses.properties, licenses.created_at,
+    licenses.updated_at, licenses.row_version;
 
 -- name: check_out_seat(tenant_id, license_id, holder, lease)^
 -- The seat that the holder now has until the lease ends, or the licence if that is
@@ -368,11 +289,8 @@ with held as (
         and usable_licenses.tenant_id = license_seats.tenant_id
         and usable_licenses.id = license_seats.license_id
     returning
-        license_seats.tenant_id,
-        license_seats.license_id,
-        license_seats.seat_number,
-        license_seats.holder,
-        license_seats.leased_until
+        license_seats.tenant_id, license_seats.license_id, license_seats.seat_number,
+        license_seats.holder, license_seats.leased_until
 ),
 
 -- The seat of a lease that has ended, or that the holder was given since this statement
@@ -396,11 +314,8 @@ own as (
         and usable_licenses.may_grow
         and not exists (select from held)
     returning
-        license_seats.tenant_id,
-        license_seats.license_id,
-        license_seats.seat_number,
-        license_seats.holder,
-        license_seats.leased_until
+        license_seats.tenant_id, license_seats.license_id, license_seats.seat_number,
+        license_seats.holder, license_seats.leased_until
 ),
 
 free as (
@@ -438,11 +353,8 @@ taken as (
         and license_seats.license_id = free.license_id
         and license_seats.seat_number = free.seat_number
     returning
-        license_seats.tenant_id,
-        license_seats.license_id,
-        license_seats.seat_number,
-        license_seats.holder,
-        license_seats.leased_until
+        license_seats.tenant_id, license_seats.license_id, license_seats.seat_number,
+        license_seats.holder, license_seats.leased_until
 )
 
 select
@@ -454,18 +366,11 @@ select
 from held
 union all
 select
-    own.tenant_id,
-    own.license_id,
-    own.seat_number,
-    own.holder,
-    own.leased_until
+    own.tenant_id, own.license_id, own.seat_number, own.holder, own.leased_until
 from own
 union all
 select
-    taken.tenant_id,
-    taken.license_id,
-    taken.seat_number,
-    taken.holder,
+    taken.tenant_id, taken.license_id, taken.seat_number, taken.holder,
     taken.leased_until
 from taken;
 
@@ -487,11 +392,8 @@ where
     and usable_licenses.tenant_id = license_seats.tenant_id
     and usable_licenses.id = license_seats.license_id
 returning
-    license_seats.tenant_id,
-    license_seats.license_id,
-    license_seats.seat_number,
-    license_seats.holder,
-    license_seats.leased_until;
+    license_seats.tenant_id, license_seats.license_id, license_seats.seat_number,
+    license_seats.holder, license_seats.leased_until;
 
 -- name: check_in_seat(tenant_id, license_id, holder)!
 -- Frees the holder's seat.
@@ -659,13 +561,8 @@ total as (
 )
 
 select
-    true as recorded,
-    entry.quantity,
-    entry.corrects,
-    total.period_start,
-    total.period_end,
-    total.used,
-    total.allowed,
+    true as recorded, entry.quantity, entry.corrects, total.period_start,
+    total.period_end, total.used, total.allowed,
     greatest(total.used - total.allowed, 0) as overage
 from entry
 cross join total;
@@ -675,13 +572,9 @@ cross join total;
 -- become of the licence; or no row.
 -- @row UsageReceipt
 select
-    false as recorded,
-    license_usage.quantity,
-    license_usage.corrects,
-    license_usage_totals.period_start,
-    license_usage_totals.period_end,
-    license_usage_totals.used,
-    license_usage_totals.allowed,
+    false as recorded, license_usage.quantity, license_usage.corrects,
+    license_usage_totals.period_start, license_usage_totals.period_end,
+    license_usage_totals.used, license_usage_totals.allowed,
     greatest(license_usage_totals.used - license_usage_totals.allowed, 0) as overage
 from authority.license_usage
 inner join authority.license_usage_totals

@@ -36,16 +36,11 @@ returning
 
 -- name: list_recent_by_username(tenant_id, username_key, within, page_size)
 -- One attempt to sign in as this username within the time, newest first.
+-- @row LoginAttempt
 select
-    login_attempts.tenant_id,
-    login_attempts.id,
-    login_attempts.username,
-    login_attempts.user_id,
-    login_attempts.client_id,
-    login_attempts.address,
-    login_attempts.outcome,
-    login_attempts.reason,
-    login_attempts.correlation_id,
+    login_attempts.tenant_id, login_attempts.id, login_attempts.username,
+    login_attempts.user_id, login_attempts.client_id, login_attempts.address,
+    login_attempts.outcome, login_attempts.reason, login_attempts.correlation_id,
     login_attempts.created_at
 from authority.login_attempts
 where
@@ -60,15 +55,9 @@ limit :page_size;
 -- @row LoginAttempt
 -- @nullable address
 select
-    login_attempts.tenant_id,
-    login_attempts.id,
-    login_attempts.username,
-    login_attempts.user_id,
-    login_attempts.client_id,
-    login_attempts.address,
-    login_attempts.outcome,
-    login_attempts.reason,
-    login_attempts.correlation_id,
+    login_attempts.tenant_id, login_attempts.id, login_attempts.username,
+    login_attempts.user_id, login_attempts.client_id, login_attempts.address,
+    login_attempts.outcome, login_attempts.reason, login_attempts.correlation_id,
     login_attempts.created_at
 from authority.login_attempts
 where

@@ -69,14 +69,9 @@ where
     and clients.enabled
     and tenants.status in ('active', 'trial')
 returning
-    pushed_requests.tenant_id,
-    pushed_requests.id,
-    pushed_requests.request_uri_hash,
-    pushed_requests.client_id,
-    pushed_requests.parameters,
-    pushed_requests.expires_at,
-    pushed_requests.redeemed_at,
-    pushed_requests.created_at;
+    pushed_requests.tenant_id, pushed_requests.id, pushed_requests.request_uri_hash,
+    pushed_requests.client_id, pushed_requests.parameters, pushed_requests.expires_at,
+    pushed_requests.redeemed_at, pushed_requests.created_at;
 
 -- name: prune_expired(older_than, batch_size)!
 -- Deletes pushed requests, of all tenants, that expired longer ago than this, used or

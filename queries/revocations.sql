@@ -56,16 +56,11 @@ returning
 
 -- name: list_since(tenant_id, sequence, page_size)
 -- One entry after this position, in order: what a follower has not seen.
+-- @row Revocation
 select
-    revocations.tenant_id,
-    revocations.sequence,
-    revocations.category,
-    revocations.target,
-    revocations.reason,
-    revocations.properties,
-    revocations.effective_at,
-    revocations.expires_at,
-    revocations.created_at
+    revocations.tenant_id, revocations.sequence, revocations.category,
+    revocations.target, revocations.reason, revocations.properties,
+    revocations.effective_at, revocations.expires_at, revocations.created_at
 from authority.revocations
 where
     revocations.tenant_id = :tenant_id
@@ -90,16 +85,11 @@ listen authority_revocations;
 -- name: list_active(tenant_id, category, target, after, page_size)
 -- One entry in force now, in order of sequence, from the first one after the given
 -- position. A category or target that is null keeps all.
+-- @row Revocation
 select
-    revocations.tenant_id,
-    revocations.sequence,
-    revocations.category,
-    revocations.target,
-    revocations.reason,
-    revocations.properties,
-    revocations.effective_at,
-    revocations.expires_at,
-    revocations.created_at
+    revocations.tenant_id, revocations.sequence, revocations.category,
+    revocations.target, revocations.reason, revocations.properties,
+    revocations.effective_at, revocations.expires_at, revocations.created_at
 from authority.revocations
 where
     revocations.tenant_id = :tenant_id

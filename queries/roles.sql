@@ -17,15 +17,10 @@ where
 
 -- name: get_by_name(tenant_id, name)^
 -- The role with this name, or no row.
+-- @row Role
 select
-    roles.tenant_id,
-    roles.id,
-    roles.name,
-    roles.description,
-    roles.is_system,
-    roles.created_at,
-    roles.updated_at,
-    roles.row_version
+    roles.tenant_id, roles.id, roles.name, roles.description, roles.is_system,
+    roles.created_at, roles.updated_at, roles.row_version
 from authority.roles
 where
     roles.tenant_id = :tenant_id
@@ -33,33 +28,23 @@ where
 
 -- name: list_all(tenant_id)
 -- One role of the tenant, in order of name.
+-- @row Role
 select
-    roles.tenant_id,
-    roles.id,
-    roles.name,
-    roles.description,
-    roles.is_system,
-    roles.created_at,
-    roles.updated_at,
-    roles.row_version
+    roles.tenant_id, roles.id, roles.name, roles.description, roles.is_system,
+    roles.created_at, roles.updated_at, roles.row_version
 from authority.roles
 where roles.tenant_id = :tenant_id
 order by roles.name;
 
 -- name: create(tenant_id, name, description, permissions)^
 -- The new role, which allows these permissions.
+-- @row Role
 with role as (
     insert into authority.roles (tenant_id, name, description)
     values (:tenant_id, :name, :description)
     returning
-        roles.tenant_id,
-        roles.id,
-        roles.name,
-        roles.description,
-        roles.is_system,
-        roles.created_at,
-        roles.updated_at,
-        roles.row_version
+        roles.tenant_id, roles.id, roles.name, roles.description, roles.is_system,
+        roles.created_at, roles.updated_at, roles.row_version
 ),
 
 granted as (
@@ -73,19 +58,14 @@ granted as (
 )
 
 select
-    role.tenant_id,
-    role.id,
-    role.name,
-    role.description,
-    role.is_system,
-    role.created_at,
-    role.updated_at,
-    role.row_version
+    role.tenant_id, role.id, role.name, role.description, role.is_system,
+    role.created_at, role.updated_at, role.row_version
 from role;
 
 -- name: update(tenant_id, role_id, row_version, name, description, permissions)^
 -- The role as changed, which now allows just these permissions; or no row when it is
 -- not at this version or is a system role.
+-- @row Role
 with role as (
     update authority.roles
     set
@@ -99,14 +79,8 @@ with role as (
         and roles.row_version = :row_version
         and not roles.is_system
     returning
-        roles.tenant_id,
-        roles.id,
-        roles.name,
-        roles.description,
-        roles.is_system,
-        roles.created_at,
-        roles.updated_at,
-        roles.row_version
+        roles.tenant_id, roles.id, roles.name, roles.description, roles.is_system,
+        roles.created_at, roles.updated_at, roles.row_version
 ),
 
 withdrawn as (
@@ -130,14 +104,8 @@ granted as (
 )
 
 select
-    role.tenant_id,
-    role.id,
-    role.name,
-    role.description,
-    role.is_system,
-    role.created_at,
-    role.updated_at,
-    role.row_version
+    role.tenant_id, role.id, role.name, role.description, role.is_system,
+    role.created_at, role.updated_at, role.row_version
 from role;
 
 -- name: delete(tenant_id, role_id)!
@@ -177,9 +145,9 @@ order by permissions.name;
 
 -- name: list_user_permissions(tenant_id, user_id)
 -- One permission that an active user has through roles held now, in order of name.
+-- @row Permission
 select
-    permissions.name,
-    permissions.description
+    permissions.name, permissions.description
 from authority.permissions
 where
     exists (

@@ -22,20 +22,11 @@ where
 
 -- name: get_by_name(tenant_id, name)^
 -- The scope with this name, or no row.
+-- @row Scope
 select
-    scopes.tenant_id,
-    scopes.id,
-    scopes.name,
-    scopes.display_name,
-    scopes.display_names,
-    scopes.description,
-    scopes.descriptions,
-    scopes.resources,
-    scopes.properties,
-    scopes.is_system,
-    scopes.created_at,
-    scopes.updated_at,
-    scopes.row_version
+    scopes.tenant_id, scopes.id, scopes.name, scopes.display_name, scopes.display_names,
+    scopes.description, scopes.descriptions, scopes.resources, scopes.properties,
+    scopes.is_system, scopes.created_at, scopes.updated_at, scopes.row_version
 from authority.scopes
 where
     scopes.tenant_id = :tenant_id
@@ -43,20 +34,11 @@ where
 
 -- name: list_after(tenant_id, after, page_size)
 -- One scope, in order of name, from the first one after the given one.
+-- @row Scope
 select
-    scopes.tenant_id,
-    scopes.id,
-    scopes.name,
-    scopes.display_name,
-    scopes.display_names,
-    scopes.description,
-    scopes.descriptions,
-    scopes.resources,
-    scopes.properties,
-    scopes.is_system,
-    scopes.created_at,
-    scopes.updated_at,
-    scopes.row_version
+    scopes.tenant_id, scopes.id, scopes.name, scopes.display_name, scopes.display_names,
+    scopes.description, scopes.descriptions, scopes.resources, scopes.properties,
+    scopes.is_system, scopes.created_at, scopes.updated_at, scopes.row_version
 from authority.scopes
 where
     scopes.tenant_id = :tenant_id
@@ -67,20 +49,11 @@ limit :page_size;
 -- name: list_before(tenant_id, before, page_size)
 -- One scope, in descending order of name, from the last one before the
 -- given one.
+-- @row Scope
 select
-    scopes.tenant_id,
-    scopes.id,
-    scopes.name,
-    scopes.display_name,
-    scopes.display_names,
-    scopes.description,
-    scopes.descriptions,
-    scopes.resources,
-    scopes.properties,
-    scopes.is_system,
-    scopes.created_at,
-    scopes.updated_at,
-    scopes.row_version
+    scopes.tenant_id, scopes.id, scopes.name, scopes.display_name, scopes.display_names,
+    scopes.description, scopes.descriptions, scopes.resources, scopes.properties,
+    scopes.is_system, scopes.created_at, scopes.updated_at, scopes.row_version
 from authority.scopes
 where
     scopes.tenant_id = :tenant_id
@@ -90,6 +63,7 @@ limit :page_size;
 
 -- name: create(tenant_id, name, display_name, display_names, description, descriptions, resources, properties)^
 -- The new scope.
+-- @row Scope
 insert into authority.scopes (
     tenant_id,
     name,
@@ -111,23 +85,14 @@ values (
     :properties
 )
 returning
-    scopes.tenant_id,
-    scopes.id,
-    scopes.name,
-    scopes.display_name,
-    scopes.display_names,
-    scopes.description,
-    scopes.descriptions,
-    scopes.resources,
-    scopes.properties,
-    scopes.is_system,
-    scopes.created_at,
-    scopes.updated_at,
-    scopes.row_version;
+    scopes.tenant_id, scopes.id, scopes.name, scopes.display_name, scopes.display_names,
+    scopes.description, scopes.descriptions, scopes.resources, scopes.properties,
+    scopes.is_system, scopes.created_at, scopes.updated_at, scopes.row_version;
 
 -- name: update(tenant_id, scope_id, row_version, name, display_name, display_names, description, descriptions, resources, properties)^
 -- The scope as changed, or no row when it is not at this version or is a
 -- system scope.
+-- @row Scope
 update authority.scopes
 set
     name = :name,
@@ -145,19 +110,9 @@ where
     and scopes.row_version = :row_version
     and not scopes.is_system
 returning
-    scopes.tenant_id,
-    scopes.id,
-    scopes.name,
-    scopes.display_name,
-    scopes.display_names,
-    scopes.description,
-    scopes.descriptions,
-    scopes.resources,
-    scopes.properties,
-    scopes.is_system,
-    scopes.created_at,
-    scopes.updated_at,
-    scopes.row_version;
+    scopes.tenant_id, scopes.id, scopes.name, scopes.display_name, scopes.display_names,
+    scopes.description, scopes.descriptions, scopes.resources, scopes.properties,
+    scopes.is_system, scopes.created_at, scopes.updated_at, scopes.row_version;
 
 -- name: delete(tenant_id, scope_id)!
 -- Deletes the scope, unless it is a system scope.
@@ -170,20 +125,11 @@ where
 -- name: resolve(tenant_id, names)
 -- One scope among these names, in order of name; a name that is not a scope of the
 -- tenant gives no row.
+-- @row Scope
 select
-    scopes.tenant_id,
-    scopes.id,
-    scopes.name,
-    scopes.display_name,
-    scopes.display_names,
-    scopes.description,
-    scopes.descriptions,
-    scopes.resources,
-    scopes.properties,
-    scopes.is_system,
-    scopes.created_at,
-    scopes.updated_at,
-    scopes.row_version
+    scopes.tenant_id, scopes.id, scopes.name, scopes.display_name, scopes.display_names,
+    scopes.description, scopes.descriptions, scopes.resources, scopes.properties,
+    scopes.is_system, scopes.created_at, scopes.updated_at, scopes.row_version
 from authority.scopes
 where
     scopes.tenant_id = :tenant_id

@@ -74,11 +74,6 @@ select
 from pg_catalog.pg_roles
 where pg_roles.rolname = current_user;
 
--- name: get_process_id()$
--- The process that answers. It is another one than the connection was told at its
--- beginning where a pooler is between the two.
-select pg_catalog.pg_backend_pid() as process_id;
-
 -- name: get_schema_version()^
 -- What a service asks on its first connection: the newest migration that was applied,
 -- and the oldest package, named by its newest migration, that the database serves.

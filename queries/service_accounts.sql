@@ -22,20 +22,14 @@ where
 
 -- name: get_by_account_id(tenant_id, account_id)^
 -- The service account with this account id, or no row.
+-- @row ServiceAccount
 select
-    service_accounts.tenant_id,
-    service_accounts.id,
-    service_accounts.account_id,
-    service_accounts.display_name,
-    service_accounts.description,
-    service_accounts.enabled,
-    service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes,
-    service_accounts.authorized_clients,
-    service_accounts.attributes,
-    service_accounts.created_at,
-    service_accounts.updated_at,
-    service_accounts.row_version
+    service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
+    service_accounts.display_name, service_accounts.description,
+    service_accounts.enabled, service_accounts.tokens_valid_after,
+    service_accounts.allowed_scopes, service_accounts.authorized_clients,
+    service_accounts.attributes, service_accounts.created_at,
+    service_accounts.updated_at, service_accounts.row_version
 from authority.service_accounts
 where
     service_accounts.tenant_id = :tenant_id
@@ -43,20 +37,14 @@ where
 
 -- name: list_after(tenant_id, after, page_size)
 -- One service account, in order of account id, from the first one after the given one.
+-- @row ServiceAccount
 select
-    service_accounts.tenant_id,
-    service_accounts.id,
-    service_accounts.account_id,
-    service_accounts.display_name,
-    service_accounts.description,
-    service_accounts.enabled,
-    service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes,
-    service_accounts.authorized_clients,
-    service_accounts.attributes,
-    service_accounts.created_at,
-    service_accounts.updated_at,
-    service_accounts.row_version
+    service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
+    service_accounts.display_name, service_accounts.description,
+    service_accounts.enabled, service_accounts.tokens_valid_after,
+    service_accounts.allowed_scopes, service_accounts.authorized_clients,
+    service_accounts.attributes, service_accounts.created_at,
+    service_accounts.updated_at, service_accounts.row_version
 from authority.service_accounts
 where
     service_accounts.tenant_id = :tenant_id
@@ -67,20 +55,14 @@ limit :page_size;
 -- name: list_before(tenant_id, before, page_size)
 -- One service account, in descending order of account id, from the last one before the
 -- given one.
+-- @row ServiceAccount
 select
-    service_accounts.tenant_id,
-    service_accounts.id,
-    service_accounts.account_id,
-    service_accounts.display_name,
-    service_accounts.description,
-    service_accounts.enabled,
-    service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes,
-    service_accounts.authorized_clients,
-    service_accounts.attributes,
-    service_accounts.created_at,
-    service_accounts.updated_at,
-    service_accounts.row_version
+    service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
+    service_accounts.display_name, service_accounts.description,
+    service_accounts.enabled, service_accounts.tokens_valid_after,
+    service_accounts.allowed_scopes, service_accounts.authorized_clients,
+    service_accounts.attributes, service_accounts.created_at,
+    service_accounts.updated_at, service_accounts.row_version
 from authority.service_accounts
 where
     service_accounts.tenant_id = :tenant_id
@@ -90,6 +72,7 @@ limit :page_size;
 
 -- name: create(tenant_id, account_id, display_name, description, enabled, allowed_scopes, authorized_clients, attributes)^
 -- The new service account.
+-- @row ServiceAccount
 insert into authority.service_accounts (
     tenant_id,
     account_id,
@@ -111,22 +94,16 @@ values (
     :attributes
 )
 returning
-    service_accounts.tenant_id,
-    service_accounts.id,
-    service_accounts.account_id,
-    service_accounts.display_name,
-    service_accounts.description,
-    service_accounts.enabled,
-    service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes,
-    service_accounts.authorized_clients,
-    service_accounts.attributes,
-    service_accounts.created_at,
-    service_accounts.updated_at,
-    service_accounts.row_version;
+    service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
+    service_accounts.display_name, service_accounts.description,
+    service_accounts.enabled, service_accounts.tokens_valid_after,
+    service_accounts.allowed_scopes, service_accounts.authorized_clients,
+    service_accounts.attributes, service_accounts.created_at,
+    service_accounts.updated_at, service_accounts.row_version;
 
 -- name: update(tenant_id, service_account_id, row_version, account_id, display_name, description, enabled, allowed_scopes, authorized_clients, attributes)^
 -- The service account as changed, or no row when it is not at this version.
+-- @row ServiceAccount
 update authority.service_accounts
 set
     account_id = :account_id,
@@ -143,19 +120,12 @@ where
     and service_accounts.id = :service_account_id
     and service_accounts.row_version = :row_version
 returning
-    service_accounts.tenant_id,
-    service_accounts.id,
-    service_accounts.account_id,
-    service_accounts.display_name,
-    service_accounts.description,
-    service_accounts.enabled,
-    service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes,
-    service_accounts.authorized_clients,
-    service_accounts.attributes,
-    service_accounts.created_at,
-    service_accounts.updated_at,
-    service_accounts.row_version;
+    service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
+    service_accounts.display_name, service_accounts.description,
+    service_accounts.enabled, service_accounts.tokens_valid_after,
+    service_accounts.allowed_scopes, service_accounts.authorized_clients,
+    service_accounts.attributes, service_accounts.created_at,
+    service_accounts.updated_at, service_accounts.row_version;
 
 -- name: delete(tenant_id, service_account_id)!
 -- Deletes the service account with everything issued to it.
@@ -180,16 +150,9 @@ where
     service_accounts.tenant_id = :tenant_id
     and service_accounts.id = :service_account_id
 returning
-    service_accounts.tenant_id,
-    service_accounts.id,
-    service_accounts.account_id,
-    service_accounts.display_name,
-    service_accounts.description,
-    service_accounts.enabled,
-    service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes,
-    service_accounts.authorized_clients,
-    service_accounts.attributes,
-    service_accounts.created_at,
-    service_accounts.updated_at,
-    service_accounts.row_version;
+    service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
+    service_accounts.display_name, service_accounts.description,
+    service_accounts.enabled, service_accounts.tokens_valid_after,
+    service_accounts.allowed_scopes, service_accounts.authorized_clients,
+    service_accounts.attributes, service_accounts.created_at,
+    service_accounts.updated_at, service_accounts.row_version;

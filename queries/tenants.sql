@@ -19,17 +19,12 @@ where tenants.id = :tenant_id;
 
 -- name: get_by_code(code)^
 -- The tenant with this code, whatever its status, or no row.
+-- @row Tenant
 -- @plan cross_tenant -- Says which tenant a code names, by a unique key.
 -- @role authority_maintenance
 select
-    tenants.id,
-    tenants.code,
-    tenants.display_name,
-    tenants.status,
-    tenants.settings,
-    tenants.tokens_valid_after,
-    tenants.created_at,
-    tenants.updated_at,
+    tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
+    tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
     tenants.row_version
 from authority.tenants
 where tenants.code = :code;
@@ -49,17 +44,12 @@ select authority.enter_tenant(:tenant_id) as status;
 
 -- name: list_after(after, page_size)
 -- One tenant, in order of code, from the first one after the given code.
+-- @row Tenant
 -- @plan cross_tenant -- The directory of tenants, for those who run the authority.
 -- @role authority_maintenance
 select
-    tenants.id,
-    tenants.code,
-    tenants.display_name,
-    tenants.status,
-    tenants.settings,
-    tenants.tokens_valid_after,
-    tenants.created_at,
-    tenants.updated_at,
+    tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
+    tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
     tenants.row_version
 from authority.tenants
 where tenants.code > coalesce(:after::text, '')
@@ -68,17 +58,12 @@ limit :page_size;
 
 -- name: list_before(before, page_size)
 -- One tenant, in descending order of code, from the last one before the given code.
+-- @row Tenant
 -- @plan cross_tenant -- The directory of tenants, for those who run the authority.
 -- @role authority_maintenance
 select
-    tenants.id,
-    tenants.code,
-    tenants.display_name,
-    tenants.status,
-    tenants.settings,
-    tenants.tokens_valid_after,
-    tenants.created_at,
-    tenants.updated_at,
+    tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
+    tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
     tenants.row_version
 from authority.tenants
 where tenants.code < :before
@@ -87,20 +72,15 @@ limit :page_size;
 
 -- name: create(code, display_name, status, settings)^
 -- The new tenant, born with the system roles and the standard scopes.
+-- @row Tenant
 -- @role authority_maintenance
 with tenant as (
     insert into authority.tenants (code, display_name, status, settings)
     values (:code, :display_name, :status, :settings)
     returning
-        tenants.id,
-        tenants.code,
-        tenants.display_name,
-        tenants.status,
-        tenants.settings,
-        tenants.tokens_valid_after,
-        tenants.created_at,
-        tenants.updated_at,
-        tenants.row_version
+        tenants.id, tenants.code, tenants.display_name, tenants.status,
+        tenants.settings, tenants.tokens_valid_after, tenants.created_at,
+        tenants.updated_at, tenants.row_version
 ),
 
 new_roles as (
@@ -140,19 +120,13 @@ new_scopes as (
 )
 
 select
-    tenant.id,
-    tenant.code,
-    tenant.display_name,
-    tenant.status,
-    tenant.settings,
-    tenant.tokens_valid_after,
-    tenant.created_at,
-    tenant.updated_at,
-    tenant.row_version
+    tenant.id, tenant.code, tenant.display_name, tenant.status, tenant.settings,
+    tenant.tokens_valid_after, tenant.created_at, tenant.updated_at, tenant.row_version
 from tenant;
 
 -- name: update(tenant_id, row_version, code, display_name, settings)^
 -- The tenant as changed, or no row when it is not at this version.
+-- @row Tenant
 update authority.tenants
 set
     code = :code,
@@ -164,18 +138,13 @@ where
     tenants.id = :tenant_id
     and tenants.row_version = :row_version
 returning
-    tenants.id,
-    tenants.code,
-    tenants.display_name,
-    tenants.status,
-    tenants.settings,
-    tenants.tokens_valid_after,
-    tenants.created_at,
-    tenants.updated_at,
+    tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
+    tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
     tenants.row_version;
 
 -- name: set_status(tenant_id, status, allowed_from)^
 -- The tenant with its new status, or no row when its status allows no such step.
+-- @row Tenant
 -- @role authority_maintenance
 update authority.tenants
 set
@@ -186,14 +155,8 @@ where
     tenants.id = :tenant_id
     and tenants.status = any(:allowed_from)
 returning
-    tenants.id,
-    tenants.code,
-    tenants.display_name,
-    tenants.status,
-    tenants.settings,
-    tenants.tokens_valid_after,
-    tenants.created_at,
-    tenants.updated_at,
+    tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
+    tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
     tenants.row_version;
 
 -- name: revoke_tokens(tenant_id)^
@@ -208,14 +171,8 @@ set
     row_version = tenants.row_version + 1
 where tenants.id = :tenant_id
 returning
-    tenants.id,
-    tenants.code,
-    tenants.display_name,
-    tenants.status,
-    tenants.settings,
-    tenants.tokens_valid_after,
-    tenants.created_at,
-    tenants.updated_at,
+    tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
+    tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
     tenants.row_version;
 
 -- name: begin()#

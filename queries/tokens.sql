@@ -34,32 +34,15 @@ where
 
 -- name: get_by_hash(tenant_id, token_hash)^
 -- The token with this hash, live or not, or no row.
+-- @row Token
 select
-    tokens.tenant_id,
-    tokens.id,
-    tokens.type,
-    tokens.token_hash,
-    tokens.client_id,
-    tokens.user_id,
-    tokens.service_account_id,
-    tokens.authorization_id,
-    tokens.parent_id,
-    tokens.subject_authorization_id,
-    tokens.actor,
-    tokens.scopes,
-    tokens.code_challenge,
-    tokens.redirect_uri,
-    tokens.nonce,
-    tokens.cnf_jkt,
-    tokens.cnf_x5t_s256,
-    tokens.payload,
-    tokens.properties,
-    tokens.expires_at,
-    tokens.redeemed_at,
-    tokens.revoked_at,
-    tokens.revocation_reason,
-    tokens.authenticated_at,
-    tokens.created_at
+    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_id,
+    tokens.user_id, tokens.service_account_id, tokens.authorization_id,
+    tokens.parent_id, tokens.subject_authorization_id, tokens.actor, tokens.scopes,
+    tokens.code_challenge, tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt,
+    tokens.cnf_x5t_s256, tokens.payload, tokens.properties, tokens.expires_at,
+    tokens.redeemed_at, tokens.revoked_at, tokens.revocation_reason,
+    tokens.authenticated_at, tokens.created_at
 from authority.tokens
 where
     tokens.tenant_id = :tenant_id
@@ -127,24 +110,13 @@ where
 -- As verify, in a transaction that works for no tenant yet, and still in one trip.
 -- @as verify -- The function reads the same view.
 select
-    verified_tokens.tenant_id,
-    verified_tokens.id,
-    verified_tokens.type,
-    verified_tokens.client_id,
-    verified_tokens.authorization_id,
-    verified_tokens.user_id,
-    verified_tokens.subject_id,
-    verified_tokens.username,
-    verified_tokens.service_account_id,
-    verified_tokens.account_id,
-    verified_tokens.actor,
-    verified_tokens.scopes,
-    verified_tokens.cnf_jkt,
-    verified_tokens.cnf_x5t_s256,
-    verified_tokens.payload,
-    verified_tokens.properties,
-    verified_tokens.authenticated_at,
-    verified_tokens.created_at,
+    verified_tokens.tenant_id, verified_tokens.id, verified_tokens.type,
+    verified_tokens.client_id, verified_tokens.authorization_id,
+    verified_tokens.user_id, verified_tokens.subject_id, verified_tokens.username,
+    verified_tokens.service_account_id, verified_tokens.account_id,
+    verified_tokens.actor, verified_tokens.scopes, verified_tokens.cnf_jkt,
+    verified_tokens.cnf_x5t_s256, verified_tokens.payload, verified_tokens.properties,
+    verified_tokens.authenticated_at, verified_tokens.created_at,
     verified_tokens.expires_at
 from authority.find_live_token(:tenant_id, :token_hash, :type) as verified_tokens;
 
@@ -153,6 +125,7 @@ from authority.find_live_token(:tenant_id, :token_hash, :type) as verified_token
 -- rules: for what comes from another store. What is granted here is issued by
 -- queries/grants.sql. Expires with its family if that is earlier. An authenticated_at
 -- that is null means now.
+-- @row Token
 with kept as (
     update authority.authorizations
     set
@@ -212,31 +185,13 @@ where
     tenants.id = :tenant_id
     and tenants.status in ('active', 'trial')
 returning
-    tokens.tenant_id,
-    tokens.id,
-    tokens.type,
-    tokens.token_hash,
-    tokens.client_id,
-    tokens.user_id,
-    tokens.service_account_id,
-    tokens.authorization_id,
-    tokens.parent_id,
-    tokens.subject_authorization_id,
-    tokens.actor,
-    tokens.scopes,
-    tokens.code_challenge,
-    tokens.redirect_uri,
-    tokens.nonce,
-    tokens.cnf_jkt,
-    tokens.cnf_x5t_s256,
-    tokens.payload,
-    tokens.properties,
-    tokens.expires_at,
-    tokens.redeemed_at,
-    tokens.revoked_at,
-    tokens.revocation_reason,
-    tokens.authenticated_at,
-    tokens.created_at;
+    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_id,
+    tokens.user_id, tokens.service_account_id, tokens.authorization_id,
+    tokens.parent_id, tokens.subject_authorization_id, tokens.actor, tokens.scopes,
+    tokens.code_challenge, tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt,
+    tokens.cnf_x5t_s256, tokens.payload, tokens.properties, tokens.expires_at,
+    tokens.redeemed_at, tokens.revoked_at, tokens.revocation_reason,
+    tokens.authenticated_at, tokens.created_at;
 
 -- name: revoke(tenant_id, token_hash, client_id, reason)!
 -- Revokes the token if it was issued to this client_id, and unless it is an access
@@ -308,33 +263,18 @@ where
 -- name: list_active_by_subject(tenant_id, user_id, service_account_id, after, page_size)
 -- One live token that speaks for this user or service account (the other id is null),
 -- in order of id, from the first one after the given id.
+-- @row Token
 -- @param user_id nullable
 -- @param service_account_id nullable
 select
-    live_tokens.tenant_id,
-    live_tokens.id,
-    live_tokens.type,
-    live_tokens.token_hash,
-    live_tokens.client_id,
-    live_tokens.user_id,
-    live_tokens.service_account_id,
-    live_tokens.authorization_id,
-    live_tokens.parent_id,
-    live_tokens.subject_authorization_id,
-    live_tokens.actor,
-    live_tokens.scopes,
-    live_tokens.code_challenge,
-    live_tokens.redirect_uri,
-    live_tokens.nonce,
-    live_tokens.cnf_jkt,
-    live_tokens.cnf_x5t_s256,
-    live_tokens.payload,
-    live_tokens.properties,
-    live_tokens.expires_at,
-    live_tokens.redeemed_at,
-    live_tokens.revoked_at,
-    live_tokens.revocation_reason,
-    live_tokens.authenticated_at,
+    live_tokens.tenant_id, live_tokens.id, live_tokens.type, live_tokens.token_hash,
+    live_tokens.client_id, live_tokens.user_id, live_tokens.service_account_id,
+    live_tokens.authorization_id, live_tokens.parent_id,
+    live_tokens.subject_authorization_id, live_tokens.actor, live_tokens.scopes,
+    live_tokens.code_challenge, live_tokens.redirect_uri, live_tokens.nonce,
+    live_tokens.cnf_jkt, live_tokens.cnf_x5t_s256, live_tokens.payload,
+    live_tokens.properties, live_tokens.expires_at, live_tokens.redeemed_at,
+    live_tokens.revoked_at, live_tokens.revocation_reason, live_tokens.authenticated_at,
     live_tokens.created_at
 from authority.live_tokens
 where
@@ -350,31 +290,16 @@ limit :page_size;
 -- name: list_active_by_client(tenant_id, client_id, after, page_size)
 -- One live token that was issued to this client (clients.id), in order of id, from the
 -- first one after the given id.
+-- @row Token
 select
-    live_tokens.tenant_id,
-    live_tokens.id,
-    live_tokens.type,
-    live_tokens.token_hash,
-    live_tokens.client_id,
-    live_tokens.user_id,
-    live_tokens.service_account_id,
-    live_tokens.authorization_id,
-    live_tokens.parent_id,
-    live_tokens.subject_authorization_id,
-    live_tokens.actor,
-    live_tokens.scopes,
-    live_tokens.code_challenge,
-    live_tokens.redirect_uri,
-    live_tokens.nonce,
-    live_tokens.cnf_jkt,
-    live_tokens.cnf_x5t_s256,
-    live_tokens.payload,
-    live_tokens.properties,
-    live_tokens.expires_at,
-    live_tokens.redeemed_at,
-    live_tokens.revoked_at,
-    live_tokens.revocation_reason,
-    live_tokens.authenticated_at,
+    live_tokens.tenant_id, live_tokens.id, live_tokens.type, live_tokens.token_hash,
+    live_tokens.client_id, live_tokens.user_id, live_tokens.service_account_id,
+    live_tokens.authorization_id, live_tokens.parent_id,
+    live_tokens.subject_authorization_id, live_tokens.actor, live_tokens.scopes,
+    live_tokens.code_challenge, live_tokens.redirect_uri, live_tokens.nonce,
+    live_tokens.cnf_jkt, live_tokens.cnf_x5t_s256, live_tokens.payload,
+    live_tokens.properties, live_tokens.expires_at, live_tokens.redeemed_at,
+    live_tokens.revoked_at, live_tokens.revocation_reason, live_tokens.authenticated_at,
     live_tokens.created_at
 from authority.live_tokens
 where

@@ -24,22 +24,12 @@ where
 
 -- name: get_by_username(tenant_id, username_key)^
 -- The user whose username has this key, or no row.
+-- @row User
 select
-    users.tenant_id,
-    users.id,
-    users.subject_id,
-    users.username,
-    users.username_key,
-    users.email,
-    users.email_verified,
-    users.display_name,
-    users.password_hash,
-    users.status,
-    users.tokens_valid_after,
-    users.attributes,
-    users.created_at,
-    users.updated_at,
-    users.row_version
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version
 from authority.users
 where
     users.tenant_id = :tenant_id
@@ -47,22 +37,12 @@ where
 
 -- name: get_by_subject_id(tenant_id, subject_id)^
 -- The user with this sub claim, or no row.
+-- @row User
 select
-    users.tenant_id,
-    users.id,
-    users.subject_id,
-    users.username,
-    users.username_key,
-    users.email,
-    users.email_verified,
-    users.display_name,
-    users.password_hash,
-    users.status,
-    users.tokens_valid_after,
-    users.attributes,
-    users.created_at,
-    users.updated_at,
-    users.row_version
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version
 from authority.users
 where
     users.tenant_id = :tenant_id
@@ -71,22 +51,12 @@ where
 -- name: list_after(tenant_id, status, prefix, role_id, after, page_size)
 -- One user, in order of the username's key, from the first one after the given
 -- key. A filter that is null keeps all; role_id keeps the users who hold the role now.
+-- @row User
 select
-    users.tenant_id,
-    users.id,
-    users.subject_id,
-    users.username,
-    users.username_key,
-    users.email,
-    users.email_verified,
-    users.display_name,
-    users.password_hash,
-    users.status,
-    users.tokens_valid_after,
-    users.attributes,
-    users.created_at,
-    users.updated_at,
-    users.row_version
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version
 from authority.users
 where
     users.tenant_id = :tenant_id
@@ -116,22 +86,12 @@ limit :page_size;
 -- name: list_before(tenant_id, status, prefix, role_id, before, page_size)
 -- One user, in descending order of the username's key, from the last one before the
 -- given key. Filters as in list_after.
+-- @row User
 select
-    users.tenant_id,
-    users.id,
-    users.subject_id,
-    users.username,
-    users.username_key,
-    users.email,
-    users.email_verified,
-    users.display_name,
-    users.password_hash,
-    users.status,
-    users.tokens_valid_after,
-    users.attributes,
-    users.created_at,
-    users.updated_at,
-    users.row_version
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version
 from authority.users
 where
     users.tenant_id = :tenant_id
@@ -160,6 +120,7 @@ limit :page_size;
 
 -- name: create(tenant_id, username, username_key, email, email_verified, display_name, password_hash, status, attributes)^
 -- The new user, with a fresh subject id.
+-- @row User
 insert into authority.users (
     tenant_id,
     username,
@@ -183,24 +144,14 @@ values (
     :attributes
 )
 returning
-    users.tenant_id,
-    users.id,
-    users.subject_id,
-    users.username,
-    users.username_key,
-    users.email,
-    users.email_verified,
-    users.display_name,
-    users.password_hash,
-    users.status,
-    users.tokens_valid_after,
-    users.attributes,
-    users.created_at,
-    users.updated_at,
-    users.row_version;
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version;
 
 -- name: update(tenant_id, user_id, row_version, username, username_key, email, email_verified, display_name, status, attributes)^
 -- The user as changed, or no row when it is not at this version.
+-- @row User
 update authority.users
 set
     username = :username,
@@ -217,21 +168,10 @@ where
     and users.id = :user_id
     and users.row_version = :row_version
 returning
-    users.tenant_id,
-    users.id,
-    users.subject_id,
-    users.username,
-    users.username_key,
-    users.email,
-    users.email_verified,
-    users.display_name,
-    users.password_hash,
-    users.status,
-    users.tokens_valid_after,
-    users.attributes,
-    users.created_at,
-    users.updated_at,
-    users.row_version;
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version;
 
 -- name: delete(tenant_id, user_id)!
 -- Deletes the user with everything issued to it.
@@ -242,15 +182,10 @@ where
 
 -- name: list_roles(tenant_id, user_id)
 -- One role that the user holds now, in order of name.
+-- @row Role
 select
-    roles.tenant_id,
-    roles.id,
-    roles.name,
-    roles.description,
-    roles.is_system,
-    roles.created_at,
-    roles.updated_at,
-    roles.row_version
+    roles.tenant_id, roles.id, roles.name, roles.description, roles.is_system,
+    roles.created_at, roles.updated_at, roles.row_version
 from authority.user_roles
 inner join authority.roles
     on
@@ -302,6 +237,7 @@ where
 -- name: set_password_hash(tenant_id, user_id, row_version, password_hash)^
 -- The user with its new password hash, or no row when it is not at this version; null
 -- ends sign-in by password.
+-- @row User
 update authority.users
 set
     password_hash = :password_hash,
@@ -312,21 +248,10 @@ where
     and users.id = :user_id
     and users.row_version = :row_version
 returning
-    users.tenant_id,
-    users.id,
-    users.subject_id,
-    users.username,
-    users.username_key,
-    users.email,
-    users.email_verified,
-    users.display_name,
-    users.password_hash,
-    users.status,
-    users.tokens_valid_after,
-    users.attributes,
-    users.created_at,
-    users.updated_at,
-    users.row_version;
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version;
 
 -- name: revoke_tokens(tenant_id, user_id)^
 -- The user with its epoch moved: every token of the sign-ins so far is dead, and what
@@ -342,21 +267,10 @@ where
     users.tenant_id = :tenant_id
     and users.id = :user_id
 returning
-    users.tenant_id,
-    users.id,
-    users.subject_id,
-    users.username,
-    users.username_key,
-    users.email,
-    users.email_verified,
-    users.display_name,
-    users.password_hash,
-    users.status,
-    users.tokens_valid_after,
-    users.attributes,
-    users.created_at,
-    users.updated_at,
-    users.row_version;
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version;
 
 -- name: prune_roles(older_than, batch_size)!
 -- Deletes assignments of roles, of all tenants, that ended longer ago than this. An

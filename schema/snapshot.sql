@@ -1518,7 +1518,7 @@ COMMENT ON FUNCTION authority.merge_scopes(scopes text[], others text[]) IS 'The
 
 CREATE FUNCTION authority.oldest_package() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '0015_name_the_version'::text;
+    RETURN '0026_name_the_version'::text;
 
 COMMENT ON FUNCTION authority.oldest_package() IS 'The oldest package that may use this database, named by its newest migration. Older
 ones refuse to open it.';
@@ -2065,7 +2065,7 @@ CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = ( SE
 
 CREATE FUNCTION authority.schema_version() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '0015_name_the_version'::text;
+    RETURN '0026_name_the_version'::text;
 
 COMMENT ON FUNCTION authority.schema_version() IS 'The newest migration that was applied.';
 

@@ -13,8 +13,8 @@ import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from authority_queries._embedded.account import Account, server_account
-from authority_queries._embedded.programs import programs_for
+from authority_queries.service.embedded.account import Account, server_account
+from authority_queries.service.embedded.programs import programs_for
 from tests.conftest import DATABASE_URL
 
 _PATIENCE: Final = 60

@@ -17,8 +17,8 @@ from psycopg.conninfo import make_conninfo
 from pytest_postgresql import factories
 
 from authority_queries import Settings, Store, migrate
-from authority_queries._embedded import running_embedded_server
 from authority_queries.codegen.throwaway import memory_folder
+from authority_queries.service.embedded import running_embedded_server
 from tests.clock import Clock
 from tests.figures import lines_of
 from tests.hostile import BARE, make_hostile

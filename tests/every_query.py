@@ -75,10 +75,10 @@ def _no_query_is_executed_by_a_superuser(
 
 def names_by_file() -> list[tuple[str, str]]:
     """All queries: ("users", "create"), …"""
-    from authority_queries._resources import QUERIES  # noqa: PLC0415 -- see above
-    from authority_queries._sync.query_file import (  # noqa: PLC0415 -- see above
+    from authority_queries.engine._sync.query_file import (  # noqa: PLC0415 -- see above
         QueryFile,
     )
+    from authority_queries.resources import QUERIES  # noqa: PLC0415 -- see above
 
     return [
         (path.stem, name)

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 
 from authority_queries import Store
-from authority_queries.pruning import StepName
+from authority_queries.service.retention import StepName
 from tests.factories import make_client, make_license, make_tenant
 
 Dba: TypeAlias = "psycopg.Connection[Any]"

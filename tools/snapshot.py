@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 from authority_queries.codegen.throwaway import running_server
-from authority_queries.migrations import migrate
+from authority_queries.service.migrations import migrate
 from tools.dumping import pg_dump
 
 SCHEMA = Path(__file__).resolve().parent.parent / "schema"

@@ -11,18 +11,20 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from authority_queries._backend import running_backend
 from authority_queries.cli import prune
 from authority_queries.cli.generation import (
     add_arguments,
-    add_plan_arguments,
+    add_only_argument,
+    add_server_argument,
+    run_format,
     run_generate,
     run_plans,
 )
 from authority_queries.cli.psql import run_psql
 from authority_queries.errors import AuthorityError, ConfigurationError
-from authority_queries.migrations import migrate
-from authority_queries.settings import Settings
+from authority_queries.service.backend import running_backend
+from authority_queries.service.migrations import migrate
+from authority_queries.service.settings import Settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,12 +89,29 @@ def _parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "say what would be used and whether it works")
     prune.add_arguments(add("prune", _prune, "delete what is over, of all tenants"))
     add("demo", _demo, "store a sample authority and use it, step by step")
-    add_arguments(
-        add("generate", run_generate, "write typed Python modules for the SQL files")
-    )
-    add_plan_arguments(
-        add("plans", run_plans, "check how PostgreSQL executes the SQL files' queries")
-    )
+    for name, command, text, add_all in (
+        (
+            "generate",
+            run_generate,
+            "write typed Python modules for the SQL files",
+            (add_arguments, add_server_argument),
+        ),
+        (
+            "plans",
+            run_plans,
+            "check how PostgreSQL executes the SQL files' queries",
+            (add_arguments, add_server_argument, add_only_argument),
+        ),
+        (
+            "format",
+            run_format,
+            "fill the column lists of queries that share a @row",
+            (add_arguments,),
+        ),
+    ):
+        adding = add(name, command, text)
+        for add_some in add_all:
+            add_some(adding)
     add("psql", _psql, "run psql on the database; what follows is psql's")
     return parser
 

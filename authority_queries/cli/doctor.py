@@ -7,21 +7,21 @@ from typing import Final
 import psycopg
 from tabulate import tabulate
 
-from authority_queries._books import (
+from authority_queries.errors import UnavailableError
+from authority_queries.records import (
+    ServerDescription,
+)
+from authority_queries.repositories._sync.store import Store
+from authority_queries.service._sync.authority import Authority
+from authority_queries.service.migration_books import (
     applied_migrations,
     find_books,
     find_planted,
     find_traps,
     safe_conninfo,
 )
-from authority_queries._sync.authority import Authority
-from authority_queries._sync.store import Store
-from authority_queries.errors import UnavailableError
-from authority_queries.migrations import every
-from authority_queries.records import (
-    ServerDescription,
-)
-from authority_queries.settings import Settings
+from authority_queries.service.migrations import every
+from authority_queries.service.settings import Settings
 
 _OLDEST: Final = 150000
 _NEWEST: Final = 189999

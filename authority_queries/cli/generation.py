@@ -1,4 +1,4 @@
-"""`authority generate` and `authority plans`: what follows from the SQL files."""
+"""`authority generate`, `plans` and `format`: what follows from the SQL files."""
 
 import argparse
 import logging
@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from authority_queries.errors import ConfigurationError
-from authority_queries.settings import Settings
+from authority_queries.service.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what both commands take."""
+    """Add what all three commands take."""
     parser.add_argument(
         "--check", action="store_true", help="change nothing; exit 1 when stale"
     )
@@ -23,6 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the pyproject.toml with [tool.authority] (default: the one here)",
     )
+
+
+def add_server_argument(parser: argparse.ArgumentParser) -> None:
+    """Add what a command takes that asks a server."""
     parser.add_argument(
         "--server",
         metavar="URL",
@@ -30,9 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what `authority plans` takes besides."""
-    add_arguments(parser)
+def add_only_argument(parser: argparse.ArgumentParser) -> None:
+    """Add what a command takes that can leave out queries."""
     parser.add_argument(
         "--only",
         action="append",
@@ -85,6 +88,16 @@ def _steps_shown() -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
+
+
+def run_format(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> int:
+    """Fill the column lists of queries with one `@row`, or name the stale ones."""
+    try:
+        from authority_queries.codegen.filling import fill  # noqa: PLC0415 -- because of the extra, as above
+    except ImportError as error:
+        raise _not_installed() from error
+    outcome = fill.run(arguments.config, check=arguments.check)
+    return _told(outcome.text, outcome.fault)
 
 
 def _told(text: str, fault: str | None) -> int:

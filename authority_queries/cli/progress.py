@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from authority_queries.pruning import StepReport
+from authority_queries.service.retention import StepReport
 
 
 class Stop:

@@ -2,34 +2,21 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
-import psycopg
 from tabulate import tabulate
 
-from authority_queries._backend import (
-    connection_parameters,
-    running_backend,
-    service_conninfo,
-)
-from authority_queries._conversions import LONGEST
-from authority_queries._sync.opening import explain
 from authority_queries.cli.progress import Progress, Stop
-from authority_queries.errors import (
-    ConfigurationError,
-    InvalidArgumentError,
-    UnavailableError,
-)
-from authority_queries.pruning import (
+from authority_queries.engine.checks import LONGEST
+from authority_queries.errors import ConfigurationError, InvalidArgumentError
+from authority_queries.service.retention import (
     STEPS,
     PruneReport,
     Retention,
     check_batch_size,
     chosen_steps,
 )
-from authority_queries.settings import Settings
+from authority_queries.service.settings import Settings
 
 _HEADERS = ("step", "rows", "batches", "seconds", "state")
 _STATES = {"done": "done", "unfinished": "more may be left", "failed": "failed"}
@@ -87,17 +74,12 @@ def run_prune(settings: Settings, arguments: argparse.Namespace) -> int:
     """
     retention, limit = _checked(arguments)
     stop = Stop()
-    with (
-        running_backend(settings) as server,
-        _operator(settings, server) as connection,
-        stop.by_signal(),
-    ):
-        # Imported late because stale modules, which `generate` mends, cannot be.
-        from authority_queries._sync.pruning import prune  # noqa: PLC0415 -- because of that
-        from authority_queries._sync.store import Store  # noqa: PLC0415 -- as above
+    # Imported here: the command line must run when generated modules are stale.
+    from authority_queries import Maintenance  # noqa: PLC0415 -- because of that
 
-        report = prune(
-            Store(connection),
+    one = settings.model_copy(update={"pool_min_size": 1, "pool_max_size": 1})
+    with Maintenance.open(one) as maintenance, stop.by_signal():
+        report = maintenance.prune(
             retention=retention,
             batch_size=arguments.batch_size,
             time_limit=limit,
@@ -140,25 +122,6 @@ def _days(name: str, days: float) -> timedelta:
         message = f"{name} is {days}; 0 to {LONGEST.days} days are allowed"
         raise ConfigurationError(message)
     return timedelta(days=days)
-
-
-@contextmanager
-def _operator(
-    settings: Settings, server: str
-) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
-    """Connect as an operator. No pool: one connection does all."""
-    role = "authority_maintenance"
-    try:
-        connection = psycopg.connect(
-            service_conninfo(settings, server, role),
-            **connection_parameters(settings),
-        )
-    except psycopg.OperationalError as error:
-        why = explain(error, service_conninfo(settings, server, "none"), role)
-        message = f"no connection to {settings.describe()} as a member of {role}: {why}"
-        raise UnavailableError(message) from error
-    with connection:
-        yield connection
 
 
 def _tell(report: PruneReport) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from authority_queries.errors import ConfigurationError, UnavailableError
-from authority_queries.settings import Settings
+from authority_queries.service.settings import Settings
 
 _ONLY_AS_ARGUMENTS: Final = {"sslpassword", "oauth_client_secret"}
 
@@ -22,7 +22,7 @@ def run_psql(settings: Settings, conninfo: str, arguments: Sequence[str]) -> int
     """
     if settings.uses_embedded:
         # Imported late because it needs locks that not every system has.
-        from authority_queries._embedded import embedded_program  # noqa: PLC0415 -- because of that
+        from authority_queries.service.embedded import embedded_program  # noqa: PLC0415 -- because of that
 
         program: str | None = embedded_program("psql")
     else:

@@ -1,5 +1,7 @@
 """What the generator refuses."""
 
+from dataclasses import dataclass
+
 from authority_queries.errors import AuthorityError
 
 
@@ -8,3 +10,11 @@ class GenerationError(AuthorityError):
 
     The message names file and line, what is wrong, and what would be right.
     """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a command has to say: on stdout, and what is wrong, if anything."""
+
+    text: str
+    fault: str | None = None

@@ -7,16 +7,14 @@ from pathlib import Path
 import psycopg
 
 from authority_queries.codegen.analysis.analyst import Analyst
-from authority_queries.codegen.describing.describe import Describer
-from authority_queries.codegen.describing.promised import with_promised_rows
-from authority_queries.codegen.model import Outcome
-from authority_queries.codegen.output import stale, write
-from authority_queries.codegen.reading.query_files import read_folder
-from authority_queries.codegen.rendering.formatting import formatted
-from authority_queries.codegen.rendering.package import Package
-from authority_queries.codegen.rendering.render import render
+from authority_queries.codegen.describing.describer import Describer
+from authority_queries.codegen.describing.tags import with_promised_rows
+from authority_queries.codegen.errors import Outcome
+from authority_queries.codegen.output import concerned_queries, stale, write
+from authority_queries.codegen.reading.folder import read_folder
+from authority_queries.codegen.rendering.module_text import Package
+from authority_queries.codegen.rendering.modules import formatted, render
 from authority_queries.codegen.settings import GenerationSettings, read
-from authority_queries.codegen.staleness import concerned_queries
 from authority_queries.codegen.throwaway import throwaway_database
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from authority_queries._resources import MIGRATIONS
-from authority_queries.codegen.reading.python_names import name_fault
+from authority_queries.codegen.python_names import name_fault
 from authority_queries.errors import ConfigurationError
+from authority_queries.resources import MIGRATIONS
 
 _KEYS: Final = (
     "queries",
@@ -58,26 +58,14 @@ def read(path: Path) -> GenerationSettings:
     Raises ConfigurationError, which names the key, the value and what is allowed.
     """
     table = _Table(path)
-    queries = table.path("queries")
-    output = table.path("output")
-    if queries is None or output is None:
-        missing = "queries" if queries is None else "output"
-        raise table.wrong(missing, "missing", 'a folder, such as "queries"')
-    _check_folder(table, "queries", queries)
-    _check_folder(table, "output", output)
-    migrations = table.paths("migrations") or (MIGRATIONS,)
-    for folder in migrations:
-        _check_folder(table, "migrations", folder)
-    sample = table.path("sample")
-    if sample is not None and not sample.exists():
-        raise table.wrong("sample", str(sample), "a file that is there")
+    queries, output = (_needed_folder(table, key) for key in ("queries", "output"))
     return GenerationSettings(
         queries=queries,
-        migrations=migrations,
+        migrations=_migrations(table),
         output=output,
         package=_package(table, output),
         folder=_folder(table),
-        sample=sample,
+        sample=_sample(table),
         role=table.text("role"),
         tenant_column=table.text("tenant_column"),
         fixed_tables=frozenset(table.texts("fixed_tables")),
@@ -152,9 +140,31 @@ def _read_table(path: Path) -> Mapping[str, object]:
     return table
 
 
+def _needed_folder(table: _Table, key: str) -> Path:
+    folder = table.path(key)
+    if folder is None:
+        raise table.wrong(key, "missing", 'a folder, such as "queries"')
+    _check_folder(table, key, folder)
+    return folder
+
+
 def _check_folder(table: _Table, key: str, folder: Path) -> None:
     if not folder.is_dir():
         raise table.wrong(key, str(folder), "a folder that is there")
+
+
+def _migrations(table: _Table) -> tuple[Path, ...]:
+    folders = table.paths("migrations") or (MIGRATIONS,)
+    for folder in folders:
+        _check_folder(table, "migrations", folder)
+    return folders
+
+
+def _sample(table: _Table) -> Path | None:
+    sample = table.path("sample")
+    if sample is not None and not sample.exists():
+        raise table.wrong("sample", str(sample), "a file that is there")
+    return sample
 
 
 def _package(table: _Table, output: Path) -> str:

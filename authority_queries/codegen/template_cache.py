@@ -16,9 +16,9 @@ from typing import Final
 
 import platformdirs
 
-from authority_queries._embedded.account import Account, server_account
-from authority_queries._embedded.folders import trusted_folder
-from authority_queries.settings import STATE_FOLDER
+from authority_queries.service.embedded.account import Account, server_account
+from authority_queries.service.embedded.folders import trusted_folder
+from authority_queries.service.settings import STATE_FOLDER
 
 _MOST_ENTRIES: Final = 4
 _MOST_OCTETS: Final = 1 << 30

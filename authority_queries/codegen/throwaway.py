@@ -13,12 +13,12 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from authority_queries._embedded import running_embedded_server
-from authority_queries._embedded.folders import temporary_folder
 from authority_queries.codegen.template_cache import TemplateCache, usual_cache
 from authority_queries.codegen.template_key import template_key
 from authority_queries.errors import UnavailableError
-from authority_queries.migrations import migrate_plainly
+from authority_queries.service.embedded import running_embedded_server
+from authority_queries.service.embedded.folders import temporary_folder
+from authority_queries.service.migrations import migrate_plainly
 
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- the folder in it is made by tempfile
 _ROOM: Final = 1 << 30

@@ -4,6 +4,6 @@
 
 from typing import Final
 
-from authority_queries._resources import QUERIES
+from authority_queries.resources import QUERIES
 
 FOLDER: Final = QUERIES

@@ -8,9 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import Authorization
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -21,6 +19,8 @@ from authority_queries.runtime import (
     Stream,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import Authorization
 
 _QUERIES = QueryFile(FOLDER / "authorizations.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "authorizations.sql")
@@ -199,7 +199,7 @@ def list_by_client(
     """One authorization of the client that is in force, as of the user, in order of
     id, from the first one after the given id.
 
-    queries/authorizations.sql:65
+    queries/authorizations.sql:56
     """
     return _list_by_client(
         connection,
@@ -221,7 +221,7 @@ async def list_by_client_async(
     """One authorization of the client that is in force, as of the user, in order of
     id, from the first one after the given id.
 
-    queries/authorizations.sql:65
+    queries/authorizations.sql:56
     """
     return await _list_by_client_async(
         connection,
@@ -247,7 +247,7 @@ def list_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:65
+    queries/authorizations.sql:56
     """
     return _list_by_client_stream(
         connection,
@@ -274,7 +274,7 @@ def list_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:65
+    queries/authorizations.sql:56
     """
     return _list_by_client_stream_async(
         connection,
@@ -301,7 +301,7 @@ def create(
     """The new authorization, or no row when the tenant is not active. A lifetime that
     is null never ends it.
 
-    queries/authorizations.sql:105
+    queries/authorizations.sql:88
     """
     return _create(
         connection,
@@ -331,7 +331,7 @@ async def create_async(
     """The new authorization, or no row when the tenant is not active. A lifetime that
     is null never ends it.
 
-    queries/authorizations.sql:105
+    queries/authorizations.sql:88
     """
     return await _create_async(
         connection,
@@ -356,7 +356,7 @@ def revoke(
     """Ends the authorization and, with it, every token under it (RFC 7009 section
     2.1). A second call changes nothing.
 
-    queries/authorizations.sql:149
+    queries/authorizations.sql:124
     """
     return _revoke(
         connection,
@@ -376,7 +376,7 @@ async def revoke_async(
     """Ends the authorization and, with it, every token under it (RFC 7009 section
     2.1). A second call changes nothing.
 
-    queries/authorizations.sql:149
+    queries/authorizations.sql:124
     """
     return await _revoke_async(
         connection,
@@ -394,7 +394,7 @@ def prune_expired(
     row is judged as it is once it is locked: one that a redemption prolongs meanwhile
     stays.
 
-    queries/authorizations.sql:163
+    queries/authorizations.sql:138
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -407,7 +407,7 @@ async def prune_expired_async(
     row is judged as it is once it is locked: one that a redemption prolongs meanwhile
     stays.
 
-    queries/authorizations.sql:163
+    queries/authorizations.sql:138
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -8,15 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import (
-    Client,
-    ClientApplicationType,
-    ClientConsentType,
-    ClientSecret,
-    ClientType,
-)
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -26,6 +18,14 @@ from authority_queries.runtime import (
     QueryFile,
     Stream,
     checks,
+)
+from authority_queries.queries import FOLDER
+from authority_queries.records import (
+    Client,
+    ClientApplicationType,
+    ClientConsentType,
+    ClientSecret,
+    ClientType,
 )
 
 _QUERIES = QueryFile(FOLDER / "clients.sql")
@@ -283,7 +283,7 @@ def list_after(
 ) -> list[Client]:
     """One client, in order of client_id, from the first one after the given one.
 
-    queries/clients.sql:58
+    queries/clients.sql:45
     """
     return _list_after(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -299,7 +299,7 @@ async def list_after_async(
 ) -> list[Client]:
     """One client, in order of client_id, from the first one after the given one.
 
-    queries/clients.sql:58
+    queries/clients.sql:45
     """
     return await _list_after_async(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -319,7 +319,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:58
+    queries/clients.sql:45
     """
     return _list_after_stream(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -339,7 +339,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:58
+    queries/clients.sql:45
     """
     return _list_after_stream_async(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -352,7 +352,7 @@ def list_before(
     """One client, in descending order of client_id, from the last one before the
     given one.
 
-    queries/clients.sql:88
+    queries/clients.sql:62
     """
     return _list_before(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -365,7 +365,7 @@ async def list_before_async(
     """One client, in descending order of client_id, from the last one before the
     given one.
 
-    queries/clients.sql:88
+    queries/clients.sql:62
     """
     return await _list_before_async(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -386,7 +386,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:88
+    queries/clients.sql:62
     """
     return _list_before_stream(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -407,7 +407,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:88
+    queries/clients.sql:62
     """
     return _list_before_stream_async(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -435,7 +435,7 @@ def create(
 ) -> Client:
     """The new client.
 
-    queries/clients.sql:119
+    queries/clients.sql:80
     """
     return _create(
         connection,
@@ -478,7 +478,7 @@ async def create_async(
 ) -> Client:
     """The new client.
 
-    queries/clients.sql:119
+    queries/clients.sql:80
     """
     return await _create_async(
         connection,
@@ -523,7 +523,7 @@ def update(
 ) -> Client | None:
     """The client as changed, or no row when it is not at this version.
 
-    queries/clients.sql:177
+    queries/clients.sql:125
     """
     return _update(
         connection,
@@ -570,7 +570,7 @@ async def update_async(
 ) -> Client | None:
     """The client as changed, or no row when it is not at this version.
 
-    queries/clients.sql:177
+    queries/clients.sql:125
     """
     return await _update_async(
         connection,
@@ -597,7 +597,7 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, id: UUID) -> int:
     """Deletes the client with its secrets and everything issued to it.
 
-    queries/clients.sql:223
+    queries/clients.sql:158
     """
     return _delete(connection, tenant_id=tenant_id, id=id)
 
@@ -607,7 +607,7 @@ async def delete_async(
 ) -> int:
     """Deletes the client with its secrets and everything issued to it.
 
-    queries/clients.sql:223
+    queries/clients.sql:158
     """
     return await _delete_async(connection, tenant_id=tenant_id, id=id)
 
@@ -625,7 +625,7 @@ def add_secret(
     """The new secret, or no row when the tenant has no such confidential client. A
     valid_from that is null means now.
 
-    queries/clients.sql:230
+    queries/clients.sql:165
     """
     return _add_secret(
         connection,
@@ -651,7 +651,7 @@ async def add_secret_async(
     """The new secret, or no row when the tenant has no such confidential client. A
     valid_from that is null means now.
 
-    queries/clients.sql:230
+    queries/clients.sql:165
     """
     return await _add_secret_async(
         connection,
@@ -669,7 +669,7 @@ def list_secrets(
 ) -> list[ClientSecret]:
     """One secret of the client, live or not, newest first.
 
-    queries/clients.sql:265
+    queries/clients.sql:200
     """
     return _list_secrets(connection, tenant_id=tenant_id, id=id)
 
@@ -679,7 +679,7 @@ async def list_secrets_async(
 ) -> list[ClientSecret]:
     """One secret of the client, live or not, newest first.
 
-    queries/clients.sql:265
+    queries/clients.sql:200
     """
     return await _list_secrets_async(connection, tenant_id=tenant_id, id=id)
 
@@ -692,7 +692,7 @@ def list_secrets_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:265
+    queries/clients.sql:200
     """
     return _list_secrets_stream(connection, size, tenant_id=tenant_id, id=id)
 
@@ -705,7 +705,7 @@ def list_secrets_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:265
+    queries/clients.sql:200
     """
     return _list_secrets_stream_async(connection, size, tenant_id=tenant_id, id=id)
 
@@ -716,7 +716,7 @@ def list_live_secrets(
     """One secret that an enabled confidential client of an active tenant may
     authenticate with now, newest first, found by the client_id of the protocol.
 
-    queries/clients.sql:283
+    queries/clients.sql:213
     """
     return _list_live_secrets(connection, tenant_id=tenant_id, client_id=client_id)
 
@@ -727,7 +727,7 @@ async def list_live_secrets_async(
     """One secret that an enabled confidential client of an active tenant may
     authenticate with now, newest first, found by the client_id of the protocol.
 
-    queries/clients.sql:283
+    queries/clients.sql:213
     """
     return await _list_live_secrets_async(
         connection, tenant_id=tenant_id, client_id=client_id
@@ -743,7 +743,7 @@ def list_live_secrets_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:283
+    queries/clients.sql:213
     """
     return _list_live_secrets_stream(
         connection, size, tenant_id=tenant_id, client_id=client_id
@@ -763,7 +763,7 @@ def list_live_secrets_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:283
+    queries/clients.sql:213
     """
     return _list_live_secrets_stream_async(
         connection, size, tenant_id=tenant_id, client_id=client_id
@@ -775,7 +775,7 @@ def record_secret_use(
 ) -> int:
     """Notes that the secret was accepted; at most one write a minute.
 
-    queries/clients.sql:315
+    queries/clients.sql:240
     """
     return _record_secret_use(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -785,7 +785,7 @@ async def record_secret_use_async(
 ) -> int:
     """Notes that the secret was accepted; at most one write a minute.
 
-    queries/clients.sql:315
+    queries/clients.sql:240
     """
     return await _record_secret_use_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
@@ -802,7 +802,7 @@ def expire_secret(
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
 
-    queries/clients.sql:327
+    queries/clients.sql:252
     """
     return _expire_secret(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -819,7 +819,7 @@ async def expire_secret_async(
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
 
-    queries/clients.sql:327
+    queries/clients.sql:252
     """
     return await _expire_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -831,7 +831,7 @@ def delete_secret(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:350
+    queries/clients.sql:269
     """
     return _delete_secret(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -841,7 +841,7 @@ async def delete_secret_async(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:350
+    queries/clients.sql:269
     """
     return await _delete_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
@@ -854,7 +854,7 @@ def revoke_tokens(
     """The client with its epoch moved: every grant that was made to it so far
     is dead, and what a rotation that is under way makes of one too. One row.
 
-    queries/clients.sql:357
+    queries/clients.sql:276
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, id=id)
 
@@ -865,6 +865,6 @@ async def revoke_tokens_async(
     """The client with its epoch moved: every grant that was made to it so far
     is dead, and what a rotation that is under way makes of one too. One row.
 
-    queries/clients.sql:357
+    queries/clients.sql:276
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, id=id)

@@ -8,9 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import Consent
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -21,6 +19,8 @@ from authority_queries.runtime import (
     Stream,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import Consent
 
 _QUERIES = QueryFile(FOLDER / "consents.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "consents.sql")
@@ -237,7 +237,7 @@ def grant(
     revived. The client and the user are held against deletion before the consent is,
     which a deletion holds last.
 
-    queries/consents.sql:46
+    queries/consents.sql:40
     """
     return _grant(
         connection,
@@ -263,7 +263,7 @@ async def grant_async(
     revived. The client and the user are held against deletion before the consent is,
     which a deletion holds last.
 
-    queries/consents.sql:46
+    queries/consents.sql:40
     """
     return await _grant_async(
         connection,
@@ -287,7 +287,7 @@ def narrow(
     when there is none. Tokens under it that carry another scope are dead while it is
     so.
 
-    queries/consents.sql:98
+    queries/consents.sql:86
     """
     return _narrow(
         connection,
@@ -310,7 +310,7 @@ async def narrow_async(
     when there is none. Tokens under it that carry another scope are dead while it is
     so.
 
-    queries/consents.sql:98
+    queries/consents.sql:86
     """
     return await _narrow_async(
         connection,
@@ -332,7 +332,7 @@ def revoke(
     """Ends the consent that is in force and, with it, every token under it, what is
     being issued at this moment included (RFC 6749 section 10.3). Again changes nothing.
 
-    queries/consents.sql:130
+    queries/consents.sql:111
     """
     return _revoke(
         connection,
@@ -354,7 +354,7 @@ async def revoke_async(
     """Ends the consent that is in force and, with it, every token under it, what is
     being issued at this moment included (RFC 6749 section 10.3). Again changes nothing.
 
-    queries/consents.sql:130
+    queries/consents.sql:111
     """
     return await _revoke_async(
         connection,
@@ -371,7 +371,7 @@ def prune_revoked(
     """Deletes consents, of all tenants, that were revoked longer ago than this, and
     the families under them, which have been dead as long and can never live again.
 
-    queries/consents.sql:145
+    queries/consents.sql:126
     """
     return _prune_revoked(connection, older_than=older_than, batch_size=batch_size)
 
@@ -382,7 +382,7 @@ async def prune_revoked_async(
     """Deletes consents, of all tenants, that were revoked longer ago than this, and
     the families under them, which have been dead as long and can never live again.
 
-    queries/consents.sql:145
+    queries/consents.sql:126
     """
     return await _prune_revoked_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -8,6 +8,17 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
+from authority_queries.engine.runtime import (
+    AsyncCall,
+    AsyncQueryFile,
+    Call,
+    JsonArray,
+    JsonObject,
+    Parameters,
+    QueryFile,
+    by_case,
+    checks,
+)
 from authority_queries.queries import FOLDER
 from authority_queries.records import (
     DeviceApproval,
@@ -20,17 +31,6 @@ from authority_queries.records import (
     DevicePollAuthorizationPending,
     DevicePollOtherwise,
     PendingDeviceAuthorization,
-)
-from authority_queries.runtime import (
-    AsyncCall,
-    AsyncQueryFile,
-    Call,
-    JsonArray,
-    JsonObject,
-    Parameters,
-    QueryFile,
-    by_case,
-    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "device_authorizations.sql")

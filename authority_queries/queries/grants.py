@@ -8,6 +8,16 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
+from authority_queries.engine.runtime import (
+    AsyncCall,
+    AsyncQueryFile,
+    Call,
+    JsonObject,
+    Parameters,
+    QueryFile,
+    by_case,
+    checks,
+)
 from authority_queries.queries import FOLDER
 from authority_queries.records import (
     ClientTokenIssuance,
@@ -23,16 +33,6 @@ from authority_queries.records import (
     TokenExchangeIssued,
     TokenExchangeOtherwise,
     TokenType,
-)
-from authority_queries.runtime import (
-    AsyncCall,
-    AsyncQueryFile,
-    Call,
-    JsonObject,
-    Parameters,
-    QueryFile,
-    by_case,
-    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "grants.sql")

@@ -8,6 +8,17 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
+from authority_queries.engine.runtime import (
+    AsyncCall,
+    AsyncQueryFile,
+    AsyncStream,
+    Call,
+    JsonObject,
+    Parameters,
+    QueryFile,
+    Stream,
+    checks,
+)
 from authority_queries.queries import FOLDER
 from authority_queries.records import (
     License,
@@ -19,17 +30,6 @@ from authority_queries.records import (
     LicenseValidation,
     UsageReceipt,
     UsageTotal,
-)
-from authority_queries.runtime import (
-    AsyncCall,
-    AsyncQueryFile,
-    AsyncStream,
-    Call,
-    JsonObject,
-    Parameters,
-    QueryFile,
-    Stream,
-    checks,
 )
 
 _QUERIES = QueryFile(FOLDER / "licenses.sql")
@@ -309,7 +309,7 @@ def get_by_id(
 ) -> License | None:
     """The licence with this id, valid or not, or no row.
 
-    queries/licenses.sql:89
+    queries/licenses.sql:76
     """
     return _get_by_id(connection, tenant_id=tenant_id, license_id=license_id)
 
@@ -319,7 +319,7 @@ async def get_by_id_async(
 ) -> License | None:
     """The licence with this id, valid or not, or no row.
 
-    queries/licenses.sql:89
+    queries/licenses.sql:76
     """
     return await _get_by_id_async(
         connection, tenant_id=tenant_id, license_id=license_id
@@ -331,7 +331,7 @@ def get_by_key(
 ) -> License | None:
     """The licence whose key has this hash, valid or not, or no row.
 
-    queries/licenses.sql:116
+    queries/licenses.sql:90
     """
     return _get_by_key(connection, tenant_id=tenant_id, key_hash=key_hash)
 
@@ -341,7 +341,7 @@ async def get_by_key_async(
 ) -> License | None:
     """The licence whose key has this hash, valid or not, or no row.
 
-    queries/licenses.sql:116
+    queries/licenses.sql:90
     """
     return await _get_by_key_async(connection, tenant_id=tenant_id, key_hash=key_hash)
 
@@ -353,7 +353,7 @@ def validate(
     not_yet_valid, suspended or revoked; or no row when no licence of an active tenant
     has it. Policy: see authority.license_states.
 
-    queries/licenses.sql:143
+    queries/licenses.sql:104
     """
     return _validate(connection, tenant_id=tenant_id, key_hash=key_hash)
 
@@ -365,7 +365,7 @@ async def validate_async(
     not_yet_valid, suspended or revoked; or no row when no licence of an active tenant
     has it. Policy: see authority.license_states.
 
-    queries/licenses.sql:143
+    queries/licenses.sql:104
     """
     return await _validate_async(connection, tenant_id=tenant_id, key_hash=key_hash)
 
@@ -391,7 +391,7 @@ def update(
     Where seats are taken away, free ones go first, then those whose lease ends first.
     No lease outlives the new end. Usage stays: a limit below it admits nothing more.
 
-    queries/licenses.sql:171
+    queries/licenses.sql:132
     """
     return _update(
         connection,
@@ -432,7 +432,7 @@ async def update_async(
     Where seats are taken away, free ones go first, then those whose lease ends first.
     No lease outlives the new end. Usage stays: a limit below it admits nothing more.
 
-    queries/licenses.sql:171
+    queries/licenses.sql:132
     """
     return await _update_async(
         connection,
@@ -462,7 +462,7 @@ def set_status(
 ) -> License | None:
     """The licence with its new status, or no row: unknown, or revoked before.
 
-    queries/licenses.sql:316
+    queries/licenses.sql:250
     """
     return _set_status(
         connection,
@@ -483,7 +483,7 @@ async def set_status_async(
 ) -> License | None:
     """The licence with its new status, or no row: unknown, or revoked before.
 
-    queries/licenses.sql:316
+    queries/licenses.sql:250
     """
     return await _set_status_async(
         connection,
@@ -507,7 +507,7 @@ def check_out_seat(
     has no free seat. Policy: in grace with the policy keep, only the holder of a lease
     that runs is given its seat.
 
-    queries/licenses.sql:349
+    queries/licenses.sql:270
     """
     return _check_out_seat(
         connection,
@@ -531,7 +531,7 @@ async def check_out_seat_async(
     has no free seat. Policy: in grace with the policy keep, only the holder of a lease
     that runs is given its seat.
 
-    queries/licenses.sql:349
+    queries/licenses.sql:270
     """
     return await _check_out_seat_async(
         connection,
@@ -554,7 +554,7 @@ def renew_seat(
     licence's end, or no row when the lease had ended or the licence is not usable any
     more. Policy: in grace, always.
 
-    queries/licenses.sql:472
+    queries/licenses.sql:377
     """
     return _renew_seat(
         connection,
@@ -577,7 +577,7 @@ async def renew_seat_async(
     licence's end, or no row when the lease had ended or the licence is not usable any
     more. Policy: in grace, always.
 
-    queries/licenses.sql:472
+    queries/licenses.sql:377
     """
     return await _renew_seat_async(
         connection,
@@ -593,7 +593,7 @@ def check_in_seat(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:496
+    queries/licenses.sql:398
     """
     return _check_in_seat(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -609,7 +609,7 @@ async def check_in_seat_async(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:496
+    queries/licenses.sql:398
     """
     return await _check_in_seat_async(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -630,7 +630,7 @@ def record_usage(
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:508
+    queries/licenses.sql:410
     """
     return _record_usage(
         connection,
@@ -656,7 +656,7 @@ async def record_usage_async(
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
 
-    queries/licenses.sql:508
+    queries/licenses.sql:410
     """
     return await _record_usage_async(
         connection,
@@ -682,7 +682,7 @@ def correct_usage(
     become of the licence; or no row when there is no such use, it has been taken back,
     or the correction's own key was recorded before.
 
-    queries/licenses.sql:600
+    queries/licenses.sql:502
     """
     return _correct_usage(
         connection,
@@ -708,7 +708,7 @@ async def correct_usage_async(
     become of the licence; or no row when there is no such use, it has been taken back,
     or the correction's own key was recorded before.
 
-    queries/licenses.sql:600
+    queries/licenses.sql:502
     """
     return await _correct_usage_async(
         connection,
@@ -731,7 +731,7 @@ def get_receipt(
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
 
-    queries/licenses.sql:673
+    queries/licenses.sql:570
     """
     return _get_receipt(
         connection,
@@ -753,7 +753,7 @@ async def get_receipt_async(
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
 
-    queries/licenses.sql:673
+    queries/licenses.sql:570
     """
     return await _get_receipt_async(
         connection,
@@ -775,7 +775,7 @@ def list_usage(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:699
+    queries/licenses.sql:592
     """
     return _list_usage(
         connection,
@@ -797,7 +797,7 @@ async def list_usage_async(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
-    queries/licenses.sql:699
+    queries/licenses.sql:592
     """
     return await _list_usage_async(
         connection,
@@ -823,7 +823,7 @@ def list_usage_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:699
+    queries/licenses.sql:592
     """
     return _list_usage_stream(
         connection,
@@ -850,7 +850,7 @@ def list_usage_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:699
+    queries/licenses.sql:592
     """
     return _list_usage_stream_async(
         connection,
@@ -868,7 +868,7 @@ def prune_usage(
     """Deletes uses, of all tenants, whose period ended at least this long ago; the
     totals stay. A key that is deleted records again.
 
-    queries/licenses.sql:723
+    queries/licenses.sql:616
     """
     return _prune_usage(connection, older_than=older_than, batch_size=batch_size)
 
@@ -879,7 +879,7 @@ async def prune_usage_async(
     """Deletes uses, of all tenants, whose period ended at least this long ago; the
     totals stay. A key that is deleted records again.
 
-    queries/licenses.sql:723
+    queries/licenses.sql:616
     """
     return await _prune_usage_async(
         connection, older_than=older_than, batch_size=batch_size

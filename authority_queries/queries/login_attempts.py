@@ -8,13 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import (
-    LoginAttempt,
-    LoginAttemptOutcome,
-    ThrottleDecision,
-)
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -23,6 +17,12 @@ from authority_queries.runtime import (
     QueryFile,
     Stream,
     checks,
+)
+from authority_queries.queries import FOLDER
+from authority_queries.records import (
+    LoginAttempt,
+    LoginAttemptOutcome,
+    ThrottleDecision,
 )
 
 _QUERIES = QueryFile(FOLDER / "login_attempts.sql")
@@ -324,7 +324,7 @@ def list_recent_by_address(
 ) -> list[LoginAttempt]:
     """One attempt from this network address within the time, newest first.
 
-    queries/login_attempts.sql:58
+    queries/login_attempts.sql:53
     """
     return _list_recent_by_address(
         connection,
@@ -345,7 +345,7 @@ async def list_recent_by_address_async(
 ) -> list[LoginAttempt]:
     """One attempt from this network address within the time, newest first.
 
-    queries/login_attempts.sql:58
+    queries/login_attempts.sql:53
     """
     return await _list_recent_by_address_async(
         connection,
@@ -370,7 +370,7 @@ def list_recent_by_address_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/login_attempts.sql:58
+    queries/login_attempts.sql:53
     """
     return _list_recent_by_address_stream(
         connection,
@@ -396,7 +396,7 @@ def list_recent_by_address_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/login_attempts.sql:58
+    queries/login_attempts.sql:53
     """
     return _list_recent_by_address_stream_async(
         connection,
@@ -428,7 +428,7 @@ def reserve(
     exists.
     RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
 
-    queries/login_attempts.sql:81
+    queries/login_attempts.sql:70
     """
     return _reserve(
         connection,
@@ -464,7 +464,7 @@ async def reserve_async(
     exists.
     RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
 
-    queries/login_attempts.sql:81
+    queries/login_attempts.sql:70
     """
     return await _reserve_async(
         connection,
@@ -494,7 +494,7 @@ def succeed(
     the network's. The account stays known in its 10 latest networks. Locks in the order
     of the reservations, and waits for no other pair.
 
-    queries/login_attempts.sql:109
+    queries/login_attempts.sql:98
     """
     return _succeed(
         connection,
@@ -520,7 +520,7 @@ async def succeed_async(
     the network's. The account stays known in its 10 latest networks. Locks in the order
     of the reservations, and waits for no other pair.
 
-    queries/login_attempts.sql:109
+    queries/login_attempts.sql:98
     """
     return await _succeed_async(
         connection,
@@ -535,7 +535,7 @@ async def succeed_async(
 def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
     """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:217
+    queries/login_attempts.sql:206
     """
     return _prune_throttles(connection, batch_size=batch_size)
 
@@ -545,7 +545,7 @@ async def prune_throttles_async(
 ) -> int:
     """Deletes throttles, of all tenants, that are empty and trusted no more.
 
-    queries/login_attempts.sql:217
+    queries/login_attempts.sql:206
     """
     return await _prune_throttles_async(connection, batch_size=batch_size)
 
@@ -554,7 +554,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:240
+    queries/login_attempts.sql:229
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -565,7 +565,7 @@ async def create_partitions_async(
     """How many monthly partitions of the log were missing and have been made: this
     month and months_ahead more.
 
-    queries/login_attempts.sql:240
+    queries/login_attempts.sql:229
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
@@ -574,7 +574,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:248
+    queries/login_attempts.sql:237
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -585,7 +585,7 @@ async def drop_partitions_async(
     """How many monthly partitions of the log were dropped, since the retention begins
     after them.
 
-    queries/login_attempts.sql:248
+    queries/login_attempts.sql:237
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -596,7 +596,7 @@ def prune_default(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:256
+    queries/login_attempts.sql:245
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -607,7 +607,7 @@ async def prune_default_async(
     """How many attempts older than the retention were deleted from the default
     partition, which is never dropped.
 
-    queries/login_attempts.sql:256
+    queries/login_attempts.sql:245
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size

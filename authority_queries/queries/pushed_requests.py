@@ -7,9 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import PushedRequest
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     Call,
@@ -18,6 +16,8 @@ from authority_queries.runtime import (
     QueryFile,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import PushedRequest
 
 _QUERIES = QueryFile(FOLDER / "pushed_requests.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "pushed_requests.sql")
@@ -168,7 +168,7 @@ def prune_expired(
     """Deletes pushed requests, of all tenants, that expired longer ago than this, used
     or not.
 
-    queries/pushed_requests.sql:81
+    queries/pushed_requests.sql:76
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -179,7 +179,7 @@ async def prune_expired_async(
     """Deletes pushed requests, of all tenants, that expired longer ago than this, used
     or not.
 
-    queries/pushed_requests.sql:81
+    queries/pushed_requests.sql:76
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -7,9 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import Revocation, RevocationCategory
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -20,6 +18,8 @@ from authority_queries.runtime import (
     Stream,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import Revocation, RevocationCategory
 
 _QUERIES = QueryFile(FOLDER / "revocations.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "revocations.sql")
@@ -251,7 +251,7 @@ def get_position(connection: Connection[object], *, tenant_id: UUID) -> int:
     """The number of the newest entry of the tenant's feed, pruned or not; 0 for an
     empty one.
 
-    queries/revocations.sql:76
+    queries/revocations.sql:71
     """
     return _get_position(connection, tenant_id=tenant_id)
 
@@ -262,7 +262,7 @@ async def get_position_async(
     """The number of the newest entry of the tenant's feed, pruned or not; 0 for an
     empty one.
 
-    queries/revocations.sql:76
+    queries/revocations.sql:71
     """
     return await _get_position_async(connection, tenant_id=tenant_id)
 
@@ -271,7 +271,7 @@ def listen(connection: Connection[object]) -> None:
     """From now on the session hears, by their tenants' ids, of all publications.
     Nothing may rest on it: no notification outlives a lost connection.
 
-    queries/revocations.sql:85
+    queries/revocations.sql:80
     """
     _listen(connection)
 
@@ -280,7 +280,7 @@ async def listen_async(connection: AsyncConnection[object]) -> None:
     """From now on the session hears, by their tenants' ids, of all publications.
     Nothing may rest on it: no notification outlives a lost connection.
 
-    queries/revocations.sql:85
+    queries/revocations.sql:80
     """
     await _listen_async(connection)
 
@@ -297,7 +297,7 @@ def list_active(
     """One entry in force now, in order of sequence, from the first one after the given
     position. A category or target that is null keeps all.
 
-    queries/revocations.sql:90
+    queries/revocations.sql:85
     """
     return _list_active(
         connection,
@@ -321,7 +321,7 @@ async def list_active_async(
     """One entry in force now, in order of sequence, from the first one after the given
     position. A category or target that is null keeps all.
 
-    queries/revocations.sql:90
+    queries/revocations.sql:85
     """
     return await _list_active_async(
         connection,
@@ -349,7 +349,7 @@ def list_active_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:90
+    queries/revocations.sql:85
     """
     return _list_active_stream(
         connection,
@@ -378,7 +378,7 @@ def list_active_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:90
+    queries/revocations.sql:85
     """
     return _list_active_stream_async(
         connection,
@@ -396,7 +396,7 @@ def prune_expired(
 ) -> int:
     """Deletes entries, of all tenants, that expired longer ago than this.
 
-    queries/revocations.sql:114
+    queries/revocations.sql:104
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -406,7 +406,7 @@ async def prune_expired_async(
 ) -> int:
     """Deletes entries, of all tenants, that expired longer ago than this.
 
-    queries/revocations.sql:114
+    queries/revocations.sql:104
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -420,7 +420,7 @@ def prune_superseded(
     target has made superfluous. The later one has no end either, refuses all that they
     refuse, is in force, and was published longer ago than this.
 
-    queries/revocations.sql:137
+    queries/revocations.sql:127
     """
     return _prune_superseded(connection, older_than=older_than, batch_size=batch_size)
 
@@ -432,7 +432,7 @@ async def prune_superseded_async(
     target has made superfluous. The later one has no end either, refuses all that they
     refuse, is in force, and was published longer ago than this.
 
-    queries/revocations.sql:137
+    queries/revocations.sql:127
     """
     return await _prune_superseded_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -7,9 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import Permission, Role
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -19,6 +17,8 @@ from authority_queries.runtime import (
     Stream,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import Permission, Role
 
 _QUERIES = QueryFile(FOLDER / "roles.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "roles.sql")
@@ -163,7 +163,7 @@ async def get_by_name_async(
 def list_all(connection: Connection[object], *, tenant_id: UUID) -> list[Role]:
     """One role of the tenant, in order of name.
 
-    queries/roles.sql:34
+    queries/roles.sql:29
     """
     return _list_all(connection, tenant_id=tenant_id)
 
@@ -173,7 +173,7 @@ async def list_all_async(
 ) -> list[Role]:
     """One role of the tenant, in order of name.
 
-    queries/roles.sql:34
+    queries/roles.sql:29
     """
     return await _list_all_async(connection, tenant_id=tenant_id)
 
@@ -186,7 +186,7 @@ def list_all_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:34
+    queries/roles.sql:29
     """
     return _list_all_stream(connection, size, tenant_id=tenant_id)
 
@@ -199,7 +199,7 @@ def list_all_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:34
+    queries/roles.sql:29
     """
     return _list_all_stream_async(connection, size, tenant_id=tenant_id)
 
@@ -214,7 +214,7 @@ def create(
 ) -> Role:
     """The new role, which allows these permissions.
 
-    queries/roles.sql:49
+    queries/roles.sql:39
     """
     return _create(
         connection,
@@ -235,7 +235,7 @@ async def create_async(
 ) -> Role:
     """The new role, which allows these permissions.
 
-    queries/roles.sql:49
+    queries/roles.sql:39
     """
     return await _create_async(
         connection,
@@ -259,7 +259,7 @@ def update(
     """The role as changed, which now allows just these permissions; or no row when it
     is not at this version or is a system role.
 
-    queries/roles.sql:86
+    queries/roles.sql:65
     """
     return _update(
         connection,
@@ -285,7 +285,7 @@ async def update_async(
     """The role as changed, which now allows just these permissions; or no row when it
     is not at this version or is a system role.
 
-    queries/roles.sql:86
+    queries/roles.sql:65
     """
     return await _update_async(
         connection,
@@ -302,7 +302,7 @@ def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) ->
     """Deletes the role, unless it is a system role, and its assignments that have
     ended. Fails while the role is assigned.
 
-    queries/roles.sql:143
+    queries/roles.sql:111
     """
     return _delete(connection, tenant_id=tenant_id, role_id=role_id)
 
@@ -313,7 +313,7 @@ async def delete_async(
     """Deletes the role, unless it is a system role, and its assignments that have
     ended. Fails while the role is assigned.
 
-    queries/roles.sql:143
+    queries/roles.sql:111
     """
     return await _delete_async(connection, tenant_id=tenant_id, role_id=role_id)
 
@@ -323,7 +323,7 @@ def list_permissions(
 ) -> list[Permission]:
     """One permission that the role allows, in order of name.
 
-    queries/roles.sql:164
+    queries/roles.sql:132
     """
     return _list_permissions(connection, tenant_id=tenant_id, role_id=role_id)
 
@@ -333,7 +333,7 @@ async def list_permissions_async(
 ) -> list[Permission]:
     """One permission that the role allows, in order of name.
 
-    queries/roles.sql:164
+    queries/roles.sql:132
     """
     return await _list_permissions_async(
         connection, tenant_id=tenant_id, role_id=role_id
@@ -348,7 +348,7 @@ def list_permissions_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:164
+    queries/roles.sql:132
     """
     return _list_permissions_stream(
         connection, size, tenant_id=tenant_id, role_id=role_id
@@ -367,7 +367,7 @@ def list_permissions_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:164
+    queries/roles.sql:132
     """
     return _list_permissions_stream_async(
         connection, size, tenant_id=tenant_id, role_id=role_id
@@ -379,7 +379,7 @@ def list_user_permissions(
 ) -> list[Permission]:
     """One permission that an active user has through roles held now, in order of name.
 
-    queries/roles.sql:178
+    queries/roles.sql:146
     """
     return _list_user_permissions(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -389,7 +389,7 @@ async def list_user_permissions_async(
 ) -> list[Permission]:
     """One permission that an active user has through roles held now, in order of name.
 
-    queries/roles.sql:178
+    queries/roles.sql:146
     """
     return await _list_user_permissions_async(
         connection, tenant_id=tenant_id, user_id=user_id
@@ -404,7 +404,7 @@ def list_user_permissions_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:178
+    queries/roles.sql:146
     """
     return _list_user_permissions_stream(
         connection, size, tenant_id=tenant_id, user_id=user_id
@@ -423,7 +423,7 @@ def list_user_permissions_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/roles.sql:178
+    queries/roles.sql:146
     """
     return _list_user_permissions_stream_async(
         connection, size, tenant_id=tenant_id, user_id=user_id

@@ -7,9 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import Scope
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -20,6 +18,8 @@ from authority_queries.runtime import (
     Stream,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import Scope
 
 _QUERIES = QueryFile(FOLDER / "scopes.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "scopes.sql")
@@ -179,7 +179,7 @@ def list_after(
 ) -> list[Scope]:
     """One scope, in order of name, from the first one after the given one.
 
-    queries/scopes.sql:44
+    queries/scopes.sql:35
     """
     return _list_after(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -195,7 +195,7 @@ async def list_after_async(
 ) -> list[Scope]:
     """One scope, in order of name, from the first one after the given one.
 
-    queries/scopes.sql:44
+    queries/scopes.sql:35
     """
     return await _list_after_async(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -215,7 +215,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/scopes.sql:44
+    queries/scopes.sql:35
     """
     return _list_after_stream(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -235,7 +235,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/scopes.sql:44
+    queries/scopes.sql:35
     """
     return _list_after_stream_async(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -248,7 +248,7 @@ def list_before(
     """One scope, in descending order of name, from the last one before the
     given one.
 
-    queries/scopes.sql:67
+    queries/scopes.sql:49
     """
     return _list_before(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -261,7 +261,7 @@ async def list_before_async(
     """One scope, in descending order of name, from the last one before the
     given one.
 
-    queries/scopes.sql:67
+    queries/scopes.sql:49
     """
     return await _list_before_async(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -282,7 +282,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/scopes.sql:67
+    queries/scopes.sql:49
     """
     return _list_before_stream(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -303,7 +303,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/scopes.sql:67
+    queries/scopes.sql:49
     """
     return _list_before_stream_async(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -324,7 +324,7 @@ def create(
 ) -> Scope:
     """The new scope.
 
-    queries/scopes.sql:91
+    queries/scopes.sql:64
     """
     return _create(
         connection,
@@ -353,7 +353,7 @@ async def create_async(
 ) -> Scope:
     """The new scope.
 
-    queries/scopes.sql:91
+    queries/scopes.sql:64
     """
     return await _create_async(
         connection,
@@ -385,7 +385,7 @@ def update(
     """The scope as changed, or no row when it is not at this version or is a
     system scope.
 
-    queries/scopes.sql:128
+    queries/scopes.sql:92
     """
     return _update(
         connection,
@@ -419,7 +419,7 @@ async def update_async(
     """The scope as changed, or no row when it is not at this version or is a
     system scope.
 
-    queries/scopes.sql:128
+    queries/scopes.sql:92
     """
     return await _update_async(
         connection,
@@ -439,7 +439,7 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, scope_id: UUID) -> int:
     """Deletes the scope, unless it is a system scope.
 
-    queries/scopes.sql:162
+    queries/scopes.sql:117
     """
     return _delete(connection, tenant_id=tenant_id, scope_id=scope_id)
 
@@ -449,7 +449,7 @@ async def delete_async(
 ) -> int:
     """Deletes the scope, unless it is a system scope.
 
-    queries/scopes.sql:162
+    queries/scopes.sql:117
     """
     return await _delete_async(connection, tenant_id=tenant_id, scope_id=scope_id)
 
@@ -460,7 +460,7 @@ def resolve(
     """One scope among these names, in order of name; a name that is not a scope of the
     tenant gives no row.
 
-    queries/scopes.sql:170
+    queries/scopes.sql:125
     """
     return _resolve(connection, tenant_id=tenant_id, names=names)
 
@@ -471,7 +471,7 @@ async def resolve_async(
     """One scope among these names, in order of name; a name that is not a scope of the
     tenant gives no row.
 
-    queries/scopes.sql:170
+    queries/scopes.sql:125
     """
     return await _resolve_async(connection, tenant_id=tenant_id, names=names)
 
@@ -489,7 +489,7 @@ def resolve_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/scopes.sql:170
+    queries/scopes.sql:125
     """
     return _resolve_stream(connection, size, tenant_id=tenant_id, names=names)
 
@@ -507,6 +507,6 @@ def resolve_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/scopes.sql:170
+    queries/scopes.sql:125
     """
     return _resolve_stream_async(connection, size, tenant_id=tenant_id, names=names)

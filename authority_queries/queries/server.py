@@ -4,9 +4,9 @@
 
 from psycopg import AsyncConnection, Connection
 
+from authority_queries.engine.runtime import AsyncCall, AsyncQueryFile, Call, QueryFile
 from authority_queries.queries import FOLDER
 from authority_queries.records import SchemaVersion, ServerDescription
-from authority_queries.runtime import AsyncCall, AsyncQueryFile, Call, QueryFile
 
 _QUERIES = QueryFile(FOLDER / "server.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "server.sql")
@@ -15,8 +15,6 @@ _describe: Call[ServerDescription | None] = _QUERIES.row("describe", ServerDescr
 _describe_async: AsyncCall[ServerDescription | None] = _ASYNC_QUERIES.row(
     "describe", ServerDescription
 )
-_get_process_id: Call[int] = _QUERIES.sure_value("get_process_id")
-_get_process_id_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value("get_process_id")
 _get_schema_version: Call[SchemaVersion] = _QUERIES.sure_row(
     "get_schema_version", SchemaVersion
 )
@@ -45,30 +43,12 @@ async def describe_async(
     return await _describe_async(connection)
 
 
-def get_process_id(connection: Connection[object]) -> int:
-    """The process that answers. It is another one than the connection was told at its
-    beginning where a pooler is between the two.
-
-    queries/server.sql:77
-    """
-    return _get_process_id(connection)
-
-
-async def get_process_id_async(connection: AsyncConnection[object]) -> int:
-    """The process that answers. It is another one than the connection was told at its
-    beginning where a pooler is between the two.
-
-    queries/server.sql:77
-    """
-    return await _get_process_id_async(connection)
-
-
 def get_schema_version(connection: Connection[object]) -> SchemaVersion:
     """What a service asks on its first connection: the newest migration that was
     applied, and the oldest package, named by its newest migration, that the database
     serves.
 
-    queries/server.sql:82
+    queries/server.sql:77
     """
     return _get_schema_version(connection)
 
@@ -80,6 +60,6 @@ async def get_schema_version_async(
     applied, and the oldest package, named by its newest migration, that the database
     serves.
 
-    queries/server.sql:82
+    queries/server.sql:77
     """
     return await _get_schema_version_async(connection)

@@ -7,9 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import ServiceAccount
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -20,6 +18,8 @@ from authority_queries.runtime import (
     Stream,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import ServiceAccount
 
 _QUERIES = QueryFile(FOLDER / "service_accounts.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "service_accounts.sql")
@@ -194,7 +194,7 @@ def list_after(
     """One service account, in order of account id, from the first one after the given
     one.
 
-    queries/service_accounts.sql:44
+    queries/service_accounts.sql:38
     """
     return _list_after(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -211,7 +211,7 @@ async def list_after_async(
     """One service account, in order of account id, from the first one after the given
     one.
 
-    queries/service_accounts.sql:44
+    queries/service_accounts.sql:38
     """
     return await _list_after_async(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -232,7 +232,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/service_accounts.sql:44
+    queries/service_accounts.sql:38
     """
     return _list_after_stream(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -253,7 +253,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/service_accounts.sql:44
+    queries/service_accounts.sql:38
     """
     return _list_after_stream_async(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -266,7 +266,7 @@ def list_before(
     """One service account, in descending order of account id, from the last one before
     the given one.
 
-    queries/service_accounts.sql:67
+    queries/service_accounts.sql:55
     """
     return _list_before(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -279,7 +279,7 @@ async def list_before_async(
     """One service account, in descending order of account id, from the last one before
     the given one.
 
-    queries/service_accounts.sql:67
+    queries/service_accounts.sql:55
     """
     return await _list_before_async(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -300,7 +300,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/service_accounts.sql:67
+    queries/service_accounts.sql:55
     """
     return _list_before_stream(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -321,7 +321,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/service_accounts.sql:67
+    queries/service_accounts.sql:55
     """
     return _list_before_stream_async(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -342,7 +342,7 @@ def create(
 ) -> ServiceAccount:
     """The new service account.
 
-    queries/service_accounts.sql:91
+    queries/service_accounts.sql:73
     """
     return _create(
         connection,
@@ -371,7 +371,7 @@ async def create_async(
 ) -> ServiceAccount:
     """The new service account.
 
-    queries/service_accounts.sql:91
+    queries/service_accounts.sql:73
     """
     return await _create_async(
         connection,
@@ -402,7 +402,7 @@ def update(
 ) -> ServiceAccount | None:
     """The service account as changed, or no row when it is not at this version.
 
-    queries/service_accounts.sql:128
+    queries/service_accounts.sql:104
     """
     return _update(
         connection,
@@ -435,7 +435,7 @@ async def update_async(
 ) -> ServiceAccount | None:
     """The service account as changed, or no row when it is not at this version.
 
-    queries/service_accounts.sql:128
+    queries/service_accounts.sql:104
     """
     return await _update_async(
         connection,
@@ -457,7 +457,7 @@ def delete(
 ) -> int:
     """Deletes the service account with everything issued to it.
 
-    queries/service_accounts.sql:160
+    queries/service_accounts.sql:130
     """
     return _delete(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -469,7 +469,7 @@ async def delete_async(
 ) -> int:
     """Deletes the service account with everything issued to it.
 
-    queries/service_accounts.sql:160
+    queries/service_accounts.sql:130
     """
     return await _delete_async(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -482,7 +482,7 @@ def revoke_tokens(
     """The account with its epoch moved: every token that speaks for it so far is dead.
     One row.
 
-    queries/service_accounts.sql:167
+    queries/service_accounts.sql:137
     """
     return _revoke_tokens(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -495,7 +495,7 @@ async def revoke_tokens_async(
     """The account with its epoch moved: every token that speaks for it so far is dead.
     One row.
 
-    queries/service_accounts.sql:167
+    queries/service_accounts.sql:137
     """
     return await _revoke_tokens_async(
         connection, tenant_id=tenant_id, service_account_id=service_account_id

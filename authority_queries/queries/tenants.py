@@ -7,9 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import Tenant, TenantStatus
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -20,6 +18,8 @@ from authority_queries.runtime import (
     Stream,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import Tenant, TenantStatus
 
 _QUERIES = QueryFile(FOLDER / "tenants.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tenants.sql")
@@ -183,7 +183,7 @@ def find(connection: Connection[object], *, code: str) -> UUID | None:
     """The id of the tenant with this code, whatever its status, or no value: all that
     a service learns before it works for a tenant.
 
-    queries/tenants.sql:37
+    queries/tenants.sql:32
     """
     return _find(connection, code=code)
 
@@ -192,7 +192,7 @@ async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID 
     """The id of the tenant with this code, whatever its status, or no value: all that
     a service learns before it works for a tenant.
 
-    queries/tenants.sql:37
+    queries/tenants.sql:32
     """
     return await _find_async(connection, code=code)
 
@@ -202,7 +202,7 @@ def enter(connection: Connection[object], *, tenant_id: UUID) -> str:
     it is not active (SQLSTATE TN001), row-level security does not hold the role
     (TN002), or the transaction of a service is not read committed (TN003).
 
-    queries/tenants.sql:42
+    queries/tenants.sql:37
     """
     return _enter(connection, tenant_id=tenant_id)
 
@@ -212,7 +212,7 @@ async def enter_async(connection: AsyncConnection[object], *, tenant_id: UUID) -
     it is not active (SQLSTATE TN001), row-level security does not hold the role
     (TN002), or the transaction of a service is not read committed (TN003).
 
-    queries/tenants.sql:42
+    queries/tenants.sql:37
     """
     return await _enter_async(connection, tenant_id=tenant_id)
 
@@ -222,7 +222,7 @@ def list_after(
 ) -> list[Tenant]:
     """One tenant, in order of code, from the first one after the given code.
 
-    queries/tenants.sql:50
+    queries/tenants.sql:45
     """
     return _list_after(connection, after=after, page_size=page_size)
 
@@ -232,7 +232,7 @@ async def list_after_async(
 ) -> list[Tenant]:
     """One tenant, in order of code, from the first one after the given code.
 
-    queries/tenants.sql:50
+    queries/tenants.sql:45
     """
     return await _list_after_async(connection, after=after, page_size=page_size)
 
@@ -249,7 +249,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:50
+    queries/tenants.sql:45
     """
     return _list_after_stream(connection, size, after=after, page_size=page_size)
 
@@ -266,7 +266,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:50
+    queries/tenants.sql:45
     """
     return _list_after_stream_async(connection, size, after=after, page_size=page_size)
 
@@ -277,7 +277,7 @@ def list_before(
     """One tenant, in descending order of code, from the last one before the given
     code.
 
-    queries/tenants.sql:69
+    queries/tenants.sql:59
     """
     return _list_before(connection, before=before, page_size=page_size)
 
@@ -288,7 +288,7 @@ async def list_before_async(
     """One tenant, in descending order of code, from the last one before the given
     code.
 
-    queries/tenants.sql:69
+    queries/tenants.sql:59
     """
     return await _list_before_async(connection, before=before, page_size=page_size)
 
@@ -302,7 +302,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:69
+    queries/tenants.sql:59
     """
     return _list_before_stream(connection, size, before=before, page_size=page_size)
 
@@ -320,7 +320,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:69
+    queries/tenants.sql:59
     """
     return _list_before_stream_async(
         connection, size, before=before, page_size=page_size
@@ -337,7 +337,7 @@ def create(
 ) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
-    queries/tenants.sql:88
+    queries/tenants.sql:73
     """
     return _create(
         connection,
@@ -358,7 +358,7 @@ async def create_async(
 ) -> Tenant:
     """The new tenant, born with the system roles and the standard scopes.
 
-    queries/tenants.sql:88
+    queries/tenants.sql:73
     """
     return await _create_async(
         connection,
@@ -380,7 +380,7 @@ def update(
 ) -> Tenant | None:
     """The tenant as changed, or no row when it is not at this version.
 
-    queries/tenants.sql:154
+    queries/tenants.sql:127
     """
     return _update(
         connection,
@@ -403,7 +403,7 @@ async def update_async(
 ) -> Tenant | None:
     """The tenant as changed, or no row when it is not at this version.
 
-    queries/tenants.sql:154
+    queries/tenants.sql:127
     """
     return await _update_async(
         connection,
@@ -424,7 +424,7 @@ def set_status(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its status allows no such step.
 
-    queries/tenants.sql:177
+    queries/tenants.sql:145
     """
     return _set_status(
         connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
@@ -440,7 +440,7 @@ async def set_status_async(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its status allows no such step.
 
-    queries/tenants.sql:177
+    queries/tenants.sql:145
     """
     return await _set_status_async(
         connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
@@ -451,7 +451,7 @@ def revoke_tokens(connection: Connection[object], *, tenant_id: UUID) -> Tenant 
     """The tenant with its epoch moved: everybody is signed out, every token of before
     is dead, and what a rotation that is under way makes of them too. One row.
 
-    queries/tenants.sql:199
+    queries/tenants.sql:162
     """
     return _revoke_tokens(connection, tenant_id=tenant_id)
 
@@ -462,7 +462,7 @@ async def revoke_tokens_async(
     """The tenant with its epoch moved: everybody is signed out, every token of before
     is dead, and what a rotation that is under way makes of them too. One row.
 
-    queries/tenants.sql:199
+    queries/tenants.sql:162
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id)
 
@@ -471,7 +471,7 @@ def begin(connection: Connection[object]) -> None:
     """Begins the transaction of a unit of work, read committed whatever the session's
     defaults are: the rules rest on locks, and on what a statement sees after its wait.
 
-    queries/tenants.sql:221
+    queries/tenants.sql:178
     """
     _begin(connection)
 
@@ -480,7 +480,7 @@ async def begin_async(connection: AsyncConnection[object]) -> None:
     """Begins the transaction of a unit of work, read committed whatever the session's
     defaults are: the rules rest on locks, and on what a statement sees after its wait.
 
-    queries/tenants.sql:221
+    queries/tenants.sql:178
     """
     await _begin_async(connection)
 
@@ -488,7 +488,7 @@ async def begin_async(connection: AsyncConnection[object]) -> None:
 def begin_on_standby(connection: Connection[object]) -> None:
     """As begin, on a standby, which refuses `read write`.
 
-    queries/tenants.sql:226
+    queries/tenants.sql:183
     """
     _begin_on_standby(connection)
 
@@ -496,7 +496,7 @@ def begin_on_standby(connection: Connection[object]) -> None:
 async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
     """As begin, on a standby, which refuses `read write`.
 
-    queries/tenants.sql:226
+    queries/tenants.sql:183
     """
     await _begin_on_standby_async(connection)
 
@@ -504,7 +504,7 @@ async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
 def begin_alone(connection: Connection[object]) -> None:
     """As begin, for a call that decides outside of any unit.
 
-    queries/tenants.sql:230
+    queries/tenants.sql:187
     """
     _begin_alone(connection)
 
@@ -512,7 +512,7 @@ def begin_alone(connection: Connection[object]) -> None:
 async def begin_alone_async(connection: AsyncConnection[object]) -> None:
     """As begin, for a call that decides outside of any unit.
 
-    queries/tenants.sql:230
+    queries/tenants.sql:187
     """
     await _begin_alone_async(connection)
 
@@ -520,7 +520,7 @@ async def begin_alone_async(connection: AsyncConnection[object]) -> None:
 def commit(connection: Connection[object]) -> None:
     """Ends the transaction of a unit of work.
 
-    queries/tenants.sql:238
+    queries/tenants.sql:195
     """
     _commit(connection)
 
@@ -528,6 +528,6 @@ def commit(connection: Connection[object]) -> None:
 async def commit_async(connection: AsyncConnection[object]) -> None:
     """Ends the transaction of a unit of work.
 
-    queries/tenants.sql:238
+    queries/tenants.sql:195
     """
     await _commit_async(connection)

@@ -8,9 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import Token, TokenDiagnosis, TokenType, VerifiedToken
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -21,6 +19,8 @@ from authority_queries.runtime import (
     Stream,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import Token, TokenDiagnosis, TokenType, VerifiedToken
 
 _QUERIES = QueryFile(FOLDER / "tokens.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tokens.sql")
@@ -248,7 +248,7 @@ def diagnose(
     alive and, where dead_because is not null, the first reason why not; or no row when
     there is no such token.
 
-    queries/tokens.sql:68
+    queries/tokens.sql:51
     """
     return _diagnose(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -260,7 +260,7 @@ async def diagnose_async(
     alive and, where dead_because is not null, the first reason why not; or no row when
     there is no such token.
 
-    queries/tokens.sql:68
+    queries/tokens.sql:51
     """
     return await _diagnose_async(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -277,7 +277,7 @@ def verify(
     presents it must hold the key or the certificate that it is bound to (RFC 9449
     section 7.1, RFC 8705 section 3).
 
-    queries/tokens.sql:94
+    queries/tokens.sql:77
     """
     return _verify(connection, tenant_id=tenant_id, token_hash=token_hash, type=type)
 
@@ -294,7 +294,7 @@ async def verify_async(
     presents it must hold the key or the certificate that it is bound to (RFC 9449
     section 7.1, RFC 8705 section 3).
 
-    queries/tokens.sql:94
+    queries/tokens.sql:77
     """
     return await _verify_async(
         connection, tenant_id=tenant_id, token_hash=token_hash, type=type
@@ -310,7 +310,7 @@ def verify_by_token(
 ) -> VerifiedToken | None:
     """As verify, in a transaction that works for no tenant yet, and still in one trip.
 
-    queries/tokens.sql:126
+    queries/tokens.sql:109
     """
     return _verify_by_token(
         connection, tenant_id=tenant_id, token_hash=token_hash, type=type
@@ -326,7 +326,7 @@ async def verify_by_token_async(
 ) -> VerifiedToken | None:
     """As verify, in a transaction that works for no tenant yet, and still in one trip.
 
-    queries/tokens.sql:126
+    queries/tokens.sql:109
     """
     return await _verify_by_token_async(
         connection, tenant_id=tenant_id, token_hash=token_hash, type=type
@@ -359,7 +359,7 @@ def create(
     queries/grants.sql. Expires with its family if that is earlier. An authenticated_at
     that is null means now.
 
-    queries/tokens.sql:151
+    queries/tokens.sql:123
     """
     return _create(
         connection,
@@ -409,7 +409,7 @@ async def create_async(
     queries/grants.sql. Expires with its family if that is earlier. An authenticated_at
     that is null means now.
 
-    queries/tokens.sql:151
+    queries/tokens.sql:123
     """
     return await _create_async(
         connection,
@@ -444,7 +444,7 @@ def revoke(
     """Revokes the token if it was issued to this client_id, and unless it is an access
     token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:241
+    queries/tokens.sql:196
     """
     return _revoke(
         connection,
@@ -466,7 +466,7 @@ async def revoke_async(
     """Revokes the token if it was issued to this client_id, and unless it is an access
     token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
 
-    queries/tokens.sql:241
+    queries/tokens.sql:196
     """
     return await _revoke_async(
         connection,
@@ -487,7 +487,7 @@ def revoke_by_id(
     """Revokes the token, whoever's it is, and no other one: what it was redeemed for
     lives on (authorizations.revoke ends a family). Again changes nothing.
 
-    queries/tokens.sql:296
+    queries/tokens.sql:251
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -504,7 +504,7 @@ async def revoke_by_id_async(
     """Revokes the token, whoever's it is, and no other one: what it was redeemed for
     lives on (authorizations.revoke ends a family). Again changes nothing.
 
-    queries/tokens.sql:296
+    queries/tokens.sql:251
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -523,7 +523,7 @@ def list_active_by_subject(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:308
+    queries/tokens.sql:263
     """
     return _list_active_by_subject(
         connection,
@@ -547,7 +547,7 @@ async def list_active_by_subject_async(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, from the first one after the given id.
 
-    queries/tokens.sql:308
+    queries/tokens.sql:263
     """
     return await _list_active_by_subject_async(
         connection,
@@ -575,7 +575,7 @@ def list_active_by_subject_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:308
+    queries/tokens.sql:263
     """
     return _list_active_by_subject_stream(
         connection,
@@ -604,7 +604,7 @@ def list_active_by_subject_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:308
+    queries/tokens.sql:263
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -628,7 +628,7 @@ def list_active_by_client(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:350
+    queries/tokens.sql:290
     """
     return _list_active_by_client(
         connection,
@@ -650,7 +650,7 @@ async def list_active_by_client_async(
     """One live token that was issued to this client (clients.id), in order of id, from
     the first one after the given id.
 
-    queries/tokens.sql:350
+    queries/tokens.sql:290
     """
     return await _list_active_by_client_async(
         connection,
@@ -676,7 +676,7 @@ def list_active_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:350
+    queries/tokens.sql:290
     """
     return _list_active_by_client_stream(
         connection,
@@ -703,7 +703,7 @@ def list_active_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:350
+    queries/tokens.sql:290
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -721,7 +721,7 @@ def prune_expired(
     """Deletes access tokens, of all tenants, that expired longer ago than this. What
     can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:387
+    queries/tokens.sql:312
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -732,7 +732,7 @@ async def prune_expired_async(
     """Deletes access tokens, of all tenants, that expired longer ago than this. What
     can be redeemed stays until its family is pruned, or its reuse could not be seen.
 
-    queries/tokens.sql:387
+    queries/tokens.sql:312
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -7,9 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import UsedJtiKind
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     Call,
@@ -17,6 +15,8 @@ from authority_queries.runtime import (
     QueryFile,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import UsedJtiKind
 
 _QUERIES = QueryFile(FOLDER / "used_jtis.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "used_jtis.sql")

@@ -7,9 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.queries import FOLDER
-from authority_queries.records import Role, User, UserRole, UserStatus
-from authority_queries.runtime import (
+from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     AsyncStream,
@@ -20,6 +18,8 @@ from authority_queries.runtime import (
     Stream,
     checks,
 )
+from authority_queries.queries import FOLDER
+from authority_queries.records import Role, User, UserRole, UserStatus
 
 _QUERIES = QueryFile(FOLDER / "users.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "users.sql")
@@ -254,7 +254,7 @@ def get_by_subject_id(
 ) -> User | None:
     """The user with this sub claim, or no row.
 
-    queries/users.sql:48
+    queries/users.sql:38
     """
     return _get_by_subject_id(connection, tenant_id=tenant_id, subject_id=subject_id)
 
@@ -264,7 +264,7 @@ async def get_by_subject_id_async(
 ) -> User | None:
     """The user with this sub claim, or no row.
 
-    queries/users.sql:48
+    queries/users.sql:38
     """
     return await _get_by_subject_id_async(
         connection, tenant_id=tenant_id, subject_id=subject_id
@@ -284,7 +284,7 @@ def list_after(
     """One user, in order of the username's key, from the first one after the given
     key. A filter that is null keeps all; role_id keeps the users who hold the role now.
 
-    queries/users.sql:71
+    queries/users.sql:51
     """
     return _list_after(
         connection,
@@ -310,7 +310,7 @@ async def list_after_async(
     """One user, in order of the username's key, from the first one after the given
     key. A filter that is null keeps all; role_id keeps the users who hold the role now.
 
-    queries/users.sql:71
+    queries/users.sql:51
     """
     return await _list_after_async(
         connection,
@@ -340,7 +340,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:71
+    queries/users.sql:51
     """
     return _list_after_stream(
         connection,
@@ -371,7 +371,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:71
+    queries/users.sql:51
     """
     return _list_after_stream_async(
         connection,
@@ -398,7 +398,7 @@ def list_before(
     """One user, in descending order of the username's key, from the last one before
     the given key. Filters as in list_after.
 
-    queries/users.sql:116
+    queries/users.sql:86
     """
     return _list_before(
         connection,
@@ -424,7 +424,7 @@ async def list_before_async(
     """One user, in descending order of the username's key, from the last one before
     the given key. Filters as in list_after.
 
-    queries/users.sql:116
+    queries/users.sql:86
     """
     return await _list_before_async(
         connection,
@@ -454,7 +454,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:116
+    queries/users.sql:86
     """
     return _list_before_stream(
         connection,
@@ -485,7 +485,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:116
+    queries/users.sql:86
     """
     return _list_before_stream_async(
         connection,
@@ -514,7 +514,7 @@ def create(
 ) -> User:
     """The new user, with a fresh subject id.
 
-    queries/users.sql:161
+    queries/users.sql:121
     """
     return _create(
         connection,
@@ -545,7 +545,7 @@ async def create_async(
 ) -> User:
     """The new user, with a fresh subject id.
 
-    queries/users.sql:161
+    queries/users.sql:121
     """
     return await _create_async(
         connection,
@@ -577,7 +577,7 @@ def update(
 ) -> User | None:
     """The user as changed, or no row when it is not at this version.
 
-    queries/users.sql:202
+    queries/users.sql:152
     """
     return _update(
         connection,
@@ -610,7 +610,7 @@ async def update_async(
 ) -> User | None:
     """The user as changed, or no row when it is not at this version.
 
-    queries/users.sql:202
+    queries/users.sql:152
     """
     return await _update_async(
         connection,
@@ -630,7 +630,7 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, user_id: UUID) -> int:
     """Deletes the user with everything issued to it.
 
-    queries/users.sql:236
+    queries/users.sql:176
     """
     return _delete(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -640,7 +640,7 @@ async def delete_async(
 ) -> int:
     """Deletes the user with everything issued to it.
 
-    queries/users.sql:236
+    queries/users.sql:176
     """
     return await _delete_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -650,7 +650,7 @@ def list_roles(
 ) -> list[Role]:
     """One role that the user holds now, in order of name.
 
-    queries/users.sql:243
+    queries/users.sql:183
     """
     return _list_roles(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -660,7 +660,7 @@ async def list_roles_async(
 ) -> list[Role]:
     """One role that the user holds now, in order of name.
 
-    queries/users.sql:243
+    queries/users.sql:183
     """
     return await _list_roles_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -673,7 +673,7 @@ def list_roles_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:243
+    queries/users.sql:183
     """
     return _list_roles_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
 
@@ -690,7 +690,7 @@ def list_roles_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/users.sql:243
+    queries/users.sql:183
     """
     return _list_roles_stream_async(
         connection, size, tenant_id=tenant_id, user_id=user_id
@@ -708,7 +708,7 @@ def assign_role(
 ) -> UserRole:
     """The assignment; made again, it takes the new granter and expiry.
 
-    queries/users.sql:265
+    queries/users.sql:200
     """
     return _assign_role(
         connection,
@@ -731,7 +731,7 @@ async def assign_role_async(
 ) -> UserRole:
     """The assignment; made again, it takes the new granter and expiry.
 
-    queries/users.sql:265
+    queries/users.sql:200
     """
     return await _assign_role_async(
         connection,
@@ -748,7 +748,7 @@ def revoke_role(
 ) -> int:
     """Ends the assignment.
 
-    queries/users.sql:294
+    queries/users.sql:229
     """
     return _revoke_role(
         connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
@@ -764,7 +764,7 @@ async def revoke_role_async(
 ) -> int:
     """Ends the assignment.
 
-    queries/users.sql:294
+    queries/users.sql:229
     """
     return await _revoke_role_async(
         connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
@@ -782,7 +782,7 @@ def set_password_hash(
     """The user with its new password hash, or no row when it is not at this version;
     null ends sign-in by password.
 
-    queries/users.sql:302
+    queries/users.sql:237
     """
     return _set_password_hash(
         connection,
@@ -804,7 +804,7 @@ async def set_password_hash_async(
     """The user with its new password hash, or no row when it is not at this version;
     null ends sign-in by password.
 
-    queries/users.sql:302
+    queries/users.sql:237
     """
     return await _set_password_hash_async(
         connection,
@@ -821,7 +821,7 @@ def revoke_tokens(
     """The user with its epoch moved: every token of the sign-ins so far is dead, and
     what a rotation that is under way makes of them too. One row.
 
-    queries/users.sql:331
+    queries/users.sql:256
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -832,7 +832,7 @@ async def revoke_tokens_async(
     """The user with its epoch moved: every token of the sign-ins so far is dead, and
     what a rotation that is under way makes of them too. One row.
 
-    queries/users.sql:331
+    queries/users.sql:256
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -843,7 +843,7 @@ def prune_roles(
     """Deletes assignments of roles, of all tenants, that ended longer ago than this.
     An assignment that is made again meanwhile stays.
 
-    queries/users.sql:361
+    queries/users.sql:275
     """
     return _prune_roles(connection, older_than=older_than, batch_size=batch_size)
 
@@ -854,7 +854,7 @@ async def prune_roles_async(
     """Deletes assignments of roles, of all tenants, that ended longer ago than this.
     An assignment that is made again meanwhile stays.
 
-    queries/users.sql:361
+    queries/users.sql:275
     """
     return await _prune_roles_async(
         connection, older_than=older_than, batch_size=batch_size

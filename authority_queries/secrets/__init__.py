@@ -1,18 +1,6 @@
-"""Token strings, user codes and passwords. Nothing here reaches a query raw."""
+"""The strings that carry a secret: tokens, user codes, request URIs, PKCE verifiers."""
 
-from authority_queries.secrets.client_secrets import (
-    hash_client_secret,
-    verify_client_secret,
-)
-from authority_queries.secrets.imported_hashes import (
-    convert_keycloak_hash,
-    convert_password_hash,
-)
-from authority_queries.secrets.passwords import (
-    hash_password,
-    password_needs_rehash,
-    verify_password,
-)
+from authority_queries.secrets.code_challenges import code_challenge_of
 from authority_queries.secrets.request_uris import format_request_uri, parse_request_uri
 from authority_queries.secrets.token_strings import (
     TokenKind,
@@ -31,20 +19,14 @@ from authority_queries.secrets.user_codes import (
 __all__ = [
     "TokenKind",
     "TokenString",
+    "code_challenge_of",
     "contains_token",
-    "convert_keycloak_hash",
-    "convert_password_hash",
     "derive_token",
     "format_request_uri",
-    "hash_client_secret",
-    "hash_password",
     "hash_user_code",
     "mint_token",
     "mint_user_code",
     "normalize_user_code",
     "parse_request_uri",
     "parse_token",
-    "password_needs_rehash",
-    "verify_client_secret",
-    "verify_password",
 ]

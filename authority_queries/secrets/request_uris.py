@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from authority_queries._conversions import instance
+from authority_queries.engine.checks import instance
 from authority_queries.errors import InvalidArgumentError, InvalidTokenError
 from authority_queries.secrets.token_strings import TokenString, parse_token
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from uuid import UUID
 
-from authority_queries._conversions import instance, octets, one_of, uuid
+from authority_queries.engine.checks import instance, octets, one_of, uuid
 from authority_queries.errors import InvalidTokenError
 
 TokenKind = Literal[

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final
 from uuid import UUID
 
-from authority_queries._conversions import instance, uuid
+from authority_queries.engine.checks import instance, uuid
 from authority_queries.errors import InvalidTokenError
 
 # Without vowels there are no words, and no I, O or digits to be taken for each other.

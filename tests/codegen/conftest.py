@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from authority_queries._embedded import running_embedded_server
+from authority_queries.service.embedded import running_embedded_server
 from tests.conftest import server_folder
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from authority_queries.codegen.generate import generate
 from authority_queries.codegen.output import write
 from authority_queries.codegen.settings import read
-from authority_queries.migrations import migrate_plainly
+from authority_queries.service.migrations import migrate_plainly
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _numbers = itertools.count()

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.model import Query
-from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.query import Query
+from authority_queries.codegen.reading.folder import read_folder
 
 
 def read(parent: Path, **texts: str | bytes) -> list[Query]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from authority_queries.codegen.model import (
+from authority_queries.codegen.query import (
     Case,
     ParameterTag,
     PlanException,

@@ -11,9 +11,8 @@ import pytest
 
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.generate import generate
-from authority_queries.codegen.output import stale
+from authority_queries.codegen.output import concerned_queries, stale
 from authority_queries.codegen.settings import GenerationSettings, read
-from authority_queries.codegen.staleness import concerned_queries
 from tests.codegen.projects import ROOT
 
 SETTINGS: Final = read(ROOT / "pyproject.toml")
@@ -53,7 +52,7 @@ def test_a_username_that_may_be_null_is_a_diff_and_names_the_queries_that_see_it
     tmp_path: Path, conninfo: str
 ) -> None:
     column = 'username text collate "C"'
-    settings = without_not_null(tmp_path, "0004_create_users", column)
+    settings = without_not_null(tmp_path, "0006_create_users", column)
     files = generate(settings, conninfo)
     assert changes(stale(files)) == {
         # create and update, each in both forms, and what both take
@@ -82,7 +81,7 @@ def test_a_name_that_may_be_null_is_refused_by_the_query_that_still_excludes_it(
     tmp_path: Path, conninfo: str
 ) -> None:
     settings = without_not_null(
-        tmp_path, "0005_create_clients", 'client_id text collate "C"'
+        tmp_path, "0007_create_clients", 'client_id text collate "C"'
     )
     queries = tmp_path / "queries"
     shutil.copytree(settings.queries, queries)

@@ -13,17 +13,17 @@ import pytest
 from aiosql.types import SQLOperationType
 from psycopg.conninfo import make_conninfo
 
-from authority_queries._resources import QUERIES
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.generate import generate
 from authority_queries.codegen.output import write
 from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.errors import ConfigurationError
-from authority_queries.migrations import yoyo_url
+from authority_queries.resources import QUERIES
+from authority_queries.service.migrations import yoyo_url
 from tests.codegen.projects import ROOT, Project
 from tests.codegen.query_text import read as read_queries
 from tests.conftest import Server
-from tests.queries import test_query_files as rules
+from tests.queries import test_every_file as rules
 from tests.stores import Logins, routed_store
 
 PAGE: Final = (ROOT / "docs" / "adding_a_query.md").read_text()
@@ -113,10 +113,10 @@ def test_the_callers_of_the_page_run(
 
 def test_the_query_of_the_page_keeps_the_rules_of_all_queries(tmp_path: Path) -> None:
     (query,) = read_queries(tmp_path, users=SQL)
-    rules.test_a_query_says_what_it_gives(query)
-    rules.test_a_query_is_bound_to_its_tenant_or_an_operators(query)
-    rules.test_a_query_asks_the_one_clock(query)
-    rules.test_a_query_spells_out_its_schema(query)
+    rules.test_a_query_states_what_it_returns(query)
+    rules.test_a_query_is_bound_to_its_tenant_or_belongs_to_operators(query)
+    rules.test_a_query_uses_the_one_clock(query)
+    rules.test_a_query_qualifies_its_tables_with_the_schema(query)
 
 
 def test_the_record_of_the_page_is_what_is_generated(
@@ -208,6 +208,11 @@ def test_the_plan_of_the_page_is_the_committed_one() -> None:
     assert plan in (QUERIES / "plans.txt").read_text()
 
 
+def test_the_filled_list_of_the_page_is_that_of_the_repository() -> None:
+    (query,) = blocks("pgsql")
+    assert query in (QUERIES / "roles.sql").read_text()
+
+
 def test_the_settings_of_the_page_can_be_read(tmp_path: Path) -> None:
     (text,) = blocks("toml")
     for name in ("queries", "schema/migrations", "my_service/db"):
@@ -236,13 +241,29 @@ def test_the_links_of_a_page_lead_to_files(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def test_every_decision_is_in_the_index() -> None:
-    folder = ROOT / "docs" / "decisions"
-    linked = re.findall(
-        r"^\d+\. \[(.*)\]\((.*)\)$", (folder / "README.md").read_text(), re.M
-    )
-    pages = sorted(folder.glob("0*.md"))
-    titles = [page.read_text().splitlines()[0].removeprefix("# ") for page in pages]
-    assert linked == [
-        (title, page.name) for title, page in zip(titles, pages, strict=True)
+DECISIONS: Final = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+
+
+def test_the_index_lists_every_decision() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text()
+    listed = re.findall(r"^(\d+)\. \[(.+?)\]\((.+?)\): [A-Z`].+\.$", index, re.M)
+    assert listed == [
+        (
+            page.name[:4].lstrip("0"),
+            page.read_text().splitlines()[0].removeprefix("# "),
+            page.name,
+        )
+        for page in DECISIONS
+    ]
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=[page.stem for page in DECISIONS])
+def test_a_decision_states_context_decision_consequences_and_refusals(
+    page: Path,
+) -> None:
+    assert re.findall(r"^## (.*)$", page.read_text(), re.M) == [
+        "Context",
+        "Decision",
+        "Consequences",
+        "What was refused, and why",
     ]

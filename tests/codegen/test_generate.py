@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from authority_queries._resources import MIGRATIONS
 from authority_queries.codegen.output import stale, write
 from authority_queries.codegen.settings import read
 from authority_queries.errors import ConfigurationError
+from authority_queries.resources import MIGRATIONS
 from tests.codegen.projects import Project
 
 SCHEMA = "create table items (id int primary key, name text);\n"
@@ -98,10 +98,10 @@ def test_the_folder_can_be_a_name_of_the_package(
     project: Project,
 ) -> None:
     with (project.folder / "pyproject.toml").open("a") as file:
-        file.write('folder = "authority_queries._resources:QUERIES"\n')
+        file.write('folder = "authority_queries.resources:QUERIES"\n')
     init = project.folder / project.package / "queries" / "__init__.py"
     text = project.render()[init]
-    assert "from authority_queries._resources import QUERIES\n" in text
+    assert "from authority_queries.resources import QUERIES\n" in text
     assert text.endswith("FOLDER: Final = QUERIES\n")
 
 

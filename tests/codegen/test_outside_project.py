@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias, get_args, get_type_hints
 import psycopg
 import pytest
 
-from authority_queries.migrations import migrate_plainly
+from authority_queries.service.migrations import migrate_plainly
 from tests.codegen.projects import Project
 from tests.stores import Logins, routed_store
 
@@ -31,7 +31,7 @@ MIGRATION: Final = Path("schema/migrations/0001_create_shop.sql")
 def authority(folder: Path, *arguments: str) -> Ended:
     """Run the command as somebody in that folder would."""
     return subprocess.run(
-        [sys.executable, "-m", "authority_queries.cli", *arguments],
+        [sys.executable, "-m", "authority_queries", *arguments],
         cwd=folder,
         env={"PATH": os.environ["PATH"]},
         capture_output=True,

@@ -8,11 +8,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from authority_queries._resources import MIGRATIONS, QUERIES
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.plans import database as plan_database
 from authority_queries.codegen.plans.check import PlanSettings, check_plans
-from authority_queries.codegen.plans.expressions import (
+from authority_queries.codegen.plans.condition_text import (
     clauses_of,
     sides_of,
     source_of,
@@ -20,7 +19,8 @@ from authority_queries.codegen.plans.expressions import (
     with_names,
 )
 from authority_queries.codegen.plans.text import plan_difference
-from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.reading.folder import read_folder
+from authority_queries.resources import MIGRATIONS, QUERIES
 from tests.codegen.plan_reports import found, plan_settings, plans_of, report_on
 
 SCHEMA = """

@@ -9,19 +9,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from authority_queries._embedded.account import server_account
 from authority_queries.codegen import template_cache, throwaway
 from authority_queries.codegen.plans.database import planning_session
 from authority_queries.codegen.template_cache import TemplateCache
 from authority_queries.codegen.template_key import template_key
 from authority_queries.codegen.throwaway import prepared_database
+from authority_queries.service.embedded.account import server_account
 
 KEY = "0" * 64
 COMMAND = """\
 import sys
 from pathlib import Path
 from authority_queries.cli import main
-from authority_queries._embedded.account import server_account
+from authority_queries.service.embedded.account import server_account
 from authority_queries.codegen import template_cache, throwaway
 cache = template_cache.TemplateCache(Path(sys.argv[1]), server_account())
 throwaway.usual_cache = lambda: cache

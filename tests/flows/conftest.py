@@ -1,4 +1,4 @@
-"""What the tests of flows share."""
+"""Fixtures that the tests of flows share."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ where datname = current_database() and usename = %s
 
 @pytest.fixture
 def store(sync_store: Store) -> Store:
-    """What arranges a race and looks at its end, on connections of its own."""
+    """A store that arranges a race and reads its end, on connections of its own."""
     return sync_store
 
 
@@ -41,7 +41,7 @@ def feed(logins: Logins) -> Feed:
 
 @pytest.fixture
 def connections(dba: Dba, settings: Settings) -> Callable[[], int]:
-    """What counts the services' connections."""
+    """A connection that counts the services' connections."""
     login = settings.connection_parameters["user"]
 
     def connections() -> int:

@@ -1,6 +1,6 @@
-"""Connections that end in the middle of their one request, whoever is to blame.
+"""Connections that end in the middle of their single request.
 
-The end of a request is its first sync; when the server is ready again after it, it has
+A request ends with its first sync. When the server is ready again after it, it has
 committed.
 """
 
@@ -12,7 +12,7 @@ _SYNC, _READY = b"S", b"Z"
 
 
 class _Passing:
-    """Pass on what belongs to the login, and then the one request and its answer."""
+    """Pass on the login's messages, then the single request and its answer."""
 
     def __init__(self) -> None:
         self._sent = Messages(of_server=False)
@@ -31,7 +31,7 @@ class _Passing:
         self._is_logged_in |= is_ready
         if not self._is_asked:
             return octets
-        # Held back, whatever it is; once it is complete, the line is cut.
+        # Everything is held back; when the request is complete, the line is cut.
         return None if is_ready else b""
 
     def at_request(self, octets: bytes) -> bytes | None:
@@ -39,16 +39,16 @@ class _Passing:
 
 
 class LosesAnswer(_Passing):
-    """Cut when the server has committed and answered; nothing of it is delivered."""
+    """Cut after the server has committed and answered; deliver none of the answer."""
 
 
 class LosesRequest(_Passing):
-    """Cut when the request is complete, none of which reaches the server."""
+    """Cut when the request is complete; no part of it reaches the server."""
 
     def from_client(self, octets: bytes) -> bytes | None:
         is_of_request = self._is_logged_in
         passed = super().from_client(octets)
-        # A COMMIT is executed before the sync behind it has come.
+        # A COMMIT is executed before the sync behind it has arrived.
         return b"" if passed and is_of_request else passed
 
     def at_request(self, octets: bytes) -> bytes | None:
@@ -56,7 +56,7 @@ class LosesRequest(_Passing):
 
 
 class EndsCaller(_Passing):
-    """End the caller when its request is complete; the request goes on alone."""
+    """End the caller when its request is complete; the request reaches the server."""
 
     def __init__(self, end: Callable[[], None]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Families of tokens that races are about, and what is left of them."""
+"""Families of tokens for races, and what remains of them."""
 
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeAlias
@@ -16,12 +16,12 @@ CALLBACK = "https://app.example/cb"
 
 
 class Families(NamedTuple):
-    """What is left of all families of a database.
+    """What remains of all families of a database.
 
-    `live` can still be refreshed, `branches` are the refresh tokens by which. A fork is
+    `live` families can still be refreshed, by the refresh tokens `branches`. A fork is
     a token with two successors of a type, or a family with two refresh tokens that
-    nobody has redeemed, alive or not. `halves` are tokens that are used up without two
-    successors, or have successors and are not used up.
+    nobody has redeemed, alive or not. `halves` are used-up tokens without two
+    successors, or tokens with successors that are not used up.
     """
 
     live: int
@@ -70,7 +70,7 @@ def successor(tenant_id: UUID, lifetime: timedelta = HOUR) -> NewToken:
 
 
 def make_app(store: Store) -> Client:
-    """A client that may use the code grant without asking the user."""
+    """Create a client that may use the code grant without asking the user."""
     return make_client(
         store,
         make_tenant(store).id,
@@ -97,7 +97,7 @@ def issue_codes(store: Store, client: Client, count: int) -> list[TokenString]:
 
 
 def make_families(store: Store, client: Client, count: int) -> list[TokenString]:
-    """The refresh tokens of so many families of one user."""
+    """Return the refresh tokens of new families of one user."""
     user = make_user(store, client.tenant_id)
     return [
         make_token(store, client, "refresh", user_id=user.id)[0] for _ in range(count)
@@ -121,7 +121,7 @@ def redeem_code(
 def refresh(
     store: Store, client: Client, token: TokenString, request: UUID, **options: Any
 ) -> Redemption:
-    """Refresh; a successor that is not given is a new one."""
+    """Refresh; without a given successor, with a new one."""
     successors = {
         "access_token": successor(client.tenant_id),
         "refresh_token": successor(client.tenant_id),

@@ -1,4 +1,4 @@
-"""Followers of a revocation feed, in both forms, and what the server sees of them."""
+"""Followers of a revocation feed, in both forms, and the server's view of them."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -16,11 +16,11 @@ from authority_queries.records import Revocation
 from tests.stores import Logins, routed_store
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
-# Is told each entry, and says whether to go on.
+# Receives each entry, and returns whether to go on.
 Seen: TypeAlias = Callable[[Revocation], bool]
 Follow: TypeAlias = Callable[..., None]
 END = "end"
-PATIENCE = 30  # seconds until a test fails, not until it goes on
+PATIENCE = 30  # seconds until a test fails
 
 _LISTENERS = """
 select pid from pg_stat_activity
@@ -32,7 +32,7 @@ where
 
 
 def follow(settings: Settings, tenant_id: UUID, seen: Seen, **options: Any) -> None:
-    """Follow until told to stop."""
+    """Follow until the callback says stop."""
     with (
         Authority.open(settings) as authority,
         closing(authority.follow_revocations(tenant_id, **options)) as entries,
@@ -69,7 +69,7 @@ def publish(store: Store, tenant_id: UUID, target: str = "jti") -> Revocation:
 
 
 class Feed:
-    """A tenant's feed as a test sees it, with the server's view of its followers."""
+    """A tenant's feed as a test reads it, with the server's view of its followers."""
 
     def __init__(self, logins: Logins, tenant_id: UUID) -> None:
         self._logins = logins
@@ -81,12 +81,12 @@ class Feed:
                 publish(store, self.tenant_id, target)
 
     def listeners(self) -> list[int]:
-        """The server processes that listen, and wait."""
+        """Return the server processes that listen, and wait."""
         with psycopg.connect(self._logins.dba) as dba:
             return [pid for (pid,) in dba.execute(_LISTENERS)]
 
     def kill_listeners(self) -> int:
-        """End their connections, and give how many."""
+        """Terminate the listeners' connections, and return how many."""
         pids = self.listeners()
         with psycopg.connect(self._logins.dba) as dba:
             for pid in pids:
@@ -102,7 +102,7 @@ class Feed:
     def followed(
         self, follow: Follow, settings: Settings, **options: Any
     ) -> Iterator["SimpleQueue[str]"]:
-        """Follow in a thread; give the targets of what it sees, as they come."""
+        """Follow in a thread; yield the queue of the targets that it reads."""
         queue: SimpleQueue[str] = SimpleQueue()
 
         def seen(entry: Revocation) -> bool:
@@ -116,6 +116,6 @@ class Feed:
             finally:
                 self.publish(END)
                 if not wait([done], timeout=PATIENCE).done:
-                    # So that it reads again, and the test fails and does not hang.
+                    # The follower reads again, so the test fails and does not hang.
                     self.kill_listeners()
             done.result()

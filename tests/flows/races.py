@@ -1,4 +1,4 @@
-"""Real services' logins in threads, all let go at once; the outcomes are counted."""
+"""Real services' logins in threads that start at once; the outcomes are counted."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from tests.stores import Logins
 Outcome = TypeVar("Outcome")
 _PATIENCE = 60
 
-# A call is a transaction of its own, or the unit of work is one.
+# Each call is a transaction of its own, or the unit of work is one.
 both_units = pytest.mark.parametrize(
     "autocommit", [True, False], ids=["autocommit", "transaction"]
 )
@@ -28,7 +28,7 @@ def race(
     *,
     autocommit: bool = True,
 ) -> list[Outcome]:
-    """Make each run on a connection of its own, when all of them are connected."""
+    """Run each racer on a connection of its own, when all are connected."""
 
     def once(run: Callable[[Store], Outcome]) -> Callable[[Store, int], Outcome]:
         return lambda store, _: run(store)
@@ -44,9 +44,9 @@ def race_often(
     *,
     autocommit: bool = True,
 ) -> list[list[Outcome]]:
-    """Let the racers go at once, once for each tenant; give each round's outcomes.
+    """Let the racers go at once, once for each tenant; return each round's outcomes.
 
-    Each has a connection of its own, and is told the round's number.
+    Each racer has a connection of its own and gets the round's number.
     """
     start = Barrier(len(racers))
 
@@ -60,7 +60,7 @@ def race_often(
             with psycopg.connect(logins.app, autocommit=True) as connection:
                 return [run(*turn) for turn in enumerate(tenant_ids)]
         except BaseException:
-            start.abort()  # nobody waits for who does not come
+            start.abort()  # nobody waits for an absent racer
             raise
 
     with ThreadPoolExecutor(len(racers)) as threads:

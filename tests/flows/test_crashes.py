@@ -25,7 +25,7 @@ PATIENCE = 60
 
 
 class Load:
-    """What rotators and who kills the server tell each other."""
+    """State that the rotators share with the thread that kills the server."""
 
     def __init__(self, conninfo: str) -> None:
         self.conninfo = conninfo
@@ -80,7 +80,7 @@ class Rotator:
     def _ask(
         self, token: TokenString, request: UUID, new: TokenString
     ) -> Redemption | None:
-        """Refresh, on a new line if the last one broke. None: it has broken."""
+        """Refresh, on a new line if the last one broke; None: it has broken."""
         successor = NewToken(hash=new.hash, lifetime=HOUR)
         try:
             if self._line is None:
@@ -103,7 +103,7 @@ class Rotator:
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
-    """On a disk, where PostgreSQL waits for it, as it does by default."""
+    """A cluster on a disk that PostgreSQL waits for, as it does by default."""
     with tempfile.TemporaryDirectory() as folder, new_cluster(Path(folder)) as cluster:
         cluster.start()
         migrate(cluster.conninfo)
@@ -129,7 +129,7 @@ def rotators(cluster: Cluster, load: Load) -> list[Rotator]:
 
 
 def count_lost(dba: Dba, running: list[Rotator]) -> int:
-    """Count the successors that a service was told of and that are not there."""
+    """Count the successors that a service received and that do not exist."""
     told = [
         token_id
         for rotator in running
@@ -146,9 +146,9 @@ def count_lost(dba: Dba, running: list[Rotator]) -> int:
 
 
 def crash(cluster: Cluster, running: list[Rotator], load: Load) -> tuple[int, int]:
-    """Kill and restart; give how many tokens are lost, and how many halves there are.
+    """Kill and restart; return the numbers of lost tokens and of halves.
 
-    Who rotates waits meanwhile with the request that has broken off.
+    Rotators wait meanwhile with their interrupted request.
     """
     load.up.clear()
     cluster.kill()

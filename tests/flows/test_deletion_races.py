@@ -33,7 +33,7 @@ where datname = current_database() and wait_event_type = 'Lock'
 
 
 class Family(NamedTuple):
-    """A user and a client of one round, and the tokens of 8 families of theirs."""
+    """A user and a client of one round, and the tokens of their 8 families."""
 
     user: User
     client: Client
@@ -95,7 +95,7 @@ def deleter(families: list[Family], delete: Delete) -> Callable[[Store, int], st
 
 
 @pytest.mark.parametrize("kind", DELETE)
-def test_nothing_that_is_refreshed_outlives_a_deletion(
+def test_no_refreshed_token_outlives_a_deletion(
     kind: str, families: list[Family], dba: Dba, logins: Logins, figures: list[str]
 ) -> None:
     # PostgreSQL would look for a deadlock after a second.
@@ -121,7 +121,7 @@ def test_nothing_that_is_refreshed_outlives_a_deletion(
 
 
 @pytest.mark.parametrize("kind", DELETE)
-def test_what_is_granted_on_a_widened_consent_is_granted_before_a_deletion(
+def test_a_grant_on_a_widened_consent_precedes_a_deletion(
     kind: str, store: Store, dba: Dba, logins: Logins
 ) -> None:
     client = make_client(store, make_tenant(store).id, redirect_uris=[CALLBACK])

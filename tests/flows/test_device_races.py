@@ -1,4 +1,4 @@
-"""Devices, users and guessers of the device flow (RFC 8628) at once, counted."""
+"""Concurrent devices, users and guessers of the device flow (RFC 8628), counted."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def poll(client: Client, device_code: TokenString) -> Callable[[Store], str]:
 
 
 def fetch(client: Client, device_code: TokenString) -> Callable[[Store], str]:
-    """Poll, and redeem what was approved, as a token endpoint does."""
+    """Poll, and redeem an approved code, as a token endpoint does."""
 
     def run(store: Store) -> str:
         answer = poll(client, device_code)(store)
@@ -97,7 +97,7 @@ def live_tokens(store: Store, client: Client) -> int:
     return len(tokens)
 
 
-def test_of_8_pollers_after_a_yes_one_redeems(
+def test_one_of_8_pollers_after_an_approval_redeems(
     store: Store, logins: Logins, client: Client, user: User
 ) -> None:
     outcomes: Counter[str] = Counter()
@@ -106,11 +106,11 @@ def test_of_8_pollers_after_a_yes_one_redeems(
         assert approve(client, user_code, user)(store) == "approved"
         outcomes += Counter(race(logins, client.tenant_id, [fetch(client, code)] * 8))
     assert outcomes == {"redeemed": 25, "reused": 175}
-    # The others presented what was used up: nothing of it is left.
+    # The others presented a used-up code, so no token of the family lives.
     assert live_tokens(store, client) == 0
 
 
-def test_of_a_yes_and_pollers_beside_it_one_redeems(
+def test_one_poller_beside_an_approval_redeems(
     store: Store, logins: Logins, client: Client, user: User
 ) -> None:
     for _ in range(10):
@@ -124,7 +124,7 @@ def test_of_a_yes_and_pollers_beside_it_one_redeems(
         assert not outcomes["invalid"]
 
 
-def test_of_8_who_decide_one_does(
+def test_one_of_8_decisions_wins(
     store: Store, dba: Dba, logins: Logins, client: Client
 ) -> None:
     users = [make_user(store, client.tenant_id) for _ in range(8)]
@@ -151,7 +151,7 @@ def test_of_8_who_decide_one_does(
     assert verdicts.total() == 20
 
 
-def test_of_8_polls_within_an_interval_one_comes_in_time(
+def test_one_of_8_polls_within_an_interval_is_in_time(
     store: Store, dba: Dba, logins: Logins, client: Client
 ) -> None:
     for _ in range(10):
@@ -167,7 +167,7 @@ def test_of_8_polls_within_an_interval_one_comes_in_time(
         assert paced == (timedelta(seconds=5 + 7 * 5), True)
 
 
-def test_nobody_decides_or_fetches_what_has_expired(
+def test_an_expired_request_is_neither_decided_nor_redeemed(
     store: Store, logins: Logins, client: Client, user: User, clock: Clock
 ) -> None:
     approved, user_code = make_device(store, client, lifetime=MINUTE)
@@ -183,7 +183,7 @@ def test_nobody_decides_or_fetches_what_has_expired(
     assert live_tokens(store, client) == 0
 
 
-def test_a_yes_that_waits_beyond_the_end_is_one_and_is_fetched_by_nobody(
+def test_an_approval_that_waits_beyond_the_end_is_redeemed_by_nobody(
     store: Store, logins: Logins, client: Client, user: User, clock: Clock
 ) -> None:
     code, user_code = make_device(store, client, lifetime=MINUTE)
@@ -199,7 +199,7 @@ def test_a_yes_that_waits_beyond_the_end_is_one_and_is_fetched_by_nobody(
             pass
         clock.advance(MINUTE)
         holder.rollback()
-        # Its time is that of its beginning, as of every statement.
+        # The statement's time is that of its beginning.
         assert decision.result(timeout=60) == ["approved"]
     assert fetch(client, code)(store) == "expired_token"
     assert live_tokens(store, client) == 0
@@ -227,7 +227,7 @@ def test_40_guessers_look_10_times(
 
         return run
 
-    # Who knows a code, as of a device of his own, gets no more guesses for it.
+    # A user with a code, for instance of a device of his own, gets no more guesses.
     assert guess(right)(store) == "found"
     guesses = [guess(bytes([n]) * 32) for n in range(40)]
     outcomes = race(logins, client.tenant_id, guesses)
@@ -235,7 +235,7 @@ def test_40_guessers_look_10_times(
 
 
 @pytest.mark.parametrize("kind", ["user", "client"])
-def test_a_yes_beside_a_deletion_waits_or_is_waited_for_and_leaves_nothing(
+def test_an_approval_beside_a_deletion_leaves_nothing(
     store: Store, dba: Dba, logins: Logins, kind: str
 ) -> None:
     # PostgreSQL would look for a deadlock after a second.

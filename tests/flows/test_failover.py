@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries import Authority, Maintenance, Settings, migrate
 from authority_queries.errors import UnavailableError
-from authority_queries.migrations import yoyo_url
+from authority_queries.service.migrations import yoyo_url
 from tests.cluster import Cluster, new_cluster
 from tests.factories import make_tenant, make_user
 
@@ -41,7 +41,7 @@ def settings_of(*clusters: Cluster, **more: str) -> Settings:
 
 
 def warm(authority: Authority) -> None:
-    """Have all connections made, and idle."""
+    """Connect all connections of the pool, and leave them idle."""
     with ExitStack() as stack:
         for _ in range(SIZE):
             stack.enter_context(authority._lend())
@@ -59,7 +59,7 @@ def outcomes(call: Callable[[], object], count: int) -> "Counter[str]":
     return seen
 
 
-def test_nobody_notices_a_restart_or_a_failover_that_is_over(cluster: Cluster) -> None:
+def test_a_finished_restart_or_failover_causes_no_error(cluster: Cluster) -> None:
     begun = monotonic()
     with pytest.raises(UnavailableError, match="`authority migrate`"):
         Authority.open(settings_of(cluster)).__enter__()
@@ -102,7 +102,7 @@ def fail_over(cluster: Cluster, standby: Cluster, tenant_id: UUID) -> None:
     with pytest.raises(UnavailableError, match="standby"):
         Authority.open(settings_of(cluster)).__enter__()
     assert monotonic() - begun < 5
-    # Who only reads may say so.
+    # A session that only reads may use a standby.
     with (
         Authority.open(settings_of(cluster, target_session_attrs="any")) as authority,
         authority.tenant(tenant_id) as store,

@@ -1,4 +1,4 @@
-"""The code of docs/revocation_feed.md runs, and its SQL does what it says."""
+"""The code and the SQL of docs/revocation_feed.md do what the page says."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from authority_queries import Settings
-from authority_queries.migrations import yoyo_url
+from authority_queries.service.migrations import yoyo_url
 from tests.flows.feed import PATIENCE, Dba, Feed, Follow
 
 _DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
@@ -18,7 +18,9 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
-def test_the_code_runs(both_roles: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_of_the_page_runs(
+    both_roles: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(both_roles))
     names: dict[str, Any] = {}
     for code in blocks("python"):
@@ -35,7 +37,7 @@ def test_followers_go_on_after_a_restore(
     dba: Dba,
 ) -> None:
     feed.publish("1", "2", "3")
-    # Of a moment before the tenant's first entry, or after its second.
+    # A moment before the tenant's first entry, or after its second.
     dba.execute("delete from authority.revocations where sequence > %s", (left,))
     dba.execute("delete from authority.revocation_sequences")
     if left:

@@ -1,4 +1,4 @@
-"""Where following begins, and what ends it by itself."""
+"""Where following begins, and what ends it."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,7 +24,7 @@ SOON = timedelta(milliseconds=10)
 
 @pytest.fixture
 def feed(feed: Feed) -> Feed:
-    """With three entries."""
+    """A feed with three entries."""
     feed.publish("1", "2", "3")
     return feed
 
@@ -38,7 +38,7 @@ def feed(feed: Feed) -> Feed:
     ],
 )
 @pytest.mark.parametrize("kind", [Authority, AsyncAuthority])
-def test_bad_arguments_are_refused_at_once(
+def test_a_follower_refuses_bad_arguments_at_once(
     kind: type[Authority] | type[AsyncAuthority], options: dict[str, Any]
 ) -> None:
     never_used: Any = None
@@ -50,14 +50,14 @@ def test_bad_arguments_are_refused_at_once(
         authority.follow_revocations(text)
 
 
-def test_it_resumes_after_what_it_has_seen(
+def test_a_follower_resumes_after_its_last_entry(
     follow: Follow, settings: Settings, feed: Feed
 ) -> None:
     with feed.followed(follow, settings, after=1) as queue:
         assert [queue.get(timeout=PATIENCE) for _ in range(2)] == ["2", "3"]
 
 
-def test_catching_up_goes_by_pages(
+def test_a_follower_catches_up_page_by_page(
     follow: Follow, settings: Settings, feed: Feed, dba: Dba
 ) -> None:
     dba.execute(
@@ -73,7 +73,7 @@ def test_catching_up_goes_by_pages(
     assert seen == [str(number) for number in range(1, 2501)]
 
 
-def test_pruned_entries_are_passed_over(
+def test_a_follower_skips_pruned_entries(
     follow: Follow, settings: Settings, feed: Feed, dba: Dba
 ) -> None:
     dba.execute("delete from authority.revocations where sequence = 2")
@@ -85,7 +85,7 @@ def test_pruned_entries_are_passed_over(
         assert queue.get(timeout=PATIENCE) == "5"
 
 
-def test_a_feed_that_ends_before_what_was_seen_is_an_error(
+def test_a_feed_that_ends_before_the_followers_position_is_an_error(
     follow: Follow, settings: Settings, feed: Feed
 ) -> None:
     with pytest.raises(
@@ -95,7 +95,7 @@ def test_a_feed_that_ends_before_what_was_seen_is_an_error(
     assert feed.listeners() == []
 
 
-def test_a_database_that_is_restored_meanwhile_is_an_error(
+def test_a_restore_while_following_is_an_error(
     follow: Follow, settings: Settings, feed: Feed, dba: Dba
 ) -> None:
     def restore(sequence: int) -> bool:
@@ -115,7 +115,7 @@ def test_a_database_that_is_restored_meanwhile_is_an_error(
         )
 
 
-def test_a_suspended_tenants_follower_is_told(
+def test_a_follower_of_a_suspended_tenant_gets_an_error(
     follow: Follow, settings: Settings, feed: Feed, logins: Logins
 ) -> None:
     def suspend(sequence: int) -> bool:
@@ -133,7 +133,7 @@ def test_a_suspended_tenants_follower_is_told(
         )
 
 
-def test_it_gives_up_when_it_is_told_to(
+def test_a_follower_gives_up_after_its_limit(
     *,
     follow: Follow,
     logins: Logins,

@@ -1,4 +1,4 @@
-"""However following ends, no connection and no thread of it is left."""
+"""A follower leaves no connection and no thread, however it ends."""
 
 import asyncio
 import logging
@@ -24,15 +24,15 @@ SOON = timedelta(milliseconds=10)
 
 @pytest.fixture
 def feed(feed: Feed) -> Feed:
-    """With three entries."""
+    """A feed with three entries."""
     feed.publish("1", "2", "3")
     return feed
 
 
-def test_the_pool_is_free_while_it_waits(
+def test_the_pool_is_free_while_a_follower_waits(
     settings: Settings, feed: Feed, connections: Callable[[], int]
 ) -> None:
-    """The pool has one connection: the loop's body works with it, and so do others."""
+    """The pool has one connection, which the loop's body and other threads can use."""
     with (
         Authority.open(settings) as authority,
         closing(authority.follow_revocations(feed.tenant_id)) as entries,
@@ -62,7 +62,7 @@ def test_the_pool_is_free_while_it_waits(
     asyncio.run(play())
 
 
-def test_it_cannot_follow_from_inside_a_unit_of_work(
+def test_a_follower_cannot_begin_inside_a_unit_of_work(
     settings: Settings, feed: Feed
 ) -> None:
     with (
@@ -74,7 +74,7 @@ def test_it_cannot_follow_from_inside_a_unit_of_work(
         next(entries)
 
 
-def test_it_ends_with_its_pool(
+def test_a_follower_ends_with_its_pool(
     settings: Settings, feed: Feed, connections: Callable[[], int]
 ) -> None:
     with Authority.open(settings) as authority:
@@ -87,7 +87,7 @@ def test_it_ends_with_its_pool(
     wait_for(0, connections)
 
 
-def test_what_is_closed_or_dropped_leaves_no_connection(
+def test_a_closed_or_dropped_follower_leaves_no_connection(
     settings: Settings, feed: Feed, connections: Callable[[], int]
 ) -> None:
     threads = threading.active_count()
@@ -105,7 +105,7 @@ def test_what_is_closed_or_dropped_leaves_no_connection(
     assert threading.active_count() == threads
 
 
-def test_a_follower_that_is_cancelled_leaves_nothing_wherever_it_waits(
+def test_a_cancelled_follower_leaves_nothing_wherever_it_waits(
     settings: Settings, feed: Feed, connections: Callable[[], int]
 ) -> None:
     async def work(authority: AsyncAuthority) -> None:
@@ -119,7 +119,7 @@ def test_a_follower_that_is_cancelled_leaves_nothing_wherever_it_waits(
                 await store.revocations.publish(
                     tenant_id=feed.tenant_id, category="key", target="k", reason="r"
                 )
-            # Waits for the hint, and reads again.
+            # The follower waits for the hint, and reads again.
             assert (await anext(entries)).sequence == newest + 1
 
     async def newest_of(authority: AsyncAuthority) -> int:
@@ -140,12 +140,12 @@ def test_a_follower_that_is_cancelled_leaves_nothing_wherever_it_waits(
                     return point
         raise AssertionError
 
-    # How often it has to wait depends on how fast the server answers.
+    # The number of waits depends on the server's speed.
     assert asyncio.run(play()) > 3
 
 
 def wait_for(value: object, current: Callable[[], object]) -> None:
-    """A connection that is closed is gone from the server a moment later."""
+    """Wait for the value: the server drops a closed connection a moment later."""
     deadline = monotonic() + PATIENCE
     while (now := current()) != value:
         assert monotonic() < deadline, f"{now}, not {value}"
@@ -153,7 +153,7 @@ def wait_for(value: object, current: Callable[[], object]) -> None:
 
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("listen", [True, False])
-def test_ctrl_c_while_it_waits_leaves_nothing(
+def test_ctrl_c_while_a_follower_waits_leaves_nothing(
     *,
     settings: Settings,
     feed: Feed,
@@ -166,7 +166,7 @@ def test_ctrl_c_while_it_waits_leaves_nothing(
     assert main is not None
 
     def interrupt() -> None:
-        # The last call before it waits.
+        # This is the last call before the follower waits.
         while not any("get_position" in line for line in caplog.messages):
             pass
         signal.pthread_kill(main, signal.SIGINT)
@@ -180,6 +180,6 @@ def test_ctrl_c_while_it_waits_leaves_nothing(
             with pytest.raises(KeyboardInterrupt):
                 next(entries)
             interrupted.result()
-        # The pool's own, unless it came while that one was in use.
+        # It is the pool's own, unless it came while that one was in use.
         wait_for("the pool's", lambda: "the pool's" if connections() <= 1 else "more")
         assert feed.listeners() == []

@@ -1,4 +1,4 @@
-"""Processes that are forked after an Authority was opened, as a preloading server's."""
+"""Processes that fork after an Authority was opened, as a preloading server's do."""
 
 import asyncio
 import gc
@@ -29,7 +29,7 @@ def tenant_id(store: Store) -> UUID:
 
 @pytest.fixture
 def tokens(store: Store, tenant_id: UUID) -> dict[str, str | None]:
-    """Token strings, and the client of each that lives."""
+    """Token strings, with the client of each live token."""
     tokens: dict[str, str | None] = {}
     for number in range(8):
         client = make_client(store, tenant_id)
@@ -98,10 +98,10 @@ def test_children_and_their_parent_get_their_own_answers(
         runner.run(opened.__aexit__(None, None, None))
 
 
-def test_a_child_that_ends_well_says_goodbye_for_itself_alone(
+def test_a_child_that_exits_ends_only_its_own_session(
     settings: Settings, tenant_id: UUID, store: Store
 ) -> None:
-    """It has inherited a unit that is open, and leaves all blocks of its parent."""
+    """The child has inherited an open unit, and leaves all blocks of its parent."""
 
     def leave() -> str:
         with pytest.raises(ForkedError):
@@ -122,7 +122,7 @@ def test_a_child_that_ends_well_says_goodbye_for_itself_alone(
     assert len(store.users.list(tenant_id=tenant_id).items) == 2
 
 
-def test_a_childs_pool_connects_anew_and_lends_no_more_than_it_may(
+def test_a_childs_pool_connects_anew_and_keeps_its_limit(
     settings: Settings, tenant_id: UUID
 ) -> None:
     def backend(authority: Authority) -> int:
@@ -141,7 +141,7 @@ def test_a_childs_pool_connects_anew_and_lends_no_more_than_it_may(
         assert backend(authority) == mine
 
 
-def test_a_connection_of_ones_own_is_refused_where_it_was_known_before_the_fork(
+def test_an_own_connection_from_before_the_fork_is_refused(
     logins: Logins, tenant_id: UUID
 ) -> None:
     with psycopg.connect(logins.app, autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""Threads and tasks that are interrupted anywhere; no connection is ever lost."""
+"""Threads and tasks that are interrupted anywhere lose no connection."""
 
 import asyncio
 import gc
@@ -21,21 +21,22 @@ from tests.factories import make_tenant
 from tests.isolation.services import MODES, settings_for
 from tests.stores import Logins
 
-# What psycopg leaves behind where it is interrupted, and what is collected meanwhile.
+# Warnings about objects that psycopg leaves behind where it is interrupted, and that
+# are collected meanwhile.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )
 
 
 class SoftLimitError(Exception):
-    """What a signal's handler may raise."""
+    """An error that a signal's handler may raise."""
 
 
 @pytest.fixture(autouse=True)
 def _no_log() -> Iterator[None]:
     """Log nothing: an interrupt inside `logging` leaves its locks taken for good."""
     logging.disable()
-    # It is remembered from here on, and asked for without a lock.
+    # The logger remembers the answer from here on, and needs no lock for it.
     logging.getLogger("authority_queries.sql").isEnabledFor(logging.DEBUG)
     yield
     logging.disable(logging.NOTSET)
@@ -48,7 +49,7 @@ def tenant_id(store: Store) -> UUID:
 
 @contextmanager
 def interrupted_at(point: int, kind: type[BaseException]) -> Iterator[list[int]]:
-    """Raise what a signal's handler would, at one of the points where one can run.
+    """Raise a signal handler's error at one of the points where a handler can run.
 
     Python looks for signals when a function begins, and after a call of C.
     """
@@ -71,7 +72,7 @@ def interrupted_at(point: int, kind: type[BaseException]) -> Iterator[list[int]]
 def outcomes_of(
     work: Callable[[], None], rest: Callable[[], None], step: int
 ) -> "Counter[str]":
-    """Do the work until no point is left at which it could be interrupted."""
+    """Repeat the work until it has been interrupted at every point."""
     outcomes: Counter[str] = Counter()
     kinds = cycle((KeyboardInterrupt, SoftLimitError))
     for point, kind in zip(count(1, step), kinds, strict=False):
@@ -106,7 +107,7 @@ def test_a_unit_that_is_interrupted_anywhere_loses_no_connection(
     assert set(outcomes) <= {"interrupted", "done"}
 
 
-def test_a_unit_on_a_connection_of_ones_own_leaves_it_free_for_the_next(
+def test_an_interrupted_unit_leaves_an_own_connection_free_for_the_next(
     logins: Logins, tenant_id: UUID
 ) -> None:
     connection = psycopg.connect(logins.app, autocommit=True)

@@ -1,4 +1,4 @@
-"""What is issued beside a deletion, or beside the end of what it is exchanged for."""
+"""Issuing beside a deletion, or beside the end of the exchanged tokens."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -37,7 +37,7 @@ where datname = current_database() and wait_event_type = 'Lock'
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """Who is deleted, and what would refer to them."""
+    """The deleted user or client, and the objects that would refer to it."""
 
     client: Client
     service: Client
@@ -171,7 +171,7 @@ BESIDE: list[tuple[str, Issue, str]] = [
 ]
 
 
-def test_what_waits_for_a_deletion_is_refused_and_not_broken(
+def test_issuing_that_waits_for_a_deletion_is_refused_without_an_error(
     sync_store: Store, dba: Dba, logins: Logins
 ) -> None:
     for who, issue, outcome in BESIDE:
@@ -212,7 +212,7 @@ ENDS: dict[str, tuple[Delete, str]] = {
 
 
 @pytest.mark.parametrize("kind", ENDS)
-def test_no_exchange_outlives_what_it_is_made_of(
+def test_no_exchanged_token_outlives_the_tokens_behind_it(
     kind: str, sync_store: Store, dba: Dba, logins: Logins, figures: list[str]
 ) -> None:
     end, refusal = ENDS[kind]

@@ -63,7 +63,7 @@ def hold(license_: License, holder: str) -> Callable[[Store], LicenseSeat | None
 
 
 def used(dba: Dba) -> list[tuple[int, int]]:
-    """Give the ledger's sum beside the total that is kept of it."""
+    """Return the ledger's sum beside the stored total."""
     return dba.execute(
         "select (select sum(quantity)::bigint from authority.license_usage), used "
         "from authority.license_usage_totals"
@@ -84,7 +84,7 @@ def wait_for_a_waiter(dba: Dba, waiting: "Future[Any]") -> None:
         assert not waiting.done()
 
 
-def test_of_16_meterers_at_the_last_unit_one_is_recorded(
+def test_one_of_16_meterers_records_the_last_unit(
     store: Store, dba: Dba, logins: Logins, figures: list[str]
 ) -> None:
     license_ = new(store, limits={"calls": 10})
@@ -98,7 +98,7 @@ def test_of_16_meterers_at_the_last_unit_one_is_recorded(
 
 
 @both_units
-def test_of_16_reports_under_one_key_at_the_last_unit_one_is_recorded(
+def test_16_reports_under_one_key_record_the_last_unit_once(
     store: Store, dba: Dba, logins: Logins, *, autocommit: bool
 ) -> None:
     license_ = new(store, limits={"calls": 10})
@@ -127,7 +127,7 @@ def test_all_16_meterers_beyond_a_limit_that_allows_it_are_recorded(
 
 
 @pytest.mark.parametrize("ends", ["commit", "rollback"])
-def test_a_report_that_waits_for_its_key_is_told_what_became_of_it(
+def test_a_report_that_waits_for_its_key_returns_the_recorded_use(
     store: Store, dba: Dba, logins: Logins, ends: str
 ) -> None:
     license_ = new(store, limits={"calls": 1})
@@ -143,7 +143,7 @@ def test_a_report_that_waits_for_its_key_is_told_what_became_of_it(
     assert (receipt.recorded, receipt.used) == (ends == "rollback", 1)
 
 
-def test_of_16_holders_5_have_the_5_seats(
+def test_5_of_16_holders_get_the_5_seats(
     store: Store, dba: Dba, logins: Logins
 ) -> None:
     for _ in range(5):
@@ -155,7 +155,7 @@ def test_of_16_holders_5_have_the_5_seats(
         assert hold(license_, "late")(store) is None
 
 
-def test_a_lease_that_has_ended_is_taken_over_once(
+def test_an_ended_lease_is_taken_over_once(
     store: Store, dba: Dba, clock: Clock, logins: Logins
 ) -> None:
     for _ in range(5):
@@ -170,7 +170,7 @@ def test_a_lease_that_has_ended_is_taken_over_once(
 
 
 @both_units
-def test_a_holder_that_asks_8_times_at_once_is_given_one_seat(
+def test_a_holder_that_asks_8_times_at_once_gets_one_seat(
     store: Store, dba: Dba, logins: Logins, *, autocommit: bool
 ) -> None:
     for _ in range(10):
@@ -181,7 +181,7 @@ def test_a_holder_that_asks_8_times_at_once_is_given_one_seat(
         assert holders(dba, license_) == ["ann"]
 
 
-def test_a_holder_that_waits_for_itself_is_given_the_seat_that_it_then_has(
+def test_a_holder_that_waits_for_itself_gets_its_own_seat(
     store: Store, dba: Dba, logins: Logins
 ) -> None:
     license_ = new(store, seats=2)
@@ -192,7 +192,8 @@ def test_a_holder_that_waits_for_itself_is_given_the_seat_that_it_then_has(
         psycopg.connect(logins.app_for(license_.tenant_id)) as first,
     ):
         assert Store(first).licenses.check_out_seat(**key, holder="ann")
-        # Now the first seat is free, and to whoever does not wait the second one too.
+        # Now the first seat is free, and so is the second for anybody who does not
+        # wait.
         assert store.licenses.check_in_seat(**key, holder="bob")
         waiting = threads.submit(hold(license_, "ann"), store)
         wait_for_a_waiter(dba, waiting)
@@ -202,7 +203,7 @@ def test_a_holder_that_waits_for_itself_is_given_the_seat_that_it_then_has(
     assert (seat.seat_number, holders(dba, license_)) == (2, ["ann"])
 
 
-def test_a_holder_whose_ended_lease_is_just_taken_over_is_given_another_seat(
+def test_a_holder_whose_ended_lease_is_taken_over_gets_another_seat(
     store: Store, dba: Dba, clock: Clock, logins: Logins
 ) -> None:
     license_ = new(store, seats=2)

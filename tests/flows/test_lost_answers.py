@@ -1,4 +1,4 @@
-"""What a caller is left with whose connection, process or own code ends too early."""
+"""The state after a caller's connection, process or own code ends too early."""
 
 from collections import Counter
 from multiprocessing import get_context
@@ -27,7 +27,7 @@ from tests.proxy import proxy
 from tests.stores import Logins
 
 TIMES = 20
-# Children of a process that has no threads.
+# Children of a process without threads.
 PROCESSES = get_context("forkserver")
 PROCESSES.set_forkserver_preload([__name__])
 
@@ -75,7 +75,7 @@ def line(what: str, outcomes: Counter[str], left: Families) -> str:
     )
 
 
-def test_a_family_survives_that_the_answer_to_its_commit_is_lost(
+def test_a_family_survives_a_lost_answer_to_its_commit(
     sync_store: Store, dba: Dba, logins: Logins, figures: list[str]
 ) -> None:
     outcomes = retried(LosesAnswer, sync_store, dba, logins)
@@ -85,7 +85,7 @@ def test_a_family_survives_that_the_answer_to_its_commit_is_lost(
     assert left == Families(live=TIMES, branches=TIMES, forks=0, halves=0)
 
 
-def test_a_family_survives_that_its_request_is_lost(
+def test_a_family_survives_a_lost_request(
     sync_store: Store, dba: Dba, logins: Logins, figures: list[str]
 ) -> None:
     outcomes = retried(LosesRequest, sync_store, dba, logins)
@@ -96,7 +96,7 @@ def test_a_family_survives_that_its_request_is_lost(
 
 
 def used_families(store: Store) -> tuple[Client, list[TokenString]]:
-    """Families that live, and of each a refresh token that is used up."""
+    """Return live families, each with a used-up refresh token."""
     client = make_client(store, make_tenant(store).id)
     tokens = make_families(store, client, TIMES)
     for token in tokens:
@@ -105,7 +105,7 @@ def used_families(store: Store) -> tuple[Client, list[TokenString]]:
 
 
 def wait_for_the_server(dba: Dba) -> None:
-    """Wait until it has noticed that its callers are gone."""
+    """Wait until the server has noticed that its callers are gone."""
     while dba.execute(
         "select from pg_stat_activity where application_name = 'caller' "
         "and datname = current_database()"
@@ -123,7 +123,7 @@ def count_revoked(dba: Dba) -> int:
 
 
 def kill_when_sent(logins: Logins, client: Client, token: TokenString) -> None:
-    """Let a process refresh; it ends by SIGKILL before the server has the request."""
+    """Refresh in a process that SIGKILL ends before the server has the request."""
     sent = Event()
 
     def kill() -> None:

@@ -1,4 +1,4 @@
-"""A rehash after a sign-in against a change of the password that was signed in with."""
+"""A rehash after a sign-in races a change of the same password."""
 
 from collections import Counter
 from functools import partial
@@ -42,7 +42,7 @@ def test_a_rehash_never_brings_back_a_password_that_was_changed(
         now = store.users.get_by_id(tenant_id=read.tenant_id, user_id=read.id)
         assert now is not None
         assert list(winners) == [now.password_hash]
-        # Who lost reads again: a change of the password is made in the end.
+        # The loser reads again, so the password is changed in the end.
         if now.password_hash == REHASHED:
             assert set_hash(now, CHANGED, store) == CHANGED
         assert set_hash(read, REHASHED, store) == "conflict"

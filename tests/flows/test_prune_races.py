@@ -18,11 +18,11 @@ import pytest
 from psycopg.sql import SQL, Literal
 
 from authority_queries import Retention, Store, mint_token
-from authority_queries._sync.preparing import look
-from authority_queries._sync.pruning import STEPS, prune
+from authority_queries.engine._sync.pooler_detection import look
 from authority_queries.errors import MissingReferenceError
-from authority_queries.migrations import yoyo_url
-from authority_queries.pruning import StepName
+from authority_queries.service._sync.pruning import STEPS, prune
+from authority_queries.service.migrations import yoyo_url
+from authority_queries.service.retention import StepName
 from tests.flows.races import race
 from tests.prunable import DAY, LIVE, PRUNABLE, World
 from tests.stores import Logins
@@ -32,7 +32,7 @@ REPEATED = sorted(PRUNABLE)
 PROLONGED = [name for name in REPEATED if PRUNABLE[name].prolong is not None]
 HOUR = timedelta(hours=1)
 
-# Who executes it waits at the gate, with a snapshot that is taken already.
+# A session that executes it waits at the gate, with a snapshot already taken.
 _GATED_CLOCK = SQL("""
 create or replace function authority.clock() returns timestamptz
 language plpgsql stable set lock_timeout = 0 as $$
@@ -46,7 +46,7 @@ $$
 
 
 class Gate:
-    """Stops whoever asks for the time, until it is opened."""
+    """A gate that stops every session that asks for the time, until it is opened."""
 
     def __init__(self, dba: Dba, later: timedelta = 0 * DAY) -> None:
         self._dba = dba
@@ -75,7 +75,7 @@ def world(store: Store, dba: Dba) -> World:
 
 @pytest.fixture
 def pruner(logins: Logins) -> Iterator[Callable[[StepName, int], int]]:
-    """A session that plans a statement once, whatever becomes of its table."""
+    """A session that plans a statement once, even when its table changes."""
     options = "-c plan_cache_mode=force_generic_plan -c statement_timeout=30s"
     with psycopg.connect(
         logins.maintenance,
@@ -97,7 +97,7 @@ def deadlocks(dba: Dba) -> int:
 
 
 @pytest.mark.parametrize("name", PROLONGED)
-def test_a_row_that_is_prolonged_while_it_is_read_stays(
+def test_a_row_that_is_prolonged_while_it_is_read_is_kept(
     name: StepName, world: World, pruner: Callable[[StepName, int], int]
 ) -> None:
     gate = Gate(world.dba)
@@ -114,7 +114,7 @@ def test_a_row_that_is_prolonged_while_it_is_read_stays(
 
 
 @pytest.mark.parametrize("name", PROLONGED)
-def test_a_row_that_is_being_prolonged_is_not_waited_for(
+def test_a_pruner_does_not_wait_for_a_row_that_is_being_prolonged(
     name: StepName,
     world: World,
     conninfo: str,
@@ -130,7 +130,7 @@ def test_a_row_that_is_being_prolonged_is_not_waited_for(
 
 
 @pytest.mark.parametrize("name", REPEATED)
-def test_a_batch_is_no_larger_than_was_asked_whatever_was_planned(
+def test_a_batch_is_never_larger_than_its_limit_whatever_the_plan(
     name: StepName, world: World, pruner: Callable[[StepName, int], int]
 ) -> None:
     world.insert(name, 1)
@@ -143,7 +143,7 @@ def test_a_batch_is_no_larger_than_was_asked_whatever_was_planned(
 
 def command(logins: Logins, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "authority_queries.cli", "prune", *arguments],
+        [sys.executable, "-m", "authority_queries", "prune", *arguments],
         env={**os.environ, "AUTHORITY_DATABASE_URL": yoyo_url(logins.maintenance)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -151,10 +151,10 @@ def command(logins: Logins, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def test_8_commands_delete_what_is_over_once_and_nothing_else(
+def test_8_commands_delete_each_expired_row_once_and_nothing_else(
     world: World, logins: Logins, figures: list[str]
 ) -> None:
-    # So late that months are to be made and dropped, too.
+    # At this time months have to be created and dropped, too.
     gate = Gate(world.dba, later=700 * DAY)
     for name in REPEATED:
         world.insert(name, 3000)
@@ -183,7 +183,7 @@ def test_8_commands_delete_what_is_over_once_and_nothing_else(
     assert max(workers.values()) > 1
 
 
-def test_8_pruners_beside_4_importers_into_families_that_are_over_delete_no_live_token(
+def test_8_pruners_beside_4_importers_into_ended_families_delete_no_live_token(
     store: Store, world: World, logins: Logins, figures: list[str]
 ) -> None:
     world.insert("authorizations", 2000)

@@ -1,4 +1,4 @@
-"""Pruners beside those who refresh families at the last moment of their lives."""
+"""Pruners beside services that refresh families in the last moment of their lives."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ DEADLOCK = "deadlock"
 class Brink:
     """A lifetime that ends about when the token is used: half of the uses are late.
 
-    It is looked for: shorter after a use that was in time, longer after one too late.
+    The lifetime is adjusted: shorter after a use in time, longer after a late one.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Extender:
             return redeem_code(store, self._client, code, uuid4())
 
     def _import(self, connection: Dba, lifetime: timedelta) -> Redemption:
-        """Refresh a family of another store, whose access token dies with the other."""
+        """Refresh a family of another store, whose access token ends with the other."""
         with self._unit(connection, autocommit=False) as store:
             family = make_authorization(store, self._client, user_id=self._user.id)
             fields: dict[str, Any] = {
@@ -97,7 +97,7 @@ class Extender:
 
 
 class Pruner:
-    """An operator that prunes what is over now, until it is told to stop."""
+    """An operator that prunes expired rows until it is told to stop."""
 
     def __init__(self) -> None:
         self.pruned: Counter[str] = Counter()
@@ -122,7 +122,7 @@ class Pruner:
 
 
 def prune_beside(extenders: list[Extender], logins: Logins) -> Counter[str]:
-    """Prune while families are extended; give what the pruners have counted."""
+    """Prune while families are extended; return the pruners' counts."""
     pruners, stop = [Pruner() for _ in range(PRUNERS)], Event()
     with ThreadPoolExecutor(PRUNERS + len(extenders)) as threads:
         pruning = [threads.submit(pruner.run, logins, stop) for pruner in pruners]
@@ -157,7 +157,7 @@ def count_rows(dba: Dba) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def test_8_pruners_beside_4_extenders_delete_nothing_that_lives(
+def test_8_pruners_beside_4_extenders_delete_no_live_row(
     sync_store: Store, dba: Dba, logins: Logins, clock: Clock, figures: list[str]
 ) -> None:
     client = make_app(sync_store)
@@ -178,7 +178,7 @@ def test_8_pruners_beside_4_extenders_delete_nothing_that_lives(
     assert outcomes["invalid"] > 0
     last = Pruner()
     last.prune(sync_store)
-    # Nothing is left but what was extended, and what it was extended with.
+    # Only extended tokens and their predecessors remain.
     families = outcomes["redeemed"]
     assert count_rows(dba) == (families, len(issued) + families)
     assert count_missing(dba, issued) == 0

@@ -1,4 +1,4 @@
-"""Codes and refresh tokens that 8 present at once, 200 times."""
+"""Codes and refresh tokens that 8 racers present at once, 200 times."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -67,7 +67,7 @@ def line(what: str, counted: Counter[str], families: Families) -> str:
     )
 
 
-def test_of_8_redeemers_of_a_code_one_wins_and_no_family_survives(
+def test_one_of_8_redeemers_of_a_code_wins_and_no_family_survives(
     sync_store: Store, dba: Dba, logins: Logins, figures: list[str]
 ) -> None:
     client = make_app(sync_store)
@@ -126,7 +126,7 @@ def rotate(
     return rounds, count_families(dba)
 
 
-def test_of_8_rotators_of_a_family_one_wins_and_no_branch_lives(
+def test_one_of_8_rotators_of_a_family_wins_and_no_branch_lives(
     sync_store: Store, dba: Dba, logins: Logins, figures: list[str]
 ) -> None:
     rounds, left = rotate(sync_store, dba, logins, one_request=False)
@@ -136,7 +136,7 @@ def test_of_8_rotators_of_a_family_one_wins_and_no_branch_lives(
     assert left == Families(live=0, branches=0, forks=0, halves=0)
 
 
-def test_of_8_rotators_within_the_leeway_one_wins_and_one_branch_lives(
+def test_one_of_8_rotators_within_the_leeway_wins_and_one_branch_lives(
     sync_store: Store, dba: Dba, logins: Logins, figures: list[str]
 ) -> None:
     rounds, left = rotate(
@@ -149,7 +149,7 @@ def test_of_8_rotators_within_the_leeway_one_wins_and_one_branch_lives(
     assert left == Families(live=ROUNDS, branches=ROUNDS, forks=0, halves=0)
 
 
-def test_a_refresh_that_one_request_asks_for_8_times_leaves_one_live_branch(
+def test_a_refresh_that_one_request_repeats_8_times_leaves_one_live_branch(
     sync_store: Store, dba: Dba, logins: Logins, figures: list[str]
 ) -> None:
     rounds, left = rotate(sync_store, dba, logins, one_request=True)

@@ -1,4 +1,4 @@
-"""A follower misses nothing and sees nothing twice, whatever becomes of publishers."""
+"""A follower misses nothing and reads nothing twice, whatever publishers do."""
 
 import random
 from collections import Counter
@@ -13,16 +13,16 @@ import psycopg
 import pytest
 
 from authority_queries import Settings, Store
-from authority_queries.migrations import yoyo_url
 from authority_queries.records import Revocation
+from authority_queries.service.migrations import yoyo_url
 from tests.factories import HOUR, make_tenant
 from tests.flows.feed import END, FORMS, Dba, Feed, Follow, publish
 from tests.stores import Logins, routed_store
 
 PUBLISHERS, TRANSACTIONS = 8, 60
 OUTCOMES = ["commit"] * 7 + ["rollback"] * 2 + ["death"]
-# Took its transaction id, and so began to write, before a transaction that it follows
-# in the feed.
+# The transaction took its id, and so began to write, before a transaction that precedes
+# it in the feed.
 OVERTAKEN = """
 select count(*) from (
     select
@@ -40,7 +40,7 @@ class RollbackError(Exception):
 
 @pytest.fixture
 def feeds(logins: Logins) -> tuple[Feed, Feed]:
-    """That of a tenant, and another one's."""
+    """The feed of the tenant, and another tenant's."""
     with routed_store(logins) as store:
         ids = [make_tenant(store).id for _ in range(2)]
     return Feed(logins, ids[0]), Feed(logins, ids[1])
@@ -49,7 +49,7 @@ def feeds(logins: Logins) -> tuple[Feed, Feed]:
 def publisher(
     logins: Logins, dba: Dba, tenant_id: UUID, number: int, start: Barrier
 ) -> tuple[Counter[str], list[str]]:
-    """Publish in transactions of random length; give how they ended, and what stays."""
+    """Publish in transactions of random length; return their ends and what stays."""
     chance = random.Random(number)  # noqa: S311 -- no secret
     outcomes: Counter[str] = Counter()
     committed: list[str] = []
@@ -62,7 +62,7 @@ def publisher(
             suppress(RollbackError, psycopg.OperationalError),
         ):
             with Store.unit(connection, tenant_id) as store:
-                # Takes a transaction id.
+                # This takes a transaction id.
                 store.users.create(tenant_id=tenant_id, username=targets[0])
                 work(store, chance)
                 for target in targets:
@@ -87,7 +87,7 @@ def work(store: Store, chance: random.Random) -> None:
 def resuming(
     follow: Follow, settings: Settings, tenant_id: UUID, *, listen: bool, number: int
 ) -> tuple[int, list[Revocation]]:
-    """Follow up to the end, but stop now and then; give how often, and what it saw."""
+    """Follow up to the end, with stops; return their number and the entries."""
     chance = random.Random(number)  # noqa: S311 -- no secret
     seen: list[Revocation] = []
     runs = 0
@@ -110,7 +110,7 @@ def resuming(
     return runs, seen
 
 
-def test_each_follower_sees_each_committed_entry_once_and_in_order(
+def test_each_follower_reads_each_committed_entry_once_and_in_order(
     logins: Logins, dba: Dba, feeds: tuple[Feed, Feed], figures: list[str]
 ) -> None:
     feed, other = feeds

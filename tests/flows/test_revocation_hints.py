@@ -15,7 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import Settings, migrate
-from authority_queries._embedded.account import server_account
+from authority_queries.service.embedded.account import server_account
 from tests.conftest import PASSWORD
 from tests.factories import HOUR, make_tenant
 from tests.flows.feed import PATIENCE, Dba, Feed, Follow, publish
@@ -90,10 +90,10 @@ def test_forged_hints_do_not_drive_a_follower(
         assert queue.get(timeout=PATIENCE) == "real"
 
 
-def test_it_listens_before_it_reads(
+def test_a_follower_listens_before_it_reads(
     follow: Follow, settings: Settings, feed: Feed, logins: Logins, dba: Dba
 ) -> None:
-    """So that what is published between the two is not missed until the next poll."""
+    """Otherwise an entry published between the two is missed until the next poll."""
     with psycopg.connect(logins.dba) as holder:
         holder.execute("lock table authority.revocations in access exclusive mode")
         with feed.followed(follow, settings, poll_interval=HOUR):
@@ -105,7 +105,7 @@ def test_it_listens_before_it_reads(
                 holder.rollback()
 
 
-def test_what_another_tenant_publishes_wakes_nobody(
+def test_an_entry_of_another_tenant_wakes_no_follower(
     *,
     follow: Follow,
     settings: Settings,
@@ -129,7 +129,9 @@ def test_what_another_tenant_publishes_wakes_nobody(
         assert reads() == 2
 
 
-def test_polling_is_enough(follow: Follow, settings: Settings, feed: Feed) -> None:
+def test_a_follower_without_hints_reads_every_entry(
+    follow: Follow, settings: Settings, feed: Feed
+) -> None:
     feed.publish("before")
     with feed.followed(follow, settings, listen=False, poll_interval=SOON) as queue:
         for target in ("before", *(f"jti-{number}" for number in range(20))):
@@ -139,7 +141,7 @@ def test_polling_is_enough(follow: Follow, settings: Settings, feed: Feed) -> No
         assert feed.listeners() == []
 
 
-def test_a_lost_connection_is_made_again_and_nothing_is_missed(
+def test_a_follower_reconnects_and_misses_nothing(
     follow: Follow, settings: Settings, feed: Feed
 ) -> None:
     killed = 0
@@ -152,7 +154,7 @@ def test_a_lost_connection_is_made_again_and_nothing_is_missed(
     assert killed == 4
 
 
-def test_polling_goes_on_while_it_cannot_listen(
+def test_a_follower_polls_while_it_cannot_listen(
     follow: Follow, settings: Settings, feed: Feed, logins: Logins, dba: Dba
 ) -> None:
     login = settings.connection_parameters["user"]
@@ -174,7 +176,7 @@ def test_polling_goes_on_while_it_cannot_listen(
         feed.wait_for_listeners(1)
 
 
-def test_through_a_pooler_it_only_polls(
+def test_a_follower_only_polls_through_a_pooler(
     *,
     follow: Follow,
     logins: Logins,
@@ -195,7 +197,7 @@ def test_through_a_pooler_it_only_polls(
 
 
 class OwnServer:
-    """A server that a test may do things to, with a tenant's feed on it."""
+    """A server of the test's own, with a tenant's feed on it."""
 
     def __init__(self, conninfo: str, programs: Path) -> None:
         migrate(conninfo)
@@ -273,10 +275,10 @@ def test_an_entry_is_published_while_the_queue_of_hints_is_full(
     assert told == [("jti-1",)]
 
 
-def test_polling_goes_on_while_the_listening_connection_is_dumb(
+def test_a_follower_polls_while_its_listening_connection_is_silent(
     follow: Follow, own_server: OwnServer
 ) -> None:
-    """As when the other side has gone without a word."""
+    """The other side has disappeared without closing the connection."""
     feed = own_server.feed
     with feed.followed(follow, own_server.settings, poll_interval=SOON) as queue:
         feed.wait_for_listeners(1)

@@ -1,4 +1,4 @@
-"""Pruning beside a superuser who gives entries a longer life; no service may."""
+"""Pruning beside a superuser who extends entries, which no service may do."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +37,7 @@ def prune(logins: Logins, start: Barrier) -> int:
 
 
 def extend(logins: Logins, start: Barrier, number: int) -> set[int]:
-    """Give the entries that were there to be extended."""
+    """Extend entries, and return those that still existed."""
     chance = random.Random(number)  # noqa: S311 -- no secret
     extended = set()
     with psycopg.connect(logins.dba, autocommit=True) as connection:
@@ -49,7 +49,7 @@ def extend(logins: Logins, start: Barrier, number: int) -> set[int]:
     return extended
 
 
-def test_pruners_delete_what_is_expired_when_they_have_locked_it(
+def test_pruners_delete_entries_that_are_expired_after_their_lock(
     logins: Logins, dba: Dba, feed: Feed, figures: list[str]
 ) -> None:
     dba.execute(_EXPIRED, (feed.tenant_id, ENTRIES))
@@ -61,7 +61,7 @@ def test_pruners_delete_what_is_expired_when_they_have_locked_it(
         ]
         extended = set[int]().union(*(done.result() for done in extending))
         pruned = sum(done.result() for done in pruning)
-    # What a pruner passed over, because an extender of it that came late had it.
+    # Entries that a pruner skipped, because a late extender had them locked.
     pruned += prune(logins, Barrier(1))
     left = {
         sequence

@@ -1,4 +1,4 @@
-"""Revocations of each kind beside 8 who refresh what they revoke, 100 times each."""
+"""Revocations of each kind beside 8 racing refreshes, 100 times each."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ returning authorization_id
 
 
 class Grant(NamedTuple):
-    """What there is to revoke in one round, in a tenant of its own."""
+    """What one round revokes, in a tenant of its own."""
 
     client: Client
     user_id: UUID
@@ -93,8 +93,8 @@ def make_grant(store: Store, dba: Dba, *, families: int, of_account: bool) -> Gr
     )
 
 
-# What ends one family is raced by 8 requests for its one token; what ends more, by
-# requests for 8 families.
+# A revocation that ends one family is raced by 8 requests for its one token; one that
+# ends more, by requests for 8 families.
 ONE_FAMILY: dict[str, Revoke] = {
     "authorizations.revoke": lambda store, grant: store.authorizations.revoke(
         tenant_id=grant.tenant_id, authorization_id=grant.family_id, reason="test"
@@ -146,7 +146,7 @@ def rotator(grants: Sequence[Grant], number: int) -> Callable[[Store, int], str]
 
 
 def revoker(grants: Sequence[Grant], revoke: Revoke) -> Callable[[Store, int], str]:
-    """Revoke, and look at once whether anything is alive for the service."""
+    """Revoke, and check at once whether the service sees a live token."""
 
     def run(store: Store, turn: int) -> str:
         grant = grants[turn]

@@ -22,17 +22,17 @@ from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 Fields: TypeAlias = dict[str, Any]
-# So long that nothing drains while a test runs.
+# The window is so long that no bucket drains while a test runs.
 WINDOW = timedelta(days=1000)
 
 
 def network(number: int) -> IPv4Address:
-    """Give an address of a network of its own."""
+    """Return an address in a network of its own."""
     return IPv4Address("10.0.0.1") + 256 * number
 
 
 def account(tenant_id: UUID, user: int, place: int) -> Fields:
-    """Name a user, a network, and the password between them."""
+    """Return the name, network and password of an account."""
     return {
         "tenant_id": tenant_id,
         "username": f"user-{user}",
@@ -49,7 +49,7 @@ def guesser(
     )
 
 
-def test_of_40_guessers_of_an_account_in_a_network_10_are_let_through(
+def test_10_of_40_guessers_of_an_account_in_a_network_are_admitted(
     store: Store, logins: Logins, figures: list[str]
 ) -> None:
     tenant = make_tenant(store)
@@ -62,7 +62,7 @@ def test_of_40_guessers_of_an_account_in_a_network_10_are_let_through(
     assert refused == {"pair": 30}
 
 
-def test_of_40_guessers_of_an_account_in_40_networks_10_are_let_through(
+def test_10_of_40_guessers_of_an_account_in_40_networks_are_admitted(
     store: Store, logins: Logins
 ) -> None:
     tenant = make_tenant(store)
@@ -74,7 +74,7 @@ def test_of_40_guessers_of_an_account_in_40_networks_10_are_let_through(
     assert Counter(one.refused_by for one in outcomes) == {None: 10, "account": 30}
 
 
-def test_of_30_guessers_of_30_accounts_in_a_network_10_are_let_through(
+def test_10_of_30_guessers_of_30_accounts_in_a_network_are_admitted(
     store: Store, logins: Logins
 ) -> None:
     tenant = make_tenant(store)
@@ -86,7 +86,7 @@ def test_of_30_guessers_of_30_accounts_in_a_network_10_are_let_through(
     assert Counter(one.refused_by for one in outcomes) == {None: 10, "network": 20}
 
 
-def test_of_30_guessers_of_30_accounts_in_30_networks_10_are_let_through(
+def test_10_of_30_guessers_of_30_accounts_in_30_networks_are_admitted(
     store: Store, dba: Dba, logins: Logins
 ) -> None:
     tenant = make_tenant(store)
@@ -97,7 +97,7 @@ def test_of_30_guessers_of_30_accounts_in_30_networks_10_are_let_through(
     assert dba.execute(logged.encode()).fetchall() == [("tenant", 1)]
 
 
-def test_what_races_refuse_is_charged_to_nobody(
+def test_refused_racers_are_charged_to_no_bucket(
     store: Store, dba: Dba, logins: Logins
 ) -> None:
     tenant = make_tenant(store)
@@ -123,7 +123,7 @@ _CHARGES = sql.SQL("""
 
 
 def charges(dba: Dba, limits: Fields, *, bucket: str) -> dict[str, int]:
-    """Count the checks that are in each bucket of a kind."""
+    """Count the checks in each bucket of a kind."""
     of, all_ = "username", "address_prefix"
     if bucket == "network":
         of, all_ = all_, of
@@ -132,7 +132,7 @@ def charges(dba: Dba, limits: Fields, *, bucket: str) -> dict[str, int]:
     return dict(dba.execute(query, values).fetchall())
 
 
-def test_strangers_at_full_blast_never_keep_the_owner_out(
+def test_a_flood_by_strangers_never_keeps_the_owner_out(
     store: Store, logins: Logins, clock: Clock
 ) -> None:
     tenant = make_tenant(store)
@@ -156,13 +156,13 @@ def test_strangers_at_full_blast_never_keep_the_owner_out(
         strangers = [blast(place) for place in range(1, 9)]
         for each in race(logins, tenant.id, [*strangers, sign_in]):
             seen.update(each)
-        # They have filled the account's bucket: who is not known is kept out.
+        # Strangers have filled the account's bucket, which refuses unknown networks.
         assert guesser(tenant.id, 1, 99)(store).refused_by == "account"
         seen.update(sign_in(store))
         clock.advance(HOUR)
     assert seen["owner True"] == 48
     assert seen["owner False"] == 0
-    # Of each account's limit of 50 an hour everything is used, and no more.
+    # Each account's limit of 50 an hour is used up, and not exceeded.
     assert seen["stranger True"] == 24 * 50
 
 
@@ -185,7 +185,7 @@ def attack(
     return run
 
 
-def test_a_storm_of_guesses_successes_and_pruning_is_counted_right(
+def test_racing_guesses_successes_and_pruning_are_counted_right(
     store: Store, dba: Dba, logins: Logins
 ) -> None:
     tenant = make_tenant(store)
@@ -222,7 +222,7 @@ def test_a_storm_of_guesses_successes_and_pruning_is_counted_right(
     total = sum(seen.values(), Counter[str]())
     assert total["succeeded"] > 0
     assert total["account"] + total["network"] + total["pair"] > 0
-    # A deadlock would have ended a run; nor did the server see one.
+    # A deadlock would have ended a run; the server has seen none either.
     deadlocks = dba.execute(
         "select deadlocks from pg_stat_database where datname = current_database()"
     )

@@ -1,4 +1,4 @@
-"""A server that says nothing any more: packets are lost, or it hangs."""
+"""A server that falls silent: packets are lost, or it hangs."""
 
 import asyncio
 import time
@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from authority_queries import AsyncAuthority, Authority, Settings, Store
-from authority_queries import settings as settings_module
 from authority_queries.errors import UnavailableError
+from authority_queries.service import settings as settings_module
 from tests.factories import make_tenant
 from tests.flows.feed import Feed
 from tests.isolation.services import settings_for
@@ -63,7 +63,7 @@ def wire() -> Iterator[Wire]:
 def settings(
     logins: Logins, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
-    """Pools that give a server up earlier than ours would."""
+    """Settings of pools that give a server up earlier than the default."""
     monkeypatch.setattr(settings_module, "_GRACE", LIMIT / 2)
     with proxy(logins.app, lambda: wire) as conninfo:
         yield settings_for(conninfo, statement_timeout=LIMIT / 2, pool_max_size=2)
@@ -82,7 +82,7 @@ def takes(least: float, most: float) -> Iterator[None]:
     assert least <= monotonic() - begun < most
 
 
-def test_a_silent_server_is_given_up_once_for_all_connections(
+def test_a_silent_server_ends_all_connections_at_once(
     settings: Settings, tenant_id: UUID, wire: Wire
 ) -> None:
     with Authority.open(settings) as authority:
@@ -111,7 +111,7 @@ def test_a_timeout_of_asyncio_does_not_wait_for_a_silent_server(
 
 
 @pytest.mark.parametrize("listen", [True, False])
-def test_a_follower_gives_a_silent_server_up_when_it_is_told_to(
+def test_a_follower_gives_up_a_silent_server_after_its_limit(
     *, settings: Settings, feed: Feed, wire: Wire, listen: bool
 ) -> None:
     feed.publish("1")
@@ -144,7 +144,7 @@ def test_a_follower_gives_a_silent_server_up_when_it_is_told_to(
     asyncio.run(play())
 
 
-def test_opening_tells_a_silent_server(settings: Settings, wire: Wire) -> None:
+def test_opening_a_pool_reports_a_silent_server(settings: Settings, wire: Wire) -> None:
     hasty = settings.model_copy(update={"connect_timeout": 1.0})
     with (
         wire.cut(),

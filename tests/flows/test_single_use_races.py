@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def in_step(racers: int, rounds: list[Item]) -> Callable[[], Iterator[Item]]:
-    """Give each of the racers the next round when all of them are there."""
+    """Start each round when all racers have arrived."""
     barrier = Barrier(racers)
 
     def each() -> Iterator[Item]:
@@ -35,7 +35,7 @@ def in_step(racers: int, rounds: list[Item]) -> Callable[[], Iterator[Item]]:
     return each
 
 
-def test_of_16_redeemers_of_50_requests_50_win(store: Store, logins: Logins) -> None:
+def test_16_redeemers_of_50_requests_win_50_times(store: Store, logins: Logins) -> None:
     client = make_client(store, make_tenant(store).id)
     references = [make_pushed_request(store, client)[0] for _ in range(50)]
     rounds = in_step(16, references)
@@ -60,7 +60,7 @@ def test_of_16_redeemers_of_50_requests_50_win(store: Store, logins: Logins) -> 
 
 
 @both_units
-def test_one_session_that_redeems_8_times_at_once_has_the_request_8_times(
+def test_one_session_that_redeems_8_times_at_once_gets_the_request_8_times(
     store: Store, logins: Logins, *, autocommit: bool
 ) -> None:
     client = make_client(store, make_tenant(store).id)
@@ -90,7 +90,7 @@ def use(store: Store, tenant_id: UUID, jti: str) -> bool:
     )
 
 
-def test_of_16_users_of_50_jtis_each_jti_is_new_to_one(
+def test_each_of_50_jtis_is_new_to_one_of_16_users(
     store: Store, logins: Logins
 ) -> None:
     tenant_id = make_tenant(store).id
@@ -106,7 +106,7 @@ def test_of_16_users_of_50_jtis_each_jti_is_new_to_one(
 
 
 @both_units
-def test_of_16_users_of_an_expired_jti_it_is_new_to_one(
+def test_an_expired_jti_is_new_to_one_of_16_users(
     store: Store, logins: Logins, clock: Clock, *, autocommit: bool
 ) -> None:
     tenant_id = make_tenant(store).id
@@ -126,10 +126,10 @@ def test_of_16_users_of_an_expired_jti_it_is_new_to_one(
     assert Counter(used) == {True: 1, False: 15}
 
 
-def test_8_pruners_beside_8_users_give_no_jti_twice(
+def test_8_pruners_beside_8_users_accept_no_jti_twice(
     store: Store, dba: Dba, logins: Logins
 ) -> None:
-    """Of 600 jtis 200 are live, 200 new, 200 expired so long ago that they go."""
+    """200 of 600 jtis are live, 200 are new, and 200 expired long enough ago to go."""
     tenant_id = make_tenant(store).id
     jtis = [f"{age}-{n}" for n in range(200) for age in ("live", "new", "old")]
     for jti in jtis:

@@ -9,7 +9,7 @@ from typing import Final
 from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from authority_queries.codegen.model import Description, Fact, Parameter
+from authority_queries.codegen.facts import Description, Fact, Parameter
 from tests.fuzz.laboratory import Laboratory
 from tests.fuzz.statements import Drawn
 from tests.fuzz.world import Connection

@@ -10,7 +10,7 @@ from typing import Final
 
 from psycopg.pq import ExecStatus
 
-from authority_queries.codegen.model import Column, Description, Fact, Parameter
+from authority_queries.codegen.facts import Column, Description, Fact, Parameter
 from tests.fuzz.world import Connection, World
 
 Describe = Callable[[str, Sequence[int]], Description]

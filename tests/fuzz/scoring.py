@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from authority_queries.codegen.model import Column, Description
+from authority_queries.codegen.facts import Column, Description
 from tests.fuzz.laboratory import Laboratory
 from tests.fuzz.observing import Observation, Seen, observe
 from tests.fuzz.rules import Describe, OfTheCatalogue, RefusedError

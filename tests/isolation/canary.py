@@ -1,4 +1,4 @@
-"""Values that can be told wherever they turn up, in whichever spelling."""
+"""Values that can be recognised wherever they appear, in every spelling."""
 
 import base64
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import quote
 
-# So many octets in a row are no accident, and a cut value is found by them too.
+# So many matching octets are no accident, and also find a truncated value.
 _PIECE = 12
 
 
 @dataclass(frozen=True)
 class Canary:
-    """What must not be found, by the name of what it is."""
+    """A value that must not be found, with its name."""
 
     name: str
     octets: bytes
@@ -25,7 +25,7 @@ class Canary:
 
     @cached_property
     def spellings(self) -> frozenset[bytes]:
-        """How the beginning and the end of it may be written."""
+        """Return the spellings of its beginning and its end."""
         pieces = (self.octets[:_PIECE], self.octets[-_PIECE:])
         return frozenset(form for piece in pieces for form in spelt(piece))
 
@@ -34,7 +34,7 @@ class Canary:
 
 
 def spelt(octets: bytes) -> Iterator[bytes]:
-    """Give octets as logs, dumps, URLs, Python and trees of plans write them."""
+    """Spell octets as logs, dumps, URLs, Python and trees of plans do."""
     yield octets
     yield octets.hex().encode()
     yield octets.hex().upper().encode()
@@ -55,7 +55,7 @@ def _bytea_escape(octet: int) -> str:
 
 
 def _base64(octets: bytes, before: int) -> Iterator[bytes]:
-    """Give the digits that depend on nothing else, with so many octets before."""
+    """Return the base64 digits that are independent of the octets around the value."""
     first, end = -(-before * 8 // 6), (before + len(octets)) * 8 // 6
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(bytes(before) + octets)[first:end]

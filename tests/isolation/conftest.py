@@ -1,4 +1,4 @@
-"""What tests of isolation share."""
+"""Fixtures that the tests of isolation share."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ from tests.isolation.matrix.cases import Roles
 def unannounced() -> Iterator[None]:
     """Do not count as a test of each query (tests/every_query.py).
 
-    That a query leaks nothing says not what it does.
+    A query that leaks nothing has not shown what it does.
     """
     logger = logging.getLogger("authority_queries.sql")
     logger.disabled = True
@@ -27,7 +27,7 @@ def unannounced() -> Iterator[None]:
 def matrix_roles(
     dba: "psycopg.Connection[Any]", login_names: dict[str, str], unannounced: None
 ) -> Iterator[Roles]:
-    """The logins of services and operators, and one that row security does not hold."""
+    """Logins of services and operators, and one that bypasses row-level security."""
     bypass = f"authority_test_bypass_{os.getpid()}"
     dba.execute(
         f"create role {bypass} login bypassrls "

@@ -1,4 +1,4 @@
-"""The keys of the tables of tenants, as the catalogue has them."""
+"""The keys of the tables of tenants, from the catalogue."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,7 +17,7 @@ _QUERY = Path(__file__).with_name("keys.sql")
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """A key without its tenant; only one of the kind `foreign` has another table."""
+    """A key without its tenant; only the kind `foreign` has another table."""
 
     kind: Literal["unique", "foreign", "outer"]
     name: str
@@ -46,7 +46,7 @@ def table_named(tenants: Tenants, name: str | None) -> Table:
 
 
 def renewed(tenants: Tenants, table: Table, row: Row) -> Row:
-    """Give the row other keys, but for what refers to another table."""
+    """Change the row's keys, except those that refer to another table."""
     keys = [key for key in keys_of(tenants.dba) if key.own == table.name]
     referring = {
         column for key in keys if key.kind != "unique" for column in key.own_columns
@@ -54,7 +54,7 @@ def renewed(tenants: Tenants, table: Table, row: Row) -> Row:
     naming = {
         column for key in keys if key.kind == "unique" for column in key.own_columns
     } - referring
-    if "username_key" in naming:  # made of another column
+    if "username_key" in naming:  # generated from another column
         naming.add("username")
     changed = {
         name: _another(value)
@@ -65,7 +65,7 @@ def renewed(tenants: Tenants, table: Table, row: Row) -> Row:
 
 
 def _another(value: object) -> object:
-    """Give another value of the same type, as JSON would have it."""
+    """Return another value of the same type, in JSON's form."""
     match value:
         case int():
             return value + 1000

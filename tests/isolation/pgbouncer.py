@@ -12,7 +12,7 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-# As docs/tenant_isolation.md says, and one connection for all clients.
+# The settings of docs/tenant_isolation.md, and one connection for all clients.
 _CONFIGURATION = """
 [databases]
 * = host={host} port={port}
@@ -32,13 +32,13 @@ ignore_startup_parameters = extra_float_digits, options
 
 
 def program() -> str | None:
-    """The path of PgBouncer, or None. Debian puts it where few users look."""
+    """Return the path of PgBouncer, or None. Debian puts it outside of users' PATH."""
     return shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
 @contextmanager
 def pooled(conninfo: str, passwords: Mapping[str, str]) -> Iterator[str]:
-    """Run PgBouncer for these logins; give the connection string that goes through it.
+    """Run PgBouncer for these logins; yield the connection string through it.
 
     It holds one connection to the server for each login.
     """
@@ -81,7 +81,7 @@ def _configure(
 
 
 def _weaker_user(host: str) -> str:
-    """Whom PgBouncer becomes, which refuses to be root: one who may use the socket."""
+    """Return a user other than root for PgBouncer, who may use the socket."""
     owner = os.stat(host).st_uid if host.startswith("/") else 0
     return pwd.getpwuid(owner).pw_name if owner else "nobody"
 

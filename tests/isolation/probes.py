@@ -1,4 +1,4 @@
-"""Attempts on every table of tenants: each names the tables where it gets through."""
+"""Attempts on every table of tenants; each returns the tables where it succeeds."""
 
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ DENIED = "42501"
 
 
 def seen(connection: "psycopg.Connection[Any]", tenants: Tenants) -> list[str]:
-    """Name the tables where a session sees a row."""
+    """Return the tables where a session reads a row."""
     query = "select exists (select {column} from {table})"
     return [
         table.name
@@ -24,7 +24,7 @@ def seen(connection: "psycopg.Connection[Any]", tenants: Tenants) -> list[str]:
 def inserted(
     connection: "psycopg.Connection[Any]", tenants: Tenants, tenant: UUID
 ) -> list[str]:
-    """Name the tables where a row of the tenant's is not refused at once."""
+    """Return the tables that do not refuse a row of the tenant at once."""
     found = []
     for table in tenants.tables:
         try:
@@ -41,7 +41,7 @@ def inserted(
 
 
 def changed(connection: "psycopg.Connection[Any]", tenants: Tenants) -> list[str]:
-    """Name the tables where a session changes or deletes a row, or tries to."""
+    """Return the tables where a session changes or deletes a row, or tries to."""
     found = []
     for table in tenants.tables:
         column = (writable(connection, table, "UPDATE") or [table.tenant_column])[0]
@@ -55,7 +55,7 @@ def changed(connection: "psycopg.Connection[Any]", tenants: Tenants) -> list[str
 
 
 def touches(connection: "psycopg.Connection[Any]", statement: sql.Composed) -> bool:
-    """Say whether a statement reaches a row; nothing is kept."""
+    """Return whether a statement reaches a row; keep nothing."""
     try:
         with connection.transaction(force_rollback=True):
             return connection.execute(statement).rowcount > 0
@@ -66,9 +66,9 @@ def touches(connection: "psycopg.Connection[Any]", statement: sql.Composed) -> b
 
 
 def moved(connection: "psycopg.Connection[Any]", tenants: Tenants) -> list[str]:
-    """Name the tables where giving one's rows to another tenant is not refused.
+    """Return the tables where the own rows can be moved to another tenant.
 
-    Once without reading a row: then the policy's check stands alone.
+    One attempt reads no row: then only the policy's check applies.
     """
     update = "update {table} set {column} = %s"
     states = {
@@ -80,7 +80,7 @@ def moved(connection: "psycopg.Connection[Any]", tenants: Tenants) -> list[str]:
 
 
 def weaken(tenants: Tenants, how: str) -> list[str]:
-    """Change each table's policy of tenants, and name the tables."""
+    """Change each table's policy of tenants, and return the tables."""
     for table in tenants.tables:
         policy = f"{table.name}_{table.tenant_column}_policy"
         change = f"alter policy {policy} on authority.{table.name} {how}"

@@ -1,4 +1,4 @@
-"""Rows of two tenants, looked at and copied whatever table they are in."""
+"""Rows of two tenants, read and copied whatever table they are in."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from tests.isolation.matrix.world import (
 
 Row = dict[str, Any]
 
-# What ids begin with, as tenant.sql makes them.
+# The prefixes of ids that tenant.sql makes.
 _IDS = {OWN: "aaaaaaaa", FOREIGN: "bbbbbbbb"}
 _WRITABLE = """
 select columns.attname::text
@@ -38,7 +38,7 @@ order by columns.attnum
 
 @dataclass(frozen=True, kw_only=True)
 class Tenants:
-    """Two tenants with rows in every table, committed, and a superuser who looks on."""
+    """Two tenants with committed rows in every table, and a superuser's connection."""
 
     dba: "psycopg.Connection[Any]"
     tables: list[Table]
@@ -47,7 +47,7 @@ class Tenants:
     foreign: UUID
 
     def foreign_rows(self) -> dict[str, list[str]]:
-        """Give all that the other tenant has, as text, by table."""
+        """Return all rows of the other tenant, as text, by table."""
         query = "select one::text as line from {table} as one where {column} = %s "
         found = {
             table.name: self.dba.execute(
@@ -58,7 +58,7 @@ class Tenants:
         return {name: [line for (line,) in rows] for name, rows in found.items()}
 
     def row(self, table: Table, tenant: UUID) -> Row:
-        """Give one row of a tenant as JSON would have it."""
+        """Return one row of a tenant, in JSON's form."""
         query = table.statement(
             "select to_jsonb(one) from {table} as one where {column} = %s limit 1"
         )
@@ -75,7 +75,7 @@ class Tenants:
 
 
 def settle(dba: "psycopg.Connection[Any]", *, twins: bool = False) -> Tenants:
-    """Fill two tenants; twins have the same ids too."""
+    """Fill two tenants; twins also have the same ids."""
     with dba.transaction():
         for extent, code in enumerate((OWN, FOREIGN), start=1):
             fill(dba, code=code, extent=extent, ids=_IDS[OWN if twins else code])
@@ -90,7 +90,7 @@ def settle(dba: "psycopg.Connection[Any]", *, twins: bool = False) -> Tenants:
 
 
 def tell(connection: "psycopg.Connection[Any]", tenant: object) -> None:
-    """Let the whole session work for a tenant, or for what is none."""
+    """Let the whole session work for a tenant, or for an invalid one."""
     query = "select set_config('authority.tenant_id', %s, false)"
     connection.execute(query, (str(tenant),))
 
@@ -98,7 +98,7 @@ def tell(connection: "psycopg.Connection[Any]", tenant: object) -> None:
 def writable(
     connection: "psycopg.Connection[Any]", table: Table, privilege: str
 ) -> list[str]:
-    """Name the columns that the login may insert or update."""
+    """Return the columns that the login may insert or update."""
     query = sql.SQL(_WRITABLE).format(
         name=sql.Literal(f"authority.{table.name}"), privilege=sql.Literal(privilege)
     )
@@ -106,7 +106,7 @@ def writable(
 
 
 def insert(connection: "psycopg.Connection[Any]", table: Table, row: Row) -> int:
-    """Insert a row, as far as the login may name its columns."""
+    """Insert a row, with the columns that the login may name."""
     names = writable(connection, table, "INSERT") or [table.tenant_column]
     columns = sql.SQL(", ").join(map(sql.Identifier, names))
     query = sql.SQL(
@@ -119,7 +119,7 @@ def insert(connection: "psycopg.Connection[Any]", table: Table, row: Row) -> int
 def sqlstate(
     connection: "psycopg.Connection[Any]", query: "sql.Composed | str", *values: object
 ) -> str | None:
-    """Give the SQLSTATE that a statement fails with, or None."""
+    """Return the SQLSTATE that a statement fails with, or None."""
     statement = query.encode() if isinstance(query, str) else query
     try:
         with connection.transaction(force_rollback=True):

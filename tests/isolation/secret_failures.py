@@ -105,7 +105,7 @@ _RAW: Final[dict[str, Failure]] = {
 
 
 def _presenting(raw: Any) -> dict[str, Call]:
-    """What takes the hash of a token or key, given what `raw` makes of the token."""
+    """Present the hash of a token or key that `raw` makes from the token."""
 
     def given(name: str) -> Callable[[Operations], dict[str, Any]]:
         hash_name = "key_hash" if name == "license_key" else "token_hash"
@@ -152,7 +152,7 @@ def _presenting(raw: Any) -> dict[str, Call]:
 
 
 def _redeeming(raw: Any) -> dict[str, Call]:
-    """As _presenting, of what is refused inside a transaction."""
+    """Present as `_presenting` does, where a transaction is refused."""
     return {
         "redeem_code": lambda ops, client: ops.redeem(
             client,
@@ -191,7 +191,7 @@ RAW_FOR_HASH: Final = _RAW | {
     for name, call in _presenting(make).items()
 }
 
-# What fails in a transaction of its own.
+# These fail in a transaction of their own.
 ALONE: Final[dict[str, Failure]] = {
     "a code_verifier as octets": (
         InvalidArgumentError,
@@ -283,7 +283,7 @@ REFUSED: Final[dict[str, Failure]] = {
     ),
 }
 
-# How a statement may end, as the body of a trigger: the error that comes, and how.
+# How a statement may end, as a trigger's body: the error, and the statement.
 TRAPS: Final[dict[str, tuple[type[BaseException], str]]] = {
     "raised": (psycopg.DatabaseError, "raise exception 'no: %', new"),
     "unreadable": (InvalidValueError, "perform new::text::integer"),
@@ -312,7 +312,7 @@ WRITES: Final[dict[str, Call]] = {
 
 
 def set_trap(dba: "psycopg.Connection[Any]", body: str) -> None:
-    """Let each insert into the tables of secrets end so."""
+    """Let each insert into the tables of secrets end in this way."""
     dba.execute(
         "create or replace function public.trap() returns trigger "
         "security definer language plpgsql as "

@@ -1,4 +1,4 @@
-"""Whatever the store does with a secret, done with secrets that can be told."""
+"""Every operation of the store on a secret, with recognisable secrets."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ def random_text() -> str:
 
 @dataclass(frozen=True)
 class Secrets:
-    """What the holders of one tenant's secrets have, and what is kept of it."""
+    """The secrets of one tenant's holders, and what the database keeps of them."""
 
     tenant_id: UUID
     password: str = field(default_factory=random_text)
@@ -38,14 +38,14 @@ class Secrets:
     hashes: dict[str, str] = field(default_factory=dict)
 
     def token(self, name: str) -> TokenString:
-        """The token of this name, made when it is first asked for: `refresh_2`."""
+        """Return the token of this name, made at the first request: `refresh_2`."""
         if name not in self.minted:
             kind: Any = name.rstrip("_0123456789")
             self.minted[name] = mint_token(kind, self.tenant_id)
         return self.minted[name]
 
     def hash_of(self, name: str) -> str:
-        """A PHC string of the password or of a client's secret."""
+        """Return a PHC string of the password or of a client's secret."""
         if name not in self.hashes:
             raw = self.password if name == "password" else self.token(name).token
             self.hashes[name] = hash_password(raw)
@@ -57,7 +57,7 @@ class Secrets:
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
     def raw(self) -> list[Canary]:
-        """What must be found nowhere. Of a token string only the random part."""
+        """Return values that must appear nowhere: of a token only its random part."""
         return [
             Canary.of("password", self.password),
             Canary.of("code_verifier", self.verifier),
@@ -68,21 +68,21 @@ class Secrets:
         ]
 
     def kept(self) -> list[Canary]:
-        """What the database keeps instead."""
+        """Return the values that the database keeps instead."""
         return [
             *(Canary.of(f"hash of {n}", m.hash) for n, m in self.minted.items()),
             *(Canary.of(f"PHC of {n}", h[-40:]) for n, h in self.hashes.items()),
         ]
 
     def values(self) -> list[Canary]:
-        """Other values of rows."""
+        """Return other values of rows."""
         return [Canary.of("email", self.email), Canary.of("note", self.note)]
 
 
 class Operations:
-    """The operations of one store that take secrets or their hashes, as they succeed.
+    """Successful operations of one store that take secrets or their hashes.
 
-    Each is a step: the caller sees its result, and looks around before the next.
+    Each is a step: the caller reads its result, and looks around before the next.
     """
 
     def __init__(self, store: Any, mine: Secrets) -> None:
@@ -166,7 +166,7 @@ class Operations:
         )
 
     def all(self) -> Iterator[Step]:
-        """Give the steps in an order in which each succeeds."""
+        """Return the steps in an order in which each succeeds."""
         client = self.client(consent_type="implicit", redirect_uris=[CALLBACK])
         yield from self._users()
         yield from self._client_secrets(client)
@@ -270,7 +270,7 @@ class Operations:
             self.mine.token("device_code_3"),
         )
         as_device = {**self.tenant, "client_id": client.client_id}
-        # A user code itself is too short to be told from other text.
+        # A user code itself is too short to be recognised in other text.
         typed = {"user_code_hash": self.mine.token("device_code_4").hash}
         as_user = {**self.tenant, **typed}
         device_code = {"device_code_hash": code.hash}

@@ -1,4 +1,4 @@
-"""One tenant's secrets at work, and who looks on."""
+"""One tenant's secrets in use, and the witnesses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from tests.stores import Logins, routed_store
 
 @dataclass(frozen=True)
 class Stage:
-    """A tenant with secrets of its own, and who looks on."""
+    """A tenant with secrets of its own, and the witnesses."""
 
     logins: Logins
     dba: "psycopg.Connection[Any]"
@@ -39,7 +39,7 @@ class Stage:
         return cls(logins, dba, mine, Witness(dba), ServerLog(dba))
 
     def succeed(self, authority: Any) -> set[str]:
-        """Do all that succeeds; give the outcomes of all grants."""
+        """Run all successful steps; return the outcomes of all grants."""
         outcomes, mine, witness = set(), self.mine, self.witness
         with authority.tenant(mine.tenant_id, autocommit=True) as store:
             for step in Operations(store, mine).all():
@@ -88,7 +88,7 @@ class Stage:
         self.witness.note_error(caught.value)
 
     def misuse_without_a_store(self) -> None:
-        """Let fail what is done before any store is asked."""
+        """Run failing calls that do not reach a store."""
         token, phc = self.mine.token("access").token, self.mine.hash_of("password")
         half: Any = f"{self.mine.password}\ud800"
         calls: list[Callable[..., object]] = [

@@ -11,23 +11,23 @@ import psycopg
 import pytest
 
 from authority_queries import AsyncAuthority, AsyncStore, Authority, Settings, Store
-from authority_queries.migrations import yoyo_url
-from authority_queries.runtime import AsyncQueryFile, QueryFile
+from authority_queries.engine.runtime import AsyncQueryFile, QueryFile
+from authority_queries.service.migrations import yoyo_url
 
-# How a unit of work may be opened.
+# The ways to open a unit of work.
 MODES = pytest.mark.parametrize(
     "mode", [{}, {"autocommit": True}], ids=["transaction", "autocommit"]
 )
 
 
 def settings_for(conninfo: str, **changes: Any) -> Settings:
-    """A pool of one connection, so that the next user gets the same."""
+    """Return settings with one connection, so that the next user gets the same one."""
     defaults = {"pool_max_size": 1, "pool_timeout": 5.0}
     return Settings(database_url=yoyo_url(conninfo), **{**defaults, **changes})
 
 
 class SyncService:
-    """Makes what a service uses: the blocking form."""
+    """Makes the objects that a service uses: the blocking form."""
 
     def open(self, settings: Settings) -> Any:
         return Authority.open(settings)
@@ -46,7 +46,7 @@ class SyncService:
 
 
 class AsyncService(SyncService):
-    """The asynchronous form, each call run to its end."""
+    """The asynchronous form; each call runs to its end."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
@@ -69,7 +69,7 @@ class AsyncService(SyncService):
 
 
 class Blocking:
-    """An asynchronous object, used as if it were not."""
+    """An asynchronous object with a blocking interface."""
 
     def __init__(self, subject: Any, runner: asyncio.Runner) -> None:
         self._subject = subject
@@ -115,7 +115,7 @@ async def _awaited(awaitable: Any) -> Any:
 
 
 def running(form: str) -> Iterator[SyncService]:
-    """Give the service in the form sync or async."""
+    """Yield the service in the form sync or async."""
     if form == "sync":
         yield SyncService()
         return

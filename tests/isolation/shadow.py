@@ -1,7 +1,7 @@
-"""A shadow of the schema in which every tenant's rows are in one partition.
+"""A shadow of the schema that keeps every tenant's rows in one partition.
 
 It is the schema of a migrated database as pg_dump writes it, with one clause added to
-each table of tenants' rows, so that PostgreSQL itself says what a store that is sharded
+each table of tenants' rows. So PostgreSQL itself reports what a store that is sharded
 by tenant would refuse.
 """
 
@@ -14,9 +14,9 @@ from psycopg.sql import SQL, Identifier, Literal
 from tools.dumping import pg_dump
 
 PARTITIONS: Final = 4
-# Client settings, and psql's commands: neither is the schema.
+# Client settings and psql's commands are not part of the schema.
 _NOT_SCHEMA: Final = re.compile(r"^(?:SET |SELECT pg_catalog\.set_config|\\).*$", re.M)
-# pg_dump says it of every table. A partitioned table refuses it for foreign keys.
+# pg_dump writes it for every table. A partitioned table refuses it for foreign keys.
 _ONLY: Final = re.compile(r"\bONLY (?=authority\.)")
 _TABLE: Final = re.compile(
     r"^(?P<table>CREATE TABLE authority\.(?P<name>\w+) \(\n"
@@ -27,7 +27,7 @@ _TENANT_COLUMN: Final = re.compile(r"^    tenant_id uuid ", re.M)
 
 
 def dump_schema(conninfo: str) -> str:
-    """Give the statements that make the schema, without the partitions of months."""
+    """Return the statements that create the schema, without monthly partitions."""
     dumped = pg_dump(
         conninfo,
         "--schema-only",
@@ -38,7 +38,7 @@ def dump_schema(conninfo: str) -> str:
 
 
 def partitioned(dumped: str) -> str:
-    """Give the same statements, with tenants' tables partitioned by tenant alone."""
+    """Return the same statements, with tenants' tables partitioned by tenant alone."""
 
     def by_tenant(table: re.Match[str]) -> str:
         if not _TENANT_COLUMN.search(table["columns"]):
@@ -49,7 +49,7 @@ def partitioned(dumped: str) -> str:
 
 
 def create_shadow(connection: "psycopg.Connection[Any]", dumped: str) -> list[str]:
-    """Create the shadow in a blank database, and give the names of tenants' tables.
+    """Create the shadow in a blank database, and return the names of tenants' tables.
 
     Raises psycopg.Error when PostgreSQL accepts a statement only without the clause.
     """
@@ -63,7 +63,7 @@ def create_shadow(connection: "psycopg.Connection[Any]", dumped: str) -> list[st
 
 
 def partitioned_tables(connection: "psycopg.Connection[Any]") -> list[str]:
-    """Give the names of the tables whose rows are spread by tenant."""
+    """Return the names of the tables whose rows are spread by tenant."""
     return [
         name
         for (name,) in connection.execute(

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from tests.conftest import PASSWORD
 from tests.isolation.shadow import PARTITIONS, create_shadow, dump_schema
 from tests.isolation.shadow_plans import PlanMode, Touched, touched_by
@@ -19,14 +19,14 @@ from tests.isolation.shadow_plans import PlanMode, Touched, touched_by
 
 @dataclass(frozen=True, kw_only=True)
 class Shadow:
-    """Its connection strings by role, and its tables by the names of partitions."""
+    """Connection strings by role, and tables by the names of their partitions."""
 
     dba: str
     logins: Mapping[str, str]
     tables: Mapping[str, str]
 
     def touched(self, query: Query, mode: PlanMode) -> tuple[Touched, list[str]]:
-        """Plan the query for a new tenant; give the partitions of others too."""
+        """Plan the query for a new tenant; return what the plan touches."""
         tenant_id = uuid4()
         login = self.logins[query.tags.role or "authority_app"]
         login = make_conninfo(login, options=f"-c authority.tenant_id={tenant_id}")
@@ -39,7 +39,7 @@ class Shadow:
 
 
 def partition_number(connection: "psycopg.Connection[Any]", tenant_id: UUID) -> int:
-    """Say which partition of every table the tenant's rows are in."""
+    """Return the number of the tenant's partition, the same in every table."""
     (numbers,) = connection.execute(
         """
         select array_agg(numbers.n)
@@ -58,10 +58,10 @@ def partition_number(connection: "psycopg.Connection[Any]", tenant_id: UUID) -> 
 def shadow_of(
     template: str, server: str, logins: Mapping[str, str]
 ) -> Iterator[Shadow]:
-    """Make the shadow of a migrated database in a new one on the same server.
+    """Create the shadow of a migrated database in a new one on the same server.
 
-    `template` and `server` are connection strings of a superuser; `logins` gives the
-    name of a member of each role.
+    `template` and `server` are connection strings of a superuser; `logins` has the name
+    of a member of each role.
     """
     name = f"authority_shadow_{os.getpid()}"
     dba = make_conninfo(server, dbname=name)

@@ -1,4 +1,4 @@
-"""Which partitions of the shadow PostgreSQL would read or write for a query."""
+"""The partitions of the shadow that PostgreSQL would read or write for a query."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -11,16 +11,16 @@ from psycopg.rows import scalar_row
 from psycopg.sql import SQL
 from psycopg.sql import Literal as Constant
 
-from authority_queries.codegen.describing.statement import Statement, statement_of
-from authority_queries.codegen.model import Query
-from authority_queries.codegen.plans.raw_plan import RawNode, walk
+from authority_queries.codegen.plans.explained import RawNode, walk
+from authority_queries.codegen.query import Query
+from authority_queries.codegen.sent import Statement, statement_of
 
-# With the values of the parameters written in, or without looking at them.
+# With the values of the parameters written in, or without knowledge of them.
 PlanMode = Literal["force_custom_plan", "force_generic_plan"]
 MODES: Final[tuple[PlanMode, ...]] = ("force_custom_plan", "force_generic_plan")
 
-# A value of each type: none is null, and none contradicts a check, because then a
-# custom plan would read nothing at all and show nothing.
+# A value of each type: none is null, and none contradicts a check, because a custom
+# plan would then read nothing at all and show nothing.
 _VALUES: Final[Mapping[str, object]] = {
     "bigint": 1,
     "boolean": True,
@@ -45,9 +45,9 @@ _VALUES_BY_NAME: Final[Mapping[str, object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """The partitioned tables that a plan has to do with, and their partitions.
+    """The partitioned tables of a plan, and their partitions.
 
-    A row that is inserted finds its partition by itself: then there is none here.
+    An inserted row finds its partition at run time, so its table has none here.
     """
 
     partitions: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Touched:
         return frozenset(self.partitions)
 
     def beyond(self, number: int) -> list[str]:
-        """Give the partitions other than the ones with this number, in order."""
+        """Return the partitions other than those with this number, in order."""
         return sorted(
             partition
             for table, partitions in self.partitions.items()
@@ -74,11 +74,11 @@ def touched_by(
     mode: PlanMode,
     tables: Mapping[str, str],
 ) -> Touched:
-    """Plan the query for a tenant. `tables` gives what a partition is a part of.
+    """Plan the query for a tenant. `tables` maps partitions to their tables.
 
-    EXPLAIN leaves out the partitions that a plan never reads, and those that it knows
-    not to read as soon as it has the parameters. The subqueries of policies come too
-    late for that: what is left out is left out because of the query's own condition.
+    EXPLAIN omits the partitions that a plan never reads, and those that the parameters
+    exclude. The subqueries of policies are evaluated too late for that: a partition is
+    omitted because of the query's own condition.
     """
     statement = statement_of(query)
     with connection.transaction(force_rollback=True):
@@ -123,7 +123,7 @@ def _explain_prepared(
 
 
 def _relations(plan: RawNode, *, with_targets: bool) -> Iterator[str]:
-    """Give the tables and partitions that are scanned or written to."""
+    """Yield the tables and partitions that are scanned or written to."""
     for node in walk(plan):
         targets = cast("list[RawNode]", node.get("Target Tables", []))
         name = node.get("Relation Name")

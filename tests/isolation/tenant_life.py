@@ -1,4 +1,4 @@
-"""What happens in a tenant from its first user to its last: each table is written."""
+"""A tenant's life from its first user to its last, which writes each table."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -28,7 +28,7 @@ ADDRESS = IPv4Address("192.0.2.1")
 
 
 def live(store: Store, tenant_id: UUID) -> None:
-    """Create, use, change and delete what a tenant has, cascades included."""
+    """Create, use, change and delete all objects of a tenant, cascades included."""
     _sign_in(store, tenant_id)
     _use_a_license(store, tenant_id)
     user = make_user(store, tenant_id, username="Ann")
@@ -92,7 +92,7 @@ def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
         code_challenge=CHALLENGE,
     )
     assert issued.outcome == "issued"
-    # Not by the store, which does this in no transaction but its own.
+    # The store does this only in a transaction of its own.
     redeem = partial(redeem_uncommitted, store.connection, client_id=client.client_id)
     redeemed = redeem(
         code,
@@ -116,7 +116,7 @@ def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
         lifetime=HOUR,
     )
     assert exchanged.outcome == "issued"
-    # Reads the tokens behind it, too.
+    # This reads the tokens behind it, too.
     assert store.tokens.verify(tenant_id=tenant_id, token_hash=other.hash)
     for outcome in ("redeemed", "reused"):
         assert redeem(refresh, type="refresh").outcome == outcome

@@ -10,13 +10,13 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from authority_queries._resources import QUERIES
+from authority_queries.resources import QUERIES
 from tests.isolation.probes import DENIED, seen
 from tests.isolation.rows import Tenants, settle, sqlstate, tell
 from tests.stores import Logins
 
 LOGINS = pytest.mark.parametrize("login", ["app", "reader", "maintenance"])
-# What is the whole database's, whoever writes to it, and so must not carry rows.
+# Objects of the whole database, whoever writes to them, which must not carry rows.
 SHARED = re.compile(
     r"\b(notify|listen|pg_notify|pg_(try_)?advisory\w*|lo_\w+|nextval|dblink\w*)\b",
     re.I,
@@ -30,7 +30,7 @@ def tenants(dba: "psycopg.Connection[Any]") -> Tenants:
 
 @pytest.fixture
 def app(logins: Logins, tenants: Tenants) -> "Iterator[psycopg.Connection[Any]]":
-    """A service that works for the own tenant in the whole session."""
+    """A service whose whole session works for the own tenant."""
     conninfo = logins.app_for(tenants.own)
     with psycopg.connect(conninfo, autocommit=True) as connection:
         yield connection
@@ -48,7 +48,7 @@ USERS = "select count(*) from authority.users"
 # The owner.
 
 
-def test_the_owner_is_held_too_but_for_the_directory(
+def test_policies_apply_to_the_owner_except_for_the_directory(
     tenants: Tenants, conninfo: str
 ) -> None:
     owner = make_conninfo(conninfo, options="-c role=authority_owner")
@@ -58,13 +58,13 @@ def test_the_owner_is_held_too_but_for_the_directory(
         assert connection.execute(update).rowcount == 0
         tell(connection, tenants.own)
         assert count(connection, USERS) == 1
-        # Its limit: who owns a table may lift what holds the owner.
+        # A limit: the owner of a table may lift the policies that apply to it.
         connection.execute("alter table authority.users no force row level security")
         assert count(connection, USERS) == 2
 
 
 @LOGINS
-def test_nobody_else_changes_what_holds_them(
+def test_only_the_owner_changes_policies(
     login: str, tenants: Tenants, logins: Logins
 ) -> None:
     changes = [
@@ -89,7 +89,7 @@ def test_nobody_else_changes_what_holds_them(
     with psycopg.connect(getattr(logins, login), autocommit=True) as connection:
         for change in changes:
             assert sqlstate(connection, change) in refused, change
-        # Who may grant nothing of a table is only warned.
+        # A role without the right to grant on a table only gets a warning.
         with suppress(psycopg.errors.InsufficientPrivilege):
             connection.execute("grant select on authority.users to public")
     query = "select has_table_privilege('pg_monitor', 'authority.users', 'select')"
@@ -121,7 +121,7 @@ def test_row_security_cannot_be_switched_off(
             assert sqlstate(connection, query) == DENIED, table.name
 
 
-# Tables and what stands beside them.
+# Tables and the objects beside them.
 
 
 @LOGINS
@@ -142,7 +142,7 @@ def test_partitions_are_reached_through_their_parent_alone(
                 assert sqlstate(connection, table.statement(text)) == DENIED, text
 
 
-def test_a_partition_that_was_granted_by_mistake_is_held_by_its_own_policy(
+def test_a_partition_granted_by_mistake_has_its_own_policy(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     for table in tenants.partitions:
@@ -163,12 +163,12 @@ def test_no_login_truncates(login: str, tenants: Tenants, logins: Logins) -> Non
                 assert sqlstate(connection, table.statement(text)) == DENIED
 
 
-def test_copy_reads_ones_own_rows_and_writes_none(
+def test_copy_reads_the_own_tenants_rows_and_writes_none(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     for table in tenants.tables:
         every = tenants.count(table, tenants.own)
-        # Plain COPY leaves partitions out.
+        # Plain COPY omits partitions.
         alone = 0 if table.name == "login_attempts" else every
         for text, expected in (
             ("copy {table} to stdout", alone),
@@ -184,7 +184,7 @@ def test_copy_reads_ones_own_rows_and_writes_none(
         assert sqlstate(app, f"copy authority.users to {target}") == DENIED
 
 
-def test_views_show_ones_own_rows(
+def test_views_return_the_own_tenants_rows(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     query = "select distinct tenant_id from authority.{}"
@@ -202,7 +202,7 @@ def test_views_show_ones_own_rows(
         assert app.execute(query.format(view).encode()).fetchall() == []
 
 
-def test_there_is_no_sequence_to_count_others_by(
+def test_no_sequence_reveals_counts_of_other_tenants(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     query = """
@@ -219,7 +219,7 @@ def test_there_is_no_sequence_to_count_others_by(
 
 
 @LOGINS
-def test_find_tenant_tells_an_id_for_an_exact_code_and_no_more(
+def test_find_tenant_returns_only_an_id_for_an_exact_code(
     login: str, tenants: Tenants, logins: Logins
 ) -> None:
     tenants.dba.execute("update authority.tenants set status = 'suspended'")
@@ -236,19 +236,19 @@ def test_find_tenant_tells_an_id_for_an_exact_code_and_no_more(
 
 
 @LOGINS
-def test_partitions_are_made_by_operators_alone(login: str, logins: Logins) -> None:
+def test_only_operators_create_partitions(login: str, logins: Logins) -> None:
     with psycopg.connect(getattr(logins, login), autocommit=True) as connection:
         query = "select authority.create_login_attempt_partitions(4)"
         expected = None if login == "maintenance" else DENIED
         assert sqlstate(connection, query) == expected
 
 
-# Looks from the side.
+# Side channels.
 
 
 @pytest.fixture
 def leak(app: "psycopg.Connection[Any]") -> "psycopg.Connection[Any]":
-    """The service with a function that tells each value that it is asked about."""
+    """A service with a function that reports each value that it is called with."""
     app.execute("""
         create function pg_temp.leak(value text) returns boolean
         language plpgsql cost 0.0000001
@@ -277,7 +277,7 @@ def leaked(leak: "psycopg.Connection[Any]", query: str) -> set[str]:
 
 
 @pytest.mark.parametrize("query", LEAKS)
-def test_a_function_of_the_callers_is_shown_no_foreign_row(
+def test_a_callers_function_receives_no_foreign_row(
     query: str, tenants: Tenants, leak: "psycopg.Connection[Any]"
 ) -> None:
     foreign = re.compile(f"{tenants.foreign}|globex")
@@ -289,7 +289,7 @@ def test_a_function_of_the_callers_is_shown_no_foreign_row(
     assert foreign.search(" ".join(leaked(leak, query)))
 
 
-def test_statistics_show_no_value_of_a_table_of_tenants(
+def test_statistics_show_no_value_of_a_tenants_table(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     tenants.dba.execute("analyze")
@@ -304,10 +304,10 @@ def test_statistics_show_no_value_of_a_table_of_tenants(
     assert app.execute(query).fetchall() == [("users",)]
 
 
-def test_the_planner_tells_how_much_others_have(
+def test_the_planner_reveals_the_size_of_other_tenants(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: estimates are made from the rows of all. Nothing of ours asks for one.
+    """A limit: estimates are made from the rows of all. No query of ours asks for one.
 
     It takes a tenant's id, and the right to send any statement.
     """
@@ -327,7 +327,7 @@ def test_the_planner_tells_how_much_others_have(
     assert not re.search(r"^\s*explain\b|reltuples|pg_stat", text, re.I | re.M)
 
 
-def test_other_sessions_of_the_login_show_statements_without_their_values(
+def test_sessions_of_the_login_show_statements_without_values(
     app: "psycopg.Connection[Any]", logins: Logins, tenants: Tenants
 ) -> None:
     conninfo = logins.app_for(tenants.foreign)
@@ -339,7 +339,7 @@ def test_other_sessions_of_the_login_show_statements_without_their_values(
     assert shown == (query.replace("%s", "$1"),)
 
 
-def test_nothing_goes_through_what_the_whole_database_shares(
+def test_the_store_sends_nothing_through_shared_database_objects(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     """Channels, advisory locks, large objects and sequences know no tenants."""
@@ -351,7 +351,7 @@ def test_nothing_goes_through_what_the_whole_database_shares(
     sources |= dict(dba.execute(query).fetchall())
     assert len(sources) > 15
     sources = {name: re.sub(r"--.*", "", source) for name, source in sources.items()}
-    # The hint of the feed tells every follower which tenant has published: its id.
+    # The feed's hint shows every follower which tenant has published: its id.
     by_purpose = ["revocations.sql"]
     shared = [name for name, source in sources.items() if SHARED.search(source)]
     assert shared == by_purpose
@@ -359,10 +359,10 @@ def test_nothing_goes_through_what_the_whole_database_shares(
     assert SHARED.search("select pg_advisory_xact_lock(1)")
 
 
-def test_what_the_whole_database_shares_is_every_tenants(
+def test_shared_database_objects_belong_to_every_tenant(
     app: "psycopg.Connection[Any]", logins: Logins, tenants: Tenants
 ) -> None:
-    """A limit of PostgreSQL, and why nothing of ours goes through it."""
+    """A limit of PostgreSQL, for which the store uses none of these objects."""
     conninfo = logins.app_for(tenants.foreign)
     with psycopg.connect(conninfo, autocommit=True) as other:
         app.execute("listen acme")
@@ -375,23 +375,23 @@ def test_what_the_whole_database_shares_is_every_tenants(
         assert app.execute("select lo_get(%s)", oid).fetchone() == (b"secret",)
 
 
-# Limits: what who can send any statement as a service can do.
+# Limits: what a session can do that may send any statement as a service.
 
 
-def test_who_can_send_any_statement_can_name_any_tenant(
+def test_a_session_that_sends_any_statement_can_name_any_tenant(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: the policies hold a query that is wrong, not a service that is taken."""
+    """A limit: the policies stop a wrong query, not a service that is taken over."""
     query = "select tenant_id from authority.users"
     assert app.execute(query).fetchall() == [(tenants.own,)]
     tell(app, tenants.foreign)
     assert app.execute(query).fetchall() == [(tenants.foreign,)]
 
 
-def test_who_can_send_any_statement_can_lock_a_table_for_all(
+def test_a_session_that_sends_any_statement_can_lock_a_table_for_all(
     app: "psycopg.Connection[Any]", logins: Logins
 ) -> None:
-    """A limit: PostgreSQL lets who may update a table lock it. Reports cannot."""
+    """A limit: a role that may update a table may lock it. Reports cannot."""
     lock = "lock table authority.users in access exclusive mode"
     assert sqlstate(app, lock) is None
     assert sqlstate(app, "lock table authority.license_usage in share mode") == DENIED

@@ -1,4 +1,4 @@
-"""A raw secret leaves no trace. What the server is sent instead, it may write down."""
+"""A raw secret leaves no trace. The server may log whatever it is sent instead."""
 
 import re
 from collections.abc import Iterator
@@ -55,19 +55,19 @@ def test_a_raw_secret_leaves_no_trace(service: SyncService, stage: Stage) -> Non
     assert witness.leaks(mine.raw()) == set()
     assert witness.leaks(mine.kept(), *TOLD_BY_PYTHON, "repr", "activity") == set()
     assert witness.leaks(mine.values(), *TOLD_BY_PYTHON, "activity") == set()
-    # It was looked where rows are known to be.
+    # The search covered the places where rows are known to be.
     everywhere = witness.leaks(mine.values(), "server log", "tables", "dump")
     assert len(everywhere) == 3 * len(mine.values())
 
 
-# As the documentation says it.
+# The settings that the documentation names.
 SILENT = dict(
     re.findall(
         r"alter role auth_service set (\S+) = (\S+);",
         (Path(__file__).parents[2] / "docs" / "secrets.md").read_text(),
     )
 )
-# auto_explain shows a plan's constants, whatever it is told of parameters.
+# auto_explain shows a plan's constants, whatever the settings of parameters.
 EXPLAINED = {name: SILENT[name] for name in SILENT if "min_duration" not in name}
 EVERYTHING = {"hash", "PHC", "email", "note"}
 
@@ -75,7 +75,7 @@ EVERYTHING = {"hash", "PHC", "email", "note"}
 @pytest.mark.parametrize(
     ("settings", "seen"), [({}, EVERYTHING), (EXPLAINED, EVERYTHING), (SILENT, set())]
 )
-def test_a_server_writes_down_what_it_is_sent_unless_it_is_told_not_to(
+def test_a_server_logs_what_it_is_sent_by_default(
     stage: Stage, settings: dict[str, str], seen: set[str]
 ) -> None:
     for name, value in settings.items():

@@ -18,7 +18,7 @@ import pytest
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries import AsyncAuthority, Authority
-from authority_queries.runtime import AsyncQueryFile
+from authority_queries.engine.runtime import AsyncQueryFile
 from tests.factories import make_tenant
 from tests.isolation.services import MODES, settings_for
 from tests.isolation.test_pool_leaks import LEFT, STUCK
@@ -35,7 +35,7 @@ where
     users.tenant_id = :tenant_id
     and pg_catalog.pg_advisory_xact_lock(7)::text is not null;
 """
-# A commit that waits for whoever holds the lock.
+# A commit that waits for the holder of the lock.
 SLOW_COMMIT = """
 create function public.wait() returns trigger language plpgsql as $$
 begin
@@ -61,7 +61,7 @@ class Found:
 def cancelled_at(
     work: Coroutine[Any, Any, None], *points: int
 ) -> Generator[Any, Any, bool]:
-    """Run the work, cancelling it at these of its waits. Tell whether it got there."""
+    """Run the work, cancelling it at these waits. Return whether it got there."""
     task = asyncio.current_task()
     assert task is not None
     step = work.send
@@ -119,8 +119,8 @@ async def work(
             await store.users.create(tenant_id=acme, username="cyd")
 
 
-# psycopg warns of a cursor when the closing of it was cancelled, and Python of its
-# generators, which cannot end when the connection is closed.
+# psycopg warns of a cursor whose closing was cancelled, and Python of its generators,
+# which cannot end when the connection is closed.
 @pytest.mark.filterwarnings("ignore:<.*ServerCursor:ResourceWarning")
 @pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <generator object BasePipeline"

@@ -1,4 +1,4 @@
-"""The committed list of what is not of one tenant is what the query files say."""
+"""The committed list of queries and tables without a tenant matches the query files."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,9 @@ from typing import Any
 
 import psycopg
 
-from authority_queries._resources import QUERIES
-from authority_queries.codegen.model import Query
-from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.query import Query
+from authority_queries.codegen.reading.folder import read_folder
+from authority_queries.resources import QUERIES
 
 LIST = Path(__file__).resolve().parents[2] / "docs" / "cross_tenant_queries.md"
 ALL = read_folder(QUERIES)
@@ -34,7 +34,7 @@ def is_cross_tenant(query: Query) -> bool:
 
 
 def _tagged_reason(query: Query) -> str | None:
-    """Give what the query's own tag says, if it has one."""
+    """Return the reason in the query's own tag, if it has one."""
     return next(
         (
             exception.reason
@@ -46,7 +46,7 @@ def _tagged_reason(query: Query) -> str | None:
 
 
 def lines_to_have(queries: Sequence[Query], reasons: Mapping[str, str]) -> list[str]:
-    """Give the list in the order of the files. What no tag explains, the list does."""
+    """Return the list in the files' order; it has the reasons that no tag has."""
     return [
         line_of(
             name,
@@ -60,7 +60,7 @@ def lines_to_have(queries: Sequence[Query], reasons: Mapping[str, str]) -> list[
 
 
 def differences(queries: Sequence[Query], text: str) -> list[str]:
-    """Say which lines are to be taken out of the list (-), and which put in (+)."""
+    """Return the lines to remove from the list (-), and those to add (+)."""
     found = _QUERY.findall(text)
     there = [line_of(*each) for each in found]
     wanted = lines_to_have(queries, {name: reason for name, _, reason in found})
@@ -70,11 +70,11 @@ def differences(queries: Sequence[Query], text: str) -> list[str]:
     ]
 
 
-def test_the_list_has_every_query_that_is_not_of_one_tenant() -> None:
+def test_the_list_contains_every_query_without_one_tenant() -> None:
     assert differences(ALL, LIST.read_text()) == []
 
 
-def test_a_query_without_a_tenant_has_to_be_listed_with_a_reason() -> None:
+def test_a_query_without_a_tenant_must_be_listed_with_a_reason() -> None:
     query = next(
         query for query in ALL if query.place.endswith("users.sql:1 get_by_id")
     )
@@ -87,7 +87,7 @@ def test_a_query_without_a_tenant_has_to_be_listed_with_a_reason() -> None:
     assert differences(changed, f"{text}\n{reasoned}\n") == []
 
 
-def test_what_a_query_file_changes_is_changed_in_the_list() -> None:
+def test_a_changed_query_file_changes_the_list() -> None:
     tokens = [query for query in ALL if query.path.stem == "tokens"]
     pruning = next(query for query in tokens if query.name == "prune_expired")
     others = [query for query in ALL if query is not pruning]
@@ -101,7 +101,7 @@ def test_what_a_query_file_changes_is_changed_in_the_list() -> None:
     ]
 
 
-def test_the_list_has_every_table_that_is_not_of_one_tenant(
+def test_the_list_contains_every_table_without_a_tenant(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     listed = {name for name, _ in _TABLE.findall(LIST.read_text())}

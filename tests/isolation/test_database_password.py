@@ -17,7 +17,7 @@ from authority_queries import Settings, hash_password, migrate, mint_token
 from authority_queries.cli import main
 from authority_queries.cli.demo.sample_file import read_sample
 from authority_queries.errors import ConfigurationError, UnavailableError
-from authority_queries.migrations import yoyo_url
+from authority_queries.service.migrations import yoyo_url
 from tests.isolation.canary import Canary
 from tests.isolation.secret_operations import random_text
 from tests.isolation.services import SyncService, running
@@ -101,7 +101,7 @@ def test_no_server_is_reached(
         "host=127.0.0.1 password={}",
     ],
 )
-def test_a_url_that_is_wrong_is_refused_without_its_password(
+def test_the_error_of_a_wrong_url_does_not_contain_its_password(
     witness: Witness, password: str, url: str
 ) -> None:
     with witness.watching(), pytest.raises(ConfigurationError) as caught:
@@ -111,7 +111,7 @@ def test_a_url_that_is_wrong_is_refused_without_its_password(
     assert_hidden(witness, password)
 
 
-def test_a_url_that_is_no_text_is_refused_without_its_password(
+def test_the_error_of_a_url_that_is_not_text_does_not_contain_its_password(
     witness: Witness, password: str
 ) -> None:
     url: Any = [f"postgresql://me:{password}@127.0.0.1/x"]
@@ -130,11 +130,11 @@ def test_a_url_that_is_no_text_is_refused_without_its_password(
         "postgresql://",
     ],
 )
-def test_a_url_that_is_clear_is_taken(url: str) -> None:
+def test_an_unambiguous_url_is_accepted(url: str) -> None:
     assert Settings(database_url=url).describe()
 
 
-def test_settings_that_are_changed_do_not_tell_the_password(
+def test_changed_settings_do_not_show_the_password(
     witness: Witness, password: str
 ) -> None:
     url: Any = f"postgresql://me:{password}@127.0.0.1/x"
@@ -149,7 +149,7 @@ def test_settings_that_are_changed_do_not_tell_the_password(
 def superuser(
     dba: "psycopg.Connection[Any]", conninfo: str, password: str
 ) -> Iterator[str]:
-    """The URL of a superuser with this password."""
+    """Return a superuser's URL with this password."""
     name = f"authority_canary_{os.getpid()}"
     dba.execute(f"create role {name} superuser login password '{password}'".encode())
     yield yoyo_url(make_conninfo(conninfo, user=name, password=password))
@@ -180,7 +180,7 @@ def test_commands_print_no_password_and_no_token(
         assert not [each for each in passwords if each and each in everything]
 
 
-def test_psql_is_given_no_secret_as_an_argument(
+def test_psql_gets_no_secret_as_an_argument(
     tmp_path: Path,
     password: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -200,7 +200,7 @@ def test_psql_is_given_no_secret_as_an_argument(
     assert password not in told.out + told.err
 
 
-def test_generated_files_have_no_token_and_no_hash() -> None:
+def test_generated_files_contain_no_token_and_no_hash() -> None:
     files = [
         ROOT / "queries" / "plans.txt",
         ROOT / "schema" / "snapshot.sql",
@@ -213,6 +213,6 @@ def test_generated_files_have_no_token_and_no_hash() -> None:
         assert TOKEN.findall(text) + PHC.findall(text) == [], path.name
 
 
-def test_a_token_and_a_hash_are_told_from_other_text() -> None:
+def test_a_token_and_a_hash_are_distinguished_from_other_text() -> None:
     assert TOKEN.findall(f"… {mint_token('refresh', uuid4()).token} …")
     assert PHC.findall(f"'{hash_password('swordfish')}'")

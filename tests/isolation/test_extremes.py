@@ -1,4 +1,4 @@
-"""What can be stored can be read: the first and last moments, the longest durations."""
+"""Every storable value can be read, from the first moment to the longest duration."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from authority_queries.errors import AuthorityError
 from tests.isolation.matrix.arguments import (
     argument_sets,
@@ -51,7 +51,7 @@ COLUMNS: Final = """
 
 
 def extreme_arguments(query: Query, extreme: Extreme) -> dict[str, object]:
-    """The arguments of a query that are moments or durations, as extreme as can be."""
+    """Return a query's moments and durations, as extreme as they can be."""
     found: dict[str, object] = {}
     for name, parameter in parameters_of(query).items():
         annotation = str(parameter.annotation)
@@ -77,7 +77,7 @@ def become(world: World, roles: Roles, query: Query) -> None:
 def call(
     world: World, roles: Roles, query: Query, values: dict[str, Any], *, keep: bool
 ) -> str:
-    """Call a query as who may, and tell what is wrong: all but an error of ours."""
+    """Call a query as a permitted role, and return its fault: any error but ours."""
     try:
         with world.dba.transaction(force_rollback=not keep):
             become(world, roles, query)
@@ -100,7 +100,7 @@ def store_by_calls(world: World, roles: Roles, extreme: Extreme) -> Iterator[str
 
 
 def store_by_sql(world: World, extreme: Extreme) -> Iterator[str]:
-    """Put the extremes into each column of each row that takes them."""
+    """Store the extremes in each column of each row that accepts them."""
     for table, column, type_ in world.dba.execute(COLUMNS).fetchall():
         is_duration = type_ == "interval"
         value = extreme.duration if is_duration else extreme.moment
@@ -133,7 +133,7 @@ def faults(outcomes: Iterable[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
-def test_what_can_be_stored_can_be_read_in_every_time_zone(
+def test_every_storable_value_can_be_read_in_every_time_zone(
     dba: Dba, matrix_roles: Roles, zone: str, figures: list[str]
 ) -> None:
     with opened_world(dba, "strangers") as world:
@@ -154,9 +154,7 @@ def test_what_can_be_stored_can_be_read_in_every_time_zone(
             assert len(columns) > len(EXTREMES) * 20
 
 
-def test_a_moment_beyond_what_can_be_read_is_seen(
-    dba: Dba, matrix_roles: Roles
-) -> None:
+def test_an_unreadable_moment_is_found(dba: Dba, matrix_roles: Roles) -> None:
     with opened_world(dba, "strangers") as world:
         world.rows(world.own)
         with dba.transaction(force_rollback=True):

@@ -1,4 +1,4 @@
-"""What PostgreSQL says of rows and parameters is not in the text of an error."""
+"""The text of an error contains no row or parameter that PostgreSQL reports."""
 
 import asyncio
 import traceback
@@ -12,14 +12,14 @@ from psycopg.sql import SQL, Identifier
 
 from authority_queries import AsyncAuthority, Store, migrate
 from authority_queries.cli import main
+from authority_queries.engine.runtime import QueryFile
 from authority_queries.errors import (
     DuplicateError,
     InvalidValueError,
     MigrationError,
 )
-from authority_queries.migrations import yoyo_url
 from authority_queries.queries import FOLDER
-from authority_queries.runtime import QueryFile
+from authority_queries.service.migrations import yoyo_url
 from tests.factories import (
     PHC,
     make_client,
@@ -48,9 +48,9 @@ def printed(error: BaseException) -> str:
 
 
 def refuse_suspended_users(dba: "psycopg.Connection[Any]") -> None:
-    """Let the server refuse a status, as it does before a migration that allows it.
+    """Let the server refuse a status, as before the migration that allows it.
 
-    What no version allows is refused before it is sent.
+    A value that no version allows is refused before it is sent.
     """
     dba.execute("""
         alter table authority.users
@@ -60,7 +60,7 @@ def refuse_suspended_users(dba: "psycopg.Connection[Any]") -> None:
 
 
 @pytest.mark.superuser("who is not held by row security is shown the failing row")
-def test_a_failing_row_is_in_diag_and_not_in_the_text(
+def test_an_error_has_the_failing_row_in_diag_and_not_in_its_text(
     dba: "psycopg.Connection[Any]", tenant_id: UUID
 ) -> None:
     note = random_text()
@@ -77,7 +77,7 @@ def test_a_failing_row_is_in_diag_and_not_in_the_text(
     )
 
 
-def test_a_failing_row_is_not_shown_to_a_role_that_row_security_holds(
+def test_a_role_under_row_security_does_not_get_the_failing_row(
     store: Store, dba: "psycopg.Connection[Any]"
 ) -> None:
     fields = {"display_name": random_text(), "status": "suspended"}
@@ -89,7 +89,7 @@ def test_a_failing_row_is_not_shown_to_a_role_that_row_security_holds(
     assert cause.diag.message_detail is None
 
 
-def test_parameters_are_in_diag_and_not_in_the_text(
+def test_an_error_has_the_parameters_in_diag_and_not_in_its_text(
     dba: "psycopg.Connection[Any]", logins: Logins
 ) -> None:
     set_for_database(dba, "log_parameter_max_length_on_error", "-1")
@@ -106,13 +106,13 @@ def test_parameters_are_in_diag_and_not_in_the_text(
 
 
 def unchecked_get(logins: Logins, tenant_id: UUID, user_id: str) -> object:
-    """Get a user by a query file that is not told what its queries take."""
+    """Get a user by a query file that does not know its queries' parameters."""
     get = QueryFile(FOLDER / "users.sql").row("get_by_id", lambda *row: row)
     with psycopg.connect(logins.app_for(tenant_id)) as connection:
         return get(connection, tenant_id=tenant_id, user_id=user_id)
 
 
-def test_what_cannot_be_read_is_not_in_the_text(
+def test_an_unreadable_value_is_not_in_the_text_of_the_error(
     logins: Logins, tenant_id: UUID
 ) -> None:
     note = random_text()
@@ -125,7 +125,7 @@ def test_what_cannot_be_read_is_not_in_the_text(
     assert "(SQLSTATE 22P02)" in str(cause)
 
 
-def test_an_error_that_passes_through_repeats_no_row(
+def test_an_error_that_passes_through_contains_no_row(
     store: Store, dba: "psycopg.Connection[Any]"
 ) -> None:
     tenant, note = make_tenant(store), random_text()
@@ -137,7 +137,7 @@ def test_an_error_that_passes_through_repeats_no_row(
 
 
 @pytest.mark.parametrize("form", ["sync", "async"])
-def test_a_commit_that_fails_tells_no_row(
+def test_the_error_of_a_failing_commit_contains_no_row(
     form: str, logins: Logins, dba: "psycopg.Connection[Any]", tenant_id: UUID
 ) -> None:
     note = random_text()
@@ -162,7 +162,7 @@ def test_a_commit_that_fails_tells_no_row(
         assert note not in printed(caught.value)
 
 
-def test_a_text_that_cannot_be_encoded_is_not_in_the_error(
+def test_the_error_of_an_unencodable_text_does_not_contain_the_text(
     logins: Logins, tenant_id: UUID
 ) -> None:
     note = random_text()
@@ -204,7 +204,7 @@ def test_a_call_that_is_canceled_leaves_no_trace(
     assert witness.leaks([Canary.of("note", note)]) == set()
 
 
-def test_a_migration_that_fails_tells_no_row(
+def test_the_error_of_a_failing_migration_contains_no_row(
     dba: "psycopg.Connection[Any]", conninfo: str, tmp_path: Path
 ) -> None:
     note, witness = random_text(), Witness(dba)
@@ -225,7 +225,7 @@ def test_a_migration_that_fails_tells_no_row(
     assert witness.leaks([Canary.of("note", note)]) == set()
 
 
-def test_the_command_tells_no_row(
+def test_the_command_prints_no_row(
     dba: "psycopg.Connection[Any]",
     conninfo: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -252,7 +252,7 @@ def test_the_command_tells_no_row(
         ("licenses", "key_hash", bytes(33)),
     ],
 )
-def test_the_schema_too_refuses_what_is_no_hash(
+def test_the_schema_refuses_a_value_that_is_not_a_hash(
     logins: Logins,
     dba: "psycopg.Connection[Any]",
     table: str,

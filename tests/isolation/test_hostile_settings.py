@@ -1,4 +1,4 @@
-"""What a session, its role or its database has set changes nothing that is meant."""
+"""Settings of a session, its role or its database do not change what a call means."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def hostile(
     dba: "psycopg.Connection[Any]",
     login_names: dict[str, str],
 ) -> None:
-    """Everything is set to something else, for the database and for the login."""
+    """Every setting has another value, for the database and for the login."""
     make_hostile(dba, roles=login_names.values(), database=True)
 
 
@@ -67,14 +67,14 @@ def service(request: pytest.FixtureRequest) -> Iterator[SyncService]:
 
 
 class Shouting(TextBinaryLoader):
-    """How a caller may have his own texts read."""
+    """A loader with which a caller has his own texts read."""
 
     def load(self, data: Buffer) -> str:
         return str(super().load(data)).upper()
 
 
 def own_connection(conninfo: str, stack: ExitStack) -> "psycopg.Connection[Any]":
-    """A connection with all that psycopg lets one set."""
+    """A connection with everything that psycopg lets a caller set."""
     connection = stack.enter_context(
         psycopg.connect(conninfo, autocommit=True, cursor_factory=ClientCursor)
     )
@@ -87,7 +87,7 @@ def own_connection(conninfo: str, stack: ExitStack) -> "psycopg.Connection[Any]"
 @MODES
 @pytest.mark.superuser("reads the same on a plain connection")
 @pytest.mark.usefixtures("hostile")
-def test_a_unit_means_the_same(
+def test_a_unit_behaves_the_same_under_hostile_settings(
     *,
     service: SyncService,
     logins: Logins,
@@ -121,7 +121,7 @@ def test_a_unit_means_the_same(
 
 @pytest.mark.superuser("reads the same on a plain connection")
 @pytest.mark.usefixtures("hostile")
-def test_generated_functions_mean_the_same_on_any_connection(
+def test_generated_functions_behave_the_same_on_any_connection(
     logins: Logins, access: TokenString, dba: "psycopg.Connection[Any]"
 ) -> None:
     asked: dict[str, Any] = {
@@ -141,7 +141,7 @@ def test_generated_functions_mean_the_same_on_any_connection(
 
 @pytest.mark.parametrize("has_unit", [True, False], ids=["unit", "bare"])
 @pytest.mark.usefixtures("hostile")
-def test_of_8_redeemers_one_wins_and_the_reuse_ends_the_family(
+def test_one_of_8_redeemers_wins_and_the_reuse_ends_the_family(
     *,
     logins: Logins,
     client: Client,
@@ -189,7 +189,7 @@ def test_of_8_redeemers_one_wins_and_the_reuse_ends_the_family(
 
 
 @pytest.mark.usefixtures("hostile")
-def test_what_a_unit_cannot_set_is_refused_by_its_name(
+def test_an_error_names_a_setting_that_a_unit_cannot_change(
     service: SyncService, logins: Logins, client: Client
 ) -> None:
     tenant_id = client.tenant_id
@@ -222,7 +222,7 @@ def test_a_report_may_read_one_snapshot(logins: Logins, client: Client) -> None:
 
 
 @pytest.mark.usefixtures("hostile")
-def test_operators_work_as_ever(logins: Logins, client: Client) -> None:
+def test_operators_work_under_hostile_settings(logins: Logins, client: Client) -> None:
     settings = settings_for(make_conninfo(logins.maintenance, options=""))
     with Maintenance.open(settings) as maintenance, maintenance.store() as store:
         globex = store.tenants.create(code="globex", display_name="Globex")

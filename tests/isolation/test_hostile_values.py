@@ -1,4 +1,4 @@
-"""Texts that try to be SQL, or too much: a service's call stays in its tenant."""
+"""Hostile or oversized texts leave a service's call in its tenant."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from tests.isolation.matrix.arguments import argument_sets, full_name, parameters_of
 from tests.isolation.matrix.cases import ALL, Roles
 from tests.isolation.matrix.running import (
@@ -31,10 +31,10 @@ HOSTILE: Final = {
 # In the annotation of a parameter.
 _TEXT, _ONE_OF = r"(?<!Sequence\[)\bstr\b(?!, JsonValue)", r"\bLiteral\["
 _TEXTS, _JSON = r"\bSequence\[str\]", "JsonValue"
-# Who may say which tenant a transaction works for.
+# Queries that may set the tenant of a transaction.
 MAY_SET: Final = {
     "login_attempts.prune_default",
-    "tenants.begin_alone",  # says how, and for nobody
+    "tenants.begin_alone",  # it sets the isolation, and no tenant
     "tenants.enter",
     "tokens.verify_by_token",
 }
@@ -46,14 +46,14 @@ _SETS: Final = re.compile(
 
 
 def in_place_of(annotation: str, text: str) -> object:
-    """The text as what a parameter takes: itself, in an array, in an object."""
+    """Return the text in the parameter's form: itself, in an array, in an object."""
     if "Sequence[str]" in annotation:
         return [text]
     return {"text": text} if "JsonValue" in annotation else text
 
 
 def texts_of(query: Query, *kinds: str) -> Iterator[tuple[str, str]]:
-    """Each parameter that takes text: itself, one of a few, a list of it, in JSON."""
+    """Return each parameter with text: itself, one of a few, a list of it, in JSON."""
     for name, parameter in parameters_of(query).items():
         annotation = str(parameter.annotation)
         if re.search("|".join(kinds), annotation):
@@ -61,7 +61,7 @@ def texts_of(query: Query, *kinds: str) -> Iterator[tuple[str, str]]:
 
 
 def faults(world: World, runner: Runner, outcome: Outcome) -> Iterator[str]:
-    """What must not come of a call, whatever it is given."""
+    """Return whatever is wrong after a call, whatever it was given."""
     if isinstance(outcome.result, Failure) and not outcome.result.is_ours:
         yield f"{outcome.result.kind} {outcome.result.text}"
     if outcome.foreign != runner.untouched.foreign:
@@ -75,7 +75,7 @@ def faults(world: World, runner: Runner, outcome: Outcome) -> Iterator[str]:
 def calls_of(
     world: World, texts: Mapping[str, str], *kinds: str
 ) -> Iterator[tuple[str, Query, dict[str, object]]]:
-    """Each query with each text in each of its parameters: all others are its own."""
+    """Yield each query with each text in each parameter; the others are its own."""
     rows = world.rows(world.own)
     for query in ALL:
         values = argument_sets(query, rows)[0]
@@ -88,7 +88,7 @@ def calls_of(
 def faults_with(
     dba: "psycopg.Connection[Any]", roles: Roles, texts: Mapping[str, str], *kinds: str
 ) -> tuple[int, list[str]]:
-    """How many calls were made, and what is wrong with which."""
+    """Return the number of calls, and each fault with its call."""
     with opened_world(dba, "strangers") as world:
         runner = Runner(world, looks_at_own=False)
         service = Caller(login=roles.app, told=world.own)
@@ -121,7 +121,7 @@ def test_a_hostile_text_is_a_value_and_nothing_else(
         ("select 'Robot ffffffff-8af5'", "reads foreign rows"),
     ],
 )
-def test_a_query_that_takes_a_text_for_sql_is_seen(
+def test_a_query_that_executes_a_text_as_sql_is_found(
     broken: str, fault: str, dba: "psycopg.Connection[Any]", matrix_roles: Roles
 ) -> None:
     find = next(query for query in ALL if full_name(query) == "tenants.find")
@@ -139,7 +139,7 @@ def test_a_query_that_takes_a_text_for_sql_is_seen(
 def setters(
     dba: "psycopg.Connection[Any]", queries: Iterable[tuple[str, str]]
 ) -> set[str]:
-    """Queries whose text says for whom a transaction works, or calls what says it."""
+    """Return queries whose text sets the tenant, or calls a function that does."""
     found = dba.execute(
         "select proname from pg_catalog.pg_proc "
         "where pronamespace = 'authority'::regnamespace and prosrc ~ 'set_config'"
@@ -148,7 +148,7 @@ def setters(
     return {name for name, text in queries if _SETS.search(text) or calls.search(text)}
 
 
-def test_no_query_says_for_whom_a_transaction_works_but_those_that_may(
+def test_only_the_permitted_queries_set_the_tenant_of_a_transaction(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     queries = [(full_name(query), query.sql) for query in ALL]
@@ -172,7 +172,7 @@ def test_no_query_says_for_whom_a_transaction_works_but_those_that_may(
         "do $$ begin perform authority.find_live_token(null, null, null); end $$",
     ],
 )
-def test_a_query_that_says_for_whom_is_found(
+def test_a_query_that_sets_the_tenant_is_found(
     text: str, dba: "psycopg.Connection[Any]"
 ) -> None:
     assert setters(dba, [("users.become", text)]) == {"users.become"}

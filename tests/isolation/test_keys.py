@@ -1,4 +1,4 @@
-"""Keys: no row refers to another tenant's, and none tells what another tenant has."""
+"""Keys: no row refers to another tenant's, and no error shows what it has."""
 
 import re
 from typing import Any
@@ -37,13 +37,13 @@ _BESIDE: dict[str, Row] = {
 
 @pytest.fixture
 def tenants(dba: "psycopg.Connection[Any]") -> Tenants:
-    """Each with ids of its own."""
+    """Two tenants, each with ids of its own."""
     return settle(dba)
 
 
 @pytest.fixture
 def twins(dba: "psycopg.Connection[Any]") -> Tenants:
-    """Both with the same ids, names and hashes: tenant_id tells their rows apart."""
+    """Two tenants whose ids, names and hashes are equal: only tenant_id differs."""
     return settle(dba, twins=True)
 
 
@@ -54,7 +54,7 @@ def app(logins: Logins) -> Any:
 
 
 def pointing_away(tenants: Tenants, key: Key) -> Row:
-    """Copy a row of the own tenant, and let this key alone name a row of the other."""
+    """Copy a row of the own tenant, whose one key names a row of the other tenant."""
     table = table_named(tenants, key.own)
     row = renewed(tenants, table, tenants.row(table, tenants.own))
     foreign = tenants.row(table_named(tenants, key.other), tenants.foreign)
@@ -71,7 +71,7 @@ def pointing_away(tenants: Tenants, key: Key) -> Row:
 
 
 def beside(key: Key, row: Row) -> Row:
-    """Give what a row with this key has to have in other columns."""
+    """Return the values that a row with this key needs in other columns."""
     needed = {
         column: value
         for name in key.own_columns
@@ -92,14 +92,14 @@ def errors_of(
 
 
 def told(error: psycopg.Error) -> str:
-    """Give all that PostgreSQL says with an error."""
+    """Return all text that PostgreSQL sends with an error."""
     diag = error.diag
     parts = (diag.message_primary, diag.message_detail, diag.message_hint, diag.context)
     return " ".join([str(error), *(part or "" for part in parts)])
 
 
 def reached(tenants: Tenants, app: "psycopg.Connection[Any]") -> list[str]:
-    """Name the foreign keys that take a reference to another tenant's row."""
+    """Return the foreign keys that accept a reference to another tenant's row."""
     tell(app, tenants.own)
     found = []
     for key in foreign_keys_of(tenants.dba):
@@ -108,21 +108,21 @@ def reached(tenants: Tenants, app: "psycopg.Connection[Any]") -> list[str]:
             found.append(key.name)
             continue
         assert isinstance(error, psycopg.errors.ForeignKeyViolation)
-        # Row security keeps back even the values that the caller gave.
+        # Row-level security withholds even the values that the caller sent.
         assert error.diag.message_detail == (
             f'Key is not present in table "{key.other}".'
         )
     return found
 
 
-def test_no_foreign_key_takes_a_reference_to_another_tenants_row(
+def test_no_foreign_key_accepts_another_tenants_row(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     assert len(foreign_keys_of(tenants.dba)) >= 10
     assert reached(tenants, app) == []
 
 
-def test_the_same_rows_are_taken_when_they_refer_to_ones_own(
+def test_foreign_keys_accept_the_same_rows_of_the_own_tenant(
     tenants: Tenants,
 ) -> None:
     for key in foreign_keys_of(tenants.dba):
@@ -150,7 +150,7 @@ def test_a_foreign_key_without_its_tenant_is_found(
     assert reached(tenants, app) == ["user_roles_tenant_id_role_id_fk"]
 
 
-def test_a_repository_says_that_another_tenants_row_does_not_exist(
+def test_a_repository_treats_another_tenants_row_as_missing(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     user, role, foreign_role = (
@@ -173,7 +173,7 @@ def test_a_repository_says_that_another_tenants_row_does_not_exist(
     assert users.assign_role(tenant_id=tenants.own, user_id=user, role_id=role)
 
 
-def test_every_key_may_be_another_tenants_too(twins: Tenants) -> None:
+def test_every_key_may_repeat_in_another_tenant(twins: Tenants) -> None:
     keys = unique_keys_of(twins.dba)
     assert len(keys) >= 25
     for key in keys:
@@ -191,7 +191,7 @@ def test_a_key_without_its_tenant_is_found_by_filling_twins(
         settle(dba, twins=True)
 
 
-def test_a_duplicate_is_refused_without_a_word_of_its_values(
+def test_the_error_of_a_duplicate_contains_no_value(
     twins: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     tell(app, twins.own)
@@ -211,14 +211,14 @@ def _says(error: psycopg.Error, value: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", told(error)) is not None
 
 
-def test_a_superuser_would_be_told_the_values(twins: Tenants) -> None:
+def test_a_superuser_gets_the_values_of_a_duplicate(twins: Tenants) -> None:
     row = twins.row(table_named(twins, "users"), twins.own)
     error = errors_of(twins.dba, twins, "users", row)
     assert error is not None
     assert _says(error, row["id"])
 
 
-def test_a_failing_check_tells_nothing_of_the_row(
+def test_the_error_of_a_failing_check_contains_no_value_of_the_row(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     tell(app, tenants.own)
@@ -228,10 +228,10 @@ def test_a_failing_check_tells_nothing_of_the_row(
     assert "ann@example.com" not in told(caught.value)
 
 
-def test_the_code_of_a_tenant_is_the_one_key_that_all_share(
+def test_the_code_is_the_only_key_that_all_tenants_share(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """That a code is taken can be found out, as by find_tenant; not whose it is."""
+    """A taken code can be detected, as by find_tenant, but not its owner."""
     tell(app, tenants.own)
     code = tenants.row(table_named(tenants, "tenants"), tenants.foreign)["code"]
     with pytest.raises(psycopg.errors.UniqueViolation) as caught:
@@ -241,7 +241,7 @@ def test_the_code_of_a_tenant_is_the_one_key_that_all_share(
     assert str(tenants.foreign) not in told(caught.value)
 
 
-def test_a_repositorys_duplicate_names_the_key_and_no_value(
+def test_a_duplicate_error_names_the_key_and_no_value(
     twins: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     tell(app, twins.own)
@@ -269,7 +269,7 @@ def test_a_cascade_stays_in_its_tenant(twins: Tenants) -> None:
 
 
 def names_in(tenants: Tenants, key: Key, tenant: UUID) -> set[tuple[object, ...]]:
-    """Give what a tenant's rows have in the columns of a key, where all are given."""
+    """Return a tenant's values in the columns of a key, where none is null."""
     columns = sql.SQL(", ").join(map(sql.Identifier, key.own_columns))
     query = sql.SQL("select {columns} from {table} where tenant_id = %s").format(
         columns=columns if key.own_columns else sql.SQL("true"),
@@ -280,7 +280,7 @@ def names_in(tenants: Tenants, key: Key, tenant: UUID) -> set[tuple[object, ...]
 
 
 def holding(tenants: Tenants, key: Key) -> list[str]:
-    """Name the tables whose rows keep those that this key refers to from deletion."""
+    """Return the tables whose rows block a deletion of rows that this key refers to."""
     return [
         other.own
         for other in foreign_keys_of(tenants.dba)
@@ -288,7 +288,7 @@ def holding(tenants: Tenants, key: Key) -> list[str]:
     ]
 
 
-def test_no_key_is_of_a_kind_that_the_tests_do_not_know(
+def test_the_tests_know_every_kind_of_key(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     known = {key.name for key in keys_of(dba)}

@@ -1,7 +1,6 @@
-"""Every query, in every role, with another tenant's identifiers: nothing of it is seen.
+"""Every query, in every role, with another tenant's identifiers reads no row of it.
 
-What a leak is stands in matrix/judging.py. That the matrix can fail is shown in
-test_matrix_breaks.py.
+matrix/judging.py defines a leak. test_matrix_breaks.py shows that the matrix can fail.
 """
 
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from tests.isolation.matrix.arguments import full_name
 from tests.isolation.matrix.cases import (
     ALL,
@@ -24,14 +23,12 @@ from tests.isolation.matrix.probes import PROBES, granted_everything, open_table
 from tests.isolation.matrix.running import Runner
 from tests.isolation.matrix.world import Kind, World, opened_world, tables_without
 
-_NO_KEY = (
-    "the id is what the caller says; it is no foreign key, and nothing reads by it"
-)
-_DOOR = "it is how a transaction comes to work for a tenant"
-_ONE_DIRECTORY = "a code that another tenant has is refused: it is one directory"
+_NO_KEY = "the caller chooses the id; it is no foreign key, and no query reads by it"
+_DOOR = "it sets the tenant of a transaction"
+_ONE_DIRECTORY = "another tenant's code is refused: all tenants share one directory"
 _TOLD = "as app told another tenant"
 _WRITES = "writes a foreign id into"
-# What a query says of another tenant by purpose, and why it may.
+# What a query reveals of another tenant on purpose, and why it may.
 BY_PURPOSE = {
     f"login_attempts.record as app: {_WRITES} login_attempts": _NO_KEY,
     f"login_attempts.record as bypass: {_WRITES} login_attempts": _NO_KEY,
@@ -40,31 +37,30 @@ BY_PURPOSE = {
     f"tenants.enter {_TOLD}: goes on working for another tenant": _DOOR,
     f"tenants.enter {_TOLD}: reads or counts foreign rows": _DOOR,
     "tenants.find as app: reads or counts foreign rows": (
-        "a service finds its tenant by the code, and learns the id alone"
+        "a service finds its tenant by the code, and gets only the id"
     ),
     "tenants.update as app: reads or counts foreign rows": _ONE_DIRECTORY,
     "tenants.update as bypass: reads or counts foreign rows": _ONE_DIRECTORY,
     f"tokens.verify_by_token {_TOLD}: reads or counts foreign rows": (
-        "works for the tenant that the token names, for who has the token"
+        "works for the tenant that the token names, as its holder may"
     ),
 }
-# Queries that no other tenant's row makes different, whoever calls them.
+# Queries whose results no other tenant's row changes, whoever calls them.
 WITHOUT_ROWS = {
-    "login_attempts.create_partitions": "makes tables",
+    "login_attempts.create_partitions": "creates tables",
     "login_attempts.drop_partitions": "drops tables",
     "revocations.listen": "reads no table",
-    "server.describe": "reads of the server",
-    "server.get_process_id": "reads no table",
+    "server.describe": "reads the server's settings",
     "server.get_schema_version": "reads no table",
     "tenants.begin": "begins a transaction",
     "tenants.begin_alone": "begins a transaction",
     "tenants.begin_on_standby": "begins a transaction",
-    "tenants.create": "makes a tenant, and reads what is the same for all",
+    "tenants.create": "creates a tenant, and reads the templates of all tenants",
 }
 
 
 def uncontrolled(world: World, roles: Roles, queries: Sequence[Query]) -> set[str]:
-    """Queries that find nothing of the foreign tenant even when called for it."""
+    """Return queries that find no row of the foreign tenant even when called for it."""
     cases = [case for query in queries for case in control_of(query, world, roles)]
     return {
         full_name(case.query)
@@ -74,7 +70,7 @@ def uncontrolled(world: World, roles: Roles, queries: Sequence[Query]) -> set[st
 
 
 @pytest.mark.parametrize("kind", ["strangers", "twins"])
-def test_no_query_is_different_for_what_another_tenant_has(
+def test_no_result_depends_on_another_tenants_rows(
     kind: Kind, dba: "psycopg.Connection[Any]", matrix_roles: Roles, figures: list[str]
 ) -> None:
     with opened_world(dba, kind) as world:
@@ -97,7 +93,7 @@ def test_no_query_is_different_for_what_another_tenant_has(
     assert expected <= leaks, "these are no exceptions any more"
 
 
-def test_each_query_finds_the_rows_when_it_is_called_for_their_tenant(
+def test_each_query_finds_the_rows_of_the_tenant_that_it_is_called_for(
     dba: "psycopg.Connection[Any]", matrix_roles: Roles
 ) -> None:
     with opened_world(dba, "strangers") as world:
@@ -133,7 +129,7 @@ def test_each_branch_of_the_grants_is_taken(
 
 
 @pytest.mark.parametrize("told", ["another", "none", "nonsense"])
-def test_no_table_lets_a_foreign_row_through(
+def test_no_policy_lets_a_foreign_row_through(
     told: str, dba: "psycopg.Connection[Any]", matrix_roles: Roles, figures: list[str]
 ) -> None:
     with (

@@ -1,4 +1,4 @@
-"""The matrix can fail: each predicate, policy, row and argument is missed by name."""
+"""The matrix can fail: it names each missing predicate, policy, row and argument."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from tests.isolation.matrix import arguments
 from tests.isolation.matrix.arguments import (
     UnknownArgumentError,
@@ -29,29 +29,29 @@ from tests.isolation.matrix.world import Kind, opened_world, tables_without
 from tests.isolation.test_matrix import uncontrolled
 
 _KINDS: tuple[Kind, ...] = ("strangers", "twins")
-_TWICE = "what it finds is held to the tenant by another predicate of the query"
+_TWICE = "another predicate of the query binds its rows to the tenant"
 _NAMESAKE = "a client of another tenant with the same id has the same client_id here"
-# Predicates that nothing leaks without, and why.
+# Predicates without which nothing leaks, and why.
 SPARE = {
     "grants.redeem: service_accounts.tenant_id = :tenant_id (4)": (
-        "it is only locked, and nothing here that is redeemed speaks for an account"
+        "the row is only locked, and no redeemed token here belongs to an account"
     ),
     "licenses.update: license_seats.tenant_id = :tenant_id (2)": (
-        "what it finds is counted, and the count decides about the own seats alone"
+        "its rows are counted, and the count decides only about the own seats"
     ),
     "licenses.update: license_seats.tenant_id = :tenant_id (3)": _TWICE,
     "login_attempts.succeed: login_throttles.tenant_id = :tenant_id (2)": (
-        "what it finds is ranked, and the rank decides about the own networks alone"
+        "its rows are ranked, and the rank decides only about the own networks"
     ),
     "login_attempts.succeed: login_throttles.tenant_id = :tenant_id (3)": _TWICE,
     "pushed_requests.redeem: clients.tenant_id = pushed_requests.tenant_id (2)": (
         _NAMESAKE
     ),
     "pushed_requests.redeem: clients.tenant_id = tenants.id (1)": (
-        "a request is given out once, of however many tenants that are active"
+        "a request is redeemed once, however many tenants are active"
     ),
     "roles.delete: roles.tenant_id = user_roles.tenant_id (1)": (
-        "a role of another tenant with the same id is no system role here either"
+        "another tenant's role with the same id is no system role here either"
     ),
     "tokens.revoke: authorizations.tenant_id = :tenant_id (3)": _TWICE,
     "tokens.revoke: clients.tenant_id = :tenant_id (1)": (
@@ -61,21 +61,19 @@ SPARE = {
     "users.list_after: user_roles.tenant_id = :tenant_id (2)": _TWICE,
     "users.list_before: user_roles.tenant_id = :tenant_id (2)": _TWICE,
 }
-_WRITTEN = (
-    "the tenant is a value that it inserts: the policy's check and the keys hold it"
-)
+_WRITTEN = "it inserts the tenant: the policy's check and the keys restrict the value"
 # Queries of a tenant that have no predicate, and what binds them.
 UNBOUND = {
     "clients.create": _WRITTEN,
     "licenses.create": _WRITTEN,
     "login_attempts.record": _WRITTEN,
-    "login_attempts.reserve": "the function is given the tenant",
+    "login_attempts.reserve": "it passes the tenant to a function",
     "revocations.publish": _WRITTEN,
     "roles.create": _WRITTEN,
     "scopes.create": _WRITTEN,
     "service_accounts.create": _WRITTEN,
-    "tenants.enter": "the function is given the tenant",
-    "tokens.verify_by_token": "the function is given the tenant",
+    "tenants.enter": "it passes the tenant to a function",
+    "tokens.verify_by_token": "it passes the tenant to a function",
     "users.assign_role": _WRITTEN,
     "users.create": _WRITTEN,
 }
@@ -86,9 +84,9 @@ Mutants = Callable[[Query], Iterator[tuple[str, str]]]
 def unseen(
     dba: "psycopg.Connection[Any]", roles: Roles, mutants: Mutants
 ) -> tuple[set[str], set[str]]:
-    """All mutants, and those that leak nothing, where only its predicates hold a query.
+    """Return all mutants, and those that leak nothing under their predicates alone.
 
-    Twins are asked only about what strangers did not show.
+    Twins are tried only for mutants that strangers did not expose.
     """
     every: set[str] = set()
     dumb: set[str] = set()
@@ -109,7 +107,7 @@ def unseen(
     return every, dumb
 
 
-def test_a_query_without_its_tenants_predicate_is_named(
+def test_a_query_without_its_tenants_predicate_is_found_by_name(
     dba: "psycopg.Connection[Any]", matrix_roles: Roles
 ) -> None:
     with opened_world(dba, "strangers") as world:
@@ -157,7 +155,7 @@ def test_a_query_of_a_tenant_has_a_predicate_or_a_reason() -> None:
     assert unbound == UNBOUND.keys()
 
 
-def test_a_new_query_is_red_until_its_arguments_are_known(
+def test_a_new_query_fails_until_its_arguments_are_known(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     query = replace(ALL[0], name="list_new", parameters=("tenant_id", "flavour"))
@@ -168,7 +166,7 @@ def test_a_new_query_is_red_until_its_arguments_are_known(
         argument_sets(query, world.rows(world.foreign))
 
 
-def test_arguments_that_find_nothing_are_red(
+def test_arguments_that_find_nothing_fail(
     dba: "psycopg.Connection[Any]",
     matrix_roles: Roles,
     monkeypatch: pytest.MonkeyPatch,
@@ -181,7 +179,7 @@ def test_arguments_that_find_nothing_are_red(
         assert uncontrolled(world, matrix_roles, users) == {"users.get_by_username"}
 
 
-def test_a_new_table_without_rows_is_red(dba: "psycopg.Connection[Any]") -> None:
+def test_a_new_table_without_rows_fails(dba: "psycopg.Connection[Any]") -> None:
     dba.execute("create table authority.notes (tenant_id uuid not null)")
     with opened_world(dba, "strangers") as world:
         assert tables_without(world, world.own) == ["notes"]

@@ -1,4 +1,4 @@
-"""One unit of work at a time in a task or thread; another one may have its own."""
+"""A task or thread has one unit of work at a time; another one may have its own."""
 
 import asyncio
 import threading
@@ -141,7 +141,7 @@ def test_a_thread_of_a_task_has_its_own_unit(
     asyncio.run(play())
 
 
-def test_one_connection_works_for_one_tenant_even_among_threads(
+def test_one_connection_works_for_one_tenant_also_across_threads(
     logins: Logins, tenants: tuple[UUID, UUID]
 ) -> None:
     acme, globex = tenants
@@ -163,7 +163,7 @@ def test_one_connection_works_for_one_tenant_even_among_threads(
     assert len(refused) == 2
 
 
-def test_a_task_that_is_done_is_not_kept_by_its_context(
+def test_a_finished_task_is_not_kept_alive_by_its_context(
     logins: Logins, tenants: tuple[UUID, UUID]
 ) -> None:
     context = copy_context()
@@ -177,11 +177,12 @@ def test_a_task_that_is_done_is_not_kept_by_its_context(
             return store.users.create(tenant_id=acme, username="ann").id
 
     context.run(work)
-    kept = [value for value in context.values() if hasattr(value, "owner")]
-    assert [value.owner for value in kept] == [None]
+    units = [unit for name, unit in context.items() if name.name == "authority_unit"]
+    # A unit that is over refers to no task or thread.
+    assert [unit() is None or unit().is_over for unit in units] == [True]
 
 
-def test_a_unit_that_finds_no_free_connection_says_so_and_is_not_open(
+def test_a_unit_without_a_free_connection_raises_and_is_not_open(
     logins: Logins, tenants: tuple[UUID, UUID]
 ) -> None:
     acme, globex = tenants

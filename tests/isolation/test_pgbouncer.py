@@ -28,7 +28,7 @@ select coalesce(current_setting('authority.tenant_id', true), ''), pg_backend_pi
 
 @pytest.fixture
 def bouncer(logins: Logins, login_names: dict[str, str]) -> Iterator[str]:
-    """The connection string of a service that goes through PgBouncer."""
+    """Return the connection string of a service that goes through PgBouncer."""
     if program() is None:
         pytest.skip("pgbouncer is not installed")  # -- because it is no Python package
     with pooled(logins.app, {login_names["app"]: PASSWORD}) as conninfo:
@@ -41,7 +41,7 @@ def service(request: pytest.FixtureRequest) -> Iterator[SyncService]:
 
 
 class Tenant:
-    """A tenant with one user, and what a service may see of it."""
+    """A tenant with one user, and the rows that a service may read of it."""
 
     def __init__(self, logins: Logins, name: str) -> None:
         with routed_store(logins) as store:
@@ -63,7 +63,7 @@ def globex(logins: Logins) -> Tenant:
 
 
 class Seen:
-    """What came through the bouncer that should not, and by which server process."""
+    """Forbidden rows that came through the bouncer, and the server processes."""
 
     def __init__(self) -> None:
         self.wrong: list[object] = []
@@ -114,7 +114,7 @@ def without_unit(authority: Any, tenant: Tenant, seen: Seen) -> None:
 USES = [in_unit, in_autocommit, in_failing_unit, verified, without_unit]
 
 
-def test_tenants_that_share_one_server_connection_see_their_own_rows_only(
+def test_tenants_that_share_a_server_connection_read_only_their_rows(
     bouncer: str,
     acme: Tenant,
     globex: Tenant,
@@ -154,7 +154,7 @@ def assert_nothing_is_set(
         assert client.execute(SEEN).fetchall() == []
         [(value, server)] = client.execute(SET).fetchall()
         assert value == ""
-        # The one session of services, which PgBouncer has, and no transaction.
+        # PgBouncer holds the one session of services, without a transaction.
         told = dba.execute(
             "select pid, state from pg_stat_activity where usename = %s", (login,)
         )
@@ -173,7 +173,7 @@ def test_both_forms_work_through_the_bouncer(
     assert seen.wrong == []
 
 
-def test_the_logins_own_membership_holds_where_options_are_dropped(
+def test_the_logins_membership_applies_where_the_pooler_drops_options(
     bouncer: str, logins: Logins, acme: Tenant, login_names: dict[str, str]
 ) -> None:
     direct, through = settings_for(logins.app), settings_for(bouncer)
@@ -190,7 +190,7 @@ PREPARED = "select name from pg_prepared_statements where not from_sql"
 CALLS = 500
 
 
-def test_to_insist_on_prepared_statements_is_refused(
+def test_forced_prepared_statements_are_refused_behind_a_pooler(
     service: SyncService, bouncer: str, logins: Logins, acme: Tenant
 ) -> None:
     with (
@@ -206,7 +206,7 @@ def test_to_insist_on_prepared_statements_is_refused(
 
 
 @pytest.mark.parametrize("is_pooled", [True, False], ids=["pooled", "direct"])
-def test_on_a_connection_of_ones_own_nothing_is_prepared_through_a_pooler(
+def test_an_own_connection_prepares_nothing_through_a_pooler(
     *,
     service: SyncService,
     bouncer: str,
@@ -242,10 +242,10 @@ def test_on_a_connection_of_ones_own_nothing_is_prepared_through_a_pooler(
         assert bool(found) is not (is_pooled or use is script)
 
 
-def test_no_client_executes_a_statement_of_another_one(
+def test_no_client_executes_another_clients_statement(
     bouncer: str, acme: Tenant
 ) -> None:
-    """By default: psycopg's names of prepared statements are equal in all processes."""
+    """By default, psycopg's names of prepared statements are equal in all processes."""
     start = threading.Barrier(8)
     wrong: list[object] = []
 

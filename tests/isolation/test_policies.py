@@ -1,4 +1,4 @@
-"""What the policies let through, for every table and the logins that they hold."""
+"""What the policies let through, for every table and the logins that they apply to."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from tests.stores import Logins
 
 LOGINS = pytest.mark.parametrize("login", ["app", "reader"])
 
-# What a session may be told that is no tenant, made from one that has rows.
+# Invalid values of the tenant's setting, made from a tenant that has rows.
 MALFORMED: dict[str, Callable[[str], str]] = {
     "empty": lambda _: "",
     "a letter": lambda _: "x",
@@ -53,7 +53,7 @@ def opened(logins: Logins, login: str) -> "Iterator[psycopg.Connection[Any]]":
 
 
 @LOGINS
-def test_a_session_without_a_tenant_sees_and_writes_nothing(
+def test_a_session_without_a_tenant_reads_and_writes_nothing(
     login: str, tenants: Tenants, logins: Logins
 ) -> None:
     with opened(logins, login) as connection:
@@ -67,7 +67,7 @@ def test_a_session_without_a_tenant_sees_and_writes_nothing(
 
 
 @LOGINS
-def test_a_session_of_no_real_tenant_sees_and_writes_nothing(
+def test_a_session_with_an_invalid_tenant_reads_and_writes_nothing(
     login: str, tenants: Tenants, logins: Logins
 ) -> None:
     with opened(logins, login) as connection:
@@ -81,7 +81,7 @@ def test_a_session_of_no_real_tenant_sees_and_writes_nothing(
 
 
 @LOGINS
-def test_a_session_of_a_tenant_sees_its_rows_and_no_others(
+def test_a_session_of_a_tenant_reads_only_its_rows(
     login: str, tenants: Tenants, logins: Logins
 ) -> None:
     with opened(logins, login) as connection:
@@ -95,7 +95,7 @@ def test_a_session_of_a_tenant_sees_its_rows_and_no_others(
 
 
 @LOGINS
-def test_a_session_of_a_tenant_writes_and_changes_no_row_of_another(
+def test_a_session_of_a_tenant_writes_no_row_of_another_tenant(
     login: str, tenants: Tenants, logins: Logins
 ) -> None:
     with opened(logins, login) as connection:
@@ -129,12 +129,12 @@ def test_a_policy_that_writes_all_is_found_for_each_table(
             for table in tenants.tables
             if table.tenant_column in writable(connection, table, "UPDATE")
         ]
-        # Of the others a service may not change whose a row is.
+        # A service may not change the tenant of a row in the other tables.
         assert updated == ["clients", "service_accounts", "users"]
         assert moved(connection, tenants) == updated
 
 
-def test_a_row_of_an_unknown_tenant_cannot_be_made(
+def test_a_row_of_an_unknown_tenant_cannot_be_inserted(
     tenants: Tenants, logins: Logins
 ) -> None:
     unknown = uuid4()
@@ -146,7 +146,7 @@ def test_a_row_of_an_unknown_tenant_cannot_be_made(
             insert(connection, table, row)
 
 
-def test_a_repository_without_a_tenant_is_denied_and_finds_nothing(
+def test_a_repository_without_a_tenant_finds_nothing(
     tenants: Tenants, logins: Logins
 ) -> None:
     own = tenants.own
@@ -185,13 +185,13 @@ def test_a_repository_without_a_tenant_is_denied_and_finds_nothing(
             )
 
 
-def test_operators_see_all_tenants_only_where_a_policy_says_so(
+def test_operators_read_all_tenants_only_where_a_policy_allows_it(
     tenants: Tenants, logins: Logins
 ) -> None:
     query = "select tablename from pg_policies where roles = '{authority_maintenance}'"
     operated = {name for (name,) in tenants.dba.execute(query)}
     assert len(operated) == 14
-    # They write these when they create a tenant, and read none.
+    # Operators write these when they create a tenant, and read none.
     operated -= {"role_permissions", "scopes"}
     with opened(logins, "maintenance") as connection:
         for table in tenants.tables:
@@ -248,7 +248,7 @@ def test_operators_see_all_tenants_only_where_a_policy_says_so(
         ),
     ],
 )
-def test_operators_lock_what_they_prune_and_write_nothing(
+def test_operators_lock_prunable_rows_and_write_nothing(
     lock: str, write: str, tenants: Tenants, logins: Logins
 ) -> None:
     table = write.split()[1].removeprefix("authority.")

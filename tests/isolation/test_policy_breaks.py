@@ -1,4 +1,4 @@
-"""A table whose policy lets all rows through is missed by name, and by its queries."""
+"""A policy that lets all rows through is found by its table's name and its queries."""
 
 import re
 from typing import Any
@@ -16,7 +16,7 @@ from tests.isolation.matrix.probes import PROBES, granted_everything, open_table
 from tests.isolation.matrix.running import Outcome, Runner
 from tests.isolation.matrix.world import Table, World, opened_world
 
-# Tables that queries reach only beside another one, whose policy holds them back.
+# Queries reach these tables only beside another one, whose policy stops them.
 NEVER_ALONE = {
     "pushed_requests",
     "used_jtis",
@@ -31,7 +31,7 @@ def let_all_through(world: World, table: Table) -> None:
 def leaking(
     world: World, runner: Runner, table: Table, right: list[tuple[Case, Outcome]]
 ) -> set[str]:
-    """Queries of this table that leak while its policy lets all rows through."""
+    """Return queries of this table that leak while its policy lets all rows through."""
     named = re.compile(rf"\bauthority\.{table.name}\b")
     chosen = [(case, alone) for case, alone in right if named.search(case.query.sql)]
     cases, alone = [case for case, _ in chosen], [each for _, each in chosen]
@@ -42,7 +42,7 @@ def leaking(
     return {leak.query for leaks in found for leak in leaks}
 
 
-def test_a_table_without_its_policy_is_named(
+def test_a_table_without_its_policy_is_found_by_name(
     dba: "psycopg.Connection[Any]", matrix_roles: Roles
 ) -> None:
     app = matrix_roles.app

@@ -1,4 +1,4 @@
-"""Whatever happens in a unit of work, the next user of its connection is free of it."""
+"""A unit of work leaves its connection clean for the next user, whatever happens."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,7 +16,7 @@ from tests.isolation.services import MODES, SyncService, running, settings_for
 from tests.stores import Logins, routed_store
 
 EXPECTED = (psycopg.Error, AuthorityError, ZeroDivisionError, KeyboardInterrupt)
-# What a session without a tenant sees of a table that is not empty.
+# What a session without a tenant reads of a table that is not empty.
 LEFT = """
 select
     coalesce(current_setting('authority.tenant_id', true), ''),
@@ -136,7 +136,7 @@ ENDS: dict[str, Callable[[Any, UUID], object]] = {
 
 @MODES
 @pytest.mark.parametrize("end", ENDS)
-def test_nothing_is_left_in_the_pool_after_a_unit_that_ends(
+def test_a_unit_leaves_nothing_in_the_pool_when_it_ends(
     *,
     authority: Any,
     acme: UUID,
@@ -155,7 +155,7 @@ def test_nothing_is_left_in_the_pool_after_a_unit_that_ends(
 
 
 @MODES
-def test_nothing_is_left_after_a_refused_tenant(
+def test_a_refused_tenant_leaves_nothing_in_the_pool(
     *,
     authority: Any,
     acme: UUID,
@@ -172,11 +172,11 @@ def test_nothing_is_left_after_a_refused_tenant(
         ):
             create(store, unknown)
         assert_nothing_is_left(authority, dba, login_names["app"])
-    # A refusal is nothing to warn of, and anybody can ask for any number of them.
+    # A refusal needs no warning, and anybody can cause any number of them.
     assert not [line for line in caplog.records if line.name.startswith("psycopg")]
 
 
-def test_nothing_is_left_after_a_verification_and_a_look_up(
+def test_a_verification_and_a_look_up_leave_nothing_in_the_pool(
     authority: Any,
     acme: UUID,
     arranged: Store,
@@ -208,7 +208,7 @@ def test_a_borrower_who_leaves_autocommit_does_not_spoil_the_pool(
         assert len(store.users.list(tenant_id=acme).items) == 2
 
 
-def test_nothing_is_left_after_a_lock_that_nobody_gives_in_time(
+def test_a_lock_timeout_leaves_nothing_in_the_pool(
     authority: Any,
     acme: UUID,
     dba: "psycopg.Connection[Any]",

@@ -1,4 +1,4 @@
-"""A schema that somebody else made, first in the search_path, changes nothing."""
+"""A foreign schema at the head of the search_path changes nothing."""
 
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries import Authority, Settings, Store
 from authority_queries.errors import AuthorityError
-from authority_queries.migrations import yoyo_url
+from authority_queries.service.migrations import yoyo_url
 from tests.isolation.probes import inserted, moved, seen
 from tests.isolation.rows import Tenants, settle, tell
 from tests.isolation.tenant_life import live
@@ -50,7 +50,8 @@ create operator evil.~~ (leftarg = text, rightarg = text, function = evil.yes);
 grant all on all tables in schema evil to public;
 """
 
-# Both are to be held: pg_catalog searched first, as it is unless it is named, or last.
+# Both paths are covered: pg_catalog searched first, as it is unless it is named, or
+# last.
 PATHS = pytest.mark.parametrize("path", ["evil", "evil, pg_catalog"])
 
 OURS = [
@@ -97,7 +98,7 @@ def opened(logins: Logins, tenants: Tenants) -> "Iterator[Callable[..., Any]]":
         connection.close()
 
 
-def test_the_other_schema_is_really_looked_at_first(
+def test_the_other_schema_is_really_searched_first(
     tenants: Tenants, opened: Callable[..., Any]
 ) -> None:
     connection = opened("evil, pg_catalog")
@@ -108,7 +109,7 @@ def test_the_other_schema_is_really_looked_at_first(
 
 
 @PATHS
-def test_the_policies_stay_what_they_are(
+def test_another_schema_does_not_change_our_policies(
     path: str, tenants: Tenants, opened: Callable[..., Any]
 ) -> None:
     connection = opened(path)
@@ -126,7 +127,7 @@ def test_the_policies_stay_what_they_are(
 
 
 @PATHS
-def test_our_functions_stay_what_they_are(
+def test_another_schema_does_not_change_our_functions(
     path: str, tenants: Tenants, opened: Callable[..., Any]
 ) -> None:
     plain, evil = opened("pg_catalog"), opened(path)
@@ -147,7 +148,7 @@ def test_our_functions_stay_what_they_are(
     assert caught.value.sqlstate == "TN002"
 
 
-def test_our_queries_stay_what_they_are(
+def test_another_schema_does_not_change_our_queries(
     tenants: Tenants, fresh: UUID, opened: Callable[..., Any]
 ) -> None:
     connection = opened("evil")
@@ -160,9 +161,9 @@ def test_our_queries_stay_what_they_are(
 def test_our_queries_reach_no_other_tenant_by_another_schemas_operators(
     tenants: Tenants, opened: Callable[..., Any]
 ) -> None:
-    """A limit: PostgreSQL takes `=` from where a login's search_path says first.
+    """A limit: PostgreSQL takes `=` from the first schema of a login's search_path.
 
-    Our own predicates then mean what somebody else wants. The policies do not.
+    Our own predicates then have a foreign meaning. The policies do not.
     """
     connection = opened("evil, pg_catalog")
     told = "select pg_catalog.set_config('authority.tenant_id', %s, false)"
@@ -179,8 +180,9 @@ def test_our_queries_reach_no_other_tenant_by_another_schemas_operators(
 
 
 # PostgreSQL prefers the operator of the better types, wherever it is, and `=` of cidr
-# is only that of inet. So a schema where anybody may create, as public was before
-# PostgreSQL 15, is enough to have code of one's own run by who prunes for all tenants.
+# is only that of inet. So in a schema where anybody may create, as public was before
+# PostgreSQL 15, a stranger can have code executed by the role that prunes for all
+# tenants.
 
 BETTER = """
 create table public.seen (who text);
@@ -193,13 +195,13 @@ create operator public.= (leftarg = cidr, rightarg = cidr, function = public.spy
 
 @pytest.fixture
 def throttled(tenants: Tenants) -> Tenants:
-    """With an account that is throttled, and somebody's operator in schema public."""
+    """A database with a throttled account, and a foreign operator in schema public."""
     tenants.dba.execute(BETTER)
     return tenants
 
 
 def sign_in(store: Store, tenants: Tenants) -> None:
-    """Let an account in, from a network that its throttle is looked up by."""
+    """Sign an account in, from a network by which its throttle is looked up."""
     key: dict[str, Any] = {"tenant_id": tenants.own, "username": "ann"}
     here: dict[str, Any] = {"address": IPv4Address("192.0.2.7"), "factor": "password"}
     assert store.login_attempts.reserve(**key, **here).allowed
@@ -216,7 +218,7 @@ def spies(tenants: Tenants) -> set[str]:
 
 
 def path_of(settings: Settings, tenants: Tenants) -> str:
-    """Give the search_path of a unit of work."""
+    """Return the search_path of a unit of work."""
     with (
         Authority.open(settings) as authority,
         authority.tenant(tenants.own) as store,
@@ -226,7 +228,7 @@ def path_of(settings: Settings, tenants: Tenants) -> str:
     return str(found[0])
 
 
-def test_our_connections_find_nobody_elses_operators(
+def test_our_connections_find_no_foreign_operators(
     throttled: Tenants, logins: Logins
 ) -> None:
     settings = Settings(database_url=yoyo_url(logins.app))
@@ -239,7 +241,7 @@ def test_our_connections_find_nobody_elses_operators(
     assert spies(throttled) == set()
 
 
-def test_ones_own_connection_does_not_find_them_either(
+def test_an_own_connection_finds_no_foreign_operators(
     throttled: Tenants, logins: Logins
 ) -> None:
     """Our queries compare networks as inet, for which PostgreSQL has the operator."""
@@ -251,14 +253,14 @@ def test_ones_own_connection_does_not_find_them_either(
         assert len(spies(throttled)) == 1
 
 
-def test_the_url_may_say_another_search_path(tenants: Tenants, logins: Logins) -> None:
+def test_the_url_may_set_another_search_path(tenants: Tenants, logins: Logins) -> None:
     url = make_conninfo(logins.app, options="-c search_path=evil")
     settings = Settings(database_url=yoyo_url(url))
     assert path_of(settings, tenants) == "evil"
 
 
-# The temporary schema, which everybody has, and which is searched first for tables and
-# types even where it is not named.
+# Everybody has a temporary schema, which is searched first for tables and types even
+# where it is not named.
 
 SPY = """
 create temporary table seen (who text);
@@ -278,7 +280,7 @@ grant usage on type pg_temp.text to public;
 
 
 def spied(connection: "psycopg.Connection[Any]") -> set[str]:
-    """Let the function that runs as its owner run; name who ran the caller's code."""
+    """Call the security definer; return the role that runs the caller's code."""
     connection.execute(SPY)
     connection.execute("select authority.create_login_attempt_partitions(6)")
     return {who for (who,) in connection.execute("select who from pg_temp.seen")}
@@ -297,7 +299,7 @@ def test_a_temporary_object_does_not_run_as_the_owner(
         "procedure authority.isolate_tenants",
     ],
 )
-def test_it_would_if_the_temporary_schema_were_not_named_last(
+def test_a_temporary_object_runs_as_the_owner_if_pg_temp_is_not_named_last(
     routine: str, tenants: Tenants, opened: Callable[..., Any]
 ) -> None:
     change = f"alter {routine} set search_path = pg_catalog"

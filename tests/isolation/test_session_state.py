@@ -1,4 +1,4 @@
-"""What a connection keeps from one tenant's transaction to the next one's."""
+"""What a connection keeps from one tenant's transaction for the next one."""
 
 import re
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ import psycopg
 import pytest
 
 import authority_queries
-from authority_queries._resources import QUERIES
+from authority_queries.resources import QUERIES
 from tests.isolation.rows import Tenants, settle, tell
 from tests.stores import Logins
 
 USERS = "select tenant_id from authority.users"
-# What outlives a transaction, and so would carry one tenant's rows to the next.
+# Objects that outlive a transaction, and would carry one tenant's rows to the next.
 LASTING = re.compile(
     r"\b(with hold|create (temp|temporary)|withhold|on commit)\b", re.I
 )
@@ -54,7 +54,7 @@ def test_a_prepared_statement_keeps_no_tenant(
         assert app.execute("execute users").fetchall() == []
 
 
-def test_a_statement_that_was_prepared_by_the_owner_is_planned_anew_for_a_service(
+def test_a_statement_that_the_owner_prepared_is_planned_anew_for_a_service(
     tenants: Tenants, dba: "psycopg.Connection[Any]"
 ) -> None:
     """The plan of one role is never used for another: row security is a part of it."""
@@ -82,7 +82,7 @@ def test_a_function_that_ran_for_one_tenant_keeps_no_plan_of_it(
                 assert app.execute(query).fetchall() == [(tenant,)]
 
 
-def test_a_cursor_is_of_the_tenant_of_its_first_row_and_ends_with_the_transaction(
+def test_a_cursor_keeps_the_tenant_of_its_first_row_until_the_transaction_ends(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     tenants.dba.execute(
@@ -106,7 +106,7 @@ def test_a_cursor_is_of_the_tenant_of_its_first_row_and_ends_with_the_transactio
 def test_a_cursor_with_hold_outlives_its_tenant(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: its rows are copied at the commit. Nothing of ours opens one."""
+    """A limit: its rows are copied at the commit. Our queries open none."""
     with working_for(app, tenants.own):
         app.execute(f"declare held cursor with hold for {USERS}".encode())
     with working_for(app, tenants.foreign):
@@ -117,7 +117,7 @@ def test_a_cursor_with_hold_outlives_its_tenant(
 def test_a_temporary_table_outlives_its_tenant(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: it has no policy. Nothing of ours makes one."""
+    """A limit: it has no policy. No query of ours creates one."""
     with working_for(app, tenants.own):
         app.execute(f"create temporary table copies as {USERS}".encode())
     with working_for(app, tenants.foreign):
@@ -126,9 +126,11 @@ def test_a_temporary_table_outlives_its_tenant(
     app.execute("discard temporary")
 
 
-def test_nothing_of_ours_outlives_a_transaction(dba: "psycopg.Connection[Any]") -> None:
+def test_no_query_creates_an_object_that_outlives_a_transaction(
+    dba: "psycopg.Connection[Any]",
+) -> None:
     package = Path(authority_queries.__file__).parent
-    # What the code generator does on a database of its own is no service's.
+    # The code generator works on a database of its own, not on a service's.
     files = [
         *QUERIES.glob("*.sql"),
         *(

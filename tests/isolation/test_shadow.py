@@ -1,6 +1,6 @@
-"""The store can be sharded by tenant: no key and no query of a tenant stands against.
+"""The store can be sharded by tenant: every key and query of a tenant allows it.
 
-Shown on a shadow of the schema, in which PostgreSQL's own partitions by hash of
+The proof is a shadow of the schema, in which PostgreSQL's own partitions by hash of
 tenant_id stand for shards.
 """
 
@@ -15,9 +15,9 @@ from psycopg.conninfo import make_conninfo
 from pytest_postgresql.executors import NoopExecutor
 
 from authority_queries import Store
-from authority_queries._resources import QUERIES
-from authority_queries.codegen.model import Query
-from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.query import Query
+from authority_queries.codegen.reading.folder import read_folder
+from authority_queries.resources import QUERIES
 from tests.conftest import Server
 from tests.isolation.shadow import create_shadow, dump_schema
 from tests.isolation.shadow_database import Shadow, partition_number, shadow_of
@@ -27,7 +27,7 @@ from tests.isolation.tenant_life import live
 TENANT_QUERIES = [
     query for query in read_folder(QUERIES) if "tenant_id" in query.parameters
 ]
-# Read no table that is sharded, as far as EXPLAIN can see.
+# These read no sharded table, as far as EXPLAIN shows.
 NO_SHARDS = {
     "tenants.get_by_id": "the directory of tenants is on every shard",
     "tenants.enter": "calls a function that reads the directory",
@@ -39,7 +39,7 @@ NO_SHARDS = {
 }
 _PREDICATE = re.compile(r"\b\w+\.tenant_id = %\(tenant_id\)s")
 
-# What the tables with a tenant_id have, but for what their partitions have of it.
+# Objects of the tables with a tenant_id, without their partitions' copies.
 _MADE = """
     select
         pg_class.relname as name,
@@ -82,7 +82,7 @@ def full_name(query: Query) -> str:
 
 
 def without_predicate(query: Query) -> Iterator[Query]:
-    """Give the query without one of its conditions on the tenant, each in turn."""
+    """Yield the query without one of its conditions on the tenant, each in turn."""
     for found in _PREDICATE.finditer(query.sql):
         before, after = query.sql[: found.start()], query.sql[found.end() :]
         yield replace(query, sql=f"{before}%(tenant_id)s::uuid is not null{after}")
@@ -92,14 +92,14 @@ def without_predicate(query: Query) -> Iterator[Query]:
 def shadow(
     server: Server, template: NoopExecutor, login_names: dict[str, str]
 ) -> Iterator[Shadow]:
-    """The shadow of the schema that the migrations make."""
+    """The shadow of the schema that the migrations create."""
     migrated = make_conninfo(server.conninfo, dbname=template.template_dbname)
     logins = {f"authority_{role}": login for role, login in login_names.items()}
     with shadow_of(migrated, server.conninfo, logins) as shadow:
         yield shadow
 
 
-def test_everything_that_a_tenants_table_has_can_be_sharded(
+def test_every_part_of_a_tenants_table_can_be_sharded(
     conninfo: str, blank_conninfo: str, dba: "psycopg.Connection[Any]"
 ) -> None:
     with psycopg.connect(blank_conninfo) as connection:
@@ -139,7 +139,7 @@ def test_a_query_of_a_tenant_touches_one_partition(
     [query for query in TENANT_QUERIES if _PREDICATE.search(query.sql)],
     ids=full_name,
 )
-def test_a_query_that_forgets_its_tenant_is_seen(query: Query, shadow: Shadow) -> None:
+def test_a_query_that_forgets_its_tenant_is_found(query: Query, shadow: Shadow) -> None:
     for forgetful in without_predicate(query):
         for mode in MODES:
             _, beyond = shadow.touched(forgetful, mode)
@@ -147,7 +147,7 @@ def test_a_query_that_forgets_its_tenant_is_seen(query: Query, shadow: Shadow) -
 
 
 def work(connection: "psycopg.Connection[Any]") -> set[tuple[str, int]]:
-    """Say how often each table was scanned or written."""
+    """Return how often each table was scanned or written."""
     connection.execute("select pg_stat_force_next_flush()")
     connection.execute("select")
     return set(
@@ -163,7 +163,7 @@ def work(connection: "psycopg.Connection[Any]") -> set[tuple[str, int]]:
     )
 
 
-def test_a_tenants_whole_life_is_in_one_partition_of_each_table(
+def test_a_tenants_whole_life_stays_in_one_partition_of_each_table(
     shadow: Shadow,
 ) -> None:
     with psycopg.connect(shadow.dba) as connection:

@@ -1,4 +1,4 @@
-"""What a call costs in round trips, counted between client and server."""
+"""The round trips of a call, counted between client and server."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -8,7 +8,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from authority_queries.secrets import TokenString, verify_password
+from authority_queries.credentials import verify_password
+from authority_queries.secrets import TokenString
 from tests.factories import make_client, make_tenant, make_token, make_user
 from tests.isolation.services import SyncService, running, settings_for
 from tests.isolation.trips import Trips, counted_trips
@@ -50,7 +51,7 @@ def acme(logins: Logins) -> tuple[UUID, TokenString]:
 
 
 class Spent:
-    """The trips since the last time that one asked."""
+    """The trips since the last question."""
 
     def __init__(self, trips: Trips) -> None:
         self._trips = trips
@@ -62,7 +63,7 @@ class Spent:
         return count
 
 
-def test_the_proxy_counts_what_a_bare_driver_waits_for(
+def test_the_proxy_counts_the_waits_of_a_bare_driver(
     trips: Trips, service: SyncService
 ) -> None:
     with service.connect(trips.conninfo) as connection:
@@ -147,7 +148,8 @@ def try_password(store: Any, tenant_id: UUID, username: str) -> str:
     }
     assert store.login_attempts.reserve(**key, factor="password").allowed
     user = store.users.get_by_username(tenant_id=tenant_id, username=username)
-    # None is verified against a hash too: Argon2id's time is spent for nobody as well.
+    # None is verified against a hash too: an unknown user costs Argon2id's time as
+    # well.
     assert not verify_password(user and user.password_hash, "wrong")
     store.login_attempts.record(**key, outcome="failed", reason="wrong_password")
     return "known" if user else "unknown"

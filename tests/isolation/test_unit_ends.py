@@ -1,4 +1,4 @@
-"""How a unit ends that the server, a signal or its own silence ends."""
+"""Units that the server, a signal or their own silence ends."""
 
 import logging
 import signal
@@ -27,7 +27,7 @@ values (:tenant_id, :username, :username);
 -- name: measure(tenant_id, value)$
 select length(:value::text) where :tenant_id::uuid is not null;
 """
-# What PostgreSQL does at the commit: it takes a while, or its disk is full.
+# Troubles of PostgreSQL at the commit: it takes a while, or its disk is full.
 AT_COMMIT = """
 create function public.at_commit() returns trigger language plpgsql as $$
 begin
@@ -50,7 +50,7 @@ TROUBLE = {
 
 
 class SoftLimitError(Exception):
-    """What a worker raises in its signal handler, as Celery does."""
+    """An error that a worker raises in its signal handler, as Celery does."""
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -77,7 +77,7 @@ def create(store: Any, tenant_id: UUID) -> None:
 
 
 @MODES
-def test_the_servers_trouble_at_the_commit_comes_as_it_is(
+def test_a_server_error_at_the_commit_is_raised_unchanged(
     service: SyncService,
     logins: Logins,
     acme: UUID,
@@ -109,7 +109,7 @@ def test_the_servers_trouble_at_the_commit_comes_as_it_is(
 
 
 @MODES
-def test_an_error_of_a_signal_handler_comes_as_it_is(
+def test_an_error_of_a_signal_handler_is_raised_unchanged(
     logins: Logins,
     acme: UUID,
     mode: dict[str, bool],
@@ -137,7 +137,7 @@ def test_an_error_of_a_signal_handler_comes_as_it_is(
 
 
 @pytest.mark.parametrize("first", ["call", "batch"])
-def test_a_unit_that_falls_silent_is_ended_by_the_server(
+def test_the_server_ends_a_silent_unit(
     service: SyncService, logins: Logins, acme: UUID, first: str, path: Path
 ) -> None:
     create_many = service.load(path).batch("create_many")
@@ -173,7 +173,7 @@ def test_a_refusal_is_raised_and_not_logged(
 ) -> None:
     unknown = uuid4()
     measure = service.load(path).value("measure")
-    # It takes longer to send than the server takes to refuse the tenant.
+    # The text takes longer to send than the server takes to refuse the tenant.
     value = Jsonb(list(range(100_000)))
     with service.open(settings_for(logins.app)) as authority:
         for _ in range(3):

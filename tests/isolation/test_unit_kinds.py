@@ -1,4 +1,4 @@
-"""Units of work hold every kind of statement, and streams and batches work in them."""
+"""Units of work bind every kind of statement, and streams and batches work in them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ def rows(tenant_id: UUID, *names: str) -> list[dict[str, object]]:
 
 
 @MODES
-def test_a_batch_and_a_stream_come_first_in_a_unit(
+def test_a_batch_and_a_stream_may_come_first_in_a_unit(
     authority: Any,
     file: Any,
     tenants: tuple[UUID, UUID],
@@ -95,7 +95,7 @@ def test_a_batch_and_a_stream_come_first_in_a_unit(
 
 
 @MODES
-def test_a_batch_in_a_pipeline_of_the_users_is_the_tenants(
+def test_a_batch_in_the_users_pipeline_works_for_the_tenant(
     authority: Any,
     file: Any,
     tenants: tuple[UUID, UUID],
@@ -112,7 +112,7 @@ def test_a_batch_in_a_pipeline_of_the_users_is_the_tenants(
 
 
 @MODES
-def test_what_is_another_tenants_or_nobodys_is_refused_in_every_kind(
+def test_every_kind_of_call_for_another_tenant_or_none_is_refused(
     authority: Any,
     file: Any,
     tenants: tuple[UUID, UUID],
@@ -146,7 +146,7 @@ def test_what_is_another_tenants_or_nobodys_is_refused_in_every_kind(
 
 
 @MODES
-def test_every_kind_is_refused_for_an_unknown_tenant_when_it_comes_first(
+def test_every_kind_of_first_call_for_an_unknown_tenant_is_refused(
     authority: Any,
     file: Any,
     mode: dict[str, bool],

@@ -77,7 +77,7 @@ def test_a_unit_is_committed_at_its_end(
 @pytest.mark.parametrize(
     "error", [ZeroDivisionError, KeyboardInterrupt, GeneratorExit, SystemExit]
 )
-def test_an_exception_rolls_all_of_it_back(
+def test_an_exception_rolls_the_unit_back(
     authority: Any,
     acme: UUID,
     dba: "psycopg.Connection[Any]",
@@ -115,7 +115,7 @@ def test_a_unit_that_cleans_up_after_an_interruption_has_errors_of_its_own(
         clean_up()
 
 
-def test_a_generator_that_is_left_in_a_unit_rolls_it_back(
+def test_an_abandoned_generator_rolls_its_unit_back(
     authority: Any, acme: UUID, dba: "psycopg.Connection[Any]"
 ) -> None:
     def created() -> Generator[str, None, None]:
@@ -131,7 +131,7 @@ def test_a_generator_that_is_left_in_a_unit_rolls_it_back(
 
 @pytest.fixture(params=["unknown", "suspended", "terminated"])
 def inactive(request: pytest.FixtureRequest, arranged: Store, acme: UUID) -> UUID:
-    """The id of a tenant that nothing may be done for."""
+    """The id of a tenant that no unit may work for."""
     if request.param == "unknown":
         return uuid4()
     end = {"suspended": "suspend", "terminated": "terminate"}[request.param]
@@ -180,7 +180,7 @@ def test_a_refused_tenant_stays_refused_in_the_block(
     assert usernames(dba, inactive) == []
 
 
-def test_a_tenant_that_is_suspended_meanwhile_is_refused_by_the_next_call(
+def test_the_next_call_refuses_a_tenant_that_was_suspended_meanwhile(
     authority: Any, acme: UUID, arranged: Store, dba: "psycopg.Connection[Any]"
 ) -> None:
     with authority.tenant(acme, autocommit=True) as store:
@@ -208,7 +208,7 @@ def test_each_call_commits_in_autocommit(
 
 
 @MODES
-def test_a_store_ends_with_its_block_whoever_has_the_connection_then(
+def test_a_store_ends_with_its_block(
     authority: Any, acme: UUID, globex: UUID, mode: dict[str, Any]
 ) -> None:
     with authority.tenant(acme, **mode) as kept:
@@ -235,7 +235,7 @@ def test_a_store_ends_with_its_block_whoever_has_the_connection_then(
         assert [user.username for user in found.items] == ["hank"]
 
 
-def test_a_store_of_ones_own_connection_ends_with_its_unit(
+def test_a_store_on_an_own_connection_ends_with_its_unit(
     service: SyncService, logins: Logins, acme: UUID
 ) -> None:
     with service.connect(logins.app) as connection:
@@ -245,7 +245,7 @@ def test_a_store_of_ones_own_connection_ends_with_its_unit(
             store.users.get_by_username(tenant_id=acme, username="ann")
 
 
-def test_a_transaction_in_an_autocommit_unit_is_the_tenants_from_its_first_call(
+def test_a_transaction_in_an_autocommit_unit_works_for_the_tenant_from_its_first_call(
     authority: Any, acme: UUID, dba: "psycopg.Connection[Any]"
 ) -> None:
     with authority.tenant(acme, autocommit=True) as store:
@@ -262,7 +262,7 @@ def test_a_transaction_in_an_autocommit_unit_is_the_tenants_from_its_first_call(
 
 
 @MODES
-def test_what_names_another_tenant_or_none_is_refused_and_breaks_nothing(
+def test_a_call_for_another_tenant_or_none_is_refused_and_breaks_nothing(
     authority: Any,
     acme: UUID,
     globex: UUID,
@@ -309,7 +309,9 @@ def test_refusals_send_nothing(
 
 
 @pytest.mark.parametrize("tenant_id", ["00000000-0000-0000-0000-000000000000", None])
-def test_a_tenant_that_is_no_uuid_is_refused(authority: Any, tenant_id: Any) -> None:
+def test_a_tenant_id_that_is_not_a_uuid_is_refused(
+    authority: Any, tenant_id: Any
+) -> None:
     with (
         pytest.raises(InvalidArgumentError, match="tenant_id must be a UUID"),
         authority.tenant(tenant_id),
@@ -317,7 +319,7 @@ def test_a_tenant_that_is_no_uuid_is_refused(authority: Any, tenant_id: Any) -> 
         pass
 
 
-def test_an_error_that_is_caught_does_not_look_like_success(
+def test_a_caught_error_does_not_look_like_success(
     authority: Any, acme: UUID, dba: "psycopg.Connection[Any]"
 ) -> None:
     def ignore() -> None:
@@ -332,7 +334,7 @@ def test_an_error_that_is_caught_does_not_look_like_success(
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_savepoint_keeps_an_error_from_the_rest_of_the_unit(
+def test_a_savepoint_isolates_an_error_from_the_rest_of_the_unit(
     authority: Any,
     acme: UUID,
     first: bool,  # noqa: FBT001 -- because pytest passes it by name
@@ -366,7 +368,7 @@ def test_a_savepoint_without_a_call_changes_nothing(
     assert usernames(dba, acme) == ["ann"]
 
 
-def test_a_transaction_that_is_ended_in_the_block_takes_no_more_calls(
+def test_a_transaction_that_ends_in_the_block_accepts_no_more_calls(
     authority: Any, acme: UUID, dba: "psycopg.Connection[Any]"
 ) -> None:
     ended = "was ended inside its block"
@@ -384,7 +386,7 @@ def test_a_transaction_that_is_ended_in_the_block_takes_no_more_calls(
     assert usernames(dba, acme) == ["commit"]
 
 
-def test_raw_sql_comes_first_in_the_units_transaction(
+def test_raw_sql_may_be_the_first_statement_of_the_units_transaction(
     authority: Any, acme: UUID, dba: "psycopg.Connection[Any]"
 ) -> None:
     insert = (
@@ -400,7 +402,7 @@ def test_raw_sql_comes_first_in_the_units_transaction(
     assert usernames(dba, acme) == ["ann", "bob"]
 
 
-def test_raw_sql_that_fails_first_keeps_nothing(
+def test_failing_raw_sql_at_the_beginning_keeps_nothing(
     authority: Any, acme: UUID, dba: "psycopg.Connection[Any]"
 ) -> None:
     def go_on() -> None:
@@ -416,7 +418,7 @@ def test_raw_sql_that_fails_first_keeps_nothing(
 
 
 @MODES
-def test_a_pipeline_in_a_unit_is_the_tenants(
+def test_a_pipeline_in_a_unit_works_for_the_tenant(
     authority: Any,
     acme: UUID,
     mode: dict[str, bool],
@@ -445,7 +447,7 @@ def test_a_value_that_cannot_be_sent_breaks_nothing(
     assert usernames(dba, acme) == ["bob"]
 
 
-def test_a_connection_of_ones_own_works_for_the_tenant_in_the_block_only(
+def test_an_own_connection_works_for_the_tenant_only_in_the_block(
     service: SyncService, logins: Logins, acme: UUID, dba: "psycopg.Connection[Any]"
 ) -> None:
     count = "select count(*) from authority.users"
@@ -462,7 +464,7 @@ def test_a_connection_of_ones_own_works_for_the_tenant_in_the_block_only(
 
 
 @MODES
-def test_a_connection_of_ones_own_outlives_errors_of_the_unit(
+def test_an_own_connection_outlives_errors_of_the_unit(
     service: SyncService, logins: Logins, acme: UUID, mode: dict[str, bool]
 ) -> None:
     unknown = uuid4()
@@ -486,7 +488,7 @@ def test_a_connection_of_ones_own_outlives_errors_of_the_unit(
             assert status == TransactionStatus.IDLE
 
 
-def test_a_connection_of_ones_own_must_be_free(
+def test_an_own_connection_must_be_free(
     service: SyncService, logins: Logins, acme: UUID
 ) -> None:
     allowed = "in autocommit and no transaction"
@@ -509,7 +511,7 @@ def test_a_connection_of_ones_own_must_be_free(
 @MODES
 @pytest.mark.superuser("it is refused")
 @pytest.mark.parametrize("login", ["dba", "maintenance", "owner"])
-def test_a_login_that_row_security_does_not_hold_is_refused(
+def test_a_login_that_bypasses_row_security_is_refused(
     *,
     service: SyncService,
     logins: Logins,
@@ -541,7 +543,7 @@ def test_a_refused_tenant_leaves_the_connection_usable_for_the_others(
 ) -> None:
     served, suspended = make_tenant(arranged).id, make_tenant(arranged).id
     arranged.tenants.suspend(tenant_id=suspended)
-    # psycopg prepares a statement when it has come five times: about then.
+    # psycopg prepares a statement at its fifth execution, about then.
     for before in range(4, 7):
         with psycopg.connect(logins.app, autocommit=True) as connection:
 

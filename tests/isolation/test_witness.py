@@ -108,7 +108,7 @@ def leak_to_a_parameter(
         (leak_to_a_parameter, {"server log"}),
     ],
 )
-def test_a_leak_is_seen_where_it_is(
+def test_a_leak_is_found_where_it_is(
     stage: Stage,
     leak: Callable[[Witness, "psycopg.Connection[Any]", str], None],
     places: set[str],

@@ -1,7 +1,7 @@
 """The client's waits, counted between client and server.
 
 A trip is the first answer of the server after the client has sent something: the
-direction changes. Packets are not counted, as the network may cut them anywhere.
+direction changes. Packets are not counted, because the network may cut them anywhere.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _FLUSH, _SYNC = b"H", b"S"
 
 
 class Trips:
-    """Where to connect, and how many trips there were since `forget`."""
+    """The address to connect to, and the number of trips since `forget`."""
 
     def __init__(self) -> None:
         self.conninfo = ""
@@ -35,7 +35,7 @@ class _Counting:
 
     def from_client(self, octets: bytes) -> bytes:
         for message in self._sent.add(octets):
-            # libpq asks for a flush behind a sync too, which nobody answers.
+            # libpq asks for a flush after a sync too, which nobody answers.
             idle_flush = (message[:1], self._last) == (_FLUSH, _SYNC)
             self._has_asked = self._has_asked or not idle_flush
             self._last = self._last if idle_flush else message[:1]

@@ -1,4 +1,4 @@
-"""What is seen of a run: logs, errors, reprs, and what the server keeps and tells."""
+"""Everything that a run shows: logs, errors, reprs, and the server's records."""
 
 import logging
 import re
@@ -27,7 +27,7 @@ LOGGERS = (
     "psycopg.pool",
     "yoyo",
 )
-# Everything that a server can be told to write down, without a restart.
+# All logging that a server can be told to do, without a restart.
 LOUD = {
     "log_statement": "all",
     "log_duration": "on",
@@ -50,7 +50,7 @@ _TABLES = """
 
 
 class Witness(logging.Handler):
-    """Keeps all that is told, by where it was told."""
+    """Keeps every text, by the place where it appeared."""
 
     def __init__(self, dba: "psycopg.Connection[Any]") -> None:
         super().__init__(logging.DEBUG)
@@ -58,7 +58,7 @@ class Witness(logging.Handler):
         self._dba = dba
 
     def note(self, source: str, *texts: object) -> None:
-        """Keep texts, or what becomes of an object that is printed."""
+        """Keep texts, or the text of an object that is printed."""
         for text in texts:
             octets = (
                 text
@@ -71,7 +71,7 @@ class Witness(logging.Handler):
         self.note("repr", repr(result), str(result))
 
     def note_error(self, error: BaseException) -> None:
-        """Keep all that a log may show of an error, and what it hangs together with."""
+        """Keep all that a log may show of an error and its causes."""
         self.note("error", *traceback.format_exception(error))
         pending: list[BaseException | None] = [error]
         seen: set[int] = set()
@@ -89,7 +89,7 @@ class Witness(logging.Handler):
             self.note("log", *traceback.format_exception(record.exc_info[1]))
 
     def look_at_activity(self) -> None:
-        """Keep what the server's sessions execute, or did last."""
+        """Keep the statements that the server's sessions execute, or did last."""
         rows = self._dba.execute("select query from pg_stat_activity").fetchall()
         self.note("activity", *(query for (query,) in rows))
 
@@ -102,7 +102,7 @@ class Witness(logging.Handler):
             self.note("tables", *(row for (row,) in rows.fetchall()))
 
     def leaks(self, canaries: Iterable[Canary], *sources: str) -> set[tuple[str, str]]:
-        """Give where which canary was seen."""
+        """Return the places where each canary appeared."""
         return {
             (source, canary.name)
             for source in (sources or self.told)
@@ -113,7 +113,7 @@ class Witness(logging.Handler):
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Hear every logger at DEBUG, and all warnings."""
+        """Record every logger at DEBUG, and all warnings."""
         with ExitStack() as stack:
             for name in LOGGERS:
                 stack.enter_context(self._hearing(logging.getLogger(name)))
@@ -124,7 +124,7 @@ class Witness(logging.Handler):
 
     @contextmanager
     def _hearing(self, logger: logging.Logger) -> Iterator[None]:
-        """Hear one alone: what counts executed queries does not count these."""
+        """Record one logger alone: the counter of executed queries ignores these."""
         before = logger.level, logger.handlers, logger.disabled, logger.propagate
         logger.handlers, logger.disabled, logger.propagate = [self], False, False
         logger.setLevel(logging.DEBUG)
@@ -136,7 +136,7 @@ class Witness(logging.Handler):
 
 
 class ServerLog:
-    """What the server writes from here on of sessions of this database to come."""
+    """The server's log, from here on, of new sessions of this database."""
 
     def __init__(self, dba: "psycopg.Connection[Any]") -> None:
         self._path = _log_of(dba)
@@ -145,7 +145,7 @@ class ServerLog:
             set_for_database(dba, name, value)
 
     def read(self) -> bytes:
-        """Give each line once: it is long, and says the same again and again."""
+        """Yield each line once: the log is long and repeats itself."""
         with self._path.open("rb") as file:
             file.seek(self._start)
             lines = {re.sub(rb"^[-\d:. ]+ UTC \[\d+\] ", b"", line) for line in file}
@@ -153,12 +153,12 @@ class ServerLog:
 
 
 def set_for_database(dba: "psycopg.Connection[Any]", name: str, value: str) -> None:
-    """Set a parameter for sessions of the test's own database to come."""
+    """Set a parameter for new sessions of the test's own database."""
     dba.execute(f"alter database {dba.info.dbname} set {name} = '{value}'".encode())
 
 
 def _log_of(dba: "psycopg.Connection[Any]") -> Path:
-    """The file that the server's standard error goes to."""
+    """Return the file that the server's standard error goes to."""
     try:
         path = Path(f"/proc/{dba.info.backend_pid}/fd/2").readlink()
         with path.open("rb"):

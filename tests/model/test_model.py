@@ -81,7 +81,7 @@ def service(logins: Logins, dba: "psycopg.Connection[Any]") -> Iterator[Service]
     service.close()
 
 
-def test_the_store_agrees_with_a_model_of_what_the_rfcs_say(
+def test_the_store_agrees_with_a_model_of_the_rfcs(
     service: Service,
     clock: Clock,
     figures: list[str],

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from authority_queries.runtime import AsyncQueryFile, QueryFile
+from authority_queries.engine.runtime import AsyncQueryFile, QueryFile
 
 
 class SyncForm:

@@ -16,9 +16,9 @@ import pytest
 
 import authority_queries.queries
 from authority_queries import NewToken, Retention, Store, mint_token
+from authority_queries.engine.runtime import Parameters, checks
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.queries import scopes
-from authority_queries.runtime import Parameters, checks
 from authority_queries.secrets import (
     derive_token,
     format_request_uri,

@@ -23,8 +23,8 @@ from authority_queries.errors import (
     UnavailableError,
     UnitEndedError,
 )
-from authority_queries.migrations import yoyo_url
 from authority_queries.secrets import TokenString
+from authority_queries.service.migrations import yoyo_url
 from tests.factories import HOUR, make_tenant
 from tests.stores import Logins, routed_store
 

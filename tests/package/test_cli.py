@@ -14,13 +14,13 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import Settings, migrate
-from authority_queries._backend import running_backend
-from authority_queries._embedded import running_embedded_server
-from authority_queries._embedded.account import server_account
 from authority_queries.cli import main
 from authority_queries.cli.demo.sample_file import read_sample
 from authority_queries.errors import ConfigurationError, UnavailableError
-from authority_queries.migrations import every, yoyo_url
+from authority_queries.service.backend import running_backend
+from authority_queries.service.embedded import running_embedded_server
+from authority_queries.service.embedded.account import server_account
+from authority_queries.service.migrations import every, yoyo_url
 from tests.clock import Clock
 from tests.conftest import server_folder
 from tests.stores import Logins
@@ -257,7 +257,7 @@ def test_psql_is_not_given_the_password_where_ps_shows_it(
 def test_an_ended_demo_leaves_no_server(number: signal.Signals) -> None:
     with server_folder() as folder:
         demo = subprocess.Popen(
-            [sys.executable, "-m", "authority_queries.cli", "demo"],
+            [sys.executable, "-m", "authority_queries", "demo"],
             env={**os.environ, "AUTHORITY_DATA_DIR": str(folder / "data")},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -297,7 +297,7 @@ def test_wrong_use_and_wrong_settings_are_told_apart_from_findings(
 def authority(data_dir: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """The command as a process of its own, on the embedded server."""
     return subprocess.run(
-        [sys.executable, "-m", "authority_queries.cli", *arguments],
+        [sys.executable, "-m", "authority_queries", *arguments],
         env={**os.environ, "AUTHORITY_DATA_DIR": str(data_dir)},
         capture_output=True,
         text=True,

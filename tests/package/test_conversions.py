@@ -12,8 +12,8 @@ from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
+from authority_queries.engine.runtime import checks
 from authority_queries.errors import InvalidArgumentError
-from authority_queries.runtime import checks
 
 NAIVE = datetime(2026, 1, 2)
 AWARE = datetime(2026, 1, 2, tzinfo=UTC)

@@ -8,8 +8,8 @@ from weakref import ref
 import psycopg
 import pytest
 
+from authority_queries.engine.runtime import QueryFile
 from authority_queries.errors import StaleModuleError
-from authority_queries.runtime import QueryFile
 from tests.package.forms import SyncForm, write
 
 SCHEMA = """

@@ -8,11 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from authority_queries._embedded import embedded_program, running_embedded_server
-from authority_queries._embedded import programs as embedded_programs
-from authority_queries._embedded.account import SYSTEM_USER, server_account
-from authority_queries._embedded.programs import programs_for
 from authority_queries.errors import ConfigurationError
+from authority_queries.service.embedded import embedded_program, running_embedded_server
+from authority_queries.service.embedded import programs as embedded_programs
+from authority_queries.service.embedded.account import SYSTEM_USER, server_account
+from authority_queries.service.embedded.programs import programs_for
 from tests.conftest import server_folder
 from tests.package.strangers import NAME, can, can_do, needs_root
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from authority_queries._embedded.users import Users
+from authority_queries.service.embedded.users import Users
 
 
 def test_who_has_gone_is_the_last_one_only_once(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from authority_queries import Store
+from authority_queries import Store, rules
 from authority_queries import errors as package_errors
+from authority_queries.engine.driver_errors import from_driver
 from authority_queries.errors import (
     AuthorityError,
     ConstraintError,
@@ -12,7 +13,6 @@ from authority_queries.errors import (
     InvalidArgumentError,
     InvalidValueError,
     LimitReachedError,
-    from_driver,
 )
 from tests.factories import make_tenant, make_user
 
@@ -20,23 +20,19 @@ KINDS = {"p": "UniqueViolation", "u": "UniqueViolation", "c": "CheckViolation"}
 
 
 def test_all_errors_are_of_one_hierarchy() -> None:
-    own = [
-        value
-        for value in vars(package_errors).values()
-        if isinstance(value, type) and value.__module__ == package_errors.__name__
-    ]
+    own = [value for value in vars(package_errors).values() if isinstance(value, type)]
     assert len(own) > 10
     assert all(issubclass(error, AuthorityError) for error in own)
 
 
-def test_every_limit_of_the_table_is_a_constraint_of_the_schema(
+def test_every_rule_in_words_is_a_constraint_of_the_schema(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     found = dba.execute(
         "select conname from pg_constraint where conname = any(%s)",
-        [list(package_errors._BY_CONSTRAINT)],
+        [list(rules._RULES)],
     ).fetchall()
-    assert {name for (name,) in found} == set(package_errors._BY_CONSTRAINT)
+    assert {name for (name,) in found} == set(rules._RULES)
 
 
 def test_the_message_names_what_was_wrong_but_no_value(store: Store) -> None:

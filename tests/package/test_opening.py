@@ -26,7 +26,7 @@ from authority_queries.errors import (
     SchemaVersionError,
     UnavailableError,
 )
-from authority_queries.migrations import every, yoyo_url
+from authority_queries.service.migrations import every, yoyo_url
 from tests.conftest import Server
 from tests.stores import Logins
 

@@ -23,10 +23,13 @@ from authority_queries import (
     verify_client_secret,
     verify_password,
 )
-from authority_queries._arguments import check_client_secret_hash, check_password_hash
+from authority_queries.credentials import passwords
+from authority_queries.credentials.password_hashes import parse_password_hash
 from authority_queries.errors import InvalidArgumentError
-from authority_queries.secrets import passwords
-from authority_queries.secrets.password_hashes import parse_password_hash
+from authority_queries.repositories.arguments import (
+    check_client_secret_hash,
+    check_password_hash,
+)
 from tests.factories import PHC
 
 PASSWORD = "correct horse"

@@ -10,8 +10,8 @@ import pytest
 from psycopg import sql
 
 from authority_queries import Store, mint_token
-from authority_queries._preparing import _direct
-from authority_queries._sync.preparing import look
+from authority_queries.engine._sync.pooler_detection import look
+from authority_queries.engine.direct_connections import _direct
 from authority_queries.errors import OpenTransactionError
 from tests.factories import HOUR, make_client, make_tenant, make_token, new_token
 from tests.stores import Logins, routed_store

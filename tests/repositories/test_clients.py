@@ -6,6 +6,9 @@ from uuid import uuid4
 import pytest
 
 from authority_queries import Store
+from authority_queries.engine.runtime import (
+    JsonObject,
+)
 from authority_queries.errors import (
     ConcurrencyConflictError,
     DuplicateError,
@@ -17,9 +20,6 @@ from authority_queries.records import (
     ClientApplicationType,
     ClientConsentType,
     ClientType,
-)
-from authority_queries.runtime import (
-    JsonObject,
 )
 from tests.factories import (
     HOUR,

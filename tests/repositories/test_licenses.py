@@ -6,6 +6,9 @@ import psycopg
 import pytest
 
 from authority_queries import Store
+from authority_queries.engine.runtime import (
+    JsonValue,
+)
 from authority_queries.errors import (
     ConcurrencyConflictError,
     DuplicateError,
@@ -15,9 +18,6 @@ from authority_queries.errors import (
     LimitReachedError,
     MissingReferenceError,
     NotFoundError,
-)
-from authority_queries.runtime import (
-    JsonValue,
 )
 from tests.clock import Clock
 from tests.factories import HOUR, make_license, make_tenant

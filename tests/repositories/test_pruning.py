@@ -20,11 +20,11 @@ from authority_queries import (
     Store,
     mint_token,
 )
-from authority_queries._async import pruning as async_pruning
-from authority_queries._sync import pruning
 from authority_queries.errors import InvalidArgumentError, PermissionDeniedError
-from authority_queries.migrations import yoyo_url
-from authority_queries.pruning import STEPS, PruneReport, StepReport
+from authority_queries.service._async import pruning as async_pruning
+from authority_queries.service._sync import pruning
+from authority_queries.service.migrations import yoyo_url
+from authority_queries.service.retention import STEPS, PruneReport, StepReport
 from tests.clock import Clock
 from tests.every_query import names_by_file
 from tests.factories import (

@@ -5,6 +5,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from authority_queries import Store
+from authority_queries.engine.runtime import (
+    JsonObject,
+)
 from authority_queries.errors import (
     ConcurrencyConflictError,
     DuplicateError,
@@ -14,9 +17,6 @@ from authority_queries.errors import (
 )
 from authority_queries.records import (
     Scope,
-)
-from authority_queries.runtime import (
-    JsonObject,
 )
 from tests.factories import make_tenant
 from tests.refusals import refusal_of

@@ -5,14 +5,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from authority_queries import Store
+from authority_queries.engine.runtime import (
+    JsonObject,
+)
 from authority_queries.errors import (
     ConcurrencyConflictError,
     DuplicateError,
     MissingReferenceError,
     NotFoundError,
-)
-from authority_queries.runtime import (
-    JsonObject,
 )
 from tests.factories import (
     make_authorization,

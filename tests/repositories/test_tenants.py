@@ -4,15 +4,15 @@ from uuid import uuid4
 import pytest
 
 from authority_queries import Store
+from authority_queries.engine.runtime import (
+    JsonObject,
+)
 from authority_queries.errors import (
     ConcurrencyConflictError,
     DuplicateError,
     InvalidArgumentError,
     NotFoundError,
     TenantInactiveError,
-)
-from authority_queries.runtime import (
-    JsonObject,
 )
 from tests.factories import make_tenant
 from tests.refusals import refusal_of

@@ -8,6 +8,9 @@ import psycopg
 import pytest
 
 from authority_queries import Store
+from authority_queries.engine.runtime import (
+    JsonObject,
+)
 from authority_queries.errors import (
     ConcurrencyConflictError,
     DuplicateError,
@@ -18,9 +21,6 @@ from authority_queries.errors import (
 from authority_queries.records import (
     User,
     UserStatus,
-)
-from authority_queries.runtime import (
-    JsonObject,
 )
 from authority_queries.secrets import TokenString
 from tests.factories import (

@@ -1,6 +1,6 @@
-"""What breaks each rule of the catalogue, so that no check is one that cannot fail.
+"""Statements that break each rule of the catalogue, so that every check can fail.
 
-A rule of several parts has a breakage for each. Each makes one offender.
+A rule of several parts has a breakage for each. Each breakage makes one offender.
 """
 
 BREAKAGES = {
@@ -223,7 +223,7 @@ BREAKAGES = {
         check (array_position(scopes, null) is null)
         """,
     ],
-    "what_is_over_does_not_block": [
+    "ended_rows_do_not_block_deletions": [
         """
         alter table authority.consents
         drop constraint consents_tenant_id_client_id_fk,
@@ -232,7 +232,7 @@ BREAKAGES = {
         """,
         "grant delete on authority.permissions to authority_app",
     ],
-    "what_is_over_is_pruned": [
+    "ended_rows_are_pruned": [
         "revoke delete on authority.consents from authority_maintenance",
         "alter table authority.licenses add column paid_until date",
         "create table authority.drafts (tenant_id uuid not null, ends_at timestamptz)",

@@ -1,6 +1,7 @@
-"""A server of its own, for what the one of all tests cannot show.
+"""A server of its own, for tests that the shared one cannot serve.
 
-Roles belong to a whole server, and there other tests have made the authority's.
+Roles belong to a whole server, and other tests have created the authority's roles on
+the shared one.
 """
 
 from collections.abc import Iterator
@@ -8,15 +9,15 @@ from contextlib import contextmanager
 
 from psycopg.conninfo import make_conninfo
 
-from authority_queries._embedded import embedded_program, running_embedded_server
 from authority_queries.codegen.throwaway import memory_folder
+from authority_queries.service.embedded import embedded_program, running_embedded_server
 from tests.cluster import new_cluster
 from tests.conftest import DATABASE_URL, server_folder
 
 
 @contextmanager
 def fresh_server() -> Iterator[tuple[str, str]]:
-    """Give a superuser's connection string, and the path of the server's psql."""
+    """Yield a superuser's connection string, and the path of the server's psql."""
     if DATABASE_URL is None:
         with (
             server_folder() as folder,

@@ -1,4 +1,4 @@
-"""Time is the database's, in one function that only its owner can replace."""
+"""The database's clock is one function that only its owner can replace."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,11 +21,11 @@ def test_the_clock_is_the_time_of_the_statement(
         with psycopg.connect(conninfo) as connection:
             assert connection.execute(_ASK).fetchone() == (timedelta(0),)
     plan = dba.execute("explain (verbose) select authority.clock()").fetchall()
-    # Put into the statement: no call is left of it.
+    # PostgreSQL has inlined the function: the plan contains no call.
     assert "Output: statement_timestamp()" in str(plan)
 
 
-def test_a_test_moves_it_for_connections_that_are_open(
+def test_a_test_moves_the_clock_for_open_connections(
     logins: Logins, clock: Clock
 ) -> None:
     with psycopg.connect(logins.app, autocommit=True) as service:
@@ -37,7 +37,9 @@ def test_a_test_moves_it_for_connections_that_are_open(
         assert later.execute(_ASK).fetchone() == (3 * _HOUR,)
 
 
-def test_a_test_stops_it_and_moves_it_from_there(logins: Logins, clock: Clock) -> None:
+def test_a_test_stops_the_clock_and_moves_it_from_there(
+    logins: Logins, clock: Clock
+) -> None:
     noon = datetime(2030, 1, 1, 12, tzinfo=UTC)
     with psycopg.connect(logins.app, autocommit=True) as service:
         service.prepare_threshold = 0
@@ -51,7 +53,7 @@ def test_a_test_stops_it_and_moves_it_from_there(logins: Logins, clock: Clock) -
 
 
 @pytest.mark.parametrize("role", ["app", "maintenance", "reader"])
-def test_no_login_of_production_can_move_it(role: str, logins: Logins) -> None:
+def test_no_login_of_production_can_move_the_clock(role: str, logins: Logins) -> None:
     with psycopg.connect(getattr(logins, role), autocommit=True) as connection:
         for attempt in (
             "create or replace function authority.clock() returns timestamptz "
@@ -65,7 +67,8 @@ def test_no_login_of_production_can_move_it(role: str, logins: Logins) -> None:
         ):
             with pytest.raises(errors.InsufficientPrivilege):
                 connection.execute(attempt.encode())
-        # What a session can make, does not come before what was read at its making.
+        # A session's temporary objects are not found before those that existed at its
+        # creation.
         connection.execute(
             "create function pg_temp.statement_timestamp() returns timestamptz "
             "language sql stable return '2001-01-01'::timestamptz"

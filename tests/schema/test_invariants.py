@@ -1,4 +1,4 @@
-"""Rules of the whole catalogue. Each file gives the offenders; there must be none."""
+"""Rules of the whole catalogue. Each file returns the offenders; there must be none."""
 
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,18 @@ def offenders(dba: "psycopg.Connection[Any]", invariant: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("invariant", INVARIANTS, ids=lambda path: path.stem)
-def test_the_catalogue_keeps(invariant: Path, dba: "psycopg.Connection[Any]") -> None:
+def test_the_catalogue_keeps_the_rule(
+    invariant: Path, dba: "psycopg.Connection[Any]"
+) -> None:
     assert offenders(dba, invariant) == []
 
 
 @pytest.mark.parametrize("invariant", INVARIANTS, ids=lambda path: path.stem)
-def test_each_breach_is_seen_of(
+def test_each_breach_is_found_by_the_rule(
     invariant: Path, dba: "psycopg.Connection[Any]"
 ) -> None:
     for breakage in BREAKAGES[invariant.stem]:
-        # Rolled back: roles are the whole server's.
+        # The breakage is rolled back, because roles belong to the whole server.
         with dba.transaction(force_rollback=True):
             dba.execute(breakage.encode())
             assert len(offenders(dba, invariant)) == 1, breakage

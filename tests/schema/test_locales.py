@@ -1,4 +1,4 @@
-"""Who is who depends neither on a database's locale nor on a restore in another one."""
+"""Identity depends neither on a locale nor on a restore under another locale."""
 
 import os
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ NAMES = {
 
 @contextmanager
 def database(conninfo: str, locale: str) -> Iterator[str]:
-    """Give a migrated database of the locale."""
+    """Yield a migrated database of the locale."""
     name = sql.Identifier(f"locale_{os.getpid()}_{abs(hash(locale))}")
     made = "create database {} template template0 encoding 'UTF8' "
     with psycopg.connect(conninfo, autocommit=True) as connection:
@@ -39,7 +39,7 @@ def database(conninfo: str, locale: str) -> Iterator[str]:
 
 
 @pytest.mark.superuser("the logins of services are another database's")
-def test_a_name_is_one_under_every_locale_and_after_a_restore(
+def test_a_name_stays_unique_under_every_locale_and_after_a_restore(
     blank_conninfo: str,
 ) -> None:
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Migrating without being superuser, as on a managed PostgreSQL."""
+"""Migrations without a superuser, as on a managed PostgreSQL."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries import Authority, Maintenance, Settings, migrate
 from authority_queries.errors import MigrationError
-from authority_queries.migrations import every, yoyo_url
+from authority_queries.service.migrations import every, yoyo_url
 from tests.schema.fresh_server import fresh_server
 from tests.schema.test_migrations import ROOT, tables, yoyo
 
@@ -38,18 +38,18 @@ class Bare:
     dba: "psycopg.Connection[Any]"
 
     def execute(self, statement: str, *names: str) -> None:
-        """Execute a statement of a superuser; each {} is a name."""
+        """Execute a statement as a superuser; each {} is a name."""
         composed = sql.SQL(statement).format(*map(sql.Identifier, names))
         self.dba.execute(composed)
 
     def login(self, attributes: str = "") -> str:
-        """Make a login."""
+        """Create a login."""
         name = f"Deploy-{next(_numbers)}"
         self.execute(f"create role {{}} login {attributes}", name)
         return name
 
     def database(self, owner: str = "postgres") -> str:
-        """Make a database, and give the connection string of a superuser."""
+        """Create a database, and return a superuser's connection string to it."""
         name = f"authority {next(_numbers)}"
         self.execute("create database {} owner {}", name, owner)
         return make_conninfo(self.conninfo, dbname=name)
@@ -65,7 +65,7 @@ class Bare:
         return done.returncode, done.stderr
 
     def forget(self) -> None:
-        """Drop what tests have made: databases, and then roles."""
+        """Drop the tests' databases, then their roles."""
         for (name,) in self.dba.execute(
             "select datname from pg_database where datname like 'authority %'"
         ).fetchall():
@@ -77,7 +77,7 @@ class Bare:
             self.execute("drop role {}", name)
 
     def roles(self) -> set[str]:
-        """The authority's roles that there are."""
+        """Return the authority's roles that exist."""
         found = self.dba.execute(
             "select rolname from pg_roles where rolname = any(%s)", [[*ROLES]]
         )
@@ -104,7 +104,7 @@ def as_login(conninfo: str, name: str) -> str:
 
 
 def owners(conninfo: str) -> set[str]:
-    """Who owns the schema and what is in it."""
+    """Return the owners of the schema and of its objects."""
     with psycopg.connect(conninfo) as connection:
         found = connection.execute(
             "select nspowner::regrole::text from pg_namespace "
@@ -118,7 +118,7 @@ def owners(conninfo: str) -> set[str]:
 
 
 def serve(bare: Bare, database: str) -> list[str]:
-    """Do some work as an operator and as a service, and give what a service sees."""
+    """Work as an operator and as a service, and return what a service reads."""
     for name in ("app", "maintenance"):
         bare.execute("create role {} login", f"authority_test_{name}")
         bare.execute("grant {} to {}", f"authority_{name}", f"authority_test_{name}")
@@ -145,7 +145,8 @@ def test_an_owner_with_createrole_migrates_by_plain_yoyo(
     login = bare.login(f"createrole {inherits}")
     database = bare.database(login)
     with psycopg.connect(database) as dba:
-        # On PostgreSQL 15 an owner that inherits nothing has no place for yoyo's books.
+        # On PostgreSQL 15 an owner that inherits nothing has no schema for yoyo's
+        # books.
         grant = sql.SQL("grant create on schema public to {}")
         dba.execute(grant.format(sql.Identifier(login)))
     migrator = as_login(database, login)
@@ -161,7 +162,7 @@ def test_an_owner_with_createrole_migrates_by_plain_yoyo(
     assert serve(bare, database) == ["ann"]
 
 
-def test_without_createrole_the_first_migration_says_what_to_do_and_writes_nothing(
+def test_an_owner_without_createrole_gets_instructions_and_writes_nothing(
     bare: Bare,
 ) -> None:
     login = bare.login()
@@ -181,7 +182,7 @@ def test_without_createrole_the_first_migration_says_what_to_do_and_writes_nothi
     assert marked == []
 
 
-def test_roles_of_another_database_are_not_for_everybody(bare: Bare) -> None:
+def test_roles_of_another_database_are_not_granted_to_everybody(bare: Bare) -> None:
     migrate(bare.database())
     login = bare.login()
     database = bare.database(login)
@@ -195,7 +196,7 @@ def test_roles_of_another_database_are_not_for_everybody(bare: Bare) -> None:
 
 @pytest.mark.parametrize("dba", ["superuser", "owner with createrole"])
 @pytest.mark.parametrize("inherits", ["", "noinherit"])
-def test_after_bootstrap_a_login_without_any_right_migrates(
+def test_a_login_without_any_privilege_migrates_after_bootstrap(
     bare: Bare, dba: str, inherits: str
 ) -> None:
     login = bare.login(inherits)
@@ -207,7 +208,7 @@ def test_after_bootstrap_a_login_without_any_right_migrates(
             as_login(database, owner), "-v", f"migrator={login}"
         )
         assert ended == 0
-        # Which only a superuser may everywhere.
+        # Everywhere only a superuser may do this.
         assert not said or (owner != "postgres" and "needs ?schema=" in said)
     assert migrate(migrator) == every()
     assert migrate(migrator) == []
@@ -220,7 +221,7 @@ def test_after_bootstrap_a_login_without_any_right_migrates(
     assert serve(bare, database) == ["ann"]
 
 
-def test_bootstrap_gives_the_migrator_no_more_than_it_says(bare: Bare) -> None:
+def test_bootstrap_grants_the_migrator_only_what_it_announces(bare: Bare) -> None:
     login = bare.login()
     database = bare.database()
     assert bare.bootstrap(database, "-v", f"migrator={login}")[0] == 0
@@ -248,7 +249,7 @@ def test_bootstrap_gives_the_migrator_no_more_than_it_says(bare: Bare) -> None:
         (("-v", "migrator=nobody"), 'role "nobody" does not exist'),
     ],
 )
-def test_a_bootstrap_that_cannot_be_done_leaves_nothing(
+def test_a_failing_bootstrap_leaves_nothing(
     bare: Bare, arguments: tuple[str, ...], said: str
 ) -> None:
     ended, errors = bare.bootstrap(bare.database(), *arguments)
@@ -282,7 +283,7 @@ def test_databases_of_one_server_are_migrated_at_once(
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_that_another_session_is_just_making_is_waited_for(
+def test_a_migration_waits_for_a_role_that_another_session_is_creating(
     bare: Bare, role: str
 ) -> None:
     database = bare.database()

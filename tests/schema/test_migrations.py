@@ -13,11 +13,11 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import migrate
-from authority_queries._resources import MIGRATIONS
 from authority_queries.cli import main
 from authority_queries.codegen.throwaway import memory_folder
 from authority_queries.errors import MigrationError, UnavailableError
-from authority_queries.migrations import every, yoyo_url
+from authority_queries.resources import MIGRATIONS
+from authority_queries.service.migrations import every, yoyo_url
 from tests.cluster import new_cluster
 from tests.factories import make_tenant
 from tests.stores import Logins, routed_store
@@ -30,7 +30,7 @@ IDS = sorted(
 
 
 def yoyo(conninfo: str, *arguments: str, schema: str | None = None) -> str:
-    """Plain yoyo from the root, with the committed yoyo.ini."""
+    """Run plain yoyo from the root, with the committed yoyo.ini."""
     done = run_yoyo(conninfo, *arguments, schema=schema)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -59,7 +59,7 @@ def tables(conninfo: str) -> Sequence[str]:
         return sorted(name for (name,) in found)
 
 
-def test_the_snapshot_is_what_the_migrations_make(conninfo: str) -> None:
+def test_the_snapshot_is_the_schema_that_the_migrations_make(conninfo: str) -> None:
     assert SNAPSHOT.read_text(encoding="utf-8") == dump(conninfo), "make snapshot"
 
 
@@ -92,7 +92,7 @@ def test_plain_yoyo_applies_rolls_back_to_nothing_and_applies_again(
     assert dump(blank_conninfo) == SNAPSHOT.read_text(encoding="utf-8")
 
 
-def test_a_crash_between_apply_and_mark_is_survived(
+def test_migrate_recovers_from_a_crash_between_apply_and_mark(
     conninfo: str, dba: "psycopg.Connection[Any]"
 ) -> None:
     dba.execute("insert into authority.tenants (code, display_name) values ('a', 'A')")
@@ -107,7 +107,7 @@ def test_a_crash_between_apply_and_mark_is_survived(
 
 
 def rights(dba: "psycopg.Connection[Any]") -> "list[tuple[str, str, int]]":
-    """The system roles of each tenant, and how many permissions each has."""
+    """Return the system roles of each tenant, and how many permissions each has."""
     return dba.execute(
         "select tenants.code, roles.name, count(role_permissions.permission) "
         "from authority.tenants join authority.roles on tenant_id = tenants.id "
@@ -116,7 +116,7 @@ def rights(dba: "psycopg.Connection[Any]") -> "list[tuple[str, str, int]]":
     ).fetchall()
 
 
-def test_every_tenant_gets_what_a_data_migration_brings(
+def test_a_data_migration_changes_every_tenant(
     conninfo: str, dba: "psycopg.Connection[Any]", logins: Logins, tmp_path: Path
 ) -> None:
     with routed_store(logins) as store:
@@ -128,7 +128,7 @@ def test_every_tenant_gets_what_a_data_migration_brings(
     dba.execute("delete from authority.role_permissions")
     dba.execute("delete from authority.roles where name = 'auditor'")
     folder = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
-    seed = folder / "0011_seed_catalogue.sql"
+    seed = folder / "0025_seed_catalogue.sql"
     text = seed.read_text()
     role = (
         "('doorman', 'Opens.', array['users:read', 'audit:read']),\n(\n    'auditor',"
@@ -145,7 +145,7 @@ def test_every_tenant_gets_what_a_data_migration_brings(
 
 
 @pytest.mark.usefixtures("_yoyo_gives_up_at_once")
-def test_a_run_beside_another_is_refused(
+def test_a_second_run_at_the_same_time_is_refused(
     conninfo: str, dba: "psycopg.Connection[Any]"
 ) -> None:
     dba.execute(
@@ -177,7 +177,7 @@ def test_a_database_of_any_name_is_migrated(
 
 @pytest.fixture
 def latin_conninfo(blank_conninfo: str) -> Iterator[str]:
-    """The connection string of a database whose encoding is not UTF8."""
+    """Yield the connection string of a database whose encoding is not UTF8."""
     name = f"latin_{os.getpid()}"
     quoted = sql.Identifier(name)
     with psycopg.connect(blank_conninfo, autocommit=True) as connection:
@@ -203,7 +203,7 @@ def test_a_database_of_another_encoding_is_refused(
     assert re.search(r"encoding +SQL_ASCII +usernames need UTF8", said)
 
 
-def test_who_may_not_write_is_told_so_and_not_of_another_run(
+def test_a_login_without_write_privilege_gets_its_own_error(
     blank_conninfo: str, conninfo: str
 ) -> None:
     for each in (blank_conninfo, conninfo):
@@ -212,7 +212,7 @@ def test_who_may_not_write_is_told_so_and_not_of_another_run(
             migrate(make_conninfo(each, options=options))
 
 
-def test_a_standby_is_told_apart_from_another_run() -> None:
+def test_a_standby_gets_its_own_error() -> None:
     with memory_folder(1 << 30) as folder, new_cluster(folder) as cluster:
         (folder / "data" / "standby.signal").touch()
         cluster.start()
@@ -221,7 +221,7 @@ def test_a_standby_is_told_apart_from_another_run() -> None:
 
 
 @pytest.mark.usefixtures("_yoyo_gives_up_at_once")
-def test_what_keeps_yoyo_from_its_lock_is_said(
+def test_an_error_names_what_keeps_yoyo_from_its_lock(
     conninfo: str, dba: "psycopg.Connection[Any]"
 ) -> None:
     dba.execute("alter table authority_yoyo.yoyo_lock add check (pid < 0)")
@@ -230,7 +230,7 @@ def test_what_keeps_yoyo_from_its_lock_is_said(
 
 
 @pytest.mark.usefixtures("_yoyo_gives_up_at_once")
-def test_a_role_that_may_not_create_is_told_so(
+def test_a_role_that_may_not_create_gets_an_error(
     blank_conninfo: str, weak_role: str
 ) -> None:
     weak = make_conninfo(blank_conninfo, options=f"-c role={weak_role}")
@@ -238,7 +238,7 @@ def test_a_role_that_may_not_create_is_told_so(
         migrate(weak)
 
 
-def test_a_failing_migration_is_rolled_back_and_said(
+def test_a_failing_migration_is_rolled_back_and_named(
     blank_conninfo: str, tmp_path: Path
 ) -> None:
     (tmp_path / "0001_fail.sql").write_text("create table t (a int); select no;")
@@ -255,7 +255,7 @@ def test_an_empty_folder_of_migrations_is_an_error(
         migrate(blank_conninfo, folders=[tmp_path])
 
 
-def test_no_server_is_an_error_without_the_password() -> None:
+def test_an_unreachable_server_is_an_error_without_the_password() -> None:
     with pytest.raises(UnavailableError) as caught:
         migrate("postgresql://me:swordfish@127.0.0.1:1/x")
     assert "swordfish" not in str(caught.value)
@@ -267,5 +267,5 @@ def test_a_user_without_a_name_can_migrate(
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.getuid", lambda: 4_000_000)
-    monkeypatch.setenv("LOGNAME", "")  # so that what migrate sets is undone
+    monkeypatch.setenv("LOGNAME", "")  # This undoes what migrate sets.
     assert migrate(blank_conninfo) == IDS

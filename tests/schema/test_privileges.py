@@ -1,4 +1,4 @@
-"""Who may do what is a file that is reviewed: schema/privileges.txt."""
+"""All privileges stand in a file that is reviewed: schema/privileges.txt."""
 
 from typing import Any
 
@@ -43,14 +43,14 @@ def committed() -> str:
     return PRIVILEGES.read_text(encoding="utf-8")
 
 
-def test_the_privileges_are_what_the_migrations_make(
+def test_the_privileges_file_matches_the_migrations(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     assert committed() == privileges(dba), "make snapshot"
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: " ".join(change.split()))
-def test_a_change_of_who_may_do_what_is_seen(
+def test_a_changed_privilege_is_found(
     change: str, dba: "psycopg.Connection[Any]"
 ) -> None:
     with dba.transaction(force_rollback=True):
@@ -60,7 +60,7 @@ def test_a_change_of_who_may_do_what_is_seen(
     assert found != committed()
 
 
-def test_partitions_of_a_month_are_left_out(dba: "psycopg.Connection[Any]") -> None:
+def test_monthly_partitions_are_omitted(dba: "psycopg.Connection[Any]") -> None:
     partitions = "select count(*) from pg_inherits"
     assert dba.execute(partitions).fetchone() != (1,)
     assert "login_attempts_y" not in privileges(dba)

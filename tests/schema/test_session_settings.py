@@ -1,4 +1,4 @@
-"""Functions of the schema mean the same whatever the caller's session is set to."""
+"""Functions of the schema do not depend on the settings of the caller's session."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from tests.clock import Clock
 from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
-# Their names of zones are other zones' too, their days and months change places.
+# In these settings zone names are ambiguous, and days and months change places.
 HOSTILE = (
     "-c timezone=Asia/Kolkata -c datestyle=SQL,DMY",
     "-c timezone=Australia/Sydney -c datestyle=Postgres,MDY "
@@ -28,7 +28,7 @@ and relname ~ '^login_attempts_y' and relkind = 'r' order by relname
 
 
 def bounds(dba: Dba) -> list[tuple[datetime, datetime]]:
-    """The beginning and the end of each monthly partition."""
+    """Return the beginning and the end of each monthly partition."""
     with dba.transaction():
         dba.execute("set local timezone = 'UTC'")
         dba.execute("set local datestyle = 'ISO'")
@@ -41,7 +41,7 @@ def bounds(dba: Dba) -> list[tuple[datetime, datetime]]:
 
 
 @pytest.mark.parametrize("settings", HOSTILE)
-def test_partitions_are_of_whole_months_of_utc(
+def test_partitions_hold_whole_months_in_utc(
     dba: Dba, clock: Clock, logins: Logins, settings: str
 ) -> None:
     clock.freeze(datetime(2031, 1, 15, tzinfo=UTC))
@@ -49,7 +49,7 @@ def test_partitions_are_of_whole_months_of_utc(
     with psycopg.connect(conninfo, autocommit=True) as operator:
         create = "select authority.create_login_attempt_partitions(12)"
         drop = "select authority.drop_login_attempt_partitions('0')"
-        operator.execute(drop)  # those of the migration
+        operator.execute(drop)  # drops the partitions that the migration made
         assert bounds(dba) == []
         assert operator.execute(create).fetchall() == [(13,)]
         made = bounds(dba)

@@ -1,4 +1,4 @@
-"""What others may plant in a database does not act as who migrates it."""
+"""Objects that others plant in a database do not act as the migrating role."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import migrate
-from authority_queries._resources import BOOKS, MIGRATIONS
 from authority_queries.cli import main
 from authority_queries.errors import MigrationError
-from authority_queries.migrations import every, yoyo_url
+from authority_queries.resources import BOOKS, MIGRATIONS
+from authority_queries.service.migrations import every, yoyo_url
 from tests.schema.fresh_server import fresh_server
 from tests.schema.test_migrations import run_yoyo, tables, yoyo
 
 _numbers = count(1)
-# Whoever runs it makes mallory a superuser, if he can.
+# A session that runs it makes mallory a superuser, if its role can.
 _TAKE_OVER = """
 create function public.take_over() returns trigger language plpgsql as $$
 begin
@@ -48,7 +48,7 @@ exception when insufficient_privilege then
 end
 $$;
 """
-# What a search_path with public or the login's own schema finds.
+# Objects that a search_path with public or the login's own schema finds.
 PLANTED = {
     "public.yoyo_lock": _LOCK.format(schema="public"),
     "the schema postgres": "create schema postgres; grant all on schema postgres "
@@ -65,7 +65,7 @@ PLANTED = {
     + "create operator public.= (leftarg = oid, rightarg = regnamespace, "
     "function = public.same);",
 }
-# What is in the way of a migration: what mallory does, what a DBA did, what is said.
+# Obstacles to a migration: what mallory does, what a DBA did, and the message.
 IN_THE_WAY = {
     "the authority's schema": (
         "create schema authority",
@@ -105,7 +105,7 @@ IN_THE_WAY = {
 
 @dataclass(frozen=True)
 class Victim:
-    """A database in which mallory may make things, as its superuser sees it."""
+    """A database in which mallory may create objects, as its superuser sees it."""
 
     conninfo: str
     dba: "psycopg.Connection[Any]"
@@ -145,7 +145,7 @@ def victim(_server: "psycopg.Connection[Any]") -> Iterator[Victim]:
     _server.execute(f"drop database {name} with (force)".encode())
 
 
-def test_what_another_path_would_find_is_not_found(
+def test_objects_on_another_search_path_are_not_found(
     victim: Victim, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     victim.plant(*PLANTED.values())
@@ -164,7 +164,7 @@ def test_what_another_path_would_find_is_not_found(
 
 
 @pytest.mark.parametrize("trap", IN_THE_WAY)
-def test_what_is_in_the_way_is_refused_and_named(
+def test_an_obstacle_is_refused_and_named(
     trap: str,
     victim: Victim,
     monkeypatch: pytest.MonkeyPatch,
@@ -194,13 +194,13 @@ def test_plain_yoyo_refuses_a_schema_in_which_others_may_create(
     assert not victim.is_taken()
 
 
-def test_the_first_migration_looks_as_migrate_does() -> None:
+def test_the_first_migration_makes_the_same_checks_as_migrate() -> None:
     guard = (BOOKS / "guard.sql").read_text()
     block = guard[guard.index("do $$") :]
     assert block in (MIGRATIONS / f"{every()[0]}.sql").read_text()
 
 
-def test_every_migration_finds_pg_catalog_alone() -> None:
+def test_every_migration_searches_pg_catalog_alone() -> None:
     for path in MIGRATIONS.glob("*.sql"):
         statements = [
             line for line in path.read_text().splitlines() if line.startswith("set ")

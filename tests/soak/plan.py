@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
 from authority_queries import Settings
-from authority_queries.migrations import yoyo_url
+from authority_queries.service.migrations import yoyo_url
 
 FaultName: TypeAlias = Literal[
     "kill",

@@ -50,6 +50,6 @@ def test_services_under_faults_violate_nothing_and_lose_no_connection(
     assert unknown > 0
 
 
-def test_the_ledger_sees_each_rule_that_is_broken_on_purpose(stage: Stage) -> None:
+def test_the_ledger_finds_each_rule_that_is_broken_on_purpose(stage: Stage) -> None:
     tally = run(stage, Plan(seconds=0.5, homes=1, patience=1, canaries=[*CANARIES]))
     assert {*SEEN.values()} <= {*tally.violations}

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import AsyncMaintenance, Maintenance, Settings
-from authority_queries.pruning import PruneReport, Retention
+from authority_queries.service.retention import PruneReport, Retention
 from tests.soak.errors import told
 from tests.soak.ledger import Ledger
 from tests.soak.stage import Stage

@@ -20,7 +20,6 @@ from authority_queries import (
     mint_token,
 )
 from authority_queries.errors import DuplicateError
-from authority_queries.migrations import yoyo_url
 from authority_queries.records import (
     CodeIssuance,
     Redemption,
@@ -30,7 +29,8 @@ from authority_queries.records import (
     User,
     VerifiedToken,
 )
-from authority_queries.results import Page
+from authority_queries.repositories.values import Page
+from authority_queries.service.migrations import yoyo_url
 from tests.repositories.grant_helpers import CALLBACK, CHALLENGE, VERIFIER
 from tests.stores import Logins
 

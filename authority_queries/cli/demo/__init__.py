@@ -2,14 +2,14 @@
 
 import sys
 
-from authority_queries._backend import running_backend
-from authority_queries._sync.authority import Authority
-from authority_queries._sync.maintenance import Maintenance
 from authority_queries.cli.demo import scenes, tenant_scenes, token_scenes
 from authority_queries.cli.demo.narrator import Narrator
 from authority_queries.cli.demo.sample import load_samples
-from authority_queries.migrations import migrate
-from authority_queries.settings import Settings
+from authority_queries.service._sync.authority import Authority
+from authority_queries.service._sync.maintenance import Maintenance
+from authority_queries.service.backend import running_backend
+from authority_queries.service.migrations import migrate
+from authority_queries.service.settings import Settings
 
 
 def run_demo(settings: Settings) -> None:

@@ -3,19 +3,19 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from authority_queries._resources import EXAMPLES
-from authority_queries._sync.authority import Authority
-from authority_queries._sync.maintenance import Maintenance
-from authority_queries._sync.store import Store
 from authority_queries.cli.demo.narrator import Step
 from authority_queries.cli.demo.sample_file import SampleFile, UserEntry, read_sample
+from authority_queries.credentials import hash_password
 from authority_queries.errors import ConfigurationError, NotFoundError
 from authority_queries.records import (
     Client,
     Tenant,
     User,
 )
-from authority_queries.secrets import hash_password
+from authority_queries.repositories._sync.store import Store
+from authority_queries.resources import EXAMPLES
+from authority_queries.service._sync.authority import Authority
+from authority_queries.service._sync.maintenance import Maintenance
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,13 @@
 from ipaddress import IPv4Address
 from typing import Any, Final
 
-from authority_queries._sync.store import Store
 from authority_queries.cli.demo.narrator import Narrator, Step
 from authority_queries.cli.demo.sample import Sample
+from authority_queries.credentials import (
+    hash_client_secret,
+    verify_client_secret,
+    verify_password,
+)
 from authority_queries.errors import (
     ConfigurationError,
     LimitReachedError,
@@ -13,12 +17,8 @@ from authority_queries.errors import (
 from authority_queries.records import (
     User,
 )
-from authority_queries.secrets import (
-    hash_client_secret,
-    mint_token,
-    verify_client_secret,
-    verify_password,
-)
+from authority_queries.repositories._sync.store import Store
+from authority_queries.secrets import mint_token
 
 _ADDRESS: Final = IPv4Address("203.0.113.7")  # RFC 5737: for documentation
 

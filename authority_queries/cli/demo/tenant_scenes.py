@@ -2,9 +2,6 @@
 
 from datetime import timedelta
 
-from authority_queries._sync.authority import Authority
-from authority_queries._sync.maintenance import Maintenance
-from authority_queries._sync.store import Store
 from authority_queries.cli.demo.narrator import Narrator, Step
 from authority_queries.cli.demo.sample import Sample
 from authority_queries.cli.demo.token_scenes import issue_access_token
@@ -14,6 +11,9 @@ from authority_queries.errors import (
     TenantInactiveError,
 )
 from authority_queries.records import User
+from authority_queries.repositories._sync.store import Store
+from authority_queries.service._sync.authority import Authority
+from authority_queries.service._sync.maintenance import Maintenance
 
 
 def stay_apart(

@@ -6,14 +6,18 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from authority_queries._arguments import code_challenge_of
-from authority_queries._sync.store import Store
 from authority_queries.cli.demo.narrator import Narrator, Step
 from authority_queries.cli.demo.sample import Sample
 from authority_queries.errors import ConfigurationError, NotFoundError
-from authority_queries.issuing import NewToken
 from authority_queries.records import Client, CodeIssuance, User
-from authority_queries.secrets import TokenString, mint_token, parse_token
+from authority_queries.repositories._sync.store import Store
+from authority_queries.repositories.values import NewToken
+from authority_queries.secrets import (
+    TokenString,
+    code_challenge_of,
+    mint_token,
+    parse_token,
+)
 
 _HOUR: Final = timedelta(hours=1)
 _MONTH: Final = timedelta(days=30)

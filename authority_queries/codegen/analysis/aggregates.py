@@ -1,17 +1,20 @@
-"""What is known of what aggregates and window functions give."""
+"""Aggregates and window functions, with what their query says of their rows."""
 
 from dataclasses import replace
 from typing import Final
 
-from authority_queries.codegen.analysis.allowed import Allowed
-from authority_queries.codegen.analysis.catalogue import Function
-from authority_queries.codegen.analysis.facts import (
+from authority_queries.codegen.analysis.catalogue import Allowed, Catalogue, Function
+from authority_queries.codegen.analysis.grouping import has_empty_group
+from authority_queries.codegen.analysis.query_tree import Node
+from authority_queries.codegen.analysis.scope import View
+from authority_queries.codegen.analysis.tables import ByKind, Describe, Tables
+from authority_queries.codegen.facts import (
     NEVER_NULL,
     UNKNOWN,
+    Fact,
     either,
     maybe_null,
 )
-from authority_queries.codegen.model import Fact
 
 _KEEP_VALUES: Final = frozenset({"max", "min", "any_value"})
 _JSON_KINDS: Final = {
@@ -30,7 +33,57 @@ _ENDS_SOME_AFTER: Final = 0x4000  # offset following
 _EXCLUDES: Final = 0x8000 | 0x10000 | 0x20000
 
 
-def describe_aggregate(
+class Summaries:
+    """Describes what is made of several rows."""
+
+    def __init__(
+        self, tables: Tables, catalogue: Catalogue, describe: Describe
+    ) -> None:
+        self._tables = tables
+        self._catalogue = catalogue
+        self._describe = describe
+        self.by_kind: ByKind = {
+            "AGGREF": self._aggregate,
+            "WINDOWFUNC": self._window,
+        }
+
+    def _aggregate(self, expression: Node, view: View) -> Fact:
+        """Describe an aggregate over a group, of this query or of one further out."""
+        known = self._catalogue.functions[expression.number("aggfnoid")]
+        if expression.number("agglevelsup"):
+            return Fact(nullable=not (known.is_builtin and known.name == "count"))
+        rows = self._tables.rows(view.scope)
+        arguments = [
+            self._describe(entry.child("expr"), rows)
+            for entry in expression.nodes("args")
+            if not entry.flag("resjunk")
+        ]
+        is_filtered = expression.child("aggfilter") is not None
+        return _describe_aggregate(
+            known,
+            arguments,
+            self._catalogue.allowed,
+            has_rows=not (is_filtered or has_empty_group(view.scope.query)),
+        )
+
+    def _window(self, expression: Node, view: View) -> Fact:
+        """Describe a window function."""
+        known = self._catalogue.functions[expression.number("winfnoid")]
+        (window,) = (
+            window
+            for window in view.scope.query.nodes("windowClause")
+            if window.number("winref") == expression.number("winref")
+        )
+        return _describe_window(
+            known,
+            [self._describe(one, view) for one in expression.nodes("args")],
+            self._catalogue.allowed,
+            frame=window.number("frameOptions"),
+            is_filtered=expression.child("aggfilter") is not None,
+        )
+
+
+def _describe_aggregate(
     function: Function, arguments: list[Fact], allowed: Allowed, *, has_rows: bool
 ) -> Fact:
     """Describe an aggregate over a group.
@@ -41,13 +94,10 @@ def describe_aggregate(
         return UNKNOWN
     if function.name == "count":
         return NEVER_NULL
-    nullable = not has_rows or not (
-        function.name in allowed.aggregates
-        or (
-            function.name in allowed.strict_aggregates
-            and not any(argument.nullable for argument in arguments)
-        )
-    )
+    is_strict = function.name in allowed.strict_aggregates
+    takes_no_null = is_strict and not any(one.nullable for one in arguments)
+    gives_values = function.name in allowed.aggregates or takes_no_null
+    nullable = not (has_rows and gives_values)
     if function.name in _KEEP_VALUES:
         return replace(arguments[0], nullable=nullable)
     return Fact(
@@ -66,7 +116,7 @@ def _may_hold_nulls(function: Function, arguments: list[Fact]) -> bool:
     return True
 
 
-def describe_window(
+def _describe_window(
     function: Function,
     arguments: list[Fact],
     allowed: Allowed,
@@ -88,7 +138,7 @@ def describe_window(
         case "lag" | "lead" | "nth_value", [value, *_]:
             return maybe_null(value)
     has_rows = _holds_its_row(frame) and not is_filtered
-    return describe_aggregate(function, arguments, allowed, has_rows=has_rows)
+    return _describe_aggregate(function, arguments, allowed, has_rows=has_rows)
 
 
 def _holds_its_row(frame: int) -> bool:

@@ -9,13 +9,18 @@ from psycopg import pq
 from psycopg.errors import Diagnostic
 
 from authority_queries.codegen.analysis.catalogue import Catalogue
-from authority_queries.codegen.analysis.facts import UNKNOWN
-from authority_queries.codegen.analysis.kinds import Command
-from authority_queries.codegen.analysis.nodes import Node, read_trees
+from authority_queries.codegen.analysis.node_kinds import Command
 from authority_queries.codegen.analysis.parameters import Uses
-from authority_queries.codegen.analysis.queries import Queries
+from authority_queries.codegen.analysis.query_facts import QueryFacts
+from authority_queries.codegen.analysis.query_tree import Node, read_trees
 from authority_queries.codegen.analysis.scope import Environment, Scope
-from authority_queries.codegen.model import Column, Description, Fact, Parameter
+from authority_queries.codegen.facts import (
+    UNKNOWN,
+    Column,
+    Description,
+    Fact,
+    Parameter,
+)
 
 
 class Analyst:
@@ -68,9 +73,9 @@ class Analyst:
         uses = Uses(*self._open(query, {}))
         return [uses.of(number) for number in range(1, count + 1)]
 
-    def _open(self, query: Node, nullable: dict[int, bool]) -> tuple[Queries, Scope]:
+    def _open(self, query: Node, nullable: dict[int, bool]) -> tuple[QueryFacts, Scope]:
         environment = Environment(self._catalogue, nullable)
-        return Queries(environment), Scope(query, environment)
+        return QueryFacts(environment), Scope(query, environment)
 
     def _tree(self) -> Node | None:
         """Give the tree of the query that gives the statement's result."""
@@ -119,13 +124,11 @@ def _description(
             Parameter(type_oid=result.param_type(n), fact=fact)
             for n, fact in enumerate(parameters)
         ),
-        columns=tuple(
-            Column(
-                name=(result.fname(n) or b"").decode(),
-                type_oid=result.ftype(n),
-                fact=fact,
-            )
-            for n, fact in enumerate(columns)
-        ),
+        columns=tuple(_column(result, n, fact) for n, fact in enumerate(columns)),
         always_a_row=always_a_row,
     )
+
+
+def _column(result: pq.abc.PGresult, n: int, fact: Fact) -> Column:
+    name = (result.fname(n) or b"").decode()
+    return Column(name=name, type_oid=result.ftype(n), fact=fact)

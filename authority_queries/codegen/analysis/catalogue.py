@@ -1,4 +1,4 @@
-"""What the analysis needs to know of functions, tables and types."""
+"""The functions of PostgreSQL's own that are known to give no null, and when."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,14 +7,47 @@ from typing import Any, Final
 
 import psycopg
 
-from authority_queries.codegen.analysis.allowed import Allowed, read_allowed
-from authority_queries.codegen.analysis.checks import Proof, Proofs
-from authority_queries.codegen.analysis.nodes import Node
+from authority_queries.codegen.analysis.check_proofs import Proof, Proofs
+from authority_queries.codegen.analysis.query_tree import Node
 from authority_queries.codegen.catalogue_file import CatalogueFile
-from authority_queries.codegen.model import Fact, Origin
+from authority_queries.codegen.facts import Fact, Origin
 
+_LIST: Final = Path(__file__).with_name("never_null.txt")
 _QUERIES: Final = Path(__file__).with_name("catalogue.sql")
 TEXT_TYPES: Final = frozenset({25, 1043})  # text, varchar
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The list in never_null.txt, by its sections. What it does not name gives null."""
+
+    of_values: frozenset[str]
+    of_anything: frozenset[str]
+    row_functions: frozenset[str]
+    strict_aggregates: frozenset[str]
+    aggregates: frozenset[str]
+    window_functions: frozenset[str]
+
+
+def _read_allowed() -> Allowed:
+    """Read the list."""
+    sections: dict[str, set[str]] = {}
+    signatures: set[str] = set()
+    for line in _LIST.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            signatures = sections.setdefault(line.strip("[]"), set())
+        elif line and not line.startswith("#"):
+            signatures.add(line)
+    return Allowed(
+        of_values=frozenset(sections["when no argument is null"]),
+        of_anything=frozenset(sections["not even of nulls"]),
+        row_functions=frozenset(sections["rows that hold no null"]),
+        strict_aggregates=frozenset(
+            sections["aggregates of one row or more, none of them null"]
+        ),
+        aggregates=frozenset(sections["aggregates of one row or more"]),
+        window_functions=frozenset(sections["window functions"]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +74,7 @@ class Catalogue:
         self._read: dict[tuple[object, ...], list[Any]] = {}
         self._relations: dict[tuple[int, bool], dict[int, Fact]] = {}
         self._domains: dict[int, Fact] = {}
-        self.allowed: Allowed = read_allowed()
+        self.allowed: Allowed = _read_allowed()
 
     def _rows(self, query: str, **parameters: object) -> list[Any]:
         key = (query, *parameters.items())

@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 
-from authority_queries.codegen.analysis.facts import either, maybe_null
-from authority_queries.codegen.analysis.narrowing import Narrowing
-from authority_queries.codegen.analysis.nodes import Node, Value
-from authority_queries.codegen.analysis.outcomes import NOT_TRUE, TRUE
+from authority_queries.codegen.analysis.narrowing import NOT_TRUE, TRUE, Narrowing
+from authority_queries.codegen.analysis.query_tree import Node, Value
+from authority_queries.codegen.analysis.scope import View
 from authority_queries.codegen.analysis.tables import ByKind, Describe
-from authority_queries.codegen.analysis.view import View
-from authority_queries.codegen.model import Fact
+from authority_queries.codegen.facts import Fact, either, maybe_null
 
 
 class Choices:

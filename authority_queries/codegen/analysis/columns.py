@@ -2,19 +2,19 @@
 
 from dataclasses import replace
 
-from authority_queries.codegen.analysis.facts import (
+from authority_queries.codegen.analysis.keys import Place
+from authority_queries.codegen.analysis.node_kinds import Kind, SystemColumn, Version
+from authority_queries.codegen.analysis.query_tree import Node
+from authority_queries.codegen.analysis.scope import View
+from authority_queries.codegen.analysis.tables import ByKind, Describe, Tables
+from authority_queries.codegen.facts import (
     NEVER_NULL,
     UNKNOWN,
+    Fact,
     either,
     maybe_null,
     not_null,
 )
-from authority_queries.codegen.analysis.keys import Place
-from authority_queries.codegen.analysis.kinds import Kind, SystemColumn, Version
-from authority_queries.codegen.analysis.nodes import Node
-from authority_queries.codegen.analysis.tables import ByKind, Describe, Tables
-from authority_queries.codegen.analysis.view import View
-from authority_queries.codegen.model import Fact
 
 
 class Columns:

@@ -1,28 +1,26 @@
 """What is known of an expression's value: chiefly, whether it can be null."""
 
+from dataclasses import replace
 from typing import Final
 
-from authority_queries.codegen.analysis.calls import Calls
-from authority_queries.codegen.analysis.catalogue import Catalogue
+from authority_queries.codegen.analysis.aggregates import Summaries
+from authority_queries.codegen.analysis.catalogue import TEXT_TYPES, Catalogue
 from authority_queries.codegen.analysis.choices import Choices
 from authority_queries.codegen.analysis.columns import Columns
-from authority_queries.codegen.analysis.constants import describe_constant
-from authority_queries.codegen.analysis.conversions import Conversions
-from authority_queries.codegen.analysis.facts import (
+from authority_queries.codegen.analysis.function_calls import FunctionCalls
+from authority_queries.codegen.analysis.narrowing import Narrowing
+from authority_queries.codegen.analysis.node_kinds import Param, Sublink, ValueFunction
+from authority_queries.codegen.analysis.query_tree import Node, type_of
+from authority_queries.codegen.analysis.scope import View
+from authority_queries.codegen.analysis.tables import ByKind, Describe, Tables
+from authority_queries.codegen.facts import (
     NEVER_NULL,
     NULL,
     UNKNOWN,
+    Fact,
     maybe_null,
     not_null,
 )
-from authority_queries.codegen.analysis.kinds import Param, Sublink, ValueFunction
-from authority_queries.codegen.analysis.narrowing import Narrowing
-from authority_queries.codegen.analysis.nodes import Node
-from authority_queries.codegen.analysis.result_types import type_of
-from authority_queries.codegen.analysis.summaries import Summaries
-from authority_queries.codegen.analysis.tables import ByKind, Tables
-from authority_queries.codegen.analysis.view import View
-from authority_queries.codegen.model import Fact
 
 _NEVER_NULL: Final = (
     "NULLTEST",
@@ -32,6 +30,11 @@ _NEVER_NULL: Final = (
     "NEXTVALUEEXPR",
     "MERGESUPPORTFUNC",
 )
+_KEEPS_NULLS: Final = frozenset({"RELABELTYPE", "COERCEVIAIO"})
+_JSONB: Final = 3802
+_JSON_OBJECT: Final = 0x20000000
+_JSON_ARRAY: Final = 0x40000000
+_JSON_SCALAR: Final = 0x10000000
 
 
 class Expressions:
@@ -44,7 +47,7 @@ class Expressions:
         self._catalogue = catalogue
         self._by_kind: ByKind = {
             **Columns(tables, self.describe).by_kind,
-            **Calls(catalogue, self.describe).by_kind,
+            **FunctionCalls(catalogue, self.describe).by_kind,
             **Choices(narrowing, self.describe).by_kind,
             **Conversions(catalogue, self.describe).by_kind,
             **Summaries(tables, catalogue, self.describe).by_kind,
@@ -83,7 +86,7 @@ class Expressions:
         return NEVER_NULL
 
     def _constant(self, expression: Node, _: View) -> Fact:
-        return describe_constant(expression, self._catalogue)
+        return _describe_constant(expression, self._catalogue)
 
     def _parameter(self, expression: Node, view: View) -> Fact:
         match expression.number("paramkind"):
@@ -135,3 +138,69 @@ class Expressions:
 
     def _sql_value(self, expression: Node, _: View) -> Fact:
         return Fact(nullable=expression.number("op") == ValueFunction.CURRENT_SCHEMA)
+
+
+class Conversions:
+    """Describes casts. A null stays a null, and nothing else becomes one."""
+
+    def __init__(self, catalogue: Catalogue, describe: Describe) -> None:
+        self._catalogue = catalogue
+        self._describe = describe
+        self.by_kind: ByKind = {
+            "RELABELTYPE": self._relabelled,
+            "COLLATEEXPR": self._relabelled,
+            "COERCETODOMAIN": self._to_domain,
+            "COERCEVIAIO": self._converted,
+            "CONVERTROWTYPEEXPR": self._converted,
+            "ARRAYCOERCEEXPR": self._converted_array,
+        }
+
+    def _relabelled(self, expression: Node, view: View) -> Fact:
+        """Describe a value whose octets stay as they are."""
+        return self._describe(expression.child("arg"), view)
+
+    def _to_domain(self, expression: Node, view: View) -> Fact:
+        """Describe a value that the checks of a domain let through."""
+        fact = self._describe(expression.child("arg"), view)
+        if fact.values is None:
+            known = self._catalogue.domain(expression.number("resulttype"))
+            return replace(fact, values=known.values, origin=None)
+        return fact
+
+    def _converted(self, expression: Node, view: View) -> Fact:
+        """Describe a value that is made anew of its text, or field by field."""
+        return Fact(nullable=self._describe(expression.child("arg"), view).nullable)
+
+    def _converted_array(self, expression: Node, view: View) -> Fact:
+        """Describe an array whose elements are cast one by one."""
+        fact = self._describe(expression.child("arg"), view)
+        element = expression.child("elemexpr")
+        same = element is not None and element.kind in _KEEPS_NULLS
+        elements_nullable = fact.elements_nullable or not same
+        return Fact(nullable=fact.nullable, elements_nullable=elements_nullable)
+
+
+def _describe_constant(constant: Node, catalogue: Catalogue) -> Fact:
+    """Describe a constant: a text is itself, a jsonb has a kind."""
+    if constant.flag("constisnull"):
+        return NULL
+    octets = constant.octets("constvalue")
+    type_oid = constant.number("consttype")
+    if type_oid in TEXT_TYPES:
+        text = octets[4:].decode(errors="replace")
+        return Fact(nullable=False, values=frozenset({text}))
+    if type_oid == _JSONB:
+        return Fact(nullable=False, json_kind=_json_kind(octets))
+    if type_oid in catalogue.array_types:
+        # The third word of an array is 0 when it has no nulls.
+        has_nulls = any(octets[8:12])
+        return Fact(nullable=False, elements_nullable=has_nulls)
+    return NEVER_NULL
+
+
+def _json_kind(octets: bytes) -> str | None:
+    """Read the kind off a jsonb's header, the word after its length."""
+    header = int.from_bytes(octets[4:8], "little")
+    if header & _JSON_OBJECT:
+        return "object"
+    return "array" if header & _JSON_ARRAY and not header & _JSON_SCALAR else None

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from authority_queries.codegen.analysis.keys import Key, Place
-from authority_queries.codegen.analysis.kinds import GroupingSet
-from authority_queries.codegen.analysis.nodes import Node
+from authority_queries.codegen.analysis.node_kinds import GroupingSet
+from authority_queries.codegen.analysis.query_tree import Node
 from authority_queries.codegen.analysis.scope import Scope
 
 

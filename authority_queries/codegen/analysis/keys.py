@@ -4,8 +4,8 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from authority_queries.codegen.analysis.kinds import Version
-from authority_queries.codegen.analysis.nodes import Node
+from authority_queries.codegen.analysis.node_kinds import Version
+from authority_queries.codegen.analysis.query_tree import Node
 
 Key: TypeAlias = "Place | tuple[object, ...]"
 

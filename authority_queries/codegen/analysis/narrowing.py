@@ -1,25 +1,50 @@
 """What a condition's outcome proves: which values cannot have been null."""
 
+from collections.abc import Iterator
+from enum import StrEnum
 from functools import reduce
-from typing import Final
+from typing import Final, TypeAlias
 
-from authority_queries.codegen.analysis.catalogue import Catalogue
+from authority_queries.codegen.analysis.catalogue import Catalogue, Function
 from authority_queries.codegen.analysis.keys import Key
-from authority_queries.codegen.analysis.kinds import NullTest
-from authority_queries.codegen.analysis.nodes import Node
-from authority_queries.codegen.analysis.outcomes import (
-    FALSE,
-    NEGATED,
-    NOT_FALSE,
-    NOT_NULL,
-    NOT_TRUE,
-    TRUE,
-    Outcome,
-    Outcomes,
-)
-from authority_queries.codegen.analysis.strictness import Strictness
-from authority_queries.codegen.analysis.view import View
+from authority_queries.codegen.analysis.node_kinds import NullTest, Sublink
+from authority_queries.codegen.analysis.query_tree import Node
+from authority_queries.codegen.analysis.scope import View
 
+# Null of null, in the field that is named.
+_NULL_OF_NULL: Final = {
+    "RELABELTYPE": "arg",
+    "COERCEVIAIO": "arg",
+    "ARRAYCOERCEEXPR": "arg",
+    "CONVERTROWTYPEEXPR": "arg",
+    "COLLATEEXPR": "arg",
+    "COERCETODOMAIN": "arg",
+    "FIELDSELECT": "arg",
+}
+_CALLS: Final = frozenset(
+    {"FUNCEXPR", "OPEXPR", "SCALARARRAYOPEXPR", "DISTINCTEXPR", "NULLIFEXPR"}
+)
+
+
+class Truth(StrEnum):
+    """One of the three truth values of SQL."""
+
+    TRUE = "true"
+    FALSE = "false"
+    NULL = "null"
+
+
+TRUE: Final = frozenset({Truth.TRUE})
+FALSE: Final = frozenset({Truth.FALSE})
+NOT_TRUE: Final = frozenset({Truth.FALSE, Truth.NULL})
+NOT_FALSE: Final = frozenset({Truth.TRUE, Truth.NULL})
+NOT_NULL: Final = TRUE | FALSE
+Truths: TypeAlias = frozenset[Truth]
+NEGATED: Final = {
+    Truth.TRUE: Truth.FALSE,
+    Truth.FALSE: Truth.TRUE,
+    Truth.NULL: Truth.NULL,
+}
 # What IS TRUE and its kin say when they are true, and when they are false, in the
 # order of PostgreSQL's BoolTestType.
 _TESTS: Final = [
@@ -27,8 +52,8 @@ _TESTS: Final = [
     (NOT_TRUE, TRUE),
     (FALSE, NOT_FALSE),
     (NOT_FALSE, FALSE),
-    (frozenset({Outcome.NULL}), NOT_NULL),
-    (NOT_NULL, frozenset({Outcome.NULL})),
+    (frozenset({Truth.NULL}), NOT_NULL),
+    (NOT_NULL, frozenset({Truth.NULL})),
 ]
 
 
@@ -39,7 +64,7 @@ class Narrowing:
         self._strictness = Strictness(catalogue)
 
     def learn(
-        self, condition: Node | None, outcomes: Outcomes, view: View
+        self, condition: Node | None, outcomes: Truths, view: View
     ) -> frozenset[Key]:
         """Give what is not null when the condition came to one of these outcomes."""
         match condition:
@@ -52,12 +77,12 @@ class Narrowing:
                 return self._learn_from_test(condition, when, outcomes, view)
             case Node(kind="DISTINCTEXPR"):
                 return self._learn_from_equality(condition, outcomes, view)
-            case Node() if Outcome.NULL not in outcomes:
+            case Node() if Truth.NULL not in outcomes:
                 return frozenset(self._strictness.implied(condition, view, outcomes))
         return frozenset()
 
     def _learn_from_logic(
-        self, condition: Node, outcomes: Outcomes, view: View
+        self, condition: Node, outcomes: Truths, view: View
     ) -> frozenset[Key]:
         operator, arguments = condition.text("boolop"), condition.nodes("args")
         if operator == "not":
@@ -77,7 +102,7 @@ class Narrowing:
         return frozenset()
 
     def _learn_from_null_test(
-        self, condition: Node, outcomes: Outcomes, view: View
+        self, condition: Node, outcomes: Truths, view: View
     ) -> frozenset[Key]:
         argument = condition.child("arg")
         test = condition.number("nulltesttype")
@@ -94,8 +119,8 @@ class Narrowing:
     def _learn_from_test(
         self,
         condition: Node,
-        when: tuple[Outcomes, Outcomes],
-        outcomes: Outcomes,
+        when: tuple[Truths, Truths],
+        outcomes: Truths,
         view: View,
     ) -> frozenset[Key]:
         if outcomes <= NOT_FALSE:
@@ -105,7 +130,7 @@ class Narrowing:
         return frozenset()
 
     def _learn_from_equality(
-        self, condition: Node, outcomes: Outcomes, view: View
+        self, condition: Node, outcomes: Truths, view: View
     ) -> frozenset[Key]:
         """Learn that what is not distinct from a constant is not null."""
         if not outcomes <= NOT_TRUE:
@@ -122,3 +147,75 @@ class Narrowing:
         return frozenset().union(
             *(self._strictness.implied(value, view) for value in values)
         )
+
+
+class Strictness:
+    """Follows a value to the parts whose null would have made it null."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def implied(
+        self, value: Node, view: View, outcomes: Truths = NOT_NULL
+    ) -> Iterator[Key]:
+        """Give what is not null when this value is not, or came to one of these."""
+        if value.flag("funcretset") or value.flag("opretset"):
+            return
+        if self._is_the_same_each_time(value):
+            yield view.key(value)
+        for part in self._strict_in(value, outcomes):
+            yield from self.implied(part, view)
+
+    def _strict_in(self, value: Node, outcomes: Truths) -> list[Node]:
+        """Give the parts of which none is null when the value came out so."""
+        arguments = value.nodes("args")
+        match value.kind:
+            case "FUNCEXPR" | "OPEXPR" if self._is_strict(value):
+                parts: list[Node | None] = [*arguments]
+            case "SCALARARRAYOPEXPR" if self._is_strict(value):
+                parts = [*self._strict_in_array_test(value, outcomes)]
+            case "BOOLEXPR" if value.text("boolop") == "not":
+                parts = [*arguments]
+            case "NULLIFEXPR":
+                parts = [*arguments[:1]]
+            case "ROWCOMPAREEXPR":
+                parts = [value.nodes("largs")[0], value.nodes("rargs")[0]]
+            case "SUBLINK" if (
+                value.number("subLinkType") == Sublink.ANY and outcomes == TRUE
+            ):
+                parts = [value.child("testexpr")]
+            case "SUBSCRIPTINGREF" if value.child("refassgnexpr") is None:
+                parts = [value.child("refexpr")]
+            case kind:
+                parts = [value.child(_NULL_OF_NULL.get(kind, ""))]
+        return [part for part in parts if part is not None]
+
+    def _strict_in_array_test(self, value: Node, outcomes: Truths) -> list[Node]:
+        """Mind that of an empty array ANY is false and ALL true, even of a null."""
+        scalar, array = value.nodes("args")
+        # An array of arrays can be empty for all that: array['{}'::int[]].
+        has_elements = (
+            array.kind == "ARRAYEXPR"
+            and not array.flag("multidims")
+            and bool(array.nodes("elements"))
+        )
+        if has_elements or (value.flag("useOr") and outcomes == TRUE):
+            return [scalar, array]
+        return [array]
+
+    def _function(self, call: Node) -> Function | None:
+        return self._catalogue.functions.get(self._catalogue.function_of(call))
+
+    def _is_strict(self, call: Node) -> bool:
+        known = self._function(call)
+        return known is not None and known.is_strict
+
+    def _is_the_same_each_time(self, value: Node) -> bool:
+        match value.kind:
+            case "SUBLINK" | "NEXTVALUEEXPR" | "QUERY" | "CASETESTEXPR":
+                return False
+            case kind if kind in _CALLS:
+                known = self._function(value)
+                if known is None or known.is_volatile:
+                    return False
+        return all(map(self._is_the_same_each_time, value.children()))

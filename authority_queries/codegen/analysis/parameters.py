@@ -3,13 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from authority_queries.codegen.analysis.kinds import Command, Kind
-from authority_queries.codegen.analysis.nodes import Node
-from authority_queries.codegen.analysis.queries import Queries
-from authority_queries.codegen.analysis.scope import Scope
+from authority_queries.codegen.analysis.node_kinds import Command, Kind
+from authority_queries.codegen.analysis.query_facts import QueryFacts
+from authority_queries.codegen.analysis.query_tree import Node
+from authority_queries.codegen.analysis.scope import Scope, View
 from authority_queries.codegen.analysis.tracing import Tracing
-from authority_queries.codegen.analysis.view import View
-from authority_queries.codegen.model import Fact, Origin
+from authority_queries.codegen.facts import Fact, Origin
 
 # Where a null is as good as a value.
 _WELCOME: Final = {
@@ -60,7 +59,7 @@ class Uses:
     itself.
     """
 
-    queries: Queries
+    queries: QueryFacts
     scope: Scope
     _uses: dict[int, _Use] = field(default_factory=dict)
     _tracing: Tracing = field(init=False)

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from authority_queries.codegen.analysis.catalogue import Catalogue
 from authority_queries.codegen.analysis.grouping import has_empty_group, is_grouped
-from authority_queries.codegen.analysis.kinds import Command, Join
-from authority_queries.codegen.analysis.narrowing import Narrowing
-from authority_queries.codegen.analysis.nodes import Node
-from authority_queries.codegen.analysis.outcomes import TRUE
-from authority_queries.codegen.analysis.scope import Scope, tables_below
-from authority_queries.codegen.analysis.view import View
+from authority_queries.codegen.analysis.narrowing import TRUE, Narrowing
+from authority_queries.codegen.analysis.node_kinds import (
+    Command,
+    Join,
+)
+from authority_queries.codegen.analysis.query_tree import Node
+from authority_queries.codegen.analysis.scope import Scope, View
 
 
 class Rows:
@@ -83,4 +84,17 @@ class Rows:
                 part = node.child("larg")
             case _:
                 return view
-        return view.learning_below(found, tables_below(part))
+        return view.learning_below(found, _tables_below(part))
+
+
+def _tables_below(node: Node | None) -> set[int]:
+    """Give the tables and joins in a part of a FROM clause."""
+    match node:
+        case Node(kind="RANGETBLREF"):
+            return {node.number("rtindex")}
+        case Node(kind="FROMEXPR"):
+            return set().union(*map(_tables_below, node.nodes("fromlist")))
+        case Node(kind="JOINEXPR"):
+            sides = (node.child("larg"), node.child("rarg"))
+            return {node.number("rtindex")}.union(*map(_tables_below, sides))
+    return set()

@@ -3,12 +3,10 @@
 from typing import Final
 
 from authority_queries.codegen.analysis.catalogue import Catalogue
-from authority_queries.codegen.analysis.facts import NEVER_NULL, UNKNOWN, either
-from authority_queries.codegen.analysis.nodes import Node
-from authority_queries.codegen.analysis.result_types import type_of
+from authority_queries.codegen.analysis.query_tree import Node, type_of
+from authority_queries.codegen.analysis.scope import View
 from authority_queries.codegen.analysis.tables import Describe
-from authority_queries.codegen.analysis.view import View
-from authority_queries.codegen.model import Fact
+from authority_queries.codegen.facts import NEVER_NULL, UNKNOWN, Fact, either
 
 _UNNEST: Final = "unnest(anyarray)"
 

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias
 
 from authority_queries.codegen.analysis.keys import Key
-from authority_queries.codegen.analysis.nodes import Node
-from authority_queries.codegen.analysis.scope import Scope
-from authority_queries.codegen.analysis.view import View
-from authority_queries.codegen.model import Fact
+from authority_queries.codegen.analysis.query_tree import Node
+from authority_queries.codegen.analysis.scope import Scope, View
+from authority_queries.codegen.facts import Fact
 
 ByKind: TypeAlias = Mapping[str, Callable[[Node, View], Fact]]
 

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from typing import Final
 
-from authority_queries.codegen.analysis.kinds import CallForm, Kind, Param
-from authority_queries.codegen.analysis.nodes import Node
-from authority_queries.codegen.analysis.queries import Queries
-from authority_queries.codegen.analysis.scope import Scope, queries_below
+from authority_queries.codegen.analysis.node_kinds import (
+    CallForm,
+    Kind,
+    Param,
+)
+from authority_queries.codegen.analysis.query_facts import QueryFacts
+from authority_queries.codegen.analysis.query_tree import Node
+from authority_queries.codegen.analysis.scope import Scope, View
 from authority_queries.codegen.analysis.sources import values_rows
-from authority_queries.codegen.analysis.view import View
 
 _CASTS: Final = frozenset({CallForm.CAST, CallForm.IMPLICIT_CAST})
 _WRAPPINGS: Final = frozenset(
@@ -25,7 +28,7 @@ _WRAPPINGS: Final = frozenset(
 class Tracing:
     """Follows values back to the parameters that they are."""
 
-    def __init__(self, queries: Queries) -> None:
+    def __init__(self, queries: QueryFacts) -> None:
         self._queries = queries
         self._seen: set[int] = set()
 
@@ -76,10 +79,21 @@ class Tracing:
     def _of_query(self, scope: Scope, number: int) -> Iterator[int]:
         operations = scope.query.child("setOperations")
         if operations is not None:
-            for index in sorted(queries_below(operations)):
+            for index in sorted(_queries_below(operations)):
                 subquery = self._queries.subscope(scope, index)
                 yield from self._of_query(subquery, number)
             return
         entries = scope.outputs()
         if number <= len(entries):
             yield from self.parameters_in(entries[number - 1].child("expr"), scope.bare)
+
+
+def _queries_below(node: Node | None) -> set[int]:
+    """Give the queries that a UNION, INTERSECT or EXCEPT is made of."""
+    match node:
+        case Node(kind="RANGETBLREF"):
+            return {node.number("rtindex")}
+        case Node(kind="SETOPERATIONSTMT"):
+            sides = (node.child("larg"), node.child("rarg"))
+            return set().union(*map(_queries_below, sides))
+    return set()

@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from authority_queries.codegen.analysis.catalogue import Catalogue
 from authority_queries.codegen.catalogue_file import CatalogueFile
-from authority_queries.codegen.model import Column, Fact
+from authority_queries.codegen.facts import Column, Fact
 
 Kind = Literal["base", "array", "enum", "domain", "composite", "range", "multirange"]
 

@@ -12,17 +12,13 @@ import psycopg
 from psycopg import Connection
 from psycopg.pq import ExecStatus
 
-from authority_queries.codegen.analysis.facts import either
 from authority_queries.codegen.describing.pg_types import PgTypes
+from authority_queries.codegen.describing.refusals import refused
 from authority_queries.codegen.describing.samples import sample
-from authority_queries.codegen.describing.statement import (
-    Statement,
-    refused,
-    statement_of,
-)
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.model import Description, Parameter, Query
-from authority_queries.codegen.sent_text import sent_types
+from authority_queries.codegen.facts import Description, Parameter, either
+from authority_queries.codegen.query import Query
+from authority_queries.codegen.sent import Statement, sent_types, statement_of
 
 
 class Describing(Protocol):

@@ -13,13 +13,11 @@ from typing import Final
 import psycopg
 from aiosql.types import SQLOperationType
 
-from authority_queries.codegen.describing.statement import statement_of
-from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.model import Outcome, Query
+from authority_queries.codegen.errors import GenerationError, Outcome
 from authority_queries.codegen.plans.database import PlanningSession, planning_session
+from authority_queries.codegen.plans.explained import explain
 from authority_queries.codegen.plans.layout import PlanLayout, read_layout
-from authority_queries.codegen.plans.nodes import PlanNode, read_plan
-from authority_queries.codegen.plans.raw_plan import explain
+from authority_queries.codegen.plans.plan_node import PlanNode, read_plan
 from authority_queries.codegen.plans.rules import PlanFinding, PlanRules, judge
 from authority_queries.codegen.plans.text import (
     plan_difference,
@@ -28,7 +26,9 @@ from authority_queries.codegen.plans.text import (
     query_title,
     with_plans,
 )
-from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.query import Query
+from authority_queries.codegen.reading.folder import read_folder
+from authority_queries.codegen.sent import statement_of
 from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.errors import ConfigurationError
 

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from authority_queries.codegen.plans.expressions import sides_of, source_of
-from authority_queries.codegen.plans.nodes import PlanNode
-from authority_queries.codegen.plans.titles import CONDITIONS
+from authority_queries.codegen.plans.condition_text import sides_of, source_of
+from authority_queries.codegen.plans.explained import CONDITIONS
+from authority_queries.codegen.plans.plan_node import PlanNode
 
 _Clauses = frozenset[str]
 _NONE: Final[_Clauses] = frozenset()

@@ -16,7 +16,7 @@ from authority_queries.codegen import throwaway
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.plans.layout import CATALOGUE
 from authority_queries.codegen.template_key import template_key
-from authority_queries.migrations import migrate_plainly
+from authority_queries.service.migrations import migrate_plainly
 
 # Before 17 EXPLAIN writes a subquery's result as $1, as if it were a parameter.
 _OLDEST: Final = 17

@@ -9,13 +9,13 @@ import psycopg
 
 from authority_queries.codegen.catalogue_file import CatalogueFile
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.plans.expressions import (
+from authority_queries.codegen.plans.condition_text import (
     clauses_of,
     sides_of,
     source_of,
     subqueries_of,
 )
-from authority_queries.codegen.plans.raw_plan import explain
+from authority_queries.codegen.plans.explained import explain
 
 CATALOGUE: Final = CatalogueFile(Path(__file__).with_name("plans.sql"))
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from authority_queries.codegen.model import PlanException, Query
 from authority_queries.codegen.plans.conditions import in_context
-from authority_queries.codegen.plans.nodes import PlanNode
+from authority_queries.codegen.plans.plan_node import PlanNode
 from authority_queries.codegen.plans.tenancy import tenancy_of
+from authority_queries.codegen.query import PlanException, Query
 
 _SYSTEM_SCHEMAS: Final = frozenset({"pg_catalog", "information_schema", "pg_toast"})
 _YOYO_TABLES: Final = frozenset(

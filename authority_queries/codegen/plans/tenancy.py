@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from authority_queries.codegen.plans.condition_text import sides_of, source_of
 from authority_queries.codegen.plans.conditions import equal_sources
-from authority_queries.codegen.plans.expressions import sides_of, source_of
-from authority_queries.codegen.plans.nodes import PlanNode
+from authority_queries.codegen.plans.plan_node import PlanNode
 
 # A parameter, what a subquery gave, or a column of an outer node, but no function.
 _GIVEN: Final = re.compile(r":\w|\bInitPlan \d|[^\W\d]\w*\.\w+(?![\w(])")

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import unified_diff
 from typing import Final
 
-from authority_queries.codegen.model import Query
-from authority_queries.codegen.plans.nodes import PlanNode
-from authority_queries.codegen.plans.titles import CONDITIONS
+from authority_queries.codegen.plans.explained import CONDITIONS
+from authority_queries.codegen.plans.plan_node import PlanNode
+from authority_queries.codegen.query import Query
 
 _INDENT: Final = "    "
 _ARROW: Final = " -> "

@@ -43,7 +43,7 @@ from typing import Final
 
 from aiosql.types import SQLOperationType
 
-from authority_queries.codegen.model import (
+from authority_queries.codegen.query import (
     Case,
     ParameterTag,
     PlanException,

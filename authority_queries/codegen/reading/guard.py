@@ -16,15 +16,30 @@ from aiosql.types import SQLOperationType
 from pglast.parser import ParseError
 
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from authority_queries.codegen.reading.source import Block, Token, scan, told_by
 from authority_queries.codegen.reading.statement_rules import check_statement
 from authority_queries.codegen.reading.tag_line import is_tag
-from authority_queries.codegen.reading.traps import advice
-from authority_queries.codegen.sent_text import sent_text, with_names
+from authority_queries.codegen.sent import sent_text, with_names
 
 _CONTEXT: Final = 5  # words
 _EXCERPT: Final = 20  # characters
+_SLICE: Final = "of a slice aiosql makes a parameter: write `[1 : 2]`, `[:a : :b]`"
+_ATTRIBUTE: Final = "aiosql reads `:a.b` as an attribute: write `(:a).b`"
+_APOSTROPHE: Final = (
+    "aiosql took an apostrophe in a comment, $$…$$ or E'…' above for the beginning"
+    " of a string: write that without it"
+)
+_STRING: Final = (
+    "within $$…$$ and E'…\\'…' aiosql reads :name as a parameter, and it changes"
+    " strings of several lines: write a plain string in one line"
+)
+_NO_PARAMETERS: Final = "scripts and COPY take no parameters: write the value"
+_NAME: Final = "a parameter's name is of letters, digits and _: rename it"
+_COMMENT: Final = (
+    "aiosql takes out /* … */ without leaving a space, does not nest it, and takes out"
+    " lines that begin with `--`: write `--` comments"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +136,7 @@ def _compare(
         raise block.source.refuse(
             written[min(index, len(written) - 1)].start,
             f"{_told(block, written, text, sent, index)};"
-            f" {advice(written, sent, index, bare=text.names is None)}",
+            f" {_advice(written, sent, index, bare=text.names is None)}",
         )
 
 
@@ -152,3 +167,45 @@ def _check_parameters(query: Query, block: Block, written: Sequence[Token]) -> N
         if f":{name}" not in used:
             message = f"parameter `{name}` stands in a comment or a string only"
             raise block.refuse(message)
+
+
+def _advice(
+    written: Sequence[Token], sent: Sequence[Token], index: int, *, bare: bool
+) -> str:
+    """Say what to write instead, where the tokens begin to differ.
+
+    Of both only what is no comment, a parameter as one token of the kind PARAM.
+    `bare` is a statement that is sent without parameters.
+    """
+    match _kind(written, index), _kind(sent, index):
+        case ("PARAM", "ASCII_58") | ("ASCII_58", "PARAM") if bare:
+            reason = _NO_PARAMETERS
+        case ("PARAM", "ASCII_58"):
+            reason = _SLICE if _touch(written[: index + 1]) else _APOSTROPHE
+        case ("PARAM", "PARAM"):
+            reason = _ATTRIBUTE
+        case ("ASCII_58", "PARAM") if _names_follow(written[index + 1 :]):
+            reason = _NAME
+        case ("ASCII_58", _) | (_, "PARAM"):
+            reason = _SLICE
+        case ("SCONST" | "USCONST", _):
+            reason = _STRING
+        case _:
+            reason = _COMMENT
+    return reason
+
+
+def _kind(words: Sequence[Token], index: int) -> str:
+    return words[index].kind if index < len(words) else ""
+
+
+def _names_follow(words: Sequence[Token]) -> bool:
+    return bool(words) and words[0].kind != "ICONST"
+
+
+def _touch(words: Sequence[Token]) -> bool:
+    """Tell whether the last two are parameters with nothing between them."""
+    if len(words) < 2:  # noqa: PLR2004 -- two are compared
+        return False
+    first, second = words[-2:]
+    return first.kind == "PARAM" and first.end == second.start

@@ -8,7 +8,7 @@ from pglast.parser import ParseError
 from pglast.visitors import Visitor
 
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from authority_queries.codegen.reading.source import told_by
 
 Refuse: TypeAlias = Callable[[int, str], GenerationError]

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.reading.python_names import (
-    function_name_fault,
-    name_fault,
-)
+from authority_queries.codegen.python_names import function_name_fault, name_fault
 from authority_queries.codegen.reading.source import Source, Token
 
 _NAMES: Final = re.compile(r"\w+(?:\s*,\s*\w+)*")

@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from authority_queries.codegen.describing.python_type import RUNTIME, Registered
-from authority_queries.codegen.describing.typed import TypedQuery
+from authority_queries.codegen.describing.type_parts import RUNTIME, Registered
+from authority_queries.codegen.describing.typed_query import TypedQuery
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.rendering.arguments import Spelling
-from authority_queries.codegen.rendering.docstrings import docstring
+from authority_queries.codegen.rendering.calls import Calls
 from authority_queries.codegen.rendering.functions import Functions
-from authority_queries.codegen.rendering.imports import Imports
-from authority_queries.codegen.rendering.package import Package, head
+from authority_queries.codegen.rendering.module_text import (
+    Imports,
+    Package,
+    docstring,
+    head,
+)
 from authority_queries.codegen.rendering.shapes import Records
+from authority_queries.codegen.rendering.spelling import Spelling
 
 
 def query_module(
@@ -20,23 +24,21 @@ def query_module(
     """Write the module of an SQL file."""
     imports = Imports(package.name, _taken(queries))
     spelling = Spelling(imports, package.records)
-    functions = [
-        Functions(spelling, typed, records.of(typed) if typed.fields else None)
-        for typed in queries
-    ]
+    calls: list[str] = []
+    definitions: list[str] = []
+    for typed in queries:
+        record = records.of(typed) if typed.fields else None
+        calls += Calls(spelling, typed, record).lines()
+        definitions += Functions(spelling, typed, record).definitions()
     source = f"{path.parent.name}/{path.name}"
-    calls = "\n".join(line for each in functions for line in each.calls())
-    definitions = "\n\n\n".join(
-        text for each in functions for text in each.definitions()
-    )
     files = _query_files(package, path, queries, spelling)
     return "\n\n".join(
         [
             head(source) + docstring(f"Queries of `{source}`.", indent=""),
             imports.render(),
             files,
-            calls,
-            definitions + "\n",
+            "\n".join(calls),
+            "\n\n\n".join(definitions) + "\n",
         ]
     )
 

@@ -1,20 +1,22 @@
 """The module records.py."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from authority_queries.codegen.describing.python_type import BUILTINS, Composite
-from authority_queries.codegen.describing.typed import TypedQuery, TypedValue
+from authority_queries.codegen.describing.type_parts import BUILTINS, Composite
+from authority_queries.codegen.describing.typed_query import TypedQuery, TypedValue
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.model import PythonName
-from authority_queries.codegen.rendering.aliases import literals_in
-from authority_queries.codegen.rendering.arguments import Spelling
-from authority_queries.codegen.rendering.composites import Composites
-from authority_queries.codegen.rendering.docstrings import docstring
-from authority_queries.codegen.rendering.imports import Imports
-from authority_queries.codegen.rendering.package import Package, head
+from authority_queries.codegen.query import PythonName
+from authority_queries.codegen.rendering.module_text import (
+    Imports,
+    Package,
+    docstring,
+    head,
+)
+from authority_queries.codegen.rendering.named_types import Composites, literals_in
 from authority_queries.codegen.rendering.shapes import Record, Records, Variant
+from authority_queries.codegen.rendering.spelling import Spelling
 
 _SECRET: Final = re.compile(r"(^|_)(hash|secret|password)$")
 _BYTES: Final = PythonName(module=BUILTINS, name="bytes")
@@ -28,20 +30,11 @@ def records_module(
     tuples: Composites,
 ) -> str:
     """Write the records, the composite types, and the names of literals."""
-    values = [
-        *(value for typed in queries for value in (*typed.parameters, *typed.columns)),
-        *(field for record in records.all for field in record.fields),
-        *(field for fields in tuples.values() for field in fields),
-    ]
+    values = _values(queries, records, tuples)
     aliases = _aliases(values)
-    _check_unique(aliases, tuples, records)
-    taken = {
-        *aliases,
-        *(composite.name for composite in tuples),
-        *_classes(records),
-        *(value.name for value in values),
-    }
-    imports = Imports(package.name, taken)
+    classes = [*(composite.name for composite in tuples), *_classes(records)]
+    _check_unique(aliases, classes)
+    imports = Imports(package.name, {*aliases, *classes, *(v.name for v in values)})
     spelling = Spelling(imports, None)
     definitions = [
         "\n".join(_alias(spelling, *found) for found in sorted(aliases.items())),
@@ -51,6 +44,16 @@ def records_module(
     text = docstring(f"Rows of the queries in `{source}`.", indent="")
     body = "\n\n\n".join(definition for definition in definitions if definition)
     return f"{head(source)}{text}\n\n{imports.render()}\n\n{body}\n"
+
+
+def _values(
+    queries: Sequence[TypedQuery], records: Records, tuples: Composites
+) -> Sequence[TypedValue]:
+    return [
+        *(value for typed in queries for value in (*typed.parameters, *typed.columns)),
+        *(field for record in records.all for field in record.fields),
+        *(field for fields in tuples.values() for field in fields),
+    ]
 
 
 def _aliases(values: Sequence[TypedValue]) -> dict[str, tuple[str, ...]]:
@@ -64,12 +67,8 @@ def _aliases(values: Sequence[TypedValue]) -> dict[str, tuple[str, ...]]:
 
 
 def _check_unique(
-    aliases: dict[str, tuple[str, ...]],
-    tuples: Composites,
-    records: Records,
+    aliases: Mapping[str, tuple[str, ...]], classes: Sequence[str]
 ) -> None:
-    classes = [composite.name for composite in tuples]
-    classes += _classes(records)
     seen = {*aliases}
     for name in classes:
         if name in seen:

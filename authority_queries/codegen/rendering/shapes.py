@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from authority_queries.codegen.describing.python_type import Literals, Part
-from authority_queries.codegen.describing.typed import TypedQuery, TypedValue
+from authority_queries.codegen.describing.type_parts import Literals, Part
+from authority_queries.codegen.describing.typed_query import TypedQuery, TypedValue
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.model import Case, Query
-from authority_queries.codegen.rendering.aliases import with_names
-from authority_queries.codegen.rendering.naming import cap_words
+from authority_queries.codegen.python_names import cap_words
+from authority_queries.codegen.query import Case, Query
+from authority_queries.codegen.rendering.named_types import with_names
 
 Shape = tuple[tuple[tuple[str, tuple[Part, ...], bool], ...], tuple[Case, ...]]
 

@@ -1,4 +1,4 @@
-"""What each query is called with, found by itself from rows that must stay unseen."""
+"""Each query's arguments, found automatically in rows that must stay unseen."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from inspect import Parameter, signature
 from typing import Any, Final
 from uuid import UUID
 
-from authority_queries._calls import Call
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
+from authority_queries.engine.calls import Call
 from tests.isolation.matrix.world import FOREIGN
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -18,9 +18,9 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class IdOf:
-    """Stands for the id of a tenant's row: of which table, and the how-manieth.
+    """The id of a tenant's row: its table, and its position.
 
-    Or for the value of another column.
+    Or the value of another column.
     """
 
     table: str
@@ -47,7 +47,7 @@ USED: Final = {**REFRESH, "token_hash": sha256(b"used").digest()}
 RETRY: Final = {**USED, "redemption_id": UUID(int=2)}
 LATE: Final = {**USED, "leeway": timedelta(days=1)}
 
-# What is no column, or is not looked up by it: the same for every query that takes it.
+# Parameters that are no column, or do not look one up: equal for every query.
 BY_NAME: Final[Mapping[str, object]] = {
     "access_lifetime": HOUR,
     "access_token_hash": sha256(b"new access").digest(),
@@ -88,7 +88,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "within": timedelta(days=100),
 }
 
-# What a query needs beside that: a key that is not taken, a token in another state.
+# Further arguments of a query: a key that is free, a token in another state.
 BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "clients.create": {"client_id": "new"},
     "device_authorizations.approve": USER_CODE,
@@ -145,7 +145,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "users.list_after": {"status": None},
     "users.list_before": {"status": None},
 }
-# What else it is called with: what takes another way through it.
+# Alternative arguments, which take another way through the query.
 ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "device_authorizations.poll": [
         {"device_code_hash": sha256(b"device").digest()},
@@ -175,12 +175,12 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "users.list_after": [{"role_id": None}, {"prefix": "a", "status": "active"}],
     "users.list_before": [{"role_id": None}, {"prefix": "a", "status": "active"}],
 }
-# Whose columns a file's queries are called with, if it is not named after its table.
+# The table whose columns a file's queries use, if the file has another name.
 _TABLES: Final = {"grants": "tokens"}
 
 
 class UnknownArgumentError(Exception):
-    """Nobody knows what a query is to be called with."""
+    """No arguments of a query are known."""
 
 
 def full_name(query: Query) -> str:
@@ -188,19 +188,19 @@ def full_name(query: Query) -> str:
 
 
 def function_of(query: Query) -> Call[object]:
-    """Give the generated function, which converts its arguments as services' calls."""
+    """Return the generated function, which converts arguments as in a service."""
     module = import_module(f"authority_queries.queries.{query.path.stem}")
     function: Call[object] = getattr(module, query.name)
     return function
 
 
 def parameters_of(query: Query) -> Mapping[str, Parameter]:
-    """Give what the generated function says of its parameters."""
+    """Return the parameters of the generated function."""
     return signature(function_of(query)).parameters
 
 
 def argument_sets(query: Query, rows: Rows) -> list[dict[str, Any]]:
-    """Give what finds these rows: values of a tenant's first row of each table.
+    """Return arguments that find these rows: values of each table's first row.
 
     Raises UnknownArgumentError, by the query's name.
     """
@@ -220,7 +220,7 @@ def argument_sets(query: Query, rows: Rows) -> list[dict[str, Any]]:
 
 
 def mixed_sets(query: Query, rows: Rows, foreign: Rows) -> Iterator[dict[str, Any]]:
-    """Give a tenant's own values with one id of the other's, for each id in turn."""
+    """Yield a tenant's own values with one id of the other's, for each id in turn."""
     own_values, foreign_values = (
         argument_sets(query, each)[0] for each in (rows, foreign)
     )
@@ -230,10 +230,10 @@ def mixed_sets(query: Query, rows: Rows, foreign: Rows) -> Iterator[dict[str, An
 
 
 def _known(query: Query, rows: Rows) -> Mapping[str, object]:
-    """Give values by name, the most special last.
+    """Return values by name, the most special last.
 
-    Those are the ids of every table, the columns of the query's own table (that of its
-    file) and of those that belong to it, and what is written down above.
+    They are the ids of every table, the columns of the query's own table (that of its
+    file) and of the tables that belong to it, and the values above.
     """
     own = _TABLES.get(query.path.stem, query.path.stem)
     related = [table for table in rows if table.startswith(_singular(own))]

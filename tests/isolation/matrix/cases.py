@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from authority_queries._resources import QUERIES
-from authority_queries.codegen.model import Query
-from authority_queries.codegen.reading.query_files import read_folder
+from authority_queries.codegen.query import Query
+from authority_queries.codegen.reading.folder import read_folder
+from authority_queries.resources import QUERIES
 from tests.isolation.matrix.arguments import argument_sets, mixed_sets
 from tests.isolation.matrix.judging import Case
 from tests.isolation.matrix.running import Caller
 from tests.isolation.matrix.world import World
 
-# But for COMMIT, which would end the transaction that each is looked at in.
+# Without COMMIT, which would end the transaction that each cell is examined in.
 ALL: Final = [
     query
     for query in read_folder(QUERIES)
@@ -27,10 +27,10 @@ TOLD_ANOTHER: Final = "app told another tenant"
 
 @dataclass(frozen=True, kw_only=True)
 class Roles:
-    """The logins, by what holds them back.
+    """The logins, by what restricts them.
 
-    `app` is held by row-level security; `bypass` has the same rights and more, and
-    only the query's own predicates hold it.
+    Row-level security applies to `app`. `bypass` has the same privileges and more, and
+    only the query's own predicates restrict it.
     """
 
     app: str
@@ -43,10 +43,10 @@ def is_of_a_tenant(query: Query) -> bool:
 
 
 def cases_of(query: Query, world: World, roles: Roles) -> Iterator[Case]:
-    """Give a query's cells: the foreign tenant's identifiers, in the own one's name.
+    """Return a query's cells: the foreign tenant's identifiers, in the own one's name.
 
-    As app and bypass the query is bound to the asking tenant; as the app that is told
-    another tenant it names the foreign one, so that the policies are alone.
+    As app and bypass the query is bound to the asking tenant. As the app of another
+    tenant it names the foreign one, so that only the policies restrict it.
     """
     service = Caller(login=roles.app, told=world.own)
     anybody = Caller(login=roles.bypass, told=None)
@@ -59,7 +59,7 @@ def cases_of(query: Query, world: World, roles: Roles) -> Iterator[Case]:
 
 
 def all_cases(world: World, roles: Roles) -> list[Case]:
-    """Give every cell; of a query of no tenant those of the app alone."""
+    """Return every cell; a query without a tenant has those of the app alone."""
     return [
         case
         for query in ALL
@@ -69,7 +69,7 @@ def all_cases(world: World, roles: Roles) -> list[Case]:
 
 
 def control_of(query: Query, world: World, roles: Roles) -> Iterator[Case]:
-    """Give the same calls by who may make them: the tenant's service, an operator."""
+    """Return the same calls by a permitted role: the tenant's service, an operator."""
     service = Caller(login=roles.app, told=world.foreign)
     operator = Caller(login=roles.maintenance, told=None)
     caller = operator if query.tags.role == "authority_maintenance" else service

@@ -1,15 +1,15 @@
-"""What a leak is: whatever the other tenant's rows make different.
+"""A leak is every difference that the other tenant's rows make.
 
 A query is run twice: in a world with both tenants, and in one where only the asking
-tenant lives. If it gives the same both times (rows, counts and errors alike) it has
-read nothing foreign; and in the first world the foreign rows must be as before.
+tenant lives. If both results are equal (rows, counts and errors alike) it has read
+nothing foreign; and in the first world the foreign rows must be as before.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 from tests.isolation.matrix.arguments import full_name
 from tests.isolation.matrix.running import Caller, Outcome, RewritingCursor, Runner
 from tests.isolation.matrix.world import World
@@ -17,7 +17,7 @@ from tests.isolation.matrix.world import World
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A query, who calls it, and with what.
+    """A query, its caller and its arguments.
 
     `instead` is the text that is sent in place of the query's own, to break it.
     """
@@ -31,7 +31,7 @@ class Case:
 
 @dataclass(frozen=True, order=True)
 class Leak:
-    """A query that is not held back, in which role, and what it does."""
+    """A query that leaks, the role, and the difference."""
 
     query: str
     role: str
@@ -57,13 +57,13 @@ def outcomes_of(
 def outcomes_without(
     world: World, runner: Runner, cases: Sequence[Case]
 ) -> list[Outcome]:
-    """Run each case where the asking tenant lives alone: their results are right."""
+    """Run each case where the asking tenant lives alone: these results are right."""
     with world.without_foreign():
         return outcomes_of(runner, cases, looks=False)
 
 
 def leaks_of(world: World, cases: Sequence[Case]) -> list[list[Leak]]:
-    """Run each case with the other tenant and without; give what each one leaks."""
+    """Run each case with the other tenant and without; return each one's leak."""
     runner = Runner(world)
     together = outcomes_of(runner, cases)
     alone = outcomes_without(world, runner, cases)
@@ -76,7 +76,7 @@ def compared(
     together: Sequence[Outcome],
     alone: Sequence[Outcome],
 ) -> list[list[Leak]]:
-    """Give for each case what the other tenant's rows make different."""
+    """Return each case's difference between the two worlds."""
     return [
         [
             Leak(full_name(case.query), case.role, what)

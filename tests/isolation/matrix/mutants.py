@@ -1,10 +1,10 @@
-"""Queries with one of their tenant's predicates taken out, or all."""
+"""Queries without one of their tenant's predicates, or without all."""
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
 
 # `users.tenant_id = :tenant_id`, and `tenants.id = :tenant_id` of the table itself.
 BOUND: Final = re.compile(r"\b\w+\.(?:tenant_id|id) = %\(tenant_id\)s")
@@ -15,7 +15,7 @@ JOINED: Final = re.compile(
 
 
 def without_one(query: Query) -> Iterator[tuple[str, str]]:
-    """Give each predicate, numbered in the query, and the text without it."""
+    """Yield each predicate, numbered in the query, and the text without it."""
     for predicate in (BOUND, JOINED):
         for number, match in enumerate(predicate.finditer(query.sql), start=1):
             name = match[0].replace("%(tenant_id)s", ":tenant_id")
@@ -24,6 +24,6 @@ def without_one(query: Query) -> Iterator[tuple[str, str]]:
 
 
 def without_all(query: Query) -> Iterator[tuple[str, str]]:
-    """Give the text that no predicate binds to the tenant, if any did."""
+    """Return the text without any predicate on the tenant, if it had one."""
     if BOUND.search(query.sql):
         yield "bound to no tenant", BOUND.sub("true", query.sql)

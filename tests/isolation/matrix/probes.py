@@ -1,4 +1,4 @@
-"""Statements on one table without a tenant's predicate: its policy stands alone."""
+"""Statements on one table without a tenant's predicate, for its policy alone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from tests.isolation.matrix.world import Table, World
 
-# Each is held back when it finds no row, or is refused.
+# A policy stops each one when it finds no row, or is refused.
 PROBES: Final = {
     "reads": "select {column} from {table} where {column} = %(foreign)s",
     "changes": "update {table} set {column} = {column} where {column} = %(foreign)s",
@@ -35,7 +35,7 @@ _ROW: Final = (
 
 @contextmanager
 def granted_everything(world: World, login: str) -> Iterator[None]:
-    """Let a login do all that a grant can allow, on every table."""
+    """Grant a login every privilege on every table."""
     grant = sql.SQL(
         "grant select, insert, update, delete on all tables in schema authority to {}"
     )
@@ -45,7 +45,7 @@ def granted_everything(world: World, login: str) -> Iterator[None]:
 
 
 def open_tables(world: World, login: str, told: str) -> list[tuple[str, str]]:
-    """Give the tables whose foreign rows a login gets at, and how."""
+    """Return the tables whose foreign rows a login reaches, and how."""
     return [
         (table.name, how)
         for table in world.tables
@@ -66,7 +66,7 @@ def _gets_at(world: World, table: Table, how: str, login: str, told: str) -> boo
             return world.dba.execute(text, parameters).rowcount > 0
         except InsufficientPrivilege:
             return False
-        except psycopg.IntegrityError:  # only a row that it got at breaks a constraint
+        except psycopg.IntegrityError:  # only a row that it reached breaks a constraint
             return True
 
 

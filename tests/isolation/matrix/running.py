@@ -1,4 +1,4 @@
-"""Runs a query as somebody, and looks at what came of it."""
+"""Runs a query as a login, and records the outcome."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -9,21 +9,21 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from authority_queries._sync import statements
-from authority_queries._sync.cursors import OwnCursor
-from authority_queries.codegen.model import Query
+from authority_queries.codegen.query import Query
+from authority_queries.engine._sync import adapter
+from authority_queries.engine._sync.cursors import OwnCursor
 from authority_queries.errors import AuthorityError
 from tests.isolation.matrix.arguments import function_of
 from tests.isolation.matrix.world import World
 
-# Hides what comes of chance and of the clock: all the rest has to be the same.
+# Masks random values and times: everything else has to be equal.
 _ANY_ID: Final = "an id"
 _ANY_TIME: Final = "a time"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who calls: a login, and the tenant that its transaction was told."""
+    """The caller: a login, and the tenant that its transaction was set to."""
 
     login: str
     told: UUID | None
@@ -31,7 +31,7 @@ class Caller:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """What tells an error: ours its message, psycopg's its SQLSTATE."""
+    """What identifies an error: our message, or psycopg's SQLSTATE."""
 
     kind: str
     text: str
@@ -40,7 +40,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a call gave, and what it left of the tables.
+    """A call's result, and its effect on the tables.
 
     `foreign` is a digest of the other tenant's rows in each table; `mixed` are tables
     where a row of the asking tenant has an id that only the other one has; `told` is
@@ -73,7 +73,7 @@ _TABLE: Final = """
 
 
 def _looking_at(world: World, *, looks_at_own: bool) -> sql.Composed:
-    """Give the statement that looks at all tables at once."""
+    """Return the statement that reads all tables at once."""
     text = _TABLE.format(
         foreign=world.foreign,
         own=world.own,
@@ -98,14 +98,14 @@ class RewritingCursor(OwnCursor[Any]):
 class Runner:
     """Runs queries in one world, each in a transaction that is rolled back.
 
-    Without `looks_at_own` it does not look for rows that are mixed.
+    Without `looks_at_own` it does not look for mixed rows.
     """
 
     def __init__(self, world: World, *, looks_at_own: bool = True) -> None:
         self.world = world
         self._dba = world.dba
-        # Ours is the only factory that our statements have.
-        vars(statements)["OwnCursor"] = RewritingCursor
+        # Our statements have only this cursor factory.
+        vars(adapter)["OwnCursor"] = RewritingCursor
         self._known_ids = world.ids(world.own) | world.ids(world.foreign)
         self._known_times = world.times(world.own) | world.times(world.foreign)
         self._look = _looking_at(world, looks_at_own=looks_at_own)
@@ -119,9 +119,9 @@ class Runner:
         *,
         looks: bool = True,
     ) -> Outcome:
-        """Call the generated function as a service does; what it raises is a result.
+        """Call the generated function as a service does; a raised error is a result.
 
-        PostgreSQL keeps nothing of a call that fails: all is untouched then.
+        PostgreSQL keeps nothing of a failing call, so all rows are untouched then.
         """
         try:
             with self._dba.transaction(force_rollback=True):

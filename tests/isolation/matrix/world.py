@@ -17,10 +17,10 @@ from psycopg.rows import dict_row
 FOLDER = Path(__file__).parent
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-# The tenant that asks, and the tenant that must not be seen.
+# The asking tenant, and the tenant that must stay unseen.
 OWN, FOREIGN = "acme", "globex"
 Kind = Literal["strangers", "twins"]
-# What the ids of either one begin with.
+# The prefixes of their ids.
 _BEGINNINGS: Final = {
     "strangers": ("aaaaaaaa", "ffffffff"),
     "twins": ("eeeeeeee", "eeeeeeee"),
@@ -29,14 +29,14 @@ _BEGINNINGS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table whose rows are tenants', found in the catalogue."""
+    """A table whose rows belong to tenants, found in the catalogue."""
 
     name: str
     tenant_column: str
     is_partition: bool
 
     def statement(self, text: str) -> sql.Composed:
-        """Fill in the names of the table and of the column that says whose rows."""
+        """Fill in the names of the table and of its tenant's column."""
         return sql.SQL(text).format(
             table=sql.Identifier("authority", self.name),
             column=sql.Identifier(self.tenant_column),
@@ -61,11 +61,11 @@ class World:
 
     @property
     def foreign_id(self) -> str:
-        """What the other tenant's ids begin with: its own only with strangers."""
+        """Return the prefix of the other tenant's ids, which only strangers have."""
         return _BEGINNINGS[self.kind][1]
 
     def rows(self, tenant: UUID) -> dict[str, list[dict[str, Any]]]:
-        """Give the rows that a tenant was made with, by the table's name, in order."""
+        """Return the rows that a tenant was created with, by table, in order."""
         if tenant not in self._rows:
             cursor = self.dba.cursor(row_factory=dict_row)
             query = "select * from {table} where {column} = %s order by tableoid, ctid"
@@ -76,7 +76,7 @@ class World:
         return self._rows[tenant]
 
     def ids(self, tenant: UUID) -> set[UUID]:
-        """Give every id in a tenant's rows."""
+        """Return every id in a tenant's rows."""
         found = set()
         for table in self.tables:
             query = table.statement(
@@ -87,13 +87,13 @@ class World:
         return found
 
     def times(self, tenant: UUID) -> set[datetime]:
-        """Give every time in a tenant's rows."""
+        """Return every time in a tenant's rows."""
         rows = (row for rows in self.rows(tenant).values() for row in rows)
         values = (value for row in rows for value in row.values())
         return {value for value in values if isinstance(value, datetime)}
 
     def remove_foreign(self) -> None:
-        """Take away all that the other tenant has."""
+        """Delete all rows of the other tenant."""
         self.dba.execute("set local session_replication_role = replica")
         for table in self.tables:
             query = table.statement("delete from {table} where {column} = %s")
@@ -109,12 +109,12 @@ class World:
 
 
 def tenant_id(code: str) -> UUID:
-    """As pg_temp.tenant() in tenant.sql."""
+    """Return the same id as pg_temp.tenant() in tenant.sql."""
     return UUID(md5(f"tenant {code}".encode(), usedforsecurity=False).hexdigest())
 
 
 def tenant_tables(dba: "psycopg.Connection[Any]") -> list[Table]:
-    """Find every table whose rows are tenants'."""
+    """Return every table whose rows belong to tenants."""
     found = dba.execute((FOLDER / "catalogue.sql").read_bytes())
     return [
         Table(name=name, tenant_column=column, is_partition=is_partition)
@@ -123,7 +123,7 @@ def tenant_tables(dba: "psycopg.Connection[Any]") -> list[Table]:
 
 
 def fill(dba: "psycopg.Connection[Any]", *, code: str, extent: int, ids: str) -> None:
-    """Make a tenant with a row of everything."""
+    """Create a tenant with a row of everything."""
     settings = {"tenant": code, "extent": str(extent), "ids": ids}
     for name, value in settings.items():
         dba.execute("select set_config(%s, %s, true)", (f"world.{name}", value))
@@ -132,7 +132,7 @@ def fill(dba: "psycopg.Connection[Any]", *, code: str, extent: int, ids: str) ->
 
 @contextmanager
 def opened_world(dba: "psycopg.Connection[Any]", kind: Kind) -> Iterator[World]:
-    """Make both tenants, and roll them back at the end."""
+    """Create both tenants, and roll them back at the end."""
     with dba.transaction(force_rollback=True):
         for extent, (code, ids) in enumerate(
             zip((OWN, FOREIGN), _BEGINNINGS[kind], strict=True), start=1
@@ -142,7 +142,7 @@ def opened_world(dba: "psycopg.Connection[Any]", kind: Kind) -> Iterator[World]:
 
 
 def tables_without(world: World, tenant: UUID) -> list[str]:
-    """Name the tables where a tenant has no row."""
+    """Return the tables where a tenant has no row."""
     query = "select exists (select from {table} where {column} = %s)"
     return [
         table.name

@@ -1,1 +1,0 @@
-"""The repositories: `_async` is written by hand, `_sync` is generated from it."""

@@ -1,0 +1,61 @@
+"""What the syntax of a query says: its kind of statement, and where a copy goes."""
+
+from pglast import ast, parse_sql
+from pglast.parser import ParseError
+
+from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.query import Query
+from authority_queries.codegen.sent import Statement
+
+
+def can_stream(statement: Statement) -> bool:
+    """Tell whether a server-side cursor can run it: a select that writes nothing."""
+    match [raw.stmt for raw in parse_sql(statement.text) or ()]:
+        case [ast.SelectStmt(intoClause=None, withClause=None)]:
+            return True
+        case [ast.SelectStmt(intoClause=None, withClause=ast.WithClause(ctes=ctes))]:
+            queries = [cte.ctequery for cte in ctes or ()]
+            return all(isinstance(query, ast.SelectStmt) for query in queries)
+    return False
+
+
+def check_script(query: Query) -> None:
+    """Refuse a script that is no SQL. What it names is not looked up."""
+    try:
+        parse_sql(query.sql)
+    except ParseError as error:
+        message = f"{query.place}: PostgreSQL's parser says: {error.args[0]}"
+        raise GenerationError(message) from error
+
+
+def copied_table(query: Query) -> tuple[str, tuple[str, ...]]:
+    """Give the table, quoted as needed, and the columns of a `copy … from stdin`."""
+    try:
+        statements = parse_sql(query.sql) or ()
+    except ParseError as error:
+        raise _not_a_copy(query) from error
+    match [statement.stmt for statement in statements]:
+        case [
+            ast.CopyStmt(
+                relation=ast.RangeVar() as table,
+                attlist=tuple() as columns,
+                is_from=True,
+                is_program=None | False,
+                filename=None,
+                options=None | (),
+                whereClause=None,
+            )
+        ] if columns:
+            return _name(table), tuple(column.sval for column in columns)
+    raise _not_a_copy(query)
+
+
+def _name(table: ast.RangeVar) -> str:
+    parts = [part for part in (table.schemaname, table.relname) if part]
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def _not_a_copy(query: Query) -> GenerationError:
+    return GenerationError(
+        f"{query.place}: @copy is for: copy schema.table (column, …) from stdin"
+    )

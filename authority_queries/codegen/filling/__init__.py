@@ -1,0 +1,1 @@
+"""`authority format`: the column lists that queries with one `@row` share."""

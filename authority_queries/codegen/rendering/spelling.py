@@ -1,0 +1,83 @@
+"""How a parameter is written: its annotation, and what is asked of it."""
+
+from authority_queries.codegen.describing.type_parts import (
+    RUNTIME,
+    Check,
+    Literals,
+    Part,
+)
+from authority_queries.codegen.describing.typed_query import TypedValue
+from authority_queries.codegen.query import PythonName
+from authority_queries.codegen.rendering.module_text import Imports
+
+
+class Spelling:
+    """Writes types and checks in one module, whose imports it collects.
+
+    What `records` is imported from; None inside of records.py itself.
+    """
+
+    def __init__(self, imports: Imports, records: str | None) -> None:
+        self._imports = imports
+        self._records = records
+
+    def name(self, module: str, name: str) -> str:
+        """Import a name."""
+        return self._imports.local(module, name)
+
+    def record(self, name: str) -> str:
+        """Import a record, or what else records.py has."""
+        return self.name(self._records, name) if self._records else name
+
+    def annotation(self, value: TypedValue) -> str:
+        """Write the type of a value, with None if it may be that."""
+        text = value.type.spell(self._part)
+        can_be_none = value.nullable and not value.type.includes_none
+        return f"{text} | None" if can_be_none else text
+
+    def _part(self, part: Part) -> str:
+        match part:
+            case str():
+                return part
+            case PythonName(module=module, name=name):
+                return self.name(module, name)
+            case Literals(name=None, values=values):
+                return self.literal(values)
+            case _:
+                return self.record(part.name or "")
+
+    def literal(self, values: tuple[str, ...]) -> str:
+        """Write the type of these texts."""
+        texts = ", ".join(_quoted(text) for text in values)
+        return f"{self.name('typing', 'Literal')}[{texts}]"
+
+    def parameter(self, value: TypedValue) -> str:
+        """Write what is asked of a parameter."""
+        check = self._check(value.type.check)
+        if value.nullable:
+            check = f"{self.name(RUNTIME, 'checks')}.optional({check})"
+        return f"{value.name}={check}"
+
+    def _check(self, check: Check) -> str:
+        function = f"{self.name(RUNTIME, 'checks')}.{check.name}"
+        if check.made_of is None:
+            return function
+        return f"{function}({', '.join(map(self._given, check.made_of))})"
+
+    def _given(self, given: str | int | Part | Check) -> str:
+        match given:
+            case Check():
+                return self._check(given)
+            case str():
+                return _quoted(given)
+            case int():
+                return str(given)
+            case _:
+                return self._part(given)
+
+
+def _quoted(text: str) -> str:
+    """Write a text as Python, with double quotes as the formatter would have it."""
+    if "'" in text or '"' in text or not text.isprintable():
+        return repr(text)
+    return '"' + text.replace("\\", "\\\\") + '"'

@@ -1,0 +1,25 @@
+"""Hashes of passwords and client secrets, and hashes that other systems made."""
+
+from authority_queries.credentials.client_secrets import (
+    hash_client_secret,
+    verify_client_secret,
+)
+from authority_queries.credentials.imported_hashes import (
+    convert_keycloak_hash,
+    convert_password_hash,
+)
+from authority_queries.credentials.passwords import (
+    hash_password,
+    password_needs_rehash,
+    verify_password,
+)
+
+__all__ = [
+    "convert_keycloak_hash",
+    "convert_password_hash",
+    "hash_client_secret",
+    "hash_password",
+    "password_needs_rehash",
+    "verify_client_secret",
+    "verify_password",
+]

@@ -1,0 +1,135 @@
+"""Password hashes of other systems, spelled as they are stored here."""
+
+import base64
+import json
+import re
+import struct
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final, TypeAlias
+
+from authority_queries.credentials.password_hashes import (
+    decode,
+    encode,
+    parse_password_hash,
+)
+from authority_queries.errors import InvalidArgumentError
+
+_Convert: TypeAlias = Callable[[re.Match[str]], str]
+
+_LONGEST: Final = 1024
+_MOST_LN: Final = 63
+_DIGEST_SIZES: Final = {"sha1": 20, "sha256": 32, "sha512": 64}
+# ASP.NET Core Identity's KeyDerivationPrf.
+_ASPNET_DIGESTS: Final = ("sha1", "sha256", "sha512")
+_ASPNET_HEADER: Final = struct.Struct(">BIII")
+_ASPNET_V3: Final = 1
+
+
+def convert_password_hash(text: str) -> str:
+    """Give a hash of another system in the spelling that is stored.
+
+    Takes bcrypt, Argon2, PBKDF2 and scrypt as PHC strings, Kratos, passlib and Django
+    write them, ASP.NET Core Identity's version 3, and {SSHA}. Raises
+    InvalidArgumentError for any other one, and for one that costs too much.
+    """
+    converted = ""
+    if len(text) <= _LONGEST:
+        for shape, convert in _SPELLINGS.items():
+            if match := shape.fullmatch(text):
+                with suppress(ValueError):  # no base64: its text may be the hash's
+                    converted = convert(match)
+    return _checked(converted)
+
+
+def convert_keycloak_hash(credential_data: str, secret_data: str) -> str:
+    """Give the hash of a Keycloak credential in the spelling that is stored.
+
+    Both are JSON, as its export and its table `credential` have them. Raises
+    InvalidArgumentError.
+    """
+    converted = ""
+    with suppress(LookupError, TypeError, ValueError, AttributeError):
+        data, secret = json.loads(credential_data), json.loads(secret_data)
+        salt, value = decode(secret["salt"]), decode(secret["value"])
+        converted = _keycloak(data, salt, value)
+    return _checked(converted)
+
+
+def _checked(converted: str) -> str:
+    if parse_password_hash(converted) is None:
+        message = "the hash is of no system that can be imported, or costs too much"
+        raise InvalidArgumentError(message)
+    return converted
+
+
+def _keycloak(data: Mapping[str, object], salt: bytes, value: bytes) -> str:
+    algorithm, rounds = str(data["algorithm"]), data["hashIterations"]
+    if algorithm.startswith("pbkdf2"):
+        return _pbkdf2(algorithm.partition("-")[2] or "sha1", rounds, salt, value)
+    more = data["additionalParameters"]
+    if algorithm != "argon2" or not isinstance(more, Mapping):
+        return ""
+    kind, memory, lanes = (more[name][0] for name in ("type", "memory", "parallelism"))
+    return (
+        f"$argon2{kind}$v=19$m={memory},t={rounds},p={lanes}"
+        f"${encode(salt)}${encode(value)}"
+    )
+
+
+def _pbkdf2(digest: str, rounds: object, salt: bytes, value: bytes) -> str:
+    kept = value[: _DIGEST_SIZES.get(digest)]
+    return f"$pbkdf2-{digest}$i={rounds}${encode(salt)}${encode(kept)}"
+
+
+def _scrypt(size: int, rest: str, salt: bytes, value: bytes) -> str:
+    # Django and Kratos write N where PHC writes its logarithm.
+    if size > _MOST_LN:
+        if size & (size - 1):
+            return ""
+        size = size.bit_length() - 1
+    return f"$scrypt$ln={size},{rest}${encode(salt)}${encode(value)}"
+
+
+def _aspnet(match: re.Match[str]) -> str:
+    packed = base64.b64decode(match[0])
+    if len(packed) < _ASPNET_HEADER.size or packed[0] != _ASPNET_V3:
+        return ""
+    _, prf, rounds, salt_size = _ASPNET_HEADER.unpack_from(packed)
+    body = packed[_ASPNET_HEADER.size :]
+    if prf >= len(_ASPNET_DIGESTS):
+        return ""
+    return _pbkdf2(_ASPNET_DIGESTS[prf], rounds, body[:salt_size], body[salt_size:])
+
+
+_B64: Final = r"([A-Za-z0-9+/.]+)={0,2}"
+_SPELLINGS: Final[dict[re.Pattern[str], _Convert]] = {
+    # As it is stored; Django writes an algorithm's name before.
+    re.compile(r"(?:argon2)?(\$argon2.*)|(?:bcrypt\$)?(\$2[aby]\$.*)"): lambda match: (
+        match[1] or match[2]
+    ),
+    re.compile(rf"\$pbkdf2-(sha\d+)\$(?:i=)?(\d+)(?:,l=\d+)?\${_B64}\${_B64}"): (
+        lambda match: _pbkdf2(
+            match[1],
+            match[2],
+            decode(match[3].replace(".", "+")),
+            decode(match[4].replace(".", "+")),
+        )
+    ),
+    re.compile(rf"pbkdf2_(sha\d+)\$(\d+)\$([^$]+)\${_B64}"): lambda match: _pbkdf2(
+        match[1], match[2], match[3].encode(), decode(match[4])
+    ),
+    re.compile(rf"\$scrypt\$ln=(\d+),(r=\d+,p=\d+)\${_B64}\${_B64}"): lambda match: (
+        _scrypt(int(match[1]), match[2], decode(match[3]), decode(match[4]))
+    ),
+    re.compile(rf"scrypt\$(\d+)\$([^$]+)\$(\d+)\$(\d+)\${_B64}"): lambda match: _scrypt(
+        int(match[1]),
+        f"r={match[3]},p={match[4]}",
+        match[2].encode(),
+        decode(match[5]),
+    ),
+    re.compile(r"\{(ssha(?:256|512)?)\}(.*)", re.IGNORECASE): lambda match: (
+        f"{{{match[1].upper()}}}{match[2]}"
+    ),
+    re.compile(r"AQAAA[A-Za-z0-9+/]+={0,2}"): _aspnet,
+}

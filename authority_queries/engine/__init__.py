@@ -1,0 +1,1 @@
+"""Executes named queries: psycopg and aiosql, and nothing of an authority."""

@@ -1,0 +1,236 @@
+"""The queries of one SQL file, as functions that generated modules build on."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar, cast
+
+import aiosql
+from aiosql.queries import Queries
+from aiosql.types import DriverAdapterProtocol, SQLOperationType
+from psycopg import AsyncConnection
+from psycopg.rows import args_row, scalar_row
+
+from authority_queries.engine._async.adapter import AsyncAdapter
+from authority_queries.engine._async.custom_types import AsyncCustomTypes
+from authority_queries.engine.calls import AsyncCall, AsyncStream
+from authority_queries.engine.errors import StaleModuleError
+from authority_queries.engine.parameters import Parameters
+
+Record = TypeVar("Record")
+Value = TypeVar("Value")
+
+
+class AsyncQueryFile:
+    """The queries of one SQL file as aiosql loads them, their results made records.
+
+    Each method gives the function that executes a query: it takes a connection, then
+    the query's parameters by keyword, which `takes` checks. It neither begins nor
+    commits a transaction, but for streams, batches and scripts, which say so. Errors
+    come by the names of `authority_queries.errors`. A record is built from a row's
+    values by position.
+
+    `types` are what psycopg does not know: against the qualified name of a composite
+    type its named tuple, of a domain the name of its base type, of an enum None. A
+    connection looks them up at its first use.
+
+    Raises StaleModuleError for a query that the file does not have, or has as another
+    kind.
+    """
+
+    def __init__(
+        self, path: Path, *, types: Mapping[str, type | str | None] | None = None
+    ) -> None:
+        self._path = path
+        self._statements = AsyncAdapter(path, AsyncCustomTypes(types or {}))
+        self.queries: Queries = aiosql.from_path(
+            path,
+            lambda: cast("DriverAdapterProtocol", self._statements),
+            encoding="utf-8",
+        )
+        for name, statement in self._statements.by_name.items():
+            statement.stands_at(getattr(self.queries, name).__code__.co_firstlineno)
+
+    def row(
+        self,
+        name: str,
+        record: Callable[..., Record],
+        *,
+        takes: Parameters | None = None,
+    ) -> AsyncCall[Record | None]:
+        """Give the function of a `^` or `<!`: the record, or None.
+
+        Raises CardinalityError for more than one row.
+        """
+        call: AsyncCall[Record | None] = self._function(
+            name,
+            SQLOperationType.SELECT_ONE,
+            SQLOperationType.INSERT_RETURNING,
+            takes=takes,
+        )
+        self._statements.by_name[name].make_row = args_row(record)
+        return call
+
+    def sure_row(
+        self,
+        name: str,
+        record: Callable[..., Record],
+        *,
+        takes: Parameters | None = None,
+    ) -> AsyncCall[Record]:
+        """Give the function of a `^` or `<!` that always has a row."""
+        call = cast("AsyncCall[Record]", self.row(name, record, takes=takes))
+        self._statements.by_name[name].is_sure = True
+        return call
+
+    def rows(
+        self,
+        name: str,
+        record: Callable[..., Record],
+        *,
+        takes: Parameters | None = None,
+    ) -> AsyncCall[list[Record]]:
+        """Give the function of a plain select: all records."""
+        call: AsyncCall[list[Record]] = self._function(
+            name, SQLOperationType.SELECT, takes=takes
+        )
+        self._statements.by_name[name].make_row = args_row(record)
+        return call
+
+    def stream(
+        self,
+        name: str,
+        record: Callable[..., Record],
+        *,
+        takes: Parameters | None = None,
+    ) -> Callable[..., AsyncStream[Record]]:
+        """Give the function that opens a plain select as a server-side cursor.
+
+        It takes connection and rows per trip by position. Its block runs in the
+        transaction that is there; in autocommit it begins one, and ends it. Raises
+        InvalidArgumentError for less than 1 row.
+        """
+        self.rows(name, record)
+        cursor = getattr(self.queries, f"{name}_cursor")
+
+        def opened(
+            connection: AsyncConnection[object], size: int, /, **parameters: object
+        ) -> AsyncStream[Record]:
+            stream: AsyncStream[Record] = cursor(connection, **parameters)(size)
+            return stream
+
+        return opened if takes is None else takes.checked(opened)
+
+    def value(
+        self, name: str, *, takes: Parameters | None = None
+    ) -> AsyncCall[Value | None]:
+        """Give the function of a `$`: the row's first value; None for null or no row.
+
+        What it is, says the annotation of what it is assigned to. Raises
+        CardinalityError for more than one row.
+        """
+        call: AsyncCall[Value | None] = self._function(
+            name, SQLOperationType.SELECT_VALUE, takes=takes
+        )
+        self._statements.by_name[name].make_row = scalar_row
+        return call
+
+    def sure_value(
+        self, name: str, *, takes: Parameters | None = None
+    ) -> AsyncCall[Value]:
+        """Give the function of a `$` that always has a row, and never null in it."""
+        call = cast("AsyncCall[Value]", self.value(name, takes=takes))
+        self._statements.by_name[name].is_sure = True
+        return call
+
+    def promise(self, name: str, *columns: str) -> None:
+        """Check in each row of a query that these columns are not null.
+
+        For what `@notnull` says and PostgreSQL cannot prove. The query's function then
+        raises BrokenPromiseError rather than give a record that lies.
+        """
+        self._statements.by_name[name].promise(columns)
+
+    def count(self, name: str, *, takes: Parameters | None = None) -> AsyncCall[int]:
+        """Give the function of a `!`: how many rows it changed, 0 without a count."""
+        return self._function(name, SQLOperationType.INSERT_UPDATE_DELETE, takes=takes)
+
+    def batch(self, name: str, *, takes: Parameters | None = None) -> AsyncCall[int]:
+        """Give the function of a `*!`: how many rows it changed in all executions.
+
+        It takes by position an iterable with a mapping from parameters to values for
+        each execution. In autocommit it makes one transaction of them: all or none.
+        """
+        call: AsyncCall[int] = self._function(
+            name, SQLOperationType.INSERT_UPDATE_DELETE_MANY
+        )
+        if takes is None:
+            return call
+        self._statements.by_name[name].takes(takes)
+
+        async def batched(
+            connection: AsyncConnection[object], rows: Iterable[Mapping[str, object]]
+        ) -> int:
+            return await call(connection, map(takes.sent, rows))
+
+        return batched
+
+    def copy(
+        self,
+        name: str,
+        types: Sequence[str] = (),
+        *,
+        takes: Parameters | None = None,
+    ) -> AsyncCall[int]:
+        """Give the function of a `copy … from stdin`: how many rows it wrote.
+
+        It takes by position an iterable of rows, each a sequence of values in the
+        order of the statement's columns. All of them are written or none. `types` are
+        the columns' types; a copy in binary format needs them.
+        """
+        self._function(name, SQLOperationType.INSERT_UPDATE_DELETE)
+        sql = getattr(self.queries, name).sql
+
+        async def copied(
+            connection: AsyncConnection[object], rows: Iterable[Sequence[object]]
+        ) -> int:
+            sent = rows if takes is None else map(takes.sent_row, rows)
+            return await self._statements.copy(connection, name, sql, sent, types)
+
+        return copied
+
+    def script(self, name: str) -> AsyncCall[None]:
+        """Give the function of a `#`: several statements, without parameters.
+
+        In autocommit they are one transaction, unless they say otherwise.
+        """
+        return self._function(name, SQLOperationType.SCRIPT)
+
+    def send(self, name: str) -> AsyncCall[None]:
+        """Give the function that sends a statement in an open pipeline, unanswered.
+
+        For what a unit of work begins with: it is not held to a tenant itself.
+        """
+        sql = getattr(self.queries, name).sql
+
+        async def sent(
+            connection: AsyncConnection[object], **parameters: object
+        ) -> None:
+            await self._statements.send(connection, name, sql, parameters)
+
+        return sent
+
+    def _function(
+        self, name: str, *kinds: SQLOperationType, takes: Parameters | None = None
+    ) -> AsyncCall[Value]:
+        function: AsyncCall[Value] | None = getattr(self.queries, name, None)
+        if name not in self._statements.by_name or function is None:
+            found = "is not there"
+        elif (kind := getattr(function, "operation", None)) not in kinds:
+            found = f"is of kind {kind}"
+        elif takes is None:
+            return function
+        else:
+            self._statements.by_name[name].takes(takes)
+            return takes.checked(function)
+        message = f"{self._path}: {name} {found}; run authority generate again"
+        raise StaleModuleError(message)

@@ -1,0 +1,71 @@
+"""Checks of arguments: each returns what psycopg should send, or refuses the value.
+
+A check takes an argument's name and value. Generated modules name one for each
+parameter of a query, from its type and from what its column's check allows. Raises
+InvalidArgumentError, which names the argument and never repeats the value.
+"""
+
+from authority_queries.engine.checks.documents import json, jsonb
+from authority_queries.engine.checks.scalars import (
+    Check,
+    address,
+    anything,
+    boolean,
+    instance,
+    int2,
+    int4,
+    int8,
+    network,
+    number,
+    octets,
+    one_of,
+    optional,
+    real,
+    text,
+    uuid,
+)
+from authority_queries.engine.checks.sequences import array, scope_list, text_list
+from authority_queries.engine.checks.times import (
+    END_OF_MOMENTS,
+    FIRST_MOMENT,
+    LONGEST,
+    date,
+    duration,
+    exact_duration,
+    local_moment,
+    moment,
+    time,
+)
+
+__all__ = [
+    "END_OF_MOMENTS",
+    "FIRST_MOMENT",
+    "LONGEST",
+    "Check",
+    "address",
+    "anything",
+    "array",
+    "boolean",
+    "date",
+    "duration",
+    "exact_duration",
+    "instance",
+    "int2",
+    "int4",
+    "int8",
+    "json",
+    "jsonb",
+    "local_moment",
+    "moment",
+    "network",
+    "number",
+    "octets",
+    "one_of",
+    "optional",
+    "real",
+    "scope_list",
+    "text",
+    "text_list",
+    "time",
+    "uuid",
+]

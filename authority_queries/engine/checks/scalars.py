@@ -1,0 +1,166 @@
+"""Checks of single values: numbers, texts, octets, addresses."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TypeAlias, TypeVar
+from uuid import UUID
+
+from psycopg.types.numeric import Int2, Int4, Int8
+
+from authority_queries.engine.refusals import (
+    LONE_SURROGATE,
+    MAX_SIZE,
+    out_of_range,
+    refusal,
+    wrong_type,
+)
+
+Sent = TypeVar("Sent")
+Check: TypeAlias = Callable[[str, object], Sent]
+
+
+def anything(_name: str, value: object) -> object:
+    """Pass on what only psycopg knows."""
+    return value
+
+
+def instance(type_: type[Sent]) -> Check[Sent]:
+    """Make the check of a class, such as a named tuple or a range."""
+
+    def check(name: str, value: object) -> Sent:
+        if not isinstance(value, type_):
+            raise wrong_type(name, f"a {type_.__name__}", value)
+        return value
+
+    return check
+
+
+def optional(check: Check[Sent]) -> Check[Sent | None]:
+    """Make the check that also takes None."""
+
+    def check_or_none(name: str, value: object) -> Sent | None:
+        return None if value is None else check(name, value)
+
+    return check_or_none
+
+
+def uuid(name: str, value: object) -> UUID:
+    """Send a uuid. A text that is one is not parsed: parsing is the caller's."""
+    if not isinstance(value, UUID):
+        raise wrong_type(name, "a UUID", value)
+    return value
+
+
+def boolean(name: str, value: object) -> bool:
+    """Send a boolean."""
+    if not isinstance(value, bool):
+        raise wrong_type(name, "a bool", value)
+    return value
+
+
+def text(least: int = 0, most: int = MAX_SIZE) -> Check[str]:
+    """Make the check of a text with so many characters, all of which can be stored."""
+
+    def check(name: str, value: object) -> str:
+        if not isinstance(value, str):
+            raise wrong_type(name, "a str", value)
+        if not least <= len(value) <= most:
+            raise refusal(name, f"must have {_range(least, most)} characters")
+        if "\0" in value:
+            raise refusal(name, "must not contain a NUL character")
+        if not value.isascii() and LONE_SURROGATE.search(value):
+            raise refusal(name, "must not contain a lone surrogate")
+        return value
+
+    return check
+
+
+def one_of(*texts: str) -> Check[str]:
+    """Make the check of a text that is one of these."""
+    allowed = ", ".join(map(repr, texts))
+
+    def check(name: str, value: object) -> str:
+        if not isinstance(value, str):
+            raise wrong_type(name, f"one of {allowed}", value)
+        if value not in texts:
+            raise refusal(name, f"must be one of {allowed}")
+        return value
+
+    return check
+
+
+def octets(least: int = 0, most: int = MAX_SIZE) -> Check[bytes]:
+    """Make the check of so many octets."""
+
+    def check(name: str, value: object) -> bytes:
+        if not isinstance(value, bytes):
+            raise wrong_type(name, "bytes", value)
+        if not least <= len(value) <= most:
+            raise refusal(name, f"must have {_range(least, most)} octets")
+        return value
+
+    return check
+
+
+def int2(name: str, value: object) -> Int2:
+    """Send a smallint, whatever its size: psycopg would choose the type by value."""
+    return Int2(_whole(name, value, 15, "smallint"))
+
+
+def int4(name: str, value: object) -> Int4:
+    """Send an integer. psycopg itself would wrap one that is too large, silently."""
+    return Int4(_whole(name, value, 31, "integer"))
+
+
+def int8(name: str, value: object) -> Int8:
+    """Send a bigint."""
+    return Int8(_whole(name, value, 63, "bigint"))
+
+
+def _whole(name: str, value: object, bits: int, type_name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise wrong_type(name, "an int", value)
+    if not -(1 << bits) <= value < 1 << bits:
+        raise out_of_range(name, type_name)
+    return value
+
+
+def real(name: str, value: object) -> float:
+    """Send a double precision, also for an int, which psycopg would send as one."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise wrong_type(name, "a float", value)
+    try:
+        return float(value)
+    except OverflowError:
+        # Its int may be of any size; the cause would say no more.
+        raise out_of_range(name, "double precision") from None
+
+
+def number(name: str, value: object) -> Decimal | int:
+    """Send a numeric."""
+    if not isinstance(value, Decimal | int) or isinstance(value, bool):
+        raise wrong_type(name, "a Decimal", value)
+    return value
+
+
+def address(name: str, value: object) -> IPv4Address | IPv6Address:
+    """Send an inet."""
+    if not isinstance(value, IPv4Address | IPv6Address):
+        raise wrong_type(name, "an IPv4Address or IPv6Address", value)
+    if isinstance(value, IPv6Address) and value.scope_id is not None:
+        raise refusal(name, "must have no scope (`%` and a zone)")
+    return value
+
+
+def network(name: str, value: object) -> IPv4Network | IPv6Network:
+    """Send a cidr."""
+    if not isinstance(value, IPv4Network | IPv6Network):
+        raise wrong_type(name, "an IPv4Network or IPv6Network", value)
+    return value
+
+
+def _range(least: int, most: int) -> str:
+    if least == most:
+        return str(most)
+    return f"{least} to {most}" if least else f"at most {most}"

@@ -1,0 +1,62 @@
+"""Checks of sequences."""
+
+import re
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from authority_queries.engine.checks.scalars import Check, text
+from authority_queries.engine.errors import InvalidArgumentError
+from authority_queries.engine.refusals import refusal, wrong_type
+
+Sent = TypeVar("Sent")
+
+_MAX_ELEMENTS: Final = 10_000
+_MAX_SCOPES: Final = 100
+_SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")
+
+
+def array(element: Check[Sent], most: int = _MAX_ELEMENTS) -> Check[list[Sent]]:
+    """Make the check of a sequence: psycopg takes only a list for an array."""
+
+    def check(name: str, value: object) -> list[Sent]:
+        # A single string would be an array of its letters.
+        if isinstance(value, str | bytes | bytearray | memoryview) or not isinstance(
+            value, Sequence
+        ):
+            raise wrong_type(name, "a sequence", value)
+        if len(value) > most:
+            raise refusal(name, f"must have at most {most} elements")
+        try:
+            return [element(name, each) for each in value]
+        except InvalidArgumentError as error:
+            message = f"an element of {error}"
+            raise InvalidArgumentError(message, argument=name) from None
+
+    return check
+
+
+def text_list(most: int, longest: int) -> Check[list[str]]:
+    """Make the check of texts that are not empty, each once."""
+    texts = array(text(1, longest), most)
+
+    def check(name: str, value: object) -> list[str]:
+        found = texts(name, value)
+        if len({*found}) < len(found):
+            raise refusal(name, "must have each element once")
+        return found
+
+    return check
+
+
+_texts: Final = array(text())
+
+
+def scope_list(name: str, value: object) -> list[str]:
+    """Send scopes (RFC 6749 section 3.3), each once."""
+    scopes = [*dict.fromkeys(_texts(name, value))]
+    if len(scopes) > _MAX_SCOPES:
+        raise refusal(name, f"must have at most {_MAX_SCOPES} scopes")
+    if not all(_SCOPE.fullmatch(scope) for scope in scopes):
+        message = "must hold scope-tokens (RFC 6749 section 3.3) of 1 to 255 characters"
+        raise refusal(name, message)
+    return scopes

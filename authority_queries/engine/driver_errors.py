@@ -1,0 +1,128 @@
+"""psycopg's errors: named by our hierarchy, and rid of the values that they repeat."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import psycopg
+from psycopg import errors as sqlstate
+
+from authority_queries.engine.errors import (
+    AuthorityError,
+    ConstraintError,
+    DuplicateError,
+    InUseError,
+    InvalidValueError,
+    MissingReferenceError,
+    PermissionDeniedError,
+    UnitAbortedError,
+)
+from authority_queries.engine.vocabulary import VOCABULARY
+
+# Classes of SQLSTATE whose message itself repeats input: what cannot be read as its
+# type, and what functions of the schema's owner raise.
+_TELLING: Final = ("22", "P0")
+
+
+def from_driver(
+    error: psycopg.Error | UnicodeEncodeError,
+    statement: str,
+    arguments: Sequence[str] = (),
+) -> AuthorityError | None:
+    """Return the error of our hierarchy that this one means, or None for none.
+
+    `statement` is the query's name (`users.create`), `arguments` its parameters.
+    Names of constraints follow `{table}_{columns}_{kind}`. The message is made of this
+    name where the schema has registered no rule for it.
+    """
+    cannot_store = f"{statement}: a value cannot be stored as given"
+    if isinstance(error, UnicodeEncodeError):  # a lone surrogate
+        return InvalidValueError(cannot_store, query=statement)
+    if (refusal := _refusal(error, statement)) is not None:
+        return refusal
+    constraint = error.diag.constraint_name or ""
+    table = error.diag.table_name or ""
+    what = constraint.removeprefix(f"{table}_").rpartition("_")[0]
+    what = what.removeprefix("tenant_id_") or error.diag.column_name or "value"
+    argument = _argument_of(what, arguments)
+    kind: type[ConstraintError]
+    match error:
+        case sqlstate.CheckViolation() if rule := VOCABULARY.rule_of(constraint):
+            kind, message = rule.error, rule.allows
+            argument = rule.argument if rule.argument in arguments else argument
+        case sqlstate.UniqueViolation():
+            kind, message = DuplicateError, f"{table} has a row with this {what}"
+        case sqlstate.ForeignKeyViolation() if ".delete" in statement:
+            kind, message = InUseError, f"{table} still refer to it by {what}"
+        case sqlstate.ForeignKeyViolation():
+            kind = MissingReferenceError
+            message = f"the {what} of {table} names nothing in the tenant"
+        case sqlstate.CheckViolation() | sqlstate.NotNullViolation():
+            kind, message = InvalidValueError, f"{table} do not allow this {what}"
+        case _ if _is_of_a_value(error):
+            return InvalidValueError(cannot_store, query=statement)
+        case _:
+            return None
+    return kind(
+        f"{statement}: {message}",
+        constraint=constraint,
+        argument=argument,
+        query=statement,
+    )
+
+
+def _argument_of(what: str, arguments: Sequence[str]) -> str:
+    """Return the first argument that a constraint's columns name, or "".
+
+    `what` is the constraint's name between table and kind: `type_expires_at`.
+    """
+    named = f"_{what}_"
+    found = [name for name in arguments if f"_{name}_" in named]
+    return min(found, key=lambda name: named.index(f"_{name}_"), default="")
+
+
+def _is_of_a_value(error: psycopg.Error) -> bool:
+    """Return whether a value is wrong or too long for an index.
+
+    The other limits of a server have the same class.
+    """
+    if not isinstance(error, sqlstate.ProgramLimitExceeded):
+        return isinstance(error, psycopg.DataError)
+    place = error.diag.source_function or ""
+    return bool(error.diag.constraint_name) or place.startswith("index_form_tuple")
+
+
+def _refusal(error: psycopg.Error, statement: str) -> AuthorityError | None:
+    """Return the error of a caller, or of a transaction, that PostgreSQL refuses."""
+    match error.sqlstate:
+        case "25P02":
+            return UnitAbortedError(
+                f"{statement}: an error before this call has ended the transaction, "
+                "and nothing of it is kept: put what may fail in "
+                "`store.connection.transaction()`, and catch the error around that"
+            )
+        case "42501":
+            return PermissionDeniedError(
+                f"{statement}: the role may not do this, works for another tenant, or "
+                "has set row_security to off"
+            )
+    return VOCABULARY.refusal_of(error.sqlstate, statement)
+
+
+def hide_values(error: BaseException) -> None:
+    """Leave in the error's text what may be logged; `diag` keeps all of it.
+
+    DETAIL repeats rows, CONTEXT repeats parameters and JSON. A UnicodeEncodeError of
+    Python carries the whole string.
+    """
+    if isinstance(error, UnicodeEncodeError):
+        error.object = ""
+        error.args = (error.encoding, "", error.start, error.end, error.reason)
+    elif isinstance(error, psycopg.Error) and error.sqlstate is not None:
+        error.args = (_without_values(error, error.sqlstate),)
+
+
+def _without_values(error: psycopg.Error, sqlstate: str) -> str:
+    message = error.diag.message_primary
+    if message is None or sqlstate.startswith(_TELLING):
+        message = "hidden, it may repeat a value: `diag` and the server's log have it"
+    return f"{message} (SQLSTATE {sqlstate})"

@@ -1,0 +1,48 @@
+"""The parameters of one query: what each one takes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import ParamSpec, TypeVar
+
+from authority_queries.engine.checks import Check
+from authority_queries.engine.errors import InvalidArgumentError
+
+Result = TypeVar("Result")
+Rest = ParamSpec("Rest")
+
+
+class Parameters:
+    """A check for each parameter of a query, such as `users.create`, in its order."""
+
+    __slots__ = ("_checks", "query")
+
+    def __init__(self, query: str, /, **checks: Check[object]) -> None:
+        self.query = query
+        self._checks = checks
+
+    def __iter__(self) -> Iterator[str]:
+        """Give their names."""
+        return iter(self._checks)
+
+    def sent(self, given: Mapping[str, object]) -> dict[str, object]:
+        """Return what is sent for the arguments of a call.
+
+        Raises InvalidArgumentError, with the names of argument and query.
+        """
+        checks = self._checks
+        try:
+            return {name: checks[name](name, value) for name, value in given.items()}
+        except InvalidArgumentError as error:
+            error.query = self.query
+            raise
+
+    def sent_row(self, row: Sequence[object]) -> list[object]:
+        """Return what is sent for a row of values in the parameters' order."""
+        return [*self.sent(dict(zip(self._checks, row, strict=True))).values()]
+
+    def checked(self, call: Callable[..., Result]) -> Callable[..., Result]:
+        """Give the call of one execution, made with what is sent."""
+
+        def checked(*place: object, **given: object) -> Result:
+            return call(*place, **self.sent(given))
+
+        return checked

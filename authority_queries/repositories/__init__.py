@@ -1,0 +1,1 @@
+"""Typed access to the queries, one module a file of them."""

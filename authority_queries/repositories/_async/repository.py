@@ -1,0 +1,131 @@
+"""What the repositories have in common."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from operator import attrgetter
+from typing import TypeVar
+
+from psycopg import AsyncConnection
+from psycopg.pq import PipelineStatus, TransactionStatus
+
+from authority_queries.engine._async.unit import unit_of
+from authority_queries.engine.calls import AsyncCall
+from authority_queries.engine.forks import check_process, process_of
+from authority_queries.errors import (
+    AuthorityError,
+    ConcurrencyConflictError,
+    InvalidArgumentError,
+    NotFoundError,
+    OpenTransactionError,
+    UnitEndedError,
+)
+from authority_queries.repositories._async.transactions import single_transaction
+from authority_queries.repositories.arguments import check_limit
+from authority_queries.repositories.values import Page
+
+Record = TypeVar("Record")
+
+
+class AsyncLease:
+    """The connection of a store, for as long as it may be used."""
+
+    def __init__(self, connection: AsyncConnection[object]) -> None:
+        self._process = process_of(connection)
+        check_process(self._process)
+        self._connection = connection
+        self.has_ended = False
+
+    @property
+    def connection(self) -> AsyncConnection[object]:
+        """Return the connection, while it is the caller's.
+
+        Raises UnitEndedError when another unit may have it by now, ForkedError when it
+        is the parent process's.
+        """
+        check_process(self._process)
+        if self.has_ended:
+            message = "the block that the store was lent for has ended"
+            raise UnitEndedError(message)
+        return self._connection
+
+
+class AsyncRepository:
+    """Typed access to the queries of one file, over one connection.
+
+    The caller owns connection and transaction: no method commits, and each is one
+    statement unless its docstring says otherwise.
+    """
+
+    def __init__(self, lease: AsyncLease) -> None:
+        self._lease = lease
+
+    @property
+    def _connection(self) -> AsyncConnection[object]:
+        return self._lease.connection
+
+    @asynccontextmanager
+    async def _at_once(self, call: str) -> AsyncIterator[None]:
+        """Commit what the block decides, which the caller's rollback must not undo.
+
+        Raises OpenTransactionError inside a transaction. Outside of any unit the block
+        has a transaction of its own, which takes two trips more.
+        """
+        connection, unit = self._connection, unit_of(self._connection)
+        if not (
+            connection.autocommit
+            and connection.info.transaction_status == TransactionStatus.IDLE
+            and connection.info.pipeline_status == PipelineStatus.OFF
+            and (unit is None or unit.is_autocommit)
+        ):
+            message = (
+                f"{call}: its decision must outlive a rollback: call it outside of "
+                "any transaction, in `authority.tenant(…, autocommit=True)`"
+            )
+            raise OpenTransactionError(message)
+        if unit is None:
+            async with single_transaction(connection):
+                yield
+        else:
+            yield
+
+
+async def page(
+    list_after: AsyncCall[list[Record]],
+    list_before: AsyncCall[list[Record]],
+    cursor: str,
+    *,
+    after: str | None,
+    before: str | None,
+    limit: int,
+) -> Page[Record]:
+    """Give a page by one of two queries; one row more tells the end.
+
+    `cursor` names the field that the list is ordered by.
+    """
+    if after is not None and before is not None:
+        message = "give either after or before, not both"
+        raise InvalidArgumentError(message, argument="before")
+    size = check_limit(limit)
+    position: Callable[[Record], str] = attrgetter(cursor)
+    if before is None:
+        items = await list_after(after=after, page_size=size + 1)
+        has_next, has_previous = len(items) > size, after is not None
+        items = items[:size]
+    else:
+        items = await list_before(before=before, page_size=size + 1)
+        has_next, has_previous = True, len(items) > size
+        items = items[:size][::-1]
+    return Page(
+        items=items,
+        next=position(items[-1]) if items and has_next else None,
+        previous=position(items[0]) if items and has_previous else None,
+    )
+
+
+def stale(what: str, row_version: int, current: object | None) -> AuthorityError:
+    """Tell why an update found no row: it is gone, or at another version."""
+    if current is None:
+        return NotFoundError(f"no such {what} in the tenant")
+    return ConcurrencyConflictError(
+        f"the {what} is no longer at row_version {row_version}: read it again"
+    )

@@ -1,0 +1,152 @@
+"""Service accounts: machine identities that clients act as."""
+
+from collections.abc import Sequence
+from functools import partial
+from uuid import UUID
+
+from authority_queries.engine.runtime import JsonObject
+from authority_queries.queries import service_accounts as queries
+from authority_queries.records import (
+    ServiceAccount,
+)
+from authority_queries.repositories._async.repository import (
+    AsyncRepository,
+    page,
+    stale,
+)
+from authority_queries.repositories.values import (
+    Page,
+)
+
+
+class AsyncServiceAccounts(AsyncRepository):
+    """Queries of `queries/service_accounts.sql`."""
+
+    async def get_by_id(
+        self, *, tenant_id: UUID, service_account_id: UUID
+    ) -> ServiceAccount | None:
+        """Get a service account by its key inside the store."""
+        return await queries.get_by_id_async(
+            self._connection,
+            tenant_id=tenant_id,
+            service_account_id=service_account_id,
+        )
+
+    async def get_by_account_id(
+        self, *, tenant_id: UUID, account_id: str
+    ) -> ServiceAccount | None:
+        """Get a service account by its identifier."""
+        return await queries.get_by_account_id_async(
+            self._connection,
+            tenant_id=tenant_id,
+            account_id=account_id,
+        )
+
+    async def list(
+        self,
+        *,
+        tenant_id: UUID,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> Page[ServiceAccount]:
+        """List service accounts in order of account id."""
+        return await page(
+            partial(queries.list_after_async, self._connection, tenant_id=tenant_id),
+            partial(queries.list_before_async, self._connection, tenant_id=tenant_id),
+            "account_id",
+            after=after,
+            before=before,
+            limit=limit,
+        )
+
+    async def create(
+        self,
+        *,
+        tenant_id: UUID,
+        account_id: str,
+        display_name: str = "",
+        description: str = "",
+        enabled: bool = True,
+        allowed_scopes: Sequence[str] = (),
+        authorized_clients: Sequence[UUID] = (),
+        attributes: JsonObject | None = None,
+    ) -> ServiceAccount:
+        """Create a service account. `authorized_clients` are values of `Client.id`.
+
+        Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
+        tenant.
+        """
+        return await queries.create_async(
+            self._connection,
+            tenant_id=tenant_id,
+            account_id=account_id,
+            display_name=display_name,
+            description=description,
+            enabled=enabled,
+            allowed_scopes=allowed_scopes,
+            authorized_clients=authorized_clients,
+            attributes={} if attributes is None else attributes,
+        )
+
+    async def update(
+        self,
+        *,
+        tenant_id: UUID,
+        service_account_id: UUID,
+        row_version: int,
+        account_id: str,
+        display_name: str,
+        description: str,
+        enabled: bool,
+        allowed_scopes: Sequence[str],
+        authorized_clients: Sequence[UUID],
+        attributes: JsonObject,
+    ) -> ServiceAccount:
+        """Replace what can be edited of the account that was read at `row_version`.
+
+        Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
+        InvalidValueError.
+        """
+        account = await queries.update_async(
+            self._connection,
+            tenant_id=tenant_id,
+            service_account_id=service_account_id,
+            row_version=row_version,
+            account_id=account_id,
+            display_name=display_name,
+            description=description,
+            enabled=enabled,
+            allowed_scopes=allowed_scopes,
+            authorized_clients=authorized_clients,
+            attributes=attributes,
+        )
+        if account is None:
+            current = await self.get_by_id(
+                tenant_id=tenant_id, service_account_id=service_account_id
+            )
+            raise stale("service account", row_version, current)
+        return account
+
+    async def delete(self, *, tenant_id: UUID, service_account_id: UUID) -> bool:
+        """Delete a service account with its tokens. False when there was none."""
+        return bool(
+            await queries.delete_async(
+                self._connection,
+                tenant_id=tenant_id,
+                service_account_id=service_account_id,
+            )
+        )
+
+    async def revoke_tokens(
+        self, *, tenant_id: UUID, service_account_id: UUID
+    ) -> ServiceAccount | None:
+        """End every token of the account so far, by moving its epoch: one row.
+
+        None for an unknown account.
+        """
+        return await queries.revoke_tokens_async(
+            self._connection,
+            tenant_id=tenant_id,
+            service_account_id=service_account_id,
+        )

@@ -1,0 +1,95 @@
+"""All repositories over one connection."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from authority_queries.repositories._async.authorizations import AsyncAuthorizations
+from authority_queries.repositories._async.clients import AsyncClients
+from authority_queries.repositories._async.consents import AsyncConsents
+from authority_queries.repositories._async.device_authorizations import (
+    AsyncDeviceAuthorizations,
+)
+from authority_queries.repositories._async.grants import AsyncGrants
+from authority_queries.repositories._async.licenses import AsyncLicenses
+from authority_queries.repositories._async.login_attempts import AsyncLoginAttempts
+from authority_queries.repositories._async.pushed_requests import AsyncPushedRequests
+from authority_queries.repositories._async.repository import AsyncLease
+from authority_queries.repositories._async.revocations import AsyncRevocations
+from authority_queries.repositories._async.roles import AsyncRoles
+from authority_queries.repositories._async.scopes import AsyncScopes
+from authority_queries.repositories._async.server import AsyncServer
+from authority_queries.repositories._async.service_accounts import AsyncServiceAccounts
+from authority_queries.repositories._async.tenants import AsyncTenants
+from authority_queries.repositories._async.tokens import AsyncTokens
+from authority_queries.repositories._async.transactions import unit_of_work
+from authority_queries.repositories._async.used_jtis import AsyncUsedJtis
+from authority_queries.repositories._async.users import AsyncUsers
+
+
+class AsyncStore:
+    """The repositories over one psycopg connection, which stays the caller's.
+
+    On a connection in autocommit each call is one round trip and its own
+    transaction; otherwise the caller commits. Row-level security shows no row unless
+    the connection works for a tenant: `unit`.
+    """
+
+    def __init__(self, connection: AsyncConnection[object]) -> None:
+        self._lease = lease = AsyncLease(connection)
+        self.tenants = AsyncTenants(lease)
+        self.users = AsyncUsers(lease)
+        self.roles = AsyncRoles(lease)
+        self.service_accounts = AsyncServiceAccounts(lease)
+        self.clients = AsyncClients(lease)
+        self.scopes = AsyncScopes(lease)
+        self.consents = AsyncConsents(lease)
+        self.authorizations = AsyncAuthorizations(lease)
+        self.grants = AsyncGrants(lease)
+        self.device_authorizations = AsyncDeviceAuthorizations(lease)
+        self.tokens = AsyncTokens(lease)
+        self.pushed_requests = AsyncPushedRequests(lease)
+        self.used_jtis = AsyncUsedJtis(lease)
+        self.revocations = AsyncRevocations(lease)
+        self.login_attempts = AsyncLoginAttempts(lease)
+        self.licenses = AsyncLicenses(lease)
+        self.server = AsyncServer(lease)
+
+    @property
+    def connection(self) -> AsyncConnection[object]:
+        """The connection. Raises UnitEndedError after the block it was lent for."""
+        return self._lease.connection
+
+    @classmethod
+    @asynccontextmanager
+    async def lent(cls, connection: AsyncConnection[object]) -> AsyncIterator[Self]:
+        """Make a store of a connection that others will have after the block."""
+        store = cls(connection)
+        try:
+            yield store
+        finally:
+            store._lease.has_ended = True
+
+    @classmethod
+    @asynccontextmanager
+    async def unit(
+        cls,
+        connection: AsyncConnection[object],
+        tenant_id: UUID,
+        *,
+        autocommit: bool = False,
+    ) -> AsyncIterator[Self]:
+        """Work for one tenant on a connection of your own: see `Authority.tenant`.
+
+        The connection is in autocommit, in UTF-8 and in no transaction, or
+        InvalidArgumentError is raised. Its isolation_level and read_only are left out.
+        Raises ForkedError if it was used here before this process was forked.
+        """
+        async with (
+            unit_of_work(connection, tenant_id, autocommit=autocommit),
+            cls.lent(connection) as store,
+        ):
+            yield store

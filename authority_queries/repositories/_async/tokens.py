@@ -1,0 +1,215 @@
+"""Tokens: verified, introspected, revoked, listed, pruned."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from authority_queries.engine.runtime import JsonObject
+from authority_queries.errors import TenantInactiveError
+from authority_queries.queries import tokens as queries
+from authority_queries.records import (
+    Token,
+    TokenDiagnosis,
+    TokenType,
+    VerifiedToken,
+)
+from authority_queries.repositories._async.repository import AsyncRepository
+from authority_queries.repositories.arguments import (
+    check_code_challenge,
+    check_digest,
+    check_limit,
+    check_not_negative,
+    check_one_subject,
+    check_positive,
+)
+
+
+class AsyncTokens(AsyncRepository):
+    """Queries of `queries/tokens.sql`.
+
+    Tokens come in as the SHA-256 of their string (`parse_token(…).hash`), never as
+    the string.
+    """
+
+    async def get_by_id(self, *, tenant_id: UUID, token_id: UUID) -> Token | None:
+        """Get a token by its key inside the store, live or not."""
+        return await queries.get_by_id_async(
+            self._connection, tenant_id=tenant_id, token_id=token_id
+        )
+
+    async def get_by_hash(self, *, tenant_id: UUID, token_hash: bytes) -> Token | None:
+        """Get a token by the hash of its string, live or not."""
+        return await queries.get_by_hash_async(
+            self._connection,
+            tenant_id=tenant_id,
+            token_hash=check_digest("token_hash", token_hash),
+        )
+
+    async def diagnose(
+        self, *, tenant_id: UUID, token_hash: bytes
+    ) -> TokenDiagnosis | None:
+        """Tell an operator why a token is dead. None: there is no such token.
+
+        `dead_because` is the first reason, or None for a live token. Never for who
+        presents a token: to them every reason is alike (RFC 7662 section 2.2).
+        """
+        return await queries.diagnose_async(
+            self._connection,
+            tenant_id=tenant_id,
+            token_hash=check_digest("token_hash", token_hash),
+        )
+
+    async def verify(
+        self, *, tenant_id: UUID, token_hash: bytes, type: TokenType = "access"
+    ) -> VerifiedToken | None:
+        """Get a token if all that it hangs on is alive: the one check of a request.
+
+        Tenant, client, authorization, user (with epoch) or service account and the
+        token itself, by the database's clock. Every reason for None is alike (RFC
+        7662 section 2.2). Who presents a token that is bound to a key or a certificate
+        must hold it: `is_confirmed` compares (RFC 9449, RFC 8705).
+        """
+        return await queries.verify_async(
+            self._connection,
+            tenant_id=tenant_id,
+            token_hash=check_digest("token_hash", token_hash),
+            type=type,
+        )
+
+    async def create(
+        self,
+        *,
+        tenant_id: UUID,
+        type: TokenType,
+        token_hash: bytes,
+        client_id: UUID,
+        lifetime: timedelta,
+        user_id: UUID | None = None,
+        service_account_id: UUID | None = None,
+        authorization_id: UUID | None = None,
+        scopes: Sequence[str] = (),
+        code_challenge: str | None = None,
+        redirect_uri: str | None = None,
+        nonce: str | None = None,
+        cnf_jkt: str | None = None,
+        cnf_x5t_s256: str | None = None,
+        payload: bytes | None = None,
+        properties: JsonObject | None = None,
+        authenticated_at: datetime | None = None,
+    ) -> Token:
+        """Store a token that expires after `lifetime`, by the database's clock.
+
+        For what comes from another store: it asks nothing of OAuth's rules, to which
+        `store.grants` holds. A family that ends earlier ends it. `client_id` is
+        `Client.id`. A code or refresh token needs an authorization of the same client:
+        its family. `code_challenge` is of method S256 (RFC 7636 section 4.2).
+        `authenticated_at` is when the sign-in happened that the token descends from.
+        None means now; a moment up to a minute ahead counts as a minute ago. Raises
+        TenantInactiveError, MissingReferenceError, DuplicateError, InvalidValueError.
+        """
+        token = await queries.create_async(
+            self._connection,
+            tenant_id=tenant_id,
+            type=type,
+            token_hash=check_digest("token_hash", token_hash),
+            client_id=client_id,
+            user_id=user_id,
+            service_account_id=service_account_id,
+            authorization_id=authorization_id,
+            scopes=scopes,
+            code_challenge=check_code_challenge(code_challenge),
+            redirect_uri=redirect_uri,
+            nonce=nonce,
+            cnf_jkt=cnf_jkt,
+            cnf_x5t_s256=cnf_x5t_s256,
+            payload=payload,
+            properties={} if properties is None else properties,
+            authenticated_at=authenticated_at,
+            lifetime=check_positive("lifetime", lifetime),
+        )
+        if token is None:
+            message = "the tenant is not active: it is issued nothing"
+            raise TenantInactiveError(message)
+        return token
+
+    async def revoke(
+        self, *, tenant_id: UUID, token_hash: bytes, client_id: str, reason: str
+    ) -> bool:
+        """Revoke a token at the wish of the client it was issued to (RFC 7009).
+
+        A code or refresh token takes its family with it, what a rotation under way
+        issues included, also when it was revoked by itself before. False when this
+        token is not the client's or was revoked already, which a client is not told.
+        """
+        return bool(
+            await queries.revoke_async(
+                self._connection,
+                tenant_id=tenant_id,
+                token_hash=check_digest("token_hash", token_hash),
+                client_id=client_id,
+                reason=reason,
+            )
+        )
+
+    async def revoke_by_id(
+        self, *, tenant_id: UUID, token_id: UUID, reason: str
+    ) -> bool:
+        """Revoke a token at the wish of an operator. False: nothing to revoke."""
+        return bool(
+            await queries.revoke_by_id_async(
+                self._connection, tenant_id=tenant_id, token_id=token_id, reason=reason
+            )
+        )
+
+    async def list_active_by_subject(
+        self,
+        *,
+        tenant_id: UUID,
+        user_id: UUID | None = None,
+        service_account_id: UUID | None = None,
+        after: UUID | None = None,
+        limit: int = 50,
+    ) -> Sequence[Token]:
+        """List the live tokens of a user or a service account, in order of id."""
+        check_one_subject(user_id, service_account_id)
+        return await queries.list_active_by_subject_async(
+            self._connection,
+            tenant_id=tenant_id,
+            user_id=user_id,
+            service_account_id=service_account_id,
+            after=after,
+            page_size=check_limit(limit),
+        )
+
+    async def list_active_by_client(
+        self,
+        *,
+        tenant_id: UUID,
+        client_id: UUID,
+        after: UUID | None = None,
+        limit: int = 50,
+    ) -> Sequence[Token]:
+        """List the live tokens of a client (`Client.id`), in order of id."""
+        return await queries.list_active_by_client_async(
+            self._connection,
+            tenant_id=tenant_id,
+            client_id=client_id,
+            after=after,
+            page_size=check_limit(limit),
+        )
+
+    async def prune_expired(
+        self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of tokens that expired longer ago than this, of all tenants.
+
+        Access tokens only: what can be redeemed is pruned with its family
+        (`authorizations.prune_expired`), so that its reuse is seen. Gives how many;
+        call again while it is `batch_size`. Rows that are locked are left for the next
+        run, so that any number may run at once.
+        """
+        return await queries.prune_expired_async(
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
+        )

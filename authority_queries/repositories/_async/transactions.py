@@ -1,0 +1,47 @@
+"""The transactions of this schema: a tenant's units of work, and single ones."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection
+
+from authority_queries.engine._async.query_file import AsyncQueryFile
+from authority_queries.engine._async.tenancy import AsyncUnitStatements
+from authority_queries.engine._async.unit import ENDING, open_unit
+from authority_queries.engine.calls import AsyncEntered
+from authority_queries.resources import QUERIES
+
+_QUERIES: Final = AsyncQueryFile(QUERIES / "tenants.sql")
+_STATEMENTS: Final = AsyncUnitStatements(
+    begin=_QUERIES.send("begin"),
+    begin_on_standby=_QUERIES.send("begin_on_standby"),
+    enter=_QUERIES.send("enter"),
+    commit=_QUERIES.send("commit"),
+)
+_begin_alone: Final = _QUERIES.script("begin_alone")
+
+
+def unit_of_work(
+    connection: AsyncConnection[object], tenant_id: UUID, *, autocommit: bool
+) -> AsyncEntered[None]:
+    """Return a block in which the connection works for one tenant: `open_unit`."""
+    return open_unit(connection, tenant_id, _STATEMENTS, autocommit=autocommit)
+
+
+@asynccontextmanager
+async def single_transaction(
+    connection: AsyncConnection[object],
+) -> AsyncIterator[None]:
+    """Run the block outside of any unit, in a transaction with a unit's settings."""
+    await _begin_alone(connection)
+    try:
+        yield
+        with ENDING:
+            await connection.commit()
+    except BaseException:
+        with suppress(psycopg.Error):
+            await connection.rollback()
+        raise

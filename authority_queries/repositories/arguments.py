@@ -1,0 +1,163 @@
+"""Checks of arguments that SQL cannot make."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from typing import Final, TypeAlias, TypeVar, overload
+from uuid import UUID
+
+from authority_queries.credentials.password_hashes import parse_password_hash
+from authority_queries.engine.checks import (
+    exact_duration,
+    int8,
+    octets,
+    text,
+    uuid,
+)
+from authority_queries.engine.refusals import refusal
+from authority_queries.errors import InvalidArgumentError
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Text = TypeVar("Text", bound=str | None)
+
+MAX_PAGE_SIZE: Final = 1000
+# As the schema's function has it.
+MAX_MONTHS_AHEAD: Final = 120
+
+_NOTHING: Final = timedelta(0)
+_digest: Final = octets(32, 32)
+# As the schema's checks have it.
+_SECRET_DIGEST: Final = re.compile(r"\$sha256\$[A-Za-z0-9+/]{43}")
+_CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def check_limit(limit: object) -> int:
+    """Return a page size from 1 to 1000."""
+    return check_within("limit", limit, 1, MAX_PAGE_SIZE)
+
+
+def check_within(name: str, value: object, least: int, most: int) -> int:
+    """Return a number in this range."""
+    number = int8(name, value)
+    if not least <= number <= most:
+        raise refusal(name, f"must be {least} to {most}")
+    return number
+
+
+def check_positive(name: str, value: object) -> timedelta:
+    """Return a duration that is longer than nothing, and up to 36,525 days."""
+    duration = exact_duration(name, value)
+    if duration <= _NOTHING:
+        raise refusal(name, "must be longer than 0")
+    return duration
+
+
+def check_optional_positive(name: str, value: object) -> timedelta | None:
+    """Return a duration that is longer than nothing, or None."""
+    return None if value is None else check_positive(name, value)
+
+
+def check_not_negative(name: str, value: object) -> timedelta:
+    """Return a duration of nothing or more, up to 36,525 days."""
+    duration = exact_duration(name, value)
+    if duration < _NOTHING:
+        raise refusal(name, "must be 0 or longer")
+    return duration
+
+
+def check_count(name: str, value: object) -> int:
+    """Return a number that is 1 or more."""
+    return _at_least(1, name, value)
+
+
+def check_position(name: str, value: object) -> int:
+    """Return a position in a feed: 0 is before the first entry."""
+    return _at_least(0, name, value)
+
+
+def _at_least(least: int, name: str, value: object) -> int:
+    number = int8(name, value)
+    if number < least:
+        raise refusal(name, f"must be {least} or more")
+    return number
+
+
+@overload
+def check_address(name: str, address: None) -> None: ...
+@overload
+def check_address(name: str, address: Address) -> Address: ...
+def check_address(name: str, address: Address | None) -> Address | None:
+    """Return a host's address as PostgreSQL reads it: without a zone (RFC 4007).
+
+    The zone is the server's own name of a link. A prefix length would be another's
+    network, or none.
+    """
+    if isinstance(address, IPv4Interface | IPv6Interface):
+        message = f"{name} must be the address of a host, without a prefix length"
+        raise InvalidArgumentError(message, argument=name)
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        return IPv6Address(int(address))
+    return address
+
+
+def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> None:
+    """Require just one of the two kinds of subject."""
+    if (user_id is None) == (service_account_id is None):
+        message = "give either user_id or service_account_id"
+        raise InvalidArgumentError(message, argument="user_id")
+
+
+def check_tenant_id(value: object) -> None:
+    """Refuse what is no UUID: a tenant is never taken from a text unparsed."""
+    uuid("tenant_id", value)
+
+
+# What follows keeps a raw secret that is given for its hash from being sent: the
+# server would refuse or not find it, but may log it.
+
+
+def check_digest(name: str, value: object) -> bytes:
+    """Return the SHA-256 of a token or key; anything else may be the secret itself."""
+    return _digest(name, value)
+
+
+def check_optional_digest(name: str, value: object) -> bytes | None:
+    """Return the SHA-256 of a token, or None."""
+    return None if value is None else check_digest(name, value)
+
+
+def check_password_hash(name: str, value: Text) -> Text:
+    """Return a hash of `hash_password` or `convert_password_hash`, or None."""
+    if value is None or parse_password_hash(value) is not None:
+        return value
+    message = (
+        f"{name} must be a PHC string of hash_password, or a hash of "
+        "convert_password_hash"
+    )
+    raise InvalidArgumentError(message, argument=name)
+
+
+def check_client_secret_hash(name: str, value: object) -> str:
+    """Return a hash of `hash_client_secret`, or one of a password."""
+    given = text()(name, value)
+    return (
+        given if _SECRET_DIGEST.fullmatch(given) else check_password_hash(name, given)
+    )
+
+
+def check_code_challenge(value: str | None) -> str | None:
+    """Return a PKCE challenge of method S256, or None.
+
+    A verifier of 43 characters has the same shape and passes.
+    """
+    _check_shape("code_challenge", value, _CHALLENGE.fullmatch, "base64url of SHA-256")
+    return value
+
+
+def _check_shape(
+    name: str, value: object, matches: Callable[[str], object], allowed: str
+) -> None:
+    if value is None or (isinstance(value, str) and matches(value)):
+        return
+    raise refusal(name, f"must be {allowed}")

@@ -1,0 +1,104 @@
+"""The schema's rules in words: its checks, its SQLSTATEs, and what is never sent.
+
+`authority_queries` registers them with the engine when it is imported.
+"""
+
+from typing import Final
+
+from authority_queries.engine.errors import AuthorityError
+from authority_queries.engine.vocabulary import VOCABULARY, Rule
+from authority_queries.errors import (
+    ConfigurationError,
+    LimitReachedError,
+    TenantInactiveError,
+)
+from authority_queries.secrets.token_strings import contains_token
+
+_ONE_SUBJECT: Final = Rule("it is of a user or of a service account, not of both")
+_RULES: Final = {
+    "authorizations_consent_id_user_id_check": Rule(
+        "only a user's authorization rests on a consent", "consent_id"
+    ),
+    "authorizations_user_id_service_account_id_check": _ONE_SUBJECT,
+    "client_secrets_valid_until_check": Rule(
+        "valid_until must not be before valid_from", "valid_until"
+    ),
+    "device_authorizations_expires_at_check": Rule(
+        "a device's request lives more than 0 and at most 30 minutes", "lifetime"
+    ),
+    "license_usage_totals_used_check": Rule(
+        "the licence's limit for this metric and period would be exceeded",
+        error=LimitReachedError,
+    ),
+    "licenses_valid_until_check": Rule(
+        "valid_until must be after valid_from", "valid_until"
+    ),
+    "pushed_requests_expires_at_check": Rule(
+        "a pushed request lives more than 0 and at most 10 minutes", "lifetime"
+    ),
+    "pushed_requests_parameters_check": Rule(
+        "parameters must have a scope of RFC 6749 section 3.3, if any, and neither "
+        "request_uri, client_secret nor client_assertion",
+        "parameters",
+    ),
+    "revocations_category_expires_at_check": Rule(
+        "an entry for a token or an authorization must have an expires_at", "expires_at"
+    ),
+    "revocations_expires_at_check": Rule(
+        "expires_at must be after effective_at", "expires_at"
+    ),
+    "tokens_actor_check": Rule("actor must have a sub", "actor"),
+    "tokens_authenticated_at_check": Rule(
+        "authenticated_at must not be ahead of the clock", "authenticated_at"
+    ),
+    "tokens_type_authorization_id_check": Rule(
+        "a token that is redeemed must belong to an authorization", "authorization_id"
+    ),
+    "tokens_type_expires_at_check": Rule(
+        "an authorization code lives at most 10 minutes", "lifetime"
+    ),
+    "tokens_type_redirect_uri_code_challenge_check": Rule(
+        "only an authorization code has a redirect_uri and a code_challenge"
+    ),
+    "tokens_user_id_service_account_id_check": _ONE_SUBJECT,
+    "used_jtis_expires_at_check": Rule(
+        "expires_at must be ahead of the clock, and at most 24 hours", "expires_at"
+    ),
+}
+_RULES_BY_ENDING: Final = {
+    "_moments_check": Rule(
+        "a moment must be from 1900-01-01 to before 9000-01-01, UTC"
+    ),
+    "_durations_check": Rule("a duration must be from 0 to 36,525 days"),
+}
+
+
+def _tenant_inactive(statement: str) -> AuthorityError:
+    message = f"{statement}: the tenant is unknown, suspended or terminated"
+    return TenantInactiveError(message)
+
+
+def _role_bypasses_policies(_statement: str) -> AuthorityError:
+    return ConfigurationError(
+        "row-level security does not hold the role of this connection: log in "
+        "as a member of authority_app, not as owner, maintenance or superuser"
+    )
+
+
+def _wrong_isolation(statement: str) -> AuthorityError:
+    return ConfigurationError(
+        f"{statement}: transaction_isolation must be read committed: give the "
+        "connection no isolation_level, and begin no other transaction for it"
+    )
+
+
+VOCABULARY.register(
+    rules=_RULES,
+    rules_by_ending=_RULES_BY_ENDING,
+    refusals={
+        "TN001": _tenant_inactive,
+        "TN002": _role_bypasses_policies,
+        "TN003": _wrong_isolation,
+    },
+    is_secret=contains_token,
+)

@@ -1,0 +1,118 @@
+"""A follower of a tenant's revocation feed, which outlives restarts of the server."""
+
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from datetime import timedelta
+from math import inf
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+import psycopg
+
+from authority_queries.engine.calls import AsyncBlock
+from authority_queries.errors import FeedRewoundError, UnavailableError
+from authority_queries.records import Revocation
+from authority_queries.repositories._async.store import AsyncStore
+from authority_queries.repositories.arguments import MAX_PAGE_SIZE
+from authority_queries.service._async.hints import AsyncHints
+from authority_queries.service.waiting import pause_async
+
+_logger: Final = logging.getLogger("authority_queries.feed")
+_FIRST_DELAY: Final = 0.1  # seconds
+_LONGEST_DELAY: Final = 2.0
+_FIRST_LULL: Final = 0.01  # seconds between two reads, if hints ask for more
+
+
+class AsyncFollower:
+    """Reads a feed in units of work of its tenant; between them it has no connection.
+
+    `unit` opens a unit in autocommit, and waits no longer than `seconds` for anything.
+    """
+
+    def __init__(
+        self,
+        tenant_id: UUID,
+        unit: AsyncBlock[AsyncStore],
+        hints: AsyncHints,
+        *,
+        poll_interval: timedelta,
+        give_up_after: timedelta | None,
+    ) -> None:
+        self._tenant_id = tenant_id
+        self._unit = unit
+        self._hints = hints
+        self._poll_interval = poll_interval.total_seconds()
+        self._give_up_after = give_up_after
+
+    async def follow(self, position: int) -> AsyncGenerator[Revocation, None]:
+        """Give each entry after this position, once and in order, for ever."""
+        is_hinted, lull = False, _FIRST_LULL
+        try:
+            while True:
+                begun = since = monotonic()
+                start = position
+                # Before the read, or what is committed between the two is missed
+                # until the next poll.
+                await self._hints.listen(self._left(since))
+                is_full = True
+                while is_full:
+                    entries = await self._read(position, since)
+                    for entry in entries:
+                        position = entry.sequence
+                        yield entry
+                    is_full = len(entries) == MAX_PAGE_SIZE
+                    since = monotonic()
+                # Anybody who may log in can notify: a hint without an entry counts.
+                is_forged = is_hinted and position == start
+                lull = min(2 * lull, self._poll_interval) if is_forged else _FIRST_LULL
+                is_hinted = await self._hints.wait(self._poll_interval)
+                if is_hinted:
+                    await pause_async(max(0.0, begun + lull - monotonic()))
+        finally:
+            await self._hints.close()
+
+    def _left(self, since: float) -> float:
+        """Return for how many more seconds the server may be silent."""
+        if self._give_up_after is None:
+            return inf
+        return max(0.0, since + self._give_up_after.total_seconds() - monotonic())
+
+    async def _read(self, position: int, since: float) -> Sequence[Revocation]:
+        """Read a page, as often as it takes while the database cannot be reached."""
+        delay = _FIRST_DELAY
+        while True:
+            try:
+                return await self._read_once(position, self._left(since))
+            except (psycopg.OperationalError, UnavailableError) as error:
+                self._report(error, monotonic() - since)
+            await pause_async(min(delay, self._left(since)))
+            delay = min(2 * delay, _LONGEST_DELAY)
+
+    async def _read_once(self, position: int, seconds: float) -> Sequence[Revocation]:
+        async with self._unit(seconds=seconds) as store:
+            entries = await store.revocations.list_since(
+                tenant_id=self._tenant_id, sequence=position, limit=MAX_PAGE_SIZE
+            )
+            if entries:
+                return entries
+            newest = await store.revocations.get_position(tenant_id=self._tenant_id)
+        if newest < position:
+            message = (
+                f"the feed ends at {newest}, and its follower has seen {position}: the "
+                "database was restored or another one, and the follower begins anew"
+            )
+            raise FeedRewoundError(message)
+        return entries
+
+    def _report(self, error: Exception, seconds: float) -> None:
+        """Log the failure of a read, or raise when it has gone on for too long."""
+        limit = self._give_up_after
+        if limit is not None and seconds >= limit.total_seconds():
+            message = f"the revocation feed could not be read for {seconds:.1f} s"
+            raise UnavailableError(message) from error
+        _logger.warning(
+            "the revocation feed could not be read for %.1f s: %s",
+            seconds,
+            type(error).__name__,
+        )

@@ -1,0 +1,202 @@
+"""Pruning: what is over is deleted for all tenants, a batch at a time."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from time import monotonic
+from typing import Final, Protocol
+
+import psycopg
+from psycopg.errors import QueryCanceled
+
+from authority_queries.errors import AuthorityError, PermissionDeniedError
+from authority_queries.repositories._async.store import AsyncStore
+from authority_queries.service.retention import (
+    PruneReport,
+    Retention,
+    StepName,
+    StepReport,
+    check_batch_size,
+    chosen_steps,
+    until,
+)
+
+ROLE: Final = "authority_maintenance"
+
+
+class AsyncBatch(Protocol):
+    """Executes one batch of at most `size` rows, and gives how many there were."""
+
+    async def __call__(self, store: AsyncStore, kept: Retention, size: int, /) -> int:
+        """One statement, which commits."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncStep:
+    """What one step executes, again and again or once."""
+
+    batch: AsyncBatch
+    is_repeated: bool = True
+
+
+STEPS: Final[Mapping[StepName, AsyncStep]] = {
+    "create_partitions": AsyncStep(
+        lambda store, kept, _: store.login_attempts.create_partitions(
+            months_ahead=kept.months_ahead
+        ),
+        is_repeated=False,
+    ),
+    "drop_partitions": AsyncStep(
+        lambda store, kept, _: store.login_attempts.drop_partitions(
+            retention=kept.login_attempts
+        ),
+        is_repeated=False,
+    ),
+    "default_partition": AsyncStep(
+        lambda store, kept, size: store.login_attempts.prune_default(
+            retention=kept.login_attempts, batch_size=size
+        )
+    ),
+    "used_jtis": AsyncStep(
+        lambda store, _, size: store.used_jtis.prune_expired(batch_size=size)
+    ),
+    "pushed_requests": AsyncStep(
+        lambda store, kept, size: store.pushed_requests.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "device_authorizations": AsyncStep(
+        lambda store, kept, size: store.device_authorizations.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "tokens": AsyncStep(
+        lambda store, kept, size: store.tokens.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "authorizations": AsyncStep(
+        lambda store, kept, size: store.authorizations.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "consents": AsyncStep(
+        lambda store, kept, size: store.consents.prune_revoked(
+            older_than=kept.consents, batch_size=size
+        )
+    ),
+    "user_roles": AsyncStep(
+        lambda store, kept, size: store.users.prune_roles(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "revocations": AsyncStep(
+        lambda store, kept, size: store.revocations.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "superseded_revocations": AsyncStep(
+        lambda store, kept, size: store.revocations.prune_superseded(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "login_throttles": AsyncStep(
+        lambda store, _, size: store.login_attempts.prune_throttles(batch_size=size)
+    ),
+    "license_usage": AsyncStep(
+        lambda store, kept, size: store.licenses.prune_usage(
+            older_than=kept.usage, batch_size=size
+        )
+    ),
+}
+
+
+class AsyncRun:
+    """One step of one run: where it is, and how to go on."""
+
+    def __init__(
+        self, store: AsyncStore, name: StepName, kept: Retention, size: int
+    ) -> None:
+        self.report = StepReport(step=name)
+        self._store = store
+        self._step = STEPS[name]
+        self._kept = kept
+        self._size = size
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to do, or it has failed."""
+        return self.report.outcome != "unfinished"
+
+    async def go_on(self) -> None:
+        """Execute one batch. An error ends this step, and no other one.
+
+        A batch that PostgreSQL ends, because it takes too long, is tried again with a
+        tenth of the rows.
+        """
+        began = monotonic()
+        try:
+            rows = await self._step.batch(self._store, self._kept, self._size)
+        except (AuthorityError, psycopg.Error) as error:
+            self._fail(error, monotonic() - began)
+            return
+        is_last = rows < self._size or not self._step.is_repeated
+        self.report = replace(
+            self.report,
+            rows=self.report.rows + rows,
+            batches=self.report.batches + 1,
+            seconds=self.report.seconds + monotonic() - began,
+            outcome="done" if is_last else "unfinished",
+        )
+
+    def _fail(self, error: Exception, seconds: float) -> None:
+        report = replace(self.report, seconds=self.report.seconds + seconds)
+        took_too_long = isinstance(error, QueryCanceled)
+        if took_too_long and self._step.is_repeated and self._size > 1:
+            self._size = max(1, self._size // 10)
+            self.report = report
+            return
+        # What PostgreSQL says of a statement of ours repeats no value; DETAIL may.
+        why = str(error).partition("\n")[0]
+        message = f"{why} ({type(error).__name__})"
+        self.report = replace(report, outcome="failed", error=message)
+
+
+async def prune(
+    store: AsyncStore,
+    *,
+    retention: Retention | None = None,
+    batch_size: int = 1000,
+    time_limit: timedelta | None = None,
+    only: Collection[StepName] = (),
+    progress: Callable[[StepReport], object] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> PruneReport:
+    """Prune as `Maintenance.prune` says, on a connection in autocommit.
+
+    Raises PermissionDeniedError, before anything is done, unless its role may act as
+    `authority_maintenance`; InvalidArgumentError.
+    """
+    is_time_up = until(time_limit, stop)
+    kept, size = retention or Retention(), check_batch_size(batch_size)
+    runs = [AsyncRun(store, name, kept, size) for name in chosen_steps(only)]
+    await _check_role(store)
+    # A batch of each in turn: a step with much to do keeps no other one waiting.
+    while waiting := [run for run in runs if not run.is_over]:
+        for run in waiting:
+            if is_time_up():
+                return PruneReport(steps=[run.report for run in runs])
+            await run.go_on()
+            if progress is not None:
+                progress(run.report)
+    return PruneReport(steps=[run.report for run in runs])
+
+
+async def _check_role(store: AsyncStore) -> None:
+    server = await store.server.describe()
+    if ROLE not in server.may_act_as:
+        message = (
+            f"prune: {server.role_name} is no member of {ROLE}, which prunes for all "
+            "tenants: log in as one"
+        )
+        raise PermissionDeniedError(message)

@@ -1,0 +1,103 @@
+-- Creates the clock that every row is judged by, and the procedures that give a table
+-- its row-level security.
+--
+-- Locks: none on tables in use.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+set local role authority_owner;
+
+create or replace function authority.clock()
+returns timestamptz
+language sql
+stable parallel safe
+return statement_timestamp();
+
+comment on function authority.clock is
+'The time that everything here is judged and stamped by: when the statement began. Put
+into the statements that call it, it costs nothing; only tests replace it.';
+
+create or replace procedure authority.isolate_tenants(
+    target regclass, tenant_column name default 'tenant_id'
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+    policy constant name := format(
+        '%s_%s_policy',
+        (select relname from pg_class where oid = target),
+        tenant_column
+    );
+    -- A uuid in lower case, or else null. A subquery, so that PostgreSQL looks once a
+    -- statement, not once a row; no function, which would cost as much as a small
+    -- query.
+    session_tenant constant text := $policy$(
+        select case
+            when current_setting('authority.tenant_id', true)
+                like '________-____-____-____-____________'
+            and translate(
+                current_setting('authority.tenant_id', true), '0123456789abcdef', ''
+            ) = '----'
+                then current_setting('authority.tenant_id', true)::uuid
+        end
+    )$policy$;
+begin
+    execute format(
+        'alter table %s enable row level security, force row level security', target
+    );
+    if not exists (
+        select from pg_policy where polrelid = target and polname = policy
+    ) then
+        execute format(
+            'create policy %1$I on %2$s using (%3$I = %4$s) with check (%3$I = %4$s)',
+            policy, target, tenant_column, session_tenant
+        );
+    end if;
+end
+$$;
+
+comment on procedure authority.isolate_tenants is
+'Enables and forces row-level security on a table, with the one policy of tenants: a
+row is seen and written only while the transaction works for its tenant, which the
+setting authority.tenant_id names. Not set, empty or malformed, it lets no row
+through.';
+
+create or replace procedure authority.let_operators_prune(target regclass)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+    subject constant name := (select relname from pg_class where oid = target);
+    seen constant name := subject || '_maintenance_policy';
+    locked constant name := subject || '_lock_policy';
+begin
+    execute format('drop policy if exists %I on %s', seen, target);
+    execute format(
+        'create policy %I on %s to authority_maintenance using (true)', seen, target
+    );
+    execute format('drop policy if exists %I on %s', locked, target);
+    execute format(
+        'create policy %I on %s as restrictive for update to authority_maintenance '
+        'using (true) with check (false)',
+        locked, target
+    );
+end
+$$;
+
+comment on procedure authority.let_operators_prune is
+'Lets operators see and delete the rows of all tenants in a table. To lock what it
+deletes, a role must be allowed to change a column: the second policy lets this one
+lock, and write nothing.';
+
+revoke execute on function authority.clock() from public;
+revoke execute on procedure
+authority.isolate_tenants(regclass, name), authority.let_operators_prune(regclass)
+from public;
+grant execute on function authority.clock()
+to authority_app, authority_maintenance, authority_reader;

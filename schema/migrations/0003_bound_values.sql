@@ -1,0 +1,123 @@
+-- Creates the functions by which checks bound what a row may hold.
+--
+-- Locks: none on tables in use.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+set local standard_conforming_strings = on;
+set local role authority_owner;
+
+-- The bounds of stored values. Moments and durations have bounds too, written in
+-- each table, where they cost nothing: a moment is from 1900 to before 9000, in UTC, a
+-- duration up to 36,525 days, so that their sums can be read in every time zone.
+create or replace function authority.is_text_list(
+    texts text[], most bigint, longest bigint
+)
+returns boolean
+language plpgsql
+immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    each text;
+begin
+    if array_ndims(texts) > 1 or cardinality(texts) > most then
+        return false;
+    end if;
+    foreach each in array coalesce(texts, '{}')
+    loop
+        if
+            each is null
+            or char_length(each) not between 1 and longest
+            or cardinality(array_positions(texts, each)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+comment on function authority.is_text_list(text[], bigint, bigint) is
+'Whether the list has at most so many texts, each once and of 1 to so many characters.
+Null passes.';
+
+create or replace function authority.is_scope_list(scopes text[])
+returns boolean
+language plpgsql
+immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    scope text;
+begin
+    if array_ndims(scopes) > 1 or cardinality(scopes) > 100 then
+        return false;
+    end if;
+    foreach scope in array coalesce(scopes, '{}')
+    loop
+        if
+            scope is null
+            or char_length(scope) > 255
+            or scope !~ '^[]!#-[^-~]+$' -- {1,255} is slow
+            or cardinality(array_positions(scopes, scope)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+comment on function authority.is_scope_list(text[]) is
+'Whether the list has at most 100 scopes, each once, and each a scope-token (RFC 6749
+section 3.3) of up to 255 characters. Null passes.';
+
+create or replace function authority.is_bounded_json(value jsonb)
+returns boolean
+language plpgsql
+immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return octet_length(value::text) <= 65536
+        and not jsonb_path_exists(value, 'strict $.**{32}');
+end
+$$;
+
+comment on function authority.is_bounded_json(jsonb) is
+'Whether a document has at most 65,536 octets as text and 32 levels, its values
+included: every parser can read it.';
+
+create or replace function authority.is_visible(value text)
+returns boolean
+language sql
+immutable strict parallel safe
+return value collate "C" !~ (
+    '[\u0001-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5'
+    '\u180b-\u180f\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000'
+    '\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff'
+    '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U0010ffff]'
+    '|^ | $|(^| )[\u200c\u200d]|^$'
+);
+
+comment on function authority.is_visible(text) is
+'Whether an identifier is not empty and can be seen: it has no control character, no
+space other than U+0020, none at an end, and nothing that is ignored when it is shown.
+The code points are written out: neither a locale nor a version of Unicode changes
+them.';
+
+revoke execute on function
+authority.is_text_list(text[], bigint, bigint),
+authority.is_scope_list(text[]),
+authority.is_bounded_json(jsonb),
+authority.is_visible(text)
+from public;
+-- A check runs as the role that writes the row.
+grant execute on function
+authority.is_text_list(text[], bigint, bigint),
+authority.is_scope_list(text[]),
+authority.is_bounded_json(jsonb),
+authority.is_visible(text)
+to authority_app, authority_maintenance;

@@ -1,7 +1,0 @@
-set local search_path = pg_catalog;
-set local role authority_owner;
-drop table if exists authority.scopes;
-drop table if exists authority.system_scopes;
-drop table if exists authority.client_secrets;
-drop table if exists authority.clients;
-drop function if exists authority.without_loopback_port(text);

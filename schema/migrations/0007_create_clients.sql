@@ -1,0 +1,242 @@
+-- Creates clients and their secrets.
+--
+-- Locks: share row exclusive on authority.tenants while its foreign key is added.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+set local standard_conforming_strings = on;
+set local role authority_owner;
+
+create table if not exists authority.clients (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    client_id text collate "C" not null,
+    application_type text not null default 'web',
+    client_type text not null,
+    consent_type text not null default 'explicit',
+    display_name text not null default '',
+    display_names jsonb not null default '{}',
+    redirect_uris text[] not null default '{}',
+    post_logout_redirect_uris text[] not null default '{}',
+    permissions text[] not null default '{}',
+    requirements text[] not null default '{}',
+    settings jsonb not null default '{}',
+    properties jsonb not null default '{}',
+    json_web_key_set jsonb,
+    enabled boolean not null default true,
+    tokens_valid_after timestamptz,
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
+    row_version bigint not null default 1,
+    constraint clients_tenant_id_id_pk primary key (tenant_id, id),
+    constraint clients_tenant_id_client_id_key unique (tenant_id, client_id),
+    constraint clients_tenant_id_fk foreign key (tenant_id)
+    references authority.tenants (id),
+    constraint clients_client_id_check
+    check (
+        client_id ~ '^[ -~]+$'
+        and char_length(client_id) <= 255
+        and authority.is_visible(client_id)
+    ),
+    constraint clients_application_type_check
+    check (application_type in ('web', 'native')),
+    constraint clients_client_type_check
+    check (client_type in ('confidential', 'public')),
+    constraint clients_consent_type_check
+    check (consent_type in ('explicit', 'external', 'implicit', 'systematic')),
+    constraint clients_display_names_check
+    check (
+        jsonb_typeof(display_names) = 'object'
+        and authority.is_bounded_json(display_names)
+    ),
+    constraint clients_redirect_uris_check
+    check (
+        array_position(redirect_uris, null) is null
+        and authority.is_text_list(redirect_uris, 100, 2048)
+    ),
+    constraint clients_post_logout_redirect_uris_check
+    check (
+        array_position(post_logout_redirect_uris, null) is null
+        and authority.is_text_list(post_logout_redirect_uris, 100, 2048)
+    ),
+    constraint clients_permissions_check
+    check (
+        array_position(permissions, null) is null
+        and authority.is_text_list(permissions, 500, 512)
+    ),
+    constraint clients_requirements_check
+    check (
+        array_position(requirements, null) is null
+        and authority.is_text_list(requirements, 100, 512)
+    ),
+    constraint clients_settings_check
+    check (jsonb_typeof(settings) = 'object' and authority.is_bounded_json(settings)),
+    constraint clients_properties_check
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
+    constraint clients_json_web_key_set_check
+    check (
+        jsonb_typeof(json_web_key_set) = 'object'
+        and coalesce(
+            jsonb_typeof(json_web_key_set -> 'keys') = 'array',
+            json_web_key_set is null
+        )
+        and authority.is_bounded_json(json_web_key_set)
+    ),
+    constraint clients_display_name_check check (char_length(display_name) <= 256),
+    constraint clients_moments_check
+    check (
+        least(tokens_valid_after, created_at, updated_at) >= '1900-01-01Z'
+        and greatest(tokens_valid_after, created_at, updated_at) < '9000-01-01Z'
+    )
+);
+
+comment on table authority.clients is
+'An application registered to ask for tokens (RFC 6749 section 2), with the fields
+of an OpenIddict application.';
+comment on column authority.clients.tenant_id is 'Owner of the row.';
+comment on column authority.clients.id is 'Random. Key inside the store.';
+comment on column authority.clients.client_id is
+'The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant.';
+comment on column authority.clients.application_type is
+'web or native (RFC 8252): how strictly redirect URIs are compared.';
+comment on column authority.clients.client_type is
+'confidential can keep a secret, public cannot (RFC 6749 section 2.1).';
+comment on column authority.clients.consent_type is
+'When the user is asked: explicit, external, implicit or systematic.';
+comment on column authority.clients.display_name is
+'Name shown to people when no translation fits. May be empty.';
+comment on column authority.clients.display_names is
+'Translations: object of language tag (BCP 47) to name.';
+comment on column authority.clients.redirect_uris is
+'Where codes may be sent, compared exactly (RFC 9700 section 2.1), but for the port of a
+native application''s loopback address (RFC 8252 section 7.3).';
+comment on column authority.clients.post_logout_redirect_uris is
+'Where the browser may be sent after sign-out.';
+comment on column authority.clients.permissions is
+'What the client may use, in OpenIddict''s spelling: ept:token, gt:refresh_token, …';
+comment on column authority.clients.requirements is
+'What the client must use, in OpenIddict''s spelling: ft:pkce, …';
+comment on column authority.clients.settings is
+'Object of OpenIddict settings, such as token lifetimes.';
+comment on column authority.clients.properties is
+'Open object of the embedding service. The store never reads it.';
+comment on column authority.clients.json_web_key_set is
+'Public keys of the client (RFC 7517), for private_key_jwt. Null: none.';
+comment on column authority.clients.enabled is
+'A disabled client has no live secrets, and none of its tokens verifies.';
+comment on column authority.clients.tokens_valid_after is
+'Epoch: tokens of grants made at or before it are dead. Only grows. Null: never moved.';
+comment on column authority.clients.created_at is 'When the row was inserted.';
+comment on column authority.clients.updated_at is 'When the row last changed.';
+comment on column authority.clients.row_version is
+'Optimistic lock: an update names the version that it read.';
+
+create or replace function authority.without_loopback_port(uri text)
+returns text
+language sql
+immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
+as $$
+select regexp_replace(
+    uri, '^(http://(127[.]0[.]0[.]1|[[]::1[]])):[0-9]{1,5}(?=[/?]|$)', e'\\1'
+)
+$$;
+
+comment on function authority.without_loopback_port(text) is
+'A redirect URI of a native application as it is compared: on the loopback address any
+port will do (RFC 8252 section 7.3).';
+
+revoke execute on function authority.without_loopback_port(text) from public;
+grant execute on function authority.without_loopback_port(text) to authority_app;
+
+create table if not exists authority.client_secrets (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    client_id uuid not null,
+    secret_hash text not null,
+    description text not null default '',
+    valid_from timestamptz not null default authority.clock(),
+    valid_until timestamptz,
+    last_used_at timestamptz,
+    created_at timestamptz not null default authority.clock(),
+    constraint client_secrets_tenant_id_id_pk primary key (tenant_id, id),
+    constraint client_secrets_tenant_id_client_id_fk
+    foreign key (tenant_id, client_id)
+    references authority.clients (tenant_id, id) on delete cascade,
+    constraint client_secrets_secret_hash_check
+    check (
+        char_length(secret_hash) <= 1024
+        and case
+            when secret_hash collate "C" ~ '^\$sha256\$[A-Za-z0-9+/]{43}$' then true
+            else authority.is_password_hash(secret_hash)
+        end
+    ),
+    constraint client_secrets_valid_until_check check (valid_until >= valid_from),
+    constraint client_secrets_description_check
+    check (char_length(description) <= 2000),
+    constraint client_secrets_moments_check
+    check (
+        least(
+            valid_from,
+            valid_until,
+            last_used_at,
+            created_at
+        ) >= '1900-01-01Z'
+        and greatest(
+            valid_from,
+            valid_until,
+            last_used_at,
+            created_at
+        ) < '9000-01-01Z'
+    )
+);
+
+comment on table authority.client_secrets is
+'One secret of a confidential client. Several may be live, so that rotating one
+needs no downtime.';
+comment on column authority.client_secrets.tenant_id is 'Owner of the row.';
+comment on column authority.client_secrets.id is 'Random.';
+comment on column authority.client_secrets.client_id is
+'The client that authenticates: clients.id, not the client_id of the protocol.';
+comment on column authority.client_secrets.secret_hash is
+'SHA-256 of a secret that was minted, which has 256 random bits; of a chosen one what
+users.password_hash allows. The secret is never stored.';
+comment on column authority.client_secrets.description is
+'Where the secret is installed, for the person who rotates it. May be empty.';
+comment on column authority.client_secrets.valid_from is
+'Before it the secret is refused.';
+comment on column authority.client_secrets.valid_until is
+'From then on the secret is refused. Null: no end.';
+comment on column authority.client_secrets.last_used_at is
+'Last success, to the minute: shows when an old secret can go. Null: never.';
+comment on column authority.client_secrets.created_at is
+'When the row was inserted.';
+
+-- Serves clients.list_live_secrets and the foreign key.
+create index if not exists client_secrets_tenant_id_client_id_idx
+on authority.client_secrets (tenant_id, client_id);
+
+call authority.isolate_tenants('authority.clients');
+call authority.isolate_tenants('authority.client_secrets');
+
+grant select, insert, update, delete on authority.clients to authority_app;
+grant select, insert, delete on authority.client_secrets to authority_app;
+grant update (valid_from, valid_until, last_used_at)
+on authority.client_secrets to authority_app;
+grant select on authority.clients to authority_reader;
+-- Everything but the hash.
+grant select (
+    tenant_id,
+    id,
+    client_id,
+    description,
+    valid_from,
+    valid_until,
+    last_used_at,
+    created_at
+) on authority.client_secrets to authority_reader;

@@ -1,0 +1,4 @@
+set local search_path = pg_catalog;
+set local role authority_owner;
+drop table if exists authority.scopes;
+drop table if exists authority.system_scopes;

@@ -1,0 +1,109 @@
+-- Creates consents: what users allow clients.
+--
+-- Locks: share row exclusive on authority.clients and users while foreign keys to them
+-- are added.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+set local role authority_owner;
+
+create table if not exists authority.consents (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    user_id uuid not null,
+    client_id uuid not null,
+    scopes text[] not null,
+    properties jsonb not null default '{}',
+    revoked_at timestamptz,
+    revocation_reason text,
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
+    row_version bigint not null default 1,
+    constraint consents_tenant_id_id_pk primary key (tenant_id, id),
+    constraint consents_tenant_id_id_user_id_client_id_key
+    unique (tenant_id, id, user_id, client_id),
+    constraint consents_tenant_id_user_id_fk
+    foreign key (tenant_id, user_id)
+    references authority.users (tenant_id, id) on delete cascade,
+    constraint consents_tenant_id_client_id_fk
+    foreign key (tenant_id, client_id)
+    references authority.clients (tenant_id, id) on delete cascade,
+    constraint consents_scopes_check
+    check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
+    constraint consents_properties_check
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
+    constraint consents_revoked_at_revocation_reason_check
+    check ((revoked_at is null) = (revocation_reason is null)),
+    constraint consents_revocation_reason_check
+    check (char_length(revocation_reason) <= 2000),
+    constraint consents_moments_check
+    check (
+        least(revoked_at, created_at, updated_at) >= '1900-01-01Z'
+        and greatest(revoked_at, created_at, updated_at) < '9000-01-01Z'
+    )
+);
+
+comment on table authority.consents is
+'What a user allows a client, remembered. One is in force at a time; a revoked one stays
+as the record of what was allowed and when, until it is pruned, and the tokens that hang
+on it stay dead whatever is granted later.';
+comment on column authority.consents.tenant_id is 'Owner of the row.';
+comment on column authority.consents.id is 'Random.';
+comment on column authority.consents.user_id is 'The user who allows it.';
+comment on column authority.consents.client_id is
+'The client that is allowed: clients.id.';
+comment on column authority.consents.scopes is
+'Scope names that are allowed. A token under it that carries another one is dead.';
+comment on column authority.consents.properties is
+'Open object of the embedding service, such as the text that was shown. The store never
+reads it.';
+comment on column authority.consents.revoked_at is
+'From then on no token under it verifies. Null: in force.';
+comment on column authority.consents.revocation_reason is 'Why it was revoked.';
+comment on column authority.consents.created_at is 'When it was first granted.';
+comment on column authority.consents.updated_at is 'When the row last changed.';
+comment on column authority.consents.row_version is
+'Grows with each change of the row.';
+
+-- Serves consents.grant, get, narrow and revoke: one is in force.
+create unique index if not exists consents_tenant_id_user_id_client_id_key
+on authority.consents (tenant_id, user_id, client_id) where revoked_at is null;
+-- Serves consents.list_by_user and the foreign key.
+create index if not exists consents_tenant_id_user_id_id_idx
+on authority.consents (tenant_id, user_id, id);
+-- Serves the foreign key: clients.delete.
+create index if not exists consents_tenant_id_client_id_idx
+on authority.consents (tenant_id, client_id);
+-- Serves consents.prune_revoked.
+create index if not exists consents_revoked_at_idx
+on authority.consents (revoked_at) where revoked_at is not null;
+
+create or replace function authority.merge_scopes(scopes text[], others text[])
+returns text[]
+language sql
+immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+select array(select distinct unnest(scopes || others) collate "C" order by 1)
+$$;
+
+comment on function authority.merge_scopes(text[], text[]) is
+'The scopes of both, each once, in the order of their bytes.';
+
+revoke execute on function authority.merge_scopes(text[], text[]) from public;
+grant execute on function authority.merge_scopes(text[], text[]) to authority_app;
+
+call authority.isolate_tenants('authority.consents');
+call authority.let_operators_prune('authority.consents');
+
+grant select, insert on authority.consents to authority_app;
+grant
+update (scopes, properties, revoked_at, revocation_reason, updated_at, row_version)
+on authority.consents to authority_app;
+grant select (tenant_id, id, revoked_at), update (properties), delete
+on authority.consents to authority_maintenance;
+grant select on authority.consents to authority_reader;

@@ -1,0 +1,136 @@
+-- Creates authorizations: the families of tokens.
+--
+-- Locks: share row exclusive on authority.clients, users, service_accounts and consents
+-- while foreign keys to them are added.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+set local role authority_owner;
+
+create table if not exists authority.authorizations (
+    tenant_id uuid not null,
+    id uuid not null default gen_random_uuid(),
+    client_id uuid not null,
+    user_id uuid,
+    service_account_id uuid,
+    consent_id uuid,
+    scopes text[] not null default '{}',
+    properties jsonb not null default '{}',
+    expires_at timestamptz,
+    tokens_expire_at timestamptz not null default authority.clock(),
+    revoked_at timestamptz,
+    revocation_reason text,
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
+    row_version bigint not null default 1,
+    constraint authorizations_tenant_id_id_pk primary key (tenant_id, id),
+    constraint authorizations_tenant_id_id_client_id_key
+    unique (tenant_id, id, client_id),
+    constraint authorizations_tenant_id_client_id_fk
+    foreign key (tenant_id, client_id)
+    references authority.clients (tenant_id, id) on delete cascade,
+    constraint authorizations_tenant_id_user_id_fk
+    foreign key (tenant_id, user_id)
+    references authority.users (tenant_id, id) on delete cascade,
+    constraint authorizations_tenant_id_service_account_id_fk
+    foreign key (tenant_id, service_account_id)
+    references authority.service_accounts (tenant_id, id) on delete cascade,
+    constraint authorizations_tenant_id_consent_id_user_id_client_id_fk
+    foreign key (tenant_id, consent_id, user_id, client_id)
+    references authority.consents (tenant_id, id, user_id, client_id)
+    on delete cascade,
+    constraint authorizations_user_id_service_account_id_check
+    check (num_nonnulls(user_id, service_account_id) <= 1),
+    constraint authorizations_consent_id_user_id_check
+    check (consent_id is null or user_id is not null),
+    constraint authorizations_expires_at_check check (expires_at > created_at),
+    constraint authorizations_scopes_check
+    check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
+    constraint authorizations_properties_check
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
+    constraint authorizations_revoked_at_revocation_reason_check
+    check ((revoked_at is null) = (revocation_reason is null)),
+    constraint authorizations_revocation_reason_check
+    check (char_length(revocation_reason) <= 2000),
+    constraint authorizations_moments_check
+    check (
+        least(
+            expires_at,
+            tokens_expire_at,
+            revoked_at,
+            created_at,
+            updated_at
+        ) >= '1900-01-01Z'
+        and greatest(
+            expires_at,
+            tokens_expire_at,
+            revoked_at,
+            created_at,
+            updated_at
+        ) < '9000-01-01Z'
+    )
+);
+
+comment on table authority.authorizations is
+'One grant to one client, and the family of all tokens that descend from it. Revoking
+this one row ends them. What redeems or ends tokens of a family locks this row first.';
+comment on column authority.authorizations.tenant_id is 'Owner of the row.';
+comment on column authority.authorizations.id is 'Random.';
+comment on column authority.authorizations.client_id is
+'The client that is allowed: clients.id.';
+comment on column authority.authorizations.user_id is
+'The user who allowed it. Null: no user is involved.';
+comment on column authority.authorizations.service_account_id is
+'The service account that the client acts as. Null: none.';
+comment on column authority.authorizations.consent_id is
+'The consent that it rests on, of the same user and client; ended with it. Null: none
+was needed.';
+comment on column authority.authorizations.scopes is 'Scope names that are allowed.';
+comment on column authority.authorizations.properties is
+'Open object of the embedding service. The store never reads it.';
+comment on column authority.authorizations.expires_at is
+'When the family ends however often it is refreshed. Null: never.';
+comment on column authority.authorizations.tokens_expire_at is
+'No token under it is alive from then on, so that it may be pruned with all that reuse
+detection needs. Up to a day late: refreshing need not write it each time.';
+comment on column authority.authorizations.revoked_at is
+'From then on no token under it verifies. Null: in force.';
+comment on column authority.authorizations.revocation_reason is
+'Why it was revoked; token_reuse when a redeemed token was presented again.';
+comment on column authority.authorizations.created_at is 'When the row was inserted.';
+comment on column authority.authorizations.updated_at is 'When the row last changed.';
+comment on column authority.authorizations.row_version is
+'Grows with each change of the row.';
+
+-- Serves authorizations.list_by_client and the foreign key.
+create index if not exists authorizations_tenant_id_client_id_id_idx
+on authority.authorizations (tenant_id, client_id, id);
+-- Serves authorizations.list_by_user and the foreign key.
+create index if not exists authorizations_tenant_id_user_id_id_idx
+on authority.authorizations (tenant_id, user_id, id) where user_id is not null;
+-- Serves the foreign key: service_accounts.delete.
+create index if not exists authorizations_tenant_id_service_account_id_idx
+on authority.authorizations (tenant_id, service_account_id)
+where service_account_id is not null;
+-- Serves the foreign key: consents.prune_revoked.
+create index if not exists authorizations_tenant_id_consent_id_user_id_client_id_idx
+on authority.authorizations (tenant_id, consent_id, user_id, client_id)
+where consent_id is not null;
+-- Serves authorizations.prune_expired.
+create index if not exists authorizations_tokens_expire_at_idx
+on authority.authorizations (tokens_expire_at);
+
+call authority.isolate_tenants('authority.authorizations');
+call authority.let_operators_prune('authority.authorizations');
+
+grant select, insert on authority.authorizations to authority_app;
+grant
+update (tokens_expire_at, revoked_at, revocation_reason, updated_at, row_version)
+on authority.authorizations to authority_app;
+grant select (tenant_id, id, tokens_expire_at), update (properties), delete
+on authority.authorizations to authority_maintenance;
+grant select on authority.authorizations to authority_reader;

@@ -1,0 +1,4 @@
+set local search_path = pg_catalog;
+set local role authority_owner;
+drop table if exists authority.login_attempts;
+drop function if exists authority.canonical_address(inet);

@@ -1,0 +1,5 @@
+set local search_path = pg_catalog;
+set local role authority_owner;
+drop function if exists authority.prune_default_login_attempts(interval, bigint);
+drop function if exists authority.drop_login_attempt_partitions(interval);
+drop function if exists authority.create_login_attempt_partitions(bigint);

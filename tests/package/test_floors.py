@@ -1,0 +1,151 @@
+"""Imports go down only, from floor to floor, as ARCHITECTURE.md lists them."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "authority_queries"
+# Of the table of floors, lowest first: `engine/` or `records.py`, several in a cell.
+ROW = re.compile(r"^\| (`[^|]+`) \|", re.M)
+NAME = re.compile(r"`([\w]+)(?:/|\.py)`")
+LONGEST_FILE = 250
+
+
+def floors() -> list[set[str]]:
+    """Return the rooms of each floor, the lowest floor first."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    _, _, table = text.partition("\n| Floor |")
+    table, _, _ = table.partition("\n\n")
+    return [set(NAME.findall(cell)) for cell in ROW.findall(table)]
+
+
+def written_modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(module: str) -> str | None:
+    """Return the room of `authority_queries.<room>…`, or None for other modules."""
+    head, _, rest = module.partition(".")
+    return rest.partition(".")[0] if head == "authority_queries" and rest else None
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            assert node.module is not None
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_the_table_names_every_room() -> None:
+    rooms = {
+        path.stem
+        for path in PACKAGE.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    named = [room for floor in floors() for room in floor]
+    assert sorted(named) == sorted(rooms - {"__init__", "__main__"})
+
+
+def test_imports_go_down_only(figures: list[str]) -> None:
+    height = {room: number for number, floor in enumerate(floors()) for room in floor}
+    count, upward = 0, []
+    for path in written_modules():
+        inside = path.relative_to(PACKAGE)
+        here = inside.parts[0].removesuffix(".py")
+        if here in {"__init__", "__main__"}:
+            continue  # offers the names of all floors, when they are asked for
+        for module in imported_modules(path):
+            there = room_of(module)
+            if there is None:
+                continue
+            count += 1
+            # The package's own names are those of the highest floor's users.
+            # What the package itself offers (`Authority`) lies in service/ at most.
+            if height.get(there, height["service"]) > height[here]:
+                upward.append(f"{inside} imports {module}")
+    figures.append(f"{count} imports inside the package, {len(upward)} upward")
+    assert upward == []
+
+
+def test_the_engine_imports_psycopg_and_aiosql_alone() -> None:
+    outside = {
+        module.partition(".")[0]
+        for path in (PACKAGE / "engine").rglob("*.py")
+        for module in imported_modules(path)
+    }
+    known = {"psycopg", "aiosql", "typing_extensions", "authority_queries"}
+    assert outside - set(sys.stdlib_module_names) == known
+
+
+@pytest.mark.parametrize("module", ["queries.tokens", "records", "engine.runtime"])
+def test_a_generated_module_loads_nothing_of_a_service(module: str) -> None:
+    code = (
+        f"import sys, authority_queries.{module}; "
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    heavy = {"argon2", "bcrypt", "yoyo", "pydantic", "precis_i18n", "tabulate"}
+    assert heavy & set(done.stdout.split()) == set()
+    assert "psycopg" in done.stdout.split()
+
+
+def test_no_module_that_a_person_writes_is_long(figures: list[str]) -> None:
+    generated = {PACKAGE / "records.py", *(PACKAGE / "queries").glob("*.py")}
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in written_modules()
+        if path not in generated and "_sync" not in path.parts
+    }
+    long = {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE}
+    figures.append(
+        f"{len(lengths)} modules by hand, {len(long)} over {LONGEST_FILE} lines"
+    )
+    assert long == {}
+
+
+def distributions(name: str) -> set[str]:
+    """Return this distribution and all that it requires here, without extras."""
+    try:
+        lines = requires(name) or []
+    except PackageNotFoundError:  # of another platform
+        return set()
+    found = {name}
+    for line in lines:
+        if "extra ==" not in line:
+            found |= distributions(re.split(r"[^\w.-]", line)[0].lower())
+    return found
+
+
+def test_generated_modules_need_three_distributions(figures: list[str]) -> None:
+    needed = distributions("authority-queries") - {"authority-queries"}
+    figures.append(f"a generated module needs {len(needed)} other distributions")
+    assert needed == {"aiosql", "psycopg", "typing-extensions"}
+
+
+def test_what_an_extra_brings_is_named_where_it_is_missing() -> None:
+    code = (
+        "import sys; sys.modules['argon2'] = sys.modules['tabulate'] = None; "
+        "import authority_queries.__main__ as command; print(command.main()); "
+        "from authority_queries import Authority"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True
+    )
+    install = "pip install 'authority-queries[service]'"
+    assert done.stdout == "2\n"
+    assert f"authority: import of tabulate halted; None in sys.modules: {install}" in (
+        done.stderr
+    )
+    assert f"Authority needs: {install}" in done.stderr

@@ -1,0 +1,148 @@
+"""The pages of the project: their code runs, their tables and links are complete."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, get_args
+
+import pytest
+
+from authority_queries import Settings
+from authority_queries.records import (
+    CodeIssuanceOutcome,
+    DevicePollOutcome,
+    RedemptionOutcome,
+)
+from authority_queries.service.migrations import yoyo_url
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PAGES: Final = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "benchmarks" / "README.md",
+]
+_PYTHON: Final = re.compile(r"(?<=^```python\n)(.*?)(?=^```)", re.DOTALL | re.MULTILINE)
+_LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def code_of(page: Path) -> str:
+    """The page's Python, on the lines that it has on the page."""
+    text = page.read_text()
+    kept = {
+        number
+        for found in _PYTHON.finditer(text)
+        for number in range(
+            text.count("\n", 0, found.start()), text.count("\n", 0, found.end())
+        )
+    }
+    lines = text.splitlines()
+    return "\n".join(
+        line if number in kept else "" for number, line in enumerate(lines)
+    )
+
+
+# That page's query is in no file of ours: tests/codegen/test_docs.py generates it.
+ELSEWHERE: Final = {"adding_a_query.md"}
+RUN: Final = [
+    page for page in PAGES if page.name not in ELSEWHERE and code_of(page).strip()
+]
+
+
+@pytest.mark.parametrize("page", RUN, ids=[page.name for page in RUN])
+def test_the_code_of_a_page_runs(
+    page: Path, both_roles: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(both_roles))
+    exec(compile(code_of(page), str(page), "exec"), {})  # noqa: S102 -- our own pages
+
+
+def test_pages_with_code_are_among_those_that_run() -> None:
+    names = {page.name for page in RUN}
+    assert names >= {"README.md", "python.md", "oauth.md", "tenant_isolation.md"}
+
+
+def home() -> str:
+    """The address under which the repository's files are read."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    address: str = project["urls"]["Repository"]
+    return f"{address}/blob/main/"
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The names that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for heading in headings
+    }
+
+
+def broken_links(page: Path) -> Iterator[str]:
+    for link in _LINK.findall(page.read_text()):
+        if link.startswith(("http://", "https://")) and not link.startswith(home()):
+            continue
+        path, _, anchor = link.removeprefix(home()).partition("#")
+        folder = ROOT if link.startswith(home()) else page.parent
+        target = folder / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors_of(target)):
+            yield link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT)) for p in PAGES])
+def test_the_links_of_a_page_lead_to_files_and_headings(page: Path) -> None:
+    assert list(broken_links(page)) == []
+
+
+def test_the_readme_reads_on_pypi_too() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert [
+        link for link in _LINK.findall(text) if not link.startswith("https://")
+    ] == []
+    assert "```mermaid" not in text
+    assert text.count("\n") <= 100
+
+
+def test_every_page_is_in_the_index() -> None:
+    folder = ROOT / "docs"
+    linked = set(_LINK.findall((folder / "README.md").read_text()))
+    assert {page.name for page in folder.glob("*.md")} - {"README.md"} <= linked
+
+
+def test_every_decision_is_in_the_index() -> None:
+    folder = ROOT / "docs" / "decisions"
+    linked = re.findall(
+        r"^\d+\. \[(.*)\]\((.*)\)$", (folder / "README.md").read_text(), re.MULTILINE
+    )
+    pages = sorted(folder.glob("0*.md"))
+    titles = [page.read_text().splitlines()[0].removeprefix("# ") for page in pages]
+    assert linked == [
+        (title, page.name) for title, page in zip(titles, pages, strict=True)
+    ]
+
+
+def outcomes_of(call: str) -> set[str]:
+    """The outcomes that the page's table for this call has a row for."""
+    text = (ROOT / "docs" / "oauth.md").read_text()
+    table = text.split(f"| Outcome of `{call}`", 1)[1].split("\n\n", 1)[0]
+    rows = table.splitlines()[2:]
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
+def test_every_outcome_is_in_a_table() -> None:
+    assert outcomes_of("issue_code") == {*get_args(CodeIssuanceOutcome)}
+    assert outcomes_of("redeem_code") == {*get_args(RedemptionOutcome)}
+    assert outcomes_of("poll") == {*get_args(DevicePollOutcome)}
+
+
+def test_every_query_file_is_in_the_table() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text()
+    named = set(re.findall(r"`queries/(\w+)\.sql` \| `store\.(\w+)`", text))
+    files = (ROOT / "queries").glob("*.sql")
+    assert named == {(path.stem, path.stem) for path in files}
+
+
+def test_every_setting_is_in_the_table() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text()
+    named = set(re.findall(r"`AUTHORITY_(\w+)`", text))
+    assert {field.upper() for field in Settings.model_fields} <= named
