@@ -171,10 +171,10 @@ def test_rows_do_not_grow_old_unless_something_reads_the_running_clock(
     (migrations / "1.sql").write_text(f"{SCHEMA} {view}")
     sample.write_text(SAMPLE)
     with planning_session(migrations=[migrations], sample=sample, server=None) as made:
-        [(found,)] = made.connection.execute(
+        found = made.connection.execute(
             "select at = now() and at = statement_timestamp() from notes"
         ).fetchall()
-    assert found is is_stopped
+    assert found == [(is_stopped,)]
     assert bool(list(cache.folder.iterdir())) is is_stopped
 
 

@@ -57,7 +57,7 @@ def with_plans(
         if title in current and title not in sections:
             order.insert(order.index(before) + 1, title)
         before = title if title in order else before
-    merged = sections | current
+    merged = {**sections, **current}
     return "\n\n".join(merged[title] for title in order) + "\n"
 
 
