@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# A worker a processor, each with a server of its own; PYTEST_ARGS="-n 0" is without.
+IN_PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test lint pytest coverage generate plans fuzz model soak chaos benchmark snapshot sync format wheel clean
 .DEFAULT_GOAL := help
@@ -36,11 +38,11 @@ lint: $(VENV)/dev.stamp ## Linters, types, and whether generated files are fresh
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder queries authority_queries
 	$(BIN)/squawk $(filter-out %.rollback.sql,$(wildcard schema/migrations/*.sql))
 
-pytest: $(VENV)/dev.stamp ## The tests alone
-	$(BIN)/pytest $(PYTEST_ARGS)
+pytest: $(VENV)/dev.stamp ## The tests alone, in parallel (PYTEST_ARGS)
+	$(BIN)/pytest $(IN_PARALLEL) $(PYTEST_ARGS)
 
 coverage: $(VENV)/dev.stamp ## The tests, and which branches they reach
-	$(BIN)/pytest --cov --cov-report=term $(PYTEST_ARGS)
+	$(BIN)/pytest $(IN_PARALLEL) --cov --cov-report=term $(PYTEST_ARGS)
 
 generate: $(VENV)/dev.stamp ## Write the typed modules of the SQL files
 	$(BIN)/authority generate
