@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A worker a processor, each with a server of its own; PYTEST_ARGS="-n 0" is without.
 IN_PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test lint pytest coverage generate plans fuzz model soak chaos benchmark snapshot sync format wheel clean
+.PHONY: help demo test lint pytest coverage generate plans regenerate fuzz model soak chaos benchmark snapshot sync format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -49,6 +49,10 @@ generate: $(VENV)/dev.stamp ## Write the typed modules of the SQL files
 
 plans: $(VENV)/dev.stamp ## Write queries/plans.txt: how PostgreSQL executes each query
 	$(BIN)/authority plans
+
+regenerate: $(VENV)/dev.stamp ## sync, snapshot, generate and plans, after whatever has changed
+	@$(MAKE) --no-print-directory sync
+	@$(MAKE) --no-print-directory --jobs=3 snapshot generate plans
 
 fuzz: $(VENV)/dev.stamp ## Random queries against the types: some minutes (FUZZ_ARGS)
 	$(BIN)/python -m tests.fuzz --queries 8000 $(FUZZ_ARGS)
