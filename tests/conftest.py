@@ -13,12 +13,15 @@ from typing import Any
 import psycopg
 import pytest
 import yoyo.backends.base
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from authority_queries import Settings, Store, migrate
-from authority_queries.codegen.throwaway import memory_folder
-from authority_queries.service.embedded import running_embedded_server
+from authority_queries.codegen import throwaway
+from authority_queries.codegen.template_key import template_key
+from authority_queries.codegen.throwaway import memory_folder, prepared_database
+from authority_queries.resources import BOOKS, MIGRATIONS
+from authority_queries.service import migration_books
 from tests.clock import Clock
 from tests.figures import lines_of
 from tests.hostile import BARE, make_hostile
@@ -28,6 +31,7 @@ from tests.workers import is_worker
 # Read once: the tests themselves see no AUTHORITY_ setting of the machine's.
 DATABASE_URL = os.environ.get("AUTHORITY_DATABASE_URL")
 PASSWORD = "swordfish"
+_ROOM = 4 << 30
 _FOLDERS_OF_LONG_FILES = {"flows", "fuzz", "isolation", "model", "schema", "soak"}
 
 
@@ -61,7 +65,10 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A running server, as its superuser reaches it."""
+    """A running server, as its superuser reaches it.
+
+    `migrated` is a database that yoyo has migrated, if there is one.
+    """
 
     host: str
     port: int
@@ -69,6 +76,7 @@ class Server:
     password: str | None
     options: str
     maintenance_dbname: str
+    migrated: str | None = None
 
     @property
     def conninfo(self) -> str:
@@ -83,7 +91,7 @@ class Server:
         )
 
     @classmethod
-    def of(cls, parameters: dict[str, str]) -> "Server":
+    def of(cls, parameters: dict[str, str], migrated: str | None = None) -> "Server":
         return cls(
             host=parameters["host"],
             port=int(parameters.get("port", "5432")),
@@ -91,6 +99,7 @@ class Server:
             password=parameters.get("password"),
             options=parameters.get("options", ""),
             maintenance_dbname=parameters["dbname"],
+            migrated=migrated,
         )
 
 
@@ -100,7 +109,7 @@ def server_folder() -> AbstractContextManager[Path]:
     Not below pytest's: as root that one is closed to others. A clone per test writes
     some 10 MB, which a disk may take its time for.
     """
-    return memory_folder(4 << 30)
+    return memory_folder(_ROOM)
 
 
 @pytest.fixture(scope="session")
@@ -115,20 +124,27 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @contextmanager
 def _running_server() -> Iterator[Server]:
-    """The server of AUTHORITY_DATABASE_URL, or else an embedded one."""
+    """The server of AUTHORITY_DATABASE_URL, or else an embedded one.
+
+    That one is migrated once and kept, as long as what yoyo applies stays the same.
+    """
     if DATABASE_URL:
         settings = Settings(database_url=DATABASE_URL)
         yield Server.of(settings.connection_parameters)
         return
-    with (
-        server_folder() as folder,
-        running_embedded_server(folder / "data") as parameters,
-    ):
-        with psycopg.connect(make_conninfo("", **parameters), autocommit=True) as dba:
+    key = template_key([MIGRATIONS, BOOKS], [throwaway, migration_books])
+    with prepared_database(_migrate, key=key, server=None, room=_ROOM) as conninfo:
+        with psycopg.connect(conninfo, autocommit=True) as dba:
             # Nobody keeps these data: no need to wait for the disk.
             dba.execute("alter system set fsync = off")
             dba.execute("select pg_reload_conf()")
-        yield Server.of(parameters)
+        parameters = conninfo_to_dict(conninfo)
+        migrated = str(parameters["dbname"])
+        yield Server.of({**parameters, "dbname": "postgres"}, migrated)
+
+
+def _migrate(conninfo: str) -> None:
+    migrate(conninfo)
 
 
 class Databases:
@@ -171,8 +187,11 @@ def all_databases(server: Server) -> Iterator[Databases]:
 
 
 @pytest.fixture(scope="session")
-def template(all_databases: Databases) -> Iterator[str]:
+def template(all_databases: Databases, server: Server) -> Iterator[str]:
     """The name of a database that yoyo has migrated."""
+    if server.migrated:
+        yield _ready_to_copy(make_conninfo(server.conninfo, dbname=server.migrated))
+        return
     with all_databases.copy_of("template0") as conninfo:
         migrate(conninfo)
         yield _ready_to_copy(conninfo)

@@ -20,7 +20,7 @@ from authority_queries.service.embedded.account import Account, server_account
 from authority_queries.service.embedded.folders import trusted_folder
 from authority_queries.service.settings import STATE_FOLDER
 
-_MOST_ENTRIES: Final = 4
+_MOST_ENTRIES: Final = 8
 _MOST_OCTETS: Final = 1 << 30
 _SUFFIX: Final = ".tar"
 _UNFINISHED: Final = ".part"

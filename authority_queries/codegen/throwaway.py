@@ -59,20 +59,21 @@ def prepared_database(
     key: str | None,
     server: str | None,
     cache: TemplateCache | None = None,
+    room: int = _ROOM,
 ) -> Iterator[str]:
     """Give the connection string of a new database that `prepare` has been called with.
 
     It is on the server with this connection string, or else on an embedded one. What
     `prepare` leaves there is kept under the key, and restored when the same key comes
-    again; None keeps nothing. Raises what `prepare` does, ConfigurationError,
-    UnavailableError.
+    again; None keeps nothing. The server is in memory if so many octets are free there.
+    Raises what `prepare` does, ConfigurationError, UnavailableError.
     """
     if server is not None:
         with _new_database(server) as database:
             prepare(database)
             yield database
         return
-    with memory_folder(_ROOM) as folder:
+    with memory_folder(room) as folder:
         data_dir = folder / "data"
         cache = cache or usual_cache()
         if not (cache and key and cache.restore(key, data_dir)):
@@ -95,6 +96,8 @@ def _prepare(data_dir: Path, prepare: Callable[[str], None]) -> None:
             connection.execute("select pg_reload_conf()")
         _create(conninfo, _NAME)
         prepare(make_conninfo(conninfo, dbname=_NAME))
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute("alter system reset all")  # from the next start on
 
 
 @contextmanager

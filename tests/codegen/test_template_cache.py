@@ -90,7 +90,7 @@ def test_the_oldest_entries_and_abandoned_ones_are_removed(
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    for number in range(6):
+    for number in range(10):
         entry = cache.folder / f"{number}.tar"
         entry.touch()
         os.utime(entry, (number, number))
@@ -99,7 +99,11 @@ def test_the_oldest_entries_and_abandoned_ones_are_removed(
         os.utime(cache.folder / name, (time, time))
     cache.keep(KEY, data)
     left = {path.name for path in cache.folder.iterdir()}
-    assert left == {f"{KEY}.tar", "3.tar", "4.tar", "5.tar", "new.part"}
+    assert left == {
+        f"{KEY}.tar",
+        "new.part",
+        *(f"{number}.tar" for number in range(3, 10)),
+    }
 
     monkeypatch.setattr(template_cache, "_MOST_OCTETS", 1)
     cache.keep(KEY, data)
