@@ -5,6 +5,7 @@ select
     types.oid::bigint as oid,
     namespaces.nspname as schema,
     types.typname as name,
+    types.typarray::bigint as array,
     case
         when elements.typarray = types.oid then 'array'
         when types.typtype = 'e' then 'enum'

@@ -122,27 +122,38 @@ class PythonTypes:
             )
         }
         for oid in pg_type.field_types:
-            registered |= self.of(oid, Fact()).registered
-            if self._pg_types.type(oid).kind == "domain":
-                registered |= self._registered(oid)
+            registered |= self.of(oid, Fact()).registered | self._registered(oid)
         return PythonType(
             parts=(composite,),
-            check=Check(name="instance", made_of=(composite,)),
+            check=Check(name="composite", made_of=(composite,)),
             registered=frozenset(registered),
         )
 
     def _registered(self, oid: int) -> frozenset[Registered]:
-        """Say what psycopg must know of a type to read arrays or composites of it."""
-        pg_type = base = self._pg_types.type(oid)
-        if pg_type.is_builtin or pg_type.kind == "composite":
+        """Return what psycopg must know of a type to read arrays or composites of it.
+
+        PostgreSQL sends a domain's own oid inside of them, and that of the type below
+        the domain elsewhere.
+        """
+        pg_type = self._pg_types.type(oid)
+        if pg_type.is_builtin or pg_type.kind in {"array", "composite"}:
             return frozenset()
+        found = Registered(
+            schema=pg_type.schema,
+            type_name=pg_type.name,
+            base=self._below(pg_type) if pg_type.kind == "domain" else None,
+        )
+        return frozenset({found})
+
+    def _below(self, domain: PgType) -> str | None:
+        """Return the name of the type below a domain; None for what is read as text."""
+        base = domain
         while base.kind == "domain":
             base = self._pg_types.type(base.element)
-        if base.kind not in {"base", "enum"}:
-            raise UnknownTypeError(pg_type.full_name)
-        read_as = base.name if base.is_builtin else None
-        found = Registered(schema=pg_type.schema, type_name=pg_type.name, base=read_as)
-        return frozenset({found})
+        if base.kind == "array":
+            return f"{self._pg_types.type(base.element).identifier}[]"
+        is_text = not base.is_builtin and base.kind != "composite"
+        return None if is_text else base.identifier
 
     def _range(self, pg_type: PgType) -> PythonType:
         name, bounds = "Range", pg_type

@@ -57,12 +57,16 @@ class Imports:
 
     def local(self, module: str, name: str) -> str:
         """Import a name, and say what it is called here."""
-        local = name
-        while local in self._taken:
-            local += "_"
+        local = self.free(name)
         if module != BUILTINS or local != name:
             self._names[module, name] = local
         return local
+
+    def free(self, name: str) -> str:
+        """Return a name that the module does not have yet: this one, or one like it."""
+        while name in self._taken:
+            name += "_"
+        return name
 
     def render(self) -> str:
         """Write the statements, sorted as ruff and isort sort them."""
