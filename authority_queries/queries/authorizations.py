@@ -22,8 +22,16 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Authorization
 
-_QUERIES = QueryFile(FOLDER / "authorizations.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "authorizations.sql")
+_TEXTS = {
+    "get_by_id": "1ac2d66599b9",
+    "list_by_user": "08f2424488a6",
+    "list_by_client": "da86181e3cf0",
+    "create": "cb1f52dded42",
+    "revoke": "fc39819b1d4b",
+    "prune_expired": "2ea746abb760",
+}
+_QUERIES = QueryFile(FOLDER / "authorizations.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "authorizations.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "authorizations.get_by_id",

@@ -28,8 +28,24 @@ from authority_queries.records import (
     ClientType,
 )
 
-_QUERIES = QueryFile(FOLDER / "clients.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "clients.sql")
+_TEXTS = {
+    "get_by_id": "ef8b2b1c8a66",
+    "get_by_client_id": "b4ae759724a1",
+    "list_after": "c06ba00a76cf",
+    "list_before": "7eb4f470eb26",
+    "create": "833ccf2bfd85",
+    "update": "fd6faf0bff00",
+    "delete": "482fcbcd77ce",
+    "add_secret": "1d87743897a9",
+    "list_secrets": "a599bb160153",
+    "list_live_secrets": "b3171a8786c3",
+    "record_secret_use": "c338b0e08c4a",
+    "expire_secret": "6b901148c7e7",
+    "delete_secret": "cbbf47dce936",
+    "revoke_tokens": "d037c0a001d4",
+}
+_QUERIES = QueryFile(FOLDER / "clients.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "clients.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "clients.get_by_id",

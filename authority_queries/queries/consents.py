@@ -22,8 +22,16 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Consent
 
-_QUERIES = QueryFile(FOLDER / "consents.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "consents.sql")
+_TEXTS = {
+    "get": "567282314969",
+    "list_by_user": "0c5808d5db8f",
+    "grant": "bd858ae10b9c",
+    "narrow": "d83e5b2d1600",
+    "revoke": "75f47ab80626",
+    "prune_revoked": "fb2e23c41cb9",
+}
+_QUERIES = QueryFile(FOLDER / "consents.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "consents.sql", texts=_TEXTS)
 
 _get_takes = Parameters(
     "consents.get",

@@ -33,8 +33,16 @@ from authority_queries.records import (
     PendingDeviceAuthorization,
 )
 
-_QUERIES = QueryFile(FOLDER / "device_authorizations.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "device_authorizations.sql")
+_TEXTS = {
+    "create": "5d91ae0c3c63",
+    "get_by_user_code": "62169e1bad93",
+    "approve": "bdc54d75706a",
+    "deny": "4026a17a2a8d",
+    "poll": "4023b1243fc7",
+    "prune_expired": "a371cc3ef7d8",
+}
+_QUERIES = QueryFile(FOLDER / "device_authorizations.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "device_authorizations.sql", texts=_TEXTS)
 
 _create_row: Callable[..., DeviceAuthorizationRequest] = by_case(
     "device_authorizations.create",

@@ -35,8 +35,14 @@ from authority_queries.records import (
     TokenType,
 )
 
-_QUERIES = QueryFile(FOLDER / "grants.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql")
+_TEXTS = {
+    "issue_code": "425f29f227f0",
+    "issue_to_client": "64a2c4469a98",
+    "exchange": "29ec8ad7f8a8",
+    "redeem": "ee2f583618bc",
+}
+_QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql", texts=_TEXTS)
 
 _issue_code_row: Callable[..., CodeIssuance] = by_case(
     "grants.issue_code",

@@ -32,8 +32,24 @@ from authority_queries.records import (
     UsageTotal,
 )
 
-_QUERIES = QueryFile(FOLDER / "licenses.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "licenses.sql")
+_TEXTS = {
+    "create": "4cea86c9b172",
+    "get_by_id": "a97d40199336",
+    "get_by_key": "126216e48432",
+    "validate": "01a36e49a960",
+    "update": "eb4903ff6139",
+    "set_status": "298ecf9931d7",
+    "check_out_seat": "3049066093ff",
+    "renew_seat": "1691d98ce4ef",
+    "check_in_seat": "6ebe476d8eab",
+    "record_usage": "c7ca64abf5f0",
+    "correct_usage": "14c1c160499c",
+    "get_receipt": "31918445a708",
+    "list_usage": "632cb866a671",
+    "prune_usage": "6d58c5273136",
+}
+_QUERIES = QueryFile(FOLDER / "licenses.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "licenses.sql", texts=_TEXTS)
 
 _create_takes = Parameters(
     "licenses.create",

@@ -25,8 +25,19 @@ from authority_queries.records import (
     ThrottleDecision,
 )
 
-_QUERIES = QueryFile(FOLDER / "login_attempts.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "login_attempts.sql")
+_TEXTS = {
+    "record": "0666b1eb0f40",
+    "list_recent_by_username": "d1cebf19d9f2",
+    "list_recent_by_address": "12851664b32f",
+    "reserve": "3f661edde92d",
+    "succeed": "1bd7f1d3d271",
+    "prune_throttles": "9783ce2c2277",
+    "create_partitions": "9aa43ca53313",
+    "drop_partitions": "c9b7e3129af1",
+    "prune_default": "e1c8bed37872",
+}
+_QUERIES = QueryFile(FOLDER / "login_attempts.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "login_attempts.sql", texts=_TEXTS)
 
 _record_takes = Parameters(
     "login_attempts.record",

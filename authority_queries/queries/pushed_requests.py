@@ -19,8 +19,13 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import PushedRequest
 
-_QUERIES = QueryFile(FOLDER / "pushed_requests.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "pushed_requests.sql")
+_TEXTS = {
+    "create": "bdf107ff791c",
+    "redeem": "d9b8730dad0d",
+    "prune_expired": "e78430457b87",
+}
+_QUERIES = QueryFile(FOLDER / "pushed_requests.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "pushed_requests.sql", texts=_TEXTS)
 
 _create_takes = Parameters(
     "pushed_requests.create",

@@ -21,8 +21,17 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Revocation, RevocationCategory
 
-_QUERIES = QueryFile(FOLDER / "revocations.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "revocations.sql")
+_TEXTS = {
+    "publish": "cb59e9307172",
+    "list_since": "2f139efa4f8d",
+    "get_position": "1226136b5ac6",
+    "listen": "59f5fcc38d7e",
+    "list_active": "e77680ead9f2",
+    "prune_expired": "ad87ec1a770d",
+    "prune_superseded": "f9135225f236",
+}
+_QUERIES = QueryFile(FOLDER / "revocations.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "revocations.sql", texts=_TEXTS)
 
 _publish_takes = Parameters(
     "revocations.publish",

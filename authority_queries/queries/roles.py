@@ -20,8 +20,18 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Permission, Role
 
-_QUERIES = QueryFile(FOLDER / "roles.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "roles.sql")
+_TEXTS = {
+    "get_by_id": "9d31dc05624d",
+    "get_by_name": "ab664c4da934",
+    "list_all": "2881144243b4",
+    "create": "7ae0f7b64e8b",
+    "update": "af15dd9546d2",
+    "delete": "541cd41208ae",
+    "list_permissions": "52033ef677cf",
+    "list_user_permissions": "cd5a8c5b32d7",
+}
+_QUERIES = QueryFile(FOLDER / "roles.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "roles.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "roles.get_by_id",

@@ -21,8 +21,18 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Scope
 
-_QUERIES = QueryFile(FOLDER / "scopes.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "scopes.sql")
+_TEXTS = {
+    "get_by_id": "015793e3c771",
+    "get_by_name": "2a7f90245769",
+    "list_after": "6ec3381723c1",
+    "list_before": "26fe89c83d6c",
+    "create": "59465570e2de",
+    "update": "4bdfcabc7949",
+    "delete": "f2a75dc8f59f",
+    "resolve": "b2ac3bcf1217",
+}
+_QUERIES = QueryFile(FOLDER / "scopes.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "scopes.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "scopes.get_by_id",

@@ -21,8 +21,18 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import ServiceAccount
 
-_QUERIES = QueryFile(FOLDER / "service_accounts.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "service_accounts.sql")
+_TEXTS = {
+    "get_by_id": "df12942c57cb",
+    "get_by_account_id": "fccaa419d024",
+    "list_after": "270665f398a5",
+    "list_before": "2011714d7148",
+    "create": "b12668035f9c",
+    "update": "94bfb833032f",
+    "delete": "94847ac1eb84",
+    "revoke_tokens": "33cf5c3519e3",
+}
+_QUERIES = QueryFile(FOLDER / "service_accounts.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "service_accounts.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "service_accounts.get_by_id",

@@ -21,8 +21,24 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Tenant, TenantStatus
 
-_QUERIES = QueryFile(FOLDER / "tenants.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tenants.sql")
+_TEXTS = {
+    "get_by_id": "c5be72621349",
+    "get_by_code": "3f6a3bad88a8",
+    "find": "7dbfac10d75e",
+    "enter": "57e9759d0dc2",
+    "list_after": "0c5d2a744c00",
+    "list_before": "27d30327664d",
+    "create": "46cd0cc53213",
+    "update": "9df94c6ec376",
+    "set_status": "269c3ebe0b3f",
+    "revoke_tokens": "3e9ecb20fb32",
+    "begin": "6e1bbea6bd9d",
+    "begin_on_standby": "c889a92b4c94",
+    "begin_alone": "bf6279f25419",
+    "commit": "ce8ffb9a0673",
+}
+_QUERIES = QueryFile(FOLDER / "tenants.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tenants.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "tenants.get_by_id",

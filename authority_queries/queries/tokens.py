@@ -22,8 +22,21 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Token, TokenDiagnosis, TokenType, VerifiedToken
 
-_QUERIES = QueryFile(FOLDER / "tokens.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tokens.sql")
+_TEXTS = {
+    "get_by_id": "4107dbe86329",
+    "get_by_hash": "f4d4ad0c0f42",
+    "diagnose": "44b6f4688d15",
+    "verify": "d1de09ee9771",
+    "verify_by_token": "1ee8f002dd0d",
+    "create": "0b8d486a4e2e",
+    "revoke": "538242bcb476",
+    "revoke_by_id": "7a9416536c88",
+    "list_active_by_subject": "3a6deef62485",
+    "list_active_by_client": "964582988df1",
+    "prune_expired": "7059b75b8da1",
+}
+_QUERIES = QueryFile(FOLDER / "tokens.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tokens.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "tokens.get_by_id",

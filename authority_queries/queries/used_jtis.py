@@ -18,8 +18,12 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import UsedJtiKind
 
-_QUERIES = QueryFile(FOLDER / "used_jtis.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "used_jtis.sql")
+_TEXTS = {
+    "use": "8b35469d8eab",
+    "prune_expired": "7cc2dc9513ac",
+}
+_QUERIES = QueryFile(FOLDER / "used_jtis.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "used_jtis.sql", texts=_TEXTS)
 
 _use_takes = Parameters(
     "used_jtis.use",

@@ -21,8 +21,24 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Role, User, UserRole, UserStatus
 
-_QUERIES = QueryFile(FOLDER / "users.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "users.sql")
+_TEXTS = {
+    "get_by_id": "88f0cc5f9bda",
+    "get_by_username": "2213198cfc22",
+    "get_by_subject_id": "64644cd3af11",
+    "list_after": "06097c8832db",
+    "list_before": "4a4bb9e78a0b",
+    "create": "248a91939d7e",
+    "update": "9a7d1eeb38ff",
+    "delete": "25641a9ca8b7",
+    "list_roles": "27866a373aa9",
+    "assign_role": "95efbc7125b4",
+    "revoke_role": "ecca10e23c49",
+    "set_password_hash": "d1a47bddb59b",
+    "revoke_tokens": "5d93658dc73a",
+    "prune_roles": "c52cf44bb954",
+}
+_QUERIES = QueryFile(FOLDER / "users.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "users.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "users.get_by_id",

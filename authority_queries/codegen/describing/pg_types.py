@@ -21,8 +21,8 @@ class PgType:
     """A type of PostgreSQL's.
 
     `element` is the oid of what it is made of: an array's elements, a domain's base,
-    a range's bounds, a multirange's ranges. `array` is the oid of its arrays. `labels` are an enum's, the fields a
-    composite's.
+    a range's bounds, a multirange's ranges. `array` is the oid of arrays of it.
+    `labels` are an enum's, the fields a composite's.
     """
 
     oid: int

@@ -10,6 +10,7 @@ from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.rendering.calls import Calls
 from authority_queries.codegen.rendering.functions import Functions
 from authority_queries.codegen.rendering.module_text import (
+    TEXTS,
     Imports,
     Package,
     docstring,
@@ -82,14 +83,23 @@ def _query_files(
     folder = spelling.name(package.queries, "FOLDER")
     types = _types(queries, spelling)
     argument = f", types={types}" if types else ""
-    made_of = f'({folder} / "{path.name}"{argument})'
-    return "\n".join(
+    made_of = f'({folder} / "{path.name}", texts={TEXTS}{argument})'
+    files = [
         f"{variable} = {spelling.name(RUNTIME, file)}{made_of}"
         for variable, file in (
             ("_QUERIES", "QueryFile"),
             ("_ASYNC_QUERIES", "AsyncQueryFile"),
         )
+    ]
+    return "\n".join([_texts(queries), *files])
+
+
+def _texts(queries: Sequence[TypedQuery]) -> str:
+    """Write the digest of each query's text, on a line of its own."""
+    digests = (
+        f'    "{typed.query.name}": "{typed.query.digest}",' for typed in queries
     )
+    return "\n".join([f"{TEXTS} = {{", *digests, "}"])
 
 
 def _types(queries: Sequence[TypedQuery], spelling: Spelling) -> str:
