@@ -171,11 +171,13 @@ def test_the_project_runs_from_a_wheel(
 ) -> None:
     pip = [sys.executable, "-m", "pip", "--quiet", "--no-input"]
     offline = ["--no-index", "--no-deps", "--disable-pip-version-check"]
-    built = ["--no-build-isolation", "--wheel-dir", tmp_path, shop.folder]
+    built = ["--no-build-isolation", "--wheel-dir", str(tmp_path), str(shop.folder)]
     subprocess.run([*pip, "wheel", *offline, *built], check=True)
     (wheel,) = tmp_path.glob("*.whl")
     site = tmp_path / "site-packages"
-    subprocess.run([*pip, "install", *offline, "--target", site, wheel], check=True)
+    subprocess.run(
+        [*pip, "install", *offline, "--target", str(site), str(wheel)], check=True
+    )
     migrate_plainly(blank_conninfo, [shop.folder / "schema" / "migrations"])
     counted = subprocess.run(
         [sys.executable, "-c", COUNT_TRACKS, blank_conninfo],

@@ -137,7 +137,7 @@ def checked_composites(
         for value in typed.parameters
         for composite in _composites_in(value.type.check)
     }
-    for composite, fields in reversed(composites.items()):
+    for composite, fields in reversed([*composites.items()]):
         if composite in wanted:
             wanted.update(
                 inner for field in fields for inner in _composites_in(field.type.check)
