@@ -38,7 +38,7 @@ _TEXTS = {
     "delete": "482fcbcd77ce",
     "add_secret": "1d87743897a9",
     "list_secrets": "a599bb160153",
-    "list_live_secrets": "b3171a8786c3",
+    "list_live_secrets": "375be32e86a8",
     "record_secret_use": "c338b0e08c4a",
     "expire_secret": "6b901148c7e7",
     "delete_secret": "cbbf47dce936",
@@ -297,7 +297,7 @@ def list_after(
     after: str | None,
     page_size: int,
 ) -> list[Client]:
-    """One client, in order of client_id, from the first one after the given one.
+    """One client, in order of client_id, starting after the given one.
 
     queries/clients.sql:45
     """
@@ -313,7 +313,7 @@ async def list_after_async(
     after: str | None,
     page_size: int,
 ) -> list[Client]:
-    """One client, in order of client_id, from the first one after the given one.
+    """One client, in order of client_id, starting after the given one.
 
     queries/clients.sql:45
     """
@@ -330,7 +330,7 @@ def list_after_stream(
     after: str | None,
     page_size: int,
 ) -> Stream[Client]:
-    """One client, in order of client_id, from the first one after the given one.
+    """One client, in order of client_id, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -350,7 +350,7 @@ def list_after_stream_async(
     after: str | None,
     page_size: int,
 ) -> AsyncStream[Client]:
-    """One client, in order of client_id, from the first one after the given one.
+    """One client, in order of client_id, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -365,8 +365,7 @@ def list_after_stream_async(
 def list_before(
     connection: Connection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Client]:
-    """One client, in descending order of client_id, from the last one before the
-    given one.
+    """One client, in descending order of client_id, starting before the given one.
 
     queries/clients.sql:62
     """
@@ -378,8 +377,7 @@ def list_before(
 async def list_before_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Client]:
-    """One client, in descending order of client_id, from the last one before the
-    given one.
+    """One client, in descending order of client_id, starting before the given one.
 
     queries/clients.sql:62
     """
@@ -396,8 +394,7 @@ def list_before_stream(
     before: str,
     page_size: int,
 ) -> Stream[Client]:
-    """One client, in descending order of client_id, from the last one before the
-    given one.
+    """One client, in descending order of client_id, starting before the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -417,8 +414,7 @@ def list_before_stream_async(
     before: str,
     page_size: int,
 ) -> AsyncStream[Client]:
-    """One client, in descending order of client_id, from the last one before the
-    given one.
+    """One client, in descending order of client_id, starting before the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -451,7 +447,7 @@ def create(
 ) -> Client:
     """The new client.
 
-    queries/clients.sql:80
+    queries/clients.sql:79
     """
     return _create(
         connection,
@@ -494,7 +490,7 @@ async def create_async(
 ) -> Client:
     """The new client.
 
-    queries/clients.sql:80
+    queries/clients.sql:79
     """
     return await _create_async(
         connection,
@@ -537,9 +533,9 @@ def update(
     json_web_key_set: JsonObject | None,
     enabled: bool,
 ) -> Client | None:
-    """The client as changed, or no row when it is not at this version.
+    """The changed client, or no row when the client is not at this version.
 
-    queries/clients.sql:125
+    queries/clients.sql:124
     """
     return _update(
         connection,
@@ -584,9 +580,9 @@ async def update_async(
     json_web_key_set: JsonObject | None,
     enabled: bool,
 ) -> Client | None:
-    """The client as changed, or no row when it is not at this version.
+    """The changed client, or no row when the client is not at this version.
 
-    queries/clients.sql:125
+    queries/clients.sql:124
     """
     return await _update_async(
         connection,
@@ -613,7 +609,7 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, id: UUID) -> int:
     """Deletes the client with its secrets and everything issued to it.
 
-    queries/clients.sql:158
+    queries/clients.sql:157
     """
     return _delete(connection, tenant_id=tenant_id, id=id)
 
@@ -623,7 +619,7 @@ async def delete_async(
 ) -> int:
     """Deletes the client with its secrets and everything issued to it.
 
-    queries/clients.sql:158
+    queries/clients.sql:157
     """
     return await _delete_async(connection, tenant_id=tenant_id, id=id)
 
@@ -639,9 +635,9 @@ def add_secret(
     valid_until: datetime | None,
 ) -> ClientSecret | None:
     """The new secret, or no row when the tenant has no such confidential client. A
-    valid_from that is null means now.
+    null valid_from means now.
 
-    queries/clients.sql:165
+    queries/clients.sql:164
     """
     return _add_secret(
         connection,
@@ -665,9 +661,9 @@ async def add_secret_async(
     valid_until: datetime | None,
 ) -> ClientSecret | None:
     """The new secret, or no row when the tenant has no such confidential client. A
-    valid_from that is null means now.
+    null valid_from means now.
 
-    queries/clients.sql:165
+    queries/clients.sql:164
     """
     return await _add_secret_async(
         connection,
@@ -683,9 +679,9 @@ async def add_secret_async(
 def list_secrets(
     connection: Connection[object], *, tenant_id: UUID, id: UUID
 ) -> list[ClientSecret]:
-    """One secret of the client, live or not, newest first.
+    """One secret of the client, valid now or not, newest first.
 
-    queries/clients.sql:200
+    queries/clients.sql:199
     """
     return _list_secrets(connection, tenant_id=tenant_id, id=id)
 
@@ -693,9 +689,9 @@ def list_secrets(
 async def list_secrets_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
 ) -> list[ClientSecret]:
-    """One secret of the client, live or not, newest first.
+    """One secret of the client, valid now or not, newest first.
 
-    queries/clients.sql:200
+    queries/clients.sql:199
     """
     return await _list_secrets_async(connection, tenant_id=tenant_id, id=id)
 
@@ -703,12 +699,12 @@ async def list_secrets_async(
 def list_secrets_stream(
     connection: Connection[object], *, size: int = 1000, tenant_id: UUID, id: UUID
 ) -> Stream[ClientSecret]:
-    """One secret of the client, live or not, newest first.
+    """One secret of the client, valid now or not, newest first.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:200
+    queries/clients.sql:199
     """
     return _list_secrets_stream(connection, size, tenant_id=tenant_id, id=id)
 
@@ -716,12 +712,12 @@ def list_secrets_stream(
 def list_secrets_stream_async(
     connection: AsyncConnection[object], *, size: int = 1000, tenant_id: UUID, id: UUID
 ) -> AsyncStream[ClientSecret]:
-    """One secret of the client, live or not, newest first.
+    """One secret of the client, valid now or not, newest first.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:200
+    queries/clients.sql:199
     """
     return _list_secrets_stream_async(connection, size, tenant_id=tenant_id, id=id)
 
@@ -730,9 +726,10 @@ def list_live_secrets(
     connection: Connection[object], *, tenant_id: UUID, client_id: str
 ) -> list[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol.
+    authenticate with now, newest first. The client is found by the client_id of the
+    protocol.
 
-    queries/clients.sql:213
+    queries/clients.sql:212
     """
     return _list_live_secrets(connection, tenant_id=tenant_id, client_id=client_id)
 
@@ -741,9 +738,10 @@ async def list_live_secrets_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, client_id: str
 ) -> list[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol.
+    authenticate with now, newest first. The client is found by the client_id of the
+    protocol.
 
-    queries/clients.sql:213
+    queries/clients.sql:212
     """
     return await _list_live_secrets_async(
         connection, tenant_id=tenant_id, client_id=client_id
@@ -754,12 +752,13 @@ def list_live_secrets_stream(
     connection: Connection[object], *, size: int = 1000, tenant_id: UUID, client_id: str
 ) -> Stream[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol.
+    authenticate with now, newest first. The client is found by the client_id of the
+    protocol.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:213
+    queries/clients.sql:212
     """
     return _list_live_secrets_stream(
         connection, size, tenant_id=tenant_id, client_id=client_id
@@ -774,12 +773,13 @@ def list_live_secrets_stream_async(
     client_id: str,
 ) -> AsyncStream[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol.
+    authenticate with now, newest first. The client is found by the client_id of the
+    protocol.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:213
+    queries/clients.sql:212
     """
     return _list_live_secrets_stream_async(
         connection, size, tenant_id=tenant_id, client_id=client_id
@@ -789,9 +789,9 @@ def list_live_secrets_stream_async(
 def record_secret_use(
     connection: Connection[object], *, tenant_id: UUID, secret_id: UUID
 ) -> int:
-    """Notes that the secret was accepted; at most one write a minute.
+    """Sets the time of the secret's last use, at most once a minute.
 
-    queries/clients.sql:240
+    queries/clients.sql:239
     """
     return _record_secret_use(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -799,9 +799,9 @@ def record_secret_use(
 async def record_secret_use_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, secret_id: UUID
 ) -> int:
-    """Notes that the secret was accepted; at most one write a minute.
+    """Sets the time of the secret's last use, at most once a minute.
 
-    queries/clients.sql:240
+    queries/clients.sql:239
     """
     return await _record_secret_use_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
@@ -815,10 +815,10 @@ def expire_secret(
     secret_id: UUID,
     remaining: timedelta,
 ) -> ClientSecret | None:
-    """The secret, refused once the remaining time is over (or sooner, if that was its
-    end already), or no row.
+    """The secret, which expires after the remaining time or at its own end, whichever
+    is sooner; or no row.
 
-    queries/clients.sql:252
+    queries/clients.sql:251
     """
     return _expire_secret(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -832,10 +832,10 @@ async def expire_secret_async(
     secret_id: UUID,
     remaining: timedelta,
 ) -> ClientSecret | None:
-    """The secret, refused once the remaining time is over (or sooner, if that was its
-    end already), or no row.
+    """The secret, which expires after the remaining time or at its own end, whichever
+    is sooner; or no row.
 
-    queries/clients.sql:252
+    queries/clients.sql:251
     """
     return await _expire_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -847,7 +847,7 @@ def delete_secret(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:269
+    queries/clients.sql:268
     """
     return _delete_secret(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -857,7 +857,7 @@ async def delete_secret_async(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:269
+    queries/clients.sql:268
     """
     return await _delete_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
@@ -867,10 +867,11 @@ async def delete_secret_async(
 def revoke_tokens(
     connection: Connection[object], *, tenant_id: UUID, id: UUID
 ) -> Client | None:
-    """The client with its epoch moved: every grant that was made to it so far
-    is dead, and what a rotation that is under way makes of one too. One row.
+    """The client with tokens_valid_after set to now. Every grant that was made to it
+    before is dead, including the tokens that a concurrent rotation issues. The
+    statement changes one row, however many tokens there are.
 
-    queries/clients.sql:276
+    queries/clients.sql:275
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, id=id)
 
@@ -878,9 +879,10 @@ def revoke_tokens(
 async def revoke_tokens_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
 ) -> Client | None:
-    """The client with its epoch moved: every grant that was made to it so far
-    is dead, and what a rotation that is under way makes of one too. One row.
+    """The client with tokens_valid_after set to now. Every grant that was made to it
+    before is dead, including the tokens that a concurrent rotation issues. The
+    statement changes one row, however many tokens there are.
 
-    queries/clients.sql:276
+    queries/clients.sql:275
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, id=id)
