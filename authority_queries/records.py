@@ -119,20 +119,40 @@ class Authorization:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     client_id: UUID
+    """The client that is allowed: clients.id."""
     user_id: UUID | None
+    """The user who allowed it. Null: no user is involved."""
     service_account_id: UUID | None
+    """The service account that the client acts as. Null: none."""
     consent_id: UUID | None
+    """The consent that it rests on, of the same user and client; ended with it.
+    Null: none was needed.
+    """
     scopes: Sequence[str]
+    """Scope names that are allowed."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     expires_at: datetime | None
+    """When the family ends however often it is refreshed. Null: never."""
     tokens_expire_at: datetime
+    """No token under it is alive from then on, so that it may be pruned with all
+    that reuse detection needs. Up to a day late: refreshing need not write it each
+    time.
+    """
     revoked_at: datetime | None
+    """From then on no token under it verifies. Null: in force."""
     revocation_reason: str | None
+    """Why it was revoked; token_reuse when a redeemed token was presented again."""
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Grows with each change of the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,25 +164,51 @@ class Client:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random. Key inside the store."""
     client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     application_type: ClientApplicationType
+    """web or native (RFC 8252): how strictly redirect URIs are compared."""
     client_type: ClientType
+    """confidential can keep a secret, public cannot (RFC 6749 section 2.1)."""
     consent_type: ClientConsentType
+    """When the user is asked: explicit, external, implicit or systematic."""
     display_name: str
+    """Name shown to people when no translation fits. May be empty."""
     display_names: JsonObject
+    """Translations: object of language tag (BCP 47) to name."""
     redirect_uris: Sequence[str]
+    """Where codes may be sent, compared exactly (RFC 9700 section 2.1), but for the
+    port of a native application's loopback address (RFC 8252 section 7.3).
+    """
     post_logout_redirect_uris: Sequence[str]
+    """Where the browser may be sent after sign-out."""
     permissions: Sequence[str]
+    """What the client may use, in OpenIddict's spelling: ept:token,
+    gt:refresh_token, …
+    """
     requirements: Sequence[str]
+    """What the client must use, in OpenIddict's spelling: ft:pkce, …"""
     settings: JsonObject
+    """Object of OpenIddict settings, such as token lifetimes."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     json_web_key_set: JsonObject | None
+    """Public keys of the client (RFC 7517), for private_key_jwt. Null: none."""
     enabled: bool
+    """A disabled client has no live secrets, and none of its tokens verifies."""
     tokens_valid_after: datetime | None
+    """Epoch: tokens of grants made at or before it are dead. Only grows. Null:
+    never moved.
+    """
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +220,25 @@ class ClientSecret:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     client_id: UUID
+    """The client that authenticates: clients.id, not the client_id of the protocol."""
     secret_hash: str = field(repr=False)
+    """SHA-256 of a secret that was minted, which has 256 random bits; of a chosen
+    one what users.password_hash allows. The secret is never stored.
+    """
     description: str
+    """Where the secret is installed, for the person who rotates it. May be empty."""
     valid_from: datetime
+    """Before it the secret is refused."""
     valid_until: datetime | None
+    """From then on the secret is refused. Null: no end."""
     last_used_at: datetime | None
+    """Last success, to the minute: shows when an old secret can go. Null: never."""
     created_at: datetime
+    """When the row was inserted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +249,31 @@ class Consent:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     user_id: UUID
+    """The user who allows it."""
     client_id: UUID
+    """The client that is allowed: clients.id."""
     scopes: Sequence[str]
+    """Scope names that are allowed. A token under it that carries another one is
+    dead.
+    """
     properties: JsonObject
+    """Open object of the embedding service, such as the text that was shown. The
+    store never reads it.
+    """
     revoked_at: datetime | None
+    """From then on no token under it verifies. Null: in force."""
     revocation_reason: str | None
+    """Why it was revoked."""
     created_at: datetime
+    """When it was first granted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Grows with each change of the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +285,15 @@ class DeviceAuthorizationRequestCreated:
 
     outcome: Literal["created"]
     device_authorization_id: UUID
+    """Random."""
     poll_interval: timedelta
+    """How long the device has to wait between two polls. Grows by 5 seconds with
+    each one that comes too early (RFC 8628 section 3.5).
+    """
     expires_at: datetime
+    """From then on it cannot be decided and its code is dead, by the database's
+    clock. 30 minutes after created_at at most: the user code is short.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +305,15 @@ class DeviceAuthorizationRequestOtherwise:
 
     outcome: Literal["client_inactive", "tenant_inactive"]
     device_authorization_id: UUID | None
+    """Random."""
     poll_interval: timedelta | None
+    """How long the device has to wait between two polls. Grows by 5 seconds with
+    each one that comes too early (RFC 8628 section 3.5).
+    """
     expires_at: datetime | None
+    """From then on it cannot be decided and its code is dead, by the database's
+    clock. 30 minutes after created_at at most: the user code is short.
+    """
 
 
 DeviceAuthorizationRequest: TypeAlias = (
@@ -240,14 +326,27 @@ class PendingDeviceAuthorization:
     """A row of device_authorizations.get_by_user_code."""
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     client_id: UUID
+    """The client that asks: clients.id."""
     client_identifier: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     client_display_name: str
+    """Name shown to people when no translation fits. May be empty."""
     scopes: Sequence[str]
+    """Scope names that are asked for. Approving may allow fewer."""
     properties: JsonObject
+    """Open object of the embedding service, such as the device's name. The store
+    never reads it; what is redeemed inherits it.
+    """
     expires_at: datetime
+    """From then on it cannot be decided and its code is dead, by the database's
+    clock. 30 minutes after created_at at most: the user code is short.
+    """
     created_at: datetime
+    """When the row was inserted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +358,15 @@ class DeviceApprovalApproved:
 
     outcome: Literal["approved"]
     token_id: UUID
+    """Random; the jti where a token has one."""
     authorization_id: UUID
+    """The family it belongs to, of the same client; revoked with it. What is
+    redeemed must have one, or its reuse could end nothing.
+    """
     scopes: Sequence[str]
+    """Scope names that it carries."""
     expires_at: datetime
+    """From then on it is dead, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,9 +387,15 @@ class DeviceApprovalOtherwise:
         "user_inactive",
     ]
     token_id: UUID | None
+    """Random; the jti where a token has one."""
     authorization_id: UUID | None
+    """The family it belongs to, of the same client; revoked with it. What is
+    redeemed must have one, or its reuse could end nothing.
+    """
     scopes: Sequence[str] | None
+    """Scope names that it carries."""
     expires_at: datetime | None
+    """From then on it is dead, by the database's clock."""
 
 
 DeviceApproval: TypeAlias = DeviceApprovalApproved | DeviceApprovalOtherwise
@@ -325,9 +436,15 @@ class CodeIssuanceIssued:
 
     outcome: Literal["issued"]
     token_id: UUID
+    """Random; the jti where a token has one."""
     authorization_id: UUID
+    """The family it belongs to, of the same client; revoked with it. What is
+    redeemed must have one, or its reuse could end nothing.
+    """
     scopes: Sequence[str]
+    """Scope names that it carries."""
     expires_at: datetime
+    """From then on it is dead, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,9 +466,15 @@ class CodeIssuanceOtherwise:
         "user_inactive",
     ]
     token_id: UUID | None
+    """Random; the jti where a token has one."""
     authorization_id: UUID | None
+    """The family it belongs to, of the same client; revoked with it. What is
+    redeemed must have one, or its reuse could end nothing.
+    """
     scopes: Sequence[str] | None
+    """Scope names that it carries."""
     expires_at: datetime | None
+    """From then on it is dead, by the database's clock."""
 
 
 CodeIssuance: TypeAlias = CodeIssuanceIssued | CodeIssuanceOtherwise
@@ -366,8 +489,11 @@ class ClientTokenIssuanceIssued:
 
     outcome: Literal["issued"]
     token_id: UUID
+    """Random; the jti where a token has one."""
     scopes: Sequence[str]
+    """Scope names that it carries."""
     expires_at: datetime
+    """From then on it is dead, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,8 +513,11 @@ class ClientTokenIssuanceOtherwise:
         "tenant_inactive",
     ]
     token_id: UUID | None
+    """Random; the jti where a token has one."""
     scopes: Sequence[str] | None
+    """Scope names that it carries."""
     expires_at: datetime | None
+    """From then on it is dead, by the database's clock."""
 
 
 ClientTokenIssuance: TypeAlias = (
@@ -405,8 +534,11 @@ class TokenExchangeIssued:
 
     outcome: Literal["issued"]
     token_id: UUID
+    """Random; the jti where a token has one."""
     scopes: Sequence[str]
+    """Scope names that it carries."""
     expires_at: datetime
+    """From then on it is dead, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,8 +561,11 @@ class TokenExchangeOtherwise:
         "too_many_exchanges",
     ]
     token_id: UUID | None
+    """Random; the jti where a token has one."""
     scopes: Sequence[str] | None
+    """Scope names that it carries."""
     expires_at: datetime | None
+    """From then on it is dead, by the database's clock."""
 
 
 TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
@@ -446,17 +581,31 @@ class RedemptionRedeemed:
 
     outcome: Literal["redeemed", "refreshed", "already_redeemed", "recently_redeemed"]
     authorization_id: UUID
+    """Random."""
     user_id: UUID | None
+    """The user it speaks for. Null: none."""
     subject_id: UUID | None
+    """The sub claim of its user. Null: it has none."""
     service_account_id: UUID | None
+    """The service account it speaks for. Null: none. Neither: the client itself."""
     scopes: Sequence[str]
+    """Scope names that it carries."""
     nonce: str | None
+    """The nonce of the authentication request (OpenID Connect Core 3.1.2.1)."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     authenticated_at: datetime
+    """When the sign-in that it descends from happened: what a user's epoch is
+    compared with. Successors inherit it, so that a rotation cannot outrun the epoch.
+    """
     access_token_id: UUID | None
+    """Random; the jti where a token has one."""
     access_expires_at: datetime | None
+    """From then on it is dead, by the database's clock."""
     refresh_token_id: UUID | None
+    """Random; the jti where a token has one."""
     refresh_expires_at: datetime | None
+    """From then on it is dead, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,17 +618,31 @@ class RedemptionOtherwise:
 
     outcome: Literal["invalid", "invalid_scope", "reused", "rotation_required"]
     authorization_id: UUID | None
+    """Random."""
     user_id: UUID | None
+    """The user it speaks for. Null: none."""
     subject_id: UUID | None
+    """The sub claim of its user. Null: it has none."""
     service_account_id: UUID | None
+    """The service account it speaks for. Null: none. Neither: the client itself."""
     scopes: Sequence[str] | None
+    """Scope names that it carries."""
     nonce: str | None
+    """The nonce of the authentication request (OpenID Connect Core 3.1.2.1)."""
     properties: JsonObject | None
+    """Open object of the embedding service. The store never reads it."""
     authenticated_at: datetime | None
+    """When the sign-in that it descends from happened: what a user's epoch is
+    compared with. Successors inherit it, so that a rotation cannot outrun the epoch.
+    """
     access_token_id: UUID | None
+    """Random; the jti where a token has one."""
     access_expires_at: datetime | None
+    """From then on it is dead, by the database's clock."""
     refresh_token_id: UUID | None
+    """Random; the jti where a token has one."""
     refresh_expires_at: datetime | None
+    """From then on it is dead, by the database's clock."""
 
 
 Redemption: TypeAlias = RedemptionRedeemed | RedemptionOtherwise
@@ -494,24 +657,49 @@ class License:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     key_hash: bytes = field(repr=False)
+    """SHA-256 of the licence key, 32 octets. The key is never stored."""
     plan: str
+    """Name of what was bought."""
     seats: int
+    """Rows in authority.license_seats. 0: the licence has no seats."""
     features: Sequence[str]
+    """Names of features it opens."""
     limits: JsonObject
+    """Object of metric to the most that one usage_period allows, a whole number;
+    null: no limit. A metric that is not named cannot be used.
+    """
     usage_period: LicenseUsagePeriod
+    """day, month or year, in UTC: when usage starts again from 0."""
     overage_policy: LicenseOveragePolicy
+    """What happens to a use beyond its limit. refuse: it fails. allow: it is
+    recorded, and the receipt and the total tell the overage.
+    """
     valid_from: datetime
+    """Before it the licence is refused."""
     valid_until: datetime | None
+    """From then on it is in grace, then expired. Null: no end."""
     grace: timedelta
+    """How long after valid_until it still works, with a warning. Counted in UTC."""
     grace_policy: LicenseGracePolicy
+    """What it still does in grace. full: everything. keep: leases that run are
+    renewed, but no seat is taken anew and no use is recorded.
+    """
     status: LicenseStatus
+    """suspended can become active again, revoked cannot."""
     status_reason: str | None
+    """Why it is suspended or revoked. Null: it is not, or nobody said."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -519,14 +707,27 @@ class LicenseValidation:
     """A row of licenses.validate."""
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     plan: str
+    """Name of what was bought."""
     features: Sequence[str]
+    """Names of features it opens."""
     state: LicenseValidationState
+    """suspended, revoked, not_yet_valid, valid, grace or expired: the first that is
+    true.
+    """
     valid_until: datetime | None
+    """From then on it is in grace, then expired. Null: no end."""
     grows_until: datetime | None
+    """From then on no seat is taken anew and no use is recorded: usable_until, or
+    valid_until under the grace policy keep. Null: no end.
+    """
     usable_until: datetime | None
+    """When its grace ends. Null: no end."""
     seats: int
+    """Rows in authority.license_seats. 0: the licence has no seats."""
     seats_taken: int
 
 
@@ -538,10 +739,17 @@ class LicenseSeat:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     license_id: UUID
+    """The licence."""
     seat_number: int
+    """Tells the seats of a licence apart. A seat that was taken away leaves a gap."""
     holder: str
+    """Who holds it, or held it last: a user, device or session. Null: checked in."""
     leased_until: datetime
+    """From then on it is free for another holder; the licence's own end at the
+    latest. Null: checked in.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -553,11 +761,21 @@ class UsageReceipt:
 
     recorded: bool
     quantity: int
+    """How much was used, at most 10^12. Below 0 in a correction: how much was not
+    used.
+    """
     corrects: str | None
+    """idempotency_key of the use that this row takes back, once. Null: this is a
+    use.
+    """
     period_start: date
+    """First day (UTC) of the period."""
     period_end: date
+    """First day (UTC) after the period."""
     used: int
+    """Sum of license_usage.quantity."""
     allowed: int | None
+    """The limit when the metric was last used. Null: none."""
     overage: int
 
 
@@ -566,12 +784,19 @@ class UsageTotal:
     """A row of licenses.list_usage."""
 
     tenant_id: UUID
+    """Owner of the row."""
     license_id: UUID
+    """The licence that is used."""
     metric: str
+    """A name in licenses.limits."""
     period_start: date
+    """First day (UTC) of the period."""
     period_end: date
+    """First day (UTC) after the period."""
     used: int
+    """Sum of license_usage.quantity."""
     allowed: int | None
+    """The limit when the metric was last used. Null: none."""
     overage: int
 
 
@@ -584,15 +809,33 @@ class LoginAttempt:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     username: str
+    """What was typed, as its users.username_key. May name nobody; INVALID stands
+    for what nobody can be named.
+    """
     user_id: UUID | None
+    """Who it was, if known. No foreign key: the log outlives the user."""
     client_id: str | None
+    """client_id of the application that asked. Null: none. No foreign key: as
+    user_id.
+    """
     address: IPv4Address | IPv6Address | None
+    """Address of the one host it came from: authority.canonical_address. Null: not
+    known.
+    """
     outcome: LoginAttemptOutcome
+    """succeeded, failed, or throttled: refused without a check."""
     reason: str | None
+    """Why it failed, for operators: unknown_user, wrong_password, … Null: it did
+    not.
+    """
     correlation_id: str | None
+    """Request id that finds it in other logs. Null: none."""
     created_at: datetime
+    """When it was tried; chooses the partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -613,13 +856,27 @@ class PushedRequest:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     request_uri_hash: bytes = field(repr=False)
+    """SHA-256 of the reference in the request_uri, 32 octets."""
     client_id: UUID
+    """Who pushed it and alone may use it: clients.id."""
     parameters: JsonObject
+    """Object of the request's parameters, dpop_jkt (RFC 9449 section 10) included;
+    opaque to the store, but never a request_uri (RFC 9126 section 2.1) nor what the
+    client authenticated with, and its scope is one (RFC 6749 section 3.3) of at most
+    100.
+    """
     expires_at: datetime
+    """From then on it is dead, by the database's clock. Ten minutes after it was
+    pushed at the latest (RFC 9126 section 2.2).
+    """
     redeemed_at: datetime | None
+    """When its single use was made. Null: not used."""
     created_at: datetime
+    """When it was pushed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -630,14 +887,27 @@ class Revocation:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     sequence: int
+    """Position in the tenant's feed, from 1, in order of commit: what a follower
+    resumes from.
+    """
     category: RevocationCategory
+    """What target names: a token, subject, client, signing key or authorization."""
     target: str
+    """A jti, sub, client_id, kid or authorization id, by category. Never a token."""
     reason: str
+    """Why, for people and reports."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     effective_at: datetime
+    """Refuse what was issued at or before it."""
     expires_at: datetime | None
+    """From then on nothing it concerns can be alive, and it may be pruned. Null:
+    never; not of a token or an authorization, of which there is no end either.
+    """
     created_at: datetime
+    """When it was published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -649,13 +919,21 @@ class Role:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     name: str
+    """Identifier, lower case; unique in the tenant."""
     description: str
+    """Who the role is meant for, in one sentence. May be empty."""
     is_system: bool
+    """Copied from authority.system_roles: cannot be renamed or deleted."""
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -666,7 +944,9 @@ class Permission:
     """
 
     name: str
+    """resource:action, lower case."""
     description: str
+    """What a holder may do, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -678,18 +958,33 @@ class Scope:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     name: str
+    """The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
+    tenant.
+    """
     display_name: str
+    """Name on the consent page when no translation fits. May be empty."""
     display_names: JsonObject
+    """Translations: object of language tag (BCP 47) to name."""
     description: str
+    """What the user allows by consenting. May be empty."""
     descriptions: JsonObject
+    """Translations: object of language tag (BCP 47) to description."""
     resources: Sequence[str]
+    """Audiences of an access token with this scope (RFC 8707)."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     is_system: bool
+    """Copied from authority.system_scopes: cannot be renamed or deleted."""
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -730,18 +1025,35 @@ class ServiceAccount:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random. Key inside the store."""
     account_id: str
+    """Identifier, lower case; unique in the tenant."""
     display_name: str
+    """Name shown to people. May be empty."""
     description: str
+    """What the account is for. May be empty."""
     enabled: bool
+    """None of a disabled account's tokens verifies."""
     tokens_valid_after: datetime | None
+    """Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never
+    moved.
+    """
     allowed_scopes: Sequence[str]
+    """Scope names that its tokens may carry: asked when they are issued."""
     authorized_clients: Sequence[UUID]
+    """clients.id of who may act as it: asked when tokens are issued. No foreign
+    key: an id is never used again, so one that outlives its client opens nothing.
+    """
     attributes: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -753,14 +1065,27 @@ class Tenant:
     """
 
     id: UUID
+    """Random. Part of every token string, so that a look-up never crosses tenants."""
     code: str
+    """Name in URLs and configuration: a DNS label (RFC 1035), lower case."""
     display_name: str
+    """Name shown to people."""
     status: TenantStatus
+    """active and trial issue and verify tokens; suspended and terminated do
+    neither.
+    """
     settings: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     tokens_valid_after: datetime | None
+    """Epoch: tokens of sign-ins at or before it, and machines' of before it, are
+    dead. Only grows. Null: never moved.
+    """
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -772,30 +1097,75 @@ class Token:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random; the jti where a token has one."""
     type: TokenType
+    """access, refresh, authorization_code or device_code. A code lives 10 minutes
+    at most (RFC 6749 section 4.1.2).
+    """
     token_hash: bytes = field(repr=False)
+    """SHA-256 of the token string, 32 octets."""
     client_id: UUID
+    """To whom it was issued: clients.id."""
     user_id: UUID | None
+    """The user it speaks for. Null: none."""
     service_account_id: UUID | None
+    """The service account it speaks for. Null: none. Neither: the client itself."""
     authorization_id: UUID | None
+    """The family it belongs to, of the same client; revoked with it. What is
+    redeemed must have one, or its reuse could end nothing.
+    """
     parent_id: UUID | None
+    """The token whose redemption issued it, of the same family and deleted with it.
+    Null: it is the first, or a refresh token that was not used up brought it.
+    """
     subject_authorization_id: UUID | None
+    """The family of the token that it was exchanged for (RFC 8693), of whatever
+    client; ended with it. Null: not exchanged, or for a token without a family.
+    """
     actor: JsonObject | None
+    """The act claim of an exchanged token (RFC 8693 section 4.1): sub of who acts
+    for its subject, and within act whoever acted before. Null: nobody.
+    """
     scopes: Sequence[str]
+    """Scope names that it carries."""
     code_challenge: str | None
+    """PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636 section
+    4.2).
+    """
     redirect_uri: str | None
+    """Where the code was sent; must be repeated to redeem it (RFC 6749 4.1.3)."""
     nonce: str | None
+    """The nonce of the authentication request (OpenID Connect Core 3.1.2.1)."""
     cnf_jkt: str | None
+    """Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6). Null: not
+    DPoP-bound.
+    """
     cnf_x5t_s256: str | None
+    """Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1). Null: not
+    bound.
+    """
     payload: bytes | None = field(repr=False)
+    """Encrypted content of a reference token, opaque to the store. Null: none."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     expires_at: datetime
+    """From then on it is dead, by the database's clock."""
     redeemed_at: datetime | None
+    """When its single use was made. Null: not used. Access tokens are never
+    redeemed.
+    """
     revoked_at: datetime | None
+    """From then on it is dead. Null: not revoked by itself."""
     revocation_reason: str | None
+    """Why it was revoked."""
     authenticated_at: datetime
+    """When the sign-in that it descends from happened: what a user's epoch is
+    compared with. Successors inherit it, so that a rotation cannot outrun the epoch.
+    """
     created_at: datetime
+    """When it was issued (iat)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -803,20 +1173,45 @@ class TokenDiagnosis:
     """A row of tokens.diagnose."""
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random; the jti where a token has one."""
     type: TokenType
+    """access, refresh, authorization_code or device_code. A code lives 10 minutes
+    at most (RFC 6749 section 4.1.2).
+    """
     dead_because: TokenDiagnosisDeadBecause | None
+    """As own_dead_because; where that is null, exchanged_from_dead when one of the
+    tokens that it was exchanged for is dead or deleted. Null: it is alive.
+    """
     client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     authorization_id: UUID | None
+    """The family it belongs to, of the same client; revoked with it. What is
+    redeemed must have one, or its reuse could end nothing.
+    """
     user_id: UUID | None
+    """The user it speaks for. Null: none."""
     service_account_id: UUID | None
+    """The service account it speaks for. Null: none. Neither: the client itself."""
     scopes: Sequence[str]
+    """Scope names that it carries."""
     redeemed_at: datetime | None
+    """When its single use was made. Null: not used. Access tokens are never
+    redeemed.
+    """
     revoked_at: datetime | None
+    """From then on it is dead. Null: not revoked by itself."""
     revocation_reason: str | None
+    """Why it was revoked."""
     authenticated_at: datetime
+    """When the sign-in that it descends from happened: what a user's epoch is
+    compared with. Successors inherit it, so that a rotation cannot outrun the epoch.
+    """
     created_at: datetime
+    """When it was issued (iat)."""
     expires_at: datetime
+    """From then on it is dead, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -827,24 +1222,55 @@ class VerifiedToken:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random; the jti where a token has one."""
     type: TokenType
+    """access, refresh, authorization_code or device_code. A code lives 10 minutes
+    at most (RFC 6749 section 4.1.2).
+    """
     client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     authorization_id: UUID | None
+    """The family it belongs to, of the same client; revoked with it. What is
+    redeemed must have one, or its reuse could end nothing.
+    """
     user_id: UUID | None
+    """The user it speaks for. Null: none."""
     subject_id: UUID | None
+    """The sub claim. Random, so globally unique; never given to another user."""
     username: str | None
+    """As typed at registration."""
     service_account_id: UUID | None
+    """The service account it speaks for. Null: none. Neither: the client itself."""
     account_id: str | None
+    """Identifier, lower case; unique in the tenant."""
     actor: JsonObject | None
+    """The act claim of an exchanged token (RFC 8693 section 4.1): sub of who acts
+    for its subject, and within act whoever acted before. Null: nobody.
+    """
     scopes: Sequence[str]
+    """Scope names that it carries."""
     cnf_jkt: str | None
+    """Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6). Null: not
+    DPoP-bound.
+    """
     cnf_x5t_s256: str | None
+    """Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1). Null: not
+    bound.
+    """
     payload: bytes | None = field(repr=False)
+    """Encrypted content of a reference token, opaque to the store. Null: none."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     authenticated_at: datetime
+    """When the sign-in that it descends from happened: what a user's epoch is
+    compared with. Successors inherit it, so that a rotation cannot outrun the epoch.
+    """
     created_at: datetime
+    """When it was issued (iat)."""
     expires_at: datetime
+    """From then on it is dead, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -857,20 +1283,42 @@ class User:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random. Key inside the store."""
     subject_id: UUID
+    """The sub claim. Random, so globally unique; never given to another user."""
     username: str
+    """As typed at registration."""
     username_key: str
+    """What sign-in looks up: username_key in Python (RFC 8265, and case-folded), so
+    case and Unicode form make no second account. In plain SQL it is lower(username
+    collate "C") for a name of printable ASCII.
+    """
     email: str | None
+    """Contact address as typed, or null. Not a login name and not unique."""
     email_verified: bool
+    """The email_verified claim: the holder has shown control of the address."""
     display_name: str
+    """Name shown to people. May be empty."""
     password_hash: str | None = field(repr=False)
+    """Hash with its own salt and parameters, of Argon2id, or imported from another
+    system until the next sign-in. Null: no password sign-in.
+    """
     status: UserStatus
+    """Only an active user signs in, and only an active user's tokens verify."""
     tokens_valid_after: datetime | None
+    """Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never
+    moved.
+    """
     attributes: JsonObject
+    """Open object of claims of the embedding service. The store never reads it."""
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -878,8 +1326,16 @@ class UserRole:
     """A row of users.assign_role."""
 
     tenant_id: UUID
+    """Owner of the row."""
     user_id: UUID
+    """Who holds the role."""
     role_id: UUID
+    """The role held. A role that is assigned now cannot be deleted."""
     granted_by: str | None
+    """Who assigned it, as the embedding service names its actors. Null: not said."""
     expires_at: datetime | None
+    """From then on the assignment has no effect, and it may be pruned. Null: no
+    end.
+    """
     created_at: datetime
+    """When the role was first assigned."""

@@ -121,6 +121,9 @@ def get_by_id(
 ) -> Authorization | None:
     """The authorization with this id, revoked or not, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/authorizations.sql:1
     """
     return _get_by_id(
@@ -132,6 +135,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, authorization_id: UUID
 ) -> Authorization | None:
     """The authorization with this id, revoked or not, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/authorizations.sql:1
     """
@@ -147,6 +153,10 @@ def list_by_user(
     neither the authorization nor its consent is revoked, it has not expired, and
     not all of its tokens expired more than a day ago.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who allowed it.
+
     queries/authorizations.sql:25
     """
     return _list_by_user(connection, tenant_id=tenant_id, user_id=user_id)
@@ -158,6 +168,10 @@ async def list_by_user_async(
     """One authorization of the user that is in force, in order of id. In force means:
     neither the authorization nor its consent is revoked, it has not expired, and
     not all of its tokens expired more than a day ago.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who allowed it.
 
     queries/authorizations.sql:25
     """
@@ -173,6 +187,10 @@ def list_by_user_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who allowed it.
 
     queries/authorizations.sql:25
     """
@@ -193,6 +211,10 @@ def list_by_user_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who allowed it.
+
     queries/authorizations.sql:25
     """
     return _list_by_user_stream_async(
@@ -210,6 +232,10 @@ def list_by_client(
 ) -> list[Authorization]:
     """One authorization of the client that is in force, as in list_by_user, in order
     of id, starting after the given id.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client that is allowed: clients.id.
 
     queries/authorizations.sql:57
     """
@@ -232,6 +258,10 @@ async def list_by_client_async(
 ) -> list[Authorization]:
     """One authorization of the client that is in force, as in list_by_user, in order
     of id, starting after the given id.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client that is allowed: clients.id.
 
     queries/authorizations.sql:57
     """
@@ -258,6 +288,10 @@ def list_by_client_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client that is allowed: clients.id.
 
     queries/authorizations.sql:57
     """
@@ -286,6 +320,10 @@ def list_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client that is allowed: clients.id.
+
     queries/authorizations.sql:57
     """
     return _list_by_client_stream_async(
@@ -312,6 +350,15 @@ def create(
 ) -> Authorization | None:
     """The new authorization, or no row when the tenant is not active. With a null
     lifetime it never expires.
+
+    Args:
+        client_id: The client that is allowed: clients.id.
+        user_id: The user who allowed it.
+        service_account_id: The service account that the client acts as.
+        consent_id: The consent that it rests on, of the same user and client; ended
+            with it.
+        scopes: Scope names that are allowed.
+        properties: Open object of the embedding service.
 
     queries/authorizations.sql:89
     """
@@ -343,6 +390,15 @@ async def create_async(
     """The new authorization, or no row when the tenant is not active. With a null
     lifetime it never expires.
 
+    Args:
+        client_id: The client that is allowed: clients.id.
+        user_id: The user who allowed it.
+        service_account_id: The service account that the client acts as.
+        consent_id: The consent that it rests on, of the same user and client; ended
+            with it.
+        scopes: Scope names that are allowed.
+        properties: Open object of the embedding service.
+
     queries/authorizations.sql:89
     """
     return await _create_async(
@@ -368,6 +424,11 @@ def revoke(
     """Revokes the authorization, which ends every token under it (RFC 7009 section
     2.1). A second call changes nothing.
 
+    Args:
+        tenant_id: Owner of the row.
+        reason: Why it was revoked; token_reuse when a redeemed token was presented
+            again.
+
     queries/authorizations.sql:123
     """
     return _revoke(
@@ -387,6 +448,11 @@ async def revoke_async(
 ) -> int:
     """Revokes the authorization, which ends every token under it (RFC 7009 section
     2.1). A second call changes nothing.
+
+    Args:
+        tenant_id: Owner of the row.
+        reason: Why it was revoked; token_reuse when a redeemed token was presented
+            again.
 
     queries/authorizations.sql:123
     """

@@ -253,6 +253,10 @@ def get_by_id(
 ) -> Client | None:
     """The client with this id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+
     queries/clients.sql:1
     """
     return _get_by_id(connection, tenant_id=tenant_id, id=id)
@@ -262,6 +266,10 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
 ) -> Client | None:
     """The client with this id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
 
     queries/clients.sql:1
     """
@@ -273,6 +281,11 @@ def get_by_client_id(
 ) -> Client | None:
     """The client with this client_id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+
     queries/clients.sql:30
     """
     return _get_by_client_id(connection, tenant_id=tenant_id, client_id=client_id)
@@ -282,6 +295,11 @@ async def get_by_client_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, client_id: str
 ) -> Client | None:
     """The client with this client_id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
     queries/clients.sql:30
     """
@@ -299,6 +317,9 @@ def list_after(
 ) -> list[Client]:
     """One client, in order of client_id, starting after the given one.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:45
     """
     return _list_after(
@@ -314,6 +335,9 @@ async def list_after_async(
     page_size: int,
 ) -> list[Client]:
     """One client, in order of client_id, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:45
     """
@@ -335,6 +359,9 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:45
     """
     return _list_after_stream(
@@ -355,6 +382,9 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:45
     """
     return _list_after_stream_async(
@@ -367,6 +397,9 @@ def list_before(
 ) -> list[Client]:
     """One client, in descending order of client_id, starting before the given one.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:62
     """
     return _list_before(
@@ -378,6 +411,9 @@ async def list_before_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Client]:
     """One client, in descending order of client_id, starting before the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:62
     """
@@ -399,6 +435,9 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:62
     """
     return _list_before_stream(
@@ -418,6 +457,9 @@ def list_before_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:62
     """
@@ -446,6 +488,30 @@ def create(
     enabled: bool,
 ) -> Client:
     """The new client.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        application_type: web or native (RFC 8252): how strictly redirect URIs are
+            compared.
+        client_type: confidential can keep a secret, public cannot (RFC 6749 section
+            2.1).
+        consent_type: When the user is asked: explicit, external, implicit or
+            systematic.
+        display_name: Name shown to people when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        redirect_uris: Where codes may be sent, compared exactly (RFC 9700 section 2.1),
+            but for the port of a native application's loopback address (RFC 8252
+            section 7.3).
+        post_logout_redirect_uris: Where the browser may be sent after sign-out.
+        permissions: What the client may use, in OpenIddict's spelling: ept:token,
+            gt:refresh_token, …
+        requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
+        settings: Object of OpenIddict settings, such as token lifetimes.
+        properties: Open object of the embedding service.
+        json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        enabled: A disabled client has no live secrets, and none of its tokens verifies.
 
     queries/clients.sql:79
     """
@@ -489,6 +555,30 @@ async def create_async(
     enabled: bool,
 ) -> Client:
     """The new client.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        application_type: web or native (RFC 8252): how strictly redirect URIs are
+            compared.
+        client_type: confidential can keep a secret, public cannot (RFC 6749 section
+            2.1).
+        consent_type: When the user is asked: explicit, external, implicit or
+            systematic.
+        display_name: Name shown to people when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        redirect_uris: Where codes may be sent, compared exactly (RFC 9700 section 2.1),
+            but for the port of a native application's loopback address (RFC 8252
+            section 7.3).
+        post_logout_redirect_uris: Where the browser may be sent after sign-out.
+        permissions: What the client may use, in OpenIddict's spelling: ept:token,
+            gt:refresh_token, …
+        requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
+        settings: Object of OpenIddict settings, such as token lifetimes.
+        properties: Open object of the embedding service.
+        json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        enabled: A disabled client has no live secrets, and none of its tokens verifies.
 
     queries/clients.sql:79
     """
@@ -534,6 +624,32 @@ def update(
     enabled: bool,
 ) -> Client | None:
     """The changed client, or no row when the client is not at this version.
+
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+        row_version: Optimistic lock: an update names the version that it read.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        application_type: web or native (RFC 8252): how strictly redirect URIs are
+            compared.
+        client_type: confidential can keep a secret, public cannot (RFC 6749 section
+            2.1).
+        consent_type: When the user is asked: explicit, external, implicit or
+            systematic.
+        display_name: Name shown to people when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        redirect_uris: Where codes may be sent, compared exactly (RFC 9700 section 2.1),
+            but for the port of a native application's loopback address (RFC 8252
+            section 7.3).
+        post_logout_redirect_uris: Where the browser may be sent after sign-out.
+        permissions: What the client may use, in OpenIddict's spelling: ept:token,
+            gt:refresh_token, …
+        requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
+        settings: Object of OpenIddict settings, such as token lifetimes.
+        properties: Open object of the embedding service.
+        json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        enabled: A disabled client has no live secrets, and none of its tokens verifies.
 
     queries/clients.sql:124
     """
@@ -582,6 +698,32 @@ async def update_async(
 ) -> Client | None:
     """The changed client, or no row when the client is not at this version.
 
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+        row_version: Optimistic lock: an update names the version that it read.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        application_type: web or native (RFC 8252): how strictly redirect URIs are
+            compared.
+        client_type: confidential can keep a secret, public cannot (RFC 6749 section
+            2.1).
+        consent_type: When the user is asked: explicit, external, implicit or
+            systematic.
+        display_name: Name shown to people when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        redirect_uris: Where codes may be sent, compared exactly (RFC 9700 section 2.1),
+            but for the port of a native application's loopback address (RFC 8252
+            section 7.3).
+        post_logout_redirect_uris: Where the browser may be sent after sign-out.
+        permissions: What the client may use, in OpenIddict's spelling: ept:token,
+            gt:refresh_token, …
+        requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
+        settings: Object of OpenIddict settings, such as token lifetimes.
+        properties: Open object of the embedding service.
+        json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        enabled: A disabled client has no live secrets, and none of its tokens verifies.
+
     queries/clients.sql:124
     """
     return await _update_async(
@@ -609,6 +751,10 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, id: UUID) -> int:
     """Deletes the client with its secrets and everything issued to it.
 
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+
     queries/clients.sql:157
     """
     return _delete(connection, tenant_id=tenant_id, id=id)
@@ -618,6 +764,10 @@ async def delete_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
 ) -> int:
     """Deletes the client with its secrets and everything issued to it.
+
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
 
     queries/clients.sql:157
     """
@@ -636,6 +786,15 @@ def add_secret(
 ) -> ClientSecret | None:
     """The new secret, or no row when the tenant has no such confidential client. A
     null valid_from means now.
+
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+        secret_hash: SHA-256 of a secret that was minted, which has 256 random bits; of
+            a chosen one what users.password_hash allows.
+        description: Where the secret is installed, for the person who rotates it.
+        valid_from: Before it the secret is refused.
+        valid_until: From then on the secret is refused.
 
     queries/clients.sql:164
     """
@@ -663,6 +822,15 @@ async def add_secret_async(
     """The new secret, or no row when the tenant has no such confidential client. A
     null valid_from means now.
 
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+        secret_hash: SHA-256 of a secret that was minted, which has 256 random bits; of
+            a chosen one what users.password_hash allows.
+        description: Where the secret is installed, for the person who rotates it.
+        valid_from: Before it the secret is refused.
+        valid_until: From then on the secret is refused.
+
     queries/clients.sql:164
     """
     return await _add_secret_async(
@@ -681,6 +849,9 @@ def list_secrets(
 ) -> list[ClientSecret]:
     """One secret of the client, valid now or not, newest first.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:199
     """
     return _list_secrets(connection, tenant_id=tenant_id, id=id)
@@ -690,6 +861,9 @@ async def list_secrets_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
 ) -> list[ClientSecret]:
     """One secret of the client, valid now or not, newest first.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:199
     """
@@ -704,6 +878,9 @@ def list_secrets_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:199
     """
     return _list_secrets_stream(connection, size, tenant_id=tenant_id, id=id)
@@ -717,6 +894,9 @@ def list_secrets_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:199
     """
     return _list_secrets_stream_async(connection, size, tenant_id=tenant_id, id=id)
@@ -729,6 +909,11 @@ def list_live_secrets(
     authenticate with now, newest first. The client is found by the client_id of the
     protocol.
 
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+
     queries/clients.sql:212
     """
     return _list_live_secrets(connection, tenant_id=tenant_id, client_id=client_id)
@@ -740,6 +925,11 @@ async def list_live_secrets_async(
     """One secret that an enabled confidential client of an active tenant may
     authenticate with now, newest first. The client is found by the client_id of the
     protocol.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
     queries/clients.sql:212
     """
@@ -757,6 +947,11 @@ def list_live_secrets_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
     queries/clients.sql:212
     """
@@ -779,6 +974,11 @@ def list_live_secrets_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+
     queries/clients.sql:212
     """
     return _list_live_secrets_stream_async(
@@ -791,6 +991,9 @@ def record_secret_use(
 ) -> int:
     """Sets the time of the secret's last use, at most once a minute.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:239
     """
     return _record_secret_use(connection, tenant_id=tenant_id, secret_id=secret_id)
@@ -800,6 +1003,9 @@ async def record_secret_use_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, secret_id: UUID
 ) -> int:
     """Sets the time of the secret's last use, at most once a minute.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:239
     """
@@ -818,6 +1024,9 @@ def expire_secret(
     """The secret, which expires after the remaining time or at its own end, whichever
     is sooner; or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:251
     """
     return _expire_secret(
@@ -835,6 +1044,9 @@ async def expire_secret_async(
     """The secret, which expires after the remaining time or at its own end, whichever
     is sooner; or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:251
     """
     return await _expire_secret_async(
@@ -847,6 +1059,9 @@ def delete_secret(
 ) -> int:
     """Deletes the secret.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:268
     """
     return _delete_secret(connection, tenant_id=tenant_id, secret_id=secret_id)
@@ -856,6 +1071,9 @@ async def delete_secret_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, secret_id: UUID
 ) -> int:
     """Deletes the secret.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:268
     """
@@ -871,6 +1089,10 @@ def revoke_tokens(
     before is dead, including the tokens that a concurrent rotation issues. The
     statement changes one row, however many tokens there are.
 
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+
     queries/clients.sql:275
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, id=id)
@@ -882,6 +1104,10 @@ async def revoke_tokens_async(
     """The client with tokens_valid_after set to now. Every grant that was made to it
     before is dead, including the tokens that a concurrent rotation issues. The
     statement changes one row, however many tokens there are.
+
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
 
     queries/clients.sql:275
     """

@@ -199,6 +199,19 @@ def create(
     or the reason why not. The statement locks the client against deletion and
     checks it after the wait for that lock.
 
+    Args:
+        tenant_id: Owner of the row.
+        device_code_hash: SHA-256 of what the device polls with, 32 octets.
+        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
+            octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        scopes: Scope names that are asked for.
+        cnf_jkt: The key that may poll and redeem: JWK SHA-256 thumbprint (RFC 9449
+            section 6).
+        properties: Open object of the embedding service, such as the device's name.
+        poll_interval: How long the device has to wait between two polls.
+
     queries/device_authorizations.sql:1
     """
     return _create(
@@ -232,6 +245,19 @@ async def create_async(
     or the reason why not. The statement locks the client against deletion and
     checks it after the wait for that lock.
 
+    Args:
+        tenant_id: Owner of the row.
+        device_code_hash: SHA-256 of what the device polls with, 32 octets.
+        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
+            octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        scopes: Scope names that are asked for.
+        cnf_jkt: The key that may poll and redeem: JWK SHA-256 thumbprint (RFC 9449
+            section 6).
+        properties: Open object of the embedding service, such as the device's name.
+        poll_interval: How long the device has to wait between two polls.
+
     queries/device_authorizations.sql:1
     """
     return await _create_async(
@@ -256,6 +282,11 @@ def get_by_user_code(
     or its client is disabled. Each call is a guess: reserve it first with
     login_attempts.reserve (RFC 8628 section 5.1).
 
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
+            octets.
+
     queries/device_authorizations.sql:62
     """
     return _get_by_user_code(
@@ -270,6 +301,11 @@ async def get_by_user_code_async(
     8628 section 3.3), or no row: the code is unknown, expired or already decided,
     or its client is disabled. Each call is a guess: reserve it first with
     login_attempts.reserve (RFC 8628 section 5.1).
+
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
+            octets.
 
     queries/device_authorizations.sql:62
     """
@@ -304,6 +340,13 @@ def approve(
     concurrent decisions is made. Before that it locks the client and the user against
     deletion, in the order of a deletion, and checks them after the wait. The foreign
     keys of the authorization would lock them after the request.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
+            octets.
+        user_id: The user who decided.
+        scopes: Scope names that are allowed.
 
     queries/device_authorizations.sql:90
     """
@@ -346,6 +389,13 @@ async def approve_async(
     deletion, in the order of a deletion, and checks them after the wait. The foreign
     keys of the authorization would lock them after the request.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
+            octets.
+        user_id: The user who decided.
+        scopes: Scope names that are allowed.
+
     queries/device_authorizations.sql:90
     """
     return await _approve_async(
@@ -370,6 +420,12 @@ def deny(
     """Denies the request for good (RFC 8628 section 3.3). Changes nothing when the
     code is unknown, expired or already decided.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
+            octets.
+        user_id: The user who decided.
+
     queries/device_authorizations.sql:290
     """
     return _deny(
@@ -386,6 +442,12 @@ async def deny_async(
 ) -> int:
     """Denies the request for good (RFC 8628 section 3.3). Changes nothing when the
     code is unknown, expired or already decided.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
+            octets.
+        user_id: The user who decided.
 
     queries/device_authorizations.sql:290
     """
@@ -420,6 +482,14 @@ def poll(
     A decision is returned even if the poll is too early. The statement locks the row
     and checks it after the wait, so of several polls within one interval one returns
     authorization_pending.
+
+    Args:
+        tenant_id: Owner of the row.
+        device_code_hash: SHA-256 of what the device polls with, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        cnf_jkt: The key that may poll and redeem: JWK SHA-256 thumbprint (RFC 9449
+            section 6).
 
     queries/device_authorizations.sql:305
     """
@@ -458,6 +528,14 @@ async def poll_async(
     A decision is returned even if the poll is too early. The statement locks the row
     and checks it after the wait, so of several polls within one interval one returns
     authorization_pending.
+
+    Args:
+        tenant_id: Owner of the row.
+        device_code_hash: SHA-256 of what the device polls with, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        cnf_jkt: The key that may poll and redeem: JWK SHA-256 thumbprint (RFC 9449
+            section 6).
 
     queries/device_authorizations.sql:305
     """

@@ -250,6 +250,21 @@ def issue_code(
     The statement locks the client and the user against deletion and checks them after
     the wait for that lock.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        user_id: The user who allowed it.
+        scopes: Scope names that are allowed.
+        redirect_uri: Where the code was sent; must be repeated to redeem it (RFC 6749
+            4.1.3).
+        code_challenge: PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636
+            section 4.2).
+        nonce: The nonce of the authentication request (OpenID Connect Core 3.1.2.1).
+        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
+        properties: Open object of the embedding service.
+
     queries/grants.sql:1
     """
     return _issue_code(
@@ -303,6 +318,21 @@ async def issue_code_async(
     The statement locks the client and the user against deletion and checks them after
     the wait for that lock.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        user_id: The user who allowed it.
+        scopes: Scope names that are allowed.
+        redirect_uri: Where the code was sent; must be repeated to redeem it (RFC 6749
+            4.1.3).
+        code_challenge: PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636
+            section 4.2).
+        nonce: The nonce of the authentication request (OpenID Connect Core 3.1.2.1).
+        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
+        properties: Open object of the embedding service.
+
     queries/grants.sql:1
     """
     return await _issue_code_async(
@@ -343,6 +373,18 @@ def issue_to_client(
     allow the scopes. The statement locks both against deletion and checks them
     after the wait for that lock.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        service_account_id: The service account it speaks for.
+        scopes: Scope names that it carries.
+        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
+        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
+        payload: Encrypted content of a reference token, opaque to the store.
+        properties: Open object of the embedding service.
+
     queries/grants.sql:179
     """
     return _issue_to_client(
@@ -379,6 +421,18 @@ async def issue_to_client_async(
     client must be confidential. A service account must authorize the client and
     allow the scopes. The statement locks both against deletion and checks them
     after the wait for that lock.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        service_account_id: The service account it speaks for.
+        scopes: Scope names that it carries.
+        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
+        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
+        payload: Encrypted content of a reference token, opaque to the store.
+        properties: Open object of the embedding service.
 
     queries/grants.sql:179
     """
@@ -427,6 +481,17 @@ def exchange(
 
     The statement locks the rows that the new token refers to against deletion.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        scopes: Scope names that it carries.
+        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
+        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
+        payload: Encrypted content of a reference token, opaque to the store.
+        properties: Open object of the embedding service.
+
     queries/grants.sql:274
     """
     return _exchange(
@@ -474,6 +539,17 @@ async def exchange_async(
     proved. Null scopes are those of the subject's token.
 
     The statement locks the rows that the new token refers to against deletion.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        scopes: Scope names that it carries.
+        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
+        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
+        payload: Encrypted content of a reference token, opaque to the store.
+        properties: Open object of the embedding service.
 
     queries/grants.sql:274
     """
@@ -547,6 +623,22 @@ def redeem(
     Before both it locks the client and the subject against deletion, in the order of a
     deletion, which locks them before their families. The successors' foreign keys would
     lock them too late.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        type: access, refresh, authorization_code or device_code.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        redirect_uri: Where the code was sent; must be repeated to redeem it (RFC 6749
+            4.1.3).
+        code_challenge: PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636
+            section 4.2).
+        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
+        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
+        scopes: Scope names that it carries.
+        access_token_hash: SHA-256 of the token string, 32 octets.
+        refresh_token_hash: SHA-256 of the token string, 32 octets.
 
     queries/grants.sql:498
     """
@@ -624,6 +716,22 @@ async def redeem_async(
     Before both it locks the client and the subject against deletion, in the order of a
     deletion, which locks them before their families. The successors' foreign keys would
     lock them too late.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        type: access, refresh, authorization_code or device_code.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        redirect_uri: Where the code was sent; must be repeated to redeem it (RFC 6749
+            4.1.3).
+        code_challenge: PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636
+            section 4.2).
+        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
+        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
+        scopes: Scope names that it carries.
+        access_token_hash: SHA-256 of the token string, 32 octets.
+        refresh_token_hash: SHA-256 of the token string, 32 octets.
 
     queries/grants.sql:498
     """

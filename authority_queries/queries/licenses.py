@@ -261,6 +261,24 @@ def create(
 ) -> License:
     """The new licence with its free seats. A null valid_from means now.
 
+    Args:
+        tenant_id: Owner of the row.
+        key_hash: SHA-256 of the licence key, 32 octets.
+        plan: Name of what was bought.
+        seats: Rows in authority.license_seats. 0: the licence has no seats.
+        features: Names of features it opens.
+        limits: Object of metric to the most that one usage_period allows, a whole
+            number; null: no limit.
+        usage_period: day, month or year, in UTC: when usage starts again from 0.
+        overage_policy: What happens to a use beyond its limit. refuse: it fails. allow:
+            it is recorded, and the receipt and the total tell the overage.
+        valid_from: Before it the licence is refused.
+        valid_until: From then on it is in grace, then expired.
+        grace: How long after valid_until it still works, with a warning.
+        grace_policy: What it still does in grace. full: everything. keep: leases that
+            run are renewed, but no seat is taken anew and no use is recorded.
+        properties: Open object of the embedding service.
+
     queries/licenses.sql:1
     """
     return _create(
@@ -300,6 +318,24 @@ async def create_async(
 ) -> License:
     """The new licence with its free seats. A null valid_from means now.
 
+    Args:
+        tenant_id: Owner of the row.
+        key_hash: SHA-256 of the licence key, 32 octets.
+        plan: Name of what was bought.
+        seats: Rows in authority.license_seats. 0: the licence has no seats.
+        features: Names of features it opens.
+        limits: Object of metric to the most that one usage_period allows, a whole
+            number; null: no limit.
+        usage_period: day, month or year, in UTC: when usage starts again from 0.
+        overage_policy: What happens to a use beyond its limit. refuse: it fails. allow:
+            it is recorded, and the receipt and the total tell the overage.
+        valid_from: Before it the licence is refused.
+        valid_until: From then on it is in grace, then expired.
+        grace: How long after valid_until it still works, with a warning.
+        grace_policy: What it still does in grace. full: everything. keep: leases that
+            run are renewed, but no seat is taken anew and no use is recorded.
+        properties: Open object of the embedding service.
+
     queries/licenses.sql:1
     """
     return await _create_async(
@@ -325,6 +361,9 @@ def get_by_id(
 ) -> License | None:
     """The licence with this id, valid or not, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/licenses.sql:76
     """
     return _get_by_id(connection, tenant_id=tenant_id, license_id=license_id)
@@ -334,6 +373,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, license_id: UUID
 ) -> License | None:
     """The licence with this id, valid or not, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/licenses.sql:76
     """
@@ -347,6 +389,10 @@ def get_by_key(
 ) -> License | None:
     """The licence whose key has this hash, valid or not, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        key_hash: SHA-256 of the licence key, 32 octets.
+
     queries/licenses.sql:90
     """
     return _get_by_key(connection, tenant_id=tenant_id, key_hash=key_hash)
@@ -356,6 +402,10 @@ async def get_by_key_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, key_hash: bytes
 ) -> License | None:
     """The licence whose key has this hash, valid or not, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        key_hash: SHA-256 of the licence key, 32 octets.
 
     queries/licenses.sql:90
     """
@@ -369,6 +419,10 @@ def validate(
     suspended or revoked; or no row when no licence of an active tenant has this
     key. The view authority.license_states defines the states.
 
+    Args:
+        tenant_id: Owner of the row.
+        key_hash: SHA-256 of the licence key, 32 octets.
+
     queries/licenses.sql:104
     """
     return _validate(connection, tenant_id=tenant_id, key_hash=key_hash)
@@ -380,6 +434,10 @@ async def validate_async(
     """What the key grants, and its state now: valid, grace, expired, not_yet_valid,
     suspended or revoked; or no row when no licence of an active tenant has this
     key. The view authority.license_states defines the states.
+
+    Args:
+        tenant_id: Owner of the row.
+        key_hash: SHA-256 of the licence key, 32 octets.
 
     queries/licenses.sql:104
     """
@@ -407,6 +465,24 @@ def update(
     revoked. When seats are removed, free seats go first, then those whose lease
     ends first. A lease that would outlive the licence's new end is shortened to it.
     Recorded usage stays: a limit below it allows no further use.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        row_version: Optimistic lock: an update names the version that it read.
+        plan: Name of what was bought.
+        seats: Rows in authority.license_seats. 0: the licence has no seats.
+        features: Names of features it opens.
+        limits: Object of metric to the most that one usage_period allows, a whole
+            number; null: no limit.
+        overage_policy: What happens to a use beyond its limit. refuse: it fails. allow:
+            it is recorded, and the receipt and the total tell the overage.
+        valid_from: Before it the licence is refused.
+        valid_until: From then on it is in grace, then expired.
+        grace: How long after valid_until it still works, with a warning.
+        grace_policy: What it still does in grace. full: everything. keep: leases that
+            run are renewed, but no seat is taken anew and no use is recorded.
+        properties: Open object of the embedding service.
 
     queries/licenses.sql:132
     """
@@ -450,6 +526,24 @@ async def update_async(
     ends first. A lease that would outlive the licence's new end is shortened to it.
     Recorded usage stays: a limit below it allows no further use.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        row_version: Optimistic lock: an update names the version that it read.
+        plan: Name of what was bought.
+        seats: Rows in authority.license_seats. 0: the licence has no seats.
+        features: Names of features it opens.
+        limits: Object of metric to the most that one usage_period allows, a whole
+            number; null: no limit.
+        overage_policy: What happens to a use beyond its limit. refuse: it fails. allow:
+            it is recorded, and the receipt and the total tell the overage.
+        valid_from: Before it the licence is refused.
+        valid_until: From then on it is in grace, then expired.
+        grace: How long after valid_until it still works, with a warning.
+        grace_policy: What it still does in grace. full: everything. keep: leases that
+            run are renewed, but no seat is taken anew and no use is recorded.
+        properties: Open object of the embedding service.
+
     queries/licenses.sql:132
     """
     return await _update_async(
@@ -481,6 +575,11 @@ def set_status(
     """The licence with its new status, or no row when it is unknown or was revoked
     before.
 
+    Args:
+        tenant_id: Owner of the row.
+        status: suspended can become active again, revoked cannot.
+        reason: Why it is suspended or revoked.
+
     queries/licenses.sql:251
     """
     return _set_status(
@@ -502,6 +601,11 @@ async def set_status_async(
 ) -> License | None:
     """The licence with its new status, or no row when it is unknown or was revoked
     before.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: suspended can become active again, revoked cannot.
+        reason: Why it is suspended or revoked.
 
     queries/licenses.sql:251
     """
@@ -527,6 +631,11 @@ def check_out_seat(
     licence is not usable or has no free seat. Policy: in the grace period with the
     policy keep, only the holder of a running lease gets its seat.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        holder: Who holds it, or held it last: a user, device or session.
+
     queries/licenses.sql:272
     """
     return _check_out_seat(
@@ -551,6 +660,11 @@ async def check_out_seat_async(
     licence is not usable or has no free seat. Policy: in the grace period with the
     policy keep, only the holder of a running lease gets its seat.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        holder: Who holds it, or held it last: a user, device or session.
+
     queries/licenses.sql:272
     """
     return await _check_out_seat_async(
@@ -573,6 +687,11 @@ def renew_seat(
     """The holder's seat with its lease extended from now, at most to the licence's
     end, or no row when the lease has ended or the licence is no longer usable.
     Policy: renewal is always possible in the grace period.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        holder: Who holds it, or held it last: a user, device or session.
 
     queries/licenses.sql:379
     """
@@ -597,6 +716,11 @@ async def renew_seat_async(
     end, or no row when the lease has ended or the licence is no longer usable.
     Policy: renewal is always possible in the grace period.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        holder: Who holds it, or held it last: a user, device or session.
+
     queries/licenses.sql:379
     """
     return await _renew_seat_async(
@@ -613,6 +737,11 @@ def check_in_seat(
 ) -> int:
     """Frees the holder's seat.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        holder: Who holds it, or held it last: a user, device or session.
+
     queries/licenses.sql:400
     """
     return _check_in_seat(
@@ -628,6 +757,11 @@ async def check_in_seat_async(
     holder: str,
 ) -> int:
     """Frees the holder's seat.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        holder: Who holds it, or held it last: a user, device or session.
 
     queries/licenses.sql:400
     """
@@ -650,6 +784,13 @@ def record_usage(
     metric now. In the first case get_receipt returns the receipt, also one that was
     committed while this statement waited. Policy: a use beyond the limit fails, or
     counts as overage if the licence allows that.
+
+    Args:
+        tenant_id: Owner of the row.
+        metric: A name in licenses.limits.
+        quantity: How much was used, at most 10^12.
+        idempotency_key: The reporter's name for this use: the same key again records
+            nothing, until the row is pruned.
 
     queries/licenses.sql:412
     """
@@ -678,6 +819,13 @@ async def record_usage_async(
     committed while this statement waited. Policy: a use beyond the limit fails, or
     counts as overage if the licence allows that.
 
+    Args:
+        tenant_id: Owner of the row.
+        metric: A name in licenses.limits.
+        quantity: How much was used, at most 10^12.
+        idempotency_key: The reporter's name for this use: the same key again records
+            nothing, until the row is pruned.
+
     queries/licenses.sql:412
     """
     return await _record_usage_async(
@@ -703,6 +851,13 @@ def correct_usage(
     whole use that was recorded under the key `corrects`, in the period of that use,
     whatever has become of the licence. No row when there is no such use, when it
     was taken back before, or when the correction's own key was recorded before.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence that is used.
+        metric: A name in licenses.limits.
+        idempotency_key: The reporter's name for this use: the same key again records
+            nothing, until the row is pruned.
 
     queries/licenses.sql:505
     """
@@ -730,6 +885,13 @@ async def correct_usage_async(
     whatever has become of the licence. No row when there is no such use, when it
     was taken back before, or when the correction's own key was recorded before.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence that is used.
+        metric: A name in licenses.limits.
+        idempotency_key: The reporter's name for this use: the same key again records
+            nothing, until the row is pruned.
+
     queries/licenses.sql:505
     """
     return await _correct_usage_async(
@@ -753,6 +915,13 @@ def get_receipt(
     """What was recorded under the key, with its period's current total, whatever has
     become of the licence; or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence that is used.
+        metric: A name in licenses.limits.
+        idempotency_key: The reporter's name for this use: the same key again records
+            nothing, until the row is pruned.
+
     queries/licenses.sql:573
     """
     return _get_receipt(
@@ -774,6 +943,13 @@ async def get_receipt_async(
 ) -> UsageReceipt | None:
     """What was recorded under the key, with its period's current total, whatever has
     become of the licence; or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence that is used.
+        metric: A name in licenses.limits.
+        idempotency_key: The reporter's name for this use: the same key again records
+            nothing, until the row is pruned.
 
     queries/licenses.sql:573
     """
@@ -797,6 +973,11 @@ def list_usage(
     """The total of one metric and period, newest period first. A null metric keeps all
     metrics, a null from_period all periods.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence that is used.
+        metric: A name in licenses.limits.
+
     queries/licenses.sql:595
     """
     return _list_usage(
@@ -818,6 +999,11 @@ async def list_usage_async(
 ) -> list[UsageTotal]:
     """The total of one metric and period, newest period first. A null metric keeps all
     metrics, a null from_period all periods.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence that is used.
+        metric: A name in licenses.limits.
 
     queries/licenses.sql:595
     """
@@ -845,6 +1031,11 @@ def list_usage_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence that is used.
+        metric: A name in licenses.limits.
+
     queries/licenses.sql:595
     """
     return _list_usage_stream(
@@ -871,6 +1062,11 @@ def list_usage_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence that is used.
+        metric: A name in licenses.limits.
 
     queries/licenses.sql:595
     """

@@ -187,6 +187,16 @@ def record(
 ) -> LoginAttempt:
     """The logged attempt.
 
+    Args:
+        tenant_id: Owner of the row.
+        username_key: What was typed, as its users.username_key.
+        user_id: Who it was, if known.
+        client_id: client_id of the application that asked.
+        outcome: succeeded, failed, or throttled: refused without a check.
+        reason: Why it failed, for operators: unknown_user, wrong_password, … Null: it
+            did not.
+        correlation_id: Request id that finds it in other logs.
+
     queries/login_attempts.sql:1
     """
     return _record(
@@ -216,6 +226,16 @@ async def record_async(
 ) -> LoginAttempt:
     """The logged attempt.
 
+    Args:
+        tenant_id: Owner of the row.
+        username_key: What was typed, as its users.username_key.
+        user_id: Who it was, if known.
+        client_id: client_id of the application that asked.
+        outcome: succeeded, failed, or throttled: refused without a check.
+        reason: Why it failed, for operators: unknown_user, wrong_password, … Null: it
+            did not.
+        correlation_id: Request id that finds it in other logs.
+
     queries/login_attempts.sql:1
     """
     return await _record_async(
@@ -241,6 +261,9 @@ def list_recent_by_username(
 ) -> list[LoginAttempt]:
     """One attempt to sign in as this username within the given time, newest first.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/login_attempts.sql:37
     """
     return _list_recent_by_username(
@@ -261,6 +284,9 @@ async def list_recent_by_username_async(
     page_size: int,
 ) -> list[LoginAttempt]:
     """One attempt to sign in as this username within the given time, newest first.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:37
     """
@@ -286,6 +312,9 @@ def list_recent_by_username_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:37
     """
@@ -313,6 +342,9 @@ def list_recent_by_username_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/login_attempts.sql:37
     """
     return _list_recent_by_username_stream_async(
@@ -335,6 +367,9 @@ def list_recent_by_address(
 ) -> list[LoginAttempt]:
     """One attempt from this network address within the given time, newest first.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/login_attempts.sql:53
     """
     return _list_recent_by_address(
@@ -355,6 +390,9 @@ async def list_recent_by_address_async(
     page_size: int,
 ) -> list[LoginAttempt]:
     """One attempt from this network address within the given time, newest first.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:53
     """
@@ -381,6 +419,9 @@ def list_recent_by_address_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/login_attempts.sql:53
     """
     return _list_recent_by_address_stream(
@@ -406,6 +447,9 @@ def list_recent_by_address_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:53
     """
@@ -506,6 +550,10 @@ def succeed(
     its 10 latest networks. The statement locks in the same order as the
     reservations, and does not wait for other pairs.
 
+    Args:
+        tenant_id: Owner of the row.
+        factor: What is guessed: password, totp, recovery_code, …
+
     queries/login_attempts.sql:98
     """
     return _succeed(
@@ -532,6 +580,10 @@ async def succeed_async(
     out of the buckets of the account and of the network. The account is trusted in
     its 10 latest networks. The statement locks in the same order as the
     reservations, and does not wait for other pairs.
+
+    Args:
+        tenant_id: Owner of the row.
+        factor: What is guessed: password, totp, recovery_code, …
 
     queries/login_attempts.sql:98
     """

@@ -145,6 +145,9 @@ def get_by_id(
 ) -> Scope | None:
     """The scope with this id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:1
     """
     return _get_by_id(connection, tenant_id=tenant_id, scope_id=scope_id)
@@ -154,6 +157,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, scope_id: UUID
 ) -> Scope | None:
     """The scope with this id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:1
     """
@@ -165,6 +171,11 @@ def get_by_name(
 ) -> Scope | None:
     """The scope with this name, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        name: The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
+            tenant.
+
     queries/scopes.sql:23
     """
     return _get_by_name(connection, tenant_id=tenant_id, name=name)
@@ -174,6 +185,11 @@ async def get_by_name_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, name: str
 ) -> Scope | None:
     """The scope with this name, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        name: The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
+            tenant.
 
     queries/scopes.sql:23
     """
@@ -188,6 +204,9 @@ def list_after(
     page_size: int,
 ) -> list[Scope]:
     """One scope, in order of name, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:35
     """
@@ -204,6 +223,9 @@ async def list_after_async(
     page_size: int,
 ) -> list[Scope]:
     """One scope, in order of name, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:35
     """
@@ -225,6 +247,9 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:35
     """
     return _list_after_stream(
@@ -245,6 +270,9 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:35
     """
     return _list_after_stream_async(
@@ -257,6 +285,9 @@ def list_before(
 ) -> list[Scope]:
     """One scope, in descending order of name, starting before the given one.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:49
     """
     return _list_before(
@@ -268,6 +299,9 @@ async def list_before_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Scope]:
     """One scope, in descending order of name, starting before the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:49
     """
@@ -289,6 +323,9 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:49
     """
     return _list_before_stream(
@@ -308,6 +345,9 @@ def list_before_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:49
     """
@@ -329,6 +369,17 @@ def create(
     properties: JsonObject,
 ) -> Scope:
     """The new scope.
+
+    Args:
+        tenant_id: Owner of the row.
+        name: The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
+            tenant.
+        display_name: Name on the consent page when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        description: What the user allows by consenting.
+        descriptions: Translations: object of language tag (BCP 47) to description.
+        resources: Audiences of an access token with this scope (RFC 8707).
+        properties: Open object of the embedding service.
 
     queries/scopes.sql:63
     """
@@ -358,6 +409,17 @@ async def create_async(
     properties: JsonObject,
 ) -> Scope:
     """The new scope.
+
+    Args:
+        tenant_id: Owner of the row.
+        name: The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
+            tenant.
+        display_name: Name on the consent page when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        description: What the user allows by consenting.
+        descriptions: Translations: object of language tag (BCP 47) to description.
+        resources: Audiences of an access token with this scope (RFC 8707).
+        properties: Open object of the embedding service.
 
     queries/scopes.sql:63
     """
@@ -390,6 +452,18 @@ def update(
 ) -> Scope | None:
     """The changed scope, or no row when the scope is not at this version or is a
     system scope.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        name: The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
+            tenant.
+        display_name: Name on the consent page when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        description: What the user allows by consenting.
+        descriptions: Translations: object of language tag (BCP 47) to description.
+        resources: Audiences of an access token with this scope (RFC 8707).
+        properties: Open object of the embedding service.
 
     queries/scopes.sql:91
     """
@@ -425,6 +499,18 @@ async def update_async(
     """The changed scope, or no row when the scope is not at this version or is a
     system scope.
 
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        name: The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
+            tenant.
+        display_name: Name on the consent page when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        description: What the user allows by consenting.
+        descriptions: Translations: object of language tag (BCP 47) to description.
+        resources: Audiences of an access token with this scope (RFC 8707).
+        properties: Open object of the embedding service.
+
     queries/scopes.sql:91
     """
     return await _update_async(
@@ -445,6 +531,9 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, scope_id: UUID) -> int:
     """Deletes the scope, unless it is a system scope.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:116
     """
     return _delete(connection, tenant_id=tenant_id, scope_id=scope_id)
@@ -454,6 +543,9 @@ async def delete_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, scope_id: UUID
 ) -> int:
     """Deletes the scope, unless it is a system scope.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:116
     """
@@ -466,6 +558,9 @@ def resolve(
     """One scope with one of these names, in order of name. A name that is not a scope
     of the tenant has no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:124
     """
     return _resolve(connection, tenant_id=tenant_id, names=names)
@@ -476,6 +571,9 @@ async def resolve_async(
 ) -> list[Scope]:
     """One scope with one of these names, in order of name. A name that is not a scope
     of the tenant has no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:124
     """
@@ -495,6 +593,9 @@ def resolve_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:124
     """
     return _resolve_stream(connection, size, tenant_id=tenant_id, names=names)
@@ -512,6 +613,9 @@ def resolve_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:124
     """

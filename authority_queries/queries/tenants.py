@@ -180,6 +180,9 @@ async def get_by_id_async(
 def get_by_code(connection: Connection[object], *, code: str) -> Tenant | None:
     """The tenant with this code, whatever its status, or no row.
 
+    Args:
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+
     queries/tenants.sql:20
     """
     return _get_by_code(connection, code=code)
@@ -189,6 +192,9 @@ async def get_by_code_async(
     connection: AsyncConnection[object], *, code: str
 ) -> Tenant | None:
     """The tenant with this code, whatever its status, or no row.
+
+    Args:
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
 
     queries/tenants.sql:20
     """
@@ -351,6 +357,13 @@ def create(
 ) -> Tenant:
     """The new tenant, with the system roles and the standard scopes.
 
+    Args:
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+        display_name: Name shown to people.
+        status: active and trial issue and verify tokens; suspended and terminated do
+            neither.
+        settings: Open object of the embedding service.
+
     queries/tenants.sql:74
     """
     return _create(
@@ -371,6 +384,13 @@ async def create_async(
     settings: JsonObject,
 ) -> Tenant:
     """The new tenant, with the system roles and the standard scopes.
+
+    Args:
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+        display_name: Name shown to people.
+        status: active and trial issue and verify tokens; suspended and terminated do
+            neither.
+        settings: Open object of the embedding service.
 
     queries/tenants.sql:74
     """
@@ -393,6 +413,12 @@ def update(
     settings: JsonObject,
 ) -> Tenant | None:
     """The changed tenant, or no row when the tenant is not at this version.
+
+    Args:
+        row_version: Optimistic lock: an update names the version that it read.
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+        display_name: Name shown to people.
+        settings: Open object of the embedding service.
 
     queries/tenants.sql:128
     """
@@ -417,6 +443,12 @@ async def update_async(
 ) -> Tenant | None:
     """The changed tenant, or no row when the tenant is not at this version.
 
+    Args:
+        row_version: Optimistic lock: an update names the version that it read.
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+        display_name: Name shown to people.
+        settings: Open object of the embedding service.
+
     queries/tenants.sql:128
     """
     return await _update_async(
@@ -439,6 +471,10 @@ def set_status(
     """The tenant with its new status, or no row when its current status does not allow
     the change.
 
+    Args:
+        status: active and trial issue and verify tokens; suspended and terminated do
+            neither.
+
     queries/tenants.sql:146
     """
     return _set_status(
@@ -455,6 +491,10 @@ async def set_status_async(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its current status does not allow
     the change.
+
+    Args:
+        status: active and trial issue and verify tokens; suspended and terminated do
+            neither.
 
     queries/tenants.sql:146
     """

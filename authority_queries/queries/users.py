@@ -228,6 +228,9 @@ def get_by_id(
 ) -> User | None:
     """The user with this id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/users.sql:1
     """
     return _get_by_id(connection, tenant_id=tenant_id, user_id=user_id)
@@ -237,6 +240,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> User | None:
     """The user with this id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/users.sql:1
     """
@@ -248,6 +254,11 @@ def get_by_username(
 ) -> User | None:
     """The user whose username has this key, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        username_key: What sign-in looks up: username_key in Python (RFC 8265, and
+            case-folded), so case and Unicode form make no second account.
+
     queries/users.sql:25
     """
     return _get_by_username(connection, tenant_id=tenant_id, username_key=username_key)
@@ -257,6 +268,11 @@ async def get_by_username_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, username_key: str
 ) -> User | None:
     """The user whose username has this key, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        username_key: What sign-in looks up: username_key in Python (RFC 8265, and
+            case-folded), so case and Unicode form make no second account.
 
     queries/users.sql:25
     """
@@ -270,6 +286,10 @@ def get_by_subject_id(
 ) -> User | None:
     """The user with this sub claim, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        subject_id: The sub claim.
+
     queries/users.sql:38
     """
     return _get_by_subject_id(connection, tenant_id=tenant_id, subject_id=subject_id)
@@ -279,6 +299,10 @@ async def get_by_subject_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, subject_id: UUID
 ) -> User | None:
     """The user with this sub claim, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        subject_id: The sub claim.
 
     queries/users.sql:38
     """
@@ -299,6 +323,11 @@ def list_after(
 ) -> list[User]:
     """One user, in order of username_key, starting after the given key. A null filter
     keeps all users; role_id keeps those who hold the role now.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only an active user's tokens verify.
+        role_id: The role held.
 
     queries/users.sql:51
     """
@@ -325,6 +354,11 @@ async def list_after_async(
 ) -> list[User]:
     """One user, in order of username_key, starting after the given key. A null filter
     keeps all users; role_id keeps those who hold the role now.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only an active user's tokens verify.
+        role_id: The role held.
 
     queries/users.sql:51
     """
@@ -355,6 +389,11 @@ def list_after_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only an active user's tokens verify.
+        role_id: The role held.
 
     queries/users.sql:51
     """
@@ -387,6 +426,11 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only an active user's tokens verify.
+        role_id: The role held.
+
     queries/users.sql:51
     """
     return _list_after_stream_async(
@@ -414,6 +458,11 @@ def list_before(
     """One user, in descending order of username_key, starting before the given key.
     The filters are those of list_after.
 
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only an active user's tokens verify.
+        role_id: The role held.
+
     queries/users.sql:86
     """
     return _list_before(
@@ -439,6 +488,11 @@ async def list_before_async(
 ) -> list[User]:
     """One user, in descending order of username_key, starting before the given key.
     The filters are those of list_after.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only an active user's tokens verify.
+        role_id: The role held.
 
     queries/users.sql:86
     """
@@ -469,6 +523,11 @@ def list_before_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only an active user's tokens verify.
+        role_id: The role held.
 
     queries/users.sql:86
     """
@@ -501,6 +560,11 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only an active user's tokens verify.
+        role_id: The role held.
+
     queries/users.sql:86
     """
     return _list_before_stream_async(
@@ -529,6 +593,20 @@ def create(
     attributes: JsonObject,
 ) -> User:
     """The new user, with a new subject id.
+
+    Args:
+        tenant_id: Owner of the row.
+        username: As typed at registration.
+        username_key: What sign-in looks up: username_key in Python (RFC 8265, and
+            case-folded), so case and Unicode form make no second account.
+        email: Contact address as typed, or null.
+        email_verified: The email_verified claim: the holder has shown control of the
+            address.
+        display_name: Name shown to people.
+        password_hash: Hash with its own salt and parameters, of Argon2id, or imported
+            from another system until the next sign-in.
+        status: Only an active user signs in, and only an active user's tokens verify.
+        attributes: Open object of claims of the embedding service.
 
     queries/users.sql:121
     """
@@ -561,6 +639,20 @@ async def create_async(
 ) -> User:
     """The new user, with a new subject id.
 
+    Args:
+        tenant_id: Owner of the row.
+        username: As typed at registration.
+        username_key: What sign-in looks up: username_key in Python (RFC 8265, and
+            case-folded), so case and Unicode form make no second account.
+        email: Contact address as typed, or null.
+        email_verified: The email_verified claim: the holder has shown control of the
+            address.
+        display_name: Name shown to people.
+        password_hash: Hash with its own salt and parameters, of Argon2id, or imported
+            from another system until the next sign-in.
+        status: Only an active user signs in, and only an active user's tokens verify.
+        attributes: Open object of claims of the embedding service.
+
     queries/users.sql:121
     """
     return await _create_async(
@@ -592,6 +684,19 @@ def update(
     attributes: JsonObject,
 ) -> User | None:
     """The changed user, or no row when the user is not at this version.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        username: As typed at registration.
+        username_key: What sign-in looks up: username_key in Python (RFC 8265, and
+            case-folded), so case and Unicode form make no second account.
+        email: Contact address as typed, or null.
+        email_verified: The email_verified claim: the holder has shown control of the
+            address.
+        display_name: Name shown to people.
+        status: Only an active user signs in, and only an active user's tokens verify.
+        attributes: Open object of claims of the embedding service.
 
     queries/users.sql:152
     """
@@ -626,6 +731,19 @@ async def update_async(
 ) -> User | None:
     """The changed user, or no row when the user is not at this version.
 
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        username: As typed at registration.
+        username_key: What sign-in looks up: username_key in Python (RFC 8265, and
+            case-folded), so case and Unicode form make no second account.
+        email: Contact address as typed, or null.
+        email_verified: The email_verified claim: the holder has shown control of the
+            address.
+        display_name: Name shown to people.
+        status: Only an active user signs in, and only an active user's tokens verify.
+        attributes: Open object of claims of the embedding service.
+
     queries/users.sql:152
     """
     return await _update_async(
@@ -646,6 +764,9 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, user_id: UUID) -> int:
     """Deletes the user with everything issued to it.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/users.sql:176
     """
     return _delete(connection, tenant_id=tenant_id, user_id=user_id)
@@ -655,6 +776,9 @@ async def delete_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> int:
     """Deletes the user with everything issued to it.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/users.sql:176
     """
@@ -666,6 +790,10 @@ def list_roles(
 ) -> list[Role]:
     """One role that the user holds now, in order of name.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: Who holds the role.
+
     queries/users.sql:183
     """
     return _list_roles(connection, tenant_id=tenant_id, user_id=user_id)
@@ -675,6 +803,10 @@ async def list_roles_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Role]:
     """One role that the user holds now, in order of name.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: Who holds the role.
 
     queries/users.sql:183
     """
@@ -688,6 +820,10 @@ def list_roles_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: Who holds the role.
 
     queries/users.sql:183
     """
@@ -705,6 +841,10 @@ def list_roles_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: Who holds the role.
 
     queries/users.sql:183
     """
@@ -724,6 +864,13 @@ def assign_role(
 ) -> UserRole:
     """The assignment. A second call for the same role replaces granted_by and
     expires_at.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: Who holds the role.
+        role_id: The role held.
+        granted_by: Who assigned it, as the embedding service names its actors.
+        expires_at: From then on the assignment has no effect, and it may be pruned.
 
     queries/users.sql:200
     """
@@ -749,6 +896,13 @@ async def assign_role_async(
     """The assignment. A second call for the same role replaces granted_by and
     expires_at.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: Who holds the role.
+        role_id: The role held.
+        granted_by: Who assigned it, as the embedding service names its actors.
+        expires_at: From then on the assignment has no effect, and it may be pruned.
+
     queries/users.sql:200
     """
     return await _assign_role_async(
@@ -766,6 +920,11 @@ def revoke_role(
 ) -> int:
     """Deletes the assignment.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: Who holds the role.
+        role_id: The role held.
+
     queries/users.sql:230
     """
     return _revoke_role(
@@ -781,6 +940,11 @@ async def revoke_role_async(
     role_id: UUID,
 ) -> int:
     """Deletes the assignment.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: Who holds the role.
+        role_id: The role held.
 
     queries/users.sql:230
     """
@@ -799,6 +963,12 @@ def set_password_hash(
 ) -> User | None:
     """The user with its new password hash, or no row when the user is not at this
     version. A null hash ends sign-in by password.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        password_hash: Hash with its own salt and parameters, of Argon2id, or imported
+            from another system until the next sign-in.
 
     queries/users.sql:238
     """
@@ -822,6 +992,12 @@ async def set_password_hash_async(
     """The user with its new password hash, or no row when the user is not at this
     version. A null hash ends sign-in by password.
 
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        password_hash: Hash with its own salt and parameters, of Argon2id, or imported
+            from another system until the next sign-in.
+
     queries/users.sql:238
     """
     return await _set_password_hash_async(
@@ -840,6 +1016,9 @@ def revoke_tokens(
     is dead, including those that a concurrent rotation issues. The statement
     changes one row, however many tokens there are.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/users.sql:257
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
@@ -851,6 +1030,9 @@ async def revoke_tokens_async(
     """The user with tokens_valid_after set to now. Every token of an earlier sign-in
     is dead, including those that a concurrent rotation issues. The statement
     changes one row, however many tokens there are.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/users.sql:257
     """

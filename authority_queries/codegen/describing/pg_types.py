@@ -35,6 +35,7 @@ class PgType:
     array: int
     labels: Sequence[str]
     field_names: Sequence[str]
+    field_comments: Sequence[str]
     field_types: Sequence[int]
 
     @property

@@ -94,11 +94,11 @@ class PythonTypes:
                 return _base_type(pg_type, fact)
         raise UnknownTypeError(pg_type.full_name)
 
-    def fields(self, composite: Composite) -> Iterator[tuple[str, PythonType]]:
-        """Give the fields of a composite type. Any of them can be None."""
-        pg_type = self._pg_types.type(composite.oid)
-        for name, oid in zip(pg_type.field_names, pg_type.field_types, strict=True):
-            yield name, self.of(oid, Fact())
+    def fields(self, composite: Composite) -> Iterator[tuple[str, PythonType, str]]:
+        """Give the fields of a composite type: name, type, comment."""
+        found = self._pg_types.type(composite.oid)
+        types = (self.of(oid, Fact()) for oid in found.field_types)
+        yield from zip(found.field_names, types, found.field_comments, strict=True)
 
     def _array(self, pg_type: PgType, fact: Fact) -> PythonType:
         inner = self.of(pg_type.element, Fact())

@@ -3,7 +3,7 @@
 import re
 import sys
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, TypeAlias
@@ -16,6 +16,8 @@ TEXTS: Final = "_TEXTS"
 _STANDARD, _OTHERS, _OWN = range(3)
 _Order: TypeAlias = tuple[int, list[tuple[str, int]], str]
 _WIDTH: Final = 84
+# A section as Google's style has it, which editors, griffe, pdoc and Sphinx read.
+_ARGUMENTS: Final = "Args:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +117,11 @@ def _natural(name: str) -> list[tuple[str, int]]:
 def docstring(*paragraphs: str, indent: str = "    ") -> str:
     """Write a docstring. What does not fit is wrapped, what does stays as it is."""
     kept = [paragraph for paragraph in paragraphs if paragraph.strip()]
-    lines = [_fit(paragraph, is_first=not i) for i, paragraph in enumerate(kept)]
-    text = "\n\n".join(lines)
+    # Room for the quotes, and for the r before them.
+    room = [7 if len(kept) == 1 else 4, *([0] * len(kept))]
+    text = "\n\n".join(map(_fit, kept, room))
     prefix = ""
-    if '"""' in text or text.endswith('"'):
+    if '"""' in text or text.endswith(('"', "\\")):
         text = text.replace("\\", "\\\\").replace('"', '\\"')
     elif "\\" in text:
         prefix = "r"
@@ -131,11 +134,28 @@ def paragraphs_of(prose: str) -> Sequence[str]:
     return [part.strip("\n") for part in prose.split("\n\n")]
 
 
-def _fit(paragraph: str, *, is_first: bool) -> str:
-    # Room for the quotes, and for the r before them.
-    quotes = "    " if is_first else ""
+def arguments(meanings: Mapping[str, str]) -> str:
+    """Write what each argument means as a section of a docstring, if anything does."""
+    lines = [
+        line
+        for name, meaning in meanings.items()
+        if meaning
+        for line in textwrap.wrap(
+            f"{name}: {meaning}",
+            _WIDTH,
+            initial_indent="    ",
+            subsequent_indent="        ",
+            break_on_hyphens=False,
+        )
+    ]
+    return "\n".join([_ARGUMENTS, *lines]) if lines else ""
+
+
+def _fit(paragraph: str, room: int) -> str:
+    quotes = " " * room
     lines = (quotes + paragraph.rstrip()).split("\n")
-    if all(len(line) <= _WIDTH for line in lines):
+    is_section = paragraph.startswith(_ARGUMENTS)
+    if is_section or all(len(line) <= _WIDTH for line in lines):
         return paragraph.rstrip()
     return textwrap.fill(
         paragraph,

@@ -115,8 +115,8 @@ def _collect(
     for part in python_type.parts:
         if isinstance(part, Composite) and part not in found:
             fields = [
-                TypedValue(name=name, type=field_type, nullable=True)
-                for name, field_type in python_types.fields(part)
+                TypedValue(name=name, type=field_type, nullable=True, comment=comment)
+                for name, field_type, comment in python_types.fields(part)
             ]
             for field in fields:
                 _check(part, field.name)
