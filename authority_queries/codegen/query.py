@@ -61,7 +61,10 @@ class Tags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A named query as its file has it. `sql` is what aiosql hands to psycopg."""
+    """A named query as its file has it.
+
+    `sql` is what aiosql hands to psycopg, `digest` what a module knows of its text.
+    """
 
     path: Path
     line: int
@@ -71,6 +74,7 @@ class Query:
     doc: str
     tags: Tags
     sql: str
+    digest: str
 
     @property
     def place(self) -> str:

@@ -1,5 +1,6 @@
 """From queries to typed queries: PostgreSQL's description, tags, Python's types."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -27,7 +28,7 @@ from authority_queries.codegen.describing.typed_query import (
 )
 from authority_queries.codegen.describing.variants import Describing, Variants
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.facts import Column, Fact, Parameter
+from authority_queries.codegen.facts import Column, Columns, Fact, Parameter
 from authority_queries.codegen.python_names import name_fault
 from authority_queries.codegen.query import Query
 
@@ -89,7 +90,11 @@ class Describer:
                 self._parameter(
                     query,
                     column.name,
-                    Parameter(type_oid=column.type_oid, fact=column.fact),
+                    Parameter(
+                        type_oid=column.type_oid,
+                        fact=column.fact,
+                        columns=Columns(column.origins),
+                    ),
                 )
                 for column in columns
             ),
@@ -113,15 +118,24 @@ class Describer:
     def _parameter(self, query: Query, name: str, parameter: Parameter) -> TypedValue:
         fact = tagged_parameter(query, name, parameter).fact
         python_type = self._type(query, f":{name}", name, parameter.type_oid, fact)
+        tag = query.tags.params.get(name)
         return TypedValue(
-            name=name, type=as_argument(python_type), nullable=fact.nullable
+            name=name,
+            type=as_argument(python_type),
+            nullable=fact.nullable,
+            comment=tag.text if tag and tag.text else _meaning(name, parameter),
         )
 
     def _column(self, query: Query, column: Column) -> TypedValue:
         fact = tagged_column(query, column).fact
         name = column.name
         python_type = self._type(query, name, name, column.type_oid, fact)
-        return TypedValue(name=name, type=python_type, nullable=fact.nullable)
+        return TypedValue(
+            name=name,
+            type=python_type,
+            nullable=fact.nullable,
+            comment=column.comment,
+        )
 
     def _type(
         self, query: Query, written: str, name: str, oid: int, fact: Fact
@@ -141,6 +155,12 @@ class Describer:
         if declared is None:
             return found
         return replace(found, parts=(declared,))
+
+
+def _meaning(name: str, parameter: Parameter) -> str:
+    """Return the first sentence of the comment on a parameter's column."""
+    comment = parameter.columns.comment_for(name)
+    return re.split(r"(?<=[.])\s+(?=[A-Z])", comment, maxsplit=1)[0]
 
 
 _WITH_COLUMNS = frozenset({Form.ONE, Form.MANY, Form.VALUE})

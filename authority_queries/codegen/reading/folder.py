@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 import aiosql
-from aiosql.queries import Queries
 from aiosql.types import QueryFn, SQLOperationType
 from aiosql.utils import SQLLoadException, SQLParseException
 
@@ -81,9 +80,9 @@ def _read_file(path: Path) -> list[Query]:
     source = Source.read(path)
     blocks = split(source)
     _check_told_apart(blocks)
-    queries = _load(source, blocks)
+    file = _load(source, blocks)
     _check_names(blocks)
-    return [_query(block, getattr(queries, block.name)) for block in blocks]
+    return [_query(block, file) for block in blocks]
 
 
 def _check_told_apart(blocks: Sequence[Block]) -> None:
@@ -110,7 +109,8 @@ def _check_names(blocks: Sequence[Block]) -> None:
                 raise block.refuse(f"{message}: rename one of them")
 
 
-def _query(block: Block, function: QueryFn) -> Query:
+def _query(block: Block, file: QueryFile) -> Query:
+    function: QueryFn = getattr(file.queries, block.name)
     operation = function.operation
     if function.parameters is None and operation is not SQLOperationType.SCRIPT:
         raise block.refuse("no list of parameters: write `()` if it takes none")
@@ -126,6 +126,7 @@ def _query(block: Block, function: QueryFn) -> Query:
         doc=doc,
         tags=tags,
         sql=function.sql,
+        digest=file.digests[block.name],
     )
     check(query, block)
     return query
@@ -139,23 +140,23 @@ def _check_parameters(block: Block, parameters: Sequence[str]) -> None:
             raise block.refuse(f"{message}: rename the parameter")
 
 
-def _load(source: Source, blocks: Sequence[Block]) -> Queries:
+def _load(source: Source, blocks: Sequence[Block]) -> QueryFile:
     """Load the file as at run time. Raises GenerationError for what aiosql refuses.
 
     Also when aiosql does not find the queries that PostgreSQL's scanner does.
     """
     try:
-        queries = QueryFile(source.path).queries
+        file = QueryFile(source.path)
     except _Refusal as refusal:
         raise _refused(source, blocks, refusal) from refusal
     names = {block.name for block in blocks}
-    found = set(queries.available_queries)
+    found = set(file.queries.available_queries)
     additional = found - names - {f"{name}_cursor" for name in names}
     for name in sorted(additional | names - found):
         block = next((block for block in blocks if block.name == name), blocks[0])
         message = f"aiosql and PostgreSQL see different queries, such as `{name}`"
         raise block.refuse(f"{message}: look for an apostrophe in a comment or $$…$$")
-    return queries
+    return file
 
 
 def _refused(

@@ -51,7 +51,7 @@ def render(
             package, f"{source}/", named, records, tuples
         ),
         PurePosixPath("queries/__init__.py"): _queries_package(package, f"{source}/"),
-        **_query_modules(package, named, records),
+        **_query_modules(package, named, records, tuples),
     }
 
 
@@ -65,14 +65,17 @@ def _literals(
 
 
 def _query_modules(
-    package: Package, queries: Sequence[TypedQuery], records: Records
+    package: Package,
+    queries: Sequence[TypedQuery],
+    records: Records,
+    composites: Composites,
 ) -> Mapping[PurePosixPath, str]:
     by_path: dict[Path, list[TypedQuery]] = {}
     for typed in queries:
         by_path.setdefault(typed.query.path, []).append(typed)
     return {
         PurePosixPath(f"queries/{path.stem}.py"): query_module(
-            package, path, same, records
+            package, path, same, records, composites
         )
         for path, same in by_path.items()
     }
