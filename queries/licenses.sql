@@ -1,5 +1,5 @@
 -- name: create(tenant_id, key_hash, plan, seats, features, limits, usage_period, overage_policy, valid_from, valid_until, grace, grace_policy, properties)^
--- The new licence with its free seats. A valid_from that is null means now.
+-- The new licence with its free seats. A null valid_from means now.
 -- @row License
 with license as (
     insert into authority.licenses (
@@ -102,9 +102,9 @@ where
     and licenses.key_hash = :key_hash;
 
 -- name: validate(tenant_id, key_hash)^
--- What the key opens and in which state it is now: valid, grace, expired,
--- not_yet_valid, suspended or revoked; or no row when no licence of an active tenant
--- has it. Policy: see authority.license_states.
+-- What the key grants, and its state now: valid, grace, expired, not_yet_valid,
+-- suspended or revoked; or no row when no licence of an active tenant has this
+-- key. The view authority.license_states defines the states.
 -- @row LicenseValidation
 select
     license_states.tenant_id,
@@ -130,9 +130,10 @@ where
     and license_states.key_hash = :key_hash;
 
 -- name: update(tenant_id, license_id, row_version, plan, seats, features, limits, overage_policy, valid_from, valid_until, grace, grace_policy, properties)^
--- The licence as changed, or no row when it is not at this version or is revoked. Where
--- seats are taken away, free ones go first, then those whose lease ends first. No lease
--- outlives the new end. Usage stays: a limit below it admits nothing more.
+-- The changed licence, or no row when the licence is not at this version or is
+-- revoked. When seats are removed, free seats go first, then those whose lease
+-- ends first. A lease that would outlive the licence's new end is shortened to it.
+-- Recorded usage stays: a limit below it allows no further use.
 -- @row License
 with license as (
     update authority.licenses
@@ -165,8 +166,8 @@ with license as (
         at time zone 'UTC' as usable_until
 ),
 
--- The seats as they were before this statement: a change of their number locks the
--- licence.
+-- The seats before this statement. Their number is right, because every change of it
+-- locks the licence.
 had as (
     select
         license_seats.tenant_id,
@@ -248,7 +249,8 @@ select
 from license;
 
 -- name: set_status(tenant_id, license_id, status, reason)^
--- The licence with its new status, or no row: unknown, or revoked before.
+-- The licence with its new status, or no row when it is unknown or was revoked
+-- before.
 -- @row License
 update authority.licenses
 set
@@ -268,10 +270,10 @@ returning
     licenses.updated_at, licenses.row_version;
 
 -- name: check_out_seat(tenant_id, license_id, holder, lease)^
--- The seat that the holder now has until the lease ends, or the licence if that is
--- sooner: its own one, or else a free one; or no row when the licence is not usable or
--- has no free seat. Policy: in grace with the policy keep, only the holder of a lease
--- that runs is given its seat.
+-- The seat that the holder now has until the lease ends, or until the licence ends
+-- if that is sooner: the holder's own seat, or else a free one. No row when the
+-- licence is not usable or has no free seat. Policy: in the grace period with the
+-- policy keep, only the holder of a running lease gets its seat.
 -- @row LicenseSeat
 -- @param holder notnull
 with held as (
@@ -293,9 +295,9 @@ with held as (
         license_seats.holder, license_seats.leased_until
 ),
 
--- The seat of a lease that has ended, or that the holder was given since this statement
--- began, which sees it free or another's: the licence is locked, so the number is
--- right.
+-- The holder's seat, if its lease has ended or if the holder got it after this
+-- statement began. In the second case the statement's snapshot shows the seat as free
+-- or as another holder's. The licence is locked, so the seat number is right.
 own as (
     update authority.license_seats
     set
@@ -375,9 +377,9 @@ select
 from taken;
 
 -- name: renew_seat(tenant_id, license_id, holder, lease)^
--- The holder's seat with its lease prolonged from now, but not beyond the licence's
--- end, or no row when the lease had ended or the licence is not usable any more.
--- Policy: in grace, always.
+-- The holder's seat with its lease extended from now, at most to the licence's
+-- end, or no row when the lease has ended or the licence is no longer usable.
+-- Policy: renewal is always possible in the grace period.
 -- @row LicenseSeat
 update authority.license_seats
 set
@@ -408,10 +410,11 @@ where
     and license_seats.holder = :holder;
 
 -- name: record_usage(tenant_id, license_id, metric, quantity, idempotency_key)^
--- The receipt of a use that was recorded now, with the period's total after it; or no
--- row when the key was recorded before (get_receipt has it, also what was committed
--- while this waited) or the licence takes no use of the metric now. Policy: beyond the
--- limit it fails, or counts as overage where the licence allows that.
+-- The receipt of a use that was recorded now, with the period's total after it. No
+-- row when the key was recorded before, or when the licence accepts no use of the
+-- metric now. In the first case get_receipt returns the receipt, also one that was
+-- committed while this statement waited. Policy: a use beyond the limit fails, or
+-- counts as overage if the licence allows that.
 -- @row UsageReceipt
 with license as (
     select
@@ -500,10 +503,10 @@ from entry
 cross join total;
 
 -- name: correct_usage(tenant_id, license_id, metric, corrects, idempotency_key)^
--- The receipt of a correction that was recorded now: it takes back the whole use that
--- was recorded under the key `corrects`, in that one's period, whatever has become of
--- the licence; or no row when there is no such use, it has been taken back, or the
--- correction's own key was recorded before.
+-- The receipt of a correction that was recorded now. The correction takes back the
+-- whole use that was recorded under the key `corrects`, in the period of that use,
+-- whatever has become of the licence. No row when there is no such use, when it
+-- was taken back before, or when the correction's own key was recorded before.
 -- @row UsageReceipt
 with entry as (
     insert into authority.license_usage (
@@ -568,7 +571,7 @@ from entry
 cross join total;
 
 -- name: get_receipt(tenant_id, license_id, metric, idempotency_key)^
--- What was recorded under the key, with its period's total as it is now, whatever has
+-- What was recorded under the key, with its period's current total, whatever has
 -- become of the licence; or no row.
 -- @row UsageReceipt
 select
@@ -590,8 +593,8 @@ where
     and license_usage_totals.tenant_id = :tenant_id;
 
 -- name: list_usage(tenant_id, license_id, metric, from_period)
--- The total of one metric and period, newest period first. A metric that is null
--- keeps all; a from_period that is null, all periods.
+-- The total of one metric and period, newest period first. A null metric keeps all
+-- metrics, a null from_period all periods.
 -- @row UsageTotal
 select
     license_usage_totals.tenant_id,
@@ -614,11 +617,11 @@ where
 order by license_usage_totals.period_start desc, license_usage_totals.metric asc;
 
 -- name: prune_usage(older_than, batch_size)!
--- Deletes uses, of all tenants, whose period ended at least this long ago; the totals
--- stay. A key that is deleted records again.
--- @plan cross_tenant -- Prunes for all tenants at once.
--- @plan seq_scan authority.license_usage -- Planned without its value, batch_size
---   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- Deletes uses of all tenants whose period ended at least older_than ago. The
+-- totals stay. A key that was deleted can be recorded again.
+-- @plan cross_tenant -- The statement prunes for all tenants at once.
+-- @plan seq_scan authority.license_usage -- The generic plan assumes that batch_size is
+--   a tenth of the rows. With its value each row is looked up by primary key.
 -- @role authority_maintenance
 with doomed as (
     select

@@ -6,6 +6,17 @@ CREATE SCHEMA authority;
 
 COMMENT ON SCHEMA authority IS 'Storage of a multi-tenant OAuth 2.0 / OpenID Connect authority.';
 
+-- active_tenants
+
+CREATE VIEW authority.active_tenants WITH (security_invoker='true') AS
+ SELECT id,
+    status,
+    tokens_valid_after
+   FROM authority.tenants
+  WHERE (status = ANY (ARRAY['active'::text, 'trial'::text]));
+
+COMMENT ON VIEW authority.active_tenants IS 'The tenants that issue and verify tokens.';
+
 -- address_prefix
 
 CREATE FUNCTION authority.address_prefix(address inet) RETURNS cidr
@@ -279,7 +290,7 @@ CREATE TABLE authority.clients (
     CONSTRAINT clients_consent_type_check CHECK ((consent_type = ANY (ARRAY['explicit'::text, 'external'::text, 'implicit'::text, 'systematic'::text]))),
     CONSTRAINT clients_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT clients_display_names_check CHECK (((jsonb_typeof(display_names) = 'object'::text) AND authority.is_bounded_json(display_names))),
-    CONSTRAINT clients_json_web_key_set_check CHECK (((jsonb_typeof(json_web_key_set) = 'object'::text) AND COALESCE((jsonb_typeof((json_web_key_set -> 'keys'::text)) = 'array'::text), (json_web_key_set IS NULL)) AND authority.is_bounded_json(json_web_key_set))),
+    CONSTRAINT clients_json_web_key_set_check CHECK (((jsonb_typeof(json_web_key_set) = 'object'::text) AND ((json_web_key_set IS NULL) = ((json_web_key_set -> 'keys'::text) IS NULL)) AND (jsonb_typeof((json_web_key_set -> 'keys'::text)) = 'array'::text) AND authority.is_bounded_json(json_web_key_set))),
     CONSTRAINT clients_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT clients_permissions_check CHECK (((array_position(permissions, NULL::text) IS NULL) AND authority.is_text_list(permissions, (500)::bigint, (512)::bigint))),
     CONSTRAINT clients_post_logout_redirect_uris_check CHECK (((array_position(post_logout_redirect_uris, NULL::text) IS NULL) AND authority.is_text_list(post_logout_redirect_uris, (100)::bigint, (2048)::bigint))),
@@ -667,9 +678,9 @@ begin
         raise exception 'row-level security does not hold the role %', current_user
         using errcode = 'TN002';
     end if;
-    select tenants.status into status
-    from authority.tenants
-    where tenants.id = tenant_id and tenants.status in ('active', 'trial');
+    select active_tenants.status into status
+    from authority.active_tenants
+    where active_tenants.id = tenant_id;
     if status is null then
         raise exception 'the tenant is unknown, suspended or terminated'
         using errcode = 'TN001';
@@ -978,8 +989,7 @@ CREATE VIEW authority.license_states WITH (security_invoker='true') AS
             licenses.grace_policy,
             licenses.status
            FROM (authority.licenses
-             JOIN authority.tenants ON ((licenses.tenant_id = tenants.id)))
-          WHERE (tenants.status = ANY (ARRAY['active'::text, 'trial'::text]))
+             JOIN authority.active_tenants ON ((licenses.tenant_id = active_tenants.id)))
         )
  SELECT tenant_id,
     id,
@@ -1009,17 +1019,8 @@ CREATE VIEW authority.license_states WITH (security_invoker='true') AS
 
 COMMENT ON VIEW authority.license_states IS 'In which state each licence of an active tenant is now, by the database''s clock, and
 what follows from it: in one place, for every query.';
-COMMENT ON COLUMN authority.license_states.tenant_id IS 'As authority.licenses.tenant_id.';
-COMMENT ON COLUMN authority.license_states.id IS 'As authority.licenses.id.';
-COMMENT ON COLUMN authority.license_states.key_hash IS 'As authority.licenses.key_hash.';
-COMMENT ON COLUMN authority.license_states.plan IS 'As authority.licenses.plan.';
-COMMENT ON COLUMN authority.license_states.seats IS 'As authority.licenses.seats.';
-COMMENT ON COLUMN authority.license_states.features IS 'As authority.licenses.features.';
-COMMENT ON COLUMN authority.license_states.limits IS 'As authority.licenses.limits.';
-COMMENT ON COLUMN authority.license_states.overage_policy IS 'As authority.licenses.overage_policy.';
 COMMENT ON COLUMN authority.license_states.period_start IS 'First day (UTC) of the usage_period that is running.';
 COMMENT ON COLUMN authority.license_states.period_end IS 'First day (UTC) after that period.';
-COMMENT ON COLUMN authority.license_states.valid_until IS 'As authority.licenses.valid_until.';
 COMMENT ON COLUMN authority.license_states.grows_until IS 'From then on no seat is taken anew and no use is recorded: usable_until, or valid_until
 under the grace policy keep. Null: no end.';
 COMMENT ON COLUMN authority.license_states.usable_until IS 'When its grace ends. Null: no end.';
@@ -1269,37 +1270,6 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
   WHERE (dead_because IS NULL);
 
 COMMENT ON VIEW authority.live_tokens IS 'The tokens that are alive: what authority.token_states finds no fault with.';
-COMMENT ON COLUMN authority.live_tokens.tenant_id IS 'As authority.tokens.tenant_id.';
-COMMENT ON COLUMN authority.live_tokens.id IS 'As authority.tokens.id.';
-COMMENT ON COLUMN authority.live_tokens.type IS 'As authority.tokens.type.';
-COMMENT ON COLUMN authority.live_tokens.token_hash IS 'As authority.tokens.token_hash.';
-COMMENT ON COLUMN authority.live_tokens.client_id IS 'As authority.tokens.client_id.';
-COMMENT ON COLUMN authority.live_tokens.user_id IS 'As authority.tokens.user_id.';
-COMMENT ON COLUMN authority.live_tokens.service_account_id IS 'As authority.tokens.service_account_id.';
-COMMENT ON COLUMN authority.live_tokens.authorization_id IS 'As authority.tokens.authorization_id.';
-COMMENT ON COLUMN authority.live_tokens.parent_id IS 'As authority.tokens.parent_id.';
-COMMENT ON COLUMN authority.live_tokens.subject_authorization_id IS 'As authority.tokens.subject_authorization_id.';
-COMMENT ON COLUMN authority.live_tokens.exchanged_from IS 'As authority.tokens.exchanged_from.';
-COMMENT ON COLUMN authority.live_tokens.actor IS 'As authority.tokens.actor.';
-COMMENT ON COLUMN authority.live_tokens.scopes IS 'As authority.tokens.scopes.';
-COMMENT ON COLUMN authority.live_tokens.code_challenge IS 'As authority.tokens.code_challenge.';
-COMMENT ON COLUMN authority.live_tokens.redirect_uri IS 'As authority.tokens.redirect_uri.';
-COMMENT ON COLUMN authority.live_tokens.nonce IS 'As authority.tokens.nonce.';
-COMMENT ON COLUMN authority.live_tokens.cnf_jkt IS 'As authority.tokens.cnf_jkt.';
-COMMENT ON COLUMN authority.live_tokens.cnf_x5t_s256 IS 'As authority.tokens.cnf_x5t_s256.';
-COMMENT ON COLUMN authority.live_tokens.payload IS 'As authority.tokens.payload.';
-COMMENT ON COLUMN authority.live_tokens.properties IS 'As authority.tokens.properties.';
-COMMENT ON COLUMN authority.live_tokens.expires_at IS 'As authority.tokens.expires_at.';
-COMMENT ON COLUMN authority.live_tokens.redeemed_at IS 'As authority.tokens.redeemed_at.';
-COMMENT ON COLUMN authority.live_tokens.revoked_at IS 'As authority.tokens.revoked_at.';
-COMMENT ON COLUMN authority.live_tokens.revocation_reason IS 'As authority.tokens.revocation_reason.';
-COMMENT ON COLUMN authority.live_tokens.authenticated_at IS 'As authority.tokens.authenticated_at.';
-COMMENT ON COLUMN authority.live_tokens.created_at IS 'As authority.tokens.created_at.';
-COMMENT ON COLUMN authority.live_tokens.client_identifier IS 'The client_id of the protocol: clients.client_id.';
-COMMENT ON COLUMN authority.live_tokens.client_type IS 'As authority.clients.client_type.';
-COMMENT ON COLUMN authority.live_tokens.subject_id IS 'The sub claim of its user. Null: it has none.';
-COMMENT ON COLUMN authority.live_tokens.username IS 'Username of its user. Null: it has none.';
-COMMENT ON COLUMN authority.live_tokens.account_id IS 'account_id of its service account. Null: it has none.';
 
 -- login_attempts
 
@@ -1518,7 +1488,7 @@ COMMENT ON FUNCTION authority.merge_scopes(scopes text[], others text[]) IS 'The
 
 CREATE FUNCTION authority.oldest_package() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '0026_name_the_version'::text;
+    RETURN '0027_name_the_version'::text;
 
 COMMENT ON FUNCTION authority.oldest_package() IS 'The oldest package that may use this database, named by its newest migration. Older
 ones refuse to open it.';
@@ -1608,7 +1578,7 @@ CREATE TABLE authority.pushed_requests (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT pushed_requests_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '00:10:00'::interval))),
     CONSTRAINT pushed_requests_moments_check CHECK (((LEAST(expires_at, redeemed_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, redeemed_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND COALESCE((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)), true))),
+    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND ((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)) IS NOT FALSE))),
     CONSTRAINT pushed_requests_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
     CONSTRAINT pushed_requests_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT pushed_requests_request_uri_hash_check CHECK ((octet_length(request_uri_hash) = 32))
@@ -1742,9 +1712,7 @@ begin
         moment as (
             select
                 greatest(authority.clock(), max(found.updated_at)) as now,
-                coalesce(
-                    bool_or(found.trusted_until > authority.clock()), false
-                ) as is_trusted
+                bool_or(found.trusted_until > authority.clock()) is true as is_trusted
             from found
         ),
         asked as (
@@ -1835,9 +1803,10 @@ begin
         where
             login_throttles.tenant_id = reserve_login_attempt.tenant_id
             and login_throttles.id = refusing
-            and coalesce(
-                login_throttles.refused_at <= authority.clock() - interval '1 minute',
-                true
+            and (
+                login_throttles.refused_at is null
+                or login_throttles.refused_at
+                <= authority.clock() - interval '1 minute'
             )
         for no key update skip locked
     ),
@@ -2065,7 +2034,7 @@ CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = ( SE
 
 CREATE FUNCTION authority.schema_version() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '0026_name_the_version'::text;
+    RETURN '0027_name_the_version'::text;
 
 COMMENT ON FUNCTION authority.schema_version() IS 'The newest migration that was applied.';
 
@@ -2322,74 +2291,55 @@ CREATE POLICY tenants_owner_policy ON authority.tenants FOR SELECT TO authority_
 -- token_states
 
 CREATE VIEW authority.token_states WITH (security_invoker='true') AS
- SELECT tenant_id,
-    id,
-    type,
-    token_hash,
-    client_id,
-    user_id,
-    service_account_id,
-    authorization_id,
-    parent_id,
-    subject_authorization_id,
-    exchanged_from,
-    actor,
-    scopes,
-    code_challenge,
-    redirect_uri,
-    nonce,
-    cnf_jkt,
-    cnf_x5t_s256,
-    payload,
-    properties,
-    expires_at,
-    redeemed_at,
-    revoked_at,
-    revocation_reason,
-    authenticated_at,
-    created_at,
-    client_identifier,
-    client_type,
-    subject_id,
-    username,
-    account_id,
-    own_dead_because,
-    COALESCE(own_dead_because,
+ SELECT tokens.tenant_id,
+    tokens.id,
+    tokens.type,
+    tokens.token_hash,
+    tokens.client_id,
+    tokens.user_id,
+    tokens.service_account_id,
+    tokens.authorization_id,
+    tokens.parent_id,
+    tokens.subject_authorization_id,
+    tokens.exchanged_from,
+    tokens.actor,
+    tokens.scopes,
+    tokens.code_challenge,
+    tokens.redirect_uri,
+    tokens.nonce,
+    tokens.cnf_jkt,
+    tokens.cnf_x5t_s256,
+    tokens.payload,
+    tokens.properties,
+    tokens.expires_at,
+    tokens.redeemed_at,
+    tokens.revoked_at,
+    tokens.revocation_reason,
+    tokens.authenticated_at,
+    tokens.created_at,
+    clients.client_id AS client_identifier,
+    clients.client_type,
+    users.subject_id,
+    users.username,
+    service_accounts.account_id,
+    judged.own_dead_because,
+    COALESCE(judged.own_dead_because,
         CASE
-            WHEN (NOT authority.are_tokens_alive(tenant_id, exchanged_from)) THEN 'exchanged_from_dead'::text
+            WHEN (NOT authority.are_tokens_alive(tokens.tenant_id, tokens.exchanged_from)) THEN 'exchanged_from_dead'::text
             ELSE NULL::text
         END) AS dead_because
-   FROM ( SELECT tokens.tenant_id,
-            tokens.id,
-            tokens.type,
-            tokens.token_hash,
-            tokens.client_id,
-            tokens.user_id,
-            tokens.service_account_id,
-            tokens.authorization_id,
-            tokens.parent_id,
-            tokens.subject_authorization_id,
-            tokens.exchanged_from,
-            tokens.actor,
-            tokens.scopes,
-            tokens.code_challenge,
-            tokens.redirect_uri,
-            tokens.nonce,
-            tokens.cnf_jkt,
-            tokens.cnf_x5t_s256,
-            tokens.payload,
-            tokens.properties,
-            tokens.expires_at,
-            tokens.redeemed_at,
-            tokens.revoked_at,
-            tokens.revocation_reason,
-            tokens.authenticated_at,
-            tokens.created_at,
-            clients.client_id AS client_identifier,
-            clients.client_type,
-            users.subject_id,
-            users.username,
-            service_accounts.account_id,
+   FROM (((((((authority.tokens
+     JOIN authority.clients ON (((tokens.tenant_id = clients.tenant_id) AND (tokens.client_id = clients.id))))
+     LEFT JOIN authority.active_tenants ON ((tokens.tenant_id = active_tenants.id)))
+     LEFT JOIN authority.authorizations ON (((tokens.tenant_id = authorizations.tenant_id) AND (
+        CASE
+            WHEN (tokens.authorization_id IS NULL) THEN tokens.subject_authorization_id
+            ELSE tokens.authorization_id
+        END = authorizations.id))))
+     LEFT JOIN authority.consents ON (((authorizations.tenant_id = consents.tenant_id) AND (authorizations.consent_id = consents.id))))
+     LEFT JOIN authority.users ON (((tokens.tenant_id = users.tenant_id) AND (tokens.user_id = users.id))))
+     LEFT JOIN authority.service_accounts ON (((tokens.tenant_id = service_accounts.tenant_id) AND (tokens.service_account_id = service_accounts.id))))
+     CROSS JOIN LATERAL ( VALUES (
                 CASE
                     WHEN (tokens.revoked_at IS NOT NULL) THEN 'revoked'::text
                     WHEN (tokens.redeemed_at IS NOT NULL) THEN 'redeemed'::text
@@ -2398,63 +2348,24 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
                     WHEN (authorizations.expires_at <= authority.clock()) THEN 'authorization_expired'::text
                     WHEN (consents.revoked_at IS NOT NULL) THEN 'consent_revoked'::text
                     WHEN (NOT (tokens.scopes <@ consents.scopes)) THEN 'consent_narrowed'::text
-                    WHEN (tenants.status <> ALL (ARRAY['active'::text, 'trial'::text])) THEN 'tenant_inactive'::text
-                    WHEN (tokens.authenticated_at <= tenants.tokens_valid_after) THEN 'tenant_signed_out'::text
+                    WHEN (active_tenants.id IS NULL) THEN 'tenant_inactive'::text
+                    WHEN (tokens.authenticated_at <= active_tenants.tokens_valid_after) THEN 'tenant_signed_out'::text
                     WHEN (NOT clients.enabled) THEN 'client_disabled'::text
                     WHEN (
                     CASE
                         WHEN (tokens.authorization_id IS NULL) THEN tokens.created_at
                         ELSE authorizations.created_at
                     END <= clients.tokens_valid_after) THEN 'client_signed_out'::text
-                    WHEN ((tokens.user_id IS NOT NULL) AND COALESCE((users.status <> 'active'::text), true)) THEN 'user_inactive'::text
+                    WHEN ((tokens.user_id IS NOT NULL) AND (users.status IS DISTINCT FROM 'active'::text)) THEN 'user_inactive'::text
                     WHEN (tokens.authenticated_at <= users.tokens_valid_after) THEN 'user_signed_out'::text
                     WHEN ((tokens.service_account_id IS NOT NULL) AND (service_accounts.enabled IS NOT TRUE)) THEN 'service_account_disabled'::text
                     WHEN (tokens.authenticated_at <= service_accounts.tokens_valid_after) THEN 'service_account_signed_out'::text
                     ELSE NULL::text
-                END AS own_dead_because
-           FROM ((((((authority.tokens
-             JOIN authority.tenants ON ((tokens.tenant_id = tenants.id)))
-             JOIN authority.clients ON (((tokens.tenant_id = clients.tenant_id) AND (tokens.client_id = clients.id))))
-             LEFT JOIN authority.authorizations ON (((tokens.tenant_id = authorizations.tenant_id) AND (
-                CASE
-                    WHEN (tokens.authorization_id IS NULL) THEN tokens.subject_authorization_id
-                    ELSE tokens.authorization_id
-                END = authorizations.id))))
-             LEFT JOIN authority.consents ON (((authorizations.tenant_id = consents.tenant_id) AND (authorizations.consent_id = consents.id))))
-             LEFT JOIN authority.users ON (((tokens.tenant_id = users.tenant_id) AND (tokens.user_id = users.id))))
-             LEFT JOIN authority.service_accounts ON (((tokens.tenant_id = service_accounts.tenant_id) AND (tokens.service_account_id = service_accounts.id))))) states;
+                END)) judged(own_dead_because));
 
 COMMENT ON VIEW authority.token_states IS 'Whether a token is alive and, where it is not, why, in one place: the token itself and
 all that it hangs on, by the database''s clock. For operators; who presents a token is
 told nothing but no (RFC 7662 section 2.2).';
-COMMENT ON COLUMN authority.token_states.tenant_id IS 'As authority.tokens.tenant_id.';
-COMMENT ON COLUMN authority.token_states.id IS 'As authority.tokens.id.';
-COMMENT ON COLUMN authority.token_states.type IS 'As authority.tokens.type.';
-COMMENT ON COLUMN authority.token_states.token_hash IS 'As authority.tokens.token_hash.';
-COMMENT ON COLUMN authority.token_states.client_id IS 'As authority.tokens.client_id.';
-COMMENT ON COLUMN authority.token_states.user_id IS 'As authority.tokens.user_id.';
-COMMENT ON COLUMN authority.token_states.service_account_id IS 'As authority.tokens.service_account_id.';
-COMMENT ON COLUMN authority.token_states.authorization_id IS 'As authority.tokens.authorization_id.';
-COMMENT ON COLUMN authority.token_states.parent_id IS 'As authority.tokens.parent_id.';
-COMMENT ON COLUMN authority.token_states.subject_authorization_id IS 'As authority.tokens.subject_authorization_id.';
-COMMENT ON COLUMN authority.token_states.exchanged_from IS 'As authority.tokens.exchanged_from.';
-COMMENT ON COLUMN authority.token_states.actor IS 'As authority.tokens.actor.';
-COMMENT ON COLUMN authority.token_states.scopes IS 'As authority.tokens.scopes.';
-COMMENT ON COLUMN authority.token_states.code_challenge IS 'As authority.tokens.code_challenge.';
-COMMENT ON COLUMN authority.token_states.redirect_uri IS 'As authority.tokens.redirect_uri.';
-COMMENT ON COLUMN authority.token_states.nonce IS 'As authority.tokens.nonce.';
-COMMENT ON COLUMN authority.token_states.cnf_jkt IS 'As authority.tokens.cnf_jkt.';
-COMMENT ON COLUMN authority.token_states.cnf_x5t_s256 IS 'As authority.tokens.cnf_x5t_s256.';
-COMMENT ON COLUMN authority.token_states.payload IS 'As authority.tokens.payload.';
-COMMENT ON COLUMN authority.token_states.properties IS 'As authority.tokens.properties.';
-COMMENT ON COLUMN authority.token_states.expires_at IS 'As authority.tokens.expires_at.';
-COMMENT ON COLUMN authority.token_states.redeemed_at IS 'As authority.tokens.redeemed_at.';
-COMMENT ON COLUMN authority.token_states.revoked_at IS 'As authority.tokens.revoked_at.';
-COMMENT ON COLUMN authority.token_states.revocation_reason IS 'As authority.tokens.revocation_reason.';
-COMMENT ON COLUMN authority.token_states.authenticated_at IS 'As authority.tokens.authenticated_at.';
-COMMENT ON COLUMN authority.token_states.created_at IS 'As authority.tokens.created_at.';
-COMMENT ON COLUMN authority.token_states.client_identifier IS 'The client_id of the protocol: clients.client_id.';
-COMMENT ON COLUMN authority.token_states.client_type IS 'As authority.clients.client_type.';
 COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: it has none.';
 COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: it has none.';
 COMMENT ON COLUMN authority.token_states.account_id IS 'account_id of its service account. Null: it has none.';
@@ -2622,18 +2533,11 @@ CREATE VIEW authority.usable_licenses WITH (security_invoker='true') AS
     period_start,
     period_end,
     usable_until,
-    COALESCE((grows_until > authority.clock()), true) AS may_grow
+    ((grows_until <= authority.clock()) IS NOT TRUE) AS may_grow
    FROM authority.license_states
   WHERE (state = ANY (ARRAY['valid'::text, 'grace'::text]));
 
 COMMENT ON VIEW authority.usable_licenses IS 'What a usable licence is, in one place: valid or in grace, and of an active tenant.';
-COMMENT ON COLUMN authority.usable_licenses.tenant_id IS 'As authority.licenses.tenant_id.';
-COMMENT ON COLUMN authority.usable_licenses.id IS 'As authority.licenses.id.';
-COMMENT ON COLUMN authority.usable_licenses.limits IS 'As authority.licenses.limits.';
-COMMENT ON COLUMN authority.usable_licenses.overage_policy IS 'As authority.licenses.overage_policy.';
-COMMENT ON COLUMN authority.usable_licenses.period_start IS 'As authority.license_states.period_start.';
-COMMENT ON COLUMN authority.usable_licenses.period_end IS 'As authority.license_states.period_end.';
-COMMENT ON COLUMN authority.usable_licenses.usable_until IS 'As authority.license_states.usable_until.';
 COMMENT ON COLUMN authority.usable_licenses.may_grow IS 'Whether seats are taken anew and uses recorded: not in grace under the policy keep.';
 
 -- used_jtis
@@ -2838,26 +2742,6 @@ CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
    FROM authority.live_tokens;
 
 COMMENT ON VIEW authority.verified_tokens IS 'What a resource server is told of the tokens that are alive, and no more.';
-COMMENT ON COLUMN authority.verified_tokens.tenant_id IS 'As authority.live_tokens.tenant_id.';
-COMMENT ON COLUMN authority.verified_tokens.id IS 'As authority.live_tokens.id.';
-COMMENT ON COLUMN authority.verified_tokens.type IS 'As authority.live_tokens.type.';
-COMMENT ON COLUMN authority.verified_tokens.token_hash IS 'As authority.live_tokens.token_hash.';
-COMMENT ON COLUMN authority.verified_tokens.client_id IS 'The client_id of the protocol: clients.client_id.';
-COMMENT ON COLUMN authority.verified_tokens.authorization_id IS 'As authority.live_tokens.authorization_id.';
-COMMENT ON COLUMN authority.verified_tokens.user_id IS 'As authority.live_tokens.user_id.';
-COMMENT ON COLUMN authority.verified_tokens.subject_id IS 'As authority.live_tokens.subject_id.';
-COMMENT ON COLUMN authority.verified_tokens.username IS 'As authority.live_tokens.username.';
-COMMENT ON COLUMN authority.verified_tokens.service_account_id IS 'As authority.live_tokens.service_account_id.';
-COMMENT ON COLUMN authority.verified_tokens.account_id IS 'As authority.live_tokens.account_id.';
-COMMENT ON COLUMN authority.verified_tokens.actor IS 'As authority.live_tokens.actor.';
-COMMENT ON COLUMN authority.verified_tokens.scopes IS 'As authority.live_tokens.scopes.';
-COMMENT ON COLUMN authority.verified_tokens.cnf_jkt IS 'As authority.live_tokens.cnf_jkt.';
-COMMENT ON COLUMN authority.verified_tokens.cnf_x5t_s256 IS 'As authority.live_tokens.cnf_x5t_s256.';
-COMMENT ON COLUMN authority.verified_tokens.payload IS 'As authority.live_tokens.payload.';
-COMMENT ON COLUMN authority.verified_tokens.properties IS 'As authority.live_tokens.properties.';
-COMMENT ON COLUMN authority.verified_tokens.authenticated_at IS 'As authority.live_tokens.authenticated_at.';
-COMMENT ON COLUMN authority.verified_tokens.created_at IS 'As authority.live_tokens.created_at.';
-COMMENT ON COLUMN authority.verified_tokens.expires_at IS 'As authority.live_tokens.expires_at.';
 
 -- without_loopback_port
 

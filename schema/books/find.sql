@@ -28,5 +28,5 @@ select
         (select pg_catalog.quote_ident(logs.nspname::pg_catalog.text) from logs),
         'authority_yoyo'
     ) as schema,
-    coalesce((select true from logs), false) as are_there,
-    coalesce((select logs.may_be_read from logs), false) as may_be_read;
+    (select true from logs) is true as are_there,
+    (select logs.may_be_read from logs) is true as may_be_read;

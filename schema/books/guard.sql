@@ -16,19 +16,16 @@ begin
         where
             pg_roles.rolsuper
             or pg_roles.rolname in (current_user, session_user)
-            or coalesce(
-                -- Not by to_regrole, which remembers that there was no such role when
-                -- another database's migration makes it meanwhile.
-                pg_has_role(
-                    pg_roles.oid,
-                    (
-                        select owners.oid from pg_roles as owners
-                        where owners.rolname = 'authority_owner'
-                    ),
-                    'member'
+            -- Not by to_regrole, which remembers that there was no such role when
+            -- another database's migration makes it meanwhile.
+            or pg_has_role(
+                pg_roles.oid,
+                (
+                    select owners.oid from pg_roles as owners
+                    where owners.rolname = 'authority_owner'
                 ),
-                false
-            )
+                'member'
+            ) is true
     ),
 
     -- The owner of PostgreSQL's schema public is whoever owns the database.

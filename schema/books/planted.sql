@@ -7,10 +7,7 @@ with trusted as (
     where
         pg_roles.rolsuper
         or pg_roles.rolname in (current_user, session_user)
-        or coalesce(
-            pg_has_role(pg_roles.oid, to_regrole('authority_owner'), 'member'),
-            false
-        )
+        or pg_has_role(pg_roles.oid, to_regrole('authority_owner'), 'member') is true
 )
 
 select

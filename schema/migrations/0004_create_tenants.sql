@@ -82,6 +82,19 @@ grant update (
     row_version
 ) on authority.tenants to authority_maintenance;
 
+create or replace view authority.active_tenants
+with (security_invoker = true) as
+select
+    tenants.id,
+    tenants.status,
+    tenants.tokens_valid_after
+from authority.tenants
+where tenants.status in ('active', 'trial');
+
+comment on view authority.active_tenants is 'The tenants that issue and verify tokens.';
+
+grant select on authority.active_tenants to authority_app, authority_reader;
+
 create or replace function authority.enter_tenant(tenant_id uuid)
 returns text
 language plpgsql
@@ -112,9 +125,9 @@ begin
         raise exception 'row-level security does not hold the role %', current_user
         using errcode = 'TN002';
     end if;
-    select tenants.status into status
-    from authority.tenants
-    where tenants.id = tenant_id and tenants.status in ('active', 'trial');
+    select active_tenants.status into status
+    from authority.active_tenants
+    where active_tenants.id = tenant_id;
     if status is null then
         raise exception 'the tenant is unknown, suspended or terminated'
         using errcode = 'TN001';

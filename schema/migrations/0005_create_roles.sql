@@ -83,8 +83,7 @@ create table if not exists authority.roles (
     )
 );
 
-comment on table authority.roles is
-'A named set of permissions in one tenant.';
+comment on table authority.roles is 'A named set of permissions in one tenant.';
 comment on column authority.roles.tenant_id is 'Owner of the row.';
 comment on column authority.roles.id is 'Random.';
 comment on column authority.roles.name is
@@ -119,8 +118,7 @@ create table if not exists authority.role_permissions (
     )
 );
 
-comment on table authority.role_permissions is
-'One permission that one role allows.';
+comment on table authority.role_permissions is 'One permission that one role allows.';
 comment on column authority.role_permissions.tenant_id is 'Owner of the row.';
 comment on column authority.role_permissions.role_id is 'The role that allows.';
 comment on column authority.role_permissions.permission is

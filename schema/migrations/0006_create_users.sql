@@ -141,8 +141,7 @@ comment on column authority.users.email is
 'Contact address as typed, or null. Not a login name and not unique.';
 comment on column authority.users.email_verified is
 'The email_verified claim: the holder has shown control of the address.';
-comment on column authority.users.display_name is
-'Name shown to people. May be empty.';
+comment on column authority.users.display_name is 'Name shown to people. May be empty.';
 comment on column authority.users.password_hash is
 'Hash with its own salt and parameters, of Argon2id, or imported from another system
 until the next sign-in. Null: no password sign-in.';

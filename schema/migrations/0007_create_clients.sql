@@ -80,10 +80,8 @@ create table if not exists authority.clients (
     constraint clients_json_web_key_set_check
     check (
         jsonb_typeof(json_web_key_set) = 'object'
-        and coalesce(
-            jsonb_typeof(json_web_key_set -> 'keys') = 'array',
-            json_web_key_set is null
-        )
+        and (json_web_key_set is null) = (json_web_key_set -> 'keys' is null)
+        and jsonb_typeof(json_web_key_set -> 'keys') = 'array'
         and authority.is_bounded_json(json_web_key_set)
     ),
     constraint clients_display_name_check check (char_length(display_name) <= 256),
@@ -214,8 +212,7 @@ comment on column authority.client_secrets.valid_until is
 'From then on the secret is refused. Null: no end.';
 comment on column authority.client_secrets.last_used_at is
 'Last success, to the minute: shows when an old secret can go. Null: never.';
-comment on column authority.client_secrets.created_at is
-'When the row was inserted.';
+comment on column authority.client_secrets.created_at is 'When the row was inserted.';
 
 -- Serves clients.list_live_secrets and the foreign key.
 create index if not exists client_secrets_tenant_id_client_id_idx

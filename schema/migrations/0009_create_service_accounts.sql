@@ -75,10 +75,8 @@ comment on column authority.service_accounts.authorized_clients is
 is never used again, so one that outlives its client opens nothing.';
 comment on column authority.service_accounts.attributes is
 'Open object of the embedding service. The store never reads it.';
-comment on column authority.service_accounts.created_at is
-'When the row was inserted.';
-comment on column authority.service_accounts.updated_at is
-'When the row last changed.';
+comment on column authority.service_accounts.created_at is 'When the row was inserted.';
+comment on column authority.service_accounts.updated_at is 'When the row last changed.';
 comment on column authority.service_accounts.row_version is
 'Optimistic lock: an update names the version that it read.';
 

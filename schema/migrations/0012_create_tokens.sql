@@ -144,8 +144,7 @@ comment on column authority.tokens.type is
 comment on column authority.tokens.token_hash is
 'SHA-256 of the token string, 32 octets.';
 comment on column authority.tokens.client_id is 'To whom it was issued: clients.id.';
-comment on column authority.tokens.user_id is
-'The user it speaks for. Null: none.';
+comment on column authority.tokens.user_id is 'The user it speaks for. Null: none.';
 comment on column authority.tokens.service_account_id is
 'The service account it speaks for. Null: none. Neither: the client itself.';
 comment on column authority.tokens.authorization_id is
@@ -192,8 +191,7 @@ comment on column authority.tokens.revocation_reason is 'Why it was revoked.';
 comment on column authority.tokens.authenticated_at is
 'When the sign-in that it descends from happened: what a user''s epoch is compared
 with. Successors inherit it, so that a rotation cannot outrun the epoch.';
-comment on column authority.tokens.created_at is
-'When it was issued (iat).';
+comment on column authority.tokens.created_at is 'When it was issued (iat).';
 
 -- Serves grants.redeem and the foreign key.
 create index if not exists tokens_tenant_id_authorization_id_client_id_idx

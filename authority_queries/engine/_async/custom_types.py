@@ -1,4 +1,4 @@
-"""Types of the schema that psycopg does not know, made known to a connection."""
+"""Registers a schema's own types on a connection."""
 
 from collections.abc import Mapping
 from typing import Final, TypeVar
@@ -16,7 +16,7 @@ from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import StaleModuleError
 from authority_queries.engine.loaders import adapters_of
 
-# By connection the types that it has learnt, from whichever file.
+# The types that each connection knows, of all query files.
 _learnt: Final[WeakKeyDictionary[AsyncConnection[object], set[str]]] = (
     WeakKeyDictionary()
 )
@@ -26,8 +26,8 @@ Info = TypeVar("Info", bound=TypeInfo)
 class AsyncCustomTypes:
     """The types that the queries of one file need beyond psycopg's own.
 
-    Against a type's name stands a named tuple for a composite, the name of the base
-    type for a domain, None for an enum.
+    A type's name maps to a named tuple for a composite type, to the name of the base
+    type for a domain, and to None for an enum.
     """
 
     def __init__(self, kinds: Mapping[str, type | str | None]) -> None:
@@ -37,13 +37,13 @@ class AsyncCustomTypes:
         return bool(self._kinds)
 
     async def learn(self, connection: AsyncConnection[object]) -> None:
-        """Look the types up, once for a connection, for statements of ours on it.
+        """Look the types up and register them, once for a connection.
 
         Raises StaleModuleError for a type that the database does not have.
         """
         known = _learnt.setdefault(connection, set())
         if not known and is_direct(connection) is None:
-            # psycopg looks types up by one statement, which it would prepare.
+            # psycopg looks types up by a statement that it would prepare.
             await look(connection)
         for name, kind in self._kinds.items():
             if name not in known:
@@ -66,7 +66,7 @@ async def _register(
 
 def _found(name: str, info: Info | None) -> Info:
     if info is None:
-        message = f"the database has no type {name}: migrate it, or generate again"
+        message = f"the database has no type {name}: migrate, or run authority generate"
         raise StaleModuleError(message)
     return info
 

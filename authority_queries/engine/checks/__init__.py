@@ -1,7 +1,7 @@
-"""Checks of arguments: each returns what psycopg should send, or refuses the value.
+"""Checks of arguments: each returns the value that psycopg sends, or refuses it.
 
-A check takes an argument's name and value. Generated modules name one for each
-parameter of a query, from its type and from what its column's check allows. Raises
+A check takes an argument's name and value. Generated modules have one for each
+parameter of a query, by its type and by its column's check constraint. It raises
 InvalidArgumentError, which names the argument and never repeats the value.
 """
 

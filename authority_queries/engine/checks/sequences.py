@@ -16,10 +16,10 @@ _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")
 
 
 def array(element: Check[Sent], most: int = _MAX_ELEMENTS) -> Check[list[Sent]]:
-    """Make the check of a sequence: psycopg takes only a list for an array."""
+    """Return the check of a sequence. It returns a list: psycopg sends no other."""
 
     def check(name: str, value: object) -> list[Sent]:
-        # A single string would be an array of its letters.
+        # A str would become an array of its characters.
         if isinstance(value, str | bytes | bytearray | memoryview) or not isinstance(
             value, Sequence
         ):
@@ -36,13 +36,13 @@ def array(element: Check[Sent], most: int = _MAX_ELEMENTS) -> Check[list[Sent]]:
 
 
 def text_list(most: int, longest: int) -> Check[list[str]]:
-    """Make the check of texts that are not empty, each once."""
+    """Return the check of distinct texts that are not empty."""
     texts = array(text(1, longest), most)
 
     def check(name: str, value: object) -> list[str]:
         found = texts(name, value)
         if len({*found}) < len(found):
-            raise refusal(name, "must have each element once")
+            raise refusal(name, "must not contain an element twice")
         return found
 
     return check
@@ -52,7 +52,7 @@ _texts: Final = array(text())
 
 
 def scope_list(name: str, value: object) -> list[str]:
-    """Send scopes (RFC 6749 section 3.3), each once."""
+    """Check scopes (RFC 6749 section 3.3), and drop duplicates."""
     scopes = [*dict.fromkeys(_texts(name, value))]
     if len(scopes) > _MAX_SCOPES:
         raise refusal(name, f"must have at most {_MAX_SCOPES} scopes")
