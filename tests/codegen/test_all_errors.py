@@ -91,3 +91,24 @@ def test_an_error_of_a_row_is_reported_beside_others(
     first, second, _ = capfd.readouterr().err.splitlines()
     assert first.startswith("queries/b.sql:3:1: @row Item is not what it is in")
     assert second.startswith('queries/c.sql:3:24: PostgreSQL says: relation "nothing"')
+
+
+@pytest.mark.parametrize("command", ["generate", "plans"])
+def test_a_failing_migration_is_named_beside_the_errors_of_queries(
+    command: str, tmp_path: Path, embedded: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    schema = f"{SCHEMA}\ncomment on column items.no is 'Nothing.';\n"
+    star = "-- name: list_all()\n-- All.\nselect * from items;\n"
+    queries = {"items": star if command == "generate" else star.replace("*", "id")}
+    project = Project.make(tmp_path, embedded, schema, queries)
+    config = project.folder / "pyproject.toml"
+    (project.folder / "sample.sql").write_text("select 1;\n")
+    config.write_text(
+        f'{config.read_text()}sample = "sample.sql"\nplans = "plans.txt"\n'
+    )
+    assert main([command, "--config", str(config), "--server", embedded]) == 1
+    errors = capfd.readouterr().err
+    assert '0001_begin.sql:4: column "no" of relation "items"' in errors
+    assert ("items.sql:3:8: `*` gives other columns" in errors) == (
+        star in queries["items"]
+    )
