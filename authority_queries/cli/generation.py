@@ -1,8 +1,10 @@
 """`authority generate`, `plans` and `format`: what follows from the SQL files."""
 
 import argparse
+import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from authority_queries.codegen.errors import GenerationError, Outcome
@@ -33,6 +35,18 @@ def add_server_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_only_argument(parser: argparse.ArgumentParser) -> None:
+    """Add what a command takes that can leave out queries."""
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a file or a query, such as users or users.create: print its plans, and "
+        "leave those of the others as they are; may be repeated",
+    )
+
+
 def run_generate(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> int:
     """Write the typed modules, or say what is stale."""
     try:
@@ -52,8 +66,27 @@ def run_plans(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> 
     except ImportError as error:
         raise _not_installed() from error
     return _ended(
-        lambda: check.run(arguments.config, arguments.server, check=arguments.check)
+        lambda: check.run(
+            arguments.config,
+            arguments.server,
+            check=arguments.check,
+            only=arguments.only,
+        )
     )
+
+
+@contextmanager
+def _steps_shown() -> Iterator[None]:
+    """Print each step on stderr when it begins, if that is a terminal."""
+    logger = logging.getLogger("authority_queries.codegen")
+    handler = logging.StreamHandler(sys.stderr)
+    if sys.stderr.isatty():
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def run_format(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> int:
@@ -72,7 +105,8 @@ def _ended(run: Callable[[], Outcome]) -> int:
     editor opens.
     """
     try:
-        outcome = run()
+        with _steps_shown():
+            outcome = run()
     except GenerationError as error:
         print(error, file=sys.stderr)
         outcome = Outcome(text="", fault=_count(len(error.errors)))
