@@ -393,7 +393,7 @@ def test_one_name_for_two_shapes_is_refused(
         "select items.id, items.mood as name from shop.items;\n",
     )
     assert message.startswith(
-        "queries/b.sql:1 g: @row Item is not what it is in queries/a.sql:1 f: column "
+        "queries/b.sql:3:1: @row Item is not what it is in queries/a.sql:1 f: column "
         "name is of another type"
     )
 
@@ -431,7 +431,9 @@ def test_a_parameter_that_the_stream_has_is_refused(
         blank_conninfo,
         a="-- name: f(size)\n-- Some.\nselect items.id from shop.items limit :size;\n",
     )
-    assert message.startswith("queries/a.sql:1 f: size is the streaming function's own")
+    assert message.startswith(
+        "queries/a.sql:3:39: size is the streaming function's own"
+    )
 
 
 def test_declared_types_are_imported_and_json_of_them_is_sent(

@@ -15,7 +15,6 @@ from psycopg.pq import ExecStatus
 from authority_queries.codegen.describing.pg_types import PgTypes
 from authority_queries.codegen.describing.refusals import refused
 from authority_queries.codegen.describing.samples import sample
-from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.facts import Description, Parameter, either
 from authority_queries.codegen.query import Query
 from authority_queries.codegen.sent import Statement, sent_types, statement_of
@@ -149,11 +148,11 @@ class Variants:
                     self._pg_types.type(c.type_oid).name for c in (column, other)
                 )
                 message = (
-                    f"{query.place}: column {column.name} is {one} or {two}, depending "
-                    "on the types that psycopg sends; say the parameters' types where "
-                    "they are used, such as :name::uuid"
+                    f"column {column.name} is {one} or {two}, depending on the types "
+                    "that psycopg sends; say the parameters' types where they are "
+                    "used, such as :name::uuid"
                 )
-                raise GenerationError(message)
+                raise query.refuse_column(column.name, message)
 
 
 def _combined(described: Sequence[Description]) -> Description:

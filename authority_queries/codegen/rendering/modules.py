@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from authority_queries.codegen.describing.type_mapping import PythonTypes
 from authority_queries.codegen.describing.type_parts import Literals
 from authority_queries.codegen.describing.typed_query import TypedQuery
+from authority_queries.codegen.errors import Faults
 from authority_queries.codegen.rendering.module_text import (
     Imports,
     Package,
@@ -73,12 +74,14 @@ def _query_modules(
     by_path: dict[Path, list[TypedQuery]] = {}
     for typed in queries:
         by_path.setdefault(typed.query.path, []).append(typed)
-    return {
-        PurePosixPath(f"queries/{path.stem}.py"): query_module(
-            package, path, same, records, composites
-        )
-        for path, same in by_path.items()
-    }
+    faults = Faults()
+    modules = faults.each(
+        lambda path: query_module(package, path, by_path[path], records, composites),
+        by_path,
+    )
+    faults.refuse()
+    paths = [PurePosixPath(f"queries/{path.stem}.py") for path in by_path]
+    return dict(zip(paths, modules, strict=True))
 
 
 def _queries_package(package: Package, source: str) -> str:
