@@ -18,7 +18,7 @@ from authority_queries import Authority, Settings
 from authority_queries.codegen.throwaway import throwaway_database
 from authority_queries.errors import AuthorityError
 from authority_queries.resources import MIGRATIONS
-from authority_queries.service._sync.line import Slot
+from authority_queries.service._sync.slots import Slot
 from authority_queries.service.migrations import yoyo_url
 from benchmarks.machine import machine
 from benchmarks.measuring import cpu_timer, measure, timer

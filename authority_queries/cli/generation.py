@@ -1,4 +1,4 @@
-"""`authority generate`, `plans` and `format`: what follows from the SQL files."""
+"""`authority generate`, `plans` and `format`: write what depends on the SQL files."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from authority_queries.service.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what all three commands take."""
+    """Add the options of all three commands."""
     parser.add_argument(
         "--check", action="store_true", help="change nothing; exit 1 when stale"
     )
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_server_argument(parser: argparse.ArgumentParser) -> None:
-    """Add what a command takes that asks a server."""
+    """Add the option of commands that need a server."""
     parser.add_argument(
         "--server",
         metavar="URL",
@@ -33,37 +33,37 @@ def add_server_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def run_generate(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> int:
-    """Write the typed modules, or say what is stale."""
+    """Write the typed modules, or print which ones are stale."""
     try:
-        # An extra of the package: it brings what only the generator needs.
-        from authority_queries.codegen import generate  # noqa: PLC0415 -- because of it
+        # Imported here because the extra `generate` may be missing.
+        from authority_queries.codegen import generate  # noqa: PLC0415 -- see above
     except ImportError as error:
         raise _not_installed() from error
     outcome = generate.run(arguments.config, arguments.server, check=arguments.check)
-    return _told(outcome.text, outcome.fault)
+    return _print_outcome(outcome.text, outcome.fault)
 
 
 def run_plans(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> int:
-    """Write the plans of all queries, or say what has changed or breaks a rule."""
+    """Write the plans of all queries, or print which changed or break a rule."""
     try:
-        from authority_queries.codegen.plans import check  # noqa: PLC0415 -- because of the extra, as above
+        from authority_queries.codegen.plans import check  # noqa: PLC0415 -- as in run_generate
     except ImportError as error:
         raise _not_installed() from error
     outcome = check.run(arguments.config, arguments.server, check=arguments.check)
-    return _told(outcome.text, outcome.fault)
+    return _print_outcome(outcome.text, outcome.fault)
 
 
 def run_format(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> int:
-    """Fill the column lists of queries with one `@row`, or name the stale ones."""
+    """Fill the column lists of queries with one `@row`, or print the stale ones."""
     try:
-        from authority_queries.codegen.filling import fill  # noqa: PLC0415 -- because of the extra, as above
+        from authority_queries.codegen.filling import fill  # noqa: PLC0415 -- as in run_generate
     except ImportError as error:
         raise _not_installed() from error
     outcome = fill.run(arguments.config, check=arguments.check)
-    return _told(outcome.text, outcome.fault)
+    return _print_outcome(outcome.text, outcome.fault)
 
 
-def _told(text: str, fault: str | None) -> int:
+def _print_outcome(text: str, fault: str | None) -> int:
     print(text, end="")
     if fault is None:
         return 0

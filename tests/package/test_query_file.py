@@ -143,7 +143,9 @@ def test_two_rows_where_one_is_promised_are_an_error(tracks: Tracks) -> None:
         CardinalityError, match=r"tracks\.rename_all: the statement returned 3 rows"
     ):
         tracks.file.row("rename_all", Track)(tracks.connection, title="same")
-    with pytest.raises(CardinalityError, match=r"tracks\.get_any_title: the statement returned 3 rows"):
+    with pytest.raises(
+        CardinalityError, match=r"tracks\.get_any_title: the statement returned 3 rows"
+    ):
         tracks.file.value("get_any_title")(tracks.connection)
 
 
