@@ -136,6 +136,25 @@ class Authorization:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """A row of each of these queries.
+
+    client_secrets.add, client_secrets.list_by_client, client_secrets.list_live and
+    client_secrets.expire.
+    """
+
+    tenant_id: UUID
+    id: UUID
+    client_id: UUID
+    secret_hash: str = field(repr=False)
+    description: str
+    valid_from: datetime
+    valid_until: datetime | None
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """A row of each of these queries.
 
@@ -163,25 +182,6 @@ class Client:
     created_at: datetime
     updated_at: datetime
     row_version: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSecret:
-    """A row of each of these queries.
-
-    clients.add_secret, clients.list_secrets, clients.list_live_secrets and
-    clients.expire_secret.
-    """
-
-    tenant_id: UUID
-    id: UUID
-    client_id: UUID
-    secret_hash: str = field(repr=False)
-    description: str
-    valid_from: datetime
-    valid_until: datetime | None
-    last_used_at: datetime | None
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,52 +437,48 @@ TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
 
 
 @dataclass(frozen=True, slots=True)
-class RedemptionRedeemed:
-    """A row of grants.redeem.
+class LicenseSeat:
+    """A row of each of these queries.
 
-    It is this class where outcome is redeemed or refreshed or already_redeemed or
-    recently_redeemed.
+    license_seats.check_out and license_seats.renew.
     """
 
-    outcome: Literal["redeemed", "refreshed", "already_redeemed", "recently_redeemed"]
-    authorization_id: UUID
-    user_id: UUID | None
-    subject_id: UUID | None
-    service_account_id: UUID | None
-    scopes: Sequence[str]
-    nonce: str | None
-    properties: JsonObject
-    authenticated_at: datetime
-    access_token_id: UUID | None
-    access_expires_at: datetime | None
-    refresh_token_id: UUID | None
-    refresh_expires_at: datetime | None
+    tenant_id: UUID
+    license_id: UUID
+    seat_number: int
+    holder: str
+    leased_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class RedemptionOtherwise:
-    """A row of grants.redeem.
+class UsageReceipt:
+    """A row of each of these queries.
 
-    It is this class where outcome is invalid or invalid_scope or reused or
-    rotation_required.
+    license_usage.record, license_usage.correct and license_usage.get_receipt.
     """
 
-    outcome: Literal["invalid", "invalid_scope", "reused", "rotation_required"]
-    authorization_id: UUID | None
-    user_id: UUID | None
-    subject_id: UUID | None
-    service_account_id: UUID | None
-    scopes: Sequence[str] | None
-    nonce: str | None
-    properties: JsonObject | None
-    authenticated_at: datetime | None
-    access_token_id: UUID | None
-    access_expires_at: datetime | None
-    refresh_token_id: UUID | None
-    refresh_expires_at: datetime | None
+    recorded: bool
+    quantity: int
+    corrects: str | None
+    period_start: date
+    period_end: date
+    used: int
+    allowed: int | None
+    overage: int
 
 
-Redemption: TypeAlias = RedemptionRedeemed | RedemptionOtherwise
+@dataclass(frozen=True, slots=True)
+class UsageTotal:
+    """A row of license_usage.list_totals."""
+
+    tenant_id: UUID
+    license_id: UUID
+    metric: str
+    period_start: date
+    period_end: date
+    used: int
+    allowed: int | None
+    overage: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -528,51 +524,6 @@ class LicenseValidation:
     usable_until: datetime | None
     seats: int
     seats_taken: int
-
-
-@dataclass(frozen=True, slots=True)
-class LicenseSeat:
-    """A row of each of these queries.
-
-    licenses.check_out_seat and licenses.renew_seat.
-    """
-
-    tenant_id: UUID
-    license_id: UUID
-    seat_number: int
-    holder: str
-    leased_until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class UsageReceipt:
-    """A row of each of these queries.
-
-    licenses.record_usage, licenses.correct_usage and licenses.get_receipt.
-    """
-
-    recorded: bool
-    quantity: int
-    corrects: str | None
-    period_start: date
-    period_end: date
-    used: int
-    allowed: int | None
-    overage: int
-
-
-@dataclass(frozen=True, slots=True)
-class UsageTotal:
-    """A row of licenses.list_usage."""
-
-    tenant_id: UUID
-    license_id: UUID
-    metric: str
-    period_start: date
-    period_end: date
-    used: int
-    allowed: int | None
-    overage: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -623,6 +574,55 @@ class PushedRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class RedemptionRedeemed:
+    """A row of redemptions.redeem.
+
+    It is this class where outcome is redeemed or refreshed or already_redeemed or
+    recently_redeemed.
+    """
+
+    outcome: Literal["redeemed", "refreshed", "already_redeemed", "recently_redeemed"]
+    authorization_id: UUID
+    user_id: UUID | None
+    subject_id: UUID | None
+    service_account_id: UUID | None
+    scopes: Sequence[str]
+    nonce: str | None
+    properties: JsonObject
+    authenticated_at: datetime
+    access_token_id: UUID | None
+    access_expires_at: datetime | None
+    refresh_token_id: UUID | None
+    refresh_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionOtherwise:
+    """A row of redemptions.redeem.
+
+    It is this class where outcome is invalid or invalid_scope or reused or
+    rotation_required.
+    """
+
+    outcome: Literal["invalid", "invalid_scope", "reused", "rotation_required"]
+    authorization_id: UUID | None
+    user_id: UUID | None
+    subject_id: UUID | None
+    service_account_id: UUID | None
+    scopes: Sequence[str] | None
+    nonce: str | None
+    properties: JsonObject | None
+    authenticated_at: datetime | None
+    access_token_id: UUID | None
+    access_expires_at: datetime | None
+    refresh_token_id: UUID | None
+    refresh_expires_at: datetime | None
+
+
+Redemption: TypeAlias = RedemptionRedeemed | RedemptionOtherwise
+
+
+@dataclass(frozen=True, slots=True)
 class Revocation:
     """A row of each of these queries.
 
@@ -645,7 +645,7 @@ class Role:
     """A row of each of these queries.
 
     roles.get_by_id, roles.get_by_name, roles.list_all, roles.create, roles.update and
-    users.list_roles.
+    user_roles.list_by_user.
     """
 
     tenant_id: UUID
@@ -848,6 +848,18 @@ class VerifiedToken:
 
 
 @dataclass(frozen=True, slots=True)
+class UserRole:
+    """A row of user_roles.assign."""
+
+    tenant_id: UUID
+    user_id: UUID
+    role_id: UUID
+    granted_by: str | None
+    expires_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """A row of each of these queries.
 
@@ -871,15 +883,3 @@ class User:
     created_at: datetime
     updated_at: datetime
     row_version: int
-
-
-@dataclass(frozen=True, slots=True)
-class UserRole:
-    """A row of users.assign_role."""
-
-    tenant_id: UUID
-    user_id: UUID
-    role_id: UUID
-    granted_by: str | None
-    expires_at: datetime | None
-    created_at: datetime

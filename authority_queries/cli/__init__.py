@@ -11,14 +11,7 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from authority_queries.cli import prune
-from authority_queries.cli.generation import (
-    add_arguments,
-    add_server_argument,
-    run_format,
-    run_generate,
-    run_plans,
-)
+from authority_queries.cli import generation, prune
 from authority_queries.cli.psql import run_psql
 from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.service.backend import running_backend
@@ -93,15 +86,7 @@ def _add_commands(
     add("doctor", _doctor, "check the settings, the database, its roles and schema")
     prune.add_arguments(add("prune", _prune, "delete expired data of all tenants"))
     add("demo", _demo, "store a sample authority and use it, step by step")
-    for name, command, text in (
-        ("generate", run_generate, "write typed Python modules for the SQL files"),
-        ("plans", run_plans, "check how PostgreSQL executes the SQL files' queries"),
-    ):
-        adding = add(name, command, text)
-        add_arguments(adding)
-        add_server_argument(adding)
-    text = "fill the column lists of queries that share a @row"
-    add_arguments(add("format", run_format, text))
+    generation.add_commands(add)
     add("psql", _psql, "run psql on the database; passes all arguments to psql")
 
 

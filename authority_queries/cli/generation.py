@@ -1,34 +1,48 @@
 """`authority generate`, `plans` and `format`: write what depends on the SQL files."""
 
 import argparse
+import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from authority_queries.errors import ConfigurationError
 from authority_queries.service.settings import Settings
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of all three commands."""
-    parser.add_argument(
-        "--check", action="store_true", help="change nothing; exit 1 when stale"
-    )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=Path("pyproject.toml"),
-        metavar="FILE",
-        help="the pyproject.toml with [tool.authority] (default: the one here)",
-    )
-
-
-def add_server_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the option of commands that need a server."""
-    parser.add_argument(
-        "--server",
-        metavar="URL",
-        help="a server to make a throwaway database on; default: an embedded one",
+def add_commands(add: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
+    """Add the three commands with `add`, which takes name, function and help."""
+    text = "write typed Python modules for the SQL files"
+    generating = add("generate", run_generate, text)
+    text = "check how PostgreSQL executes the SQL files' queries"
+    planning = add("plans", run_plans, text)
+    text = "fill the column lists of queries that share a @row"
+    formatting = add("format", run_format, text)
+    for parser in (generating, planning, formatting):
+        parser.add_argument(
+            "--check", action="store_true", help="change nothing; exit 1 when stale"
+        )
+        parser.add_argument(
+            "--config",
+            type=Path,
+            default=Path("pyproject.toml"),
+            metavar="FILE",
+            help="the pyproject.toml with [tool.authority] (default: ./pyproject.toml)",
+        )
+    for parser in (generating, planning):
+        parser.add_argument(
+            "--server",
+            metavar="URL",
+            help="create a throwaway database on this server (default: embedded)",
+        )
+    planning.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="print the plans of this file or query only, such as users or "
+        "users.create, and keep all other plans; may be repeated",
     )
 
 
@@ -39,7 +53,10 @@ def run_generate(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) 
         from authority_queries.codegen import generate  # noqa: PLC0415 -- see above
     except ImportError as error:
         raise _not_installed() from error
-    outcome = generate.run(arguments.config, arguments.server, check=arguments.check)
+    with _steps_shown():
+        outcome = generate.run(
+            arguments.config, arguments.server, check=arguments.check
+        )
     return _print_outcome(outcome.text, outcome.fault)
 
 
@@ -49,8 +66,28 @@ def run_plans(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> 
         from authority_queries.codegen.plans import check  # noqa: PLC0415 -- as in run_generate
     except ImportError as error:
         raise _not_installed() from error
-    outcome = check.run(arguments.config, arguments.server, check=arguments.check)
+    with _steps_shown():
+        outcome = check.run(
+            arguments.config,
+            arguments.server,
+            check=arguments.check,
+            only=arguments.only,
+        )
     return _print_outcome(outcome.text, outcome.fault)
+
+
+@contextmanager
+def _steps_shown() -> Iterator[None]:
+    """Print each step on stderr when it begins, if stderr is a terminal."""
+    logger = logging.getLogger("authority_queries.codegen")
+    handler = logging.StreamHandler(sys.stderr)
+    if sys.stderr.isatty():
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def run_format(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> int:

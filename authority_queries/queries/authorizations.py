@@ -135,8 +135,9 @@ async def get_by_id_async(
 def list_by_user(
     connection: Connection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id: neither it nor
-    its consent is revoked, it has not ended, and not all its tokens expired a day ago.
+    """One authorization of the user that is in force, in order of id. In force means:
+    neither the authorization nor its consent is revoked, it has not expired, and
+    not all of its tokens expired more than a day ago.
 
     queries/authorizations.sql:25
     """
@@ -146,8 +147,9 @@ def list_by_user(
 async def list_by_user_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id: neither it nor
-    its consent is revoked, it has not ended, and not all its tokens expired a day ago.
+    """One authorization of the user that is in force, in order of id. In force means:
+    neither the authorization nor its consent is revoked, it has not expired, and
+    not all of its tokens expired more than a day ago.
 
     queries/authorizations.sql:25
     """
@@ -157,8 +159,9 @@ async def list_by_user_async(
 def list_by_user_stream(
     connection: Connection[object], *, size: int = 1000, tenant_id: UUID, user_id: UUID
 ) -> Stream[Authorization]:
-    """One authorization of the user that is in force, in order of id: neither it nor
-    its consent is revoked, it has not ended, and not all its tokens expired a day ago.
+    """One authorization of the user that is in force, in order of id. In force means:
+    neither the authorization nor its consent is revoked, it has not expired, and
+    not all of its tokens expired more than a day ago.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -175,8 +178,9 @@ def list_by_user_stream_async(
     tenant_id: UUID,
     user_id: UUID,
 ) -> AsyncStream[Authorization]:
-    """One authorization of the user that is in force, in order of id: neither it nor
-    its consent is revoked, it has not ended, and not all its tokens expired a day ago.
+    """One authorization of the user that is in force, in order of id. In force means:
+    neither the authorization nor its consent is revoked, it has not expired, and
+    not all of its tokens expired more than a day ago.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -196,10 +200,10 @@ def list_by_client(
     after: UUID | None,
     page_size: int,
 ) -> list[Authorization]:
-    """One authorization of the client that is in force, as of the user, in order of
-    id, from the first one after the given id.
+    """One authorization of the client that is in force, as in list_by_user, in order
+    of id, starting after the given id.
 
-    queries/authorizations.sql:56
+    queries/authorizations.sql:57
     """
     return _list_by_client(
         connection,
@@ -218,10 +222,10 @@ async def list_by_client_async(
     after: UUID | None,
     page_size: int,
 ) -> list[Authorization]:
-    """One authorization of the client that is in force, as of the user, in order of
-    id, from the first one after the given id.
+    """One authorization of the client that is in force, as in list_by_user, in order
+    of id, starting after the given id.
 
-    queries/authorizations.sql:56
+    queries/authorizations.sql:57
     """
     return await _list_by_client_async(
         connection,
@@ -241,13 +245,13 @@ def list_by_client_stream(
     after: UUID | None,
     page_size: int,
 ) -> Stream[Authorization]:
-    """One authorization of the client that is in force, as of the user, in order of
-    id, from the first one after the given id.
+    """One authorization of the client that is in force, as in list_by_user, in order
+    of id, starting after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:56
+    queries/authorizations.sql:57
     """
     return _list_by_client_stream(
         connection,
@@ -268,13 +272,13 @@ def list_by_client_stream_async(
     after: UUID | None,
     page_size: int,
 ) -> AsyncStream[Authorization]:
-    """One authorization of the client that is in force, as of the user, in order of
-    id, from the first one after the given id.
+    """One authorization of the client that is in force, as in list_by_user, in order
+    of id, starting after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:56
+    queries/authorizations.sql:57
     """
     return _list_by_client_stream_async(
         connection,
@@ -298,10 +302,10 @@ def create(
     properties: JsonObject,
     lifetime: timedelta | None,
 ) -> Authorization | None:
-    """The new authorization, or no row when the tenant is not active. A lifetime that
-    is null never ends it.
+    """The new authorization, or no row when the tenant is not active. With a null
+    lifetime it never expires.
 
-    queries/authorizations.sql:88
+    queries/authorizations.sql:89
     """
     return _create(
         connection,
@@ -328,10 +332,10 @@ async def create_async(
     properties: JsonObject,
     lifetime: timedelta | None,
 ) -> Authorization | None:
-    """The new authorization, or no row when the tenant is not active. A lifetime that
-    is null never ends it.
+    """The new authorization, or no row when the tenant is not active. With a null
+    lifetime it never expires.
 
-    queries/authorizations.sql:88
+    queries/authorizations.sql:89
     """
     return await _create_async(
         connection,
@@ -353,10 +357,10 @@ def revoke(
     authorization_id: UUID,
     reason: str | None,
 ) -> int:
-    """Ends the authorization and, with it, every token under it (RFC 7009 section
+    """Revokes the authorization, which ends every token under it (RFC 7009 section
     2.1). A second call changes nothing.
 
-    queries/authorizations.sql:124
+    queries/authorizations.sql:123
     """
     return _revoke(
         connection,
@@ -373,10 +377,10 @@ async def revoke_async(
     authorization_id: UUID,
     reason: str | None,
 ) -> int:
-    """Ends the authorization and, with it, every token under it (RFC 7009 section
+    """Revokes the authorization, which ends every token under it (RFC 7009 section
     2.1). A second call changes nothing.
 
-    queries/authorizations.sql:124
+    queries/authorizations.sql:123
     """
     return await _revoke_async(
         connection,
@@ -389,12 +393,12 @@ async def revoke_async(
 def prune_expired(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes families, of all tenants, whose last token expired longer ago than this,
-    with all their tokens: till then reuse can be seen (RFC 9700 section 4.14.2). The
-    row is judged as it is once it is locked: one that a redemption prolongs meanwhile
-    stays.
+    """Deletes authorizations of all tenants whose last token expired longer ago than
+    older_than, with all their tokens. Until then the reuse of a token is detected
+    (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
+    authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:138
+    queries/authorizations.sql:137
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -402,12 +406,12 @@ def prune_expired(
 async def prune_expired_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes families, of all tenants, whose last token expired longer ago than this,
-    with all their tokens: till then reuse can be seen (RFC 9700 section 4.14.2). The
-    row is judged as it is once it is locked: one that a redemption prolongs meanwhile
-    stays.
+    """Deletes authorizations of all tenants whose last token expired longer ago than
+    older_than, with all their tokens. Until then the reuse of a token is detected
+    (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
+    authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:138
+    queries/authorizations.sql:137
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -281,7 +281,7 @@ def list_after(
     after: str | None,
     page_size: int,
 ) -> list[Client]:
-    """One client, in order of client_id, from the first one after the given one.
+    """One client, in order of client_id, starting after the given one.
 
     queries/clients.sql:45
     """
@@ -297,7 +297,7 @@ async def list_after_async(
     after: str | None,
     page_size: int,
 ) -> list[Client]:
-    """One client, in order of client_id, from the first one after the given one.
+    """One client, in order of client_id, starting after the given one.
 
     queries/clients.sql:45
     """
@@ -314,7 +314,7 @@ def list_after_stream(
     after: str | None,
     page_size: int,
 ) -> Stream[Client]:
-    """One client, in order of client_id, from the first one after the given one.
+    """One client, in order of client_id, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -334,7 +334,7 @@ def list_after_stream_async(
     after: str | None,
     page_size: int,
 ) -> AsyncStream[Client]:
-    """One client, in order of client_id, from the first one after the given one.
+    """One client, in order of client_id, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -349,8 +349,7 @@ def list_after_stream_async(
 def list_before(
     connection: Connection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Client]:
-    """One client, in descending order of client_id, from the last one before the
-    given one.
+    """One client, in descending order of client_id, starting before the given one.
 
     queries/clients.sql:62
     """
@@ -362,8 +361,7 @@ def list_before(
 async def list_before_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Client]:
-    """One client, in descending order of client_id, from the last one before the
-    given one.
+    """One client, in descending order of client_id, starting before the given one.
 
     queries/clients.sql:62
     """
@@ -380,8 +378,7 @@ def list_before_stream(
     before: str,
     page_size: int,
 ) -> Stream[Client]:
-    """One client, in descending order of client_id, from the last one before the
-    given one.
+    """One client, in descending order of client_id, starting before the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -401,8 +398,7 @@ def list_before_stream_async(
     before: str,
     page_size: int,
 ) -> AsyncStream[Client]:
-    """One client, in descending order of client_id, from the last one before the
-    given one.
+    """One client, in descending order of client_id, starting before the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -435,7 +431,7 @@ def create(
 ) -> Client:
     """The new client.
 
-    queries/clients.sql:80
+    queries/clients.sql:79
     """
     return _create(
         connection,
@@ -478,7 +474,7 @@ async def create_async(
 ) -> Client:
     """The new client.
 
-    queries/clients.sql:80
+    queries/clients.sql:79
     """
     return await _create_async(
         connection,
@@ -521,9 +517,9 @@ def update(
     json_web_key_set: JsonObject | None,
     enabled: bool,
 ) -> Client | None:
-    """The client as changed, or no row when it is not at this version.
+    """The changed client, or no row when the client is not at this version.
 
-    queries/clients.sql:125
+    queries/clients.sql:124
     """
     return _update(
         connection,
@@ -568,9 +564,9 @@ async def update_async(
     json_web_key_set: JsonObject | None,
     enabled: bool,
 ) -> Client | None:
-    """The client as changed, or no row when it is not at this version.
+    """The changed client, or no row when the client is not at this version.
 
-    queries/clients.sql:125
+    queries/clients.sql:124
     """
     return await _update_async(
         connection,
@@ -597,7 +593,7 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, id: UUID) -> int:
     """Deletes the client with its secrets and everything issued to it.
 
-    queries/clients.sql:158
+    queries/clients.sql:157
     """
     return _delete(connection, tenant_id=tenant_id, id=id)
 
@@ -607,7 +603,7 @@ async def delete_async(
 ) -> int:
     """Deletes the client with its secrets and everything issued to it.
 
-    queries/clients.sql:158
+    queries/clients.sql:157
     """
     return await _delete_async(connection, tenant_id=tenant_id, id=id)
 
@@ -623,9 +619,9 @@ def add_secret(
     valid_until: datetime | None,
 ) -> ClientSecret | None:
     """The new secret, or no row when the tenant has no such confidential client. A
-    valid_from that is null means now.
+    null valid_from means now.
 
-    queries/clients.sql:165
+    queries/clients.sql:164
     """
     return _add_secret(
         connection,
@@ -649,9 +645,9 @@ async def add_secret_async(
     valid_until: datetime | None,
 ) -> ClientSecret | None:
     """The new secret, or no row when the tenant has no such confidential client. A
-    valid_from that is null means now.
+    null valid_from means now.
 
-    queries/clients.sql:165
+    queries/clients.sql:164
     """
     return await _add_secret_async(
         connection,
@@ -667,9 +663,9 @@ async def add_secret_async(
 def list_secrets(
     connection: Connection[object], *, tenant_id: UUID, id: UUID
 ) -> list[ClientSecret]:
-    """One secret of the client, live or not, newest first.
+    """One secret of the client, valid now or not, newest first.
 
-    queries/clients.sql:200
+    queries/clients.sql:199
     """
     return _list_secrets(connection, tenant_id=tenant_id, id=id)
 
@@ -677,9 +673,9 @@ def list_secrets(
 async def list_secrets_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
 ) -> list[ClientSecret]:
-    """One secret of the client, live or not, newest first.
+    """One secret of the client, valid now or not, newest first.
 
-    queries/clients.sql:200
+    queries/clients.sql:199
     """
     return await _list_secrets_async(connection, tenant_id=tenant_id, id=id)
 
@@ -687,12 +683,12 @@ async def list_secrets_async(
 def list_secrets_stream(
     connection: Connection[object], *, size: int = 1000, tenant_id: UUID, id: UUID
 ) -> Stream[ClientSecret]:
-    """One secret of the client, live or not, newest first.
+    """One secret of the client, valid now or not, newest first.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:200
+    queries/clients.sql:199
     """
     return _list_secrets_stream(connection, size, tenant_id=tenant_id, id=id)
 
@@ -700,12 +696,12 @@ def list_secrets_stream(
 def list_secrets_stream_async(
     connection: AsyncConnection[object], *, size: int = 1000, tenant_id: UUID, id: UUID
 ) -> AsyncStream[ClientSecret]:
-    """One secret of the client, live or not, newest first.
+    """One secret of the client, valid now or not, newest first.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:200
+    queries/clients.sql:199
     """
     return _list_secrets_stream_async(connection, size, tenant_id=tenant_id, id=id)
 
@@ -714,9 +710,10 @@ def list_live_secrets(
     connection: Connection[object], *, tenant_id: UUID, client_id: str
 ) -> list[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol.
+    authenticate with now, newest first. The client is found by the client_id of the
+    protocol.
 
-    queries/clients.sql:213
+    queries/clients.sql:212
     """
     return _list_live_secrets(connection, tenant_id=tenant_id, client_id=client_id)
 
@@ -725,9 +722,10 @@ async def list_live_secrets_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, client_id: str
 ) -> list[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol.
+    authenticate with now, newest first. The client is found by the client_id of the
+    protocol.
 
-    queries/clients.sql:213
+    queries/clients.sql:212
     """
     return await _list_live_secrets_async(
         connection, tenant_id=tenant_id, client_id=client_id
@@ -738,12 +736,13 @@ def list_live_secrets_stream(
     connection: Connection[object], *, size: int = 1000, tenant_id: UUID, client_id: str
 ) -> Stream[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol.
+    authenticate with now, newest first. The client is found by the client_id of the
+    protocol.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:213
+    queries/clients.sql:212
     """
     return _list_live_secrets_stream(
         connection, size, tenant_id=tenant_id, client_id=client_id
@@ -758,12 +757,13 @@ def list_live_secrets_stream_async(
     client_id: str,
 ) -> AsyncStream[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol.
+    authenticate with now, newest first. The client is found by the client_id of the
+    protocol.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/clients.sql:213
+    queries/clients.sql:212
     """
     return _list_live_secrets_stream_async(
         connection, size, tenant_id=tenant_id, client_id=client_id
@@ -773,9 +773,9 @@ def list_live_secrets_stream_async(
 def record_secret_use(
     connection: Connection[object], *, tenant_id: UUID, secret_id: UUID
 ) -> int:
-    """Notes that the secret was accepted; at most one write a minute.
+    """Sets the time of the secret's last use, at most once a minute.
 
-    queries/clients.sql:240
+    queries/clients.sql:239
     """
     return _record_secret_use(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -783,9 +783,9 @@ def record_secret_use(
 async def record_secret_use_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, secret_id: UUID
 ) -> int:
-    """Notes that the secret was accepted; at most one write a minute.
+    """Sets the time of the secret's last use, at most once a minute.
 
-    queries/clients.sql:240
+    queries/clients.sql:239
     """
     return await _record_secret_use_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
@@ -799,10 +799,10 @@ def expire_secret(
     secret_id: UUID,
     remaining: timedelta,
 ) -> ClientSecret | None:
-    """The secret, refused once the remaining time is over (or sooner, if that was its
-    end already), or no row.
+    """The secret, which expires after the remaining time or at its own end, whichever
+    is sooner; or no row.
 
-    queries/clients.sql:252
+    queries/clients.sql:251
     """
     return _expire_secret(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -816,10 +816,10 @@ async def expire_secret_async(
     secret_id: UUID,
     remaining: timedelta,
 ) -> ClientSecret | None:
-    """The secret, refused once the remaining time is over (or sooner, if that was its
-    end already), or no row.
+    """The secret, which expires after the remaining time or at its own end, whichever
+    is sooner; or no row.
 
-    queries/clients.sql:252
+    queries/clients.sql:251
     """
     return await _expire_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -831,7 +831,7 @@ def delete_secret(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:269
+    queries/clients.sql:268
     """
     return _delete_secret(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -841,7 +841,7 @@ async def delete_secret_async(
 ) -> int:
     """Deletes the secret.
 
-    queries/clients.sql:269
+    queries/clients.sql:268
     """
     return await _delete_secret_async(
         connection, tenant_id=tenant_id, secret_id=secret_id
@@ -851,10 +851,11 @@ async def delete_secret_async(
 def revoke_tokens(
     connection: Connection[object], *, tenant_id: UUID, id: UUID
 ) -> Client | None:
-    """The client with its epoch moved: every grant that was made to it so far
-    is dead, and what a rotation that is under way makes of one too. One row.
+    """The client with tokens_valid_after set to now. Every grant that was made to it
+    before is dead, including the tokens that a concurrent rotation issues. The
+    statement changes one row, however many tokens there are.
 
-    queries/clients.sql:276
+    queries/clients.sql:275
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, id=id)
 
@@ -862,9 +863,10 @@ def revoke_tokens(
 async def revoke_tokens_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
 ) -> Client | None:
-    """The client with its epoch moved: every grant that was made to it so far
-    is dead, and what a rotation that is under way makes of one too. One row.
+    """The client with tokens_valid_after set to now. Every grant that was made to it
+    before is dead, including the tokens that a concurrent rotation issues. The
+    statement changes one row, however many tokens there are.
 
-    queries/clients.sql:276
+    queries/clients.sql:275
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, id=id)

@@ -133,8 +133,8 @@ def list_by_user(
     after: UUID | None,
     page_size: int,
 ) -> list[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, from the
-    first one after the given id.
+    """One consent that the user ever gave, revoked or not, in order of id, starting
+    after the given id.
 
     queries/consents.sql:23
     """
@@ -155,8 +155,8 @@ async def list_by_user_async(
     after: UUID | None,
     page_size: int,
 ) -> list[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, from the
-    first one after the given id.
+    """One consent that the user ever gave, revoked or not, in order of id, starting
+    after the given id.
 
     queries/consents.sql:23
     """
@@ -178,8 +178,8 @@ def list_by_user_stream(
     after: UUID | None,
     page_size: int,
 ) -> Stream[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, from the
-    first one after the given id.
+    """One consent that the user ever gave, revoked or not, in order of id, starting
+    after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -205,8 +205,8 @@ def list_by_user_stream_async(
     after: UUID | None,
     page_size: int,
 ) -> AsyncStream[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, from the
-    first one after the given id.
+    """One consent that the user ever gave, revoked or not, in order of id, starting
+    after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -232,10 +232,10 @@ def grant(
     scopes: Sequence[str],
     properties: JsonObject,
 ) -> Consent:
-    """The consent that is now in force: a new one, or the user's own one widened by
-    these scopes (OpenID Connect Core section 3.1.2.4). One that was revoked is never
-    revived. The client and the user are held against deletion before the consent is,
-    which a deletion holds last.
+    """The consent that is now in force: a new one, or the existing one with these
+    scopes added (OpenID Connect Core section 3.1.2.4). A revoked consent stays
+    revoked. The statement locks the client and the user against deletion before it
+    locks the consent, because a deletion locks the consent last.
 
     queries/consents.sql:40
     """
@@ -258,10 +258,10 @@ async def grant_async(
     scopes: Sequence[str],
     properties: JsonObject,
 ) -> Consent:
-    """The consent that is now in force: a new one, or the user's own one widened by
-    these scopes (OpenID Connect Core section 3.1.2.4). One that was revoked is never
-    revived. The client and the user are held against deletion before the consent is,
-    which a deletion holds last.
+    """The consent that is now in force: a new one, or the existing one with these
+    scopes added (OpenID Connect Core section 3.1.2.4). A revoked consent stays
+    revoked. The statement locks the client and the user against deletion before it
+    locks the consent, because a deletion locks the consent last.
 
     queries/consents.sql:40
     """
@@ -283,9 +283,9 @@ def narrow(
     client_id: UUID,
     scopes: Sequence[str],
 ) -> Consent | None:
-    """The consent that is in force, with no more than these of its scopes, or no row
-    when there is none. Tokens under it that carry another scope are dead while it is
-    so.
+    """The consent that is in force, reduced to these of its scopes, or no row when
+    none is in force. Tokens under it that carry another scope are dead while the
+    consent lacks that scope.
 
     queries/consents.sql:86
     """
@@ -306,9 +306,9 @@ async def narrow_async(
     client_id: UUID,
     scopes: Sequence[str],
 ) -> Consent | None:
-    """The consent that is in force, with no more than these of its scopes, or no row
-    when there is none. Tokens under it that carry another scope are dead while it is
-    so.
+    """The consent that is in force, reduced to these of its scopes, or no row when
+    none is in force. Tokens under it that carry another scope are dead while the
+    consent lacks that scope.
 
     queries/consents.sql:86
     """
@@ -329,10 +329,11 @@ def revoke(
     client_id: UUID,
     reason: str | None,
 ) -> int:
-    """Ends the consent that is in force and, with it, every token under it, what is
-    being issued at this moment included (RFC 6749 section 10.3). Again changes nothing.
+    """Revokes the consent that is in force, which ends every token under it, including
+    those that are being issued at this moment (RFC 6749 section 10.3). A second
+    call changes nothing.
 
-    queries/consents.sql:111
+    queries/consents.sql:112
     """
     return _revoke(
         connection,
@@ -351,10 +352,11 @@ async def revoke_async(
     client_id: UUID,
     reason: str | None,
 ) -> int:
-    """Ends the consent that is in force and, with it, every token under it, what is
-    being issued at this moment included (RFC 6749 section 10.3). Again changes nothing.
+    """Revokes the consent that is in force, which ends every token under it, including
+    those that are being issued at this moment (RFC 6749 section 10.3). A second
+    call changes nothing.
 
-    queries/consents.sql:111
+    queries/consents.sql:112
     """
     return await _revoke_async(
         connection,
@@ -368,10 +370,11 @@ async def revoke_async(
 def prune_revoked(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes consents, of all tenants, that were revoked longer ago than this, and
-    the families under them, which have been dead as long and can never live again.
+    """Deletes consents of all tenants that were revoked longer ago than older_than,
+    with the authorizations under them, which have been dead for as long and stay
+    dead.
 
-    queries/consents.sql:126
+    queries/consents.sql:128
     """
     return _prune_revoked(connection, older_than=older_than, batch_size=batch_size)
 
@@ -379,10 +382,11 @@ def prune_revoked(
 async def prune_revoked_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes consents, of all tenants, that were revoked longer ago than this, and
-    the families under them, which have been dead as long and can never live again.
+    """Deletes consents of all tenants that were revoked longer ago than older_than,
+    with the authorizations under them, which have been dead for as long and stay
+    dead.
 
-    queries/consents.sql:126
+    queries/consents.sql:128
     """
     return await _prune_revoked_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -187,8 +187,9 @@ def create(
     poll_interval: timedelta,
     lifetime: timedelta,
 ) -> DeviceAuthorizationRequest:
-    """The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
-    The client is held against deletion and judged as it is after the wait.
+    """The outcome of a device authorization request (RFC 8628 section 3.1): created,
+    or the reason why not. The statement locks the client against deletion and
+    checks it after the wait for that lock.
 
     queries/device_authorizations.sql:1
     """
@@ -219,8 +220,9 @@ async def create_async(
     poll_interval: timedelta,
     lifetime: timedelta,
 ) -> DeviceAuthorizationRequest:
-    """The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
-    The client is held against deletion and judged as it is after the wait.
+    """The outcome of a device authorization request (RFC 8628 section 3.1): created,
+    or the reason why not. The statement locks the client against deletion and
+    checks it after the wait for that lock.
 
     queries/device_authorizations.sql:1
     """
@@ -241,12 +243,12 @@ async def create_async(
 def get_by_user_code(
     connection: Connection[object], *, tenant_id: UUID, user_code_hash: bytes
 ) -> PendingDeviceAuthorization | None:
-    """What a user who has typed this code is asked to allow (RFC 8628 section 3.3), or
-    no row: there is no such code, or it has expired or been decided, or its client is
-    disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
-    section 5.1).
+    """The pending request with this user code, which the user is asked to approve (RFC
+    8628 section 3.3), or no row: the code is unknown, expired or already decided,
+    or its client is disabled. Each call is a guess: reserve it first with
+    login_attempts.reserve (RFC 8628 section 5.1).
 
-    queries/device_authorizations.sql:63
+    queries/device_authorizations.sql:62
     """
     return _get_by_user_code(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -256,12 +258,12 @@ def get_by_user_code(
 async def get_by_user_code_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_code_hash: bytes
 ) -> PendingDeviceAuthorization | None:
-    """What a user who has typed this code is asked to allow (RFC 8628 section 3.3), or
-    no row: there is no such code, or it has expired or been decided, or its client is
-    disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
-    section 5.1).
+    """The pending request with this user code, which the user is asked to approve (RFC
+    8628 section 3.3), or no row: the code is unknown, expired or already decided,
+    or its client is disabled. Each call is a guess: reserve it first with
+    login_attempts.reserve (RFC 8628 section 5.1).
 
-    queries/device_authorizations.sql:63
+    queries/device_authorizations.sql:62
     """
     return await _get_by_user_code_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -279,19 +281,23 @@ def approve(
     authenticated_at: datetime | None,
     family_lifetime: timedelta | None,
 ) -> DeviceApproval:
-    """The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that
-    the device code will be redeemed for: approved, or why not. The code is one to
-    redeem from now on, until it expires, by grants.redeem with the type device_code.
-    invalid: there is no such code, or it has expired or been decided, alike. The user
-    has signed in after the last sign-out from everywhere, and has consented, unless the
-    client's consent_type is implicit. Scopes that are null are those asked for, others
-    no more than those. A family_lifetime that is null never ends it, an
-    authenticated_at that is null means now. The request is locked and judged as it is
-    after the wait: of any number of decisions one is made. Its client and the user are
-    held against deletion before that, in the order of a deletion (the family's foreign
-    keys would hold them after the request), and judged as they are after the wait.
+    """The outcome of a user's approval (RFC 8628 section 3.3): approved, or the reason
+    why not; and the authorization of all tokens that the device code will be
+    redeemed for.
 
-    queries/device_authorizations.sql:91
+    After approval grants.redeem takes the code, with the type device_code, until it
+    expires. The outcome invalid means that the code is unknown, expired or already
+    decided. The user must have signed in after the last sign-out from everywhere, and
+    must have consented unless the client's consent_type is implicit. Null scopes are
+    the requested ones; others must be among those. With a null family_lifetime the
+    authorization never expires. A null authenticated_at means now.
+
+    The statement locks the request and checks it after the wait, so one of several
+    concurrent decisions is made. Before that it locks the client and the user against
+    deletion, in the order of a deletion, and checks them after the wait. The foreign
+    keys of the authorization would lock them after the request.
+
+    queries/device_authorizations.sql:90
     """
     return _approve(
         connection,
@@ -316,19 +322,23 @@ async def approve_async(
     authenticated_at: datetime | None,
     family_lifetime: timedelta | None,
 ) -> DeviceApproval:
-    """The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that
-    the device code will be redeemed for: approved, or why not. The code is one to
-    redeem from now on, until it expires, by grants.redeem with the type device_code.
-    invalid: there is no such code, or it has expired or been decided, alike. The user
-    has signed in after the last sign-out from everywhere, and has consented, unless the
-    client's consent_type is implicit. Scopes that are null are those asked for, others
-    no more than those. A family_lifetime that is null never ends it, an
-    authenticated_at that is null means now. The request is locked and judged as it is
-    after the wait: of any number of decisions one is made. Its client and the user are
-    held against deletion before that, in the order of a deletion (the family's foreign
-    keys would hold them after the request), and judged as they are after the wait.
+    """The outcome of a user's approval (RFC 8628 section 3.3): approved, or the reason
+    why not; and the authorization of all tokens that the device code will be
+    redeemed for.
 
-    queries/device_authorizations.sql:91
+    After approval grants.redeem takes the code, with the type device_code, until it
+    expires. The outcome invalid means that the code is unknown, expired or already
+    decided. The user must have signed in after the last sign-out from everywhere, and
+    must have consented unless the client's consent_type is implicit. Null scopes are
+    the requested ones; others must be among those. With a null family_lifetime the
+    authorization never expires. A null authenticated_at means now.
+
+    The statement locks the request and checks it after the wait, so one of several
+    concurrent decisions is made. Before that it locks the client and the user against
+    deletion, in the order of a deletion, and checks them after the wait. The foreign
+    keys of the authorization would lock them after the request.
+
+    queries/device_authorizations.sql:90
     """
     return await _approve_async(
         connection,
@@ -349,10 +359,10 @@ def deny(
     user_code_hash: bytes,
     user_id: UUID,
 ) -> int:
-    """Denies the request for good (RFC 8628 section 3.3), unless there is no such
-    code, or it has expired or been decided.
+    """Denies the request for good (RFC 8628 section 3.3). Changes nothing when the
+    code is unknown, expired or already decided.
 
-    queries/device_authorizations.sql:287
+    queries/device_authorizations.sql:290
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -366,10 +376,10 @@ async def deny_async(
     user_code_hash: bytes,
     user_id: UUID,
 ) -> int:
-    """Denies the request for good (RFC 8628 section 3.3), unless there is no such
-    code, or it has expired or been decided.
+    """Denies the request for good (RFC 8628 section 3.3). Changes nothing when the
+    code is unknown, expired or already decided.
 
-    queries/device_authorizations.sql:287
+    queries/device_authorizations.sql:290
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -384,19 +394,26 @@ def poll(
     client_id: str,
     cnf_jkt: str | None,
 ) -> DevicePoll:
-    """What a device that polls is told (RFC 8628 section 3.5), and the interval that
-    it has to keep from now on: authorization_pending: nobody has decided. slow_down:
-    nor now, and it polls too early. The interval grows by 5 seconds for this and all
-    later polls, and begins again. access_denied: the user said no. approved: the user
-    said yes: redeem the code. A code that was redeemed stays approved after it has
-    expired: redeeming it again tells a retry from reuse. expired_token: nobody decided
-    in time, or the device did not come for it in time. invalid: no such code, or
-    another client's, or a disabled one's, or bound to another key, alike. A decision is
-    returned however early the poll is: slow_down means that there is none. The row is
-    locked and judged as it is after the wait, so that of any number of polls within an
-    interval one returns authorization_pending.
+    """The answer to a device that polls (RFC 8628 section 3.5), and the interval that
+    it must keep from now on.
 
-    queries/device_authorizations.sql:302
+    - authorization_pending: the user has not decided.
+    - slow_down: the user has not decided, and the device polls too early. The interval
+      grows by 5 seconds for this and all later polls, and starts again.
+    - access_denied: the user refused.
+    - approved: the user approved, and the device can redeem the code. A redeemed code
+      stays approved after it has expired, because redeeming it again tells a retry from
+      reuse.
+    - expired_token: the user did not decide in time, or the device did not redeem the
+      code in time.
+    - invalid: the code is unknown, belongs to another or a disabled client, or is bound
+      to another key. The device cannot tell which.
+
+    A decision is returned even if the poll is too early. The statement locks the row
+    and checks it after the wait, so of several polls within one interval one returns
+    authorization_pending.
+
+    queries/device_authorizations.sql:305
     """
     return _poll(
         connection,
@@ -415,19 +432,26 @@ async def poll_async(
     client_id: str,
     cnf_jkt: str | None,
 ) -> DevicePoll:
-    """What a device that polls is told (RFC 8628 section 3.5), and the interval that
-    it has to keep from now on: authorization_pending: nobody has decided. slow_down:
-    nor now, and it polls too early. The interval grows by 5 seconds for this and all
-    later polls, and begins again. access_denied: the user said no. approved: the user
-    said yes: redeem the code. A code that was redeemed stays approved after it has
-    expired: redeeming it again tells a retry from reuse. expired_token: nobody decided
-    in time, or the device did not come for it in time. invalid: no such code, or
-    another client's, or a disabled one's, or bound to another key, alike. A decision is
-    returned however early the poll is: slow_down means that there is none. The row is
-    locked and judged as it is after the wait, so that of any number of polls within an
-    interval one returns authorization_pending.
+    """The answer to a device that polls (RFC 8628 section 3.5), and the interval that
+    it must keep from now on.
 
-    queries/device_authorizations.sql:302
+    - authorization_pending: the user has not decided.
+    - slow_down: the user has not decided, and the device polls too early. The interval
+      grows by 5 seconds for this and all later polls, and starts again.
+    - access_denied: the user refused.
+    - approved: the user approved, and the device can redeem the code. A redeemed code
+      stays approved after it has expired, because redeeming it again tells a retry from
+      reuse.
+    - expired_token: the user did not decide in time, or the device did not redeem the
+      code in time.
+    - invalid: the code is unknown, belongs to another or a disabled client, or is bound
+      to another key. The device cannot tell which.
+
+    A decision is returned even if the poll is too early. The statement locks the row
+    and checks it after the wait, so of several polls within one interval one returns
+    authorization_pending.
+
+    queries/device_authorizations.sql:305
     """
     return await _poll_async(
         connection,
@@ -441,10 +465,10 @@ async def poll_async(
 def prune_expired(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes requests, of all tenants, that expired longer ago than this. The
-    families and codes that came of them stay.
+    """Deletes requests of all tenants that expired longer ago than older_than. Their
+    authorizations and codes stay.
 
-    queries/device_authorizations.sql:395
+    queries/device_authorizations.sql:402
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -452,10 +476,10 @@ def prune_expired(
 async def prune_expired_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes requests, of all tenants, that expired longer ago than this. The
-    families and codes that came of them stay.
+    """Deletes requests of all tenants that expired longer ago than older_than. Their
+    authorizations and codes stay.
 
-    queries/device_authorizations.sql:395
+    queries/device_authorizations.sql:402
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

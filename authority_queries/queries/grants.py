@@ -228,17 +228,21 @@ def issue_code(
     lifetime: timedelta,
     family_lifetime: timedelta | None,
 ) -> CodeIssuance:
-    """The outcome of issuing an authorization code, and the family of all that it will
-    be redeemed for (RFC 6749 section 4.1.2): issued, or why not. The redirect_uri is
-    one of the client's, compared exactly but for the port of a native client's loopback
-    address (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client, and one that
-    requires ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has signed in after
-    the last sign-out from everywhere, or login is required (OpenID Connect Core section
-    3.1.2.6), and has consented, unless the client's consent_type is implicit (section
-    3.1.2.4); a consent that covers the scopes ends the family with it all the same. A
-    family_lifetime that is null never ends it. An authenticated_at that is null means
-    now. The client and the user are held against deletion and judged as they are after
-    the wait.
+    """The outcome of issuing an authorization code (RFC 6749 section 4.1.2): issued,
+    or the reason why not; and the authorization (the family) of all tokens that the
+    code will be redeemed for.
+
+    The redirect_uri must be one of the client's, compared exactly except for the port
+    of a native client's loopback address (RFC 9700 section 2.1, RFC 8252 section 7.3).
+    A public client, and a client that requires ft:pkce, must use PKCE (RFC 9700 section
+    2.1.1). The user must have signed in after the last sign-out from everywhere, or the
+    outcome is login_required (OpenID Connect Core section 3.1.2.6). The user must have
+    consented, unless the client's consent_type is implicit (section 3.1.2.4); even then
+    the family ends when a consent that covers the scopes is revoked. With a null
+    family_lifetime the family never expires. A null authenticated_at means now.
+
+    The statement locks the client and the user against deletion and checks them after
+    the wait for that lock.
 
     queries/grants.sql:1
     """
@@ -277,17 +281,21 @@ async def issue_code_async(
     lifetime: timedelta,
     family_lifetime: timedelta | None,
 ) -> CodeIssuance:
-    """The outcome of issuing an authorization code, and the family of all that it will
-    be redeemed for (RFC 6749 section 4.1.2): issued, or why not. The redirect_uri is
-    one of the client's, compared exactly but for the port of a native client's loopback
-    address (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client, and one that
-    requires ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has signed in after
-    the last sign-out from everywhere, or login is required (OpenID Connect Core section
-    3.1.2.6), and has consented, unless the client's consent_type is implicit (section
-    3.1.2.4); a consent that covers the scopes ends the family with it all the same. A
-    family_lifetime that is null never ends it. An authenticated_at that is null means
-    now. The client and the user are held against deletion and judged as they are after
-    the wait.
+    """The outcome of issuing an authorization code (RFC 6749 section 4.1.2): issued,
+    or the reason why not; and the authorization (the family) of all tokens that the
+    code will be redeemed for.
+
+    The redirect_uri must be one of the client's, compared exactly except for the port
+    of a native client's loopback address (RFC 9700 section 2.1, RFC 8252 section 7.3).
+    A public client, and a client that requires ft:pkce, must use PKCE (RFC 9700 section
+    2.1.1). The user must have signed in after the last sign-out from everywhere, or the
+    outcome is login_required (OpenID Connect Core section 3.1.2.6). The user must have
+    consented, unless the client's consent_type is implicit (section 3.1.2.4); even then
+    the family ends when a consent that covers the scopes is revoked. With a null
+    family_lifetime the family never expires. A null authenticated_at means now.
+
+    The statement locks the client and the user against deletion and checks them after
+    the wait for that lock.
 
     queries/grants.sql:1
     """
@@ -323,13 +331,13 @@ def issue_to_client(
     properties: JsonObject,
     lifetime: timedelta,
 ) -> ClientTokenIssuance:
-    """The outcome of issuing an access token to a client that speaks for itself, or
-    for a service account (RFC 6749 section 4.4): issued, or why not. Only a
-    confidential client may; for a service account only one that it authorises, and for
-    scopes that it allows. Both are held against deletion and judged as they are after
-    the wait.
+    """The outcome of issuing an access token to a client that acts for itself or for a
+    service account (RFC 6749 section 4.4): issued, or the reason why not. The
+    client must be confidential. A service account must authorize the client and
+    allow the scopes. The statement locks both against deletion and checks them
+    after the wait for that lock.
 
-    queries/grants.sql:174
+    queries/grants.sql:179
     """
     return _issue_to_client(
         connection,
@@ -360,13 +368,13 @@ async def issue_to_client_async(
     properties: JsonObject,
     lifetime: timedelta,
 ) -> ClientTokenIssuance:
-    """The outcome of issuing an access token to a client that speaks for itself, or
-    for a service account (RFC 6749 section 4.4): issued, or why not. Only a
-    confidential client may; for a service account only one that it authorises, and for
-    scopes that it allows. Both are held against deletion and judged as they are after
-    the wait.
+    """The outcome of issuing an access token to a client that acts for itself or for a
+    service account (RFC 6749 section 4.4): issued, or the reason why not. The
+    client must be confidential. A service account must authorize the client and
+    allow the scopes. The statement locks both against deletion and checks them
+    after the wait for that lock.
 
-    queries/grants.sql:174
+    queries/grants.sql:179
     """
     return await _issue_to_client_async(
         connection,
@@ -398,19 +406,22 @@ def exchange(
     properties: JsonObject,
     lifetime: timedelta,
 ) -> TokenExchange:
-    """The outcome of exchanging an access token for another one with no more scopes
-    (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a user or
-    a service account. Its actor is the subject of the actor's token, with whoever acted
-    before inside (section 4.1); without an actor's token it stays as it was. The new
-    token is alive while all tokens behind it are, the actor's too, 16 at most, and
-    expires with the first of them. Only a confidential client exchanges, or a stolen
-    token would be enough (section 2.1); whether this client may is for the caller to
-    say. A token that is bound to a key or certificate becomes no unbound one (RFC 9700
-    section 2.2.1): the new one is bound to what the client has proved. Scopes that are
-    null are those of the subject's token. The rows that the new one refers to are held
-    against deletion.
+    """The outcome of exchanging an access token for another one that has no more
+    scopes (RFC 8693 section 2): issued, or the reason why not.
 
-    queries/grants.sql:269
+    The new token has the same subject, a user or a service account. Its actor is the
+    subject of the actor token, and contains the earlier actor (section 4.1); without an
+    actor token the actor stays as it was. The new token is alive while all tokens
+    behind it are, including the actor token, and expires with the first of them. At
+    most 16 tokens may be behind it. Only a confidential client may exchange, because
+    otherwise a stolen token would be enough (section 2.1); the caller decides whether
+    this client may. A token that is bound to a key or certificate cannot become an
+    unbound one (RFC 9700 section 2.2.1): the new token is bound to what the client has
+    proved. Null scopes are those of the subject's token.
+
+    The statement locks the rows that the new token refers to against deletion.
+
+    queries/grants.sql:274
     """
     return _exchange(
         connection,
@@ -443,19 +454,22 @@ async def exchange_async(
     properties: JsonObject,
     lifetime: timedelta,
 ) -> TokenExchange:
-    """The outcome of exchanging an access token for another one with no more scopes
-    (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a user or
-    a service account. Its actor is the subject of the actor's token, with whoever acted
-    before inside (section 4.1); without an actor's token it stays as it was. The new
-    token is alive while all tokens behind it are, the actor's too, 16 at most, and
-    expires with the first of them. Only a confidential client exchanges, or a stolen
-    token would be enough (section 2.1); whether this client may is for the caller to
-    say. A token that is bound to a key or certificate becomes no unbound one (RFC 9700
-    section 2.2.1): the new one is bound to what the client has proved. Scopes that are
-    null are those of the subject's token. The rows that the new one refers to are held
-    against deletion.
+    """The outcome of exchanging an access token for another one that has no more
+    scopes (RFC 8693 section 2): issued, or the reason why not.
 
-    queries/grants.sql:269
+    The new token has the same subject, a user or a service account. Its actor is the
+    subject of the actor token, and contains the earlier actor (section 4.1); without an
+    actor token the actor stays as it was. The new token is alive while all tokens
+    behind it are, including the actor token, and expires with the first of them. At
+    most 16 tokens may be behind it. Only a confidential client may exchange, because
+    otherwise a stolen token would be enough (section 2.1); the caller decides whether
+    this client may. A token that is bound to a key or certificate cannot become an
+    unbound one (RFC 9700 section 2.2.1): the new token is bound to what the client has
+    proved. Null scopes are those of the subject's token.
+
+    The statement locks the rows that the new token refers to against deletion.
+
+    queries/grants.sql:274
     """
     return await _exchange_async(
         connection,
@@ -492,31 +506,43 @@ def redeem(
     refresh_token_hash: bytes | None,
     refresh_lifetime: timedelta | None,
 ) -> Redemption:
-    """The outcome of presenting a code or refresh token, and what it was redeemed for,
-    in one step that of any number of racers one makes: redeemed: used up, and its
-    successors are issued: an access token and a refresh token, each where a hash of one
-    is given. refreshed: no new refresh token was given, and the client is confidential
-    or its token bound to a key or certificate: not used up, and an access token is
-    issued. rotation_required: the same for other tokens (RFC 9700 section 4.14.2); not
-    used up. already_redeemed: by this redemption_id, so this is a retry after a lost
-    answer; the row is as the first time. recently_redeemed: by another request, within
-    the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request, which revokes the family, if
-    it is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more
-    scopes than it carries (RFC 6749 section 6); not used up. invalid: anything else,
-    alike: not alive, or not issued to this client_id, redirect_uri and PKCE challenge
-    (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or
-    certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any
-    mismatch revokes nothing. A redirect_uri that is null is no mismatch where the
-    client has registered one and no more (OAuth 2.1). The family is locked first, and
-    then the token, which is judged as it is after the wait. Before both, whom it was
-    issued to and speaks for are held against deletion, as the successors' foreign keys
-    would do too late: a deletion holds them first and their families afterwards. Scopes
-    that are null are all; fewer are the access token's only (RFC 6749 section 6). A
-    refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
-    section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
+    """The outcome of presenting a code or a refresh token, and what it was redeemed
+    for. Of several concurrent requests one redeems it.
 
-    queries/grants.sql:491
+    - redeemed: the token is used up, and its successors are issued: an access token and
+      a refresh token, each if its hash is given.
+    - refreshed: no new refresh token was given, and the client is confidential or its
+      token is bound to a key or certificate. The token is not used up, and an access
+      token is issued.
+    - rotation_required: no new refresh token was given, and the token must be rotated
+      (RFC 9700 section 4.14.2). It is not used up.
+    - already_redeemed: this redemption_id has redeemed the token before, so this is a
+      retry after a lost answer. The row is the same as the first time.
+    - recently_redeemed: another request redeemed the token within the leeway, and the
+      refresh token that was issued for it is not used yet. Nothing is issued, nothing
+      is revoked.
+    - reused: another request redeemed the token before. The family is revoked, unless
+      it already is (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2).
+    - invalid_scope: the request names more scopes than the token carries (RFC 6749
+      section 6). The token is not used up.
+    - invalid: the token is not alive, was not issued to this client_id, redirect_uri
+      and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or is bound to
+      another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). The
+      caller cannot tell which.
+
+    A request with any mismatch revokes nothing. A null redirect_uri is no mismatch if
+    the client has registered exactly one (OAuth 2.1). Null scopes mean all scopes;
+    fewer scopes are those of the access token only (RFC 6749 section 6). A refresh
+    token of a public client is bound to the client's key (RFC 9449 section 5, RFC 8705
+    section 4). A refresh token that is not used expires, and the family ends in any
+    case (RFC 9700 section 4.14.2).
+
+    The statement locks the family, then the token, and checks the token after the wait.
+    Before both it locks the client and the subject against deletion, in the order of a
+    deletion, which locks them before their families. The successors' foreign keys would
+    lock them too late.
+
+    queries/grants.sql:498
     """
     return _redeem(
         connection,
@@ -557,31 +583,43 @@ async def redeem_async(
     refresh_token_hash: bytes | None,
     refresh_lifetime: timedelta | None,
 ) -> Redemption:
-    """The outcome of presenting a code or refresh token, and what it was redeemed for,
-    in one step that of any number of racers one makes: redeemed: used up, and its
-    successors are issued: an access token and a refresh token, each where a hash of one
-    is given. refreshed: no new refresh token was given, and the client is confidential
-    or its token bound to a key or certificate: not used up, and an access token is
-    issued. rotation_required: the same for other tokens (RFC 9700 section 4.14.2); not
-    used up. already_redeemed: by this redemption_id, so this is a retry after a lost
-    answer; the row is as the first time. recently_redeemed: by another request, within
-    the leeway, and the refresh token that it was redeemed for is not used yet: nothing
-    is issued, nothing revoked. reused: by another request, which revokes the family, if
-    it is not (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). invalid_scope: more
-    scopes than it carries (RFC 6749 section 6); not used up. invalid: anything else,
-    alike: not alive, or not issued to this client_id, redirect_uri and PKCE challenge
-    (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or bound to another key or
-    certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). A request with any
-    mismatch revokes nothing. A redirect_uri that is null is no mismatch where the
-    client has registered one and no more (OAuth 2.1). The family is locked first, and
-    then the token, which is judged as it is after the wait. Before both, whom it was
-    issued to and speaks for are held against deletion, as the successors' foreign keys
-    would do too late: a deletion holds them first and their families afterwards. Scopes
-    that are null are all; fewer are the access token's only (RFC 6749 section 6). A
-    refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
-    section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
+    """The outcome of presenting a code or a refresh token, and what it was redeemed
+    for. Of several concurrent requests one redeems it.
 
-    queries/grants.sql:491
+    - redeemed: the token is used up, and its successors are issued: an access token and
+      a refresh token, each if its hash is given.
+    - refreshed: no new refresh token was given, and the client is confidential or its
+      token is bound to a key or certificate. The token is not used up, and an access
+      token is issued.
+    - rotation_required: no new refresh token was given, and the token must be rotated
+      (RFC 9700 section 4.14.2). It is not used up.
+    - already_redeemed: this redemption_id has redeemed the token before, so this is a
+      retry after a lost answer. The row is the same as the first time.
+    - recently_redeemed: another request redeemed the token within the leeway, and the
+      refresh token that was issued for it is not used yet. Nothing is issued, nothing
+      is revoked.
+    - reused: another request redeemed the token before. The family is revoked, unless
+      it already is (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2).
+    - invalid_scope: the request names more scopes than the token carries (RFC 6749
+      section 6). The token is not used up.
+    - invalid: the token is not alive, was not issued to this client_id, redirect_uri
+      and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or is bound to
+      another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). The
+      caller cannot tell which.
+
+    A request with any mismatch revokes nothing. A null redirect_uri is no mismatch if
+    the client has registered exactly one (OAuth 2.1). Null scopes mean all scopes;
+    fewer scopes are those of the access token only (RFC 6749 section 6). A refresh
+    token of a public client is bound to the client's key (RFC 9449 section 5, RFC 8705
+    section 4). A refresh token that is not used expires, and the family ends in any
+    case (RFC 9700 section 4.14.2).
+
+    The statement locks the family, then the token, and checks the token after the wait.
+    Before both it locks the client and the subject against deletion, in the order of a
+    deletion, which locks them before their families. The successors' foreign keys would
+    lock them too late.
+
+    queries/grants.sql:498
     """
     return await _redeem_async(
         connection,

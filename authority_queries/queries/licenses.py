@@ -243,7 +243,7 @@ def create(
     grace_policy: LicenseGracePolicy,
     properties: JsonObject,
 ) -> License:
-    """The new licence with its free seats. A valid_from that is null means now.
+    """The new licence with its free seats. A null valid_from means now.
 
     queries/licenses.sql:1
     """
@@ -282,7 +282,7 @@ async def create_async(
     grace_policy: LicenseGracePolicy,
     properties: JsonObject,
 ) -> License:
-    """The new licence with its free seats. A valid_from that is null means now.
+    """The new licence with its free seats. A null valid_from means now.
 
     queries/licenses.sql:1
     """
@@ -349,9 +349,9 @@ async def get_by_key_async(
 def validate(
     connection: Connection[object], *, tenant_id: UUID, key_hash: bytes
 ) -> LicenseValidation | None:
-    """What the key opens and in which state it is now: valid, grace, expired,
-    not_yet_valid, suspended or revoked; or no row when no licence of an active tenant
-    has it. Policy: see authority.license_states.
+    """What the key grants, and its state now: valid, grace, expired, not_yet_valid,
+    suspended or revoked; or no row when no licence of an active tenant has this
+    key. The view authority.license_states defines the states.
 
     queries/licenses.sql:104
     """
@@ -361,9 +361,9 @@ def validate(
 async def validate_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, key_hash: bytes
 ) -> LicenseValidation | None:
-    """What the key opens and in which state it is now: valid, grace, expired,
-    not_yet_valid, suspended or revoked; or no row when no licence of an active tenant
-    has it. Policy: see authority.license_states.
+    """What the key grants, and its state now: valid, grace, expired, not_yet_valid,
+    suspended or revoked; or no row when no licence of an active tenant has this
+    key. The view authority.license_states defines the states.
 
     queries/licenses.sql:104
     """
@@ -387,9 +387,10 @@ def update(
     grace_policy: LicenseGracePolicy,
     properties: JsonObject,
 ) -> License | None:
-    """The licence as changed, or no row when it is not at this version or is revoked.
-    Where seats are taken away, free ones go first, then those whose lease ends first.
-    No lease outlives the new end. Usage stays: a limit below it admits nothing more.
+    """The changed licence, or no row when the licence is not at this version or is
+    revoked. When seats are removed, free seats go first, then those whose lease
+    ends first. A lease that would outlive the licence's new end is shortened to it.
+    Recorded usage stays: a limit below it allows no further use.
 
     queries/licenses.sql:132
     """
@@ -428,9 +429,10 @@ async def update_async(
     grace_policy: LicenseGracePolicy,
     properties: JsonObject,
 ) -> License | None:
-    """The licence as changed, or no row when it is not at this version or is revoked.
-    Where seats are taken away, free ones go first, then those whose lease ends first.
-    No lease outlives the new end. Usage stays: a limit below it admits nothing more.
+    """The changed licence, or no row when the licence is not at this version or is
+    revoked. When seats are removed, free seats go first, then those whose lease
+    ends first. A lease that would outlive the licence's new end is shortened to it.
+    Recorded usage stays: a limit below it allows no further use.
 
     queries/licenses.sql:132
     """
@@ -460,9 +462,10 @@ def set_status(
     status: LicenseStatus,
     reason: str | None,
 ) -> License | None:
-    """The licence with its new status, or no row: unknown, or revoked before.
+    """The licence with its new status, or no row when it is unknown or was revoked
+    before.
 
-    queries/licenses.sql:250
+    queries/licenses.sql:251
     """
     return _set_status(
         connection,
@@ -481,9 +484,10 @@ async def set_status_async(
     status: LicenseStatus,
     reason: str | None,
 ) -> License | None:
-    """The licence with its new status, or no row: unknown, or revoked before.
+    """The licence with its new status, or no row when it is unknown or was revoked
+    before.
 
-    queries/licenses.sql:250
+    queries/licenses.sql:251
     """
     return await _set_status_async(
         connection,
@@ -502,12 +506,12 @@ def check_out_seat(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The seat that the holder now has until the lease ends, or the licence if that is
-    sooner: its own one, or else a free one; or no row when the licence is not usable or
-    has no free seat. Policy: in grace with the policy keep, only the holder of a lease
-    that runs is given its seat.
+    """The seat that the holder now has until the lease ends, or until the licence ends
+    if that is sooner: the holder's own seat, or else a free one. No row when the
+    licence is not usable or has no free seat. Policy: in the grace period with the
+    policy keep, only the holder of a running lease gets its seat.
 
-    queries/licenses.sql:270
+    queries/licenses.sql:272
     """
     return _check_out_seat(
         connection,
@@ -526,12 +530,12 @@ async def check_out_seat_async(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The seat that the holder now has until the lease ends, or the licence if that is
-    sooner: its own one, or else a free one; or no row when the licence is not usable or
-    has no free seat. Policy: in grace with the policy keep, only the holder of a lease
-    that runs is given its seat.
+    """The seat that the holder now has until the lease ends, or until the licence ends
+    if that is sooner: the holder's own seat, or else a free one. No row when the
+    licence is not usable or has no free seat. Policy: in the grace period with the
+    policy keep, only the holder of a running lease gets its seat.
 
-    queries/licenses.sql:270
+    queries/licenses.sql:272
     """
     return await _check_out_seat_async(
         connection,
@@ -550,11 +554,11 @@ def renew_seat(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The holder's seat with its lease prolonged from now, but not beyond the
-    licence's end, or no row when the lease had ended or the licence is not usable any
-    more. Policy: in grace, always.
+    """The holder's seat with its lease extended from now, at most to the licence's
+    end, or no row when the lease has ended or the licence is no longer usable.
+    Policy: renewal is always possible in the grace period.
 
-    queries/licenses.sql:377
+    queries/licenses.sql:379
     """
     return _renew_seat(
         connection,
@@ -573,11 +577,11 @@ async def renew_seat_async(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The holder's seat with its lease prolonged from now, but not beyond the
-    licence's end, or no row when the lease had ended or the licence is not usable any
-    more. Policy: in grace, always.
+    """The holder's seat with its lease extended from now, at most to the licence's
+    end, or no row when the lease has ended or the licence is no longer usable.
+    Policy: renewal is always possible in the grace period.
 
-    queries/licenses.sql:377
+    queries/licenses.sql:379
     """
     return await _renew_seat_async(
         connection,
@@ -593,7 +597,7 @@ def check_in_seat(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:398
+    queries/licenses.sql:400
     """
     return _check_in_seat(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -609,7 +613,7 @@ async def check_in_seat_async(
 ) -> int:
     """Frees the holder's seat.
 
-    queries/licenses.sql:398
+    queries/licenses.sql:400
     """
     return await _check_in_seat_async(
         connection, tenant_id=tenant_id, license_id=license_id, holder=holder
@@ -625,12 +629,13 @@ def record_usage(
     quantity: int,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """The receipt of a use that was recorded now, with the period's total after it; or
-    no row when the key was recorded before (get_receipt has it, also what was committed
-    while this waited) or the licence takes no use of the metric now. Policy: beyond the
-    limit it fails, or counts as overage where the licence allows that.
+    """The receipt of a use that was recorded now, with the period's total after it. No
+    row when the key was recorded before, or when the licence accepts no use of the
+    metric now. In the first case get_receipt returns the receipt, also one that was
+    committed while this statement waited. Policy: a use beyond the limit fails, or
+    counts as overage if the licence allows that.
 
-    queries/licenses.sql:410
+    queries/licenses.sql:412
     """
     return _record_usage(
         connection,
@@ -651,12 +656,13 @@ async def record_usage_async(
     quantity: int,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """The receipt of a use that was recorded now, with the period's total after it; or
-    no row when the key was recorded before (get_receipt has it, also what was committed
-    while this waited) or the licence takes no use of the metric now. Policy: beyond the
-    limit it fails, or counts as overage where the licence allows that.
+    """The receipt of a use that was recorded now, with the period's total after it. No
+    row when the key was recorded before, or when the licence accepts no use of the
+    metric now. In the first case get_receipt returns the receipt, also one that was
+    committed while this statement waited. Policy: a use beyond the limit fails, or
+    counts as overage if the licence allows that.
 
-    queries/licenses.sql:410
+    queries/licenses.sql:412
     """
     return await _record_usage_async(
         connection,
@@ -677,12 +683,12 @@ def correct_usage(
     corrects: str,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """The receipt of a correction that was recorded now: it takes back the whole use
-    that was recorded under the key `corrects`, in that one's period, whatever has
-    become of the licence; or no row when there is no such use, it has been taken back,
-    or the correction's own key was recorded before.
+    """The receipt of a correction that was recorded now. The correction takes back the
+    whole use that was recorded under the key `corrects`, in the period of that use,
+    whatever has become of the licence. No row when there is no such use, when it
+    was taken back before, or when the correction's own key was recorded before.
 
-    queries/licenses.sql:502
+    queries/licenses.sql:505
     """
     return _correct_usage(
         connection,
@@ -703,12 +709,12 @@ async def correct_usage_async(
     corrects: str,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """The receipt of a correction that was recorded now: it takes back the whole use
-    that was recorded under the key `corrects`, in that one's period, whatever has
-    become of the licence; or no row when there is no such use, it has been taken back,
-    or the correction's own key was recorded before.
+    """The receipt of a correction that was recorded now. The correction takes back the
+    whole use that was recorded under the key `corrects`, in the period of that use,
+    whatever has become of the licence. No row when there is no such use, when it
+    was taken back before, or when the correction's own key was recorded before.
 
-    queries/licenses.sql:502
+    queries/licenses.sql:505
     """
     return await _correct_usage_async(
         connection,
@@ -728,10 +734,10 @@ def get_receipt(
     metric: str,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """What was recorded under the key, with its period's total as it is now, whatever
-    has become of the licence; or no row.
+    """What was recorded under the key, with its period's current total, whatever has
+    become of the licence; or no row.
 
-    queries/licenses.sql:570
+    queries/licenses.sql:573
     """
     return _get_receipt(
         connection,
@@ -750,10 +756,10 @@ async def get_receipt_async(
     metric: str,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """What was recorded under the key, with its period's total as it is now, whatever
-    has become of the licence; or no row.
+    """What was recorded under the key, with its period's current total, whatever has
+    become of the licence; or no row.
 
-    queries/licenses.sql:570
+    queries/licenses.sql:573
     """
     return await _get_receipt_async(
         connection,
@@ -772,10 +778,10 @@ def list_usage(
     metric: str | None,
     from_period: date | None,
 ) -> list[UsageTotal]:
-    """The total of one metric and period, newest period first. A metric that is null
-    keeps all; a from_period that is null, all periods.
+    """The total of one metric and period, newest period first. A null metric keeps all
+    metrics, a null from_period all periods.
 
-    queries/licenses.sql:592
+    queries/licenses.sql:595
     """
     return _list_usage(
         connection,
@@ -794,10 +800,10 @@ async def list_usage_async(
     metric: str | None,
     from_period: date | None,
 ) -> list[UsageTotal]:
-    """The total of one metric and period, newest period first. A metric that is null
-    keeps all; a from_period that is null, all periods.
+    """The total of one metric and period, newest period first. A null metric keeps all
+    metrics, a null from_period all periods.
 
-    queries/licenses.sql:592
+    queries/licenses.sql:595
     """
     return await _list_usage_async(
         connection,
@@ -817,13 +823,13 @@ def list_usage_stream(
     metric: str | None,
     from_period: date | None,
 ) -> Stream[UsageTotal]:
-    """The total of one metric and period, newest period first. A metric that is null
-    keeps all; a from_period that is null, all periods.
+    """The total of one metric and period, newest period first. A null metric keeps all
+    metrics, a null from_period all periods.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:592
+    queries/licenses.sql:595
     """
     return _list_usage_stream(
         connection,
@@ -844,13 +850,13 @@ def list_usage_stream_async(
     metric: str | None,
     from_period: date | None,
 ) -> AsyncStream[UsageTotal]:
-    """The total of one metric and period, newest period first. A metric that is null
-    keeps all; a from_period that is null, all periods.
+    """The total of one metric and period, newest period first. A null metric keeps all
+    metrics, a null from_period all periods.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/licenses.sql:592
+    queries/licenses.sql:595
     """
     return _list_usage_stream_async(
         connection,
@@ -865,10 +871,10 @@ def list_usage_stream_async(
 def prune_usage(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes uses, of all tenants, whose period ended at least this long ago; the
-    totals stay. A key that is deleted records again.
+    """Deletes uses of all tenants whose period ended at least older_than ago. The
+    totals stay. A key that was deleted can be recorded again.
 
-    queries/licenses.sql:616
+    queries/licenses.sql:619
     """
     return _prune_usage(connection, older_than=older_than, batch_size=batch_size)
 
@@ -876,10 +882,10 @@ def prune_usage(
 async def prune_usage_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes uses, of all tenants, whose period ended at least this long ago; the
-    totals stay. A key that is deleted records again.
+    """Deletes uses of all tenants whose period ended at least older_than ago. The
+    totals stay. A key that was deleted can be recorded again.
 
-    queries/licenses.sql:616
+    queries/licenses.sql:619
     """
     return await _prune_usage_async(
         connection, older_than=older_than, batch_size=batch_size

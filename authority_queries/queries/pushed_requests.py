@@ -69,9 +69,10 @@ def create(
     parameters: JsonObject,
     lifetime: timedelta,
 ) -> PushedRequest | None:
-    """The pushed request (RFC 9126 section 2.2), or no row when the client is unknown
-    or disabled or the tenant is not active. Expires by the database's clock. The client
-    is held against deletion and judged as it is after the wait.
+    """The pushed authorization request (RFC 9126 section 2.2), or no row when the
+    client is unknown or disabled or the tenant is not active. The request expires
+    by the database's clock. The statement locks the client against deletion and
+    checks it after the wait for that lock.
 
     queries/pushed_requests.sql:1
     """
@@ -94,9 +95,10 @@ async def create_async(
     parameters: JsonObject,
     lifetime: timedelta,
 ) -> PushedRequest | None:
-    """The pushed request (RFC 9126 section 2.2), or no row when the client is unknown
-    or disabled or the tenant is not active. Expires by the database's clock. The client
-    is held against deletion and judged as it is after the wait.
+    """The pushed authorization request (RFC 9126 section 2.2), or no row when the
+    client is unknown or disabled or the tenant is not active. The request expires
+    by the database's clock. The statement locks the client against deletion and
+    checks it after the wait for that lock.
 
     queries/pushed_requests.sql:1
     """
@@ -118,12 +120,12 @@ def redeem(
     client_id: str,
     redemption_id: UUID,
 ) -> PushedRequest | None:
-    """The pushed request, now used up, or no row when it is unknown or expired, was
-    pushed by another client than this client_id, or was used under another
-    redemption_id (RFC 9126 section 4). The same redemption_id gets the row again. Of
-    any number of racing ids one gets it: the conditions on pushed_requests itself are
-    those that are looked at again after a wait. The id is the browser's session, or the
-    request's own.
+    """The pushed request, now redeemed, or no row when it is unknown or expired, was
+    pushed by another client than this client_id, or was redeemed under another
+    redemption_id (RFC 9126 section 4). The same redemption_id returns the row
+    again: pass the id of the browser's session, or of the request itself. Of
+    several concurrent ids one gets the row, because PostgreSQL evaluates the
+    conditions on pushed_requests again after a wait.
 
     queries/pushed_requests.sql:44
     """
@@ -144,12 +146,12 @@ async def redeem_async(
     client_id: str,
     redemption_id: UUID,
 ) -> PushedRequest | None:
-    """The pushed request, now used up, or no row when it is unknown or expired, was
-    pushed by another client than this client_id, or was used under another
-    redemption_id (RFC 9126 section 4). The same redemption_id gets the row again. Of
-    any number of racing ids one gets it: the conditions on pushed_requests itself are
-    those that are looked at again after a wait. The id is the browser's session, or the
-    request's own.
+    """The pushed request, now redeemed, or no row when it is unknown or expired, was
+    pushed by another client than this client_id, or was redeemed under another
+    redemption_id (RFC 9126 section 4). The same redemption_id returns the row
+    again: pass the id of the browser's session, or of the request itself. Of
+    several concurrent ids one gets the row, because PostgreSQL evaluates the
+    conditions on pushed_requests again after a wait.
 
     queries/pushed_requests.sql:44
     """
@@ -165,8 +167,8 @@ async def redeem_async(
 def prune_expired(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes pushed requests, of all tenants, that expired longer ago than this, used
-    or not.
+    """Deletes pushed requests of all tenants that expired longer ago than older_than,
+    redeemed or not.
 
     queries/pushed_requests.sql:76
     """
@@ -176,8 +178,8 @@ def prune_expired(
 async def prune_expired_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes pushed requests, of all tenants, that expired longer ago than this, used
-    or not.
+    """Deletes pushed requests of all tenants that expired longer ago than older_than,
+    redeemed or not.
 
     queries/pushed_requests.sql:76
     """

@@ -256,8 +256,8 @@ def update(
     description: str,
     permissions: Sequence[str],
 ) -> Role | None:
-    """The role as changed, which now allows just these permissions; or no row when it
-    is not at this version or is a system role.
+    """The changed role, which now allows exactly these permissions, or no row when the
+    role is not at this version or is a system role.
 
     queries/roles.sql:65
     """
@@ -282,8 +282,8 @@ async def update_async(
     description: str,
     permissions: Sequence[str],
 ) -> Role | None:
-    """The role as changed, which now allows just these permissions; or no row when it
-    is not at this version or is a system role.
+    """The changed role, which now allows exactly these permissions, or no row when the
+    role is not at this version or is a system role.
 
     queries/roles.sql:65
     """
@@ -299,8 +299,8 @@ async def update_async(
 
 
 def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) -> int:
-    """Deletes the role, unless it is a system role, and its assignments that have
-    ended. Fails while the role is assigned.
+    """Deletes the role with its assignments that have ended, unless it is a system
+    role. Fails while the role is assigned.
 
     queries/roles.sql:111
     """
@@ -310,8 +310,8 @@ def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) ->
 async def delete_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, role_id: UUID
 ) -> int:
-    """Deletes the role, unless it is a system role, and its assignments that have
-    ended. Fails while the role is assigned.
+    """Deletes the role with its assignments that have ended, unless it is a system
+    role. Fails while the role is assigned.
 
     queries/roles.sql:111
     """
@@ -377,7 +377,8 @@ def list_permissions_stream_async(
 def list_user_permissions(
     connection: Connection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Permission]:
-    """One permission that an active user has through roles held now, in order of name.
+    """One permission that an active user has through the roles that it holds now, in
+    order of name.
 
     queries/roles.sql:146
     """
@@ -387,7 +388,8 @@ def list_user_permissions(
 async def list_user_permissions_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Permission]:
-    """One permission that an active user has through roles held now, in order of name.
+    """One permission that an active user has through the roles that it holds now, in
+    order of name.
 
     queries/roles.sql:146
     """
@@ -399,7 +401,8 @@ async def list_user_permissions_async(
 def list_user_permissions_stream(
     connection: Connection[object], *, size: int = 1000, tenant_id: UUID, user_id: UUID
 ) -> Stream[Permission]:
-    """One permission that an active user has through roles held now, in order of name.
+    """One permission that an active user has through the roles that it holds now, in
+    order of name.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -418,7 +421,8 @@ def list_user_permissions_stream_async(
     tenant_id: UUID,
     user_id: UUID,
 ) -> AsyncStream[Permission]:
-    """One permission that an active user has through roles held now, in order of name.
+    """One permission that an active user has through the roles that it holds now, in
+    order of name.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.

@@ -177,7 +177,7 @@ def list_after(
     after: str | None,
     page_size: int,
 ) -> list[Scope]:
-    """One scope, in order of name, from the first one after the given one.
+    """One scope, in order of name, starting after the given one.
 
     queries/scopes.sql:35
     """
@@ -193,7 +193,7 @@ async def list_after_async(
     after: str | None,
     page_size: int,
 ) -> list[Scope]:
-    """One scope, in order of name, from the first one after the given one.
+    """One scope, in order of name, starting after the given one.
 
     queries/scopes.sql:35
     """
@@ -210,7 +210,7 @@ def list_after_stream(
     after: str | None,
     page_size: int,
 ) -> Stream[Scope]:
-    """One scope, in order of name, from the first one after the given one.
+    """One scope, in order of name, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -230,7 +230,7 @@ def list_after_stream_async(
     after: str | None,
     page_size: int,
 ) -> AsyncStream[Scope]:
-    """One scope, in order of name, from the first one after the given one.
+    """One scope, in order of name, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -245,8 +245,7 @@ def list_after_stream_async(
 def list_before(
     connection: Connection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Scope]:
-    """One scope, in descending order of name, from the last one before the
-    given one.
+    """One scope, in descending order of name, starting before the given one.
 
     queries/scopes.sql:49
     """
@@ -258,8 +257,7 @@ def list_before(
 async def list_before_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Scope]:
-    """One scope, in descending order of name, from the last one before the
-    given one.
+    """One scope, in descending order of name, starting before the given one.
 
     queries/scopes.sql:49
     """
@@ -276,8 +274,7 @@ def list_before_stream(
     before: str,
     page_size: int,
 ) -> Stream[Scope]:
-    """One scope, in descending order of name, from the last one before the
-    given one.
+    """One scope, in descending order of name, starting before the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -297,8 +294,7 @@ def list_before_stream_async(
     before: str,
     page_size: int,
 ) -> AsyncStream[Scope]:
-    """One scope, in descending order of name, from the last one before the
-    given one.
+    """One scope, in descending order of name, starting before the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -324,7 +320,7 @@ def create(
 ) -> Scope:
     """The new scope.
 
-    queries/scopes.sql:64
+    queries/scopes.sql:63
     """
     return _create(
         connection,
@@ -353,7 +349,7 @@ async def create_async(
 ) -> Scope:
     """The new scope.
 
-    queries/scopes.sql:64
+    queries/scopes.sql:63
     """
     return await _create_async(
         connection,
@@ -382,10 +378,10 @@ def update(
     resources: Sequence[str],
     properties: JsonObject,
 ) -> Scope | None:
-    """The scope as changed, or no row when it is not at this version or is a
+    """The changed scope, or no row when the scope is not at this version or is a
     system scope.
 
-    queries/scopes.sql:92
+    queries/scopes.sql:91
     """
     return _update(
         connection,
@@ -416,10 +412,10 @@ async def update_async(
     resources: Sequence[str],
     properties: JsonObject,
 ) -> Scope | None:
-    """The scope as changed, or no row when it is not at this version or is a
+    """The changed scope, or no row when the scope is not at this version or is a
     system scope.
 
-    queries/scopes.sql:92
+    queries/scopes.sql:91
     """
     return await _update_async(
         connection,
@@ -439,7 +435,7 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, scope_id: UUID) -> int:
     """Deletes the scope, unless it is a system scope.
 
-    queries/scopes.sql:117
+    queries/scopes.sql:116
     """
     return _delete(connection, tenant_id=tenant_id, scope_id=scope_id)
 
@@ -449,7 +445,7 @@ async def delete_async(
 ) -> int:
     """Deletes the scope, unless it is a system scope.
 
-    queries/scopes.sql:117
+    queries/scopes.sql:116
     """
     return await _delete_async(connection, tenant_id=tenant_id, scope_id=scope_id)
 
@@ -457,10 +453,10 @@ async def delete_async(
 def resolve(
     connection: Connection[object], *, tenant_id: UUID, names: Sequence[str]
 ) -> list[Scope]:
-    """One scope among these names, in order of name; a name that is not a scope of the
-    tenant gives no row.
+    """One scope with one of these names, in order of name. A name that is not a scope
+    of the tenant has no row.
 
-    queries/scopes.sql:125
+    queries/scopes.sql:124
     """
     return _resolve(connection, tenant_id=tenant_id, names=names)
 
@@ -468,10 +464,10 @@ def resolve(
 async def resolve_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, names: Sequence[str]
 ) -> list[Scope]:
-    """One scope among these names, in order of name; a name that is not a scope of the
-    tenant gives no row.
+    """One scope with one of these names, in order of name. A name that is not a scope
+    of the tenant has no row.
 
-    queries/scopes.sql:125
+    queries/scopes.sql:124
     """
     return await _resolve_async(connection, tenant_id=tenant_id, names=names)
 
@@ -483,13 +479,13 @@ def resolve_stream(
     tenant_id: UUID,
     names: Sequence[str],
 ) -> Stream[Scope]:
-    """One scope among these names, in order of name; a name that is not a scope of the
-    tenant gives no row.
+    """One scope with one of these names, in order of name. A name that is not a scope
+    of the tenant has no row.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/scopes.sql:125
+    queries/scopes.sql:124
     """
     return _resolve_stream(connection, size, tenant_id=tenant_id, names=names)
 
@@ -501,12 +497,12 @@ def resolve_stream_async(
     tenant_id: UUID,
     names: Sequence[str],
 ) -> AsyncStream[Scope]:
-    """One scope among these names, in order of name; a name that is not a scope of the
-    tenant gives no row.
+    """One scope with one of these names, in order of name. A name that is not a scope
+    of the tenant has no row.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/scopes.sql:125
+    queries/scopes.sql:124
     """
     return _resolve_stream_async(connection, size, tenant_id=tenant_id, names=names)

@@ -191,8 +191,7 @@ def list_after(
     after: str | None,
     page_size: int,
 ) -> list[ServiceAccount]:
-    """One service account, in order of account id, from the first one after the given
-    one.
+    """One service account, in order of account id, starting after the given one.
 
     queries/service_accounts.sql:38
     """
@@ -208,8 +207,7 @@ async def list_after_async(
     after: str | None,
     page_size: int,
 ) -> list[ServiceAccount]:
-    """One service account, in order of account id, from the first one after the given
-    one.
+    """One service account, in order of account id, starting after the given one.
 
     queries/service_accounts.sql:38
     """
@@ -226,8 +224,7 @@ def list_after_stream(
     after: str | None,
     page_size: int,
 ) -> Stream[ServiceAccount]:
-    """One service account, in order of account id, from the first one after the given
-    one.
+    """One service account, in order of account id, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -247,8 +244,7 @@ def list_after_stream_async(
     after: str | None,
     page_size: int,
 ) -> AsyncStream[ServiceAccount]:
-    """One service account, in order of account id, from the first one after the given
-    one.
+    """One service account, in order of account id, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -263,8 +259,8 @@ def list_after_stream_async(
 def list_before(
     connection: Connection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[ServiceAccount]:
-    """One service account, in descending order of account id, from the last one before
-    the given one.
+    """One service account, in descending order of account id, starting before the
+    given one.
 
     queries/service_accounts.sql:55
     """
@@ -276,8 +272,8 @@ def list_before(
 async def list_before_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[ServiceAccount]:
-    """One service account, in descending order of account id, from the last one before
-    the given one.
+    """One service account, in descending order of account id, starting before the
+    given one.
 
     queries/service_accounts.sql:55
     """
@@ -294,8 +290,8 @@ def list_before_stream(
     before: str,
     page_size: int,
 ) -> Stream[ServiceAccount]:
-    """One service account, in descending order of account id, from the last one before
-    the given one.
+    """One service account, in descending order of account id, starting before the
+    given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -315,8 +311,8 @@ def list_before_stream_async(
     before: str,
     page_size: int,
 ) -> AsyncStream[ServiceAccount]:
-    """One service account, in descending order of account id, from the last one before
-    the given one.
+    """One service account, in descending order of account id, starting before the
+    given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -400,7 +396,7 @@ def update(
     authorized_clients: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
-    """The service account as changed, or no row when it is not at this version.
+    """The changed service account, or no row when the account is not at this version.
 
     queries/service_accounts.sql:104
     """
@@ -433,7 +429,7 @@ async def update_async(
     authorized_clients: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
-    """The service account as changed, or no row when it is not at this version.
+    """The changed service account, or no row when the account is not at this version.
 
     queries/service_accounts.sql:104
     """
@@ -479,8 +475,9 @@ async def delete_async(
 def revoke_tokens(
     connection: Connection[object], *, tenant_id: UUID, service_account_id: UUID
 ) -> ServiceAccount | None:
-    """The account with its epoch moved: every token that speaks for it so far is dead.
-    One row.
+    """The service account with tokens_valid_after set to now. Every token that was
+    issued for it before is dead. The statement changes one row, however many tokens
+    there are.
 
     queries/service_accounts.sql:137
     """
@@ -492,8 +489,9 @@ def revoke_tokens(
 async def revoke_tokens_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, service_account_id: UUID
 ) -> ServiceAccount | None:
-    """The account with its epoch moved: every token that speaks for it so far is dead.
-    One row.
+    """The service account with tokens_valid_after set to now. Every token that was
+    issued for it before is dead. The statement changes one row, however many tokens
+    there are.
 
     queries/service_accounts.sql:137
     """

@@ -281,8 +281,8 @@ def list_after(
     after: str | None,
     page_size: int,
 ) -> list[User]:
-    """One user, in order of the username's key, from the first one after the given
-    key. A filter that is null keeps all; role_id keeps the users who hold the role now.
+    """One user, in order of username_key, starting after the given key. A null filter
+    keeps all users; role_id keeps those who hold the role now.
 
     queries/users.sql:51
     """
@@ -307,8 +307,8 @@ async def list_after_async(
     after: str | None,
     page_size: int,
 ) -> list[User]:
-    """One user, in order of the username's key, from the first one after the given
-    key. A filter that is null keeps all; role_id keeps the users who hold the role now.
+    """One user, in order of username_key, starting after the given key. A null filter
+    keeps all users; role_id keeps those who hold the role now.
 
     queries/users.sql:51
     """
@@ -334,8 +334,8 @@ def list_after_stream(
     after: str | None,
     page_size: int,
 ) -> Stream[User]:
-    """One user, in order of the username's key, from the first one after the given
-    key. A filter that is null keeps all; role_id keeps the users who hold the role now.
+    """One user, in order of username_key, starting after the given key. A null filter
+    keeps all users; role_id keeps those who hold the role now.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -365,8 +365,8 @@ def list_after_stream_async(
     after: str | None,
     page_size: int,
 ) -> AsyncStream[User]:
-    """One user, in order of the username's key, from the first one after the given
-    key. A filter that is null keeps all; role_id keeps the users who hold the role now.
+    """One user, in order of username_key, starting after the given key. A null filter
+    keeps all users; role_id keeps those who hold the role now.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -395,8 +395,8 @@ def list_before(
     before: str,
     page_size: int,
 ) -> list[User]:
-    """One user, in descending order of the username's key, from the last one before
-    the given key. Filters as in list_after.
+    """One user, in descending order of username_key, starting before the given key.
+    The filters are those of list_after.
 
     queries/users.sql:86
     """
@@ -421,8 +421,8 @@ async def list_before_async(
     before: str,
     page_size: int,
 ) -> list[User]:
-    """One user, in descending order of the username's key, from the last one before
-    the given key. Filters as in list_after.
+    """One user, in descending order of username_key, starting before the given key.
+    The filters are those of list_after.
 
     queries/users.sql:86
     """
@@ -448,8 +448,8 @@ def list_before_stream(
     before: str,
     page_size: int,
 ) -> Stream[User]:
-    """One user, in descending order of the username's key, from the last one before
-    the given key. Filters as in list_after.
+    """One user, in descending order of username_key, starting before the given key.
+    The filters are those of list_after.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -479,8 +479,8 @@ def list_before_stream_async(
     before: str,
     page_size: int,
 ) -> AsyncStream[User]:
-    """One user, in descending order of the username's key, from the last one before
-    the given key. Filters as in list_after.
+    """One user, in descending order of username_key, starting before the given key.
+    The filters are those of list_after.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -512,7 +512,7 @@ def create(
     status: UserStatus,
     attributes: JsonObject,
 ) -> User:
-    """The new user, with a fresh subject id.
+    """The new user, with a new subject id.
 
     queries/users.sql:121
     """
@@ -543,7 +543,7 @@ async def create_async(
     status: UserStatus,
     attributes: JsonObject,
 ) -> User:
-    """The new user, with a fresh subject id.
+    """The new user, with a new subject id.
 
     queries/users.sql:121
     """
@@ -575,7 +575,7 @@ def update(
     status: UserStatus,
     attributes: JsonObject,
 ) -> User | None:
-    """The user as changed, or no row when it is not at this version.
+    """The changed user, or no row when the user is not at this version.
 
     queries/users.sql:152
     """
@@ -608,7 +608,7 @@ async def update_async(
     status: UserStatus,
     attributes: JsonObject,
 ) -> User | None:
-    """The user as changed, or no row when it is not at this version.
+    """The changed user, or no row when the user is not at this version.
 
     queries/users.sql:152
     """
@@ -706,7 +706,8 @@ def assign_role(
     granted_by: str | None,
     expires_at: datetime | None,
 ) -> UserRole:
-    """The assignment; made again, it takes the new granter and expiry.
+    """The assignment. A second call for the same role replaces granted_by and
+    expires_at.
 
     queries/users.sql:200
     """
@@ -729,7 +730,8 @@ async def assign_role_async(
     granted_by: str | None,
     expires_at: datetime | None,
 ) -> UserRole:
-    """The assignment; made again, it takes the new granter and expiry.
+    """The assignment. A second call for the same role replaces granted_by and
+    expires_at.
 
     queries/users.sql:200
     """
@@ -746,9 +748,9 @@ async def assign_role_async(
 def revoke_role(
     connection: Connection[object], *, tenant_id: UUID, user_id: UUID, role_id: UUID
 ) -> int:
-    """Ends the assignment.
+    """Deletes the assignment.
 
-    queries/users.sql:229
+    queries/users.sql:230
     """
     return _revoke_role(
         connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
@@ -762,9 +764,9 @@ async def revoke_role_async(
     user_id: UUID,
     role_id: UUID,
 ) -> int:
-    """Ends the assignment.
+    """Deletes the assignment.
 
-    queries/users.sql:229
+    queries/users.sql:230
     """
     return await _revoke_role_async(
         connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
@@ -779,10 +781,10 @@ def set_password_hash(
     row_version: int,
     password_hash: str | None,
 ) -> User | None:
-    """The user with its new password hash, or no row when it is not at this version;
-    null ends sign-in by password.
+    """The user with its new password hash, or no row when the user is not at this
+    version. A null hash ends sign-in by password.
 
-    queries/users.sql:237
+    queries/users.sql:238
     """
     return _set_password_hash(
         connection,
@@ -801,10 +803,10 @@ async def set_password_hash_async(
     row_version: int,
     password_hash: str | None,
 ) -> User | None:
-    """The user with its new password hash, or no row when it is not at this version;
-    null ends sign-in by password.
+    """The user with its new password hash, or no row when the user is not at this
+    version. A null hash ends sign-in by password.
 
-    queries/users.sql:237
+    queries/users.sql:238
     """
     return await _set_password_hash_async(
         connection,
@@ -818,10 +820,11 @@ async def set_password_hash_async(
 def revoke_tokens(
     connection: Connection[object], *, tenant_id: UUID, user_id: UUID
 ) -> User | None:
-    """The user with its epoch moved: every token of the sign-ins so far is dead, and
-    what a rotation that is under way makes of them too. One row.
+    """The user with tokens_valid_after set to now. Every token of an earlier sign-in
+    is dead, including those that a concurrent rotation issues. The statement
+    changes one row, however many tokens there are.
 
-    queries/users.sql:256
+    queries/users.sql:257
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -829,10 +832,11 @@ def revoke_tokens(
 async def revoke_tokens_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> User | None:
-    """The user with its epoch moved: every token of the sign-ins so far is dead, and
-    what a rotation that is under way makes of them too. One row.
+    """The user with tokens_valid_after set to now. Every token of an earlier sign-in
+    is dead, including those that a concurrent rotation issues. The statement
+    changes one row, however many tokens there are.
 
-    queries/users.sql:256
+    queries/users.sql:257
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -840,10 +844,10 @@ async def revoke_tokens_async(
 def prune_roles(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes assignments of roles, of all tenants, that ended longer ago than this.
+    """Deletes role assignments of all tenants that ended longer ago than older_than.
     An assignment that is made again meanwhile stays.
 
-    queries/users.sql:275
+    queries/users.sql:277
     """
     return _prune_roles(connection, older_than=older_than, batch_size=batch_size)
 
@@ -851,10 +855,10 @@ def prune_roles(
 async def prune_roles_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes assignments of roles, of all tenants, that ended longer ago than this.
+    """Deletes role assignments of all tenants that ended longer ago than older_than.
     An assignment that is made again meanwhile stays.
 
-    queries/users.sql:275
+    queries/users.sql:277
     """
     return await _prune_roles_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -104,7 +104,7 @@ def test_the_callers_of_the_page_run(
         assert auditor is not None
         ann = store.users.create(tenant_id=tenant, username="Ann")
         store.users.create(tenant_id=tenant, username="Bob")
-        store.users.assign_role(tenant_id=tenant, user_id=ann.id, role_id=auditor.id)
+        store.user_roles.assign(tenant_id=tenant, user_id=ann.id, role_id=auditor.id)
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(logins.app))
     ours = re.sub(r"authority_queries\.(queries|records)\b", rf"{PACKAGE}.\1", caller)
     assert ours.count(PACKAGE) == caller.count("RoleHolder\n") + 1
@@ -230,3 +230,49 @@ def test_every_setting_is_in_the_table(tmp_path: Path) -> None:
         read(tmp_path / "pyproject.toml")
     there = str(no.value).rpartition("one of ")[2].split(", ")
     assert {code(row[0]) for row in table("Key of")} == {*there}
+
+
+DOCS: Final = sorted((ROOT / "docs").rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", DOCS, ids=[page.stem for page in DOCS])
+def test_the_links_of_a_page_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+DECISIONS: Final = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+
+
+def test_the_index_lists_every_decision() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text()
+    listed = re.findall(r"^(\d+)\. \[(.+?)\]\((.+?)\): [A-Z`].+\.$", index, re.M)
+    assert listed == [
+        (
+            page.name[:4].lstrip("0"),
+            page.read_text().splitlines()[0].removeprefix("# "),
+            page.name,
+        )
+        for page in DECISIONS
+    ]
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=[page.stem for page in DECISIONS])
+def test_a_decision_states_context_decision_consequences_and_refusals(
+    page: Path,
+) -> None:
+    assert re.findall(r"^## (.*)$", page.read_text(), re.M) == [
+        "Context",
+        "Decision",
+        "Consequences",
+        "What was refused, and why",
+    ]
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=[page.stem for page in DECISIONS])
+def test_the_files_that_a_decision_names_exist(page: Path) -> None:
+    named = re.findall(r"`((?:\w+/)+[\w.-]+\.(?:py|sql|txt))`", page.read_text())
+    folders = ROOT, ROOT / "authority_queries"
+    assert [
+        name for name in named if not any((at / name).exists() for at in folders)
+    ] == []

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from authority_queries import Settings
-from tests.flows.feed import PATIENCE, Dba, Feed, Follow
+from tests.flows.followers import PATIENCE, Dba, Feed, Follow
 
 _DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
 PAGE: Final = (_DOCS / "revocation_feed.md").read_text()

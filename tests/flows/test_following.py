@@ -15,7 +15,7 @@ from authority_queries.errors import (
     UnavailableError,
 )
 from tests.factories import HOUR
-from tests.flows.feed import PATIENCE, Dba, Feed, Follow
+from tests.flows.followers import PATIENCE, Dba, Feed, Follow
 from tests.isolation.services import settings_for
 from tests.stores import Logins, routed_store
 

@@ -18,7 +18,7 @@ from authority_queries import Settings, migrate
 from authority_queries.service.embedded.account import server_account
 from tests.conftest import PASSWORD
 from tests.factories import HOUR, make_tenant
-from tests.flows.feed import PATIENCE, Dba, Feed, Follow, publish
+from tests.flows.followers import PATIENCE, Dba, Feed, Follow, publish
 from tests.isolation.pgbouncer import pooled, program
 from tests.isolation.services import settings_for
 from tests.schema.fresh_server import fresh_server

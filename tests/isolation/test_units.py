@@ -219,7 +219,7 @@ def test_a_store_ends_with_its_block(
     with authority.tenant(globex, **mode) as store:
         uses: tuple[Callable[[], object], ...] = (
             lambda: users.list(tenant_id=globex),
-            lambda: kept.grants.refresh(
+            lambda: kept.redemptions.refresh(
                 tenant_id=globex,
                 token_hash=bytes(32),
                 client_id="app",
@@ -270,7 +270,9 @@ def test_a_call_for_another_tenant_or_none_is_refused_and_breaks_nothing(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     with authority.tenant(acme, **mode) as store:
-        with pytest.raises(CrossTenantError, match=r"^users\.create: tenant_id must be "):
+        with pytest.raises(
+            CrossTenantError, match=r"^users\.create: tenant_id must be "
+        ):
             store.users.create(tenant_id=globex, username="ann")
         with pytest.raises(CrossTenantError, match=r"^tenants\.list_after: not a"):
             store.tenants.list()

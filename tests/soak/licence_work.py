@@ -1,4 +1,4 @@
-"""What services do with licences: seats and uses, counted twice."""
+"""Services' use of licences: seats and uses, counted twice."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from authority_queries.errors import LimitReachedError
-from tests.soak.homes import LIMIT, SEATS, Home
-from tests.soak.lives import LATE
+from tests.soak.tenants import LIMIT, SEATS, Home
+from tests.soak.token_lives import LATE
 from tests.soak.token_work import Desk
 
 LEASE = timedelta(days=1)
@@ -18,7 +18,7 @@ HOLDERS = SEATS + 2
 
 @dataclass(eq=False)
 class Holder:
-    """Who wants a seat. Between `began` and an acknowledgement both may be true."""
+    """A holder of a seat. Between `began` and an acknowledgement both may be true."""
 
     name: str
     has: bool = False
@@ -33,15 +33,15 @@ class Holder:
 
 @dataclass(eq=False)
 class Counted:
-    """What the ledger has of the licences of one tenant."""
+    """The ledger's record of the licences of one tenant."""
 
     holders: list[Holder] = field(
         default_factory=lambda: [Holder(f"holder-{n}") for n in range(HOLDERS)]
     )
     recorded: Counter[UUID] = field(default_factory=Counter)
     unknown: Counter[UUID] = field(default_factory=Counter)
-    # The number of changes of what holders may have: a refusal spans none, or judges
-    # nothing.
+    # The number of changes of the holders' state: a refusal is judged only when none
+    # occurred meanwhile.
     changes: int = 0
 
 
@@ -63,7 +63,7 @@ def _take(desk: Desk, mine: Counted) -> Holder | None:
 
 
 async def use_seat(desk: Desk) -> None:
-    """A holder checks out, or in: never more of them than seats, and none in vain."""
+    """Check a seat out or in: no more holders than seats, no needless refusal."""
     home = desk.home()
     mine = counted(home)
     holder = _take(desk, mine)
@@ -85,13 +85,13 @@ async def _check_out(
     now = monotonic()
     with desk.ledger.lock:
         taken = sum(each.may_take(now) for each in mine.holders)
-        # What is lost on the way may be done later.
+        # A lost call may still be executed later.
         holder.may_have, holder.ghosts_until = True, now + LATE
         mine.changes += 1
         before = mine.changes
-    with desk.ledger.call("licenses.check_out_seat", LimitReachedError) as call:
+    with desk.ledger.call("license_seats.check_out", LimitReachedError) as call:
         async with desk.door.unit(key["tenant_id"]) as store:
-            seat = await store.licenses.check_out_seat(**key, lease=LEASE)
+            seat = await store.license_seats.check_out(**key, lease=LEASE)
     if call.is_unknown:
         return
     with desk.ledger.lock:
@@ -112,9 +112,9 @@ async def _check_out(
 async def _check_in(desk: Desk, holder: Holder, key: dict[str, Any]) -> None:
     with desk.ledger.lock:
         had, holder.has = holder.has, False
-    with desk.ledger.call("licenses.check_in_seat") as call:
+    with desk.ledger.call("license_seats.check_in") as call:
         async with desk.door.unit(key["tenant_id"]) as store:
-            gave = await store.licenses.check_in_seat(**key)
+            gave = await store.license_seats.check_in(**key)
         if not gave:
             call.refuse()
     with desk.ledger.lock:
@@ -137,9 +137,9 @@ async def record_usage(desk: Desk) -> None:
         mine.unknown[license_.id] += quantity
     outcomes: list[str] = []
     for _ in range(desk.chance.choice([1, 1, 2, 3])):
-        with desk.ledger.call("licenses.record_usage", LimitReachedError) as call:
+        with desk.ledger.call("license_usage.record", LimitReachedError) as call:
             async with desk.door.unit(home.tenant_id) as store:
-                receipt = await store.licenses.record_usage(
+                receipt = await store.license_usage.record(
                     tenant_id=home.tenant_id,
                     license_id=license_.id,
                     metric="calls",
@@ -176,13 +176,13 @@ def _judge_receipt(
 
 
 async def audit_usage(desk: Desk) -> None:
-    """Totals are what was acknowledged, and of what is unknown any part."""
+    """A total is the acknowledged uses, and any part of the unknown ones."""
     for home in desk.homes:
         mine = counted(home)
         for license_ in (home.license, home.limited):
-            with desk.ledger.call("licenses.list_usage") as call:
+            with desk.ledger.call("license_usage.list_totals") as call:
                 async with desk.door.unit(home.tenant_id) as store:
-                    totals = await store.licenses.list_usage(
+                    totals = await store.license_usage.list_totals(
                         tenant_id=home.tenant_id, license_id=license_.id
                     )
             if not call.is_acknowledged:

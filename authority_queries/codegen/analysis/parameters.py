@@ -62,10 +62,13 @@ class Uses:
     queries: QueryFacts
     scope: Scope
     _uses: dict[int, _Use] = field(default_factory=dict)
-    _tracing: Tracing = field(init=False)
+    _casts: Tracing = field(init=False)
+    _values: Tracing = field(init=False)
 
     def __post_init__(self) -> None:
-        self._tracing = Tracing(self.queries)
+        catalogue = self.scope.environment.catalogue
+        self._casts = Tracing(self.queries, catalogue, only_unchanged=False)
+        self._values = Tracing(self.queries, catalogue, only_unchanged=True)
         self._visit_query(self.scope)
         for entry in self.scope.outputs():
             self._welcome(entry.child("expr"), self.scope.bare)
@@ -141,7 +144,7 @@ class Uses:
         return functions[call.number("funcid")].is_strict
 
     def _welcome(self, expression: Node | None, view: View) -> None:
-        for number in self._tracing.parameters_in(expression, view):
+        for number in self._casts.parameters_in(expression, view):
             self._use(number).welcome = True
 
     def _use(self, number: int) -> _Use:
@@ -154,23 +157,24 @@ class Uses:
         for entry in entries:
             resno = entry.number("resno")
             column = catalogue.column(relation, resno, with_children=False)
-            takes_null = catalogue.takes_null(relation, resno)
-            for number in self._tracing.parameters_in(entry.child("expr"), scope.bare):
-                use = self._use(number)
-                use.welcome = use.welcome or takes_null
-                use.store_in(column)
+            stored = entry.child("expr")
+            if catalogue.takes_null(relation, resno):
+                self._welcome(stored, scope.bare)
+            for number in self._values.parameters_in(stored, scope.bare):
+                self._use(number).store_in(column)
 
     def _compare(self, node: Node, view: View) -> None:
         """Note what texts a parameter is compared with for equality."""
-        name, _ = view.scope.environment.catalogue.operators[node.number("opno")]
-        sides = node.nodes("args")
-        if name != "=" or len(sides) != 2:  # noqa: PLR2004 -- an operator's two sides
+        catalogue = view.scope.environment.catalogue
+        is_equality = catalogue.signature_of(node) == "texteq(text,text)"
+        if not (is_equality and catalogue.compares_octets(node)):
             return
+        sides = node.nodes("args")
         for one, other in (sides, sides[::-1]):
             column = self.queries.expressions.describe(other, view)
             if column.origin is None:
                 continue
-            for number in self._tracing.parameters_in(one, view):
+            for number in self._values.parameters_in(one, view):
                 self._use(number).take(column)
 
 

@@ -13,6 +13,7 @@ from authority_queries.codegen.facts import Column, Fact
 
 Kind = Literal["base", "array", "enum", "domain", "composite", "range", "multirange"]
 
+_FIRST_OWN_OID: Final = 16_384
 _QUERIES: Final = Path(__file__).with_name("pg_types.sql")
 
 
@@ -28,6 +29,7 @@ class PgType:
     oid: int
     schema: str
     name: str
+    extension: str | None
     kind: Kind
     element: int
     labels: Sequence[str]
@@ -37,7 +39,12 @@ class PgType:
     @property
     def is_builtin(self) -> bool:
         """Whether every database has it, and psycopg knows its oid."""
-        return self.schema == "pg_catalog"
+        return self.schema == "pg_catalog" and self.oid < _FIRST_OWN_OID
+
+    @property
+    def is_citext(self) -> bool:
+        """Whether it is the type of the extension citext."""
+        return self.name == self.extension == "citext"
 
     @property
     def full_name(self) -> str:
@@ -69,14 +76,17 @@ class PgTypes:
 
         Nullable are those that take a null.
         """
+        (found,) = self._file.rows_in_session(
+            self._connection, "find_table", table_name=table
+        )
         return {
             row.name: Column(
                 name=row.name,
                 type_oid=row.type_oid,
-                fact=self._written(row.relation, row.number),
+                fact=self._written(found.oid, row.number),
             )
             for row in self._file.rows(
-                self._connection, "list_columns", table_name=table
+                self._connection, "list_columns", relation=found.oid
             )
         }
 

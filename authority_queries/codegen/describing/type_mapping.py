@@ -26,7 +26,10 @@ from authority_queries.codegen.python_names import cap_words
 from authority_queries.codegen.query import PythonName
 
 # What a check calls for a column of text[], and what the run time has for it.
-_RULES: Final = {"is_scope_list": "scope_list", "is_text_list": "text_list"}
+_RULES: Final = {
+    "authority.is_scope_list(text[])": "scope_list",
+    "authority.is_text_list(text[],bigint,bigint)": "text_list",
+}
 _ADDRESSES: Final = "ipaddress"
 _TEXTS: Final = frozenset({"text", "varchar", "bpchar", "name", "citext"})
 _TEXT: Final = one_of(BUILTINS, "str")
@@ -87,7 +90,7 @@ class PythonTypes:
                 return self._composite(pg_type)
             case "range" | "multirange" if pg_type.is_builtin:
                 return self._range(pg_type)
-            case "base" if pg_type.is_builtin or pg_type.name == "citext":
+            case "base" if pg_type.is_builtin or pg_type.is_citext:
                 return _base_type(pg_type, fact)
         raise UnknownTypeError(pg_type.full_name)
 
@@ -203,7 +206,7 @@ def _bounds(fact: Fact) -> tuple[int, ...]:
 
 def _document(fact: Fact) -> tuple[str | int, ...]:
     kind = fact.json_kind if fact.json_kind in _JSON_KINDS else ""
-    if fact.rule == ("is_bounded_json",):
+    if fact.rule == ("authority.is_bounded_json(jsonb)",):
         return kind or "", _BOUNDED_JSON
     return (kind,) if kind else ()
 
