@@ -3,7 +3,6 @@
 """Queries of `queries/clients.sql`."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -24,7 +23,6 @@ from authority_queries.records import (
     Client,
     ClientApplicationType,
     ClientConsentType,
-    ClientSecret,
     ClientType,
 )
 
@@ -138,87 +136,6 @@ _delete_takes = Parameters(
 )
 _delete: Call[int] = _QUERIES.count("delete", takes=_delete_takes)
 _delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete", takes=_delete_takes)
-_add_secret_takes = Parameters(
-    "clients.add_secret",
-    tenant_id=checks.uuid,
-    id=checks.uuid,
-    secret_hash=checks.text(0, 1024),
-    description=checks.text(0, 2000),
-    valid_from=checks.optional(checks.moment),
-    valid_until=checks.optional(checks.moment),
-)
-_add_secret: Call[ClientSecret | None] = _QUERIES.row(
-    "add_secret", ClientSecret, takes=_add_secret_takes
-)
-_add_secret_async: AsyncCall[ClientSecret | None] = _ASYNC_QUERIES.row(
-    "add_secret", ClientSecret, takes=_add_secret_takes
-)
-_list_secrets_takes = Parameters(
-    "clients.list_secrets",
-    tenant_id=checks.uuid,
-    id=checks.uuid,
-)
-_list_secrets: Call[list[ClientSecret]] = _QUERIES.rows(
-    "list_secrets", ClientSecret, takes=_list_secrets_takes
-)
-_list_secrets_async: AsyncCall[list[ClientSecret]] = _ASYNC_QUERIES.rows(
-    "list_secrets", ClientSecret, takes=_list_secrets_takes
-)
-_list_secrets_stream = _QUERIES.stream(
-    "list_secrets", ClientSecret, takes=_list_secrets_takes
-)
-_list_secrets_stream_async = _ASYNC_QUERIES.stream(
-    "list_secrets", ClientSecret, takes=_list_secrets_takes
-)
-_list_live_secrets_takes = Parameters(
-    "clients.list_live_secrets",
-    tenant_id=checks.uuid,
-    client_id=checks.text(),
-)
-_list_live_secrets: Call[list[ClientSecret]] = _QUERIES.rows(
-    "list_live_secrets", ClientSecret, takes=_list_live_secrets_takes
-)
-_list_live_secrets_async: AsyncCall[list[ClientSecret]] = _ASYNC_QUERIES.rows(
-    "list_live_secrets", ClientSecret, takes=_list_live_secrets_takes
-)
-_list_live_secrets_stream = _QUERIES.stream(
-    "list_live_secrets", ClientSecret, takes=_list_live_secrets_takes
-)
-_list_live_secrets_stream_async = _ASYNC_QUERIES.stream(
-    "list_live_secrets", ClientSecret, takes=_list_live_secrets_takes
-)
-_record_secret_use_takes = Parameters(
-    "clients.record_secret_use",
-    tenant_id=checks.uuid,
-    secret_id=checks.uuid,
-)
-_record_secret_use: Call[int] = _QUERIES.count(
-    "record_secret_use", takes=_record_secret_use_takes
-)
-_record_secret_use_async: AsyncCall[int] = _ASYNC_QUERIES.count(
-    "record_secret_use", takes=_record_secret_use_takes
-)
-_expire_secret_takes = Parameters(
-    "clients.expire_secret",
-    tenant_id=checks.uuid,
-    secret_id=checks.uuid,
-    remaining=checks.duration,
-)
-_expire_secret: Call[ClientSecret | None] = _QUERIES.row(
-    "expire_secret", ClientSecret, takes=_expire_secret_takes
-)
-_expire_secret_async: AsyncCall[ClientSecret | None] = _ASYNC_QUERIES.row(
-    "expire_secret", ClientSecret, takes=_expire_secret_takes
-)
-_delete_secret_takes = Parameters(
-    "clients.delete_secret",
-    tenant_id=checks.uuid,
-    secret_id=checks.uuid,
-)
-_delete_secret: Call[int] = _QUERIES.count("delete_secret", takes=_delete_secret_takes)
-_delete_secret_async: AsyncCall[int] = _ASYNC_QUERIES.count(
-    "delete_secret", takes=_delete_secret_takes
-)
 _revoke_tokens_takes = Parameters(
     "clients.revoke_tokens",
     tenant_id=checks.uuid,
@@ -608,246 +525,6 @@ async def delete_async(
     return await _delete_async(connection, tenant_id=tenant_id, id=id)
 
 
-def add_secret(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    id: UUID,
-    secret_hash: str,
-    description: str,
-    valid_from: datetime | None,
-    valid_until: datetime | None,
-) -> ClientSecret | None:
-    """The new secret, or no row when the tenant has no such confidential client. A
-    null valid_from means now.
-
-    queries/clients.sql:164
-    """
-    return _add_secret(
-        connection,
-        tenant_id=tenant_id,
-        id=id,
-        secret_hash=secret_hash,
-        description=description,
-        valid_from=valid_from,
-        valid_until=valid_until,
-    )
-
-
-async def add_secret_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    id: UUID,
-    secret_hash: str,
-    description: str,
-    valid_from: datetime | None,
-    valid_until: datetime | None,
-) -> ClientSecret | None:
-    """The new secret, or no row when the tenant has no such confidential client. A
-    null valid_from means now.
-
-    queries/clients.sql:164
-    """
-    return await _add_secret_async(
-        connection,
-        tenant_id=tenant_id,
-        id=id,
-        secret_hash=secret_hash,
-        description=description,
-        valid_from=valid_from,
-        valid_until=valid_until,
-    )
-
-
-def list_secrets(
-    connection: Connection[object], *, tenant_id: UUID, id: UUID
-) -> list[ClientSecret]:
-    """One secret of the client, valid now or not, newest first.
-
-    queries/clients.sql:199
-    """
-    return _list_secrets(connection, tenant_id=tenant_id, id=id)
-
-
-async def list_secrets_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
-) -> list[ClientSecret]:
-    """One secret of the client, valid now or not, newest first.
-
-    queries/clients.sql:199
-    """
-    return await _list_secrets_async(connection, tenant_id=tenant_id, id=id)
-
-
-def list_secrets_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID, id: UUID
-) -> Stream[ClientSecret]:
-    """One secret of the client, valid now or not, newest first.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    queries/clients.sql:199
-    """
-    return _list_secrets_stream(connection, size, tenant_id=tenant_id, id=id)
-
-
-def list_secrets_stream_async(
-    connection: AsyncConnection[object], *, size: int = 1000, tenant_id: UUID, id: UUID
-) -> AsyncStream[ClientSecret]:
-    """One secret of the client, valid now or not, newest first.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    queries/clients.sql:199
-    """
-    return _list_secrets_stream_async(connection, size, tenant_id=tenant_id, id=id)
-
-
-def list_live_secrets(
-    connection: Connection[object], *, tenant_id: UUID, client_id: str
-) -> list[ClientSecret]:
-    """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first. The client is found by the client_id of the
-    protocol.
-
-    queries/clients.sql:212
-    """
-    return _list_live_secrets(connection, tenant_id=tenant_id, client_id=client_id)
-
-
-async def list_live_secrets_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, client_id: str
-) -> list[ClientSecret]:
-    """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first. The client is found by the client_id of the
-    protocol.
-
-    queries/clients.sql:212
-    """
-    return await _list_live_secrets_async(
-        connection, tenant_id=tenant_id, client_id=client_id
-    )
-
-
-def list_live_secrets_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID, client_id: str
-) -> Stream[ClientSecret]:
-    """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first. The client is found by the client_id of the
-    protocol.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    queries/clients.sql:212
-    """
-    return _list_live_secrets_stream(
-        connection, size, tenant_id=tenant_id, client_id=client_id
-    )
-
-
-def list_live_secrets_stream_async(
-    connection: AsyncConnection[object],
-    *,
-    size: int = 1000,
-    tenant_id: UUID,
-    client_id: str,
-) -> AsyncStream[ClientSecret]:
-    """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first. The client is found by the client_id of the
-    protocol.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    queries/clients.sql:212
-    """
-    return _list_live_secrets_stream_async(
-        connection, size, tenant_id=tenant_id, client_id=client_id
-    )
-
-
-def record_secret_use(
-    connection: Connection[object], *, tenant_id: UUID, secret_id: UUID
-) -> int:
-    """Sets the time of the secret's last use, at most once a minute.
-
-    queries/clients.sql:239
-    """
-    return _record_secret_use(connection, tenant_id=tenant_id, secret_id=secret_id)
-
-
-async def record_secret_use_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, secret_id: UUID
-) -> int:
-    """Sets the time of the secret's last use, at most once a minute.
-
-    queries/clients.sql:239
-    """
-    return await _record_secret_use_async(
-        connection, tenant_id=tenant_id, secret_id=secret_id
-    )
-
-
-def expire_secret(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    secret_id: UUID,
-    remaining: timedelta,
-) -> ClientSecret | None:
-    """The secret, which expires after the remaining time or at its own end, whichever
-    is sooner; or no row.
-
-    queries/clients.sql:251
-    """
-    return _expire_secret(
-        connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
-    )
-
-
-async def expire_secret_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    secret_id: UUID,
-    remaining: timedelta,
-) -> ClientSecret | None:
-    """The secret, which expires after the remaining time or at its own end, whichever
-    is sooner; or no row.
-
-    queries/clients.sql:251
-    """
-    return await _expire_secret_async(
-        connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
-    )
-
-
-def delete_secret(
-    connection: Connection[object], *, tenant_id: UUID, secret_id: UUID
-) -> int:
-    """Deletes the secret.
-
-    queries/clients.sql:268
-    """
-    return _delete_secret(connection, tenant_id=tenant_id, secret_id=secret_id)
-
-
-async def delete_secret_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, secret_id: UUID
-) -> int:
-    """Deletes the secret.
-
-    queries/clients.sql:268
-    """
-    return await _delete_secret_async(
-        connection, tenant_id=tenant_id, secret_id=secret_id
-    )
-
-
 def revoke_tokens(
     connection: Connection[object], *, tenant_id: UUID, id: UUID
 ) -> Client | None:
@@ -855,7 +532,7 @@ def revoke_tokens(
     before is dead, including the tokens that a concurrent rotation issues. The
     statement changes one row, however many tokens there are.
 
-    queries/clients.sql:275
+    queries/clients.sql:164
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, id=id)
 
@@ -867,6 +544,6 @@ async def revoke_tokens_async(
     before is dead, including the tokens that a concurrent rotation issues. The
     statement changes one row, however many tokens there are.
 
-    queries/clients.sql:275
+    queries/clients.sql:164
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, id=id)

@@ -281,21 +281,18 @@ def approve(
     authenticated_at: datetime | None,
     family_lifetime: timedelta | None,
 ) -> DeviceApproval:
-    """The outcome of a user's approval (RFC 8628 section 3.3): approved, or the reason
-    why not; and the authorization of all tokens that the device code will be
-    redeemed for.
-
-    After approval grants.redeem takes the code, with the type device_code, until it
-    expires. The outcome invalid means that the code is unknown, expired or already
-    decided. The user must have signed in after the last sign-out from everywhere, and
-    must have consented unless the client's consent_type is implicit. Null scopes are
-    the requested ones; others must be among those. With a null family_lifetime the
-    authorization never expires. A null authenticated_at means now.
-
-    The statement locks the request and checks it after the wait, so one of several
-    concurrent decisions is made. Before that it locks the client and the user against
-    deletion, in the order of a deletion, and checks them after the wait. The foreign
-    keys of the authorization would lock them after the request.
+    """The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that
+    the device code will be redeemed for: approved, or why not. The code is one to
+    redeem from now on, until it expires, by redemptions.redeem with the type
+    device_code. invalid: there is no such code, or it has expired or been decided,
+    alike. The user has signed in after the last sign-out from everywhere, and has
+    consented, unless the client's consent_type is implicit. Scopes that are null are
+    those asked for, others no more than those. A family_lifetime that is null never
+    ends it, an authenticated_at that is null means now. The request is locked and
+    judged as it is after the wait: of any number of decisions one is made. Its client
+    and the user are held against deletion before that, in the order of a deletion (the
+    family's foreign keys would hold them after the request), and judged as they are
+    after the wait.
 
     queries/device_authorizations.sql:90
     """
@@ -322,21 +319,18 @@ async def approve_async(
     authenticated_at: datetime | None,
     family_lifetime: timedelta | None,
 ) -> DeviceApproval:
-    """The outcome of a user's approval (RFC 8628 section 3.3): approved, or the reason
-    why not; and the authorization of all tokens that the device code will be
-    redeemed for.
-
-    After approval grants.redeem takes the code, with the type device_code, until it
-    expires. The outcome invalid means that the code is unknown, expired or already
-    decided. The user must have signed in after the last sign-out from everywhere, and
-    must have consented unless the client's consent_type is implicit. Null scopes are
-    the requested ones; others must be among those. With a null family_lifetime the
-    authorization never expires. A null authenticated_at means now.
-
-    The statement locks the request and checks it after the wait, so one of several
-    concurrent decisions is made. Before that it locks the client and the user against
-    deletion, in the order of a deletion, and checks them after the wait. The foreign
-    keys of the authorization would lock them after the request.
+    """The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that
+    the device code will be redeemed for: approved, or why not. The code is one to
+    redeem from now on, until it expires, by redemptions.redeem with the type
+    device_code. invalid: there is no such code, or it has expired or been decided,
+    alike. The user has signed in after the last sign-out from everywhere, and has
+    consented, unless the client's consent_type is implicit. Scopes that are null are
+    those asked for, others no more than those. A family_lifetime that is null never
+    ends it, an authenticated_at that is null means now. The request is locked and
+    judged as it is after the wait: of any number of decisions one is made. Its client
+    and the user are held against deletion before that, in the order of a deletion (the
+    family's foreign keys would hold them after the request), and judged as they are
+    after the wait.
 
     queries/device_authorizations.sql:90
     """
@@ -362,7 +356,7 @@ def deny(
     """Denies the request for good (RFC 8628 section 3.3). Changes nothing when the
     code is unknown, expired or already decided.
 
-    queries/device_authorizations.sql:290
+    queries/device_authorizations.sql:287
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -379,7 +373,7 @@ async def deny_async(
     """Denies the request for good (RFC 8628 section 3.3). Changes nothing when the
     code is unknown, expired or already decided.
 
-    queries/device_authorizations.sql:290
+    queries/device_authorizations.sql:287
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -413,7 +407,7 @@ def poll(
     and checks it after the wait, so of several polls within one interval one returns
     authorization_pending.
 
-    queries/device_authorizations.sql:305
+    queries/device_authorizations.sql:302
     """
     return _poll(
         connection,
@@ -451,7 +445,7 @@ async def poll_async(
     and checks it after the wait, so of several polls within one interval one returns
     authorization_pending.
 
-    queries/device_authorizations.sql:305
+    queries/device_authorizations.sql:302
     """
     return await _poll_async(
         connection,
@@ -468,7 +462,7 @@ def prune_expired(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:402
+    queries/device_authorizations.sql:399
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -479,7 +473,7 @@ async def prune_expired_async(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:402
+    queries/device_authorizations.sql:399
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -2,7 +2,6 @@
 # Edit queries/users.sql instead, and generate again.
 """Queries of `queries/users.sql`."""
 
-from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -19,7 +18,7 @@ from authority_queries.engine.runtime import (
     checks,
 )
 from authority_queries.queries import FOLDER
-from authority_queries.records import Role, User, UserRole, UserStatus
+from authority_queries.records import User, UserStatus
 
 _QUERIES = QueryFile(FOLDER / "users.sql")
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "users.sql")
@@ -133,45 +132,6 @@ _delete_takes = Parameters(
 )
 _delete: Call[int] = _QUERIES.count("delete", takes=_delete_takes)
 _delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete", takes=_delete_takes)
-_list_roles_takes = Parameters(
-    "users.list_roles",
-    tenant_id=checks.uuid,
-    user_id=checks.uuid,
-)
-_list_roles: Call[list[Role]] = _QUERIES.rows(
-    "list_roles", Role, takes=_list_roles_takes
-)
-_list_roles_async: AsyncCall[list[Role]] = _ASYNC_QUERIES.rows(
-    "list_roles", Role, takes=_list_roles_takes
-)
-_list_roles_stream = _QUERIES.stream("list_roles", Role, takes=_list_roles_takes)
-_list_roles_stream_async = _ASYNC_QUERIES.stream(
-    "list_roles", Role, takes=_list_roles_takes
-)
-_assign_role_takes = Parameters(
-    "users.assign_role",
-    tenant_id=checks.uuid,
-    user_id=checks.uuid,
-    role_id=checks.uuid,
-    granted_by=checks.optional(checks.text(0, 256)),
-    expires_at=checks.optional(checks.moment),
-)
-_assign_role: Call[UserRole] = _QUERIES.sure_row(
-    "assign_role", UserRole, takes=_assign_role_takes
-)
-_assign_role_async: AsyncCall[UserRole] = _ASYNC_QUERIES.sure_row(
-    "assign_role", UserRole, takes=_assign_role_takes
-)
-_revoke_role_takes = Parameters(
-    "users.revoke_role",
-    tenant_id=checks.uuid,
-    user_id=checks.uuid,
-    role_id=checks.uuid,
-)
-_revoke_role: Call[int] = _QUERIES.count("revoke_role", takes=_revoke_role_takes)
-_revoke_role_async: AsyncCall[int] = _ASYNC_QUERIES.count(
-    "revoke_role", takes=_revoke_role_takes
-)
 _set_password_hash_takes = Parameters(
     "users.set_password_hash",
     tenant_id=checks.uuid,
@@ -195,15 +155,6 @@ _revoke_tokens: Call[User | None] = _QUERIES.row(
 )
 _revoke_tokens_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
     "revoke_tokens", User, takes=_revoke_tokens_takes
-)
-_prune_roles_takes = Parameters(
-    "users.prune_roles",
-    older_than=checks.duration,
-    batch_size=checks.int8,
-)
-_prune_roles: Call[int] = _QUERIES.count("prune_roles", takes=_prune_roles_takes)
-_prune_roles_async: AsyncCall[int] = _ASYNC_QUERIES.count(
-    "prune_roles", takes=_prune_roles_takes
 )
 
 
@@ -645,134 +596,6 @@ async def delete_async(
     return await _delete_async(connection, tenant_id=tenant_id, user_id=user_id)
 
 
-def list_roles(
-    connection: Connection[object], *, tenant_id: UUID, user_id: UUID
-) -> list[Role]:
-    """One role that the user holds now, in order of name.
-
-    queries/users.sql:183
-    """
-    return _list_roles(connection, tenant_id=tenant_id, user_id=user_id)
-
-
-async def list_roles_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
-) -> list[Role]:
-    """One role that the user holds now, in order of name.
-
-    queries/users.sql:183
-    """
-    return await _list_roles_async(connection, tenant_id=tenant_id, user_id=user_id)
-
-
-def list_roles_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID, user_id: UUID
-) -> Stream[Role]:
-    """One role that the user holds now, in order of name.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    queries/users.sql:183
-    """
-    return _list_roles_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
-
-
-def list_roles_stream_async(
-    connection: AsyncConnection[object],
-    *,
-    size: int = 1000,
-    tenant_id: UUID,
-    user_id: UUID,
-) -> AsyncStream[Role]:
-    """One role that the user holds now, in order of name.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    queries/users.sql:183
-    """
-    return _list_roles_stream_async(
-        connection, size, tenant_id=tenant_id, user_id=user_id
-    )
-
-
-def assign_role(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    user_id: UUID,
-    role_id: UUID,
-    granted_by: str | None,
-    expires_at: datetime | None,
-) -> UserRole:
-    """The assignment. A second call for the same role replaces granted_by and
-    expires_at.
-
-    queries/users.sql:200
-    """
-    return _assign_role(
-        connection,
-        tenant_id=tenant_id,
-        user_id=user_id,
-        role_id=role_id,
-        granted_by=granted_by,
-        expires_at=expires_at,
-    )
-
-
-async def assign_role_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    user_id: UUID,
-    role_id: UUID,
-    granted_by: str | None,
-    expires_at: datetime | None,
-) -> UserRole:
-    """The assignment. A second call for the same role replaces granted_by and
-    expires_at.
-
-    queries/users.sql:200
-    """
-    return await _assign_role_async(
-        connection,
-        tenant_id=tenant_id,
-        user_id=user_id,
-        role_id=role_id,
-        granted_by=granted_by,
-        expires_at=expires_at,
-    )
-
-
-def revoke_role(
-    connection: Connection[object], *, tenant_id: UUID, user_id: UUID, role_id: UUID
-) -> int:
-    """Deletes the assignment.
-
-    queries/users.sql:230
-    """
-    return _revoke_role(
-        connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
-    )
-
-
-async def revoke_role_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    user_id: UUID,
-    role_id: UUID,
-) -> int:
-    """Deletes the assignment.
-
-    queries/users.sql:230
-    """
-    return await _revoke_role_async(
-        connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
-    )
-
-
 def set_password_hash(
     connection: Connection[object],
     *,
@@ -784,7 +607,7 @@ def set_password_hash(
     """The user with its new password hash, or no row when the user is not at this
     version. A null hash ends sign-in by password.
 
-    queries/users.sql:238
+    queries/users.sql:183
     """
     return _set_password_hash(
         connection,
@@ -806,7 +629,7 @@ async def set_password_hash_async(
     """The user with its new password hash, or no row when the user is not at this
     version. A null hash ends sign-in by password.
 
-    queries/users.sql:238
+    queries/users.sql:183
     """
     return await _set_password_hash_async(
         connection,
@@ -824,7 +647,7 @@ def revoke_tokens(
     is dead, including those that a concurrent rotation issues. The statement
     changes one row, however many tokens there are.
 
-    queries/users.sql:257
+    queries/users.sql:202
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -836,30 +659,6 @@ async def revoke_tokens_async(
     is dead, including those that a concurrent rotation issues. The statement
     changes one row, however many tokens there are.
 
-    queries/users.sql:257
+    queries/users.sql:202
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)
-
-
-def prune_roles(
-    connection: Connection[object], *, older_than: timedelta, batch_size: int
-) -> int:
-    """Deletes role assignments of all tenants that ended longer ago than older_than.
-    An assignment that is made again meanwhile stays.
-
-    queries/users.sql:277
-    """
-    return _prune_roles(connection, older_than=older_than, batch_size=batch_size)
-
-
-async def prune_roles_async(
-    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
-) -> int:
-    """Deletes role assignments of all tenants that ended longer ago than older_than.
-    An assignment that is made again meanwhile stays.
-
-    queries/users.sql:277
-    """
-    return await _prune_roles_async(
-        connection, older_than=older_than, batch_size=batch_size
-    )

@@ -188,9 +188,8 @@ def test_roles_of_another_database_are_not_granted_to_everybody(bare: Bare) -> N
     database = bare.database(login)
     with pytest.raises(MigrationError) as caught:
         migrate(as_login(database, login))
-    assert (
-        f"{login} is not a member of authority_owner: have a DBA run schema/bootstrap.sql"
-    ) in str(caught.value)
+    advice = "have a DBA run schema/bootstrap.sql"
+    assert f"{login} is not a member of authority_owner: {advice}" in str(caught.value)
     assert owners(database) == set()
 
 
