@@ -26,18 +26,18 @@ _KEYS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationSettings:
-    """Where the SQL is, and where the Python goes. Paths are absolute.
+    """The folders of the SQL and of the Python. Paths are absolute.
 
     - `queries`: the folder of the SQL files.
-    - `migrations`: the folders of the schema; not said: those of this package.
+    - `migrations`: the folders of the schema; by default those of this package.
     - `output`: the package folder that gets records.py and queries/.
-    - `package`: its dotted name; not said: `output` from the topmost folder that has
-      an `__init__.py`.
-    - `folder`: `module:NAME` of the path under which the SQL files are found at run
-      time; not said: beside the package, as they are now.
+    - `package`: its dotted name; by default `output` from the topmost folder with an
+      `__init__.py`.
+    - `folder`: `module:NAME` of the path of the SQL files at run time; by default the
+      path relative to the package, as it is now.
 
-    The rest is for the check of plans: `sample` (a script with believable data),
-    `role`, `tenant_column`, `fixed_tables` (which do not grow), `plans` (its result).
+    The rest is for the check of plans: `sample` (a script with sample rows), `role`,
+    `tenant_column`, `fixed_tables` (which do not grow), `plans` (its result).
     """
 
     queries: Path
@@ -53,9 +53,9 @@ class GenerationSettings:
 
 
 def read(path: Path) -> GenerationSettings:
-    """Read the settings from a pyproject.toml, to whose folder paths are relative.
+    """Read the settings from a pyproject.toml. Paths are relative to its folder.
 
-    Raises ConfigurationError, which names the key, the value and what is allowed.
+    Raises ConfigurationError with the key, the value and the allowed values.
     """
     table = _Table(path)
     queries, output = (_needed_folder(table, key) for key in ("queries", "output"))
@@ -91,14 +91,14 @@ class _Table:
         )
 
     def text(self, key: str) -> str | None:
-        """Give a text, or None when there is none."""
+        """Return a text, or None if it is missing."""
         value = self._values.get(key)
         if value is None or (isinstance(value, str) and value):
             return value
         raise self.wrong(key, repr(value), "a text")
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Give a list of texts; a single text is one of one."""
+        """Return a list of texts; a single text is a list of one."""
         value = self._values.get(key, [])
         texts = [value] if isinstance(value, str) else value
         if isinstance(texts, list):
@@ -108,12 +108,12 @@ class _Table:
         raise self.wrong(key, repr(value), "a text or a list of texts")
 
     def path(self, key: str) -> Path | None:
-        """Give a path, or None when there is none."""
+        """Return a path, or None if it is missing."""
         value = self.text(key)
         return None if value is None else self._resolved(value)
 
     def paths(self, key: str) -> tuple[Path, ...]:
-        """Give a list of paths; a single one is a list of one."""
+        """Return a list of paths; a single one is a list of one."""
         return tuple(self._resolved(text) for text in self.texts(key))
 
     def _resolved(self, text: str) -> Path:

@@ -1,4 +1,4 @@
-"""Which parameters may be null, and which texts they may be."""
+"""Facts of parameters, from the places where a statement uses them."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,7 +10,7 @@ from authority_queries.codegen.analysis.scope import Scope, View
 from authority_queries.codegen.analysis.tracing import Tracing
 from authority_queries.codegen.facts import Fact, Origin
 
-# Where a null is as good as a value.
+# Expressions that treat a null like any other value, in the named field.
 _WELCOME: Final = {
     "NULLTEST": "arg",
     "COALESCEEXPR": "args",
@@ -22,7 +22,7 @@ _WELCOME: Final = {
 
 @dataclass(slots=True)
 class _Use:
-    """What the uses of one parameter say of it."""
+    """The facts that the uses of one parameter prove."""
 
     welcome: bool = False
     json_kind: str | None = None
@@ -32,14 +32,14 @@ class _Use:
     rule: tuple[str | int, ...] | None = None
 
     def store_in(self, column: Fact) -> None:
-        """Note a column that the parameter is stored in."""
+        """Add a column that the parameter is stored in."""
         self.json_kind = self.json_kind or column.json_kind
         self.size = self.size or column.size
         self.rule = self.rule or column.rule
         self.take(column)
 
     def take(self, column: Fact) -> None:
-        """Note a column that the parameter goes to, or is compared with."""
+        """Add a column that the parameter is stored in or compared with."""
         if column.values is None:
             return
         if self.values is None:
@@ -54,9 +54,8 @@ class _Use:
 class Uses:
     """The uses of a statement's parameters.
 
-    A parameter may be null when some use welcomes it: IS NULL, COALESCE, IS DISTINCT
-    FROM, a function that is not strict, a column that takes nulls, or the result
-    itself.
+    A parameter may be null when one use welcomes a null: IS NULL, COALESCE, IS
+    DISTINCT FROM, a function that is not strict, a nullable column, or the result.
     """
 
     queries: QueryFacts
@@ -74,7 +73,7 @@ class Uses:
             self._welcome(entry.child("expr"), self.scope.bare)
 
     def of(self, number: int) -> Fact:
-        """Give what holds of a parameter."""
+        """Return the facts of a parameter."""
         use = self._uses.get(number, _Use())
         return Fact(
             nullable=use.welcome,
@@ -151,7 +150,7 @@ class Uses:
         return self._uses.setdefault(number, _Use())
 
     def _assign(self, entries: list[Node], scope: Scope) -> None:
-        """Note what the parameters that are stored in columns are stored in."""
+        """Add the columns that parameters are stored in."""
         catalogue = scope.environment.catalogue
         relation = scope.target_oid()
         for entry in entries:
@@ -164,7 +163,7 @@ class Uses:
                 self._use(number).store_in(column)
 
     def _compare(self, node: Node, view: View) -> None:
-        """Note what texts a parameter is compared with for equality."""
+        """Add the columns that parameters are compared with for equality."""
         catalogue = view.scope.environment.catalogue
         is_equality = catalogue.signature_of(node) == "texteq(text,text)"
         if not (is_equality and catalogue.compares_octets(node)):

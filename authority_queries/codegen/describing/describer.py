@@ -1,4 +1,4 @@
-"""From queries to typed queries: PostgreSQL's description, tags, Python's types."""
+"""Typed queries, from PostgreSQL's description, the tags, and Python's types."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -36,7 +36,7 @@ from authority_queries.codegen.query import Query
 class Describer:
     """Types the queries of one database.
 
-    The connection is in autocommit: what PostgreSQL refuses must not end anything.
+    The connection is in autocommit: an error must not abort a transaction.
     """
 
     def __init__(self, connection: Connection[object], analyst: Describing) -> None:
@@ -45,9 +45,9 @@ class Describer:
         self.python_types = PythonTypes(self._pg_types)
 
     def describe(self, query: Query) -> TypedQuery:
-        """Give the types of a query's parameters and columns.
+        """Return the types of a query's parameters and columns.
 
-        Raises GenerationError for what PostgreSQL or the generator refuses.
+        Raises GenerationError when PostgreSQL or the generator refuses the query.
         """
         match form_of(query):
             case Form.SCRIPT:

@@ -1,4 +1,4 @@
-"""What the annotations of a query change in what PostgreSQL says of it."""
+"""The annotations of a query, applied to PostgreSQL's description."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -33,7 +33,7 @@ def unknown_names(
 
 
 def tagged_column(query: Query, column: Column) -> Column:
-    """Apply `@nullable` and `@notnull`. One that changes nothing is refused."""
+    """Apply `@nullable` and `@notnull`. A tag that changes nothing is an error."""
     for tag, names, nullable in (
         ("nullable", query.tags.nullable, True),
         ("notnull", query.tags.notnull, False),
@@ -46,7 +46,7 @@ def tagged_column(query: Query, column: Column) -> Column:
 
 
 def tagged_parameter(query: Query, name: str, parameter: Parameter) -> Parameter:
-    """Apply `@param`. One that says what is known without it is refused."""
+    """Apply `@param`. A tag that changes nothing is an error."""
     tag = query.tags.params.get(name)
     if tag is None or tag.nullable is None:
         return parameter
@@ -66,10 +66,10 @@ def _redundant(
 
 
 def check_cases(query: Query, columns: Sequence[TypedValue]) -> None:
-    """Refuse cases that the columns do not have.
+    """Check `@when` against the columns.
 
-    Raises GenerationError for another column or value than there is, for a case that
-    is there twice or says what is known, and for cases without a `@row`.
+    Raises GenerationError for an unknown column or value, for a value in two cases, for
+    a column that is never null anyway, and for cases without a `@row`.
     """
     faults = Faults()
     if query.tags.cases:
@@ -117,7 +117,7 @@ def _faults_of_values(
 
 
 def _values(column: TypedValue) -> tuple[str, ...] | None:
-    """Give all texts that a column can be, if they are known and null is not one."""
+    """Return all possible texts of a column, if they are known and it is never null."""
     if column.nullable:
         return None
     match column.type.parts:
@@ -130,10 +130,10 @@ def _values(column: TypedValue) -> tuple[str, ...] | None:
 def with_promised_rows(
     queries: Sequence[TypedQuery], faults: Faults
 ) -> list[TypedQuery]:
-    """Give each query that has `@as` the columns of the one that it names.
+    """Give each query with `@as` the columns of the query that it names.
 
-    What is never null there is promised here, and so checked in each row. It is a
-    fault when there is no such query, or it has other columns.
+    A column that is never null there is promised here, so that each row is checked. A
+    missing query, or one with other columns, is added to the faults.
     """
     by_name = {(typed.query.path, typed.query.name): typed for typed in queries}
     promised = []
@@ -142,7 +142,7 @@ def with_promised_rows(
         model = by_name.get((typed.query.path, name or ""))
         if name is None:
             promised.append(typed)
-        elif model or not faults:  # else the other query may be the one at fault
+        elif model or not faults:  # the missing query may be one with an error
             with faults.collected():
                 promised.append(_promised(typed, name, model))
     return promised

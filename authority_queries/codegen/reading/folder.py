@@ -1,4 +1,4 @@
-"""A folder of query files: read as at run time, and refused before it."""
+"""A folder of query files, read as at run time."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from authority_queries.engine._sync.query_file import QueryFile
 # aiosql's functions take `self` and `conn`, the generated ones `connection`.
 _TAKEN: Final = frozenset({"self", "conn", "connection"})
 _GENERATED: Final = ("_stream_async", "_stream", "_async")
-# ValueError comes of a parameter that no Python function can have.
+# aiosql raises ValueError for a parameter that no Python function can have.
 _Refusal: Final = (SQLLoadException, SQLParseException, ValueError)
 _ADVICE: Final = (
     ("invalid query name", "write `-- name: get_by_id(tenant_id, user_id)^`"),
@@ -53,9 +53,9 @@ _ADVICE: Final = (
 def read_folder(folder: Path, faults: Faults | None = None) -> list[Query]:
     """Read every `*.sql` of a folder by name, with the queries in the file's order.
 
-    Raises GenerationError, with all places, for what aiosql refuses, for names that
-    Python cannot have, for wrong tags, and for SQL that would not run as written. With
-    `faults` it adds these errors there, and returns the other queries.
+    Raises GenerationError with all errors: queries that aiosql refuses, names that are
+    invalid in Python, wrong tags, and SQL that would not run as written. With `faults`
+    it adds these errors there, and returns the other queries.
     """
     paths = sorted(path for path in folder.resolve().glob("*.sql") if path.is_file())
     if not paths:
@@ -76,7 +76,7 @@ def read_folder(folder: Path, faults: Faults | None = None) -> list[Query]:
 
 
 def _modules(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """Return each file, and what is wrong with its name as a module's."""
+    """Return each file, with the fault of its module's name."""
     seen: dict[str, Path] = {}
     for path in paths:
         first = seen.setdefault(path.stem.lower(), path)
@@ -163,8 +163,7 @@ def _load(
 ) -> Mapping[str, QueryFn]:
     """Load the file as at run time; if aiosql refuses it, each query by itself.
 
-    It is a fault too when aiosql does not find the queries that PostgreSQL's scanner
-    does.
+    aiosql must find the same queries as PostgreSQL's scanner.
     """
     try:
         queries = QueryFile(source.path).queries
@@ -201,7 +200,7 @@ def _load_singly(
 def _refused_together(
     source: Source, blocks: Sequence[Block], refusal: Exception
 ) -> GenerationError:
-    """Find the query that aiosql refuses only behind those before it."""
+    """Return the error of the query that aiosql refuses only after the others."""
     for block in blocks:
         try:
             aiosql.from_str(source.text[: block.end], "psycopg")
@@ -217,7 +216,7 @@ def _refused(block: Block, refusal: Exception) -> GenerationError:
 
 
 def _offset(block: Block, message: str) -> int:
-    """Find an undeclared parameter; else it is the line of the name."""
+    """Return the offset of an undeclared parameter, or else of the query's name."""
     if message.startswith("undeclared parameter"):
         name = message.rpartition(" ")[2]
         used = re.compile(rf"(?<!:):{re.escape(name)}\b")

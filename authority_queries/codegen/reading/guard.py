@@ -1,9 +1,9 @@
-"""What runs is what was written: the tokens of the file and those that are sent.
+"""A comparison of the written SQL with the SQL that is sent.
 
-aiosql works on a query's text with regular expressions, psycopg on what they leave:
-right for most SQL, silently wrong for some. Here PostgreSQL's own scanner reads both
-the file and the text that PostgreSQL would get. A token that differs is an error;
-comments do not count.
+aiosql and psycopg rewrite a query's text with regular expressions, which are right for
+most SQL and silently wrong for some. Here PostgreSQL's own scanner reads both the file
+and the text that PostgreSQL would get. A different token is an error; comments do not
+count.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ _COMMENT: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Text:
-    """What PostgreSQL gets. `names[0]` became `$1`; None if it is sent as it is."""
+    """The text that is sent. `names[0]` became `$1`; None if the text is unchanged."""
 
     sql: str
     names: tuple[str, ...] | None
@@ -55,8 +55,8 @@ class _Text:
 def checked(query: Query, block: Block) -> Query:
     """Return the query with the positions of its parts.
 
-    Raises GenerationError when the query that would run is not the written one, and
-    when its statement does not spell out its columns, scripts excepted.
+    Raises GenerationError if another query than the written one would run, and if its
+    statement does not name its columns. Scripts need no names.
     """
     written = _written(block)
     bare = query.operation is SQLOperationType.SCRIPT or written[0].kind == "COPY"
@@ -107,7 +107,7 @@ def _converted(query: Query, block: Block) -> _Text:
 
 
 def _sent(text: _Text) -> list[Token]:
-    """Give the words of what PostgreSQL gets, as far as they can be read."""
+    """Return the tokens of the text that is sent, as far as it is readable."""
     try:
         tokens = scan(text.sql)
     except ParseError as error:
@@ -167,10 +167,10 @@ def _check_parameters(query: Query, block: Block, written: Sequence[Token]) -> N
 def _advice(
     written: Sequence[Token], sent: Sequence[Token], index: int, *, bare: bool
 ) -> str:
-    """Say what to write instead, where the tokens begin to differ.
+    """Return what to write instead at the first different token.
 
-    Of both only what is no comment, a parameter as one token of the kind PARAM.
-    `bare` is a statement that is sent without parameters.
+    Both sequences have no comments, and one token PARAM for a parameter. `bare` means a
+    statement that is sent without parameters.
     """
     match _kind(written, index), _kind(sent, index):
         case ("PARAM", "ASCII_58") | ("ASCII_58", "PARAM") if bare:
@@ -199,7 +199,7 @@ def _names_follow(words: Sequence[Token]) -> bool:
 
 
 def _touch(words: Sequence[Token]) -> bool:
-    """Tell whether the last two are parameters with nothing between them."""
+    """Return whether the last two tokens are adjacent parameters."""
     if len(words) < 2:  # noqa: PLR2004 -- two are compared
         return False
     first, second = words[-2:]

@@ -1,4 +1,4 @@
-"""What a query's statement must spell out, seen in its parse tree alone."""
+"""Rules for a query's statement that its parse tree shows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -19,9 +19,9 @@ def check_statement(
 ) -> Mapping[str, Position]:
     """Return the positions of the columns of the statement's result.
 
-    `sql` is the text with `$1`, which is `names[0]`. Raises GenerationError when it is
-    not one statement whose columns have names of their own, and when it is tagged
-    @copy without being one, or the other way round.
+    `sql` is the text with `$1`, which is `names[0]`. Raises GenerationError unless it
+    is one statement whose columns have different names, and if only one of `@copy` and
+    a copy is there.
     """
     try:
         statements = parse_sql(sql)
@@ -85,7 +85,7 @@ def _columns(query: Query, statement: ast.Node) -> Mapping[str, Position]:
 
 def _outputs(query: Query, statement: ast.Node) -> Iterator[tuple[str | None, int]]:
     while isinstance(statement, ast.SelectStmt) and statement.larg is not None:
-        statement = statement.larg  # the first of a union names the columns
+        statement = statement.larg  # the first query of a union names the columns
     match statement:
         case ast.SelectStmt(valuesLists=lists) if lists:
             message = "VALUES has no names: write select … from (values …) as …"

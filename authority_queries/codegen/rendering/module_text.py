@@ -1,4 +1,4 @@
-"""What every generated module has: its head, its imports, its docstrings."""
+"""Parts of every generated module: head, imports, docstrings."""
 
 import re
 import sys
@@ -20,8 +20,8 @@ _WIDTH: Final = 84
 class Package:
     """The package that the modules are written for, by its dotted name.
 
-    `folder` says where it finds the SQL files: `module:NAME`, or a path relative to
-    the folder of its module `queries`.
+    `folder` is the path of the SQL files: `module:NAME`, or relative to the folder of
+    the package's module `queries`.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Package:
 
 
 def head(source: str) -> str:
-    """Say in a comment where a module comes from."""
+    """Return the comment that names a module's source."""
     return f"{HEAD}.\n# Edit {source} instead, and generate again.\n"
 
 
@@ -47,7 +47,7 @@ class Imports:
     """Collects the imports of a module in `package`.
 
     A name that is `taken` in the module gets an underscore at its end: a column named
-    date must not hide the type of the next one.
+    date must not shadow the type of the next one.
     """
 
     def __init__(self, package: str, taken: Collection[str]) -> None:
@@ -56,7 +56,7 @@ class Imports:
         self._names: dict[tuple[str, str], str] = {}
 
     def local(self, module: str, name: str) -> str:
-        """Import a name, and say what it is called here."""
+        """Import a name, and return its name in this module."""
         local = name
         while local in self._taken:
             local += "_"
@@ -92,7 +92,7 @@ class Imports:
 
 
 def _order(name: str) -> _Order:
-    """Constants come first, then classes, then functions; 9 before 10."""
+    """Sort constants first, then classes, then functions, and 9 before 10."""
     kind = 1 if name[:1].isupper() else 2
     if name.isupper() and len(name) > 1:
         kind = 0
@@ -107,7 +107,7 @@ def _natural(name: str) -> list[tuple[str, int]]:
 
 
 def docstring(*paragraphs: str, indent: str = "    ") -> str:
-    """Write a docstring. What does not fit is wrapped, what does stays as it is."""
+    """Write a docstring. Only paragraphs that are too wide are wrapped."""
     kept = [paragraph for paragraph in paragraphs if paragraph.strip()]
     lines = [_fit(paragraph, is_first=not i) for i, paragraph in enumerate(kept)]
     text = "\n\n".join(lines)
@@ -126,7 +126,7 @@ def paragraphs_of(prose: str) -> Sequence[str]:
 
 
 def _fit(paragraph: str, *, is_first: bool) -> str:
-    # Room for the quotes, and for the r before them.
+    # This leaves room for the quotes, and for an r before them.
     quotes = "    " if is_first else ""
     lines = (quotes + paragraph.rstrip()).split("\n")
     if all(len(line) <= _WIDTH for line in lines):
