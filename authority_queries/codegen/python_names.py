@@ -35,7 +35,7 @@ def name_fault(name: str) -> str | None:
 def public_name_fault(name: str) -> str | None:
     """Return why a name cannot be public in a module or package, or None."""
     if name.startswith("_"):
-        return "begins with _, as what is private in Python does"
+        return "begins with _, like private names"
     return name_fault(name)
 
 

@@ -127,14 +127,14 @@ def _read_table(path: Path) -> Mapping[str, object]:
         message = f"{path}: cannot be read: {error.strerror}"
         raise ConfigurationError(message) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"{path}: is no TOML: {error}"
+        message = f"{path}: is not TOML: {error}"
         raise ConfigurationError(message) from error
     tool = document.get("tool")
     table = tool.get("authority") if isinstance(tool, dict) else None
     if not isinstance(table, dict):
         message = (
-            f"{path}: there is no table [tool.authority]; at least queries and output "
-            "are needed in it"
+            f"{path}: the table [tool.authority] is missing: write it with at least "
+            "queries and output"
         )
         raise ConfigurationError(message)
     return table
@@ -150,7 +150,7 @@ def _needed_folder(table: _Table, key: str) -> Path:
 
 def _check_folder(table: _Table, key: str, folder: Path) -> None:
     if not folder.is_dir():
-        raise table.wrong(key, str(folder), "a folder that is there")
+        raise table.wrong(key, str(folder), "an existing folder")
 
 
 def _migrations(table: _Table) -> tuple[Path, ...]:
@@ -163,7 +163,7 @@ def _migrations(table: _Table) -> tuple[Path, ...]:
 def _sample(table: _Table) -> Path | None:
     sample = table.path("sample")
     if sample is not None and not sample.exists():
-        raise table.wrong("sample", str(sample), "a file that is there")
+        raise table.wrong("sample", str(sample), "an existing file")
     return sample
 
 

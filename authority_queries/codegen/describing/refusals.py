@@ -51,7 +51,7 @@ def _hint(error: psycopg.Error, message: str) -> str:
             | psycopg.errors.AmbiguousParameter()
             | psycopg.errors.AmbiguousFunction()
         ):
-            return f"; say the type where it is used, such as :{example}::uuid"
+            return f"; cast it where it is used, such as :{example}::uuid"
         case psycopg.Error() if error.diag.message_hint:
             return f"; {error.diag.message_hint}"
         case _:

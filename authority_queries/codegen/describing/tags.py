@@ -61,7 +61,7 @@ def _redundant(
     query: Query, tag: str, name: str, word: str = "", *, is_null: bool
 ) -> GenerationError:
     known = "can be null" if is_null else "is never null"
-    message = f"@{tag} {name}{word} says what is known: it {known}; leave the tag out"
+    message = f"@{tag} {name}{word} changes nothing: it {known}; remove the tag"
     return query.refuse_tag(tag, name, message)
 
 
@@ -87,16 +87,16 @@ def _case_faults(
         yield first, "needs a @row, which its classes are named after"
     for case in cases:
         if case.column != first.column:
-            yield case, "tells rows apart by one column, and here are two"
+            yield case, "uses one column, and here are two"
         for name in case.notnull:
             if name not in columns:
                 yield case, f"names {name}; there are: {', '.join(columns)}"
             elif not columns[name].nullable:
-                yield case, f"says what is known: {name} is never null; leave it out"
+                yield case, f"changes nothing: {name} is never null; remove it"
     column = columns.get(first.column)
     possible = None if column is None else _values(column)
     if possible is None:
-        fault = f"{first.column} is no column with known values that is never null"
+        fault = f"{first.column} must be a column with known values that is never null"
         yield first, fault
     else:
         yield from _faults_of_values(cases, possible)
@@ -112,7 +112,7 @@ def _faults_of_values(
                 known = ", ".join(possible)
                 yield case, f"{case.column} is never {value}; it is {known}"
             if value in seen:
-                yield case, f"{case.column} = {value} stands in two cases"
+                yield case, f"{case.column} = {value} is in two cases"
             seen.add(value)
 
 
@@ -151,9 +151,9 @@ def with_promised_rows(
 def _promised(typed: TypedQuery, name: str, model: TypedQuery | None) -> TypedQuery:
     query, tags = typed.query, typed.query.tags
     if tags.row or tags.nullable or tags.notnull or tags.types or tags.cases:
-        raise _broken(query, " says all of its columns: take the rest out")
+        raise _broken(query, " sets all columns: remove the other tags")
     if model is None or model.query.tags.rows_of or not model.fields:
-        raise _broken(query, ": no query of this file that has a record")
+        raise _broken(query, ": this file has no such query with a record")
     if _columns(model) != _columns(typed):
         raise _broken(query, ", which has other columns or types")
     promised = {

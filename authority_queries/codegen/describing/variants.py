@@ -144,7 +144,7 @@ class Variants:
                 )
                 message = (
                     f"column {column.name} is {one} or {two}, depending on the types "
-                    "that psycopg sends; say the parameters' types where they are "
+                    "that psycopg sends; cast the parameters where they are "
                     "used, such as :name::uuid"
                 )
                 raise query.refuse_column(column.name, message)

@@ -110,7 +110,7 @@ def plan_settings(settings: GenerationSettings, server: str | None) -> PlanSetti
     """Return the settings for plans. Raises ConfigurationError without sample rows."""
     if settings.sample is None:
         message = (
-            "tool.authority.sample is missing: an SQL file with believable rows, "
+            "tool.authority.sample is missing: name an SQL file with sample rows, "
             "without which plans mean nothing"
         )
         raise ConfigurationError(message)

@@ -59,7 +59,7 @@ def judge(
     """
     if query.tags.role == (rules.role or "none"):
         what = f"@role {query.tags.role}: the role of all queries"
-        yield PlanFinding(place=query.place, what=what, remedy="take the tag out")
+        yield PlanFinding(place=query.place, what=what, remedy="remove the tag")
     violations = list(dict.fromkeys(_violations(plan, rules))) if plan else []
     for violation in violations:
         if not any(_permits(known, violation) for known in query.tags.plans):
@@ -89,9 +89,9 @@ def _fault(
     if rule not in _REMEDIES:
         return "no such exception", f"there are {', '.join(_REMEDIES)}"
     if not target and rule != "cross_tenant":
-        return "of what?", "name the table with its schema, or the index"
+        return "names no table or index", "name the table with its schema, or the index"
     if not any(_permits(exception, violation) for violation in violations):
-        return "the plan does no such thing", "take the tag out"
+        return "the plan does not do this", "remove the tag"
     return None
 
 

@@ -106,7 +106,7 @@ def read_comment(
 def _strays(block: Block) -> Iterator[GenerationError]:
     for line in block.body:
         if line.kind == "SQL_COMMENT" and is_tag(line):
-            message = "a tag stands in the comment lines directly under the name"
+            message = "a tag belongs in the comment lines directly under the name"
             yield block.source.refuse(line.start, message)
     for line in block.comments:
         if comment_text(line).startswith("record_class:"):
@@ -158,9 +158,9 @@ def _fault(
         case "param" if tag.subject not in parameters and not copy:
             return f"the query declares no parameter `{tag.subject}`"
         case "row" if operation in _WITHOUT_ROWS and not copy:
-            return f"`{_WITHOUT_ROWS[operation]}` gives no rows: take @row out"
+            return f"`{_WITHOUT_ROWS[operation]}` returns no rows: remove @row"
         case "as" | "when" if operation not in _WITH_ROWS:
-            return f"@{tag.keyword} is for a query that gives rows: take it out"
+            return f"@{tag.keyword} is for a query that returns rows: remove it"
         case "copy" if operation not in _BULK:
             return "@copy is for a query with `!` or `*!`"
     return None

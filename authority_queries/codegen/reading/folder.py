@@ -23,6 +23,7 @@ from authority_queries.engine._sync.query_file import QueryFile
 
 # aiosql's functions take `self` and `conn`, the generated ones `connection`.
 _TAKEN: Final = frozenset({"self", "conn", "connection"})
+_OF_FUNCTIONS: Final = "is used by the generated function"
 _GENERATED: Final = ("_stream_async", "_stream", "_async")
 # aiosql raises ValueError for a parameter that no Python function can have.
 _Refusal: Final = (SQLLoadException, SQLParseException, ValueError)
@@ -31,13 +32,13 @@ _ADVICE: Final = (
     ("missing mandatory parameter list", "write `()` if it takes none"),
     (
         "unused declared parameter",
-        "take it out; or it stands where aiosql sees a"
-        " string: in quotes, or behind an apostrophe in a comment",
+        "remove it; or it is where aiosql sees a"
+        " string: in quotes, or after an apostrophe in a comment",
     ),
     (
         "undeclared parameter",
         "declare it; or write it otherwise: aiosql sees"
-        " parameters in comments behind SQL, in $$…$$ and in slices `[a:b]`, too",
+        " parameters in comments after SQL, in $$…$$ and in slices `[a:b]`, too",
     ),
     ("empty", "write a statement below the comment"),
     (
@@ -45,7 +46,7 @@ _ADVICE: Final = (
         "aiosql has that name itself (`x_cursor` for a query x): rename the query",
     ),
     ("not a valid parameter name", "it is a keyword of Python: rename it"),
-    ("duplicate parameter name", "the name is taken by Python's side: rename it"),
+    ("duplicate parameter name", "the name is used by aiosql's function: rename it"),
     ("named parameters in SQL script", "write `()`, or a query for each statement"),
 )
 
@@ -59,7 +60,7 @@ def read_folder(folder: Path, faults: Faults | None = None) -> list[Query]:
     """
     paths = sorted(path for path in folder.resolve().glob("*.sql") if path.is_file())
     if not paths:
-        raise GenerationError(f"{folder}: no query file is there, named *.sql")
+        raise GenerationError(f"{folder}: there is no query file (*.sql)")
     found = Faults() if faults is None else faults
     queries: list[Query] = []
     for path, fault in _modules(paths):
@@ -81,9 +82,9 @@ def _modules(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     for path in paths:
         first = seen.setdefault(path.stem.lower(), path)
         if fault := public_name_fault(path.stem):
-            fault = f"`{path.stem}` is to name a module, but {fault}: rename the file"
+            fault = f"`{path.stem}` cannot name a module: it {fault}; rename the file"
         elif first is not path:
-            fault = f"its module is that of {first.name} where case does not count"
+            fault = f"its module is that of {first.name} if case does not matter"
             fault += ": rename one of them"
         yield path, fault or ""
 
@@ -121,8 +122,8 @@ def _check_names(blocks: Sequence[Block], faults: Faults) -> None:
     names = {block.name for block in blocks}
     for block in blocks:
         if fault := function_name_fault(block.name):
-            message = f"`{block.name}` is to name a function, but {fault}"
-            faults.add(block.refuse(f"{message}: rename the query"))
+            message = f"`{block.name}` cannot name a function: it {fault}"
+            faults.add(block.refuse(f"{message}; rename the query"))
         for suffix in _GENERATED:
             base = block.name.removesuffix(suffix)
             if base != block.name and base in names:
@@ -152,10 +153,10 @@ def _query(block: Block, function: QueryFn) -> Query:
 
 def _check_parameters(block: Block, parameters: Sequence[str]) -> None:
     for name in parameters:
-        fault = "is taken by Python's side" if name in _TAKEN else name_fault(name)
+        fault = _OF_FUNCTIONS if name in _TAKEN else name_fault(name)
         if fault:
-            message = f"`{name}` is to name an argument, but {fault}"
-            raise block.refuse(f"{message}: rename the parameter")
+            message = f"`{name}` cannot name an argument: it {fault}"
+            raise block.refuse(f"{message}; rename the parameter")
 
 
 def _load(
@@ -227,6 +228,6 @@ def _offset(block: Block, message: str) -> int:
 
 def _explained(message: str) -> str:
     if message.startswith("unused declared parameter") and message.endswith("[]"):
-        return "a parameter is declared twice: take one out"
+        return "a parameter is declared twice: remove one"
     advice = next((text for part, text in _ADVICE if part in message), "")
     return f"aiosql refuses it: {message}; {advice}".removesuffix("; ")

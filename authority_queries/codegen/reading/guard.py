@@ -22,20 +22,20 @@ from authority_queries.codegen.sent import sent_text, with_names
 
 _CONTEXT: Final = 5  # words
 _EXCERPT: Final = 20  # characters
-_SLICE: Final = "of a slice aiosql makes a parameter: write `[1 : 2]`, `[:a : :b]`"
+_SLICE: Final = "aiosql reads a slice as a parameter: write `[1 : 2]`, `[:a : :b]`"
 _ATTRIBUTE: Final = "aiosql reads `:a.b` as an attribute: write `(:a).b`"
 _APOSTROPHE: Final = (
-    "aiosql took an apostrophe in a comment, $$…$$ or E'…' above for the beginning"
-    " of a string: write that without it"
+    "aiosql read an apostrophe in a comment, $$…$$ or E'…' above as the beginning of a"
+    " string: remove it"
 )
 _STRING: Final = (
-    "within $$…$$ and E'…\\'…' aiosql reads :name as a parameter, and it changes"
-    " strings of several lines: write a plain string in one line"
+    "aiosql reads :name in $$…$$ and E'…\\'…' as a parameter, and changes strings of"
+    " several lines: write a plain string in one line"
 )
 _NO_PARAMETERS: Final = "scripts and COPY take no parameters: write the value"
-_NAME: Final = "a parameter's name is of letters, digits and _: rename it"
+_NAME: Final = "a parameter's name consists of letters, digits and _: rename it"
 _COMMENT: Final = (
-    "aiosql takes out /* … */ without leaving a space, does not nest it, and takes out"
+    "aiosql removes /* … */ without leaving a space, does not nest it, and removes"
     " lines that begin with `--`: write `--` comments"
 )
 
@@ -81,7 +81,7 @@ def _written(block: Block) -> list[Token]:
         if token.is_comment:
             continue
         if token.kind == "PARAM":
-            message = f"{token.text} is bound by nobody: write :name"
+            message = f"{token.text} has no value: write :name"
             raise block.source.refuse(token.start, message)
         colon = words[-1] if words else token
         if (colon.kind, colon.end) == ("ASCII_58", token.start) and _is_name(token):
@@ -145,7 +145,7 @@ def _told(
     ours = _excerpt(block.source.text[: block.end], written, index)
     theirs = _excerpt(text.sql, sent, index)
     if index < min(len(written), len(sent)) and sent[index].kind == "ASCII_58":
-        return f"`{theirs}` would be sent as it is, with no parameter for the `:`"
+        return f"`{theirs}` would be sent unchanged, without a parameter for the `:`"
     return f"`{ours}` is written, but `{theirs}` would be sent"
 
 
@@ -160,7 +160,7 @@ def _check_parameters(query: Query, block: Block, written: Sequence[Token]) -> N
     used = {word.text for word in written if word.kind == "PARAM"}
     for name in query.parameters:
         if f":{name}" not in used:
-            message = f"parameter `{name}` stands in a comment or a string only"
+            message = f"parameter `{name}` is only in a comment or a string"
             raise block.refuse(message)
 
 

@@ -76,7 +76,7 @@ class Source:
         if text.startswith("\ufeff"):
             raise source.refuse(0, "begins with a byte order mark: save it without")
         if "\0" in text:
-            raise source.refuse(text.index("\0"), "a NUL character: take it out")
+            raise source.refuse(text.index("\0"), "a NUL character: remove it")
         return source
 
     def line(self, offset: int) -> int:

@@ -49,13 +49,13 @@ def _check_copy(query: Query, statement: ast.Node) -> None:
         and statement.filename is None
     )
     if query.tags.copy and not loads:
-        message = "@copy, but no `copy … from stdin`: take the tag out"
+        message = "@copy without `copy … from stdin`: remove the tag"
         raise query.refuse_tag("copy", "", message)
     if copies and not loads:
-        message = "of COPY only `copy … from stdin` can be run: write a query"
+        message = "only `copy … from stdin` can run: write a query instead"
         raise query.refuse_offset(0, message)
     if loads and not query.tags.copy:
-        message = "a `copy … from stdin` is tagged @copy: add the tag"
+        message = "`copy … from stdin` needs the tag @copy: add it"
         raise query.refuse_offset(0, message)
 
 
@@ -88,7 +88,7 @@ def _outputs(query: Query, statement: ast.Node) -> Iterator[tuple[str | None, in
         statement = statement.larg  # the first query of a union names the columns
     match statement:
         case ast.SelectStmt(valuesLists=lists) if lists:
-            message = "VALUES has no names: write select … from (values …) as …"
+            message = "VALUES names no columns: write select … from (values …) as …"
             raise query.refuse_offset(0, message)
         case ast.SelectStmt(targetList=targets):
             pass

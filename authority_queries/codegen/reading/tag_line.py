@@ -85,7 +85,7 @@ def parse(source: Source, line: Token, continued: Sequence[Token]) -> TagLine:
     found = _TAG.match(line.text)
     keyword, rest = found.groups() if found else ("", "")
     if keyword not in _FORMS:
-        message = f"@{keyword} is no tag: there are @{', @'.join(_FORMS)}"
+        message = f"@{keyword} is not a tag; the tags are @{', @'.join(_FORMS)}"
         raise source.refuse(line.start, message)
     form = _FORMS[keyword]
     head, dashes, text = f"{rest} ".partition(" -- ")
@@ -113,12 +113,12 @@ def _malformed(source: Source, line: Token, form: _Form) -> GenerationError:
 def _fault_of_words(tag: TagLine) -> str | None:
     match tag.keyword, tag.words:
         case "param", (_, "") if not tag.text:
-            return "@param says nothing: add nullable, notnull or a text"
+            return "@param has no effect: add nullable, notnull or a text"
         case "row", (name,):
             fault = function_name_fault(name)
             return f"`{name}` {fault}: choose another name" if fault else None
         case "when", _ if not _NAMES.fullmatch(tag.text):
-            return "the text of @when is the columns that are never null then: a, b"
+            return "the text of @when must name columns that are never null: a, b"
         case "type", (_, module, name):
             for part in (*module.split("."), name):
                 if fault := name_fault(part):

@@ -172,13 +172,13 @@ def _different(name: str, first: TypedQuery, other: TypedQuery) -> GenerationErr
 def _first_difference(here: Sequence[TypedValue], there: Sequence[TypedValue]) -> str:
     for one, other in zip(here, there, strict=False):
         if one.name != other.name:
-            return f"column {other.name} stands where there is {one.name}"
+            return f"column {other.name} is in the place of {one.name}"
         if one.type.parts != other.type.parts:
             return f"column {one.name} is of another type"
         if one.nullable is not other.nullable:
             who = "here" if other.nullable else "there"
             return f"column {one.name} can be null only {who}"
     if len(here) == len(there):
-        return "@when says something else of it"
+        return "their @when differ"
     longer = max(here, there, key=len)
     return f"column {longer[min(len(here), len(there))].name} is only in one of them"
