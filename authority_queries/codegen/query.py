@@ -100,7 +100,10 @@ class Positions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A named query of a file. `sql` is the text that aiosql passes to psycopg."""
+    """A named query of a file.
+
+    `sql` is the text that aiosql passes to psycopg, `digest` its hash in a module.
+    """
 
     path: Path
     line: int
@@ -110,6 +113,7 @@ class Query:
     doc: str
     tags: Tags
     sql: str
+    digest: str
     positions: Positions = field(default=Positions(), compare=False, repr=False)
 
     @property

@@ -161,7 +161,7 @@ def test_a_repository_treats_another_tenants_row_as_missing(
             ("roles", tenants.foreign),
         )
     )
-    tell(app, tenants.own)
+    set_tenant(app, tenants.own)
     user_roles = Store(app).user_roles
     with pytest.raises(MissingReferenceError) as caught:
         user_roles.assign(tenant_id=tenants.own, user_id=user, role_id=foreign_role)

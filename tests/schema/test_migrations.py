@@ -17,7 +17,7 @@ from authority_queries.cli import main
 from authority_queries.codegen.throwaway import memory_folder
 from authority_queries.errors import MigrationError, UnavailableError
 from authority_queries.resources import MIGRATIONS
-from authority_queries.service.migrations import every, yoyo_url
+from authority_queries.service.migrations import packaged_migrations, yoyo_url
 from tests.cluster import new_cluster
 from tests.factories import make_tenant
 from tests.stores import Logins, routed_store
@@ -78,7 +78,7 @@ def test_every_migration_is_short_and_has_a_rollback_and_a_header() -> None:
 
 
 def test_migrate_applies_all_once(blank_conninfo: str) -> None:
-    assert every() == IDS
+    assert packaged_migrations() == IDS
     assert migrate(blank_conninfo) == IDS
     assert migrate(blank_conninfo) == []
 
@@ -201,7 +201,7 @@ def test_a_database_of_another_encoding_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(MigrationError, match="SQL_ASCII; UTF8 is allowed"):
+    with pytest.raises(MigrationError, match="must be UTF8, not SQL_ASCII"):
         migrate(latin_conninfo)
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(latin_conninfo))
     assert main(["doctor"]) == 1

@@ -1,5 +1,6 @@
 """Typed queries, from PostgreSQL's description, the tags, and Python's types."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,7 +29,7 @@ from authority_queries.codegen.describing.typed_query import (
 )
 from authority_queries.codegen.describing.variants import Describing, Variants
 from authority_queries.codegen.errors import Faults
-from authority_queries.codegen.facts import Column, Fact, Parameter
+from authority_queries.codegen.facts import Column, Columns, Fact, Parameter
 from authority_queries.codegen.python_names import name_fault
 from authority_queries.codegen.query import Query
 
@@ -96,7 +97,11 @@ class Describer:
         return TypedQuery(query=query, parameters=parameters, columns=())
 
     def _copied_column(self, query: Query, column: Column) -> TypedValue:
-        parameter = Parameter(type_oid=column.type_oid, fact=column.fact)
+        parameter = Parameter(
+            type_oid=column.type_oid,
+            fact=column.fact,
+            columns=Columns(column.origins),
+        )
         return self._parameter(query, column.name, parameter)
 
     def _copied(self, query: Query) -> Iterator[Column]:
@@ -116,15 +121,24 @@ class Describer:
     def _parameter(self, query: Query, name: str, parameter: Parameter) -> TypedValue:
         fact = tagged_parameter(query, name, parameter).fact
         python_type = self._type(query, f":{name}", name, parameter.type_oid, fact)
+        tag = query.tags.params.get(name)
         return TypedValue(
-            name=name, type=as_argument(python_type), nullable=fact.nullable
+            name=name,
+            type=as_argument(python_type),
+            nullable=fact.nullable,
+            comment=tag.text if tag and tag.text else _meaning(name, parameter),
         )
 
     def _column(self, query: Query, column: Column) -> TypedValue:
         fact = tagged_column(query, column).fact
         name = column.name
         python_type = self._type(query, name, name, column.type_oid, fact)
-        return TypedValue(name=name, type=python_type, nullable=fact.nullable)
+        return TypedValue(
+            name=name,
+            type=python_type,
+            nullable=fact.nullable,
+            comment=column.comment,
+        )
 
     def _type(
         self, query: Query, written: str, name: str, oid: int, fact: Fact
@@ -145,6 +159,12 @@ class Describer:
         if declared is None:
             return found
         return replace(found, parts=(declared,))
+
+
+def _meaning(name: str, parameter: Parameter) -> str:
+    """Return the first sentence of the comment on a parameter's column."""
+    comment = parameter.columns.comment_for(name)
+    return re.split(r"(?<=[.])\s+(?=[A-Z])", comment, maxsplit=1)[0]
 
 
 _WITH_COLUMNS = frozenset({Form.ONE, Form.MANY, Form.VALUE})

@@ -109,19 +109,24 @@ class Variants:
     ) -> tuple[int, ...]:
         sent = sent_types(query.sql, self._connection, values)
         return tuple(
-            parameter.type_oid if self._is_registered(parameter.type_oid) else oid
+            self._registered(parameter.type_oid) or oid
             for parameter, oid in zip(inferred.parameters, sent, strict=True)
         )
 
     def _is_array(self, parameter: Parameter) -> bool:
         return self._pg_types.type(parameter.type_oid).kind == "array"
 
-    def _is_registered(self, oid: int) -> bool:
-        """Return whether psycopg sends this oid with a named tuple or list."""
+    def _registered(self, oid: int) -> int:
+        """Return the oid that psycopg sends with named tuples; 0 for other values."""
         pg_type = self._pg_types.type(oid)
-        if pg_type.kind == "array":
-            return self._is_registered(pg_type.element)
-        return pg_type.kind == "composite"
+        match pg_type.kind:
+            case "composite":
+                return oid
+            case "domain":
+                return self._registered(pg_type.element)
+            case "array" if element := self._registered(pg_type.element):
+                return self._pg_types.type(element).array
+        return 0
 
     def _parameter_types(
         self, statement: Statement, types: Sequence[int]

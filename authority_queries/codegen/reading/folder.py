@@ -92,13 +92,13 @@ def _modules(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
 def _read_file(path: Path, faults: Faults) -> list[Query]:
     source = Source.read(path)
     blocks = _told_apart(split(source), faults)
-    functions = _load(source, blocks, faults)
+    loaded = _load(source, blocks, faults)
     _check_names(blocks, faults)
     queries = []
     for block in blocks:
-        if block.name in functions:
+        if block.name in loaded:
             with faults.collected():
-                queries.append(_query(block, functions[block.name]))
+                queries.append(_query(block, *loaded[block.name]))
     return queries
 
 
@@ -131,7 +131,7 @@ def _check_names(blocks: Sequence[Block], faults: Faults) -> None:
                 faults.add(block.refuse(f"{message}: rename one of them"))
 
 
-def _query(block: Block, function: QueryFn) -> Query:
+def _query(block: Block, function: QueryFn, digest: str) -> Query:
     operation = function.operation
     if function.parameters is None and operation is not SQLOperationType.SCRIPT:
         raise block.refuse("no list of parameters: write `()` if it takes none")
@@ -147,6 +147,7 @@ def _query(block: Block, function: QueryFn) -> Query:
         doc=doc,
         tags=tags,
         sql=function.sql,
+        digest=digest,
     )
     return checked(query, block)
 
@@ -161,20 +162,22 @@ def _check_parameters(block: Block, parameters: Sequence[str]) -> None:
 
 def _load(
     source: Source, blocks: Sequence[Block], faults: Faults
-) -> Mapping[str, QueryFn]:
+) -> Mapping[str, tuple[QueryFn, str]]:
     """Load the file as at run time; if aiosql refuses it, each query by itself.
 
-    aiosql must find the same queries as PostgreSQL's scanner.
+    Returns each query's function and the digest of its text. aiosql must find the same
+    queries as PostgreSQL's scanner.
     """
     try:
-        queries = QueryFile(source.path).queries
+        file = QueryFile(source.path)
     except _Refusal as refusal:
         functions = dict(_load_singly(blocks, faults))
         if not faults:
             faults.add(_refused_together(source, blocks, refusal))
-        return functions
+        # No module is written of a file with a fault, so no digest is needed.
+        return {name: (function, "") for name, function in functions.items()}
     names = {block.name for block in blocks}
-    found = set(queries.available_queries)
+    found = set(file.queries.available_queries)
     additional = found - names - {f"{name}_cursor" for name in names}
     unequal = [] if faults else sorted(additional | names - found)
     for name in unequal[:1]:
@@ -182,7 +185,10 @@ def _load(
         message = f"aiosql and PostgreSQL see different queries, such as `{name}`"
         advice = "look for an apostrophe in a comment or $$…$$"
         faults.add(block.refuse(f"{message}: {advice}"))
-    return {name: getattr(queries, name) for name in names & found}
+    return {
+        name: (getattr(file.queries, name), file.digests[name])
+        for name in names & found
+    }
 
 
 def _load_singly(

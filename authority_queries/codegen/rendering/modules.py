@@ -52,7 +52,7 @@ def render(
             package, f"{source}/", named, records, tuples
         ),
         PurePosixPath("queries/__init__.py"): _queries_package(package, f"{source}/"),
-        **_query_modules(package, named, records),
+        **_query_modules(package, named, records, tuples),
     }
 
 
@@ -66,14 +66,18 @@ def _literals(
 
 
 def _query_modules(
-    package: Package, queries: Sequence[TypedQuery], records: Records
+    package: Package,
+    queries: Sequence[TypedQuery],
+    records: Records,
+    composites: Composites,
 ) -> Mapping[PurePosixPath, str]:
     by_path: dict[Path, list[TypedQuery]] = {}
     for typed in queries:
         by_path.setdefault(typed.query.path, []).append(typed)
     faults = Faults()
     modules = faults.each(
-        lambda path: query_module(package, path, by_path[path], records), by_path
+        lambda path: query_module(package, path, by_path[path], records, composites),
+        by_path,
     )
     faults.refuse()
     paths = [PurePosixPath(f"queries/{path.stem}.py") for path in by_path]

@@ -93,7 +93,10 @@ def _shape(typed: TypedQuery) -> Shape:
 
 def _record(name: str, same: Sequence[TypedQuery]) -> Record:
     """Make the record. Constants of a query are named after it: `RefusalOutcome`."""
-    fields = tuple(_field(name, value) for value in same[0].fields)
+    fields = tuple(
+        replace(_field(name, values[0]), comment=_comment(values))
+        for values in zip(*(typed.fields for typed in same), strict=True)
+    )
     cases = same[0].query.tags.cases
     return Record(
         name=name,
@@ -102,6 +105,10 @@ def _record(name: str, same: Sequence[TypedQuery]) -> Record:
         told_by=cases[0].column if cases else "",
         variants=tuple(_variants(name, fields, cases)),
     )
+
+
+def _comment(values: Sequence[TypedValue]) -> str:
+    return next((value.comment for value in values if value.comment), "")
 
 
 def _variants(
