@@ -1,4 +1,4 @@
-"""Generation as a whole: from the settings to the text of each file."""
+"""`authority generate`: from the settings to the text of each file."""
 
 import os
 import time
@@ -22,7 +22,7 @@ from authority_queries.errors import MigrationError
 
 
 def run(config: Path, server: str | None, *, check: bool) -> Outcome:
-    """Write what is stale; with `check` say it instead. Raises what `generate` does."""
+    """Write stale files; with `check` return the difference."""
     started = time.monotonic()
     files = generate(read(config), server)
     difference = stale(files)
@@ -40,7 +40,7 @@ def run(config: Path, server: str | None, *, check: bool) -> Outcome:
 def generate(
     settings: GenerationSettings, server: str | None = None
 ) -> dict[Path, str]:
-    """Give the content of every generated file, by its path. Writes nothing.
+    """Return the content of every generated file by its path, and write nothing.
 
     The queries are described in a throwaway database on the server with this
     connection string, or else on an embedded one. Raises GenerationError,
@@ -73,7 +73,7 @@ def _database(
 
 @contextmanager
 def _with_faults(faults: Faults) -> Iterator[None]:
-    """Report what was found before a migration failed, too."""
+    """Report a failed migration together with the errors found before."""
     try:
         yield
     except MigrationError as error:

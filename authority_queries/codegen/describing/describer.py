@@ -1,4 +1,4 @@
-"""From queries to typed queries: PostgreSQL's description, tags, Python's types."""
+"""Typed queries, from PostgreSQL's description, the tags, and Python's types."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -37,7 +37,7 @@ from authority_queries.codegen.query import Query
 class Describer:
     """Types the queries of one database.
 
-    The connection is in autocommit: what PostgreSQL refuses must not end anything.
+    The connection is in autocommit: an error must not abort a transaction.
     """
 
     def __init__(self, connection: Connection[object], analyst: Describing) -> None:
@@ -46,9 +46,9 @@ class Describer:
         self.python_types = PythonTypes(self._pg_types)
 
     def describe(self, query: Query) -> TypedQuery:
-        """Give the types of a query's parameters and columns.
+        """Return the types of a query's parameters and columns.
 
-        Raises GenerationError for what PostgreSQL or the generator refuses.
+        Raises GenerationError when PostgreSQL or the generator refuses the query.
         """
         match form_of(query):
             case Form.SCRIPT:
@@ -150,8 +150,8 @@ class Describer:
             if declared is not None:
                 return PythonType(parts=(declared,))
             message = (
-                f"{written} is of type {error}, which has no type in Python; cast it, "
-                f"such as {written}::text, or say what it is: @type {name}: module:Type"
+                f"{written} has the type {error}, which has no Python type: cast it, "
+                f"such as {written}::text, or name its type: @type {name}: module:Type"
             )
             if written == name:
                 raise query.refuse_column(name, message) from error
@@ -172,9 +172,10 @@ _WITH_COLUMNS = frozenset({Form.ONE, Form.MANY, Form.VALUE})
 
 def _check_columns(query: Query, form: Form, columns: Sequence[Column]) -> None:
     if form in _WITH_COLUMNS and not columns:
-        raise query.refuse("it gives no columns; a ! after its name counts rows")
+        message = "it returns no columns: write ! after its name to count rows"
+        raise query.refuse(message)
     if form is Form.VALUE and len(columns) != 1:
-        raise query.refuse(f"$ is for one column, and it has {len(columns)}")
+        raise query.refuse(f"$ returns one column, and the query has {len(columns)}")
     faults = Faults()
     names: set[str] = set()
     for column in columns:
@@ -186,8 +187,8 @@ def _check_columns(query: Query, form: Form, columns: Sequence[Column]) -> None:
 
 def _fault_of_name(name: str, names: Collection[str]) -> str | None:
     if name == "?column?":
-        return "a column has no name; give it one by as"
+        return "a column has no name: add `as …`"
     if name in names:
-        return f"two columns are named {name}; rename one by as"
+        return f"two columns are named {name}; rename one with `as …`"
     fault = name_fault(name)
-    return f"column {name} {fault}; rename it by as" if fault else None
+    return f"column {name} {fault}; rename it with `as …`" if fault else None

@@ -1,7 +1,7 @@
-"""What PostgreSQL does for each query: as a text to review, and checked by rules.
+"""`authority plans`: the plans of queries as a text to review, checked by rules.
 
-A plan is the generic one, which has to be good for every tenant and every parameter.
-It is made on believable rows, by the role that executes the query.
+A plan is the generic one, which must serve every tenant and every parameter. It is
+made with sample rows, as the role that executes the query.
 """
 
 import logging
@@ -38,12 +38,12 @@ _LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSettings:
-    """Where queries, migrations and the sample rows are, and what the plans mean.
+    """The files and the rules of a check of plans.
 
-    `role` executes the queries that name no other one; None: who connects. Rows belong
-    to tenants by `tenant_column`; None: there are no tenants. `fixed_tables` (schema
-    and name) do not grow, so that reading one whole is no finding. `server` is a
-    connection string, an embedded server's when None: other versions plan otherwise.
+    `role` executes the queries without `@role`; None is the login. `tenant_column` is
+    the column with a row's tenant; None means that there are no tenants. `fixed_tables`
+    (schema and name) do not grow, so that a plan may read all of one. `server` is a
+    connection string; None starts an embedded server. Other versions plan differently.
     """
 
     queries: Path
@@ -115,10 +115,10 @@ def _merged(committed: str, report: PlanReport, path: Path) -> str:
 
 
 def plan_settings(settings: GenerationSettings, server: str | None) -> PlanSettings:
-    """Take what concerns plans. Raises ConfigurationError without sample rows."""
+    """Return the settings for plans. Raises ConfigurationError without sample rows."""
     if settings.sample is None:
         message = (
-            "tool.authority.sample is missing: an SQL file with believable rows, "
+            "tool.authority.sample is missing: name an SQL file with sample rows, "
             "without which plans mean nothing"
         )
         raise ConfigurationError(message)
@@ -188,7 +188,7 @@ def _chosen(queries: Sequence[Query], only: Sequence[str]) -> Sequence[Query]:
 def _explained(
     session: PlanningSession, query: Query, layout: PlanLayout, role: str | None
 ) -> PlanNode | None:
-    """Give the plan of what can have one, as the query's role or else as this one."""
+    """Return the query's plan as its role, or None if it has no plan."""
     if query.operation == SQLOperationType.SCRIPT or query.tags.copy:
         return None
     statement = statement_of(query)

@@ -58,7 +58,7 @@ def query_module(
 
 
 def _taken(queries: Sequence[TypedQuery]) -> set[str]:
-    """Give the names that the module's functions have, and use for their parameters."""
+    """Return the names of the module's functions and of their parameters."""
     taken = {"connection", "rows", "row", "size"}
     faults = Faults()
     for typed in queries:
@@ -104,7 +104,7 @@ def _texts(queries: Sequence[TypedQuery]) -> str:
 
 
 def _types(queries: Sequence[TypedQuery], spelling: Spelling) -> str:
-    """Write what psycopg has to be told of, or nothing."""
+    """Write the types that psycopg must register, or nothing."""
     found = {
         registered
         for typed in queries
