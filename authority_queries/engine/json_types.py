@@ -12,6 +12,3 @@ JsonValue = TypeAliasType(
 )
 JsonObject: TypeAlias = Mapping[str, JsonValue]
 JsonArray: TypeAlias = Sequence[JsonValue]
-
-# What a column of jsonb that is not null can be sent.
-JsonContent: TypeAlias = bool | int | float | str | JsonArray | JsonObject
