@@ -142,12 +142,19 @@ def test_a_reference_is_used_for_one_request(store: Store) -> None:
     make_pushed_request(store, other, request_uri_hash=reference.hash)
 
 
-@pytest.mark.parametrize("seconds", [-1, 0, 601])
+@pytest.mark.parametrize(
+    ("seconds", "error", "match"),
+    [
+        (-1, InvalidArgumentError, "lifetime must be longer"),
+        (0, InvalidArgumentError, "lifetime must be longer"),
+        (601, InvalidValueError, "at most 10 minutes"),
+    ],
+)
 def test_a_lifetime_is_ten_minutes_at_most(
-    store: Store, dba: Dba, seconds: int
+    store: Store, dba: Dba, seconds: int, error: type[Exception], match: str
 ) -> None:
     client = make_client(store, make_tenant(store).id)
-    with pytest.raises(InvalidArgumentError, match="lifetime must be"):
+    with pytest.raises(error, match=match):
         make_pushed_request(store, client, lifetime=seconds * SECOND)
     make_pushed_request(store, client, lifetime=10 * MINUTE)
     with pytest.raises(psycopg.errors.CheckViolation, match="expires_at_check"):
