@@ -9,13 +9,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from ipaddress import (
-    IPv4Address,
-    IPv4Interface,
-    IPv4Network,
-    IPv6Address,
-    IPv6Interface,
-)
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -243,20 +237,6 @@ def test_an_address_with_a_prefix_is_an_address(
     result = run(conninfo, module.echo_inet, value=value)
     assert result == value
     assert isinstance(result, IPv4Address)
-
-
-@pytest.mark.parametrize(
-    ("given", "sent"),
-    [
-        (IPv6Address("fe80::1%eth0"), IPv6Address("fe80::1")),
-        (IPv6Interface("fe80::1%eth0/64"), IPv6Interface("fe80::1/64")),
-    ],
-)
-def test_an_address_is_sent_without_its_zone(
-    echoes: tuple[types.ModuleType, str], given: IPv6Address, sent: IPv6Address
-) -> None:
-    module, conninfo = echoes
-    assert run(conninfo, module.echo_inet, value=given) == sent
 
 
 def test_the_labels_of_an_enum_stand_in_their_own_order(
