@@ -23,8 +23,9 @@ where
     and authorizations.id = :authorization_id;
 
 -- name: list_by_user(tenant_id, user_id)
--- One authorization of the user that is in force, in order of id: neither it nor its
--- consent is revoked, it has not ended, and not all its tokens expired a day ago.
+-- One authorization of the user that is in force, in order of id. In force means:
+-- neither the authorization nor its consent is revoked, it has not expired, and
+-- not all of its tokens expired more than a day ago.
 -- @row Authorization
 -- @nullable user_id
 select
@@ -54,8 +55,8 @@ where
 order by authorizations.id;
 
 -- name: list_by_client(tenant_id, client_id, after, page_size)
--- One authorization of the client that is in force, as of the user, in order of id,
--- from the first one after the given id.
+-- One authorization of the client that is in force, as in list_by_user, in order
+-- of id, starting after the given id.
 -- @row Authorization
 select
     authorizations.tenant_id, authorizations.id, authorizations.client_id,
@@ -86,8 +87,8 @@ order by authorizations.id
 limit :page_size;
 
 -- name: create(tenant_id, client_id, user_id, service_account_id, consent_id, scopes, properties, lifetime)^
--- The new authorization, or no row when the tenant is not active. A lifetime that is
--- null never ends it.
+-- The new authorization, or no row when the tenant is not active. With a null
+-- lifetime it never expires.
 -- @row Authorization
 -- @param lifetime nullable
 insert into authority.authorizations (
@@ -101,7 +102,7 @@ insert into authority.authorizations (
     expires_at
 )
 select
-    tenants.id,
+    active_tenants.id,
     :client_id,
     :user_id,
     :service_account_id,
@@ -109,10 +110,8 @@ select
     :scopes,
     :properties,
     authority.clock() + :lifetime as expires_at
-from authority.tenants
-where
-    tenants.id = :tenant_id
-    and tenants.status in ('active', 'trial')
+from authority.active_tenants
+where active_tenants.id = :tenant_id
 returning
     authorizations.tenant_id, authorizations.id, authorizations.client_id,
     authorizations.user_id, authorizations.service_account_id,
@@ -122,8 +121,8 @@ returning
     authorizations.created_at, authorizations.updated_at, authorizations.row_version;
 
 -- name: revoke(tenant_id, authorization_id, reason)!
--- Ends the authorization and, with it, every token under it (RFC 7009 section 2.1).
--- A second call changes nothing.
+-- Revokes the authorization, which ends every token under it (RFC 7009 section
+-- 2.1). A second call changes nothing.
 update authority.authorizations
 set
     revoked_at = authority.clock(),
@@ -136,12 +135,13 @@ where
     and authorizations.revoked_at is null;
 
 -- name: prune_expired(older_than, batch_size)!
--- Deletes families, of all tenants, whose last token expired longer ago than this, with
--- all their tokens: till then reuse can be seen (RFC 9700 section 4.14.2). The row is
--- judged as it is once it is locked: one that a redemption prolongs meanwhile stays.
--- @plan cross_tenant -- Prunes for all tenants at once.
--- @plan seq_scan authority.authorizations -- Planned without its value, batch_size
---   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- Deletes authorizations of all tenants whose last token expired longer ago than
+-- older_than, with all their tokens. Until then the reuse of a token is detected
+-- (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
+-- authorization that a redemption prolongs meanwhile stays.
+-- @plan cross_tenant -- The statement prunes for all tenants at once.
+-- @plan seq_scan authority.authorizations -- The generic plan assumes that batch_size
+--   is a tenth of the rows. With its value each row is looked up by primary key.
 -- @role authority_maintenance
 with doomed as (
     select

@@ -43,7 +43,7 @@ where
     and clients.client_id = :client_id;
 
 -- name: list_after(tenant_id, after, page_size)
--- One client, in order of client_id, from the first one after the given one.
+-- One client, in order of client_id, starting after the given one.
 -- @row Client
 select
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
@@ -60,8 +60,7 @@ order by clients.client_id
 limit :page_size;
 
 -- name: list_before(tenant_id, before, page_size)
--- One client, in descending order of client_id, from the last one before the
--- given one.
+-- One client, in descending order of client_id, starting before the given one.
 -- @row Client
 select
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
@@ -123,7 +122,7 @@ returning
     clients.created_at, clients.updated_at, clients.row_version;
 
 -- name: update(tenant_id, id, row_version, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, permissions, requirements, settings, properties, json_web_key_set, enabled)^
--- The client as changed, or no row when it is not at this version.
+-- The changed client, or no row when the client is not at this version.
 -- @row Client
 update authority.clients
 set
@@ -163,8 +162,9 @@ where
     and clients.id = :id;
 
 -- name: revoke_tokens(tenant_id, id)^
--- The client with its epoch moved: every grant that was made to it so far
--- is dead, and what a rotation that is under way makes of one too. One row.
+-- The client with tokens_valid_after set to now. Every grant that was made to it
+-- before is dead, including the tokens that a concurrent rotation issues. The
+-- statement changes one row, however many tokens there are.
 -- @row Client
 -- @nullable tokens_valid_after
 update authority.clients

@@ -21,8 +21,8 @@ where
     and consents.revoked_at is null;
 
 -- name: list_by_user(tenant_id, user_id, after, page_size)
--- One consent that the user ever gave, revoked or not, in order of id, from the first
--- one after the given id.
+-- One consent that the user ever gave, revoked or not, in order of id, starting
+-- after the given id.
 -- @row Consent
 select
     consents.tenant_id, consents.id, consents.user_id, consents.client_id,
@@ -38,10 +38,10 @@ order by consents.id
 limit :page_size;
 
 -- name: grant(tenant_id, user_id, client_id, scopes, properties)^
--- The consent that is now in force: a new one, or the user's own one widened by these
--- scopes (OpenID Connect Core section 3.1.2.4). One that was revoked is never revived.
--- The client and the user are held against deletion before the consent is, which a
--- deletion holds last.
+-- The consent that is now in force: a new one, or the existing one with these
+-- scopes added (OpenID Connect Core section 3.1.2.4). A revoked consent stays
+-- revoked. The statement locks the client and the user against deletion before it
+-- locks the consent, because a deletion locks the consent last.
 -- @row Consent
 with granted_to as (
     select clients.id
@@ -84,8 +84,9 @@ returning
     consents.row_version;
 
 -- name: narrow(tenant_id, user_id, client_id, scopes)^
--- The consent that is in force, with no more than these of its scopes, or no row when
--- there is none. Tokens under it that carry another scope are dead while it is so.
+-- The consent that is in force, reduced to these of its scopes, or no row when
+-- none is in force. Tokens under it that carry another scope are dead while the
+-- consent lacks that scope.
 -- @row Consent
 update authority.consents
 set
@@ -109,8 +110,9 @@ returning
     consents.row_version;
 
 -- name: revoke(tenant_id, user_id, client_id, reason)!
--- Ends the consent that is in force and, with it, every token under it, what is being
--- issued at this moment included (RFC 6749 section 10.3). Again changes nothing.
+-- Revokes the consent that is in force, which ends every token under it, including
+-- those that are being issued at this moment (RFC 6749 section 10.3). A second
+-- call changes nothing.
 update authority.consents
 set
     revoked_at = authority.clock(),
@@ -124,11 +126,12 @@ where
     and consents.revoked_at is null;
 
 -- name: prune_revoked(older_than, batch_size)!
--- Deletes consents, of all tenants, that were revoked longer ago than this, and the
--- families under them, which have been dead as long and can never live again.
--- @plan cross_tenant -- Prunes for all tenants at once.
--- @plan seq_scan authority.consents -- Planned without its value, batch_size
---   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- Deletes consents of all tenants that were revoked longer ago than older_than,
+-- with the authorizations under them, which have been dead for as long and stay
+-- dead.
+-- @plan cross_tenant -- The statement prunes for all tenants at once.
+-- @plan seq_scan authority.consents -- The generic plan assumes that batch_size is a
+--   tenth of the rows. With its value each row is looked up by primary key.
 -- @role authority_maintenance
 with doomed as (
     select

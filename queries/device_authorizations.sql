@@ -1,6 +1,7 @@
 -- name: create(tenant_id, device_code_hash, user_code_hash, client_id, scopes, cnf_jkt, properties, poll_interval, lifetime)^
--- The outcome of a device's request (RFC 8628 section 3.1): created, or why not. The
--- client is held against deletion and judged as it is after the wait.
+-- The outcome of a device authorization request (RFC 8628 section 3.1): created,
+-- or the reason why not. The statement locks the client against deletion and
+-- checks it after the wait for that lock.
 -- @row DeviceAuthorizationRequest
 -- @when outcome = created -- device_authorization_id, poll_interval, expires_at
 with asked_by as (
@@ -38,8 +39,7 @@ device as (
         :poll_interval,
         authority.clock() + :lifetime as expires_at
     from asked_by
-    inner join authority.tenants on tenants.id = :tenant_id
-    where tenants.status in ('active', 'trial')
+    inner join authority.active_tenants on active_tenants.id = :tenant_id
     returning
         device_authorizations.id,
         device_authorizations.poll_interval,
@@ -48,8 +48,7 @@ device as (
 
 select
     case
-        when not coalesce(tenants.status in ('active', 'trial'), false)
-            then 'tenant_inactive'
+        when active_tenants.id is null then 'tenant_inactive'
         when device.id is null then 'client_inactive'
         else 'created'
     end as outcome,
@@ -57,14 +56,14 @@ select
     device.poll_interval,
     device.expires_at
 from (values (:tenant_id::uuid)) as given (tenant_id)
-left join authority.tenants on tenants.id = :tenant_id
+left join authority.active_tenants on active_tenants.id = :tenant_id
 left join device on true;
 
 -- name: get_by_user_code(tenant_id, user_code_hash)^
--- What a user who has typed this code is asked to allow (RFC 8628 section 3.3), or no
--- row: there is no such code, or it has expired or been decided, or its client is
--- disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
--- section 5.1).
+-- The pending request with this user code, which the user is asked to approve (RFC
+-- 8628 section 3.3), or no row: the code is unknown, expired or already decided,
+-- or its client is disabled. Each call is a guess: reserve it first with
+-- login_attempts.reserve (RFC 8628 section 5.1).
 -- @row PendingDeviceAuthorization
 select
     device_authorizations.tenant_id,
@@ -170,18 +169,19 @@ asked as (
         consents.id as consent_id,
         coalesce(:scopes::text[], device.scopes) as scopes,
         case
-            when not coalesce(tenants.status in ('active', 'trial'), false)
-                then 'tenant_inactive'
+            when active_tenants.id is null then 'tenant_inactive'
             when
                 device.id is null
                 or device.status <> 'pending'
                 or device.expires_at <= authority.clock()
                 then 'invalid'
             when asked_by.enabled is not true then 'client_inactive'
-            when coalesce(decided_by.status <> 'active', true) then 'user_inactive'
+            when (decided_by.status is distinct from 'active') then 'user_inactive'
             when
                 authority.sign_in_time(:authenticated_at)
-                <= greatest(tenants.tokens_valid_after, decided_by.tokens_valid_after)
+                <= greatest(
+                    active_tenants.tokens_valid_after, decided_by.tokens_valid_after
+                )
                 then 'login_required'
             when not :scopes::text[] <@ device.scopes then 'invalid_scope'
             when asked_by.consent_type <> 'implicit' and consents.id is null
@@ -189,7 +189,7 @@ asked as (
             else 'approved'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
-    left join authority.tenants on tenants.id = :tenant_id
+    left join authority.active_tenants on active_tenants.id = :tenant_id
     left join device on true
     left join asked_by on true
     left join decided_by on true
@@ -285,8 +285,8 @@ from asked
 left join code on true;
 
 -- name: deny(tenant_id, user_code_hash, user_id)!
--- Denies the request for good (RFC 8628 section 3.3), unless there is no such code, or
--- it has expired or been decided.
+-- Denies the request for good (RFC 8628 section 3.3). Changes nothing when the
+-- code is unknown, expired or already decided.
 -- @param user_id notnull
 update authority.device_authorizations
 set
@@ -300,20 +300,24 @@ where
     and device_authorizations.expires_at > authority.clock();
 
 -- name: poll(tenant_id, device_code_hash, client_id, cnf_jkt)^
--- What a device that polls is told (RFC 8628 section 3.5), and the interval that it has
--- to keep from now on:
--- authorization_pending: nobody has decided.
--- slow_down: nor now, and it polls too early. The interval grows by 5 seconds for this
--- and all later polls, and begins again.
--- access_denied: the user said no.
--- approved: the user said yes: redeem the code. A code that was redeemed stays approved
--- after it has expired: redeeming it again tells a retry from reuse.
--- expired_token: nobody decided in time, or the device did not come for it in time.
--- invalid: no such code, or another client's, or a disabled one's, or bound to another
--- key, alike.
--- A decision is returned however early the poll is: slow_down means that there is none.
--- The row is locked and judged as it is after the wait, so that of any number of polls
--- within an interval one returns authorization_pending.
+-- The answer to a device that polls (RFC 8628 section 3.5), and the interval that
+-- it must keep from now on.
+--
+-- - authorization_pending: the user has not decided.
+-- - slow_down: the user has not decided, and the device polls too early. The interval
+--   grows by 5 seconds for this and all later polls, and starts again.
+-- - access_denied: the user refused.
+-- - approved: the user approved, and the device can redeem the code. A redeemed code
+--   stays approved after it has expired, because redeeming it again tells a retry from
+--   reuse.
+-- - expired_token: the user did not decide in time, or the device did not redeem the
+--   code in time.
+-- - invalid: the code is unknown, belongs to another or a disabled client, or is bound
+--   to another key. The device cannot tell which.
+--
+-- A decision is returned even if the poll is too early. The statement locks the row
+-- and checks it after the wait, so of several polls within one interval one returns
+-- authorization_pending.
 -- @row DevicePoll
 -- @when outcome = authorization_pending, slow_down -- poll_interval
 -- @param cnf_jkt nullable
@@ -367,7 +371,7 @@ verdict as (
     where
         clients.client_id = :client_id
         and clients.enabled
-        and coalesce(device.cnf_jkt = :cnf_jkt, device.cnf_jkt is null)
+        and (device.cnf_jkt is null or device.cnf_jkt = :cnf_jkt)
 ),
 
 paced as (
@@ -393,12 +397,12 @@ from (values (:tenant_id::uuid)) as given (tenant_id)
 left join verdict on true;
 
 -- name: prune_expired(older_than, batch_size)!
--- Deletes requests, of all tenants, that expired longer ago than this. The families and
--- codes that came of them stay.
--- @plan cross_tenant -- Prunes for all tenants at once.
--- @plan seq_scan authority.device_authorizations -- Planned without its value,
---   batch_size is taken for a tenth of the rows. With it each row is looked up by
---   primary key.
+-- Deletes requests of all tenants that expired longer ago than older_than. Their
+-- authorizations and codes stay.
+-- @plan cross_tenant -- The statement prunes for all tenants at once.
+-- @plan seq_scan authority.device_authorizations -- The generic plan assumes that
+--   batch_size is a tenth of the rows. With its value each row is looked up by primary
+--   key.
 -- @role authority_maintenance
 with doomed as (
     select

@@ -1,15 +1,19 @@
 -- name: issue_code(tenant_id, token_hash, client_id, user_id, scopes, redirect_uri, code_challenge, nonce, cnf_jkt, properties, authenticated_at, lifetime, family_lifetime)^
--- The outcome of issuing an authorization code, and the family of all that it will be
--- redeemed for (RFC 6749 section 4.1.2): issued, or why not. The redirect_uri is one of
--- the client's, compared exactly but for the port of a native client's loopback address
--- (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client, and one that requires
--- ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has signed in after the last
--- sign-out from everywhere, or login is required (OpenID Connect Core section 3.1.2.6),
--- and has consented, unless the client's consent_type is implicit (section 3.1.2.4); a
--- consent that covers the scopes ends the family with it all the same. A
--- family_lifetime that is null never ends it. An authenticated_at that is null means
--- now. The client and the user are held against deletion and judged as they are after
--- the wait.
+-- The outcome of issuing an authorization code (RFC 6749 section 4.1.2): issued,
+-- or the reason why not; and the authorization (the family) of all tokens that the
+-- code will be redeemed for.
+--
+-- The redirect_uri must be one of the client's, compared exactly except for the port
+-- of a native client's loopback address (RFC 9700 section 2.1, RFC 8252 section 7.3).
+-- A public client, and a client that requires ft:pkce, must use PKCE (RFC 9700 section
+-- 2.1.1). The user must have signed in after the last sign-out from everywhere, or the
+-- outcome is login_required (OpenID Connect Core section 3.1.2.6). The user must have
+-- consented, unless the client's consent_type is implicit (section 3.1.2.4); even then
+-- the family ends when a consent that covers the scopes is revoked. With a null
+-- family_lifetime the family never expires. A null authenticated_at means now.
+--
+-- The statement locks the client and the user against deletion and checks them after
+-- the wait for that lock.
 -- @row CodeIssuance
 -- @when outcome = issued -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
@@ -48,8 +52,7 @@ asked as (
         issued_to.id as client_id,
         consents.id as consent_id,
         case
-            when not coalesce(tenants.status in ('active', 'trial'), false)
-                then 'tenant_inactive'
+            when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
             when
                 case
@@ -67,10 +70,12 @@ asked as (
                     )
                 end
                 then 'redirect_uri_not_registered'
-            when coalesce(granted_by.status <> 'active', true) then 'user_inactive'
+            when (granted_by.status is distinct from 'active') then 'user_inactive'
             when
                 authority.sign_in_time(:authenticated_at)
-                <= greatest(tenants.tokens_valid_after, granted_by.tokens_valid_after)
+                <= greatest(
+                    active_tenants.tokens_valid_after, granted_by.tokens_valid_after
+                )
                 then 'login_required'
             when
                 :code_challenge::text is null
@@ -84,7 +89,7 @@ asked as (
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
-    left join authority.tenants on tenants.id = :tenant_id
+    left join authority.active_tenants on active_tenants.id = :tenant_id
     left join issued_to on true
     left join granted_by on true
     left join authority.consents
@@ -172,10 +177,11 @@ from asked
 left join code on true;
 
 -- name: issue_to_client(tenant_id, token_hash, client_id, service_account_id, scopes, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
--- The outcome of issuing an access token to a client that speaks for itself, or for a
--- service account (RFC 6749 section 4.4): issued, or why not. Only a confidential
--- client may; for a service account only one that it authorises, and for scopes that it
--- allows. Both are held against deletion and judged as they are after the wait.
+-- The outcome of issuing an access token to a client that acts for itself or for a
+-- service account (RFC 6749 section 4.4): issued, or the reason why not. The
+-- client must be confidential. A service account must authorize the client and
+-- allow the scopes. The statement locks both against deletion and checks them
+-- after the wait for that lock.
 -- @row ClientTokenIssuance
 -- @when outcome = issued -- token_id, scopes, expires_at
 with issued_to as (
@@ -207,8 +213,7 @@ asked as (
     select
         issued_to.id as client_id,
         case
-            when not coalesce(tenants.status in ('active', 'trial'), false)
-                then 'tenant_inactive'
+            when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
             when issued_to.client_type = 'public' then 'client_public'
             when :service_account_id::uuid is null then 'issued'
@@ -219,7 +224,7 @@ asked as (
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
-    left join authority.tenants on tenants.id = :tenant_id
+    left join authority.active_tenants on active_tenants.id = :tenant_id
     left join issued_to on true
     left join acts_as on true
 ),
@@ -267,17 +272,20 @@ from asked
 left join token on true;
 
 -- name: exchange(tenant_id, token_hash, client_id, subject_token_hash, actor_token_hash, scopes, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
--- The outcome of exchanging an access token for another one with no more scopes (RFC
--- 8693 section 2): issued, or why not. It speaks for the same subject, a user or a
--- service account. Its actor is the subject of the actor's token, with whoever acted
--- before inside (section 4.1); without an actor's token it stays as it was. The new
--- token is alive while all tokens behind it are, the actor's too, 16 at most, and
--- expires with the first of them. Only a confidential client exchanges, or a stolen
--- token would be enough (section 2.1); whether this client may is for the caller to
--- say. A token that is bound to a key or certificate becomes no unbound one (RFC 9700
--- section 2.2.1): the new one is bound to what the client has proved. Scopes that are
--- null are those of the subject's token. The rows that the new one refers to are held
--- against deletion.
+-- The outcome of exchanging an access token for another one that has no more
+-- scopes (RFC 8693 section 2): issued, or the reason why not.
+--
+-- The new token has the same subject, a user or a service account. Its actor is the
+-- subject of the actor token, and contains the earlier actor (section 4.1); without an
+-- actor token the actor stays as it was. The new token is alive while all tokens
+-- behind it are, including the actor token, and expires with the first of them. At
+-- most 16 tokens may be behind it. Only a confidential client may exchange, because
+-- otherwise a stolen token would be enough (section 2.1); the caller decides whether
+-- this client may. A token that is bound to a key or certificate cannot become an
+-- unbound one (RFC 9700 section 2.2.1): the new token is bound to what the client has
+-- proved. Null scopes are those of the subject's token.
+--
+-- The statement locks the rows that the new token refers to against deletion.
 -- @row TokenExchange
 -- @when outcome = issued -- token_id, scopes, expires_at
 with issued_to as (
@@ -404,8 +412,7 @@ asked as (
             )
         end as actor,
         case
-            when not coalesce(tenants.status in ('active', 'trial'), false)
-                then 'tenant_inactive'
+            when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
             when issued_to.client_type = 'public' then 'client_public'
             when
@@ -419,14 +426,14 @@ asked as (
                 then 'invalid_actor_token'
             when not :scopes::text[] <@ subject.scopes then 'invalid_scope'
             when
-                (subject.is_bound or coalesce(actor.is_bound, false))
+                (subject.is_bound or actor.is_bound is true)
                 and num_nonnulls(:cnf_jkt::text, :cnf_x5t_s256::text) = 0
                 then 'binding_required'
             when cardinality(behind.ids) > 16 then 'too_many_exchanges'
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
-    left join authority.tenants on tenants.id = :tenant_id
+    left join authority.active_tenants on active_tenants.id = :tenant_id
     left join issued_to on true
     left join subject on true
     left join actor on true

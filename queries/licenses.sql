@@ -1,5 +1,5 @@
 -- name: create(tenant_id, key_hash, plan, seats, features, limits, usage_period, overage_policy, valid_from, valid_until, grace, grace_policy, properties)^
--- The new licence with its free seats. A valid_from that is null means now.
+-- The new licence with its free seats. A null valid_from means now.
 -- @row License
 with license as (
     insert into authority.licenses (
@@ -102,9 +102,9 @@ where
     and licenses.key_hash = :key_hash;
 
 -- name: validate(tenant_id, key_hash)^
--- What the key opens and in which state it is now: valid, grace, expired,
--- not_yet_valid, suspended or revoked; or no row when no licence of an active tenant
--- has it. Policy: see authority.license_states.
+-- What the key grants, and its state now: valid, grace, expired, not_yet_valid,
+-- suspended or revoked; or no row when no licence of an active tenant has this
+-- key. The view authority.license_states defines the states.
 -- @row LicenseValidation
 select
     license_states.tenant_id,
@@ -130,9 +130,10 @@ where
     and license_states.key_hash = :key_hash;
 
 -- name: update(tenant_id, license_id, row_version, plan, seats, features, limits, overage_policy, valid_from, valid_until, grace, grace_policy, properties)^
--- The licence as changed, or no row when it is not at this version or is revoked. Where
--- seats are taken away, free ones go first, then those whose lease ends first. No lease
--- outlives the new end. Usage stays: a limit below it admits nothing more.
+-- The changed licence, or no row when the licence is not at this version or is
+-- revoked. When seats are removed, free seats go first, then those whose lease
+-- ends first. A lease that would outlive the licence's new end is shortened to it.
+-- Recorded usage stays: a limit below it allows no further use.
 -- @row License
 with license as (
     update authority.licenses
@@ -165,8 +166,8 @@ with license as (
         at time zone 'UTC' as usable_until
 ),
 
--- The seats as they were before this statement: a change of their number locks the
--- licence.
+-- The seats before this statement. Their number is right, because every change of it
+-- locks the licence.
 had as (
     select
         license_seats.tenant_id,
@@ -248,7 +249,8 @@ select
 from license;
 
 -- name: set_status(tenant_id, license_id, status, reason)^
--- The licence with its new status, or no row: unknown, or revoked before.
+-- The licence with its new status, or no row when it is unknown or was revoked
+-- before.
 -- @row License
 update authority.licenses
 set

@@ -1,5 +1,5 @@
 -- name: record(tenant_id, username_key, user_id, client_id, address, outcome, reason, correlation_id)^
--- The attempt as logged.
+-- The logged attempt.
 -- @row LoginAttempt
 -- @param address nullable
 insert into authority.login_attempts (
@@ -35,7 +35,7 @@ returning
     login_attempts.created_at;
 
 -- name: list_recent_by_username(tenant_id, username_key, within, page_size)
--- One attempt to sign in as this username within the time, newest first.
+-- One attempt to sign in as this username within the given time, newest first.
 -- @row LoginAttempt
 select
     login_attempts.tenant_id, login_attempts.id, login_attempts.username,
@@ -51,7 +51,7 @@ order by login_attempts.created_at desc
 limit :page_size;
 
 -- name: list_recent_by_address(tenant_id, address, within, page_size)
--- One attempt from this network address within the time, newest first.
+-- One attempt from this network address within the given time, newest first.
 -- @row LoginAttempt
 -- @nullable address
 select
@@ -68,21 +68,21 @@ order by login_attempts.created_at desc
 limit :page_size;
 
 -- name: reserve(tenant_id, username_key, address, factor, pair_limit, account_limit, network_limit, tenant_limit, time_window)^
--- Whether one more check of the factor may be made now, for this account from this
--- network; counted before it is made, in all buckets or in none: the pair's, the
--- account's, the network's and, unless its limit is null, the tenant's. Refusals are
--- logged, once a minute for each bucket. Nothing here depends on whether the account
--- exists.
--- RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
+-- Whether one more check of the factor is allowed now, for this account from this
+-- network. The check is counted before it is made, in all buckets or in none:
+-- those of the pair, of the account, of the network and, unless its limit is null,
+-- of the tenant. Each bucket logs at most one refusal a minute. Nothing here
+-- depends on whether the account exists (RFC 6819 sections 4.4.3.6 and 5.1.4.2.4;
+-- NIST SP 800-63B-4 section 3.2.2).
 -- @row ThrottleDecision
--- @notnull allowed -- The function decides.
--- @notnull remaining -- The function counts.
+-- @notnull allowed -- The function always returns a decision.
+-- @notnull remaining -- The function returns a count.
 select
     decision.allowed,
     decision.remaining,
     decision.retry_after,
     decision.refused_by
-from (values (true)) as calls (is_made) -- so that a row is known to come
+from (values (true)) as calls (is_made) -- there is always one row
 left join authority.reserve_login_attempt(
     :tenant_id,
     :username_key,
@@ -96,10 +96,11 @@ left join authority.reserve_login_attempt(
 ) as decision on calls.is_made;
 
 -- name: succeed(tenant_id, username_key, address, factor, trusted_for)!
--- Empties the pair's bucket, whose owner came in (NIST SP 800-63B-4 section 3.2.2), and
--- trusts it; takes this one reservation, once, out of the account's and the network's.
--- The account stays known in its 10 latest networks. Locks in the order of the
--- reservations, and waits for no other pair.
+-- Empties the bucket of the pair, whose owner has signed in (NIST SP 800-63B-4
+-- section 3.2.2), and marks the pair as trusted. Takes this one reservation, once,
+-- out of the buckets of the account and of the network. The account is trusted in
+-- its 10 latest networks. The statement locks in the same order as the
+-- reservations, and does not wait for other pairs.
 with buckets as (
     select
         login_throttles.id,
@@ -204,10 +205,10 @@ where
     );
 
 -- name: prune_throttles(batch_size)!
--- Deletes throttles, of all tenants, that are empty and trusted no more.
--- @plan cross_tenant -- Prunes for all tenants at once.
--- @plan seq_scan authority.login_throttles -- Planned without its value, batch_size
---   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- Deletes throttles of all tenants that are empty and no longer trusted.
+-- @plan cross_tenant -- The statement prunes for all tenants at once.
+-- @plan seq_scan authority.login_throttles -- The generic plan assumes that batch_size
+--   is a tenth of the rows. With its value each row is looked up by primary key.
 -- @role authority_maintenance
 with doomed as (
     select
@@ -227,26 +228,26 @@ where
     and login_throttles.id = doomed.id;
 
 -- name: create_partitions(months_ahead)$
--- How many monthly partitions of the log were missing and have been made: this month
--- and months_ahead more.
+-- The number of missing monthly partitions of the log that were created, from this
+-- month to months_ahead months later.
 -- @param months_ahead notnull
--- @notnull created -- The function counts.
+-- @notnull created -- The function returns a count.
 -- @role authority_maintenance
 select authority.create_login_attempt_partitions(:months_ahead) as created;
 
 -- name: drop_partitions(retention)$
--- How many monthly partitions of the log were dropped, since the retention begins after
--- them.
+-- The number of monthly partitions of the log that were dropped because they end
+-- before the retention begins.
 -- @param retention notnull
--- @notnull dropped -- The function counts.
+-- @notnull dropped -- The function returns a count.
 -- @role authority_maintenance
 select authority.drop_login_attempt_partitions(:retention) as dropped;
 
 -- name: prune_default(retention, batch_size)$
--- How many attempts older than the retention were deleted from the default partition,
--- which is never dropped.
+-- The number of attempts older than the retention that were deleted from the
+-- default partition, which is never dropped.
 -- @param retention notnull
 -- @param batch_size notnull
--- @notnull pruned -- The function counts.
+-- @notnull pruned -- The function returns a count.
 -- @role authority_maintenance
 select authority.prune_default_login_attempts(:retention, :batch_size) as pruned;

@@ -1,7 +1,8 @@
 -- name: create(tenant_id, request_uri_hash, client_id, parameters, lifetime)^
--- The pushed request (RFC 9126 section 2.2), or no row when the client is
--- unknown or disabled or the tenant is not active. Expires by the database's clock. The
--- client is held against deletion and judged as it is after the wait.
+-- The pushed authorization request (RFC 9126 section 2.2), or no row when the
+-- client is unknown or disabled or the tenant is not active. The request expires
+-- by the database's clock. The statement locks the client against deletion and
+-- checks it after the wait for that lock.
 -- @row PushedRequest
 with pushed_by as (
     select
@@ -29,8 +30,7 @@ select
     :parameters,
     authority.clock() + :lifetime as expires_at
 from pushed_by
-inner join authority.tenants on pushed_by.tenant_id = tenants.id
-where tenants.status in ('active', 'trial')
+inner join authority.active_tenants on pushed_by.tenant_id = active_tenants.id
 returning
     pushed_requests.tenant_id,
     pushed_requests.id,
@@ -42,11 +42,12 @@ returning
     pushed_requests.created_at;
 
 -- name: redeem(tenant_id, request_uri_hash, client_id, redemption_id)^
--- The pushed request, now used up, or no row when it is unknown or expired, was pushed
--- by another client than this client_id, or was used under another redemption_id
--- (RFC 9126 section 4). The same redemption_id gets the row again. Of any number of
--- racing ids one gets it: the conditions on pushed_requests itself are those that are
--- looked at again after a wait. The id is the browser's session, or the request's own.
+-- The pushed request, now redeemed, or no row when it is unknown or expired, was
+-- pushed by another client than this client_id, or was redeemed under another
+-- redemption_id (RFC 9126 section 4). The same redemption_id returns the row
+-- again: pass the id of the browser's session, or of the request itself. Of
+-- several concurrent ids one gets the row, because PostgreSQL evaluates the
+-- conditions on pushed_requests again after a wait.
 -- @row PushedRequest
 -- @nullable redeemed_at
 update authority.pushed_requests
@@ -54,7 +55,7 @@ set
     redeemed_at = coalesce(pushed_requests.redeemed_at, authority.clock()),
     redemption_hash = sha256(uuid_send(:redemption_id))
 from authority.clients
-inner join authority.tenants on clients.tenant_id = tenants.id
+inner join authority.active_tenants on clients.tenant_id = active_tenants.id
 where
     pushed_requests.tenant_id = :tenant_id
     and pushed_requests.request_uri_hash = :request_uri_hash
@@ -67,18 +68,17 @@ where
     and clients.id = pushed_requests.client_id
     and clients.client_id = :client_id
     and clients.enabled
-    and tenants.status in ('active', 'trial')
 returning
     pushed_requests.tenant_id, pushed_requests.id, pushed_requests.request_uri_hash,
     pushed_requests.client_id, pushed_requests.parameters, pushed_requests.expires_at,
     pushed_requests.redeemed_at, pushed_requests.created_at;
 
 -- name: prune_expired(older_than, batch_size)!
--- Deletes pushed requests, of all tenants, that expired longer ago than this, used or
--- not.
--- @plan cross_tenant -- Prunes for all tenants at once.
--- @plan seq_scan authority.pushed_requests -- Planned without its value, batch_size
---   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- Deletes pushed requests of all tenants that expired longer ago than older_than,
+-- redeemed or not.
+-- @plan cross_tenant -- The statement prunes for all tenants at once.
+-- @plan seq_scan authority.pushed_requests -- The generic plan assumes that batch_size
+--   is a tenth of the rows. With its value each row is looked up by primary key.
 -- @role authority_maintenance
 with doomed as (
     select

@@ -1,9 +1,9 @@
 -- name: publish(tenant_id, category, target, reason, properties, effective_at, expires_at, hint)^
--- The new entry at the end of the tenant's feed. Other publishers of the tenant wait
--- until this transaction ends. An effective_at that is null means now. With a hint
--- followers are notified at its commit, of the tenant's id and of nothing else. While
--- half of the server's queue of notifications is in use they see it at their polls: a
--- full queue would fail the commit.
+-- The new entry at the end of the tenant's feed. Other publishers of the tenant
+-- wait until this transaction ends. A null effective_at means now. With a hint the
+-- commit notifies followers of the tenant's id and of nothing else. While half of
+-- the server's notification queue is in use no notification is sent, because a
+-- full queue would fail the commit; followers then read the entry when they poll.
 -- @row Revocation
 with next_sequence as (
     insert into authority.revocation_sequences (tenant_id, last_sequence)
@@ -55,7 +55,8 @@ returning
     revocations.created_at;
 
 -- name: list_since(tenant_id, sequence, page_size)
--- One entry after this position, in order: what a follower has not seen.
+-- One entry after this position, in order of sequence: what a follower has not
+-- read.
 -- @row Revocation
 select
     revocations.tenant_id, revocations.sequence, revocations.category,
@@ -69,8 +70,8 @@ order by revocations.sequence
 limit :page_size;
 
 -- name: get_position(tenant_id)$
--- The number of the newest entry of the tenant's feed, pruned or not; 0 for an empty
--- one.
+-- The number of the newest entry of the tenant's feed, pruned or not; 0 for an
+-- empty feed.
 select coalesce((
     select revocation_sequences.last_sequence
     from authority.revocation_sequences
@@ -78,13 +79,14 @@ select coalesce((
 ), 0) as last_sequence;
 
 -- name: listen()#
--- From now on the session hears, by their tenants' ids, of all publications. Nothing
--- may rest on it: no notification outlives a lost connection.
+-- Subscribes the session to the notifications of all publications, which carry the
+-- tenant's id. Followers must not depend on them: a notification does not survive
+-- a lost connection.
 listen authority_revocations;
 
 -- name: list_active(tenant_id, category, target, after, page_size)
--- One entry in force now, in order of sequence, from the first one after the given
--- position. A category or target that is null keeps all.
+-- One entry that is in force now, in order of sequence, starting after the given
+-- position. A null category or target keeps all.
 -- @row Revocation
 select
     revocations.tenant_id, revocations.sequence, revocations.category,
@@ -102,10 +104,10 @@ order by revocations.sequence
 limit :page_size;
 
 -- name: prune_expired(older_than, batch_size)!
--- Deletes entries, of all tenants, that expired longer ago than this.
--- @plan cross_tenant -- Prunes for all tenants at once.
--- @plan seq_scan authority.revocations -- Planned without its value, batch_size
---   is taken for a tenth of the rows. With it each row is looked up by primary key.
+-- Deletes entries of all tenants that expired longer ago than older_than.
+-- @plan cross_tenant -- The statement prunes for all tenants at once.
+-- @plan seq_scan authority.revocations -- The generic plan assumes that batch_size is a
+--   tenth of the rows. With its value each row is looked up by primary key.
 -- @role authority_maintenance
 with doomed as (
     select
@@ -125,12 +127,14 @@ where
     and revocations.sequence = doomed.sequence;
 
 -- name: prune_superseded(older_than, batch_size)!
--- Deletes entries without an end, of all tenants, that a later one of the same target
--- has made superfluous. The later one has no end either, refuses all that they refuse,
--- is in force, and was published longer ago than this.
--- @plan cross_tenant -- Prunes for all tenants at once.
--- @plan full_index_scan revocations_tenant_id_category_target_sequence_idx -- Has one
---   entry a target after each run, and one for each that was published since.
+-- Deletes entries of all tenants that never expire and that a later entry for the
+-- same target makes superfluous. The later entry never expires either, refuses
+-- everything that they refuse, is in force, and was published longer ago than
+-- older_than.
+-- @plan cross_tenant -- The statement prunes for all tenants at once.
+-- @plan full_index_scan revocations_tenant_id_category_target_sequence_idx -- The index
+--   has one entry for each target after a run, and one for each entry that was
+--   published since.
 -- @role authority_maintenance
 with doomed as (
     select

@@ -63,8 +63,8 @@ select
 from role;
 
 -- name: update(tenant_id, role_id, row_version, name, description, permissions)^
--- The role as changed, which now allows just these permissions; or no row when it is
--- not at this version or is a system role.
+-- The changed role, which now allows exactly these permissions, or no row when the
+-- role is not at this version or is a system role.
 -- @row Role
 with role as (
     update authority.roles
@@ -109,8 +109,8 @@ select
 from role;
 
 -- name: delete(tenant_id, role_id)!
--- Deletes the role, unless it is a system role, and its assignments that have ended.
--- Fails while the role is assigned.
+-- Deletes the role with its assignments that have ended, unless it is a system
+-- role. Fails while the role is assigned.
 with over as (
     delete from authority.user_roles
     using authority.roles
@@ -144,7 +144,8 @@ where
 order by permissions.name;
 
 -- name: list_user_permissions(tenant_id, user_id)
--- One permission that an active user has through roles held now, in order of name.
+-- One permission that an active user has through the roles that it holds now, in
+-- order of name.
 -- @row Permission
 select
     permissions.name, permissions.description

@@ -33,7 +33,7 @@ where
     and scopes.name = :name;
 
 -- name: list_after(tenant_id, after, page_size)
--- One scope, in order of name, from the first one after the given one.
+-- One scope, in order of name, starting after the given one.
 -- @row Scope
 select
     scopes.tenant_id, scopes.id, scopes.name, scopes.display_name, scopes.display_names,
@@ -47,8 +47,7 @@ order by scopes.name
 limit :page_size;
 
 -- name: list_before(tenant_id, before, page_size)
--- One scope, in descending order of name, from the last one before the
--- given one.
+-- One scope, in descending order of name, starting before the given one.
 -- @row Scope
 select
     scopes.tenant_id, scopes.id, scopes.name, scopes.display_name, scopes.display_names,
@@ -90,7 +89,7 @@ returning
     scopes.is_system, scopes.created_at, scopes.updated_at, scopes.row_version;
 
 -- name: update(tenant_id, scope_id, row_version, name, display_name, display_names, description, descriptions, resources, properties)^
--- The scope as changed, or no row when it is not at this version or is a
+-- The changed scope, or no row when the scope is not at this version or is a
 -- system scope.
 -- @row Scope
 update authority.scopes
@@ -123,8 +122,8 @@ where
     and not scopes.is_system;
 
 -- name: resolve(tenant_id, names)
--- One scope among these names, in order of name; a name that is not a scope of the
--- tenant gives no row.
+-- One scope with one of these names, in order of name. A name that is not a scope
+-- of the tenant has no row.
 -- @row Scope
 select
     scopes.tenant_id, scopes.id, scopes.name, scopes.display_name, scopes.display_names,

@@ -1,5 +1,5 @@
 -- name: describe()^
--- What `authority doctor` says of the server and of who asks: one row.
+-- What `authority doctor` reports of the server and of the current role: one row.
 -- @row ServerDescription
 select
     current_setting('server_version_num')::integer as version_number,
@@ -10,9 +10,8 @@ select
     pg_roles.rolsuper as is_superuser,
     pg_roles.rolcreaterole as may_create_roles,
     has_database_privilege(current_database(), 'create')
-    and coalesce(
-        has_schema_privilege(to_regnamespace('authority_yoyo'), 'create'), true
-    ) as may_migrate,
+    and has_schema_privilege(to_regnamespace('authority_yoyo'), 'create')
+    is not false as may_migrate,
     array(
         select ours.name
         from
@@ -44,13 +43,10 @@ select
             held.rolname in ('authority_app', current_user)
             and not held.rolsuper
             and not held.rolbypassrls
-            and not coalesce(
-                pg_has_role(held.oid, to_regrole('authority_owner'), 'usage'), false
-            )
-            and not coalesce(
-                pg_has_role(held.oid, to_regrole('authority_maintenance'), 'usage'),
-                false
-            )
+            and pg_has_role(held.oid, to_regrole('authority_owner'), 'usage')
+            is not true
+            and pg_has_role(held.oid, to_regrole('authority_maintenance'), 'usage')
+            is not true
         order by held.rolname
     ) as held_roles,
     array(
@@ -75,8 +71,9 @@ from pg_catalog.pg_roles
 where pg_roles.rolname = current_user;
 
 -- name: get_schema_version()^
--- What a service asks on its first connection: the newest migration that was applied,
--- and the oldest package, named by its newest migration, that the database serves.
+-- The newest migration that was applied, and the oldest package that the database
+-- supports, named by the newest migration of that package. A service asks for both
+-- on its first connection.
 -- @row SchemaVersion
 -- @notnull newest -- The function returns a constant.
 -- @notnull oldest_package -- The function returns a constant.

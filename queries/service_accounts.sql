@@ -36,7 +36,7 @@ where
     and service_accounts.account_id = :account_id;
 
 -- name: list_after(tenant_id, after, page_size)
--- One service account, in order of account id, from the first one after the given one.
+-- One service account, in order of account id, starting after the given one.
 -- @row ServiceAccount
 select
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
@@ -53,7 +53,7 @@ order by service_accounts.account_id
 limit :page_size;
 
 -- name: list_before(tenant_id, before, page_size)
--- One service account, in descending order of account id, from the last one before the
+-- One service account, in descending order of account id, starting before the
 -- given one.
 -- @row ServiceAccount
 select
@@ -102,7 +102,7 @@ returning
     service_accounts.updated_at, service_accounts.row_version;
 
 -- name: update(tenant_id, service_account_id, row_version, account_id, display_name, description, enabled, allowed_scopes, authorized_clients, attributes)^
--- The service account as changed, or no row when it is not at this version.
+-- The changed service account, or no row when the account is not at this version.
 -- @row ServiceAccount
 update authority.service_accounts
 set
@@ -135,8 +135,9 @@ where
     and service_accounts.id = :service_account_id;
 
 -- name: revoke_tokens(tenant_id, service_account_id)^
--- The account with its epoch moved: every token that speaks for it so far is dead. One
--- row.
+-- The service account with tokens_valid_after set to now. Every token that was
+-- issued for it before is dead. The statement changes one row, however many tokens
+-- there are.
 -- @row ServiceAccount
 -- @nullable tokens_valid_after
 update authority.service_accounts

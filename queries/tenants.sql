@@ -1,5 +1,5 @@
 -- sqlfluff:ignore:parsing
--- sqlfluff does not know the isolation level of the statements at the end.
+-- The statements at the end have an isolation level, which sqlfluff cannot parse.
 
 -- name: get_by_id(tenant_id)^
 -- The tenant with this id, whatever its status, or no row.
@@ -20,7 +20,7 @@ where tenants.id = :tenant_id;
 -- name: get_by_code(code)^
 -- The tenant with this code, whatever its status, or no row.
 -- @row Tenant
--- @plan cross_tenant -- Says which tenant a code names, by a unique key.
+-- @plan cross_tenant -- The statement finds the tenant of a code, by a unique key.
 -- @role authority_maintenance
 select
     tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
@@ -30,22 +30,23 @@ from authority.tenants
 where tenants.code = :code;
 
 -- name: find(code)$
--- The id of the tenant with this code, whatever its status, or no value: all that a
--- service learns before it works for a tenant.
+-- The id of the tenant with this code, whatever its status, or no value. A service
+-- learns nothing else before it works for a tenant.
 select authority.find_tenant(:code) as tenant_id;
 
 -- name: enter(tenant_id)$
--- The status of the tenant that the rest of the transaction works for. Fails when it is
--- not active (SQLSTATE TN001), row-level security does not hold the role (TN002), or
--- the transaction of a service is not read committed (TN003).
--- @notnull status -- The function fails otherwise.
+-- The status of the tenant that the rest of the transaction works for. Fails when
+-- the tenant is not active (SQLSTATE TN001), when row-level security does not
+-- apply to the role (TN002), or when the transaction of a service is not read
+-- committed (TN003).
+-- @notnull status -- The function raises an error instead.
 -- @param tenant_id notnull
 select authority.enter_tenant(:tenant_id) as status;
 
 -- name: list_after(after, page_size)
--- One tenant, in order of code, from the first one after the given code.
+-- One tenant, in order of code, starting after the given code.
 -- @row Tenant
--- @plan cross_tenant -- The directory of tenants, for those who run the authority.
+-- @plan cross_tenant -- Operators list the tenants.
 -- @role authority_maintenance
 select
     tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
@@ -57,9 +58,9 @@ order by tenants.code
 limit :page_size;
 
 -- name: list_before(before, page_size)
--- One tenant, in descending order of code, from the last one before the given code.
+-- One tenant, in descending order of code, starting before the given code.
 -- @row Tenant
--- @plan cross_tenant -- The directory of tenants, for those who run the authority.
+-- @plan cross_tenant -- Operators list the tenants.
 -- @role authority_maintenance
 select
     tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
@@ -71,7 +72,7 @@ order by tenants.code desc
 limit :page_size;
 
 -- name: create(code, display_name, status, settings)^
--- The new tenant, born with the system roles and the standard scopes.
+-- The new tenant, with the system roles and the standard scopes.
 -- @row Tenant
 -- @role authority_maintenance
 with tenant as (
@@ -125,7 +126,7 @@ select
 from tenant;
 
 -- name: update(tenant_id, row_version, code, display_name, settings)^
--- The tenant as changed, or no row when it is not at this version.
+-- The changed tenant, or no row when the tenant is not at this version.
 -- @row Tenant
 update authority.tenants
 set
@@ -143,7 +144,8 @@ returning
     tenants.row_version;
 
 -- name: set_status(tenant_id, status, allowed_from)^
--- The tenant with its new status, or no row when its status allows no such step.
+-- The tenant with its new status, or no row when its current status does not allow
+-- the change.
 -- @row Tenant
 -- @role authority_maintenance
 update authority.tenants
@@ -160,8 +162,9 @@ returning
     tenants.row_version;
 
 -- name: revoke_tokens(tenant_id)^
--- The tenant with its epoch moved: everybody is signed out, every token of before is
--- dead, and what a rotation that is under way makes of them too. One row.
+-- The tenant with tokens_valid_after set to now. All users are signed out, and
+-- every token that was issued before is dead, including those that a concurrent
+-- rotation issues. The statement changes one row, however many tokens there are.
 -- @row Tenant
 -- @nullable tokens_valid_after
 update authority.tenants
@@ -176,16 +179,17 @@ returning
     tenants.row_version;
 
 -- name: begin()#
--- Begins the transaction of a unit of work, read committed whatever the session's
--- defaults are: the rules rest on locks, and on what a statement sees after its wait.
+-- Begins the transaction of a unit of work, at read committed whatever the
+-- session's defaults are. The rules depend on locks, and on what a statement reads
+-- after it has waited for one.
 begin isolation level read committed, read write;
 
 -- name: begin_on_standby()#
--- As begin, on a standby, which refuses `read write`.
+-- As begin, for a standby, which refuses `read write`.
 begin isolation level read committed;
 
 -- name: begin_alone()#
--- As begin, for a call that decides outside of any unit.
+-- As begin, for a call that makes a decision outside of any unit of work.
 begin isolation level read committed, read write;
 set local lock_timeout = 0;
 set local row_security = on;
@@ -193,5 +197,5 @@ set local timezone = 'UTC';
 set local array_nulls = on;
 
 -- name: commit()#
--- Ends the transaction of a unit of work.
+-- Commits the transaction of a unit of work.
 commit;

@@ -49,9 +49,9 @@ where
     and tokens.token_hash = :token_hash;
 
 -- name: diagnose(tenant_id, token_hash)^
--- What an operator may know of a token and nobody who presents it: whether it is alive
--- and, where dead_because is not null, the first reason why not; or no row when there
--- is no such token.
+-- The state of a token, which an operator may see and the presenter of the token
+-- may not: whether it is alive and, if not, the first reason in dead_because. No
+-- row when there is no such token.
 -- @row TokenDiagnosis
 select
     token_states.tenant_id,
@@ -75,10 +75,11 @@ where
     and token_states.token_hash = :token_hash;
 
 -- name: verify(tenant_id, token_hash, type)^
--- The live token with this hash, and what a resource server needs of its client and
--- subject (RFC 7662 section 2.2). Every reason for no is alike: no row. Who presents it
--- must hold the key or the certificate that it is bound to (RFC 9449 section 7.1, RFC
--- 8705 section 3).
+-- The live token with this hash, and what a resource server needs to know of its
+-- client and subject (RFC 7662 section 2.2), or no row. Callers cannot tell why a
+-- token was rejected. The caller must check that the presenter holds the key or
+-- the certificate that the token is bound to (RFC 9449 section 7.1, RFC 8705
+-- section 3).
 -- @row VerifiedToken
 select
     verified_tokens.tenant_id,
@@ -107,7 +108,7 @@ where
     and verified_tokens.type = :type;
 
 -- name: verify_by_token(tenant_id, token_hash, type)^
--- As verify, in a transaction that works for no tenant yet, and still in one trip.
+-- As verify, in one trip, for a transaction that works for no tenant yet.
 -- @as verify -- The function reads the same view.
 select
     verified_tokens.tenant_id, verified_tokens.id, verified_tokens.type,
@@ -121,10 +122,10 @@ select
 from authority.find_live_token(:tenant_id, :token_hash, :type) as verified_tokens;
 
 -- name: create(tenant_id, type, token_hash, client_id, user_id, service_account_id, authorization_id, scopes, code_challenge, redirect_uri, nonce, cnf_jkt, cnf_x5t_s256, payload, properties, authenticated_at, lifetime)^
--- The new token, or no row when the tenant is not active. It asks nothing of OAuth's
--- rules: for what comes from another store. What is granted here is issued by
--- queries/grants.sql. Expires with its family if that is earlier. An authenticated_at
--- that is null means now.
+-- The new token, or no row when the tenant is not active. The statement checks no
+-- rule of OAuth, because it is for tokens from another store; queries/grants.sql
+-- issues new ones. The token expires with its authorization if that is earlier. A
+-- null authenticated_at means now.
 -- @row Token
 with kept as (
     update authority.authorizations
@@ -159,7 +160,7 @@ insert into authority.tokens (
     expires_at
 )
 select
-    tenants.id,
+    active_tenants.id,
     :type,
     :token_hash,
     :client_id,
@@ -176,14 +177,12 @@ select
     :properties,
     authority.sign_in_time(:authenticated_at) as authenticated_at,
     least(authority.clock() + :lifetime, authorizations.expires_at) as expires_at
-from authority.tenants
+from authority.active_tenants
 left join authority.authorizations
     on
         authorizations.tenant_id = :tenant_id
         and authorizations.id = :authorization_id
-where
-    tenants.id = :tenant_id
-    and tenants.status in ('active', 'trial')
+where active_tenants.id = :tenant_id
 returning
     tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_id,
     tokens.user_id, tokens.service_account_id, tokens.authorization_id,
@@ -194,8 +193,9 @@ returning
     tokens.authenticated_at, tokens.created_at;
 
 -- name: revoke(tenant_id, token_hash, client_id, reason)!
--- Revokes the token if it was issued to this client_id, and unless it is an access
--- token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
+-- Revokes the token if it was issued to this client_id. Unless it is an access
+-- token, its family is revoked too, with the token's successors (RFC 7009 section
+-- 2.1). A second call changes nothing.
 with presented as (
     select
         tokens.id,
@@ -249,8 +249,9 @@ where
     and tokens.revoked_at is null;
 
 -- name: revoke_by_id(tenant_id, token_id, reason)!
--- Revokes the token, whoever's it is, and no other one: what it was redeemed for lives
--- on (authorizations.revoke ends a family). Again changes nothing.
+-- Revokes this token only, whoever it was issued to. The tokens that it was
+-- redeemed for stay alive; authorizations.revoke ends a family. A second call
+-- changes nothing.
 update authority.tokens
 set
     revoked_at = authority.clock(),
@@ -261,8 +262,8 @@ where
     and tokens.revoked_at is null;
 
 -- name: list_active_by_subject(tenant_id, user_id, service_account_id, after, page_size)
--- One live token that speaks for this user or service account (the other id is null),
--- in order of id, from the first one after the given id.
+-- One live token that speaks for this user or service account (the other id is
+-- null), in order of id, starting after the given id.
 -- @row Token
 -- @param user_id nullable
 -- @param service_account_id nullable
@@ -288,8 +289,8 @@ order by live_tokens.id
 limit :page_size;
 
 -- name: list_active_by_client(tenant_id, client_id, after, page_size)
--- One live token that was issued to this client (clients.id), in order of id, from the
--- first one after the given id.
+-- One live token that was issued to this client (clients.id), in order of id,
+-- starting after the given id.
 -- @row Token
 select
     live_tokens.tenant_id, live_tokens.id, live_tokens.type, live_tokens.token_hash,
@@ -310,9 +311,10 @@ order by live_tokens.id
 limit :page_size;
 
 -- name: prune_expired(older_than, batch_size)!
--- Deletes access tokens, of all tenants, that expired longer ago than this. What can be
--- redeemed stays until its family is pruned, or its reuse could not be seen.
--- @plan cross_tenant -- Prunes for all tenants at once.
+-- Deletes access tokens of all tenants that expired longer ago than older_than.
+-- Codes and refresh tokens stay until their family is pruned, so that their reuse
+-- is detected.
+-- @plan cross_tenant -- The statement prunes for all tenants at once.
 -- @role authority_maintenance
 with doomed as (
     select

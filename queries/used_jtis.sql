@@ -1,9 +1,10 @@
 -- name: use(tenant_id, kind, issuer, jti_hash, expires_at)!
--- 1 for the first use of this issuer's jti until expires_at, 0 for any other one and
--- after expires_at (RFC 7523 section 3 item 7, RFC 9449 section 11.1). One row is
--- inserted, or an expired one is taken over, so that nothing depends on pruning: of
--- any number of racers one writes it, and who waited for him looks at what he wrote.
--- @param expires_at -- when the assertion is refused for its age
+-- Returns 1 for the first use of this issuer's jti until expires_at, 0 for any
+-- other use and after expires_at (RFC 7523 section 3 item 7, RFC 9449 section
+-- 11.1). The statement inserts a row or takes over an expired one, so the result
+-- does not depend on pruning. Of several concurrent uses one writes the row; the
+-- others wait and then read it.
+-- @param expires_at -- when the caller refuses the assertion as expired
 insert into authority.used_jtis (tenant_id, kind, issuer, jti_hash, expires_at)
 select
     tenants.id,
@@ -22,11 +23,12 @@ on conflict (tenant_id, kind, issuer, jti_hash) do update
     where used_jtis.expires_at <= authority.clock();
 
 -- name: prune_expired(batch_size)!
--- Deletes what was remembered, of all tenants, and is no longer needed. Five minutes
--- late: a use that began before the end, and has waited since, must still find it.
--- @plan cross_tenant -- Prunes for all tenants at once.
--- @plan seq_scan authority.used_jtis -- Planned without its value, batch_size is taken
---   for a tenth of the rows. With it each row is looked up by primary key.
+-- Deletes jtis of all tenants that expired more than five minutes ago. The delay
+-- is for a use that began before the end and has waited since: it must still find
+-- the row.
+-- @plan cross_tenant -- The statement prunes for all tenants at once.
+-- @plan seq_scan authority.used_jtis -- The generic plan assumes that batch_size is a
+--   tenth of the rows. With its value each row is looked up by primary key.
 -- @role authority_maintenance
 with doomed as (
     select

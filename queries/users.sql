@@ -49,8 +49,8 @@ where
     and users.subject_id = :subject_id;
 
 -- name: list_after(tenant_id, status, prefix, role_id, after, page_size)
--- One user, in order of the username's key, from the first one after the given
--- key. A filter that is null keeps all; role_id keeps the users who hold the role now.
+-- One user, in order of username_key, starting after the given key. A null filter
+-- keeps all users; role_id keeps those who hold the role now.
 -- @row User
 select
     users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
@@ -84,8 +84,8 @@ order by users.username_key
 limit :page_size;
 
 -- name: list_before(tenant_id, status, prefix, role_id, before, page_size)
--- One user, in descending order of the username's key, from the last one before the
--- given key. Filters as in list_after.
+-- One user, in descending order of username_key, starting before the given key.
+-- The filters are those of list_after.
 -- @row User
 select
     users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
@@ -119,7 +119,7 @@ order by users.username_key desc
 limit :page_size;
 
 -- name: create(tenant_id, username, username_key, email, email_verified, display_name, password_hash, status, attributes)^
--- The new user, with a fresh subject id.
+-- The new user, with a new subject id.
 -- @row User
 insert into authority.users (
     tenant_id,
@@ -150,7 +150,7 @@ returning
     users.updated_at, users.row_version;
 
 -- name: update(tenant_id, user_id, row_version, username, username_key, email, email_verified, display_name, status, attributes)^
--- The user as changed, or no row when it is not at this version.
+-- The changed user, or no row when the user is not at this version.
 -- @row User
 update authority.users
 set
@@ -181,8 +181,8 @@ where
     and users.id = :user_id;
 
 -- name: set_password_hash(tenant_id, user_id, row_version, password_hash)^
--- The user with its new password hash, or no row when it is not at this version; null
--- ends sign-in by password.
+-- The user with its new password hash, or no row when the user is not at this
+-- version. A null hash ends sign-in by password.
 -- @row User
 update authority.users
 set
@@ -200,8 +200,9 @@ returning
     users.updated_at, users.row_version;
 
 -- name: revoke_tokens(tenant_id, user_id)^
--- The user with its epoch moved: every token of the sign-ins so far is dead, and what
--- a rotation that is under way makes of them too. One row.
+-- The user with tokens_valid_after set to now. Every token of an earlier sign-in
+-- is dead, including those that a concurrent rotation issues. The statement
+-- changes one row, however many tokens there are.
 -- @row User
 -- @nullable tokens_valid_after
 update authority.users

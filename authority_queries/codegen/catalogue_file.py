@@ -10,10 +10,9 @@ from psycopg.rows import namedtuple_row
 
 
 class CatalogueFile:
-    """A file of such queries.
+    """A file with catalogue queries, for connections in autocommit.
 
-    Rows are named tuples without types: these queries describe, they are not
-    described.
+    Rows are named tuples without types.
     """
 
     def __init__(self, path: Path) -> None:
@@ -22,7 +21,18 @@ class CatalogueFile:
     def rows(
         self, connection: psycopg.Connection[object], query: str, **parameters: object
     ) -> list[Any]:
-        """Give the rows of a query."""
+        """Return the rows of a query, in which bare names are those of pg_catalog.
+
+        A project's search_path may put its own `=` before PostgreSQL's.
+        """
+        with connection.transaction():
+            connection.execute("set local search_path = pg_catalog")
+            return self.rows_in_session(connection, query, **parameters)
+
+    def rows_in_session(
+        self, connection: psycopg.Connection[object], query: str, **parameters: object
+    ) -> list[Any]:
+        """Return the rows of a query that reads or prints names as the session does."""
         with connection.cursor(row_factory=namedtuple_row) as cursor:
             cursor.execute(getattr(self._queries, query).sql, parameters)
             return cursor.fetchall()

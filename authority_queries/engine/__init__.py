@@ -1,1 +1,1 @@
-"""Executes named queries: psycopg and aiosql, and nothing of an authority."""
+"""Executes named queries with psycopg and aiosql. It knows no authority."""

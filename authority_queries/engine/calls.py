@@ -1,7 +1,7 @@
-"""The types of what a query file gives, functions that take a connection first; locks.
+"""Types of the functions that execute queries, and locks, in both forms.
 
-Asynchronous and blocking forms stand side by side here, because the blocking twin of
-a module is made by dropping `Async` from its names.
+The synchronous twin of a module drops `Async` from its names, so this module has each
+name with and without it.
 """
 
 from asyncio import Lock as AsyncLock

@@ -6,16 +6,16 @@ from typing import TypeAlias, TypeVar
 from authority_queries.engine.errors import BrokenPromiseError
 
 Record = TypeVar("Record")
-# Some values of the column, the class of the rows that have one of them, and the
-# columns that are never null in these rows, with their places.
+# Values of the column, the class of the rows with one of them, and the columns that
+# are never null in these rows, with their positions.
 Case: TypeAlias = tuple[Sequence[object], Callable[..., Record], Mapping[str, int]]
 
 
 def by_case(label: str, place: int, *cases: Case[Record]) -> Callable[..., Record]:
-    """Make the function that makes a row's record, by the value at `place`.
+    """Return the function that makes a row's record by the value at `place`.
 
-    The cases name every value that the column can have. The function raises
-    BrokenPromiseError for a null in a column that is never null in its case.
+    The cases list every value that the column can have. The function raises
+    BrokenPromiseError for a null in a column that must not be null in its case.
     """
     by_value = {value: case for case in cases for value in case[0]}
 
@@ -24,7 +24,7 @@ def by_case(label: str, place: int, *cases: Case[Record]) -> Callable[..., Recor
         for name, position in notnull.items():
             if values[position] is None:
                 message = (
-                    f"{label}: {name} is null where @when says never: "
+                    f"{label}: {name} is null against its @when, "
                     f"in the case {values[place]}"
                 )
                 raise BrokenPromiseError(message)

@@ -1,9 +1,9 @@
-"""Whether a connection may prepare statements: not where a pooler may stand between.
+"""Which connections have no pooler before the server, and so may prepare statements.
 
-psycopg gives prepared statements the same names in every process, and a pooler that
-does not know of them lends one server connection to many: a client then executes the
-statement of another. Whoever pools connections makes up the process id that it tells
-its clients at their beginning, which is how it is seen.
+psycopg names prepared statements alike in every process. A pooler that does not track
+them lends one server connection to many clients: one client then executes another's
+statement. A pooler tells its clients an invented process id when they connect, which
+differs from the id of the server process that answers.
 """
 
 from typing import Final, TypeAlias
@@ -19,10 +19,10 @@ is_direct: Final = _direct.get
 
 
 def note_process(connection: AnyConnection, process_id: int) -> bool:
-    """Remember whether the process that answers is the one that was announced.
+    """Remember and return whether the announced process is the one that answers.
 
-    Where it is another one psycopg prepares nothing from then on, also for others who
-    use the connection.
+    Otherwise psycopg prepares no statement on the connection from then on, for any user
+    of it.
     """
     direct = process_id == connection.info.backend_pid
     if not direct:

@@ -1,4 +1,4 @@
-"""psycopg's errors: named by our hierarchy, and rid of the values that they repeat."""
+"""Maps psycopg's errors to our hierarchy, and removes values from their text."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -50,14 +50,14 @@ def from_driver(
             kind, message = rule.error, rule.allows
             argument = rule.argument if rule.argument in arguments else argument
         case sqlstate.UniqueViolation():
-            kind, message = DuplicateError, f"{table} has a row with this {what}"
+            kind, message = DuplicateError, f"{table} has another row with this {what}"
         case sqlstate.ForeignKeyViolation() if ".delete" in statement:
-            kind, message = InUseError, f"{table} still refer to it by {what}"
+            kind, message = InUseError, f"rows of {table} still refer to it by {what}"
         case sqlstate.ForeignKeyViolation():
             kind = MissingReferenceError
-            message = f"the {what} of {table} names nothing in the tenant"
+            message = f"{what} of {table} must name a row of the tenant"
         case sqlstate.CheckViolation() | sqlstate.NotNullViolation():
-            kind, message = InvalidValueError, f"{table} do not allow this {what}"
+            kind, message = InvalidValueError, f"{table} does not allow this {what}"
         case _ if _is_of_a_value(error):
             return InvalidValueError(cannot_store, query=statement)
         case _:
@@ -92,27 +92,27 @@ def _is_of_a_value(error: psycopg.Error) -> bool:
 
 
 def _refusal(error: psycopg.Error, statement: str) -> AuthorityError | None:
-    """Return the error of a caller, or of a transaction, that PostgreSQL refuses."""
+    """Return the error of a statement that is refused whatever its values are."""
     match error.sqlstate:
         case "25P02":
             return UnitAbortedError(
-                f"{statement}: an error before this call has ended the transaction, "
-                "and nothing of it is kept: put what may fail in "
-                "`store.connection.transaction()`, and catch the error around that"
+                f"{statement}: an earlier error has aborted the transaction, and no "
+                "row of it is kept: put a call that may fail in "
+                "`store.connection.transaction()`, and catch its error outside"
             )
         case "42501":
             return PermissionDeniedError(
-                f"{statement}: the role may not do this, works for another tenant, or "
-                "has set row_security to off"
+                f"{statement}: the role lacks the privilege, works for another "
+                "tenant, or has set row_security to off"
             )
     return VOCABULARY.refusal_of(error.sqlstate, statement)
 
 
 def hide_values(error: BaseException) -> None:
-    """Leave in the error's text what may be logged; `diag` keeps all of it.
+    """Remove from the error's text what must not be logged. `diag` keeps everything.
 
-    DETAIL repeats rows, CONTEXT repeats parameters and JSON. A UnicodeEncodeError of
-    Python carries the whole string.
+    DETAIL repeats rows, and CONTEXT repeats parameters and JSON. Python's
+    UnicodeEncodeError carries the whole string.
     """
     if isinstance(error, UnicodeEncodeError):
         error.object = ""
@@ -124,5 +124,5 @@ def hide_values(error: BaseException) -> None:
 def _without_values(error: psycopg.Error, sqlstate: str) -> str:
     message = error.diag.message_primary
     if message is None or sqlstate.startswith(_TELLING):
-        message = "hidden, it may repeat a value: `diag` and the server's log have it"
+        message = "hidden, as it may repeat a value: see `diag` or the server's log"
     return f"{message} (SQLSTATE {sqlstate})"

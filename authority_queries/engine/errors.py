@@ -5,33 +5,33 @@ No message carries a secret or a row's value.
 
 
 class AuthorityError(Exception):
-    """Base of every error that this package raises itself."""
+    """Base of all errors of this package."""
 
 
 class ForkedError(AuthorityError):
-    """A connection is used by another process than the one that it was made for."""
+    """A connection is used in another process than the one that made it."""
 
 
 class StaleModuleError(AuthorityError):
-    """A generated module does not fit its SQL file or the database: generate again."""
+    """A generated module does not match its SQL file: run `authority generate`."""
 
 
 class BrokenPromiseError(AuthorityError):
-    """A column is null that its query's `@notnull` says never is."""
+    """A column is null that the query's `@notnull` or `@when` excludes."""
 
 
 class CardinalityError(AuthorityError):
-    """A statement gave more rows than it promises, or none where it promises one.
+    """A statement returned several rows, or none where it must return one.
 
-    What it wrote stays, unless the caller's transaction is rolled back.
+    The rows that it wrote stay, unless the caller rolls the transaction back.
     """
 
 
 class InvalidArgumentError(AuthorityError, ValueError):
     """An argument is refused before any query.
 
-    `argument` is its name, and `query` the query that it was for (`users.create`):
-    empty where there is none.
+    `argument` is its name, `query` the query that it was passed to (`users.create`).
+    Either is empty where there is none.
     """
 
     def __init__(self, message: str, *, argument: str = "", query: str = "") -> None:
@@ -41,7 +41,7 @@ class InvalidArgumentError(AuthorityError, ValueError):
 
 
 class CrossTenantError(AuthorityError):
-    """A call in a unit of work names another tenant, or none."""
+    """A call in a unit of work has another tenant_id, or none."""
 
 
 class NestedUnitError(AuthorityError):
@@ -49,19 +49,19 @@ class NestedUnitError(AuthorityError):
 
 
 class UnitAbortedError(AuthorityError):
-    """A transaction goes on, or ends well, after an error that has ended it already."""
+    """A unit of work goes on or ends normally after its transaction has failed."""
 
 
 class PermissionDeniedError(AuthorityError):
-    """PostgreSQL refuses it to the role, or to the tenant that it works for."""
+    """PostgreSQL denies the statement to the role, or to the tenant that is set."""
 
 
 class ConstraintError(AuthorityError):
-    """PostgreSQL refused a row; nothing was written.
+    """PostgreSQL refused a row, and nothing was written.
 
-    `constraint` is the name of what was violated, or empty when a value could not
-    even be taken as its column's type. `argument` is the argument's name where it is
-    known, and `query` the query (`users.create`).
+    `constraint` is the violated constraint, or empty when a value does not fit its
+    column's type. `argument` is the argument where it is known, `query` the query
+    (`users.create`).
     """
 
     def __init__(
@@ -83,12 +83,12 @@ class DuplicateError(ConstraintError):
 
 
 class MissingReferenceError(ConstraintError):
-    """The row names another one that does not exist in the tenant."""
+    """The row refers to a row that does not exist in the tenant."""
 
 
 class InUseError(ConstraintError):
-    """Other rows still refer to the row that was to be deleted."""
+    """Other rows still refer to the row that should be deleted."""
 
 
 class InvalidValueError(ConstraintError):
-    """A value is outside what its column allows."""
+    """A column does not allow the value."""

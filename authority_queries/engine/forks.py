@@ -1,8 +1,8 @@
-"""What a forked process does with its parent's connections: it lets go of them.
+"""Keeps a forked process away from its parent's connections.
 
-Two processes on one connection get each other's answers, and the first that ends says
-goodbye for both. So in a child every socket of ours leads nowhere, before any other
-code runs there; pools are empty there, and connect anew.
+Two processes on one connection receive each other's answers, and the first that exits
+closes it for both. In a child, before any other code runs, /dev/null replaces the
+sockets of our connections. Pools are empty there, and connect again.
 """
 
 import os
@@ -19,27 +19,27 @@ _processes: Final[WeakKeyDictionary[BaseConnection[Any], int]] = WeakKeyDictiona
 
 
 def own(connection: BaseConnection[Any]) -> None:
-    """Register a connection that this package has made for itself."""
+    """Register a connection that this package has opened."""
     _ours.add(connection)
 
 
 def process_of(connection: BaseConnection[Any]) -> int:
-    """Give the process that was the first to use this connection here."""
+    """Return the id of the process that first used this connection."""
     return _processes.setdefault(connection, os.getpid())
 
 
 def check_process(process: int) -> None:
-    """Refuse what is of another process. Raises ForkedError."""
+    """Raise ForkedError in another process than this one."""
     if process != os.getpid():
         message = (
-            "the connection is of the process that this one was forked from: "
-            "connect, or open a unit, after the fork"
+            "the connection belongs to the parent process: connect, or open a unit, "
+            "after the fork"
         )
         raise ForkedError(message)
 
 
 def let_go() -> None:
-    """Put /dev/null in the place of each socket of ours, for this process alone."""
+    """Replace each of our sockets by /dev/null, in this process only."""
     nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for connection in list(_ours):
         try:

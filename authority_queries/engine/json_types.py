@@ -1,11 +1,11 @@
-"""What json can hold, as types."""
+"""Types of JSON values."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from typing_extensions import TypeAliasType
 
-# Not a string: what asks for the types of a record at run time finds no loose names.
+# A TypeAliasType: `get_type_hints` of a record then resolves its recursion.
 JsonValue = TypeAliasType(
     "JsonValue",
     "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None",

@@ -1,7 +1,7 @@
-"""How values are read: alike, whatever the session or its connection has set.
+"""Loads values the same way, whatever the session or its connection has set.
 
-Results come in PostgreSQL's binary format. Text would depend on DateStyle, TimeZone,
-IntervalStyle, bytea_output and extra_float_digits.
+Results are in PostgreSQL's binary format. The text format depends on DateStyle,
+TimeZone, IntervalStyle, bytea_output and extra_float_digits.
 """
 
 from contextlib import suppress
@@ -24,12 +24,12 @@ _LOAD_MOMENT: Final = cast(
     "type[Loader]", psycopg.adapters.get_loader(_MOMENT, Format.BINARY)
 )
 
-# By connection, as composite types and the like are looked up for each.
+# By connection: each has composite types of its own.
 _adapters: Final[WeakKeyDictionary[AnyConnection, AdaptersMap]] = WeakKeyDictionary()
 
 
 def adapters_of(connection: AnyConnection) -> AdaptersMap:
-    """Give what statements on this connection are read and sent by."""
+    """Return the adapters of our statements on this connection."""
     adapters = _adapters.get(connection)
     if adapters is None:
         adapters = AdaptersMap(psycopg.adapters)
@@ -42,9 +42,9 @@ def adapters_of(connection: AnyConnection) -> AdaptersMap:
 
 
 class _UtcLoader(TimestamptzBinaryLoader):
-    """Reads a timestamptz in UTC: psycopg's own loader, without its connection's zone.
+    """Loads a timestamptz in UTC, by psycopg's loader without a connection's zone.
 
-    It is written in C, and allows no subclass.
+    That loader is written in C and cannot be subclassed.
     """
 
     format = Format.BINARY
@@ -56,22 +56,22 @@ class _UtcLoader(TimestamptzBinaryLoader):
 
 
 class _TextLoader(TextBinaryLoader):
-    """Reads what PostgreSQL sends as text in both formats: enums, citext."""
+    """Loads types that PostgreSQL sends as text in both formats: enums, citext."""
 
     def load(self, data: Buffer) -> str | bytes:
-        """Read it. Raises StaleModuleError for what is surely no text."""
+        """Return the text. Raises StaleModuleError for octets that are no text."""
         with suppress(UnicodeDecodeError):
             if b"\0" not in bytes(data):
                 return super().load(data)
-        message = "a column is of a type that its module does not know: generate again"
+        message = "the module does not know a column's type: run authority generate"
         raise StaleModuleError(message)
 
 
 class _MacLoader(Loader):
-    """Reads a macaddr or macaddr8 as PostgreSQL writes it."""
+    """Loads a macaddr or macaddr8 in PostgreSQL's notation."""
 
     format = Format.BINARY
 
     def load(self, data: Buffer) -> str:
-        """Read it."""
+        """Return it."""
         return bytes(data).hex(":")

@@ -1,4 +1,4 @@
-"""The parameters of one query: what each one takes."""
+"""The parameters of one query, each with its check."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 class Parameters:
-    """A check for each parameter of a query, such as `users.create`, in its order."""
+    """The checks of a query's parameters (`users.create`), in their order."""
 
     __slots__ = ("_checks", "query")
 
@@ -19,11 +19,11 @@ class Parameters:
         self._checks = checks
 
     def __iter__(self) -> Iterator[str]:
-        """Give their names."""
+        """Iterate over their names."""
         return iter(self._checks)
 
     def sent(self, given: Mapping[str, object]) -> dict[str, object]:
-        """Return what is sent for the arguments of a call.
+        """Return the values that are sent for the arguments of a call.
 
         Raises InvalidArgumentError, with the names of argument and query.
         """
@@ -35,11 +35,11 @@ class Parameters:
             raise
 
     def sent_row(self, row: Sequence[object]) -> list[object]:
-        """Return what is sent for a row of values in the parameters' order."""
+        """Return the values that are sent for a row in the parameters' order."""
         return [*self.sent(dict(zip(self._checks, row, strict=True))).values()]
 
     def checked(self, call: Callable[..., Result]) -> Callable[..., Result]:
-        """Give the call of one execution, made with what is sent."""
+        """Return the function that checks its arguments and then calls this one."""
 
         def checked(*place: object, **given: object) -> Result:
             return call(*place, **self.sent(given))

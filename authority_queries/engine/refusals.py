@@ -1,26 +1,26 @@
-"""How an argument is refused: by its name, and without its value."""
+"""Errors for arguments, which name the argument and never its value."""
 
 import re
 from typing import Final
 
 from authority_queries.engine.errors import InvalidArgumentError
 
-# Characters of a text, octets, and octets of a document, where nothing says less.
+# The most characters of a text and octets of a bytea or document, by default.
 MAX_SIZE: Final = 1 << 20
 LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def refusal(name: str, must: str) -> InvalidArgumentError:
-    """Say what an argument must be, such as `must have a time zone`."""
+    """Return the error for what an argument must be: `must have a time zone`."""
     return InvalidArgumentError(f"{name} {must}", argument=name)
 
 
 def wrong_type(name: str, allowed: str, value: object) -> InvalidArgumentError:
-    """Say which type an argument must have, and which it has."""
+    """Return the error for an argument of another type than allowed."""
     given = "None" if value is None else type(value).__name__
     return refusal(name, f"must be {allowed}, not {given}")
 
 
 def out_of_range(name: str, type_name: str) -> InvalidArgumentError:
-    """Say that a number is too large, either way."""
+    """Return the error for a number outside the range of its type."""
     return refusal(name, f"must be within the range of {type_name}")

@@ -1,4 +1,4 @@
-"""What generated modules are built on. Nothing else needs to import it."""
+"""The names that generated modules import. Nothing else needs this module."""
 
 from authority_queries.engine import checks
 from authority_queries.engine._async.query_file import AsyncQueryFile

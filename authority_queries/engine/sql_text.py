@@ -1,38 +1,46 @@
-"""From the text of an SQL file to the text that psycopg gets."""
+"""Turns the text of an SQL file into the text that is sent."""
 
 import re
+from hashlib import blake2b
 from typing import Final
 
 from aiosql.adapters.pyformat import PyFormatAdapter
 from aiosql.types import SQLOperationType
 
-# The first keyword or parenthesis, with the hints of pg_hint_plan around it: those
-# are found only when no other comment precedes them.
+# The first keyword or parenthesis, with the hints of pg_hint_plan around it, which
+# finds its hints only when no other comment precedes them.
 _HEAD: Final = re.compile(r"\s*(?:/\*\+.*?\*/\s*)?(?:\w+|\()(?:\s*/\*\+.*?\*/)?", re.S)
 _COPY_IN: Final = re.compile(r"copy\b.*\bfrom\s+stdin\b", re.S | re.I)
 
 
 def processed(label: str, operation: SQLOperationType, sql: str) -> str:
-    """Turn `:name` into psycopg's `%(name)s`, and let the statement carry its name.
+    """Turn `:name` into psycopg's `%(name)s`, and add the statement's name.
 
-    A `%` is doubled where psycopg looks for parameters: not in scripts and COPY, which
-    have none.
+    A `%` is doubled, except in scripts and COPY, where psycopg expects no parameters.
     """
     if operation is SQLOperationType.SCRIPT or _COPY_IN.match(sql):
         return named(label, sql)
-    # aiosql's own is untyped.
+    # aiosql's method is untyped.
     with_parameters: str = PyFormatAdapter().process_sql(  # type: ignore[no-untyped-call]
         label, operation, sql.replace("%", "%%")
     )
     return named(label, with_parameters)
 
 
-def named(label: str, sql: str) -> str:
-    """Put `/* users.get_by_id */` behind the first keyword.
+def digest(sql: str) -> str:
+    """Return what tells a query's text from its former one, comment lines aside.
 
-    Not before it: since version 18 pg_stat_statements drops a comment in front of the
-    statement. Inside it, every version keeps it, as do the server's log,
-    pg_stat_activity and a server-side cursor's declaration.
+    aiosql has taken out the comments that begin a line, and all in `/* */`.
+    """
+    return blake2b(sql.encode(), digest_size=6).hexdigest()
+
+
+def named(label: str, sql: str) -> str:
+    """Insert `/* users.get_by_id */` after the first keyword.
+
+    pg_stat_statements drops a comment before the statement since version 18. It keeps a
+    comment inside, as do the server's log, pg_stat_activity and the declaration of a
+    server-side cursor.
     """
     comment = re.sub(r"[^\w.]", "_", label)
     head = _HEAD.match(sql)

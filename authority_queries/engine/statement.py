@@ -1,4 +1,4 @@
-"""What is known of one named statement when it is executed."""
+"""A named statement: its label, its errors, and the records of its rows."""
 
 import logging
 import struct
@@ -16,6 +16,7 @@ from authority_queries.engine.errors import (
     BrokenPromiseError,
     InvalidArgumentError,
 )
+from authority_queries.engine.sql_text import digest
 from authority_queries.engine.vocabulary import VOCABULARY
 
 if TYPE_CHECKING:
@@ -25,12 +26,13 @@ _logger = logging.getLogger("authority_queries.sql")
 
 
 class Statement:
-    """A statement's name and place, the names of its errors, and what a row becomes."""
+    """A statement's name and line, the mapping of its errors, and its row factory."""
 
     __slots__ = (
         "_line",
         "_name",
         "_path",
+        "digest",
         "is_sure",
         "label",
         "make_row",
@@ -38,10 +40,11 @@ class Statement:
         "sending",
     )
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, sql: str) -> None:
         self._path = f"{path.parent.name}/{path.name}"
         self._line = 0
         self._name = name
+        self.digest = digest(sql)
         self.label = f"{path.stem}.{name}"
         self.is_sure = False
         self.make_row: BaseRowFactory[object] = tuple_row
@@ -49,31 +52,31 @@ class Statement:
         self.sending = SendingErrors(self.label)
 
     def stands_at(self, line: int) -> None:
-        """Take the line of its name in the file."""
+        """Set the line of its name in the file."""
         self._line = line
 
     def takes(self, arguments: Iterable[str]) -> None:
-        """Take the names of its arguments, for the errors that are about one."""
+        """Set the names of its arguments, which its errors name."""
         names = (*arguments,)
         self.reading = ServerErrors(self.label, names)
         self.sending = SendingErrors(self.label, names)
 
     def promise(self, columns: Sequence[str]) -> None:
-        """See to it that these columns are not null in the rows to come."""
+        """Check in every row that these columns are not null."""
         self.make_row = _checked(self.make_row, columns, self.label)
 
     def check(self, parameters: Mapping[str, object]) -> None:
-        """Refuse to send a token string: PostgreSQL gets its hash, and may log it.
+        """Refuse to send a token string: PostgreSQL stores hashes and may log values.
 
-        Raises InvalidArgumentError. Lists and JSON are not looked into.
+        Raises InvalidArgumentError. Lists and JSON are not searched.
         """
         for name, value in parameters.items():
             if VOCABULARY.is_secret(value):
-                message = f"{self.label}: {name} holds a token string; send its hash"
+                message = f"{self.label}: {name} must be a token's hash, not its string"
                 raise InvalidArgumentError(message, argument=name, query=self.label)
 
     def announce(self) -> None:
-        """Tell the logger `authority_queries.sql` what runs, without parameters."""
+        """Log the statement, without parameters, on `authority_queries.sql`."""
         if _logger.isEnabledFor(logging.DEBUG):
             _logger.debug("%s:%d %s", self._path, self._line, self._name)
 
@@ -86,14 +89,14 @@ def _checked(
     def checked(cursor: "BaseCursor[Any, Any]") -> RowMaker[object]:
         make = make_row(cursor)
         if not places and cursor.description:
-            # Once: to describe columns takes psycopg longer than to load a row.
+            # Once: psycopg takes longer to describe columns than to load a row.
             names = [column.name for column in cursor.description]
             places.extend((name, names.index(name)) for name in columns)
 
         def row(values: Sequence[object]) -> object:
             for name, place in places:
                 if values[place] is None:
-                    message = f"{label}: {name} is null, and @notnull says never"
+                    message = f"{label}: {name} is null against its @notnull"
                     raise BrokenPromiseError(message)
             return make(values)
 
@@ -103,7 +106,7 @@ def _checked(
 
 
 class ServerErrors:
-    """Names what PostgreSQL refuses within its block. Without state: use it again."""
+    """Maps PostgreSQL's errors inside its block. It has no state: use it again."""
 
     __slots__ = ("_arguments", "_label")
 
@@ -119,9 +122,9 @@ class ServerErrors:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Raise the error by our name; without one it passes through.
+        """Raise our error for PostgreSQL's. An error without one passes through.
 
-        Either way its text repeats no value from here on.
+        Either way its text has no value afterwards.
         """
         if error is None:
             return
@@ -136,7 +139,7 @@ class ServerErrors:
         return None
 
 
-# What psycopg raises, on its own or from Python, for a value that it cannot send.
+# The errors of psycopg and Python for a value that cannot be sent.
 _UNSENDABLE: Final = (
     psycopg.ProgrammingError,
     TypeError,
@@ -148,7 +151,7 @@ _UNSENDABLE: Final = (
 
 
 class SendingErrors(ServerErrors):
-    """Names also what psycopg refuses to send. For a block that sends, and no more."""
+    """Maps, in addition, the errors of values that psycopg cannot send."""
 
     __slots__ = ()
 
@@ -158,6 +161,6 @@ class SendingErrors(ServerErrors):
         if isinstance(error, UnicodeEncodeError | psycopg.DataError):
             return from_driver(error, self._label, self._arguments)
         if getattr(error, "sqlstate", None) is None and isinstance(error, _UNSENDABLE):
-            message = f"{self._label}: a value is of a kind that cannot be sent"
+            message = f"{self._label}: a value has a type that cannot be sent"
             return InvalidArgumentError(message, query=self._label)
         return super()._name(error)

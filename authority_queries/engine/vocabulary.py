@@ -45,7 +45,7 @@ class Vocabulary:
         refusals: Mapping[str, Refusal],
         is_secret: Callable[[object], bool],
     ) -> None:
-        """Add what a schema knows.
+        """Add the rules and refusals of a schema, and the guard of its secrets.
 
         `rules` are by the constraint's name, `rules_by_ending` by the end of its name,
         `refusals` by SQLSTATE. A value of which `is_secret` is true is never sent.

@@ -22,8 +22,16 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Authorization
 
-_QUERIES = QueryFile(FOLDER / "authorizations.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "authorizations.sql")
+_TEXTS = {
+    "get_by_id": "1ac2d66599b9",
+    "list_by_user": "08f2424488a6",
+    "list_by_client": "da86181e3cf0",
+    "create": "db66e32a5dda",
+    "revoke": "fc39819b1d4b",
+    "prune_expired": "2ea746abb760",
+}
+_QUERIES = QueryFile(FOLDER / "authorizations.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "authorizations.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "authorizations.get_by_id",
@@ -113,6 +121,9 @@ def get_by_id(
 ) -> Authorization | None:
     """The authorization with this id, revoked or not, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/authorizations.sql:1
     """
     return _get_by_id(
@@ -125,6 +136,9 @@ async def get_by_id_async(
 ) -> Authorization | None:
     """The authorization with this id, revoked or not, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/authorizations.sql:1
     """
     return await _get_by_id_async(
@@ -135,8 +149,13 @@ async def get_by_id_async(
 def list_by_user(
     connection: Connection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id: neither it nor
-    its consent is revoked, it has not ended, and not all its tokens expired a day ago.
+    """One authorization of the user that is in force, in order of id. In force means:
+    neither the authorization nor its consent is revoked, it has not expired, and
+    not all of its tokens expired more than a day ago.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who granted it.
 
     queries/authorizations.sql:25
     """
@@ -146,8 +165,13 @@ def list_by_user(
 async def list_by_user_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id: neither it nor
-    its consent is revoked, it has not ended, and not all its tokens expired a day ago.
+    """One authorization of the user that is in force, in order of id. In force means:
+    neither the authorization nor its consent is revoked, it has not expired, and
+    not all of its tokens expired more than a day ago.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who granted it.
 
     queries/authorizations.sql:25
     """
@@ -157,11 +181,16 @@ async def list_by_user_async(
 def list_by_user_stream(
     connection: Connection[object], *, size: int = 1000, tenant_id: UUID, user_id: UUID
 ) -> Stream[Authorization]:
-    """One authorization of the user that is in force, in order of id: neither it nor
-    its consent is revoked, it has not ended, and not all its tokens expired a day ago.
+    """One authorization of the user that is in force, in order of id. In force means:
+    neither the authorization nor its consent is revoked, it has not expired, and
+    not all of its tokens expired more than a day ago.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who granted it.
 
     queries/authorizations.sql:25
     """
@@ -175,11 +204,16 @@ def list_by_user_stream_async(
     tenant_id: UUID,
     user_id: UUID,
 ) -> AsyncStream[Authorization]:
-    """One authorization of the user that is in force, in order of id: neither it nor
-    its consent is revoked, it has not ended, and not all its tokens expired a day ago.
+    """One authorization of the user that is in force, in order of id. In force means:
+    neither the authorization nor its consent is revoked, it has not expired, and
+    not all of its tokens expired more than a day ago.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who granted it.
 
     queries/authorizations.sql:25
     """
@@ -196,10 +230,14 @@ def list_by_client(
     after: UUID | None,
     page_size: int,
 ) -> list[Authorization]:
-    """One authorization of the client that is in force, as of the user, in order of
-    id, from the first one after the given id.
+    """One authorization of the client that is in force, as in list_by_user, in order
+    of id, starting after the given id.
 
-    queries/authorizations.sql:56
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client's clients.id.
+
+    queries/authorizations.sql:57
     """
     return _list_by_client(
         connection,
@@ -218,10 +256,14 @@ async def list_by_client_async(
     after: UUID | None,
     page_size: int,
 ) -> list[Authorization]:
-    """One authorization of the client that is in force, as of the user, in order of
-    id, from the first one after the given id.
+    """One authorization of the client that is in force, as in list_by_user, in order
+    of id, starting after the given id.
 
-    queries/authorizations.sql:56
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client's clients.id.
+
+    queries/authorizations.sql:57
     """
     return await _list_by_client_async(
         connection,
@@ -241,13 +283,17 @@ def list_by_client_stream(
     after: UUID | None,
     page_size: int,
 ) -> Stream[Authorization]:
-    """One authorization of the client that is in force, as of the user, in order of
-    id, from the first one after the given id.
+    """One authorization of the client that is in force, as in list_by_user, in order
+    of id, starting after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:56
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client's clients.id.
+
+    queries/authorizations.sql:57
     """
     return _list_by_client_stream(
         connection,
@@ -268,13 +314,17 @@ def list_by_client_stream_async(
     after: UUID | None,
     page_size: int,
 ) -> AsyncStream[Authorization]:
-    """One authorization of the client that is in force, as of the user, in order of
-    id, from the first one after the given id.
+    """One authorization of the client that is in force, as in list_by_user, in order
+    of id, starting after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/authorizations.sql:56
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client's clients.id.
+
+    queries/authorizations.sql:57
     """
     return _list_by_client_stream_async(
         connection,
@@ -298,10 +348,18 @@ def create(
     properties: JsonObject,
     lifetime: timedelta | None,
 ) -> Authorization | None:
-    """The new authorization, or no row when the tenant is not active. A lifetime that
-    is null never ends it.
+    """The new authorization, or no row when the tenant is not active. With a null
+    lifetime it never expires.
 
-    queries/authorizations.sql:88
+    Args:
+        client_id: The client's clients.id.
+        user_id: The user who granted it.
+        service_account_id: The service account that the client acts as.
+        consent_id: The consent that the grant depends on, of the same user and client.
+        scopes: Names of the granted scopes.
+        properties: Open object of the embedding service.
+
+    queries/authorizations.sql:89
     """
     return _create(
         connection,
@@ -328,10 +386,18 @@ async def create_async(
     properties: JsonObject,
     lifetime: timedelta | None,
 ) -> Authorization | None:
-    """The new authorization, or no row when the tenant is not active. A lifetime that
-    is null never ends it.
+    """The new authorization, or no row when the tenant is not active. With a null
+    lifetime it never expires.
 
-    queries/authorizations.sql:88
+    Args:
+        client_id: The client's clients.id.
+        user_id: The user who granted it.
+        service_account_id: The service account that the client acts as.
+        consent_id: The consent that the grant depends on, of the same user and client.
+        scopes: Names of the granted scopes.
+        properties: Open object of the embedding service.
+
+    queries/authorizations.sql:89
     """
     return await _create_async(
         connection,
@@ -353,10 +419,14 @@ def revoke(
     authorization_id: UUID,
     reason: str | None,
 ) -> int:
-    """Ends the authorization and, with it, every token under it (RFC 7009 section
+    """Revokes the authorization, which ends every token under it (RFC 7009 section
     2.1). A second call changes nothing.
 
-    queries/authorizations.sql:124
+    Args:
+        tenant_id: Owner of the row.
+        reason: Why it was revoked. token_reuse: a redeemed token was presented again.
+
+    queries/authorizations.sql:123
     """
     return _revoke(
         connection,
@@ -373,10 +443,14 @@ async def revoke_async(
     authorization_id: UUID,
     reason: str | None,
 ) -> int:
-    """Ends the authorization and, with it, every token under it (RFC 7009 section
+    """Revokes the authorization, which ends every token under it (RFC 7009 section
     2.1). A second call changes nothing.
 
-    queries/authorizations.sql:124
+    Args:
+        tenant_id: Owner of the row.
+        reason: Why it was revoked. token_reuse: a redeemed token was presented again.
+
+    queries/authorizations.sql:123
     """
     return await _revoke_async(
         connection,
@@ -389,12 +463,12 @@ async def revoke_async(
 def prune_expired(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes families, of all tenants, whose last token expired longer ago than this,
-    with all their tokens: till then reuse can be seen (RFC 9700 section 4.14.2). The
-    row is judged as it is once it is locked: one that a redemption prolongs meanwhile
-    stays.
+    """Deletes authorizations of all tenants whose last token expired longer ago than
+    older_than, with all their tokens. Until then the reuse of a token is detected
+    (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
+    authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:138
+    queries/authorizations.sql:137
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -402,12 +476,12 @@ def prune_expired(
 async def prune_expired_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes families, of all tenants, whose last token expired longer ago than this,
-    with all their tokens: till then reuse can be seen (RFC 9700 section 4.14.2). The
-    row is judged as it is once it is locked: one that a redemption prolongs meanwhile
-    stays.
+    """Deletes authorizations of all tenants whose last token expired longer ago than
+    older_than, with all their tokens. Until then the reuse of a token is detected
+    (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
+    authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:138
+    queries/authorizations.sql:137
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -26,8 +26,18 @@ from authority_queries.records import (
     ClientType,
 )
 
-_QUERIES = QueryFile(FOLDER / "clients.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "clients.sql")
+_TEXTS = {
+    "get_by_id": "ef8b2b1c8a66",
+    "get_by_client_id": "b4ae759724a1",
+    "list_after": "c06ba00a76cf",
+    "list_before": "7eb4f470eb26",
+    "create": "833ccf2bfd85",
+    "update": "fd6faf0bff00",
+    "delete": "482fcbcd77ce",
+    "revoke_tokens": "d037c0a001d4",
+}
+_QUERIES = QueryFile(FOLDER / "clients.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "clients.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "clients.get_by_id",
@@ -154,6 +164,10 @@ def get_by_id(
 ) -> Client | None:
     """The client with this id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+
     queries/clients.sql:1
     """
     return _get_by_id(connection, tenant_id=tenant_id, id=id)
@@ -163,6 +177,10 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
 ) -> Client | None:
     """The client with this id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
 
     queries/clients.sql:1
     """
@@ -174,6 +192,11 @@ def get_by_client_id(
 ) -> Client | None:
     """The client with this client_id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+
     queries/clients.sql:30
     """
     return _get_by_client_id(connection, tenant_id=tenant_id, client_id=client_id)
@@ -183,6 +206,11 @@ async def get_by_client_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, client_id: str
 ) -> Client | None:
     """The client with this client_id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
     queries/clients.sql:30
     """
@@ -198,7 +226,10 @@ def list_after(
     after: str | None,
     page_size: int,
 ) -> list[Client]:
-    """One client, in order of client_id, from the first one after the given one.
+    """One client, in order of client_id, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:45
     """
@@ -214,7 +245,10 @@ async def list_after_async(
     after: str | None,
     page_size: int,
 ) -> list[Client]:
-    """One client, in order of client_id, from the first one after the given one.
+    """One client, in order of client_id, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:45
     """
@@ -231,10 +265,13 @@ def list_after_stream(
     after: str | None,
     page_size: int,
 ) -> Stream[Client]:
-    """One client, in order of client_id, from the first one after the given one.
+    """One client, in order of client_id, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:45
     """
@@ -251,10 +288,13 @@ def list_after_stream_async(
     after: str | None,
     page_size: int,
 ) -> AsyncStream[Client]:
-    """One client, in order of client_id, from the first one after the given one.
+    """One client, in order of client_id, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:45
     """
@@ -266,8 +306,10 @@ def list_after_stream_async(
 def list_before(
     connection: Connection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Client]:
-    """One client, in descending order of client_id, from the last one before the
-    given one.
+    """One client, in descending order of client_id, starting before the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:62
     """
@@ -279,8 +321,10 @@ def list_before(
 async def list_before_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Client]:
-    """One client, in descending order of client_id, from the last one before the
-    given one.
+    """One client, in descending order of client_id, starting before the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:62
     """
@@ -297,11 +341,13 @@ def list_before_stream(
     before: str,
     page_size: int,
 ) -> Stream[Client]:
-    """One client, in descending order of client_id, from the last one before the
-    given one.
+    """One client, in descending order of client_id, starting before the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:62
     """
@@ -318,11 +364,13 @@ def list_before_stream_async(
     before: str,
     page_size: int,
 ) -> AsyncStream[Client]:
-    """One client, in descending order of client_id, from the last one before the
-    given one.
+    """One client, in descending order of client_id, starting before the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:62
     """
@@ -352,7 +400,30 @@ def create(
 ) -> Client:
     """The new client.
 
-    queries/clients.sql:80
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        application_type: web or native (RFC 8252).
+        client_type: A confidential client can keep a secret, a public one cannot (RFC
+            6749 section 2.1).
+        consent_type: When the user is asked for consent: explicit, external, implicit
+            or systematic.
+        display_name: Name shown to people when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        redirect_uris: Redirect URIs, compared exactly (RFC 9700 section 2.1) except for
+            the port of a native application's loopback address (RFC 8252 section 7.3).
+        post_logout_redirect_uris: URIs that the browser may be redirected to after
+            sign-out.
+        permissions: What the client may use, in OpenIddict's spelling: ept:token,
+            gt:refresh_token, …
+        requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
+        settings: Object of OpenIddict settings, such as token lifetimes.
+        properties: Open object of the embedding service.
+        json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        enabled: A disabled client has no live secrets, and its tokens do not verify.
+
+    queries/clients.sql:79
     """
     return _create(
         connection,
@@ -395,7 +466,30 @@ async def create_async(
 ) -> Client:
     """The new client.
 
-    queries/clients.sql:80
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        application_type: web or native (RFC 8252).
+        client_type: A confidential client can keep a secret, a public one cannot (RFC
+            6749 section 2.1).
+        consent_type: When the user is asked for consent: explicit, external, implicit
+            or systematic.
+        display_name: Name shown to people when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        redirect_uris: Redirect URIs, compared exactly (RFC 9700 section 2.1) except for
+            the port of a native application's loopback address (RFC 8252 section 7.3).
+        post_logout_redirect_uris: URIs that the browser may be redirected to after
+            sign-out.
+        permissions: What the client may use, in OpenIddict's spelling: ept:token,
+            gt:refresh_token, …
+        requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
+        settings: Object of OpenIddict settings, such as token lifetimes.
+        properties: Open object of the embedding service.
+        json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        enabled: A disabled client has no live secrets, and its tokens do not verify.
+
+    queries/clients.sql:79
     """
     return await _create_async(
         connection,
@@ -438,9 +532,34 @@ def update(
     json_web_key_set: JsonObject | None,
     enabled: bool,
 ) -> Client | None:
-    """The client as changed, or no row when it is not at this version.
+    """The changed client, or no row when the client is not at this version.
 
-    queries/clients.sql:125
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+        row_version: Optimistic lock: an update names the version that it read.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        application_type: web or native (RFC 8252).
+        client_type: A confidential client can keep a secret, a public one cannot (RFC
+            6749 section 2.1).
+        consent_type: When the user is asked for consent: explicit, external, implicit
+            or systematic.
+        display_name: Name shown to people when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        redirect_uris: Redirect URIs, compared exactly (RFC 9700 section 2.1) except for
+            the port of a native application's loopback address (RFC 8252 section 7.3).
+        post_logout_redirect_uris: URIs that the browser may be redirected to after
+            sign-out.
+        permissions: What the client may use, in OpenIddict's spelling: ept:token,
+            gt:refresh_token, …
+        requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
+        settings: Object of OpenIddict settings, such as token lifetimes.
+        properties: Open object of the embedding service.
+        json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        enabled: A disabled client has no live secrets, and its tokens do not verify.
+
+    queries/clients.sql:124
     """
     return _update(
         connection,
@@ -485,9 +604,34 @@ async def update_async(
     json_web_key_set: JsonObject | None,
     enabled: bool,
 ) -> Client | None:
-    """The client as changed, or no row when it is not at this version.
+    """The changed client, or no row when the client is not at this version.
 
-    queries/clients.sql:125
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+        row_version: Optimistic lock: an update names the version that it read.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        application_type: web or native (RFC 8252).
+        client_type: A confidential client can keep a secret, a public one cannot (RFC
+            6749 section 2.1).
+        consent_type: When the user is asked for consent: explicit, external, implicit
+            or systematic.
+        display_name: Name shown to people when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        redirect_uris: Redirect URIs, compared exactly (RFC 9700 section 2.1) except for
+            the port of a native application's loopback address (RFC 8252 section 7.3).
+        post_logout_redirect_uris: URIs that the browser may be redirected to after
+            sign-out.
+        permissions: What the client may use, in OpenIddict's spelling: ept:token,
+            gt:refresh_token, …
+        requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
+        settings: Object of OpenIddict settings, such as token lifetimes.
+        properties: Open object of the embedding service.
+        json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        enabled: A disabled client has no live secrets, and its tokens do not verify.
+
+    queries/clients.sql:124
     """
     return await _update_async(
         connection,
@@ -514,7 +658,11 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, id: UUID) -> int:
     """Deletes the client with its secrets and everything issued to it.
 
-    queries/clients.sql:158
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+
+    queries/clients.sql:157
     """
     return _delete(connection, tenant_id=tenant_id, id=id)
 
@@ -524,7 +672,11 @@ async def delete_async(
 ) -> int:
     """Deletes the client with its secrets and everything issued to it.
 
-    queries/clients.sql:158
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+
+    queries/clients.sql:157
     """
     return await _delete_async(connection, tenant_id=tenant_id, id=id)
 
@@ -532,10 +684,15 @@ async def delete_async(
 def revoke_tokens(
     connection: Connection[object], *, tenant_id: UUID, id: UUID
 ) -> Client | None:
-    """The client with its epoch moved: every grant that was made to it so far
-    is dead, and what a rotation that is under way makes of one too. One row.
+    """The client with tokens_valid_after set to now. Every grant that was made to it
+    before is dead, including the tokens that a concurrent rotation issues. The
+    statement changes one row, however many tokens there are.
 
-    queries/clients.sql:165
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+
+    queries/clients.sql:164
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, id=id)
 
@@ -543,9 +700,14 @@ def revoke_tokens(
 async def revoke_tokens_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
 ) -> Client | None:
-    """The client with its epoch moved: every grant that was made to it so far
-    is dead, and what a rotation that is under way makes of one too. One row.
+    """The client with tokens_valid_after set to now. Every grant that was made to it
+    before is dead, including the tokens that a concurrent rotation issues. The
+    statement changes one row, however many tokens there are.
 
-    queries/clients.sql:165
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+
+    queries/clients.sql:164
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, id=id)

@@ -22,8 +22,16 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Consent
 
-_QUERIES = QueryFile(FOLDER / "consents.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "consents.sql")
+_TEXTS = {
+    "get": "567282314969",
+    "list_by_user": "0c5808d5db8f",
+    "grant": "bd858ae10b9c",
+    "narrow": "d83e5b2d1600",
+    "revoke": "75f47ab80626",
+    "prune_revoked": "fb2e23c41cb9",
+}
+_QUERIES = QueryFile(FOLDER / "consents.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "consents.sql", texts=_TEXTS)
 
 _get_takes = Parameters(
     "consents.get",
@@ -103,6 +111,11 @@ def get(
     """The consent of this user to this client (clients.id) that is in force, or no
     row.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
+
     queries/consents.sql:1
     """
     return _get(connection, tenant_id=tenant_id, user_id=user_id, client_id=client_id)
@@ -117,6 +130,11 @@ async def get_async(
 ) -> Consent | None:
     """The consent of this user to this client (clients.id) that is in force, or no
     row.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
 
     queries/consents.sql:1
     """
@@ -133,8 +151,12 @@ def list_by_user(
     after: UUID | None,
     page_size: int,
 ) -> list[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, from the
-    first one after the given id.
+    """One consent that the user ever gave, revoked or not, in order of id, starting
+    after the given id.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
 
     queries/consents.sql:23
     """
@@ -155,8 +177,12 @@ async def list_by_user_async(
     after: UUID | None,
     page_size: int,
 ) -> list[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, from the
-    first one after the given id.
+    """One consent that the user ever gave, revoked or not, in order of id, starting
+    after the given id.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
 
     queries/consents.sql:23
     """
@@ -178,11 +204,15 @@ def list_by_user_stream(
     after: UUID | None,
     page_size: int,
 ) -> Stream[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, from the
-    first one after the given id.
+    """One consent that the user ever gave, revoked or not, in order of id, starting
+    after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
 
     queries/consents.sql:23
     """
@@ -205,11 +235,15 @@ def list_by_user_stream_async(
     after: UUID | None,
     page_size: int,
 ) -> AsyncStream[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, from the
-    first one after the given id.
+    """One consent that the user ever gave, revoked or not, in order of id, starting
+    after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
 
     queries/consents.sql:23
     """
@@ -232,10 +266,18 @@ def grant(
     scopes: Sequence[str],
     properties: JsonObject,
 ) -> Consent:
-    """The consent that is now in force: a new one, or the user's own one widened by
-    these scopes (OpenID Connect Core section 3.1.2.4). One that was revoked is never
-    revived. The client and the user are held against deletion before the consent is,
-    which a deletion holds last.
+    """The consent that is now in force: a new one, or the existing one with these
+    scopes added (OpenID Connect Core section 3.1.2.4). A revoked consent stays
+    revoked. The statement locks the client and the user against deletion before it
+    locks the consent, because a deletion locks the consent last.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
+        scopes: Names of the scopes that the user allows.
+        properties: Open object of the embedding service, such as the text that the user
+            saw.
 
     queries/consents.sql:40
     """
@@ -258,10 +300,18 @@ async def grant_async(
     scopes: Sequence[str],
     properties: JsonObject,
 ) -> Consent:
-    """The consent that is now in force: a new one, or the user's own one widened by
-    these scopes (OpenID Connect Core section 3.1.2.4). One that was revoked is never
-    revived. The client and the user are held against deletion before the consent is,
-    which a deletion holds last.
+    """The consent that is now in force: a new one, or the existing one with these
+    scopes added (OpenID Connect Core section 3.1.2.4). A revoked consent stays
+    revoked. The statement locks the client and the user against deletion before it
+    locks the consent, because a deletion locks the consent last.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
+        scopes: Names of the scopes that the user allows.
+        properties: Open object of the embedding service, such as the text that the user
+            saw.
 
     queries/consents.sql:40
     """
@@ -283,9 +333,14 @@ def narrow(
     client_id: UUID,
     scopes: Sequence[str],
 ) -> Consent | None:
-    """The consent that is in force, with no more than these of its scopes, or no row
-    when there is none. Tokens under it that carry another scope are dead while it is
-    so.
+    """The consent that is in force, reduced to these of its scopes, or no row when
+    none is in force. Tokens under it that carry another scope are dead while the
+    consent lacks that scope.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
 
     queries/consents.sql:86
     """
@@ -306,9 +361,14 @@ async def narrow_async(
     client_id: UUID,
     scopes: Sequence[str],
 ) -> Consent | None:
-    """The consent that is in force, with no more than these of its scopes, or no row
-    when there is none. Tokens under it that carry another scope are dead while it is
-    so.
+    """The consent that is in force, reduced to these of its scopes, or no row when
+    none is in force. Tokens under it that carry another scope are dead while the
+    consent lacks that scope.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
 
     queries/consents.sql:86
     """
@@ -329,10 +389,17 @@ def revoke(
     client_id: UUID,
     reason: str | None,
 ) -> int:
-    """Ends the consent that is in force and, with it, every token under it, what is
-    being issued at this moment included (RFC 6749 section 10.3). Again changes nothing.
+    """Revokes the consent that is in force, which ends every token under it, including
+    those that are being issued at this moment (RFC 6749 section 10.3). A second
+    call changes nothing.
 
-    queries/consents.sql:111
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
+        reason: Why it was revoked.
+
+    queries/consents.sql:112
     """
     return _revoke(
         connection,
@@ -351,10 +418,17 @@ async def revoke_async(
     client_id: UUID,
     reason: str | None,
 ) -> int:
-    """Ends the consent that is in force and, with it, every token under it, what is
-    being issued at this moment included (RFC 6749 section 10.3). Again changes nothing.
+    """Revokes the consent that is in force, which ends every token under it, including
+    those that are being issued at this moment (RFC 6749 section 10.3). A second
+    call changes nothing.
 
-    queries/consents.sql:111
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
+        reason: Why it was revoked.
+
+    queries/consents.sql:112
     """
     return await _revoke_async(
         connection,
@@ -368,10 +442,11 @@ async def revoke_async(
 def prune_revoked(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes consents, of all tenants, that were revoked longer ago than this, and
-    the families under them, which have been dead as long and can never live again.
+    """Deletes consents of all tenants that were revoked longer ago than older_than,
+    with the authorizations under them, which have been dead for as long and stay
+    dead.
 
-    queries/consents.sql:126
+    queries/consents.sql:128
     """
     return _prune_revoked(connection, older_than=older_than, batch_size=batch_size)
 
@@ -379,10 +454,11 @@ def prune_revoked(
 async def prune_revoked_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes consents, of all tenants, that were revoked longer ago than this, and
-    the families under them, which have been dead as long and can never live again.
+    """Deletes consents of all tenants that were revoked longer ago than older_than,
+    with the authorizations under them, which have been dead for as long and stay
+    dead.
 
-    queries/consents.sql:126
+    queries/consents.sql:128
     """
     return await _prune_revoked_async(
         connection, older_than=older_than, batch_size=batch_size

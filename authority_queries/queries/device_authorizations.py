@@ -33,8 +33,16 @@ from authority_queries.records import (
     PendingDeviceAuthorization,
 )
 
-_QUERIES = QueryFile(FOLDER / "device_authorizations.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "device_authorizations.sql")
+_TEXTS = {
+    "create": "dc9546fc487a",
+    "get_by_user_code": "62169e1bad93",
+    "approve": "be0c06f38f76",
+    "deny": "4026a17a2a8d",
+    "poll": "2dab81c7f3a2",
+    "prune_expired": "a371cc3ef7d8",
+}
+_QUERIES = QueryFile(FOLDER / "device_authorizations.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "device_authorizations.sql", texts=_TEXTS)
 
 _create_row: Callable[..., DeviceAuthorizationRequest] = by_case(
     "device_authorizations.create",
@@ -187,8 +195,21 @@ def create(
     poll_interval: timedelta,
     lifetime: timedelta,
 ) -> DeviceAuthorizationRequest:
-    """The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
-    The client is held against deletion and judged as it is after the wait.
+    """The outcome of a device authorization request (RFC 8628 section 3.1): created,
+    or the reason why not. The statement locks the client against deletion and
+    checks it after the wait for that lock.
+
+    Args:
+        tenant_id: Owner of the row.
+        device_code_hash: SHA-256 of the device code, 32 octets.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        scopes: Names of the requested scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
+            9449 section 6).
+        properties: Open object of the embedding service, such as the device's name.
+        poll_interval: How long the device must wait between two polls.
 
     queries/device_authorizations.sql:1
     """
@@ -219,8 +240,21 @@ async def create_async(
     poll_interval: timedelta,
     lifetime: timedelta,
 ) -> DeviceAuthorizationRequest:
-    """The outcome of a device's request (RFC 8628 section 3.1): created, or why not.
-    The client is held against deletion and judged as it is after the wait.
+    """The outcome of a device authorization request (RFC 8628 section 3.1): created,
+    or the reason why not. The statement locks the client against deletion and
+    checks it after the wait for that lock.
+
+    Args:
+        tenant_id: Owner of the row.
+        device_code_hash: SHA-256 of the device code, 32 octets.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        scopes: Names of the requested scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
+            9449 section 6).
+        properties: Open object of the embedding service, such as the device's name.
+        poll_interval: How long the device must wait between two polls.
 
     queries/device_authorizations.sql:1
     """
@@ -241,12 +275,16 @@ async def create_async(
 def get_by_user_code(
     connection: Connection[object], *, tenant_id: UUID, user_code_hash: bytes
 ) -> PendingDeviceAuthorization | None:
-    """What a user who has typed this code is asked to allow (RFC 8628 section 3.3), or
-    no row: there is no such code, or it has expired or been decided, or its client is
-    disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
-    section 5.1).
+    """The pending request with this user code, which the user is asked to approve (RFC
+    8628 section 3.3), or no row: the code is unknown, expired or already decided,
+    or its client is disabled. Each call is a guess: reserve it first with
+    login_attempts.reserve (RFC 8628 section 5.1).
 
-    queries/device_authorizations.sql:63
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+
+    queries/device_authorizations.sql:62
     """
     return _get_by_user_code(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -256,12 +294,16 @@ def get_by_user_code(
 async def get_by_user_code_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_code_hash: bytes
 ) -> PendingDeviceAuthorization | None:
-    """What a user who has typed this code is asked to allow (RFC 8628 section 3.3), or
-    no row: there is no such code, or it has expired or been decided, or its client is
-    disabled. A look is a guess: reserve it first (login_attempts.reserve; RFC 8628
-    section 5.1).
+    """The pending request with this user code, which the user is asked to approve (RFC
+    8628 section 3.3), or no row: the code is unknown, expired or already decided,
+    or its client is disabled. Each call is a guess: reserve it first with
+    login_attempts.reserve (RFC 8628 section 5.1).
 
-    queries/device_authorizations.sql:63
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+
+    queries/device_authorizations.sql:62
     """
     return await _get_by_user_code_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -292,7 +334,13 @@ def approve(
     family's foreign keys would hold them after the request), and judged as they are
     after the wait.
 
-    queries/device_authorizations.sql:91
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+        user_id: The user who decided.
+        scopes: Names of the granted scopes.
+
+    queries/device_authorizations.sql:90
     """
     return _approve(
         connection,
@@ -330,7 +378,13 @@ async def approve_async(
     family's foreign keys would hold them after the request), and judged as they are
     after the wait.
 
-    queries/device_authorizations.sql:91
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+        user_id: The user who decided.
+        scopes: Names of the granted scopes.
+
+    queries/device_authorizations.sql:90
     """
     return await _approve_async(
         connection,
@@ -351,8 +405,13 @@ def deny(
     user_code_hash: bytes,
     user_id: UUID,
 ) -> int:
-    """Denies the request for good (RFC 8628 section 3.3), unless there is no such
-    code, or it has expired or been decided.
+    """Denies the request for good (RFC 8628 section 3.3). Changes nothing when the
+    code is unknown, expired or already decided.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+        user_id: The user who decided.
 
     queries/device_authorizations.sql:287
     """
@@ -368,8 +427,13 @@ async def deny_async(
     user_code_hash: bytes,
     user_id: UUID,
 ) -> int:
-    """Denies the request for good (RFC 8628 section 3.3), unless there is no such
-    code, or it has expired or been decided.
+    """Denies the request for good (RFC 8628 section 3.3). Changes nothing when the
+    code is unknown, expired or already decided.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+        user_id: The user who decided.
 
     queries/device_authorizations.sql:287
     """
@@ -386,17 +450,32 @@ def poll(
     client_id: str,
     cnf_jkt: str | None,
 ) -> DevicePoll:
-    """What a device that polls is told (RFC 8628 section 3.5), and the interval that
-    it has to keep from now on: authorization_pending: nobody has decided. slow_down:
-    nor now, and it polls too early. The interval grows by 5 seconds for this and all
-    later polls, and begins again. access_denied: the user said no. approved: the user
-    said yes: redeem the code. A code that was redeemed stays approved after it has
-    expired: redeeming it again tells a retry from reuse. expired_token: nobody decided
-    in time, or the device did not come for it in time. invalid: no such code, or
-    another client's, or a disabled one's, or bound to another key, alike. A decision is
-    returned however early the poll is: slow_down means that there is none. The row is
-    locked and judged as it is after the wait, so that of any number of polls within an
-    interval one returns authorization_pending.
+    """The answer to a device that polls (RFC 8628 section 3.5), and the interval that
+    it must keep from now on.
+
+    - authorization_pending: the user has not decided.
+    - slow_down: the user has not decided, and the device polls too early. The interval
+      grows by 5 seconds for this and all later polls, and starts again.
+    - access_denied: the user refused.
+    - approved: the user approved, and the device can redeem the code. A redeemed code
+      stays approved after it has expired, because redeeming it again tells a retry from
+      reuse.
+    - expired_token: the user did not decide in time, or the device did not redeem the
+      code in time.
+    - invalid: the code is unknown, belongs to another or a disabled client, or is bound
+      to another key. The device cannot tell which.
+
+    A decision is returned even if the poll is too early. The statement locks the row
+    and checks it after the wait, so of several polls within one interval one returns
+    authorization_pending.
+
+    Args:
+        tenant_id: Owner of the row.
+        device_code_hash: SHA-256 of the device code, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
+            9449 section 6).
 
     queries/device_authorizations.sql:302
     """
@@ -417,17 +496,32 @@ async def poll_async(
     client_id: str,
     cnf_jkt: str | None,
 ) -> DevicePoll:
-    """What a device that polls is told (RFC 8628 section 3.5), and the interval that
-    it has to keep from now on: authorization_pending: nobody has decided. slow_down:
-    nor now, and it polls too early. The interval grows by 5 seconds for this and all
-    later polls, and begins again. access_denied: the user said no. approved: the user
-    said yes: redeem the code. A code that was redeemed stays approved after it has
-    expired: redeeming it again tells a retry from reuse. expired_token: nobody decided
-    in time, or the device did not come for it in time. invalid: no such code, or
-    another client's, or a disabled one's, or bound to another key, alike. A decision is
-    returned however early the poll is: slow_down means that there is none. The row is
-    locked and judged as it is after the wait, so that of any number of polls within an
-    interval one returns authorization_pending.
+    """The answer to a device that polls (RFC 8628 section 3.5), and the interval that
+    it must keep from now on.
+
+    - authorization_pending: the user has not decided.
+    - slow_down: the user has not decided, and the device polls too early. The interval
+      grows by 5 seconds for this and all later polls, and starts again.
+    - access_denied: the user refused.
+    - approved: the user approved, and the device can redeem the code. A redeemed code
+      stays approved after it has expired, because redeeming it again tells a retry from
+      reuse.
+    - expired_token: the user did not decide in time, or the device did not redeem the
+      code in time.
+    - invalid: the code is unknown, belongs to another or a disabled client, or is bound
+      to another key. The device cannot tell which.
+
+    A decision is returned even if the poll is too early. The statement locks the row
+    and checks it after the wait, so of several polls within one interval one returns
+    authorization_pending.
+
+    Args:
+        tenant_id: Owner of the row.
+        device_code_hash: SHA-256 of the device code, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
+            9449 section 6).
 
     queries/device_authorizations.sql:302
     """
@@ -443,10 +537,10 @@ async def poll_async(
 def prune_expired(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes requests, of all tenants, that expired longer ago than this. The
-    families and codes that came of them stay.
+    """Deletes requests of all tenants that expired longer ago than older_than. Their
+    authorizations and codes stay.
 
-    queries/device_authorizations.sql:395
+    queries/device_authorizations.sql:399
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -454,10 +548,10 @@ def prune_expired(
 async def prune_expired_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes requests, of all tenants, that expired longer ago than this. The
-    families and codes that came of them stay.
+    """Deletes requests of all tenants that expired longer ago than older_than. Their
+    authorizations and codes stay.
 
-    queries/device_authorizations.sql:395
+    queries/device_authorizations.sql:399
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

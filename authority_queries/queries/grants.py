@@ -31,8 +31,13 @@ from authority_queries.records import (
     TokenExchangeOtherwise,
 )
 
-_QUERIES = QueryFile(FOLDER / "grants.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql")
+_TEXTS = {
+    "issue_code": "222a2d07d4ea",
+    "issue_to_client": "b9c2cbc921e8",
+    "exchange": "4553a17aeb83",
+}
+_QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql", texts=_TEXTS)
 
 _issue_code_row: Callable[..., CodeIssuance] = by_case(
     "grants.issue_code",
@@ -176,17 +181,36 @@ def issue_code(
     lifetime: timedelta,
     family_lifetime: timedelta | None,
 ) -> CodeIssuance:
-    """The outcome of issuing an authorization code, and the family of all that it will
-    be redeemed for (RFC 6749 section 4.1.2): issued, or why not. The redirect_uri is
-    one of the client's, compared exactly but for the port of a native client's loopback
-    address (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client, and one that
-    requires ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has signed in after
-    the last sign-out from everywhere, or login is required (OpenID Connect Core section
-    3.1.2.6), and has consented, unless the client's consent_type is implicit (section
-    3.1.2.4); a consent that covers the scopes ends the family with it all the same. A
-    family_lifetime that is null never ends it. An authenticated_at that is null means
-    now. The client and the user are held against deletion and judged as they are after
-    the wait.
+    """The outcome of issuing an authorization code (RFC 6749 section 4.1.2): issued,
+    or the reason why not; and the authorization (the family) of all tokens that the
+    code will be redeemed for.
+
+    The redirect_uri must be one of the client's, compared exactly except for the port
+    of a native client's loopback address (RFC 9700 section 2.1, RFC 8252 section 7.3).
+    A public client, and a client that requires ft:pkce, must use PKCE (RFC 9700 section
+    2.1.1). The user must have signed in after the last sign-out from everywhere, or the
+    outcome is login_required (OpenID Connect Core section 3.1.2.6). The user must have
+    consented, unless the client's consent_type is implicit (section 3.1.2.4); even then
+    the family ends when a consent that covers the scopes is revoked. With a null
+    family_lifetime the family never expires. A null authenticated_at means now.
+
+    The statement locks the client and the user against deletion and checks them after
+    the wait for that lock.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        user_id: The user who granted it.
+        scopes: Names of the granted scopes.
+        redirect_uri: The redirect URI that the code was sent to.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        nonce: The nonce of the authentication request (OpenID Connect Core section
+            3.1.2.1).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        properties: Open object of the embedding service.
 
     queries/grants.sql:1
     """
@@ -225,17 +249,36 @@ async def issue_code_async(
     lifetime: timedelta,
     family_lifetime: timedelta | None,
 ) -> CodeIssuance:
-    """The outcome of issuing an authorization code, and the family of all that it will
-    be redeemed for (RFC 6749 section 4.1.2): issued, or why not. The redirect_uri is
-    one of the client's, compared exactly but for the port of a native client's loopback
-    address (RFC 9700 section 2.1, RFC 8252 section 7.3); a public client, and one that
-    requires ft:pkce, uses PKCE (RFC 9700 section 2.1.1); the user has signed in after
-    the last sign-out from everywhere, or login is required (OpenID Connect Core section
-    3.1.2.6), and has consented, unless the client's consent_type is implicit (section
-    3.1.2.4); a consent that covers the scopes ends the family with it all the same. A
-    family_lifetime that is null never ends it. An authenticated_at that is null means
-    now. The client and the user are held against deletion and judged as they are after
-    the wait.
+    """The outcome of issuing an authorization code (RFC 6749 section 4.1.2): issued,
+    or the reason why not; and the authorization (the family) of all tokens that the
+    code will be redeemed for.
+
+    The redirect_uri must be one of the client's, compared exactly except for the port
+    of a native client's loopback address (RFC 9700 section 2.1, RFC 8252 section 7.3).
+    A public client, and a client that requires ft:pkce, must use PKCE (RFC 9700 section
+    2.1.1). The user must have signed in after the last sign-out from everywhere, or the
+    outcome is login_required (OpenID Connect Core section 3.1.2.6). The user must have
+    consented, unless the client's consent_type is implicit (section 3.1.2.4); even then
+    the family ends when a consent that covers the scopes is revoked. With a null
+    family_lifetime the family never expires. A null authenticated_at means now.
+
+    The statement locks the client and the user against deletion and checks them after
+    the wait for that lock.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        user_id: The user who granted it.
+        scopes: Names of the granted scopes.
+        redirect_uri: The redirect URI that the code was sent to.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        nonce: The nonce of the authentication request (OpenID Connect Core section
+            3.1.2.1).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        properties: Open object of the embedding service.
 
     queries/grants.sql:1
     """
@@ -271,13 +314,26 @@ def issue_to_client(
     properties: JsonObject,
     lifetime: timedelta,
 ) -> ClientTokenIssuance:
-    """The outcome of issuing an access token to a client that speaks for itself, or
-    for a service account (RFC 6749 section 4.4): issued, or why not. Only a
-    confidential client may; for a service account only one that it authorises, and for
-    scopes that it allows. Both are held against deletion and judged as they are after
-    the wait.
+    """The outcome of issuing an access token to a client that acts for itself or for a
+    service account (RFC 6749 section 4.4): issued, or the reason why not. The
+    client must be confidential. A service account must authorize the client and
+    allow the scopes. The statement locks both against deletion and checks them
+    after the wait for that lock.
 
-    queries/grants.sql:174
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        service_account_id: The service account that it represents.
+        scopes: Names of its scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
+        properties: Open object of the embedding service.
+
+    queries/grants.sql:179
     """
     return _issue_to_client(
         connection,
@@ -308,13 +364,26 @@ async def issue_to_client_async(
     properties: JsonObject,
     lifetime: timedelta,
 ) -> ClientTokenIssuance:
-    """The outcome of issuing an access token to a client that speaks for itself, or
-    for a service account (RFC 6749 section 4.4): issued, or why not. Only a
-    confidential client may; for a service account only one that it authorises, and for
-    scopes that it allows. Both are held against deletion and judged as they are after
-    the wait.
+    """The outcome of issuing an access token to a client that acts for itself or for a
+    service account (RFC 6749 section 4.4): issued, or the reason why not. The
+    client must be confidential. A service account must authorize the client and
+    allow the scopes. The statement locks both against deletion and checks them
+    after the wait for that lock.
 
-    queries/grants.sql:174
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        service_account_id: The service account that it represents.
+        scopes: Names of its scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
+        properties: Open object of the embedding service.
+
+    queries/grants.sql:179
     """
     return await _issue_to_client_async(
         connection,
@@ -346,19 +415,34 @@ def exchange(
     properties: JsonObject,
     lifetime: timedelta,
 ) -> TokenExchange:
-    """The outcome of exchanging an access token for another one with no more scopes
-    (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a user or
-    a service account. Its actor is the subject of the actor's token, with whoever acted
-    before inside (section 4.1); without an actor's token it stays as it was. The new
-    token is alive while all tokens behind it are, the actor's too, 16 at most, and
-    expires with the first of them. Only a confidential client exchanges, or a stolen
-    token would be enough (section 2.1); whether this client may is for the caller to
-    say. A token that is bound to a key or certificate becomes no unbound one (RFC 9700
-    section 2.2.1): the new one is bound to what the client has proved. Scopes that are
-    null are those of the subject's token. The rows that the new one refers to are held
-    against deletion.
+    """The outcome of exchanging an access token for another one that has no more
+    scopes (RFC 8693 section 2): issued, or the reason why not.
 
-    queries/grants.sql:269
+    The new token has the same subject, a user or a service account. Its actor is the
+    subject of the actor token, and contains the earlier actor (section 4.1); without an
+    actor token the actor stays as it was. The new token is alive while all tokens
+    behind it are, including the actor token, and expires with the first of them. At
+    most 16 tokens may be behind it. Only a confidential client may exchange, because
+    otherwise a stolen token would be enough (section 2.1); the caller decides whether
+    this client may. A token that is bound to a key or certificate cannot become an
+    unbound one (RFC 9700 section 2.2.1): the new token is bound to what the client has
+    proved. Null scopes are those of the subject's token.
+
+    The statement locks the rows that the new token refers to against deletion.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        scopes: Names of its scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
+        properties: Open object of the embedding service.
+
+    queries/grants.sql:274
     """
     return _exchange(
         connection,
@@ -391,19 +475,34 @@ async def exchange_async(
     properties: JsonObject,
     lifetime: timedelta,
 ) -> TokenExchange:
-    """The outcome of exchanging an access token for another one with no more scopes
-    (RFC 8693 section 2): issued, or why not. It speaks for the same subject, a user or
-    a service account. Its actor is the subject of the actor's token, with whoever acted
-    before inside (section 4.1); without an actor's token it stays as it was. The new
-    token is alive while all tokens behind it are, the actor's too, 16 at most, and
-    expires with the first of them. Only a confidential client exchanges, or a stolen
-    token would be enough (section 2.1); whether this client may is for the caller to
-    say. A token that is bound to a key or certificate becomes no unbound one (RFC 9700
-    section 2.2.1): the new one is bound to what the client has proved. Scopes that are
-    null are those of the subject's token. The rows that the new one refers to are held
-    against deletion.
+    """The outcome of exchanging an access token for another one that has no more
+    scopes (RFC 8693 section 2): issued, or the reason why not.
 
-    queries/grants.sql:269
+    The new token has the same subject, a user or a service account. Its actor is the
+    subject of the actor token, and contains the earlier actor (section 4.1); without an
+    actor token the actor stays as it was. The new token is alive while all tokens
+    behind it are, including the actor token, and expires with the first of them. At
+    most 16 tokens may be behind it. Only a confidential client may exchange, because
+    otherwise a stolen token would be enough (section 2.1); the caller decides whether
+    this client may. A token that is bound to a key or certificate cannot become an
+    unbound one (RFC 9700 section 2.2.1): the new token is bound to what the client has
+    proved. Null scopes are those of the subject's token.
+
+    The statement locks the rows that the new token refers to against deletion.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        scopes: Names of its scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
+        properties: Open object of the embedding service.
+
+    queries/grants.sql:274
     """
     return await _exchange_async(
         connection,

@@ -25,8 +25,19 @@ from authority_queries.records import (
     ThrottleDecision,
 )
 
-_QUERIES = QueryFile(FOLDER / "login_attempts.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "login_attempts.sql")
+_TEXTS = {
+    "record": "0666b1eb0f40",
+    "list_recent_by_username": "d1cebf19d9f2",
+    "list_recent_by_address": "12851664b32f",
+    "reserve": "a6822ce45650",
+    "succeed": "1bd7f1d3d271",
+    "prune_throttles": "9783ce2c2277",
+    "create_partitions": "9aa43ca53313",
+    "drop_partitions": "c9b7e3129af1",
+    "prune_default": "e1c8bed37872",
+}
+_QUERIES = QueryFile(FOLDER / "login_attempts.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "login_attempts.sql", texts=_TEXTS)
 
 _record_takes = Parameters(
     "login_attempts.record",
@@ -174,7 +185,17 @@ def record(
     reason: str | None,
     correlation_id: str | None,
 ) -> LoginAttempt:
-    """The attempt as logged.
+    """The logged attempt.
+
+    Args:
+        tenant_id: Owner of the row.
+        username_key: The typed name as users.username_key.
+        user_id: The user, if known.
+        client_id: client_id of the application.
+        outcome: succeeded, failed or throttled.
+        reason: Why it failed, for operators: unknown_user, wrong_password, … Null: it
+            did not fail.
+        correlation_id: Request id, to find the attempt in other logs.
 
     queries/login_attempts.sql:1
     """
@@ -203,7 +224,17 @@ async def record_async(
     reason: str | None,
     correlation_id: str | None,
 ) -> LoginAttempt:
-    """The attempt as logged.
+    """The logged attempt.
+
+    Args:
+        tenant_id: Owner of the row.
+        username_key: The typed name as users.username_key.
+        user_id: The user, if known.
+        client_id: client_id of the application.
+        outcome: succeeded, failed or throttled.
+        reason: Why it failed, for operators: unknown_user, wrong_password, … Null: it
+            did not fail.
+        correlation_id: Request id, to find the attempt in other logs.
 
     queries/login_attempts.sql:1
     """
@@ -228,7 +259,10 @@ def list_recent_by_username(
     within: timedelta,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt to sign in as this username within the time, newest first.
+    """One attempt to sign in as this username within the given time, newest first.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:37
     """
@@ -249,7 +283,10 @@ async def list_recent_by_username_async(
     within: timedelta,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt to sign in as this username within the time, newest first.
+    """One attempt to sign in as this username within the given time, newest first.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:37
     """
@@ -271,10 +308,13 @@ def list_recent_by_username_stream(
     within: timedelta,
     page_size: int,
 ) -> Stream[LoginAttempt]:
-    """One attempt to sign in as this username within the time, newest first.
+    """One attempt to sign in as this username within the given time, newest first.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:37
     """
@@ -297,10 +337,13 @@ def list_recent_by_username_stream_async(
     within: timedelta,
     page_size: int,
 ) -> AsyncStream[LoginAttempt]:
-    """One attempt to sign in as this username within the time, newest first.
+    """One attempt to sign in as this username within the given time, newest first.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:37
     """
@@ -322,7 +365,10 @@ def list_recent_by_address(
     within: timedelta,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt from this network address within the time, newest first.
+    """One attempt from this network address within the given time, newest first.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:53
     """
@@ -343,7 +389,10 @@ async def list_recent_by_address_async(
     within: timedelta,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt from this network address within the time, newest first.
+    """One attempt from this network address within the given time, newest first.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:53
     """
@@ -365,10 +414,13 @@ def list_recent_by_address_stream(
     within: timedelta,
     page_size: int,
 ) -> Stream[LoginAttempt]:
-    """One attempt from this network address within the time, newest first.
+    """One attempt from this network address within the given time, newest first.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:53
     """
@@ -391,10 +443,13 @@ def list_recent_by_address_stream_async(
     within: timedelta,
     page_size: int,
 ) -> AsyncStream[LoginAttempt]:
-    """One attempt from this network address within the time, newest first.
+    """One attempt from this network address within the given time, newest first.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:53
     """
@@ -421,12 +476,12 @@ def reserve(
     tenant_limit: int | None,
     time_window: timedelta | None,
 ) -> ThrottleDecision:
-    """Whether one more check of the factor may be made now, for this account from this
-    network; counted before it is made, in all buckets or in none: the pair's, the
-    account's, the network's and, unless its limit is null, the tenant's. Refusals are
-    logged, once a minute for each bucket. Nothing here depends on whether the account
-    exists.
-    RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
+    """Whether one more check of the factor is allowed now, for this account from this
+    network. The check is counted before it is made, in all buckets or in none:
+    those of the pair, of the account, of the network and, unless its limit is null,
+    of the tenant. Each bucket logs at most one refusal a minute. Nothing here
+    depends on whether the account exists (RFC 6819 sections 4.4.3.6 and 5.1.4.2.4;
+    NIST SP 800-63B-4 section 3.2.2).
 
     queries/login_attempts.sql:70
     """
@@ -457,12 +512,12 @@ async def reserve_async(
     tenant_limit: int | None,
     time_window: timedelta | None,
 ) -> ThrottleDecision:
-    """Whether one more check of the factor may be made now, for this account from this
-    network; counted before it is made, in all buckets or in none: the pair's, the
-    account's, the network's and, unless its limit is null, the tenant's. Refusals are
-    logged, once a minute for each bucket. Nothing here depends on whether the account
-    exists.
-    RFC 6819 sections 4.4.3.6 and 5.1.4.2.4; NIST SP 800-63B-4 section 3.2.2.
+    """Whether one more check of the factor is allowed now, for this account from this
+    network. The check is counted before it is made, in all buckets or in none:
+    those of the pair, of the account, of the network and, unless its limit is null,
+    of the tenant. Each bucket logs at most one refusal a minute. Nothing here
+    depends on whether the account exists (RFC 6819 sections 4.4.3.6 and 5.1.4.2.4;
+    NIST SP 800-63B-4 section 3.2.2).
 
     queries/login_attempts.sql:70
     """
@@ -489,10 +544,15 @@ def succeed(
     factor: str,
     trusted_for: timedelta,
 ) -> int:
-    """Empties the pair's bucket, whose owner came in (NIST SP 800-63B-4 section
-    3.2.2), and trusts it; takes this one reservation, once, out of the account's and
-    the network's. The account stays known in its 10 latest networks. Locks in the order
-    of the reservations, and waits for no other pair.
+    """Empties the bucket of the pair, whose owner has signed in (NIST SP 800-63B-4
+    section 3.2.2), and marks the pair as trusted. Takes this one reservation, once,
+    out of the buckets of the account and of the network. The account is trusted in
+    its 10 latest networks. The statement locks in the same order as the
+    reservations, and does not wait for other pairs.
+
+    Args:
+        tenant_id: Owner of the row.
+        factor: What is checked: password, totp, recovery_code, …
 
     queries/login_attempts.sql:98
     """
@@ -515,10 +575,15 @@ async def succeed_async(
     factor: str,
     trusted_for: timedelta,
 ) -> int:
-    """Empties the pair's bucket, whose owner came in (NIST SP 800-63B-4 section
-    3.2.2), and trusts it; takes this one reservation, once, out of the account's and
-    the network's. The account stays known in its 10 latest networks. Locks in the order
-    of the reservations, and waits for no other pair.
+    """Empties the bucket of the pair, whose owner has signed in (NIST SP 800-63B-4
+    section 3.2.2), and marks the pair as trusted. Takes this one reservation, once,
+    out of the buckets of the account and of the network. The account is trusted in
+    its 10 latest networks. The statement locks in the same order as the
+    reservations, and does not wait for other pairs.
+
+    Args:
+        tenant_id: Owner of the row.
+        factor: What is checked: password, totp, recovery_code, …
 
     queries/login_attempts.sql:98
     """
@@ -533,9 +598,9 @@ async def succeed_async(
 
 
 def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
-    """Deletes throttles, of all tenants, that are empty and trusted no more.
+    """Deletes throttles of all tenants that are empty and no longer trusted.
 
-    queries/login_attempts.sql:206
+    queries/login_attempts.sql:207
     """
     return _prune_throttles(connection, batch_size=batch_size)
 
@@ -543,18 +608,18 @@ def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
 async def prune_throttles_async(
     connection: AsyncConnection[object], *, batch_size: int
 ) -> int:
-    """Deletes throttles, of all tenants, that are empty and trusted no more.
+    """Deletes throttles of all tenants that are empty and no longer trusted.
 
-    queries/login_attempts.sql:206
+    queries/login_attempts.sql:207
     """
     return await _prune_throttles_async(connection, batch_size=batch_size)
 
 
 def create_partitions(connection: Connection[object], *, months_ahead: int) -> int:
-    """How many monthly partitions of the log were missing and have been made: this
-    month and months_ahead more.
+    """The number of missing monthly partitions of the log that were created, from this
+    month to months_ahead months later.
 
-    queries/login_attempts.sql:229
+    queries/login_attempts.sql:230
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -562,19 +627,19 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
 async def create_partitions_async(
     connection: AsyncConnection[object], *, months_ahead: int
 ) -> int:
-    """How many monthly partitions of the log were missing and have been made: this
-    month and months_ahead more.
+    """The number of missing monthly partitions of the log that were created, from this
+    month to months_ahead months later.
 
-    queries/login_attempts.sql:229
+    queries/login_attempts.sql:230
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
 
 def drop_partitions(connection: Connection[object], *, retention: timedelta) -> int:
-    """How many monthly partitions of the log were dropped, since the retention begins
-    after them.
+    """The number of monthly partitions of the log that were dropped because they end
+    before the retention begins.
 
-    queries/login_attempts.sql:237
+    queries/login_attempts.sql:238
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -582,10 +647,10 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
 async def drop_partitions_async(
     connection: AsyncConnection[object], *, retention: timedelta
 ) -> int:
-    """How many monthly partitions of the log were dropped, since the retention begins
-    after them.
+    """The number of monthly partitions of the log that were dropped because they end
+    before the retention begins.
 
-    queries/login_attempts.sql:237
+    queries/login_attempts.sql:238
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -593,10 +658,10 @@ async def drop_partitions_async(
 def prune_default(
     connection: Connection[object], *, retention: timedelta, batch_size: int
 ) -> int:
-    """How many attempts older than the retention were deleted from the default
-    partition, which is never dropped.
+    """The number of attempts older than the retention that were deleted from the
+    default partition, which is never dropped.
 
-    queries/login_attempts.sql:245
+    queries/login_attempts.sql:246
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -604,10 +669,10 @@ def prune_default(
 async def prune_default_async(
     connection: AsyncConnection[object], *, retention: timedelta, batch_size: int
 ) -> int:
-    """How many attempts older than the retention were deleted from the default
-    partition, which is never dropped.
+    """The number of attempts older than the retention that were deleted from the
+    default partition, which is never dropped.
 
-    queries/login_attempts.sql:245
+    queries/login_attempts.sql:246
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size

@@ -19,8 +19,13 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import PushedRequest
 
-_QUERIES = QueryFile(FOLDER / "pushed_requests.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "pushed_requests.sql")
+_TEXTS = {
+    "create": "1a6dc6c7f477",
+    "redeem": "9b4998f36bc7",
+    "prune_expired": "e78430457b87",
+}
+_QUERIES = QueryFile(FOLDER / "pushed_requests.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "pushed_requests.sql", texts=_TEXTS)
 
 _create_takes = Parameters(
     "pushed_requests.create",
@@ -69,9 +74,18 @@ def create(
     parameters: JsonObject,
     lifetime: timedelta,
 ) -> PushedRequest | None:
-    """The pushed request (RFC 9126 section 2.2), or no row when the client is unknown
-    or disabled or the tenant is not active. Expires by the database's clock. The client
-    is held against deletion and judged as it is after the wait.
+    """The pushed authorization request (RFC 9126 section 2.2), or no row when the
+    client is unknown or disabled or the tenant is not active. The request expires
+    by the database's clock. The statement locks the client against deletion and
+    checks it after the wait for that lock.
+
+    Args:
+        tenant_id: Owner of the row.
+        request_uri_hash: SHA-256 of the reference in the request_uri, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        parameters: Object of the request's parameters, including dpop_jkt (RFC 9449
+            section 10).
 
     queries/pushed_requests.sql:1
     """
@@ -94,9 +108,18 @@ async def create_async(
     parameters: JsonObject,
     lifetime: timedelta,
 ) -> PushedRequest | None:
-    """The pushed request (RFC 9126 section 2.2), or no row when the client is unknown
-    or disabled or the tenant is not active. Expires by the database's clock. The client
-    is held against deletion and judged as it is after the wait.
+    """The pushed authorization request (RFC 9126 section 2.2), or no row when the
+    client is unknown or disabled or the tenant is not active. The request expires
+    by the database's clock. The statement locks the client against deletion and
+    checks it after the wait for that lock.
+
+    Args:
+        tenant_id: Owner of the row.
+        request_uri_hash: SHA-256 of the reference in the request_uri, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        parameters: Object of the request's parameters, including dpop_jkt (RFC 9449
+            section 10).
 
     queries/pushed_requests.sql:1
     """
@@ -118,12 +141,18 @@ def redeem(
     client_id: str,
     redemption_id: UUID,
 ) -> PushedRequest | None:
-    """The pushed request, now used up, or no row when it is unknown or expired, was
-    pushed by another client than this client_id, or was used under another
-    redemption_id (RFC 9126 section 4). The same redemption_id gets the row again. Of
-    any number of racing ids one gets it: the conditions on pushed_requests itself are
-    those that are looked at again after a wait. The id is the browser's session, or the
-    request's own.
+    """The pushed request, now redeemed, or no row when it is unknown or expired, was
+    pushed by another client than this client_id, or was redeemed under another
+    redemption_id (RFC 9126 section 4). The same redemption_id returns the row
+    again: pass the id of the browser's session, or of the request itself. Of
+    several concurrent ids one gets the row, because PostgreSQL evaluates the
+    conditions on pushed_requests again after a wait.
+
+    Args:
+        tenant_id: Owner of the row.
+        request_uri_hash: SHA-256 of the reference in the request_uri, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
     queries/pushed_requests.sql:44
     """
@@ -144,12 +173,18 @@ async def redeem_async(
     client_id: str,
     redemption_id: UUID,
 ) -> PushedRequest | None:
-    """The pushed request, now used up, or no row when it is unknown or expired, was
-    pushed by another client than this client_id, or was used under another
-    redemption_id (RFC 9126 section 4). The same redemption_id gets the row again. Of
-    any number of racing ids one gets it: the conditions on pushed_requests itself are
-    those that are looked at again after a wait. The id is the browser's session, or the
-    request's own.
+    """The pushed request, now redeemed, or no row when it is unknown or expired, was
+    pushed by another client than this client_id, or was redeemed under another
+    redemption_id (RFC 9126 section 4). The same redemption_id returns the row
+    again: pass the id of the browser's session, or of the request itself. Of
+    several concurrent ids one gets the row, because PostgreSQL evaluates the
+    conditions on pushed_requests again after a wait.
+
+    Args:
+        tenant_id: Owner of the row.
+        request_uri_hash: SHA-256 of the reference in the request_uri, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
     queries/pushed_requests.sql:44
     """
@@ -165,8 +200,8 @@ async def redeem_async(
 def prune_expired(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes pushed requests, of all tenants, that expired longer ago than this, used
-    or not.
+    """Deletes pushed requests of all tenants that expired longer ago than older_than,
+    redeemed or not.
 
     queries/pushed_requests.sql:76
     """
@@ -176,8 +211,8 @@ def prune_expired(
 async def prune_expired_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes pushed requests, of all tenants, that expired longer ago than this, used
-    or not.
+    """Deletes pushed requests of all tenants that expired longer ago than older_than,
+    redeemed or not.
 
     queries/pushed_requests.sql:76
     """

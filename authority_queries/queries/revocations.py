@@ -21,8 +21,17 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Revocation, RevocationCategory
 
-_QUERIES = QueryFile(FOLDER / "revocations.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "revocations.sql")
+_TEXTS = {
+    "publish": "cb59e9307172",
+    "list_since": "2f139efa4f8d",
+    "get_position": "1226136b5ac6",
+    "listen": "59f5fcc38d7e",
+    "list_active": "e77680ead9f2",
+    "prune_expired": "ad87ec1a770d",
+    "prune_superseded": "f9135225f236",
+}
+_QUERIES = QueryFile(FOLDER / "revocations.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "revocations.sql", texts=_TEXTS)
 
 _publish_takes = Parameters(
     "revocations.publish",
@@ -126,10 +135,22 @@ def publish(
     hint: bool,
 ) -> Revocation:
     """The new entry at the end of the tenant's feed. Other publishers of the tenant
-    wait until this transaction ends. An effective_at that is null means now. With a
-    hint followers are notified at its commit, of the tenant's id and of nothing else.
-    While half of the server's queue of notifications is in use they see it at their
-    polls: a full queue would fail the commit.
+    wait until this transaction ends. A null effective_at means now. With a hint the
+    commit notifies followers of the tenant's id and of nothing else. While half of
+    the server's notification queue is in use no notification is sent, because a
+    full queue would fail the commit; followers then read the entry when they poll.
+
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, subject, client, key (for signing) or
+            authorization.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
+        reason: Why it was revoked, for people and reports.
+        properties: Open object of the embedding service.
+        effective_at: Verifiers refuse what was issued at or before this time.
+        expires_at: Everything that the entry refuses has expired by this time, and the
+            entry may be pruned.
 
     queries/revocations.sql:1
     """
@@ -159,10 +180,22 @@ async def publish_async(
     hint: bool,
 ) -> Revocation:
     """The new entry at the end of the tenant's feed. Other publishers of the tenant
-    wait until this transaction ends. An effective_at that is null means now. With a
-    hint followers are notified at its commit, of the tenant's id and of nothing else.
-    While half of the server's queue of notifications is in use they see it at their
-    polls: a full queue would fail the commit.
+    wait until this transaction ends. A null effective_at means now. With a hint the
+    commit notifies followers of the tenant's id and of nothing else. While half of
+    the server's notification queue is in use no notification is sent, because a
+    full queue would fail the commit; followers then read the entry when they poll.
+
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, subject, client, key (for signing) or
+            authorization.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
+        reason: Why it was revoked, for people and reports.
+        properties: Open object of the embedding service.
+        effective_at: Verifiers refuse what was issued at or before this time.
+        expires_at: Everything that the entry refuses has expired by this time, and the
+            entry may be pruned.
 
     queries/revocations.sql:1
     """
@@ -182,7 +215,11 @@ async def publish_async(
 def list_since(
     connection: Connection[object], *, tenant_id: UUID, sequence: int, page_size: int
 ) -> list[Revocation]:
-    """One entry after this position, in order: what a follower has not seen.
+    """One entry after this position, in order of sequence: what a follower has not
+    read.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/revocations.sql:57
     """
@@ -198,7 +235,11 @@ async def list_since_async(
     sequence: int,
     page_size: int,
 ) -> list[Revocation]:
-    """One entry after this position, in order: what a follower has not seen.
+    """One entry after this position, in order of sequence: what a follower has not
+    read.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/revocations.sql:57
     """
@@ -215,10 +256,14 @@ def list_since_stream(
     sequence: int,
     page_size: int,
 ) -> Stream[Revocation]:
-    """One entry after this position, in order: what a follower has not seen.
+    """One entry after this position, in order of sequence: what a follower has not
+    read.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/revocations.sql:57
     """
@@ -235,10 +280,14 @@ def list_since_stream_async(
     sequence: int,
     page_size: int,
 ) -> AsyncStream[Revocation]:
-    """One entry after this position, in order: what a follower has not seen.
+    """One entry after this position, in order of sequence: what a follower has not
+    read.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/revocations.sql:57
     """
@@ -249,9 +298,12 @@ def list_since_stream_async(
 
 def get_position(connection: Connection[object], *, tenant_id: UUID) -> int:
     """The number of the newest entry of the tenant's feed, pruned or not; 0 for an
-    empty one.
+    empty feed.
 
-    queries/revocations.sql:71
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/revocations.sql:72
     """
     return _get_position(connection, tenant_id=tenant_id)
 
@@ -260,27 +312,32 @@ async def get_position_async(
     connection: AsyncConnection[object], *, tenant_id: UUID
 ) -> int:
     """The number of the newest entry of the tenant's feed, pruned or not; 0 for an
-    empty one.
+    empty feed.
 
-    queries/revocations.sql:71
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/revocations.sql:72
     """
     return await _get_position_async(connection, tenant_id=tenant_id)
 
 
 def listen(connection: Connection[object]) -> None:
-    """From now on the session hears, by their tenants' ids, of all publications.
-    Nothing may rest on it: no notification outlives a lost connection.
+    """Subscribes the session to the notifications of all publications, which carry the
+    tenant's id. Followers must not depend on them: a notification does not survive
+    a lost connection.
 
-    queries/revocations.sql:80
+    queries/revocations.sql:81
     """
     _listen(connection)
 
 
 async def listen_async(connection: AsyncConnection[object]) -> None:
-    """From now on the session hears, by their tenants' ids, of all publications.
-    Nothing may rest on it: no notification outlives a lost connection.
+    """Subscribes the session to the notifications of all publications, which carry the
+    tenant's id. Followers must not depend on them: a notification does not survive
+    a lost connection.
 
-    queries/revocations.sql:80
+    queries/revocations.sql:81
     """
     await _listen_async(connection)
 
@@ -294,10 +351,17 @@ def list_active(
     after: int,
     page_size: int,
 ) -> list[Revocation]:
-    """One entry in force now, in order of sequence, from the first one after the given
-    position. A category or target that is null keeps all.
+    """One entry that is in force now, in order of sequence, starting after the given
+    position. A null category or target keeps all.
 
-    queries/revocations.sql:85
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, subject, client, key (for signing) or
+            authorization.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
+
+    queries/revocations.sql:87
     """
     return _list_active(
         connection,
@@ -318,10 +382,17 @@ async def list_active_async(
     after: int,
     page_size: int,
 ) -> list[Revocation]:
-    """One entry in force now, in order of sequence, from the first one after the given
-    position. A category or target that is null keeps all.
+    """One entry that is in force now, in order of sequence, starting after the given
+    position. A null category or target keeps all.
 
-    queries/revocations.sql:85
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, subject, client, key (for signing) or
+            authorization.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
+
+    queries/revocations.sql:87
     """
     return await _list_active_async(
         connection,
@@ -343,13 +414,20 @@ def list_active_stream(
     after: int,
     page_size: int,
 ) -> Stream[Revocation]:
-    """One entry in force now, in order of sequence, from the first one after the given
-    position. A category or target that is null keeps all.
+    """One entry that is in force now, in order of sequence, starting after the given
+    position. A null category or target keeps all.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:85
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, subject, client, key (for signing) or
+            authorization.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
+
+    queries/revocations.sql:87
     """
     return _list_active_stream(
         connection,
@@ -372,13 +450,20 @@ def list_active_stream_async(
     after: int,
     page_size: int,
 ) -> AsyncStream[Revocation]:
-    """One entry in force now, in order of sequence, from the first one after the given
-    position. A category or target that is null keeps all.
+    """One entry that is in force now, in order of sequence, starting after the given
+    position. A null category or target keeps all.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/revocations.sql:85
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, subject, client, key (for signing) or
+            authorization.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
+
+    queries/revocations.sql:87
     """
     return _list_active_stream_async(
         connection,
@@ -394,9 +479,9 @@ def list_active_stream_async(
 def prune_expired(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes entries, of all tenants, that expired longer ago than this.
+    """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:104
+    queries/revocations.sql:106
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -404,9 +489,9 @@ def prune_expired(
 async def prune_expired_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes entries, of all tenants, that expired longer ago than this.
+    """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:104
+    queries/revocations.sql:106
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -416,11 +501,12 @@ async def prune_expired_async(
 def prune_superseded(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes entries without an end, of all tenants, that a later one of the same
-    target has made superfluous. The later one has no end either, refuses all that they
-    refuse, is in force, and was published longer ago than this.
+    """Deletes entries of all tenants that never expire and that a later entry for the
+    same target makes superfluous. The later entry never expires either, refuses
+    everything that they refuse, is in force, and was published longer ago than
+    older_than.
 
-    queries/revocations.sql:127
+    queries/revocations.sql:129
     """
     return _prune_superseded(connection, older_than=older_than, batch_size=batch_size)
 
@@ -428,11 +514,12 @@ def prune_superseded(
 async def prune_superseded_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes entries without an end, of all tenants, that a later one of the same
-    target has made superfluous. The later one has no end either, refuses all that they
-    refuse, is in force, and was published longer ago than this.
+    """Deletes entries of all tenants that never expire and that a later entry for the
+    same target makes superfluous. The later entry never expires either, refuses
+    everything that they refuse, is in force, and was published longer ago than
+    older_than.
 
-    queries/revocations.sql:127
+    queries/revocations.sql:129
     """
     return await _prune_superseded_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -21,8 +21,18 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Scope
 
-_QUERIES = QueryFile(FOLDER / "scopes.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "scopes.sql")
+_TEXTS = {
+    "get_by_id": "015793e3c771",
+    "get_by_name": "2a7f90245769",
+    "list_after": "6ec3381723c1",
+    "list_before": "26fe89c83d6c",
+    "create": "59465570e2de",
+    "update": "4bdfcabc7949",
+    "delete": "f2a75dc8f59f",
+    "resolve": "b2ac3bcf1217",
+}
+_QUERIES = QueryFile(FOLDER / "scopes.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "scopes.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "scopes.get_by_id",
@@ -135,6 +145,9 @@ def get_by_id(
 ) -> Scope | None:
     """The scope with this id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:1
     """
     return _get_by_id(connection, tenant_id=tenant_id, scope_id=scope_id)
@@ -144,6 +157,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, scope_id: UUID
 ) -> Scope | None:
     """The scope with this id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:1
     """
@@ -155,6 +171,11 @@ def get_by_name(
 ) -> Scope | None:
     """The scope with this name, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
+            tenant.
+
     queries/scopes.sql:23
     """
     return _get_by_name(connection, tenant_id=tenant_id, name=name)
@@ -164,6 +185,11 @@ async def get_by_name_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, name: str
 ) -> Scope | None:
     """The scope with this name, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
+            tenant.
 
     queries/scopes.sql:23
     """
@@ -177,7 +203,10 @@ def list_after(
     after: str | None,
     page_size: int,
 ) -> list[Scope]:
-    """One scope, in order of name, from the first one after the given one.
+    """One scope, in order of name, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:35
     """
@@ -193,7 +222,10 @@ async def list_after_async(
     after: str | None,
     page_size: int,
 ) -> list[Scope]:
-    """One scope, in order of name, from the first one after the given one.
+    """One scope, in order of name, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:35
     """
@@ -210,10 +242,13 @@ def list_after_stream(
     after: str | None,
     page_size: int,
 ) -> Stream[Scope]:
-    """One scope, in order of name, from the first one after the given one.
+    """One scope, in order of name, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:35
     """
@@ -230,10 +265,13 @@ def list_after_stream_async(
     after: str | None,
     page_size: int,
 ) -> AsyncStream[Scope]:
-    """One scope, in order of name, from the first one after the given one.
+    """One scope, in order of name, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:35
     """
@@ -245,8 +283,10 @@ def list_after_stream_async(
 def list_before(
     connection: Connection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Scope]:
-    """One scope, in descending order of name, from the last one before the
-    given one.
+    """One scope, in descending order of name, starting before the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:49
     """
@@ -258,8 +298,10 @@ def list_before(
 async def list_before_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Scope]:
-    """One scope, in descending order of name, from the last one before the
-    given one.
+    """One scope, in descending order of name, starting before the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:49
     """
@@ -276,11 +318,13 @@ def list_before_stream(
     before: str,
     page_size: int,
 ) -> Stream[Scope]:
-    """One scope, in descending order of name, from the last one before the
-    given one.
+    """One scope, in descending order of name, starting before the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:49
     """
@@ -297,11 +341,13 @@ def list_before_stream_async(
     before: str,
     page_size: int,
 ) -> AsyncStream[Scope]:
-    """One scope, in descending order of name, from the last one before the
-    given one.
+    """One scope, in descending order of name, starting before the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:49
     """
@@ -324,7 +370,18 @@ def create(
 ) -> Scope:
     """The new scope.
 
-    queries/scopes.sql:64
+    Args:
+        tenant_id: Owner of the row.
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
+            tenant.
+        display_name: Name on the consent page when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        description: What the user allows by consenting.
+        descriptions: Translations: object of language tag (BCP 47) to description.
+        resources: Audiences of an access token with this scope (RFC 8707).
+        properties: Open object of the embedding service.
+
+    queries/scopes.sql:63
     """
     return _create(
         connection,
@@ -353,7 +410,18 @@ async def create_async(
 ) -> Scope:
     """The new scope.
 
-    queries/scopes.sql:64
+    Args:
+        tenant_id: Owner of the row.
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
+            tenant.
+        display_name: Name on the consent page when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        description: What the user allows by consenting.
+        descriptions: Translations: object of language tag (BCP 47) to description.
+        resources: Audiences of an access token with this scope (RFC 8707).
+        properties: Open object of the embedding service.
+
+    queries/scopes.sql:63
     """
     return await _create_async(
         connection,
@@ -382,10 +450,22 @@ def update(
     resources: Sequence[str],
     properties: JsonObject,
 ) -> Scope | None:
-    """The scope as changed, or no row when it is not at this version or is a
+    """The changed scope, or no row when the scope is not at this version or is a
     system scope.
 
-    queries/scopes.sql:92
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
+            tenant.
+        display_name: Name on the consent page when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        description: What the user allows by consenting.
+        descriptions: Translations: object of language tag (BCP 47) to description.
+        resources: Audiences of an access token with this scope (RFC 8707).
+        properties: Open object of the embedding service.
+
+    queries/scopes.sql:91
     """
     return _update(
         connection,
@@ -416,10 +496,22 @@ async def update_async(
     resources: Sequence[str],
     properties: JsonObject,
 ) -> Scope | None:
-    """The scope as changed, or no row when it is not at this version or is a
+    """The changed scope, or no row when the scope is not at this version or is a
     system scope.
 
-    queries/scopes.sql:92
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
+            tenant.
+        display_name: Name on the consent page when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        description: What the user allows by consenting.
+        descriptions: Translations: object of language tag (BCP 47) to description.
+        resources: Audiences of an access token with this scope (RFC 8707).
+        properties: Open object of the embedding service.
+
+    queries/scopes.sql:91
     """
     return await _update_async(
         connection,
@@ -439,7 +531,10 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, scope_id: UUID) -> int:
     """Deletes the scope, unless it is a system scope.
 
-    queries/scopes.sql:117
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/scopes.sql:116
     """
     return _delete(connection, tenant_id=tenant_id, scope_id=scope_id)
 
@@ -449,7 +544,10 @@ async def delete_async(
 ) -> int:
     """Deletes the scope, unless it is a system scope.
 
-    queries/scopes.sql:117
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/scopes.sql:116
     """
     return await _delete_async(connection, tenant_id=tenant_id, scope_id=scope_id)
 
@@ -457,10 +555,13 @@ async def delete_async(
 def resolve(
     connection: Connection[object], *, tenant_id: UUID, names: Sequence[str]
 ) -> list[Scope]:
-    """One scope among these names, in order of name; a name that is not a scope of the
-    tenant gives no row.
+    """One scope with one of these names, in order of name. A name that is not a scope
+    of the tenant has no row.
 
-    queries/scopes.sql:125
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/scopes.sql:124
     """
     return _resolve(connection, tenant_id=tenant_id, names=names)
 
@@ -468,10 +569,13 @@ def resolve(
 async def resolve_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, names: Sequence[str]
 ) -> list[Scope]:
-    """One scope among these names, in order of name; a name that is not a scope of the
-    tenant gives no row.
+    """One scope with one of these names, in order of name. A name that is not a scope
+    of the tenant has no row.
 
-    queries/scopes.sql:125
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/scopes.sql:124
     """
     return await _resolve_async(connection, tenant_id=tenant_id, names=names)
 
@@ -483,13 +587,16 @@ def resolve_stream(
     tenant_id: UUID,
     names: Sequence[str],
 ) -> Stream[Scope]:
-    """One scope among these names, in order of name; a name that is not a scope of the
-    tenant gives no row.
+    """One scope with one of these names, in order of name. A name that is not a scope
+    of the tenant has no row.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/scopes.sql:125
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/scopes.sql:124
     """
     return _resolve_stream(connection, size, tenant_id=tenant_id, names=names)
 
@@ -501,12 +608,15 @@ def resolve_stream_async(
     tenant_id: UUID,
     names: Sequence[str],
 ) -> AsyncStream[Scope]:
-    """One scope among these names, in order of name; a name that is not a scope of the
-    tenant gives no row.
+    """One scope with one of these names, in order of name. A name that is not a scope
+    of the tenant has no row.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/scopes.sql:125
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/scopes.sql:124
     """
     return _resolve_stream_async(connection, size, tenant_id=tenant_id, names=names)

@@ -8,8 +8,12 @@ from authority_queries.engine.runtime import AsyncCall, AsyncQueryFile, Call, Qu
 from authority_queries.queries import FOLDER
 from authority_queries.records import SchemaVersion, ServerDescription
 
-_QUERIES = QueryFile(FOLDER / "server.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "server.sql")
+_TEXTS = {
+    "describe": "f8947aa5b7e8",
+    "get_schema_version": "3a7a3168a995",
+}
+_QUERIES = QueryFile(FOLDER / "server.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "server.sql", texts=_TEXTS)
 
 _describe: Call[ServerDescription | None] = _QUERIES.row("describe", ServerDescription)
 _describe_async: AsyncCall[ServerDescription | None] = _ASYNC_QUERIES.row(
@@ -26,7 +30,7 @@ _ASYNC_QUERIES.promise("get_schema_version", "newest", "oldest_package")
 
 
 def describe(connection: Connection[object]) -> ServerDescription | None:
-    """What `authority doctor` says of the server and of who asks: one row.
+    """What `authority doctor` reports of the server and of the current role: one row.
 
     queries/server.sql:1
     """
@@ -36,7 +40,7 @@ def describe(connection: Connection[object]) -> ServerDescription | None:
 async def describe_async(
     connection: AsyncConnection[object],
 ) -> ServerDescription | None:
-    """What `authority doctor` says of the server and of who asks: one row.
+    """What `authority doctor` reports of the server and of the current role: one row.
 
     queries/server.sql:1
     """
@@ -44,11 +48,11 @@ async def describe_async(
 
 
 def get_schema_version(connection: Connection[object]) -> SchemaVersion:
-    """What a service asks on its first connection: the newest migration that was
-    applied, and the oldest package, named by its newest migration, that the database
-    serves.
+    """The newest migration that was applied, and the oldest package that the database
+    supports, named by the newest migration of that package. A service asks for both
+    on its first connection.
 
-    queries/server.sql:77
+    queries/server.sql:73
     """
     return _get_schema_version(connection)
 
@@ -56,10 +60,10 @@ def get_schema_version(connection: Connection[object]) -> SchemaVersion:
 async def get_schema_version_async(
     connection: AsyncConnection[object],
 ) -> SchemaVersion:
-    """What a service asks on its first connection: the newest migration that was
-    applied, and the oldest package, named by its newest migration, that the database
-    serves.
+    """The newest migration that was applied, and the oldest package that the database
+    supports, named by the newest migration of that package. A service asks for both
+    on its first connection.
 
-    queries/server.sql:77
+    queries/server.sql:73
     """
     return await _get_schema_version_async(connection)

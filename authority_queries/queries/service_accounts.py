@@ -21,8 +21,18 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import ServiceAccount
 
-_QUERIES = QueryFile(FOLDER / "service_accounts.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "service_accounts.sql")
+_TEXTS = {
+    "get_by_id": "df12942c57cb",
+    "get_by_account_id": "fccaa419d024",
+    "list_after": "270665f398a5",
+    "list_before": "2011714d7148",
+    "create": "b12668035f9c",
+    "update": "94bfb833032f",
+    "delete": "94847ac1eb84",
+    "revoke_tokens": "33cf5c3519e3",
+}
+_QUERIES = QueryFile(FOLDER / "service_accounts.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "service_accounts.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "service_accounts.get_by_id",
@@ -143,6 +153,9 @@ def get_by_id(
 ) -> ServiceAccount | None:
     """The service account with this id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/service_accounts.sql:1
     """
     return _get_by_id(
@@ -154,6 +167,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, service_account_id: UUID
 ) -> ServiceAccount | None:
     """The service account with this id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:1
     """
@@ -167,6 +183,10 @@ def get_by_account_id(
 ) -> ServiceAccount | None:
     """The service account with this account id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        account_id: Identifier in lower case, unique in the tenant.
+
     queries/service_accounts.sql:23
     """
     return _get_by_account_id(connection, tenant_id=tenant_id, account_id=account_id)
@@ -176,6 +196,10 @@ async def get_by_account_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, account_id: str
 ) -> ServiceAccount | None:
     """The service account with this account id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        account_id: Identifier in lower case, unique in the tenant.
 
     queries/service_accounts.sql:23
     """
@@ -191,8 +215,10 @@ def list_after(
     after: str | None,
     page_size: int,
 ) -> list[ServiceAccount]:
-    """One service account, in order of account id, from the first one after the given
-    one.
+    """One service account, in order of account id, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:38
     """
@@ -208,8 +234,10 @@ async def list_after_async(
     after: str | None,
     page_size: int,
 ) -> list[ServiceAccount]:
-    """One service account, in order of account id, from the first one after the given
-    one.
+    """One service account, in order of account id, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:38
     """
@@ -226,11 +254,13 @@ def list_after_stream(
     after: str | None,
     page_size: int,
 ) -> Stream[ServiceAccount]:
-    """One service account, in order of account id, from the first one after the given
-    one.
+    """One service account, in order of account id, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:38
     """
@@ -247,11 +277,13 @@ def list_after_stream_async(
     after: str | None,
     page_size: int,
 ) -> AsyncStream[ServiceAccount]:
-    """One service account, in order of account id, from the first one after the given
-    one.
+    """One service account, in order of account id, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:38
     """
@@ -263,8 +295,11 @@ def list_after_stream_async(
 def list_before(
     connection: Connection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[ServiceAccount]:
-    """One service account, in descending order of account id, from the last one before
-    the given one.
+    """One service account, in descending order of account id, starting before the
+    given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:55
     """
@@ -276,8 +311,11 @@ def list_before(
 async def list_before_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[ServiceAccount]:
-    """One service account, in descending order of account id, from the last one before
-    the given one.
+    """One service account, in descending order of account id, starting before the
+    given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:55
     """
@@ -294,11 +332,14 @@ def list_before_stream(
     before: str,
     page_size: int,
 ) -> Stream[ServiceAccount]:
-    """One service account, in descending order of account id, from the last one before
-    the given one.
+    """One service account, in descending order of account id, starting before the
+    given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:55
     """
@@ -315,11 +356,14 @@ def list_before_stream_async(
     before: str,
     page_size: int,
 ) -> AsyncStream[ServiceAccount]:
-    """One service account, in descending order of account id, from the last one before
-    the given one.
+    """One service account, in descending order of account id, starting before the
+    given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:55
     """
@@ -341,6 +385,16 @@ def create(
     attributes: JsonObject,
 ) -> ServiceAccount:
     """The new service account.
+
+    Args:
+        tenant_id: Owner of the row.
+        account_id: Identifier in lower case, unique in the tenant.
+        display_name: Name shown to people.
+        description: What the account is for.
+        enabled: The tokens of a disabled account do not verify.
+        allowed_scopes: Names of the scopes that its tokens may have.
+        authorized_clients: clients.id of each client that may act as it.
+        attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:73
     """
@@ -371,6 +425,16 @@ async def create_async(
 ) -> ServiceAccount:
     """The new service account.
 
+    Args:
+        tenant_id: Owner of the row.
+        account_id: Identifier in lower case, unique in the tenant.
+        display_name: Name shown to people.
+        description: What the account is for.
+        enabled: The tokens of a disabled account do not verify.
+        allowed_scopes: Names of the scopes that its tokens may have.
+        authorized_clients: clients.id of each client that may act as it.
+        attributes: Open object of the embedding service.
+
     queries/service_accounts.sql:73
     """
     return await _create_async(
@@ -400,7 +464,18 @@ def update(
     authorized_clients: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
-    """The service account as changed, or no row when it is not at this version.
+    """The changed service account, or no row when the account is not at this version.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        account_id: Identifier in lower case, unique in the tenant.
+        display_name: Name shown to people.
+        description: What the account is for.
+        enabled: The tokens of a disabled account do not verify.
+        allowed_scopes: Names of the scopes that its tokens may have.
+        authorized_clients: clients.id of each client that may act as it.
+        attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:104
     """
@@ -433,7 +508,18 @@ async def update_async(
     authorized_clients: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
-    """The service account as changed, or no row when it is not at this version.
+    """The changed service account, or no row when the account is not at this version.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        account_id: Identifier in lower case, unique in the tenant.
+        display_name: Name shown to people.
+        description: What the account is for.
+        enabled: The tokens of a disabled account do not verify.
+        allowed_scopes: Names of the scopes that its tokens may have.
+        authorized_clients: clients.id of each client that may act as it.
+        attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:104
     """
@@ -457,6 +543,9 @@ def delete(
 ) -> int:
     """Deletes the service account with everything issued to it.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/service_accounts.sql:130
     """
     return _delete(
@@ -469,6 +558,9 @@ async def delete_async(
 ) -> int:
     """Deletes the service account with everything issued to it.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/service_accounts.sql:130
     """
     return await _delete_async(
@@ -479,8 +571,12 @@ async def delete_async(
 def revoke_tokens(
     connection: Connection[object], *, tenant_id: UUID, service_account_id: UUID
 ) -> ServiceAccount | None:
-    """The account with its epoch moved: every token that speaks for it so far is dead.
-    One row.
+    """The service account with tokens_valid_after set to now. Every token that was
+    issued for it before is dead. The statement changes one row, however many tokens
+    there are.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:137
     """
@@ -492,8 +588,12 @@ def revoke_tokens(
 async def revoke_tokens_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, service_account_id: UUID
 ) -> ServiceAccount | None:
-    """The account with its epoch moved: every token that speaks for it so far is dead.
-    One row.
+    """The service account with tokens_valid_after set to now. Every token that was
+    issued for it before is dead. The statement changes one row, however many tokens
+    there are.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:137
     """

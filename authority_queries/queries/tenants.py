@@ -21,8 +21,24 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Tenant, TenantStatus
 
-_QUERIES = QueryFile(FOLDER / "tenants.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tenants.sql")
+_TEXTS = {
+    "get_by_id": "c5be72621349",
+    "get_by_code": "3f6a3bad88a8",
+    "find": "7dbfac10d75e",
+    "enter": "57e9759d0dc2",
+    "list_after": "0c5d2a744c00",
+    "list_before": "27d30327664d",
+    "create": "46cd0cc53213",
+    "update": "9df94c6ec376",
+    "set_status": "269c3ebe0b3f",
+    "revoke_tokens": "3e9ecb20fb32",
+    "begin": "6e1bbea6bd9d",
+    "begin_on_standby": "c889a92b4c94",
+    "begin_alone": "bf6279f25419",
+    "commit": "ce8ffb9a0673",
+}
+_QUERIES = QueryFile(FOLDER / "tenants.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tenants.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "tenants.get_by_id",
@@ -164,6 +180,9 @@ async def get_by_id_async(
 def get_by_code(connection: Connection[object], *, code: str) -> Tenant | None:
     """The tenant with this code, whatever its status, or no row.
 
+    Args:
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+
     queries/tenants.sql:20
     """
     return _get_by_code(connection, code=code)
@@ -174,14 +193,17 @@ async def get_by_code_async(
 ) -> Tenant | None:
     """The tenant with this code, whatever its status, or no row.
 
+    Args:
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+
     queries/tenants.sql:20
     """
     return await _get_by_code_async(connection, code=code)
 
 
 def find(connection: Connection[object], *, code: str) -> UUID | None:
-    """The id of the tenant with this code, whatever its status, or no value: all that
-    a service learns before it works for a tenant.
+    """The id of the tenant with this code, whatever its status, or no value. A service
+    learns nothing else before it works for a tenant.
 
     queries/tenants.sql:32
     """
@@ -189,8 +211,8 @@ def find(connection: Connection[object], *, code: str) -> UUID | None:
 
 
 async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID | None:
-    """The id of the tenant with this code, whatever its status, or no value: all that
-    a service learns before it works for a tenant.
+    """The id of the tenant with this code, whatever its status, or no value. A service
+    learns nothing else before it works for a tenant.
 
     queries/tenants.sql:32
     """
@@ -199,8 +221,9 @@ async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID 
 
 def enter(connection: Connection[object], *, tenant_id: UUID) -> str:
     """The status of the tenant that the rest of the transaction works for. Fails when
-    it is not active (SQLSTATE TN001), row-level security does not hold the role
-    (TN002), or the transaction of a service is not read committed (TN003).
+    the tenant is not active (SQLSTATE TN001), when row-level security does not
+    apply to the role (TN002), or when the transaction of a service is not read
+    committed (TN003).
 
     queries/tenants.sql:37
     """
@@ -209,8 +232,9 @@ def enter(connection: Connection[object], *, tenant_id: UUID) -> str:
 
 async def enter_async(connection: AsyncConnection[object], *, tenant_id: UUID) -> str:
     """The status of the tenant that the rest of the transaction works for. Fails when
-    it is not active (SQLSTATE TN001), row-level security does not hold the role
-    (TN002), or the transaction of a service is not read committed (TN003).
+    the tenant is not active (SQLSTATE TN001), when row-level security does not
+    apply to the role (TN002), or when the transaction of a service is not read
+    committed (TN003).
 
     queries/tenants.sql:37
     """
@@ -220,9 +244,9 @@ async def enter_async(connection: AsyncConnection[object], *, tenant_id: UUID) -
 def list_after(
     connection: Connection[object], *, after: str | None, page_size: int
 ) -> list[Tenant]:
-    """One tenant, in order of code, from the first one after the given code.
+    """One tenant, in order of code, starting after the given code.
 
-    queries/tenants.sql:45
+    queries/tenants.sql:46
     """
     return _list_after(connection, after=after, page_size=page_size)
 
@@ -230,9 +254,9 @@ def list_after(
 async def list_after_async(
     connection: AsyncConnection[object], *, after: str | None, page_size: int
 ) -> list[Tenant]:
-    """One tenant, in order of code, from the first one after the given code.
+    """One tenant, in order of code, starting after the given code.
 
-    queries/tenants.sql:45
+    queries/tenants.sql:46
     """
     return await _list_after_async(connection, after=after, page_size=page_size)
 
@@ -244,12 +268,12 @@ def list_after_stream(
     after: str | None,
     page_size: int,
 ) -> Stream[Tenant]:
-    """One tenant, in order of code, from the first one after the given code.
+    """One tenant, in order of code, starting after the given code.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:45
+    queries/tenants.sql:46
     """
     return _list_after_stream(connection, size, after=after, page_size=page_size)
 
@@ -261,12 +285,12 @@ def list_after_stream_async(
     after: str | None,
     page_size: int,
 ) -> AsyncStream[Tenant]:
-    """One tenant, in order of code, from the first one after the given code.
+    """One tenant, in order of code, starting after the given code.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:45
+    queries/tenants.sql:46
     """
     return _list_after_stream_async(connection, size, after=after, page_size=page_size)
 
@@ -274,10 +298,9 @@ def list_after_stream_async(
 def list_before(
     connection: Connection[object], *, before: str, page_size: int
 ) -> list[Tenant]:
-    """One tenant, in descending order of code, from the last one before the given
-    code.
+    """One tenant, in descending order of code, starting before the given code.
 
-    queries/tenants.sql:59
+    queries/tenants.sql:60
     """
     return _list_before(connection, before=before, page_size=page_size)
 
@@ -285,10 +308,9 @@ def list_before(
 async def list_before_async(
     connection: AsyncConnection[object], *, before: str, page_size: int
 ) -> list[Tenant]:
-    """One tenant, in descending order of code, from the last one before the given
-    code.
+    """One tenant, in descending order of code, starting before the given code.
 
-    queries/tenants.sql:59
+    queries/tenants.sql:60
     """
     return await _list_before_async(connection, before=before, page_size=page_size)
 
@@ -296,13 +318,12 @@ async def list_before_async(
 def list_before_stream(
     connection: Connection[object], *, size: int = 1000, before: str, page_size: int
 ) -> Stream[Tenant]:
-    """One tenant, in descending order of code, from the last one before the given
-    code.
+    """One tenant, in descending order of code, starting before the given code.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:59
+    queries/tenants.sql:60
     """
     return _list_before_stream(connection, size, before=before, page_size=page_size)
 
@@ -314,13 +335,12 @@ def list_before_stream_async(
     before: str,
     page_size: int,
 ) -> AsyncStream[Tenant]:
-    """One tenant, in descending order of code, from the last one before the given
-    code.
+    """One tenant, in descending order of code, starting before the given code.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:59
+    queries/tenants.sql:60
     """
     return _list_before_stream_async(
         connection, size, before=before, page_size=page_size
@@ -335,9 +355,16 @@ def create(
     status: TenantStatus,
     settings: JsonObject,
 ) -> Tenant:
-    """The new tenant, born with the system roles and the standard scopes.
+    """The new tenant, with the system roles and the standard scopes.
 
-    queries/tenants.sql:73
+    Args:
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+        display_name: Name shown to people.
+        status: active and trial tenants issue and verify tokens; suspended and
+            terminated ones do not.
+        settings: Open object of the embedding service.
+
+    queries/tenants.sql:74
     """
     return _create(
         connection,
@@ -356,9 +383,16 @@ async def create_async(
     status: TenantStatus,
     settings: JsonObject,
 ) -> Tenant:
-    """The new tenant, born with the system roles and the standard scopes.
+    """The new tenant, with the system roles and the standard scopes.
 
-    queries/tenants.sql:73
+    Args:
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+        display_name: Name shown to people.
+        status: active and trial tenants issue and verify tokens; suspended and
+            terminated ones do not.
+        settings: Open object of the embedding service.
+
+    queries/tenants.sql:74
     """
     return await _create_async(
         connection,
@@ -378,9 +412,15 @@ def update(
     display_name: str,
     settings: JsonObject,
 ) -> Tenant | None:
-    """The tenant as changed, or no row when it is not at this version.
+    """The changed tenant, or no row when the tenant is not at this version.
 
-    queries/tenants.sql:127
+    Args:
+        row_version: Optimistic lock: an update names the version that it read.
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+        display_name: Name shown to people.
+        settings: Open object of the embedding service.
+
+    queries/tenants.sql:128
     """
     return _update(
         connection,
@@ -401,9 +441,15 @@ async def update_async(
     display_name: str,
     settings: JsonObject,
 ) -> Tenant | None:
-    """The tenant as changed, or no row when it is not at this version.
+    """The changed tenant, or no row when the tenant is not at this version.
 
-    queries/tenants.sql:127
+    Args:
+        row_version: Optimistic lock: an update names the version that it read.
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+        display_name: Name shown to people.
+        settings: Open object of the embedding service.
+
+    queries/tenants.sql:128
     """
     return await _update_async(
         connection,
@@ -422,9 +468,14 @@ def set_status(
     status: TenantStatus,
     allowed_from: Sequence[str],
 ) -> Tenant | None:
-    """The tenant with its new status, or no row when its status allows no such step.
+    """The tenant with its new status, or no row when its current status does not allow
+    the change.
 
-    queries/tenants.sql:145
+    Args:
+        status: active and trial tenants issue and verify tokens; suspended and
+            terminated ones do not.
+
+    queries/tenants.sql:146
     """
     return _set_status(
         connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
@@ -438,9 +489,14 @@ async def set_status_async(
     status: TenantStatus,
     allowed_from: Sequence[str],
 ) -> Tenant | None:
-    """The tenant with its new status, or no row when its status allows no such step.
+    """The tenant with its new status, or no row when its current status does not allow
+    the change.
 
-    queries/tenants.sql:145
+    Args:
+        status: active and trial tenants issue and verify tokens; suspended and
+            terminated ones do not.
+
+    queries/tenants.sql:146
     """
     return await _set_status_async(
         connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
@@ -448,10 +504,11 @@ async def set_status_async(
 
 
 def revoke_tokens(connection: Connection[object], *, tenant_id: UUID) -> Tenant | None:
-    """The tenant with its epoch moved: everybody is signed out, every token of before
-    is dead, and what a rotation that is under way makes of them too. One row.
+    """The tenant with tokens_valid_after set to now. All users are signed out, and
+    every token that was issued before is dead, including those that a concurrent
+    rotation issues. The statement changes one row, however many tokens there are.
 
-    queries/tenants.sql:162
+    queries/tenants.sql:164
     """
     return _revoke_tokens(connection, tenant_id=tenant_id)
 
@@ -459,75 +516,78 @@ def revoke_tokens(connection: Connection[object], *, tenant_id: UUID) -> Tenant 
 async def revoke_tokens_async(
     connection: AsyncConnection[object], *, tenant_id: UUID
 ) -> Tenant | None:
-    """The tenant with its epoch moved: everybody is signed out, every token of before
-    is dead, and what a rotation that is under way makes of them too. One row.
+    """The tenant with tokens_valid_after set to now. All users are signed out, and
+    every token that was issued before is dead, including those that a concurrent
+    rotation issues. The statement changes one row, however many tokens there are.
 
-    queries/tenants.sql:162
+    queries/tenants.sql:164
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id)
 
 
 def begin(connection: Connection[object]) -> None:
-    """Begins the transaction of a unit of work, read committed whatever the session's
-    defaults are: the rules rest on locks, and on what a statement sees after its wait.
+    """Begins the transaction of a unit of work, at read committed whatever the
+    session's defaults are. The rules depend on locks, and on what a statement reads
+    after it has waited for one.
 
-    queries/tenants.sql:178
+    queries/tenants.sql:181
     """
     _begin(connection)
 
 
 async def begin_async(connection: AsyncConnection[object]) -> None:
-    """Begins the transaction of a unit of work, read committed whatever the session's
-    defaults are: the rules rest on locks, and on what a statement sees after its wait.
+    """Begins the transaction of a unit of work, at read committed whatever the
+    session's defaults are. The rules depend on locks, and on what a statement reads
+    after it has waited for one.
 
-    queries/tenants.sql:178
+    queries/tenants.sql:181
     """
     await _begin_async(connection)
 
 
 def begin_on_standby(connection: Connection[object]) -> None:
-    """As begin, on a standby, which refuses `read write`.
+    """As begin, for a standby, which refuses `read write`.
 
-    queries/tenants.sql:183
+    queries/tenants.sql:187
     """
     _begin_on_standby(connection)
 
 
 async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
-    """As begin, on a standby, which refuses `read write`.
+    """As begin, for a standby, which refuses `read write`.
 
-    queries/tenants.sql:183
+    queries/tenants.sql:187
     """
     await _begin_on_standby_async(connection)
 
 
 def begin_alone(connection: Connection[object]) -> None:
-    """As begin, for a call that decides outside of any unit.
+    """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:187
+    queries/tenants.sql:191
     """
     _begin_alone(connection)
 
 
 async def begin_alone_async(connection: AsyncConnection[object]) -> None:
-    """As begin, for a call that decides outside of any unit.
+    """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:187
+    queries/tenants.sql:191
     """
     await _begin_alone_async(connection)
 
 
 def commit(connection: Connection[object]) -> None:
-    """Ends the transaction of a unit of work.
+    """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:195
+    queries/tenants.sql:199
     """
     _commit(connection)
 
 
 async def commit_async(connection: AsyncConnection[object]) -> None:
-    """Ends the transaction of a unit of work.
+    """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:195
+    queries/tenants.sql:199
     """
     await _commit_async(connection)

@@ -22,8 +22,21 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Token, TokenDiagnosis, TokenType, VerifiedToken
 
-_QUERIES = QueryFile(FOLDER / "tokens.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tokens.sql")
+_TEXTS = {
+    "get_by_id": "4107dbe86329",
+    "get_by_hash": "f4d4ad0c0f42",
+    "diagnose": "44b6f4688d15",
+    "verify": "d1de09ee9771",
+    "verify_by_token": "1ee8f002dd0d",
+    "create": "00ece1585718",
+    "revoke": "538242bcb476",
+    "revoke_by_id": "7a9416536c88",
+    "list_active_by_subject": "3a6deef62485",
+    "list_active_by_client": "964582988df1",
+    "prune_expired": "7059b75b8da1",
+}
+_QUERIES = QueryFile(FOLDER / "tokens.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tokens.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "tokens.get_by_id",
@@ -204,6 +217,9 @@ def get_by_id(
 ) -> Token | None:
     """The token with this id, live or not, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/tokens.sql:1
     """
     return _get_by_id(connection, tenant_id=tenant_id, token_id=token_id)
@@ -213,6 +229,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, token_id: UUID
 ) -> Token | None:
     """The token with this id, live or not, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/tokens.sql:1
     """
@@ -224,6 +243,10 @@ def get_by_hash(
 ) -> Token | None:
     """The token with this hash, live or not, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+
     queries/tokens.sql:35
     """
     return _get_by_hash(connection, tenant_id=tenant_id, token_hash=token_hash)
@@ -233,6 +256,10 @@ async def get_by_hash_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, token_hash: bytes
 ) -> Token | None:
     """The token with this hash, live or not, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
 
     queries/tokens.sql:35
     """
@@ -244,9 +271,13 @@ async def get_by_hash_async(
 def diagnose(
     connection: Connection[object], *, tenant_id: UUID, token_hash: bytes
 ) -> TokenDiagnosis | None:
-    """What an operator may know of a token and nobody who presents it: whether it is
-    alive and, where dead_because is not null, the first reason why not; or no row when
-    there is no such token.
+    """The state of a token, which an operator may see and the presenter of the token
+    may not: whether it is alive and, if not, the first reason in dead_because. No
+    row when there is no such token.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
 
     queries/tokens.sql:51
     """
@@ -256,9 +287,13 @@ def diagnose(
 async def diagnose_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, token_hash: bytes
 ) -> TokenDiagnosis | None:
-    """What an operator may know of a token and nobody who presents it: whether it is
-    alive and, where dead_because is not null, the first reason why not; or no row when
-    there is no such token.
+    """The state of a token, which an operator may see and the presenter of the token
+    may not: whether it is alive and, if not, the first reason in dead_because. No
+    row when there is no such token.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
 
     queries/tokens.sql:51
     """
@@ -272,10 +307,16 @@ def verify(
     token_hash: bytes,
     type: TokenType,
 ) -> VerifiedToken | None:
-    """The live token with this hash, and what a resource server needs of its client
-    and subject (RFC 7662 section 2.2). Every reason for no is alike: no row. Who
-    presents it must hold the key or the certificate that it is bound to (RFC 9449
-    section 7.1, RFC 8705 section 3).
+    """The live token with this hash, and what a resource server needs to know of its
+    client and subject (RFC 7662 section 2.2), or no row. Callers cannot tell why a
+    token was rejected. The caller must check that the presenter holds the key or
+    the certificate that the token is bound to (RFC 9449 section 7.1, RFC 8705
+    section 3).
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        type: access, refresh, authorization_code or device_code.
 
     queries/tokens.sql:77
     """
@@ -289,10 +330,16 @@ async def verify_async(
     token_hash: bytes,
     type: TokenType,
 ) -> VerifiedToken | None:
-    """The live token with this hash, and what a resource server needs of its client
-    and subject (RFC 7662 section 2.2). Every reason for no is alike: no row. Who
-    presents it must hold the key or the certificate that it is bound to (RFC 9449
-    section 7.1, RFC 8705 section 3).
+    """The live token with this hash, and what a resource server needs to know of its
+    client and subject (RFC 7662 section 2.2), or no row. Callers cannot tell why a
+    token was rejected. The caller must check that the presenter holds the key or
+    the certificate that the token is bound to (RFC 9449 section 7.1, RFC 8705
+    section 3).
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        type: access, refresh, authorization_code or device_code.
 
     queries/tokens.sql:77
     """
@@ -308,9 +355,9 @@ def verify_by_token(
     token_hash: bytes | None,
     type: str | None,
 ) -> VerifiedToken | None:
-    """As verify, in a transaction that works for no tenant yet, and still in one trip.
+    """As verify, in one trip, for a transaction that works for no tenant yet.
 
-    queries/tokens.sql:109
+    queries/tokens.sql:110
     """
     return _verify_by_token(
         connection, tenant_id=tenant_id, token_hash=token_hash, type=type
@@ -324,9 +371,9 @@ async def verify_by_token_async(
     token_hash: bytes | None,
     type: str | None,
 ) -> VerifiedToken | None:
-    """As verify, in a transaction that works for no tenant yet, and still in one trip.
+    """As verify, in one trip, for a transaction that works for no tenant yet.
 
-    queries/tokens.sql:109
+    queries/tokens.sql:110
     """
     return await _verify_by_token_async(
         connection, tenant_id=tenant_id, token_hash=token_hash, type=type
@@ -354,12 +401,32 @@ def create(
     authenticated_at: datetime | None,
     lifetime: timedelta,
 ) -> Token | None:
-    """The new token, or no row when the tenant is not active. It asks nothing of
-    OAuth's rules: for what comes from another store. What is granted here is issued by
-    queries/grants.sql. Expires with its family if that is earlier. An authenticated_at
-    that is null means now.
+    """The new token, or no row when the tenant is not active. The statement checks no
+    rule of OAuth, because it is for tokens from another store; queries/grants.sql
+    issues new ones. The token expires with its authorization if that is earlier. A
+    null authenticated_at means now.
 
-    queries/tokens.sql:123
+    Args:
+        tenant_id: Owner of the row.
+        type: access, refresh, authorization_code or device_code.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: clients.id of the client that it was issued to.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
+        authorization_id: The family of the token, of the same client.
+        scopes: Names of its scopes.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        redirect_uri: The redirect URI that the code was sent to.
+        nonce: The nonce of the authentication request (OpenID Connect Core section
+            3.1.2.1).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
+        properties: Open object of the embedding service.
+
+    queries/tokens.sql:124
     """
     return _create(
         connection,
@@ -404,12 +471,32 @@ async def create_async(
     authenticated_at: datetime | None,
     lifetime: timedelta,
 ) -> Token | None:
-    """The new token, or no row when the tenant is not active. It asks nothing of
-    OAuth's rules: for what comes from another store. What is granted here is issued by
-    queries/grants.sql. Expires with its family if that is earlier. An authenticated_at
-    that is null means now.
+    """The new token, or no row when the tenant is not active. The statement checks no
+    rule of OAuth, because it is for tokens from another store; queries/grants.sql
+    issues new ones. The token expires with its authorization if that is earlier. A
+    null authenticated_at means now.
 
-    queries/tokens.sql:123
+    Args:
+        tenant_id: Owner of the row.
+        type: access, refresh, authorization_code or device_code.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: clients.id of the client that it was issued to.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
+        authorization_id: The family of the token, of the same client.
+        scopes: Names of its scopes.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        redirect_uri: The redirect URI that the code was sent to.
+        nonce: The nonce of the authentication request (OpenID Connect Core section
+            3.1.2.1).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
+        properties: Open object of the embedding service.
+
+    queries/tokens.sql:124
     """
     return await _create_async(
         connection,
@@ -441,10 +528,18 @@ def revoke(
     client_id: str,
     reason: str | None,
 ) -> int:
-    """Revokes the token if it was issued to this client_id, and unless it is an access
-    token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
+    """Revokes the token if it was issued to this client_id. Unless it is an access
+    token, its family is revoked too, with the token's successors (RFC 7009 section
+    2.1). A second call changes nothing.
 
-    queries/tokens.sql:196
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        reason: Why it was revoked.
+
+    queries/tokens.sql:195
     """
     return _revoke(
         connection,
@@ -463,10 +558,18 @@ async def revoke_async(
     client_id: str,
     reason: str | None,
 ) -> int:
-    """Revokes the token if it was issued to this client_id, and unless it is an access
-    token its family, successors included (RFC 7009 section 2.1). Again changes nothing.
+    """Revokes the token if it was issued to this client_id. Unless it is an access
+    token, its family is revoked too, with the token's successors (RFC 7009 section
+    2.1). A second call changes nothing.
 
-    queries/tokens.sql:196
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        reason: Why it was revoked.
+
+    queries/tokens.sql:195
     """
     return await _revoke_async(
         connection,
@@ -484,8 +587,13 @@ def revoke_by_id(
     token_id: UUID,
     reason: str | None,
 ) -> int:
-    """Revokes the token, whoever's it is, and no other one: what it was redeemed for
-    lives on (authorizations.revoke ends a family). Again changes nothing.
+    """Revokes this token only, whoever it was issued to. The tokens that it was
+    redeemed for stay alive; authorizations.revoke ends a family. A second call
+    changes nothing.
+
+    Args:
+        tenant_id: Owner of the row.
+        reason: Why it was revoked.
 
     queries/tokens.sql:251
     """
@@ -501,8 +609,13 @@ async def revoke_by_id_async(
     token_id: UUID,
     reason: str | None,
 ) -> int:
-    """Revokes the token, whoever's it is, and no other one: what it was redeemed for
-    lives on (authorizations.revoke ends a family). Again changes nothing.
+    """Revokes this token only, whoever it was issued to. The tokens that it was
+    redeemed for stay alive; authorizations.revoke ends a family. A second call
+    changes nothing.
+
+    Args:
+        tenant_id: Owner of the row.
+        reason: Why it was revoked.
 
     queries/tokens.sql:251
     """
@@ -521,9 +634,14 @@ def list_active_by_subject(
     page_size: int,
 ) -> list[Token]:
     """One live token that speaks for this user or service account (the other id is
-    null), in order of id, from the first one after the given id.
+    null), in order of id, starting after the given id.
 
-    queries/tokens.sql:263
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
+
+    queries/tokens.sql:264
     """
     return _list_active_by_subject(
         connection,
@@ -545,9 +663,14 @@ async def list_active_by_subject_async(
     page_size: int,
 ) -> list[Token]:
     """One live token that speaks for this user or service account (the other id is
-    null), in order of id, from the first one after the given id.
+    null), in order of id, starting after the given id.
 
-    queries/tokens.sql:263
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
+
+    queries/tokens.sql:264
     """
     return await _list_active_by_subject_async(
         connection,
@@ -570,12 +693,17 @@ def list_active_by_subject_stream(
     page_size: int,
 ) -> Stream[Token]:
     """One live token that speaks for this user or service account (the other id is
-    null), in order of id, from the first one after the given id.
+    null), in order of id, starting after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:263
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
+
+    queries/tokens.sql:264
     """
     return _list_active_by_subject_stream(
         connection,
@@ -599,12 +727,17 @@ def list_active_by_subject_stream_async(
     page_size: int,
 ) -> AsyncStream[Token]:
     """One live token that speaks for this user or service account (the other id is
-    null), in order of id, from the first one after the given id.
+    null), in order of id, starting after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:263
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
+
+    queries/tokens.sql:264
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -625,10 +758,14 @@ def list_active_by_client(
     after: UUID | None,
     page_size: int,
 ) -> list[Token]:
-    """One live token that was issued to this client (clients.id), in order of id, from
-    the first one after the given id.
+    """One live token that was issued to this client (clients.id), in order of id,
+    starting after the given id.
 
-    queries/tokens.sql:290
+    Args:
+        tenant_id: Owner of the row.
+        client_id: clients.id of the client that it was issued to.
+
+    queries/tokens.sql:291
     """
     return _list_active_by_client(
         connection,
@@ -647,10 +784,14 @@ async def list_active_by_client_async(
     after: UUID | None,
     page_size: int,
 ) -> list[Token]:
-    """One live token that was issued to this client (clients.id), in order of id, from
-    the first one after the given id.
+    """One live token that was issued to this client (clients.id), in order of id,
+    starting after the given id.
 
-    queries/tokens.sql:290
+    Args:
+        tenant_id: Owner of the row.
+        client_id: clients.id of the client that it was issued to.
+
+    queries/tokens.sql:291
     """
     return await _list_active_by_client_async(
         connection,
@@ -670,13 +811,17 @@ def list_active_by_client_stream(
     after: UUID | None,
     page_size: int,
 ) -> Stream[Token]:
-    """One live token that was issued to this client (clients.id), in order of id, from
-    the first one after the given id.
+    """One live token that was issued to this client (clients.id), in order of id,
+    starting after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:290
+    Args:
+        tenant_id: Owner of the row.
+        client_id: clients.id of the client that it was issued to.
+
+    queries/tokens.sql:291
     """
     return _list_active_by_client_stream(
         connection,
@@ -697,13 +842,17 @@ def list_active_by_client_stream_async(
     after: UUID | None,
     page_size: int,
 ) -> AsyncStream[Token]:
-    """One live token that was issued to this client (clients.id), in order of id, from
-    the first one after the given id.
+    """One live token that was issued to this client (clients.id), in order of id,
+    starting after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:290
+    Args:
+        tenant_id: Owner of the row.
+        client_id: clients.id of the client that it was issued to.
+
+    queries/tokens.sql:291
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -718,10 +867,11 @@ def list_active_by_client_stream_async(
 def prune_expired(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes access tokens, of all tenants, that expired longer ago than this. What
-    can be redeemed stays until its family is pruned, or its reuse could not be seen.
+    """Deletes access tokens of all tenants that expired longer ago than older_than.
+    Codes and refresh tokens stay until their family is pruned, so that their reuse
+    is detected.
 
-    queries/tokens.sql:312
+    queries/tokens.sql:313
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -729,10 +879,11 @@ def prune_expired(
 async def prune_expired_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes access tokens, of all tenants, that expired longer ago than this. What
-    can be redeemed stays until its family is pruned, or its reuse could not be seen.
+    """Deletes access tokens of all tenants that expired longer ago than older_than.
+    Codes and refresh tokens stay until their family is pruned, so that their reuse
+    is detected.
 
-    queries/tokens.sql:312
+    queries/tokens.sql:313
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -18,8 +18,12 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import UsedJtiKind
 
-_QUERIES = QueryFile(FOLDER / "used_jtis.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "used_jtis.sql")
+_TEXTS = {
+    "use": "8b35469d8eab",
+    "prune_expired": "7cc2dc9513ac",
+}
+_QUERIES = QueryFile(FOLDER / "used_jtis.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "used_jtis.sql", texts=_TEXTS)
 
 _use_takes = Parameters(
     "used_jtis.use",
@@ -50,12 +54,17 @@ def use(
     jti_hash: bytes,
     expires_at: datetime,
 ) -> int:
-    """1 for the first use of this issuer's jti until expires_at, 0 for any other one
-    and after expires_at (RFC 7523 section 3 item 7, RFC 9449 section 11.1). One row is
-    inserted, or an expired one is taken over, so that nothing depends on pruning: of
-    any number of racers one writes it, and who waited for him looks at what he wrote.
+    """Returns 1 for the first use of this issuer's jti until expires_at, 0 for any
+    other use and after expires_at (RFC 7523 section 3 item 7, RFC 9449 section
+    11.1). The statement inserts a row or takes over an expired one, so the result
+    does not depend on pruning. Of several concurrent uses one writes the row; the
+    others wait and then read it.
 
-    `expires_at`: when the assertion is refused for its age
+    Args:
+        kind: client_assertion or dpop_proof.
+        issuer: Who created the jti; it is unique only per issuer.
+        jti_hash: SHA-256 of the jti in UTF-8, 32 octets.
+        expires_at: when the caller refuses the assertion as expired
 
     queries/used_jtis.sql:1
     """
@@ -78,12 +87,17 @@ async def use_async(
     jti_hash: bytes,
     expires_at: datetime,
 ) -> int:
-    """1 for the first use of this issuer's jti until expires_at, 0 for any other one
-    and after expires_at (RFC 7523 section 3 item 7, RFC 9449 section 11.1). One row is
-    inserted, or an expired one is taken over, so that nothing depends on pruning: of
-    any number of racers one writes it, and who waited for him looks at what he wrote.
+    """Returns 1 for the first use of this issuer's jti until expires_at, 0 for any
+    other use and after expires_at (RFC 7523 section 3 item 7, RFC 9449 section
+    11.1). The statement inserts a row or takes over an expired one, so the result
+    does not depend on pruning. Of several concurrent uses one writes the row; the
+    others wait and then read it.
 
-    `expires_at`: when the assertion is refused for its age
+    Args:
+        kind: client_assertion or dpop_proof.
+        issuer: Who created the jti; it is unique only per issuer.
+        jti_hash: SHA-256 of the jti in UTF-8, 32 octets.
+        expires_at: when the caller refuses the assertion as expired
 
     queries/used_jtis.sql:1
     """
@@ -98,11 +112,11 @@ async def use_async(
 
 
 def prune_expired(connection: Connection[object], *, batch_size: int) -> int:
-    """Deletes what was remembered, of all tenants, and is no longer needed. Five
-    minutes late: a use that began before the end, and has waited since, must still find
-    it.
+    """Deletes jtis of all tenants that expired more than five minutes ago. The delay
+    is for a use that began before the end and has waited since: it must still find
+    the row.
 
-    queries/used_jtis.sql:24
+    queries/used_jtis.sql:25
     """
     return _prune_expired(connection, batch_size=batch_size)
 
@@ -110,10 +124,10 @@ def prune_expired(connection: Connection[object], *, batch_size: int) -> int:
 async def prune_expired_async(
     connection: AsyncConnection[object], *, batch_size: int
 ) -> int:
-    """Deletes what was remembered, of all tenants, and is no longer needed. Five
-    minutes late: a use that began before the end, and has waited since, must still find
-    it.
+    """Deletes jtis of all tenants that expired more than five minutes ago. The delay
+    is for a use that began before the end and has waited since: it must still find
+    the row.
 
-    queries/used_jtis.sql:24
+    queries/used_jtis.sql:25
     """
     return await _prune_expired_async(connection, batch_size=batch_size)

@@ -20,8 +20,20 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import User, UserStatus
 
-_QUERIES = QueryFile(FOLDER / "users.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "users.sql")
+_TEXTS = {
+    "get_by_id": "88f0cc5f9bda",
+    "get_by_username": "2213198cfc22",
+    "get_by_subject_id": "64644cd3af11",
+    "list_after": "06097c8832db",
+    "list_before": "4a4bb9e78a0b",
+    "create": "248a91939d7e",
+    "update": "9a7d1eeb38ff",
+    "delete": "25641a9ca8b7",
+    "set_password_hash": "d1a47bddb59b",
+    "revoke_tokens": "5d93658dc73a",
+}
+_QUERIES = QueryFile(FOLDER / "users.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "users.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "users.get_by_id",
@@ -163,6 +175,9 @@ def get_by_id(
 ) -> User | None:
     """The user with this id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/users.sql:1
     """
     return _get_by_id(connection, tenant_id=tenant_id, user_id=user_id)
@@ -172,6 +187,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> User | None:
     """The user with this id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/users.sql:1
     """
@@ -183,6 +201,11 @@ def get_by_username(
 ) -> User | None:
     """The user whose username has this key, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
+
     queries/users.sql:25
     """
     return _get_by_username(connection, tenant_id=tenant_id, username_key=username_key)
@@ -192,6 +215,11 @@ async def get_by_username_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, username_key: str
 ) -> User | None:
     """The user whose username has this key, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
 
     queries/users.sql:25
     """
@@ -205,6 +233,10 @@ def get_by_subject_id(
 ) -> User | None:
     """The user with this sub claim, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        subject_id: The sub claim.
+
     queries/users.sql:38
     """
     return _get_by_subject_id(connection, tenant_id=tenant_id, subject_id=subject_id)
@@ -214,6 +246,10 @@ async def get_by_subject_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, subject_id: UUID
 ) -> User | None:
     """The user with this sub claim, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        subject_id: The sub claim.
 
     queries/users.sql:38
     """
@@ -232,8 +268,14 @@ def list_after(
     after: str | None,
     page_size: int,
 ) -> list[User]:
-    """One user, in order of the username's key, from the first one after the given
-    key. A filter that is null keeps all; role_id keeps the users who hold the role now.
+    """One user, in order of username_key, starting after the given key. A null filter
+    keeps all users; role_id keeps those who hold the role now.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:51
     """
@@ -258,8 +300,14 @@ async def list_after_async(
     after: str | None,
     page_size: int,
 ) -> list[User]:
-    """One user, in order of the username's key, from the first one after the given
-    key. A filter that is null keeps all; role_id keeps the users who hold the role now.
+    """One user, in order of username_key, starting after the given key. A null filter
+    keeps all users; role_id keeps those who hold the role now.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:51
     """
@@ -285,11 +333,17 @@ def list_after_stream(
     after: str | None,
     page_size: int,
 ) -> Stream[User]:
-    """One user, in order of the username's key, from the first one after the given
-    key. A filter that is null keeps all; role_id keeps the users who hold the role now.
+    """One user, in order of username_key, starting after the given key. A null filter
+    keeps all users; role_id keeps those who hold the role now.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:51
     """
@@ -316,11 +370,17 @@ def list_after_stream_async(
     after: str | None,
     page_size: int,
 ) -> AsyncStream[User]:
-    """One user, in order of the username's key, from the first one after the given
-    key. A filter that is null keeps all; role_id keeps the users who hold the role now.
+    """One user, in order of username_key, starting after the given key. A null filter
+    keeps all users; role_id keeps those who hold the role now.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:51
     """
@@ -346,8 +406,14 @@ def list_before(
     before: str,
     page_size: int,
 ) -> list[User]:
-    """One user, in descending order of the username's key, from the last one before
-    the given key. Filters as in list_after.
+    """One user, in descending order of username_key, starting before the given key.
+    The filters are those of list_after.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:86
     """
@@ -372,8 +438,14 @@ async def list_before_async(
     before: str,
     page_size: int,
 ) -> list[User]:
-    """One user, in descending order of the username's key, from the last one before
-    the given key. Filters as in list_after.
+    """One user, in descending order of username_key, starting before the given key.
+    The filters are those of list_after.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:86
     """
@@ -399,11 +471,17 @@ def list_before_stream(
     before: str,
     page_size: int,
 ) -> Stream[User]:
-    """One user, in descending order of the username's key, from the last one before
-    the given key. Filters as in list_after.
+    """One user, in descending order of username_key, starting before the given key.
+    The filters are those of list_after.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:86
     """
@@ -430,11 +508,17 @@ def list_before_stream_async(
     before: str,
     page_size: int,
 ) -> AsyncStream[User]:
-    """One user, in descending order of the username's key, from the last one before
-    the given key. Filters as in list_after.
+    """One user, in descending order of username_key, starting before the given key.
+    The filters are those of list_after.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:86
     """
@@ -463,7 +547,21 @@ def create(
     status: UserStatus,
     attributes: JsonObject,
 ) -> User:
-    """The new user, with a fresh subject id.
+    """The new user, with a new subject id.
+
+    Args:
+        tenant_id: Owner of the row.
+        username: As typed at registration.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
+        email: Contact address as typed, or null.
+        email_verified: The email_verified claim: the user has proven control of the
+            address.
+        display_name: Name shown to people.
+        password_hash: Argon2id hash with its own salt and parameters.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        attributes: Open object of the embedding service for claims.
 
     queries/users.sql:121
     """
@@ -494,7 +592,21 @@ async def create_async(
     status: UserStatus,
     attributes: JsonObject,
 ) -> User:
-    """The new user, with a fresh subject id.
+    """The new user, with a new subject id.
+
+    Args:
+        tenant_id: Owner of the row.
+        username: As typed at registration.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
+        email: Contact address as typed, or null.
+        email_verified: The email_verified claim: the user has proven control of the
+            address.
+        display_name: Name shown to people.
+        password_hash: Argon2id hash with its own salt and parameters.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        attributes: Open object of the embedding service for claims.
 
     queries/users.sql:121
     """
@@ -526,7 +638,21 @@ def update(
     status: UserStatus,
     attributes: JsonObject,
 ) -> User | None:
-    """The user as changed, or no row when it is not at this version.
+    """The changed user, or no row when the user is not at this version.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        username: As typed at registration.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
+        email: Contact address as typed, or null.
+        email_verified: The email_verified claim: the user has proven control of the
+            address.
+        display_name: Name shown to people.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        attributes: Open object of the embedding service for claims.
 
     queries/users.sql:152
     """
@@ -559,7 +685,21 @@ async def update_async(
     status: UserStatus,
     attributes: JsonObject,
 ) -> User | None:
-    """The user as changed, or no row when it is not at this version.
+    """The changed user, or no row when the user is not at this version.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        username: As typed at registration.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
+        email: Contact address as typed, or null.
+        email_verified: The email_verified claim: the user has proven control of the
+            address.
+        display_name: Name shown to people.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        attributes: Open object of the embedding service for claims.
 
     queries/users.sql:152
     """
@@ -581,6 +721,9 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, user_id: UUID) -> int:
     """Deletes the user with everything issued to it.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/users.sql:176
     """
     return _delete(connection, tenant_id=tenant_id, user_id=user_id)
@@ -590,6 +733,9 @@ async def delete_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> int:
     """Deletes the user with everything issued to it.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/users.sql:176
     """
@@ -604,8 +750,13 @@ def set_password_hash(
     row_version: int,
     password_hash: str | None,
 ) -> User | None:
-    """The user with its new password hash, or no row when it is not at this version;
-    null ends sign-in by password.
+    """The user with its new password hash, or no row when the user is not at this
+    version. A null hash ends sign-in by password.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        password_hash: Argon2id hash with its own salt and parameters.
 
     queries/users.sql:183
     """
@@ -626,8 +777,13 @@ async def set_password_hash_async(
     row_version: int,
     password_hash: str | None,
 ) -> User | None:
-    """The user with its new password hash, or no row when it is not at this version;
-    null ends sign-in by password.
+    """The user with its new password hash, or no row when the user is not at this
+    version. A null hash ends sign-in by password.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        password_hash: Argon2id hash with its own salt and parameters.
 
     queries/users.sql:183
     """
@@ -643,8 +799,12 @@ async def set_password_hash_async(
 def revoke_tokens(
     connection: Connection[object], *, tenant_id: UUID, user_id: UUID
 ) -> User | None:
-    """The user with its epoch moved: every token of the sign-ins so far is dead, and
-    what a rotation that is under way makes of them too. One row.
+    """The user with tokens_valid_after set to now. Every token of an earlier sign-in
+    is dead, including those that a concurrent rotation issues. The statement
+    changes one row, however many tokens there are.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/users.sql:202
     """
@@ -654,8 +814,12 @@ def revoke_tokens(
 async def revoke_tokens_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> User | None:
-    """The user with its epoch moved: every token of the sign-ins so far is dead, and
-    what a rotation that is under way makes of them too. One row.
+    """The user with tokens_valid_after set to now. Every token of an earlier sign-in
+    is dead, including those that a concurrent rotation issues. The statement
+    changes one row, however many tokens there are.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/users.sql:202
     """

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Final, TypeVar
 from uuid import UUID
 
+from authority_queries.credentials.client_secrets import is_minted_secret_hash
 from authority_queries.credentials.password_hashes import parse_password_hash
 from authority_queries.engine.checks import (
     exact_duration,
@@ -27,8 +28,7 @@ MAX_MONTHS_AHEAD: Final = 120
 
 _NOTHING: Final = timedelta(0)
 _digest: Final = octets(32, 32)
-# The formats of client_secrets_secret_hash_check and tokens_code_challenge_check.
-_SECRET_DIGEST: Final = re.compile(r"\$sha256\$[A-Za-z0-9+/]{43}")
+# The format that tokens_code_challenge_check allows.
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -131,9 +131,7 @@ def check_password_hash(name: str, value: Text) -> Text:
 def check_client_secret_hash(name: str, value: object) -> str:
     """Return a hash from `hash_client_secret`, or one of a password."""
     given = text()(name, value)
-    return (
-        given if _SECRET_DIGEST.fullmatch(given) else check_password_hash(name, given)
-    )
+    return given if is_minted_secret_hash(given) else check_password_hash(name, given)
 
 
 def check_code_challenge(value: str | None) -> str | None:

@@ -1,9 +1,10 @@
--- In which schema yoyo's books lie, whether they are there, and whether this login may
--- read them: one row.
+-- One row: the schema of yoyo's books, whether the books exist, and whether this login
+-- can read them.
 --
--- Runs under the login's own search_path, in which others may have put objects, so each
--- name has its schema. `authority migrate` keeps the books in authority_yoyo;
--- plain yoyo in the first schema of the path, unless its URL names another one.
+-- Runs under the login's own search_path, where others may have created objects, so
+-- that every name is qualified. `authority migrate` keeps the books in authority_yoyo.
+-- Plain yoyo keeps them in the first schema of the path, unless its URL names another
+-- one.
 with logs as (
     select
         pg_namespace.nspname,
@@ -28,5 +29,5 @@ select
         (select pg_catalog.quote_ident(logs.nspname::pg_catalog.text) from logs),
         'authority_yoyo'
     ) as schema,
-    coalesce((select true from logs), false) as are_there,
-    coalesce((select logs.may_be_read from logs), false) as may_be_read;
+    (select true from logs) is true as are_there,
+    (select logs.may_be_read from logs) is true as may_be_read;

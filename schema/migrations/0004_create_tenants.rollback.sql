@@ -2,4 +2,5 @@ set local search_path = pg_catalog;
 set local role authority_owner;
 drop function if exists authority.find_tenant(text);
 drop function if exists authority.enter_tenant(uuid);
+drop view if exists authority.active_tenants;
 drop table if exists authority.tenants;

@@ -81,7 +81,7 @@ def test_a_null_that_a_case_never_has_is_an_error(
     files = {"orders": QUERY.replace("-- id, paid_at", "-- id, paid_at, note")}
     project = Project.make(tmp_path, blank_conninfo, SCHEMA, files).generate()
     orders = project.module("queries.orders")
-    said = r"orders\.judge: note is null where @when says never: in the case paid"
+    said = r"orders\.judge: note is null against its @when, in the case paid"
 
     async def judge() -> None:
         async with await psycopg.AsyncConnection.connect(blank_conninfo) as connection:

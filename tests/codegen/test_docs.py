@@ -215,7 +215,7 @@ def test_the_filled_list_of_the_page_is_that_of_the_repository() -> None:
 
 def test_the_settings_of_the_page_can_be_read(tmp_path: Path) -> None:
     (text,) = blocks("toml")
-    for name in ("queries", "schema/migrations", "my_service/db"):
+    for name in ("my_service/db/sql", "schema/migrations"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "my_service" / "__init__.py").touch()
     (tmp_path / "pyproject.toml").write_text(text)
@@ -267,3 +267,12 @@ def test_a_decision_states_context_decision_consequences_and_refusals(
         "Consequences",
         "What was refused, and why",
     ]
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=[page.stem for page in DECISIONS])
+def test_the_files_that_a_decision_names_exist(page: Path) -> None:
+    named = re.findall(r"`((?:\w+/)+[\w.-]+\.(?:py|sql|txt))`", page.read_text())
+    folders = ROOT, ROOT / "authority_queries"
+    assert [
+        name for name in named if not any((at / name).exists() for at in folders)
+    ] == []

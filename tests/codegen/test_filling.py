@@ -119,6 +119,43 @@ def test_a_cte_loses_a_column_of_the_row_that_nothing_else_reads(
     )
 
 
+def test_a_recursive_cte_is_filled_in_both_parts(tmp_path: Path) -> None:
+    assert other_filled(
+        tmp_path,
+        "with recursive t as (\n    select\n        items.id\n    from shop.items\n"
+        "    union all\n    select\n        parents.id\n    from t\n"
+        "    inner join shop.items as parents on t.id = parents.child_id\n)\n\n"
+        "select\n    t.id\nfrom t\nunion all\nselect\n    u.id\nfrom t as u;\n",
+    ) == (
+        "with recursive t as (\n"
+        "    select\n        items.id, items.label, items.price\n    from shop.items\n"
+        "    union all\n"
+        "    select\n        parents.id, parents.label, parents.price\n    from t\n"
+        "    inner join shop.items as parents on t.id = parents.child_id\n)\n\n"
+        "select\n    t.id, t.label, t.price\nfrom t\nunion all\n"
+        "select\n    u.id, u.label, u.price\nfrom t as u;\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ('"A.b".id', '"A.b".id, "A.b".label, "A.b".price'),
+        ("shop.items.id", "shop.items.id, shop.items.label, shop.items.price"),
+        ("id", "id, label, price"),
+        (
+            "items.price, 'ß, € and 🔒' as label, items.id",
+            "items.id, 'ß, € and 🔒' as label, items.price",
+        ),
+    ],
+)
+def test_a_table_is_written_as_in_the_rest_of_the_list(
+    tmp_path: Path, written: str, wanted: str
+) -> None:
+    filled = other_filled(tmp_path, f"select\n    {written}\nfrom a where 'ü' = 'ü';\n")
+    assert filled == f"select\n    {wanted}\nfrom a where 'ü' = 'ü';\n"
+
+
 def test_a_query_that_is_as_another_one_has_its_columns(tmp_path: Path) -> None:
     text = FIRST + "-- name: other()^\n-- It.\n-- @as get_by_id -- The same view.\n"
     unfilled = f"{text}select\n    i.id\nfrom shop.f() as i;\n"
@@ -145,7 +182,7 @@ def test_a_list_of_few_lines_is_up_to_date_and_the_first_has_a_line_a_column(
         ),
         (
             "select\n    a.id,\n    b.label\nfrom shop.a\ncross join shop.b;\n",
-            "`price` of @row Item (sql/a.sql:1 get_by_id) can be of several tables:"
+            "`price` of @row Item (sql/a.sql:1 get_by_id) has no clear table here:"
             " write it into this list",
         ),
         (
@@ -161,7 +198,7 @@ def test_what_only_a_person_can_write_is_refused(
     (tmp_path / "sql").mkdir()
     with pytest.raises(GenerationError) as caught:
         other_filled(tmp_path / "sql", written)
-    assert str(caught.value).startswith(f"sql/a.sql:15: {told}")
+    assert str(caught.value).startswith(f"sql/a.sql:15:5: {told}")
 
 
 def test_a_computed_column_of_the_row_is_not_copied(tmp_path: Path) -> None:
@@ -189,7 +226,7 @@ def test_a_column_that_is_added_to_a_row_or_removed_is_so_in_every_list(
             if found.statement.block.source.path == path:
                 column = found.columns[0]
                 place = text.index(f"\n    {column.text},", found.found.start - 5)
-                text = f"{text[:place]}\n    {column.table}.added,{text[place:]}"
+                text = f"{text[:place]}\n    {column.table}added,{text[place:]}"
         path.write_text(text)
     lists = list(lists_of_folder(folder))
     write(lists)
@@ -235,7 +272,7 @@ def test_the_command_names_a_stale_list_and_writes_it(
     assert main([*arguments, "--check"]) == 1
     told = capsys.readouterr()
     assert told.out == (
-        "queries/a.sql:15: other: + items.label, + items.price, - items.old;"
+        "queries/a.sql:15:5: other: + items.label, + items.price, - items.old;"
         " see @row Item (queries/a.sql:1 get_by_id)\n"
     )
     assert told.err == ("authority: 1 column lists are stale: run `authority format`\n")

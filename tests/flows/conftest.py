@@ -6,7 +6,7 @@ import pytest
 
 from authority_queries import Settings, Store
 from tests.factories import make_tenant
-from tests.flows.feed import FORMS, Dba, Feed, Follow
+from tests.flows.followers import FORMS, Dba, Feed, Follow
 from tests.isolation.services import settings_for
 from tests.stores import Logins, routed_store
 

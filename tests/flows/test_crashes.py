@@ -17,7 +17,13 @@ from authority_queries.records import Client, Redemption
 from authority_queries.secrets import TokenString
 from tests.cluster import Cluster, new_cluster
 from tests.factories import HOUR, make_client, make_tenant
-from tests.flows.families import Dba, Families, count_families, make_families, refresh
+from tests.flows.token_families import (
+    Dba,
+    Families,
+    count_families,
+    make_families,
+    refresh,
+)
 from tests.stores import Logins, routed_store
 
 CRASHES, ROTATORS, FAMILIES = 10, 8, 5

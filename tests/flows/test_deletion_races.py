@@ -20,8 +20,8 @@ from tests.factories import (
     make_token,
     make_user,
 )
-from tests.flows.families import CALLBACK, Dba, refresh
 from tests.flows.races import race_often
+from tests.flows.token_families import CALLBACK, Dba, refresh
 from tests.stores import Logins
 
 RACERS, ROUNDS = 8, 50

@@ -15,7 +15,7 @@ from authority_queries.errors import (
     UnavailableError,
 )
 from tests.factories import HOUR
-from tests.flows.feed import PATIENCE, Dba, Feed, Follow
+from tests.flows.followers import PATIENCE, Dba, Feed, Follow
 from tests.isolation.services import settings_for
 from tests.stores import Logins, routed_store
 
@@ -89,7 +89,7 @@ def test_a_feed_that_ends_before_the_followers_position_is_an_error(
     follow: Follow, settings: Settings, feed: Feed
 ) -> None:
     with pytest.raises(
-        FeedRewoundError, match="ends at 3, and its follower has seen 4"
+        FeedRewoundError, match="ends at 3, but this follower has read 4"
     ):
         follow(settings, feed.tenant_id, lambda _: True, after=4)
     assert feed.listeners() == []
@@ -105,7 +105,7 @@ def test_a_restore_while_following_is_an_error(
         return True
 
     with pytest.raises(
-        FeedRewoundError, match="ends at 1, and its follower has seen 3"
+        FeedRewoundError, match="ends at 1, but this follower has read 3"
     ):
         follow(
             settings,

@@ -16,7 +16,7 @@ import pytest
 from authority_queries import AsyncAuthority, Authority, Settings
 from authority_queries.errors import ClosedError, NestedUnitError
 from tests.factories import HOUR
-from tests.flows.feed import PATIENCE, Feed, publish
+from tests.flows.followers import PATIENCE, Feed, publish
 from tests.isolation.test_cancellation import cancelled_at, outcome_of
 
 SOON = timedelta(milliseconds=10)

@@ -14,7 +14,7 @@ import pytest
 from authority_queries import AsyncAuthority, Authority, Settings, Store
 from authority_queries.errors import ForkedError
 from tests.factories import make_client, make_tenant, make_token, make_user
-from tests.flows.feed import Feed
+from tests.flows.followers import Feed
 from tests.forking import in_child
 from tests.isolation.services import settings_for
 from tests.stores import Logins

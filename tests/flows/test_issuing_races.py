@@ -24,8 +24,8 @@ from tests.factories import (
     make_token,
     make_user,
 )
-from tests.flows.families import CALLBACK, Dba
 from tests.flows.races import race_often
+from tests.flows.token_families import CALLBACK, Dba
 from tests.stores import Logins
 
 RACERS, ROUNDS = 6, 20

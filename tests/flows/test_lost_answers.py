@@ -14,8 +14,8 @@ from authority_queries import Authority, Store
 from authority_queries.records import Client, Redemption
 from authority_queries.secrets import TokenString
 from tests.factories import make_client, make_tenant
-from tests.flows.cuts import EndsCaller, LosesAnswer, LosesRequest
-from tests.flows.families import (
+from tests.flows.cut_connections import EndsCaller, LosesAnswer, LosesRequest
+from tests.flows.token_families import (
     Dba,
     Families,
     count_families,

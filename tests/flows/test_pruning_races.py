@@ -14,7 +14,7 @@ from authority_queries import Store, mint_token
 from authority_queries.records import Client, Redemption, User
 from tests.clock import Clock
 from tests.factories import make_authorization, make_token, make_user
-from tests.flows.families import CALLBACK, Dba, make_app, redeem_code, refresh
+from tests.flows.token_families import CALLBACK, Dba, make_app, redeem_code, refresh
 from tests.stores import Logins
 
 PRUNERS, EXTENDERS, FAMILIES = 8, 4, 60

@@ -11,7 +11,8 @@ import psycopg
 from authority_queries import Store
 from authority_queries.records import Redemption
 from tests.factories import make_client, make_tenant, make_token, make_user
-from tests.flows.families import (
+from tests.flows.races import race_often
+from tests.flows.token_families import (
     Dba,
     Families,
     count_families,
@@ -21,7 +22,6 @@ from tests.flows.families import (
     redeem_code,
     refresh,
 )
-from tests.flows.races import race_often
 from tests.stores import Logins
 
 RACERS, ROUNDS = 8, 200

@@ -16,7 +16,7 @@ from authority_queries import Settings, Store
 from authority_queries.records import Revocation
 from authority_queries.service.migrations import yoyo_url
 from tests.factories import HOUR, make_tenant
-from tests.flows.feed import END, FORMS, Dba, Feed, Follow, publish
+from tests.flows.followers import END, FORMS, Dba, Feed, Follow, publish
 from tests.stores import Logins, routed_store
 
 PUBLISHERS, TRANSACTIONS = 8, 60

@@ -18,7 +18,7 @@ from authority_queries import Settings, migrate
 from authority_queries.service.embedded.account import server_account
 from tests.conftest import PASSWORD
 from tests.factories import HOUR, make_tenant
-from tests.flows.feed import PATIENCE, Dba, Feed, Follow, publish
+from tests.flows.followers import PATIENCE, Dba, Feed, Follow, publish
 from tests.isolation.pgbouncer import pooled, program
 from tests.isolation.services import settings_for
 from tests.schema.fresh_server import fresh_server
@@ -192,7 +192,8 @@ def test_a_follower_only_polls_through_a_pooler(
             for number in range(20):
                 feed.publish(f"jti-{number}")
                 assert queue.get(timeout=PATIENCE) == f"jti-{number}"
-    assert "no hints of revocations through a pooler, only polling" in caplog.messages
+    warning = "no notifications of revocations through a pooler; polling only"
+    assert warning in caplog.messages
     assert not any("listen" in line for line in caplog.messages)
 
 

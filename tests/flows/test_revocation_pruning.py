@@ -8,7 +8,7 @@ import psycopg
 
 from authority_queries import Store
 from tests.factories import HOUR
-from tests.flows.feed import Dba, Feed
+from tests.flows.followers import Dba, Feed
 from tests.stores import Logins
 
 PRUNERS, EXTENDERS, ENTRIES = 4, 4, 2000

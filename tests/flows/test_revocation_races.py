@@ -17,8 +17,8 @@ from tests.factories import (
     make_tenant,
     make_user,
 )
-from tests.flows.families import Dba, refresh
 from tests.flows.races import race_often
+from tests.flows.token_families import Dba, refresh
 from tests.stores import Logins
 
 RACERS, ROUNDS = 8, 100

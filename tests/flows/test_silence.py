@@ -17,7 +17,7 @@ from authority_queries import AsyncAuthority, Authority, Settings, Store
 from authority_queries.errors import UnavailableError
 from authority_queries.service import settings as settings_module
 from tests.factories import make_tenant
-from tests.flows.feed import Feed
+from tests.flows.followers import Feed
 from tests.isolation.services import settings_for
 from tests.proxy import proxy
 from tests.stores import Logins

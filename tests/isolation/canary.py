@@ -20,7 +20,7 @@ class Canary:
     @classmethod
     def of(cls, name: str, value: str | bytes) -> "Canary":
         octets = value.encode() if isinstance(value, str) else value
-        assert len(octets) >= _PIECE, "too short to be told"
+        assert len(octets) >= _PIECE, "too short to be recognised"
         return cls(name, octets)
 
     @cached_property

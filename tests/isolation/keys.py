@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from tests.isolation.matrix.world import Table
-from tests.isolation.rows import Row, Tenants
+from tests.isolation.tenant_rows import Row, Tenants
 
 _QUERY = Path(__file__).with_name("keys.sql")
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from tests.isolation.rows import Tenants, insert, sqlstate, writable
+from tests.isolation.tenant_rows import Tenants, insert, sqlstate, writable
 
 DENIED = "42501"
 

@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries.resources import QUERIES
 from tests.isolation.probes import DENIED, seen
-from tests.isolation.rows import Tenants, settle, sqlstate, tell
+from tests.isolation.tenant_rows import Tenants, fill_tenants, set_tenant, sqlstate
 from tests.stores import Logins
 
 LOGINS = pytest.mark.parametrize("login", ["app", "reader", "maintenance"])
@@ -25,7 +25,7 @@ SHARED = re.compile(
 
 @pytest.fixture
 def tenants(dba: "psycopg.Connection[Any]") -> Tenants:
-    return settle(dba)
+    return fill_tenants(dba)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_policies_apply_to_the_owner_except_for_the_directory(
         assert seen(connection, tenants) == ["tenants"]
         update = "update authority.tenants set status = 'suspended'"
         assert connection.execute(update).rowcount == 0
-        tell(connection, tenants.own)
+        set_tenant(connection, tenants.own)
         assert count(connection, USERS) == 1
         # A limit: the owner of a table may lift the policies that apply to it.
         connection.execute("alter table authority.users no force row level security")
@@ -130,7 +130,7 @@ def test_partitions_are_reached_through_their_parent_alone(
 ) -> None:
     assert len(tenants.partitions) > 1
     with psycopg.connect(getattr(logins, login), autocommit=True) as connection:
-        tell(connection, tenants.own)
+        set_tenant(connection, tenants.own)
         for table in tenants.partitions:
             for text in (
                 "select {column} from {table}",
@@ -197,7 +197,7 @@ def test_views_return_the_own_tenants_rows(
     )
     for view in views:
         assert app.execute(query.format(view).encode()).fetchall() == [(tenants.own,)]
-    tell(app, "")
+    set_tenant(app, "")
     for view in views:
         assert app.execute(query.format(view).encode()).fetchall() == []
 
@@ -384,7 +384,7 @@ def test_a_session_that_sends_any_statement_can_name_any_tenant(
     """A limit: the policies stop a wrong query, not a service that is taken over."""
     query = "select tenant_id from authority.users"
     assert app.execute(query).fetchall() == [(tenants.own,)]
-    tell(app, tenants.foreign)
+    set_tenant(app, tenants.foreign)
     assert app.execute(query).fetchall() == [(tenants.foreign,)]
 
 

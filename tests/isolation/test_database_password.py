@@ -79,7 +79,7 @@ def test_no_server_is_reached(
         with pytest.raises((UnavailableError, psycopg.Error)) as failed:
             migrate(make_conninfo("", **settings.connection_parameters))
         witness.note_error(failed.value)
-    assert witness.told["log"]
+    assert witness.texts["log"]
     assert_hidden(witness, password)
 
 
@@ -171,7 +171,7 @@ def test_commands_print_no_password_and_no_token(
     told = capfd.readouterr()
     assert codes == [0, 0, 0]
     assert "Rotate a client's secret" in told.out
-    everything = told.out + told.err + b"\n".join(witness.told["log"]).decode()
+    everything = told.out + told.err + b"\n".join(witness.texts["log"]).decode()
     witness.note("report", everything)
     assert_hidden(witness, password)
     assert TOKEN.findall(everything) == []

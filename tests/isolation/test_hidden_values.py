@@ -200,7 +200,7 @@ def test_a_call_that_is_canceled_leaves_no_trace(
     with witness.watching(), pytest.raises(asyncio.CancelledError) as caught:
         asyncio.run(canceled())
     witness.note_error(caught.value)
-    assert witness.told["log"]
+    assert witness.texts["log"]
     assert witness.leaks([Canary.of("note", note)]) == set()
 
 

@@ -22,7 +22,7 @@ from authority_queries.queries import tenants, tokens, users
 from authority_queries.records import Client
 from authority_queries.secrets import TokenString
 from tests.factories import HOUR, make_client, make_tenant, make_token
-from tests.flows.families import count_families
+from tests.flows.token_families import count_families
 from tests.hostile import make_hostile
 from tests.isolation.services import MODES, SyncService, running, settings_for
 from tests.stores import Logins, routed_store

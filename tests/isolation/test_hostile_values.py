@@ -68,7 +68,7 @@ def faults(world: World, runner: Runner, outcome: Outcome) -> Iterator[str]:
         yield "changes foreign rows"
     if f"{world.foreign_id}-" in str(outcome.result):
         yield "reads foreign rows"
-    if outcome.told != str(world.own):
+    if outcome.tenant != str(world.own):
         yield "works for another tenant afterwards"
 
 
@@ -91,7 +91,7 @@ def faults_with(
     """Return the number of calls, and each fault with its call."""
     with opened_world(dba, "strangers") as world:
         runner = Runner(world, looks_at_own=False)
-        service = Caller(login=roles.app, told=world.own)
+        service = Caller(login=roles.app, tenant=world.own)
         count, found = 0, []
         for label, query, arguments in calls_of(world, texts, *kinds):
             outcome = runner.run(query, service, arguments)
@@ -127,7 +127,7 @@ def test_a_query_that_executes_a_text_as_sql_is_found(
     find = next(query for query in ALL if full_name(query) == "tenants.find")
     with opened_world(dba, "strangers") as world:
         runner = Runner(world, looks_at_own=False)
-        service = Caller(login=matrix_roles.app, told=world.own)
+        service = Caller(login=matrix_roles.app, tenant=world.own)
         RewritingCursor.instead = {find.sql: broken}
         try:
             outcome = runner.run(find, service, {"code": "acme"})

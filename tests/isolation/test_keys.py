@@ -18,7 +18,7 @@ from tests.isolation.keys import (
     table_named,
     unique_keys_of,
 )
-from tests.isolation.rows import Row, Tenants, insert, settle, tell
+from tests.isolation.tenant_rows import Row, Tenants, fill_tenants, insert, set_tenant
 from tests.stores import Logins
 
 # A row has a user or a service account, not both; only an access token without a family
@@ -38,13 +38,13 @@ _BESIDE: dict[str, Row] = {
 @pytest.fixture
 def tenants(dba: "psycopg.Connection[Any]") -> Tenants:
     """Two tenants, each with ids of its own."""
-    return settle(dba)
+    return fill_tenants(dba)
 
 
 @pytest.fixture
 def twins(dba: "psycopg.Connection[Any]") -> Tenants:
     """Two tenants whose ids, names and hashes are equal: only tenant_id differs."""
-    return settle(dba, twins=True)
+    return fill_tenants(dba, twins=True)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def errors_of(
     return None
 
 
-def told(error: psycopg.Error) -> str:
+def text_of(error: psycopg.Error) -> str:
     """Return all text that PostgreSQL sends with an error."""
     diag = error.diag
     parts = (diag.message_primary, diag.message_detail, diag.message_hint, diag.context)
@@ -100,7 +100,7 @@ def told(error: psycopg.Error) -> str:
 
 def reached(tenants: Tenants, app: "psycopg.Connection[Any]") -> list[str]:
     """Return the foreign keys that accept a reference to another tenant's row."""
-    tell(app, tenants.own)
+    set_tenant(app, tenants.own)
     found = []
     for key in foreign_keys_of(tenants.dba):
         error = errors_of(app, tenants, key.own, pointing_away(tenants, key))
@@ -161,7 +161,7 @@ def test_a_repository_treats_another_tenants_row_as_missing(
             ("roles", tenants.foreign),
         )
     )
-    tell(app, tenants.own)
+    set_tenant(app, tenants.own)
     user_roles = Store(app).user_roles
     with pytest.raises(MissingReferenceError) as caught:
         user_roles.assign(tenant_id=tenants.own, user_id=user, role_id=foreign_role)
@@ -188,13 +188,13 @@ def test_a_key_without_its_tenant_is_found_by_filling_twins(
 ) -> None:
     dba.execute("create unique index on authority.users (email)")
     with pytest.raises(psycopg.errors.UniqueViolation):
-        settle(dba, twins=True)
+        fill_tenants(dba, twins=True)
 
 
 def test_the_error_of_a_duplicate_contains_no_value(
     twins: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    tell(app, twins.own)
+    set_tenant(app, twins.own)
     refused = set()
     for key in unique_keys_of(twins.dba):
         row = twins.row(table_named(twins, key.own), twins.own)
@@ -208,7 +208,7 @@ def test_the_error_of_a_duplicate_contains_no_value(
 
 
 def _says(error: psycopg.Error, value: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", told(error)) is not None
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text_of(error)) is not None
 
 
 def test_a_superuser_gets_the_values_of_a_duplicate(twins: Tenants) -> None:
@@ -221,30 +221,30 @@ def test_a_superuser_gets_the_values_of_a_duplicate(twins: Tenants) -> None:
 def test_the_error_of_a_failing_check_contains_no_value_of_the_row(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    tell(app, tenants.own)
+    set_tenant(app, tenants.own)
     with pytest.raises(psycopg.errors.CheckViolation) as caught:
         app.execute("update authority.users set status = 'lost'")
     assert caught.value.diag.message_detail is None
-    assert "ann@example.com" not in told(caught.value)
+    assert "ann@example.com" not in text_of(caught.value)
 
 
 def test_the_code_is_the_only_key_that_all_tenants_share(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
     """A taken code can be detected, as by find_tenant, but not its owner."""
-    tell(app, tenants.own)
+    set_tenant(app, tenants.own)
     code = tenants.row(table_named(tenants, "tenants"), tenants.foreign)["code"]
     with pytest.raises(psycopg.errors.UniqueViolation) as caught:
         app.execute("update authority.tenants set code = %s", (code,))
     assert caught.value.diag.message_detail is None
-    assert code not in told(caught.value)
-    assert str(tenants.foreign) not in told(caught.value)
+    assert code not in text_of(caught.value)
+    assert str(tenants.foreign) not in text_of(caught.value)
 
 
 def test_a_duplicate_error_names_the_key_and_no_value(
     twins: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    tell(app, twins.own)
+    set_tenant(app, twins.own)
     with pytest.raises(DuplicateError) as caught:
         Store(app).users.create(tenant_id=twins.own, username="ANN")
     assert caught.value.constraint == "users_tenant_id_username_key_key"

@@ -26,7 +26,7 @@ from tests.isolation.matrix.world import Kind, World, opened_world, tables_witho
 _NO_KEY = "the caller chooses the id; it is no foreign key, and no query reads by it"
 _DOOR = "it sets the tenant of a transaction"
 _ONE_DIRECTORY = "another tenant's code is refused: all tenants share one directory"
-_TOLD = "as app told another tenant"
+_OF_ANOTHER = "as app of another tenant"
 _WRITES = "writes a foreign id into"
 # What a query reveals of another tenant on purpose, and why it may.
 BY_PURPOSE = {
@@ -34,14 +34,14 @@ BY_PURPOSE = {
     f"login_attempts.record as bypass: {_WRITES} login_attempts": _NO_KEY,
     f"service_accounts.create as app: {_WRITES} service_accounts": _NO_KEY,
     f"service_accounts.create as bypass: {_WRITES} service_accounts": _NO_KEY,
-    f"tenants.enter {_TOLD}: goes on working for another tenant": _DOOR,
-    f"tenants.enter {_TOLD}: reads or counts foreign rows": _DOOR,
+    f"tenants.enter {_OF_ANOTHER}: goes on working for another tenant": _DOOR,
+    f"tenants.enter {_OF_ANOTHER}: reads or counts foreign rows": _DOOR,
     "tenants.find as app: reads or counts foreign rows": (
         "a service finds its tenant by the code, and gets only the id"
     ),
     "tenants.update as app: reads or counts foreign rows": _ONE_DIRECTORY,
     "tenants.update as bypass: reads or counts foreign rows": _ONE_DIRECTORY,
-    f"tokens.verify_by_token {_TOLD}: reads or counts foreign rows": (
+    f"tokens.verify_by_token {_OF_ANOTHER}: reads or counts foreign rows": (
         "works for the tenant that the token names, as its holder may"
     ),
 }
@@ -90,7 +90,7 @@ def test_no_result_depends_on_another_tenants_rows(
     expected = {
         leak for leak in BY_PURPOSE if kind == "strangers" or _WRITES not in leak
     }
-    assert expected <= leaks, "these are no exceptions any more"
+    assert expected <= leaks, "remove these exceptions: they do not occur"
 
 
 def test_each_query_finds_the_rows_of_the_tenant_that_it_is_called_for(
@@ -128,18 +128,21 @@ def test_each_branch_of_grants_and_redemptions_is_taken(
     ]
 
 
-@pytest.mark.parametrize("told", ["another", "none", "nonsense"])
+@pytest.mark.parametrize("setting", ["another", "none", "nonsense"])
 def test_no_policy_lets_a_foreign_row_through(
-    told: str, dba: "psycopg.Connection[Any]", matrix_roles: Roles, figures: list[str]
+    setting: str,
+    dba: "psycopg.Connection[Any]",
+    matrix_roles: Roles,
+    figures: list[str],
 ) -> None:
     with (
         opened_world(dba, "strangers") as world,
         granted_everything(world, matrix_roles.app),
     ):
         tenant = {"another": str(world.own), "none": "", "nonsense": "%' or true"}
-        found = open_tables(world, matrix_roles.app, tenant[told])
+        found = open_tables(world, matrix_roles.app, tenant[setting])
     figures.append(
-        f"policies alone, told {told}: {len(world.tables)} tables x {len(PROBES)} "
+        f"policies alone, tenant {setting}: {len(world.tables)} tables x {len(PROBES)} "
         f"statements, {len(found)} rows through"
     )
     assert found == []

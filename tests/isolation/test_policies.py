@@ -12,7 +12,14 @@ from authority_queries import Store
 from authority_queries.errors import NotFoundError, PermissionDeniedError
 from tests.factories import PHC
 from tests.isolation.probes import DENIED, changed, inserted, moved, seen, weaken
-from tests.isolation.rows import Tenants, insert, settle, sqlstate, tell, writable
+from tests.isolation.tenant_rows import (
+    Tenants,
+    fill_tenants,
+    insert,
+    set_tenant,
+    sqlstate,
+    writable,
+)
 from tests.stores import Logins
 
 LOGINS = pytest.mark.parametrize("login", ["app", "reader"])
@@ -43,7 +50,7 @@ MALFORMED: dict[str, Callable[[str], str]] = {
 
 @pytest.fixture
 def tenants(dba: "psycopg.Connection[Any]") -> Tenants:
-    return settle(dba)
+    return fill_tenants(dba)
 
 
 @contextmanager
@@ -74,7 +81,7 @@ def test_a_session_with_an_invalid_tenant_reads_and_writes_nothing(
         for name, make in MALFORMED.items():
             value = make(str(tenants.own))
             assert value != str(tenants.own)
-            tell(connection, value)
+            set_tenant(connection, value)
             assert seen(connection, tenants) == [], name
             assert inserted(connection, tenants, tenants.own) == [], name
             assert changed(connection, tenants) == [], name
@@ -86,7 +93,7 @@ def test_a_session_of_a_tenant_reads_only_its_rows(
 ) -> None:
     with opened(logins, login) as connection:
         for tenant in (tenants.own, tenants.foreign):
-            tell(connection, tenant)
+            set_tenant(connection, tenant)
             for table in tenants.tables:
                 query = table.statement("select {column} from {table}")
                 rows = connection.execute(query).fetchall()
@@ -99,7 +106,7 @@ def test_a_session_of_a_tenant_writes_no_row_of_another_tenant(
     login: str, tenants: Tenants, logins: Logins
 ) -> None:
     with opened(logins, login) as connection:
-        tell(connection, tenants.own)
+        set_tenant(connection, tenants.own)
         assert inserted(connection, tenants, tenants.foreign) == []
         assert moved(connection, tenants) == []
 
@@ -120,7 +127,7 @@ def test_a_policy_that_writes_all_is_found_for_each_table(
 ) -> None:
     names = weaken(tenants, "with check (true)")
     with opened(logins, "app") as connection:
-        tell(connection, tenants.own)
+        set_tenant(connection, tenants.own)
         not_the_services = {"tenants"}
         found = inserted(connection, tenants, tenants.foreign)
         assert set(found) == set(names) - not_the_services
@@ -139,7 +146,7 @@ def test_a_row_of_an_unknown_tenant_cannot_be_inserted(
 ) -> None:
     unknown = uuid4()
     with opened(logins, "app") as connection:
-        tell(connection, unknown)
+        set_tenant(connection, unknown)
         table = next(table for table in tenants.tables if table.name == "clients")
         row = {**tenants.row(table, tenants.own), "tenant_id": str(unknown)}
         with pytest.raises(psycopg.errors.ForeignKeyViolation):
@@ -255,7 +262,7 @@ def test_operators_lock_prunable_rows_and_write_nothing(
     with opened(logins, "maintenance") as connection:
         assert len(connection.execute(lock.encode()).fetchall()) >= 2
         assert sqlstate(connection, write) == DENIED
-        tell(connection, tenants.own)
+        set_tenant(connection, tenants.own)
         assert sqlstate(connection, write) == DENIED
         without = f"drop policy {table}_lock_policy on authority.{table}"
         tenants.dba.execute(without.encode())
@@ -267,7 +274,7 @@ def test_a_policy_is_evaluated_once_a_statement_and_can_use_the_index(
 ) -> None:
     with opened(logins, "app") as connection:
         connection.execute("set enable_seqscan = off")
-        tell(connection, tenants.own)
+        set_tenant(connection, tenants.own)
         for table in tenants.tables:
             query = table.statement("explain select {column} from {table}")
             plan = "\n".join(line for (line,) in connection.execute(query))

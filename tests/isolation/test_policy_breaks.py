@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 
-from tests.isolation.matrix.cases import TOLD_ANOTHER, Roles, all_cases
+from tests.isolation.matrix.cases import OF_ANOTHER, Roles, all_cases
 from tests.isolation.matrix.judging import (
     Case,
     compared,
@@ -58,7 +58,7 @@ def test_a_table_without_its_policy_makes_its_queries_leak(
     dba: "psycopg.Connection[Any]", matrix_roles: Roles, figures: list[str]
 ) -> None:
     with opened_world(dba, "strangers") as world:
-        told = [c for c in all_cases(world, matrix_roles) if c.role == TOLD_ANOTHER]
+        told = [c for c in all_cases(world, matrix_roles) if c.role == OF_ANOTHER]
         runner = Runner(world)
         right = [*zip(told, outcomes_without(world, runner, told), strict=True)]
         leaks = {

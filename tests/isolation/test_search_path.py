@@ -13,8 +13,8 @@ from authority_queries import Authority, Settings, Store
 from authority_queries.errors import AuthorityError
 from authority_queries.service.migrations import yoyo_url
 from tests.isolation.probes import inserted, moved, seen
-from tests.isolation.rows import Tenants, settle, tell
 from tests.isolation.tenant_life import live
+from tests.isolation.tenant_rows import Tenants, fill_tenants, set_tenant
 from tests.stores import Logins
 
 # Tables, functions and operators named as ours and as PostgreSQL's.
@@ -64,7 +64,7 @@ OURS = [
 
 @pytest.fixture
 def tenants(dba: "psycopg.Connection[Any]") -> Tenants:
-    tenants = settle(dba)
+    tenants = fill_tenants(dba)
     dba.execute(EVIL.replace("{foreign}", str(tenants.foreign)).encode())
     return tenants
 
@@ -152,7 +152,7 @@ def test_another_schema_does_not_change_our_queries(
     tenants: Tenants, fresh: UUID, opened: Callable[..., Any]
 ) -> None:
     connection = opened("evil")
-    tell(connection, fresh)
+    set_tenant(connection, fresh)
     before = tenants.foreign_rows()
     live(Store(connection), fresh)
     assert tenants.foreign_rows() == before
@@ -171,7 +171,9 @@ def test_our_queries_reach_no_other_tenant_by_another_schemas_operators(
     before = tenants.foreign_rows()
     store = Store(connection)
     found = store.users.get_by_username(tenant_id=tenants.own, username="nobody")
-    assert found is not None, "it is not looked at first any more: this test is moot"
+    assert found is not None, (
+        "the schema is not searched first any more: remove this test"
+    )
     assert found.tenant_id == tenants.own
     with pytest.raises(AuthorityError):
         live(store, tenants.own)
@@ -313,5 +315,5 @@ def test_temporary_tables_named_as_ours_hide_none(
     connection = opened("pg_catalog")
     for name in ("users", "tenants", "tokens"):
         connection.execute(f"create temporary table {name} (id uuid)".encode())
-    tell(connection, fresh)
+    set_tenant(connection, fresh)
     live(Store(connection), fresh)

@@ -12,7 +12,7 @@ import pytest
 
 import authority_queries
 from authority_queries.resources import QUERIES
-from tests.isolation.rows import Tenants, settle, tell
+from tests.isolation.tenant_rows import Tenants, fill_tenants, set_tenant
 from tests.stores import Logins
 
 USERS = "select tenant_id from authority.users"
@@ -24,7 +24,7 @@ LASTING = re.compile(
 
 @pytest.fixture
 def tenants(dba: "psycopg.Connection[Any]") -> Tenants:
-    return settle(dba)
+    return fill_tenants(dba)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_statement_that_the_owner_prepared_is_planned_anew_for_a_service(
     assert len(dba.execute("execute users").fetchall()) == 2
     dba.execute("set role authority_app")
     assert dba.execute("execute users").fetchall() == []
-    tell(dba, tenants.own)
+    set_tenant(dba, tenants.own)
     assert dba.execute("execute users").fetchall() == [(tenants.own,)]
     dba.execute("reset role")
     assert len(dba.execute("execute users").fetchall()) == 2

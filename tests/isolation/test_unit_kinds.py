@@ -122,23 +122,33 @@ def test_every_kind_of_call_for_another_tenant_or_none_is_refused(
     acme, globex = tenants
     mixed = [*rows(acme, "ann"), *rows(globex, "hank")]
     with authority.tenant(acme, **mode) as store:
-        with pytest.raises(CrossTenantError, match=r"^many\.create_many: .*another"):
+        with pytest.raises(
+            CrossTenantError, match=r"^many\.create_many: tenant_id must be "
+        ):
             file.batch("create_many")(store.connection, mixed)
         with (
-            pytest.raises(CrossTenantError, match=r"^many\.list_all: .*another"),
+            pytest.raises(
+                CrossTenantError, match=r"^many\.list_all: tenant_id must be "
+            ),
             file.stream("list_all", Found)(store.connection, 2, tenant_id=globex),
         ):
             pass
         with (
-            pytest.raises(CrossTenantError, match=r"^many\.list_of_all_tenants: not"),
+            pytest.raises(
+                CrossTenantError,
+                match=r"^many\.list_of_all_tenants: the query takes",
+            ),
             file.stream("list_of_all_tenants", Found)(store.connection, 2),
         ):
             pass
-        with pytest.raises(CrossTenantError, match=r"^many\.list_of_all_tenants: not"):
+        with pytest.raises(
+            CrossTenantError,
+            match=r"^many\.list_of_all_tenants: the query takes",
+        ):
             file.rows("list_of_all_tenants", Found)(store.connection)
-        with pytest.raises(CrossTenantError, match=r"^many\.reset: not"):
+        with pytest.raises(CrossTenantError, match=r"^many\.reset: the query takes"):
             file.script("reset")(store.connection)
-        with pytest.raises(CrossTenantError, match=r"^many\.load: not"):
+        with pytest.raises(CrossTenantError, match=r"^many\.load: the query takes"):
             file.copy("load")(store.connection, [(acme, "x")])
         store.users.create(tenant_id=acme, username="bob")
     written = dba.execute("select username from authority.users").fetchall()
@@ -175,7 +185,7 @@ def test_a_stream_that_cannot_be_opened_breaks_nothing(
     acme, _ = tenants
     with authority.tenant(acme, **mode) as store:
         with (
-            pytest.raises(InvalidArgumentError, match="size is 0"),
+            pytest.raises(InvalidArgumentError, match="size must be 1 row"),
             file.stream("list_all", Found)(store.connection, 0, tenant_id=acme),
         ):
             pass

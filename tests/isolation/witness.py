@@ -54,7 +54,7 @@ class Witness(logging.Handler):
 
     def __init__(self, dba: "psycopg.Connection[Any]") -> None:
         super().__init__(logging.DEBUG)
-        self.told: dict[str, list[bytes]] = defaultdict(list)
+        self.texts: dict[str, list[bytes]] = defaultdict(list)
         self._dba = dba
 
     def note(self, source: str, *texts: object) -> None:
@@ -65,7 +65,7 @@ class Witness(logging.Handler):
                 if isinstance(text, bytes)
                 else str(text).encode("utf-8", "backslashreplace")
             )
-            self.told[source].append(octets)
+            self.texts[source].append(octets)
 
     def note_result(self, result: object) -> None:
         self.note("repr", repr(result), str(result))
@@ -105,8 +105,8 @@ class Witness(logging.Handler):
         """Return the places where each canary appeared."""
         return {
             (source, canary.name)
-            for source in (sources or self.told)
-            for text in [b"\n".join(self.told[source])]
+            for source in (sources or self.texts)
+            for text in [b"\n".join(self.texts[source])]
             for canary in canaries
             if canary.is_in(text)
         }

@@ -1,4 +1,4 @@
-"""An authority in plain Python: what RFCs and this repository's documents promise.
+"""An authority in plain Python: the promises of RFCs and of this repository.
 
 One caller at a time, no SQL, no clock but the one that the test moves. It is written
 from the promises (docs/decisions, the comments in queries/*.sql), so that it can
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from authority_queries import NewToken
-from tests.model.kept import (
+from tests.model.objects import (
     UNBOUND,
     Account,
     Actor,
@@ -30,16 +30,16 @@ from tests.model.kept import (
     reasons,
 )
 
-# How much later than its last token's end a family may be known to be over.
+# How much later than its last token's end a family's stored end may be.
 SLACK: Final = timedelta(days=1)
-# How far ahead somebody's clock may be.
+# How far ahead a caller's clock may be.
 TOLERANCE: Final = timedelta(minutes=1)
 MAX_BEHIND: Final = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Presented:
-    """What comes to the token endpoint with a code or refresh token."""
+    """A code or refresh token as presented at the token endpoint."""
 
     hash: bytes
     client: str
@@ -53,7 +53,7 @@ class Presented:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What comes back: an outcome, and what was issued, now or the first time."""
+    """The answer: an outcome, and the tokens issued, now or the first time."""
 
     outcome: str
     token: Token | None = None
@@ -74,7 +74,7 @@ class AuthorityModel:
     tokens: dict[bytes, Token] = field(default_factory=dict)
 
     def why_dead(self, token: Token) -> list[str]:
-        """Tell why a token is dead: for reasons of its own, and of all behind it."""
+        """Return why a token is dead: its reasons, and those of all behind it."""
         found = reasons(token, self.tenant, self.now)
         if any(
             other.hash not in self.tokens or reasons(other, self.tenant, self.now)
@@ -84,7 +84,7 @@ class AuthorityModel:
         return found
 
     def sign_in_time(self, claimed: datetime) -> datetime:
-        """Take a claim ahead of the clock for as old as it may be."""
+        """Return the oldest time that a claim ahead of the clock may mean."""
         return claimed if claimed <= self.now else self.now - TOLERANCE
 
     def is_live(self, token: Token | None, kind: Kind) -> bool:
@@ -114,7 +114,7 @@ class AuthorityModel:
         *,
         signed_in: datetime,
     ) -> set[str]:
-        """Tell every reason to refuse a code: RFC 6749 section 4.1.1, RFC 9700 2.1."""
+        """Return every reason to refuse a code: RFC 6749 4.1.1, RFC 9700 2.1."""
         found = {
             "redirect_uri_not_registered": not _is_registered(redirect_uri, client),
             "pkce_required": client.public and verifier is None,
@@ -125,7 +125,7 @@ class AuthorityModel:
     def why_no_family(
         self, client: Client, user: User, scopes: Scopes, *, signed_in: datetime
     ) -> set[str]:
-        """Tell every reason to refuse what a user says yes to."""
+        """Return every reason to refuse what a user approves."""
         found = {
             "client_inactive": not client.works,
             "user_inactive": not user.works,
@@ -139,7 +139,7 @@ class AuthorityModel:
     def agreed(
         self, user: User, client: Client, scopes: frozenset[str]
     ) -> Consent | None:
-        """Give the consent in force, if it covers the scopes."""
+        """Return the consent in force, if it covers the scopes."""
         consent = self.consent(user, client)
         return consent if consent and scopes <= consent.scopes else None
 
@@ -150,7 +150,7 @@ class AuthorityModel:
         scopes: frozenset[str],
         lifetime: timedelta | None,
     ) -> Family:
-        """Begin a family, which rests on the consent that covers it, if any."""
+        """Begin a family under the consent that covers it, if any."""
         family = Family(
             client=client,
             user=user,
@@ -176,7 +176,7 @@ class AuthorityModel:
         redirect_uri: str | None = None,
         verifier: str | None = None,
     ) -> Token:
-        """Add a token, which a family's own end ends (docs: absolute and idle)."""
+        """Add a token, which ends with its family (docs: absolute and idle)."""
         expires = self.now + new.lifetime
         if family and family.ends:
             expires = min(expires, family.ends)
@@ -202,7 +202,7 @@ class AuthorityModel:
     def why_no_client_token(
         self, client: Client, account: Account | None, scopes: Scopes
     ) -> set[str]:
-        """Tell every reason to refuse the client credentials grant: RFC 6749 4.4."""
+        """Return every reason to refuse the client credentials grant: RFC 6749 4.4."""
         found = {"client_inactive": not client.works, "client_public": client.public}
         if account:
             found |= {
@@ -222,7 +222,7 @@ class AuthorityModel:
         has_actor: bool,
         proved: Binding,
     ) -> set[str]:
-        """Tell every reason to refuse a token exchange: RFC 8693 section 2.2.2."""
+        """Return every reason to refuse a token exchange: RFC 8693 section 2.2.2."""
         live = self.is_live(subject, "access")
         presented = [token for token in (subject, actor) if token is not None]
         found = {
@@ -251,7 +251,7 @@ class AuthorityModel:
         scopes: Scopes | None,
         proved: Binding,
     ) -> Token:
-        """Exchange: no more scopes, and the fate of both tokens."""
+        """Exchange tokens: no more scopes, and the fate of both."""
         presented = [subject] if actor is None else [subject, actor]
         token = replace(
             subject,
@@ -300,7 +300,7 @@ class AuthorityModel:
     def _refresh_only(
         self, token: Token, access: NewToken | None, presented: Presented
     ) -> Answer:
-        """Issue an access token, and leave the refresh token: RFC 9700 4.14.2."""
+        """Issue an access token, and keep the refresh token: RFC 9700 4.14.2."""
         if token.client.public and token.binding == UNBOUND:
             return Answer(outcome="rotation_required", token=token)
         assert access is not None
@@ -329,7 +329,7 @@ class AuthorityModel:
     ) -> Token:
         scopes, binding = token.scopes, presented.proved
         if kind == "refresh" and not token.client.public:
-            # The client proves who it is; a binding of its own is what was imported.
+            # The client authenticates; a binding of its own comes from an import.
             binding = token.binding if token.kind == "refresh" else UNBOUND
         if kind == "access" and presented.scopes is not None:
             scopes = presented.scopes
@@ -345,7 +345,7 @@ class AuthorityModel:
         )
 
     def revoke(self, token: Token | None, client: str) -> bool:
-        """Revoke at a client's wish: RFC 7009 section 2.1. Tell if the token was."""
+        """Revoke a client's token: RFC 7009 section 2.1. Return whether it was."""
         if token is None or token.client.name != client:
             return False
         family = token.family if token.kind != "access" else None
@@ -356,7 +356,7 @@ class AuthorityModel:
         return changed
 
     def prunable_tokens(self, older_than: timedelta) -> set[bytes]:
-        """Give the access tokens that nobody needs: what can be reused stays."""
+        """Return the access tokens that may be pruned: reusable ones are kept."""
         return {
             token.hash
             for token in self.tokens.values()
@@ -364,7 +364,7 @@ class AuthorityModel:
         }
 
     def prunable_families(self, older_than: timedelta) -> tuple[set[UUID], set[UUID]]:
-        """Give the families that may be pruned, and those of them that must be."""
+        """Return the families that may be pruned, and those that must be."""
         line = self.now - older_than
         may = {f.id for f in self.families if f.id and f.last_expiry < line}
         must = {f.id for f in self.families if f.id and f.last_expiry + SLACK < line}
@@ -375,7 +375,7 @@ class AuthorityModel:
             del self.tokens[digest]
 
     def forget_families(self, ids: set[UUID]) -> None:
-        """Forget families and all that is theirs, exchanged tokens included."""
+        """Forget families and all their tokens, exchanged ones included."""
         self.families = [f for f in self.families if f.id not in ids]
         self.forget_tokens(
             token.hash
@@ -384,7 +384,7 @@ class AuthorityModel:
         )
 
     def forget_user(self, user: User) -> None:
-        """Forget a user and all that hangs on her."""
+        """Forget a user and everything that depends on her."""
         self.users.remove(user)
         self.consents = [c for c in self.consents if c.user is not user]
         self.forget_families({f.id for f in self.families if f.id and f.user is user})
@@ -396,7 +396,7 @@ def _behind(presented: list[Token]) -> frozenset[Token]:
 
 
 def _is_entitled(presented: Presented, token: Token) -> bool:
-    """Tell whether who presents it is who it was issued to, and proves all of it."""
+    """Return whether the presenter is the token's client, and proves every binding."""
     return (
         presented.client == token.client.name
         and _is_where_it_was_sent(presented.redirect_uri, token)
@@ -413,7 +413,7 @@ def _is_where_it_was_sent(uri: str | None, token: Token) -> bool:
 
 
 def _is_registered(uri: str | None, client: Client) -> bool:
-    """RFC 9700 section 2.1: exactly; RFC 8252 section 7.3: but for loopback ports."""
+    """RFC 9700 section 2.1: exact match; RFC 8252 section 7.3: any loopback port."""
     if uri is None:
         return len(client.redirect_uris) == 1
     if uri in client.redirect_uris:
@@ -432,7 +432,7 @@ def _without_port(uri: str) -> str:
 
 
 def _act(actor: Token, before: Actor | None) -> Actor:
-    """RFC 8693 section 4.1: who acts, and within it who acted before."""
+    """RFC 8693 section 4.1: the actor, and within it the earlier actors."""
     match actor.subject:
         case User(sub=sub):
             who = sub

@@ -1,4 +1,4 @@
-"""What the model reports at the end of a run."""
+"""The model's report at the end of a run."""
 
 import pytest
 
@@ -7,7 +7,7 @@ _FIGURES = pytest.StashKey[list[str]]()
 
 @pytest.fixture
 def figures(pytestconfig: pytest.Config) -> list[str]:
-    """Lines that stand at the end of the run, whatever is captured."""
+    """Lines that are printed at the end of the run, even when output is captured."""
     return pytestconfig.stash.setdefault(_FIGURES, [])
 
 

@@ -1,4 +1,4 @@
-"""Steps in which the caller dies, before, while or after it is answered."""
+"""Steps in which the caller dies before, during or after its answer."""
 
 from datetime import timedelta
 
@@ -8,7 +8,8 @@ from hypothesis.stateful import precondition
 
 from authority_queries.errors import OpenTransactionError
 from tests.model.authority_model import Presented
-from tests.model.draws import (
+from tests.model.objects import Binding, Scopes
+from tests.model.strategies import (
     DAY,
     HOUR,
     SECOND,
@@ -21,7 +22,6 @@ from tests.model.draws import (
     scopes,
     step,
 )
-from tests.model.kept import Binding, Scopes
 from tests.model.time_rules import TimeRules
 
 
@@ -43,7 +43,7 @@ class CrashRules(TimeRules):
     @has("refresh")
     @step(pick=picks, with_access=st.booleans())
     def lose_the_answer(self, pick: Pick, *, with_access: bool) -> None:
-        """What was committed is done; the retry is told so, and what was issued."""
+        """The commit is done; the retry returns it and the tokens issued."""
         shown = self.asked_for(pick)
         access = self.new(HOUR) if with_access else None
         refresh = self.new(DAY)
@@ -56,10 +56,10 @@ class CrashRules(TimeRules):
 
     @is_served
     @has("refresh")
-    @precondition(lambda self: len(self.model.tokens) % 4 == 0)  # It takes long.
+    @precondition(lambda self: len(self.model.tokens) % 4 == 0)  # The step takes long.
     @step(pick=picks)
     def kill_the_server_process(self, pick: Pick) -> None:
-        """What is killed while it waits has done nothing; the retry does it all."""
+        """A killed statement has done nothing; the retry does everything."""
         shown = self.asked_for(pick)
         family = self.model.tokens[shown.hash].family
         refresh = self.new(DAY)
@@ -76,7 +76,7 @@ class CrashRules(TimeRules):
     @has("refresh")
     @step(pick=picks)
     def refresh_in_a_transaction(self, pick: Pick) -> None:
-        """It could be rolled back: refused before anything is sent."""
+        """A rollback could undo it, so it is refused before anything is sent."""
         shown = self.asked_for(pick)
         with (
             pytest.raises(OpenTransactionError),
@@ -105,7 +105,7 @@ class CrashRules(TimeRules):
         family_lifetime: timedelta | None,
         lifetime: timedelta,
     ) -> None:
-        """All of a caller's transaction, or nothing of it."""
+        """A caller's transaction is kept as a whole or not at all."""
         whose, whom = (
             self.any(self.model.users, user),
             self.any(self.model.clients, client),

@@ -1,11 +1,13 @@
-"""Steps of devices: what a user says yes to, and what is fetched, twice if need be."""
+"""Steps of devices: users' approvals, and redemptions, repeated where needed."""
 
 from datetime import timedelta
 from typing import Final
 
 from hypothesis import strategies as st
 
-from tests.model.draws import (
+from tests.model.grant_rules import GrantRules
+from tests.model.objects import Binding, Scopes
+from tests.model.strategies import (
     LEEWAY,
     MICROSECOND,
     NOTHING,
@@ -19,8 +21,6 @@ from tests.model.draws import (
     scopes,
     step,
 )
-from tests.model.grant_rules import GrantRules
-from tests.model.kept import Binding, Scopes
 
 REQUEST: Final = timedelta(minutes=10)
 
@@ -97,7 +97,7 @@ class DeviceRules(GrantRules):
         lives: tuple[timedelta, timedelta | None],
         after: timedelta,
     ) -> None:
-        """Redeem it, and once more, as a device that lost its answer does."""
+        """Redeem it, and once more, as a device does after a lost answer."""
         token = self.pick("device_code", pick)
         for once_more in (False, True):
             shown = self.presentation(

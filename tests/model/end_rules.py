@@ -1,4 +1,4 @@
-"""Steps that end something: revocations, sign-outs, consents, and who is stopped."""
+"""Steps that end something: revocations, sign-outs, consents, suspensions."""
 
 import inspect
 from collections.abc import Callable
@@ -9,7 +9,8 @@ from hypothesis.stateful import precondition
 
 from authority_queries import Store
 from tests.model.device_rules import DeviceRules
-from tests.model.draws import (
+from tests.model.objects import Ended, Kind, Scopes, Token
+from tests.model.strategies import (
     HOUR,
     Pick,
     has,
@@ -20,7 +21,6 @@ from tests.model.draws import (
     scopes,
     step,
 )
-from tests.model.kept import Ended, Kind, Scopes, Token
 
 who = st.sampled_from(["tenant", "user", "client", "account"])
 
@@ -90,7 +90,7 @@ class EndRules(DeviceRules):
     @has("refresh")
     @step(index=indexes)
     def delete_user(self, index: int) -> None:
-        """Nothing that is over, or alive, keeps a user; another one has the name."""
+        """No ended or live row blocks a user's deletion; another one gets the name."""
         user = self.any(self.model.users, index)
         assert self.service.call(
             lambda s: s.users.delete(tenant_id=self.tenant_id, user_id=user.id)
@@ -169,7 +169,7 @@ class EndRules(DeviceRules):
     @is_served
     @step(what=st.sampled_from(["user", "client", "account"]), index=indexes)
     def stop(self, what: str, index: int) -> None:
-        """Stop it, and have it issued nothing."""
+        """Disable it, so that nothing is issued to it."""
         self._set(what, self.some(what, index), works=False)
         if what == "account":
             self.client_credentials(
@@ -233,6 +233,6 @@ class EndRules(DeviceRules):
 
 
 def change(update: Callable[..., object], record: object, **changes: object) -> None:
-    """Update a record that was read, but for what changes."""
+    """Update a record that was read, with these changes."""
     names = [n for n in inspect.signature(update).parameters if hasattr(record, n)]
     update(**{**{name: getattr(record, name) for name in names}, **changes})

@@ -6,7 +6,9 @@ from hashlib import sha256
 
 from hypothesis import strategies as st
 
-from tests.model.draws import (
+from tests.model.objects import Binding, Client, Scopes, User
+from tests.model.redeem_rules import RedeemRules
+from tests.model.strategies import (
     CALLBACK,
     HOUR,
     LOOPBACK,
@@ -23,8 +25,6 @@ from tests.model.draws import (
     scopes,
     step,
 )
-from tests.model.kept import Binding, Client, Scopes, User
-from tests.model.redeem_rules import RedeemRules
 
 URIS: list[str | None] = [
     None,

@@ -1,4 +1,4 @@
-"""What a run has done, counted: it cannot pass by doing nothing."""
+"""The counted steps of a run: a run that does nothing cannot pass."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -14,13 +14,13 @@ from authority_queries.records import VerifiedToken
 from tests.clock import Clock
 from tests.factories import make_client, make_service_account, make_tenant, make_user
 from tests.model.authority_model import AuthorityModel
-from tests.model.draws import BEGINNING, CALLBACK, LOOPBACK, Pick
 from tests.model.journal import Journal
-from tests.model.kept import Account, Client, Ended, Kind, Token, User
+from tests.model.objects import Account, Client, Ended, Kind, Token, User
 from tests.model.service import Seen, Service
+from tests.model.strategies import BEGINNING, CALLBACK, LOOPBACK, Pick
 
 Value = TypeVar("Value")
-# Of those that live or die by a step; the view is asked for all, in one statement.
+# Only the tokens that a step changes; the view is read for all, in one statement.
 MAX_VERIFIED: Final = 3
 
 
@@ -118,7 +118,7 @@ class Machine(RuleBasedStateMachine):
         return self._numbers
 
     def new(self, lifetime: timedelta) -> NewToken:
-        """A token of this run, told by its number."""
+        """Return a token of this run, identified by its number."""
         digest = hashlib.sha256(f"token {self.number()}".encode()).digest()
         return NewToken(hash=digest, lifetime=lifetime)
 
@@ -129,7 +129,7 @@ class Machine(RuleBasedStateMachine):
         return [token for token in self.model.tokens.values() if token.kind == kind]
 
     def pick(self, kind: Kind, pick: Pick) -> Token:
-        """Give one of the tokens of a kind, the newest first."""
+        """Return one of the tokens of a kind, the newest first."""
         every = self.of_kind(kind)
         live = [token for token in every if not self.model.why_dead(token)]
         tokens = live if pick.live and live else every
@@ -143,9 +143,9 @@ class Machine(RuleBasedStateMachine):
         self.model.now += by
 
     def decide(self, outcome: str, refusals: set[str]) -> bool:
-        """Compare an outcome with the reasons to refuse, and tell whether it issued.
+        """Compare an outcome with the reasons to refuse; return whether it issued.
 
-        Which of several reasons is told is left open.
+        The store may return any of several reasons.
         """
         assert outcome in (refusals or {"issued"}), (outcome, refusals)
         self.journal.outcomes[outcome] += 1
@@ -153,7 +153,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def agree(self) -> None:
-        """The store and the model say the same of every token and family."""
+        """Assert that store and model agree on every token and family."""
         seen = self.service.look()
         states = {digest: token.dead_because for digest, token in seen.items()}
         expected = {
@@ -188,7 +188,8 @@ class Machine(RuleBasedStateMachine):
         assert families == {f.id: f.revoked for f in self.model.families}
         self._revoked |= {f for f, revoked in families.items() if revoked}
         live = [token for token in seen.values() if token.dead_because is None]
-        # RFC 9700 section 4.14.2: whoever holds one of two live branches is not seen.
+        # RFC 9700 section 4.14.2: the holder of one of two live branches goes
+        # unnoticed.
         branches = Counter(t.family for t in live if t.type == "refresh")
         assert all(count == 1 for count in branches.values()), branches
         for token in live:
@@ -196,7 +197,7 @@ class Machine(RuleBasedStateMachine):
             assert token.subject_family not in self._revoked
 
     def _verify(self, token: Token, reason: str | None) -> None:
-        """Ask as a resource server, as a service and as an operator."""
+        """Verify as a resource server, as a service and as an operator."""
         key: dict[str, Any] = {"tenant_id": self.tenant_id, "token_hash": token.hash}
         outside = token_queries.verify_by_token(
             self.service.outside, **key, type=token.kind

@@ -13,7 +13,9 @@ from authority_queries.errors import AuthorityError
 from authority_queries.records import Redemption
 from authority_queries.secrets import TokenString
 from tests.model.authority_model import Answer, Presented
-from tests.model.draws import (
+from tests.model.machine import Machine
+from tests.model.objects import Binding, Kind, Scopes, Token
+from tests.model.strategies import (
     HOUR,
     LEEWAY,
     MICROSECOND,
@@ -29,8 +31,6 @@ from tests.model.draws import (
     scopes,
     step,
 )
-from tests.model.kept import Binding, Kind, Scopes, Token
-from tests.model.machine import Machine
 from tests.repositories.grant_helpers import redeem_uncommitted
 
 mistakes = st.sampled_from(
@@ -51,7 +51,7 @@ class RedeemRules(Machine):
         scopes: Scopes | None = None,
         leeway: timedelta = NOTHING,
     ) -> Presented:
-        """What its client presents with a token; with a mistake, or repeated."""
+        """What a client presents with its token; with a mistake, or repeated."""
         repeated = again and token.use is not None
         right = Presented(
             hash=token.hash,
@@ -79,7 +79,7 @@ class RedeemRules(Machine):
         }
         is_code = token.kind == "authorization_code"
         if not is_code and mistake in ("redirect_uri", "verifier"):
-            return right  # It has neither.
+            return right  # The token has neither.
         return replace(right, **wrong.get(mistake, {}))
 
     def send(
@@ -221,11 +221,11 @@ class RedeemRules(Machine):
     @has("refresh")
     @step(pick=picks, with_access=st.booleans())
     def redeem_for_too_long(self, pick: Pick, *, with_access: bool) -> None:
-        """What cannot be stored is an error, and the token is not used up."""
+        """An unstorable lifetime is an error, and the token is not used up."""
         token = self.pick("refresh", pick)
         family = token.family
         if self.model.why_dead(token) or family is None or family.ends:
-            return  # Refused, or it ends with its family.
+            return  # The request is refused, or the token ends with its family.
         shown = self.presentation(
             token, mistake=None, again=False, key=None, certificate=None
         )
@@ -266,7 +266,7 @@ class RedeemRules(Machine):
         refreshing: bool,
         after: timedelta,
     ) -> None:
-        """Use what is left of a refresh token up, and present it once more."""
+        """Use up the rest of a refresh token, and present it once more."""
         token = self.pick("refresh", pick)
         for once_more in (False, True):
             shown = self.presentation(

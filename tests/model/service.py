@@ -1,4 +1,4 @@
-"""The store as a service and an operator have it, and how a caller dies."""
+"""The store as a service and an operator use it, and a caller's crashes."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 Dba: TypeAlias = "psycopg.Connection[Any]"
 Connection: TypeAlias = "psycopg.Connection[object]"
 
-# No promise depends on what a session or its role has set.
+# No promise depends on the settings of a session or its role.
 _HOSTILE: Final = {
     "timezone": "America/New_York",
     "datestyle": "SQL,DMY",
@@ -30,7 +30,7 @@ _HOSTILE: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What the database holds of one token."""
+    """The database's record of one token."""
 
     type: str
     family: UUID | None
@@ -73,7 +73,7 @@ class Service:
             yield store
 
     def lose(self, method: Callable[[Store], object]) -> None:
-        """Have it done, and lose the answer with the connection."""
+        """Execute the call, and lose the answer with the connection."""
         self.call(method)
         self._kill()
         self._reconnect()
@@ -81,7 +81,7 @@ class Service:
     def interrupt(self, method: Callable[[Store], object], family: UUID | None) -> bool:
         """Kill the server's process while the statement waits for the family's row.
 
-        Tells whether it was killed: what does not wait is done.
+        Returns whether it was killed: a statement that does not wait has finished.
         """
         with ThreadPoolExecutor(1) as threads, self._dba.transaction():
             self._dba.execute(
@@ -118,7 +118,7 @@ class Service:
         self._connection = self._connect()
 
     def look(self) -> dict[bytes, Seen]:
-        """Give what the database holds of every token of the tenant."""
+        """Return the database's record of every token of the tenant."""
         rows = self._dba.execute(
             "select token_hash, type, authorization_id, subject_authorization_id, "
             "dead_because from authority.token_states where tenant_id = %s",
@@ -132,7 +132,7 @@ class Service:
         }
 
     def families(self) -> dict[UUID, bool]:
-        """Give each family of the tenant, and whether it is revoked."""
+        """Return each family of the tenant, and whether it is revoked."""
         rows = self._dba.execute(
             "select id, revoked_at is not null from authority.authorizations "
             "where tenant_id = %s",

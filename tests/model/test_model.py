@@ -11,8 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.clock import Clock
 from tests.model.journal import Journal
-from tests.model.life import Life
 from tests.model.service import Service
+from tests.model.tenant_life import Life
 from tests.stores import Logins
 
 STEPS_OF_A_LIFE = 40
@@ -50,7 +50,7 @@ OUTCOMES = {
     "user_inactive",
 }
 
-# But for authorization_expired: no token outlives its family, so expired comes first.
+# Except authorization_expired: no token outlives its family, so expired comes first.
 DEATHS = {
     "alive",
     "authorization_revoked",
@@ -88,7 +88,7 @@ def test_the_store_agrees_with_a_model_of_the_rfcs(
     pytestconfig: pytest.Config,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Of six lives, five would be the sixth one with a part of it repeated.
+    # Five of six lives would be the sixth one with a part of it repeated.
     monkeypatch.setattr(ConjectureRunner, "generate_mutations_from", _nothing)
     wanted = pytestconfig.getoption("model_steps")
     journal = Journal()

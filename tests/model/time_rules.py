@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition
 
 from authority_queries.errors import TenantInactiveError
-from tests.model.draws import (
+from tests.model.end_rules import EndRules
+from tests.model.objects import Kind
+from tests.model.strategies import (
     DAY,
     HOUR,
     LEEWAY,
@@ -21,8 +23,6 @@ from tests.model.draws import (
     picks,
     step,
 )
-from tests.model.end_rules import EndRules
-from tests.model.kept import Kind
 
 ages = st.sampled_from([NOTHING, HOUR, DAY])
 batches = st.sampled_from([1000, 1000, 1])

@@ -41,7 +41,7 @@ def test_the_message_names_what_was_wrong_but_no_value(store: Store) -> None:
     with pytest.raises(DuplicateError) as caught:
         make_user(store, tenant.id, username="Swordfish")
     assert str(caught.value) == (
-        "users.create: users has a row with this username_key "
+        "users.create: users has another row with this username_key "
         "(users_tenant_id_username_key_key)"
     )
     assert isinstance(caught.value.__cause__, psycopg.errors.UniqueViolation)

@@ -103,21 +103,46 @@ def test_the_readme_reads_on_pypi_too() -> None:
     assert text.count("\n") <= 100
 
 
+def test_every_file_that_the_architecture_names_exists() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    named = set(re.findall(r"`([a-z]\w*(?:/\w+)*(?:/|\.py|\.sql|\.txt))`", text))
+    places = (ROOT, ROOT / "authority_queries")
+    assert len(named) > 40
+    missing = [name for name in named if not any((p / name).exists() for p in places)]
+    assert sorted(missing) == []
+
+
 def test_every_page_is_in_the_index() -> None:
     folder = ROOT / "docs"
     linked = set(_LINK.findall((folder / "README.md").read_text()))
     assert {page.name for page in folder.glob("*.md")} - {"README.md"} <= linked
 
 
-def test_every_decision_is_in_the_index() -> None:
-    folder = ROOT / "docs" / "decisions"
-    linked = re.findall(
-        r"^\d+\. \[(.*)\]\((.*)\)$", (folder / "README.md").read_text(), re.MULTILINE
-    )
-    pages = sorted(folder.glob("0*.md"))
-    titles = [page.read_text().splitlines()[0].removeprefix("# ") for page in pages]
-    assert linked == [
-        (title, page.name) for title, page in zip(titles, pages, strict=True)
+DECISIONS: Final = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+
+
+def test_the_index_lists_every_decision() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text()
+    listed = re.findall(r"^(\d+)\. \[(.+?)\]\((.+?)\): [A-Z`].+\.$", index, re.M)
+    assert listed == [
+        (
+            page.name[:4].lstrip("0"),
+            page.read_text().splitlines()[0].removeprefix("# "),
+            page.name,
+        )
+        for page in DECISIONS
+    ]
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=[page.stem for page in DECISIONS])
+def test_a_decision_states_context_decision_consequences_and_refusals(
+    page: Path,
+) -> None:
+    assert re.findall(r"^## (.*)$", page.read_text(), re.M) == [
+        "Context",
+        "Decision",
+        "Consequences",
+        "What was refused, and why",
     ]
 
 

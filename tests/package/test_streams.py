@@ -146,7 +146,7 @@ def test_a_page_of_nothing_is_refused(
 ) -> None:
     stream = file.stream("list_numbers", Track)
     with (
-        pytest.raises(InvalidArgumentError, match="size is 0"),
+        pytest.raises(InvalidArgumentError, match="size must be 1 row a trip or more"),
         form.block(stream(connection, 0, last=9)),
     ):
         pass

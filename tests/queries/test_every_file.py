@@ -173,9 +173,9 @@ SQL_FILES = [
 # These are about timestamps without a time zone, in UTC: months of the log, periods of
 # licences.
 CALENDAR_ON_PURPOSE = {
-    ("0016_partition_login_attempts.sql", "months =>"),
-    ("0016_partition_login_attempts.sql", "'1 month'"),
-    ("0016_partition_login_attempts.sql", "interval '1 month'"),
+    ("0017_partition_login_attempts.sql", "months =>"),
+    ("0017_partition_login_attempts.sql", "'1 month'"),
+    ("0017_partition_login_attempts.sql", "interval '1 month'"),
 }
 
 

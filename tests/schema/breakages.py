@@ -4,7 +4,7 @@ A rule of several parts has a breakage for each. Each breakage makes one offende
 """
 
 BREAKAGES = {
-    "everybody_may_do_nothing": [
+    "public_has_no_privilege": [
         "grant usage on schema authority to public",
         "grant select on authority.permissions to public",
         "grant select (email) on authority.users to public",
@@ -13,8 +13,16 @@ BREAKAGES = {
         return 1
         """,
     ],
-    "everything_is_commented": ["comment on column authority.users.email is null"],
-    "everything_is_the_owners": [
+    "everything_is_commented": [
+        "comment on column authority.users.email is null",
+        "comment on column authority.token_states.dead_because is null",
+        """
+        create view authority.names with (security_invoker = true) as
+        select upper(users.username) as username, users.id from authority.users;
+        comment on view authority.names is 'Names.'
+        """,
+    ],
+    "everything_belongs_to_the_owner": [
         "alter schema authority owner to current_user",
         "alter table authority.users owner to current_user",
         "alter view authority.live_tokens owner to current_user",
@@ -67,7 +75,7 @@ BREAKAGES = {
         "alter procedure authority.isolate_tenants security definer",
         "alter function authority.address_prefix(inet) leakproof",
     ],
-    "grants_are_of_rows": [
+    "grants_are_limited_to_rows": [
         "grant truncate on authority.users to authority_app",
         "grant references (id) on authority.users to authority_app",
         "grant select on authority.users to authority_app with grant option",
@@ -78,7 +86,7 @@ BREAKAGES = {
         "alter table authority.users add constraint users_email_key unique (email)",
         "create unique index users_email_idx on authority.users (lower(email))",
     ],
-    "identifiers_can_be_seen": [
+    "identifiers_are_visible": [
         "alter table authority.license_seats "
         "drop constraint license_seats_holder_check",
         "alter table authority.roles drop constraint roles_name_check",
@@ -96,7 +104,7 @@ BREAKAGES = {
         "create index scopes_tenant_id_display_name_idx "
         "on authority.scopes (tenant_id, display_name)",
     ],
-    "nothing_stored_asks_the_locale": [
+    "stored_values_do_not_depend_on_the_locale": [
         """
         create index users_tenant_id_email_idx
         on authority.users (tenant_id, lower(email) collate "C")
@@ -125,7 +133,7 @@ BREAKAGES = {
     "no_index_is_redundant": [
         "create index tokens_tenant_id_idx on authority.tokens (tenant_id)"
     ],
-    "policies_are_of_operators": [
+    "other_policies_are_for_operators": [
         """
         create policy users_reader_policy on authority.users
         for select to authority_reader using (true)
@@ -135,7 +143,7 @@ BREAKAGES = {
         to authority_maintenance, authority_app using (true)
         """,
     ],
-    "policies_look_once": [
+    "policies_read_the_setting_once": [
         """
         alter policy users_tenant_id_policy on authority.users
         using (tenant_id = current_setting('authority.tenant_id', true)::uuid)
@@ -147,7 +155,7 @@ BREAKAGES = {
         )
         """,
     ],
-    "roles_have_no_power": [
+    "roles_have_only_their_grants": [
         "alter role authority_reader bypassrls",
         "alter role authority_app login",
         "alter role authority_owner createrole",
@@ -158,7 +166,7 @@ BREAKAGES = {
         "alter table authority.permissions disable row level security",
         "alter table authority.system_scopes no force row level security",
     ],
-    "rows_say_when_they_were_made": [
+    "rows_have_a_creation_time": [
         "alter table authority.scopes drop column created_at"
     ],
     "tables_belong_to_tenants": [
@@ -168,7 +176,7 @@ BREAKAGES = {
         "grant update (description) on authority.permissions to authority_reader",
         "grant truncate on authority.system_roles to authority_maintenance",
     ],
-    "tenants_are_kept_apart": [
+    "tenants_are_isolated": [
         "alter table authority.users disable row level security",
         "alter table authority.tenants no force row level security",
         "alter table authority.login_attempts_default no force row level security",
@@ -184,7 +192,7 @@ BREAKAGES = {
         "grant select (password_hash) on authority.users to authority_reader",
         "grant select (nonce) on authority.live_tokens to authority_reader",
     ],
-    "time_is_of_the_clock": [
+    "times_come_from_the_clock": [
         "alter table authority.users alter column created_at set default now()",
         "alter table authority.users alter column created_at set default current_date",
         "create view authority.today as select clock_timestamp() as today",
@@ -193,9 +201,7 @@ BREAKAGES = {
         as 'begin return extract(epoch from statement_timestamp())::bigint; end'
         """,
     ],
-    "types_are_of_the_house": [
-        "alter table authority.scopes add column note varchar(9)"
-    ],
+    "types_are_permitted": ["alter table authority.scopes add column note varchar(9)"],
     "values_are_bounded": [
         "alter table authority.scopes add column retired_at timestamptz",
         "alter table authority.scopes add column delay interval",

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries import Authority, Maintenance, Settings, migrate
 from authority_queries.errors import MigrationError
-from authority_queries.service.migrations import every, yoyo_url
+from authority_queries.service.migrations import packaged_migrations, yoyo_url
 from tests.schema.fresh_server import fresh_server
 from tests.schema.test_migrations import ROOT, tables, yoyo
 
@@ -188,9 +188,8 @@ def test_roles_of_another_database_are_not_granted_to_everybody(bare: Bare) -> N
     database = bare.database(login)
     with pytest.raises(MigrationError) as caught:
         migrate(as_login(database, login))
-    assert (
-        f"{login} is no member of authority_owner: have a DBA run schema/bootstrap.sql"
-    ) in str(caught.value)
+    advice = "have a DBA run schema/bootstrap.sql"
+    assert f"{login} is not a member of authority_owner: {advice}" in str(caught.value)
     assert owners(database) == set()
 
 
@@ -210,12 +209,12 @@ def test_a_login_without_any_privilege_migrates_after_bootstrap(
         assert ended == 0
         # Everywhere only a superuser may do this.
         assert not said or (owner != "postgres" and "needs ?schema=" in said)
-    assert migrate(migrator) == every()
+    assert migrate(migrator) == packaged_migrations()
     assert migrate(migrator) == []
     assert owners(database) == {"authority_owner"}
     yoyo(migrator, "rollback", "--batch", "--all", schema="authority_yoyo")
     assert owners(database) == set()
-    assert migrate(migrator) == every()
+    assert migrate(migrator) == packaged_migrations()
     assert bare.bootstrap(database, "-v", f"migrator={login}") == (0, "")
     assert migrate(migrator) == []
     assert serve(bare, database) == ["ann"]
@@ -245,7 +244,7 @@ def test_bootstrap_grants_the_migrator_only_what_it_announces(bare: Bare) -> Non
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "say who migrates: psql -v migrator="),
+        ((), "migrator is not set: run psql -v migrator="),
         (("-v", "migrator=nobody"), 'role "nobody" does not exist'),
     ],
 )
@@ -277,7 +276,7 @@ def test_databases_of_one_server_are_migrated_at_once(
         login = bare.login(attributes)
         databases = [as_login(bare.database(login), login) for _ in range(4)]
         applied = at_once([lambda to=to: migrate(to) for to in databases])  # type: ignore[misc] # a default argument binds each
-        assert applied == [every()] * 4
+        assert applied == [packaged_migrations()] * 4
         assert [owners(to) for to in databases] == [{"authority_owner"}] * 4
         bare.forget()
 
@@ -297,5 +296,5 @@ def test_a_migration_waits_for_a_role_that_another_session_is_creating(
         while not bare.dba.execute(waiting).fetchall():
             assert not migrated.done()
         other.commit()
-        assert migrated.result(timeout=60) == every()
+        assert migrated.result(timeout=60) == packaged_migrations()
     assert bare.roles() == {*ROLES}

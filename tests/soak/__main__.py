@@ -10,12 +10,12 @@ from tests.soak.canaries import CANARIES
 from tests.soak.plan import FAULTS, Plan
 from tests.soak.report import report
 from tests.soak.run import run
-from tests.soak.stage import opened_stage
+from tests.soak.server_and_proxy import opened_stage
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     plan = _plan(arguments)
-    # What the driver and the pool warn of is made on purpose.
+    # The faults cause the warnings of the driver and the pool on purpose.
     logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     logging.getLogger("authority_queries").setLevel(logging.ERROR)
     with opened_stage() as stage:

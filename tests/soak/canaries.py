@@ -1,4 +1,4 @@
-"""Rules that are broken on purpose: the ledger must see each of them."""
+"""Rules that are broken on purpose: the ledger must find each of them."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -8,11 +8,11 @@ from time import monotonic, sleep
 from typing import TypeAlias
 
 from authority_queries import Authority
-from tests.soak.crew import Crew
 from tests.soak.ending_work import revoke
-from tests.soak.lives import Life
-from tests.soak.stage import Stage
+from tests.soak.server_and_proxy import Stage
+from tests.soak.token_lives import Life
 from tests.soak.token_work import verify_one
+from tests.soak.workers import Crew
 
 Canary: TypeAlias = Callable[[ExitStack, Stage, Crew, Authority], None]
 
@@ -44,7 +44,7 @@ def _spoil(
     fits: Callable[[Life, float], bool],
     statement: str,
 ) -> None:
-    """Do it to some tokens that fit, and look at each: work may end one meanwhile."""
+    """Change some fitting tokens, and check each: work may end one meanwhile."""
     with stage.dba() as dba:
         for life in _some(crew, authority, fits):
             dba.execute(statement.encode(), (life.minted.hash,))
@@ -69,13 +69,13 @@ def _is_alive(life: Life, now: float) -> bool:
 
 
 def _is_ended(life: Life, now: float) -> bool:
-    """Whether it was revoked, and would live but for that."""
+    """Return whether it was revoked, and would be alive otherwise."""
     lasts = life.issued.began + life.lifetime > now + 60
     return lasts and len(life.ends()) == 1 and life.why_dead(now) == "revoked"
 
 
 def revive(_: ExitStack, stage: Stage, crew: Crew, authority: Authority) -> None:
-    """A superuser makes dead tokens live again."""
+    """A superuser revives dead tokens."""
     _spoil(stage, crew, authority, _is_ended, _REVIVE)
 
 
@@ -85,7 +85,7 @@ def forget(_: ExitStack, stage: Stage, crew: Crew, authority: Authority) -> None
 
 
 def swap(stack: ExitStack, stage: Stage, _: Crew, __: Authority) -> None:
-    """The proxy gives connections that are made from now on each other's rows."""
+    """The proxy swaps the rows of connections that are made from now on."""
     stage.proxy.turn_to("swap")
     stack.callback(stage.proxy.turn_to, "pass")
     with stage.dba() as dba:
@@ -93,7 +93,7 @@ def swap(stack: ExitStack, stage: Stage, _: Crew, __: Authority) -> None:
 
 
 def leak(stack: ExitStack, _: Stage, crew: Crew, authority: Authority) -> None:
-    """Somebody keeps a connection of the pool."""
+    """A caller keeps a connection of the pool."""
     over, tenant_id = Event(), crew.home.tenant_id
 
     def keep() -> None:
@@ -114,7 +114,7 @@ def miscount(_: ExitStack, stage: Stage, __: Crew, ___: Authority) -> None:
             sleep(0.02)
 
 
-# In this order: after the last one no answer can be believed.
+# In this order: after the last one no answer can be trusted.
 CANARIES: Mapping[str, Canary] = {
     "leak": leak,
     "revive": revive,
@@ -122,7 +122,7 @@ CANARIES: Mapping[str, Canary] = {
     "miscount": miscount,
     "swap": swap,
 }
-# What the ledger calls each.
+# The ledger's name of each violation.
 SEEN: Mapping[str, str] = {
     "leak": "connections are lost",
     "revive": "a dead token verifies",

@@ -1,19 +1,19 @@
-"""What devices and their users do (RFC 8628): of all decisions one is made."""
+"""Devices and their users (RFC 8628): one of all decisions wins."""
 
 from typing import Any
 
 from authority_queries import mint_token
 from authority_queries.errors import MissingReferenceError
 from authority_queries.secrets import hash_user_code, mint_user_code
-from tests.soak.homes import App, Home, Person
 from tests.soak.ledger import Call
+from tests.soak.tenants import App, Home, Person
 from tests.soak.token_work import Desk, expect_ending, life_of
 
 SCOPES = ["openid", "email"]
 
 
 async def approve_device(desk: Desk) -> None:
-    """A device asks, its user says yes twice, and the device is told so."""
+    """A device asks, its user approves twice, and the device gets the result."""
     home = desk.home()
     app, person = home.app(desk.chance), home.person(desk.chance)
     code = mint_token("device_code", home.tenant_id)
@@ -83,5 +83,5 @@ async def _poll(desk: Desk, app: App, device_code_hash: bytes) -> None:
     if call.is_acknowledged:
         told = str(answer.outcome)
         # Another task may redeem it, or end it, meanwhile.
-        rule = "a device is not told of its approval"
+        rule = "a device does not get its approval"
         desk.ledger.expect(told in ("approved", "invalid"), rule, told)

@@ -1,11 +1,11 @@
-"""What ends tokens: revocation, sign-out, deletion, each entered before it is asked."""
+"""Revocation, sign-out and deletion; the ledger has each before its call."""
 
 from time import monotonic
 from uuid import uuid4
 
-from tests.soak.homes import Person
 from tests.soak.ledger import Call
-from tests.soak.lives import End, Life, Subject
+from tests.soak.tenants import Person
+from tests.soak.token_lives import End, Life, Subject
 from tests.soak.token_work import Desk
 
 
@@ -33,7 +33,7 @@ async def revoke(desk: Desk) -> None:
 
 
 async def end_family(desk: Desk) -> None:
-    """An operator ends an authorization and all under it."""
+    """An operator ends an authorization and all its tokens."""
     life = desk.lives.draw(desk.chance, "refresh")
     family_id = life and life.expected.get("authorization_id")
     if life is None or family_id is None:
@@ -55,7 +55,7 @@ async def end_family(desk: Desk) -> None:
 
 
 def _settle(desk: Desk, life: Life, ours: tuple[Subject, End], call: Call) -> None:
-    """Enter what a revocation came to. A refusal means that nothing was alive."""
+    """Enter the result of a revocation. A refusal means that nothing was alive."""
     subject, end = ours
     with desk.ledger.lock:
         if call.is_acknowledged:
@@ -68,7 +68,7 @@ def _settle(desk: Desk, life: Life, ours: tuple[Subject, End], call: Call) -> No
 
 
 async def sign_out(desk: Desk) -> None:
-    """A user, or more seldom all of a client's users, are signed out everywhere."""
+    """Sign a user out everywhere, or less often all users of a client."""
     home = desk.home()
     person, app = home.person(desk.chance), home.app(desk.chance)
     of_user = desk.chance.random() < 0.8
@@ -95,7 +95,7 @@ async def sign_out(desk: Desk) -> None:
 
 
 async def replace_user(desk: Desk) -> None:
-    """A user is deleted with all that was issued to it, and another one comes."""
+    """Delete a user with everything issued to it, and create another one."""
     home = desk.home()
     place = desk.chance.randrange(len(home.people))
     person = home.people[place]

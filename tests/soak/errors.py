@@ -1,4 +1,4 @@
-"""Which errors a caller may see, and what the others are told as."""
+"""Which errors a caller may get, and how others are reported."""
 
 import traceback
 
@@ -14,17 +14,17 @@ TRANSIENT = (
     sqlstate.SerializationFailure,
     sqlstate.LockNotAvailable,
 )
-# psycopg has classes for these too, but no caller can do anything with them: they say
-# that something else went wrong before.
+# psycopg has classes for these too, but no caller can act on them: they mean that
+# something else went wrong before.
 _MASKS = ("pipeline", "another command is already in progress", "no results to fetch")
 
 
 class InterruptedCallError(Exception):
-    """What a signal handler raises, as Celery's soft time limit does."""
+    """An error that a signal handler raises, as Celery's soft time limit does."""
 
 
 def is_loss(error: BaseException) -> bool:
-    """Tell whether an error is the documented one for a server that is away."""
+    """Return whether an error is the documented one for an unreachable server."""
     if isinstance(error, UnavailableError):
         return True
     if not isinstance(error, psycopg.OperationalError):
@@ -36,8 +36,8 @@ def is_of_the_hierarchy(error: BaseException) -> bool:
     return isinstance(error, AuthorityError)
 
 
-def told(error: BaseException) -> str:
-    """Tell the error and the last frames that it came through."""
+def described(error: BaseException) -> str:
+    """Return the error and the last frames that it came through."""
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
     places = " < ".join(
         f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"

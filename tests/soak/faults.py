@@ -12,24 +12,24 @@ from typing import Final
 import psutil
 from psycopg.conninfo import conninfo_to_dict
 
+from tests.soak.fault_times import Storm
 from tests.soak.ledger import Ledger
 from tests.soak.plan import FaultName, Plan
 from tests.soak.processes import run_forks, run_interrupts
 from tests.soak.proxy import Mode
-from tests.soak.stage import Stage
-from tests.soak.weather import Storm
+from tests.soak.server_and_proxy import Stage
 
 _BACKENDS = """
 select pid from pg_stat_activity
 where datname = current_database() and application_name = 'authority'
 """
 _END = "select pg_terminate_backend(%s, 2000)"
-# Until the news of an ended connection has come through the proxy.
+# Until the end of a connection has been noticed through the proxy.
 _NEWS = 0.1
 
 
 class Faults:
-    """Makes faults, and tells the ledger when."""
+    """Makes faults, and reports their times to the ledger."""
 
     def __init__(
         self, plan: Plan, stage: Stage, ledger: Ledger, cancelling: Event
@@ -75,7 +75,7 @@ class Faults:
 
     def crash(self) -> None:
         cluster = self._stage.cluster
-        assert cluster is not None, "the server is somebody else's"
+        assert cluster is not None, "the server is shared: a fault may not kill it"
         with self._storm("crash"):
             cluster.kill()
             sleep(self._chance.random())
@@ -105,7 +105,7 @@ class Faults:
                 self._stage.proxy.turn_to("pass")
 
     def cancel(self) -> None:
-        """No storm: who is not cancelled must notice nothing."""
+        """This is no storm: a call that is not cancelled must notice nothing."""
         self._cancelling.set()
         sleep(self._plan.fault_seconds)
         self._cancelling.clear()
@@ -135,7 +135,7 @@ _MAKE: Final[dict[FaultName, Callable[[Faults], None]]] = {
 
 
 def _processes(stage: Stage) -> list[psutil.Process]:
-    """The server's processes, the postmaster first."""
+    """Return the server's processes, the postmaster first."""
     folder = Path(str(conninfo_to_dict(stage.logins.dba)["host"]))
     pid = int((folder / "postmaster.pid").read_text().splitlines()[0])
     postmaster = psutil.Process(pid)

@@ -1,4 +1,4 @@
-"""The revocation feed: who publishes, who follows, and what both must agree on."""
+"""The revocation feed: its publishers, its followers, and what both must agree on."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 from authority_queries import AsyncAuthority, Authority
 from authority_queries.records import Revocation
 from tests.factories import HOUR
-from tests.soak.errors import is_loss, told
-from tests.soak.homes import Home
+from tests.soak.errors import described, is_loss
 from tests.soak.ledger import Ledger
+from tests.soak.tenants import Home
 from tests.soak.token_work import Desk
 
 END = "end"
@@ -23,7 +23,7 @@ FOLLOWED = 2  # tenants
 
 
 class Feed:
-    """What the ledger has of one tenant's feed."""
+    """The ledger's record of one tenant's feed."""
 
     def __init__(self, ledger: Ledger, tenant_id: UUID) -> None:
         self.tenant_id = tenant_id
@@ -39,7 +39,7 @@ class Feed:
             self.published[entry.sequence] = entry.target
 
     def audit(self, followers: Sequence["Follower"]) -> None:
-        """Every follower has seen each acknowledged entry, as it was published."""
+        """Assert that every follower has read each acknowledged entry unchanged."""
         for follower in followers:
             if follower.tenant_id != self.tenant_id:
                 continue
@@ -53,7 +53,7 @@ class Feed:
 
 
 class Follower:
-    """Follows in one form, and begins again where it was, every now and then."""
+    """Follows in one form, and begins again at its position every now and then."""
 
     def __init__(self, ledger: Ledger, feed: Feed, form: str) -> None:
         self.form = form
@@ -95,7 +95,7 @@ class Follower:
                 await asyncio.sleep(0.2)
 
     def _see(self, entry: Revocation) -> bool:
-        """Enter one entry; tell whether to go on."""
+        """Enter one entry; return whether to go on."""
         follows = entry.sequence == self._position + 1
         rule = "a follower's entries are not in order"
         detail = f"{self.form}: {entry.sequence} after {self._position}"
@@ -109,7 +109,7 @@ class Follower:
     def _judge(self, error: Exception) -> None:
         now = monotonic()
         if not (is_loss(error) and self._ledger.weather.met(now - 1, now)):
-            self._ledger.violate("a follower fails", f"{self.form}: {told(error)}")
+            self._ledger.violate("a follower fails", f"{self.form}: {described(error)}")
 
 
 class Feeds:
@@ -126,7 +126,7 @@ class Feeds:
         ]
 
     async def publish(self, desk: Desk, target: str = "") -> None:
-        """Publish, in a unit or by itself, with a hint or without."""
+        """Publish, in a unit or alone, with a hint or without."""
         for home in desk.homes if target else [desk.home()]:
             await self._publish(desk, home, target or str(uuid4()))
 

@@ -11,17 +11,17 @@ from time import monotonic
 
 from authority_queries import Authority
 from authority_queries.errors import AuthorityError
-from tests.soak.doors import Threads, run_now
 from tests.soak.ending_work import revoke
-from tests.soak.homes import make_homes
-from tests.soak.keeping import Lives
+from tests.soak.fault_times import Weather
 from tests.soak.ledger import Ledger
 from tests.soak.plan import Plan
 from tests.soak.pools import count_usable
 from tests.soak.redeeming import redeem
+from tests.soak.remembered_tokens import Lives
+from tests.soak.store_forms import Threads, run_now
 from tests.soak.tally import Tally
+from tests.soak.tenants import make_homes
 from tests.soak.token_work import Desk, issue_code, make_access, verify
-from tests.soak.weather import Weather
 from tests.stores import Logins
 
 CHILDREN = 3
@@ -49,7 +49,7 @@ def fork_and_verify(plan: Plan, logins: Logins, conninfo: str) -> Tally:
 
 
 def _fork_once(desk: Desk, limit: float) -> bool:
-    """Fork while a thread of the parent verifies; tell whether that has come out.
+    """Fork while a thread of the parent verifies; return whether the result arrived.
 
     A fork copies whatever lock the thread has at that moment.
     """
@@ -70,7 +70,7 @@ def _verify(desk: Desk) -> None:
 
 
 def _fork(desk: Desk, number: int, limit: float) -> tuple[int, int]:
-    """Start a child; give its id, and where it tells its tally."""
+    """Start a child; return its id, and the pipe of its tally."""
     end, theirs = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # there are threads, as with gunicorn
@@ -85,7 +85,7 @@ def _fork(desk: Desk, number: int, limit: float) -> tuple[int, int]:
 
 
 def _be_child(desk: Desk, number: int, theirs: int, limit: float) -> None:
-    """A child may be refused, by an error of ours, but never answered wrong."""
+    """Act as a child, which may be refused by our error, but never answered wrong."""
     ledger = Ledger(desk.ledger.weather, refusals=(AuthorityError,))
 
     def tell(*_: object) -> None:

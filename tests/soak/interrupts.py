@@ -13,16 +13,16 @@ from uuid import UUID
 
 from authority_queries import Authority
 from authority_queries.records import VerifiedToken
-from tests.soak.doors import Store, Threads, run_now
 from tests.soak.errors import InterruptedCallError
-from tests.soak.homes import make_homes
-from tests.soak.keeping import Lives
+from tests.soak.fault_times import Weather
 from tests.soak.ledger import Ledger
 from tests.soak.plan import Plan
 from tests.soak.pools import count_usable
+from tests.soak.remembered_tokens import Lives
+from tests.soak.store_forms import Store, Threads, run_now
 from tests.soak.tally import Tally
+from tests.soak.tenants import make_homes
 from tests.soak.token_work import Desk, verify_one
-from tests.soak.weather import Weather
 from tests.soak.work import draw, work
 from tests.stores import Logins
 
@@ -30,7 +30,7 @@ _WITHIN = 0.012  # seconds
 
 
 class _Alarm:
-    """Interrupts what runs between `set` and `end`, at most once."""
+    """Interrupts the code between `set` and `end`, at most once."""
 
     def __init__(self, chance: Random) -> None:
         self.rings = 0
@@ -123,7 +123,7 @@ def work_interrupted(plan: Plan, logins: Logins, conninfo: str) -> Tally:
 
 @contextmanager
 def _beside(desk: Desk, plan: Plan) -> Iterator[None]:
-    """Let threads work, which nobody interrupts, for the time of the block."""
+    """Let threads work, without interruptions, for the time of the block."""
     stop = Event()
     threads = [
         Thread(target=lambda: run_now(work(desk, plan.pace, stop, {})))

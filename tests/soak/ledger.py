@@ -17,20 +17,20 @@ from authority_queries.errors import AuthorityError
 from tests.soak.errors import (
     TRANSIENT,
     InterruptedCallError,
+    described,
     is_loss,
     is_of_the_hierarchy,
-    told,
 )
+from tests.soak.fault_times import Weather
 from tests.soak.tally import Tally
-from tests.soak.weather import Weather
 
 Outcome: TypeAlias = Literal["acknowledged", "refused", "unknown"]
-_PATIENCE = 2.0  # seconds after its limit a call is told as hanging
+_PATIENCE = 2.0  # seconds after its limit a call is reported as hanging
 
 
 @dataclass(eq=False, slots=True)
 class Call:
-    """One call: whether the store said yes or no, or nothing that counts."""
+    """One call: whether the store accepted or refused it, or nothing that counts."""
 
     kind: str
     began: float
@@ -42,7 +42,7 @@ class Call:
     error: type[BaseException] | None = None
 
     def refuse(self) -> None:
-        """The answer was no: nothing was done."""
+        """The store refused: nothing was done."""
         self.outcome = "refused"
 
     @property
@@ -72,10 +72,10 @@ class Ledger:
     def call(
         self, kind: str, *refusals: type[AuthorityError], parts: int = 1
     ) -> Iterator[Call]:
-        """Make one call of the store in the block, which raises no error of it.
+        """Make one call of the store in the block, which raises none of its errors.
 
-        `refusals` are what the store may say no with. An interruption comes out.
-        `parts` is how many times the limit of one call it may take.
+        `refusals` are the errors by which the store may refuse. An interruption is
+        raised. `parts` is how many times the limit of one call it may take.
         """
         call = Call(kind, monotonic(), get_ident(), _task(), parts)
         number = next(self._numbers)
@@ -116,19 +116,19 @@ class Ledger:
         elif is_loss(error):
             if not self.weather.met(call.began, call.ended):
                 rule = "an error in calm weather"
-                self.violate(rule, f"{call.kind}: {told(error)}")
+                self.violate(rule, f"{call.kind}: {described(error)}")
         elif is_of_the_hierarchy(error):
             call.outcome = "refused"
-            self.violate("an undocumented refusal", f"{call.kind}: {told(error)}")
+            self.violate("an undocumented refusal", f"{call.kind}: {described(error)}")
         else:
-            self.violate("an undocumented error", f"{call.kind}: {told(error)}")
+            self.violate("an undocumented error", f"{call.kind}: {described(error)}")
 
     def violate(self, rule: str, detail: str) -> None:
         with self.lock:
             self.tally.violate(rule, detail)
 
     def expect(self, holds: object, rule: str, detail: str) -> None:
-        """Note a violation unless it holds."""
+        """Record a violation unless the assertion holds."""
         if not holds:
             self.violate(rule, detail)
 
@@ -137,7 +137,7 @@ class Ledger:
             self.tally.figures[figure] += by
 
     def watch(self) -> None:
-        """Tell of calls that hang, with where they do. Called every now and then."""
+        """Report calls that hang, with their stacks. Called every now and then."""
         now = monotonic()
         for call in [*self._open.values()]:
             limit = call.parts * self.weather.longest(call.began, now)

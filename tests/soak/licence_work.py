@@ -1,4 +1,4 @@
-"""What services do with licences: seats and uses, counted twice."""
+"""Services' use of licences: seats and uses, counted twice."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from authority_queries.errors import LimitReachedError
-from tests.soak.homes import LIMIT, SEATS, Home
-from tests.soak.lives import LATE
+from tests.soak.tenants import LIMIT, SEATS, Home
+from tests.soak.token_lives import LATE
 from tests.soak.token_work import Desk
 
 LEASE = timedelta(days=1)
@@ -18,7 +18,7 @@ HOLDERS = SEATS + 2
 
 @dataclass(eq=False)
 class Holder:
-    """Who wants a seat. Between `began` and an acknowledgement both may be true."""
+    """A holder of a seat. Between `began` and an acknowledgement both may be true."""
 
     name: str
     has: bool = False
@@ -33,15 +33,15 @@ class Holder:
 
 @dataclass(eq=False)
 class Counted:
-    """What the ledger has of the licences of one tenant."""
+    """The ledger's record of the licences of one tenant."""
 
     holders: list[Holder] = field(
         default_factory=lambda: [Holder(f"holder-{n}") for n in range(HOLDERS)]
     )
     recorded: Counter[UUID] = field(default_factory=Counter)
     unknown: Counter[UUID] = field(default_factory=Counter)
-    # The number of changes of what holders may have: a refusal spans none, or judges
-    # nothing.
+    # The number of changes of the holders' state: a refusal is judged only when none
+    # occurred meanwhile.
     changes: int = 0
 
 
@@ -63,7 +63,7 @@ def _take(desk: Desk, mine: Counted) -> Holder | None:
 
 
 async def use_seat(desk: Desk) -> None:
-    """A holder checks out, or in: never more of them than seats, and none in vain."""
+    """Check a seat out or in: no more holders than seats, no needless refusal."""
     home = desk.home()
     mine = counted(home)
     holder = _take(desk, mine)
@@ -85,7 +85,7 @@ async def _check_out(
     now = monotonic()
     with desk.ledger.lock:
         taken = sum(each.may_take(now) for each in mine.holders)
-        # What is lost on the way may be done later.
+        # A lost call may still be executed later.
         holder.may_have, holder.ghosts_until = True, now + LATE
         mine.changes += 1
         before = mine.changes
@@ -176,7 +176,7 @@ def _judge_receipt(
 
 
 async def audit_usage(desk: Desk) -> None:
-    """Totals are what was acknowledged, and of what is unknown any part."""
+    """A total is the acknowledged uses, and any part of the unknown ones."""
     for home in desk.homes:
         mine = counted(home)
         for license_ in (home.license, home.limited):

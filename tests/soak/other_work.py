@@ -1,4 +1,4 @@
-"""What services do besides: replay guard, throttle, edits, units of several rows."""
+"""Other work of services: replay guard, throttle, edits, units of several rows."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -16,11 +16,11 @@ GUESSES = 5
 
 
 class UndoneError(Exception):
-    """What a caller raises inside a unit, of which nothing must be kept then."""
+    """An error that a caller raises inside a unit, which must then keep nothing."""
 
 
 async def use_jti(desk: Desk) -> None:
-    """The first use of a jti is told so, and no other one, ever."""
+    """Only the first use of a jti is accepted."""
     home = desk.home()
     jti, expires_at = str(uuid4()), datetime.now(UTC) + timedelta(hours=1)
     firsts = unknown = 0
@@ -43,7 +43,7 @@ async def use_jti(desk: Desk) -> None:
 
 
 async def guess(desk: Desk) -> None:
-    """Of any number of guesses no more are let through than the limit."""
+    """No more guesses are admitted than the limit, however many there are."""
     home = desk.home()
     name, address = f"guessed-{uuid4()}", IPv4Address(desk.chance.getrandbits(32))
     allowed = unknown = 0
@@ -72,7 +72,7 @@ async def guess(desk: Desk) -> None:
 
 
 async def edit_user(desk: Desk) -> None:
-    """Each acknowledged edit of a counter counts: none is lost to another one."""
+    """Each acknowledged edit of a counter counts: no other edit overwrites it."""
     home = desk.home()
     person = home.person(desk.chance)
     key = {"tenant_id": home.tenant_id, "user_id": person.user.id}
@@ -122,7 +122,7 @@ async def audit_users(desk: Desk) -> None:
 
 
 async def make_pair(desk: Desk) -> None:
-    """What a unit of work does is done whole or not at all."""
+    """A unit of work is done as a whole or not at all."""
     home = desk.home()
     prefix = f"pair-{uuid4()}-"
     fails = desk.chance.random() < 0.3
@@ -150,7 +150,7 @@ async def make_pair(desk: Desk) -> None:
 
 
 async def push_request(desk: Desk) -> None:
-    """Of two browsers one is given a pushed request, and a name is taken once."""
+    """One of two browsers gets a pushed request, and a name is taken once."""
     home = desk.home()
     minted = mint_token("request_uri", home.tenant_id)
     key = {

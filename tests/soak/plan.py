@@ -1,4 +1,4 @@
-"""How a run is made: how long, how much at once, and which faults."""
+"""The parameters of a run: how long, how much at once, and which faults."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ FAULTS: Final[Sequence[FaultName]] = get_args(FaultName)
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run is told.
+    """The parameters of a run.
 
     `patience` is each of the settings' timeouts, in seconds; `pace` how long a worker
     rests between two calls, on average.
@@ -45,7 +45,7 @@ class Plan:
     canaries: Sequence[str] = ()
 
     def settings(self, conninfo: str) -> Settings:
-        """A service's settings, whose every wait is short: a run sees its end."""
+        """Return a service's settings, with waits that end within a run."""
         return Settings(
             database_url=yoyo_url(conninfo),
             pool_min_size=2,

@@ -9,12 +9,12 @@ from uuid import UUID
 from authority_queries import AsyncAuthority, Authority
 from authority_queries.errors import UnavailableError
 
-# Beyond the pool's own patience.
+# Longer than the pool's own limit.
 _LONGER = 1.0
 
 
 def count_usable(authority: Authority, tenant_id: UUID) -> int:
-    """Take as many connections as the pool allows; give how many could be had."""
+    """Take as many connections as the pool allows; return how many were available."""
     size, patience = _size(authority)
     together = Barrier(size)
 

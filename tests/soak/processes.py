@@ -1,4 +1,4 @@
-"""Services in processes of their own, whose calls a signal interrupts, or that fork."""
+"""Services in processes of their own that a signal interrupts, or that fork."""
 
 from collections.abc import Callable
 from multiprocessing import get_context
@@ -11,12 +11,12 @@ import psutil
 from tests.soak.forks import fork_and_verify
 from tests.soak.interrupts import work_interrupted
 from tests.soak.plan import Plan
-from tests.soak.stage import Stage
+from tests.soak.server_and_proxy import Stage
 from tests.soak.tally import Tally
 from tests.stores import Logins
 
 Service: TypeAlias = Callable[[Plan, Logins, str], Tally]
-# Children of a process that has no threads.
+# Children of a process without threads.
 _PROCESSES = get_context("forkserver")
 
 
@@ -26,7 +26,7 @@ def run_interrupts(stage: Stage, plan: Plan) -> Tally:
 
 
 def run_forks(stage: Stage, plan: Plan) -> Tally:
-    """Let a service fork that has opened its pool before."""
+    """Let a service fork after it has opened its pool."""
     return _run(fork_and_verify, stage, plan)
 
 
@@ -62,6 +62,6 @@ def _kill(process: ForkServerProcess) -> None:
 
 
 def _serve(
-    service: Service, plan: Plan, logins: Logins, conninfo: str, told: Connection
+    service: Service, plan: Plan, logins: Logins, conninfo: str, pipe: Connection
 ) -> None:
-    told.send(service(plan, logins, conninfo))
+    pipe.send(service(plan, logins, conninfo))

@@ -1,7 +1,7 @@
-"""A proxy in a process of its own, which spoils answers, or the network, as it is told.
+"""A proxy in a process of its own, which spoils answers, or the network, on command.
 
-Silence is the kernel's: a socket filter drops every packet that comes in, before it is
-acknowledged, so that the other side sees what it sees when a cable is cut.
+The kernel makes the silence: a socket filter drops every incoming packet before it is
+acknowledged, as when a cable is cut.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.soak.swapping import Swapper
+from tests.soak.row_swapping import Swapper
 
 Mode: TypeAlias = Literal[
     "pass",
@@ -33,7 +33,7 @@ Address: TypeAlias = tuple[str, int]
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
 _DROP = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF: return 0 octets
 _SHARE = 0.03  # of the messages are spoiled
-# What they import is imported once.
+# Their imports run once.
 _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["tests.soak.processes"])
 
@@ -131,7 +131,7 @@ class _Proxying:
         self._swapper = Swapper()
 
     def spoil(self, line: _Line, data: bytes, *, is_server: bool) -> tuple[bytes, bool]:
-        """What is passed on of what came, and whether the line stays."""
+        """Return what is passed on of the data, and whether the line stays."""
         if self.mode == "swap" and is_server:
             return self._swapper.swapped(line, data), True
         if self._chance.random() > _SHARE:
@@ -198,14 +198,14 @@ def _address(conninfo: str) -> Address:
 
 
 class Proxy:
-    """The proxy as who runs faults has it."""
+    """The proxy, as the faults use it."""
 
     def __init__(self, control: Connection) -> None:
         self._control = control
         self._port: int = control.recv()
 
     def conninfo(self, server: str) -> str:
-        """The connection string that leads through the proxy."""
+        """Return the connection string that leads through the proxy."""
         parts = conninfo_to_dict(server) | {
             "host": "127.0.0.1",
             "port": self._port,
@@ -215,7 +215,7 @@ class Proxy:
         return make_conninfo("", **parts)
 
     def turn_to(self, mode: Mode) -> None:
-        """Spoil so from now on."""
+        """Spoil in this way from now on."""
         self._control.send(mode)
         self._control.recv()
 

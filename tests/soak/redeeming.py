@@ -1,4 +1,4 @@
-"""Codes and refresh tokens are redeemed: of any number of racers one wins."""
+"""Redemptions of codes and refresh tokens: one of all racers wins."""
 
 from time import monotonic
 from typing import Any
@@ -7,9 +7,9 @@ from uuid import uuid4
 from authority_queries import mint_token
 from authority_queries.secrets import TokenKind, TokenString
 from tests.factories import new_token
-from tests.soak.homes import CALLBACK
 from tests.soak.ledger import Call
-from tests.soak.lives import End, Life, Span, Use
+from tests.soak.tenants import CALLBACK
+from tests.soak.token_lives import End, Life, Span, Use
 from tests.soak.token_work import HOUR, Desk
 
 ATTEMPTS = 3
@@ -31,7 +31,7 @@ class Attempt:
         self._refresh = mint_token("refresh", tenant_id)
         self._use = Use(uuid4(), monotonic())
         self._end = life.itself.begin_end("redeemed", self._use.began)
-        # A presentation that comes second ends the family.
+        # A second presentation ends the family.
         self._reuse = life.family.begin_end("reused", self._use.began)
         life.uses.append(self._use)
 
@@ -79,7 +79,7 @@ class Attempt:
                 self._life.itself.forget(self._end)
                 self._reuse.done = call.ended
                 is_second = any(use.began < call.ended for use in others)
-                self._expect(is_second, "reuse is told to the first one")
+                self._expect(is_second, "a first redemption is called reuse")
             else:
                 self._refused(call, outcome, is_first=is_first)
 
@@ -111,7 +111,7 @@ class Attempt:
         self._desk.ledger.expect(holds, rule, what)
 
     def _add_successors(self, issued: Span, ids: dict[str, Any], **more: Any) -> None:
-        """Enter what was issued; of an unknown outcome without its ids."""
+        """Enter the issued tokens; those of an unknown outcome without their ids."""
         successors: list[tuple[TokenKind, TokenString]] = [
             ("access", self._access),
             ("refresh", self._refresh),

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 from tabulate import tabulate
 
+from tests.soak.fault_times import Weather
 from tests.soak.plan import Plan
 from tests.soak.tally import Tally
-from tests.soak.weather import Weather
 
 OUTCOMES = ("acknowledged", "refused", "unknown")
 
 
 def report(tally: Tally, plan: Plan, server: str, seconds: float) -> Iterator[str]:
-    """Give the paragraphs of a run's report."""
+    """Return the paragraphs of a run's report."""
     weather = Weather(plan.settings("dbname=x"))
     yield _lines(
         ("server", server),

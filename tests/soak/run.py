@@ -1,4 +1,4 @@
-"""One run: work, faults and upkeep at once, and what must hold at its end."""
+"""One run: work, faults and upkeep at once, and the assertions at its end."""
 
 import gc
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ import psycopg
 
 from authority_queries import Authority
 from tests.soak.canaries import CANARIES
-from tests.soak.crew import Crew
+from tests.soak.fault_times import Weather
 from tests.soak.faults import Faults
 from tests.soak.feed import Feeds
-from tests.soak.homes import make_homes
 from tests.soak.ledger import Ledger
 from tests.soak.plan import Plan
-from tests.soak.stage import Stage
+from tests.soak.pruning_and_dumps import audit_rows, dump_and_restore, prune
+from tests.soak.server_and_proxy import Stage
 from tests.soak.tally import Tally
-from tests.soak.upkeep import audit_rows, dump_and_restore, prune
-from tests.soak.weather import Weather
+from tests.soak.tenants import make_homes
+from tests.soak.workers import Crew
 
 # A process may grow by so much after the first third of a run.
 _GROWTH = 1.5
@@ -32,7 +32,7 @@ where datname = current_database() and application_name = 'authority'
 
 
 def run(stage: Stage, plan: Plan) -> Tally:
-    """Run as planned, and give the sums."""
+    """Run as planned, and return the sums."""
     ledger = Ledger(Weather(plan.settings(stage.service)))
     feeds = Feeds(ledger, make_homes(stage.logins, plan.homes))
     crew = Crew(plan, ledger, stage.service, feeds)
@@ -78,7 +78,7 @@ def _watch(ledger: Ledger, over: Event) -> None:
         sizes.append(process.memory_info().rss / (1 << 20))
     third = len(sizes) // 3
     if third:
-        # Past the first third pools and the ledger have their size.
+        # After the first third, pools and the ledger have their size.
         told = (sizes[0], sizes[third], sizes[-1], max(sizes))
         ledger.tally.sizes["MB"] = told
         is_small = sizes[-1] < _GROWTH * sizes[third]
@@ -98,8 +98,8 @@ def _dump(stage: Stage, plan: Plan, ledger: Ledger, stop: Event) -> None:
 def _audit_server(stage: Stage, ledger: Ledger) -> None:
     """The pools are closed: the server must have no connection of theirs.
 
-    One may be kept by a cycle of references, of a call that was cancelled while it
-    connected: until Python collects it.
+    A cycle of references may keep one, of a call that was cancelled while it connected,
+    until Python collects it.
     """
     with stage.dba() as dba:
         forgotten = _count_left(dba, seconds=2)

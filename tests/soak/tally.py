@@ -1,16 +1,16 @@
-"""The sums of a run: what calls came to, how long they took, and what was violated."""
+"""The sums of a run: outcomes of calls, their durations, and violations."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-# Of each kind of violation so many are told in full.
+# So many violations of each kind are reported in full.
 TOLD = 3
 
 
 @dataclass(slots=True)
 class Tally:
-    """Adds up; those of other processes are added to the first one's."""
+    """Adds up; the sums of other processes are added to the first one's."""
 
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     slowest: dict[tuple[str, bool], float] = field(default_factory=dict)
@@ -22,7 +22,7 @@ class Tally:
     sizes: dict[str, Sequence[float]] = field(default_factory=dict)
 
     def violate(self, rule: str, detail: str) -> None:
-        """Note that something does not hold which must."""
+        """Record a violation."""
         self.violations[rule] += 1
         if len(self.details[rule]) < TOLD and detail not in self.details[rule]:
             self.details[rule].append(detail)

@@ -9,10 +9,10 @@ from tests.soak.canaries import CANARIES, SEEN
 from tests.soak.plan import Plan
 from tests.soak.report import report
 from tests.soak.run import run
-from tests.soak.stage import Stage, before
+from tests.soak.server_and_proxy import Stage, before
 from tests.stores import Logins
 
-# The server is that of all tests: it is neither killed nor stopped.
+# All tests share the server: it is neither killed nor stopped.
 SHORT = Plan(
     seconds=0,
     seed=1,

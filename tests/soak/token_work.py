@@ -1,4 +1,4 @@
-"""What services do with tokens, and what each answer must be."""
+"""Services' work with tokens, and the right answer to each call."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,21 +9,21 @@ from typing import Any
 from authority_queries import mint_token
 from authority_queries.errors import MissingReferenceError
 from authority_queries.secrets import TokenString
-from tests.soak.doors import Door
-from tests.soak.homes import CALLBACK, App, Home, Person
-from tests.soak.keeping import Lives
 from tests.soak.ledger import Call, Ledger
-from tests.soak.lives import Life, Span, Subject
+from tests.soak.remembered_tokens import Lives
+from tests.soak.store_forms import Door
+from tests.soak.tenants import CALLBACK, App, Home, Person
+from tests.soak.token_lives import Life, Span, Subject
 
-# A clock that is ahead, and what is taken of it: no sign-out of so many seconds before
-# is outrun by the claim.
+# How far a clock is ahead, and for how many seconds after a sign-out the store may
+# refuse its claim.
 AHEAD, TOLERANCE = timedelta(seconds=45), 120.0
 CODE, HOUR = timedelta(minutes=5), timedelta(hours=1)
 
 
 @dataclass(eq=False)
 class Desk:
-    """What a worker works with."""
+    """The state that a worker uses."""
 
     door: Door
     ledger: Ledger
@@ -97,7 +97,7 @@ def expect_ending(desk: Desk, subject: Subject, since: float, outcome: str) -> N
 
 
 async def make_access(desk: Desk) -> None:
-    """An access token that soon expires and is pruned, or has an hour."""
+    """Issue an access token that soon expires and is pruned, or lives an hour."""
     home = desk.home()
     app, person = home.app(desk.chance), home.person(desk.chance)
     minted = mint_token("access", home.tenant_id)
@@ -119,7 +119,7 @@ async def make_access(desk: Desk) -> None:
 
 
 async def verify(desk: Desk) -> None:
-    """A token is what it was issued as while it lives, and nothing afterwards."""
+    """A token verifies as its issued row while it lives, and never afterwards."""
     life = desk.lives.draw(desk.chance, desk.chance.choice(["access", "refresh"]))
     if life is not None:
         await verify_one(desk, life)

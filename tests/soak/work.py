@@ -1,4 +1,4 @@
-"""What a worker does: a mixture of everything, drawn at random."""
+"""A worker's work: a random mixture of everything."""
 
 from collections.abc import Callable, Coroutine
 from random import Random

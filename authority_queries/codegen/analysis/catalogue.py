@@ -7,14 +7,13 @@ from typing import Any, Final
 
 import psycopg
 
-from authority_queries.codegen.analysis.check_proofs import Proof, Proofs
-from authority_queries.codegen.analysis.query_tree import Node
+from authority_queries.codegen.analysis.check_proofs import VALUE, Proof, Proofs
+from authority_queries.codegen.analysis.query_tree import TEXT_TYPES, Node
 from authority_queries.codegen.catalogue_file import CatalogueFile
 from authority_queries.codegen.facts import Fact, Origin
 
 _LIST: Final = Path(__file__).with_name("never_null.txt")
 _QUERIES: Final = Path(__file__).with_name("catalogue.sql")
-TEXT_TYPES: Final = frozenset({25, 1043})  # text, varchar
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +55,9 @@ class Function:
 
     name: str
     signature: str
+    is_builtin: bool
     is_strict: bool
     is_volatile: bool
-
-    @property
-    def is_builtin(self) -> bool:
-        """Whether it is of pg_catalog."""
-        return "." not in self.signature.partition("(")[0]
 
 
 class Catalogue:
@@ -85,25 +80,31 @@ class Catalogue:
     @cached_property
     def functions(self) -> dict[int, Function]:
         """Functions by oid."""
-        return {
-            row.oid: Function(row.name, row.signature, row.is_strict, row.is_volatile)
-            for row in self._rows("functions")
-        }
+        return {row.oid: Function(*row[1:]) for row in self._rows("functions")}
 
     @cached_property
-    def operators(self) -> dict[int, tuple[str, int]]:
-        """Names of operators and oids of their functions, by oid."""
-        return {
-            row.oid: (row.name, row.function_oid) for row in self._rows("operators")
-        }
+    def operators(self) -> dict[int, int]:
+        """Oids of operators' functions, by the operators' oids."""
+        return {row.oid: row.function_oid for row in self._rows("operators")}
 
     def function_of(self, operation: Node) -> int:
         """Give the oid of the function of a call or behind an operator."""
         known = operation.number("funcid") or operation.number("opfuncid")
         if known:
             return known
-        _, function = self.operators[operation.number("opno")]
-        return function
+        return self.operators[operation.number("opno")]
+
+    def signature_of(self, operation: Node) -> str:
+        """Return the signature of the function of a call or behind an operator."""
+        return self.functions[self.function_of(operation)].signature
+
+    def compares_octets(self, operation: Node) -> bool:
+        """Return whether its collation tells all texts apart that differ."""
+        return operation.number("inputcollid") not in self._tolerant_collations
+
+    @cached_property
+    def _tolerant_collations(self) -> frozenset[int]:
+        return frozenset(row.oid for row in self._rows("tolerant_collations"))
 
     @cached_property
     def never_null(self) -> frozenset[int]:
@@ -163,11 +164,11 @@ class Catalogue:
     def domain(self, type_oid: int) -> Fact:
         """Say what holds of a domain's values. Nulls get through its NOT NULL."""
         if type_oid not in self._domains:
-            proofs = Proofs()
+            proofs = Proofs(self)
             for row in self._rows("domain_checks", type=type_oid):
-                proofs.add(row.expression)
+                proofs.add(row.tree)
             is_text = self._base_type(type_oid) in TEXT_TYPES
-            self._domains[type_oid] = _fact(proofs.of("value"), is_text=is_text)
+            self._domains[type_oid] = _fact(proofs.of(VALUE), is_text=is_text)
         return self._domains[type_oid]
 
     def _base_type(self, type_oid: int) -> int:
@@ -175,16 +176,16 @@ class Catalogue:
         return int(row.oid)
 
     def _read_relation(self, **arguments: object) -> dict[int, Fact]:
-        proofs = Proofs()
+        proofs = Proofs(self)
         for row in self._rows("table_checks", **arguments):
-            proofs.add(row.expression)
+            proofs.add(row.tree)
         return {
             row.number: self._column(row, proofs)
             for row in self._rows("columns", **arguments)
         }
 
     def _column(self, row: Any, proofs: Proofs) -> Fact:  # noqa: ANN401 -- a row
-        proof = proofs.of(row.name)
+        proof = proofs.of(row.number)
         domain = self.domain(row.type_oid)
         is_text = row.compares_octets and self._base_type(row.type_oid) in TEXT_TYPES
         fact = _fact(proof, is_text=is_text)
@@ -193,7 +194,10 @@ class Catalogue:
             nullable=not (row.is_never_null or proof.not_null),
             values=values,
             origin=Origin(
-                schema=row.schema_name, table=row.table_name, column=row.name
+                schema=row.schema_name,
+                table=row.table_name,
+                column=row.name,
+                comment=row.comment or "",
             ),
             elements_nullable=fact.elements_nullable and domain.elements_nullable,
             json_kind=fact.json_kind or domain.json_kind,

@@ -1,30 +1,37 @@
 -- name: functions()
 -- One function, operator's function or aggregate. The signature is its name and the
--- types of its arguments, after a schema that is not pg_catalog.
+-- types of its arguments, after its schema if it is not one of PostgreSQL's own.
 select
     pg_proc.oid::integer as oid,
-    pg_proc.proisstrict as is_strict,
-    pg_proc.provolatile = 'v' as is_volatile,
     pg_proc.proname as name,
     case
-        when pg_proc.pronamespace = 'pg_catalog'::regnamespace then ''
+        when origins.is_builtin then ''
         else pg_proc.pronamespace::regnamespace::text || '.'
     end
     || pg_proc.proname
-    || substring(pg_proc.oid::regprocedure::text from '[(].*$') as signature
-from pg_catalog.pg_proc;
+    || substring(pg_proc.oid::regprocedure::text from '[(].*$') as signature,
+    origins.is_builtin,
+    pg_proc.proisstrict as is_strict,
+    pg_proc.provolatile = 'v' as is_volatile
+from pg_catalog.pg_proc
+cross join
+    lateral (
+        -- A superuser can create functions in pg_catalog, with oids from 16384.
+        select
+            pg_proc.pronamespace = 'pg_catalog'::regnamespace
+            and pg_proc.oid < 16384 as is_builtin
+    ) as origins;
 
 -- name: operators()
--- One operator: its name and function.
+-- One operator and its function.
 select
     pg_operator.oid::integer as oid,
-    pg_operator.oprname as name,
     pg_operator.oprcode::oid::integer as function_oid
 from pg_catalog.pg_operator;
 
 -- name: comparison_functions()
--- One function of PostgreSQL's own behind an operator that an index can use to sort or
--- hash: of two values that are not null it always says true or false.
+-- One built-in function of an operator that a btree or hash index uses. It always
+-- returns true or false for two values that are not null.
 select distinct pg_operator.oprcode::oid::integer as oid
 from pg_catalog.pg_amop
 inner join pg_catalog.pg_am
@@ -33,12 +40,19 @@ inner join pg_catalog.pg_operator
     on pg_amop.amopopr = pg_operator.oid
 where
     pg_am.amname in ('btree', 'hash')
-    and pg_operator.oprnamespace = 'pg_catalog'::regnamespace;
+    and pg_operator.oprnamespace = 'pg_catalog'::regnamespace
+    and pg_operator.oid < 16384;
+
+-- name: tolerant_collations()
+-- One collation for which texts can be equal whose octets differ.
+select pg_collation.oid::integer as oid
+from pg_catalog.pg_collation
+where not pg_collation.collisdeterministic;
 
 -- name: aliases()
--- One function without arguments that is another name for one of PostgreSQL's own: the
--- planner puts that one in its place. What pg_catalog does not hide is printed
--- qualified.
+-- One function without arguments that only calls a built-in function. The planner
+-- replaces it with the built-in one. A function outside of pg_catalog is compared
+-- by its qualified name.
 select
     aliases.oid::integer as oid,
     functions.oid::integer as function_oid
@@ -63,7 +77,7 @@ where
     and pg_type.typcategory = 'A';
 
 -- name: row_types()
--- One type whose values are rows: record, a composite type, a domain over one.
+-- One type whose values are rows: record, a composite type, or a domain over one.
 with recursive types as (
     select pg_type.oid
     from pg_catalog.pg_type
@@ -80,9 +94,9 @@ select types.oid::integer as oid
 from types;
 
 -- name: columns(relation, with_children)
--- One column of the relation. It is never null when the relation and, with_children,
--- everything below it say so, by a constraint that was validated and that PostgreSQL
--- enforces, which it does not for foreign tables.
+-- One column of the relation. is_never_null is true when the relation has a NOT NULL
+-- constraint that is validated and that PostgreSQL enforces, which it does not for
+-- foreign tables; with_children, all its children must have one too.
 with recursive family as (
     select :relation::oid as oid
     union
@@ -99,9 +113,11 @@ select
     pg_class.relname as table_name,
     pg_namespace.nspname as schema_name,
     roots.atttypid::integer as type_oid,
+    col_description(roots.attrelid, roots.attnum) as comment,
     coalesce(pg_collation.collisdeterministic, true) as compares_octets,
     roots.attgenerated <> '' as is_generated,
-    -- As a null is stored, not as it is read: a domain's NOT NULL can be got round.
+    -- Whether storing a null fails. A column of a domain that is NOT NULL can still be
+    -- read as null.
     roots.attnotnull
     or exists (
         with recursive domains as (
@@ -160,8 +176,9 @@ where
 order by roots.attnum;
 
 -- name: table_checks(relation, with_children)
--- One check of the table that all its rows meet, those of its children too if asked.
--- Nobody checks the rows of a foreign table, so that with one below there is none.
+-- One check that all rows of the table satisfy; with_children, also the rows of its
+-- children. A foreign table is never checked, so a table with one among its children
+-- has no such check.
 with recursive family as (
     select :relation::oid as oid
     union
@@ -172,7 +189,7 @@ with recursive family as (
     where :with_children
 )
 
-select pg_get_expr(pg_constraint.conbin, pg_constraint.conrelid) as expression
+select pg_constraint.conbin::text as tree
 from pg_catalog.pg_constraint
 where
     pg_constraint.conrelid = :relation::oid
@@ -185,13 +202,13 @@ where
             on family.oid = pg_class.oid
         where pg_class.relkind not in ('r', 'p')
     )
-    -- PostgreSQL 18 has checks that are not enforced.
+    -- PostgreSQL 18 allows checks that are not enforced.
     and to_jsonb(pg_constraint) ->> 'conenforced' is distinct from 'false'
     and not (:with_children and pg_constraint.connoinherit)
 order by pg_constraint.conname;
 
 -- name: domain_checks(type)
--- One check of the domain, or of a domain that it is made of.
+-- One check of the domain, or of a domain below it.
 with recursive domains as (
     select
         pg_type.oid,
@@ -207,7 +224,7 @@ with recursive domains as (
         on domains.typbasetype = pg_type.oid and pg_type.typtype = 'd'
 )
 
-select pg_get_expr(pg_constraint.conbin, 0) as expression
+select pg_constraint.conbin::text as tree
 from domains
 inner join pg_catalog.pg_constraint
     on domains.oid = pg_constraint.contypid
@@ -217,7 +234,7 @@ where
 order by pg_constraint.conname;
 
 -- name: base_type(type)$
--- The oid of the type below a domain, or of the type itself.
+-- The oid of the base type of a domain, or of the type itself if it is not a domain.
 with recursive types as (
     select
         pg_type.oid,
@@ -240,8 +257,9 @@ from types
 where types.typtype <> 'd';
 
 -- name: writing(relation)
--- What stands between a statement that writes to the table and its rows: triggers that
--- run before each row, of the table's and its partitions' own, and rules.
+-- Whether a statement that writes to the table writes the rows as given: is_plain is
+-- false for a view and for a table with rules, has_triggers is true for a BEFORE or
+-- INSTEAD OF trigger of the table or of one of its partitions.
 with recursive family as (
     select :relation::oid as oid
     union

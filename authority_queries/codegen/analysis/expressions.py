@@ -4,13 +4,13 @@ from dataclasses import replace
 from typing import Final
 
 from authority_queries.codegen.analysis.aggregates import Summaries
-from authority_queries.codegen.analysis.catalogue import TEXT_TYPES, Catalogue
+from authority_queries.codegen.analysis.catalogue import Catalogue
 from authority_queries.codegen.analysis.choices import Choices
 from authority_queries.codegen.analysis.columns import Columns
 from authority_queries.codegen.analysis.function_calls import FunctionCalls
 from authority_queries.codegen.analysis.narrowing import Narrowing
 from authority_queries.codegen.analysis.node_kinds import Param, Sublink, ValueFunction
-from authority_queries.codegen.analysis.query_tree import Node, type_of
+from authority_queries.codegen.analysis.query_tree import Node, text_of, type_of
 from authority_queries.codegen.analysis.scope import View
 from authority_queries.codegen.analysis.tables import ByKind, Describe, Tables
 from authority_queries.codegen.facts import (
@@ -184,11 +184,10 @@ def _describe_constant(constant: Node, catalogue: Catalogue) -> Fact:
     """Describe a constant: a text is itself, a jsonb has a kind."""
     if constant.flag("constisnull"):
         return NULL
+    if (text := text_of(constant)) is not None:
+        return Fact(nullable=False, values=frozenset({text}))
     octets = constant.octets("constvalue")
     type_oid = constant.number("consttype")
-    if type_oid in TEXT_TYPES:
-        text = octets[4:].decode(errors="replace")
-        return Fact(nullable=False, values=frozenset({text}))
     if type_oid == _JSONB:
         return Fact(nullable=False, json_kind=_json_kind(octets))
     if type_oid in catalogue.array_types:

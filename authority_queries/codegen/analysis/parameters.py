@@ -1,5 +1,6 @@
 """Which parameters may be null, and which texts they may be."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,7 +9,7 @@ from authority_queries.codegen.analysis.query_facts import QueryFacts
 from authority_queries.codegen.analysis.query_tree import Node
 from authority_queries.codegen.analysis.scope import Scope, View
 from authority_queries.codegen.analysis.tracing import Tracing
-from authority_queries.codegen.facts import Fact, Origin
+from authority_queries.codegen.facts import Columns, Fact, Origin
 
 # Where a null is as good as a value.
 _WELCOME: Final = {
@@ -18,6 +19,8 @@ _WELCOME: Final = {
     "DISTINCTEXPR": "args",
     "NULLIFEXPR": "args",
 }
+# A function of PostgreSQL's own behind an operator =, such as uuid_eq(uuid,uuid).
+_EQUALITY: Final = re.compile(r"\w+eq\(")
 
 
 @dataclass(slots=True)
@@ -30,12 +33,16 @@ class _Use:
     origin: Origin | None = None
     size: tuple[int, int | None] | None = None
     rule: tuple[str | int, ...] | None = None
+    stored_in: list[Origin] = field(default_factory=list)
+    compared_with: list[Origin] = field(default_factory=list)
 
     def store_in(self, column: Fact) -> None:
         """Note a column that the parameter is stored in."""
         self.json_kind = self.json_kind or column.json_kind
         self.size = self.size or column.size
         self.rule = self.rule or column.rule
+        if column.origin:
+            self.stored_in.append(column.origin)
         self.take(column)
 
     def take(self, column: Fact) -> None:
@@ -62,10 +69,13 @@ class Uses:
     queries: QueryFacts
     scope: Scope
     _uses: dict[int, _Use] = field(default_factory=dict)
-    _tracing: Tracing = field(init=False)
+    _casts: Tracing = field(init=False)
+    _values: Tracing = field(init=False)
 
     def __post_init__(self) -> None:
-        self._tracing = Tracing(self.queries)
+        catalogue = self.scope.environment.catalogue
+        self._casts = Tracing(self.queries, catalogue, only_unchanged=False)
+        self._values = Tracing(self.queries, catalogue, only_unchanged=True)
         self._visit_query(self.scope)
         for entry in self.scope.outputs():
             self._welcome(entry.child("expr"), self.scope.bare)
@@ -82,6 +92,11 @@ class Uses:
             size=use.size,
             rule=use.rule,
         )
+
+    def columns(self, number: int) -> Columns:
+        """Return the columns that a parameter goes to, and is compared with."""
+        use = self._uses.get(number, _Use())
+        return Columns(tuple(use.stored_in), tuple(use.compared_with))
 
     def _visit_query(self, scope: Scope) -> None:
         query = scope.query
@@ -141,7 +156,7 @@ class Uses:
         return functions[call.number("funcid")].is_strict
 
     def _welcome(self, expression: Node | None, view: View) -> None:
-        for number in self._tracing.parameters_in(expression, view):
+        for number in self._casts.parameters_in(expression, view):
             self._use(number).welcome = True
 
     def _use(self, number: int) -> _Use:
@@ -154,24 +169,30 @@ class Uses:
         for entry in entries:
             resno = entry.number("resno")
             column = catalogue.column(relation, resno, with_children=False)
-            takes_null = catalogue.takes_null(relation, resno)
-            for number in self._tracing.parameters_in(entry.child("expr"), scope.bare):
-                use = self._use(number)
-                use.welcome = use.welcome or takes_null
-                use.store_in(column)
+            stored = entry.child("expr")
+            if catalogue.takes_null(relation, resno):
+                self._welcome(stored, scope.bare)
+            for number in self._values.parameters_in(stored, scope.bare):
+                self._use(number).store_in(column)
 
     def _compare(self, node: Node, view: View) -> None:
-        """Note what texts a parameter is compared with for equality."""
-        name, _ = view.scope.environment.catalogue.operators[node.number("opno")]
-        sides = node.nodes("args")
-        if name != "=" or len(sides) != 2:  # noqa: PLR2004 -- an operator's two sides
+        """Note which columns, and so which texts, a parameter is compared with."""
+        catalogue = view.scope.environment.catalogue
+        signature = catalogue.signature_of(node)
+        if not _EQUALITY.match(signature):
             return
+        is_texts = signature == "texteq(text,text)"
+        takes_texts = is_texts and catalogue.compares_octets(node)
+        sides = node.nodes("args")
         for one, other in (sides, sides[::-1]):
             column = self.queries.expressions.describe(other, view)
             if column.origin is None:
                 continue
-            for number in self._tracing.parameters_in(one, view):
-                self._use(number).take(column)
+            for number in self._values.parameters_in(one, view):
+                use = self._use(number)
+                use.compared_with.append(column.origin)
+                if takes_texts:
+                    use.take(column)
 
 
 def _nodes(value: object) -> list[Node]:

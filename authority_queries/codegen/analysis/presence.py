@@ -1,6 +1,6 @@
 """Which queries cannot give an empty result."""
 
-from typing import Final, Protocol
+from typing import Protocol
 
 from authority_queries.codegen.analysis.grouping import has_empty_group, is_grouped
 from authority_queries.codegen.analysis.node_kinds import (
@@ -11,10 +11,8 @@ from authority_queries.codegen.analysis.node_kinds import (
     OnConflict,
     SetOperation,
 )
-from authority_queries.codegen.analysis.query_tree import Node
+from authority_queries.codegen.analysis.query_tree import Node, integer_of
 from authority_queries.codegen.analysis.scope import Scope, View
-
-_INTEGERS: Final = frozenset({20, 21, 23})
 
 
 class _Queries(Protocol):
@@ -125,12 +123,5 @@ def _keeps_the_first(query: Node) -> bool:
         (limit,) = limit.nodes("args")
     if limit.kind != "CONST":
         return False
-    count = _integer_of(limit)
+    count = integer_of(limit)
     return limit.flag("constisnull") or (count is not None and count > 0)
-
-
-def _integer_of(constant: Node) -> int | None:
-    """Give the value of an integer constant."""
-    if constant.number("consttype") not in _INTEGERS:
-        return None
-    return int.from_bytes(constant.octets("constvalue"), "little", signed=True)

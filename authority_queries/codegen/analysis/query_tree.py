@@ -8,6 +8,8 @@ from typing import Final, TypeAlias
 from authority_queries.codegen.errors import GenerationError
 
 Value: TypeAlias = "str | Node | list[Value] | None"
+TEXT_TYPES: Final = frozenset({25, 1043})  # text, varchar
+_INTEGERS: Final = frozenset({20, 21, 23})
 _LINE_LENGTH: Final = 78
 _WORD: Final = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
@@ -115,6 +117,20 @@ class Node:
         """Give all nodes directly below, those in lists of lists included."""
         for value in self.fields.values():
             yield from _nodes_in(value)
+
+
+def text_of(constant: Node) -> str | None:
+    """Return the text of a constant of a type of TEXT_TYPES that is not null."""
+    if constant.number("consttype") not in TEXT_TYPES or constant.flag("constisnull"):
+        return None
+    return constant.octets("constvalue")[4:].decode(errors="replace")
+
+
+def integer_of(constant: Node) -> int | None:
+    """Return the value of an integer constant that is not null."""
+    if constant.number("consttype") not in _INTEGERS or constant.flag("constisnull"):
+        return None
+    return int.from_bytes(constant.octets("constvalue"), "little", signed=True)
 
 
 def _nodes_in(value: Value) -> Iterator[Node]:

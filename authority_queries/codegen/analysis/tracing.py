@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from authority_queries.codegen.analysis.catalogue import Catalogue
 from authority_queries.codegen.analysis.node_kinds import (
     CallForm,
     Kind,
@@ -14,22 +15,26 @@ from authority_queries.codegen.analysis.scope import Scope, View
 from authority_queries.codegen.analysis.sources import values_rows
 
 _CASTS: Final = frozenset({CallForm.CAST, CallForm.IMPLICIT_CAST})
-_WRAPPINGS: Final = frozenset(
-    {
-        "RELABELTYPE",
-        "COERCEVIAIO",
-        "COERCETODOMAIN",
-        "COLLATEEXPR",
-        "ARRAYCOERCEEXPR",
-    }
+_WRAPPINGS: Final = frozenset({"RELABELTYPE", "COERCETODOMAIN", "COLLATEEXPR"})
+_CHANGING_WRAPPINGS: Final = frozenset({"COERCEVIAIO", "ARRAYCOERCEEXPR"})
+# Implicit, they raise an error for a text that is too long; explicit, they cut it.
+_LENGTH_CHECKS: Final = frozenset(
+    {"varchar(character varying,integer,boolean)", "bpchar(character,integer,boolean)"}
 )
 
 
 class Tracing:
-    """Follows values back to the parameters that they are."""
+    """Follows values back to the parameters that they are made of by casts.
 
-    def __init__(self, queries: QueryFacts) -> None:
+    With `only_unchanged` it follows no cast that could change the value.
+    """
+
+    def __init__(
+        self, queries: QueryFacts, catalogue: Catalogue, *, only_unchanged: bool
+    ) -> None:
         self._queries = queries
+        self._catalogue = catalogue
+        self._only_unchanged = only_unchanged
         self._seen: set[int] = set()
 
     def parameters_in(self, expression: Node | None, view: View) -> Iterator[int]:
@@ -39,7 +44,7 @@ class Tracing:
         match expression.kind:
             case "PARAM" if expression.number("paramkind") == Param.GIVEN:
                 yield expression.number("paramid")
-            case "FUNCEXPR" if expression.number("funcformat") in _CASTS:
+            case "FUNCEXPR" if self._is_followed_cast(expression):
                 yield from self.parameters_in(expression.nodes("args")[0], view)
             case "CASEEXPR":
                 for when in expression.nodes("args"):
@@ -50,8 +55,28 @@ class Tracing:
                     yield from self.parameters_in(argument, view)
             case "VAR":
                 yield from self._through_column(expression, view)
-            case kind if kind in _WRAPPINGS:
+            case kind if kind in _WRAPPINGS or self._is_followed(expression):
                 yield from self.parameters_in(expression.child("arg"), view)
+
+    def _is_followed(self, expression: Node) -> bool:
+        """Return whether an array or a text is cast in a way that is followed."""
+        if expression.kind not in _CHANGING_WRAPPINGS:
+            return False
+        if not self._only_unchanged:
+            return True
+        match expression.child("elemexpr"):
+            case Node(kind="RELABELTYPE"):
+                return True
+            case Node(kind="FUNCEXPR") as element:
+                return self._is_followed_cast(element)
+        return False
+
+    def _is_followed_cast(self, call: Node) -> bool:
+        form = call.number("funcformat")
+        if not self._only_unchanged:
+            return form in _CASTS
+        is_length_check = self._catalogue.signature_of(call) in _LENGTH_CHECKS
+        return form == CallForm.IMPLICIT_CAST and is_length_check
 
     def _through_column(self, column: Node, view: View) -> Iterator[int]:
         place = view.locate(column)

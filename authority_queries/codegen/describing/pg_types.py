@@ -13,6 +13,7 @@ from authority_queries.codegen.facts import Column, Fact
 
 Kind = Literal["base", "array", "enum", "domain", "composite", "range", "multirange"]
 
+_FIRST_OWN_OID: Final = 16_384
 _QUERIES: Final = Path(__file__).with_name("pg_types.sql")
 
 
@@ -21,28 +22,48 @@ class PgType:
     """A type of PostgreSQL's.
 
     `element` is the oid of what it is made of: an array's elements, a domain's base,
-    a range's bounds, a multirange's ranges. `labels` are an enum's, the fields a
-    composite's.
+    a range's bounds, a multirange's ranges. `array` is the oid of arrays of it.
+    `labels` are an enum's, the fields a composite's.
     """
 
     oid: int
     schema: str
     name: str
+    extension: str | None
     kind: Kind
     element: int
+    array: int
     labels: Sequence[str]
     field_names: Sequence[str]
+    field_comments: Sequence[str]
     field_types: Sequence[int]
 
     @property
     def is_builtin(self) -> bool:
         """Whether every database has it, and psycopg knows its oid."""
-        return self.schema == "pg_catalog"
+        return self.schema == "pg_catalog" and self.oid < _FIRST_OWN_OID
+
+    @property
+    def is_citext(self) -> bool:
+        """Whether it is the type of the extension citext."""
+        return self.name == self.extension == "citext"
 
     @property
     def full_name(self) -> str:
         """The name as errors have it."""
         return self.name if self.is_builtin else f"{self.schema}.{self.name}"
+
+    @property
+    def identifier(self) -> str:
+        """The name as SQL has it, quoted as needed; without pg_catalog."""
+        name = identifier(self.name)
+        return name if self.is_builtin else f"{identifier(self.schema)}.{name}"
+
+
+def identifier(name: str) -> str:
+    """Quote a name for SQL if it is not plain."""
+    is_plain = name.isidentifier() and name.isascii() and name == name.lower()
+    return name if is_plain else '"' + name.replace('"', '""') + '"'
 
 
 class PgTypes:
@@ -69,14 +90,17 @@ class PgTypes:
 
         Nullable are those that take a null.
         """
+        (found,) = self._file.rows_in_session(
+            self._connection, "find_table", table_name=table
+        )
         return {
             row.name: Column(
                 name=row.name,
                 type_oid=row.type_oid,
-                fact=self._written(row.relation, row.number),
+                fact=self._written(found.oid, row.number),
             )
             for row in self._file.rows(
-                self._connection, "list_columns", table_name=table
+                self._connection, "list_columns", relation=found.oid
             )
         }
 

@@ -1,10 +1,23 @@
 -- name: get_type(oid)^
--- The type, what it is made of (an array's elements, a domain's base, a range's bounds,
--- a multirange's ranges), an enum's labels, a composite's fields.
+-- The type, its extension, what it is made of (an array's elements, a domain's base, a
+-- range's bounds, a multirange's ranges), an enum's labels, a composite's fields.
 select
     types.oid::bigint as oid,
     namespaces.nspname as schema,
     types.typname as name,
+    types.typarray::bigint as array,
+    (
+        select pg_extension.extname
+        from pg_catalog.pg_depend
+        inner join pg_catalog.pg_extension
+            on
+                pg_depend.refclassid = 'pg_extension'::regclass
+                and pg_depend.refobjid = pg_extension.oid
+        where
+            pg_depend.classid = 'pg_type'::regclass
+            and pg_depend.objid = types.oid
+            and pg_depend.deptype = 'e'
+    ) as extension,
     case
         when elements.typarray = types.oid then 'array'
         when types.typtype = 'e' then 'enum'
@@ -36,6 +49,15 @@ select
         order by pg_attribute.attnum
     ) as field_names,
     array(
+        select coalesce(col_description(types.typrelid, pg_attribute.attnum), '')
+        from pg_catalog.pg_attribute
+        where
+            pg_attribute.attrelid = types.typrelid
+            and pg_attribute.attnum > 0
+            and not pg_attribute.attisdropped
+        order by pg_attribute.attnum
+    ) as field_comments,
+    array(
         select pg_attribute.atttypid::bigint
         from pg_catalog.pg_attribute
         where
@@ -53,16 +75,19 @@ left join pg_catalog.pg_range as ranges
     on types.oid in (ranges.rngtypid, ranges.rngmultitypid)
 where types.oid = :oid::bigint::oid;
 
--- name: list_columns(table_name)
+-- name: find_table(table_name)^
+-- The oid of the table that a statement of the session means by this name, or null.
+select pg_catalog.to_regclass(:table_name)::pg_catalog.oid::bigint as oid;
+
+-- name: list_columns(relation)
 -- One column of the table that can be written.
 select
-    pg_attribute.attrelid::bigint as relation,
     pg_attribute.attnum as number,
     pg_attribute.attname as name,
     pg_attribute.atttypid::bigint as type_oid
 from pg_catalog.pg_attribute
 where
-    pg_attribute.attrelid = to_regclass(:table_name)
+    pg_attribute.attrelid = :relation::bigint::oid
     and pg_attribute.attnum > 0
     and not pg_attribute.attisdropped
     and pg_attribute.attgenerated = ''

@@ -34,24 +34,24 @@ _NEXT_CLAUSES: Final = {
 class Column:
     """A column of a list as it is written.
 
-    `source` is the table's and the column's name where it is only `table.column`, with
-    or without `as name`; None for any other expression. `name` is None without one.
+    `source` is the table and the column, where it is only a column's name. `table` is
+    then what is written before this name: `users.`, or nothing. `name` is None for an
+    expression without one.
     """
 
     name: str | None
     text: str
-    source: tuple[str, str] | None
+    source: tuple[str, str] | None = None
+    table: str = ""
 
-    @property
-    def table(self) -> str:
-        """Give the table of a column with a source, as it is written."""
-        return self.text.partition(".")[0]
-
-    def of(self, table: str) -> "Column":
-        """Give the column of that name of another table, under the same `as`."""
-        _, _, rest = self.text.partition(".")
-        column = self.source[1] if self.source else rest
-        return replace(self, text=f"{table}.{rest}", source=(table, column))
+    def of(self, other: "Column") -> "Column":
+        """Return the column of the same name of another column's table."""
+        return replace(
+            self,
+            text=other.table + self.text.removeprefix(self.table),
+            source=other.source and self.source and (other.source[0], self.source[1]),
+            table=other.table,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class ColumnList:
 
     @property
     def by_name(self) -> Mapping[str, Column]:
-        """Give the columns that have a name."""
+        """Return the columns that have a name."""
         return {column.name: column for column in self.columns if column.name}
 
 
@@ -88,15 +88,15 @@ class Statement:
         self._references = _references(node)
 
     def lists_of(self, name: str) -> Sequence[ColumnList]:
-        """Give the lists of a CTE."""
+        """Return the lists of a CTE."""
         return self._lists(self._ctes[name])
 
     def count(self, columns: Container[tuple[str, str | None]]) -> int:
-        """Count how often the statement reads one of these, as `table.column`."""
+        """Return how often the statement reads one of these, as `table.column`."""
         return sum(reference in columns for reference in self._references)
 
     def refuse(self, found: ColumnList, message: str) -> GenerationError:
-        """Make the error that names the line of a list."""
+        """Return the error that names the line of a list."""
         return self.block.source.refuse(found.start, message)
 
     def _lists(self, node: ast.Node) -> Sequence[ColumnList]:
@@ -119,7 +119,7 @@ class Statement:
             start=start,
             end=end,
             columns=tuple(
-                self._column(target, self._words[first], self._words[last])
+                self._column(target, first, last)
                 for target, first, last in zip(targets, firsts, ends, strict=True)
             ),
             has_comments=any(
@@ -135,7 +135,7 @@ class Statement:
         return self.block.body[0].start + (target.location or 0)
 
     def _last(self, index: int) -> int:
-        """Find the last word of the column, the last of its list, that begins here."""
+        """Return the last word of the last column of a list, which begins here."""
         depth = 0
         for number, (before, word) in enumerate(pairwise(self._words[index:]), index):
             depth += (before.kind in _OPENING) - (word.kind in _CLOSING)
@@ -143,16 +143,20 @@ class Statement:
                 return number
         return len(self._words) - 1
 
-    def _column(self, target: ast.ResTarget, first: Token, last: Token) -> Column:
-        source = None
+    def _column(self, target: ast.ResTarget, first: int, last: int) -> Column:
+        start = self._words[first].start
+        text = self.block.source.text[start : self._words[last].end]
         match target.val:
-            case ast.ColumnRef(fields=(ast.String() as table, ast.String() as column)):
-                source = (str(table.sval), str(column.sval))
-        return Column(
-            name=target.name or (source[1] if source else None),
-            text=self.block.source.text[first.start : last.end],
-            source=source,
-        )
+            case ast.ColumnRef(fields=(*tables, ast.String(sval=str(name)))):
+                # Names and the dots between them.
+                table = self._words[first + 2 * len(tables)].start - start
+                return Column(
+                    name=target.name or name,
+                    text=text,
+                    source=(".".join(str(part.sval) for part in tables), name),
+                    table=text[:table],
+                )
+        return Column(name=target.name, text=text)
 
 
 def _ends(before: Token, word: Token) -> bool:
@@ -198,7 +202,7 @@ def _targets(node: ast.Node) -> Sequence[ast.ResTarget]:
 
 
 def _relations(node: ast.Node) -> Mapping[str, str]:
-    """Give what the `from` of a statement itself reads, without schema, by alias."""
+    """Return the names without a schema in a statement's own `from`, by alias."""
     found = {}
     pending = list(getattr(node, "fromClause", None) or ())
     while pending:

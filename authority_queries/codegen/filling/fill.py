@@ -1,9 +1,9 @@
 """`authority format`: fill the column lists of queries that share a `@row`.
 
-The columns of a row are written by hand in the first query with that `@row`, by file
-name and then in the file, one a line. Other lists of the row are filled from it, in as
-few lines as possible: a reader sees which list to edit and need not scroll through the
-others.
+A person writes the columns of a row in the first query with that `@row`, by file name
+and then in the file. This list has one column a line. All other lists of the row are
+filled from it and have as few lines as possible, so that a reader sees which list to
+edit and does not scroll through the others.
 """
 
 import re
@@ -28,7 +28,7 @@ _INDENT: Final = "    "
 
 
 def run(config: Path, *, check: bool) -> Outcome:
-    """Write all lists as they should be; with `check` name those that are stale.
+    """Write all lists; with `check` return the stale ones and write nothing.
 
     Raises ConfigurationError, and GenerationError with file and line.
     """
@@ -39,12 +39,13 @@ def run(config: Path, *, check: bool) -> Outcome:
         fault = f"{len(stale)} column lists are stale: run `authority format`"
         return Outcome(text=text, fault=fault if stale else None)
     for path, formatted in texts_with(lists).items():
-        path.write_text(formatted, encoding="utf-8")
+        newline = "\r\n" if b"\r\n" in path.read_bytes() else "\n"
+        path.write_text(formatted, encoding="utf-8", newline=newline)
     return Outcome(text=f"{text}{len(stale)} of {len(lists)} column lists filled\n")
 
 
 def lists_of_folder(folder: Path) -> Iterator[FilledList]:
-    """Give the lists of all queries that share a row with another one.
+    """Yield the lists of all queries that share a row with another query.
 
     They share one by `@row`, or by `@as` with a query that has a `@row`.
     """
@@ -59,18 +60,22 @@ def lists_of_folder(folder: Path) -> Iterator[FilledList]:
         if name := query.tags.row or _row_of_other(query, queries):
             rows.setdefault(name, []).append(query)
     for sharing in rows.values():
-        first, *others = (
-            Statement(blocks[query.path, query.name]) for query in sharing
-        )
-        if others and first.lists:
-            row = Row(declared_by=sharing[0], columns=first.lists[0].columns)
-            yield from filled_lists(first, row, declares=True)
-            for other in others:
-                yield from filled_lists(other, row, declares=False)
+        statements = [Statement(blocks[query.path, query.name]) for query in sharing]
+        # A query that is given rows of the class, instead of returning them, has none.
+        returning = [
+            (query, statement)
+            for query, statement in zip(sharing, statements, strict=True)
+            if statement.lists
+        ]
+        if len(returning) > 1:
+            declaring, first = returning[0]
+            row = Row(declared_by=declaring, columns=first.lists[0].columns)
+            for _, statement in returning:
+                yield from filled_lists(statement, row, declares=statement is first)
 
 
 def _row_of_other(query: Query, queries: Sequence[Query]) -> str | None:
-    """Give the row of the query of the same file that `@as` names."""
+    """Return the row of the query of the same file that `@as` names."""
     for other in queries:
         if (other.path, other.name) == (query.path, query.tags.rows_of):
             return other.tags.row
@@ -78,7 +83,7 @@ def _row_of_other(query: Query, queries: Sequence[Query]) -> str | None:
 
 
 def texts_with(lists: Sequence[FilledList]) -> dict[Path, str]:
-    """Give the texts of the files that the lists change, by path."""
+    """Return the new texts of the files that the lists change, by path."""
     sources = {filled.statement.block.source for filled in lists}
     texts = {source.path: source.text for source in sources}
     # From the end, so that the offsets before a list stay true.
@@ -93,9 +98,10 @@ def texts_with(lists: Sequence[FilledList]) -> dict[Path, str]:
 
 
 def _with_list(text: str, filled: FilledList) -> str:
-    """Put a list into a file's text: below its keyword, with a new line behind it.
+    """Write a list into a file's text, below its keyword.
 
-    A single column stays on the keyword's line, and a list with comments as it is.
+    A single column stays on the line of the keyword. A list with comments stays as it
+    is.
     """
     found, columns = filled.found, filled.columns
     if found.has_comments or (len(columns) == 1 and not filled.is_stale):
@@ -111,7 +117,7 @@ def _with_list(text: str, filled: FilledList) -> str:
 
 
 def _wrapped(columns: Sequence[str], width: int) -> Iterator[str]:
-    """Fill lines with columns. One of several lines has them for itself."""
+    """Yield lines of columns. A column of several lines shares none of them."""
     line = ""
     for column in columns:
         joined = f"{line}, {column}" if line else column

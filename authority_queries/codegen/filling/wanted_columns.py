@@ -1,10 +1,10 @@
 """Which columns a list of a query should have: those of the query's `@row`.
 
-A list has the names of the row in its order. A column that it has already stays as it
-is written, a missing one is added, one that the row does not have is taken out.
+A list gets the names of the row, in the row's order. A column that it already has stays
+as it is written. A missing column is added. A column that the row lacks is removed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from authority_queries.codegen.filling.column_lists import Column, ColumnList, Statement
@@ -37,12 +37,12 @@ class FilledList:
 
     @property
     def is_stale(self) -> bool:
-        """Tell whether its columns are others: its layout does not count."""
+        """Return whether its columns differ. Its layout does not count."""
         return self.columns != self.found.columns
 
     @property
     def difference(self) -> str:
-        """Say which columns are others: `queries/users.sql:12: list_after: + …`."""
+        """Return which columns differ: `queries/users.sql:12: list_after: + …`."""
         new, old = self.columns, self.found.columns
         added = [f"+ {column.text}" for column in new if column not in old]
         removed = [f"- {column.text}" for column in old if column not in new]
@@ -53,28 +53,18 @@ class FilledList:
 
 def filled_lists(
     statement: Statement, row: Row, *, declares: bool
-) -> Iterator[FilledList]:
-    """Give the lists of a statement, and those of the CTEs that they select from.
+) -> Iterable[FilledList]:
+    """Return the lists of a statement, and those of the CTEs that they select from.
 
     Raises GenerationError where a person must write or remove the column.
     """
+    filling = _Filling(statement, row)
     for index, found in enumerate(statement.lists):
         if declares and index == 0:
-            columns = row.columns
+            filling.fill(found, row.columns, declares=True)
         else:
-            columns = tuple(_columns(statement, row, found))
-        filled = FilledList(
-            statement=statement,
-            row=row,
-            found=found,
-            columns=columns,
-            declares=declares and index == 0,
-        )
-        if filled.is_stale and found.has_comments:
-            message = "a comment in a list that is filled: move it above the query"
-            raise statement.refuse(found, message)
-        yield filled
-        yield from _of_ctes(filled)
+            filling.fill(found, tuple(_columns(statement, row, found)))
+    return filling.lists.values()
 
 
 def _columns(statement: Statement, row: Row, found: ColumnList) -> Iterator[Column]:
@@ -85,79 +75,102 @@ def _columns(statement: Statement, row: Row, found: ColumnList) -> Iterator[Colu
             raise statement.refuse(found, f"{message}, or remove it here")
     for column in row.columns:
         own = found.by_name.get(column.name or "")
-        table = None if own else _table_of(column, row, found.by_name)
-        if own is None and table is None:
-            why = "is computed" if column.source is None else "can be of several tables"
+        like = None if own else _of_same_table(column, row, found.by_name)
+        if own is None and like is None:
+            why = "is computed" if column.source is None else "has no clear table here"
             message = f"`{column.name}` of {row} {why}: write it into this list"
             raise statement.refuse(found, message)
-        yield own or column.of(table or "")
+        yield own or (column.of(like) if like else column)
 
 
-def _table_of(column: Column, row: Row, here: Mapping[str, Column]) -> str | None:
-    """Give the table that a list takes the columns of this column's table from."""
+def _of_same_table(
+    column: Column, row: Row, here: Mapping[str, Column]
+) -> Column | None:
+    """Return a column of the table that a list takes this column's neighbours from."""
     if column.source is None:
         return None
-    tables = _tables(
+    return _of_one_table(
         here.get(other.name or "")
         for other in row.columns
         if other.source and other.source[0] == column.source[0]
     )
-    return tables.pop() if len(tables) == 1 else None
 
 
-def _tables(columns: Iterator[Column | None]) -> set[str]:
-    return {column.table for column in columns if column and column.source}
+def _of_one_table(columns: Iterable[Column | None]) -> Column | None:
+    """Return one of the columns if all that are not expressions are of one table."""
+    found = {column.table: column for column in columns if column and column.source}
+    return next(iter(found.values())) if len(found) == 1 else None
 
 
-def _of_ctes(filled: FilledList) -> Iterator[FilledList]:
-    """Give the lists of the CTEs that this list selects from, where it matters."""
-    for alias, name in filled.found.queries.items():
+class _Filling:
+    """The lists of one statement, by where they begin."""
+
+    def __init__(self, statement: Statement, row: Row) -> None:
+        self._statement = statement
+        self._row = row
+        self.lists: dict[int, FilledList] = {}
+
+    def fill(
+        self, found: ColumnList, columns: tuple[Column, ...], *, declares: bool = False
+    ) -> None:
+        """Set the columns of a list, and add those that it lacks to its CTEs."""
+        filled = FilledList(
+            statement=self._statement,
+            row=self._row,
+            found=found,
+            columns=columns,
+            declares=declares,
+        )
+        if filled.is_stale and found.has_comments:
+            message = "a comment in a list that is filled: move it above the query"
+            raise self._statement.refuse(found, message)
+        self.lists[found.start] = filled
+        for alias, name in found.queries.items():
+            self._fill_cte(filled, alias, name)
+
+    def _fill_cte(self, reader: FilledList, alias: str, name: str) -> None:
         wanted = [
             column.source[1]
-            for column in filled.columns
+            for column in reader.columns
             if column.source and column.source[0] == alias
         ]
-        is_whole_row = len(wanted) == len(filled.row.columns)
-        for found in filled.statement.lists_of(name):
-            columns = _with_added(found, wanted)
+        is_whole_row = len(wanted) == len(self._row.columns)
+        for found in self._statement.lists_of(name):
+            known = self.lists.get(found.start)
+            before = known.columns if known else found.columns
+            columns = _with_added(before, wanted)
             if is_whole_row:
                 columns = tuple(
                     column
                     for column in columns
-                    if column.name in wanted or _is_used(filled, {alias, name}, column)
+                    if column.name in wanted or _is_used(reader, {alias, name}, column)
                 )
-            fed = FilledList(
-                statement=filled.statement,
-                row=filled.row,
-                found=found,
-                columns=columns,
-            )
-            if fed.is_stale or is_whole_row:
-                yield fed
-                yield from _of_ctes(fed)
+            # A list that stays as it is is laid out only if it is the whole row.
+            if columns != before or (is_whole_row and not known):
+                self.fill(found, columns)
 
 
-def _with_added(found: ColumnList, wanted: Sequence[str]) -> tuple[Column, ...]:
-    """Give a CTE's columns and those that it lacks, of the only table of the others.
+def _with_added(columns: Sequence[Column], wanted: Sequence[str]) -> tuple[Column, ...]:
+    """Return a CTE's columns and those that it lacks, of the only table of the others.
 
-    With several tables nothing is added: PostgreSQL says then which column is missing.
+    With several tables nothing is added: PostgreSQL will name the missing column.
     """
-    columns = list(found.columns)
-    tables = _tables(found.by_name.get(name) for name in wanted)
+    by_name = {column.name: column for column in columns}
+    like = _of_one_table(by_name.get(name) for name in wanted)
+    added = list(columns)
     for index, name in enumerate(wanted):
-        if name not in found.by_name and len(tables) == 1:
-            (table,) = tables
-            names = [column.name for column in columns]
+        if like and name not in by_name:
+            names = [column.name for column in added]
             before = [names.index(other) for other in wanted[:index] if other in names]
-            new = Column(name=name, text=f"{table}.{name}", source=(table, name))
-            columns.insert(max(before, default=-1) + 1, new)
-    return tuple(columns)
+            new = Column(name=name, text=name, source=("", name)).of(like)
+            added.insert(max(before, default=-1) + 1, new)
+    return tuple(added)
 
 
-def _is_used(filled: FilledList, tables: set[str], column: Column) -> bool:
-    """Tell whether the statement reads a CTE's column elsewhere than in this list."""
+def _is_used(reader: FilledList, tables: set[str], column: Column) -> bool:
+    """Return whether the statement reads a CTE's column outside of this list."""
     if column.source is None:
         return True
     references = {(table, column.name) for table in tables}
-    here = sum(old.source in references for old in filled.found.columns)
-    return filled.statement.count(references) > here
+    here = sum(old.source in references for old in reader.found.columns)
+    return reader.statement.count(references) > here

@@ -62,7 +62,7 @@ def read_layout(
 def _session_tenants(
     connection: psycopg.Connection[object], tenant_columns: Mapping[str, str]
 ) -> Iterator[str]:
-    for row in CATALOGUE.rows(connection, "list_policy_conditions"):
+    for row in CATALOGUE.rows_in_session(connection, "list_policy_conditions"):
         table = f"{row.schema_name}.{row.table_name}"
         for clause in clauses_of(row.condition):
             sides = [source_of(side) for side in sides_of(clause)]

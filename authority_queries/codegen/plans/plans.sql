@@ -1,6 +1,6 @@
 -- name: pin_planner()!
--- Sets what a plan depends on to PostgreSQL's built-in value, whatever the server's
--- configuration says, and no parallel workers and no JIT.
+-- Sets each setting that a plan depends on to PostgreSQL's built-in value, whatever the
+-- server's configuration is, and disables parallel workers and JIT.
 select
     set_config(
         pg_settings.name,
@@ -34,7 +34,7 @@ from pg_catalog.pg_roles
 where pg_roles.rolname = :role;
 
 -- name: list_schemas()
--- One schema that is not the system's.
+-- One schema that is not a system schema.
 select pg_namespace.nspname as schema_name
 from pg_catalog.pg_namespace
 where
@@ -43,8 +43,8 @@ where
 order by pg_namespace.nspname;
 
 -- name: list_tenant_columns(tenant_column)
--- One table whose rows belong to a tenant, with the column that says to which: every
--- table with a column of this name, and the table of tenants that it refers to.
+-- One table whose rows belong to a tenant, with the column that names the tenant: every
+-- table with a column of this name, and the table of tenants that the column refers to.
 select
     pg_namespace.nspname as schema_name,
     pg_class.relname as table_name,
@@ -74,8 +74,8 @@ where
 order by pg_namespace.nspname, pg_class.relname, pg_attribute.attname;
 
 -- name: list_partitions()
--- One partition, or index of a partition, with the name of what it is a part of, at
--- the top.
+-- One partition, or index of a partition, with the name of the table or index at the
+-- top of its partition tree.
 select
     pg_namespace.nspname as schema_name,
     pg_class.relname as name,
@@ -88,7 +88,7 @@ where pg_class.relispartition
 order by pg_namespace.nspname, pg_class.relname;
 
 -- name: list_policy_conditions()
--- One condition of a policy of row-level security, with the table that it is for.
+-- One condition of a policy of row-level security, with the policy's table.
 select
     pg_namespace.nspname as schema_name,
     pg_class.relname as table_name,

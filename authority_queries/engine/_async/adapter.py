@@ -1,4 +1,4 @@
-"""How aiosql's functions reach psycopg: the one place where statements are executed."""
+"""aiosql's driver adapter. Every statement is executed here."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -30,8 +30,8 @@ from authority_queries.engine.statement import Statement
 class AsyncAdapter:
     """aiosql's adapter for the statements of one file.
 
-    Results and errors are the same in both forms: aiosql makes its plain functions
-    for this adapter, asynchronous or not, and they hand on what its methods return.
+    aiosql makes its synchronous kind of functions for this adapter, in both forms. They
+    return what its methods return, which may be an awaitable.
     """
 
     is_aio_driver = False
@@ -43,12 +43,12 @@ class AsyncAdapter:
         self._types = types
 
     def process_sql(self, query_name: str, op_type: SQLOperationType, sql: str) -> str:
-        """Make the text that psycopg gets; it carries the statement's name."""
-        statement = Statement(self._path, query_name)
+        """Return the text that is sent, which carries the statement's name."""
+        statement = Statement(self._path, query_name, sql)
         text = processed(statement.label, op_type, sql)
         self.by_name[query_name] = statement
         if op_type is SQLOperationType.SCRIPT:
-            # All that aiosql will say of it; unique, as the name is in it.
+            # aiosql passes only the text of a script. The name in it makes it unique.
             self._by_script[text] = statement
         return text
 
@@ -60,7 +60,7 @@ class AsyncAdapter:
         parameters: Mapping[str, object],
         _record_class: None = None,
     ) -> list[object]:
-        """Give all rows."""
+        """Return all rows."""
         statement = self.by_name[query_name]
         cursor = await self._execute(conn, statement, sql, parameters)
         with statement.reading:
@@ -74,23 +74,23 @@ class AsyncAdapter:
         parameters: Mapping[str, object],
         _record_class: None = None,
     ) -> object:
-        """Give the only row, or None. Raises CardinalityError."""
+        """Return the only row, or None. Raises CardinalityError."""
         statement = self.by_name[query_name]
         cursor = await self._execute(conn, statement, sql, parameters)
         with statement.reading:
             row = await cursor.fetchone()
         if row is None and statement.is_sure:
-            message = f"{statement.label}: nothing where a row is promised"
+            message = f"{statement.label}: the statement returned no row, not one"
             raise CardinalityError(message)
-        # Not rowcount, which some statements that give rows do not have.
+        # Not rowcount: some statements that return rows do not set it.
         result = cursor.pgresult
         if result is not None and result.ntuples > 1:
             count = result.ntuples
-            message = f"{statement.label}: {count} rows where at most one is promised"
+            message = f"{statement.label}: the statement returned {count} rows, not one"
             raise CardinalityError(message)
         return row
 
-    # They differ by the statement's row factory only.
+    # Only the statement's row factory differs.
     select_value = select_one
     insert_returning = select_one
 
@@ -101,7 +101,7 @@ class AsyncAdapter:
         sql: str,
         parameters: Mapping[str, object],
     ) -> Callable[[int], AsyncStream[object]]:
-        """Give what opens the stream, for the number of rows per trip."""
+        """Return the function that opens the stream. It takes the rows per trip."""
         return partial(self._stream, conn, query_name, sql, parameters)
 
     async def insert_update_delete(
@@ -111,7 +111,7 @@ class AsyncAdapter:
         sql: str,
         parameters: Mapping[str, object],
     ) -> int:
-        """Give the number of rows that changed; 0 for a statement that has none."""
+        """Return the number of changed rows, 0 for a statement without a count."""
         statement = self.by_name[query_name]
         cursor = await self._execute(conn, statement, sql, parameters)
         if cursor.pgresult is None:
@@ -126,15 +126,15 @@ class AsyncAdapter:
         sql: str,
         rows: Iterable[Mapping[str, object]],
     ) -> int:
-        """Give the number of rows that changed in all; nothing is changed by halves."""
-        # A list: the rows may come from this connection, which is not free meanwhile.
+        """Return the number of changed rows of all executions: all happen or none."""
+        # A list: the iterable may read from this connection, which is busy below.
         batch = [*rows]
         if not batch:
             return 0
         statement = self.by_name[query_name]
         await self._prepare(conn, statement, *batch)
         if is_direct(conn) is None:
-            # psycopg prepares what a batch executes.
+            # psycopg prepares the statement of a batch.
             with statement.sending:
                 await look(conn)
         cursor = AsyncOwnCursor(conn)
@@ -151,7 +151,7 @@ class AsyncAdapter:
         rows: Iterable[Sequence[object]],
         types: Sequence[str],
     ) -> int:
-        """Give the number of rows that were written: all of them or none."""
+        """Return the number of written rows: all are written or none."""
         statement = self.by_name[query_name]
         await self._prepare(conn, statement, {})
         cursor = AsyncOwnCursor(conn)
@@ -178,7 +178,7 @@ class AsyncAdapter:
         sql: str,
         parameters: Mapping[str, object],
     ) -> None:
-        """Have a statement sent before the next one in an open pipeline, unanswered."""
+        """Queue a statement in the open pipeline. The next statement sends it."""
         statement = self.by_name[query_name]
         statement.announce()
         if not parameters:
@@ -229,7 +229,7 @@ class AsyncAdapter:
         statement: Statement,
         *rows: Mapping[str, object],
     ) -> None:
-        """Do what comes before a statement that has its own way to be executed."""
+        """Check and announce a statement that is not executed by `_execute`."""
         if unit := _admit(conn, statement, *rows):
             with statement.sending:
                 await unit.settle()
@@ -240,7 +240,7 @@ class AsyncAdapter:
 def _admit(
     conn: AsyncConnection[object], statement: Statement, *rows: Mapping[str, object]
 ) -> AsyncUnit | None:
-    """Announce the statement, refuse what may not be sent, and give its unit."""
+    """Announce the statement, check its parameters, and return the open unit."""
     statement.announce()
     unit = unit_of(conn)
     for parameters in rows:

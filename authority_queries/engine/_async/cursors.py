@@ -1,4 +1,4 @@
-"""Cursors that read and send values alike on every connection."""
+"""Cursors that convert values the same way on every connection."""
 
 from psycopg import AsyncCursor, AsyncServerCursor
 from psycopg.abc import Params, PQGen, Query
@@ -10,19 +10,20 @@ from authority_queries.engine.loaders import adapters_of
 
 
 class AsyncOwnCursor(AsyncCursor[Row]):
-    """psycopg's plain cursor, whatever factory the connection has."""
+    """psycopg's cursor with our adapters, whatever factory the connection has."""
 
     @property
     def adapters(self) -> AdaptersMap:
-        """Give what is ours of this connection."""
+        """Return our adapters for this connection."""
         return adapters_of(self.connection)
 
 
 class AsyncQueueingCursor(AsyncOwnCursor[Row]):
-    """One whose statement leaves with the next one's, or with the pipeline's end.
+    """A cursor that queues its statement in an open pipeline.
 
-    psycopg sends each at once, for which both sides pay: a trip is then several sends,
-    and each of them wakes the server. Outside of a pipeline it does as psycopg does.
+    The next statement or the pipeline's end sends it. psycopg sends each statement at
+    once: one trip is then several packets, and each of them wakes the server. Outside a
+    pipeline the cursor behaves as psycopg's.
     """
 
     def _execute_gen(
@@ -46,9 +47,9 @@ class AsyncQueueingCursor(AsyncOwnCursor[Row]):
 
 
 class AsyncOwnServerCursor(AsyncServerCursor[Row]):
-    """psycopg's server-side cursor, likewise."""
+    """psycopg's server-side cursor with our adapters."""
 
     @property
     def adapters(self) -> AdaptersMap:
-        """Give what is ours of this connection."""
+        """Return our adapters for this connection."""
         return adapters_of(self.connection)

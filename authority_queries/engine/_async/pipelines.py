@@ -1,4 +1,4 @@
-"""psycopg's pipelines, out of which an error comes as itself."""
+"""psycopg's pipelines, with the first error as the one that is raised."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -16,10 +16,10 @@ from authority_queries.engine.calls import AsyncEntered
 
 @asynccontextmanager
 async def pipeline(connection: AsyncConnection[object]) -> AsyncIterator[None]:
-    """Open a pipeline for the time of the block.
+    """Open a pipeline during the block.
 
-    psycopg logs what it cannot wait for behind an error, and raises what follows from
-    an interruption instead of the interruption.
+    psycopg's own raises a consequence of an interruption instead of the interruption,
+    and logs the results that it cannot wait for after an error.
     """
     opened = connection.pipeline()
     inner = await opened.__aenter__()
@@ -35,7 +35,7 @@ async def pipeline(connection: AsyncConnection[object]) -> AsyncIterator[None]:
 
 
 async def queue(connection: AsyncConnection[object], command: bytes) -> None:
-    """Have a command sent with the next statement in the open pipeline, unanswered."""
+    """Queue a command in the open pipeline. The next statement sends it."""
     async with connection.lock:
         opened = connection._pipeline
         if opened is None:
@@ -47,17 +47,17 @@ async def queue(connection: AsyncConnection[object], command: bytes) -> None:
 
 
 def buffer_commands(opened: BasePipeline) -> None:
-    """Put what is queued into libpq's buffer, which is sent at once.
+    """Write the queued commands into libpq's buffer, so that one packet carries all.
 
-    psycopg sends one by one: each is a poll and a send here, and wakes the server.
+    psycopg polls and sends once for each command, and each packet wakes the server.
     """
     while opened.command_queue:
         opened.command_queue.popleft()()
 
 
 async def _close(opened: AsyncEntered[AsyncPipeline]) -> None:
-    """Leave it as after no error, and raise what was the first one."""
-    # The caller may be handling one, and those here are not of it.
+    """Leave the pipeline without an error, and raise the first error that it has."""
+    # The caller may be handling an error. The errors here have it as their context.
     handled = sys.exception()
     try:
         await opened.__aexit__(None, None, None)
@@ -71,13 +71,13 @@ async def _close(opened: AsyncEntered[AsyncPipeline]) -> None:
 
 
 def _exit(inner: AsyncPipeline) -> PQGen[None]:
-    """Do as psycopg's own does, but for the flush that it sends behind the sync.
+    """Leave the pipeline as psycopg does, but send no flush after the sync.
 
-    PostgreSQL stops its timeout of an idle transaction at that, and does not start it
-    anew until the next statement. After an interruption, which may have come before
-    the sync was sent, nothing is waited for. Where it came between a result and the
-    note of whose that is, psycopg would give each result to a wrong statement, and
-    believe what is not prepared to be so: the connection is closed.
+    A flush stops PostgreSQL's idle_in_transaction_session_timeout until the next
+    statement. After an interruption, which may have come before the sync was sent, this
+    waits for nothing. An interruption between a result and the note of its statement
+    would let psycopg assign each later result to a wrong statement: the connection is
+    closed then.
     """
     try:
         yield from _collect(inner)
@@ -86,7 +86,7 @@ def _exit(inner: AsyncPipeline) -> PQGen[None]:
         is_whole = False
     if not is_whole:
         inner.pgconn.finish()
-        message = "the pipeline was interrupted, and results are nobody's"
+        message = "the pipeline was interrupted; its results cannot be assigned"
         raise psycopg.OperationalError(message)
 
 
@@ -94,7 +94,7 @@ def _collect(inner: AsyncPipeline) -> PQGen[None]:
     try:
         inner._enqueue_sync()
         buffer_commands(inner)
-        # All of it: psycopg's own way sends as much as the kernel takes, and waits.
+        # psycopg's own way sends only as much as the kernel takes, and then waits.
         yield from send(inner.pgconn)
     except psycopg.Error:
         yield from inner._fetch_gen(flush=False)

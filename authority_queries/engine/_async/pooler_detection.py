@@ -1,4 +1,4 @@
-"""Finding out whether a connection may prepare statements."""
+"""Finds out whether a pooler is between a connection and the server."""
 
 from pathlib import Path
 from typing import Final
@@ -20,34 +20,34 @@ _QUERY: Final = named(
         Path(__file__).parents[1] / "connection.sql", "psycopg"
     ).get_process_id.sql,
 )
-# psycopg prepares a statement when it has been executed as often as that.
+# psycopg prepares a statement at its fifth execution.
 _ASKED_AT: Final = 5
 _uses: Final[WeakKeyDictionary[AsyncConnection[object], int]] = WeakKeyDictionary()
 
 
 async def look(connection: AsyncConnection[object]) -> bool:
-    """Tell whether nothing stands between, and remember it: a trip."""
+    """Return whether no pooler is between, and remember it. This is one trip."""
     cursor = await ask(connection)
     return await hear(cursor)
 
 
 async def ask(connection: AsyncConnection[object]) -> AsyncCursor[int]:
-    """Ask which process answers; in a pipeline without waiting for it."""
+    """Send the question which process answers. In a pipeline this does not wait."""
     cursor = AsyncQueueingCursor(connection, row_factory=scalar_row)
     return await cursor.execute(_QUERY, prepare=False)
 
 
 async def hear(cursor: AsyncCursor[int]) -> bool:
-    """Take the answer."""
+    """Receive the answer, remember it, and return whether no pooler is between."""
     process_id = await cursor.fetchone()
     return note_process(cursor.connection, process_id or 0)
 
 
 async def prepares(connection: AsyncConnection[object]) -> bool:
-    """Tell whether psycopg may prepare the next statement when it likes to.
+    """Return whether psycopg may prepare the next statement.
 
-    On a connection of others, which no unit has worked on, it is asked when psycopg
-    would prepare the first one: a call is one trip, and one of them two.
+    On a connection from outside, which no unit has used, the question is sent when
+    psycopg would prepare its first statement. One call of many takes two trips.
     """
     known = is_direct(connection)
     if known is None and _may_ask(connection):

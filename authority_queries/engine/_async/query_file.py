@@ -1,4 +1,4 @@
-"""The queries of one SQL file, as functions that generated modules build on."""
+"""The queries of one SQL file, as functions that generated modules call."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,26 +21,34 @@ Value = TypeVar("Value")
 
 
 class AsyncQueryFile:
-    """The queries of one SQL file as aiosql loads them, their results made records.
+    """The queries of one SQL file as aiosql loads them, with records as results.
 
-    Each method gives the function that executes a query: it takes a connection, then
-    the query's parameters by keyword, which `takes` checks. It neither begins nor
-    commits a transaction, but for streams, batches and scripts, which say so. Errors
-    come by the names of `authority_queries.errors`. A record is built from a row's
+    Each method returns the function that executes a query. The function takes a
+    connection, then the query's parameters by keyword, which `takes` checks. It neither
+    begins nor commits a transaction; streams, batches and scripts do in autocommit. It
+    raises the errors of `authority_queries.errors`. A record is built from a row's
     values by position.
 
-    `types` are what psycopg does not know: against the qualified name of a composite
-    type its named tuple, of a domain the name of its base type, of an enum None. A
-    connection looks them up at its first use.
+    `types` are the types that psycopg does not know. The qualified name of a composite
+    type maps to its named tuple, of a domain to the name of its base type, of an enum
+    to None. A connection looks them up at its first use. `texts` are the digests of the
+    queries that a module was generated from.
 
-    Raises StaleModuleError for a query that the file does not have, or has as another
-    kind.
+    Raises StaleModuleError when the file is not there, when it does not have a query,
+    or has it with another text or as another kind.
     """
 
     def __init__(
-        self, path: Path, *, types: Mapping[str, type | str | None] | None = None
+        self,
+        path: Path,
+        *,
+        types: Mapping[str, type | str | None] | None = None,
+        texts: Mapping[str, str] | None = None,
     ) -> None:
         self._path = path
+        if not path.is_file():
+            message = f"{path} is not there: SQL files belong inside the package"
+            raise StaleModuleError(message)
         self._statements = AsyncAdapter(path, AsyncCustomTypes(types or {}))
         self.queries: Queries = aiosql.from_path(
             path,
@@ -49,6 +57,11 @@ class AsyncQueryFile:
         )
         for name, statement in self._statements.by_name.items():
             statement.stands_at(getattr(self.queries, name).__code__.co_firstlineno)
+        by_name = self._statements.by_name
+        self.digests = {name: each.digest for name, each in by_name.items()}
+        if changed := {*(texts or {}).items()} - {*self.digests.items()}:
+            names = ", ".join(sorted(name for name, _ in changed))
+            raise self._stale(f"changed since the module was generated: {names}")
 
     def row(
         self,
@@ -57,7 +70,7 @@ class AsyncQueryFile:
         *,
         takes: Parameters | None = None,
     ) -> AsyncCall[Record | None]:
-        """Give the function of a `^` or `<!`: the record, or None.
+        """Return the function of a `^` or `<!`. It returns the record, or None.
 
         Raises CardinalityError for more than one row.
         """
@@ -77,7 +90,7 @@ class AsyncQueryFile:
         *,
         takes: Parameters | None = None,
     ) -> AsyncCall[Record]:
-        """Give the function of a `^` or `<!` that always has a row."""
+        """Return the function of a `^` or `<!` that always returns a record."""
         call = cast("AsyncCall[Record]", self.row(name, record, takes=takes))
         self._statements.by_name[name].is_sure = True
         return call
@@ -89,7 +102,7 @@ class AsyncQueryFile:
         *,
         takes: Parameters | None = None,
     ) -> AsyncCall[list[Record]]:
-        """Give the function of a plain select: all records."""
+        """Return the function of a plain select. It returns all records."""
         call: AsyncCall[list[Record]] = self._function(
             name, SQLOperationType.SELECT, takes=takes
         )
@@ -103,10 +116,10 @@ class AsyncQueryFile:
         *,
         takes: Parameters | None = None,
     ) -> Callable[..., AsyncStream[Record]]:
-        """Give the function that opens a plain select as a server-side cursor.
+        """Return the function that opens a plain select as a server-side cursor.
 
-        It takes connection and rows per trip by position. Its block runs in the
-        transaction that is there; in autocommit it begins one, and ends it. Raises
+        It takes connection and rows per trip by position. Its block runs in the open
+        transaction; in autocommit the block is a transaction. It raises
         InvalidArgumentError for less than 1 row.
         """
         self.rows(name, record)
@@ -123,10 +136,11 @@ class AsyncQueryFile:
     def value(
         self, name: str, *, takes: Parameters | None = None
     ) -> AsyncCall[Value | None]:
-        """Give the function of a `$`: the row's first value; None for null or no row.
+        """Return the function of a `$`. It returns the row's first value.
 
-        What it is, says the annotation of what it is assigned to. Raises
-        CardinalityError for more than one row.
+        The value is None for null or no row. The annotation of the variable that the
+        function is assigned to states its type. Raises CardinalityError for more than
+        one row.
         """
         call: AsyncCall[Value | None] = self._function(
             name, SQLOperationType.SELECT_VALUE, takes=takes
@@ -137,7 +151,7 @@ class AsyncQueryFile:
     def sure_value(
         self, name: str, *, takes: Parameters | None = None
     ) -> AsyncCall[Value]:
-        """Give the function of a `$` that always has a row, and never null in it."""
+        """Return the function of a `$` that always returns a value, never None."""
         call = cast("AsyncCall[Value]", self.value(name, takes=takes))
         self._statements.by_name[name].is_sure = True
         return call
@@ -145,20 +159,20 @@ class AsyncQueryFile:
     def promise(self, name: str, *columns: str) -> None:
         """Check in each row of a query that these columns are not null.
 
-        For what `@notnull` says and PostgreSQL cannot prove. The query's function then
-        raises BrokenPromiseError rather than give a record that lies.
+        They are the columns of `@notnull`, for which PostgreSQL has no proof. The
+        query's function raises BrokenPromiseError for a null.
         """
         self._statements.by_name[name].promise(columns)
 
     def count(self, name: str, *, takes: Parameters | None = None) -> AsyncCall[int]:
-        """Give the function of a `!`: how many rows it changed, 0 without a count."""
+        """Return the function of a `!`. It returns the number of changed rows, or 0."""
         return self._function(name, SQLOperationType.INSERT_UPDATE_DELETE, takes=takes)
 
     def batch(self, name: str, *, takes: Parameters | None = None) -> AsyncCall[int]:
-        """Give the function of a `*!`: how many rows it changed in all executions.
+        """Return the function of a `*!`. It returns the number of changed rows.
 
         It takes by position an iterable with a mapping from parameters to values for
-        each execution. In autocommit it makes one transaction of them: all or none.
+        each execution. In autocommit all executions are one transaction.
         """
         call: AsyncCall[int] = self._function(
             name, SQLOperationType.INSERT_UPDATE_DELETE_MANY
@@ -181,11 +195,11 @@ class AsyncQueryFile:
         *,
         takes: Parameters | None = None,
     ) -> AsyncCall[int]:
-        """Give the function of a `copy … from stdin`: how many rows it wrote.
+        """Return the function of a `copy … from stdin`. It returns the written rows.
 
         It takes by position an iterable of rows, each a sequence of values in the
-        order of the statement's columns. All of them are written or none. `types` are
-        the columns' types; a copy in binary format needs them.
+        order of the statement's columns. It writes all of them or none. `types` are
+        the columns' types, which a copy in binary format needs.
         """
         self._function(name, SQLOperationType.INSERT_UPDATE_DELETE)
         sql = getattr(self.queries, name).sql
@@ -199,16 +213,16 @@ class AsyncQueryFile:
         return copied
 
     def script(self, name: str) -> AsyncCall[None]:
-        """Give the function of a `#`: several statements, without parameters.
+        """Return the function of a `#`: several statements without parameters.
 
-        In autocommit they are one transaction, unless they say otherwise.
+        In autocommit they are one transaction, unless they begin and end their own.
         """
         return self._function(name, SQLOperationType.SCRIPT)
 
     def send(self, name: str) -> AsyncCall[None]:
-        """Give the function that sends a statement in an open pipeline, unanswered.
+        """Return the function that queues a statement in an open pipeline.
 
-        For what a unit of work begins with: it is not held to a tenant itself.
+        For the statements that begin a unit of work: no tenant is set before them.
         """
         sql = getattr(self.queries, name).sql
 
@@ -224,13 +238,13 @@ class AsyncQueryFile:
     ) -> AsyncCall[Value]:
         function: AsyncCall[Value] | None = getattr(self.queries, name, None)
         if name not in self._statements.by_name or function is None:
-            found = "is not there"
-        elif (kind := getattr(function, "operation", None)) not in kinds:
-            found = f"is of kind {kind}"
-        elif takes is None:
+            raise self._stale(f"{name} is not there")
+        if (kind := getattr(function, "operation", None)) not in kinds:
+            raise self._stale(f"{name} is of kind {kind}")
+        if takes is None:
             return function
-        else:
-            self._statements.by_name[name].takes(takes)
-            return takes.checked(function)
-        message = f"{self._path}: {name} {found}; run authority generate again"
-        raise StaleModuleError(message)
+        self._statements.by_name[name].takes(takes)
+        return takes.checked(function)
+
+    def _stale(self, message: str) -> StaleModuleError:
+        return StaleModuleError(f"{self._path}: {message}; run authority generate")

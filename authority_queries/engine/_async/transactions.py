@@ -1,4 +1,4 @@
-"""Transactions around what needs more than one trip, and what runs in them."""
+"""Transactions of the engine, and the statements that need one."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -20,7 +20,7 @@ _numbers: Final = count(1)
 
 @asynccontextmanager
 async def own_transaction(conn: AsyncConnection[object]) -> AsyncIterator[None]:
-    """Run the block in the transaction that is there, or else in one of its own."""
+    """Run the block in the open transaction, or in a new one."""
     if conn.autocommit and conn.info.pipeline_status != PipelineStatus.OFF:
         # Within a pipeline libpq does not know whether there is a transaction.
         await finish_pipeline(conn)
@@ -39,7 +39,7 @@ async def own_transaction(conn: AsyncConnection[object]) -> AsyncIterator[None]:
 async def trip(
     connection: AsyncConnection[object], unit: AsyncUnit
 ) -> AsyncIterator[None]:
-    """Send the statement of the block together with what the unit needs before it.
+    """Send the statement of the block with those that set the tenant, in one trip.
 
     The caller holds `unit.turn`: the pipelines of two tasks would be one.
     """
@@ -51,7 +51,7 @@ async def trip(
         yield
         await unit.settle()
     except psycopg.Error:
-        # What came too early for the end of the pipeline: no statement runs in it.
+        # The error came before the pipeline's end, in which no statement runs now.
         with suppress(psycopg.Error):
             await unit.settle()
         raise
@@ -63,9 +63,9 @@ async def _whole_transaction(
 ) -> AsyncIterator[None]:
     """Send BEGIN, the statement of the block and COMMIT in one trip.
 
-    Not the implicit transaction of a pipeline: its isolation is the session's, and its
-    commit fails where psycopg expects no error. In the caller's transaction BEGIN and
-    COMMIT are left out.
+    The implicit transaction of a pipeline would not do: it has the session's isolation,
+    and its commit fails where psycopg expects no error. Inside the caller's transaction
+    BEGIN and COMMIT are left out.
     """
     is_own = False
     try:
@@ -79,8 +79,8 @@ async def _whole_transaction(
                 await unit.tenancy.commit()
     except Exception:
         if is_own:
-            # psycopg, too, forgets here what it has prepared: it would believe that a
-            # statement which was skipped after a refusal is prepared.
+            # psycopg drops its prepared statements at a rollback. It would take a
+            # statement that PostgreSQL skipped after an error for prepared.
             with suppress(psycopg.Error):
                 await connection.rollback()
         raise
@@ -120,12 +120,12 @@ async def opened_stream(
     parameters: Mapping[str, object],
     size: int,
 ) -> AsyncIterator[AsyncIterator[object]]:
-    """Declare a server-side cursor, and give its rows, fetched `size` at a time.
+    """Declare a server-side cursor, and yield its rows, fetched `size` at a time.
 
     Raises InvalidArgumentError for a size below 1.
     """
     if size < 1:
-        message = f"size is {size}; 1 row or more for each trip are allowed"
+        message = f"size must be 1 row a trip or more, not {size}"
         raise InvalidArgumentError(message)
     async with (
         own_transaction(conn),

@@ -1,4 +1,4 @@
-"""Units of work: a connection that works for one tenant, and tells PostgreSQL which."""
+"""Units of work: a connection works for one tenant during a block."""
 
 import asyncio
 import os
@@ -32,10 +32,10 @@ ENDING: Final = ServerErrors("commit")
 
 
 class AsyncUnit:
-    """The tenant that a connection works for, and the transactions that it does it in.
+    """A connection's work for one tenant.
 
-    With autocommit each statement is a transaction of its own, which sets the tenant
-    anew. Otherwise all statements of the unit are one transaction.
+    With autocommit each statement is a transaction, which sets the tenant again.
+    Otherwise all statements of the unit are one transaction.
     """
 
     def __init__(
@@ -65,26 +65,26 @@ class AsyncUnit:
         return self._owner is None
 
     def end(self) -> None:
-        """Note that the block has ended. The owner is let go of."""
+        """Mark the block as ended, and drop the reference to its task or thread."""
         self._owner = None
 
     def check(self, label: str, parameters: Mapping[str, object]) -> None:
-        """Refuse a statement of another tenant, or of none, or after the unit's end.
+        """Check that a statement is for this tenant, and the transaction still open.
 
         Raises CrossTenantError, UnitAbortedError.
         """
         if "tenant_id" not in parameters:
-            message = f"{label}: not a statement of one tenant, but in a unit of one"
+            message = f"{label}: the query takes no tenant_id: call it outside a unit"
             raise CrossTenantError(message)
         if parameters["tenant_id"] != self._tenant_id:
-            message = f"{label}: the unit of work is another tenant's"
+            message = f"{label}: tenant_id must be the tenant of the unit of work"
             raise CrossTenantError(message)
         self._check_transaction()
 
     def _check_transaction(self) -> None:
-        """Tell who commits or rolls back by hand, after which no tenant is set.
+        """Raise UnitAbortedError after a commit or rollback by hand: no tenant is set.
 
-        Within a pipeline libpq does not know whether there is a transaction.
+        Within a pipeline libpq does not know whether a transaction is open.
         """
         if self.is_autocommit or self._is_pipelined:
             return
@@ -98,7 +98,7 @@ class AsyncUnit:
         await self.tenancy.hear()
 
     async def open(self) -> None:
-        """Begin, and leave it to the first statement to wait for it."""
+        """Begin without waiting: the first statement waits for the beginning."""
         _units[self._connection] = ref(self)
         _innermost.set(ref(self))
         if not self.is_autocommit:
@@ -107,7 +107,7 @@ class AsyncUnit:
             await self.tenancy.enter()
 
     async def finish(self) -> None:
-        """Commit. Raises UnitAbortedError when PostgreSQL has given up before."""
+        """Commit. Raises UnitAbortedError when the transaction has failed before."""
         with OPENING:
             await self.settle()
         self._check_transaction()
@@ -121,7 +121,7 @@ class AsyncUnit:
             await self._connection.commit()
 
     async def leave(self) -> None:
-        """Roll back what is not committed, or else close: nothing of it may stay."""
+        """Roll back what is not committed. Close the connection where that fails."""
         _units.pop(self._connection, None)
         try:
             with suppress(psycopg.Error):
@@ -129,7 +129,7 @@ class AsyncUnit:
             with suppress(psycopg.Error):
                 await self._connection.rollback()
         finally:
-            # Also when the task is cancelled again meanwhile.
+            # Also after a second cancellation of the task.
             if self._is_pipelined or self._status != TransactionStatus.IDLE:
                 await self._connection.close()
 
@@ -159,7 +159,7 @@ async def open_unit(
     *,
     autocommit: bool,
 ) -> AsyncIterator[None]:
-    """Let the connection work for one tenant in the block, and for none after it.
+    """Set the connection's tenant during the block.
 
     Raises InvalidArgumentError for a connection that is in a transaction, not in
     autocommit or not in UTF-8, NestedUnitError for one that works for a tenant already
@@ -217,14 +217,14 @@ def _check_usable(connection: AsyncConnection[object]) -> None:
 
 
 async def forget_unit(connection: AsyncConnection[object]) -> None:
-    """Clean up after a unit whose end was interrupted before it could do so."""
+    """Leave a unit whose end was interrupted before it left."""
     unit = _known(connection)
     if unit is not None and unit.is_over:
         await unit.leave()
 
 
 def unit_of(connection: AsyncConnection[object]) -> AsyncUnit | None:
-    """Give the unit of work that is open on this connection."""
+    """Return the unit of work that is open on this connection, or None."""
     unit = _known(connection)
     return None if unit is None or unit.is_over else unit
 

@@ -1,7 +1,7 @@
-"""Checks of arguments: each returns what psycopg should send, or refuses the value.
+"""Checks of arguments: each returns the value that psycopg sends, or refuses it.
 
-A check takes an argument's name and value. Generated modules name one for each
-parameter of a query, from its type and from what its column's check allows. Raises
+A check takes an argument's name and value. Generated modules have one for each
+parameter of a query, by its type and by its column's check constraint. It raises
 InvalidArgumentError, which names the argument and never repeats the value.
 """
 
@@ -24,7 +24,12 @@ from authority_queries.engine.checks.scalars import (
     text,
     uuid,
 )
-from authority_queries.engine.checks.sequences import array, scope_list, text_list
+from authority_queries.engine.checks.sequences import (
+    array,
+    composite,
+    scope_list,
+    text_list,
+)
 from authority_queries.engine.checks.times import (
     END_OF_MOMENTS,
     FIRST_MOMENT,
@@ -46,6 +51,7 @@ __all__ = [
     "anything",
     "array",
     "boolean",
+    "composite",
     "date",
     "duration",
     "exact_duration",

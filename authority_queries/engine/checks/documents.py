@@ -1,4 +1,4 @@
-"""Documents of JSON as psycopg should send them: bounded, and as every parser reads."""
+"""Checks of JSON documents: bounded, and valid for every JSON parser."""
 
 import json as standard
 import math
@@ -14,7 +14,7 @@ from authority_queries.engine.refusals import (
     wrong_type,
 )
 
-# The schema's authority.is_bounded_json has the same, and 65,536 octets.
+# authority.is_bounded_json has the same limit, and 65,536 octets.
 MAX_DEPTH: Final = 32
 _MAX_BITS: Final = 1024
 
@@ -27,15 +27,15 @@ Sent = TypeVar("Sent")
 
 
 def jsonb(kind: str = "", most: int = MAX_SIZE) -> Callable[[str, object], Jsonb]:
-    """Make the check of a jsonb: an object, an array, or any value but null.
+    """Return the check of a jsonb: an object, an array, or any value but null.
 
-    JSON's own null cannot be sent but inside: None is SQL's.
+    A top-level None is SQL's null. JSON's null can only be sent inside a document.
     """
     return _checked(kind, most, lambda text: Jsonb(text, dumps=_as_it_is))
 
 
 def json(kind: str = "", most: int = MAX_SIZE) -> Callable[[str, object], Json]:
-    """Make the check of a json, which PostgreSQL keeps as the text that it is."""
+    """Return the check of a json, whose text PostgreSQL stores unchanged."""
     return _checked(kind, most, lambda text: Json(text, dumps=_as_it_is))
 
 
@@ -57,7 +57,7 @@ def _checked(
 
 
 def _check_within(name: str, value: object, most: int) -> None:
-    """Look at all values, a level at a time: nothing recurses, nothing is endless."""
+    """Check all values, one level at a time, without recursion."""
     level: list[object] = [value]
     count = 0
     for _ in range(MAX_DEPTH):

@@ -27,12 +27,12 @@ Check: TypeAlias = Callable[[str, object], Sent]
 
 
 def anything(_name: str, value: object) -> object:
-    """Pass on what only psycopg knows."""
+    """Return the value unchecked: only psycopg knows the type."""
     return value
 
 
 def instance(type_: type[Sent]) -> Check[Sent]:
-    """Make the check of a class, such as a named tuple or a range."""
+    """Return the check of a class, such as a range."""
 
     def check(name: str, value: object) -> Sent:
         if not isinstance(value, type_):
@@ -43,7 +43,7 @@ def instance(type_: type[Sent]) -> Check[Sent]:
 
 
 def optional(check: Check[Sent]) -> Check[Sent | None]:
-    """Make the check that also takes None."""
+    """Return the check that also accepts None."""
 
     def check_or_none(name: str, value: object) -> Sent | None:
         return None if value is None else check(name, value)
@@ -52,21 +52,21 @@ def optional(check: Check[Sent]) -> Check[Sent | None]:
 
 
 def uuid(name: str, value: object) -> UUID:
-    """Send a uuid. A text that is one is not parsed: parsing is the caller's."""
+    """Check a uuid. A str is refused: the caller parses it."""
     if not isinstance(value, UUID):
         raise wrong_type(name, "a UUID", value)
     return value
 
 
 def boolean(name: str, value: object) -> bool:
-    """Send a boolean."""
+    """Check a boolean."""
     if not isinstance(value, bool):
         raise wrong_type(name, "a bool", value)
     return value
 
 
 def text(least: int = 0, most: int = MAX_SIZE) -> Check[str]:
-    """Make the check of a text with so many characters, all of which can be stored."""
+    """Return the check of a text of this length that PostgreSQL can store."""
 
     def check(name: str, value: object) -> str:
         if not isinstance(value, str):
@@ -83,7 +83,7 @@ def text(least: int = 0, most: int = MAX_SIZE) -> Check[str]:
 
 
 def one_of(*texts: str) -> Check[str]:
-    """Make the check of a text that is one of these."""
+    """Return the check of a text that is one of these."""
     allowed = ", ".join(map(repr, texts))
 
     def check(name: str, value: object) -> str:
@@ -97,7 +97,7 @@ def one_of(*texts: str) -> Check[str]:
 
 
 def octets(least: int = 0, most: int = MAX_SIZE) -> Check[bytes]:
-    """Make the check of so many octets."""
+    """Return the check of a bytea of this length."""
 
     def check(name: str, value: object) -> bytes:
         if not isinstance(value, bytes):
@@ -110,17 +110,17 @@ def octets(least: int = 0, most: int = MAX_SIZE) -> Check[bytes]:
 
 
 def int2(name: str, value: object) -> Int2:
-    """Send a smallint, whatever its size: psycopg would choose the type by value."""
+    """Return an Int2. psycopg would choose the type by the value's size."""
     return Int2(_whole(name, value, 15, "smallint"))
 
 
 def int4(name: str, value: object) -> Int4:
-    """Send an integer. psycopg itself would wrap one that is too large, silently."""
+    """Return an Int4. psycopg would silently wrap an integer that is too large."""
     return Int4(_whole(name, value, 31, "integer"))
 
 
 def int8(name: str, value: object) -> Int8:
-    """Send a bigint."""
+    """Return an Int8."""
     return Int8(_whole(name, value, 63, "bigint"))
 
 
@@ -133,25 +133,25 @@ def _whole(name: str, value: object, bits: int, type_name: str) -> int:
 
 
 def real(name: str, value: object) -> float:
-    """Send a double precision, also for an int, which psycopg would send as one."""
+    """Return a float. psycopg would send an int as an integer."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise wrong_type(name, "a float", value)
     try:
         return float(value)
     except OverflowError:
-        # Its int may be of any size; the cause would say no more.
+        # Python's error would not say more.
         raise out_of_range(name, "double precision") from None
 
 
 def number(name: str, value: object) -> Decimal | int:
-    """Send a numeric."""
+    """Check a numeric."""
     if not isinstance(value, Decimal | int) or isinstance(value, bool):
         raise wrong_type(name, "a Decimal", value)
     return value
 
 
 def address(name: str, value: object) -> IPv4Address | IPv6Address:
-    """Send an inet, without the zone of an IPv6 address: inet has none.
+    """Check an inet, and remove the zone of an IPv6 address: inet has none.
 
     A zone is a node's own name of a link (RFC 4007 section 6).
     """
@@ -165,7 +165,7 @@ def address(name: str, value: object) -> IPv4Address | IPv6Address:
 
 
 def network(name: str, value: object) -> IPv4Network | IPv6Network:
-    """Send a cidr."""
+    """Check a cidr."""
     if not isinstance(value, IPv4Network | IPv6Network):
         raise wrong_type(name, "an IPv4Network or IPv6Network", value)
     return value

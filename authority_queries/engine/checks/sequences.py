@@ -1,14 +1,15 @@
-"""Checks of sequences."""
+"""Checks of sequences and of composite values."""
 
 import re
-from collections.abc import Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from authority_queries.engine.checks.scalars import Check, text
 from authority_queries.engine.errors import InvalidArgumentError
 from authority_queries.engine.refusals import refusal, wrong_type
 
 Sent = TypeVar("Sent")
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 _MAX_ELEMENTS: Final = 10_000
 _MAX_SCOPES: Final = 100
@@ -16,10 +17,10 @@ _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")
 
 
 def array(element: Check[Sent], most: int = _MAX_ELEMENTS) -> Check[list[Sent]]:
-    """Make the check of a sequence: psycopg takes only a list for an array."""
+    """Return the check of a sequence. It returns a list: psycopg sends no other."""
 
     def check(name: str, value: object) -> list[Sent]:
-        # A single string would be an array of its letters.
+        # A str would become an array of its characters.
         if isinstance(value, str | bytes | bytearray | memoryview) or not isinstance(
             value, Sequence
         ):
@@ -35,14 +36,39 @@ def array(element: Check[Sent], most: int = _MAX_ELEMENTS) -> Check[list[Sent]]:
     return check
 
 
+def composite(type_: type[Row], /, **fields: Check[object]) -> Check[Row]:
+    """Make the check of a composite value from the checks of its fields, in order.
+
+    Returns a tuple of what is sent: psycopg chooses how to send a field by the class of
+    its value. Any field can be None: PostgreSQL has no composite type without nulls.
+    """
+    make: Callable[..., Row] = type_
+
+    def check(name: str, value: object) -> Row:
+        if not isinstance(value, type_):
+            raise wrong_type(name, f"a {type_.__name__}", value)
+        items = zip(fields.items(), value, strict=True)
+        try:
+            return make(
+                *(
+                    None if item is None else field(f"{name}.{key}", item)
+                    for (key, field), item in items
+                )
+            )
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(str(error), argument=name) from None
+
+    return check
+
+
 def text_list(most: int, longest: int) -> Check[list[str]]:
-    """Make the check of texts that are not empty, each once."""
+    """Return the check of distinct texts that are not empty."""
     texts = array(text(1, longest), most)
 
     def check(name: str, value: object) -> list[str]:
         found = texts(name, value)
         if len({*found}) < len(found):
-            raise refusal(name, "must have each element once")
+            raise refusal(name, "must not contain an element twice")
         return found
 
     return check
@@ -52,7 +78,7 @@ _texts: Final = array(text())
 
 
 def scope_list(name: str, value: object) -> list[str]:
-    """Send scopes (RFC 6749 section 3.3), each once."""
+    """Check scopes (RFC 6749 section 3.3), and drop duplicates."""
     scopes = [*dict.fromkeys(_texts(name, value))]
     if len(scopes) > _MAX_SCOPES:
         raise refusal(name, f"must have at most {_MAX_SCOPES} scopes")

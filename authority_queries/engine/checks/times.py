@@ -5,7 +5,7 @@ from typing import Final
 
 from authority_queries.engine.refusals import refusal, wrong_type
 
-# As the schema's checks have them: sums of what is within them can be read.
+# The schema's checks have the same. Python can load any sum of such values.
 FIRST_MOMENT: Final = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
 END_OF_MOMENTS: Final = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
 LONGEST: Final = dt.timedelta(days=36_525)
@@ -14,7 +14,7 @@ _MICROSECOND: Final = dt.timedelta(microseconds=1)
 
 
 def moment(name: str, value: object) -> dt.datetime:
-    """Send a timestamptz: a moment without a time zone would get the session's."""
+    """Check a timestamptz. A datetime without tzinfo would get the session's zone."""
     if not isinstance(value, dt.datetime):
         raise wrong_type(name, "a datetime", value)
     if value.utcoffset() is None:
@@ -25,7 +25,7 @@ def moment(name: str, value: object) -> dt.datetime:
 
 
 def local_moment(name: str, value: object) -> dt.datetime:
-    """Send a timestamp: one with a time zone would be moved to the session's."""
+    """Check a timestamp. One with tzinfo would be converted to the session's zone."""
     if not isinstance(value, dt.datetime):
         raise wrong_type(name, "a datetime", value)
     if value.tzinfo is not None:
@@ -34,14 +34,14 @@ def local_moment(name: str, value: object) -> dt.datetime:
 
 
 def date(name: str, value: object) -> dt.date:
-    """Send a date. A datetime is none, though Python says so."""
+    """Check a date. A datetime is refused, though Python's class inherits from date."""
     if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
         raise wrong_type(name, "a date", value)
     return value
 
 
 def time(name: str, value: object) -> dt.time:
-    """Send a time of day."""
+    """Check a time of day."""
     if not isinstance(value, dt.time):
         raise wrong_type(name, "a time", value)
     return value
@@ -57,9 +57,9 @@ def exact_duration(name: str, value: object) -> dt.timedelta:
 
 
 def duration(name: str, value: object) -> str:
-    """Send an interval in microseconds, as a text, which has PostgreSQL infer its type.
+    """Return an interval in microseconds, as a text whose type PostgreSQL infers.
 
-    psycopg would send days: a day over a change of clocks has 23 or 25 hours in
-    PostgreSQL, by the session's time zone.
+    psycopg would send days. A PostgreSQL day has 23 or 25 hours at a change of clocks
+    in the session's time zone.
     """
     return f"{exact_duration(name, value) // _MICROSECOND} microseconds"

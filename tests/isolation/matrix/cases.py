@@ -22,7 +22,7 @@ ALL: Final = [
 
 APP: Final = "app"
 BYPASS: Final = "bypass"
-TOLD_ANOTHER: Final = "app told another tenant"
+OF_ANOTHER: Final = "app of another tenant"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +48,11 @@ def cases_of(query: Query, world: World, roles: Roles) -> Iterator[Case]:
     As app and bypass the query is bound to the asking tenant. As the app of another
     tenant it names the foreign one, so that only the policies restrict it.
     """
-    service = Caller(login=roles.app, told=world.own)
-    anybody = Caller(login=roles.bypass, told=None)
+    service = Caller(login=roles.app, tenant=world.own)
+    anybody = Caller(login=roles.bypass, tenant=None)
     rows, foreign = world.rows(world.own), world.rows(world.foreign)
     for values in argument_sets(query, foreign):
-        yield _case(query, TOLD_ANOTHER, service, values, world.foreign)
+        yield _case(query, OF_ANOTHER, service, values, world.foreign)
     for values in [*argument_sets(query, foreign), *mixed_sets(query, rows, foreign)]:
         yield _case(query, APP, service, values, world.own)
         yield _case(query, BYPASS, anybody, values, world.own)
@@ -70,8 +70,8 @@ def all_cases(world: World, roles: Roles) -> list[Case]:
 
 def control_of(query: Query, world: World, roles: Roles) -> Iterator[Case]:
     """Return the same calls by a permitted role: the tenant's service, an operator."""
-    service = Caller(login=roles.app, told=world.foreign)
-    operator = Caller(login=roles.maintenance, told=None)
+    service = Caller(login=roles.app, tenant=world.foreign)
+    operator = Caller(login=roles.maintenance, tenant=None)
     caller = operator if query.tags.role == "authority_maintenance" else service
     for values in argument_sets(query, world.rows(world.foreign)):
         yield _case(query, "who may", caller, values, world.foreign)

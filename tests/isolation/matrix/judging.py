@@ -97,7 +97,7 @@ def _differences(
     roots = {table.name for table in runner.world.tables if not table.is_partition}
     for name in sorted(roots & seen.mixed - runner.untouched.mixed):
         yield f"writes a foreign id into {name}"
-    if seen.told != str(case.caller.told or ""):
+    if seen.tenant != str(case.caller.tenant or ""):
         yield "goes on working for another tenant"
 
 

@@ -44,23 +44,23 @@ def granted_everything(world: World, login: str) -> Iterator[None]:
         yield
 
 
-def open_tables(world: World, login: str, told: str) -> list[tuple[str, str]]:
+def open_tables(world: World, login: str, tenant: str) -> list[tuple[str, str]]:
     """Return the tables whose foreign rows a login reaches, and how."""
     return [
         (table.name, how)
         for table in world.tables
         for how in PROBES
-        if _gets_at(world, table, how, login, told)
+        if _gets_at(world, table, how, login, tenant)
     ]
 
 
-def _gets_at(world: World, table: Table, how: str, login: str, told: str) -> bool:
+def _gets_at(world: World, table: Table, how: str, login: str, tenant: str) -> bool:
     text, parameters = _probe(world, table, how)
     with world.dba.transaction(force_rollback=True):
         world.dba.execute(
             "select set_config('authority.tenant_id', %s, true), "
             "set_config('role', %s, true)",
-            (told, login),
+            (tenant, login),
         )
         try:
             return world.dba.execute(text, parameters).rowcount > 0

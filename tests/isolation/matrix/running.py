@@ -26,7 +26,7 @@ class Caller:
     """The caller: a login, and the tenant that its transaction was set to."""
 
     login: str
-    told: UUID | None
+    tenant: UUID | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +43,14 @@ class Outcome:
     """A call's result, and its effect on the tables.
 
     `foreign` is a digest of the other tenant's rows in each table; `mixed` are tables
-    where a row of the asking tenant has an id that only the other one has; `told` is
+    where a row of the asking tenant has an id that only the other one has; `tenant` is
     the tenant that the transaction works for afterwards.
     """
 
     result: object
     foreign: Mapping[str, str]
     mixed: frozenset[str]
-    told: str
+    tenant: str
 
 
 _BECOME: Final = """
@@ -125,22 +125,22 @@ class Runner:
         """
         try:
             with self._dba.transaction(force_rollback=True):
-                self._dba.execute(_BECOME, (str(caller.told or ""), caller.login))
+                self._dba.execute(_BECOME, (str(caller.tenant or ""), caller.login))
                 result = self._normal(function_of(query)(self._dba, **arguments))
                 if looks:
                     self._dba.execute("reset role")
                     return self._outcome(result)
         except (AuthorityError, psycopg.Error) as error:
             result = _failure(error)
-        return replace(self.untouched, result=result, told=str(caller.told or ""))
+        return replace(self.untouched, result=result, tenant=str(caller.tenant or ""))
 
     def _outcome(self, result: object) -> Outcome:
-        (told, *_), *seen = self._dba.execute(self._look).fetchall()
+        (tenant, *_), *seen = self._dba.execute(self._look).fetchall()
         return Outcome(
             result=result,
             foreign={name: digest or "" for name, digest, _ in seen},
             mixed=frozenset(name for name, _, is_mixed in seen if is_mixed),
-            told=told,
+            tenant=tenant,
         )
 
     def _normal(self, value: object) -> object:

@@ -1,5 +1,5 @@
--- A foreign key whose columns are not the first ones of any index on all rows that
--- refer to something: deleting a referenced row would read the whole table.
+-- A foreign key whose columns are not the first ones of any index on all referring
+-- rows: deleting a referenced row would read the whole table.
 select foreign_keys.conname as offender
 from pg_catalog.pg_constraint as foreign_keys
 where

@@ -1,6 +1,5 @@
--- A function that can do more than who calls it, and is not known to need that: one
--- that runs as its owner, or one that may look at a row before a policy does
--- (leakproof).
+-- A function that can do more than its caller, and is not listed as needing that: it
+-- runs as its owner, or it may read a row before a policy does (leakproof).
 with known (name, reason) as (
     values
     (
@@ -17,7 +16,7 @@ with known (name, reason) as (
     ),
     (
         'authority.prune_default_login_attempts(interval,bigint)',
-        'Nobody is given a partition, and row-level security holds its owner.'
+        'No role has a privilege on a partition, and policies apply to its owner.'
     )
 )
 

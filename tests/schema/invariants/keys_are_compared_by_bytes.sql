@@ -1,5 +1,5 @@
--- A text that an index orders, or a foreign key refers by, and whose order a locale or
--- a version of it decides: a dump or a base backup would break the index elsewhere.
+-- A text that an index orders, or a foreign key refers by, and whose order depends on a
+-- locale or its version: a dump or a base backup would break the index elsewhere.
 select indexes.indexrelid::regclass::text as offender
 from pg_catalog.pg_index as indexes
 inner join pg_catalog.pg_class as classes on indexes.indexrelid = classes.oid

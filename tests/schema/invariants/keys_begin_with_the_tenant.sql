@@ -1,5 +1,5 @@
 -- A primary or unique key, a unique index or an exclusion of a tenant's table that does
--- not begin with tenant_id: one tenant would see by it what another has.
+-- not begin with tenant_id: it would show one tenant what another has.
 select indexes.indexrelid::regclass::text as offender
 from pg_catalog.pg_index as indexes
 inner join pg_catalog.pg_class as tables on indexes.indrelid = tables.oid

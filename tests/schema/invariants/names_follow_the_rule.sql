@@ -1,6 +1,6 @@
 -- A constraint or index that is not named {table}_{columns}_{pk|key|fk|check|idx}:
--- Python tells errors apart by these names. Where that is longer than the 63 bytes of a
--- name, tenant_id is left out; a check may name the rule instead of the columns.
+-- Python maps errors by these names. Where that is longer than the 63 bytes of a name,
+-- tenant_id is omitted; a check may name the rule instead of the columns.
 with named as (
     select
         constraints.conrelid as table_oid,

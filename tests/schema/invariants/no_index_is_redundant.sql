@@ -1,5 +1,5 @@
--- An index that another index of the table begins with, on the same rows: it costs each
--- write and serves nothing.
+-- An index that is the beginning of another index of the table, on the same rows: it
+-- costs each write and serves no query.
 select distinct shorter.indexrelid::regclass::text as offender
 from pg_catalog.pg_index as shorter
 inner join pg_catalog.pg_class as tables on shorter.indrelid = tables.oid

@@ -1,4 +1,4 @@
--- A table without row-level security, or whose owner it does not hold: those that all
+-- A table without row-level security, or whose owner bypasses it. Tables that all
 -- tenants share have it too, with policies that let everybody read.
 select tables.oid::regclass::text as offender
 from pg_catalog.pg_class as tables

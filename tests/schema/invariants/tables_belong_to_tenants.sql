@@ -1,5 +1,5 @@
--- A table whose rows belong to nobody, and is not known to be the same for all tenants;
--- or one of those that somebody else than its owner may change.
+-- A table whose rows belong to no tenant, and that is not listed as shared by all
+-- tenants; or a shared table that another role than its owner may change.
 with shared (name) as (
     values ('permissions'), ('system_roles'), ('system_scopes')
 ),

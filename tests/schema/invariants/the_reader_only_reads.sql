@@ -1,5 +1,5 @@
--- A column that authority_reader may change, or that it may read though it holds a
--- secret, a hash of one, or what a code is redeemed with.
+-- A column that authority_reader may change, or that it may read although it holds a
+-- secret, a hash of one, or a value that a code is redeemed with.
 select tables.oid::regclass::text || '.' || columns.attname as offender
 from pg_catalog.pg_class as tables
 inner join pg_catalog.pg_attribute as columns on tables.oid = columns.attrelid

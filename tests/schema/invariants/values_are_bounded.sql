@@ -1,7 +1,7 @@
--- A stored column without a bound: a moment or duration that a sum could carry beyond
--- what can be read, a text, list, document or octets of any length. Moments and
--- durations have one check a table, of all its columns; others have their own, or are
--- one of a few texts.
+-- A stored column without a bound: a moment or duration whose sum could become
+-- unreadable; a text, list, document or octets of any length. Moments and durations
+-- have one check a table, of all its columns; others have their own, or are one of a
+-- few texts.
 with stored as (
     select
         tables.oid as table_oid,

@@ -1,6 +1,5 @@
--- A view that reads as its owner, or a materialized view, which keeps rows of all
--- tenants where no policy is: what the policies of its tables say to the caller would
--- not count.
+-- A view that reads as its owner, or a materialized view, which stores rows of all
+-- tenants without a policy: the policies of its tables would not apply to the caller.
 select views.oid::regclass::text as offender
 from pg_catalog.pg_class as views
 where

@@ -1,0 +1,4 @@
+set local search_path = pg_catalog;
+set local role authority_owner;
+drop function if exists authority.find_live_token(uuid, bytea, text);
+drop view if exists authority.verified_tokens;

@@ -1,0 +1,77 @@
+-- Creates the view of live tokens for resource servers, and the function that looks one
+-- up.
+--
+-- Locks: none on tables in use.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+set local role authority_owner;
+
+create or replace view authority.verified_tokens
+with (security_invoker = true) as
+select
+    live_tokens.tenant_id,
+    live_tokens.id,
+    live_tokens.type,
+    live_tokens.token_hash,
+    live_tokens.client_identifier as client_id,
+    live_tokens.authorization_id,
+    live_tokens.user_id,
+    live_tokens.subject_id,
+    live_tokens.username,
+    live_tokens.service_account_id,
+    live_tokens.account_id,
+    live_tokens.actor,
+    live_tokens.scopes,
+    live_tokens.cnf_jkt,
+    live_tokens.cnf_x5t_s256,
+    live_tokens.payload,
+    live_tokens.properties,
+    live_tokens.authenticated_at,
+    live_tokens.created_at,
+    live_tokens.expires_at
+from authority.live_tokens;
+
+comment on view authority.verified_tokens is
+'The columns of live tokens that a resource server may read.';
+
+grant select on authority.verified_tokens to authority_app;
+
+create or replace function authority.find_live_token(
+    tenant_id uuid, token_hash bytea, type text
+)
+returns setof authority.verified_tokens
+language plpgsql
+rows 1
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set row_security = on
+as $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now constant text
+        := set_config('authority.tenant_id', tenant_id::text, true);
+    tenant_after text;
+begin
+    return query
+    select verified_tokens.*
+    from authority.verified_tokens
+    where
+        verified_tokens.tenant_id = find_live_token.tenant_id
+        and verified_tokens.token_hash = find_live_token.token_hash
+        and verified_tokens.type = find_live_token.type;
+    -- An assignment, because PERFORM would run a query.
+    tenant_after := set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+comment on function authority.find_live_token(uuid, bytea, text) is
+'Returns the live token of this tenant, hash and type. Sets the tenant during the call,
+then restores the previous one, so that a caller that knows only a token needs one round
+trip.';
+
+revoke execute on function authority.find_live_token(uuid, bytea, text) from public;
+grant execute on function authority.find_live_token(uuid, bytea, text)
+to authority_app;

@@ -1,0 +1,120 @@
+-- Creates the feed of revocations that resource servers and gateways follow.
+--
+-- Locks: share row exclusive on authority.tenants while foreign keys are added.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+set local role authority_owner;
+
+create table if not exists authority.revocation_sequences (
+    tenant_id uuid not null,
+    last_sequence bigint not null,
+    created_at timestamptz not null default authority.clock(),
+    updated_at timestamptz not null default authority.clock(),
+    constraint revocation_sequences_tenant_id_pk primary key (tenant_id),
+    constraint revocation_sequences_tenant_id_fk foreign key (tenant_id)
+    references authority.tenants (id),
+    constraint revocation_sequences_moments_check
+    check (
+        least(created_at, updated_at) >= '1900-01-01Z'
+        and greatest(created_at, updated_at) < '9000-01-01Z'
+    )
+);
+
+comment on table authority.revocation_sequences is
+'The newest number in the revocation feed of one tenant. A publisher locks the row until
+it commits, so that numbers appear in order and without gaps. A sequence object
+guarantees neither.';
+comment on column authority.revocation_sequences.tenant_id is 'Owner of the row.';
+comment on column authority.revocation_sequences.last_sequence is
+'Number of the newest entry.';
+comment on column authority.revocation_sequences.created_at is
+'When the tenant first published an entry.';
+comment on column authority.revocation_sequences.updated_at is
+'When the tenant last published an entry.';
+
+create table if not exists authority.revocations (
+    tenant_id uuid not null,
+    sequence bigint not null,
+    category text collate "C" not null,
+    target text collate "C" not null,
+    reason text not null,
+    properties jsonb not null default '{}',
+    effective_at timestamptz not null default authority.clock(),
+    expires_at timestamptz,
+    created_at timestamptz not null default authority.clock(),
+    constraint revocations_tenant_id_sequence_pk primary key (tenant_id, sequence),
+    constraint revocations_tenant_id_fk foreign key (tenant_id)
+    references authority.tenants (id),
+    constraint revocations_category_check
+    check (category in ('token', 'subject', 'client', 'key', 'authorization')),
+    constraint revocations_target_check
+    check (authority.is_visible(target) and char_length(target) <= 256),
+    constraint revocations_properties_check
+    check (
+        jsonb_typeof(properties) = 'object'
+        and authority.is_bounded_json(properties)
+    ),
+    constraint revocations_expires_at_check check (expires_at > effective_at),
+    constraint revocations_category_expires_at_check
+    check (expires_at is not null or category not in ('token', 'authorization')),
+    constraint revocations_reason_check check (char_length(reason) <= 2000),
+    constraint revocations_moments_check
+    check (
+        least(effective_at, expires_at, created_at) >= '1900-01-01Z'
+        and greatest(effective_at, expires_at, created_at) < '9000-01-01Z'
+    )
+);
+
+comment on table authority.revocations is
+'A feed entry: what verifiers with a cache or with self-contained tokens must refuse.
+Append-only. Tokens in this store are revoked in their own rows.';
+comment on column authority.revocations.tenant_id is 'Owner of the row.';
+comment on column authority.revocations.sequence is
+'Position in the tenant''s feed, from 1, in the order of commits. A follower resumes
+after it.';
+comment on column authority.revocations.category is
+'What the target is: a token, subject, client, key (for signing) or authorization.';
+comment on column authority.revocations.target is
+'The jti, sub, client_id, kid or authorization id, depending on the category. Never a
+token.';
+comment on column authority.revocations.reason is
+'Why it was revoked, for people and reports.';
+comment on column authority.revocations.properties is
+'Open object of the embedding service. The store never reads it.';
+comment on column authority.revocations.effective_at is
+'Verifiers refuse what was issued at or before this time.';
+comment on column authority.revocations.expires_at is
+'Everything that the entry refuses has expired by this time, and the entry may be
+pruned. Null: no such time. Required for a token and an authorization.';
+comment on column authority.revocations.created_at is 'When it was published.';
+
+-- Serves revocations.list_active.
+create index if not exists revocations_tenant_id_category_target_idx
+on authority.revocations (tenant_id, category, target);
+-- Serves revocations.prune_superseded.
+create index if not exists revocations_tenant_id_category_target_sequence_idx
+on authority.revocations (tenant_id, category, target, sequence)
+where expires_at is null;
+-- Serves revocations.prune_expired.
+create index if not exists revocations_expires_at_idx
+on authority.revocations (expires_at) where expires_at is not null;
+
+call authority.isolate_tenants('authority.revocation_sequences');
+call authority.isolate_tenants('authority.revocations');
+call authority.let_operators_prune('authority.revocations');
+
+grant select, insert on authority.revocation_sequences to authority_app;
+grant update (last_sequence, updated_at)
+on authority.revocation_sequences to authority_app;
+grant select, insert on authority.revocations to authority_app;
+grant
+select (
+    tenant_id, sequence, category, target, effective_at, expires_at, created_at
+),
+update (properties),
+delete
+on authority.revocations to authority_maintenance;
+grant select on authority.revocation_sequences, authority.revocations
+to authority_reader;

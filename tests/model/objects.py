@@ -1,0 +1,149 @@
+"""The objects of the model, and when a token is dead."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal, TypeAlias
+from uuid import UUID
+
+Kind: TypeAlias = Literal["access", "refresh", "authorization_code", "device_code"]
+Scopes: TypeAlias = frozenset[str]
+Actor: TypeAlias = dict[str, object]
+
+
+@dataclass(eq=False, kw_only=True)
+class Ended:
+    """A user, client or tenant that can be signed out everywhere, and disabled."""
+
+    name: str
+    id: UUID
+    works: bool = True
+    signed_out_at: datetime | None = None
+
+    def signed_out(self, since: datetime) -> bool:
+        """Return whether an epoch ended what began then, also at the same moment."""
+        return self.signed_out_at is not None and since <= self.signed_out_at
+
+
+@dataclass(eq=False, kw_only=True)
+class Client(Ended):
+    public: bool
+    native: bool
+    asks_consent: bool
+    redirect_uris: tuple[str, ...]
+
+
+@dataclass(eq=False, kw_only=True)
+class User(Ended):
+    sub: str
+
+
+@dataclass(eq=False, kw_only=True)
+class Account(Ended):
+    scopes: Scopes
+    clients: tuple[Client, ...]
+
+
+@dataclass(eq=False, kw_only=True)
+class Consent:
+    user: User
+    client: Client
+    scopes: Scopes
+    revoked: bool = False
+
+
+@dataclass(eq=False, kw_only=True)
+class Family:
+    client: Client
+    user: User
+    consent: Consent | None
+    born: datetime
+    ends: datetime | None
+    last_expiry: datetime
+    id: UUID | None = None
+    revoked: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """The redemption of a token, and its successors."""
+
+    request: UUID
+    at: datetime
+    successors: tuple["Token", ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """Key and certificate, by their thumbprints: proved by a caller, or bound."""
+
+    jkt: str | None = None
+    x5t: str | None = None
+
+    def is_proved_by(self, proved: "Binding") -> bool:
+        """Return whether every binding is proved. More may be proved."""
+        return self.jkt in (None, proved.jkt) and self.x5t in (None, proved.x5t)
+
+
+UNBOUND: Final = Binding()
+
+
+@dataclass(eq=False, kw_only=True)
+class Token:
+    hash: bytes
+    kind: Kind
+    client: Client
+    subject: User | Account | None
+    family: Family | None
+    scopes: Scopes
+    expires: datetime
+    signed_in: datetime
+    born: datetime
+    binding: Binding = UNBOUND
+    redirect_uri: str | None = None
+    verifier: str | None = None
+    actor: Actor | None = None
+    behind: frozenset["Token"] = frozenset()
+    revoked: bool = False
+    use: Use | None = None
+    id: UUID | None = field(default=None)
+
+    @property
+    def granted_at(self) -> datetime:
+        """When the client got its grant: an exchange is a grant."""
+        if self.family is None or self.behind:
+            return self.born
+        return self.family.born
+
+
+def reasons(token: Token, tenant: Ended, now: datetime) -> list[str]:
+    """Return why a token is dead, from the token itself outwards to its subject."""
+    family, subject = token.family, token.subject
+    consent = family.consent if family else None
+    kind = "user" if isinstance(subject, User) else "service_account"
+    stopped = "user_inactive" if kind == "user" else "service_account_disabled"
+    facts: list[tuple[str, bool]] = [
+        ("revoked", token.revoked),
+        ("redeemed", token.use is not None),
+        ("expired", token.expires <= now),
+        ("authorization_revoked", family is not None and family.revoked),
+        ("authorization_expired", _is_over(family, now)),
+        ("consent_revoked", consent is not None and consent.revoked),
+        (
+            "consent_narrowed",
+            consent is not None and not token.scopes <= consent.scopes,
+        ),
+        ("tenant_inactive", not tenant.works),
+        ("tenant_signed_out", tenant.signed_out(token.signed_in)),
+        ("client_disabled", not token.client.works),
+        ("client_signed_out", token.client.signed_out(token.granted_at)),
+        (stopped, subject is not None and not subject.works),
+        (
+            f"{kind}_signed_out",
+            subject is not None and subject.signed_out(token.signed_in),
+        ),
+    ]
+    return [reason for reason, holds in facts if holds]
+
+
+def _is_over(family: Family | None, now: datetime) -> bool:
+    return family is not None and family.ends is not None and family.ends <= now
