@@ -6,7 +6,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Interface
 from types import ModuleType
 from typing import Any, Final, cast
 from uuid import UUID
@@ -74,7 +74,7 @@ WRONG: Final[Mapping[str, tuple[object, ...]]] = {
         _DEEP,
         [10**400],
     ),
-    "IPv4Address | IPv6Address": ("127.0.0.1", 1, IPv6Address("fe80::1%eth0")),
+    "IPv4Address | IPv6Address": ("127.0.0.1", 1),
 }
 CANDIDATES: Final[tuple[object, ...]] = (
     None,
@@ -185,6 +185,19 @@ def mistakes() -> Iterator[str]:
 
 def test_every_wrong_argument_is_refused_by_its_name_and_nothing_is_sent() -> None:
     assert [*mistakes()] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (IPv6Address("fe80::1%eth0"), IPv6Address("fe80::1")),
+        (IPv6Interface("fe80::1%eth0/64"), IPv6Interface("fe80::1/64")),
+    ],
+)
+def test_an_address_is_sent_without_its_zone(
+    given: IPv6Address, sent: IPv6Address
+) -> None:
+    assert checks.address("address", given) == sent
 
 
 def test_an_argument_that_nobody_checks_is_seen(
