@@ -257,7 +257,7 @@ def record_use(
 ) -> int:
     """Notes that the secret was accepted; at most one write a minute.
 
-    queries/client_secrets.sql:76
+    queries/client_secrets.sql:75
     """
     return _record_use(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -267,7 +267,7 @@ async def record_use_async(
 ) -> int:
     """Notes that the secret was accepted; at most one write a minute.
 
-    queries/client_secrets.sql:76
+    queries/client_secrets.sql:75
     """
     return await _record_use_async(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -282,7 +282,7 @@ def expire(
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
 
-    queries/client_secrets.sql:88
+    queries/client_secrets.sql:87
     """
     return _expire(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -299,7 +299,7 @@ async def expire_async(
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
 
-    queries/client_secrets.sql:88
+    queries/client_secrets.sql:87
     """
     return await _expire_async(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -309,7 +309,7 @@ async def expire_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, secret_id: UUID) -> int:
     """Deletes the secret.
 
-    queries/client_secrets.sql:105
+    queries/client_secrets.sql:104
     """
     return _delete(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -319,6 +319,6 @@ async def delete_async(
 ) -> int:
     """Deletes the secret.
 
-    queries/client_secrets.sql:105
+    queries/client_secrets.sql:104
     """
     return await _delete_async(connection, tenant_id=tenant_id, secret_id=secret_id)
