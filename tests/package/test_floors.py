@@ -46,7 +46,7 @@ def imported_modules(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_the_table_names_every_room() -> None:
+def test_the_table_lists_every_module_and_folder() -> None:
     rooms = {
         path.stem
         for path in PACKAGE.iterdir()
@@ -77,7 +77,7 @@ def test_imports_go_down_only(figures: list[str]) -> None:
     assert upward == []
 
 
-def test_the_engine_imports_psycopg_and_aiosql_alone() -> None:
+def test_the_engine_imports_only_psycopg_and_aiosql() -> None:
     outside = {
         module.partition(".")[0]
         for path in (PACKAGE / "engine").rglob("*.py")
@@ -88,7 +88,7 @@ def test_the_engine_imports_psycopg_and_aiosql_alone() -> None:
 
 
 @pytest.mark.parametrize("module", ["queries.tokens", "records", "engine.runtime"])
-def test_a_generated_module_loads_nothing_of_a_service(module: str) -> None:
+def test_a_generated_module_imports_no_requirement_of_the_store(module: str) -> None:
     code = (
         f"import sys, authority_queries.{module}; "
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
@@ -101,7 +101,7 @@ def test_a_generated_module_loads_nothing_of_a_service(module: str) -> None:
     assert "psycopg" in done.stdout.split()
 
 
-def test_no_module_that_a_person_writes_is_long(figures: list[str]) -> None:
+def test_modules_by_hand_have_at_most_250_lines(figures: list[str]) -> None:
     generated = {PACKAGE / "records.py", *(PACKAGE / "queries").glob("*.py")}
     lengths = {
         str(path.relative_to(ROOT)): len(path.read_text().splitlines())
@@ -134,7 +134,7 @@ def test_generated_modules_need_three_distributions(figures: list[str]) -> None:
     assert needed == {"aiosql", "psycopg", "typing-extensions"}
 
 
-def test_what_an_extra_brings_is_named_where_it_is_missing() -> None:
+def test_a_missing_extra_is_named() -> None:
     code = (
         "import sys; sys.modules['argon2'] = sys.modules['tabulate'] = None; "
         "import authority_queries.__main__ as command; print(command.main()); "
