@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from authority_queries.codegen.errors import GenerationError, Outcome
 from authority_queries.errors import ConfigurationError
 from authority_queries.service.settings import Settings
 
@@ -53,11 +54,9 @@ def run_generate(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) 
         from authority_queries.codegen import generate  # noqa: PLC0415 -- see above
     except ImportError as error:
         raise _not_installed() from error
-    with _steps_shown():
-        outcome = generate.run(
-            arguments.config, arguments.server, check=arguments.check
-        )
-    return _print_outcome(outcome.text, outcome.fault)
+    return _ended(
+        lambda: generate.run(arguments.config, arguments.server, check=arguments.check)
+    )
 
 
 def run_plans(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> int:
@@ -66,14 +65,14 @@ def run_plans(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> 
         from authority_queries.codegen.plans import check  # noqa: PLC0415 -- as in run_generate
     except ImportError as error:
         raise _not_installed() from error
-    with _steps_shown():
-        outcome = check.run(
+    return _ended(
+        lambda: check.run(
             arguments.config,
             arguments.server,
             check=arguments.check,
             only=arguments.only,
         )
-    return _print_outcome(outcome.text, outcome.fault)
+    )
 
 
 @contextmanager
@@ -96,16 +95,30 @@ def run_format(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) ->
         from authority_queries.codegen.filling import fill  # noqa: PLC0415 -- as in run_generate
     except ImportError as error:
         raise _not_installed() from error
-    outcome = fill.run(arguments.config, check=arguments.check)
-    return _print_outcome(outcome.text, outcome.fault)
+    return _ended(lambda: fill.run(arguments.config, check=arguments.check))
 
 
-def _print_outcome(text: str, fault: str | None) -> int:
-    print(text, end="")
-    if fault is None:
+def _ended(run: Callable[[], Outcome]) -> int:
+    """Run a command and return its exit code.
+
+    Each error has a line of its own that begins with its place, which a terminal or an
+    editor opens.
+    """
+    try:
+        with _steps_shown():
+            outcome = run()
+    except GenerationError as error:
+        print(error, file=sys.stderr)
+        outcome = Outcome(text="", fault=_count(len(error.errors)))
+    print(outcome.text, end="")
+    if outcome.fault is None:
         return 0
-    print(f"authority: {fault}", file=sys.stderr)
+    print(f"authority: {outcome.fault}", file=sys.stderr)
     return 1
+
+
+def _count(errors: int) -> str:
+    return "1 error" if errors == 1 else f"{errors} errors"
 
 
 def _not_installed() -> ConfigurationError:

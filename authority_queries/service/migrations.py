@@ -23,17 +23,16 @@ from authority_queries.service.migration_books import (
     find_traps,
     make_books,
 )
-
-
-class _Migration(Protocol):
-    id: str
+from authority_queries.service.migration_places import Migration, place_of, watch_steps
 
 
 class _Backend(Protocol):
     """The methods of yoyo's backend that are used here. yoyo publishes no types."""
 
-    def to_apply(self, migrations: object) -> Sequence[_Migration]: ...
-    def apply_migrations(self, migrations: object) -> None: ...
+    def to_apply(self, migrations: object) -> Sequence[Migration]: ...
+
+    def apply_migrations_only(self, migrations: object) -> None: ...
+    def run_post_apply(self, migrations: object) -> None: ...
     def lock(self) -> AbstractContextManager[None]: ...
     def break_lock(self) -> None: ...
 
@@ -81,7 +80,7 @@ def _migrate(
     except psycopg.Error as error:
         hide_values(error)
         why = str(error) if error.sqlstate else type(error).__name__
-        message = f"a migration failed and was rolled back: {why}"
+        message = f"yoyo failed: {why}"
         raise MigrationError(message) from error
 
 
@@ -112,22 +111,37 @@ def _explain_lock(error: yoyo.exceptions.LockTimeout) -> str:
 
 
 def _apply(
-    backend: _Backend, migrations: Sequence[_Migration], *, break_lock: bool
+    backend: _Backend, migrations: Sequence[Migration], *, break_lock: bool
 ) -> list[str]:
     if break_lock:
         backend.break_lock()
     with backend.lock():
         todo = backend.to_apply(migrations)
-        backend.apply_migrations(todo)
+        for migration in todo:
+            watches = watch_steps(migration)
+            try:
+                backend.apply_migrations_only([migration])
+            except psycopg.Error as error:
+                place = place_of(error, migration, watches)
+                raise MigrationError(_why_failed(place, migration, error)) from error
+        if todo:
+            backend.run_post_apply(todo)
     return [migration.id for migration in todo]
 
 
-def _read(folders: Sequence[Path]) -> Sequence[_Migration]:
+def _why_failed(place: str, migration: Migration, error: psycopg.Error) -> str:
+    hide_values(error)
+    why = str(error) if error.sqlstate else type(error).__name__
+    kept = "was rolled back" if migration.use_transactions else "may have left a part"
+    return f"{place}: {why}; the migration {kept}"
+
+
+def _read(folders: Sequence[Path]) -> Sequence[Migration]:
     for folder in folders:
         if not any(folder.glob("*.sql")):
             message = f"no migrations in {folder}"
             raise MigrationError(message)
-    migrations: Sequence[_Migration] = yoyo.read_migrations(*map(str, folders))
+    migrations: Sequence[Migration] = yoyo.read_migrations(*map(str, folders))
     return migrations
 
 
