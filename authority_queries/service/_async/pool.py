@@ -61,8 +61,8 @@ class AsyncPool:
     async def open(self) -> None:
         """Open `pool_min_size` connections, and check the database.
 
-        A failure that may pass is retried until `connect_timeout`. All others raise at
-        once.
+        A failure that may pass is retried until `connect_timeout`. Any other failure is
+        raised at once.
         """
         until = monotonic() + self._settings.connect_timeout
         async with AsyncExitStack() as stack:

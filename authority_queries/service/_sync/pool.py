@@ -62,8 +62,8 @@ class Pool:
     def open(self) -> None:
         """Open `pool_min_size` connections, and check the database.
 
-        A failure that may pass is retried until `connect_timeout`. All others raise at
-        once.
+        A failure that may pass is retried until `connect_timeout`. Any other failure is
+        raised at once.
         """
         until = monotonic() + self._settings.connect_timeout
         with ExitStack() as stack:
