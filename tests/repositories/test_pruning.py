@@ -219,9 +219,7 @@ def test_months_ahead_are_at_most_120() -> None:
         assert caught.value.argument == "months_ahead"
 
 
-def test_a_login_without_the_privilege_is_refused_and_nothing_is_deleted(
-    logins: Logins, world: World
-) -> None:
+def test_a_login_without_the_role_prunes_nothing(logins: Logins, world: World) -> None:
     world.insert("tokens", 1)
     with (
         psycopg.connect(logins.app, autocommit=True) as connection,
