@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# A worker a processor, each with a server of its own; PYTEST_ARGS="-n 0" is without.
+IN_PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test lint pytest coverage generate plans fuzz model soak chaos benchmark snapshot sync format wheel clean
+.PHONY: help demo test lint pytest coverage generate plans regenerate fuzz model soak chaos benchmark snapshot sync format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -36,17 +38,21 @@ lint: $(VENV)/dev.stamp ## Linters, types, and whether generated files are fresh
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder queries authority_queries
 	$(BIN)/squawk $(filter-out %.rollback.sql,$(wildcard schema/migrations/*.sql))
 
-pytest: $(VENV)/dev.stamp ## The tests alone
-	$(BIN)/pytest $(PYTEST_ARGS)
+pytest: $(VENV)/dev.stamp ## The tests alone, in parallel (PYTEST_ARGS)
+	$(BIN)/pytest $(IN_PARALLEL) $(PYTEST_ARGS)
 
 coverage: $(VENV)/dev.stamp ## The tests, and which branches they reach
-	$(BIN)/pytest --cov --cov-report=term $(PYTEST_ARGS)
+	$(BIN)/pytest $(IN_PARALLEL) --cov --cov-report=term $(PYTEST_ARGS)
 
 generate: $(VENV)/dev.stamp ## Write the typed modules of the SQL files
 	$(BIN)/authority generate
 
 plans: $(VENV)/dev.stamp ## Write queries/plans.txt: how PostgreSQL executes each query
 	$(BIN)/authority plans
+
+regenerate: $(VENV)/dev.stamp ## sync, snapshot, generate and plans, after whatever has changed
+	@$(MAKE) --no-print-directory sync
+	@$(MAKE) --no-print-directory --jobs=3 snapshot generate plans
 
 fuzz: $(VENV)/dev.stamp ## Random queries against the types: some minutes (FUZZ_ARGS)
 	$(BIN)/python -m tests.fuzz --queries 8000 $(FUZZ_ARGS)

@@ -9,7 +9,13 @@ from typing import Literal, TypeAlias, cast
 from psycopg.types.json import Jsonb
 
 from authority_queries.engine.runtime import QueryFile
-from authority_queries.queries import FOLDER, clients, login_attempts, tokens, users
+from authority_queries.queries import (
+    FOLDER,
+    client_secrets,
+    login_attempts,
+    tokens,
+    users,
+)
 from authority_queries.records import LoginAttempt, Token, User, VerifiedToken
 from benchmarks.rows import USERS, Rows, new_token
 
@@ -88,10 +94,10 @@ def _writes(rows: Rows) -> list[Case]:
     return [
         Case(
             title="a count of no rows",
-            statement="clients.record_secret_use",
+            statement="client_secrets.record_use",
             gives="count",
-            call=clients.record_secret_use,
-            call_async=clients.record_secret_use_async,
+            call=client_secrets.record_use,
+            call_async=client_secrets.record_use_async,
             arguments=_same(tenant_id=rows.tenant_id, secret_id=rows.secret_id),
         ),
         Case(

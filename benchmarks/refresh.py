@@ -49,8 +49,9 @@ _HEADERS: Final = (
 )
 _FORMATS: Final = ("", "", ".0f", ".2f", ".0f", ".2f")
 
-# What a server would write without this package, and less than grants.refresh does: no
-# consent, no epoch, no tenant's status, no sender constraint, and no reuse to detect.
+# What a server would write without this package. redemptions.refresh does more: it
+# checks consent, epochs, the tenant's status and the sender constraint, and detects
+# reuse.
 _LOCK: Final = """
 select
     tokens.id,
@@ -153,7 +154,7 @@ class _Family:
 
     def by_statement(self, _: Arguments) -> object:
         access, refresh = self._mint()
-        redemption = self._store.grants.refresh(
+        redemption = self._store.redemptions.refresh(
             tenant_id=self._tenant_id,
             token_hash=self._token.hash,
             client_id=CLIENT,
@@ -230,7 +231,7 @@ async def _measured(database: str) -> list[_Line]:
             _Family(each, rows) for each in connections
         )
         ways: list[tuple[str, int, Peer]] = [
-            ("grants.refresh", 1, statement.by_statement),
+            ("redemptions.refresh", 1, statement.by_statement),
             ("a transaction", 5, transaction.by_transaction),
             ("a transaction, pipelined", 2, pipelined.by_pipelined_transaction),
         ]

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from authority_queries import mint_token
-from authority_queries.queries import clients, tenants, tokens, users
+from authority_queries.queries import client_secrets, clients, tenants, tokens, users
 from authority_queries.records import Token
 
 USERS: Final = 200
@@ -46,7 +46,7 @@ def insert_rows(connection: Connection[object]) -> Rows:
         )
     )
     client_id = _insert_client(connection, tenant.id)
-    secret = clients.add_secret(
+    secret = client_secrets.add(
         connection,
         tenant_id=tenant.id,
         id=client_id,

@@ -88,21 +88,18 @@ where
     and clients.enabled;
 
 -- name: approve(tenant_id, user_code_hash, user_id, scopes, properties, authenticated_at, family_lifetime)^
--- The outcome of a user's approval (RFC 8628 section 3.3): approved, or the reason
--- why not; and the authorization of all tokens that the device code will be
--- redeemed for.
---
--- After approval grants.redeem takes the code, with the type device_code, until it
--- expires. The outcome invalid means that the code is unknown, expired or already
--- decided. The user must have signed in after the last sign-out from everywhere, and
--- must have consented unless the client's consent_type is implicit. Null scopes are
--- the requested ones; others must be among those. With a null family_lifetime the
--- authorization never expires. A null authenticated_at means now.
---
--- The statement locks the request and checks it after the wait, so one of several
--- concurrent decisions is made. Before that it locks the client and the user against
--- deletion, in the order of a deletion, and checks them after the wait. The foreign
--- keys of the authorization would lock them after the request.
+-- The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that the
+-- device code will be redeemed for: approved, or why not. The code is one to redeem
+-- from now on, until it expires, by redemptions.redeem with the type device_code.
+-- invalid: there is no such code, or it has expired or been decided, alike.
+-- The user has signed in after the last sign-out from everywhere, and has consented,
+-- unless the client's consent_type is implicit. Scopes that are
+-- null are those asked for, others no more than those. A family_lifetime that is null
+-- never ends it, an authenticated_at that is null means now.
+-- The request is locked and judged as it is after the wait: of any number of decisions
+-- one is made. Its client and the user are held against deletion before that, in the
+-- order of a deletion (the family's foreign keys would hold them after the request),
+-- and judged as they are after the wait.
 -- @row DeviceApproval
 -- @when outcome = approved -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull

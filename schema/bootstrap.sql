@@ -1,29 +1,32 @@
--- What a DBA does once for each database whose migrating login may not create roles,
--- before the first migration. Run by psql, twice if you like, as a superuser or as an
--- owner of the database with CREATEROLE:
+-- Creates the roles and the schema of yoyo's books. A DBA runs it once for each
+-- database whose migrating login may not create roles, before the first migration. Run
+-- it with psql as a superuser, or as an owner of the database with CREATEROLE. A second
+-- run changes nothing:
 --
 --     psql -d authority -v migrator=auth_deploy -f schema/bootstrap.sql
 --
--- `migrator` is the login that will run `yoyo apply` or `authority migrate`. It gets
--- no attribute and may create no roles: it becomes a member of authority_owner, which
--- may create schemas in this database and nothing else outside the authority's.
+-- `migrator` is the login that will run `yoyo apply` or `authority migrate`. It gets no
+-- attribute and cannot create roles. It becomes a member of authority_owner, which can
+-- create schemas in this database and has no other privilege outside the authority's
+-- schemas.
 
 \set ON_ERROR_STOP on
 \if :{?migrator}
 \else
 do $$ begin
-    raise 'say who migrates: psql -v migrator=auth_deploy -f schema/bootstrap.sql';
+    raise 'migrator is not set: '
+        'run psql -v migrator=auth_deploy -f schema/bootstrap.sql';
 end $$;
 \endif
 
 begin;
 set local search_path = pg_catalog;
-set local client_min_messages = warning; -- not what a second run finds done
+set local client_min_messages = warning; -- hides the notices of a second run
 
--- The roles belong to the whole server: another database of it may have made them.
--- authority_owner owns the authority's objects, services are members of authority_app,
--- operators of authority_maintenance, reports of authority_reader. Nobody logs in as
--- them, and none of them is a superuser, bypasses row-level security or makes roles.
+-- Roles belong to the whole server: another database may have created them already.
+-- authority_owner owns the authority's objects. Services are members of authority_app,
+-- operators of authority_maintenance, and reports of authority_reader. None of the
+-- roles can log in, is a superuser, bypasses row-level security or creates roles.
 select format('create role %I nologin', wanted.name)
 from
     unnest(array[
@@ -32,15 +35,15 @@ from
 where to_regrole(wanted.name) is null
 \gexec
 
--- Each migration does its work as authority_owner. The first one creates the schema
--- authority.
+-- Migrations work as authority_owner. The first one creates the schema authority.
 select format('grant authority_owner to %I', :'migrator')
 \gexec
 select format('grant create on database %I to authority_owner', current_database())
 \gexec
 
--- yoyo keeps its books in a schema of their own: which migrations are applied, and who
--- holds the lock. Whoever runs this may have to be its owner for a moment.
+-- yoyo's books have their own schema: they record which migrations are applied and who
+-- holds the lock. The role that runs this script may need to be a member of
+-- authority_owner for a moment.
 select
     set_config('authority.books', 'authority_yoyo', true) as books,
     set_config('authority.migrator', :'migrator', true) as migrator
@@ -69,10 +72,10 @@ begin
 end
 $$;
 
--- Others may have put objects where the migrator would find them.
+-- Refuses objects of other roles that the migrator would find.
 \ir books/guard.sql
 
--- Plain yoyo looks nowhere else either, whatever others put into its login's path.
+-- Restricts plain yoyo to the same schema, whatever schemas others create.
 do $$
 begin
     execute format(

@@ -1,15 +1,15 @@
--- Fills an empty, migrated authority with rows for `authority plans`: enough of them,
--- and unequally enough spread, that a plan shows what it would cost in production.
--- For a throwaway database; never for one that is in use.
+-- Fills an empty, migrated authority with rows for `authority plans`. Their number and
+-- uneven distribution make plans show the cost of production. Only for a throwaway
+-- database, never for one in use.
 --
--- The same on each run: nothing is random, and every time is relative to now(), so
--- that the same share of tokens has expired on any day. Ids are MD5 digests: in no
--- order, as random ones are.
+-- Each run inserts the same rows: nothing is random, and every time is relative to
+-- now(), so that the same share of tokens has expired on any day. Ids are MD5 digests,
+-- unordered like random ids.
 --
--- Tenants 1 to 20 are in use, tenant 1 half of the time: row n of a table belongs to it
--- when n is even, else to one of the other nineteen. So rows n and n + 38 have the same
--- tenant, and every number of rows here is a multiple of 38: row n can refer to row
--- n % 3800 of another table. The other 980 tenants signed up and never came back.
+-- Tenants 1 to 20 are in use. Row n of a table belongs to tenant 1 if n is even, else
+-- to one of the other nineteen. Rows n and n + 38 therefore have the same tenant. Every
+-- number of rows is a multiple of 38, so that row n can refer to row n % 3800 of
+-- another table. The other 980 tenants signed up and never came back.
 
 create function pg_temp.id_of(kind text, n bigint)
 returns uuid
@@ -37,7 +37,7 @@ select
     now() - (1000 - n) * interval '1 day' as created_at
 from generate_series(1, 1000) as n;
 
--- What each tenant is born with (tenants.create).
+-- The roles of each new tenant (tenants.create).
 insert into authority.roles (tenant_id, id, name, description, is_system)
 select
     tenants.id as tenant_id,
@@ -137,7 +137,7 @@ select
     now() - (19000 - n) * interval '50 minutes' as created_at
 from generate_series(0, 18999) as n;
 
--- Each user has one of the tenant's own roles, every third one a second.
+-- Each user has one of the tenant's own roles. Every third user has a second one.
 insert into authority.user_roles
 (tenant_id, user_id, role_id, granted_by, expires_at, created_at)
 select
@@ -174,7 +174,7 @@ select
     now() - (3800 - n) * interval '4 hours' as created_at
 from generate_series(0, 3799) as n;
 
--- Two for each: the one in use and one that has run out.
+-- Two secrets for each client: one in use and one that has expired.
 with dated as (
     select
         n,
@@ -217,7 +217,7 @@ select
     now() - (1900 - n) * interval '8 hours' as created_at
 from generate_series(0, 1899) as n;
 
--- Every fourth user has consented, some of them no more.
+-- Every fourth user has consented. Some have revoked it.
 insert into authority.consents (
     tenant_id,
     id,
@@ -239,7 +239,7 @@ select
     now() - (19000 - n) * interval '10 minutes' as created_at
 from generate_series(0, 18999, 4) as n;
 
--- One sign-in of each user in the last forty days; some of a robot.
+-- One sign-in of each user in the last forty days, and some of a service account.
 insert into authority.authorizations (
     tenant_id,
     id,
@@ -271,10 +271,10 @@ select
     now() - (19000 - n) * interval '182 seconds' as created_at
 from generate_series(0, 18999) as n;
 
--- Of each authorization its code, two refresh tokens and two access tokens: the code
--- and the first refresh token were used, and half of the second ones. What expired more
--- than a week ago has been pruned, but for what can be redeemed in a family that lives
--- on (tokens.prune_expired, authorizations.prune_expired).
+-- Each authorization has a code, two refresh tokens and two access tokens. The code,
+-- the first refresh token and half of the second ones were redeemed. Tokens that
+-- expired more than a week ago have been pruned, except redeemable ones in a live
+-- family (tokens.prune_expired, authorizations.prune_expired).
 with kinds (position, type, lifetime) as (
     values
     (1, 'authorization_code', interval '1 minute'),
@@ -343,7 +343,7 @@ where
     or (issued.type <> 'access' and authorizations.tokens_expire_at > now())
 order by issued.n, issued.position;
 
--- Robots ask for themselves, without an authorization.
+-- Service accounts get tokens without an authorization.
 with dated as (
     select
         n,
@@ -376,7 +376,7 @@ select
     dated.created_at
 from dated;
 
--- Pushed in the last hour, one a second and one in three not used.
+-- Requests of the last hour, one a second. One in three is not used.
 with dated as (
     select
         n,
@@ -411,7 +411,7 @@ select
     dated.created_at
 from dated;
 
--- Of the last hour: assertions last for five minutes, proofs for one.
+-- Of the last hour. Assertions expire after five minutes, proofs after one.
 with dated as (
     select
         n,
@@ -436,8 +436,8 @@ select
     dated.created_at
 from dated;
 
--- A request of a device in each five seconds of the last hours: the last 360 can still
--- be decided, unless they have been. What expired more than a day ago has been pruned
+-- A device's request every five seconds. The last 360 can still be decided, unless they
+-- have been. Requests that expired more than a day ago have been pruned
 -- (device_authorizations.prune_expired).
 with dated as (
     select
@@ -523,9 +523,9 @@ left join authority.revocations on tenants.id = revocations.tenant_id
 group by tenants.id
 order by tenants.id;
 
--- The same number in each partition: in the default one those of last month, and in
--- those of the months to come what they will hold, because the plan of an empty
--- partition says nothing.
+-- Each partition has the same number of rows: the default one has those of last month,
+-- and future months have rows too, because the plan of an empty partition is
+-- meaningless.
 insert into authority.login_attempts (
     tenant_id,
     id,
@@ -557,7 +557,7 @@ from generate_series(-1, 3) as month
 cross join generate_series(0, 7599) as n
 order by month, n;
 
--- Of each account a pair and a bucket of its own, and of every other network one.
+-- Three buckets for each account: of the pair, of the account and of its network.
 insert into authority.login_throttles (
     tenant_id,
     id,
@@ -624,7 +624,7 @@ select
     end as status
 from generate_series(0, 1899) as n;
 
--- Seven of ten seats are taken, and two of the seven leases have ended.
+-- Seven of ten seats have a holder. Two of these seven leases have ended.
 insert into authority.license_seats
 (tenant_id, license_id, seat_number, holder, leased_until)
 select
@@ -640,7 +640,7 @@ from generate_series(0, 1899) as n
 cross join generate_series(1, 10) as seat_number
 order by n, seat_number;
 
--- Of each licence a use a month of two metrics in a year.
+-- One use a month of two metrics of each licence, for a year.
 insert into authority.license_usage
 (tenant_id, license_id, metric, idempotency_key, period_start, period_end, quantity)
 select

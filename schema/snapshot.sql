@@ -15,7 +15,7 @@ CREATE VIEW authority.active_tenants WITH (security_invoker='true') AS
    FROM authority.tenants
   WHERE (status = ANY (ARRAY['active'::text, 'trial'::text]));
 
-COMMENT ON VIEW authority.active_tenants IS 'The tenants that issue and verify tokens.';
+COMMENT ON VIEW authority.active_tenants IS 'The tenants that issue and verify tokens: active or on trial.';
 
 -- address_prefix
 
@@ -30,8 +30,8 @@ select
 from (values (authority.canonical_address(address))) as hosts (host)
 $$;
 
-COMMENT ON FUNCTION authority.address_prefix(address inet) IS 'The network that an account is known in, and guessed from, as one, of the canonical
-address: /24 of an IPv4 address, and /64 of an IPv6 address.';
+COMMENT ON FUNCTION authority.address_prefix(address inet) IS 'Returns the network of the canonical address, in which an account is known and guessed:
+/24 for an IPv4 address, /64 for an IPv6 address.';
 
 -- address_site
 
@@ -46,8 +46,9 @@ end
 from (values (authority.address_prefix(address))) as prefixes (prefix)
 $$;
 
-COMMENT ON FUNCTION authority.address_site(address inet) IS 'The network whose guesses at all accounts are counted together. One customer has a /48
-of IPv6 (RFC 6177); of an IPv4 address it is authority.address_prefix.';
+COMMENT ON FUNCTION authority.address_site(address inet) IS 'Returns the network whose guesses at all accounts are counted together: the /48 of an
+IPv6 address, because one customer has one (RFC 6177), or authority.address_prefix of an
+IPv4 address.';
 
 -- are_tokens_alive
 
@@ -69,8 +70,9 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) IS 'Whether each of these tokens exists and has no reason of its own to be dead. Called
-by authority.token_states, and only for exchanged tokens: the others cost no more.';
+COMMENT ON FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) IS 'Returns whether all these tokens exist and have no own_dead_because.
+authority.token_states calls it for exchanged tokens only, so that other tokens cost no
+more.';
 
 -- authorizations
 
@@ -102,24 +104,26 @@ CREATE TABLE authority.authorizations (
 ALTER TABLE ONLY authority.authorizations FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.authorizations IS 'One grant to one client, and the family of all tokens that descend from it. Revoking
-this one row ends them. What redeems or ends tokens of a family locks this row first.';
+this row ends all of them. Every statement that redeems or revokes a token of the family
+locks this row first.';
 COMMENT ON COLUMN authority.authorizations.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.authorizations.id IS 'Random.';
-COMMENT ON COLUMN authority.authorizations.client_id IS 'The client that is allowed: clients.id.';
-COMMENT ON COLUMN authority.authorizations.user_id IS 'The user who allowed it. Null: no user is involved.';
+COMMENT ON COLUMN authority.authorizations.client_id IS 'The client''s clients.id.';
+COMMENT ON COLUMN authority.authorizations.user_id IS 'The user who granted it. Null: no user is involved.';
 COMMENT ON COLUMN authority.authorizations.service_account_id IS 'The service account that the client acts as. Null: none.';
-COMMENT ON COLUMN authority.authorizations.consent_id IS 'The consent that it rests on, of the same user and client; ended with it. Null: none
-was needed.';
-COMMENT ON COLUMN authority.authorizations.scopes IS 'Scope names that are allowed.';
+COMMENT ON COLUMN authority.authorizations.consent_id IS 'The consent that the grant depends on, of the same user and client. Revoking the
+consent ends the grant. Null: none was needed.';
+COMMENT ON COLUMN authority.authorizations.scopes IS 'Names of the granted scopes.';
 COMMENT ON COLUMN authority.authorizations.properties IS 'Open object of the embedding service. The store never reads it.';
-COMMENT ON COLUMN authority.authorizations.expires_at IS 'When the family ends however often it is refreshed. Null: never.';
-COMMENT ON COLUMN authority.authorizations.tokens_expire_at IS 'No token under it is alive from then on, so that it may be pruned with all that reuse
-detection needs. Up to a day late: refreshing need not write it each time.';
-COMMENT ON COLUMN authority.authorizations.revoked_at IS 'From then on no token under it verifies. Null: in force.';
-COMMENT ON COLUMN authority.authorizations.revocation_reason IS 'Why it was revoked; token_reuse when a redeemed token was presented again.';
+COMMENT ON COLUMN authority.authorizations.expires_at IS 'When the family ends, however often it is refreshed. Null: never.';
+COMMENT ON COLUMN authority.authorizations.tokens_expire_at IS 'No token of the family is alive from this time on, and the family may be pruned with
+everything that reuse detection needs. Up to a day late, because a refresh need not
+update it each time.';
+COMMENT ON COLUMN authority.authorizations.revoked_at IS 'No token of the family verifies from this time on. Null: in force.';
+COMMENT ON COLUMN authority.authorizations.revocation_reason IS 'Why it was revoked. token_reuse: a redeemed token was presented again.';
 COMMENT ON COLUMN authority.authorizations.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.authorizations.updated_at IS 'When the row last changed.';
-COMMENT ON COLUMN authority.authorizations.row_version IS 'Grows with each change of the row.';
+COMMENT ON COLUMN authority.authorizations.row_version IS 'Increases with each change of the row.';
 
 ALTER TABLE ONLY authority.authorizations
     ADD CONSTRAINT authorizations_tenant_id_id_client_id_key UNIQUE (tenant_id, id, client_id);
@@ -179,7 +183,7 @@ begin
         licenses.tenant_id = await_seat.tenant_id
         and licenses.id = await_seat.license_id
     for no key update;
-    -- A statement of its own: it sees what was committed while the lock was waited for.
+    -- A separate statement sees what was committed while the lock was waited for.
     return (
         select license_seats.seat_number
         from authority.license_seats
@@ -191,9 +195,9 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.await_seat(tenant_id uuid, license_id uuid, holder text) IS 'Locks the licence, and returns the seat that the holder has or had last; or null. Of
-two who ask for one holder the second one is told what the first one got. A function,
-as a statement does not see what was committed since it began.';
+COMMENT ON FUNCTION authority.await_seat(tenant_id uuid, license_id uuid, holder text) IS 'Locks the licence and returns the seat that the holder has or last had, or null. If two
+requests race for one holder, the second one gets the seat of the first. It is a
+function because a statement does not see what was committed after it began.';
 
 -- canonical_address
 
@@ -201,9 +205,9 @@ CREATE FUNCTION authority.canonical_address(address inet) RETURNS inet
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN CASE WHEN (masklen(address) < 128) THEN address WHEN network_subeq(address, '::ffff:0.0.0.0/96'::inet) THEN ('0.0.0.0'::inet + (address - '::ffff:0.0.0.0'::inet)) WHEN network_subeq(address, '64:ff9b::/96'::inet) THEN ('0.0.0.0'::inet + (address - '64:ff9b::'::inet)) ELSE address END;
 
-COMMENT ON FUNCTION authority.canonical_address(address inet) IS 'The one spelling of a host''s address, which is stored, counted and looked up: the IPv4
-address inside an IPv6 one, mapped (RFC 4291 section 2.5.5.2) or of NAT64''s well-known
-prefix (RFC 6052 section 2.1).';
+COMMENT ON FUNCTION authority.canonical_address(address inet) IS 'Returns the one form in which the address of a host is stored, counted and looked up.
+An IPv6 address that contains an IPv4 address becomes that IPv4 address: mapped (RFC
+4291 section 2.5.5.2) or with the well-known prefix of NAT64 (RFC 6052 section 2.1).';
 
 -- client_secrets
 
@@ -228,17 +232,18 @@ END)),
 );
 ALTER TABLE ONLY authority.client_secrets FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.client_secrets IS 'One secret of a confidential client. Several may be live, so that rotating one
-needs no downtime.';
+COMMENT ON TABLE authority.client_secrets IS 'A secret of a confidential client. Several can be valid at once, so that rotation needs
+no downtime.';
 COMMENT ON COLUMN authority.client_secrets.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.client_secrets.id IS 'Random.';
-COMMENT ON COLUMN authority.client_secrets.client_id IS 'The client that authenticates: clients.id, not the client_id of the protocol.';
-COMMENT ON COLUMN authority.client_secrets.secret_hash IS 'SHA-256 of a secret that was minted, which has 256 random bits; of a chosen one what
-users.password_hash allows. The secret is never stored.';
+COMMENT ON COLUMN authority.client_secrets.client_id IS 'clients.id of the client that authenticates, not the client_id of the protocol.';
+COMMENT ON COLUMN authority.client_secrets.secret_hash IS 'SHA-256 of a generated secret, which has 256 random bits, or for a chosen secret any
+hash that users.password_hash allows. The secret is never stored.';
 COMMENT ON COLUMN authority.client_secrets.description IS 'Where the secret is installed, for the person who rotates it. May be empty.';
-COMMENT ON COLUMN authority.client_secrets.valid_from IS 'Before it the secret is refused.';
-COMMENT ON COLUMN authority.client_secrets.valid_until IS 'From then on the secret is refused. Null: no end.';
-COMMENT ON COLUMN authority.client_secrets.last_used_at IS 'Last success, to the minute: shows when an old secret can go. Null: never.';
+COMMENT ON COLUMN authority.client_secrets.valid_from IS 'The secret is refused before this time.';
+COMMENT ON COLUMN authority.client_secrets.valid_until IS 'The secret is refused from this time on. Null: no end.';
+COMMENT ON COLUMN authority.client_secrets.last_used_at IS 'When the secret was last accepted, to the minute. Shows when an old secret can be
+removed. Null: never.';
 COMMENT ON COLUMN authority.client_secrets.created_at IS 'When the row was inserted.';
 
 ALTER TABLE ONLY authority.client_secrets
@@ -301,26 +306,27 @@ CREATE TABLE authority.clients (
 );
 ALTER TABLE ONLY authority.clients FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.clients IS 'An application registered to ask for tokens (RFC 6749 section 2), with the fields
-of an OpenIddict application.';
+COMMENT ON TABLE authority.clients IS 'An application that may request tokens (RFC 6749 section 2), with the fields of an
+OpenIddict application.';
 COMMENT ON COLUMN authority.clients.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.clients.id IS 'Random. Key inside the store.';
 COMMENT ON COLUMN authority.clients.client_id IS 'The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant.';
-COMMENT ON COLUMN authority.clients.application_type IS 'web or native (RFC 8252): how strictly redirect URIs are compared.';
-COMMENT ON COLUMN authority.clients.client_type IS 'confidential can keep a secret, public cannot (RFC 6749 section 2.1).';
-COMMENT ON COLUMN authority.clients.consent_type IS 'When the user is asked: explicit, external, implicit or systematic.';
+COMMENT ON COLUMN authority.clients.application_type IS 'web or native (RFC 8252). Decides how redirect URIs are compared.';
+COMMENT ON COLUMN authority.clients.client_type IS 'A confidential client can keep a secret, a public one cannot (RFC 6749 section 2.1).';
+COMMENT ON COLUMN authority.clients.consent_type IS 'When the user is asked for consent: explicit, external, implicit or systematic.';
 COMMENT ON COLUMN authority.clients.display_name IS 'Name shown to people when no translation fits. May be empty.';
 COMMENT ON COLUMN authority.clients.display_names IS 'Translations: object of language tag (BCP 47) to name.';
-COMMENT ON COLUMN authority.clients.redirect_uris IS 'Where codes may be sent, compared exactly (RFC 9700 section 2.1), but for the port of a
-native application''s loopback address (RFC 8252 section 7.3).';
-COMMENT ON COLUMN authority.clients.post_logout_redirect_uris IS 'Where the browser may be sent after sign-out.';
+COMMENT ON COLUMN authority.clients.redirect_uris IS 'Redirect URIs, compared exactly (RFC 9700 section 2.1) except for the port of a native
+application''s loopback address (RFC 8252 section 7.3).';
+COMMENT ON COLUMN authority.clients.post_logout_redirect_uris IS 'URIs that the browser may be redirected to after sign-out.';
 COMMENT ON COLUMN authority.clients.permissions IS 'What the client may use, in OpenIddict''s spelling: ept:token, gt:refresh_token, …';
 COMMENT ON COLUMN authority.clients.requirements IS 'What the client must use, in OpenIddict''s spelling: ft:pkce, …';
 COMMENT ON COLUMN authority.clients.settings IS 'Object of OpenIddict settings, such as token lifetimes.';
 COMMENT ON COLUMN authority.clients.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.clients.json_web_key_set IS 'Public keys of the client (RFC 7517), for private_key_jwt. Null: none.';
-COMMENT ON COLUMN authority.clients.enabled IS 'A disabled client has no live secrets, and none of its tokens verifies.';
-COMMENT ON COLUMN authority.clients.tokens_valid_after IS 'Epoch: tokens of grants made at or before it are dead. Only grows. Null: never moved.';
+COMMENT ON COLUMN authority.clients.enabled IS 'A disabled client has no live secrets, and its tokens do not verify.';
+COMMENT ON COLUMN authority.clients.tokens_valid_after IS 'Tokens whose grant was made at or before this time are dead. Only increases. Null:
+never set.';
 COMMENT ON COLUMN authority.clients.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.clients.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN authority.clients.row_version IS 'Optimistic lock: an update names the version that it read.';
@@ -352,8 +358,8 @@ CREATE FUNCTION authority.clock() RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN statement_timestamp();
 
-COMMENT ON FUNCTION authority.clock() IS 'The time that everything here is judged and stamped by: when the statement began. Put
-into the statements that call it, it costs nothing; only tests replace it.';
+COMMENT ON FUNCTION authority.clock() IS 'The time of the store: when the current statement began. Every row is stamped with it
+and compared to it. PostgreSQL inlines it. Only tests replace it.';
 
 -- consents
 
@@ -377,21 +383,22 @@ CREATE TABLE authority.consents (
 );
 ALTER TABLE ONLY authority.consents FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.consents IS 'What a user allows a client, remembered. One is in force at a time; a revoked one stays
-as the record of what was allowed and when, until it is pruned, and the tokens that hang
-on it stay dead whatever is granted later.';
+COMMENT ON TABLE authority.consents IS 'A user''s consent to a client. One consent per user and client is in force at a time. A
+revoked consent stays as a record until it is pruned, and its tokens stay dead whatever
+the user grants later.';
 COMMENT ON COLUMN authority.consents.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.consents.id IS 'Random.';
-COMMENT ON COLUMN authority.consents.user_id IS 'The user who allows it.';
-COMMENT ON COLUMN authority.consents.client_id IS 'The client that is allowed: clients.id.';
-COMMENT ON COLUMN authority.consents.scopes IS 'Scope names that are allowed. A token under it that carries another one is dead.';
-COMMENT ON COLUMN authority.consents.properties IS 'Open object of the embedding service, such as the text that was shown. The store never
-reads it.';
-COMMENT ON COLUMN authority.consents.revoked_at IS 'From then on no token under it verifies. Null: in force.';
+COMMENT ON COLUMN authority.consents.user_id IS 'The user who consented.';
+COMMENT ON COLUMN authority.consents.client_id IS 'The client''s clients.id.';
+COMMENT ON COLUMN authority.consents.scopes IS 'Names of the scopes that the user allows. A token under this consent is dead if it has
+any other scope.';
+COMMENT ON COLUMN authority.consents.properties IS 'Open object of the embedding service, such as the text that the user saw. The store
+never reads it.';
+COMMENT ON COLUMN authority.consents.revoked_at IS 'No token under this consent verifies from this time on. Null: in force.';
 COMMENT ON COLUMN authority.consents.revocation_reason IS 'Why it was revoked.';
 COMMENT ON COLUMN authority.consents.created_at IS 'When it was first granted.';
 COMMENT ON COLUMN authority.consents.updated_at IS 'When the row last changed.';
-COMMENT ON COLUMN authority.consents.row_version IS 'Grows with each change of the row.';
+COMMENT ON COLUMN authority.consents.row_version IS 'Increases with each change of the row.';
 
 ALTER TABLE ONLY authority.consents
     ADD CONSTRAINT consents_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
@@ -457,7 +464,7 @@ begin
     loop
         child := 'login_attempts_' || to_char(month, '"y"YYYY"m"MM');
         continue when to_regclass('authority.' || child) is not null;
-        -- Of several that find it missing one makes it.
+        -- Of several calls that find it missing, one creates it.
         lock table authority.login_attempts in share update exclusive mode;
         continue when to_regclass('authority.' || child) is not null;
         begin
@@ -491,7 +498,7 @@ begin
                 child || '_created_at_check'
             );
         exception when check_violation then
-            continue; -- the default partition has rows of the month
+            continue; -- the default partition has rows of this month
         end;
         created := created + 1;
     end loop;
@@ -499,12 +506,11 @@ begin
 end
 $_$;
 
-COMMENT ON FUNCTION authority.create_login_attempt_partitions(months_ahead bigint) IS 'Makes the partitions of this month and of months_ahead more, and returns how many
-were missing. A month that already has rows in the default partition is left there.
-Attaches, so that sign-ins of months that have a partition go on meanwhile; the default
-partition is locked and looked through, and no tenant changes. Gives up after 2 s of
-waiting. months_ahead is at most 120. Runs as its owner, because only the owner of a
-table can attach to it.';
+COMMENT ON FUNCTION authority.create_login_attempt_partitions(months_ahead bigint) IS 'Creates the missing partitions of this month and the next months_ahead months, at most
+120, and returns how many it created. Skips a month that already has rows in the default
+partition. Attaches each partition, so that sign-ins continue in months that have one.
+Locks and scans the default partition, and changes no tenant. Gives up after waiting 2
+s. Runs as its owner, because only the owner of a table can attach a partition.';
 
 -- device_authorizations
 
@@ -538,28 +544,29 @@ CREATE TABLE authority.device_authorizations (
 );
 ALTER TABLE ONLY authority.device_authorizations FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.device_authorizations IS 'One request of a device without a browser (RFC 8628): the device polls for what a
-user, who types a short code elsewhere, decides once. Approving makes a family of tokens
-and a token of type device_code with the same hash, which the device redeems.';
+COMMENT ON TABLE authority.device_authorizations IS 'A request of a device without a browser (RFC 8628). The device polls until a user, who
+enters a short code elsewhere, decides once. Approval creates a family of tokens and a
+token of type device_code with the same hash, which the device redeems.';
 COMMENT ON COLUMN authority.device_authorizations.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.device_authorizations.id IS 'Random.';
-COMMENT ON COLUMN authority.device_authorizations.device_code_hash IS 'SHA-256 of what the device polls with, 32 octets.';
-COMMENT ON COLUMN authority.device_authorizations.user_code_hash IS 'SHA-256 of what the user types, with the tenant in it, 32 octets. Who reads this can
-try all codes, which are few: it hides nothing, and lives for minutes.';
-COMMENT ON COLUMN authority.device_authorizations.client_id IS 'The client that asks: clients.id.';
-COMMENT ON COLUMN authority.device_authorizations.scopes IS 'Scope names that are asked for. Approving may allow fewer.';
-COMMENT ON COLUMN authority.device_authorizations.cnf_jkt IS 'The key that may poll and redeem: JWK SHA-256 thumbprint (RFC 9449 section 6). Null:
-any.';
-COMMENT ON COLUMN authority.device_authorizations.status IS 'pending until a user decides, then approved or denied for good. Whether it has expired
-is not said here.';
+COMMENT ON COLUMN authority.device_authorizations.device_code_hash IS 'SHA-256 of the device code, 32 octets.';
+COMMENT ON COLUMN authority.device_authorizations.user_code_hash IS 'SHA-256 of the tenant and the user code, 32 octets. It does not protect the code: user
+codes are few enough to try them all. They live for minutes.';
+COMMENT ON COLUMN authority.device_authorizations.client_id IS 'clients.id of the requesting client.';
+COMMENT ON COLUMN authority.device_authorizations.scopes IS 'Names of the requested scopes. The user may approve fewer.';
+COMMENT ON COLUMN authority.device_authorizations.cnf_jkt IS 'JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC 9449 section 6).
+Null: any key.';
+COMMENT ON COLUMN authority.device_authorizations.status IS 'pending until a user decides, then approved or denied. It does not change when the
+request expires.';
 COMMENT ON COLUMN authority.device_authorizations.user_id IS 'The user who decided. Null: pending.';
-COMMENT ON COLUMN authority.device_authorizations.poll_interval IS 'How long the device has to wait between two polls. Grows by 5 seconds with each one
-that comes too early (RFC 8628 section 3.5).';
-COMMENT ON COLUMN authority.device_authorizations.next_poll_at IS 'A poll of a pending request before then comes too early.';
+COMMENT ON COLUMN authority.device_authorizations.poll_interval IS 'How long the device must wait between two polls. Grows by 5 seconds with each poll that
+comes too early (RFC 8628 section 3.5).';
+COMMENT ON COLUMN authority.device_authorizations.next_poll_at IS 'A poll before this time comes too early, while the request is pending.';
 COMMENT ON COLUMN authority.device_authorizations.properties IS 'Open object of the embedding service, such as the device''s name. The store never reads
-it; what is redeemed inherits it.';
-COMMENT ON COLUMN authority.device_authorizations.expires_at IS 'From then on it cannot be decided and its code is dead, by the database''s clock. 30
-minutes after created_at at most: the user code is short.';
+it. Issued tokens inherit it.';
+COMMENT ON COLUMN authority.device_authorizations.expires_at IS 'From this time on the request cannot be decided and its code is dead, by the
+database''s clock. At most 30 minutes after created_at, because the user code is
+short.';
 COMMENT ON COLUMN authority.device_authorizations.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.device_authorizations.updated_at IS 'When the row last changed.';
 
@@ -614,7 +621,7 @@ declare
     dropped bigint := 0;
 begin
     if retention is null or retention < interval '0' then
-        raise invalid_parameter_value using message = 'a retention is 0 or more';
+        raise invalid_parameter_value using message = 'retention must be 0 or more';
     end if;
     for child in
         select bounds.child
@@ -632,7 +639,7 @@ begin
         where bounds.ends_at <= authority.clock() - retention
         order by bounds.ends_at
     loop
-        -- Of several that find it too old one drops it.
+        -- Of several calls that find it too old, one drops it.
         lock table authority.login_attempts in share update exclusive mode;
         continue when to_regclass(child) is null;
         execute format('drop table %s', child);
@@ -642,10 +649,10 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.drop_login_attempt_partitions(retention interval) IS 'Drops the partitions that end before the retention begins, by their own bounds, and
-returns how many: an attempt younger than the retention is never dropped. Locks the log
-for the moment that it takes, and gives up after 2 s of waiting. Runs as its owner,
-because only the owner of a table can drop it.';
+COMMENT ON FUNCTION authority.drop_login_attempt_partitions(retention interval) IS 'Drops the partitions whose upper bound is older than the retention, and returns how
+many. Never drops an attempt younger than the retention. Locks the log briefly, and
+gives up after waiting 2 s. Runs as its owner, because only the owner can drop a
+table.';
 
 -- enter_tenant
 
@@ -658,7 +665,8 @@ CREATE FUNCTION authority.enter_tenant(tenant_id uuid) RETURNS text
 declare
     tenant_now constant text
         := set_config('authority.tenant_id', tenant_id::text, true);
-    -- What a rule depends on, whatever the session or its role has set.
+    -- The rules depend on these settings. The session or its role may have changed
+    -- them.
     security_now constant text := set_config('row_security', 'on', true);
     waits_now constant text := set_config('lock_timeout', '0', true);
     zone_now constant text := set_config('TimeZone', 'UTC', true);
@@ -675,7 +683,7 @@ begin
         or pg_has_role('authority_maintenance', 'usage')
         or pg_has_role('authority_owner', 'usage')
     then
-        raise exception 'row-level security does not hold the role %', current_user
+        raise exception 'row-level security does not restrict the role %', current_user
         using errcode = 'TN002';
     end if;
     select active_tenants.status into status
@@ -689,11 +697,10 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.enter_tenant(tenant_id uuid) IS 'Lets the rest of the transaction work for one tenant, and returns its status. Fails
-with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
-other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
-committed. Sets row_security, lock_timeout, TimeZone and array_nulls for the
-transaction.';
+COMMENT ON FUNCTION authority.enter_tenant(tenant_id uuid) IS 'Sets the tenant for the rest of the transaction and returns its status. Raises SQLSTATE
+TN001 if the tenant is neither active nor on trial, TN002 if row-level security does not
+restrict the role, and TN003 if a service''s transaction is not read committed. Sets
+row_security, lock_timeout, TimeZone and array_nulls for the transaction.';
 
 -- find_live_token
 
@@ -717,13 +724,14 @@ begin
         verified_tokens.tenant_id = find_live_token.tenant_id
         and verified_tokens.token_hash = find_live_token.token_hash
         and verified_tokens.type = find_live_token.type;
-    -- Assigned, since PERFORM would run a query for it.
+    -- An assignment, because PERFORM would run a query.
     tenant_after := set_config('authority.tenant_id', tenant_before, true);
 end
 $$;
 
-COMMENT ON FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) IS 'The live token of this tenant with this hash. Works for the tenant while it runs, and
-for whom it worked before afterwards: one trip for who has a token and nothing else.';
+COMMENT ON FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) IS 'Returns the live token of this tenant, hash and type. Sets the tenant during the call,
+then restores the previous one, so that a caller that knows only a token needs one round
+trip.';
 
 -- find_tenant
 
@@ -735,9 +743,9 @@ CREATE FUNCTION authority.find_tenant(code text) RETURNS uuid
     SET row_security TO 'on'
     AS $$select tenants.id from authority.tenants where tenants.code = find_tenant.code$$;
 
-COMMENT ON FUNCTION authority.find_tenant(code text) IS 'The id of the tenant with this code, whatever its status, or null. Runs as its owner,
-because a service has to find the tenant before it can work for it; it tells nothing
-else, and nothing of a code that is not spelled out.';
+COMMENT ON FUNCTION authority.find_tenant(code text) IS 'Returns the id of the tenant with this code, in any status, or null. Runs as its owner,
+because a service has no tenant yet when it calls this. It reveals nothing but the id,
+and only to a caller that knows the whole code.';
 
 -- is_bounded_json
 
@@ -751,8 +759,8 @@ begin
 end
 $_$;
 
-COMMENT ON FUNCTION authority.is_bounded_json(value jsonb) IS 'Whether a document has at most 65,536 octets as text and 32 levels, its values
-included: every parser can read it.';
+COMMENT ON FUNCTION authority.is_bounded_json(value jsonb) IS 'Returns whether a document has at most 65,536 octets as text and at most 32 levels,
+counting its values, so that every parser can read it.';
 
 -- is_password_hash
 
@@ -760,8 +768,9 @@ CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN CASE WHEN ((hash COLLATE "C") ~ '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN ((("substring"((hash COLLATE "C"), 'm=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 't=([0-9]+)'::text))::bigint) <= 1048576) WHEN ((hash COLLATE "C") ~ '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN (((("substring"((hash COLLATE "C"), 'r=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 'p=([0-9]+)'::text))::bigint) << ("substring"((hash COLLATE "C"), 'ln=([0-9]+)'::text))::integer) <= 2097152) ELSE ((hash COLLATE "C") ~ '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'::text) END;
 
-COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings,
-bcrypt and {SSHA}, each in one spelling and at a cost of about a second at most.';
+COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Returns whether a sign-in can verify this hash: Argon2, PBKDF2 or scrypt as a PHC
+string, bcrypt or {SSHA}, each in one spelling and at a cost of at most about a
+second.';
 
 -- is_scope_list
 
@@ -790,8 +799,8 @@ begin
 end
 $_$;
 
-COMMENT ON FUNCTION authority.is_scope_list(scopes text[]) IS 'Whether the list has at most 100 scopes, each once, and each a scope-token (RFC 6749
-section 3.3) of up to 255 characters. Null passes.';
+COMMENT ON FUNCTION authority.is_scope_list(scopes text[]) IS 'Returns whether the list has at most 100 scopes, without duplicates, each a scope-token
+(RFC 6749 section 3.3) of at most 255 characters. Null passes.';
 
 -- is_text_list
 
@@ -819,8 +828,8 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.is_text_list(texts text[], most bigint, longest bigint) IS 'Whether the list has at most so many texts, each once and of 1 to so many characters.
-Null passes.';
+COMMENT ON FUNCTION authority.is_text_list(texts text[], most bigint, longest bigint) IS 'Returns whether the list has at most this many texts, without duplicates, each of 1 to
+this many characters. Null passes.';
 
 -- is_username_key
 
@@ -828,10 +837,10 @@ CREATE FUNCTION authority.is_username_key(username text, username_key text) RETU
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN (authority.is_visible((username COLLATE "C")) AND authority.is_visible((username_key COLLATE "C")) AND is_normalized((username_key COLLATE "C"), 'NFKC'::text) AND ((username_key COLLATE "C") !~ '[A-Z\u00c0-\u00d6\u00d8-\u00df\u0391-\u03ab\u03c2\u0400-\u042f\u0531-\u0556\u00a1-\u00a9\u00ab-\u00b4\u00b6\u00b8\u00b9\u00bb-\u00bf\u00d7\u00f7\u2010-\u2071\u2190-\u2bff\u3001-\u3004\U0001f000-\U0001faff]|  '::text) AND (((username COLLATE "C") ~ '[^ -~]'::text) OR (username_key = lower((username COLLATE "C")))));
 
-COMMENT ON FUNCTION authority.is_username_key(username text, username_key text) IS 'Whether this can be the key of the username (username_key in Python, RFC 8265). A name
-of printable ASCII has one key, lower(username collate "C"). For other names the check
-refuses characters that no key has: invisible ones, capitals, compatibility characters,
-symbols. No locale changes its result.';
+COMMENT ON FUNCTION authority.is_username_key(username text, username_key text) IS 'Returns whether the key can belong to the username (username_key in Python, RFC 8265).
+The key of a name in printable ASCII is lower(username collate "C"). For other names the
+check refuses characters that no key contains: invisible characters, capitals,
+compatibility characters and symbols. No locale changes the result.';
 
 -- is_visible
 
@@ -839,10 +848,10 @@ CREATE FUNCTION authority.is_visible(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN ((value COLLATE "C") !~ '[\u0001-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U0010ffff]|^ | $|(^| )[\u200c\u200d]|^$'::text);
 
-COMMENT ON FUNCTION authority.is_visible(value text) IS 'Whether an identifier is not empty and can be seen: it has no control character, no
-space other than U+0020, none at an end, and nothing that is ignored when it is shown.
-The code points are written out: neither a locale nor a version of Unicode changes
-them.';
+COMMENT ON FUNCTION authority.is_visible(value text) IS 'Returns whether an identifier is visible: not empty, without control characters,
+invisible characters, spaces other than U+0020, and spaces at either end. The code
+points are listed, so that neither a locale nor a version of Unicode changes the
+result.';
 
 -- isolate_tenants
 
@@ -858,9 +867,8 @@ declare
         (select relname from pg_class where oid = target),
         tenant_column
     );
-    -- A uuid in lower case, or else null. A subquery, so that PostgreSQL looks once a
-    -- statement, not once a row; no function, which would cost as much as a small
-    -- query.
+    -- A uuid in lower case, or null. The subquery makes PostgreSQL evaluate it once a
+    -- statement instead of once a row. A function would cost as much as a small query.
     session_tenant constant text := $policy$(
         select case
             when current_setting('authority.tenant_id', true)
@@ -886,10 +894,9 @@ begin
 end
 $_$;
 
-COMMENT ON PROCEDURE authority.isolate_tenants(IN target regclass, IN tenant_column name) IS 'Enables and forces row-level security on a table, with the one policy of tenants: a
-row is seen and written only while the transaction works for its tenant, which the
-setting authority.tenant_id names. Not set, empty or malformed, it lets no row
-through.';
+COMMENT ON PROCEDURE authority.isolate_tenants(IN target regclass, IN tenant_column name) IS 'Enables and forces row-level security on a table and creates its tenant policy. A row
+can be read and written only if its tenant is the one in the setting
+authority.tenant_id. If the setting is missing, empty or malformed, no row matches.';
 
 -- let_operators_prune
 
@@ -917,9 +924,9 @@ begin
 end
 $$;
 
-COMMENT ON PROCEDURE authority.let_operators_prune(IN target regclass) IS 'Lets operators see and delete the rows of all tenants in a table. To lock what it
-deletes, a role must be allowed to change a column: the second policy lets this one
-lock, and write nothing.';
+COMMENT ON PROCEDURE authority.let_operators_prune(IN target regclass) IS 'Lets operators read and delete the rows of all tenants in a table. Locking a row
+requires the privilege to update a column; the second policy allows the lock and refuses
+the update.';
 
 -- license_seats
 
@@ -937,14 +944,14 @@ CREATE TABLE authority.license_seats (
 );
 ALTER TABLE ONLY authority.license_seats FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.license_seats IS 'One seat of a licence, taken or free. As many rows as seats, so that no race can
-hand out one more.';
+COMMENT ON TABLE authority.license_seats IS 'One seat of a licence, taken or free. A licence has as many rows as seats, so that no
+race can assign one more.';
 COMMENT ON COLUMN authority.license_seats.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.license_seats.license_id IS 'The licence.';
-COMMENT ON COLUMN authority.license_seats.seat_number IS 'Tells the seats of a licence apart. A seat that was taken away leaves a gap.';
-COMMENT ON COLUMN authority.license_seats.holder IS 'Who holds it, or held it last: a user, device or session. Null: checked in.';
-COMMENT ON COLUMN authority.license_seats.leased_until IS 'From then on it is free for another holder; the licence''s own end at the latest. Null:
-checked in.';
+COMMENT ON COLUMN authority.license_seats.seat_number IS 'Number of the seat in its licence. A removed seat leaves a gap.';
+COMMENT ON COLUMN authority.license_seats.holder IS 'The current or last holder: a user, device or session. Null: checked in.';
+COMMENT ON COLUMN authority.license_seats.leased_until IS 'The seat is free for another holder from this time on. Never later than the end of the
+licence. Null: checked in.';
 COMMENT ON COLUMN authority.license_seats.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.license_seats.updated_at IS 'When the row last changed.';
 
@@ -1017,14 +1024,14 @@ CREATE VIEW authority.license_states WITH (security_invoker='true') AS
         END AS state
    FROM terms;
 
-COMMENT ON VIEW authority.license_states IS 'In which state each licence of an active tenant is now, by the database''s clock, and
-what follows from it: in one place, for every query.';
-COMMENT ON COLUMN authority.license_states.period_start IS 'First day (UTC) of the usage_period that is running.';
+COMMENT ON VIEW authority.license_states IS 'The current state of each licence of an active tenant, by the database''s clock, and
+what the licence allows now.';
+COMMENT ON COLUMN authority.license_states.period_start IS 'First day (UTC) of the current usage_period.';
 COMMENT ON COLUMN authority.license_states.period_end IS 'First day (UTC) after that period.';
-COMMENT ON COLUMN authority.license_states.grows_until IS 'From then on no seat is taken anew and no use is recorded: usable_until, or valid_until
-under the grace policy keep. Null: no end.';
-COMMENT ON COLUMN authority.license_states.usable_until IS 'When its grace ends. Null: no end.';
-COMMENT ON COLUMN authority.license_states.state IS 'suspended, revoked, not_yet_valid, valid, grace or expired: the first that is true.';
+COMMENT ON COLUMN authority.license_states.grows_until IS 'No seat is newly taken and no use is recorded from this time on: usable_until, or
+valid_until under the grace policy keep. Null: no end.';
+COMMENT ON COLUMN authority.license_states.usable_until IS 'When its grace period ends. Null: no end.';
+COMMENT ON COLUMN authority.license_states.state IS 'The first that applies: suspended, revoked, not_yet_valid, expired, grace or valid.';
 
 -- license_usage
 
@@ -1056,17 +1063,18 @@ END)))
 ALTER TABLE ONLY authority.license_usage FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.license_usage IS 'Ledger: one use of one metric, recorded once however often it is reported, or one
-correction, which takes a use back. Append-only. Pruned some time after its period; the
-total stays.';
+correction of a use. Append-only. Pruned some time after its period; the total
+remains.';
 COMMENT ON COLUMN authority.license_usage.tenant_id IS 'Owner of the row.';
-COMMENT ON COLUMN authority.license_usage.license_id IS 'The licence that is used.';
+COMMENT ON COLUMN authority.license_usage.license_id IS 'The licence.';
 COMMENT ON COLUMN authority.license_usage.metric IS 'A name in licenses.limits.';
-COMMENT ON COLUMN authority.license_usage.idempotency_key IS 'The reporter''s name for this use: the same key again records nothing, until the row
-is pruned.';
-COMMENT ON COLUMN authority.license_usage.period_start IS 'First day (UTC) of the usage_period that it counts in.';
+COMMENT ON COLUMN authority.license_usage.idempotency_key IS 'The reporter''s name for this use. A report with the same key records nothing, until
+the row is pruned.';
+COMMENT ON COLUMN authority.license_usage.period_start IS 'First day (UTC) of the usage_period in which it counts.';
 COMMENT ON COLUMN authority.license_usage.period_end IS 'First day (UTC) after that period.';
-COMMENT ON COLUMN authority.license_usage.quantity IS 'How much was used, at most 10^12. Below 0 in a correction: how much was not used.';
-COMMENT ON COLUMN authority.license_usage.corrects IS 'idempotency_key of the use that this row takes back, once. Null: this is a use.';
+COMMENT ON COLUMN authority.license_usage.quantity IS 'The used quantity, at most 10^12. Negative in a correction.';
+COMMENT ON COLUMN authority.license_usage.corrects IS 'idempotency_key of the use that this row corrects. A use can be corrected once. Null:
+this is a use.';
 COMMENT ON COLUMN authority.license_usage.created_at IS 'When it was recorded.';
 
 ALTER TABLE ONLY authority.license_usage
@@ -1116,16 +1124,17 @@ CREATE TABLE authority.license_usage_totals (
 );
 ALTER TABLE ONLY authority.license_usage_totals FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.license_usage_totals IS 'Sum of the ledger for one metric and period, kept when the ledger is pruned. Its check
-is what makes a limit hold: the use that would exceed it fails, ledger entry included.';
+COMMENT ON TABLE authority.license_usage_totals IS 'Sum of the ledger for one metric and period. It remains when the ledger is pruned. Its
+check enforces the limit: a use that would exceed it fails together with its ledger
+entry.';
 COMMENT ON COLUMN authority.license_usage_totals.tenant_id IS 'Owner of the row.';
-COMMENT ON COLUMN authority.license_usage_totals.license_id IS 'The licence that is used.';
+COMMENT ON COLUMN authority.license_usage_totals.license_id IS 'The licence.';
 COMMENT ON COLUMN authority.license_usage_totals.metric IS 'A name in licenses.limits.';
 COMMENT ON COLUMN authority.license_usage_totals.period_start IS 'First day (UTC) of the period.';
 COMMENT ON COLUMN authority.license_usage_totals.period_end IS 'First day (UTC) after the period.';
 COMMENT ON COLUMN authority.license_usage_totals.used IS 'Sum of license_usage.quantity.';
-COMMENT ON COLUMN authority.license_usage_totals.allowed IS 'The limit when the metric was last used. Null: none.';
-COMMENT ON COLUMN authority.license_usage_totals.overage_policy IS 'As licenses.overage_policy when the metric was last used; here, for the check.';
+COMMENT ON COLUMN authority.license_usage_totals.allowed IS 'The limit when the metric was last used. Null: no limit.';
+COMMENT ON COLUMN authority.license_usage_totals.overage_policy IS 'licenses.overage_policy when the metric was last used. Copied here for the check.';
 COMMENT ON COLUMN authority.license_usage_totals.created_at IS 'When the metric was first used in the period.';
 COMMENT ON COLUMN authority.license_usage_totals.updated_at IS 'When the metric was last used in the period.';
 
@@ -1191,21 +1200,21 @@ COMMENT ON TABLE authority.licenses IS 'What a tenant has bought: a plan with fe
 COMMENT ON COLUMN authority.licenses.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.licenses.id IS 'Random.';
 COMMENT ON COLUMN authority.licenses.key_hash IS 'SHA-256 of the licence key, 32 octets. The key is never stored.';
-COMMENT ON COLUMN authority.licenses.plan IS 'Name of what was bought.';
-COMMENT ON COLUMN authority.licenses.seats IS 'Rows in authority.license_seats. 0: the licence has no seats.';
-COMMENT ON COLUMN authority.licenses.features IS 'Names of features it opens.';
-COMMENT ON COLUMN authority.licenses.limits IS 'Object of metric to the most that one usage_period allows, a whole number; null: no
-limit. A metric that is not named cannot be used.';
-COMMENT ON COLUMN authority.licenses.usage_period IS 'day, month or year, in UTC: when usage starts again from 0.';
-COMMENT ON COLUMN authority.licenses.overage_policy IS 'What happens to a use beyond its limit. refuse: it fails. allow: it is recorded, and
-the receipt and the total tell the overage.';
-COMMENT ON COLUMN authority.licenses.valid_from IS 'Before it the licence is refused.';
-COMMENT ON COLUMN authority.licenses.valid_until IS 'From then on it is in grace, then expired. Null: no end.';
-COMMENT ON COLUMN authority.licenses.grace IS 'How long after valid_until it still works, with a warning. Counted in UTC.';
-COMMENT ON COLUMN authority.licenses.grace_policy IS 'What it still does in grace. full: everything. keep: leases that run are renewed, but
-no seat is taken anew and no use is recorded.';
-COMMENT ON COLUMN authority.licenses.status IS 'suspended can become active again, revoked cannot.';
-COMMENT ON COLUMN authority.licenses.status_reason IS 'Why it is suspended or revoked. Null: it is not, or nobody said.';
+COMMENT ON COLUMN authority.licenses.plan IS 'Name of the plan.';
+COMMENT ON COLUMN authority.licenses.seats IS 'Number of rows in authority.license_seats. 0: the licence has no seats.';
+COMMENT ON COLUMN authority.licenses.features IS 'Names of its features.';
+COMMENT ON COLUMN authority.licenses.limits IS 'Object of metric to the limit in one usage_period: a whole number, or null for no
+limit. A metric that is missing cannot be used.';
+COMMENT ON COLUMN authority.licenses.usage_period IS 'day, month or year, in UTC. Usage starts from 0 in each period.';
+COMMENT ON COLUMN authority.licenses.overage_policy IS 'refuse: a use beyond the limit fails. allow: it is recorded, and the receipt and the
+total report the overage.';
+COMMENT ON COLUMN authority.licenses.valid_from IS 'The licence is refused before this time.';
+COMMENT ON COLUMN authority.licenses.valid_until IS 'From this time on the licence is in grace, then expired. Null: no end.';
+COMMENT ON COLUMN authority.licenses.grace IS 'How long the licence still works after valid_until, with a warning. Computed in UTC.';
+COMMENT ON COLUMN authority.licenses.grace_policy IS 'What the licence allows in grace. full: everything. keep: only the renewal of running
+leases; no seat is newly taken and no use is recorded.';
+COMMENT ON COLUMN authority.licenses.status IS 'A suspended licence can become active again, a revoked one cannot.';
+COMMENT ON COLUMN authority.licenses.status_reason IS 'Why it is suspended or revoked. Null: it is neither, or no reason was recorded.';
 COMMENT ON COLUMN authority.licenses.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.licenses.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.licenses.updated_at IS 'When the row last changed.';
@@ -1269,7 +1278,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
    FROM authority.token_states
   WHERE (dead_because IS NULL);
 
-COMMENT ON VIEW authority.live_tokens IS 'The tokens that are alive: what authority.token_states finds no fault with.';
+COMMENT ON VIEW authority.live_tokens IS 'The tokens that are alive: those without dead_because in authority.token_states.';
 
 -- login_attempts
 
@@ -1301,19 +1310,20 @@ ALTER TABLE ONLY authority.login_attempts FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE ONLY authority.login_attempts ATTACH PARTITION authority.login_attempts_default DEFAULT;
 
-COMMENT ON TABLE authority.login_attempts IS 'One attempt to sign in. Append-only; one partition a month (UTC), dropped whole when
-its retention ends.';
+COMMENT ON TABLE authority.login_attempts IS 'An attempt to sign in. Append-only, with one partition a month (UTC). A partition is
+dropped whole when its retention ends.';
 COMMENT ON COLUMN authority.login_attempts.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.login_attempts.id IS 'Random.';
-COMMENT ON COLUMN authority.login_attempts.username IS 'What was typed, as its users.username_key. May name nobody; INVALID stands for what
-nobody can be named.';
-COMMENT ON COLUMN authority.login_attempts.user_id IS 'Who it was, if known. No foreign key: the log outlives the user.';
-COMMENT ON COLUMN authority.login_attempts.client_id IS 'client_id of the application that asked. Null: none. No foreign key: as user_id.';
-COMMENT ON COLUMN authority.login_attempts.address IS 'Address of the one host it came from: authority.canonical_address. Null: not known.';
-COMMENT ON COLUMN authority.login_attempts.outcome IS 'succeeded, failed, or throttled: refused without a check.';
-COMMENT ON COLUMN authority.login_attempts.reason IS 'Why it failed, for operators: unknown_user, wrong_password, … Null: it did not.';
-COMMENT ON COLUMN authority.login_attempts.correlation_id IS 'Request id that finds it in other logs. Null: none.';
-COMMENT ON COLUMN authority.login_attempts.created_at IS 'When it was tried; chooses the partition.';
+COMMENT ON COLUMN authority.login_attempts.username IS 'The typed name as users.username_key. May belong to no user. INVALID: the typed name
+cannot belong to any user.';
+COMMENT ON COLUMN authority.login_attempts.user_id IS 'The user, if known. No foreign key, because the log outlives the user.';
+COMMENT ON COLUMN authority.login_attempts.client_id IS 'client_id of the application. Null: none. No foreign key, because the log outlives the
+client.';
+COMMENT ON COLUMN authority.login_attempts.address IS 'Address of the host, in the form of authority.canonical_address. Null: not known.';
+COMMENT ON COLUMN authority.login_attempts.outcome IS 'succeeded, failed or throttled. A throttled attempt was refused without a check.';
+COMMENT ON COLUMN authority.login_attempts.reason IS 'Why it failed, for operators: unknown_user, wrong_password, … Null: it did not fail.';
+COMMENT ON COLUMN authority.login_attempts.correlation_id IS 'Request id, to find the attempt in other logs. Null: none.';
+COMMENT ON COLUMN authority.login_attempts.created_at IS 'When the attempt was made. Determines the partition.';
 
 ALTER TABLE ONLY authority.login_attempts
     ADD CONSTRAINT login_attempts_tenant_id_created_at_id_pk PRIMARY KEY (tenant_id, created_at, id);
@@ -1364,7 +1374,7 @@ END) AND (address = authority.canonical_address(address)))),
 );
 ALTER TABLE ONLY authority.login_attempts_default FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.login_attempts_default IS 'Attempts of months that have no partition: none is ever lost for want of one.';
+COMMENT ON TABLE authority.login_attempts_default IS 'Attempts of months that have no partition, so that no attempt is lost.';
 
 ALTER TABLE ONLY authority.login_attempts_default
     ADD CONSTRAINT login_attempts_default_pkey PRIMARY KEY (tenant_id, created_at, id);
@@ -1422,29 +1432,30 @@ CREATE TABLE authority.login_throttles (
 );
 ALTER TABLE ONLY authority.login_throttles FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.login_throttles IS 'Leaky buckets of checks of one factor: of one account from one network (the pair), of
-one account from all networks, of all accounts from one network and, where it is asked
-for, of the whole tenant. A check is reserved before it is made, in all of them or in
-none, so racing guesses cannot exceed one.';
+COMMENT ON TABLE authority.login_throttles IS 'Leaky buckets that limit the checks of one factor. There is one for an account and a
+network (the pair), one for an account in all networks, one for a network and all
+accounts and, on request, one for the whole tenant. A check is reserved in all of them
+or in none before it is made, so that racing guesses cannot exceed a limit.';
 COMMENT ON COLUMN authority.login_throttles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.login_throttles.id IS 'Random.';
-COMMENT ON COLUMN authority.login_throttles.username IS 'Account that is guessed, as its users.username_key. May not exist; INVALID stands for
-all that cannot. Null: a bucket of all accounts.';
-COMMENT ON COLUMN authority.login_throttles.address_prefix IS 'Network of the guesser: authority.address_prefix of its address in a pair,
-authority.address_site in the network''s bucket. Null: a bucket of all networks.';
-COMMENT ON COLUMN authority.login_throttles.factor IS 'What is guessed: password, totp, recovery_code, …';
-COMMENT ON COLUMN authority.login_throttles.drains_at IS 'When the bucket is empty again. Each check moves it by the window divided by the limit;
-a window ahead of the clock it is full. It drains by itself: nobody is locked out for
-good.';
-COMMENT ON COLUMN authority.login_throttles.account_cost IS 'What the pair''s last check added to the account''s bucket, which a success takes out
-again. Null: nothing, or taken out.';
-COMMENT ON COLUMN authority.login_throttles.network_cost IS 'As account_cost, of the network''s bucket.';
-COMMENT ON COLUMN authority.login_throttles.trusted_until IS 'Until then the account is known from this network, as it signed in from there: its
-bucket of all networks is neither asked nor filled. Null: it did not.';
+COMMENT ON COLUMN authority.login_throttles.username IS 'The guessed account, as users.username_key. May not exist. INVALID: all names that
+cannot exist. Null: a bucket of all accounts.';
+COMMENT ON COLUMN authority.login_throttles.address_prefix IS 'The guesser''s network: authority.address_prefix for a pair, authority.address_site for
+a network''s own bucket. Null: a bucket of all networks.';
+COMMENT ON COLUMN authority.login_throttles.factor IS 'What is checked: password, totp, recovery_code, …';
+COMMENT ON COLUMN authority.login_throttles.drains_at IS 'When the bucket will be empty. Each check adds the window divided by the limit. The
+bucket is full when this time is a window ahead of the clock. It drains by itself, so
+that nobody is locked out forever.';
+COMMENT ON COLUMN authority.login_throttles.account_cost IS 'What the pair''s last check added to the account''s bucket. A success takes it out
+again. Null: nothing to take out.';
+COMMENT ON COLUMN authority.login_throttles.network_cost IS 'What the pair''s last check added to the network''s bucket. A success takes it out
+again. Null: nothing to take out.';
+COMMENT ON COLUMN authority.login_throttles.trusted_until IS 'Until this time the account''s bucket of all networks is neither checked nor filled for
+this pair, because the account signed in from this network. Null: it never did.';
 COMMENT ON COLUMN authority.login_throttles.refused_at IS 'When a refusal by this bucket was last logged, at most once a minute. Null: never.';
-COMMENT ON COLUMN authority.login_throttles.ends_at IS 'From then on the row says nothing: the bucket is empty and not trusted.';
+COMMENT ON COLUMN authority.login_throttles.ends_at IS 'The bucket is empty and not trusted from this time on, and the row may be pruned.';
 COMMENT ON COLUMN authority.login_throttles.created_at IS 'When the row was inserted.';
-COMMENT ON COLUMN authority.login_throttles.updated_at IS 'When the row last changed: the latest time by which the bucket was judged.';
+COMMENT ON COLUMN authority.login_throttles.updated_at IS 'When the row last changed. The latest time at which the bucket was checked.';
 
 ALTER TABLE ONLY authority.login_throttles
     ADD CONSTRAINT login_throttles_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
@@ -1482,7 +1493,7 @@ CREATE FUNCTION authority.merge_scopes(scopes text[], others text[]) RETURNS tex
 select array(select distinct unnest(scopes || others) collate "C" order by 1)
 $$;
 
-COMMENT ON FUNCTION authority.merge_scopes(scopes text[], others text[]) IS 'The scopes of both, each once, in the order of their bytes.';
+COMMENT ON FUNCTION authority.merge_scopes(scopes text[], others text[]) IS 'Returns the scopes of both lists without duplicates, sorted by their bytes.';
 
 -- oldest_package
 
@@ -1490,8 +1501,8 @@ CREATE FUNCTION authority.oldest_package() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN '0027_name_the_version'::text;
 
-COMMENT ON FUNCTION authority.oldest_package() IS 'The oldest package that may use this database, named by its newest migration. Older
-ones refuse to open it.';
+COMMENT ON FUNCTION authority.oldest_package() IS 'Returns the newest migration of the oldest package that may use this database. Older
+packages refuse to open it.';
 
 -- permissions
 
@@ -1505,9 +1516,10 @@ CREATE TABLE authority.permissions (
 );
 ALTER TABLE ONLY authority.permissions FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.permissions IS 'Catalogue of what a role can allow. Same for all tenants; changed by migrations.';
+COMMENT ON TABLE authority.permissions IS 'Catalogue of the permissions that a role can have, the same for all tenants. Migrations
+change it.';
 COMMENT ON COLUMN authority.permissions.name IS 'resource:action, lower case.';
-COMMENT ON COLUMN authority.permissions.description IS 'What a holder may do, in one sentence.';
+COMMENT ON COLUMN authority.permissions.description IS 'What the permission allows, in one sentence.';
 COMMENT ON COLUMN authority.permissions.created_at IS 'When the row was inserted.';
 
 ALTER TABLE ONLY authority.permissions
@@ -1534,9 +1546,9 @@ declare
     pruned bigint := 0;
 begin
     if retention is null or retention < interval '0' then
-        raise invalid_parameter_value using message = 'a retention is 0 or more';
+        raise invalid_parameter_value using message = 'retention must be 0 or more';
     end if;
-    -- Row-level security holds the owner too: it works for each tenant in turn.
+    -- Row-level security applies to the owner too, so that it works tenant by tenant.
     for tenant in select tenants.id from authority.tenants order by tenants.id
     loop
         exit when pruned >= batch_size;
@@ -1561,8 +1573,8 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.prune_default_login_attempts(retention interval, batch_size bigint) IS 'Deletes up to batch_size attempts older than the retention from the default partition,
-which is never dropped, and returns how many. Runs as its owner, because nobody is given
-a partition.';
+which is never dropped, and returns how many. Runs as its owner, because no other role
+has privileges on a partition.';
 
 -- pushed_requests
 
@@ -1585,20 +1597,21 @@ CREATE TABLE authority.pushed_requests (
 );
 ALTER TABLE ONLY authority.pushed_requests FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.pushed_requests IS 'An authorization request that a client pushed before it sent the browser (RFC 9126):
-used once, and for minutes. The request_uri itself is never stored.';
+COMMENT ON TABLE authority.pushed_requests IS 'An authorization request that a client pushed before it redirected the browser (RFC
+9126). Used once, within minutes. The request_uri is never stored.';
 COMMENT ON COLUMN authority.pushed_requests.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.pushed_requests.id IS 'Random.';
 COMMENT ON COLUMN authority.pushed_requests.request_uri_hash IS 'SHA-256 of the reference in the request_uri, 32 octets.';
-COMMENT ON COLUMN authority.pushed_requests.client_id IS 'Who pushed it and alone may use it: clients.id.';
-COMMENT ON COLUMN authority.pushed_requests.parameters IS 'Object of the request''s parameters, dpop_jkt (RFC 9449 section 10) included; opaque
-to the store, but never a request_uri (RFC 9126 section 2.1) nor what the client
-authenticated with, and its scope is one (RFC 6749 section 3.3) of at most 100.';
-COMMENT ON COLUMN authority.pushed_requests.expires_at IS 'From then on it is dead, by the database''s clock. Ten minutes after it was pushed at
-the latest (RFC 9126 section 2.2).';
-COMMENT ON COLUMN authority.pushed_requests.redeemed_at IS 'When its single use was made. Null: not used.';
-COMMENT ON COLUMN authority.pushed_requests.redemption_hash IS 'SHA-256 of the redemption_id that used it, 32 octets: the same id again is a retry or a
-reload, another one is refused.';
+COMMENT ON COLUMN authority.pushed_requests.client_id IS 'clients.id of the client that pushed it. No other client may use it.';
+COMMENT ON COLUMN authority.pushed_requests.parameters IS 'Object of the request''s parameters, including dpop_jkt (RFC 9449 section 10). The
+store does not interpret it. It never contains a request_uri (RFC 9126 section 2.1) or
+the client''s credentials, and its scope is valid (RFC 6749 section 3.3) with at most
+100 values.';
+COMMENT ON COLUMN authority.pushed_requests.expires_at IS 'The request is dead from this time on, by the database''s clock. At most ten minutes
+after it was pushed (RFC 9126 section 2.2).';
+COMMENT ON COLUMN authority.pushed_requests.redeemed_at IS 'When it was used. Null: not used.';
+COMMENT ON COLUMN authority.pushed_requests.redemption_hash IS 'SHA-256 of the redemption_id that used it, 32 octets. The same id again is a retry or a
+reload; another id is refused.';
 COMMENT ON COLUMN authority.pushed_requests.created_at IS 'When it was pushed.';
 
 ALTER TABLE ONLY authority.pushed_requests
@@ -1646,13 +1659,13 @@ declare
     is_locked boolean;
     refusing uuid;
 begin
-    -- Asked first without a lock, so that what is refused, a flood of it too, waits for
-    -- nobody and writes nothing; then again on rows that nobody else can change.
+    -- The first pass takes no lock, so that a refused call, even in a flood, neither
+    -- waits nor writes. The second pass decides on locked rows.
     foreach is_locked in array array[false, true]
     loop
         if is_locked then
-            -- Makes the rows that are missing and locks the others as they are now. All
-            -- calls do so in this order, and none waits for a call that waits for it.
+            -- Creates the missing rows and locks the current version of the others. All
+            -- calls lock in this order, so that no two wait for each other.
             insert into authority.login_throttles
             (tenant_id, username, address_prefix, factor, drains_at)
             select
@@ -1708,7 +1721,7 @@ begin
                 and tenants.address_prefix is null
                 and tenants.factor = reserve_login_attempt.factor
         ),
-        -- A call that has waited began before those that it waited for.
+        -- A call that waited for a lock began before the calls that held it.
         moment as (
             select
                 greatest(authority.clock(), max(found.updated_at)) as now,
@@ -1796,7 +1809,7 @@ begin
     if allowed then
         return;
     end if;
-    -- A flood is logged once a minute, by a caller that finds the bucket unlocked.
+    -- A flood is logged once a minute, by a call that finds the bucket unlocked.
     with due as (
         select login_throttles.id
         from authority.login_throttles
@@ -1831,10 +1844,10 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, tenant_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) IS 'Reserves one check in the buckets, or says which one is full and how long to wait:
-until it takes one more, and up to a fifth longer, at random, so that those who were
-refused do not come back at once. It logs what it refuses, once a minute for each
-bucket. One statement could not be right: two first checks would both find no row.';
+COMMENT ON FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, tenant_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) IS 'Reserves one check in the buckets, or returns which bucket is full and how long to
+wait: until the bucket has room, plus up to a fifth at random, so that refused callers
+do not all return at once. Logs refusals, once a minute for each bucket. One statement
+would not suffice: two first checks would both find no row.';
 
 -- revocation_sequences
 
@@ -1847,13 +1860,13 @@ CREATE TABLE authority.revocation_sequences (
 );
 ALTER TABLE ONLY authority.revocation_sequences FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.revocation_sequences IS 'Where the feed of one tenant stands. A publisher holds the row''s lock until it
-commits, so numbers appear in order and without gaps, which no sequence object
-gives.';
+COMMENT ON TABLE authority.revocation_sequences IS 'The newest number in the revocation feed of one tenant. A publisher locks the row until
+it commits, so that numbers appear in order and without gaps. A sequence object
+guarantees neither.';
 COMMENT ON COLUMN authority.revocation_sequences.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.revocation_sequences.last_sequence IS 'Number of the newest entry.';
-COMMENT ON COLUMN authority.revocation_sequences.created_at IS 'When the tenant first published.';
-COMMENT ON COLUMN authority.revocation_sequences.updated_at IS 'When the tenant last published.';
+COMMENT ON COLUMN authority.revocation_sequences.created_at IS 'When the tenant first published an entry.';
+COMMENT ON COLUMN authority.revocation_sequences.updated_at IS 'When the tenant last published an entry.';
 
 ALTER TABLE ONLY authority.revocation_sequences
     ADD CONSTRAINT revocation_sequences_tenant_id_pk PRIMARY KEY (tenant_id);
@@ -1895,18 +1908,19 @@ CREATE TABLE authority.revocations (
 );
 ALTER TABLE ONLY authority.revocations FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.revocations IS 'Feed entry: something that verifiers with their own cache or self-contained tokens
-must refuse. Append-only; tokens in this store are revoked in their own rows.';
+COMMENT ON TABLE authority.revocations IS 'A feed entry: what verifiers with a cache or with self-contained tokens must refuse.
+Append-only. Tokens in this store are revoked in their own rows.';
 COMMENT ON COLUMN authority.revocations.tenant_id IS 'Owner of the row.';
-COMMENT ON COLUMN authority.revocations.sequence IS 'Position in the tenant''s feed, from 1, in order of commit: what a follower resumes
-from.';
-COMMENT ON COLUMN authority.revocations.category IS 'What target names: a token, subject, client, signing key or authorization.';
-COMMENT ON COLUMN authority.revocations.target IS 'A jti, sub, client_id, kid or authorization id, by category. Never a token.';
-COMMENT ON COLUMN authority.revocations.reason IS 'Why, for people and reports.';
+COMMENT ON COLUMN authority.revocations.sequence IS 'Position in the tenant''s feed, from 1, in the order of commits. A follower resumes
+after it.';
+COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token, subject, client, key (for signing) or authorization.';
+COMMENT ON COLUMN authority.revocations.target IS 'The jti, sub, client_id, kid or authorization id, depending on the category. Never a
+token.';
+COMMENT ON COLUMN authority.revocations.reason IS 'Why it was revoked, for people and reports.';
 COMMENT ON COLUMN authority.revocations.properties IS 'Open object of the embedding service. The store never reads it.';
-COMMENT ON COLUMN authority.revocations.effective_at IS 'Refuse what was issued at or before it.';
-COMMENT ON COLUMN authority.revocations.expires_at IS 'From then on nothing it concerns can be alive, and it may be pruned. Null: never; not
-of a token or an authorization, of which there is no end either.';
+COMMENT ON COLUMN authority.revocations.effective_at IS 'Verifiers refuse what was issued at or before this time.';
+COMMENT ON COLUMN authority.revocations.expires_at IS 'Everything that the entry refuses has expired by this time, and the entry may be
+pruned. Null: no such time. Required for a token and an authorization.';
 COMMENT ON COLUMN authority.revocations.created_at IS 'When it was published.';
 
 ALTER TABLE ONLY authority.revocations
@@ -1949,11 +1963,11 @@ CREATE TABLE authority.role_permissions (
 );
 ALTER TABLE ONLY authority.role_permissions FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.role_permissions IS 'One permission that one role allows.';
+COMMENT ON TABLE authority.role_permissions IS 'One permission of one role.';
 COMMENT ON COLUMN authority.role_permissions.tenant_id IS 'Owner of the row.';
-COMMENT ON COLUMN authority.role_permissions.role_id IS 'The role that allows.';
-COMMENT ON COLUMN authority.role_permissions.permission IS 'What is allowed: a name of the catalogue.';
-COMMENT ON COLUMN authority.role_permissions.created_at IS 'When the permission was given to the role.';
+COMMENT ON COLUMN authority.role_permissions.role_id IS 'The role that has the permission.';
+COMMENT ON COLUMN authority.role_permissions.permission IS 'A name from authority.permissions.';
+COMMENT ON COLUMN authority.role_permissions.created_at IS 'When the role got the permission.';
 
 ALTER TABLE ONLY authority.role_permissions
     ADD CONSTRAINT role_permissions_tenant_id_role_id_permission_pk PRIMARY KEY (tenant_id, role_id, permission);
@@ -2000,9 +2014,9 @@ ALTER TABLE ONLY authority.roles FORCE ROW LEVEL SECURITY;
 COMMENT ON TABLE authority.roles IS 'A named set of permissions in one tenant.';
 COMMENT ON COLUMN authority.roles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.roles.id IS 'Random.';
-COMMENT ON COLUMN authority.roles.name IS 'Identifier, lower case; unique in the tenant.';
-COMMENT ON COLUMN authority.roles.description IS 'Who the role is meant for, in one sentence. May be empty.';
-COMMENT ON COLUMN authority.roles.is_system IS 'Copied from authority.system_roles: cannot be renamed or deleted.';
+COMMENT ON COLUMN authority.roles.name IS 'Identifier in lower case, unique in the tenant.';
+COMMENT ON COLUMN authority.roles.description IS 'Who needs the role, in one sentence. May be empty.';
+COMMENT ON COLUMN authority.roles.is_system IS 'Copied from authority.system_roles. A system role cannot be renamed or deleted.';
 COMMENT ON COLUMN authority.roles.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.roles.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN authority.roles.row_version IS 'Optimistic lock: an update names the version that it read.';
@@ -2036,7 +2050,7 @@ CREATE FUNCTION authority.schema_version() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN '0027_name_the_version'::text;
 
-COMMENT ON FUNCTION authority.schema_version() IS 'The newest migration that was applied.';
+COMMENT ON FUNCTION authority.schema_version() IS 'Returns the name of the newest applied migration.';
 
 -- scopes
 
@@ -2065,17 +2079,17 @@ CREATE TABLE authority.scopes (
 );
 ALTER TABLE ONLY authority.scopes FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.scopes IS 'A scope that clients of one tenant may ask for (RFC 6749 section 3.3).';
+COMMENT ON TABLE authority.scopes IS 'A scope that clients of one tenant may request (RFC 6749 section 3.3).';
 COMMENT ON COLUMN authority.scopes.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.scopes.id IS 'Random.';
-COMMENT ON COLUMN authority.scopes.name IS 'The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the tenant.';
+COMMENT ON COLUMN authority.scopes.name IS 'A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the tenant.';
 COMMENT ON COLUMN authority.scopes.display_name IS 'Name on the consent page when no translation fits. May be empty.';
 COMMENT ON COLUMN authority.scopes.display_names IS 'Translations: object of language tag (BCP 47) to name.';
 COMMENT ON COLUMN authority.scopes.description IS 'What the user allows by consenting. May be empty.';
 COMMENT ON COLUMN authority.scopes.descriptions IS 'Translations: object of language tag (BCP 47) to description.';
 COMMENT ON COLUMN authority.scopes.resources IS 'Audiences of an access token with this scope (RFC 8707).';
 COMMENT ON COLUMN authority.scopes.properties IS 'Open object of the embedding service. The store never reads it.';
-COMMENT ON COLUMN authority.scopes.is_system IS 'Copied from authority.system_scopes: cannot be renamed or deleted.';
+COMMENT ON COLUMN authority.scopes.is_system IS 'Copied from authority.system_scopes. A system scope cannot be renamed or deleted.';
 COMMENT ON COLUMN authority.scopes.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.scopes.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN authority.scopes.row_version IS 'Optimistic lock: an update names the version that it read.';
@@ -2129,17 +2143,18 @@ CREATE TABLE authority.service_accounts (
 );
 ALTER TABLE ONLY authority.service_accounts FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.service_accounts IS 'A machine identity of one tenant, which authorised clients act as.';
+COMMENT ON TABLE authority.service_accounts IS 'A machine identity of one tenant. Authorized clients act as it.';
 COMMENT ON COLUMN authority.service_accounts.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.service_accounts.id IS 'Random. Key inside the store.';
-COMMENT ON COLUMN authority.service_accounts.account_id IS 'Identifier, lower case; unique in the tenant.';
+COMMENT ON COLUMN authority.service_accounts.account_id IS 'Identifier in lower case, unique in the tenant.';
 COMMENT ON COLUMN authority.service_accounts.display_name IS 'Name shown to people. May be empty.';
 COMMENT ON COLUMN authority.service_accounts.description IS 'What the account is for. May be empty.';
-COMMENT ON COLUMN authority.service_accounts.enabled IS 'None of a disabled account''s tokens verifies.';
-COMMENT ON COLUMN authority.service_accounts.tokens_valid_after IS 'Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never moved.';
-COMMENT ON COLUMN authority.service_accounts.allowed_scopes IS 'Scope names that its tokens may carry: asked when they are issued.';
-COMMENT ON COLUMN authority.service_accounts.authorized_clients IS 'clients.id of who may act as it: asked when tokens are issued. No foreign key: an id
-is never used again, so one that outlives its client opens nothing.';
+COMMENT ON COLUMN authority.service_accounts.enabled IS 'The tokens of a disabled account do not verify.';
+COMMENT ON COLUMN authority.service_accounts.tokens_valid_after IS 'Tokens whose authenticated_at is at or before this time are dead. Only increases. Null:
+never set.';
+COMMENT ON COLUMN authority.service_accounts.allowed_scopes IS 'Names of the scopes that its tokens may have. Checked when a token is issued.';
+COMMENT ON COLUMN authority.service_accounts.authorized_clients IS 'clients.id of each client that may act as it. Checked when a token is issued. There is
+no foreign key: ids are never reused, so the id of a deleted client is harmless.';
 COMMENT ON COLUMN authority.service_accounts.attributes IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.service_accounts.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.service_accounts.updated_at IS 'When the row last changed.';
@@ -2172,9 +2187,10 @@ CREATE FUNCTION authority.sign_in_time(claimed timestamp with time zone) RETURNS
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN (claimed > (authority.clock() + '00:01:00'::interval)) THEN claimed WHEN (claimed > authority.clock()) THEN (authority.clock() - '00:01:00'::interval) ELSE COALESCE(claimed, authority.clock()) END;
 
-COMMENT ON FUNCTION authority.sign_in_time(claimed timestamp with time zone) IS 'When a sign-in happened that somebody''s clock says. Null is now. A claim up to a
-minute ahead comes from a clock that is ahead: it counts as a minute ago, so that it
-outruns no sign-out. A claim that is further ahead stays so, and is refused.';
+COMMENT ON FUNCTION authority.sign_in_time(claimed timestamp with time zone) IS 'Returns when a sign-in happened by another machine''s clock, or now if claimed is null.
+A time up to a minute in the future comes from a fast clock: the result is a minute ago,
+so that the tokens do not survive a sign-out. A later time is returned as it is, and a
+check refuses it.';
 
 -- system_roles
 
@@ -2190,10 +2206,10 @@ CREATE TABLE authority.system_roles (
 );
 ALTER TABLE ONLY authority.system_roles FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.system_roles IS 'Template: a new tenant gets a copy of each row. Changed by migrations.';
+COMMENT ON TABLE authority.system_roles IS 'Templates: a new tenant gets a copy of each row. Migrations change them.';
 COMMENT ON COLUMN authority.system_roles.name IS 'Name of the role in each tenant.';
-COMMENT ON COLUMN authority.system_roles.description IS 'Who the role is meant for, in one sentence.';
-COMMENT ON COLUMN authority.system_roles.permissions IS 'Names in authority.permissions, copied to authority.role_permissions.';
+COMMENT ON COLUMN authority.system_roles.description IS 'Who needs the role, in one sentence.';
+COMMENT ON COLUMN authority.system_roles.permissions IS 'Names from authority.permissions, copied to authority.role_permissions.';
 COMMENT ON COLUMN authority.system_roles.created_at IS 'When the row was inserted.';
 
 ALTER TABLE ONLY authority.system_roles
@@ -2219,7 +2235,7 @@ CREATE TABLE authority.system_scopes (
 );
 ALTER TABLE ONLY authority.system_scopes FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.system_scopes IS 'Template: a new tenant gets a copy of each row. Changed by migrations.';
+COMMENT ON TABLE authority.system_scopes IS 'Templates: a new tenant gets a copy of each row. Migrations change them.';
 COMMENT ON COLUMN authority.system_scopes.name IS 'Name of the scope in each tenant.';
 COMMENT ON COLUMN authority.system_scopes.display_name IS 'Name shown on the consent page.';
 COMMENT ON COLUMN authority.system_scopes.description IS 'What the user allows by consenting, in one sentence.';
@@ -2254,14 +2270,15 @@ CREATE TABLE authority.tenants (
 );
 ALTER TABLE ONLY authority.tenants FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.tenants IS 'One customer of the authority. Every other row belongs to exactly one.';
-COMMENT ON COLUMN authority.tenants.id IS 'Random. Part of every token string, so that a look-up never crosses tenants.';
+COMMENT ON TABLE authority.tenants IS 'A customer of the authority. Every other row belongs to exactly one tenant.';
+COMMENT ON COLUMN authority.tenants.id IS 'Random. Part of every token string, so that a lookup never crosses tenants.';
 COMMENT ON COLUMN authority.tenants.code IS 'Name in URLs and configuration: a DNS label (RFC 1035), lower case.';
 COMMENT ON COLUMN authority.tenants.display_name IS 'Name shown to people.';
-COMMENT ON COLUMN authority.tenants.status IS 'active and trial issue and verify tokens; suspended and terminated do neither.';
+COMMENT ON COLUMN authority.tenants.status IS 'active and trial tenants issue and verify tokens; suspended and terminated ones do
+not.';
 COMMENT ON COLUMN authority.tenants.settings IS 'Open object of the embedding service. The store never reads it.';
-COMMENT ON COLUMN authority.tenants.tokens_valid_after IS 'Epoch: tokens of sign-ins at or before it, and machines'' of before it, are dead. Only
-grows. Null: never moved.';
+COMMENT ON COLUMN authority.tenants.tokens_valid_after IS 'Tokens are dead if their sign-in, or for a machine their issuance, is at or before this
+time. Only increases. Null: never set.';
 COMMENT ON COLUMN authority.tenants.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.tenants.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN authority.tenants.row_version IS 'Optimistic lock: an update names the version that it read.';
@@ -2363,16 +2380,16 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
                     ELSE NULL::text
                 END)) judged(own_dead_because));
 
-COMMENT ON VIEW authority.token_states IS 'Whether a token is alive and, where it is not, why, in one place: the token itself and
-all that it hangs on, by the database''s clock. For operators; who presents a token is
-told nothing but no (RFC 7662 section 2.2).';
-COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: it has none.';
-COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: it has none.';
-COMMENT ON COLUMN authority.token_states.account_id IS 'account_id of its service account. Null: it has none.';
-COMMENT ON COLUMN authority.token_states.own_dead_because IS 'The first reason that it has to be dead, from the token itself outwards: token, family,
-consent, tenant, client, subject. Null: it has none of its own.';
-COMMENT ON COLUMN authority.token_states.dead_because IS 'As own_dead_because; where that is null, exchanged_from_dead when one of the tokens
-that it was exchanged for is dead or deleted. Null: it is alive.';
+COMMENT ON VIEW authority.token_states IS 'Whether each token is alive and, if not, why, by the database''s clock. Considers the
+token itself and everything that it depends on. For operators: a client that presents a
+token only learns whether it is active (RFC 7662 section 2.2).';
+COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: the token has no user.';
+COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: the token has no user.';
+COMMENT ON COLUMN authority.token_states.account_id IS 'account_id of its service account. Null: the token has no service account.';
+COMMENT ON COLUMN authority.token_states.own_dead_because IS 'The first reason why it is dead, in the order token, family, consent, tenant, client,
+subject. Null: none of these.';
+COMMENT ON COLUMN authority.token_states.dead_because IS 'own_dead_because, or exchanged_from_dead if a token that it was exchanged for is dead
+or deleted. Null: it is alive.';
 
 -- tokens
 
@@ -2435,43 +2452,50 @@ END),
 );
 ALTER TABLE ONLY authority.tokens FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.tokens IS 'One issued token or code, live or not. The string itself is never stored: a thief
-of this table can present nothing.';
+COMMENT ON TABLE authority.tokens IS 'One issued token or code, live or dead. The token string is never stored, so that a
+stolen copy of this table contains nothing to present.';
 COMMENT ON COLUMN authority.tokens.tenant_id IS 'Owner of the row.';
-COMMENT ON COLUMN authority.tokens.id IS 'Random; the jti where a token has one.';
-COMMENT ON COLUMN authority.tokens.type IS 'access, refresh, authorization_code or device_code. A code lives 10 minutes at most
+COMMENT ON COLUMN authority.tokens.id IS 'Random. The jti of a token that has one.';
+COMMENT ON COLUMN authority.tokens.type IS 'access, refresh, authorization_code or device_code. A code lives at most 10 minutes
 (RFC 6749 section 4.1.2).';
 COMMENT ON COLUMN authority.tokens.token_hash IS 'SHA-256 of the token string, 32 octets.';
-COMMENT ON COLUMN authority.tokens.client_id IS 'To whom it was issued: clients.id.';
-COMMENT ON COLUMN authority.tokens.user_id IS 'The user it speaks for. Null: none.';
-COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account it speaks for. Null: none. Neither: the client itself.';
-COMMENT ON COLUMN authority.tokens.authorization_id IS 'The family it belongs to, of the same client; revoked with it. What is redeemed must
-have one, or its reuse could end nothing.';
-COMMENT ON COLUMN authority.tokens.parent_id IS 'The token whose redemption issued it, of the same family and deleted with it. Null: it
-is the first, or a refresh token that was not used up brought it.';
-COMMENT ON COLUMN authority.tokens.subject_authorization_id IS 'The family of the token that it was exchanged for (RFC 8693), of whatever client; ended
-with it. Null: not exchanged, or for a token without a family.';
-COMMENT ON COLUMN authority.tokens.exchanged_from IS 'Ids of the tokens that this one was exchanged for, the subject''s and the actor''s, and
-of all that those were exchanged for, 16 at most. This token is alive while all of them
-are, and expires with the first one. Null: not exchanged.';
-COMMENT ON COLUMN authority.tokens.actor IS 'The act claim of an exchanged token (RFC 8693 section 4.1): sub of who acts for its
-subject, and within act whoever acted before. Null: nobody.';
-COMMENT ON COLUMN authority.tokens.scopes IS 'Scope names that it carries.';
-COMMENT ON COLUMN authority.tokens.code_challenge IS 'PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636 section 4.2).';
-COMMENT ON COLUMN authority.tokens.redirect_uri IS 'Where the code was sent; must be repeated to redeem it (RFC 6749 4.1.3).';
-COMMENT ON COLUMN authority.tokens.nonce IS 'The nonce of the authentication request (OpenID Connect Core 3.1.2.1).';
-COMMENT ON COLUMN authority.tokens.cnf_jkt IS 'Holder''s key: JWK SHA-256 thumbprint (RFC 9449 section 6). Null: not DPoP-bound.';
-COMMENT ON COLUMN authority.tokens.cnf_x5t_s256 IS 'Holder''s certificate: SHA-256 thumbprint (RFC 8705 section 3.1). Null: not bound.';
-COMMENT ON COLUMN authority.tokens.payload IS 'Encrypted content of a reference token, opaque to the store. Null: none.';
+COMMENT ON COLUMN authority.tokens.client_id IS 'clients.id of the client that it was issued to.';
+COMMENT ON COLUMN authority.tokens.user_id IS 'The user whom it represents. Null: none.';
+COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account that it represents. Null: none. If user_id is null too, the token
+represents the client.';
+COMMENT ON COLUMN authority.tokens.authorization_id IS 'The family of the token, of the same client. Revoking the family revokes the token. A
+token that can be redeemed must have one, or its reuse could revoke nothing.';
+COMMENT ON COLUMN authority.tokens.parent_id IS 'The token whose redemption issued this one. Both have the same family and are deleted
+together. Null: the first of its family, or issued by a refresh token that was not used
+up.';
+COMMENT ON COLUMN authority.tokens.subject_authorization_id IS 'The family of the token that this one was exchanged for (RFC 8693), of any client.
+Ending that family ends this token. Null: not exchanged, or exchanged for a token
+without a family.';
+COMMENT ON COLUMN authority.tokens.exchanged_from IS 'Ids of the subject''s and the actor''s token that this one was exchanged for, and of
+all tokens that those were exchanged for, at most 16. This token is alive while all of
+them are, and expires with the first one. Null: not exchanged.';
+COMMENT ON COLUMN authority.tokens.actor IS 'The act claim of an exchanged token (RFC 8693 section 4.1): the sub of the actor, and
+in a nested act the earlier actors. Null: no actor.';
+COMMENT ON COLUMN authority.tokens.scopes IS 'Names of its scopes.';
+COMMENT ON COLUMN authority.tokens.code_challenge IS 'PKCE code challenge, method S256 only: base64url of SHA-256 (RFC 7636 section 4.2).';
+COMMENT ON COLUMN authority.tokens.redirect_uri IS 'The redirect URI that the code was sent to. The redemption must repeat it (RFC 6749
+section 4.1.3).';
+COMMENT ON COLUMN authority.tokens.nonce IS 'The nonce of the authentication request (OpenID Connect Core section 3.1.2.1).';
+COMMENT ON COLUMN authority.tokens.cnf_jkt IS 'JWK SHA-256 thumbprint of the holder''s key (RFC 9449 section 6). Null: not
+DPoP-bound.';
+COMMENT ON COLUMN authority.tokens.cnf_x5t_s256 IS 'SHA-256 thumbprint of the holder''s certificate (RFC 8705 section 3.1). Null: not bound
+to one.';
+COMMENT ON COLUMN authority.tokens.payload IS 'Encrypted content of a reference token. The store never reads it. Null: none.';
 COMMENT ON COLUMN authority.tokens.properties IS 'Open object of the embedding service. The store never reads it.';
-COMMENT ON COLUMN authority.tokens.expires_at IS 'From then on it is dead, by the database''s clock.';
-COMMENT ON COLUMN authority.tokens.redeemed_at IS 'When its single use was made. Null: not used. Access tokens are never redeemed.';
-COMMENT ON COLUMN authority.tokens.redemption_hash IS 'SHA-256 of the id of the request that redeemed it, 32 octets: the same request again is
-a retry, another one is reuse.';
-COMMENT ON COLUMN authority.tokens.revoked_at IS 'From then on it is dead. Null: not revoked by itself.';
+COMMENT ON COLUMN authority.tokens.expires_at IS 'The token is dead from this time on, by the database''s clock.';
+COMMENT ON COLUMN authority.tokens.redeemed_at IS 'When it was redeemed. Null: not redeemed. Access tokens are never redeemed.';
+COMMENT ON COLUMN authority.tokens.redemption_hash IS 'SHA-256 of the id of the request that redeemed it, 32 octets. The same request again is
+a retry; another request is reuse.';
+COMMENT ON COLUMN authority.tokens.revoked_at IS 'The token is dead from this time on. Null: not revoked itself.';
 COMMENT ON COLUMN authority.tokens.revocation_reason IS 'Why it was revoked.';
-COMMENT ON COLUMN authority.tokens.authenticated_at IS 'When the sign-in that it descends from happened: what a user''s epoch is compared
-with. Successors inherit it, so that a rotation cannot outrun the epoch.';
+COMMENT ON COLUMN authority.tokens.authenticated_at IS 'When the sign-in happened that the token descends from. Compared with
+tokens_valid_after. Successors inherit it, so that a rotated token does not outlive a
+sign-out.';
 COMMENT ON COLUMN authority.tokens.created_at IS 'When it was issued (iat).';
 
 ALTER TABLE ONLY authority.tokens
@@ -2537,8 +2561,9 @@ CREATE VIEW authority.usable_licenses WITH (security_invoker='true') AS
    FROM authority.license_states
   WHERE (state = ANY (ARRAY['valid'::text, 'grace'::text]));
 
-COMMENT ON VIEW authority.usable_licenses IS 'What a usable licence is, in one place: valid or in grace, and of an active tenant.';
-COMMENT ON COLUMN authority.usable_licenses.may_grow IS 'Whether seats are taken anew and uses recorded: not in grace under the policy keep.';
+COMMENT ON VIEW authority.usable_licenses IS 'The licences of active tenants that are valid or in grace.';
+COMMENT ON COLUMN authority.usable_licenses.may_grow IS 'Whether seats can be newly taken and uses recorded. False in grace under the policy
+keep.';
 
 -- used_jtis
 
@@ -2558,16 +2583,16 @@ CREATE TABLE authority.used_jtis (
 );
 ALTER TABLE ONLY authority.used_jtis FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.used_jtis IS 'The jti of a client assertion (RFC 7523) or DPoP proof (RFC 9449) that was accepted,
-remembered for as long as it would be accepted again.';
+COMMENT ON TABLE authority.used_jtis IS 'The jti of an accepted client assertion (RFC 7523) or DPoP proof (RFC 9449), remembered
+while it could be accepted again.';
 COMMENT ON COLUMN authority.used_jtis.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.used_jtis.kind IS 'client_assertion or dpop_proof.';
-COMMENT ON COLUMN authority.used_jtis.issuer IS 'Who made the jti, which is unique for him only: the client_id of an assertion, the JWK
-SHA-256 thumbprint of a proof''s key (RFC 7638).';
-COMMENT ON COLUMN authority.used_jtis.jti_hash IS 'SHA-256 of the jti in UTF-8, 32 octets: a jti may be of any length.';
-COMMENT ON COLUMN authority.used_jtis.expires_at IS 'From then on nobody accepts the assertion for its age, by the database''s clock, and
-the jti may be used by another one. A day after its use at the latest.';
-COMMENT ON COLUMN authority.used_jtis.created_at IS 'When it was used; after expires_at, if it was used once more, the last time.';
+COMMENT ON COLUMN authority.used_jtis.issuer IS 'Who created the jti; it is unique only per issuer. The client_id for an assertion, the
+JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
+COMMENT ON COLUMN authority.used_jtis.jti_hash IS 'SHA-256 of the jti in UTF-8, 32 octets. A jti can have any length.';
+COMMENT ON COLUMN authority.used_jtis.expires_at IS 'From this time on the assertion or proof is too old to be accepted, by the database''s
+clock, and the jti may be used again. At most a day after its use.';
+COMMENT ON COLUMN authority.used_jtis.created_at IS 'When it was last used. A jti can be used again after expires_at.';
 
 ALTER TABLE ONLY authority.used_jtis
     ADD CONSTRAINT used_jtis_tenant_id_kind_issuer_jti_hash_pk PRIMARY KEY (tenant_id, kind, issuer, jti_hash);
@@ -2607,12 +2632,12 @@ CREATE TABLE authority.user_roles (
 );
 ALTER TABLE ONLY authority.user_roles FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.user_roles IS 'One role assigned to one user, possibly for a time.';
+COMMENT ON TABLE authority.user_roles IS 'The assignment of a role to a user, possibly until a set time.';
 COMMENT ON COLUMN authority.user_roles.tenant_id IS 'Owner of the row.';
-COMMENT ON COLUMN authority.user_roles.user_id IS 'Who holds the role.';
-COMMENT ON COLUMN authority.user_roles.role_id IS 'The role held. A role that is assigned now cannot be deleted.';
-COMMENT ON COLUMN authority.user_roles.granted_by IS 'Who assigned it, as the embedding service names its actors. Null: not said.';
-COMMENT ON COLUMN authority.user_roles.expires_at IS 'From then on the assignment has no effect, and it may be pruned. Null: no end.';
+COMMENT ON COLUMN authority.user_roles.user_id IS 'The user who has the role.';
+COMMENT ON COLUMN authority.user_roles.role_id IS 'The role. It cannot be deleted while it is assigned.';
+COMMENT ON COLUMN authority.user_roles.granted_by IS 'Who assigned the role, in the embedding service''s own terms. Null: not recorded.';
+COMMENT ON COLUMN authority.user_roles.expires_at IS 'The assignment has no effect from this time on, and may be pruned. Null: no end.';
 COMMENT ON COLUMN authority.user_roles.created_at IS 'When the role was first assigned.';
 
 ALTER TABLE ONLY authority.user_roles
@@ -2675,19 +2700,20 @@ ALTER TABLE ONLY authority.users FORCE ROW LEVEL SECURITY;
 COMMENT ON TABLE authority.users IS 'A person (OpenID Connect end-user) who can sign in to one tenant.';
 COMMENT ON COLUMN authority.users.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.users.id IS 'Random. Key inside the store.';
-COMMENT ON COLUMN authority.users.subject_id IS 'The sub claim. Random, so globally unique; never given to another user.';
+COMMENT ON COLUMN authority.users.subject_id IS 'The sub claim. Random, therefore globally unique. Never given to another user.';
 COMMENT ON COLUMN authority.users.username IS 'As typed at registration.';
-COMMENT ON COLUMN authority.users.username_key IS 'What sign-in looks up: username_key in Python (RFC 8265, and case-folded), so case and
-Unicode form make no second account. In plain SQL it is
-lower(username collate "C") for a name of printable ASCII.';
-COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Not a login name and not unique.';
-COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the holder has shown control of the address.';
+COMMENT ON COLUMN authority.users.username_key IS 'Sign-in looks up this key: username_key in Python (RFC 8265, case-folded). Names that
+differ only in case or Unicode form have the same key. In plain SQL it is lower(username
+collate "C") for a name in printable ASCII.';
+COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Not a login name, and not unique.';
+COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the user has proven control of the address.';
 COMMENT ON COLUMN authority.users.display_name IS 'Name shown to people. May be empty.';
-COMMENT ON COLUMN authority.users.password_hash IS 'Hash with its own salt and parameters, of Argon2id, or imported from another system
+COMMENT ON COLUMN authority.users.password_hash IS 'Argon2id hash with its own salt and parameters. An imported hash of another kind stays
 until the next sign-in. Null: no password sign-in.';
-COMMENT ON COLUMN authority.users.status IS 'Only an active user signs in, and only an active user''s tokens verify.';
-COMMENT ON COLUMN authority.users.tokens_valid_after IS 'Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never moved.';
-COMMENT ON COLUMN authority.users.attributes IS 'Open object of claims of the embedding service. The store never reads it.';
+COMMENT ON COLUMN authority.users.status IS 'Only an active user signs in, and only the tokens of an active user verify.';
+COMMENT ON COLUMN authority.users.tokens_valid_after IS 'Tokens whose sign-in is at or before this time are dead. Only increases. Null: never
+set.';
+COMMENT ON COLUMN authority.users.attributes IS 'Open object of the embedding service for claims. The store never reads it.';
 COMMENT ON COLUMN authority.users.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.users.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN authority.users.row_version IS 'Optimistic lock: an update names the version that it read.';
@@ -2741,7 +2767,7 @@ CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
     expires_at
    FROM authority.live_tokens;
 
-COMMENT ON VIEW authority.verified_tokens IS 'What a resource server is told of the tokens that are alive, and no more.';
+COMMENT ON VIEW authority.verified_tokens IS 'The columns of live tokens that a resource server may read.';
 
 -- without_loopback_port
 
@@ -2755,5 +2781,5 @@ select regexp_replace(
 )
 $_$;
 
-COMMENT ON FUNCTION authority.without_loopback_port(uri text) IS 'A redirect URI of a native application as it is compared: on the loopback address any
-port will do (RFC 8252 section 7.3).';
+COMMENT ON FUNCTION authority.without_loopback_port(uri text) IS 'Returns a redirect URI without the port of a loopback address. Redirect URIs of native
+applications are compared in this form (RFC 8252 section 7.3).';

@@ -4,6 +4,9 @@ A query that only a superuser has executed counts as not executed, and a test th
 a superuser execute one fails. PostgreSQL itself tells who is one: it reports each
 change of `is_superuser` to its client, by `set role` too, so nothing more is sent.
 
+Where workers execute the tests, each names its queries when it ends, and the process
+that reports the run looks at all of them.
+
 It is loaded before coverage starts, so it imports the package only when it is asked.
 """
 
@@ -11,9 +14,15 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+
+from tests.workers import hand_over, handed_over, is_worker
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
 
 _PLACE = re.compile(r"queries/(\w+)\.sql:\d+ (\w+)")
 # What `authority doctor` asks, of whatever role is given to it.
@@ -88,8 +97,17 @@ def names_by_file() -> list[tuple[str, str]]:
     ]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: "WorkerController") -> None:
+    found = handed_over(node, "queries", list[list[str]]())
+    _executed.queries.update((file, name) for file, name in found)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    if is_worker(session.config):
+        hand_over(session.config, "queries", sorted(map(list, _executed.queries)))
+        return
     chosen = session.config.args_source is pytest.Config.ArgsSource.ARGS
     if chosen or session.config.getoption("keyword") or session.testsfailed:
         return

@@ -44,7 +44,7 @@ def make_client(store: Store, tenant_id: UUID, **fields: Any) -> Client:
 
 
 def make_client_secret(store: Store, client: Client, **fields: Any) -> ClientSecret:
-    return store.clients.add_secret(
+    return store.client_secrets.add(
         tenant_id=client.tenant_id, id=client.id, **{"secret_hash": PHC, **fields}
     )
 

@@ -14,6 +14,7 @@ import psycopg
 from authority_queries.cli import prune
 from authority_queries.cli.generation import (
     add_arguments,
+    add_only_argument,
     add_server_argument,
     run_format,
     run_generate,
@@ -88,15 +89,29 @@ def _parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "say what would be used and whether it works")
     prune.add_arguments(add("prune", _prune, "delete what is over, of all tenants"))
     add("demo", _demo, "store a sample authority and use it, step by step")
-    for name, command, text in (
-        ("generate", run_generate, "write typed Python modules for the SQL files"),
-        ("plans", run_plans, "check how PostgreSQL executes the SQL files' queries"),
+    for name, command, text, add_all in (
+        (
+            "generate",
+            run_generate,
+            "write typed Python modules for the SQL files",
+            (add_arguments, add_server_argument),
+        ),
+        (
+            "plans",
+            run_plans,
+            "check how PostgreSQL executes the SQL files' queries",
+            (add_arguments, add_server_argument, add_only_argument),
+        ),
+        (
+            "format",
+            run_format,
+            "fill the column lists of queries that share a @row",
+            (add_arguments,),
+        ),
     ):
         adding = add(name, command, text)
-        add_arguments(adding)
-        add_server_argument(adding)
-    text = "fill the column lists of queries that share a @row"
-    add_arguments(add("format", run_format, text))
+        for add_some in add_all:
+            add_some(adding)
     add("psql", _psql, "run psql on the database; what follows is psql's")
     return parser
 

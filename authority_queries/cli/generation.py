@@ -1,8 +1,10 @@
 """`authority generate`, `plans` and `format`: what follows from the SQL files."""
 
 import argparse
+import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from authority_queries.errors import ConfigurationError
@@ -32,6 +34,18 @@ def add_server_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_only_argument(parser: argparse.ArgumentParser) -> None:
+    """Add what a command takes that can leave out queries."""
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a file or a query, such as users or users.create: print its plans, and "
+        "leave those of the others as they are; may be repeated",
+    )
+
+
 def run_generate(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> int:
     """Write the typed modules, or say what is stale."""
     try:
@@ -39,7 +53,10 @@ def run_generate(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) 
         from authority_queries.codegen import generate  # noqa: PLC0415 -- because of it
     except ImportError as error:
         raise _not_installed() from error
-    outcome = generate.run(arguments.config, arguments.server, check=arguments.check)
+    with _steps_shown():
+        outcome = generate.run(
+            arguments.config, arguments.server, check=arguments.check
+        )
     return _told(outcome.text, outcome.fault)
 
 
@@ -49,8 +66,28 @@ def run_plans(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> 
         from authority_queries.codegen.plans import check  # noqa: PLC0415 -- because of the extra, as above
     except ImportError as error:
         raise _not_installed() from error
-    outcome = check.run(arguments.config, arguments.server, check=arguments.check)
+    with _steps_shown():
+        outcome = check.run(
+            arguments.config,
+            arguments.server,
+            check=arguments.check,
+            only=arguments.only,
+        )
     return _told(outcome.text, outcome.fault)
+
+
+@contextmanager
+def _steps_shown() -> Iterator[None]:
+    """Print each step on stderr when it begins, if that is a terminal."""
+    logger = logging.getLogger("authority_queries.codegen")
+    handler = logging.StreamHandler(sys.stderr)
+    if sys.stderr.isatty():
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def run_format(_: Settings, arguments: argparse.Namespace, __: Sequence[str]) -> int:

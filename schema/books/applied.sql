@@ -1,4 +1,4 @@
--- The migrations that yoyo has marked as applied, in order. Run with the schema of the
+-- The migrations that yoyo has marked as applied, in order. Runs with the schema of the
 -- books as search_path.
 select applied.migration_id
 from _yoyo_migration as applied

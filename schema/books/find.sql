@@ -1,9 +1,10 @@
--- In which schema yoyo's books lie, whether they are there, and whether this login may
--- read them: one row.
+-- One row: the schema of yoyo's books, whether the books exist, and whether this login
+-- can read them.
 --
--- Runs under the login's own search_path, in which others may have put objects, so each
--- name has its schema. `authority migrate` keeps the books in authority_yoyo;
--- plain yoyo in the first schema of the path, unless its URL names another one.
+-- Runs under the login's own search_path, where others may have created objects, so
+-- that every name is qualified. `authority migrate` keeps the books in authority_yoyo.
+-- Plain yoyo keeps them in the first schema of the path, unless its URL names another
+-- one.
 with logs as (
     select
         pg_namespace.nspname,

@@ -1,9 +1,10 @@
--- Refuses objects through which others could act as the migrating role, and names them.
--- Trusted are superusers, the migrating role, and authority_owner with its members:
--- anybody else who owns an object that a migration uses could run code as that role.
+-- Raises an error that names each object through which another role could act as the
+-- migrating role. It trusts superusers, the migrating role, authority_owner and its
+-- members. Any other owner of an object that a migration uses could run code as the
+-- migrating role.
 --
--- Reads the catalogue only, under search_path = pg_catalog. The setting authority.books
--- names the schema of yoyo's books. The first migration has the same block.
+-- Reads only the catalogue, under search_path = pg_catalog. The setting authority.books
+-- contains the schema of yoyo's books. The first migration has the same block.
 do $$
 declare
     books constant oid := to_regnamespace(current_setting('authority.books'));
@@ -16,8 +17,8 @@ begin
         where
             pg_roles.rolsuper
             or pg_roles.rolname in (current_user, session_user)
-            -- Not by to_regrole, which remembers that there was no such role when
-            -- another database's migration makes it meanwhile.
+            -- Not to_regrole: it caches that the role is missing, while another
+            -- database's migration may create it.
             or pg_has_role(
                 pg_roles.oid,
                 (
@@ -28,7 +29,7 @@ begin
             ) is true
     ),
 
-    -- The owner of PostgreSQL's schema public is whoever owns the database.
+    -- The owner of the database owns PostgreSQL's schema public.
     owners as (
         select trusted.oid from trusted
         union all

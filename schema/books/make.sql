@@ -1,7 +1,7 @@
--- Makes the schema of yoyo's books before yoyo looks for them. Raises an error for what
--- would keep yoyo from writing there: yoyo takes any error for another run's lock.
+-- Creates the schema of yoyo's books before yoyo looks for it. Raises an error if yoyo
+-- could not write there, because yoyo mistakes every error for the lock of another run.
 --
--- Run under search_path = pg_catalog. The setting authority.books names the schema.
+-- Runs under search_path = pg_catalog. The setting authority.books contains the schema.
 do $$
 declare
     books constant text := current_setting('authority.books');
@@ -20,11 +20,11 @@ begin
             execute format('create schema %s', books);
             execute format(
                 'comment on schema %s is %L', books,
-                'The books of yoyo: which migrations are applied, and who runs.'
+                'The books of yoyo: the applied migrations, and the lock.'
             );
         end if;
     exception when duplicate_schema or unique_violation then
-        null; -- another run was faster
+        null; -- another run created it
     end;
     lock_table := to_regclass(books || '.yoyo_lock');
     if lock_table is null and not has_schema_privilege(books, 'create')

@@ -1,6 +1,7 @@
--- One object a row that others have put where a search_path could find it before
--- PostgreSQL's own. Our statements do not look there; plain yoyo does, unless its URL
--- names the schema of its books. Run under search_path = pg_catalog.
+-- One row for each object of an untrusted role that a search_path could find before
+-- PostgreSQL's own object of that name. The package's statements do not look there.
+-- Plain yoyo does, unless its URL names the schema of its books. Runs under
+-- search_path = pg_catalog.
 with trusted as (
     select pg_roles.oid
     from pg_roles

@@ -5,8 +5,8 @@
 --
 -- Locks: none on tables in use.
 
--- yoyo's books are in the first schema of the path that yoyo has come with. What
--- follows is looked up in pg_catalog alone.
+-- yoyo's books are in the first schema of yoyo's search_path. The rest of this
+-- migration looks names up in pg_catalog only.
 do $$
 begin
     perform pg_catalog.set_config(
@@ -20,7 +20,8 @@ set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 
--- As schema/books/guard.sql, which `authority migrate` runs before yoyo.
+-- The same block as in schema/books/guard.sql, which `authority migrate` runs before
+-- yoyo.
 do $$
 declare
     books constant oid := to_regnamespace(current_setting('authority.books'));
@@ -33,8 +34,8 @@ begin
         where
             pg_roles.rolsuper
             or pg_roles.rolname in (current_user, session_user)
-            -- Not by to_regrole, which remembers that there was no such role when
-            -- another database's migration makes it meanwhile.
+            -- Not to_regrole: it caches that the role is missing, while another
+            -- database's migration may create it.
             or pg_has_role(
                 pg_roles.oid,
                 (
@@ -45,7 +46,7 @@ begin
             ) is true
     ),
 
-    -- The owner of PostgreSQL's schema public is whoever owns the database.
+    -- The owner of the database owns PostgreSQL's schema public.
     owners as (
         select trusted.oid from trusted
         union all
@@ -153,7 +154,7 @@ begin
             execute format('create role %I nologin', wanted);
         exception
             when duplicate_object or unique_violation then
-                null; -- another database's migration was faster
+                null; -- another database's migration created it
             when insufficient_privilege then
                 raise insufficient_privilege using message = format(
                     'the role %s is missing, and %s may not create it: '
@@ -170,7 +171,7 @@ begin
             grant authority_owner to current_user;
         exception when insufficient_privilege then
             raise insufficient_privilege using message = format(
-                '%s is no member of authority_owner: '
+                '%s is not a member of authority_owner: '
                 'have a DBA run schema/bootstrap.sql',
                 current_user
             );
@@ -178,7 +179,7 @@ begin
     end;
     if to_regnamespace('authority') is null then
         if not has_database_privilege(current_database(), 'create') then
-            set local role authority_owner; -- which may, after schema/bootstrap.sql
+            set local role authority_owner; -- may create it after schema/bootstrap.sql
         end if;
         create schema authority authorization authority_owner;
     end if;

@@ -1,5 +1,4 @@
--- Creates the clock that every row is judged by, and the procedures that give a table
--- its row-level security.
+-- Creates the clock, and the procedures that enable row-level security on a table.
 --
 -- Locks: none on tables in use.
 
@@ -15,8 +14,8 @@ stable parallel safe
 return statement_timestamp();
 
 comment on function authority.clock is
-'The time that everything here is judged and stamped by: when the statement began. Put
-into the statements that call it, it costs nothing; only tests replace it.';
+'The time of the store: when the current statement began. Every row is stamped with it
+and compared to it. PostgreSQL inlines it. Only tests replace it.';
 
 create or replace procedure authority.isolate_tenants(
     target regclass, tenant_column name default 'tenant_id'
@@ -32,9 +31,8 @@ declare
         (select relname from pg_class where oid = target),
         tenant_column
     );
-    -- A uuid in lower case, or else null. A subquery, so that PostgreSQL looks once a
-    -- statement, not once a row; no function, which would cost as much as a small
-    -- query.
+    -- A uuid in lower case, or null. The subquery makes PostgreSQL evaluate it once a
+    -- statement instead of once a row. A function would cost as much as a small query.
     session_tenant constant text := $policy$(
         select case
             when current_setting('authority.tenant_id', true)
@@ -61,10 +59,9 @@ end
 $$;
 
 comment on procedure authority.isolate_tenants is
-'Enables and forces row-level security on a table, with the one policy of tenants: a
-row is seen and written only while the transaction works for its tenant, which the
-setting authority.tenant_id names. Not set, empty or malformed, it lets no row
-through.';
+'Enables and forces row-level security on a table and creates its tenant policy. A row
+can be read and written only if its tenant is the one in the setting
+authority.tenant_id. If the setting is missing, empty or malformed, no row matches.';
 
 create or replace procedure authority.let_operators_prune(target regclass)
 language plpgsql
@@ -91,9 +88,9 @@ end
 $$;
 
 comment on procedure authority.let_operators_prune is
-'Lets operators see and delete the rows of all tenants in a table. To lock what it
-deletes, a role must be allowed to change a column: the second policy lets this one
-lock, and write nothing.';
+'Lets operators read and delete the rows of all tenants in a table. Locking a row
+requires the privilege to update a column; the second policy allows the lock and refuses
+the update.';
 
 revoke execute on function authority.clock() from public;
 revoke execute on procedure

@@ -1,4 +1,4 @@
--- Creates the functions by which checks bound what a row may hold.
+-- Creates the functions that check constraints call to bound stored values.
 --
 -- Locks: none on tables in use.
 
@@ -8,9 +8,9 @@ set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
 set local role authority_owner;
 
--- The bounds of stored values. Moments and durations have bounds too, written in
--- each table, where they cost nothing: a moment is from 1900 to before 9000, in UTC, a
--- duration up to 36,525 days, so that their sums can be read in every time zone.
+-- Timestamps and intervals have bounds too. Each table states them itself, which costs
+-- nothing: a timestamp is from 1900 to before 9000 in UTC, an interval at most 36,525
+-- days, so that their sums can be read in every time zone.
 create or replace function authority.is_text_list(
     texts text[], most bigint, longest bigint
 )
@@ -40,8 +40,8 @@ end
 $$;
 
 comment on function authority.is_text_list(text[], bigint, bigint) is
-'Whether the list has at most so many texts, each once and of 1 to so many characters.
-Null passes.';
+'Returns whether the list has at most this many texts, without duplicates, each of 1 to
+this many characters. Null passes.';
 
 create or replace function authority.is_scope_list(scopes text[])
 returns boolean
@@ -71,8 +71,8 @@ end
 $$;
 
 comment on function authority.is_scope_list(text[]) is
-'Whether the list has at most 100 scopes, each once, and each a scope-token (RFC 6749
-section 3.3) of up to 255 characters. Null passes.';
+'Returns whether the list has at most 100 scopes, without duplicates, each a scope-token
+(RFC 6749 section 3.3) of at most 255 characters. Null passes.';
 
 create or replace function authority.is_bounded_json(value jsonb)
 returns boolean
@@ -87,8 +87,8 @@ end
 $$;
 
 comment on function authority.is_bounded_json(jsonb) is
-'Whether a document has at most 65,536 octets as text and 32 levels, its values
-included: every parser can read it.';
+'Returns whether a document has at most 65,536 octets as text and at most 32 levels,
+counting its values, so that every parser can read it.';
 
 create or replace function authority.is_visible(value text)
 returns boolean
@@ -103,10 +103,10 @@ return value collate "C" !~ (
 );
 
 comment on function authority.is_visible(text) is
-'Whether an identifier is not empty and can be seen: it has no control character, no
-space other than U+0020, none at an end, and nothing that is ignored when it is shown.
-The code points are written out: neither a locale nor a version of Unicode changes
-them.';
+'Returns whether an identifier is visible: not empty, without control characters,
+invisible characters, spaces other than U+0020, and spaces at either end. The code
+points are listed, so that neither a locale nor a version of Unicode changes the
+result.';
 
 revoke execute on function
 authority.is_text_list(text[], bigint, bigint),
@@ -114,7 +114,7 @@ authority.is_scope_list(text[]),
 authority.is_bounded_json(jsonb),
 authority.is_visible(text)
 from public;
--- A check runs as the role that writes the row.
+-- A check constraint runs as the role that writes the row.
 grant execute on function
 authority.is_text_list(text[], bigint, bigint),
 authority.is_scope_list(text[]),

@@ -1,4 +1,4 @@
--- Creates tenants: who owns every other row.
+-- Creates tenants, the owners of all other rows.
 --
 -- Locks: none on tables in use.
 
@@ -35,38 +35,39 @@ create table if not exists authority.tenants (
 );
 
 comment on table authority.tenants is
-'One customer of the authority. Every other row belongs to exactly one.';
+'A customer of the authority. Every other row belongs to exactly one tenant.';
 comment on column authority.tenants.id is
-'Random. Part of every token string, so that a look-up never crosses tenants.';
+'Random. Part of every token string, so that a lookup never crosses tenants.';
 comment on column authority.tenants.code is
 'Name in URLs and configuration: a DNS label (RFC 1035), lower case.';
 comment on column authority.tenants.display_name is 'Name shown to people.';
 comment on column authority.tenants.status is
-'active and trial issue and verify tokens; suspended and terminated do neither.';
+'active and trial tenants issue and verify tokens; suspended and terminated ones do
+not.';
 comment on column authority.tenants.settings is
 'Open object of the embedding service. The store never reads it.';
 comment on column authority.tenants.tokens_valid_after is
-'Epoch: tokens of sign-ins at or before it, and machines'' of before it, are dead. Only
-grows. Null: never moved.';
+'Tokens are dead if their sign-in, or for a machine their issuance, is at or before this
+time. Only increases. Null: never set.';
 comment on column authority.tenants.created_at is 'When the row was inserted.';
 comment on column authority.tenants.updated_at is 'When the row last changed.';
 comment on column authority.tenants.row_version is
 'Optimistic lock: an update names the version that it read.';
 
 call authority.isolate_tenants('authority.tenants', 'id');
--- The directory: what the owner needs to find a tenant by its code, and to change the
--- rows of each tenant in turn in a migration.
+-- The owner reads all tenants: find_tenant looks one up by its code, and a migration
+-- changes the rows of each tenant in turn.
 drop policy if exists tenants_owner_policy on authority.tenants;
 create policy tenants_owner_policy on authority.tenants
 for select to authority_owner using (true);
--- Operators keep the directory.
+-- Operators create and change tenants.
 drop policy if exists tenants_maintenance_policy on authority.tenants;
 create policy tenants_maintenance_policy on authority.tenants
 to authority_maintenance using (true);
 
 grant select on authority.tenants
 to authority_app, authority_maintenance, authority_reader;
--- A tenant's own administrators change anything but whether it is active.
+-- A tenant's own administrators change every column but its status.
 grant
 update (code, display_name, settings, tokens_valid_after, updated_at, row_version)
 on authority.tenants to authority_app;
@@ -91,7 +92,8 @@ select
 from authority.tenants
 where tenants.status in ('active', 'trial');
 
-comment on view authority.active_tenants is 'The tenants that issue and verify tokens.';
+comment on view authority.active_tenants is
+'The tenants that issue and verify tokens: active or on trial.';
 
 grant select on authority.active_tenants to authority_app, authority_reader;
 
@@ -105,7 +107,8 @@ as $$
 declare
     tenant_now constant text
         := set_config('authority.tenant_id', tenant_id::text, true);
-    -- What a rule depends on, whatever the session or its role has set.
+    -- The rules depend on these settings. The session or its role may have changed
+    -- them.
     security_now constant text := set_config('row_security', 'on', true);
     waits_now constant text := set_config('lock_timeout', '0', true);
     zone_now constant text := set_config('TimeZone', 'UTC', true);
@@ -122,7 +125,7 @@ begin
         or pg_has_role('authority_maintenance', 'usage')
         or pg_has_role('authority_owner', 'usage')
     then
-        raise exception 'row-level security does not hold the role %', current_user
+        raise exception 'row-level security does not restrict the role %', current_user
         using errcode = 'TN002';
     end if;
     select active_tenants.status into status
@@ -137,11 +140,10 @@ end
 $$;
 
 comment on function authority.enter_tenant(uuid) is
-'Lets the rest of the transaction work for one tenant, and returns its status. Fails
-with SQLSTATE TN001 when it is not active or on trial, with TN002 for a role that sees
-other tenants'' rows anyway, and with TN003 for a service whose transaction is not read
-committed. Sets row_security, lock_timeout, TimeZone and array_nulls for the
-transaction.';
+'Sets the tenant for the rest of the transaction and returns its status. Raises SQLSTATE
+TN001 if the tenant is neither active nor on trial, TN002 if row-level security does not
+restrict the role, and TN003 if a service''s transaction is not read committed. Sets
+row_security, lock_timeout, TimeZone and array_nulls for the transaction.';
 
 create or replace function authority.find_tenant(code text)
 returns uuid
@@ -154,9 +156,9 @@ set row_security = on
 as 'select tenants.id from authority.tenants where tenants.code = find_tenant.code';
 
 comment on function authority.find_tenant(text) is
-'The id of the tenant with this code, whatever its status, or null. Runs as its owner,
-because a service has to find the tenant before it can work for it; it tells nothing
-else, and nothing of a code that is not spelled out.';
+'Returns the id of the tenant with this code, in any status, or null. Runs as its owner,
+because a service has no tenant yet when it calls this. It reveals nothing but the id,
+and only to a caller that knows the whole code.';
 
 revoke execute on function authority.enter_tenant(uuid) from public;
 grant execute on function authority.enter_tenant(uuid)

@@ -1,5 +1,5 @@
--- Creates the permission catalogue, the system roles that every tenant is born
--- with, and each tenant's own roles.
+-- Creates the permission catalogue, the system roles that each new tenant gets, and the
+-- roles of tenants.
 --
 -- Locks: share row exclusive on authority.tenants while its foreign key is added.
 
@@ -24,10 +24,11 @@ create table if not exists authority.permissions (
 );
 
 comment on table authority.permissions is
-'Catalogue of what a role can allow. Same for all tenants; changed by migrations.';
+'Catalogue of the permissions that a role can have, the same for all tenants. Migrations
+change it.';
 comment on column authority.permissions.name is 'resource:action, lower case.';
 comment on column authority.permissions.description is
-'What a holder may do, in one sentence.';
+'What the permission allows, in one sentence.';
 comment on column authority.permissions.created_at is 'When the row was inserted.';
 
 create table if not exists authority.system_roles (
@@ -52,12 +53,12 @@ create table if not exists authority.system_roles (
 );
 
 comment on table authority.system_roles is
-'Template: a new tenant gets a copy of each row. Changed by migrations.';
+'Templates: a new tenant gets a copy of each row. Migrations change them.';
 comment on column authority.system_roles.name is 'Name of the role in each tenant.';
 comment on column authority.system_roles.description is
-'Who the role is meant for, in one sentence.';
+'Who needs the role, in one sentence.';
 comment on column authority.system_roles.permissions is
-'Names in authority.permissions, copied to authority.role_permissions.';
+'Names from authority.permissions, copied to authority.role_permissions.';
 comment on column authority.system_roles.created_at is 'When the row was inserted.';
 
 create table if not exists authority.roles (
@@ -87,11 +88,11 @@ comment on table authority.roles is 'A named set of permissions in one tenant.';
 comment on column authority.roles.tenant_id is 'Owner of the row.';
 comment on column authority.roles.id is 'Random.';
 comment on column authority.roles.name is
-'Identifier, lower case; unique in the tenant.';
+'Identifier in lower case, unique in the tenant.';
 comment on column authority.roles.description is
-'Who the role is meant for, in one sentence. May be empty.';
+'Who needs the role, in one sentence. May be empty.';
 comment on column authority.roles.is_system is
-'Copied from authority.system_roles: cannot be renamed or deleted.';
+'Copied from authority.system_roles. A system role cannot be renamed or deleted.';
 comment on column authority.roles.created_at is 'When the row was inserted.';
 comment on column authority.roles.updated_at is 'When the row last changed.';
 comment on column authority.roles.row_version is
@@ -118,13 +119,14 @@ create table if not exists authority.role_permissions (
     )
 );
 
-comment on table authority.role_permissions is 'One permission that one role allows.';
+comment on table authority.role_permissions is 'One permission of one role.';
 comment on column authority.role_permissions.tenant_id is 'Owner of the row.';
-comment on column authority.role_permissions.role_id is 'The role that allows.';
+comment on column authority.role_permissions.role_id is
+'The role that has the permission.';
 comment on column authority.role_permissions.permission is
-'What is allowed: a name of the catalogue.';
+'A name from authority.permissions.';
 comment on column authority.role_permissions.created_at is
-'When the permission was given to the role.';
+'When the role got the permission.';
 
 -- Serves the foreign key: a permission leaves the catalogue.
 create index if not exists role_permissions_permission_idx
@@ -132,7 +134,7 @@ on authority.role_permissions (permission);
 
 call authority.isolate_tenants('authority.roles');
 call authority.isolate_tenants('authority.role_permissions');
--- Operators create tenants, which are born with copies of the system roles.
+-- Operators create tenants, each with copies of the system roles.
 drop policy if exists roles_maintenance_policy on authority.roles;
 create policy roles_maintenance_policy on authority.roles
 to authority_maintenance using (true);
@@ -141,7 +143,8 @@ on authority.role_permissions;
 create policy role_permissions_maintenance_policy on authority.role_permissions
 to authority_maintenance using (true);
 
--- Of no tenant: whoever has the privilege reads all, and the owner writes.
+-- These tables belong to no tenant: roles with the privilege read all rows, and the
+-- owner writes them.
 alter table authority.permissions
 enable row level security, force row level security;
 drop policy if exists permissions_shared_policy on authority.permissions;
@@ -161,7 +164,7 @@ to authority_owner using (true);
 
 grant select on authority.permissions to authority_app, authority_reader;
 grant select on authority.system_roles to authority_maintenance;
--- Which roles are the system's is not for a tenant to say.
+-- A tenant cannot set is_system.
 grant select, delete on authority.roles to authority_app;
 grant insert (tenant_id, name, description) on authority.roles to authority_app;
 grant update (name, description, updated_at, row_version)

@@ -26,10 +26,10 @@ and (
 );
 
 comment on function authority.is_username_key(text, text) is
-'Whether this can be the key of the username (username_key in Python, RFC 8265). A name
-of printable ASCII has one key, lower(username collate "C"). For other names the check
-refuses characters that no key has: invisible ones, capitals, compatibility characters,
-symbols. No locale changes its result.';
+'Returns whether the key can belong to the username (username_key in Python, RFC 8265).
+The key of a name in printable ASCII is lower(username collate "C"). For other names the
+check refuses characters that no key contains: invisible characters, capitals,
+compatibility characters and symbols. No locale changes the result.';
 
 create or replace function authority.is_password_hash(hash text)
 returns boolean
@@ -68,8 +68,9 @@ return case
 end;
 
 comment on function authority.is_password_hash(text) is
-'Whether a sign-in can verify this hash: Argon2, PBKDF2 and scrypt as PHC strings,
-bcrypt and {SSHA}, each in one spelling and at a cost of about a second at most.';
+'Returns whether a sign-in can verify this hash: Argon2, PBKDF2 or scrypt as a PHC
+string, bcrypt or {SSHA}, each in one spelling and at a cost of at most about a
+second.';
 
 create table if not exists authority.users (
     tenant_id uuid not null,
@@ -131,26 +132,27 @@ comment on table authority.users is
 comment on column authority.users.tenant_id is 'Owner of the row.';
 comment on column authority.users.id is 'Random. Key inside the store.';
 comment on column authority.users.subject_id is
-'The sub claim. Random, so globally unique; never given to another user.';
+'The sub claim. Random, therefore globally unique. Never given to another user.';
 comment on column authority.users.username is 'As typed at registration.';
 comment on column authority.users.username_key is
-'What sign-in looks up: username_key in Python (RFC 8265, and case-folded), so case and
-Unicode form make no second account. In plain SQL it is
-lower(username collate "C") for a name of printable ASCII.';
+'Sign-in looks up this key: username_key in Python (RFC 8265, case-folded). Names that
+differ only in case or Unicode form have the same key. In plain SQL it is lower(username
+collate "C") for a name in printable ASCII.';
 comment on column authority.users.email is
-'Contact address as typed, or null. Not a login name and not unique.';
+'Contact address as typed, or null. Not a login name, and not unique.';
 comment on column authority.users.email_verified is
-'The email_verified claim: the holder has shown control of the address.';
+'The email_verified claim: the user has proven control of the address.';
 comment on column authority.users.display_name is 'Name shown to people. May be empty.';
 comment on column authority.users.password_hash is
-'Hash with its own salt and parameters, of Argon2id, or imported from another system
+'Argon2id hash with its own salt and parameters. An imported hash of another kind stays
 until the next sign-in. Null: no password sign-in.';
 comment on column authority.users.status is
-'Only an active user signs in, and only an active user''s tokens verify.';
+'Only an active user signs in, and only the tokens of an active user verify.';
 comment on column authority.users.tokens_valid_after is
-'Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never moved.';
+'Tokens whose sign-in is at or before this time are dead. Only increases. Null: never
+set.';
 comment on column authority.users.attributes is
-'Open object of claims of the embedding service. The store never reads it.';
+'Open object of the embedding service for claims. The store never reads it.';
 comment on column authority.users.created_at is 'When the row was inserted.';
 comment on column authority.users.updated_at is 'When the row last changed.';
 comment on column authority.users.row_version is
@@ -179,22 +181,22 @@ create table if not exists authority.user_roles (
 );
 
 comment on table authority.user_roles is
-'One role assigned to one user, possibly for a time.';
+'The assignment of a role to a user, possibly until a set time.';
 comment on column authority.user_roles.tenant_id is 'Owner of the row.';
-comment on column authority.user_roles.user_id is 'Who holds the role.';
+comment on column authority.user_roles.user_id is 'The user who has the role.';
 comment on column authority.user_roles.role_id is
-'The role held. A role that is assigned now cannot be deleted.';
+'The role. It cannot be deleted while it is assigned.';
 comment on column authority.user_roles.granted_by is
-'Who assigned it, as the embedding service names its actors. Null: not said.';
+'Who assigned the role, in the embedding service''s own terms. Null: not recorded.';
 comment on column authority.user_roles.expires_at is
-'From then on the assignment has no effect, and it may be pruned. Null: no end.';
+'The assignment has no effect from this time on, and may be pruned. Null: no end.';
 comment on column authority.user_roles.created_at is
 'When the role was first assigned.';
 
 -- Serves the foreign key: roles.delete, and users filtered by role.
 create index if not exists user_roles_tenant_id_role_id_idx
 on authority.user_roles (tenant_id, role_id);
--- Serves users.prune_roles.
+-- Serves user_roles.prune_expired.
 create index if not exists user_roles_expires_at_idx
 on authority.user_roles (expires_at) where expires_at is not null;
 
@@ -210,7 +212,7 @@ select (tenant_id, user_id, role_id, expires_at),
 update (created_at),
 delete
 on authority.user_roles to authority_maintenance;
--- Everything but the password hash.
+-- All columns but the password hash.
 grant select (
     tenant_id,
     id,

@@ -93,27 +93,27 @@ create table if not exists authority.clients (
 );
 
 comment on table authority.clients is
-'An application registered to ask for tokens (RFC 6749 section 2), with the fields
-of an OpenIddict application.';
+'An application that may request tokens (RFC 6749 section 2), with the fields of an
+OpenIddict application.';
 comment on column authority.clients.tenant_id is 'Owner of the row.';
 comment on column authority.clients.id is 'Random. Key inside the store.';
 comment on column authority.clients.client_id is
 'The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant.';
 comment on column authority.clients.application_type is
-'web or native (RFC 8252): how strictly redirect URIs are compared.';
+'web or native (RFC 8252). Decides how redirect URIs are compared.';
 comment on column authority.clients.client_type is
-'confidential can keep a secret, public cannot (RFC 6749 section 2.1).';
+'A confidential client can keep a secret, a public one cannot (RFC 6749 section 2.1).';
 comment on column authority.clients.consent_type is
-'When the user is asked: explicit, external, implicit or systematic.';
+'When the user is asked for consent: explicit, external, implicit or systematic.';
 comment on column authority.clients.display_name is
 'Name shown to people when no translation fits. May be empty.';
 comment on column authority.clients.display_names is
 'Translations: object of language tag (BCP 47) to name.';
 comment on column authority.clients.redirect_uris is
-'Where codes may be sent, compared exactly (RFC 9700 section 2.1), but for the port of a
-native application''s loopback address (RFC 8252 section 7.3).';
+'Redirect URIs, compared exactly (RFC 9700 section 2.1) except for the port of a native
+application''s loopback address (RFC 8252 section 7.3).';
 comment on column authority.clients.post_logout_redirect_uris is
-'Where the browser may be sent after sign-out.';
+'URIs that the browser may be redirected to after sign-out.';
 comment on column authority.clients.permissions is
 'What the client may use, in OpenIddict''s spelling: ept:token, gt:refresh_token, …';
 comment on column authority.clients.requirements is
@@ -125,9 +125,10 @@ comment on column authority.clients.properties is
 comment on column authority.clients.json_web_key_set is
 'Public keys of the client (RFC 7517), for private_key_jwt. Null: none.';
 comment on column authority.clients.enabled is
-'A disabled client has no live secrets, and none of its tokens verifies.';
+'A disabled client has no live secrets, and its tokens do not verify.';
 comment on column authority.clients.tokens_valid_after is
-'Epoch: tokens of grants made at or before it are dead. Only grows. Null: never moved.';
+'Tokens whose grant was made at or before this time are dead. Only increases. Null:
+never set.';
 comment on column authority.clients.created_at is 'When the row was inserted.';
 comment on column authority.clients.updated_at is 'When the row last changed.';
 comment on column authority.clients.row_version is
@@ -146,8 +147,8 @@ select regexp_replace(
 $$;
 
 comment on function authority.without_loopback_port(text) is
-'A redirect URI of a native application as it is compared: on the loopback address any
-port will do (RFC 8252 section 7.3).';
+'Returns a redirect URI without the port of a loopback address. Redirect URIs of native
+applications are compared in this form (RFC 8252 section 7.3).';
 
 revoke execute on function authority.without_loopback_port(text) from public;
 grant execute on function authority.without_loopback_port(text) to authority_app;
@@ -195,26 +196,27 @@ create table if not exists authority.client_secrets (
 );
 
 comment on table authority.client_secrets is
-'One secret of a confidential client. Several may be live, so that rotating one
-needs no downtime.';
+'A secret of a confidential client. Several can be valid at once, so that rotation needs
+no downtime.';
 comment on column authority.client_secrets.tenant_id is 'Owner of the row.';
 comment on column authority.client_secrets.id is 'Random.';
 comment on column authority.client_secrets.client_id is
-'The client that authenticates: clients.id, not the client_id of the protocol.';
+'clients.id of the client that authenticates, not the client_id of the protocol.';
 comment on column authority.client_secrets.secret_hash is
-'SHA-256 of a secret that was minted, which has 256 random bits; of a chosen one what
-users.password_hash allows. The secret is never stored.';
+'SHA-256 of a generated secret, which has 256 random bits, or for a chosen secret any
+hash that users.password_hash allows. The secret is never stored.';
 comment on column authority.client_secrets.description is
 'Where the secret is installed, for the person who rotates it. May be empty.';
 comment on column authority.client_secrets.valid_from is
-'Before it the secret is refused.';
+'The secret is refused before this time.';
 comment on column authority.client_secrets.valid_until is
-'From then on the secret is refused. Null: no end.';
+'The secret is refused from this time on. Null: no end.';
 comment on column authority.client_secrets.last_used_at is
-'Last success, to the minute: shows when an old secret can go. Null: never.';
+'When the secret was last accepted, to the minute. Shows when an old secret can be
+removed. Null: never.';
 comment on column authority.client_secrets.created_at is 'When the row was inserted.';
 
--- Serves clients.list_live_secrets and the foreign key.
+-- Serves client_secrets.list_live and the foreign key.
 create index if not exists client_secrets_tenant_id_client_id_idx
 on authority.client_secrets (tenant_id, client_id);
 
@@ -226,7 +228,7 @@ grant select, insert, delete on authority.client_secrets to authority_app;
 grant update (valid_from, valid_until, last_used_at)
 on authority.client_secrets to authority_app;
 grant select on authority.clients to authority_reader;
--- Everything but the hash.
+-- All columns but the hash.
 grant select (
     tenant_id,
     id,

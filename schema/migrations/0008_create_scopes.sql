@@ -1,5 +1,4 @@
--- Creates the standard scopes that every tenant is born with, and each tenant's own
--- scopes.
+-- Creates the standard scopes that each new tenant gets, and the scopes of tenants.
 --
 -- Locks: share row exclusive on authority.tenants while its foreign key is added.
 
@@ -28,7 +27,7 @@ create table if not exists authority.system_scopes (
 );
 
 comment on table authority.system_scopes is
-'Template: a new tenant gets a copy of each row. Changed by migrations.';
+'Templates: a new tenant gets a copy of each row. Migrations change them.';
 comment on column authority.system_scopes.name is 'Name of the scope in each tenant.';
 comment on column authority.system_scopes.display_name is
 'Name shown on the consent page.';
@@ -86,11 +85,11 @@ create table if not exists authority.scopes (
 );
 
 comment on table authority.scopes is
-'A scope that clients of one tenant may ask for (RFC 6749 section 3.3).';
+'A scope that clients of one tenant may request (RFC 6749 section 3.3).';
 comment on column authority.scopes.tenant_id is 'Owner of the row.';
 comment on column authority.scopes.id is 'Random.';
 comment on column authority.scopes.name is
-'The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the tenant.';
+'A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the tenant.';
 comment on column authority.scopes.display_name is
 'Name on the consent page when no translation fits. May be empty.';
 comment on column authority.scopes.display_names is
@@ -104,19 +103,20 @@ comment on column authority.scopes.resources is
 comment on column authority.scopes.properties is
 'Open object of the embedding service. The store never reads it.';
 comment on column authority.scopes.is_system is
-'Copied from authority.system_scopes: cannot be renamed or deleted.';
+'Copied from authority.system_scopes. A system scope cannot be renamed or deleted.';
 comment on column authority.scopes.created_at is 'When the row was inserted.';
 comment on column authority.scopes.updated_at is 'When the row last changed.';
 comment on column authority.scopes.row_version is
 'Optimistic lock: an update names the version that it read.';
 
 call authority.isolate_tenants('authority.scopes');
--- Operators create tenants, which are born with copies of the standard scopes.
+-- Operators create tenants, each with copies of the standard scopes.
 drop policy if exists scopes_maintenance_policy on authority.scopes;
 create policy scopes_maintenance_policy on authority.scopes
 to authority_maintenance using (true);
 
--- Of no tenant: whoever has the privilege reads all, and the owner writes.
+-- This table belongs to no tenant: roles with the privilege read all rows, and the
+-- owner writes them.
 alter table authority.system_scopes
 enable row level security, force row level security;
 drop policy if exists system_scopes_shared_policy on authority.system_scopes;
@@ -127,7 +127,7 @@ create policy system_scopes_owner_policy on authority.system_scopes
 to authority_owner using (true);
 
 grant select on authority.system_scopes to authority_maintenance;
--- Which scopes are the system's is not for a tenant to say.
+-- A tenant cannot set is_system.
 grant select, delete on authority.scopes to authority_app;
 grant insert (
     tenant_id,

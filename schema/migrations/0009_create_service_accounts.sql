@@ -55,24 +55,25 @@ create table if not exists authority.service_accounts (
 );
 
 comment on table authority.service_accounts is
-'A machine identity of one tenant, which authorised clients act as.';
+'A machine identity of one tenant. Authorized clients act as it.';
 comment on column authority.service_accounts.tenant_id is 'Owner of the row.';
 comment on column authority.service_accounts.id is 'Random. Key inside the store.';
 comment on column authority.service_accounts.account_id is
-'Identifier, lower case; unique in the tenant.';
+'Identifier in lower case, unique in the tenant.';
 comment on column authority.service_accounts.display_name is
 'Name shown to people. May be empty.';
 comment on column authority.service_accounts.description is
 'What the account is for. May be empty.';
 comment on column authority.service_accounts.enabled is
-'None of a disabled account''s tokens verifies.';
+'The tokens of a disabled account do not verify.';
 comment on column authority.service_accounts.tokens_valid_after is
-'Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never moved.';
+'Tokens whose authenticated_at is at or before this time are dead. Only increases. Null:
+never set.';
 comment on column authority.service_accounts.allowed_scopes is
-'Scope names that its tokens may carry: asked when they are issued.';
+'Names of the scopes that its tokens may have. Checked when a token is issued.';
 comment on column authority.service_accounts.authorized_clients is
-'clients.id of who may act as it: asked when tokens are issued. No foreign key: an id
-is never used again, so one that outlives its client opens nothing.';
+'clients.id of each client that may act as it. Checked when a token is issued. There is
+no foreign key: ids are never reused, so the id of a deleted client is harmless.';
 comment on column authority.service_accounts.attributes is
 'Open object of the embedding service. The store never reads it.';
 comment on column authority.service_accounts.created_at is 'When the row was inserted.';

@@ -1,4 +1,4 @@
--- Creates consents: what users allow clients.
+-- Creates consents of users to clients.
 --
 -- Locks: share row exclusive on authority.clients and users while foreign keys to them
 -- are added.
@@ -48,26 +48,26 @@ create table if not exists authority.consents (
 );
 
 comment on table authority.consents is
-'What a user allows a client, remembered. One is in force at a time; a revoked one stays
-as the record of what was allowed and when, until it is pruned, and the tokens that hang
-on it stay dead whatever is granted later.';
+'A user''s consent to a client. One consent per user and client is in force at a time. A
+revoked consent stays as a record until it is pruned, and its tokens stay dead whatever
+the user grants later.';
 comment on column authority.consents.tenant_id is 'Owner of the row.';
 comment on column authority.consents.id is 'Random.';
-comment on column authority.consents.user_id is 'The user who allows it.';
-comment on column authority.consents.client_id is
-'The client that is allowed: clients.id.';
+comment on column authority.consents.user_id is 'The user who consented.';
+comment on column authority.consents.client_id is 'The client''s clients.id.';
 comment on column authority.consents.scopes is
-'Scope names that are allowed. A token under it that carries another one is dead.';
+'Names of the scopes that the user allows. A token under this consent is dead if it has
+any other scope.';
 comment on column authority.consents.properties is
-'Open object of the embedding service, such as the text that was shown. The store never
-reads it.';
+'Open object of the embedding service, such as the text that the user saw. The store
+never reads it.';
 comment on column authority.consents.revoked_at is
-'From then on no token under it verifies. Null: in force.';
+'No token under this consent verifies from this time on. Null: in force.';
 comment on column authority.consents.revocation_reason is 'Why it was revoked.';
 comment on column authority.consents.created_at is 'When it was first granted.';
 comment on column authority.consents.updated_at is 'When the row last changed.';
 comment on column authority.consents.row_version is
-'Grows with each change of the row.';
+'Increases with each change of the row.';
 
 -- Serves consents.grant, get, narrow and revoke: one is in force.
 create unique index if not exists consents_tenant_id_user_id_client_id_key
@@ -92,7 +92,7 @@ select array(select distinct unnest(scopes || others) collate "C" order by 1)
 $$;
 
 comment on function authority.merge_scopes(text[], text[]) is
-'The scopes of both, each once, in the order of their bytes.';
+'Returns the scopes of both lists without duplicates, sorted by their bytes.';
 
 revoke execute on function authority.merge_scopes(text[], text[]) from public;
 grant execute on function authority.merge_scopes(text[], text[]) to authority_app;

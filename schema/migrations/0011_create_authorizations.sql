@@ -1,4 +1,4 @@
--- Creates authorizations: the families of tokens.
+-- Creates authorizations, the families of tokens.
 --
 -- Locks: share row exclusive on authority.clients, users, service_accounts and consents
 -- while foreign keys to them are added.
@@ -77,34 +77,35 @@ create table if not exists authority.authorizations (
 
 comment on table authority.authorizations is
 'One grant to one client, and the family of all tokens that descend from it. Revoking
-this one row ends them. What redeems or ends tokens of a family locks this row first.';
+this row ends all of them. Every statement that redeems or revokes a token of the family
+locks this row first.';
 comment on column authority.authorizations.tenant_id is 'Owner of the row.';
 comment on column authority.authorizations.id is 'Random.';
-comment on column authority.authorizations.client_id is
-'The client that is allowed: clients.id.';
+comment on column authority.authorizations.client_id is 'The client''s clients.id.';
 comment on column authority.authorizations.user_id is
-'The user who allowed it. Null: no user is involved.';
+'The user who granted it. Null: no user is involved.';
 comment on column authority.authorizations.service_account_id is
 'The service account that the client acts as. Null: none.';
 comment on column authority.authorizations.consent_id is
-'The consent that it rests on, of the same user and client; ended with it. Null: none
-was needed.';
-comment on column authority.authorizations.scopes is 'Scope names that are allowed.';
+'The consent that the grant depends on, of the same user and client. Revoking the
+consent ends the grant. Null: none was needed.';
+comment on column authority.authorizations.scopes is 'Names of the granted scopes.';
 comment on column authority.authorizations.properties is
 'Open object of the embedding service. The store never reads it.';
 comment on column authority.authorizations.expires_at is
-'When the family ends however often it is refreshed. Null: never.';
+'When the family ends, however often it is refreshed. Null: never.';
 comment on column authority.authorizations.tokens_expire_at is
-'No token under it is alive from then on, so that it may be pruned with all that reuse
-detection needs. Up to a day late: refreshing need not write it each time.';
+'No token of the family is alive from this time on, and the family may be pruned with
+everything that reuse detection needs. Up to a day late, because a refresh need not
+update it each time.';
 comment on column authority.authorizations.revoked_at is
-'From then on no token under it verifies. Null: in force.';
+'No token of the family verifies from this time on. Null: in force.';
 comment on column authority.authorizations.revocation_reason is
-'Why it was revoked; token_reuse when a redeemed token was presented again.';
+'Why it was revoked. token_reuse: a redeemed token was presented again.';
 comment on column authority.authorizations.created_at is 'When the row was inserted.';
 comment on column authority.authorizations.updated_at is 'When the row last changed.';
 comment on column authority.authorizations.row_version is
-'Grows with each change of the row.';
+'Increases with each change of the row.';
 
 -- Serves authorizations.list_by_client and the foreign key.
 create index if not exists authorizations_tenant_id_client_id_id_idx

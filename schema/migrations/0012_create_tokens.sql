@@ -134,66 +134,75 @@ create table if not exists authority.tokens (
 );
 
 comment on table authority.tokens is
-'One issued token or code, live or not. The string itself is never stored: a thief
-of this table can present nothing.';
+'One issued token or code, live or dead. The token string is never stored, so that a
+stolen copy of this table contains nothing to present.';
 comment on column authority.tokens.tenant_id is 'Owner of the row.';
-comment on column authority.tokens.id is 'Random; the jti where a token has one.';
+comment on column authority.tokens.id is 'Random. The jti of a token that has one.';
 comment on column authority.tokens.type is
-'access, refresh, authorization_code or device_code. A code lives 10 minutes at most
+'access, refresh, authorization_code or device_code. A code lives at most 10 minutes
 (RFC 6749 section 4.1.2).';
 comment on column authority.tokens.token_hash is
 'SHA-256 of the token string, 32 octets.';
-comment on column authority.tokens.client_id is 'To whom it was issued: clients.id.';
-comment on column authority.tokens.user_id is 'The user it speaks for. Null: none.';
+comment on column authority.tokens.client_id is
+'clients.id of the client that it was issued to.';
+comment on column authority.tokens.user_id is
+'The user whom it represents. Null: none.';
 comment on column authority.tokens.service_account_id is
-'The service account it speaks for. Null: none. Neither: the client itself.';
+'The service account that it represents. Null: none. If user_id is null too, the token
+represents the client.';
 comment on column authority.tokens.authorization_id is
-'The family it belongs to, of the same client; revoked with it. What is redeemed must
-have one, or its reuse could end nothing.';
+'The family of the token, of the same client. Revoking the family revokes the token. A
+token that can be redeemed must have one, or its reuse could revoke nothing.';
 comment on column authority.tokens.parent_id is
-'The token whose redemption issued it, of the same family and deleted with it. Null: it
-is the first, or a refresh token that was not used up brought it.';
+'The token whose redemption issued this one. Both have the same family and are deleted
+together. Null: the first of its family, or issued by a refresh token that was not used
+up.';
 comment on column authority.tokens.subject_authorization_id is
-'The family of the token that it was exchanged for (RFC 8693), of whatever client; ended
-with it. Null: not exchanged, or for a token without a family.';
+'The family of the token that this one was exchanged for (RFC 8693), of any client.
+Ending that family ends this token. Null: not exchanged, or exchanged for a token
+without a family.';
 comment on column authority.tokens.exchanged_from is
-'Ids of the tokens that this one was exchanged for, the subject''s and the actor''s, and
-of all that those were exchanged for, 16 at most. This token is alive while all of them
-are, and expires with the first one. Null: not exchanged.';
+'Ids of the subject''s and the actor''s token that this one was exchanged for, and of
+all tokens that those were exchanged for, at most 16. This token is alive while all of
+them are, and expires with the first one. Null: not exchanged.';
 comment on column authority.tokens.actor is
-'The act claim of an exchanged token (RFC 8693 section 4.1): sub of who acts for its
-subject, and within act whoever acted before. Null: nobody.';
-comment on column authority.tokens.scopes is 'Scope names that it carries.';
+'The act claim of an exchanged token (RFC 8693 section 4.1): the sub of the actor, and
+in a nested act the earlier actors. Null: no actor.';
+comment on column authority.tokens.scopes is 'Names of its scopes.';
 comment on column authority.tokens.code_challenge is
-'PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636 section 4.2).';
+'PKCE code challenge, method S256 only: base64url of SHA-256 (RFC 7636 section 4.2).';
 comment on column authority.tokens.redirect_uri is
-'Where the code was sent; must be repeated to redeem it (RFC 6749 4.1.3).';
+'The redirect URI that the code was sent to. The redemption must repeat it (RFC 6749
+section 4.1.3).';
 comment on column authority.tokens.nonce is
-'The nonce of the authentication request (OpenID Connect Core 3.1.2.1).';
+'The nonce of the authentication request (OpenID Connect Core section 3.1.2.1).';
 comment on column authority.tokens.cnf_jkt is
-'Holder''s key: JWK SHA-256 thumbprint (RFC 9449 section 6). Null: not DPoP-bound.';
+'JWK SHA-256 thumbprint of the holder''s key (RFC 9449 section 6). Null: not
+DPoP-bound.';
 comment on column authority.tokens.cnf_x5t_s256 is
-'Holder''s certificate: SHA-256 thumbprint (RFC 8705 section 3.1). Null: not bound.';
+'SHA-256 thumbprint of the holder''s certificate (RFC 8705 section 3.1). Null: not bound
+to one.';
 comment on column authority.tokens.payload is
-'Encrypted content of a reference token, opaque to the store. Null: none.';
+'Encrypted content of a reference token. The store never reads it. Null: none.';
 comment on column authority.tokens.properties is
 'Open object of the embedding service. The store never reads it.';
 comment on column authority.tokens.expires_at is
-'From then on it is dead, by the database''s clock.';
+'The token is dead from this time on, by the database''s clock.';
 comment on column authority.tokens.redeemed_at is
-'When its single use was made. Null: not used. Access tokens are never redeemed.';
+'When it was redeemed. Null: not redeemed. Access tokens are never redeemed.';
 comment on column authority.tokens.redemption_hash is
-'SHA-256 of the id of the request that redeemed it, 32 octets: the same request again is
-a retry, another one is reuse.';
+'SHA-256 of the id of the request that redeemed it, 32 octets. The same request again is
+a retry; another request is reuse.';
 comment on column authority.tokens.revoked_at is
-'From then on it is dead. Null: not revoked by itself.';
+'The token is dead from this time on. Null: not revoked itself.';
 comment on column authority.tokens.revocation_reason is 'Why it was revoked.';
 comment on column authority.tokens.authenticated_at is
-'When the sign-in that it descends from happened: what a user''s epoch is compared
-with. Successors inherit it, so that a rotation cannot outrun the epoch.';
+'When the sign-in happened that the token descends from. Compared with
+tokens_valid_after. Successors inherit it, so that a rotated token does not outlive a
+sign-out.';
 comment on column authority.tokens.created_at is 'When it was issued (iat).';
 
--- Serves grants.redeem and the foreign key.
+-- Serves redemptions.redeem and the foreign key.
 create index if not exists tokens_tenant_id_authorization_id_client_id_idx
 on authority.tokens (tenant_id, authorization_id, client_id)
 where authorization_id is not null;
@@ -223,27 +232,10 @@ grant update (redeemed_at, redemption_hash, revoked_at, revocation_reason)
 on authority.tokens to authority_app;
 grant select (tenant_id, id, type, expires_at), update (properties), delete
 on authority.tokens to authority_maintenance;
--- All but the hashes, the payload and what a code is redeemed with.
+-- All columns but the hashes, the payload and the values that redeem a code.
 grant select (
-    tenant_id,
-    id,
-    type,
-    client_id,
-    user_id,
-    service_account_id,
-    authorization_id,
-    parent_id,
-    subject_authorization_id,
-    exchanged_from,
-    actor,
-    scopes,
-    cnf_jkt,
-    cnf_x5t_s256,
-    properties,
-    expires_at,
-    redeemed_at,
-    revoked_at,
-    revocation_reason,
-    authenticated_at,
-    created_at
+    tenant_id, id, type, client_id, user_id, service_account_id,
+    authorization_id, parent_id, subject_authorization_id, exchanged_from, actor,
+    scopes, cnf_jkt, cnf_x5t_s256, properties, expires_at, redeemed_at,
+    revoked_at, revocation_reason, authenticated_at, created_at
 ) on authority.tokens to authority_reader;

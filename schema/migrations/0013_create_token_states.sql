@@ -1,4 +1,4 @@
--- Creates the views that judge whether a token is alive, and why not.
+-- Creates the views that decide whether a token is alive, and if not, why.
 --
 -- Locks: none on tables in use.
 
@@ -18,9 +18,10 @@ return case
 end;
 
 comment on function authority.sign_in_time(timestamptz) is
-'When a sign-in happened that somebody''s clock says. Null is now. A claim up to a
-minute ahead comes from a clock that is ahead: it counts as a minute ago, so that it
-outruns no sign-out. A claim that is further ahead stays so, and is refused.';
+'Returns when a sign-in happened by another machine''s clock, or now if claimed is null.
+A time up to a minute in the future comes from a fast clock: the result is a minute ago,
+so that the tokens do not survive a sign-out. A later time is returned as it is, and a
+check refuses it.';
 
 revoke execute on function authority.sign_in_time(timestamptz) from public;
 grant execute on function authority.sign_in_time(timestamptz) to authority_app;
@@ -48,8 +49,9 @@ end
 $$;
 
 comment on function authority.are_tokens_alive(uuid, uuid[]) is
-'Whether each of these tokens exists and has no reason of its own to be dead. Called
-by authority.token_states, and only for exchanged tokens: the others cost no more.';
+'Returns whether all these tokens exist and have no own_dead_because.
+authority.token_states calls it for exchanged tokens only, so that other tokens cost no
+more.';
 
 revoke execute on function authority.are_tokens_alive(uuid, uuid[]) from public;
 grant execute on function authority.are_tokens_alive(uuid, uuid[]) to authority_app;
@@ -160,21 +162,21 @@ cross join lateral (
 ) as judged (own_dead_because);
 
 comment on view authority.token_states is
-'Whether a token is alive and, where it is not, why, in one place: the token itself and
-all that it hangs on, by the database''s clock. For operators; who presents a token is
-told nothing but no (RFC 7662 section 2.2).';
+'Whether each token is alive and, if not, why, by the database''s clock. Considers the
+token itself and everything that it depends on. For operators: a client that presents a
+token only learns whether it is active (RFC 7662 section 2.2).';
 comment on column authority.token_states.subject_id is
-'The sub claim of its user. Null: it has none.';
+'The sub claim of its user. Null: the token has no user.';
 comment on column authority.token_states.username is
-'Username of its user. Null: it has none.';
+'Username of its user. Null: the token has no user.';
 comment on column authority.token_states.account_id is
-'account_id of its service account. Null: it has none.';
+'account_id of its service account. Null: the token has no service account.';
 comment on column authority.token_states.own_dead_because is
-'The first reason that it has to be dead, from the token itself outwards: token, family,
-consent, tenant, client, subject. Null: it has none of its own.';
+'The first reason why it is dead, in the order token, family, consent, tenant, client,
+subject. Null: none of these.';
 comment on column authority.token_states.dead_because is
-'As own_dead_because; where that is null, exchanged_from_dead when one of the tokens
-that it was exchanged for is dead or deleted. Null: it is alive.';
+'own_dead_because, or exchanged_from_dead if a token that it was exchanged for is dead
+or deleted. Null: it is alive.';
 
 create or replace view authority.live_tokens
 with (security_invoker = true) as
@@ -214,6 +216,6 @@ from authority.token_states
 where token_states.dead_because is null;
 
 comment on view authority.live_tokens is
-'The tokens that are alive: what authority.token_states finds no fault with.';
+'The tokens that are alive: those without dead_because in authority.token_states.';
 
 grant select on authority.token_states, authority.live_tokens to authority_app;

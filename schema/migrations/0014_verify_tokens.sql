@@ -1,5 +1,5 @@
--- Creates what a resource server is answered from: the view of live tokens without what
--- it need not know, and the function that looks a token up.
+-- Creates the view of live tokens for resource servers, and the function that looks one
+-- up.
 --
 -- Locks: none on tables in use.
 
@@ -34,7 +34,7 @@ select
 from authority.live_tokens;
 
 comment on view authority.verified_tokens is
-'What a resource server is told of the tokens that are alive, and no more.';
+'The columns of live tokens that a resource server may read.';
 
 grant select on authority.verified_tokens to authority_app;
 
@@ -62,14 +62,15 @@ begin
         verified_tokens.tenant_id = find_live_token.tenant_id
         and verified_tokens.token_hash = find_live_token.token_hash
         and verified_tokens.type = find_live_token.type;
-    -- Assigned, since PERFORM would run a query for it.
+    -- An assignment, because PERFORM would run a query.
     tenant_after := set_config('authority.tenant_id', tenant_before, true);
 end
 $$;
 
 comment on function authority.find_live_token(uuid, bytea, text) is
-'The live token of this tenant with this hash. Works for the tenant while it runs, and
-for whom it worked before afterwards: one trip for who has a token and nothing else.';
+'Returns the live token of this tenant, hash and type. Sets the tenant during the call,
+then restores the previous one, so that a caller that knows only a token needs one round
+trip.';
 
 revoke execute on function authority.find_live_token(uuid, bytea, text) from public;
 grant execute on function authority.find_live_token(uuid, bytea, text)

@@ -23,16 +23,16 @@ create table if not exists authority.revocation_sequences (
 );
 
 comment on table authority.revocation_sequences is
-'Where the feed of one tenant stands. A publisher holds the row''s lock until it
-commits, so numbers appear in order and without gaps, which no sequence object
-gives.';
+'The newest number in the revocation feed of one tenant. A publisher locks the row until
+it commits, so that numbers appear in order and without gaps. A sequence object
+guarantees neither.';
 comment on column authority.revocation_sequences.tenant_id is 'Owner of the row.';
 comment on column authority.revocation_sequences.last_sequence is
 'Number of the newest entry.';
 comment on column authority.revocation_sequences.created_at is
-'When the tenant first published.';
+'When the tenant first published an entry.';
 comment on column authority.revocation_sequences.updated_at is
-'When the tenant last published.';
+'When the tenant last published an entry.';
 
 create table if not exists authority.revocations (
     tenant_id uuid not null,
@@ -68,24 +68,26 @@ create table if not exists authority.revocations (
 );
 
 comment on table authority.revocations is
-'Feed entry: something that verifiers with their own cache or self-contained tokens
-must refuse. Append-only; tokens in this store are revoked in their own rows.';
+'A feed entry: what verifiers with a cache or with self-contained tokens must refuse.
+Append-only. Tokens in this store are revoked in their own rows.';
 comment on column authority.revocations.tenant_id is 'Owner of the row.';
 comment on column authority.revocations.sequence is
-'Position in the tenant''s feed, from 1, in order of commit: what a follower resumes
-from.';
+'Position in the tenant''s feed, from 1, in the order of commits. A follower resumes
+after it.';
 comment on column authority.revocations.category is
-'What target names: a token, subject, client, signing key or authorization.';
+'What the target is: a token, subject, client, key (for signing) or authorization.';
 comment on column authority.revocations.target is
-'A jti, sub, client_id, kid or authorization id, by category. Never a token.';
-comment on column authority.revocations.reason is 'Why, for people and reports.';
+'The jti, sub, client_id, kid or authorization id, depending on the category. Never a
+token.';
+comment on column authority.revocations.reason is
+'Why it was revoked, for people and reports.';
 comment on column authority.revocations.properties is
 'Open object of the embedding service. The store never reads it.';
 comment on column authority.revocations.effective_at is
-'Refuse what was issued at or before it.';
+'Verifiers refuse what was issued at or before this time.';
 comment on column authority.revocations.expires_at is
-'From then on nothing it concerns can be alive, and it may be pruned. Null: never; not
-of a token or an authorization, of which there is no end either.';
+'Everything that the entry refuses has expired by this time, and the entry may be
+pruned. Null: no such time. Required for a token and an authorization.';
 comment on column authority.revocations.created_at is 'When it was published.';
 
 -- Serves revocations.list_active.

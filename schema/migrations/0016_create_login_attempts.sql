@@ -22,9 +22,9 @@ return case
 end;
 
 comment on function authority.canonical_address(inet) is
-'The one spelling of a host''s address, which is stored, counted and looked up: the IPv4
-address inside an IPv6 one, mapped (RFC 4291 section 2.5.5.2) or of NAT64''s well-known
-prefix (RFC 6052 section 2.1).';
+'Returns the one form in which the address of a host is stored, counted and looked up.
+An IPv6 address that contains an IPv4 address becomes that IPv4 address: mapped (RFC
+4291 section 2.5.5.2) or with the well-known prefix of NAT64 (RFC 6052 section 2.1).';
 
 create table if not exists authority.login_attempts (
     tenant_id uuid not null,
@@ -62,27 +62,28 @@ create table if not exists authority.login_attempts (
 ) partition by range (created_at);
 
 comment on table authority.login_attempts is
-'One attempt to sign in. Append-only; one partition a month (UTC), dropped whole when
-its retention ends.';
+'An attempt to sign in. Append-only, with one partition a month (UTC). A partition is
+dropped whole when its retention ends.';
 comment on column authority.login_attempts.tenant_id is 'Owner of the row.';
 comment on column authority.login_attempts.id is 'Random.';
 comment on column authority.login_attempts.username is
-'What was typed, as its users.username_key. May name nobody; INVALID stands for what
-nobody can be named.';
+'The typed name as users.username_key. May belong to no user. INVALID: the typed name
+cannot belong to any user.';
 comment on column authority.login_attempts.user_id is
-'Who it was, if known. No foreign key: the log outlives the user.';
+'The user, if known. No foreign key, because the log outlives the user.';
 comment on column authority.login_attempts.client_id is
-'client_id of the application that asked. Null: none. No foreign key: as user_id.';
+'client_id of the application. Null: none. No foreign key, because the log outlives the
+client.';
 comment on column authority.login_attempts.address is
-'Address of the one host it came from: authority.canonical_address. Null: not known.';
+'Address of the host, in the form of authority.canonical_address. Null: not known.';
 comment on column authority.login_attempts.outcome is
-'succeeded, failed, or throttled: refused without a check.';
+'succeeded, failed or throttled. A throttled attempt was refused without a check.';
 comment on column authority.login_attempts.reason is
-'Why it failed, for operators: unknown_user, wrong_password, … Null: it did not.';
+'Why it failed, for operators: unknown_user, wrong_password, … Null: it did not fail.';
 comment on column authority.login_attempts.correlation_id is
-'Request id that finds it in other logs. Null: none.';
+'Request id, to find the attempt in other logs. Null: none.';
 comment on column authority.login_attempts.created_at is
-'When it was tried; chooses the partition.';
+'When the attempt was made. Determines the partition.';
 
 -- Serves login_attempts.list_recent_by_username.
 create index if not exists login_attempts_tenant_id_username_created_at_idx
@@ -96,12 +97,12 @@ create table if not exists authority.login_attempts_default
 partition of authority.login_attempts default;
 
 comment on table authority.login_attempts_default is
-'Attempts of months that have no partition: none is ever lost for want of one.';
+'Attempts of months that have no partition, so that no attempt is lost.';
 
 call authority.isolate_tenants('authority.login_attempts');
 call authority.isolate_tenants('authority.login_attempts_default');
 
--- Nobody is given a partition: rows are reached through authority.login_attempts.
+-- No role gets privileges on a partition: rows are read through the parent table.
 grant select, insert on authority.login_attempts to authority_app;
 grant select on authority.login_attempts to authority_reader;
 revoke execute on function authority.canonical_address(inet) from public;

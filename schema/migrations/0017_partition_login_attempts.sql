@@ -1,4 +1,4 @@
--- Creates the functions that add and drop the monthly partitions of the log of sign-in
+-- Creates the functions that create, drop and prune partitions of the log of sign-in
 -- attempts.
 --
 -- Locks: none on tables in use.
@@ -38,7 +38,7 @@ begin
     loop
         child := 'login_attempts_' || to_char(month, '"y"YYYY"m"MM');
         continue when to_regclass('authority.' || child) is not null;
-        -- Of several that find it missing one makes it.
+        -- Of several calls that find it missing, one creates it.
         lock table authority.login_attempts in share update exclusive mode;
         continue when to_regclass('authority.' || child) is not null;
         begin
@@ -72,7 +72,7 @@ begin
                 child || '_created_at_check'
             );
         exception when check_violation then
-            continue; -- the default partition has rows of the month
+            continue; -- the default partition has rows of this month
         end;
         created := created + 1;
     end loop;
@@ -81,12 +81,11 @@ end
 $$;
 
 comment on function authority.create_login_attempt_partitions(bigint) is
-'Makes the partitions of this month and of months_ahead more, and returns how many
-were missing. A month that already has rows in the default partition is left there.
-Attaches, so that sign-ins of months that have a partition go on meanwhile; the default
-partition is locked and looked through, and no tenant changes. Gives up after 2 s of
-waiting. months_ahead is at most 120. Runs as its owner, because only the owner of a
-table can attach to it.';
+'Creates the missing partitions of this month and the next months_ahead months, at most
+120, and returns how many it created. Skips a month that already has rows in the default
+partition. Attaches each partition, so that sign-ins continue in months that have one.
+Locks and scans the default partition, and changes no tenant. Gives up after waiting 2
+s. Runs as its owner, because only the owner of a table can attach a partition.';
 
 create or replace function authority.drop_login_attempt_partitions(retention interval)
 returns bigint
@@ -102,7 +101,7 @@ declare
     dropped bigint := 0;
 begin
     if retention is null or retention < interval '0' then
-        raise invalid_parameter_value using message = 'a retention is 0 or more';
+        raise invalid_parameter_value using message = 'retention must be 0 or more';
     end if;
     for child in
         select bounds.child
@@ -120,7 +119,7 @@ begin
         where bounds.ends_at <= authority.clock() - retention
         order by bounds.ends_at
     loop
-        -- Of several that find it too old one drops it.
+        -- Of several calls that find it too old, one drops it.
         lock table authority.login_attempts in share update exclusive mode;
         continue when to_regclass(child) is null;
         execute format('drop table %s', child);
@@ -131,10 +130,10 @@ end
 $$;
 
 comment on function authority.drop_login_attempt_partitions(interval) is
-'Drops the partitions that end before the retention begins, by their own bounds, and
-returns how many: an attempt younger than the retention is never dropped. Locks the log
-for the moment that it takes, and gives up after 2 s of waiting. Runs as its owner,
-because only the owner of a table can drop it.';
+'Drops the partitions whose upper bound is older than the retention, and returns how
+many. Never drops an attempt younger than the retention. Locks the log briefly, and
+gives up after waiting 2 s. Runs as its owner, because only the owner can drop a
+table.';
 
 create or replace function authority.prune_default_login_attempts(
     retention interval, batch_size bigint
@@ -153,9 +152,9 @@ declare
     pruned bigint := 0;
 begin
     if retention is null or retention < interval '0' then
-        raise invalid_parameter_value using message = 'a retention is 0 or more';
+        raise invalid_parameter_value using message = 'retention must be 0 or more';
     end if;
-    -- Row-level security holds the owner too: it works for each tenant in turn.
+    -- Row-level security applies to the owner too, so that it works tenant by tenant.
     for tenant in select tenants.id from authority.tenants order by tenants.id
     loop
         exit when pruned >= batch_size;
@@ -181,8 +180,8 @@ $$;
 
 comment on function authority.prune_default_login_attempts(interval, bigint) is
 'Deletes up to batch_size attempts older than the retention from the default partition,
-which is never dropped, and returns how many. Runs as its owner, because nobody is given
-a partition.';
+which is never dropped, and returns how many. Runs as its owner, because no other role
+has privileges on a partition.';
 
 revoke execute on function authority.create_login_attempt_partitions(bigint)
 from public;

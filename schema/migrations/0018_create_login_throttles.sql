@@ -1,4 +1,4 @@
--- Creates the throttle in front of sign-in attempts: its buckets.
+-- Creates the buckets that throttle sign-in attempts.
 --
 -- Locks: share row exclusive on authority.tenants while its foreign key is added.
 
@@ -21,8 +21,8 @@ from (values (authority.canonical_address(address))) as hosts (host)
 $$;
 
 comment on function authority.address_prefix(inet) is
-'The network that an account is known in, and guessed from, as one, of the canonical
-address: /24 of an IPv4 address, and /64 of an IPv6 address.';
+'Returns the network of the canonical address, in which an account is known and guessed:
+/24 for an IPv4 address, /64 for an IPv6 address.';
 
 create or replace function authority.address_site(address inet)
 returns cidr
@@ -38,8 +38,9 @@ from (values (authority.address_prefix(address))) as prefixes (prefix)
 $$;
 
 comment on function authority.address_site(inet) is
-'The network whose guesses at all accounts are counted together. One customer has a /48
-of IPv6 (RFC 6177); of an IPv4 address it is authority.address_prefix.';
+'Returns the network whose guesses at all accounts are counted together: the /48 of an
+IPv6 address, because one customer has one (RFC 6177), or authority.address_prefix of an
+IPv4 address.';
 
 create table if not exists authority.login_throttles (
     tenant_id uuid not null,
@@ -101,39 +102,40 @@ create table if not exists authority.login_throttles (
 );
 
 comment on table authority.login_throttles is
-'Leaky buckets of checks of one factor: of one account from one network (the pair), of
-one account from all networks, of all accounts from one network and, where it is asked
-for, of the whole tenant. A check is reserved before it is made, in all of them or in
-none, so racing guesses cannot exceed one.';
+'Leaky buckets that limit the checks of one factor. There is one for an account and a
+network (the pair), one for an account in all networks, one for a network and all
+accounts and, on request, one for the whole tenant. A check is reserved in all of them
+or in none before it is made, so that racing guesses cannot exceed a limit.';
 comment on column authority.login_throttles.tenant_id is 'Owner of the row.';
 comment on column authority.login_throttles.id is 'Random.';
 comment on column authority.login_throttles.username is
-'Account that is guessed, as its users.username_key. May not exist; INVALID stands for
-all that cannot. Null: a bucket of all accounts.';
+'The guessed account, as users.username_key. May not exist. INVALID: all names that
+cannot exist. Null: a bucket of all accounts.';
 comment on column authority.login_throttles.address_prefix is
-'Network of the guesser: authority.address_prefix of its address in a pair,
-authority.address_site in the network''s bucket. Null: a bucket of all networks.';
+'The guesser''s network: authority.address_prefix for a pair, authority.address_site for
+a network''s own bucket. Null: a bucket of all networks.';
 comment on column authority.login_throttles.factor is
-'What is guessed: password, totp, recovery_code, …';
+'What is checked: password, totp, recovery_code, …';
 comment on column authority.login_throttles.drains_at is
-'When the bucket is empty again. Each check moves it by the window divided by the limit;
-a window ahead of the clock it is full. It drains by itself: nobody is locked out for
-good.';
+'When the bucket will be empty. Each check adds the window divided by the limit. The
+bucket is full when this time is a window ahead of the clock. It drains by itself, so
+that nobody is locked out forever.';
 comment on column authority.login_throttles.account_cost is
-'What the pair''s last check added to the account''s bucket, which a success takes out
-again. Null: nothing, or taken out.';
+'What the pair''s last check added to the account''s bucket. A success takes it out
+again. Null: nothing to take out.';
 comment on column authority.login_throttles.network_cost is
-'As account_cost, of the network''s bucket.';
+'What the pair''s last check added to the network''s bucket. A success takes it out
+again. Null: nothing to take out.';
 comment on column authority.login_throttles.trusted_until is
-'Until then the account is known from this network, as it signed in from there: its
-bucket of all networks is neither asked nor filled. Null: it did not.';
+'Until this time the account''s bucket of all networks is neither checked nor filled for
+this pair, because the account signed in from this network. Null: it never did.';
 comment on column authority.login_throttles.refused_at is
 'When a refusal by this bucket was last logged, at most once a minute. Null: never.';
 comment on column authority.login_throttles.ends_at is
-'From then on the row says nothing: the bucket is empty and not trusted.';
+'The bucket is empty and not trusted from this time on, and the row may be pruned.';
 comment on column authority.login_throttles.created_at is 'When the row was inserted.';
 comment on column authority.login_throttles.updated_at is
-'When the row last changed: the latest time by which the bucket was judged.';
+'When the row last changed. The latest time at which the bucket was checked.';
 
 -- Serves login_attempts.prune_throttles.
 create index if not exists login_throttles_ends_at_idx

@@ -36,13 +36,13 @@ declare
     is_locked boolean;
     refusing uuid;
 begin
-    -- Asked first without a lock, so that what is refused, a flood of it too, waits for
-    -- nobody and writes nothing; then again on rows that nobody else can change.
+    -- The first pass takes no lock, so that a refused call, even in a flood, neither
+    -- waits nor writes. The second pass decides on locked rows.
     foreach is_locked in array array[false, true]
     loop
         if is_locked then
-            -- Makes the rows that are missing and locks the others as they are now. All
-            -- calls do so in this order, and none waits for a call that waits for it.
+            -- Creates the missing rows and locks the current version of the others. All
+            -- calls lock in this order, so that no two wait for each other.
             insert into authority.login_throttles
             (tenant_id, username, address_prefix, factor, drains_at)
             select
@@ -100,7 +100,7 @@ begin
                 and tenants.factor = reserve_login_attempt.factor
         ),
 
-        -- A call that has waited began before those that it waited for.
+        -- A call that waited for a lock began before the calls that held it.
         moment as (
             select
                 greatest(authority.clock(), max(found.updated_at)) as now,
@@ -192,7 +192,7 @@ begin
     if allowed then
         return;
     end if;
-    -- A flood is logged once a minute, by a caller that finds the bucket unlocked.
+    -- A flood is logged once a minute, by a call that finds the bucket unlocked.
     with due as (
         select login_throttles.id
         from authority.login_throttles
@@ -230,10 +230,10 @@ end
 $$;
 
 comment on function authority.reserve_login_attempt is
-'Reserves one check in the buckets, or says which one is full and how long to wait:
-until it takes one more, and up to a fifth longer, at random, so that those who were
-refused do not come back at once. It logs what it refuses, once a minute for each
-bucket. One statement could not be right: two first checks would both find no row.';
+'Reserves one check in the buckets, or returns which bucket is full and how long to
+wait: until the bucket has room, plus up to a fifth at random, so that refused callers
+do not all return at once. Logs refusals, once a minute for each bucket. One statement
+would not suffice: two first checks would both find no row.';
 
 revoke execute on function authority.reserve_login_attempt from public;
 grant execute on function authority.reserve_login_attempt to authority_app;

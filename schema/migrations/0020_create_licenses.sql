@@ -1,5 +1,5 @@
--- Creates licences and their seats. No RFC rules them: what a licence allows at its end
--- and beyond its limits is the policy of who sold it, kept in its row.
+-- Creates licences and their seats. No RFC covers them: the row of a licence holds its
+-- seller's policy for its end and for use beyond its limits.
 --
 -- Locks: share row exclusive on authority.tenants while its foreign key is added.
 
@@ -94,30 +94,31 @@ comment on column authority.licenses.tenant_id is 'Owner of the row.';
 comment on column authority.licenses.id is 'Random.';
 comment on column authority.licenses.key_hash is
 'SHA-256 of the licence key, 32 octets. The key is never stored.';
-comment on column authority.licenses.plan is 'Name of what was bought.';
+comment on column authority.licenses.plan is 'Name of the plan.';
 comment on column authority.licenses.seats is
-'Rows in authority.license_seats. 0: the licence has no seats.';
-comment on column authority.licenses.features is 'Names of features it opens.';
+'Number of rows in authority.license_seats. 0: the licence has no seats.';
+comment on column authority.licenses.features is 'Names of its features.';
 comment on column authority.licenses.limits is
-'Object of metric to the most that one usage_period allows, a whole number; null: no
-limit. A metric that is not named cannot be used.';
+'Object of metric to the limit in one usage_period: a whole number, or null for no
+limit. A metric that is missing cannot be used.';
 comment on column authority.licenses.usage_period is
-'day, month or year, in UTC: when usage starts again from 0.';
+'day, month or year, in UTC. Usage starts from 0 in each period.';
 comment on column authority.licenses.overage_policy is
-'What happens to a use beyond its limit. refuse: it fails. allow: it is recorded, and
-the receipt and the total tell the overage.';
-comment on column authority.licenses.valid_from is 'Before it the licence is refused.';
+'refuse: a use beyond the limit fails. allow: it is recorded, and the receipt and the
+total report the overage.';
+comment on column authority.licenses.valid_from is
+'The licence is refused before this time.';
 comment on column authority.licenses.valid_until is
-'From then on it is in grace, then expired. Null: no end.';
+'From this time on the licence is in grace, then expired. Null: no end.';
 comment on column authority.licenses.grace is
-'How long after valid_until it still works, with a warning. Counted in UTC.';
+'How long the licence still works after valid_until, with a warning. Computed in UTC.';
 comment on column authority.licenses.grace_policy is
-'What it still does in grace. full: everything. keep: leases that run are renewed, but
-no seat is taken anew and no use is recorded.';
+'What the licence allows in grace. full: everything. keep: only the renewal of running
+leases; no seat is newly taken and no use is recorded.';
 comment on column authority.licenses.status is
-'suspended can become active again, revoked cannot.';
+'A suspended licence can become active again, a revoked one cannot.';
 comment on column authority.licenses.status_reason is
-'Why it is suspended or revoked. Null: it is not, or nobody said.';
+'Why it is suspended or revoked. Null: it is neither, or no reason was recorded.';
 comment on column authority.licenses.properties is
 'Open object of the embedding service. The store never reads it.';
 comment on column authority.licenses.created_at is 'When the row was inserted.';
@@ -152,17 +153,17 @@ create table if not exists authority.license_seats (
 );
 
 comment on table authority.license_seats is
-'One seat of a licence, taken or free. As many rows as seats, so that no race can
-hand out one more.';
+'One seat of a licence, taken or free. A licence has as many rows as seats, so that no
+race can assign one more.';
 comment on column authority.license_seats.tenant_id is 'Owner of the row.';
 comment on column authority.license_seats.license_id is 'The licence.';
 comment on column authority.license_seats.seat_number is
-'Tells the seats of a licence apart. A seat that was taken away leaves a gap.';
+'Number of the seat in its licence. A removed seat leaves a gap.';
 comment on column authority.license_seats.holder is
-'Who holds it, or held it last: a user, device or session. Null: checked in.';
+'The current or last holder: a user, device or session. Null: checked in.';
 comment on column authority.license_seats.leased_until is
-'From then on it is free for another holder; the licence''s own end at the latest. Null:
-checked in.';
+'The seat is free for another holder from this time on. Never later than the end of the
+licence. Null: checked in.';
 comment on column authority.license_seats.created_at is 'When the row was inserted.';
 comment on column authority.license_seats.updated_at is 'When the row last changed.';
 
@@ -191,7 +192,7 @@ on authority.licenses to authority_app;
 grant delete on authority.license_seats to authority_app;
 grant update (holder, leased_until, updated_at)
 on authority.license_seats to authority_app;
--- Everything but the hash of the key.
+-- All columns but the hash of the key.
 grant select (
     tenant_id,
     id,

@@ -1,4 +1,4 @@
--- Creates the ledger of what licences are used for, and its totals.
+-- Creates the ledger of the use of licences, and its totals.
 --
 -- Locks: share row exclusive on authority.licenses while foreign keys are added.
 
@@ -45,29 +45,30 @@ create table if not exists authority.license_usage (
 
 comment on table authority.license_usage is
 'Ledger: one use of one metric, recorded once however often it is reported, or one
-correction, which takes a use back. Append-only. Pruned some time after its period; the
-total stays.';
+correction of a use. Append-only. Pruned some time after its period; the total
+remains.';
 comment on column authority.license_usage.tenant_id is 'Owner of the row.';
-comment on column authority.license_usage.license_id is 'The licence that is used.';
+comment on column authority.license_usage.license_id is 'The licence.';
 comment on column authority.license_usage.metric is 'A name in licenses.limits.';
 comment on column authority.license_usage.idempotency_key is
-'The reporter''s name for this use: the same key again records nothing, until the row
-is pruned.';
+'The reporter''s name for this use. A report with the same key records nothing, until
+the row is pruned.';
 comment on column authority.license_usage.period_start is
-'First day (UTC) of the usage_period that it counts in.';
+'First day (UTC) of the usage_period in which it counts.';
 comment on column authority.license_usage.period_end is
 'First day (UTC) after that period.';
 comment on column authority.license_usage.quantity is
-'How much was used, at most 10^12. Below 0 in a correction: how much was not used.';
+'The used quantity, at most 10^12. Negative in a correction.';
 comment on column authority.license_usage.corrects is
-'idempotency_key of the use that this row takes back, once. Null: this is a use.';
+'idempotency_key of the use that this row corrects. A use can be corrected once. Null:
+this is a use.';
 comment on column authority.license_usage.created_at is 'When it was recorded.';
 
--- Serves licenses.correct_usage: a use is taken back once.
+-- Serves license_usage.correct: a use is taken back once.
 create unique index if not exists license_usage_tenant_id_license_id_metric_corrects_key
 on authority.license_usage (tenant_id, license_id, metric, corrects)
 where corrects is not null;
--- Serves licenses.prune_usage.
+-- Serves license_usage.prune.
 create index if not exists license_usage_period_end_idx
 on authority.license_usage (period_end);
 
@@ -102,11 +103,11 @@ create table if not exists authority.license_usage_totals (
 );
 
 comment on table authority.license_usage_totals is
-'Sum of the ledger for one metric and period, kept when the ledger is pruned. Its check
-is what makes a limit hold: the use that would exceed it fails, ledger entry included.';
+'Sum of the ledger for one metric and period. It remains when the ledger is pruned. Its
+check enforces the limit: a use that would exceed it fails together with its ledger
+entry.';
 comment on column authority.license_usage_totals.tenant_id is 'Owner of the row.';
-comment on column authority.license_usage_totals.license_id is
-'The licence that is used.';
+comment on column authority.license_usage_totals.license_id is 'The licence.';
 comment on column authority.license_usage_totals.metric is 'A name in licenses.limits.';
 comment on column authority.license_usage_totals.period_start is
 'First day (UTC) of the period.';
@@ -115,9 +116,9 @@ comment on column authority.license_usage_totals.period_end is
 comment on column authority.license_usage_totals.used is
 'Sum of license_usage.quantity.';
 comment on column authority.license_usage_totals.allowed is
-'The limit when the metric was last used. Null: none.';
+'The limit when the metric was last used. Null: no limit.';
 comment on column authority.license_usage_totals.overage_policy is
-'As licenses.overage_policy when the metric was last used; here, for the check.';
+'licenses.overage_policy when the metric was last used. Copied here for the check.';
 comment on column authority.license_usage_totals.created_at is
 'When the metric was first used in the period.';
 comment on column authority.license_usage_totals.updated_at is

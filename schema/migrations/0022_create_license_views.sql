@@ -1,4 +1,5 @@
--- Creates the views that judge what a licence allows now, and what waits for a seat.
+-- Creates the views that decide what a licence allows now, and the function that waits
+-- for a seat.
 --
 -- Locks: none on tables in use.
 
@@ -60,19 +61,19 @@ select
 from terms;
 
 comment on view authority.license_states is
-'In which state each licence of an active tenant is now, by the database''s clock, and
-what follows from it: in one place, for every query.';
+'The current state of each licence of an active tenant, by the database''s clock, and
+what the licence allows now.';
 comment on column authority.license_states.period_start is
-'First day (UTC) of the usage_period that is running.';
+'First day (UTC) of the current usage_period.';
 comment on column authority.license_states.period_end is
 'First day (UTC) after that period.';
 comment on column authority.license_states.grows_until is
-'From then on no seat is taken anew and no use is recorded: usable_until, or valid_until
-under the grace policy keep. Null: no end.';
+'No seat is newly taken and no use is recorded from this time on: usable_until, or
+valid_until under the grace policy keep. Null: no end.';
 comment on column authority.license_states.usable_until is
-'When its grace ends. Null: no end.';
+'When its grace period ends. Null: no end.';
 comment on column authority.license_states.state is
-'suspended, revoked, not_yet_valid, valid, grace or expired: the first that is true.';
+'The first that applies: suspended, revoked, not_yet_valid, expired, grace or valid.';
 
 create or replace view authority.usable_licenses
 with (security_invoker = true) as
@@ -89,9 +90,10 @@ from authority.license_states
 where license_states.state in ('valid', 'grace');
 
 comment on view authority.usable_licenses is
-'What a usable licence is, in one place: valid or in grace, and of an active tenant.';
+'The licences of active tenants that are valid or in grace.';
 comment on column authority.usable_licenses.may_grow is
-'Whether seats are taken anew and uses recorded: not in grace under the policy keep.';
+'Whether seats can be newly taken and uses recorded. False in grace under the policy
+keep.';
 
 create or replace function authority.await_seat(
     tenant_id uuid, license_id uuid, holder text
@@ -108,7 +110,7 @@ begin
         licenses.tenant_id = await_seat.tenant_id
         and licenses.id = await_seat.license_id
     for no key update;
-    -- A statement of its own: it sees what was committed while the lock was waited for.
+    -- A separate statement sees what was committed while the lock was waited for.
     return (
         select license_seats.seat_number
         from authority.license_seats
@@ -121,9 +123,9 @@ end
 $$;
 
 comment on function authority.await_seat(uuid, uuid, text) is
-'Locks the licence, and returns the seat that the holder has or had last; or null. Of
-two who ask for one holder the second one is told what the first one got. A function,
-as a statement does not see what was committed since it began.';
+'Locks the licence and returns the seat that the holder has or last had, or null. If two
+requests race for one holder, the second one gets the seat of the first. It is a
+function because a statement does not see what was committed after it began.';
 
 grant select on authority.license_states, authority.usable_licenses to authority_app;
 revoke execute on function authority.await_seat(uuid, uuid, text) from public;

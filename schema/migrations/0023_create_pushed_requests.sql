@@ -54,26 +54,27 @@ create table if not exists authority.pushed_requests (
 );
 
 comment on table authority.pushed_requests is
-'An authorization request that a client pushed before it sent the browser (RFC 9126):
-used once, and for minutes. The request_uri itself is never stored.';
+'An authorization request that a client pushed before it redirected the browser (RFC
+9126). Used once, within minutes. The request_uri is never stored.';
 comment on column authority.pushed_requests.tenant_id is 'Owner of the row.';
 comment on column authority.pushed_requests.id is 'Random.';
 comment on column authority.pushed_requests.request_uri_hash is
 'SHA-256 of the reference in the request_uri, 32 octets.';
 comment on column authority.pushed_requests.client_id is
-'Who pushed it and alone may use it: clients.id.';
+'clients.id of the client that pushed it. No other client may use it.';
 comment on column authority.pushed_requests.parameters is
-'Object of the request''s parameters, dpop_jkt (RFC 9449 section 10) included; opaque
-to the store, but never a request_uri (RFC 9126 section 2.1) nor what the client
-authenticated with, and its scope is one (RFC 6749 section 3.3) of at most 100.';
+'Object of the request''s parameters, including dpop_jkt (RFC 9449 section 10). The
+store does not interpret it. It never contains a request_uri (RFC 9126 section 2.1) or
+the client''s credentials, and its scope is valid (RFC 6749 section 3.3) with at most
+100 values.';
 comment on column authority.pushed_requests.expires_at is
-'From then on it is dead, by the database''s clock. Ten minutes after it was pushed at
-the latest (RFC 9126 section 2.2).';
+'The request is dead from this time on, by the database''s clock. At most ten minutes
+after it was pushed (RFC 9126 section 2.2).';
 comment on column authority.pushed_requests.redeemed_at is
-'When its single use was made. Null: not used.';
+'When it was used. Null: not used.';
 comment on column authority.pushed_requests.redemption_hash is
-'SHA-256 of the redemption_id that used it, 32 octets: the same id again is a retry or a
-reload, another one is refused.';
+'SHA-256 of the redemption_id that used it, 32 octets. The same id again is a retry or a
+reload; another id is refused.';
 comment on column authority.pushed_requests.created_at is 'When it was pushed.';
 
 -- Serves the foreign key.
@@ -91,7 +92,7 @@ grant update (redeemed_at, redemption_hash)
 on authority.pushed_requests to authority_app;
 grant select (tenant_id, id, expires_at), update (redeemed_at), delete
 on authority.pushed_requests to authority_maintenance;
--- Everything but the hashes and what is known of the user.
+-- All columns but the hashes and the parameters, which may identify the user.
 grant select (
     tenant_id,
     id,

@@ -1,4 +1,4 @@
--- Creates the replay guard: identifiers of assertions and proofs that were accepted.
+-- Creates the replay guard: identifiers of accepted assertions and proofs.
 --
 -- Locks: share row exclusive on authority.tenants while the foreign key is added.
 
@@ -34,20 +34,20 @@ create table if not exists authority.used_jtis (
 );
 
 comment on table authority.used_jtis is
-'The jti of a client assertion (RFC 7523) or DPoP proof (RFC 9449) that was accepted,
-remembered for as long as it would be accepted again.';
+'The jti of an accepted client assertion (RFC 7523) or DPoP proof (RFC 9449), remembered
+while it could be accepted again.';
 comment on column authority.used_jtis.tenant_id is 'Owner of the row.';
 comment on column authority.used_jtis.kind is 'client_assertion or dpop_proof.';
 comment on column authority.used_jtis.issuer is
-'Who made the jti, which is unique for him only: the client_id of an assertion, the JWK
-SHA-256 thumbprint of a proof''s key (RFC 7638).';
+'Who created the jti; it is unique only per issuer. The client_id for an assertion, the
+JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
 comment on column authority.used_jtis.jti_hash is
-'SHA-256 of the jti in UTF-8, 32 octets: a jti may be of any length.';
+'SHA-256 of the jti in UTF-8, 32 octets. A jti can have any length.';
 comment on column authority.used_jtis.expires_at is
-'From then on nobody accepts the assertion for its age, by the database''s clock, and
-the jti may be used by another one. A day after its use at the latest.';
+'From this time on the assertion or proof is too old to be accepted, by the database''s
+clock, and the jti may be used again. At most a day after its use.';
 comment on column authority.used_jtis.created_at is
-'When it was used; after expires_at, if it was used once more, the last time.';
+'When it was last used. A jti can be used again after expires_at.';
 
 -- Serves used_jtis.prune_expired.
 create index if not exists used_jtis_expires_at_idx
@@ -63,6 +63,6 @@ select (tenant_id, kind, issuer, jti_hash, expires_at),
 update (expires_at),
 delete
 on authority.used_jtis to authority_maintenance;
--- Everything but the hash.
+-- All columns but the hash.
 grant select (tenant_id, kind, issuer, expires_at, created_at)
 on authority.used_jtis to authority_reader;

@@ -1,4 +1,4 @@
--- Creates device authorizations: the requests of devices that a user decides elsewhere.
+-- Creates device authorizations: requests of devices that a user decides elsewhere.
 --
 -- Locks: share row exclusive on authority.clients and users while foreign keys to them
 -- are added.
@@ -77,39 +77,40 @@ create table if not exists authority.device_authorizations (
 );
 
 comment on table authority.device_authorizations is
-'One request of a device without a browser (RFC 8628): the device polls for what a
-user, who types a short code elsewhere, decides once. Approving makes a family of tokens
-and a token of type device_code with the same hash, which the device redeems.';
+'A request of a device without a browser (RFC 8628). The device polls until a user, who
+enters a short code elsewhere, decides once. Approval creates a family of tokens and a
+token of type device_code with the same hash, which the device redeems.';
 comment on column authority.device_authorizations.tenant_id is 'Owner of the row.';
 comment on column authority.device_authorizations.id is 'Random.';
 comment on column authority.device_authorizations.device_code_hash is
-'SHA-256 of what the device polls with, 32 octets.';
+'SHA-256 of the device code, 32 octets.';
 comment on column authority.device_authorizations.user_code_hash is
-'SHA-256 of what the user types, with the tenant in it, 32 octets. Who reads this can
-try all codes, which are few: it hides nothing, and lives for minutes.';
+'SHA-256 of the tenant and the user code, 32 octets. It does not protect the code: user
+codes are few enough to try them all. They live for minutes.';
 comment on column authority.device_authorizations.client_id is
-'The client that asks: clients.id.';
+'clients.id of the requesting client.';
 comment on column authority.device_authorizations.scopes is
-'Scope names that are asked for. Approving may allow fewer.';
+'Names of the requested scopes. The user may approve fewer.';
 comment on column authority.device_authorizations.cnf_jkt is
-'The key that may poll and redeem: JWK SHA-256 thumbprint (RFC 9449 section 6). Null:
-any.';
+'JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC 9449 section 6).
+Null: any key.';
 comment on column authority.device_authorizations.status is
-'pending until a user decides, then approved or denied for good. Whether it has expired
-is not said here.';
+'pending until a user decides, then approved or denied. It does not change when the
+request expires.';
 comment on column authority.device_authorizations.user_id is
 'The user who decided. Null: pending.';
 comment on column authority.device_authorizations.poll_interval is
-'How long the device has to wait between two polls. Grows by 5 seconds with each one
-that comes too early (RFC 8628 section 3.5).';
+'How long the device must wait between two polls. Grows by 5 seconds with each poll that
+comes too early (RFC 8628 section 3.5).';
 comment on column authority.device_authorizations.next_poll_at is
-'A poll of a pending request before then comes too early.';
+'A poll before this time comes too early, while the request is pending.';
 comment on column authority.device_authorizations.properties is
 'Open object of the embedding service, such as the device''s name. The store never reads
-it; what is redeemed inherits it.';
+it. Issued tokens inherit it.';
 comment on column authority.device_authorizations.expires_at is
-'From then on it cannot be decided and its code is dead, by the database''s clock. 30
-minutes after created_at at most: the user code is short.';
+'From this time on the request cannot be decided and its code is dead, by the
+database''s clock. At most 30 minutes after created_at, because the user code is
+short.';
 comment on column authority.device_authorizations.created_at is
 'When the row was inserted.';
 comment on column authority.device_authorizations.updated_at is
@@ -133,7 +134,7 @@ grant update (status, user_id, poll_interval, next_poll_at, updated_at)
 on authority.device_authorizations to authority_app;
 grant select (tenant_id, id, expires_at), update (updated_at), delete
 on authority.device_authorizations to authority_maintenance;
--- Everything but the hashes.
+-- All columns but the hashes.
 grant select (
     tenant_id,
     id,

@@ -1,5 +1,5 @@
--- Empties the templates. The copies in tenants, and the catalogue that they point
--- to, go with their tables.
+-- Deletes the templates. The rollbacks of the tables drop the copies in tenants and the
+-- catalogue that they refer to.
 set local search_path = pg_catalog;
 set local role authority_owner;
 delete from authority.system_scopes;

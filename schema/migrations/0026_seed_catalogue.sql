@@ -1,5 +1,5 @@
--- Fills the permission catalogue, the system roles and the standard OpenID Connect
--- scopes, and gives them to tenants that exist already.
+-- Inserts the permission catalogue, the system roles and the standard OpenID Connect
+-- scopes, and copies roles and scopes to existing tenants.
 --
 -- Locks: row locks on new rows only.
 
@@ -73,7 +73,7 @@ on conflict (name) do update
         display_name = excluded.display_name,
         description = excluded.description;
 
--- One tenant after the other: row-level security holds the owner too.
+-- Works tenant by tenant, because row-level security applies to the owner too.
 do $$
 declare
     tenant uuid;

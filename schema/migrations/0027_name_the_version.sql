@@ -1,6 +1,7 @@
--- Names the version of the schema, which services compare with their own when they
--- open. Every later migration replaces authority.schema_version, and the function
--- authority.oldest_package too when older packages can no longer use the database.
+-- Creates the functions that return the version of the schema. A service compares it
+-- with its own version when it opens. Every later migration replaces
+-- authority.schema_version. A migration that older packages cannot work with replaces
+-- authority.oldest_package too.
 --
 -- Locks: none on tables in use.
 
@@ -16,7 +17,7 @@ immutable parallel safe
 return '0027_name_the_version'::text;
 
 comment on function authority.schema_version is
-'The newest migration that was applied.';
+'Returns the name of the newest applied migration.';
 
 create or replace function authority.oldest_package()
 returns text
@@ -25,8 +26,8 @@ immutable parallel safe
 return '0027_name_the_version'::text;
 
 comment on function authority.oldest_package is
-'The oldest package that may use this database, named by its newest migration. Older
-ones refuse to open it.';
+'Returns the newest migration of the oldest package that may use this database. Older
+packages refuse to open it.';
 
 revoke execute on function authority.schema_version(), authority.oldest_package()
 from public;

@@ -104,7 +104,7 @@ def test_the_callers_of_the_page_run(
         assert auditor is not None
         ann = store.users.create(tenant_id=tenant, username="Ann")
         store.users.create(tenant_id=tenant, username="Bob")
-        store.users.assign_role(tenant_id=tenant, user_id=ann.id, role_id=auditor.id)
+        store.user_roles.assign(tenant_id=tenant, user_id=ann.id, role_id=auditor.id)
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(logins.app))
     ours = re.sub(r"authority_queries\.(queries|records)\b", rf"{PACKAGE}.\1", caller)
     assert ours.count(PACKAGE) == caller.count("RoleHolder\n") + 1

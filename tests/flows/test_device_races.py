@@ -74,7 +74,7 @@ def fetch(client: Client, device_code: TokenString) -> Callable[[Store], str]:
         answer = poll(client, device_code)(store)
         if answer != "approved":
             return answer
-        return store.grants.redeem_device_code(
+        return store.redemptions.redeem_device_code(
             tenant_id=client.tenant_id,
             token_hash=device_code.hash,
             client_id=client.client_id,

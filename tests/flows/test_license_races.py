@@ -26,7 +26,7 @@ def new(store: Store, **fields: Any) -> License:
 
 
 def use(store: Store, license_: License, key: str) -> UsageReceipt:
-    return store.licenses.record_usage(
+    return store.license_usage.record(
         tenant_id=license_.tenant_id,
         license_id=license_.id,
         metric="calls",
@@ -53,7 +53,7 @@ def meter(license_: License, key: str) -> Callable[[Store], UsageReceipt | None]
 def hold(license_: License, holder: str) -> Callable[[Store], LicenseSeat | None]:
     def run(store: Store) -> LicenseSeat | None:
         try:
-            return store.licenses.check_out_seat(
+            return store.license_seats.check_out(
                 tenant_id=license_.tenant_id, license_id=license_.id, holder=holder
             )
         except LimitReachedError:
@@ -120,7 +120,7 @@ def test_all_16_meterers_beyond_a_limit_that_allows_it_are_recorded(
     counted = sorted((r.used, r.overage) for r in receipts if r and r.recorded)
     assert counted == [(10 + excess, excess) for excess in range(16)]
     assert used(dba) == [(25, 25)]
-    (total,) = store.licenses.list_usage(
+    (total,) = store.license_usage.list_totals(
         tenant_id=license_.tenant_id, license_id=license_.id
     )
     assert (total.used, total.allowed, total.overage) == (25, 10, 15)
@@ -191,10 +191,10 @@ def test_a_holder_that_waits_for_itself_gets_its_own_seat(
         ThreadPoolExecutor(1) as threads,
         psycopg.connect(logins.app_for(license_.tenant_id)) as first,
     ):
-        assert Store(first).licenses.check_out_seat(**key, holder="ann")
+        assert Store(first).license_seats.check_out(**key, holder="ann")
         # Now the first seat is free, and so is the second for anybody who does not
         # wait.
-        assert store.licenses.check_in_seat(**key, holder="bob")
+        assert store.license_seats.check_in(**key, holder="bob")
         waiting = threads.submit(hold(license_, "ann"), store)
         wait_for_a_waiter(dba, waiting)
         first.commit()
@@ -232,9 +232,9 @@ def test_8_pruners_beside_4_meterers_leave_the_totals_and_the_running_period(
 
     def prune(_: int) -> int:
         with psycopg.connect(logins.maintenance, autocommit=True) as connection:
-            licenses = Store(connection).licenses
+            store = Store(connection)
             return sum(
-                licenses.prune_usage(older_than=timedelta(0), batch_size=5)
+                store.license_usage.prune(older_than=timedelta(0), batch_size=5)
                 for _ in range(20)
             )
 
@@ -251,9 +251,9 @@ def test_8_pruners_beside_4_meterers_leave_the_totals_and_the_running_period(
         metered = threads.map(meter_on, range(4))
         assert sum(pruned) == yesterday
         assert sum(metered) == 200
-    totals = store.licenses.list_usage(
+    totals = store.license_usage.list_totals(
         tenant_id=license_.tenant_id, license_id=license_.id
     )
     assert [total.used for total in totals] == [200, yesterday]
     assert not use(store, license_, "0-0").recorded
-    assert store.licenses.prune_usage(older_than=timedelta(0)) == 0
+    assert store.license_usage.prune(older_than=timedelta(0)) == 0

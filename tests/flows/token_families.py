@@ -107,7 +107,7 @@ def make_families(store: Store, client: Client, count: int) -> list[TokenString]
 def redeem_code(
     store: Store, client: Client, code: TokenString, request: UUID
 ) -> Redemption:
-    return store.grants.redeem_code(
+    return store.redemptions.redeem_code(
         tenant_id=client.tenant_id,
         token_hash=code.hash,
         client_id=client.client_id,
@@ -126,7 +126,7 @@ def refresh(
         "access_token": successor(client.tenant_id),
         "refresh_token": successor(client.tenant_id),
     }
-    return store.grants.refresh(
+    return store.redemptions.refresh(
         tenant_id=client.tenant_id,
         token_hash=token.hash,
         client_id=client.client_id,

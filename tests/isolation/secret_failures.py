@@ -44,7 +44,7 @@ _RAW: Final[dict[str, Failure]] = {
     ),
     "a client secret for its hash": (
         InvalidArgumentError,
-        lambda ops, client: ops.store.clients.add_secret(
+        lambda ops, client: ops.store.client_secrets.add(
             **ops.tenant,
             id=client.id,
             secret_hash=ops.mine.token("client_secret").token,
@@ -301,7 +301,7 @@ TRAPPED: Final = ("users", "client_secrets", "tokens", "licenses")
 
 WRITES: Final[dict[str, Call]] = {
     "a user": lambda ops, _: ops.user(),
-    "a secret": lambda ops, client: ops.store.clients.add_secret(
+    "a secret": lambda ops, client: ops.store.client_secrets.add(
         **ops.tenant, id=client.id, secret_hash=ops.mine.hash_of("client_secret")
     ),
     "a token": lambda ops, client: ops.issue(client, "access_9", "access"),

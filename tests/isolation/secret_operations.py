@@ -138,7 +138,9 @@ class Operations:
             "code_verifier": self.mine.verifier,
             "access_token": self.new("access_7"),
         }
-        return self.store.grants.redeem_code(**self.tenant, **{**defaults, **fields})
+        return self.store.redemptions.redeem_code(
+            **self.tenant, **{**defaults, **fields}
+        )
 
     def refresh(
         self, client: Client, old: str, new: str, access: str, **fields: Any
@@ -150,7 +152,7 @@ class Operations:
             "refresh_token": self.new(new, timedelta(days=1)),
             "access_token": self.new(access),
         }
-        return self.store.grants.refresh(**self.tenant, **{**defaults, **fields})
+        return self.store.redemptions.refresh(**self.tenant, **{**defaults, **fields})
 
     def new(self, name: str, lifetime: timedelta = HOUR) -> NewToken:
         return new_token(self.mine.token(name), lifetime)
@@ -191,17 +193,15 @@ class Operations:
         yield partial(users.list, **self.tenant)
 
     def _client_secrets(self, client: Client) -> Iterator[Step]:
-        clients, key = self.store.clients, {**self.tenant, "id": client.id}
+        kept, key = self.store.client_secrets, {**self.tenant, "id": client.id}
         phc = self.mine.hash_of("client_secret")
-        yield partial(clients.add_secret, **key, secret_hash=phc)
-        yield partial(clients.list_secrets, **key)
-        yield partial(
-            clients.list_live_secrets, **self.tenant, client_id=client.client_id
-        )
-        [secret] = clients.list_secrets(**key)
+        yield partial(kept.add, **key, secret_hash=phc)
+        yield partial(kept.list_by_client, **key)
+        yield partial(kept.list_live, **self.tenant, client_id=client.client_id)
+        [secret] = kept.list_by_client(**key)
         own = {**self.tenant, "secret_id": secret.id}
-        yield partial(clients.record_secret_use, **own)
-        yield partial(clients.expire_secret, **own)
+        yield partial(kept.record_use, **own)
+        yield partial(kept.expire, **own)
 
     def _codes(self, client: Client) -> Iterator[Step]:
         ann = self.store.users.get_by_username(**self.tenant, username="ann")
@@ -284,7 +284,7 @@ class Operations:
         yield partial(devices.deny, **as_user, user_id=user.id)
         yield partial(devices.poll, **as_device, **device_code)
         yield partial(
-            self.store.grants.redeem_device_code,
+            self.store.redemptions.redeem_device_code,
             **as_device,
             token_hash=code.hash,
             redemption_id=uuid4(),

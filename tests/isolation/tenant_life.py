@@ -35,12 +35,12 @@ def live(store: Store, tenant_id: UUID) -> None:
     role = store.roles.create(
         tenant_id=tenant_id, name="team", permissions=["users:read"]
     )
-    store.users.assign_role(tenant_id=tenant_id, user_id=user.id, role_id=role.id)
+    store.user_roles.assign(tenant_id=tenant_id, user_id=user.id, role_id=role.id)
     assert store.users.list(tenant_id=tenant_id, role_id=role.id).items
     assert store.roles.list_user_permissions(tenant_id=tenant_id, user_id=user.id)
     client = make_client(store, tenant_id, redirect_uris=["https://app.example/cb"])
     make_client_secret(store, client)
-    assert store.clients.list_live_secrets(
+    assert store.client_secrets.list_live(
         tenant_id=tenant_id, client_id=client.client_id
     )
     _use_tokens(store, client, user.id)
@@ -165,7 +165,7 @@ def _use_a_device(store: Store, client: Client, user_id: UUID) -> None:
         tenant_id=tenant_id, user_code_hash=user_code, user_id=user_id
     )
     access = mint_token("access", tenant_id)
-    redemption = store.grants.redeem_device_code(
+    redemption = store.redemptions.redeem_device_code(
         tenant_id=tenant_id,
         token_hash=code.hash,
         client_id=client.client_id,
@@ -178,8 +178,8 @@ def _use_a_device(store: Store, client: Client, user_id: UUID) -> None:
 def _use_a_license(store: Store, tenant_id: UUID) -> None:
     key, license_ = make_license(store, tenant_id, seats=2, limits={"calls": 10})
     ids = {"tenant_id": tenant_id, "license_id": license_.id}
-    store.licenses.check_out_seat(**ids, holder="ann", lease=timedelta(minutes=1))
-    store.licenses.record_usage(
+    store.license_seats.check_out(**ids, holder="ann", lease=timedelta(minutes=1))
+    store.license_usage.record(
         **ids, metric="calls", quantity=1, idempotency_key="first"
     )
     validation = store.licenses.validate(tenant_id=tenant_id, key_hash=key.hash)

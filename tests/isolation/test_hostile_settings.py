@@ -154,7 +154,7 @@ def test_one_of_8_redeemers_wins_and_the_reuse_ends_the_family(
     start = Barrier(RACERS)
 
     def redeem(store: Store, presented: TokenString) -> str:
-        return store.grants.refresh(
+        return store.redemptions.refresh(
             tenant_id=tenant_id,
             token_hash=presented.hash,
             client_id=client.client_id,

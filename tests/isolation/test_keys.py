@@ -162,15 +162,15 @@ def test_a_repository_treats_another_tenants_row_as_missing(
         )
     )
     set_tenant(app, tenants.own)
-    users = Store(app).users
+    user_roles = Store(app).user_roles
     with pytest.raises(MissingReferenceError) as caught:
-        users.assign_role(tenant_id=tenants.own, user_id=user, role_id=foreign_role)
+        user_roles.assign(tenant_id=tenants.own, user_id=user, role_id=foreign_role)
     assert str(foreign_role) not in str(caught.value)
     unknown = UUID(int=1)
     with pytest.raises(MissingReferenceError) as likewise:
-        users.assign_role(tenant_id=tenants.own, user_id=user, role_id=unknown)
+        user_roles.assign(tenant_id=tenants.own, user_id=user, role_id=unknown)
     assert str(likewise.value) == str(caught.value)
-    assert users.assign_role(tenant_id=tenants.own, user_id=user, role_id=role)
+    assert user_roles.assign(tenant_id=tenants.own, user_id=user, role_id=role)
 
 
 def test_every_key_may_repeat_in_another_tenant(twins: Tenants) -> None:

@@ -100,14 +100,14 @@ def test_each_query_finds_the_rows_of_the_tenant_that_it_is_called_for(
         assert uncontrolled(world, matrix_roles, ALL) == WITHOUT_ROWS.keys()
 
 
-def test_each_branch_of_the_grants_is_taken(
+def test_each_branch_of_grants_and_redemptions_is_taken(
     dba: "psycopg.Connection[Any]", matrix_roles: Roles
 ) -> None:
     with opened_world(dba, "strangers") as world:
         cases = [
             case
             for query in ALL
-            if query.path.stem == "grants"
+            if query.path.stem in {"grants", "redemptions"}
             for case in control_of(query, world, matrix_roles)
         ]
         results: list[Any] = [

@@ -33,7 +33,7 @@ _TWICE = "another predicate of the query binds its rows to the tenant"
 _NAMESAKE = "a client of another tenant with the same id has the same client_id here"
 # Predicates without which nothing leaks, and why.
 SPARE = {
-    "grants.redeem: service_accounts.tenant_id = :tenant_id (4)": (
+    "redemptions.redeem: service_accounts.tenant_id = :tenant_id (4)": (
         "the row is only locked, and no redeemed token here belongs to an account"
     ),
     "licenses.update: license_seats.tenant_id = :tenant_id (2)": (
@@ -74,7 +74,7 @@ UNBOUND = {
     "service_accounts.create": _WRITTEN,
     "tenants.enter": "it passes the tenant to a function",
     "tokens.verify_by_token": "it passes the tenant to a function",
-    "users.assign_role": _WRITTEN,
+    "user_roles.assign": _WRITTEN,
     "users.create": _WRITTEN,
 }
 

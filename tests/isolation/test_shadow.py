@@ -12,7 +12,6 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from pytest_postgresql.executors import NoopExecutor
 
 from authority_queries import Store
 from authority_queries.codegen.query import Query
@@ -90,10 +89,10 @@ def without_predicate(query: Query) -> Iterator[Query]:
 
 @pytest.fixture(scope="module")
 def shadow(
-    server: Server, template: NoopExecutor, login_names: dict[str, str]
+    server: Server, template: str, login_names: dict[str, str]
 ) -> Iterator[Shadow]:
     """The shadow of the schema that the migrations create."""
-    migrated = make_conninfo(server.conninfo, dbname=template.template_dbname)
+    migrated = make_conninfo(server.conninfo, dbname=template)
     logins = {f"authority_{role}": login for role, login in login_names.items()}
     with shadow_of(migrated, server.conninfo, logins) as shadow:
         yield shadow

@@ -219,7 +219,7 @@ def test_a_store_ends_with_its_block(
     with authority.tenant(globex, **mode) as store:
         uses: tuple[Callable[[], object], ...] = (
             lambda: users.list(tenant_id=globex),
-            lambda: kept.grants.refresh(
+            lambda: kept.redemptions.refresh(
                 tenant_id=globex,
                 token_hash=bytes(32),
                 client_id="app",

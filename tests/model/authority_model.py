@@ -1,8 +1,8 @@
 """An authority in plain Python: the promises of RFCs and of this repository.
 
-It serves one caller at a time, without SQL, and the test moves its only clock. It is
-written from the promises (docs/decisions, the comments in queries/grants.sql), so that
-it can disagree with the store.
+One caller at a time, no SQL, no clock but the one that the test moves. It is written
+from the promises (docs/decisions, the comments in queries/*.sql), so that it can
+disagree with what keeps them.
 """
 
 from collections.abc import Iterable

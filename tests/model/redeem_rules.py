@@ -101,13 +101,13 @@ class RedeemRules(Machine):
             "refresh_token": refresh,
         }
         if kind == "authorization_code":
-            return store.grants.redeem_code(
+            return store.redemptions.redeem_code(
                 **same, redirect_uri=shown.redirect_uri, code_verifier=shown.verifier
             )
         if kind == "device_code":
-            return store.grants.redeem_device_code(**same, leeway=shown.leeway)
+            return store.redemptions.redeem_device_code(**same, leeway=shown.leeway)
         asked = None if shown.scopes is None else [*shown.scopes]
-        return store.grants.refresh(**same, scopes=asked, leeway=shown.leeway)
+        return store.redemptions.refresh(**same, scopes=asked, leeway=shown.leeway)
 
     def redeem(
         self,

@@ -234,7 +234,7 @@ def test_what_cannot_be_seen_is_in_no_identifier(
     user = store.users.create(**of, username="ann", password_hash=PHC)
     role = store.roles.create(**of, name="editor")
     for call in (
-        lambda: store.users.assign_role(
+        lambda: store.user_roles.assign(
             **of, user_id=user.id, role_id=role.id, granted_by=hidden
         ),
         lambda: store.clients.create(**of, client_id=hidden, client_type="public"),

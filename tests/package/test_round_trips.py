@@ -137,7 +137,7 @@ def test_a_redemption_is_one_statement_whatever_its_outcome(
 
     def refresh(redemption_id: UUID, **presented: Any) -> tuple[str, int]:
         watched.logged.clear()
-        result = watched.store.grants.refresh(
+        result = watched.store.redemptions.refresh(
             tenant_id=tenant_id,
             token_hash=minted.hash,
             client_id=client.client_id,
@@ -184,8 +184,8 @@ def test_what_is_refused_in_a_transaction_is_not_sent(
     watched = watch(logins.app_for(tenant_id))
     with watched.connection.transaction():
         watched.logged.clear()
-        with pytest.raises(OpenTransactionError, match=r"grants\.redeem_code"):
-            watched.store.grants.redeem_code(
+        with pytest.raises(OpenTransactionError, match=r"redemptions\.redeem_code"):
+            watched.store.redemptions.redeem_code(
                 tenant_id=tenant_id,
                 token_hash=bytes(32),
                 client_id="app",

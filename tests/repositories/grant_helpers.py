@@ -9,7 +9,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from authority_queries import Store, mint_token
-from authority_queries.queries import grants
+from authority_queries.queries import redemptions
 from authority_queries.records import (
     Authorization,
     Client,
@@ -132,7 +132,7 @@ def redeem_code(
         "access_token": new_token(party.mint("access")),
         "refresh_token": new_token(party.mint("refresh"), DAY),
     }
-    return store.grants.redeem_code(**{**defaults, **presented})
+    return store.redemptions.redeem_code(**{**defaults, **presented})
 
 
 def refresh(
@@ -147,7 +147,7 @@ def refresh(
         "access_token": new_token(party.mint("access")),
         "refresh_token": new_token(party.mint("refresh"), DAY),
     }
-    return store.grants.refresh(**{**defaults, **presented})
+    return store.redemptions.refresh(**{**defaults, **presented})
 
 
 def redeem_uncommitted(
@@ -167,7 +167,7 @@ def redeem_uncommitted(
         "refresh_token_hash": mint_token("refresh", minted.tenant_id).hash,
         "refresh_lifetime": DAY,
     }
-    return grants.redeem(
+    return redemptions.redeem(
         connection,
         tenant_id=minted.tenant_id,
         token_hash=minted.hash,

@@ -80,7 +80,7 @@ def change(store: Store, license_: License, **fields: Any) -> License:
 def check_out(
     store: Store, license_: License, holder: str, **fields: Any
 ) -> LicenseSeat:
-    return store.licenses.check_out_seat(**key_of(license_), holder=holder, **fields)
+    return store.license_seats.check_out(**key_of(license_), holder=holder, **fields)
 
 
 def use(
@@ -91,8 +91,8 @@ def use(
         "quantity": quantity,
         "idempotency_key": str(uuid4()),
     }
-    return store.licenses.record_usage(**key_of(license_), **{**report, **fields})
+    return store.license_usage.record(**key_of(license_), **{**report, **fields})
 
 
 def totals(store: Store, license_: License, **filters: Any) -> list[UsageTotal]:
-    return [*store.licenses.list_usage(**key_of(license_), **filters)]
+    return [*store.license_usage.list_totals(**key_of(license_), **filters)]

@@ -29,11 +29,11 @@ DAY = timedelta(days=1)
 
 
 def list_secrets(store: Store, client: Client) -> Sequence[ClientSecret]:
-    return store.clients.list_secrets(tenant_id=client.tenant_id, id=client.id)
+    return store.client_secrets.list_by_client(tenant_id=client.tenant_id, id=client.id)
 
 
 def live_secrets(store: Store, client: Client) -> Sequence[ClientSecret]:
-    return store.clients.list_live_secrets(
+    return store.client_secrets.list_live(
         tenant_id=client.tenant_id, client_id=client.client_id
     )
 
@@ -70,8 +70,8 @@ def test_several_secrets_live_side_by_side_newest_first(store: Store) -> None:
     assert "description=" in repr(old)
     assert PHC not in repr(old)
     keys = {"tenant_id": client.tenant_id, "secret_id": old.id}
-    assert store.clients.delete_secret(**keys)
-    assert not store.clients.delete_secret(**keys)
+    assert store.client_secrets.delete(**keys)
+    assert not store.client_secrets.delete(**keys)
     assert list_secrets(store, client) == [new]
 
 
@@ -81,19 +81,19 @@ def test_a_secret_is_rotated_with_an_overlap(
     client = make_client(store, make_tenant(store).id)
     old, new = make_client_secret(store, client), make_client_secret(store, client)
     keys = {"tenant_id": client.tenant_id, "secret_id": old.id}
-    ending = store.clients.expire_secret(remaining=HOUR, **keys)
+    ending = store.client_secrets.expire(remaining=HOUR, **keys)
     assert ending is not None
     assert ending.valid_until is not None
     assert old.created_at + HOUR < ending.valid_until < old.created_at + 2 * HOUR
     assert ending == replace(old, valid_until=ending.valid_until)
     assert live_secrets(store, client) == [new, ending]
-    assert store.clients.expire_secret(remaining=DAY, **keys) == ending
+    assert store.client_secrets.expire(remaining=DAY, **keys) == ending
     age(dba, old, by=HOUR)
     assert live_secrets(store, client) == [new]
-    store.clients.expire_secret(tenant_id=client.tenant_id, secret_id=new.id)
+    store.client_secrets.expire(tenant_id=client.tenant_id, secret_id=new.id)
     assert live_secrets(store, client) == []
     assert len(list_secrets(store, client)) == 2
-    unknown = store.clients.expire_secret(tenant_id=client.tenant_id, secret_id=uuid4())
+    unknown = store.client_secrets.expire(tenant_id=client.tenant_id, secret_id=uuid4())
     assert unknown is None
 
 
@@ -114,7 +114,7 @@ def test_a_secret_of_the_future_never_lives_once_it_was_expired(
 ) -> None:
     client = make_client(store, make_tenant(store).id)
     secret = make_client_secret(store, client, valid_from=datetime.now(UTC) + DAY)
-    expired = store.clients.expire_secret(
+    expired = store.client_secrets.expire(
         tenant_id=client.tenant_id, secret_id=secret.id, remaining=remaining
     )
     assert expired is not None
@@ -180,16 +180,16 @@ def test_the_use_of_a_secret_is_noted_at_most_once_a_minute(
     client = make_client(store, make_tenant(store).id)
     secret, other = make_client_secret(store, client), make_client_secret(store, client)
     keys = {"tenant_id": client.tenant_id, "secret_id": secret.id}
-    assert store.clients.record_secret_use(**keys)
+    assert store.client_secrets.record_use(**keys)
     noted = list_secrets(store, client)
     assert noted[0] == other
     assert noted[1].last_used_at is not None
     assert noted[1].last_used_at > secret.created_at
-    assert not store.clients.record_secret_use(**keys)
+    assert not store.client_secrets.record_use(**keys)
     assert list_secrets(store, client) == noted
     age(dba, secret, by=timedelta(seconds=61))
-    assert store.clients.record_secret_use(**keys)
-    assert not store.clients.record_secret_use(
+    assert store.client_secrets.record_use(**keys)
+    assert not store.client_secrets.record_use(
         tenant_id=client.tenant_id, secret_id=uuid4()
     )
 

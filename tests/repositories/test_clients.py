@@ -198,8 +198,11 @@ def test_a_deleted_client_leaves_nothing_behind(store: Store) -> None:
     assert store.clients.delete(**keys)
     assert not store.clients.delete(**keys)
     assert store.clients.get_by_id(**keys) is None
-    assert store.clients.list_secrets(tenant_id=client.tenant_id, id=client.id) == []
-    assert not store.clients.delete_secret(
+    assert (
+        store.client_secrets.list_by_client(tenant_id=client.tenant_id, id=client.id)
+        == []
+    )
+    assert not store.client_secrets.delete(
         tenant_id=client.tenant_id, secret_id=secret.id
     )
     gone = store.tokens.get_by_id(tenant_id=client.tenant_id, token_id=token.id)
@@ -227,9 +230,9 @@ def test_a_client_is_out_of_reach_of_another_tenant(store: Store) -> None:
     assert list_secrets(store, foreign) == live_secrets(store, foreign) == []
     with pytest.raises(NotFoundError):
         store.clients.update(row_version=1, **keys, **EDIT)
-    assert not store.clients.record_secret_use(**secret_keys)
-    assert store.clients.expire_secret(remaining=HOUR, **secret_keys) is None
-    assert not store.clients.delete_secret(**secret_keys)
+    assert not store.client_secrets.record_use(**secret_keys)
+    assert store.client_secrets.expire(remaining=HOUR, **secret_keys) is None
+    assert not store.client_secrets.delete(**secret_keys)
     assert not store.clients.delete(**keys)
     own = store.clients.get_by_id(tenant_id=client.tenant_id, id=client.id)
     assert own == client

@@ -94,7 +94,7 @@ def redeem(
         "access_token": NewToken(hash=access.hash, lifetime=HOUR),
         "refresh_token": NewToken(hash=refresh.hash, lifetime=24 * HOUR),
     }
-    redemption = store.grants.redeem_device_code(
+    redemption = store.redemptions.redeem_device_code(
         tenant_id=client.tenant_id,
         token_hash=code.hash,
         **{**presented, **fields},

@@ -26,8 +26,10 @@ from tests.stores import Logins, routed_store
 
 Call = Callable[[Any, Grant], Redemption]
 CALLS: dict[str, Call] = {
-    "grants.redeem_code": lambda store, grant: redeem_code(store, grant, grant.code),
-    "grants.refresh": lambda store, grant: refresh(store, grant, grant.refresh),
+    "redemptions.redeem_code": lambda store, grant: redeem_code(
+        store, grant, grant.code
+    ),
+    "redemptions.refresh": lambda store, grant: refresh(store, grant, grant.refresh),
 }
 EACH = pytest.mark.parametrize("name", CALLS)
 
@@ -157,7 +159,7 @@ def test_inside_a_transaction_it_is_refused_before_anything_is_sent(
     with opened(service, logins, grant.tenant_id) as store:
         with pytest.raises(OpenTransactionError, match=rf"^{name}: .*autocommit=True"):
             CALLS[name](store, grant)
-        assert "/* grants.redeem */" not in last_statements(dba)
+        assert "/* redemptions.redeem */" not in last_statements(dba)
     assert count(dba, "tokens") == before
     assert is_alive(arranged, grant.refresh)
     assert family_of(arranged, grant.refresh).revoked_at is None
@@ -174,7 +176,7 @@ def test_it_works_in_a_unit_in_autocommit(
     ):
         outcome = CALLS[name](store, grant).outcome
         assert "/* tenants.commit */" in last_statements(dba)
-    assert outcome == {"redeem_code": "reused", "refresh": "redeemed"}[name[7:]]
+    assert outcome == ("redeemed" if name.endswith("refresh") else "reused")
 
 
 def test_reuse_stands_when_the_caller_fails_afterwards(
@@ -187,7 +189,7 @@ def test_reuse_stands_when_the_caller_fails_afterwards(
             service.connect(logins.app) as connection,
             service.unit(connection, grant.tenant_id, autocommit=True) as store,
         ):
-            assert CALLS["grants.redeem_code"](store, grant).outcome == "reused"
+            assert CALLS["redemptions.redeem_code"](store, grant).outcome == "reused"
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -64,7 +64,7 @@ def test_a_receipt_is_had_again_after_its_period_and_its_licence(
 ) -> None:
     license_ = new(store, limits={"calls": 5}, usage_period="day")
     entry = {**key_of(license_), "metric": "calls", "idempotency_key": "k"}
-    assert store.licenses.get_receipt(**entry) is None
+    assert store.license_usage.get_receipt(**entry) is None
     first = use(store, license_, 2, idempotency_key="k")
     clock.advance(DAY)
     second = use(store, license_, 5)
@@ -72,7 +72,7 @@ def test_a_receipt_is_had_again_after_its_period_and_its_licence(
     store.licenses.suspend(**key_of(license_), reason="unpaid")
     again = use(store, license_, 2, idempotency_key="k")
     assert again == replace(first, recorded=False)
-    assert store.licenses.get_receipt(**entry) == again
+    assert store.license_usage.get_receipt(**entry) == again
     with pytest.raises(LicenseNotUsableError):
         use(store, license_)
 
@@ -187,18 +187,18 @@ def test_uses_are_pruned_some_time_after_their_period_and_the_bill_stays(
     clock.advance(datetime(2032, 1, 31, 12, tzinfo=UTC) - datetime.now(UTC))
     for key in ("a", "b", "c"):
         use(store, license_, idempotency_key=key)
-    assert store.licenses.prune_usage(older_than=timedelta(0)) == 0
+    assert store.license_usage.prune(older_than=timedelta(0)) == 0
     clock.advance(HOUR * 11)
-    assert store.licenses.prune_usage(older_than=timedelta(0)) == 0
+    assert store.license_usage.prune(older_than=timedelta(0)) == 0
     clock.advance(HOUR * 2)  # February has begun
     use(store, license_, idempotency_key="d")
-    assert store.licenses.prune_usage(older_than=2 * HOUR) == 0
+    assert store.license_usage.prune(older_than=2 * HOUR) == 0
     with dba.transaction():
         dba.execute("select from authority.license_usage for update")
-        assert store.licenses.prune_usage(older_than=HOUR) == 0
-    assert store.licenses.prune_usage(older_than=HOUR, batch_size=2) == 2
-    assert store.licenses.prune_usage() == 0  # keeps 30 days
-    assert store.licenses.prune_usage(older_than=HOUR, batch_size=2) == 1
+        assert store.license_usage.prune(older_than=HOUR) == 0
+    assert store.license_usage.prune(older_than=HOUR, batch_size=2) == 2
+    assert store.license_usage.prune() == 0  # keeps 30 days
+    assert store.license_usage.prune(older_than=HOUR, batch_size=2) == 1
     assert [total.used for total in totals(store, license_)] == [1, 3]
     assert not use(store, license_, idempotency_key="d").recorded
     # Nobody knows the key any more.
@@ -207,7 +207,7 @@ def test_uses_are_pruned_some_time_after_their_period_and_the_bill_stays(
 
 def test_the_running_period_is_never_pruned(store: Store) -> None:
     with pytest.raises(InvalidArgumentError, match="older_than must be 0 or"):
-        store.licenses.prune_usage(older_than=-DAY)
+        store.license_usage.prune(older_than=-DAY)
 
 
 def test_another_tenant_reaches_no_licence(store: Store) -> None:
@@ -220,17 +220,17 @@ def test_another_tenant_reaches_no_licence(store: Store) -> None:
     assert licenses.get_by_id(**key) is None
     assert licenses.get_by_key(**by_key) is None
     assert licenses.validate(**by_key) is None
-    assert licenses.renew_seat(**key, holder="ann") is None
-    assert not licenses.check_in_seat(**key, holder="ann")
-    assert licenses.list_usage(**key) == []
+    assert store.license_seats.renew(**key, holder="ann") is None
+    assert not store.license_seats.check_in(**key, holder="ann")
+    assert store.license_usage.list_totals(**key) == []
     with pytest.raises(LicenseNotUsableError):
         licenses.revoke(**key, reason="r")
     with pytest.raises(LicenseNotUsableError):
         licenses.resume(**key)
     with pytest.raises(LimitReachedError):
-        licenses.check_out_seat(**key, holder="eve")
+        store.license_seats.check_out(**key, holder="eve")
     with pytest.raises(LicenseNotUsableError):
-        licenses.record_usage(
+        store.license_usage.record(
             **key, metric="calls", quantity=1, idempotency_key="theirs"
         )
     found = validate(store, license_)
@@ -243,7 +243,7 @@ def correct(
     store: Store, license_: License, corrects: str, key: str, **fields: Any
 ) -> UsageReceipt:
     correction: Fields = {**key_of(license_), "metric": "calls", **fields}
-    return store.licenses.correct_usage(
+    return store.license_usage.correct(
         **correction, corrects=corrects, idempotency_key=key
     )
 
@@ -269,7 +269,7 @@ def test_a_wrong_report_is_taken_back_once_and_the_ledger_keeps_both(
         ("none", "d", "calls"),
         ("right", "d", "exports"),
     ):
-        with pytest.raises(NotFoundError, match="corrects must name a use"):
+        with pytest.raises(NotFoundError, match="corrects must be the key of a use"):
             correct(store, license_, corrects, key, metric=metric)
     for key in ("c", "right"):
         with pytest.raises(IdempotencyKeyReusedError):

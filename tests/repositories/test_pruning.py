@@ -314,7 +314,7 @@ def test_what_reuse_detection_needs_is_kept_until_its_family_is_over(
     )
 
     def refresh(refresh_token: NewToken, access_token: NewToken | None = None) -> str:
-        return store.grants.refresh(
+        return store.redemptions.refresh(
             tenant_id=client.tenant_id,
             client_id=client.client_id,
             token_hash=first.hash,

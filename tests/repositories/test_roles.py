@@ -68,13 +68,13 @@ def may(store: Store, user: User) -> list[str]:
 
 
 def assign(store: Store, user: User, role: Role, **fields: Any) -> UserRole:
-    return store.users.assign_role(
+    return store.user_roles.assign(
         tenant_id=user.tenant_id, user_id=user.id, role_id=role.id, **fields
     )
 
 
 def held(store: Store, user: User) -> Sequence[Role]:
-    return store.users.list_roles(tenant_id=user.tenant_id, user_id=user.id)
+    return store.user_roles.list_by_user(tenant_id=user.tenant_id, user_id=user.id)
 
 
 def end_assignment(dba: "psycopg.Connection[Any]", assignment: UserRole) -> None:
@@ -210,8 +210,8 @@ def test_a_role_cannot_be_deleted_while_it_is_assigned(
     with pytest.raises(InUseError, match="user_roles still refer to it") as caught:
         store.roles.delete(**keys)
     assert caught.value.constraint == "user_roles_tenant_id_role_id_fk"
-    assert store.users.revoke_role(user_id=user.id, **keys)
-    assert not store.users.revoke_role(user_id=user.id, **keys)
+    assert store.user_roles.revoke(user_id=user.id, **keys)
+    assert not store.user_roles.revoke(user_id=user.id, **keys)
     assert store.roles.delete(**keys)
     assert not store.roles.delete(**keys)
     assert allowed(store, role) == []
@@ -340,6 +340,6 @@ def test_a_role_is_out_of_reach_of_another_tenant(store: Store) -> None:
     with pytest.raises(NotFoundError):
         store.roles.update(**foreign, row_version=1, **EDIT)
     assert not store.roles.delete(**foreign)
-    assert not store.users.revoke_role(user_id=user.id, **foreign)
+    assert not store.user_roles.revoke(user_id=user.id, **foreign)
     assert held(store, user) == [role]
     assert may(store, user) == ["audit:read"]

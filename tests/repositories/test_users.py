@@ -110,7 +110,7 @@ def test_what_does_not_exist_is_not_found(store: Store) -> None:
     assert store.users.get_by_id(tenant_id=tenant_id, user_id=nobody) is None
     assert store.users.get_by_username(tenant_id=tenant_id, username="no") is None
     assert store.users.get_by_subject_id(tenant_id=tenant_id, subject_id=nobody) is None
-    assert store.users.list_roles(tenant_id=tenant_id, user_id=nobody) == []
+    assert store.user_roles.list_by_user(tenant_id=tenant_id, user_id=nobody) == []
     assert store.users.revoke_tokens(tenant_id=tenant_id, user_id=nobody) is None
     with pytest.raises(NotFoundError):
         store.users.set_password_hash(
@@ -180,7 +180,7 @@ def test_filtered_pages_lead_forward_and_back(
             username=username,
             status="suspended" if username == "ann4" else "active",
         )
-        store.users.assign_role(
+        store.user_roles.assign(
             tenant_id=tenant_id, user_id=user.id, role_id=role.id, expires_at=FUTURE
         )
         if username == "ann6":
@@ -253,7 +253,7 @@ def test_a_deleted_user_leaves_nothing_behind(store: Store) -> None:
     tenant_id = user.tenant_id
     client = make_client(store, tenant_id)
     role = store.roles.create(tenant_id=tenant_id, name="editor")
-    store.users.assign_role(tenant_id=tenant_id, user_id=user.id, role_id=role.id)
+    store.user_roles.assign(tenant_id=tenant_id, user_id=user.id, role_id=role.id)
     consent = make_authorization(store, client, user_id=user.id)
     _, refresh = make_token(store, client, "refresh", user_id=user.id)
     string, _ = make_token(store, client, user_id=user.id)

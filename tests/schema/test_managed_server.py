@@ -188,9 +188,8 @@ def test_roles_of_another_database_are_not_granted_to_everybody(bare: Bare) -> N
     database = bare.database(login)
     with pytest.raises(MigrationError) as caught:
         migrate(as_login(database, login))
-    assert (
-        f"{login} is no member of authority_owner: have a DBA run schema/bootstrap.sql"
-    ) in str(caught.value)
+    advice = "have a DBA run schema/bootstrap.sql"
+    assert f"{login} is not a member of authority_owner: {advice}" in str(caught.value)
     assert owners(database) == set()
 
 
@@ -245,7 +244,7 @@ def test_bootstrap_grants_the_migrator_only_what_it_announces(bare: Bare) -> Non
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "say who migrates: psql -v migrator="),
+        ((), "migrator is not set: run psql -v migrator="),
         (("-v", "migrator=nobody"), 'role "nobody" does not exist'),
     ],
 )

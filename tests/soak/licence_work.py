@@ -89,9 +89,9 @@ async def _check_out(
         holder.may_have, holder.ghosts_until = True, now + LATE
         mine.changes += 1
         before = mine.changes
-    with desk.ledger.call("licenses.check_out_seat", LimitReachedError) as call:
+    with desk.ledger.call("license_seats.check_out", LimitReachedError) as call:
         async with desk.door.unit(key["tenant_id"]) as store:
-            seat = await store.licenses.check_out_seat(**key, lease=LEASE)
+            seat = await store.license_seats.check_out(**key, lease=LEASE)
     if call.is_unknown:
         return
     with desk.ledger.lock:
@@ -112,9 +112,9 @@ async def _check_out(
 async def _check_in(desk: Desk, holder: Holder, key: dict[str, Any]) -> None:
     with desk.ledger.lock:
         had, holder.has = holder.has, False
-    with desk.ledger.call("licenses.check_in_seat") as call:
+    with desk.ledger.call("license_seats.check_in") as call:
         async with desk.door.unit(key["tenant_id"]) as store:
-            gave = await store.licenses.check_in_seat(**key)
+            gave = await store.license_seats.check_in(**key)
         if not gave:
             call.refuse()
     with desk.ledger.lock:
@@ -137,9 +137,9 @@ async def record_usage(desk: Desk) -> None:
         mine.unknown[license_.id] += quantity
     outcomes: list[str] = []
     for _ in range(desk.chance.choice([1, 1, 2, 3])):
-        with desk.ledger.call("licenses.record_usage", LimitReachedError) as call:
+        with desk.ledger.call("license_usage.record", LimitReachedError) as call:
             async with desk.door.unit(home.tenant_id) as store:
-                receipt = await store.licenses.record_usage(
+                receipt = await store.license_usage.record(
                     tenant_id=home.tenant_id,
                     license_id=license_.id,
                     metric="calls",
@@ -180,9 +180,9 @@ async def audit_usage(desk: Desk) -> None:
     for home in desk.homes:
         mine = counted(home)
         for license_ in (home.license, home.limited):
-            with desk.ledger.call("licenses.list_usage") as call:
+            with desk.ledger.call("license_usage.list_totals") as call:
                 async with desk.door.unit(home.tenant_id) as store:
-                    totals = await store.licenses.list_usage(
+                    totals = await store.license_usage.list_totals(
                         tenant_id=home.tenant_id, license_id=license_.id
                     )
             if not call.is_acknowledged:

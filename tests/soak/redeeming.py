@@ -43,7 +43,7 @@ class Attempt:
         name = METHODS[self._life.kind]
         try:
             for number in range(ATTEMPTS):
-                with self._desk.ledger.call(f"grants.{name}") as call:
+                with self._desk.ledger.call(f"redemptions.{name}") as call:
                     answer = await self._ask(name)
                 if call.is_acknowledged:
                     self._judge(answer, call, is_first=number == 0)
@@ -57,7 +57,7 @@ class Attempt:
         life = self._life
         options = {"redirect_uri": CALLBACK} if name == "redeem_code" else {}
         async with self._desk.door.unit(life.minted.tenant_id) as store:
-            return await getattr(store.grants, name)(
+            return await getattr(store.redemptions, name)(
                 tenant_id=life.minted.tenant_id,
                 token_hash=life.minted.hash,
                 client_id=life.expected["client_id"],

@@ -74,7 +74,7 @@ async def redeem(
     authority: AsyncAuthority, tenant_id: UUID, token_hash: bytes
 ) -> RedemptionOutcome:
     async with authority.tenant(tenant_id, autocommit=True) as store:
-        redemption = await store.grants.redeem_code(
+        redemption = await store.redemptions.redeem_code(
             tenant_id=tenant_id,
             token_hash=token_hash,
             client_id="app",

@@ -121,7 +121,7 @@ def _assign_role(store: Store, user: User, name: str) -> None:
     if role is None:
         message = f"the user {user.username} has a role {name} that does not exist"
         raise ConfigurationError(message)
-    store.users.assign_role(
+    store.user_roles.assign(
         tenant_id=user.tenant_id, user_id=user.id, role_id=role.id, granted_by="demo"
     )
 

@@ -31,24 +31,24 @@ def rotate_client_secret(store: Store, narrator: Narrator, acme: Sample) -> None
         "client_id": client.client_id,
     }
     with narrator.step("Rotate a client's secret with no downtime") as step:
-        for secret in store.clients.list_live_secrets(**keys):
-            store.clients.delete_secret(tenant_id=acme.tenant_id, secret_id=secret.id)
+        for secret in store.client_secrets.list_live(**keys):
+            store.client_secrets.delete(tenant_id=acme.tenant_id, secret_id=secret.id)
         step.row("secrets of earlier runs", "deleted")
         minted = [mint_token("client_secret", acme.tenant_id) for _ in range(2)]
         old, new = (
-            store.clients.add_secret(
+            store.client_secrets.add(
                 tenant_id=acme.tenant_id,
                 id=client.id,
                 secret_hash=hash_client_secret(secret.token),
             )
             for secret in minted
         )
-        step.row("two secrets", f"{len(store.clients.list_live_secrets(**keys))} live")
-        store.clients.expire_secret(tenant_id=acme.tenant_id, secret_id=old.id)
-        live = store.clients.list_live_secrets(**keys)
+        step.row("two secrets", f"{len(store.client_secrets.list_live(**keys))} live")
+        store.client_secrets.expire(tenant_id=acme.tenant_id, secret_id=old.id)
+        live = store.client_secrets.list_live(**keys)
         step.row("the old one ends", f"{len(live)} live")
         accepted = verify_client_secret(live[0].secret_hash, minted[1].token)
-        store.clients.record_secret_use(tenant_id=acme.tenant_id, secret_id=new.id)
+        store.client_secrets.record_use(tenant_id=acme.tenant_id, secret_id=new.id)
         step.row("client_secret_basic", "accepted" if accepted else "refused")
 
 
@@ -114,14 +114,14 @@ def meter_license(store: Store, narrator: Narrator, acme: Sample) -> None:
             step.row(f"{holder} takes a seat", _take_seat(store, keys, holder))
         for metric, allowed in bought.limits.items():
             _use_up(store, step, keys, metric, allowed)
-        totals = store.licenses.list_usage(**keys)
+        totals = store.license_usage.list_totals(**keys)
         used = ", ".join(f"{t.metric} {t.used} of {t.allowed}" for t in totals)
         step.row("totals of the period", used)
 
 
 def _take_seat(store: Store, keys: dict[str, Any], holder: str) -> str:
     try:
-        seat = store.licenses.check_out_seat(**keys, holder=holder)
+        seat = store.license_seats.check_out(**keys, holder=holder)
     except LimitReachedError:
         return "no seat is free"
     return f"seat {seat.seat_number}"
@@ -137,7 +137,7 @@ def _use_up(
             "idempotency_key": f"call-{number}",
         }
         try:
-            receipt = store.licenses.record_usage(**keys, **use)
+            receipt = store.license_usage.record(**keys, **use)
         except LimitReachedError:
             result = "limit reached, nothing recorded"
         else:

@@ -83,7 +83,7 @@ def _redeem_code(store: Store, step: Step, client: Client, ann: User) -> TokenSt
     step.row("authorization code", f"{issuance.outcome}, for a minute")
     refresh = mint_token("refresh", client.tenant_id)
     for verifier, label in ((_WRONG_VERIFIER, "wrong"), (right, "right")):
-        redemption = store.grants.redeem_code(
+        redemption = store.redemptions.redeem_code(
             tenant_id=client.tenant_id,
             token_hash=code.hash,
             client_id=client.client_id,
@@ -108,7 +108,7 @@ def _refresh(
 ) -> TokenString:
     refresh = mint_token("refresh", client.tenant_id)
     access = mint_token("access", client.tenant_id)
-    redemption = store.grants.refresh(
+    redemption = store.redemptions.refresh(
         tenant_id=client.tenant_id,
         token_hash=parse_token(presented.token, kind="refresh").hash,
         client_id=client.client_id,

@@ -4,9 +4,11 @@ A plan is the generic one, which has to be good for every tenant and every param
 It is made on believable rows, by the role that executes the query.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import psycopg
 from aiosql.types import SQLOperationType
@@ -17,12 +19,20 @@ from authority_queries.codegen.plans.explained import explain
 from authority_queries.codegen.plans.layout import PlanLayout, read_layout
 from authority_queries.codegen.plans.plan_node import PlanNode, read_plan
 from authority_queries.codegen.plans.rules import PlanFinding, PlanRules, judge
-from authority_queries.codegen.plans.text import plan_difference, plan_text
+from authority_queries.codegen.plans.text import (
+    plan_difference,
+    plan_sections,
+    plan_text,
+    query_title,
+    with_plans,
+)
 from authority_queries.codegen.query import Query
 from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.codegen.sent import statement_of
 from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.errors import ConfigurationError
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,29 +56,49 @@ class PlanSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanReport:
-    """The text to commit, and what is wrong, in the order of the queries."""
+    """The text to commit, and what is wrong, in the order of the queries.
+
+    `titles` are the queries of the folder, with those that were not asked for.
+    """
 
     text: str
+    titles: tuple[str, ...]
     findings: tuple[PlanFinding, ...]
 
 
-def run(config: Path, server: str | None, *, check: bool) -> Outcome:
+def run(
+    config: Path, server: str | None, *, check: bool, only: Sequence[str] = ()
+) -> Outcome:
     """Write the plans if they changed; with `check` give the difference instead.
 
-    Raises what `check_plans` does, and ConfigurationError.
+    `only` names files and queries, `users` or `users.create`: the others keep the plans
+    that they have, and the plans of these are part of the text. Raises what
+    `check_plans` does, and ConfigurationError.
     """
     settings = read(config)
     if settings.plans is None:
         message = f"{config}: tool.authority.plans is missing: a file's name"
         raise ConfigurationError(message)
-    report = check_plans(plan_settings(settings, server))
+    report = check_plans(plan_settings(settings, server), only)
     lines = [f"{each.place}: {each.what}; {each.remedy}\n" for each in report.findings]
     committed = settings.plans.read_text() if settings.plans.exists() else ""
-    difference = plan_difference(committed, report.text, settings.plans.name)
+    text = report.text
+    if only:
+        sections = plan_sections(report.text)
+        head = sections.pop("")
+        if not committed.startswith(head):
+            message = (
+                f"{settings.plans.name} has other first lines, as of another server "
+                "or role: write all plans, without --only"
+            )
+            raise GenerationError(message)
+        text = with_plans(committed, sections, report.titles)
+        lines += [] if check else [f"{each}\n\n" for each in sections.values()]
+    difference = plan_difference(committed, text, settings.plans.name)
     if check:
         lines.append(difference)
     elif difference:
-        settings.plans.write_text(report.text)
+        settings.plans.write_text(text)
         lines.append(f"{settings.plans.name} written\n")
     is_wrong = bool(report.findings or (difference and check))
     fault = "plans have changed or break a rule" if is_wrong else None
@@ -94,15 +124,21 @@ def plan_settings(settings: GenerationSettings, server: str | None) -> PlanSetti
     )
 
 
-def check_plans(settings: PlanSettings) -> PlanReport:
-    """Explain all queries in a throwaway database and look at their plans.
+def check_plans(settings: PlanSettings, only: Sequence[str] = ()) -> PlanReport:
+    """Explain queries in a throwaway database and look at their plans.
 
-    Raises GenerationError when a file cannot be used or a query cannot be planned.
+    `only` names the files and queries that are meant; empty: all. Raises
+    GenerationError when a file cannot be used or a query cannot be planned.
     """
-    queries = read_folder(settings.queries)
+    every = read_folder(settings.queries)
+    queries = _chosen(every, only)
     with planning_session(
-        migrations=settings.migrations, sample=settings.sample, server=settings.server
+        migrations=settings.migrations,
+        sample=settings.sample,
+        server=settings.server,
+        queries=[query.sql for query in queries],
     ) as session:
+        _LOG.info("explaining %d queries", len(queries))
         layout = read_layout(session.connection, settings.tenant_column)
         plans = [
             (query, _explained(session, query, layout, settings.role))
@@ -117,8 +153,27 @@ def check_plans(settings: PlanSettings) -> PlanReport:
     findings = [finding for each in plans for finding in judge(*each, rules)]
     return PlanReport(
         text=plan_text(plans, version=version, role=settings.role),
+        titles=tuple(map(query_title, every)),
         findings=tuple(findings),
     )
+
+
+def _chosen(queries: Sequence[Query], only: Sequence[str]) -> Sequence[Query]:
+    if not only:
+        return queries
+    for name in only:
+        if not any(name in {query.path.stem, query_title(query)} for query in queries):
+            files = ", ".join(dict.fromkeys(query.path.stem for query in queries))
+            message = (
+                f"--only {name}: no such file or query; files: {files}; "
+                "a query is named file.query"
+            )
+            raise ConfigurationError(message)
+    return [
+        query
+        for query in queries
+        if not {query.path.stem, query_title(query)}.isdisjoint(only)
+    ]
 
 
 def _explained(

@@ -1,5 +1,8 @@
 """A throwaway database with believable rows, and a session that acts as roles."""
 
+import logging
+import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,14 +12,24 @@ from typing import Final, LiteralString
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from authority_queries.codegen import throwaway
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.plans.layout import CATALOGUE
-from authority_queries.codegen.throwaway import throwaway_database
+from authority_queries.codegen.template_key import template_key
+from authority_queries.service.migrations import migrate_plainly
 
 # Before 17 EXPLAIN writes a subquery's result as $1, as if it were a parameter.
 _OLDEST: Final = 17
 # ANALYZE reads 300 rows for each: all 300,000 and fewer, so that no sample is random.
 _STATISTICS_TARGET: Final = 1000
+_FREEZE_CLOCK: Final = Path(__file__).with_name("freeze_clock.sql")
+# What is no function, or a function of PostgreSQL's that calls such a one.
+_READS_RUNNING_CLOCK: Final = re.compile(
+    r"\b(current_(date|time|timestamp)|localtime(stamp)?)\b|\bage\s*\("
+    r"|'\s*(now|today|tomorrow|yesterday)\b",
+    re.I,
+)
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +73,54 @@ class PlanningSession:
 
 @contextmanager
 def planning_session(
-    *, migrations: Sequence[Path], sample: Path, server: str | None
+    *,
+    migrations: Sequence[Path],
+    sample: Path,
+    server: str | None,
+    queries: Sequence[str] = (),
 ) -> Iterator[PlanningSession]:
-    """Give a session on a new database with these rows.
+    """Give a session on a database with these rows, to plan these queries in.
 
+    An embedded server's rows are kept from run to run, if the clock can be stopped.
     Raises GenerationError and what throwaway_database does.
     """
-    with throwaway_database(migrations, server) as conninfo:
+    key = None
+    if server is None and _can_stop_clock(migrations, queries):
+        code = [sys.modules[__name__], throwaway]
+        key = template_key([*migrations, sample, _FREEZE_CLOCK], code)
+
+    def prepare(conninfo: str) -> None:
         with psycopg.connect(conninfo, autocommit=True) as connection:
             _refuse_old(connection)
-            _fill(connection, sample)
-        # A new session: one that has the database's own settings only.
+            if key is not None:
+                connection.execute(_FREEZE_CLOCK.read_bytes())
+        _LOG.info("applying the migrations")
+        migrate_plainly(conninfo, migrations)
+        _LOG.info("inserting the rows of %s", sample.name)
         with psycopg.connect(conninfo, autocommit=True) as connection:
-            CATALOGUE.rows(connection, "pin_planner")
-            session = PlanningSession(connection)
-            try:
-                yield session
-            finally:
-                session.drop_made_roles()
+            _fill(connection, sample)
+
+    with (
+        throwaway.prepared_database(prepare, key=key, server=server) as conninfo,
+        # A new session: one that has the database's own settings only.
+        psycopg.connect(conninfo, autocommit=True) as connection,
+    ):
+        CATALOGUE.rows(connection, "pin_planner")
+        session = PlanningSession(connection)
+        try:
+            yield session
+        finally:
+            session.drop_made_roles()
+
+
+def _can_stop_clock(migrations: Sequence[Path], queries: Sequence[str]) -> bool:
+    """Return whether all of this reads the clock by functions that can be replaced."""
+    scripts = (
+        path.read_text(encoding="utf-8", errors="replace")
+        for folder in migrations
+        for path in folder.rglob("*.sql")
+    )
+    return not any(_READS_RUNNING_CLOCK.search(text) for text in (*queries, *scripts))
 
 
 def _refuse_old(connection: psycopg.Connection[object]) -> None:

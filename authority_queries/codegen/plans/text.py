@@ -1,6 +1,6 @@
 """Plans as the text that is committed and read in review."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import unified_diff
 from typing import Final
 
@@ -23,13 +23,42 @@ def plan_text(
         "# Of the nodes under a node the first is the outer side of a join.",
     ]
     for query, plan in plans:
-        lines += ["", f"{query.path.stem}.{query.name}"]
+        lines += ["", query_title(query)]
         if role := query.tags.role:
             lines.append(f"{_INDENT}as {'who connects' if role == 'none' else role}")
         for exception in query.tags.plans:
             lines.append(f"{_INDENT}permitted: {exception.permitted}")
         lines += [f"{_INDENT}{line}" for line in _plan_lines(query, plan)]
     return "\n".join(lines) + "\n"
+
+
+def query_title(query: Query) -> str:
+    """Return the line that a query's plan stands under: `users.create`."""
+    return f"{query.path.stem}.{query.name}"
+
+
+def plan_sections(text: str) -> dict[str, str]:
+    """Return the plans of a text by their queries' titles; its head's is ""."""
+    head, *sections = text.rstrip("\n").split("\n\n")
+    return {"": head} | {each.partition("\n")[0]: each for each in sections}
+
+
+def with_plans(
+    committed: str, current: Mapping[str, str], titles: Sequence[str]
+) -> str:
+    """Return the committed text with these plans instead of its own.
+
+    `titles` are all queries in the order of their files, for plans that are new.
+    """
+    sections = plan_sections(committed)
+    order = list(sections)
+    before = ""
+    for title in titles:
+        if title in current and title not in sections:
+            order.insert(order.index(before) + 1, title)
+        before = title if title in order else before
+    merged = {**sections, **current}
+    return "\n\n".join(merged[title] for title in order) + "\n"
 
 
 def plan_difference(committed: str, current: str, name: str) -> str:

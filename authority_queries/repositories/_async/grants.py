@@ -2,35 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Final
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
-from authority_queries.errors import InvalidArgumentError
 from authority_queries.queries import grants as queries
 from authority_queries.records import (
     ClientTokenIssuance,
     CodeIssuance,
-    Redemption,
     TokenExchange,
-    TokenType,
 )
 from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import (
     check_code_challenge,
     check_digest,
-    check_not_negative,
     check_optional_digest,
     check_optional_positive,
     check_positive,
 )
-from authority_queries.repositories.values import NewToken, check_new_tokens
-from authority_queries.secrets import code_challenge_of
 
 _CODE_LIFETIME: Final = timedelta(minutes=1)
-_NOTHING: Final = timedelta(0)
-_REDEEMED_BEFORE: Final = ("already_redeemed", "recently_redeemed")
 
 
 class AsyncGrants(AsyncRepository):
@@ -165,182 +156,3 @@ class AsyncGrants(AsyncRepository):
             properties={} if properties is None else properties,
             lifetime=check_positive("lifetime", lifetime),
         )
-
-    async def redeem_code(
-        self,
-        *,
-        tenant_id: UUID,
-        token_hash: bytes,
-        client_id: str,
-        redemption_id: UUID,
-        redirect_uri: str | None = None,
-        code_verifier: str | None = None,
-        cnf_jkt: str | None = None,
-        cnf_x5t_s256: str | None = None,
-        access_token: NewToken | None = None,
-        refresh_token: NewToken | None = None,
-    ) -> Redemption:
-        """Redeem an authorization code for the tokens that are given.
-
-        Exactly once (RFC 6749 section 4.1.2): of any number of racers one gets
-        `redeemed`. `redemption_id` is an id that the server made for the request,
-        never one of the client's: repeated, it gives already_redeemed and the same
-        row. Another request gets `reused`, which has ended the family, for good: so
-        it is refused inside a transaction (OpenTransactionError). `cnf_jkt` and
-        `cnf_x5t_s256` are what the request has proved; the access token is bound to
-        it, and a public client's refresh token too (RFC 9449 section 5, RFC 8705
-        section 4). A `redirect_uri` may be left out where the client has registered
-        one and no more, as OAuth 2.1 does. A `code_verifier` that RFC 7636 section 4.1
-        does not allow matches no code. Raises DuplicateError.
-        """
-        return await self._redeem(
-            "grants.redeem_code",
-            tenant_id=tenant_id,
-            token_hash=token_hash,
-            type="authorization_code",
-            client_id=client_id,
-            redemption_id=redemption_id,
-            redirect_uri=redirect_uri,
-            code_challenge=code_challenge_of(code_verifier),
-            cnf_jkt=cnf_jkt,
-            cnf_x5t_s256=cnf_x5t_s256,
-            scopes=None,
-            leeway=_NOTHING,
-            access_token=access_token,
-            refresh_token=refresh_token,
-        )
-
-    async def redeem_device_code(
-        self,
-        *,
-        tenant_id: UUID,
-        token_hash: bytes,
-        client_id: str,
-        redemption_id: UUID,
-        cnf_jkt: str | None = None,
-        cnf_x5t_s256: str | None = None,
-        access_token: NewToken | None = None,
-        refresh_token: NewToken | None = None,
-        leeway: timedelta = _NOTHING,
-    ) -> Redemption:
-        """Redeem a device code that a user has approved (RFC 8628 section 3.4).
-
-        As `redeem_code`, and `leeway` as of `refresh`: a device that polls twice, or
-        lost the answer, keeps its family. Call `device_authorizations.poll` first: it
-        returns the answer for a code that is not redeemable.
-        """
-        return await self._redeem(
-            "grants.redeem_device_code",
-            tenant_id=tenant_id,
-            token_hash=token_hash,
-            type="device_code",
-            client_id=client_id,
-            redemption_id=redemption_id,
-            redirect_uri=None,
-            code_challenge=None,
-            cnf_jkt=cnf_jkt,
-            cnf_x5t_s256=cnf_x5t_s256,
-            scopes=None,
-            leeway=check_not_negative("leeway", leeway),
-            access_token=access_token,
-            refresh_token=refresh_token,
-        )
-
-    async def refresh(
-        self,
-        *,
-        tenant_id: UUID,
-        token_hash: bytes,
-        client_id: str,
-        redemption_id: UUID,
-        refresh_token: NewToken | None,
-        access_token: NewToken | None = None,
-        scopes: Sequence[str] | None = None,
-        cnf_jkt: str | None = None,
-        cnf_x5t_s256: str | None = None,
-        leeway: timedelta = _NOTHING,
-    ) -> Redemption:
-        """Replace a refresh token by a new one (RFC 6749 section 6, RFC 9700 4.14.2).
-
-        As `redeem_code`; the new one's lifetime is how long it may stay idle, and the
-        family's own end stands. Fewer `scopes` are the access token's only. A
-        request that comes within `leeway` of another one's redemption, and before
-        the new refresh token is used, gets recently_redeemed: no second branch, and
-        no revocation. A server that derives the strings of successors (`derive_token`)
-        can answer it as the first one.
-
-        With None for `refresh_token` the presented one is not used up, and lives as
-        long as it did: `refreshed`, for a confidential client and for a token that is
-        bound to a key; `rotation_required` for any other (RFC 9700 section 4.14.2). A
-        retry issues another access token, which must not be derived.
-        """
-        if refresh_token is None and access_token is None:
-            message = "access_token must be a NewToken where refresh_token is None"
-            raise InvalidArgumentError(
-                message, argument="access_token", query="grants.refresh"
-            )
-        return await self._redeem(
-            "grants.refresh",
-            tenant_id=tenant_id,
-            token_hash=token_hash,
-            type="refresh",
-            client_id=client_id,
-            redemption_id=redemption_id,
-            redirect_uri=None,
-            code_challenge=None,
-            cnf_jkt=cnf_jkt,
-            cnf_x5t_s256=cnf_x5t_s256,
-            scopes=scopes,
-            leeway=check_not_negative("leeway", leeway),
-            access_token=access_token,
-            refresh_token=refresh_token,
-        )
-
-    async def _redeem(
-        self,
-        call: str,
-        *,
-        tenant_id: UUID,
-        token_hash: bytes,
-        type: TokenType,
-        client_id: str,
-        redemption_id: UUID,
-        redirect_uri: str | None,
-        code_challenge: str | None,
-        cnf_jkt: str | None,
-        cnf_x5t_s256: str | None,
-        scopes: Sequence[str] | None,
-        leeway: timedelta,
-        access_token: NewToken | None,
-        refresh_token: NewToken | None,
-    ) -> Redemption:
-        check_new_tokens(access_token=access_token, refresh_token=refresh_token)
-        redeem = partial(
-            queries.redeem_async,
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
-            type=type,
-            client_id=client_id,
-            redirect_uri=redirect_uri,
-            code_challenge=code_challenge,
-            cnf_jkt=cnf_jkt,
-            cnf_x5t_s256=cnf_x5t_s256,
-            scopes=scopes,
-            redemption_id=redemption_id,
-            leeway=leeway,
-            access_token_hash=access_token.hash if access_token else None,
-            access_lifetime=access_token.lifetime if access_token else None,
-            refresh_token_hash=refresh_token.hash if refresh_token else None,
-            refresh_lifetime=refresh_token.lifetime if refresh_token else None,
-        )
-        async with self._at_once(call):
-            redemption = await redeem()
-            if redemption.outcome in _REDEEMED_BEFORE and _has_no_tokens(redemption):
-                # It waited for the other request, whose tokens it could not see yet.
-                redemption = await redeem()
-        return redemption
-
-
-def _has_no_tokens(redemption: Redemption) -> bool:
-    return redemption.access_token_id is None and redemption.refresh_token_id is None

@@ -1,37 +1,25 @@
-"""Licences, their seats, and their usage."""
+"""Licences."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
-from authority_queries.errors import (
-    IdempotencyKeyReusedError,
-    LicenseNotUsableError,
-    LimitReachedError,
-    NotFoundError,
-)
+from authority_queries.errors import LicenseNotUsableError
 from authority_queries.queries import licenses as queries
 from authority_queries.records import (
     License,
     LicenseGracePolicy,
     LicenseOveragePolicy,
-    LicenseSeat,
     LicenseStatus,
     LicenseUsagePeriod,
     LicenseValidation,
-    UsageReceipt,
-    UsageTotal,
 )
 from authority_queries.repositories._async.repository import AsyncRepository, stale
 from authority_queries.repositories.arguments import (
     check_digest,
     check_not_negative,
-    check_positive,
 )
-
-_LEASE = timedelta(minutes=5)
-_MONTH = timedelta(days=30)
 
 
 class AsyncLicenses(AsyncRepository):
@@ -208,208 +196,3 @@ class AsyncLicenses(AsyncRepository):
             message = "the licence is unknown or revoked"
             raise LicenseNotUsableError(message)
         return changed
-
-    async def check_out_seat(
-        self,
-        *,
-        tenant_id: UUID,
-        license_id: UUID,
-        holder: str,
-        lease: timedelta = _LEASE,
-    ) -> LicenseSeat:
-        """Take a seat for the time of the lease, or renew the holder's own.
-
-        `leased_until` is at most the end of the licence with its grace.
-
-        Never more seats than the licence has, however many ask at once; one holder
-        that asks twice at once is given one seat. Raises LimitReachedError when no seat
-        is free, the licence is not usable, or it is in grace and only keeps seats.
-        Locks the licence for holders without a lease: the next one waits until the
-        transaction ends.
-        """
-        seat = await queries.check_out_seat_async(
-            self._connection,
-            tenant_id=tenant_id,
-            license_id=license_id,
-            holder=holder,
-            lease=check_positive("lease", lease),
-        )
-        if seat is None:
-            message = (
-                "licenses.check_out_seat: no free seat on a licence that gives any"
-            )
-            raise LimitReachedError(message)
-        return seat
-
-    async def renew_seat(
-        self,
-        *,
-        tenant_id: UUID,
-        license_id: UUID,
-        holder: str,
-        lease: timedelta = _LEASE,
-    ) -> LicenseSeat | None:
-        """Prolong a lease from now (heartbeat), at most to the licence's end.
-
-        None when it had ended, or the licence is not usable any more: check out again.
-        A licence in grace renews under either policy.
-        """
-        return await queries.renew_seat_async(
-            self._connection,
-            tenant_id=tenant_id,
-            license_id=license_id,
-            holder=holder,
-            lease=check_positive("lease", lease),
-        )
-
-    async def check_in_seat(
-        self, *, tenant_id: UUID, license_id: UUID, holder: str
-    ) -> bool:
-        """Give a seat back. False when the holder had none."""
-        return bool(
-            await queries.check_in_seat_async(
-                self._connection,
-                tenant_id=tenant_id,
-                license_id=license_id,
-                holder=holder,
-            )
-        )
-
-    async def record_usage(
-        self,
-        *,
-        tenant_id: UUID,
-        license_id: UUID,
-        metric: str,
-        quantity: int,
-        idempotency_key: str,
-    ) -> UsageReceipt:
-        """Record a use once, however often it is reported under the same key.
-
-        `quantity` is at most 10^12: report more in parts. A wrong report is taken back
-        by `correct_usage`.
-
-        The same use again gives `recorded` False and its own period's total as it is
-        now, also when the limit is reached or the licence has ended since. That is a
-        second statement, which sees what the first one waited for.
-
-        Raises LimitReachedError when the period's limit would be exceeded and the
-        licence refuses overage, LicenseNotUsableError when it records nothing now or
-        does not name the metric, IdempotencyKeyReusedError when the key was used with
-        another quantity, InvalidValueError. Then nothing is recorded.
-        """
-        receipt = await queries.record_usage_async(
-            self._connection,
-            tenant_id=tenant_id,
-            license_id=license_id,
-            metric=metric,
-            quantity=quantity,
-            idempotency_key=idempotency_key,
-        )
-        if receipt is not None:
-            return receipt
-        known = await self.get_receipt(
-            tenant_id=tenant_id,
-            license_id=license_id,
-            metric=metric,
-            idempotency_key=idempotency_key,
-        )
-        if known is None:
-            message = "the licence takes no use now, or does not name the metric"
-            raise LicenseNotUsableError(message)
-        if known.quantity != quantity:
-            message = "licenses.record_usage: the key was used with another quantity"
-            raise IdempotencyKeyReusedError(message)
-        return known
-
-    async def correct_usage(
-        self,
-        *,
-        tenant_id: UUID,
-        license_id: UUID,
-        metric: str,
-        corrects: str,
-        idempotency_key: str,
-    ) -> UsageReceipt:
-        """Take back the whole use that was recorded under the key `corrects`.
-
-        The correction counts in the period of that use, also when the licence has ended
-        since; the ledger keeps both. Then report the right quantity, under a key of its
-        own. The same correction again returns `recorded` False.
-
-        Raises NotFoundError when there is no such use, or another correction took it
-        back; IdempotencyKeyReusedError when the key is a use's.
-        """
-        receipt = await queries.correct_usage_async(
-            self._connection,
-            tenant_id=tenant_id,
-            license_id=license_id,
-            metric=metric,
-            corrects=corrects,
-            idempotency_key=idempotency_key,
-        )
-        if receipt is not None:
-            return receipt
-        known = await self.get_receipt(
-            tenant_id=tenant_id,
-            license_id=license_id,
-            metric=metric,
-            idempotency_key=idempotency_key,
-        )
-        if known is None:
-            message = "licenses.correct_usage: corrects must name a use not taken back"
-            raise NotFoundError(message)
-        if known.corrects != corrects:
-            message = "licenses.correct_usage: idempotency_key is used: give a new one"
-            raise IdempotencyKeyReusedError(message)
-        return known
-
-    async def get_receipt(
-        self, *, tenant_id: UUID, license_id: UUID, metric: str, idempotency_key: str
-    ) -> UsageReceipt | None:
-        """Get what was recorded under a key, with its period's total as it is now.
-
-        `recorded` is False: this records nothing. None when the key is not known.
-        """
-        return await queries.get_receipt_async(
-            self._connection,
-            tenant_id=tenant_id,
-            license_id=license_id,
-            metric=metric,
-            idempotency_key=idempotency_key,
-        )
-
-    async def list_usage(
-        self,
-        *,
-        tenant_id: UUID,
-        license_id: UUID,
-        metric: str | None = None,
-        from_period: date | None = None,
-    ) -> Sequence[UsageTotal]:
-        """List totals by metric and period, newest period first.
-
-        A period goes from `period_start` up to, and without, `period_end`: days in UTC.
-        """
-        return await queries.list_usage_async(
-            self._connection,
-            tenant_id=tenant_id,
-            license_id=license_id,
-            metric=metric,
-            from_period=from_period,
-        )
-
-    async def prune_usage(
-        self, *, older_than: timedelta = _MONTH, batch_size: int = 1000
-    ) -> int:
-        """Delete a batch of uses whose period ended this long ago, of all tenants.
-
-        Totals stay: they are the bill. A key that is deleted records again, so give
-        more than the longest time after which a reporter may still retry. Gives how
-        many; call again while it is `batch_size`.
-        """
-        return await queries.prune_usage_async(
-            self._connection,
-            older_than=check_not_negative("older_than", older_than),
-            batch_size=batch_size,
-        )

@@ -8,15 +8,19 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from authority_queries.repositories._async.authorizations import AsyncAuthorizations
+from authority_queries.repositories._async.client_secrets import AsyncClientSecrets
 from authority_queries.repositories._async.clients import AsyncClients
 from authority_queries.repositories._async.consents import AsyncConsents
 from authority_queries.repositories._async.device_authorizations import (
     AsyncDeviceAuthorizations,
 )
 from authority_queries.repositories._async.grants import AsyncGrants
+from authority_queries.repositories._async.license_seats import AsyncLicenseSeats
+from authority_queries.repositories._async.license_usage import AsyncLicenseUsage
 from authority_queries.repositories._async.licenses import AsyncLicenses
 from authority_queries.repositories._async.login_attempts import AsyncLoginAttempts
 from authority_queries.repositories._async.pushed_requests import AsyncPushedRequests
+from authority_queries.repositories._async.redemptions import AsyncRedemptions
 from authority_queries.repositories._async.repository import AsyncLease
 from authority_queries.repositories._async.revocations import AsyncRevocations
 from authority_queries.repositories._async.roles import AsyncRoles
@@ -27,6 +31,7 @@ from authority_queries.repositories._async.tenants import AsyncTenants
 from authority_queries.repositories._async.tokens import AsyncTokens
 from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories._async.used_jtis import AsyncUsedJtis
+from authority_queries.repositories._async.user_roles import AsyncUserRoles
 from authority_queries.repositories._async.users import AsyncUsers
 
 
@@ -42,13 +47,16 @@ class AsyncStore:
         self._lease = lease = AsyncLease(connection)
         self.tenants = AsyncTenants(lease)
         self.users = AsyncUsers(lease)
+        self.user_roles = AsyncUserRoles(lease)
         self.roles = AsyncRoles(lease)
         self.service_accounts = AsyncServiceAccounts(lease)
         self.clients = AsyncClients(lease)
+        self.client_secrets = AsyncClientSecrets(lease)
         self.scopes = AsyncScopes(lease)
         self.consents = AsyncConsents(lease)
         self.authorizations = AsyncAuthorizations(lease)
         self.grants = AsyncGrants(lease)
+        self.redemptions = AsyncRedemptions(lease)
         self.device_authorizations = AsyncDeviceAuthorizations(lease)
         self.tokens = AsyncTokens(lease)
         self.pushed_requests = AsyncPushedRequests(lease)
@@ -56,6 +64,8 @@ class AsyncStore:
         self.revocations = AsyncRevocations(lease)
         self.login_attempts = AsyncLoginAttempts(lease)
         self.licenses = AsyncLicenses(lease)
+        self.license_seats = AsyncLicenseSeats(lease)
+        self.license_usage = AsyncLicenseUsage(lease)
         self.server = AsyncServer(lease)
 
     @property

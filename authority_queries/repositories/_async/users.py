@@ -1,43 +1,34 @@
-"""Users, the roles assigned to them, and their epoch."""
+"""Users."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
 from functools import partial
+from typing import TypedDict
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
-from authority_queries.names import (
-    check_email,
-    lookup_key,
-    prefix_key,
-    username_key,
-)
+from authority_queries.names import check_email, lookup_key, prefix_key, username_key
 from authority_queries.queries import users as queries
-from authority_queries.records import (
-    Role,
-    User,
-    UserRole,
-    UserStatus,
-)
+from authority_queries.records import User, UserStatus
 from authority_queries.repositories._async.repository import (
     AsyncRepository,
     page,
     stale,
 )
-from authority_queries.repositories.arguments import (
-    check_not_negative,
-    check_password_hash,
-)
-from authority_queries.repositories.values import (
-    Page,
-)
+from authority_queries.repositories.arguments import check_password_hash
+from authority_queries.repositories.values import Page
+
+
+class _Filters(TypedDict):
+    tenant_id: UUID
+    status: UserStatus | None
+    prefix: str | None
+    role_id: UUID | None
 
 
 class AsyncUsers(AsyncRepository):
     """Queries of `queries/users.sql`."""
 
     async def get_by_id(self, *, tenant_id: UUID, user_id: UUID) -> User | None:
-        """Get a user by its key inside the store."""
+        """Get a user by id."""
         return await queries.get_by_id_async(
             self._connection, tenant_id=tenant_id, user_id=user_id
         )
@@ -45,7 +36,7 @@ class AsyncUsers(AsyncRepository):
     async def get_by_username(self, *, tenant_id: UUID, username: str) -> User | None:
         """Get a user by username, in any case and Unicode form.
 
-        None also for a name that no user can have.
+        Returns None also for a name that no user can have.
         """
         return await queries.get_by_username_async(
             self._connection, tenant_id=tenant_id, username_key=lookup_key(username)
@@ -54,7 +45,7 @@ class AsyncUsers(AsyncRepository):
     async def get_by_subject_id(
         self, *, tenant_id: UUID, subject_id: UUID
     ) -> User | None:
-        """Get a user by its sub claim."""
+        """Get a user by the claim sub."""
         return await queries.get_by_subject_id_async(
             self._connection, tenant_id=tenant_id, subject_id=subject_id
         )
@@ -72,27 +63,18 @@ class AsyncUsers(AsyncRepository):
     ) -> Page[User]:
         """List users in order of `username_key`.
 
-        `prefix` keeps usernames that start so, in any case; `role_id` keeps who holds
-        the role now.
+        `prefix` selects usernames that start with it, in any case; `role_id` selects
+        users who hold the role now.
         """
-        key = None if prefix is None else prefix_key(prefix)
+        filters = _Filters(
+            tenant_id=tenant_id,
+            status=status,
+            prefix=None if prefix is None else prefix_key(prefix),
+            role_id=role_id,
+        )
         return await page(
-            partial(
-                queries.list_after_async,
-                self._connection,
-                tenant_id=tenant_id,
-                status=status,
-                prefix=key,
-                role_id=role_id,
-            ),
-            partial(
-                queries.list_before_async,
-                self._connection,
-                tenant_id=tenant_id,
-                status=status,
-                prefix=key,
-                role_id=role_id,
-            ),
+            partial(queries.list_after_async, self._connection, **filters),
+            partial(queries.list_before_async, self._connection, **filters),
             "username_key",
             after=after,
             before=before,
@@ -111,10 +93,10 @@ class AsyncUsers(AsyncRepository):
         status: UserStatus = "active",
         attributes: JsonObject | None = None,
     ) -> User:
-        """Create a user with a fresh subject id.
+        """Create a user with a new subject id.
 
-        `username` is one of RFC 8265, in any case and Unicode form; `password_hash` is
-        of `hash_password` or `convert_password_hash`. Raises DuplicateError when the
+        `username` follows RFC 8265, in any case and Unicode form. `password_hash` comes
+        from `hash_password` or `convert_password_hash`. Raises DuplicateError if the
         username is taken in any case, MissingReferenceError for an unknown tenant,
         InvalidArgumentError, InvalidValueError.
         """
@@ -144,7 +126,7 @@ class AsyncUsers(AsyncRepository):
         status: UserStatus,
         attributes: JsonObject,
     ) -> User:
-        """Replace what can be edited of the user that was read at `row_version`.
+        """Replace the editable fields of the user that was read at `row_version`.
 
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidArgumentError, InvalidValueError.
@@ -168,51 +150,10 @@ class AsyncUsers(AsyncRepository):
         return user
 
     async def delete(self, *, tenant_id: UUID, user_id: UUID) -> bool:
-        """Delete a user with its assignments, consents and tokens.
-
-        False when there was none.
-        """
+        """Delete a user, its roles, consents and tokens. False if there was none."""
         return bool(
             await queries.delete_async(
                 self._connection, tenant_id=tenant_id, user_id=user_id
-            )
-        )
-
-    async def list_roles(self, *, tenant_id: UUID, user_id: UUID) -> Sequence[Role]:
-        """List the roles that the user holds now, in order of name."""
-        return await queries.list_roles_async(
-            self._connection, tenant_id=tenant_id, user_id=user_id
-        )
-
-    async def assign_role(
-        self,
-        *,
-        tenant_id: UUID,
-        user_id: UUID,
-        role_id: UUID,
-        granted_by: str | None = None,
-        expires_at: datetime | None = None,
-    ) -> UserRole:
-        """Assign a role; again, it takes the new granter and expiry.
-
-        Raises MissingReferenceError for an unknown user or role.
-        """
-        return await queries.assign_role_async(
-            self._connection,
-            tenant_id=tenant_id,
-            user_id=user_id,
-            role_id=role_id,
-            granted_by=granted_by,
-            expires_at=expires_at,
-        )
-
-    async def revoke_role(
-        self, *, tenant_id: UUID, user_id: UUID, role_id: UUID
-    ) -> bool:
-        """End an assignment. False when there was none."""
-        return bool(
-            await queries.revoke_role_async(
-                self._connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
             )
         )
 
@@ -224,11 +165,11 @@ class AsyncUsers(AsyncRepository):
         row_version: int,
         password_hash: str | None,
     ) -> User:
-        """Replace the hash of the user that was read at `row_version`.
+        """Replace the password's hash of the user that was read at `row_version`.
 
-        None ends sign-in by password. Raises NotFoundError and
-        ConcurrencyConflictError: a rehash after a sign-in must not bring back a
-        password that was changed meanwhile; leave it for the next sign-in.
+        None disables sign-in by password. Raises NotFoundError and
+        ConcurrencyConflictError. Do not retry a rehash after a conflict: it would bring
+        back a password that was changed meanwhile. The next sign-in rehashes.
         """
         user = await queries.set_password_hash_async(
             self._connection,
@@ -243,25 +184,12 @@ class AsyncUsers(AsyncRepository):
         return user
 
     async def revoke_tokens(self, *, tenant_id: UUID, user_id: UUID) -> User | None:
-        """Kill everything issued to the user so far, by moving its epoch: one row.
+        """End everything issued to the user so far by moving the user's epoch: one row.
 
-        With a new password, call it after that one's commit, in a transaction of its
-        own: until then the old password signs in, later than an epoch of the same
-        transaction. None for an unknown user.
+        Returns None for an unknown user. With a new password, call this in a
+        transaction of its own, after the password's commit: until then the old password
+        still signs in, and such a sign-in would be later than the epoch.
         """
         return await queries.revoke_tokens_async(
             self._connection, tenant_id=tenant_id, user_id=user_id
-        )
-
-    async def prune_roles(
-        self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
-    ) -> int:
-        """Delete a batch of assignments that ended this long ago, of all tenants.
-
-        Returns how many; call again while it is `batch_size`.
-        """
-        return await queries.prune_roles_async(
-            self._connection,
-            older_than=check_not_negative("older_than", older_than),
-            batch_size=batch_size,
         )

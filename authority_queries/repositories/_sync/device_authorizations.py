@@ -142,7 +142,7 @@ class DeviceAuthorizations(Repository):
     ) -> DevicePoll:
         """Ask what a device that polls is told (RFC 8628 section 3.5).
 
-        On `approved` go on with `grants.redeem_device_code`; `invalid` is the error
+        On `approved` call `redemptions.redeem_device_code` next; `invalid` is the error
         invalid_grant, and the other outcomes are errors of that name. Polls are counted
         whatever becomes of the request that carries them, so this is refused inside a
         transaction (OpenTransactionError).

@@ -9,15 +9,19 @@ from uuid import UUID
 from psycopg import Connection
 
 from authority_queries.repositories._sync.authorizations import Authorizations
+from authority_queries.repositories._sync.client_secrets import ClientSecrets
 from authority_queries.repositories._sync.clients import Clients
 from authority_queries.repositories._sync.consents import Consents
 from authority_queries.repositories._sync.device_authorizations import (
     DeviceAuthorizations,
 )
 from authority_queries.repositories._sync.grants import Grants
+from authority_queries.repositories._sync.license_seats import LicenseSeats
+from authority_queries.repositories._sync.license_usage import LicenseUsage
 from authority_queries.repositories._sync.licenses import Licenses
 from authority_queries.repositories._sync.login_attempts import LoginAttempts
 from authority_queries.repositories._sync.pushed_requests import PushedRequests
+from authority_queries.repositories._sync.redemptions import Redemptions
 from authority_queries.repositories._sync.repository import Lease
 from authority_queries.repositories._sync.revocations import Revocations
 from authority_queries.repositories._sync.roles import Roles
@@ -28,6 +32,7 @@ from authority_queries.repositories._sync.tenants import Tenants
 from authority_queries.repositories._sync.tokens import Tokens
 from authority_queries.repositories._sync.transactions import unit_of_work
 from authority_queries.repositories._sync.used_jtis import UsedJtis
+from authority_queries.repositories._sync.user_roles import UserRoles
 from authority_queries.repositories._sync.users import Users
 
 
@@ -43,13 +48,16 @@ class Store:
         self._lease = lease = Lease(connection)
         self.tenants = Tenants(lease)
         self.users = Users(lease)
+        self.user_roles = UserRoles(lease)
         self.roles = Roles(lease)
         self.service_accounts = ServiceAccounts(lease)
         self.clients = Clients(lease)
+        self.client_secrets = ClientSecrets(lease)
         self.scopes = Scopes(lease)
         self.consents = Consents(lease)
         self.authorizations = Authorizations(lease)
         self.grants = Grants(lease)
+        self.redemptions = Redemptions(lease)
         self.device_authorizations = DeviceAuthorizations(lease)
         self.tokens = Tokens(lease)
         self.pushed_requests = PushedRequests(lease)
@@ -57,6 +65,8 @@ class Store:
         self.revocations = Revocations(lease)
         self.login_attempts = LoginAttempts(lease)
         self.licenses = Licenses(lease)
+        self.license_seats = LicenseSeats(lease)
+        self.license_usage = LicenseUsage(lease)
         self.server = Server(lease)
 
     @property

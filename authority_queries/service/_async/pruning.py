@@ -86,7 +86,7 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
         )
     ),
     "user_roles": AsyncStep(
-        lambda store, kept, size: store.users.prune_roles(
+        lambda store, kept, size: store.user_roles.prune_expired(
             older_than=kept.expired, batch_size=size
         )
     ),
@@ -104,7 +104,7 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
         lambda store, _, size: store.login_attempts.prune_throttles(batch_size=size)
     ),
     "license_usage": AsyncStep(
-        lambda store, kept, size: store.licenses.prune_usage(
+        lambda store, kept, size: store.license_usage.prune(
             older_than=kept.usage, batch_size=size
         )
     ),

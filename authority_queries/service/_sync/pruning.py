@@ -87,7 +87,7 @@ STEPS: Final[Mapping[StepName, Step]] = {
         )
     ),
     "user_roles": Step(
-        lambda store, kept, size: store.users.prune_roles(
+        lambda store, kept, size: store.user_roles.prune_expired(
             older_than=kept.expired, batch_size=size
         )
     ),
@@ -105,7 +105,7 @@ STEPS: Final[Mapping[StepName, Step]] = {
         lambda store, _, size: store.login_attempts.prune_throttles(batch_size=size)
     ),
     "license_usage": Step(
-        lambda store, kept, size: store.licenses.prune_usage(
+        lambda store, kept, size: store.license_usage.prune(
             older_than=kept.usage, batch_size=size
         )
     ),

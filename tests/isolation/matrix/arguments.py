@@ -101,7 +101,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "device_authorizations.deny": USER_CODE,
     "device_authorizations.get_by_user_code": USER_CODE,
     "device_authorizations.poll": {"client_id": "portal"},
-    "licenses.get_receipt": {"idempotency_key": "first"},
+    "license_usage.get_receipt": {"idempotency_key": "first"},
     "pushed_requests.create": {
         "client_id": "portal",
         "request_uri_hash": NEW_HASH,
@@ -121,8 +121,8 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "lifetime": timedelta(minutes=5),
     },
     "grants.issue_to_client": {"token_hash": NEW_HASH, "client_id": "portal"},
-    "grants.redeem": CODE,
-    "licenses.correct_usage": {"corrects": "first"},
+    "redemptions.redeem": CODE,
+    "license_usage.correct": {"corrects": "first"},
     "licenses.create": {"key_hash": NEW_HASH},
     "licenses.set_status": {"status": "suspended"},
     "revocations.list_active": {"after": 0},
@@ -152,17 +152,17 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     ],
     "grants.exchange": [{"subject_token_hash": sha256(b"access of robot").digest()}],
     "grants.issue_to_client": [{"service_account_id": IdOf("service_accounts", 0)}],
-    "grants.redeem": [REFRESH, USED, RETRY, LATE],
-    "licenses.check_out_seat": [
+    "redemptions.redeem": [REFRESH, USED, RETRY, LATE],
+    "license_seats.check_out": [
         {"holder": "tablet"},
         {"holder": "phone"},
         {"license_id": IdOf("licenses", 1)},
         {"license_id": IdOf("licenses", 1), "holder": "tablet"},
         {"license_id": IdOf("licenses", 1), "holder": "phone"},
     ],
-    "licenses.list_usage": [{"metric": None}],
-    "licenses.record_usage": [{"license_id": IdOf("licenses", 1)}],
-    "licenses.renew_seat": [{"license_id": IdOf("licenses", 1)}],
+    "license_usage.list_totals": [{"metric": None}],
+    "license_usage.record": [{"license_id": IdOf("licenses", 1)}],
+    "license_seats.renew": [{"license_id": IdOf("licenses", 1)}],
     "licenses.update": [
         {"seats": 1},
         {"seats": 5},
@@ -175,8 +175,16 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "users.list_after": [{"role_id": None}, {"prefix": "a", "status": "active"}],
     "users.list_before": [{"role_id": None}, {"prefix": "a", "status": "active"}],
 }
-# The table whose columns a file's queries use, if the file has another name.
-_TABLES: Final = {"grants": "tokens"}
+# The table whose columns a file's queries use, with those that belong to it, where it
+# is not the table that the file is named after.
+_TABLES: Final = {
+    "client_secrets": "clients",
+    "grants": "tokens",
+    "license_seats": "licenses",
+    "license_usage": "licenses",
+    "redemptions": "tokens",
+    "user_roles": "users",
+}
 
 
 class UnknownArgumentError(Exception):

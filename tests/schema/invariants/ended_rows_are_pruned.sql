@@ -5,7 +5,7 @@ with known (name, columns, reason) as (
     (
         'client_secrets',
         array['valid_from', 'valid_until', 'last_used_at'],
-        'A handful a client: list_secrets lists them, and their owner deletes them.'
+        'A handful a client: their owner lists and deletes them.'
     ),
     (
         'licenses',

@@ -1,0 +1,343 @@
+-- name: redeem(tenant_id, token_hash, type, client_id, redirect_uri, code_challenge, cnf_jkt, cnf_x5t_s256, scopes, redemption_id, leeway, access_token_hash, access_lifetime, refresh_token_hash, refresh_lifetime)^
+-- The outcome of presenting a code or refresh token, and what it was redeemed for, in
+-- one step that of any number of racers one makes:
+-- redeemed: used up, and its successors are issued: an access token and a refresh
+-- token, each where a hash of one is given.
+-- refreshed: no new refresh token was given, and the client is confidential or its
+-- token bound to a key or certificate: not used up, and an access token is issued.
+-- rotation_required: the same for other tokens (RFC 9700 section 4.14.2); not used up.
+-- already_redeemed: by this redemption_id, so this is a retry after a lost answer; the
+-- row is as the first time.
+-- recently_redeemed: by another request, within the leeway, and the refresh token that
+-- it was redeemed for is not used yet: nothing is issued, nothing revoked.
+-- reused: by another request, which revokes the family, if it is not (RFC 6749 section
+-- 4.1.2, RFC 9700 section 4.14.2).
+-- invalid_scope: more scopes than it carries (RFC 6749 section 6); not used up.
+-- invalid: anything else, alike: not alive, or not issued to this client_id,
+-- redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or
+-- bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4).
+-- A request with any mismatch revokes nothing. A redirect_uri that is null is no
+-- mismatch where the client has registered one and no more (OAuth 2.1).
+-- The family is locked first, and then the token, which is judged as it is after the
+-- wait. Before both, whom it was issued to and speaks for are held against deletion, as
+-- the successors' foreign keys would do too late: a deletion holds them first and their
+-- families afterwards.
+-- Scopes that are null are all; fewer are the access token's only (RFC 6749 section 6).
+-- A refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
+-- section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
+-- @row Redemption
+-- @when outcome = redeemed, refreshed, already_redeemed, recently_redeemed --
+--   authorization_id, scopes, properties, authenticated_at
+-- @param access_lifetime nullable
+-- @param refresh_lifetime nullable
+with presented as (
+    select
+        tokens.id,
+        tokens.client_id,
+        tokens.user_id,
+        tokens.service_account_id,
+        tokens.authorization_id
+    from authority.tokens
+    where
+        tokens.tenant_id = :tenant_id
+        and tokens.token_hash = :token_hash
+        and tokens.type = :type
+),
+
+issued_to as (
+    select
+        clients.id,
+        cardinality(clients.redirect_uris) = 1 as has_one_uri
+    from presented
+    inner join authority.clients
+        on
+            clients.tenant_id = :tenant_id
+            and presented.client_id = clients.id
+    for key share of clients
+),
+
+speaks_for as (
+    select users.id
+    from presented
+    inner join authority.users
+        on
+            users.tenant_id = :tenant_id
+            and presented.user_id = users.id
+    for key share of users
+),
+
+acts_as as (
+    select service_accounts.id
+    from presented
+    inner join authority.service_accounts
+        on
+            service_accounts.tenant_id = :tenant_id
+            and presented.service_account_id = service_accounts.id
+    for key share of service_accounts
+),
+
+family as (
+    select
+        authorizations.id,
+        authorizations.expires_at,
+        authorizations.revoked_at,
+        issued_to.has_one_uri,
+        presented.id as token_id
+    from presented
+    inner join issued_to on presented.client_id = issued_to.id
+    left join speaks_for on presented.user_id = speaks_for.id
+    left join acts_as on presented.service_account_id = acts_as.id
+    inner join authority.authorizations
+        on
+            authorizations.tenant_id = :tenant_id
+            and presented.authorization_id = authorizations.id
+    for no key update of authorizations
+),
+
+token as (
+    select
+        tokens.id,
+        tokens.client_id,
+        tokens.user_id,
+        tokens.service_account_id,
+        tokens.scopes,
+        tokens.code_challenge,
+        tokens.redirect_uri,
+        tokens.nonce,
+        tokens.cnf_jkt,
+        tokens.cnf_x5t_s256,
+        tokens.properties,
+        tokens.redeemed_at,
+        tokens.redemption_hash,
+        tokens.revoked_at,
+        tokens.authenticated_at,
+        family.id as authorization_id,
+        family.expires_at as family_expires_at,
+        family.revoked_at as family_revoked_at,
+        family.has_one_uri
+    from family
+    inner join authority.tokens
+        on
+            tokens.tenant_id = :tenant_id
+            and family.token_id = tokens.id
+    for no key update of tokens
+),
+
+successor as (
+    select successors.redeemed_at
+    from token
+    inner join authority.tokens as successors
+        on
+            successors.tenant_id = :tenant_id
+            and token.authorization_id = successors.authorization_id
+            and token.id = successors.parent_id
+    where token.redeemed_at is not null
+    for no key update of successors
+),
+
+verdict as (
+    select
+        token.id,
+        token.client_id,
+        token.user_id,
+        token.service_account_id,
+        token.authorization_id,
+        token.scopes,
+        token.nonce,
+        token.properties,
+        token.authenticated_at,
+        token.family_expires_at,
+        token_states.subject_id,
+        case
+            when token_states.client_type = 'public' then :cnf_jkt
+            when :type = 'refresh' then token.cnf_jkt
+        end as refresh_cnf_jkt,
+        case
+            when token_states.client_type = 'public' then :cnf_x5t_s256
+            when :type = 'refresh' then token.cnf_x5t_s256
+        end as refresh_cnf_x5t_s256,
+        case
+            when
+                (token_states.client_identifier is distinct from :client_id)
+                or (
+                    (token.redirect_uri is distinct from :redirect_uri)
+                    and not (:redirect_uri is null and token.has_one_uri)
+                )
+                or (token.code_challenge is distinct from :code_challenge)
+                or coalesce(token.cnf_jkt <> :cnf_jkt, token.cnf_jkt is not null)
+                or coalesce(
+                    token.cnf_x5t_s256 <> :cnf_x5t_s256, token.cnf_x5t_s256 is not null
+                )
+                then 'invalid'
+            when
+                token.redemption_hash = sha256(uuid_send(:redemption_id))
+                and token.family_revoked_at is null
+                then 'already_redeemed'
+            when token.redemption_hash = sha256(uuid_send(:redemption_id))
+                then 'invalid'
+            when
+                :leeway > interval '0'
+                and token.family_revoked_at is null
+                and token.redeemed_at + :leeway > authority.clock()
+                and not exists (
+                    select from successor
+                    where successor.redeemed_at is not null
+                )
+                then 'recently_redeemed'
+            when token.redeemed_at is not null then 'reused'
+            when
+                token.revoked_at is not null
+                or token.family_revoked_at is not null
+                or token_states.dead_because is not null
+                then 'invalid'
+            when not :scopes::text[] <@ token.scopes then 'invalid_scope'
+            when :type <> 'refresh' or :refresh_token_hash::bytea is not null
+                then 'redeemed'
+            when
+                token_states.client_type = 'public'
+                and num_nonnulls(token.cnf_jkt, token.cnf_x5t_s256) = 0
+                then 'rotation_required'
+            else 'refreshed'
+        end as outcome
+    from token
+    inner join authority.token_states
+        on
+            token_states.tenant_id = :tenant_id
+            and token.id = token_states.id
+),
+
+redeemed as (
+    update authority.tokens
+    set
+        redeemed_at = authority.clock(),
+        redemption_hash = sha256(uuid_send(:redemption_id))
+    from verdict
+    where
+        tokens.tenant_id = :tenant_id
+        and tokens.id = verdict.id
+        and verdict.outcome = 'redeemed'
+),
+
+issued as (
+    insert into authority.tokens (
+        tenant_id,
+        type,
+        token_hash,
+        client_id,
+        user_id,
+        service_account_id,
+        authorization_id,
+        parent_id,
+        scopes,
+        cnf_jkt,
+        cnf_x5t_s256,
+        properties,
+        authenticated_at,
+        expires_at
+    )
+    select
+        :tenant_id,
+        successors.type,
+        successors.token_hash,
+        verdict.client_id,
+        verdict.user_id,
+        verdict.service_account_id,
+        verdict.authorization_id,
+        case when verdict.outcome = 'redeemed' then verdict.id end as parent_id,
+        case successors.type
+            when 'access' then coalesce(:scopes, verdict.scopes)
+            else verdict.scopes
+        end as scopes,
+        case successors.type
+            when 'access' then :cnf_jkt else verdict.refresh_cnf_jkt
+        end as cnf_jkt,
+        case successors.type
+            when 'access' then :cnf_x5t_s256 else verdict.refresh_cnf_x5t_s256
+        end as cnf_x5t_s256,
+        verdict.properties,
+        verdict.authenticated_at,
+        least(authority.clock() + successors.lifetime, verdict.family_expires_at)
+            as expires_at
+    from verdict
+    cross join (
+        values
+        ('access', :access_token_hash::bytea, :access_lifetime::interval),
+        ('refresh', :refresh_token_hash::bytea, :refresh_lifetime::interval)
+    ) as successors (type, token_hash, lifetime)
+    where
+        verdict.outcome in ('redeemed', 'refreshed')
+        and successors.token_hash is not null
+    returning
+        tokens.id,
+        tokens.type,
+        tokens.scopes,
+        tokens.expires_at
+),
+
+kept as (
+    update authority.authorizations
+    set
+        tokens_expire_at = greatest(
+            authorizations.tokens_expire_at,
+            (select max(issued.expires_at) + interval '24 hours' from issued)
+        ),
+        revoked_at = case
+            when verdict.outcome = 'reused' then authority.clock()
+        end,
+        revocation_reason = case
+            when verdict.outcome = 'reused' then 'token_reuse'
+        end,
+        updated_at = authority.clock(),
+        row_version = authorizations.row_version + 1
+    from verdict
+    where
+        authorizations.tenant_id = :tenant_id
+        and authorizations.id = verdict.authorization_id
+        and authorizations.revoked_at is null
+        and (
+            verdict.outcome = 'reused'
+            or authorizations.tokens_expire_at
+            < (select max(issued.expires_at) from issued)
+        )
+),
+
+successors as (
+    select
+        issued.id,
+        issued.type,
+        issued.scopes,
+        issued.expires_at
+    from issued
+    union all
+    select
+        tokens.id,
+        tokens.type,
+        tokens.scopes,
+        tokens.expires_at
+    from verdict
+    inner join authority.tokens
+        on
+            tokens.tenant_id = :tenant_id
+            and verdict.authorization_id = tokens.authorization_id
+            and verdict.id = tokens.parent_id
+    where verdict.outcome in ('already_redeemed', 'recently_redeemed')
+)
+
+select
+    coalesce(verdict.outcome, 'invalid') as outcome,
+    verdict.authorization_id,
+    verdict.user_id,
+    verdict.subject_id,
+    verdict.service_account_id,
+    coalesce(access.scopes, verdict.scopes) as scopes,
+    verdict.nonce,
+    verdict.properties,
+    verdict.authenticated_at,
+    access.id as access_token_id,
+    access.expires_at as access_expires_at,
+    refresh.id as refresh_token_id,
+    refresh.expires_at as refresh_expires_at
+from (values (:tenant_id::uuid)) as given (tenant_id)
+left join verdict on verdict.outcome <> 'invalid'
+left join successors as access on access.type = 'access'
+left join successors as refresh on refresh.type = 'refresh';
