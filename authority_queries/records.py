@@ -123,36 +123,70 @@ class Authorization:
     id: UUID
     """Random."""
     client_id: UUID
-    """The client that is allowed: clients.id."""
+    """The client's clients.id."""
     user_id: UUID | None
-    """The user who allowed it. Null: no user is involved."""
+    """The user who granted it. Null: no user is involved."""
     service_account_id: UUID | None
     """The service account that the client acts as. Null: none."""
     consent_id: UUID | None
-    """The consent that it rests on, of the same user and client; ended with it.
-    Null: none was needed.
+    """The consent that the grant depends on, of the same user and client. Revoking
+    the consent ends the grant. Null: none was needed.
     """
     scopes: Sequence[str]
-    """Scope names that are allowed."""
+    """Names of the granted scopes."""
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     expires_at: datetime | None
-    """When the family ends however often it is refreshed. Null: never."""
+    """When the family ends, however often it is refreshed. Null: never."""
     tokens_expire_at: datetime
-    """No token under it is alive from then on, so that it may be pruned with all
-    that reuse detection needs. Up to a day late: refreshing need not write it each
-    time.
+    """No token of the family is alive from this time on, and the family may be
+    pruned with everything that reuse detection needs. Up to a day late, because a
+    refresh need not update it each time.
     """
     revoked_at: datetime | None
-    """From then on no token under it verifies. Null: in force."""
+    """No token of the family verifies from this time on. Null: in force."""
     revocation_reason: str | None
-    """Why it was revoked; token_reuse when a redeemed token was presented again."""
+    """Why it was revoked. token_reuse: a redeemed token was presented again."""
     created_at: datetime
     """When the row was inserted."""
     updated_at: datetime
     """When the row last changed."""
     row_version: int
-    """Grows with each change of the row."""
+    """Increases with each change of the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """A row of each of these queries.
+
+    client_secrets.add, client_secrets.list_by_client, client_secrets.list_live and
+    client_secrets.expire.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random."""
+    client_id: UUID
+    """clients.id of the client that authenticates, not the client_id of the
+    protocol.
+    """
+    secret_hash: str = field(repr=False)
+    """SHA-256 of a generated secret, which has 256 random bits, or for a chosen
+    secret any hash that users.password_hash allows. The secret is never stored.
+    """
+    description: str
+    """Where the secret is installed, for the person who rotates it. May be empty."""
+    valid_from: datetime
+    """The secret is refused before this time."""
+    valid_until: datetime | None
+    """The secret is refused from this time on. Null: no end."""
+    last_used_at: datetime | None
+    """When the secret was last accepted, to the minute. Shows when an old secret
+    can be removed. Null: never.
+    """
+    created_at: datetime
+    """When the row was inserted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,21 +204,25 @@ class Client:
     client_id: str
     """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     application_type: ClientApplicationType
-    """web or native (RFC 8252): how strictly redirect URIs are compared."""
+    """web or native (RFC 8252). Decides how redirect URIs are compared."""
     client_type: ClientType
-    """confidential can keep a secret, public cannot (RFC 6749 section 2.1)."""
+    """A confidential client can keep a secret, a public one cannot (RFC 6749
+    section 2.1).
+    """
     consent_type: ClientConsentType
-    """When the user is asked: explicit, external, implicit or systematic."""
+    """When the user is asked for consent: explicit, external, implicit or
+    systematic.
+    """
     display_name: str
     """Name shown to people when no translation fits. May be empty."""
     display_names: JsonObject
     """Translations: object of language tag (BCP 47) to name."""
     redirect_uris: Sequence[str]
-    """Where codes may be sent, compared exactly (RFC 9700 section 2.1), but for the
-    port of a native application's loopback address (RFC 8252 section 7.3).
+    """Redirect URIs, compared exactly (RFC 9700 section 2.1) except for the port of
+    a native application's loopback address (RFC 8252 section 7.3).
     """
     post_logout_redirect_uris: Sequence[str]
-    """Where the browser may be sent after sign-out."""
+    """URIs that the browser may be redirected to after sign-out."""
     permissions: Sequence[str]
     """What the client may use, in OpenIddict's spelling: ept:token,
     gt:refresh_token, …
@@ -198,10 +236,10 @@ class Client:
     json_web_key_set: JsonObject | None
     """Public keys of the client (RFC 7517), for private_key_jwt. Null: none."""
     enabled: bool
-    """A disabled client has no live secrets, and none of its tokens verifies."""
+    """A disabled client has no live secrets, and its tokens do not verify."""
     tokens_valid_after: datetime | None
-    """Epoch: tokens of grants made at or before it are dead. Only grows. Null:
-    never moved.
+    """Tokens whose grant was made at or before this time are dead. Only increases.
+    Null: never set.
     """
     created_at: datetime
     """When the row was inserted."""
@@ -209,36 +247,6 @@ class Client:
     """When the row last changed."""
     row_version: int
     """Optimistic lock: an update names the version that it read."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSecret:
-    """A row of each of these queries.
-
-    clients.add_secret, clients.list_secrets, clients.list_live_secrets and
-    clients.expire_secret.
-    """
-
-    tenant_id: UUID
-    """Owner of the row."""
-    id: UUID
-    """Random."""
-    client_id: UUID
-    """The client that authenticates: clients.id, not the client_id of the protocol."""
-    secret_hash: str = field(repr=False)
-    """SHA-256 of a secret that was minted, which has 256 random bits; of a chosen
-    one what users.password_hash allows. The secret is never stored.
-    """
-    description: str
-    """Where the secret is installed, for the person who rotates it. May be empty."""
-    valid_from: datetime
-    """Before it the secret is refused."""
-    valid_until: datetime | None
-    """From then on the secret is refused. Null: no end."""
-    last_used_at: datetime | None
-    """Last success, to the minute: shows when an old secret can go. Null: never."""
-    created_at: datetime
-    """When the row was inserted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,19 +261,19 @@ class Consent:
     id: UUID
     """Random."""
     user_id: UUID
-    """The user who allows it."""
+    """The user who consented."""
     client_id: UUID
-    """The client that is allowed: clients.id."""
+    """The client's clients.id."""
     scopes: Sequence[str]
-    """Scope names that are allowed. A token under it that carries another one is
-    dead.
+    """Names of the scopes that the user allows. A token under this consent is dead
+    if it has any other scope.
     """
     properties: JsonObject
-    """Open object of the embedding service, such as the text that was shown. The
+    """Open object of the embedding service, such as the text that the user saw. The
     store never reads it.
     """
     revoked_at: datetime | None
-    """From then on no token under it verifies. Null: in force."""
+    """No token under this consent verifies from this time on. Null: in force."""
     revocation_reason: str | None
     """Why it was revoked."""
     created_at: datetime
@@ -273,7 +281,7 @@ class Consent:
     updated_at: datetime
     """When the row last changed."""
     row_version: int
-    """Grows with each change of the row."""
+    """Increases with each change of the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,12 +295,13 @@ class DeviceAuthorizationRequestCreated:
     device_authorization_id: UUID
     """Random."""
     poll_interval: timedelta
-    """How long the device has to wait between two polls. Grows by 5 seconds with
-    each one that comes too early (RFC 8628 section 3.5).
+    """How long the device must wait between two polls. Grows by 5 seconds with each
+    poll that comes too early (RFC 8628 section 3.5).
     """
     expires_at: datetime
-    """From then on it cannot be decided and its code is dead, by the database's
-    clock. 30 minutes after created_at at most: the user code is short.
+    """From this time on the request cannot be decided and its code is dead, by the
+    database's clock. At most 30 minutes after created_at, because the user code is
+    short.
     """
 
 
@@ -307,12 +316,13 @@ class DeviceAuthorizationRequestOtherwise:
     device_authorization_id: UUID | None
     """Random."""
     poll_interval: timedelta | None
-    """How long the device has to wait between two polls. Grows by 5 seconds with
-    each one that comes too early (RFC 8628 section 3.5).
+    """How long the device must wait between two polls. Grows by 5 seconds with each
+    poll that comes too early (RFC 8628 section 3.5).
     """
     expires_at: datetime | None
-    """From then on it cannot be decided and its code is dead, by the database's
-    clock. 30 minutes after created_at at most: the user code is short.
+    """From this time on the request cannot be decided and its code is dead, by the
+    database's clock. At most 30 minutes after created_at, because the user code is
+    short.
     """
 
 
@@ -330,20 +340,21 @@ class PendingDeviceAuthorization:
     id: UUID
     """Random."""
     client_id: UUID
-    """The client that asks: clients.id."""
+    """clients.id of the requesting client."""
     client_identifier: str
     """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     client_display_name: str
     """Name shown to people when no translation fits. May be empty."""
     scopes: Sequence[str]
-    """Scope names that are asked for. Approving may allow fewer."""
+    """Names of the requested scopes. The user may approve fewer."""
     properties: JsonObject
     """Open object of the embedding service, such as the device's name. The store
-    never reads it; what is redeemed inherits it.
+    never reads it. Issued tokens inherit it.
     """
     expires_at: datetime
-    """From then on it cannot be decided and its code is dead, by the database's
-    clock. 30 minutes after created_at at most: the user code is short.
+    """From this time on the request cannot be decided and its code is dead, by the
+    database's clock. At most 30 minutes after created_at, because the user code is
+    short.
     """
     created_at: datetime
     """When the row was inserted."""
@@ -358,15 +369,16 @@ class DeviceApprovalApproved:
 
     outcome: Literal["approved"]
     token_id: UUID
-    """Random; the jti where a token has one."""
+    """Random. The jti of a token that has one."""
     authorization_id: UUID
-    """The family it belongs to, of the same client; revoked with it. What is
-    redeemed must have one, or its reuse could end nothing.
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
     """
     scopes: Sequence[str]
-    """Scope names that it carries."""
+    """Names of its scopes."""
     expires_at: datetime
-    """From then on it is dead, by the database's clock."""
+    """The token is dead from this time on, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,15 +399,16 @@ class DeviceApprovalOtherwise:
         "user_inactive",
     ]
     token_id: UUID | None
-    """Random; the jti where a token has one."""
+    """Random. The jti of a token that has one."""
     authorization_id: UUID | None
-    """The family it belongs to, of the same client; revoked with it. What is
-    redeemed must have one, or its reuse could end nothing.
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
     """
     scopes: Sequence[str] | None
-    """Scope names that it carries."""
+    """Names of its scopes."""
     expires_at: datetime | None
-    """From then on it is dead, by the database's clock."""
+    """The token is dead from this time on, by the database's clock."""
 
 
 DeviceApproval: TypeAlias = DeviceApprovalApproved | DeviceApprovalOtherwise
@@ -436,15 +449,16 @@ class CodeIssuanceIssued:
 
     outcome: Literal["issued"]
     token_id: UUID
-    """Random; the jti where a token has one."""
+    """Random. The jti of a token that has one."""
     authorization_id: UUID
-    """The family it belongs to, of the same client; revoked with it. What is
-    redeemed must have one, or its reuse could end nothing.
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
     """
     scopes: Sequence[str]
-    """Scope names that it carries."""
+    """Names of its scopes."""
     expires_at: datetime
-    """From then on it is dead, by the database's clock."""
+    """The token is dead from this time on, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,15 +480,16 @@ class CodeIssuanceOtherwise:
         "user_inactive",
     ]
     token_id: UUID | None
-    """Random; the jti where a token has one."""
+    """Random. The jti of a token that has one."""
     authorization_id: UUID | None
-    """The family it belongs to, of the same client; revoked with it. What is
-    redeemed must have one, or its reuse could end nothing.
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
     """
     scopes: Sequence[str] | None
-    """Scope names that it carries."""
+    """Names of its scopes."""
     expires_at: datetime | None
-    """From then on it is dead, by the database's clock."""
+    """The token is dead from this time on, by the database's clock."""
 
 
 CodeIssuance: TypeAlias = CodeIssuanceIssued | CodeIssuanceOtherwise
@@ -489,11 +504,11 @@ class ClientTokenIssuanceIssued:
 
     outcome: Literal["issued"]
     token_id: UUID
-    """Random; the jti where a token has one."""
+    """Random. The jti of a token that has one."""
     scopes: Sequence[str]
-    """Scope names that it carries."""
+    """Names of its scopes."""
     expires_at: datetime
-    """From then on it is dead, by the database's clock."""
+    """The token is dead from this time on, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,11 +528,11 @@ class ClientTokenIssuanceOtherwise:
         "tenant_inactive",
     ]
     token_id: UUID | None
-    """Random; the jti where a token has one."""
+    """Random. The jti of a token that has one."""
     scopes: Sequence[str] | None
-    """Scope names that it carries."""
+    """Names of its scopes."""
     expires_at: datetime | None
-    """From then on it is dead, by the database's clock."""
+    """The token is dead from this time on, by the database's clock."""
 
 
 ClientTokenIssuance: TypeAlias = (
@@ -534,11 +549,11 @@ class TokenExchangeIssued:
 
     outcome: Literal["issued"]
     token_id: UUID
-    """Random; the jti where a token has one."""
+    """Random. The jti of a token that has one."""
     scopes: Sequence[str]
-    """Scope names that it carries."""
+    """Names of its scopes."""
     expires_at: datetime
-    """From then on it is dead, by the database's clock."""
+    """The token is dead from this time on, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -561,91 +576,81 @@ class TokenExchangeOtherwise:
         "too_many_exchanges",
     ]
     token_id: UUID | None
-    """Random; the jti where a token has one."""
+    """Random. The jti of a token that has one."""
     scopes: Sequence[str] | None
-    """Scope names that it carries."""
+    """Names of its scopes."""
     expires_at: datetime | None
-    """From then on it is dead, by the database's clock."""
+    """The token is dead from this time on, by the database's clock."""
 
 
 TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
 
 
 @dataclass(frozen=True, slots=True)
-class RedemptionRedeemed:
-    """A row of grants.redeem.
+class LicenseSeat:
+    """A row of each of these queries.
 
-    It is this class where outcome is redeemed or refreshed or already_redeemed or
-    recently_redeemed.
+    license_seats.check_out and license_seats.renew.
     """
 
-    outcome: Literal["redeemed", "refreshed", "already_redeemed", "recently_redeemed"]
-    authorization_id: UUID
-    """Random."""
-    user_id: UUID | None
-    """The user it speaks for. Null: none."""
-    subject_id: UUID | None
-    """The sub claim of its user. Null: it has none."""
-    service_account_id: UUID | None
-    """The service account it speaks for. Null: none. Neither: the client itself."""
-    scopes: Sequence[str]
-    """Scope names that it carries."""
-    nonce: str | None
-    """The nonce of the authentication request (OpenID Connect Core 3.1.2.1)."""
-    properties: JsonObject
-    """Open object of the embedding service. The store never reads it."""
-    authenticated_at: datetime
-    """When the sign-in that it descends from happened: what a user's epoch is
-    compared with. Successors inherit it, so that a rotation cannot outrun the epoch.
+    tenant_id: UUID
+    """Owner of the row."""
+    license_id: UUID
+    """The licence."""
+    seat_number: int
+    """Number of the seat in its licence. A removed seat leaves a gap."""
+    holder: str
+    """The current or last holder: a user, device or session. Null: checked in."""
+    leased_until: datetime
+    """The seat is free for another holder from this time on. Never later than the
+    end of the licence. Null: checked in.
     """
-    access_token_id: UUID | None
-    """Random; the jti where a token has one."""
-    access_expires_at: datetime | None
-    """From then on it is dead, by the database's clock."""
-    refresh_token_id: UUID | None
-    """Random; the jti where a token has one."""
-    refresh_expires_at: datetime | None
-    """From then on it is dead, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
-class RedemptionOtherwise:
-    """A row of grants.redeem.
+class UsageReceipt:
+    """A row of each of these queries.
 
-    It is this class where outcome is invalid or invalid_scope or reused or
-    rotation_required.
+    license_usage.record, license_usage.correct and license_usage.get_receipt.
     """
 
-    outcome: Literal["invalid", "invalid_scope", "reused", "rotation_required"]
-    authorization_id: UUID | None
-    """Random."""
-    user_id: UUID | None
-    """The user it speaks for. Null: none."""
-    subject_id: UUID | None
-    """The sub claim of its user. Null: it has none."""
-    service_account_id: UUID | None
-    """The service account it speaks for. Null: none. Neither: the client itself."""
-    scopes: Sequence[str] | None
-    """Scope names that it carries."""
-    nonce: str | None
-    """The nonce of the authentication request (OpenID Connect Core 3.1.2.1)."""
-    properties: JsonObject | None
-    """Open object of the embedding service. The store never reads it."""
-    authenticated_at: datetime | None
-    """When the sign-in that it descends from happened: what a user's epoch is
-    compared with. Successors inherit it, so that a rotation cannot outrun the epoch.
+    recorded: bool
+    quantity: int
+    """The used quantity, at most 10^12. Negative in a correction."""
+    corrects: str | None
+    """idempotency_key of the use that this row corrects. A use can be corrected
+    once. Null: this is a use.
     """
-    access_token_id: UUID | None
-    """Random; the jti where a token has one."""
-    access_expires_at: datetime | None
-    """From then on it is dead, by the database's clock."""
-    refresh_token_id: UUID | None
-    """Random; the jti where a token has one."""
-    refresh_expires_at: datetime | None
-    """From then on it is dead, by the database's clock."""
+    period_start: date
+    """First day (UTC) of the period."""
+    period_end: date
+    """First day (UTC) after the period."""
+    used: int
+    """Sum of license_usage.quantity."""
+    allowed: int | None
+    """The limit when the metric was last used. Null: no limit."""
+    overage: int
 
 
-Redemption: TypeAlias = RedemptionRedeemed | RedemptionOtherwise
+@dataclass(frozen=True, slots=True)
+class UsageTotal:
+    """A row of license_usage.list_totals."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    license_id: UUID
+    """The licence."""
+    metric: str
+    """A name in licenses.limits."""
+    period_start: date
+    """First day (UTC) of the period."""
+    period_end: date
+    """First day (UTC) after the period."""
+    used: int
+    """Sum of license_usage.quantity."""
+    allowed: int | None
+    """The limit when the metric was last used. Null: no limit."""
+    overage: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -663,35 +668,39 @@ class License:
     key_hash: bytes = field(repr=False)
     """SHA-256 of the licence key, 32 octets. The key is never stored."""
     plan: str
-    """Name of what was bought."""
+    """Name of the plan."""
     seats: int
-    """Rows in authority.license_seats. 0: the licence has no seats."""
+    """Number of rows in authority.license_seats. 0: the licence has no seats."""
     features: Sequence[str]
-    """Names of features it opens."""
+    """Names of its features."""
     limits: JsonObject
-    """Object of metric to the most that one usage_period allows, a whole number;
-    null: no limit. A metric that is not named cannot be used.
+    """Object of metric to the limit in one usage_period: a whole number, or null
+    for no limit. A metric that is missing cannot be used.
     """
     usage_period: LicenseUsagePeriod
-    """day, month or year, in UTC: when usage starts again from 0."""
+    """day, month or year, in UTC. Usage starts from 0 in each period."""
     overage_policy: LicenseOveragePolicy
-    """What happens to a use beyond its limit. refuse: it fails. allow: it is
-    recorded, and the receipt and the total tell the overage.
+    """refuse: a use beyond the limit fails. allow: it is recorded, and the receipt
+    and the total report the overage.
     """
     valid_from: datetime
-    """Before it the licence is refused."""
+    """The licence is refused before this time."""
     valid_until: datetime | None
-    """From then on it is in grace, then expired. Null: no end."""
+    """From this time on the licence is in grace, then expired. Null: no end."""
     grace: timedelta
-    """How long after valid_until it still works, with a warning. Counted in UTC."""
+    """How long the licence still works after valid_until, with a warning. Computed
+    in UTC.
+    """
     grace_policy: LicenseGracePolicy
-    """What it still does in grace. full: everything. keep: leases that run are
-    renewed, but no seat is taken anew and no use is recorded.
+    """What the licence allows in grace. full: everything. keep: only the renewal of
+    running leases; no seat is newly taken and no use is recorded.
     """
     status: LicenseStatus
-    """suspended can become active again, revoked cannot."""
+    """A suspended licence can become active again, a revoked one cannot."""
     status_reason: str | None
-    """Why it is suspended or revoked. Null: it is not, or nobody said."""
+    """Why it is suspended or revoked. Null: it is neither, or no reason was
+    recorded.
+    """
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     created_at: datetime
@@ -711,93 +720,24 @@ class LicenseValidation:
     id: UUID
     """Random."""
     plan: str
-    """Name of what was bought."""
+    """Name of the plan."""
     features: Sequence[str]
-    """Names of features it opens."""
+    """Names of its features."""
     state: LicenseValidationState
-    """suspended, revoked, not_yet_valid, valid, grace or expired: the first that is
-    true.
+    """The first that applies: suspended, revoked, not_yet_valid, expired, grace or
+    valid.
     """
     valid_until: datetime | None
-    """From then on it is in grace, then expired. Null: no end."""
+    """From this time on the licence is in grace, then expired. Null: no end."""
     grows_until: datetime | None
-    """From then on no seat is taken anew and no use is recorded: usable_until, or
-    valid_until under the grace policy keep. Null: no end.
+    """No seat is newly taken and no use is recorded from this time on:
+    usable_until, or valid_until under the grace policy keep. Null: no end.
     """
     usable_until: datetime | None
-    """When its grace ends. Null: no end."""
+    """When its grace period ends. Null: no end."""
     seats: int
-    """Rows in authority.license_seats. 0: the licence has no seats."""
+    """Number of rows in authority.license_seats. 0: the licence has no seats."""
     seats_taken: int
-
-
-@dataclass(frozen=True, slots=True)
-class LicenseSeat:
-    """A row of each of these queries.
-
-    licenses.check_out_seat and licenses.renew_seat.
-    """
-
-    tenant_id: UUID
-    """Owner of the row."""
-    license_id: UUID
-    """The licence."""
-    seat_number: int
-    """Tells the seats of a licence apart. A seat that was taken away leaves a gap."""
-    holder: str
-    """Who holds it, or held it last: a user, device or session. Null: checked in."""
-    leased_until: datetime
-    """From then on it is free for another holder; the licence's own end at the
-    latest. Null: checked in.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class UsageReceipt:
-    """A row of each of these queries.
-
-    licenses.record_usage, licenses.correct_usage and licenses.get_receipt.
-    """
-
-    recorded: bool
-    quantity: int
-    """How much was used, at most 10^12. Below 0 in a correction: how much was not
-    used.
-    """
-    corrects: str | None
-    """idempotency_key of the use that this row takes back, once. Null: this is a
-    use.
-    """
-    period_start: date
-    """First day (UTC) of the period."""
-    period_end: date
-    """First day (UTC) after the period."""
-    used: int
-    """Sum of license_usage.quantity."""
-    allowed: int | None
-    """The limit when the metric was last used. Null: none."""
-    overage: int
-
-
-@dataclass(frozen=True, slots=True)
-class UsageTotal:
-    """A row of licenses.list_usage."""
-
-    tenant_id: UUID
-    """Owner of the row."""
-    license_id: UUID
-    """The licence that is used."""
-    metric: str
-    """A name in licenses.limits."""
-    period_start: date
-    """First day (UTC) of the period."""
-    period_end: date
-    """First day (UTC) after the period."""
-    used: int
-    """Sum of license_usage.quantity."""
-    allowed: int | None
-    """The limit when the metric was last used. Null: none."""
-    overage: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -813,29 +753,31 @@ class LoginAttempt:
     id: UUID
     """Random."""
     username: str
-    """What was typed, as its users.username_key. May name nobody; INVALID stands
-    for what nobody can be named.
+    """The typed name as users.username_key. May belong to no user. INVALID: the
+    typed name cannot belong to any user.
     """
     user_id: UUID | None
-    """Who it was, if known. No foreign key: the log outlives the user."""
+    """The user, if known. No foreign key, because the log outlives the user."""
     client_id: str | None
-    """client_id of the application that asked. Null: none. No foreign key: as
-    user_id.
+    """client_id of the application. Null: none. No foreign key, because the log
+    outlives the client.
     """
     address: IPv4Address | IPv6Address | None
-    """Address of the one host it came from: authority.canonical_address. Null: not
+    """Address of the host, in the form of authority.canonical_address. Null: not
     known.
     """
     outcome: LoginAttemptOutcome
-    """succeeded, failed, or throttled: refused without a check."""
+    """succeeded, failed or throttled. A throttled attempt was refused without a
+    check.
+    """
     reason: str | None
     """Why it failed, for operators: unknown_user, wrong_password, … Null: it did
-    not.
+    not fail.
     """
     correlation_id: str | None
-    """Request id that finds it in other logs. Null: none."""
+    """Request id, to find the attempt in other logs. Null: none."""
     created_at: datetime
-    """When it was tried; chooses the partition."""
+    """When the attempt was made. Determines the partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -862,21 +804,108 @@ class PushedRequest:
     request_uri_hash: bytes = field(repr=False)
     """SHA-256 of the reference in the request_uri, 32 octets."""
     client_id: UUID
-    """Who pushed it and alone may use it: clients.id."""
+    """clients.id of the client that pushed it. No other client may use it."""
     parameters: JsonObject
-    """Object of the request's parameters, dpop_jkt (RFC 9449 section 10) included;
-    opaque to the store, but never a request_uri (RFC 9126 section 2.1) nor what the
-    client authenticated with, and its scope is one (RFC 6749 section 3.3) of at most
-    100.
+    """Object of the request's parameters, including dpop_jkt (RFC 9449 section 10).
+    The store does not interpret it. It never contains a request_uri (RFC 9126 section
+    2.1) or the client's credentials, and its scope is valid (RFC 6749 section 3.3) with
+    at most 100 values.
     """
     expires_at: datetime
-    """From then on it is dead, by the database's clock. Ten minutes after it was
-    pushed at the latest (RFC 9126 section 2.2).
+    """The request is dead from this time on, by the database's clock. At most ten
+    minutes after it was pushed (RFC 9126 section 2.2).
     """
     redeemed_at: datetime | None
-    """When its single use was made. Null: not used."""
+    """When it was used. Null: not used."""
     created_at: datetime
     """When it was pushed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionRedeemed:
+    """A row of redemptions.redeem.
+
+    It is this class where outcome is redeemed or refreshed or already_redeemed or
+    recently_redeemed.
+    """
+
+    outcome: Literal["redeemed", "refreshed", "already_redeemed", "recently_redeemed"]
+    authorization_id: UUID
+    """Random."""
+    user_id: UUID | None
+    """The user whom it represents. Null: none."""
+    subject_id: UUID | None
+    """The sub claim of its user. Null: the token has no user."""
+    service_account_id: UUID | None
+    """The service account that it represents. Null: none. If user_id is null too,
+    the token represents the client.
+    """
+    scopes: Sequence[str]
+    """Names of its scopes."""
+    nonce: str | None
+    """The nonce of the authentication request (OpenID Connect Core section
+    3.1.2.1).
+    """
+    properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
+    authenticated_at: datetime
+    """When the sign-in happened that the token descends from. Compared with
+    tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
+    a sign-out.
+    """
+    access_token_id: UUID | None
+    """Random. The jti of a token that has one."""
+    access_expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
+    refresh_token_id: UUID | None
+    """Random. The jti of a token that has one."""
+    refresh_expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionOtherwise:
+    """A row of redemptions.redeem.
+
+    It is this class where outcome is invalid or invalid_scope or reused or
+    rotation_required.
+    """
+
+    outcome: Literal["invalid", "invalid_scope", "reused", "rotation_required"]
+    authorization_id: UUID | None
+    """Random."""
+    user_id: UUID | None
+    """The user whom it represents. Null: none."""
+    subject_id: UUID | None
+    """The sub claim of its user. Null: the token has no user."""
+    service_account_id: UUID | None
+    """The service account that it represents. Null: none. If user_id is null too,
+    the token represents the client.
+    """
+    scopes: Sequence[str] | None
+    """Names of its scopes."""
+    nonce: str | None
+    """The nonce of the authentication request (OpenID Connect Core section
+    3.1.2.1).
+    """
+    properties: JsonObject | None
+    """Open object of the embedding service. The store never reads it."""
+    authenticated_at: datetime | None
+    """When the sign-in happened that the token descends from. Compared with
+    tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
+    a sign-out.
+    """
+    access_token_id: UUID | None
+    """Random. The jti of a token that has one."""
+    access_expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
+    refresh_token_id: UUID | None
+    """Random. The jti of a token that has one."""
+    refresh_expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
+
+
+Redemption: TypeAlias = RedemptionRedeemed | RedemptionOtherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -889,22 +918,26 @@ class Revocation:
     tenant_id: UUID
     """Owner of the row."""
     sequence: int
-    """Position in the tenant's feed, from 1, in order of commit: what a follower
-    resumes from.
+    """Position in the tenant's feed, from 1, in the order of commits. A follower
+    resumes after it.
     """
     category: RevocationCategory
-    """What target names: a token, subject, client, signing key or authorization."""
+    """What the target is: a token, subject, client, key (for signing) or
+    authorization.
+    """
     target: str
-    """A jti, sub, client_id, kid or authorization id, by category. Never a token."""
+    """The jti, sub, client_id, kid or authorization id, depending on the category.
+    Never a token.
+    """
     reason: str
-    """Why, for people and reports."""
+    """Why it was revoked, for people and reports."""
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     effective_at: datetime
-    """Refuse what was issued at or before it."""
+    """Verifiers refuse what was issued at or before this time."""
     expires_at: datetime | None
-    """From then on nothing it concerns can be alive, and it may be pruned. Null:
-    never; not of a token or an authorization, of which there is no end either.
+    """Everything that the entry refuses has expired by this time, and the entry may
+    be pruned. Null: no such time. Required for a token and an authorization.
     """
     created_at: datetime
     """When it was published."""
@@ -915,7 +948,7 @@ class Role:
     """A row of each of these queries.
 
     roles.get_by_id, roles.get_by_name, roles.list_all, roles.create, roles.update and
-    users.list_roles.
+    user_roles.list_by_user.
     """
 
     tenant_id: UUID
@@ -923,11 +956,13 @@ class Role:
     id: UUID
     """Random."""
     name: str
-    """Identifier, lower case; unique in the tenant."""
+    """Identifier in lower case, unique in the tenant."""
     description: str
-    """Who the role is meant for, in one sentence. May be empty."""
+    """Who needs the role, in one sentence. May be empty."""
     is_system: bool
-    """Copied from authority.system_roles: cannot be renamed or deleted."""
+    """Copied from authority.system_roles. A system role cannot be renamed or
+    deleted.
+    """
     created_at: datetime
     """When the row was inserted."""
     updated_at: datetime
@@ -946,7 +981,7 @@ class Permission:
     name: str
     """resource:action, lower case."""
     description: str
-    """What a holder may do, in one sentence."""
+    """What the permission allows, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -962,9 +997,7 @@ class Scope:
     id: UUID
     """Random."""
     name: str
-    """The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
-    tenant.
-    """
+    """A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the tenant."""
     display_name: str
     """Name on the consent page when no translation fits. May be empty."""
     display_names: JsonObject
@@ -978,7 +1011,9 @@ class Scope:
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     is_system: bool
-    """Copied from authority.system_scopes: cannot be renamed or deleted."""
+    """Copied from authority.system_scopes. A system scope cannot be renamed or
+    deleted.
+    """
     created_at: datetime
     """When the row was inserted."""
     updated_at: datetime
@@ -1029,22 +1064,23 @@ class ServiceAccount:
     id: UUID
     """Random. Key inside the store."""
     account_id: str
-    """Identifier, lower case; unique in the tenant."""
+    """Identifier in lower case, unique in the tenant."""
     display_name: str
     """Name shown to people. May be empty."""
     description: str
     """What the account is for. May be empty."""
     enabled: bool
-    """None of a disabled account's tokens verifies."""
+    """The tokens of a disabled account do not verify."""
     tokens_valid_after: datetime | None
-    """Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never
-    moved.
+    """Tokens whose authenticated_at is at or before this time are dead. Only
+    increases. Null: never set.
     """
     allowed_scopes: Sequence[str]
-    """Scope names that its tokens may carry: asked when they are issued."""
+    """Names of the scopes that its tokens may have. Checked when a token is issued."""
     authorized_clients: Sequence[UUID]
-    """clients.id of who may act as it: asked when tokens are issued. No foreign
-    key: an id is never used again, so one that outlives its client opens nothing.
+    """clients.id of each client that may act as it. Checked when a token is issued.
+    There is no foreign key: ids are never reused, so the id of a deleted client is
+    harmless.
     """
     attributes: JsonObject
     """Open object of the embedding service. The store never reads it."""
@@ -1065,20 +1101,20 @@ class Tenant:
     """
 
     id: UUID
-    """Random. Part of every token string, so that a look-up never crosses tenants."""
+    """Random. Part of every token string, so that a lookup never crosses tenants."""
     code: str
     """Name in URLs and configuration: a DNS label (RFC 1035), lower case."""
     display_name: str
     """Name shown to people."""
     status: TenantStatus
-    """active and trial issue and verify tokens; suspended and terminated do
-    neither.
+    """active and trial tenants issue and verify tokens; suspended and terminated
+    ones do not.
     """
     settings: JsonObject
     """Open object of the embedding service. The store never reads it."""
     tokens_valid_after: datetime | None
-    """Epoch: tokens of sign-ins at or before it, and machines' of before it, are
-    dead. Only grows. Null: never moved.
+    """Tokens are dead if their sign-in, or for a machine their issuance, is at or
+    before this time. Only increases. Null: never set.
     """
     created_at: datetime
     """When the row was inserted."""
@@ -1099,70 +1135,78 @@ class Token:
     tenant_id: UUID
     """Owner of the row."""
     id: UUID
-    """Random; the jti where a token has one."""
+    """Random. The jti of a token that has one."""
     type: TokenType
-    """access, refresh, authorization_code or device_code. A code lives 10 minutes
-    at most (RFC 6749 section 4.1.2).
+    """access, refresh, authorization_code or device_code. A code lives at most 10
+    minutes (RFC 6749 section 4.1.2).
     """
     token_hash: bytes = field(repr=False)
     """SHA-256 of the token string, 32 octets."""
     client_id: UUID
-    """To whom it was issued: clients.id."""
+    """clients.id of the client that it was issued to."""
     user_id: UUID | None
-    """The user it speaks for. Null: none."""
+    """The user whom it represents. Null: none."""
     service_account_id: UUID | None
-    """The service account it speaks for. Null: none. Neither: the client itself."""
+    """The service account that it represents. Null: none. If user_id is null too,
+    the token represents the client.
+    """
     authorization_id: UUID | None
-    """The family it belongs to, of the same client; revoked with it. What is
-    redeemed must have one, or its reuse could end nothing.
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
     """
     parent_id: UUID | None
-    """The token whose redemption issued it, of the same family and deleted with it.
-    Null: it is the first, or a refresh token that was not used up brought it.
+    """The token whose redemption issued this one. Both have the same family and are
+    deleted together. Null: the first of its family, or issued by a refresh token that
+    was not used up.
     """
     subject_authorization_id: UUID | None
-    """The family of the token that it was exchanged for (RFC 8693), of whatever
-    client; ended with it. Null: not exchanged, or for a token without a family.
+    """The family of the token that this one was exchanged for (RFC 8693), of any
+    client. Ending that family ends this token. Null: not exchanged, or exchanged for a
+    token without a family.
     """
     actor: JsonObject | None
-    """The act claim of an exchanged token (RFC 8693 section 4.1): sub of who acts
-    for its subject, and within act whoever acted before. Null: nobody.
+    """The act claim of an exchanged token (RFC 8693 section 4.1): the sub of the
+    actor, and in a nested act the earlier actors. Null: no actor.
     """
     scopes: Sequence[str]
-    """Scope names that it carries."""
+    """Names of its scopes."""
     code_challenge: str | None
-    """PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636 section
+    """PKCE code challenge, method S256 only: base64url of SHA-256 (RFC 7636 section
     4.2).
     """
     redirect_uri: str | None
-    """Where the code was sent; must be repeated to redeem it (RFC 6749 4.1.3)."""
+    """The redirect URI that the code was sent to. The redemption must repeat it
+    (RFC 6749 section 4.1.3).
+    """
     nonce: str | None
-    """The nonce of the authentication request (OpenID Connect Core 3.1.2.1)."""
+    """The nonce of the authentication request (OpenID Connect Core section
+    3.1.2.1).
+    """
     cnf_jkt: str | None
-    """Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6). Null: not
+    """JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6). Null: not
     DPoP-bound.
     """
     cnf_x5t_s256: str | None
-    """Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1). Null: not
-    bound.
+    """SHA-256 thumbprint of the holder's certificate (RFC 8705 section 3.1). Null:
+    not bound to one.
     """
     payload: bytes | None = field(repr=False)
-    """Encrypted content of a reference token, opaque to the store. Null: none."""
+    """Encrypted content of a reference token. The store never reads it. Null: none."""
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     expires_at: datetime
-    """From then on it is dead, by the database's clock."""
+    """The token is dead from this time on, by the database's clock."""
     redeemed_at: datetime | None
-    """When its single use was made. Null: not used. Access tokens are never
-    redeemed.
-    """
+    """When it was redeemed. Null: not redeemed. Access tokens are never redeemed."""
     revoked_at: datetime | None
-    """From then on it is dead. Null: not revoked by itself."""
+    """The token is dead from this time on. Null: not revoked itself."""
     revocation_reason: str | None
     """Why it was revoked."""
     authenticated_at: datetime
-    """When the sign-in that it descends from happened: what a user's epoch is
-    compared with. Successors inherit it, so that a rotation cannot outrun the epoch.
+    """When the sign-in happened that the token descends from. Compared with
+    tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
+    a sign-out.
     """
     created_at: datetime
     """When it was issued (iat)."""
@@ -1175,43 +1219,45 @@ class TokenDiagnosis:
     tenant_id: UUID
     """Owner of the row."""
     id: UUID
-    """Random; the jti where a token has one."""
+    """Random. The jti of a token that has one."""
     type: TokenType
-    """access, refresh, authorization_code or device_code. A code lives 10 minutes
-    at most (RFC 6749 section 4.1.2).
+    """access, refresh, authorization_code or device_code. A code lives at most 10
+    minutes (RFC 6749 section 4.1.2).
     """
     dead_because: TokenDiagnosisDeadBecause | None
-    """As own_dead_because; where that is null, exchanged_from_dead when one of the
-    tokens that it was exchanged for is dead or deleted. Null: it is alive.
+    """own_dead_because, or exchanged_from_dead if a token that it was exchanged for
+    is dead or deleted. Null: it is alive.
     """
     client_id: str
     """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     authorization_id: UUID | None
-    """The family it belongs to, of the same client; revoked with it. What is
-    redeemed must have one, or its reuse could end nothing.
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
     """
     user_id: UUID | None
-    """The user it speaks for. Null: none."""
+    """The user whom it represents. Null: none."""
     service_account_id: UUID | None
-    """The service account it speaks for. Null: none. Neither: the client itself."""
-    scopes: Sequence[str]
-    """Scope names that it carries."""
-    redeemed_at: datetime | None
-    """When its single use was made. Null: not used. Access tokens are never
-    redeemed.
+    """The service account that it represents. Null: none. If user_id is null too,
+    the token represents the client.
     """
+    scopes: Sequence[str]
+    """Names of its scopes."""
+    redeemed_at: datetime | None
+    """When it was redeemed. Null: not redeemed. Access tokens are never redeemed."""
     revoked_at: datetime | None
-    """From then on it is dead. Null: not revoked by itself."""
+    """The token is dead from this time on. Null: not revoked itself."""
     revocation_reason: str | None
     """Why it was revoked."""
     authenticated_at: datetime
-    """When the sign-in that it descends from happened: what a user's epoch is
-    compared with. Successors inherit it, so that a rotation cannot outrun the epoch.
+    """When the sign-in happened that the token descends from. Compared with
+    tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
+    a sign-out.
     """
     created_at: datetime
     """When it was issued (iat)."""
     expires_at: datetime
-    """From then on it is dead, by the database's clock."""
+    """The token is dead from this time on, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1224,53 +1270,81 @@ class VerifiedToken:
     tenant_id: UUID
     """Owner of the row."""
     id: UUID
-    """Random; the jti where a token has one."""
+    """Random. The jti of a token that has one."""
     type: TokenType
-    """access, refresh, authorization_code or device_code. A code lives 10 minutes
-    at most (RFC 6749 section 4.1.2).
+    """access, refresh, authorization_code or device_code. A code lives at most 10
+    minutes (RFC 6749 section 4.1.2).
     """
     client_id: str
     """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     authorization_id: UUID | None
-    """The family it belongs to, of the same client; revoked with it. What is
-    redeemed must have one, or its reuse could end nothing.
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
     """
     user_id: UUID | None
-    """The user it speaks for. Null: none."""
+    """The user whom it represents. Null: none."""
     subject_id: UUID | None
-    """The sub claim. Random, so globally unique; never given to another user."""
+    """The sub claim. Random, therefore globally unique. Never given to another
+    user.
+    """
     username: str | None
     """As typed at registration."""
     service_account_id: UUID | None
-    """The service account it speaks for. Null: none. Neither: the client itself."""
+    """The service account that it represents. Null: none. If user_id is null too,
+    the token represents the client.
+    """
     account_id: str | None
-    """Identifier, lower case; unique in the tenant."""
+    """Identifier in lower case, unique in the tenant."""
     actor: JsonObject | None
-    """The act claim of an exchanged token (RFC 8693 section 4.1): sub of who acts
-    for its subject, and within act whoever acted before. Null: nobody.
+    """The act claim of an exchanged token (RFC 8693 section 4.1): the sub of the
+    actor, and in a nested act the earlier actors. Null: no actor.
     """
     scopes: Sequence[str]
-    """Scope names that it carries."""
+    """Names of its scopes."""
     cnf_jkt: str | None
-    """Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6). Null: not
+    """JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6). Null: not
     DPoP-bound.
     """
     cnf_x5t_s256: str | None
-    """Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1). Null: not
-    bound.
+    """SHA-256 thumbprint of the holder's certificate (RFC 8705 section 3.1). Null:
+    not bound to one.
     """
     payload: bytes | None = field(repr=False)
-    """Encrypted content of a reference token, opaque to the store. Null: none."""
+    """Encrypted content of a reference token. The store never reads it. Null: none."""
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     authenticated_at: datetime
-    """When the sign-in that it descends from happened: what a user's epoch is
-    compared with. Successors inherit it, so that a rotation cannot outrun the epoch.
+    """When the sign-in happened that the token descends from. Compared with
+    tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
+    a sign-out.
     """
     created_at: datetime
     """When it was issued (iat)."""
     expires_at: datetime
-    """From then on it is dead, by the database's clock."""
+    """The token is dead from this time on, by the database's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserRole:
+    """A row of user_roles.assign."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    user_id: UUID
+    """The user who has the role."""
+    role_id: UUID
+    """The role. It cannot be deleted while it is assigned."""
+    granted_by: str | None
+    """Who assigned the role, in the embedding service's own terms. Null: not
+    recorded.
+    """
+    expires_at: datetime | None
+    """The assignment has no effect from this time on, and may be pruned. Null: no
+    end.
+    """
+    created_at: datetime
+    """When the role was first assigned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1287,55 +1361,37 @@ class User:
     id: UUID
     """Random. Key inside the store."""
     subject_id: UUID
-    """The sub claim. Random, so globally unique; never given to another user."""
+    """The sub claim. Random, therefore globally unique. Never given to another
+    user.
+    """
     username: str
     """As typed at registration."""
     username_key: str
-    """What sign-in looks up: username_key in Python (RFC 8265, and case-folded), so
-    case and Unicode form make no second account. In plain SQL it is lower(username
-    collate "C") for a name of printable ASCII.
+    """Sign-in looks up this key: username_key in Python (RFC 8265, case-folded).
+    Names that differ only in case or Unicode form have the same key. In plain SQL it is
+    lower(username collate "C") for a name in printable ASCII.
     """
     email: str | None
-    """Contact address as typed, or null. Not a login name and not unique."""
+    """Contact address as typed, or null. Not a login name, and not unique."""
     email_verified: bool
-    """The email_verified claim: the holder has shown control of the address."""
+    """The email_verified claim: the user has proven control of the address."""
     display_name: str
     """Name shown to people. May be empty."""
     password_hash: str | None = field(repr=False)
-    """Hash with its own salt and parameters, of Argon2id, or imported from another
-    system until the next sign-in. Null: no password sign-in.
+    """Argon2id hash with its own salt and parameters. An imported hash of another
+    kind stays until the next sign-in. Null: no password sign-in.
     """
     status: UserStatus
-    """Only an active user signs in, and only an active user's tokens verify."""
+    """Only an active user signs in, and only the tokens of an active user verify."""
     tokens_valid_after: datetime | None
-    """Epoch: tokens of sign-ins at or before it are dead. Only grows. Null: never
-    moved.
+    """Tokens whose sign-in is at or before this time are dead. Only increases.
+    Null: never set.
     """
     attributes: JsonObject
-    """Open object of claims of the embedding service. The store never reads it."""
+    """Open object of the embedding service for claims. The store never reads it."""
     created_at: datetime
     """When the row was inserted."""
     updated_at: datetime
     """When the row last changed."""
     row_version: int
     """Optimistic lock: an update names the version that it read."""
-
-
-@dataclass(frozen=True, slots=True)
-class UserRole:
-    """A row of users.assign_role."""
-
-    tenant_id: UUID
-    """Owner of the row."""
-    user_id: UUID
-    """Who holds the role."""
-    role_id: UUID
-    """The role held. A role that is assigned now cannot be deleted."""
-    granted_by: str | None
-    """Who assigned it, as the embedding service names its actors. Null: not said."""
-    expires_at: datetime | None
-    """From then on the assignment has no effect, and it may be pruned. Null: no
-    end.
-    """
-    created_at: datetime
-    """When the role was first assigned."""

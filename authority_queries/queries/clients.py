@@ -3,7 +3,6 @@
 """Queries of `queries/clients.sql`."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -24,7 +23,6 @@ from authority_queries.records import (
     Client,
     ClientApplicationType,
     ClientConsentType,
-    ClientSecret,
     ClientType,
 )
 
@@ -36,12 +34,6 @@ _TEXTS = {
     "create": "833ccf2bfd85",
     "update": "fd6faf0bff00",
     "delete": "482fcbcd77ce",
-    "add_secret": "1d87743897a9",
-    "list_secrets": "a599bb160153",
-    "list_live_secrets": "375be32e86a8",
-    "record_secret_use": "c338b0e08c4a",
-    "expire_secret": "6b901148c7e7",
-    "delete_secret": "cbbf47dce936",
     "revoke_tokens": "d037c0a001d4",
 }
 _QUERIES = QueryFile(FOLDER / "clients.sql", texts=_TEXTS)
@@ -154,87 +146,6 @@ _delete_takes = Parameters(
 )
 _delete: Call[int] = _QUERIES.count("delete", takes=_delete_takes)
 _delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete", takes=_delete_takes)
-_add_secret_takes = Parameters(
-    "clients.add_secret",
-    tenant_id=checks.uuid,
-    id=checks.uuid,
-    secret_hash=checks.text(0, 1024),
-    description=checks.text(0, 2000),
-    valid_from=checks.optional(checks.moment),
-    valid_until=checks.optional(checks.moment),
-)
-_add_secret: Call[ClientSecret | None] = _QUERIES.row(
-    "add_secret", ClientSecret, takes=_add_secret_takes
-)
-_add_secret_async: AsyncCall[ClientSecret | None] = _ASYNC_QUERIES.row(
-    "add_secret", ClientSecret, takes=_add_secret_takes
-)
-_list_secrets_takes = Parameters(
-    "clients.list_secrets",
-    tenant_id=checks.uuid,
-    id=checks.uuid,
-)
-_list_secrets: Call[list[ClientSecret]] = _QUERIES.rows(
-    "list_secrets", ClientSecret, takes=_list_secrets_takes
-)
-_list_secrets_async: AsyncCall[list[ClientSecret]] = _ASYNC_QUERIES.rows(
-    "list_secrets", ClientSecret, takes=_list_secrets_takes
-)
-_list_secrets_stream = _QUERIES.stream(
-    "list_secrets", ClientSecret, takes=_list_secrets_takes
-)
-_list_secrets_stream_async = _ASYNC_QUERIES.stream(
-    "list_secrets", ClientSecret, takes=_list_secrets_takes
-)
-_list_live_secrets_takes = Parameters(
-    "clients.list_live_secrets",
-    tenant_id=checks.uuid,
-    client_id=checks.text(),
-)
-_list_live_secrets: Call[list[ClientSecret]] = _QUERIES.rows(
-    "list_live_secrets", ClientSecret, takes=_list_live_secrets_takes
-)
-_list_live_secrets_async: AsyncCall[list[ClientSecret]] = _ASYNC_QUERIES.rows(
-    "list_live_secrets", ClientSecret, takes=_list_live_secrets_takes
-)
-_list_live_secrets_stream = _QUERIES.stream(
-    "list_live_secrets", ClientSecret, takes=_list_live_secrets_takes
-)
-_list_live_secrets_stream_async = _ASYNC_QUERIES.stream(
-    "list_live_secrets", ClientSecret, takes=_list_live_secrets_takes
-)
-_record_secret_use_takes = Parameters(
-    "clients.record_secret_use",
-    tenant_id=checks.uuid,
-    secret_id=checks.uuid,
-)
-_record_secret_use: Call[int] = _QUERIES.count(
-    "record_secret_use", takes=_record_secret_use_takes
-)
-_record_secret_use_async: AsyncCall[int] = _ASYNC_QUERIES.count(
-    "record_secret_use", takes=_record_secret_use_takes
-)
-_expire_secret_takes = Parameters(
-    "clients.expire_secret",
-    tenant_id=checks.uuid,
-    secret_id=checks.uuid,
-    remaining=checks.duration,
-)
-_expire_secret: Call[ClientSecret | None] = _QUERIES.row(
-    "expire_secret", ClientSecret, takes=_expire_secret_takes
-)
-_expire_secret_async: AsyncCall[ClientSecret | None] = _ASYNC_QUERIES.row(
-    "expire_secret", ClientSecret, takes=_expire_secret_takes
-)
-_delete_secret_takes = Parameters(
-    "clients.delete_secret",
-    tenant_id=checks.uuid,
-    secret_id=checks.uuid,
-)
-_delete_secret: Call[int] = _QUERIES.count("delete_secret", takes=_delete_secret_takes)
-_delete_secret_async: AsyncCall[int] = _ASYNC_QUERIES.count(
-    "delete_secret", takes=_delete_secret_takes
-)
 _revoke_tokens_takes = Parameters(
     "clients.revoke_tokens",
     tenant_id=checks.uuid,
@@ -493,25 +404,24 @@ def create(
         tenant_id: Owner of the row.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        application_type: web or native (RFC 8252): how strictly redirect URIs are
-            compared.
-        client_type: confidential can keep a secret, public cannot (RFC 6749 section
-            2.1).
-        consent_type: When the user is asked: explicit, external, implicit or
-            systematic.
+        application_type: web or native (RFC 8252).
+        client_type: A confidential client can keep a secret, a public one cannot (RFC
+            6749 section 2.1).
+        consent_type: When the user is asked for consent: explicit, external, implicit
+            or systematic.
         display_name: Name shown to people when no translation fits.
         display_names: Translations: object of language tag (BCP 47) to name.
-        redirect_uris: Where codes may be sent, compared exactly (RFC 9700 section 2.1),
-            but for the port of a native application's loopback address (RFC 8252
-            section 7.3).
-        post_logout_redirect_uris: Where the browser may be sent after sign-out.
+        redirect_uris: Redirect URIs, compared exactly (RFC 9700 section 2.1) except for
+            the port of a native application's loopback address (RFC 8252 section 7.3).
+        post_logout_redirect_uris: URIs that the browser may be redirected to after
+            sign-out.
         permissions: What the client may use, in OpenIddict's spelling: ept:token,
             gt:refresh_token, …
         requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
         settings: Object of OpenIddict settings, such as token lifetimes.
         properties: Open object of the embedding service.
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
-        enabled: A disabled client has no live secrets, and none of its tokens verifies.
+        enabled: A disabled client has no live secrets, and its tokens do not verify.
 
     queries/clients.sql:79
     """
@@ -560,25 +470,24 @@ async def create_async(
         tenant_id: Owner of the row.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        application_type: web or native (RFC 8252): how strictly redirect URIs are
-            compared.
-        client_type: confidential can keep a secret, public cannot (RFC 6749 section
-            2.1).
-        consent_type: When the user is asked: explicit, external, implicit or
-            systematic.
+        application_type: web or native (RFC 8252).
+        client_type: A confidential client can keep a secret, a public one cannot (RFC
+            6749 section 2.1).
+        consent_type: When the user is asked for consent: explicit, external, implicit
+            or systematic.
         display_name: Name shown to people when no translation fits.
         display_names: Translations: object of language tag (BCP 47) to name.
-        redirect_uris: Where codes may be sent, compared exactly (RFC 9700 section 2.1),
-            but for the port of a native application's loopback address (RFC 8252
-            section 7.3).
-        post_logout_redirect_uris: Where the browser may be sent after sign-out.
+        redirect_uris: Redirect URIs, compared exactly (RFC 9700 section 2.1) except for
+            the port of a native application's loopback address (RFC 8252 section 7.3).
+        post_logout_redirect_uris: URIs that the browser may be redirected to after
+            sign-out.
         permissions: What the client may use, in OpenIddict's spelling: ept:token,
             gt:refresh_token, …
         requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
         settings: Object of OpenIddict settings, such as token lifetimes.
         properties: Open object of the embedding service.
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
-        enabled: A disabled client has no live secrets, and none of its tokens verifies.
+        enabled: A disabled client has no live secrets, and its tokens do not verify.
 
     queries/clients.sql:79
     """
@@ -631,25 +540,24 @@ def update(
         row_version: Optimistic lock: an update names the version that it read.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        application_type: web or native (RFC 8252): how strictly redirect URIs are
-            compared.
-        client_type: confidential can keep a secret, public cannot (RFC 6749 section
-            2.1).
-        consent_type: When the user is asked: explicit, external, implicit or
-            systematic.
+        application_type: web or native (RFC 8252).
+        client_type: A confidential client can keep a secret, a public one cannot (RFC
+            6749 section 2.1).
+        consent_type: When the user is asked for consent: explicit, external, implicit
+            or systematic.
         display_name: Name shown to people when no translation fits.
         display_names: Translations: object of language tag (BCP 47) to name.
-        redirect_uris: Where codes may be sent, compared exactly (RFC 9700 section 2.1),
-            but for the port of a native application's loopback address (RFC 8252
-            section 7.3).
-        post_logout_redirect_uris: Where the browser may be sent after sign-out.
+        redirect_uris: Redirect URIs, compared exactly (RFC 9700 section 2.1) except for
+            the port of a native application's loopback address (RFC 8252 section 7.3).
+        post_logout_redirect_uris: URIs that the browser may be redirected to after
+            sign-out.
         permissions: What the client may use, in OpenIddict's spelling: ept:token,
             gt:refresh_token, …
         requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
         settings: Object of OpenIddict settings, such as token lifetimes.
         properties: Open object of the embedding service.
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
-        enabled: A disabled client has no live secrets, and none of its tokens verifies.
+        enabled: A disabled client has no live secrets, and its tokens do not verify.
 
     queries/clients.sql:124
     """
@@ -704,25 +612,24 @@ async def update_async(
         row_version: Optimistic lock: an update names the version that it read.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        application_type: web or native (RFC 8252): how strictly redirect URIs are
-            compared.
-        client_type: confidential can keep a secret, public cannot (RFC 6749 section
-            2.1).
-        consent_type: When the user is asked: explicit, external, implicit or
-            systematic.
+        application_type: web or native (RFC 8252).
+        client_type: A confidential client can keep a secret, a public one cannot (RFC
+            6749 section 2.1).
+        consent_type: When the user is asked for consent: explicit, external, implicit
+            or systematic.
         display_name: Name shown to people when no translation fits.
         display_names: Translations: object of language tag (BCP 47) to name.
-        redirect_uris: Where codes may be sent, compared exactly (RFC 9700 section 2.1),
-            but for the port of a native application's loopback address (RFC 8252
-            section 7.3).
-        post_logout_redirect_uris: Where the browser may be sent after sign-out.
+        redirect_uris: Redirect URIs, compared exactly (RFC 9700 section 2.1) except for
+            the port of a native application's loopback address (RFC 8252 section 7.3).
+        post_logout_redirect_uris: URIs that the browser may be redirected to after
+            sign-out.
         permissions: What the client may use, in OpenIddict's spelling: ept:token,
             gt:refresh_token, …
         requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
         settings: Object of OpenIddict settings, such as token lifetimes.
         properties: Open object of the embedding service.
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
-        enabled: A disabled client has no live secrets, and none of its tokens verifies.
+        enabled: A disabled client has no live secrets, and its tokens do not verify.
 
     queries/clients.sql:124
     """
@@ -774,314 +681,6 @@ async def delete_async(
     return await _delete_async(connection, tenant_id=tenant_id, id=id)
 
 
-def add_secret(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    id: UUID,
-    secret_hash: str,
-    description: str,
-    valid_from: datetime | None,
-    valid_until: datetime | None,
-) -> ClientSecret | None:
-    """The new secret, or no row when the tenant has no such confidential client. A
-    null valid_from means now.
-
-    Args:
-        tenant_id: Owner of the row.
-        id: Random.
-        secret_hash: SHA-256 of a secret that was minted, which has 256 random bits; of
-            a chosen one what users.password_hash allows.
-        description: Where the secret is installed, for the person who rotates it.
-        valid_from: Before it the secret is refused.
-        valid_until: From then on the secret is refused.
-
-    queries/clients.sql:164
-    """
-    return _add_secret(
-        connection,
-        tenant_id=tenant_id,
-        id=id,
-        secret_hash=secret_hash,
-        description=description,
-        valid_from=valid_from,
-        valid_until=valid_until,
-    )
-
-
-async def add_secret_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    id: UUID,
-    secret_hash: str,
-    description: str,
-    valid_from: datetime | None,
-    valid_until: datetime | None,
-) -> ClientSecret | None:
-    """The new secret, or no row when the tenant has no such confidential client. A
-    null valid_from means now.
-
-    Args:
-        tenant_id: Owner of the row.
-        id: Random.
-        secret_hash: SHA-256 of a secret that was minted, which has 256 random bits; of
-            a chosen one what users.password_hash allows.
-        description: Where the secret is installed, for the person who rotates it.
-        valid_from: Before it the secret is refused.
-        valid_until: From then on the secret is refused.
-
-    queries/clients.sql:164
-    """
-    return await _add_secret_async(
-        connection,
-        tenant_id=tenant_id,
-        id=id,
-        secret_hash=secret_hash,
-        description=description,
-        valid_from=valid_from,
-        valid_until=valid_until,
-    )
-
-
-def list_secrets(
-    connection: Connection[object], *, tenant_id: UUID, id: UUID
-) -> list[ClientSecret]:
-    """One secret of the client, valid now or not, newest first.
-
-    Args:
-        tenant_id: Owner of the row.
-
-    queries/clients.sql:199
-    """
-    return _list_secrets(connection, tenant_id=tenant_id, id=id)
-
-
-async def list_secrets_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
-) -> list[ClientSecret]:
-    """One secret of the client, valid now or not, newest first.
-
-    Args:
-        tenant_id: Owner of the row.
-
-    queries/clients.sql:199
-    """
-    return await _list_secrets_async(connection, tenant_id=tenant_id, id=id)
-
-
-def list_secrets_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID, id: UUID
-) -> Stream[ClientSecret]:
-    """One secret of the client, valid now or not, newest first.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    Args:
-        tenant_id: Owner of the row.
-
-    queries/clients.sql:199
-    """
-    return _list_secrets_stream(connection, size, tenant_id=tenant_id, id=id)
-
-
-def list_secrets_stream_async(
-    connection: AsyncConnection[object], *, size: int = 1000, tenant_id: UUID, id: UUID
-) -> AsyncStream[ClientSecret]:
-    """One secret of the client, valid now or not, newest first.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    Args:
-        tenant_id: Owner of the row.
-
-    queries/clients.sql:199
-    """
-    return _list_secrets_stream_async(connection, size, tenant_id=tenant_id, id=id)
-
-
-def list_live_secrets(
-    connection: Connection[object], *, tenant_id: UUID, client_id: str
-) -> list[ClientSecret]:
-    """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first. The client is found by the client_id of the
-    protocol.
-
-    Args:
-        tenant_id: Owner of the row.
-        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
-            tenant.
-
-    queries/clients.sql:212
-    """
-    return _list_live_secrets(connection, tenant_id=tenant_id, client_id=client_id)
-
-
-async def list_live_secrets_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, client_id: str
-) -> list[ClientSecret]:
-    """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first. The client is found by the client_id of the
-    protocol.
-
-    Args:
-        tenant_id: Owner of the row.
-        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
-            tenant.
-
-    queries/clients.sql:212
-    """
-    return await _list_live_secrets_async(
-        connection, tenant_id=tenant_id, client_id=client_id
-    )
-
-
-def list_live_secrets_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID, client_id: str
-) -> Stream[ClientSecret]:
-    """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first. The client is found by the client_id of the
-    protocol.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    Args:
-        tenant_id: Owner of the row.
-        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
-            tenant.
-
-    queries/clients.sql:212
-    """
-    return _list_live_secrets_stream(
-        connection, size, tenant_id=tenant_id, client_id=client_id
-    )
-
-
-def list_live_secrets_stream_async(
-    connection: AsyncConnection[object],
-    *,
-    size: int = 1000,
-    tenant_id: UUID,
-    client_id: str,
-) -> AsyncStream[ClientSecret]:
-    """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first. The client is found by the client_id of the
-    protocol.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    Args:
-        tenant_id: Owner of the row.
-        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
-            tenant.
-
-    queries/clients.sql:212
-    """
-    return _list_live_secrets_stream_async(
-        connection, size, tenant_id=tenant_id, client_id=client_id
-    )
-
-
-def record_secret_use(
-    connection: Connection[object], *, tenant_id: UUID, secret_id: UUID
-) -> int:
-    """Sets the time of the secret's last use, at most once a minute.
-
-    Args:
-        tenant_id: Owner of the row.
-
-    queries/clients.sql:239
-    """
-    return _record_secret_use(connection, tenant_id=tenant_id, secret_id=secret_id)
-
-
-async def record_secret_use_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, secret_id: UUID
-) -> int:
-    """Sets the time of the secret's last use, at most once a minute.
-
-    Args:
-        tenant_id: Owner of the row.
-
-    queries/clients.sql:239
-    """
-    return await _record_secret_use_async(
-        connection, tenant_id=tenant_id, secret_id=secret_id
-    )
-
-
-def expire_secret(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    secret_id: UUID,
-    remaining: timedelta,
-) -> ClientSecret | None:
-    """The secret, which expires after the remaining time or at its own end, whichever
-    is sooner; or no row.
-
-    Args:
-        tenant_id: Owner of the row.
-
-    queries/clients.sql:251
-    """
-    return _expire_secret(
-        connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
-    )
-
-
-async def expire_secret_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    secret_id: UUID,
-    remaining: timedelta,
-) -> ClientSecret | None:
-    """The secret, which expires after the remaining time or at its own end, whichever
-    is sooner; or no row.
-
-    Args:
-        tenant_id: Owner of the row.
-
-    queries/clients.sql:251
-    """
-    return await _expire_secret_async(
-        connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
-    )
-
-
-def delete_secret(
-    connection: Connection[object], *, tenant_id: UUID, secret_id: UUID
-) -> int:
-    """Deletes the secret.
-
-    Args:
-        tenant_id: Owner of the row.
-
-    queries/clients.sql:268
-    """
-    return _delete_secret(connection, tenant_id=tenant_id, secret_id=secret_id)
-
-
-async def delete_secret_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, secret_id: UUID
-) -> int:
-    """Deletes the secret.
-
-    Args:
-        tenant_id: Owner of the row.
-
-    queries/clients.sql:268
-    """
-    return await _delete_secret_async(
-        connection, tenant_id=tenant_id, secret_id=secret_id
-    )
-
-
 def revoke_tokens(
     connection: Connection[object], *, tenant_id: UUID, id: UUID
 ) -> Client | None:
@@ -1093,7 +692,7 @@ def revoke_tokens(
         tenant_id: Owner of the row.
         id: Random.
 
-    queries/clients.sql:275
+    queries/clients.sql:164
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, id=id)
 
@@ -1109,6 +708,6 @@ async def revoke_tokens_async(
         tenant_id: Owner of the row.
         id: Random.
 
-    queries/clients.sql:275
+    queries/clients.sql:164
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, id=id)

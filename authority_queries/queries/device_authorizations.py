@@ -201,16 +201,15 @@ def create(
 
     Args:
         tenant_id: Owner of the row.
-        device_code_hash: SHA-256 of what the device polls with, 32 octets.
-        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
-            octets.
+        device_code_hash: SHA-256 of the device code, 32 octets.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        scopes: Scope names that are asked for.
-        cnf_jkt: The key that may poll and redeem: JWK SHA-256 thumbprint (RFC 9449
-            section 6).
+        scopes: Names of the requested scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
+            9449 section 6).
         properties: Open object of the embedding service, such as the device's name.
-        poll_interval: How long the device has to wait between two polls.
+        poll_interval: How long the device must wait between two polls.
 
     queries/device_authorizations.sql:1
     """
@@ -247,16 +246,15 @@ async def create_async(
 
     Args:
         tenant_id: Owner of the row.
-        device_code_hash: SHA-256 of what the device polls with, 32 octets.
-        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
-            octets.
+        device_code_hash: SHA-256 of the device code, 32 octets.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        scopes: Scope names that are asked for.
-        cnf_jkt: The key that may poll and redeem: JWK SHA-256 thumbprint (RFC 9449
-            section 6).
+        scopes: Names of the requested scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
+            9449 section 6).
         properties: Open object of the embedding service, such as the device's name.
-        poll_interval: How long the device has to wait between two polls.
+        poll_interval: How long the device must wait between two polls.
 
     queries/device_authorizations.sql:1
     """
@@ -284,8 +282,7 @@ def get_by_user_code(
 
     Args:
         tenant_id: Owner of the row.
-        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
-            octets.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
 
     queries/device_authorizations.sql:62
     """
@@ -304,8 +301,7 @@ async def get_by_user_code_async(
 
     Args:
         tenant_id: Owner of the row.
-        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
-            octets.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
 
     queries/device_authorizations.sql:62
     """
@@ -325,28 +321,24 @@ def approve(
     authenticated_at: datetime | None,
     family_lifetime: timedelta | None,
 ) -> DeviceApproval:
-    """The outcome of a user's approval (RFC 8628 section 3.3): approved, or the reason
-    why not; and the authorization of all tokens that the device code will be
-    redeemed for.
-
-    After approval grants.redeem takes the code, with the type device_code, until it
-    expires. The outcome invalid means that the code is unknown, expired or already
-    decided. The user must have signed in after the last sign-out from everywhere, and
-    must have consented unless the client's consent_type is implicit. Null scopes are
-    the requested ones; others must be among those. With a null family_lifetime the
-    authorization never expires. A null authenticated_at means now.
-
-    The statement locks the request and checks it after the wait, so one of several
-    concurrent decisions is made. Before that it locks the client and the user against
-    deletion, in the order of a deletion, and checks them after the wait. The foreign
-    keys of the authorization would lock them after the request.
+    """The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that
+    the device code will be redeemed for: approved, or why not. The code is one to
+    redeem from now on, until it expires, by redemptions.redeem with the type
+    device_code. invalid: there is no such code, or it has expired or been decided,
+    alike. The user has signed in after the last sign-out from everywhere, and has
+    consented, unless the client's consent_type is implicit. Scopes that are null are
+    those asked for, others no more than those. A family_lifetime that is null never
+    ends it, an authenticated_at that is null means now. The request is locked and
+    judged as it is after the wait: of any number of decisions one is made. Its client
+    and the user are held against deletion before that, in the order of a deletion (the
+    family's foreign keys would hold them after the request), and judged as they are
+    after the wait.
 
     Args:
         tenant_id: Owner of the row.
-        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
-            octets.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
-        scopes: Scope names that are allowed.
+        scopes: Names of the granted scopes.
 
     queries/device_authorizations.sql:90
     """
@@ -373,28 +365,24 @@ async def approve_async(
     authenticated_at: datetime | None,
     family_lifetime: timedelta | None,
 ) -> DeviceApproval:
-    """The outcome of a user's approval (RFC 8628 section 3.3): approved, or the reason
-    why not; and the authorization of all tokens that the device code will be
-    redeemed for.
-
-    After approval grants.redeem takes the code, with the type device_code, until it
-    expires. The outcome invalid means that the code is unknown, expired or already
-    decided. The user must have signed in after the last sign-out from everywhere, and
-    must have consented unless the client's consent_type is implicit. Null scopes are
-    the requested ones; others must be among those. With a null family_lifetime the
-    authorization never expires. A null authenticated_at means now.
-
-    The statement locks the request and checks it after the wait, so one of several
-    concurrent decisions is made. Before that it locks the client and the user against
-    deletion, in the order of a deletion, and checks them after the wait. The foreign
-    keys of the authorization would lock them after the request.
+    """The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that
+    the device code will be redeemed for: approved, or why not. The code is one to
+    redeem from now on, until it expires, by redemptions.redeem with the type
+    device_code. invalid: there is no such code, or it has expired or been decided,
+    alike. The user has signed in after the last sign-out from everywhere, and has
+    consented, unless the client's consent_type is implicit. Scopes that are null are
+    those asked for, others no more than those. A family_lifetime that is null never
+    ends it, an authenticated_at that is null means now. The request is locked and
+    judged as it is after the wait: of any number of decisions one is made. Its client
+    and the user are held against deletion before that, in the order of a deletion (the
+    family's foreign keys would hold them after the request), and judged as they are
+    after the wait.
 
     Args:
         tenant_id: Owner of the row.
-        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
-            octets.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
-        scopes: Scope names that are allowed.
+        scopes: Names of the granted scopes.
 
     queries/device_authorizations.sql:90
     """
@@ -422,11 +410,10 @@ def deny(
 
     Args:
         tenant_id: Owner of the row.
-        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
-            octets.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
 
-    queries/device_authorizations.sql:290
+    queries/device_authorizations.sql:287
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -445,11 +432,10 @@ async def deny_async(
 
     Args:
         tenant_id: Owner of the row.
-        user_code_hash: SHA-256 of what the user types, with the tenant in it, 32
-            octets.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
 
-    queries/device_authorizations.sql:290
+    queries/device_authorizations.sql:287
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -485,13 +471,13 @@ def poll(
 
     Args:
         tenant_id: Owner of the row.
-        device_code_hash: SHA-256 of what the device polls with, 32 octets.
+        device_code_hash: SHA-256 of the device code, 32 octets.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        cnf_jkt: The key that may poll and redeem: JWK SHA-256 thumbprint (RFC 9449
-            section 6).
+        cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
+            9449 section 6).
 
-    queries/device_authorizations.sql:305
+    queries/device_authorizations.sql:302
     """
     return _poll(
         connection,
@@ -531,13 +517,13 @@ async def poll_async(
 
     Args:
         tenant_id: Owner of the row.
-        device_code_hash: SHA-256 of what the device polls with, 32 octets.
+        device_code_hash: SHA-256 of the device code, 32 octets.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        cnf_jkt: The key that may poll and redeem: JWK SHA-256 thumbprint (RFC 9449
-            section 6).
+        cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
+            9449 section 6).
 
-    queries/device_authorizations.sql:305
+    queries/device_authorizations.sql:302
     """
     return await _poll_async(
         connection,
@@ -554,7 +540,7 @@ def prune_expired(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:402
+    queries/device_authorizations.sql:399
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -565,7 +551,7 @@ async def prune_expired_async(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:402
+    queries/device_authorizations.sql:399
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -26,20 +26,15 @@ from authority_queries.records import (
     CodeIssuance,
     CodeIssuanceIssued,
     CodeIssuanceOtherwise,
-    Redemption,
-    RedemptionOtherwise,
-    RedemptionRedeemed,
     TokenExchange,
     TokenExchangeIssued,
     TokenExchangeOtherwise,
-    TokenType,
 )
 
 _TEXTS = {
     "issue_code": "222a2d07d4ea",
     "issue_to_client": "b9c2cbc921e8",
     "exchange": "4553a17aeb83",
-    "redeem": "3e010b8cab13",
 }
 _QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql", texts=_TEXTS)
@@ -167,54 +162,6 @@ _exchange: Call[TokenExchange] = _QUERIES.sure_row(
 _exchange_async: AsyncCall[TokenExchange] = _ASYNC_QUERIES.sure_row(
     "exchange", _exchange_row, takes=_exchange_takes
 )
-_redeem_row: Callable[..., Redemption] = by_case(
-    "grants.redeem",
-    0,
-    (
-        (
-            "redeemed",
-            "refreshed",
-            "already_redeemed",
-            "recently_redeemed",
-        ),
-        RedemptionRedeemed,
-        {"authorization_id": 1, "scopes": 5, "properties": 7, "authenticated_at": 8},
-    ),
-    (
-        (
-            "invalid",
-            "invalid_scope",
-            "reused",
-            "rotation_required",
-        ),
-        RedemptionOtherwise,
-        {},
-    ),
-)
-_redeem_takes = Parameters(
-    "grants.redeem",
-    tenant_id=checks.uuid,
-    token_hash=checks.octets(),
-    type=checks.one_of("access", "authorization_code", "device_code", "refresh"),
-    client_id=checks.optional(checks.text()),
-    redirect_uri=checks.optional(checks.text()),
-    code_challenge=checks.optional(checks.text()),
-    cnf_jkt=checks.optional(checks.text(43, 43)),
-    cnf_x5t_s256=checks.optional(checks.text(43, 43)),
-    scopes=checks.optional(checks.scope_list),
-    redemption_id=checks.uuid,
-    leeway=checks.duration,
-    access_token_hash=checks.optional(checks.octets(32, 32)),
-    access_lifetime=checks.optional(checks.duration),
-    refresh_token_hash=checks.optional(checks.octets(32, 32)),
-    refresh_lifetime=checks.optional(checks.duration),
-)
-_redeem: Call[Redemption] = _QUERIES.sure_row(
-    "redeem", _redeem_row, takes=_redeem_takes
-)
-_redeem_async: AsyncCall[Redemption] = _ASYNC_QUERIES.sure_row(
-    "redeem", _redeem_row, takes=_redeem_takes
-)
 
 
 def issue_code(
@@ -255,14 +202,14 @@ def issue_code(
         token_hash: SHA-256 of the token string, 32 octets.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        user_id: The user who allowed it.
-        scopes: Scope names that are allowed.
-        redirect_uri: Where the code was sent; must be repeated to redeem it (RFC 6749
-            4.1.3).
-        code_challenge: PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636
-            section 4.2).
-        nonce: The nonce of the authentication request (OpenID Connect Core 3.1.2.1).
-        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
+        user_id: The user who granted it.
+        scopes: Names of the granted scopes.
+        redirect_uri: The redirect URI that the code was sent to.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        nonce: The nonce of the authentication request (OpenID Connect Core section
+            3.1.2.1).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
         properties: Open object of the embedding service.
 
     queries/grants.sql:1
@@ -323,14 +270,14 @@ async def issue_code_async(
         token_hash: SHA-256 of the token string, 32 octets.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        user_id: The user who allowed it.
-        scopes: Scope names that are allowed.
-        redirect_uri: Where the code was sent; must be repeated to redeem it (RFC 6749
-            4.1.3).
-        code_challenge: PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636
-            section 4.2).
-        nonce: The nonce of the authentication request (OpenID Connect Core 3.1.2.1).
-        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
+        user_id: The user who granted it.
+        scopes: Names of the granted scopes.
+        redirect_uri: The redirect URI that the code was sent to.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        nonce: The nonce of the authentication request (OpenID Connect Core section
+            3.1.2.1).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
         properties: Open object of the embedding service.
 
     queries/grants.sql:1
@@ -378,11 +325,12 @@ def issue_to_client(
         token_hash: SHA-256 of the token string, 32 octets.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        service_account_id: The service account it speaks for.
-        scopes: Scope names that it carries.
-        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
-        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
-        payload: Encrypted content of a reference token, opaque to the store.
+        service_account_id: The service account that it represents.
+        scopes: Names of its scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
     queries/grants.sql:179
@@ -427,11 +375,12 @@ async def issue_to_client_async(
         token_hash: SHA-256 of the token string, 32 octets.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        service_account_id: The service account it speaks for.
-        scopes: Scope names that it carries.
-        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
-        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
-        payload: Encrypted content of a reference token, opaque to the store.
+        service_account_id: The service account that it represents.
+        scopes: Names of its scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
     queries/grants.sql:179
@@ -486,10 +435,11 @@ def exchange(
         token_hash: SHA-256 of the token string, 32 octets.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        scopes: Scope names that it carries.
-        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
-        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
-        payload: Encrypted content of a reference token, opaque to the store.
+        scopes: Names of its scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
     queries/grants.sql:274
@@ -545,10 +495,11 @@ async def exchange_async(
         token_hash: SHA-256 of the token string, 32 octets.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        scopes: Scope names that it carries.
-        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
-        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
-        payload: Encrypted content of a reference token, opaque to the store.
+        scopes: Names of its scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
     queries/grants.sql:274
@@ -566,190 +517,4 @@ async def exchange_async(
         payload=payload,
         properties=properties,
         lifetime=lifetime,
-    )
-
-
-def redeem(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    type: TokenType,
-    client_id: str | None,
-    redirect_uri: str | None,
-    code_challenge: str | None,
-    cnf_jkt: str | None,
-    cnf_x5t_s256: str | None,
-    scopes: Sequence[str] | None,
-    redemption_id: UUID,
-    leeway: timedelta,
-    access_token_hash: bytes | None,
-    access_lifetime: timedelta | None,
-    refresh_token_hash: bytes | None,
-    refresh_lifetime: timedelta | None,
-) -> Redemption:
-    """The outcome of presenting a code or a refresh token, and what it was redeemed
-    for. Of several concurrent requests one redeems it.
-
-    - redeemed: the token is used up, and its successors are issued: an access token and
-      a refresh token, each if its hash is given.
-    - refreshed: no new refresh token was given, and the client is confidential or its
-      token is bound to a key or certificate. The token is not used up, and an access
-      token is issued.
-    - rotation_required: no new refresh token was given, and the token must be rotated
-      (RFC 9700 section 4.14.2). It is not used up.
-    - already_redeemed: this redemption_id has redeemed the token before, so this is a
-      retry after a lost answer. The row is the same as the first time.
-    - recently_redeemed: another request redeemed the token within the leeway, and the
-      refresh token that was issued for it is not used yet. Nothing is issued, nothing
-      is revoked.
-    - reused: another request redeemed the token before. The family is revoked, unless
-      it already is (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2).
-    - invalid_scope: the request names more scopes than the token carries (RFC 6749
-      section 6). The token is not used up.
-    - invalid: the token is not alive, was not issued to this client_id, redirect_uri
-      and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or is bound to
-      another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). The
-      caller cannot tell which.
-
-    A request with any mismatch revokes nothing. A null redirect_uri is no mismatch if
-    the client has registered exactly one (OAuth 2.1). Null scopes mean all scopes;
-    fewer scopes are those of the access token only (RFC 6749 section 6). A refresh
-    token of a public client is bound to the client's key (RFC 9449 section 5, RFC 8705
-    section 4). A refresh token that is not used expires, and the family ends in any
-    case (RFC 9700 section 4.14.2).
-
-    The statement locks the family, then the token, and checks the token after the wait.
-    Before both it locks the client and the subject against deletion, in the order of a
-    deletion, which locks them before their families. The successors' foreign keys would
-    lock them too late.
-
-    Args:
-        tenant_id: Owner of the row.
-        token_hash: SHA-256 of the token string, 32 octets.
-        type: access, refresh, authorization_code or device_code.
-        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
-            tenant.
-        redirect_uri: Where the code was sent; must be repeated to redeem it (RFC 6749
-            4.1.3).
-        code_challenge: PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636
-            section 4.2).
-        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
-        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
-        scopes: Scope names that it carries.
-        access_token_hash: SHA-256 of the token string, 32 octets.
-        refresh_token_hash: SHA-256 of the token string, 32 octets.
-
-    queries/grants.sql:498
-    """
-    return _redeem(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        type=type,
-        client_id=client_id,
-        redirect_uri=redirect_uri,
-        code_challenge=code_challenge,
-        cnf_jkt=cnf_jkt,
-        cnf_x5t_s256=cnf_x5t_s256,
-        scopes=scopes,
-        redemption_id=redemption_id,
-        leeway=leeway,
-        access_token_hash=access_token_hash,
-        access_lifetime=access_lifetime,
-        refresh_token_hash=refresh_token_hash,
-        refresh_lifetime=refresh_lifetime,
-    )
-
-
-async def redeem_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    type: TokenType,
-    client_id: str | None,
-    redirect_uri: str | None,
-    code_challenge: str | None,
-    cnf_jkt: str | None,
-    cnf_x5t_s256: str | None,
-    scopes: Sequence[str] | None,
-    redemption_id: UUID,
-    leeway: timedelta,
-    access_token_hash: bytes | None,
-    access_lifetime: timedelta | None,
-    refresh_token_hash: bytes | None,
-    refresh_lifetime: timedelta | None,
-) -> Redemption:
-    """The outcome of presenting a code or a refresh token, and what it was redeemed
-    for. Of several concurrent requests one redeems it.
-
-    - redeemed: the token is used up, and its successors are issued: an access token and
-      a refresh token, each if its hash is given.
-    - refreshed: no new refresh token was given, and the client is confidential or its
-      token is bound to a key or certificate. The token is not used up, and an access
-      token is issued.
-    - rotation_required: no new refresh token was given, and the token must be rotated
-      (RFC 9700 section 4.14.2). It is not used up.
-    - already_redeemed: this redemption_id has redeemed the token before, so this is a
-      retry after a lost answer. The row is the same as the first time.
-    - recently_redeemed: another request redeemed the token within the leeway, and the
-      refresh token that was issued for it is not used yet. Nothing is issued, nothing
-      is revoked.
-    - reused: another request redeemed the token before. The family is revoked, unless
-      it already is (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2).
-    - invalid_scope: the request names more scopes than the token carries (RFC 6749
-      section 6). The token is not used up.
-    - invalid: the token is not alive, was not issued to this client_id, redirect_uri
-      and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or is bound to
-      another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). The
-      caller cannot tell which.
-
-    A request with any mismatch revokes nothing. A null redirect_uri is no mismatch if
-    the client has registered exactly one (OAuth 2.1). Null scopes mean all scopes;
-    fewer scopes are those of the access token only (RFC 6749 section 6). A refresh
-    token of a public client is bound to the client's key (RFC 9449 section 5, RFC 8705
-    section 4). A refresh token that is not used expires, and the family ends in any
-    case (RFC 9700 section 4.14.2).
-
-    The statement locks the family, then the token, and checks the token after the wait.
-    Before both it locks the client and the subject against deletion, in the order of a
-    deletion, which locks them before their families. The successors' foreign keys would
-    lock them too late.
-
-    Args:
-        tenant_id: Owner of the row.
-        token_hash: SHA-256 of the token string, 32 octets.
-        type: access, refresh, authorization_code or device_code.
-        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
-            tenant.
-        redirect_uri: Where the code was sent; must be repeated to redeem it (RFC 6749
-            4.1.3).
-        code_challenge: PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636
-            section 4.2).
-        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
-        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
-        scopes: Scope names that it carries.
-        access_token_hash: SHA-256 of the token string, 32 octets.
-        refresh_token_hash: SHA-256 of the token string, 32 octets.
-
-    queries/grants.sql:498
-    """
-    return await _redeem_async(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        type=type,
-        client_id=client_id,
-        redirect_uri=redirect_uri,
-        code_challenge=code_challenge,
-        cnf_jkt=cnf_jkt,
-        cnf_x5t_s256=cnf_x5t_s256,
-        scopes=scopes,
-        redemption_id=redemption_id,
-        leeway=leeway,
-        access_token_hash=access_token_hash,
-        access_lifetime=access_lifetime,
-        refresh_token_hash=refresh_token_hash,
-        refresh_lifetime=refresh_lifetime,
     )

@@ -3,7 +3,7 @@
 """Queries of `queries/licenses.sql`."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -11,12 +11,10 @@ from psycopg import AsyncConnection, Connection
 from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
-    AsyncStream,
     Call,
     JsonObject,
     Parameters,
     QueryFile,
-    Stream,
     checks,
 )
 from authority_queries.queries import FOLDER
@@ -24,12 +22,9 @@ from authority_queries.records import (
     License,
     LicenseGracePolicy,
     LicenseOveragePolicy,
-    LicenseSeat,
     LicenseStatus,
     LicenseUsagePeriod,
     LicenseValidation,
-    UsageReceipt,
-    UsageTotal,
 )
 
 _TEXTS = {
@@ -39,14 +34,6 @@ _TEXTS = {
     "validate": "01a36e49a960",
     "update": "eb4903ff6139",
     "set_status": "298ecf9931d7",
-    "check_out_seat": "3049066093ff",
-    "renew_seat": "1691d98ce4ef",
-    "check_in_seat": "6ebe476d8eab",
-    "record_usage": "c7ca64abf5f0",
-    "correct_usage": "14c1c160499c",
-    "get_receipt": "31918445a708",
-    "list_usage": "632cb866a671",
-    "prune_usage": "6d58c5273136",
 }
 _QUERIES = QueryFile(FOLDER / "licenses.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "licenses.sql", texts=_TEXTS)
@@ -137,109 +124,6 @@ _set_status: Call[License | None] = _QUERIES.row(
 _set_status_async: AsyncCall[License | None] = _ASYNC_QUERIES.row(
     "set_status", License, takes=_set_status_takes
 )
-_check_out_seat_takes = Parameters(
-    "licenses.check_out_seat",
-    tenant_id=checks.optional(checks.uuid),
-    license_id=checks.optional(checks.uuid),
-    holder=checks.text(0, 256),
-    lease=checks.duration,
-)
-_check_out_seat: Call[LicenseSeat | None] = _QUERIES.row(
-    "check_out_seat", LicenseSeat, takes=_check_out_seat_takes
-)
-_check_out_seat_async: AsyncCall[LicenseSeat | None] = _ASYNC_QUERIES.row(
-    "check_out_seat", LicenseSeat, takes=_check_out_seat_takes
-)
-_renew_seat_takes = Parameters(
-    "licenses.renew_seat",
-    tenant_id=checks.uuid,
-    license_id=checks.uuid,
-    holder=checks.text(),
-    lease=checks.duration,
-)
-_renew_seat: Call[LicenseSeat | None] = _QUERIES.row(
-    "renew_seat", LicenseSeat, takes=_renew_seat_takes
-)
-_renew_seat_async: AsyncCall[LicenseSeat | None] = _ASYNC_QUERIES.row(
-    "renew_seat", LicenseSeat, takes=_renew_seat_takes
-)
-_check_in_seat_takes = Parameters(
-    "licenses.check_in_seat",
-    tenant_id=checks.uuid,
-    license_id=checks.uuid,
-    holder=checks.text(),
-)
-_check_in_seat: Call[int] = _QUERIES.count("check_in_seat", takes=_check_in_seat_takes)
-_check_in_seat_async: AsyncCall[int] = _ASYNC_QUERIES.count(
-    "check_in_seat", takes=_check_in_seat_takes
-)
-_record_usage_takes = Parameters(
-    "licenses.record_usage",
-    tenant_id=checks.uuid,
-    license_id=checks.uuid,
-    metric=checks.text(0, 255),
-    quantity=checks.int8,
-    idempotency_key=checks.text(0, 255),
-)
-_record_usage: Call[UsageReceipt | None] = _QUERIES.row(
-    "record_usage", UsageReceipt, takes=_record_usage_takes
-)
-_record_usage_async: AsyncCall[UsageReceipt | None] = _ASYNC_QUERIES.row(
-    "record_usage", UsageReceipt, takes=_record_usage_takes
-)
-_correct_usage_takes = Parameters(
-    "licenses.correct_usage",
-    tenant_id=checks.uuid,
-    license_id=checks.uuid,
-    metric=checks.text(),
-    corrects=checks.text(),
-    idempotency_key=checks.text(0, 255),
-)
-_correct_usage: Call[UsageReceipt | None] = _QUERIES.row(
-    "correct_usage", UsageReceipt, takes=_correct_usage_takes
-)
-_correct_usage_async: AsyncCall[UsageReceipt | None] = _ASYNC_QUERIES.row(
-    "correct_usage", UsageReceipt, takes=_correct_usage_takes
-)
-_get_receipt_takes = Parameters(
-    "licenses.get_receipt",
-    tenant_id=checks.uuid,
-    license_id=checks.uuid,
-    metric=checks.text(),
-    idempotency_key=checks.text(),
-)
-_get_receipt: Call[UsageReceipt | None] = _QUERIES.row(
-    "get_receipt", UsageReceipt, takes=_get_receipt_takes
-)
-_get_receipt_async: AsyncCall[UsageReceipt | None] = _ASYNC_QUERIES.row(
-    "get_receipt", UsageReceipt, takes=_get_receipt_takes
-)
-_list_usage_takes = Parameters(
-    "licenses.list_usage",
-    tenant_id=checks.uuid,
-    license_id=checks.uuid,
-    metric=checks.optional(checks.text()),
-    from_period=checks.optional(checks.date),
-)
-_list_usage: Call[list[UsageTotal]] = _QUERIES.rows(
-    "list_usage", UsageTotal, takes=_list_usage_takes
-)
-_list_usage_async: AsyncCall[list[UsageTotal]] = _ASYNC_QUERIES.rows(
-    "list_usage", UsageTotal, takes=_list_usage_takes
-)
-_list_usage_stream = _QUERIES.stream("list_usage", UsageTotal, takes=_list_usage_takes)
-_list_usage_stream_async = _ASYNC_QUERIES.stream(
-    "list_usage", UsageTotal, takes=_list_usage_takes
-)
-_prune_usage_takes = Parameters(
-    "licenses.prune_usage",
-    older_than=checks.duration,
-    batch_size=checks.int8,
-)
-_prune_usage: Call[int] = _QUERIES.count("prune_usage", takes=_prune_usage_takes)
-_prune_usage_async: AsyncCall[int] = _ASYNC_QUERIES.count(
-    "prune_usage", takes=_prune_usage_takes
-)
 
 
 def create(
@@ -264,19 +148,19 @@ def create(
     Args:
         tenant_id: Owner of the row.
         key_hash: SHA-256 of the licence key, 32 octets.
-        plan: Name of what was bought.
-        seats: Rows in authority.license_seats. 0: the licence has no seats.
-        features: Names of features it opens.
-        limits: Object of metric to the most that one usage_period allows, a whole
-            number; null: no limit.
-        usage_period: day, month or year, in UTC: when usage starts again from 0.
-        overage_policy: What happens to a use beyond its limit. refuse: it fails. allow:
-            it is recorded, and the receipt and the total tell the overage.
-        valid_from: Before it the licence is refused.
-        valid_until: From then on it is in grace, then expired.
-        grace: How long after valid_until it still works, with a warning.
-        grace_policy: What it still does in grace. full: everything. keep: leases that
-            run are renewed, but no seat is taken anew and no use is recorded.
+        plan: Name of the plan.
+        seats: Number of rows in authority.license_seats. 0: the licence has no seats.
+        features: Names of its features.
+        limits: Object of metric to the limit in one usage_period: a whole number, or
+            null for no limit.
+        usage_period: day, month or year, in UTC.
+        overage_policy: refuse: a use beyond the limit fails. allow: it is recorded, and
+            the receipt and the total report the overage.
+        valid_from: The licence is refused before this time.
+        valid_until: From this time on the licence is in grace, then expired.
+        grace: How long the licence still works after valid_until, with a warning.
+        grace_policy: What the licence allows in grace. full: everything. keep: only the
+            renewal of running leases; no seat is newly taken and no use is recorded.
         properties: Open object of the embedding service.
 
     queries/licenses.sql:1
@@ -321,19 +205,19 @@ async def create_async(
     Args:
         tenant_id: Owner of the row.
         key_hash: SHA-256 of the licence key, 32 octets.
-        plan: Name of what was bought.
-        seats: Rows in authority.license_seats. 0: the licence has no seats.
-        features: Names of features it opens.
-        limits: Object of metric to the most that one usage_period allows, a whole
-            number; null: no limit.
-        usage_period: day, month or year, in UTC: when usage starts again from 0.
-        overage_policy: What happens to a use beyond its limit. refuse: it fails. allow:
-            it is recorded, and the receipt and the total tell the overage.
-        valid_from: Before it the licence is refused.
-        valid_until: From then on it is in grace, then expired.
-        grace: How long after valid_until it still works, with a warning.
-        grace_policy: What it still does in grace. full: everything. keep: leases that
-            run are renewed, but no seat is taken anew and no use is recorded.
+        plan: Name of the plan.
+        seats: Number of rows in authority.license_seats. 0: the licence has no seats.
+        features: Names of its features.
+        limits: Object of metric to the limit in one usage_period: a whole number, or
+            null for no limit.
+        usage_period: day, month or year, in UTC.
+        overage_policy: refuse: a use beyond the limit fails. allow: it is recorded, and
+            the receipt and the total report the overage.
+        valid_from: The licence is refused before this time.
+        valid_until: From this time on the licence is in grace, then expired.
+        grace: How long the licence still works after valid_until, with a warning.
+        grace_policy: What the licence allows in grace. full: everything. keep: only the
+            renewal of running leases; no seat is newly taken and no use is recorded.
         properties: Open object of the embedding service.
 
     queries/licenses.sql:1
@@ -470,18 +354,18 @@ def update(
         tenant_id: Owner of the row.
         license_id: The licence.
         row_version: Optimistic lock: an update names the version that it read.
-        plan: Name of what was bought.
-        seats: Rows in authority.license_seats. 0: the licence has no seats.
-        features: Names of features it opens.
-        limits: Object of metric to the most that one usage_period allows, a whole
-            number; null: no limit.
-        overage_policy: What happens to a use beyond its limit. refuse: it fails. allow:
-            it is recorded, and the receipt and the total tell the overage.
-        valid_from: Before it the licence is refused.
-        valid_until: From then on it is in grace, then expired.
-        grace: How long after valid_until it still works, with a warning.
-        grace_policy: What it still does in grace. full: everything. keep: leases that
-            run are renewed, but no seat is taken anew and no use is recorded.
+        plan: Name of the plan.
+        seats: Number of rows in authority.license_seats. 0: the licence has no seats.
+        features: Names of its features.
+        limits: Object of metric to the limit in one usage_period: a whole number, or
+            null for no limit.
+        overage_policy: refuse: a use beyond the limit fails. allow: it is recorded, and
+            the receipt and the total report the overage.
+        valid_from: The licence is refused before this time.
+        valid_until: From this time on the licence is in grace, then expired.
+        grace: How long the licence still works after valid_until, with a warning.
+        grace_policy: What the licence allows in grace. full: everything. keep: only the
+            renewal of running leases; no seat is newly taken and no use is recorded.
         properties: Open object of the embedding service.
 
     queries/licenses.sql:132
@@ -530,18 +414,18 @@ async def update_async(
         tenant_id: Owner of the row.
         license_id: The licence.
         row_version: Optimistic lock: an update names the version that it read.
-        plan: Name of what was bought.
-        seats: Rows in authority.license_seats. 0: the licence has no seats.
-        features: Names of features it opens.
-        limits: Object of metric to the most that one usage_period allows, a whole
-            number; null: no limit.
-        overage_policy: What happens to a use beyond its limit. refuse: it fails. allow:
-            it is recorded, and the receipt and the total tell the overage.
-        valid_from: Before it the licence is refused.
-        valid_until: From then on it is in grace, then expired.
-        grace: How long after valid_until it still works, with a warning.
-        grace_policy: What it still does in grace. full: everything. keep: leases that
-            run are renewed, but no seat is taken anew and no use is recorded.
+        plan: Name of the plan.
+        seats: Number of rows in authority.license_seats. 0: the licence has no seats.
+        features: Names of its features.
+        limits: Object of metric to the limit in one usage_period: a whole number, or
+            null for no limit.
+        overage_policy: refuse: a use beyond the limit fails. allow: it is recorded, and
+            the receipt and the total report the overage.
+        valid_from: The licence is refused before this time.
+        valid_until: From this time on the licence is in grace, then expired.
+        grace: How long the licence still works after valid_until, with a warning.
+        grace_policy: What the licence allows in grace. full: everything. keep: only the
+            renewal of running leases; no seat is newly taken and no use is recorded.
         properties: Open object of the embedding service.
 
     queries/licenses.sql:132
@@ -577,7 +461,7 @@ def set_status(
 
     Args:
         tenant_id: Owner of the row.
-        status: suspended can become active again, revoked cannot.
+        status: A suspended licence can become active again, a revoked one cannot.
         reason: Why it is suspended or revoked.
 
     queries/licenses.sql:251
@@ -604,7 +488,7 @@ async def set_status_async(
 
     Args:
         tenant_id: Owner of the row.
-        status: suspended can become active again, revoked cannot.
+        status: A suspended licence can become active again, a revoked one cannot.
         reason: Why it is suspended or revoked.
 
     queries/licenses.sql:251
@@ -615,490 +499,4 @@ async def set_status_async(
         license_id=license_id,
         status=status,
         reason=reason,
-    )
-
-
-def check_out_seat(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID | None,
-    license_id: UUID | None,
-    holder: str,
-    lease: timedelta,
-) -> LicenseSeat | None:
-    """The seat that the holder now has until the lease ends, or until the licence ends
-    if that is sooner: the holder's own seat, or else a free one. No row when the
-    licence is not usable or has no free seat. Policy: in the grace period with the
-    policy keep, only the holder of a running lease gets its seat.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence.
-        holder: Who holds it, or held it last: a user, device or session.
-
-    queries/licenses.sql:272
-    """
-    return _check_out_seat(
-        connection,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        holder=holder,
-        lease=lease,
-    )
-
-
-async def check_out_seat_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID | None,
-    license_id: UUID | None,
-    holder: str,
-    lease: timedelta,
-) -> LicenseSeat | None:
-    """The seat that the holder now has until the lease ends, or until the licence ends
-    if that is sooner: the holder's own seat, or else a free one. No row when the
-    licence is not usable or has no free seat. Policy: in the grace period with the
-    policy keep, only the holder of a running lease gets its seat.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence.
-        holder: Who holds it, or held it last: a user, device or session.
-
-    queries/licenses.sql:272
-    """
-    return await _check_out_seat_async(
-        connection,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        holder=holder,
-        lease=lease,
-    )
-
-
-def renew_seat(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    license_id: UUID,
-    holder: str,
-    lease: timedelta,
-) -> LicenseSeat | None:
-    """The holder's seat with its lease extended from now, at most to the licence's
-    end, or no row when the lease has ended or the licence is no longer usable.
-    Policy: renewal is always possible in the grace period.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence.
-        holder: Who holds it, or held it last: a user, device or session.
-
-    queries/licenses.sql:379
-    """
-    return _renew_seat(
-        connection,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        holder=holder,
-        lease=lease,
-    )
-
-
-async def renew_seat_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    license_id: UUID,
-    holder: str,
-    lease: timedelta,
-) -> LicenseSeat | None:
-    """The holder's seat with its lease extended from now, at most to the licence's
-    end, or no row when the lease has ended or the licence is no longer usable.
-    Policy: renewal is always possible in the grace period.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence.
-        holder: Who holds it, or held it last: a user, device or session.
-
-    queries/licenses.sql:379
-    """
-    return await _renew_seat_async(
-        connection,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        holder=holder,
-        lease=lease,
-    )
-
-
-def check_in_seat(
-    connection: Connection[object], *, tenant_id: UUID, license_id: UUID, holder: str
-) -> int:
-    """Frees the holder's seat.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence.
-        holder: Who holds it, or held it last: a user, device or session.
-
-    queries/licenses.sql:400
-    """
-    return _check_in_seat(
-        connection, tenant_id=tenant_id, license_id=license_id, holder=holder
-    )
-
-
-async def check_in_seat_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    license_id: UUID,
-    holder: str,
-) -> int:
-    """Frees the holder's seat.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence.
-        holder: Who holds it, or held it last: a user, device or session.
-
-    queries/licenses.sql:400
-    """
-    return await _check_in_seat_async(
-        connection, tenant_id=tenant_id, license_id=license_id, holder=holder
-    )
-
-
-def record_usage(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    license_id: UUID,
-    metric: str,
-    quantity: int,
-    idempotency_key: str,
-) -> UsageReceipt | None:
-    """The receipt of a use that was recorded now, with the period's total after it. No
-    row when the key was recorded before, or when the licence accepts no use of the
-    metric now. In the first case get_receipt returns the receipt, also one that was
-    committed while this statement waited. Policy: a use beyond the limit fails, or
-    counts as overage if the licence allows that.
-
-    Args:
-        tenant_id: Owner of the row.
-        metric: A name in licenses.limits.
-        quantity: How much was used, at most 10^12.
-        idempotency_key: The reporter's name for this use: the same key again records
-            nothing, until the row is pruned.
-
-    queries/licenses.sql:412
-    """
-    return _record_usage(
-        connection,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        metric=metric,
-        quantity=quantity,
-        idempotency_key=idempotency_key,
-    )
-
-
-async def record_usage_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    license_id: UUID,
-    metric: str,
-    quantity: int,
-    idempotency_key: str,
-) -> UsageReceipt | None:
-    """The receipt of a use that was recorded now, with the period's total after it. No
-    row when the key was recorded before, or when the licence accepts no use of the
-    metric now. In the first case get_receipt returns the receipt, also one that was
-    committed while this statement waited. Policy: a use beyond the limit fails, or
-    counts as overage if the licence allows that.
-
-    Args:
-        tenant_id: Owner of the row.
-        metric: A name in licenses.limits.
-        quantity: How much was used, at most 10^12.
-        idempotency_key: The reporter's name for this use: the same key again records
-            nothing, until the row is pruned.
-
-    queries/licenses.sql:412
-    """
-    return await _record_usage_async(
-        connection,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        metric=metric,
-        quantity=quantity,
-        idempotency_key=idempotency_key,
-    )
-
-
-def correct_usage(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    license_id: UUID,
-    metric: str,
-    corrects: str,
-    idempotency_key: str,
-) -> UsageReceipt | None:
-    """The receipt of a correction that was recorded now. The correction takes back the
-    whole use that was recorded under the key `corrects`, in the period of that use,
-    whatever has become of the licence. No row when there is no such use, when it
-    was taken back before, or when the correction's own key was recorded before.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence that is used.
-        metric: A name in licenses.limits.
-        idempotency_key: The reporter's name for this use: the same key again records
-            nothing, until the row is pruned.
-
-    queries/licenses.sql:505
-    """
-    return _correct_usage(
-        connection,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        metric=metric,
-        corrects=corrects,
-        idempotency_key=idempotency_key,
-    )
-
-
-async def correct_usage_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    license_id: UUID,
-    metric: str,
-    corrects: str,
-    idempotency_key: str,
-) -> UsageReceipt | None:
-    """The receipt of a correction that was recorded now. The correction takes back the
-    whole use that was recorded under the key `corrects`, in the period of that use,
-    whatever has become of the licence. No row when there is no such use, when it
-    was taken back before, or when the correction's own key was recorded before.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence that is used.
-        metric: A name in licenses.limits.
-        idempotency_key: The reporter's name for this use: the same key again records
-            nothing, until the row is pruned.
-
-    queries/licenses.sql:505
-    """
-    return await _correct_usage_async(
-        connection,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        metric=metric,
-        corrects=corrects,
-        idempotency_key=idempotency_key,
-    )
-
-
-def get_receipt(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    license_id: UUID,
-    metric: str,
-    idempotency_key: str,
-) -> UsageReceipt | None:
-    """What was recorded under the key, with its period's current total, whatever has
-    become of the licence; or no row.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence that is used.
-        metric: A name in licenses.limits.
-        idempotency_key: The reporter's name for this use: the same key again records
-            nothing, until the row is pruned.
-
-    queries/licenses.sql:573
-    """
-    return _get_receipt(
-        connection,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        metric=metric,
-        idempotency_key=idempotency_key,
-    )
-
-
-async def get_receipt_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    license_id: UUID,
-    metric: str,
-    idempotency_key: str,
-) -> UsageReceipt | None:
-    """What was recorded under the key, with its period's current total, whatever has
-    become of the licence; or no row.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence that is used.
-        metric: A name in licenses.limits.
-        idempotency_key: The reporter's name for this use: the same key again records
-            nothing, until the row is pruned.
-
-    queries/licenses.sql:573
-    """
-    return await _get_receipt_async(
-        connection,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        metric=metric,
-        idempotency_key=idempotency_key,
-    )
-
-
-def list_usage(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    license_id: UUID,
-    metric: str | None,
-    from_period: date | None,
-) -> list[UsageTotal]:
-    """The total of one metric and period, newest period first. A null metric keeps all
-    metrics, a null from_period all periods.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence that is used.
-        metric: A name in licenses.limits.
-
-    queries/licenses.sql:595
-    """
-    return _list_usage(
-        connection,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        metric=metric,
-        from_period=from_period,
-    )
-
-
-async def list_usage_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    license_id: UUID,
-    metric: str | None,
-    from_period: date | None,
-) -> list[UsageTotal]:
-    """The total of one metric and period, newest period first. A null metric keeps all
-    metrics, a null from_period all periods.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence that is used.
-        metric: A name in licenses.limits.
-
-    queries/licenses.sql:595
-    """
-    return await _list_usage_async(
-        connection,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        metric=metric,
-        from_period=from_period,
-    )
-
-
-def list_usage_stream(
-    connection: Connection[object],
-    *,
-    size: int = 1000,
-    tenant_id: UUID,
-    license_id: UUID,
-    metric: str | None,
-    from_period: date | None,
-) -> Stream[UsageTotal]:
-    """The total of one metric and period, newest period first. A null metric keeps all
-    metrics, a null from_period all periods.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence that is used.
-        metric: A name in licenses.limits.
-
-    queries/licenses.sql:595
-    """
-    return _list_usage_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        metric=metric,
-        from_period=from_period,
-    )
-
-
-def list_usage_stream_async(
-    connection: AsyncConnection[object],
-    *,
-    size: int = 1000,
-    tenant_id: UUID,
-    license_id: UUID,
-    metric: str | None,
-    from_period: date | None,
-) -> AsyncStream[UsageTotal]:
-    """The total of one metric and period, newest period first. A null metric keeps all
-    metrics, a null from_period all periods.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    Args:
-        tenant_id: Owner of the row.
-        license_id: The licence that is used.
-        metric: A name in licenses.limits.
-
-    queries/licenses.sql:595
-    """
-    return _list_usage_stream_async(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        license_id=license_id,
-        metric=metric,
-        from_period=from_period,
-    )
-
-
-def prune_usage(
-    connection: Connection[object], *, older_than: timedelta, batch_size: int
-) -> int:
-    """Deletes uses of all tenants whose period ended at least older_than ago. The
-    totals stay. A key that was deleted can be recorded again.
-
-    queries/licenses.sql:619
-    """
-    return _prune_usage(connection, older_than=older_than, batch_size=batch_size)
-
-
-async def prune_usage_async(
-    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
-) -> int:
-    """Deletes uses of all tenants whose period ended at least older_than ago. The
-    totals stay. A key that was deleted can be recorded again.
-
-    queries/licenses.sql:619
-    """
-    return await _prune_usage_async(
-        connection, older_than=older_than, batch_size=batch_size
     )

@@ -2,7 +2,6 @@
 # Edit queries/users.sql instead, and generate again.
 """Queries of `queries/users.sql`."""
 
-from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -19,7 +18,7 @@ from authority_queries.engine.runtime import (
     checks,
 )
 from authority_queries.queries import FOLDER
-from authority_queries.records import Role, User, UserRole, UserStatus
+from authority_queries.records import User, UserStatus
 
 _TEXTS = {
     "get_by_id": "88f0cc5f9bda",
@@ -30,12 +29,8 @@ _TEXTS = {
     "create": "248a91939d7e",
     "update": "9a7d1eeb38ff",
     "delete": "25641a9ca8b7",
-    "list_roles": "27866a373aa9",
-    "assign_role": "95efbc7125b4",
-    "revoke_role": "ecca10e23c49",
     "set_password_hash": "d1a47bddb59b",
     "revoke_tokens": "5d93658dc73a",
-    "prune_roles": "c52cf44bb954",
 }
 _QUERIES = QueryFile(FOLDER / "users.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "users.sql", texts=_TEXTS)
@@ -149,45 +144,6 @@ _delete_takes = Parameters(
 )
 _delete: Call[int] = _QUERIES.count("delete", takes=_delete_takes)
 _delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete", takes=_delete_takes)
-_list_roles_takes = Parameters(
-    "users.list_roles",
-    tenant_id=checks.uuid,
-    user_id=checks.uuid,
-)
-_list_roles: Call[list[Role]] = _QUERIES.rows(
-    "list_roles", Role, takes=_list_roles_takes
-)
-_list_roles_async: AsyncCall[list[Role]] = _ASYNC_QUERIES.rows(
-    "list_roles", Role, takes=_list_roles_takes
-)
-_list_roles_stream = _QUERIES.stream("list_roles", Role, takes=_list_roles_takes)
-_list_roles_stream_async = _ASYNC_QUERIES.stream(
-    "list_roles", Role, takes=_list_roles_takes
-)
-_assign_role_takes = Parameters(
-    "users.assign_role",
-    tenant_id=checks.uuid,
-    user_id=checks.uuid,
-    role_id=checks.uuid,
-    granted_by=checks.optional(checks.text(0, 256)),
-    expires_at=checks.optional(checks.moment),
-)
-_assign_role: Call[UserRole] = _QUERIES.sure_row(
-    "assign_role", UserRole, takes=_assign_role_takes
-)
-_assign_role_async: AsyncCall[UserRole] = _ASYNC_QUERIES.sure_row(
-    "assign_role", UserRole, takes=_assign_role_takes
-)
-_revoke_role_takes = Parameters(
-    "users.revoke_role",
-    tenant_id=checks.uuid,
-    user_id=checks.uuid,
-    role_id=checks.uuid,
-)
-_revoke_role: Call[int] = _QUERIES.count("revoke_role", takes=_revoke_role_takes)
-_revoke_role_async: AsyncCall[int] = _ASYNC_QUERIES.count(
-    "revoke_role", takes=_revoke_role_takes
-)
 _set_password_hash_takes = Parameters(
     "users.set_password_hash",
     tenant_id=checks.uuid,
@@ -211,15 +167,6 @@ _revoke_tokens: Call[User | None] = _QUERIES.row(
 )
 _revoke_tokens_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
     "revoke_tokens", User, takes=_revoke_tokens_takes
-)
-_prune_roles_takes = Parameters(
-    "users.prune_roles",
-    older_than=checks.duration,
-    batch_size=checks.int8,
-)
-_prune_roles: Call[int] = _QUERIES.count("prune_roles", takes=_prune_roles_takes)
-_prune_roles_async: AsyncCall[int] = _ASYNC_QUERIES.count(
-    "prune_roles", takes=_prune_roles_takes
 )
 
 
@@ -256,8 +203,8 @@ def get_by_username(
 
     Args:
         tenant_id: Owner of the row.
-        username_key: What sign-in looks up: username_key in Python (RFC 8265, and
-            case-folded), so case and Unicode form make no second account.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
 
     queries/users.sql:25
     """
@@ -271,8 +218,8 @@ async def get_by_username_async(
 
     Args:
         tenant_id: Owner of the row.
-        username_key: What sign-in looks up: username_key in Python (RFC 8265, and
-            case-folded), so case and Unicode form make no second account.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
 
     queries/users.sql:25
     """
@@ -326,8 +273,9 @@ def list_after(
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only an active user's tokens verify.
-        role_id: The role held.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:51
     """
@@ -357,8 +305,9 @@ async def list_after_async(
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only an active user's tokens verify.
-        role_id: The role held.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:51
     """
@@ -392,8 +341,9 @@ def list_after_stream(
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only an active user's tokens verify.
-        role_id: The role held.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:51
     """
@@ -428,8 +378,9 @@ def list_after_stream_async(
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only an active user's tokens verify.
-        role_id: The role held.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:51
     """
@@ -460,8 +411,9 @@ def list_before(
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only an active user's tokens verify.
-        role_id: The role held.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:86
     """
@@ -491,8 +443,9 @@ async def list_before_async(
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only an active user's tokens verify.
-        role_id: The role held.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:86
     """
@@ -526,8 +479,9 @@ def list_before_stream(
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only an active user's tokens verify.
-        role_id: The role held.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:86
     """
@@ -562,8 +516,9 @@ def list_before_stream_async(
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only an active user's tokens verify.
-        role_id: The role held.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:86
     """
@@ -597,16 +552,16 @@ def create(
     Args:
         tenant_id: Owner of the row.
         username: As typed at registration.
-        username_key: What sign-in looks up: username_key in Python (RFC 8265, and
-            case-folded), so case and Unicode form make no second account.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
         email: Contact address as typed, or null.
-        email_verified: The email_verified claim: the holder has shown control of the
+        email_verified: The email_verified claim: the user has proven control of the
             address.
         display_name: Name shown to people.
-        password_hash: Hash with its own salt and parameters, of Argon2id, or imported
-            from another system until the next sign-in.
-        status: Only an active user signs in, and only an active user's tokens verify.
-        attributes: Open object of claims of the embedding service.
+        password_hash: Argon2id hash with its own salt and parameters.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        attributes: Open object of the embedding service for claims.
 
     queries/users.sql:121
     """
@@ -642,16 +597,16 @@ async def create_async(
     Args:
         tenant_id: Owner of the row.
         username: As typed at registration.
-        username_key: What sign-in looks up: username_key in Python (RFC 8265, and
-            case-folded), so case and Unicode form make no second account.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
         email: Contact address as typed, or null.
-        email_verified: The email_verified claim: the holder has shown control of the
+        email_verified: The email_verified claim: the user has proven control of the
             address.
         display_name: Name shown to people.
-        password_hash: Hash with its own salt and parameters, of Argon2id, or imported
-            from another system until the next sign-in.
-        status: Only an active user signs in, and only an active user's tokens verify.
-        attributes: Open object of claims of the embedding service.
+        password_hash: Argon2id hash with its own salt and parameters.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        attributes: Open object of the embedding service for claims.
 
     queries/users.sql:121
     """
@@ -689,14 +644,15 @@ def update(
         tenant_id: Owner of the row.
         row_version: Optimistic lock: an update names the version that it read.
         username: As typed at registration.
-        username_key: What sign-in looks up: username_key in Python (RFC 8265, and
-            case-folded), so case and Unicode form make no second account.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
         email: Contact address as typed, or null.
-        email_verified: The email_verified claim: the holder has shown control of the
+        email_verified: The email_verified claim: the user has proven control of the
             address.
         display_name: Name shown to people.
-        status: Only an active user signs in, and only an active user's tokens verify.
-        attributes: Open object of claims of the embedding service.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        attributes: Open object of the embedding service for claims.
 
     queries/users.sql:152
     """
@@ -735,14 +691,15 @@ async def update_async(
         tenant_id: Owner of the row.
         row_version: Optimistic lock: an update names the version that it read.
         username: As typed at registration.
-        username_key: What sign-in looks up: username_key in Python (RFC 8265, and
-            case-folded), so case and Unicode form make no second account.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
         email: Contact address as typed, or null.
-        email_verified: The email_verified claim: the holder has shown control of the
+        email_verified: The email_verified claim: the user has proven control of the
             address.
         display_name: Name shown to people.
-        status: Only an active user signs in, and only an active user's tokens verify.
-        attributes: Open object of claims of the embedding service.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        attributes: Open object of the embedding service for claims.
 
     queries/users.sql:152
     """
@@ -785,174 +742,6 @@ async def delete_async(
     return await _delete_async(connection, tenant_id=tenant_id, user_id=user_id)
 
 
-def list_roles(
-    connection: Connection[object], *, tenant_id: UUID, user_id: UUID
-) -> list[Role]:
-    """One role that the user holds now, in order of name.
-
-    Args:
-        tenant_id: Owner of the row.
-        user_id: Who holds the role.
-
-    queries/users.sql:183
-    """
-    return _list_roles(connection, tenant_id=tenant_id, user_id=user_id)
-
-
-async def list_roles_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
-) -> list[Role]:
-    """One role that the user holds now, in order of name.
-
-    Args:
-        tenant_id: Owner of the row.
-        user_id: Who holds the role.
-
-    queries/users.sql:183
-    """
-    return await _list_roles_async(connection, tenant_id=tenant_id, user_id=user_id)
-
-
-def list_roles_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID, user_id: UUID
-) -> Stream[Role]:
-    """One role that the user holds now, in order of name.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    Args:
-        tenant_id: Owner of the row.
-        user_id: Who holds the role.
-
-    queries/users.sql:183
-    """
-    return _list_roles_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
-
-
-def list_roles_stream_async(
-    connection: AsyncConnection[object],
-    *,
-    size: int = 1000,
-    tenant_id: UUID,
-    user_id: UUID,
-) -> AsyncStream[Role]:
-    """One role that the user holds now, in order of name.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    Args:
-        tenant_id: Owner of the row.
-        user_id: Who holds the role.
-
-    queries/users.sql:183
-    """
-    return _list_roles_stream_async(
-        connection, size, tenant_id=tenant_id, user_id=user_id
-    )
-
-
-def assign_role(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    user_id: UUID,
-    role_id: UUID,
-    granted_by: str | None,
-    expires_at: datetime | None,
-) -> UserRole:
-    """The assignment. A second call for the same role replaces granted_by and
-    expires_at.
-
-    Args:
-        tenant_id: Owner of the row.
-        user_id: Who holds the role.
-        role_id: The role held.
-        granted_by: Who assigned it, as the embedding service names its actors.
-        expires_at: From then on the assignment has no effect, and it may be pruned.
-
-    queries/users.sql:200
-    """
-    return _assign_role(
-        connection,
-        tenant_id=tenant_id,
-        user_id=user_id,
-        role_id=role_id,
-        granted_by=granted_by,
-        expires_at=expires_at,
-    )
-
-
-async def assign_role_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    user_id: UUID,
-    role_id: UUID,
-    granted_by: str | None,
-    expires_at: datetime | None,
-) -> UserRole:
-    """The assignment. A second call for the same role replaces granted_by and
-    expires_at.
-
-    Args:
-        tenant_id: Owner of the row.
-        user_id: Who holds the role.
-        role_id: The role held.
-        granted_by: Who assigned it, as the embedding service names its actors.
-        expires_at: From then on the assignment has no effect, and it may be pruned.
-
-    queries/users.sql:200
-    """
-    return await _assign_role_async(
-        connection,
-        tenant_id=tenant_id,
-        user_id=user_id,
-        role_id=role_id,
-        granted_by=granted_by,
-        expires_at=expires_at,
-    )
-
-
-def revoke_role(
-    connection: Connection[object], *, tenant_id: UUID, user_id: UUID, role_id: UUID
-) -> int:
-    """Deletes the assignment.
-
-    Args:
-        tenant_id: Owner of the row.
-        user_id: Who holds the role.
-        role_id: The role held.
-
-    queries/users.sql:230
-    """
-    return _revoke_role(
-        connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
-    )
-
-
-async def revoke_role_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    user_id: UUID,
-    role_id: UUID,
-) -> int:
-    """Deletes the assignment.
-
-    Args:
-        tenant_id: Owner of the row.
-        user_id: Who holds the role.
-        role_id: The role held.
-
-    queries/users.sql:230
-    """
-    return await _revoke_role_async(
-        connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id
-    )
-
-
 def set_password_hash(
     connection: Connection[object],
     *,
@@ -967,10 +756,9 @@ def set_password_hash(
     Args:
         tenant_id: Owner of the row.
         row_version: Optimistic lock: an update names the version that it read.
-        password_hash: Hash with its own salt and parameters, of Argon2id, or imported
-            from another system until the next sign-in.
+        password_hash: Argon2id hash with its own salt and parameters.
 
-    queries/users.sql:238
+    queries/users.sql:183
     """
     return _set_password_hash(
         connection,
@@ -995,10 +783,9 @@ async def set_password_hash_async(
     Args:
         tenant_id: Owner of the row.
         row_version: Optimistic lock: an update names the version that it read.
-        password_hash: Hash with its own salt and parameters, of Argon2id, or imported
-            from another system until the next sign-in.
+        password_hash: Argon2id hash with its own salt and parameters.
 
-    queries/users.sql:238
+    queries/users.sql:183
     """
     return await _set_password_hash_async(
         connection,
@@ -1019,7 +806,7 @@ def revoke_tokens(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:257
+    queries/users.sql:202
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -1034,30 +821,6 @@ async def revoke_tokens_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:257
+    queries/users.sql:202
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)
-
-
-def prune_roles(
-    connection: Connection[object], *, older_than: timedelta, batch_size: int
-) -> int:
-    """Deletes role assignments of all tenants that ended longer ago than older_than.
-    An assignment that is made again meanwhile stays.
-
-    queries/users.sql:277
-    """
-    return _prune_roles(connection, older_than=older_than, batch_size=batch_size)
-
-
-async def prune_roles_async(
-    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
-) -> int:
-    """Deletes role assignments of all tenants that ended longer ago than older_than.
-    An assignment that is made again meanwhile stays.
-
-    queries/users.sql:277
-    """
-    return await _prune_roles_async(
-        connection, older_than=older_than, batch_size=batch_size
-    )
