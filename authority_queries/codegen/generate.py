@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 
 from authority_queries.codegen.analysis.analyst import Analyst
+from authority_queries.codegen.describing.declared import look_up
 from authority_queries.codegen.describing.describer import Describer
 from authority_queries.codegen.describing.tags import with_promised_rows
 from authority_queries.codegen.errors import Outcome
@@ -44,14 +45,21 @@ def generate(
     ConfigurationError, UnavailableError, MigrationError.
     """
     queries = read_folder(settings.queries)
+    names = [name for query in queries for name in query.tags.types.values()]
+    declared = look_up(names, _above(settings))
     with (
         throwaway_database(settings.migrations, server) as database,
         psycopg.connect(database, autocommit=True) as connection,
     ):
-        describer = Describer(connection, Analyst(connection))
+        describer = Describer(connection, Analyst(connection), declared)
         typed = with_promised_rows([describer.describe(query) for query in queries])
         modules = render(_package(settings), typed, describer.python_types)
     return formatted({settings.output / path: text for path, text in modules.items()})
+
+
+def _above(settings: GenerationSettings) -> Path:
+    """Return the folder that has the package's topmost folder."""
+    return settings.output.parents[settings.package.count(".")]
 
 
 def _package(settings: GenerationSettings) -> Package:

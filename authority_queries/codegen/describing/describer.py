@@ -1,11 +1,11 @@
 """From queries to typed queries: PostgreSQL's description, tags, Python's types."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 
 from psycopg import Connection
 
+from authority_queries.codegen.describing.declared import Declared, UnfitTypeError
 from authority_queries.codegen.describing.pg_types import PgTypes
 from authority_queries.codegen.describing.syntax import (
     can_stream,
@@ -30,16 +30,23 @@ from authority_queries.codegen.describing.variants import Describing, Variants
 from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.facts import Column, Columns, Fact, Parameter
 from authority_queries.codegen.python_names import name_fault
-from authority_queries.codegen.query import Query
+from authority_queries.codegen.query import PythonName, Query
 
 
 class Describer:
     """Types the queries of one database.
 
     The connection is in autocommit: what PostgreSQL refuses must not end anything.
+    `declared` are the types that the queries' `@type` tags name.
     """
 
-    def __init__(self, connection: Connection[object], analyst: Describing) -> None:
+    def __init__(
+        self,
+        connection: Connection[object],
+        analyst: Describing,
+        declared: Mapping[PythonName, Declared],
+    ) -> None:
+        self._declared = declared
         self._pg_types = PgTypes(connection)
         self._variants = Variants(connection, analyst, self._pg_types)
         self.python_types = PythonTypes(self._pg_types)
@@ -140,21 +147,22 @@ class Describer:
     def _type(
         self, query: Query, written: str, name: str, oid: int, fact: Fact
     ) -> PythonType:
-        declared = query.tags.types.get(name)
         try:
-            found = self.python_types.of(oid, fact)
+            return self.python_types.of(oid, fact, self._declared_for(query, name))
         except UnknownTypeError as error:
-            if declared is not None:
-                return PythonType(parts=(declared,))
             message = (
                 f"{query.place}: {written} is of type {error}, which has no type in "
-                f"Python; cast it, such as {written}::text, or say what it is: "
-                f"@type {name}: module:Type"
+                f"Python; cast it, such as {written}::text"
             )
             raise GenerationError(message) from error
-        if declared is None:
-            return found
-        return replace(found, parts=(declared,))
+        except UnfitTypeError as error:
+            tag = query.tags.types[name]
+            message = f"{query.place}: @type {name}: {tag.module}:{tag.name} {error}"
+            raise GenerationError(message) from error
+
+    def _declared_for(self, query: Query, name: str) -> Declared | None:
+        tag = query.tags.types.get(name)
+        return None if tag is None else self._declared[tag]
 
 
 def _meaning(name: str, parameter: Parameter) -> str:
