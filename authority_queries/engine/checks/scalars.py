@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from enum import Enum
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -9,7 +10,7 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
 )
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from psycopg.types.numeric import Int2, Int4, Int8
@@ -40,6 +41,23 @@ def instance(type_: type[Sent]) -> Check[Sent]:
         return value
 
     return check
+
+
+class _Model(Protocol):
+    def model_dump(self, *, mode: str, by_alias: bool) -> object: ...
+
+
+def declared(type_: type[Enum | _Model], check: Check[Sent]) -> Check[Sent]:
+    """Make the check of a type of `@type`: an Enum's value or a model's document."""
+
+    def check_content(name: str, value: object) -> Sent:
+        if not isinstance(value, type_):
+            raise wrong_type(name, f"a {type_.__name__}", value)
+        if isinstance(value, Enum):
+            return check(name, value.value)
+        return check(name, value.model_dump(mode="json", by_alias=True))
+
+    return check_content
 
 
 def optional(check: Check[Sent]) -> Check[Sent | None]:
