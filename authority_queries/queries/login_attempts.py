@@ -25,8 +25,19 @@ from authority_queries.records import (
     ThrottleDecision,
 )
 
-_QUERIES = QueryFile(FOLDER / "login_attempts.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "login_attempts.sql")
+_TEXTS = {
+    "record": "0666b1eb0f40",
+    "list_recent_by_username": "d1cebf19d9f2",
+    "list_recent_by_address": "12851664b32f",
+    "reserve": "a6822ce45650",
+    "succeed": "1bd7f1d3d271",
+    "prune_throttles": "9783ce2c2277",
+    "create_partitions": "9aa43ca53313",
+    "drop_partitions": "c9b7e3129af1",
+    "prune_default": "e1c8bed37872",
+}
+_QUERIES = QueryFile(FOLDER / "login_attempts.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "login_attempts.sql", texts=_TEXTS)
 
 _record_takes = Parameters(
     "login_attempts.record",
@@ -176,6 +187,16 @@ def record(
 ) -> LoginAttempt:
     """The logged attempt.
 
+    Args:
+        tenant_id: Owner of the row.
+        username_key: The typed name as users.username_key.
+        user_id: The user, if known.
+        client_id: client_id of the application.
+        outcome: succeeded, failed or throttled.
+        reason: Why it failed, for operators: unknown_user, wrong_password, … Null: it
+            did not fail.
+        correlation_id: Request id, to find the attempt in other logs.
+
     queries/login_attempts.sql:1
     """
     return _record(
@@ -205,6 +226,16 @@ async def record_async(
 ) -> LoginAttempt:
     """The logged attempt.
 
+    Args:
+        tenant_id: Owner of the row.
+        username_key: The typed name as users.username_key.
+        user_id: The user, if known.
+        client_id: client_id of the application.
+        outcome: succeeded, failed or throttled.
+        reason: Why it failed, for operators: unknown_user, wrong_password, … Null: it
+            did not fail.
+        correlation_id: Request id, to find the attempt in other logs.
+
     queries/login_attempts.sql:1
     """
     return await _record_async(
@@ -230,6 +261,9 @@ def list_recent_by_username(
 ) -> list[LoginAttempt]:
     """One attempt to sign in as this username within the given time, newest first.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/login_attempts.sql:37
     """
     return _list_recent_by_username(
@@ -250,6 +284,9 @@ async def list_recent_by_username_async(
     page_size: int,
 ) -> list[LoginAttempt]:
     """One attempt to sign in as this username within the given time, newest first.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:37
     """
@@ -275,6 +312,9 @@ def list_recent_by_username_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:37
     """
@@ -302,6 +342,9 @@ def list_recent_by_username_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/login_attempts.sql:37
     """
     return _list_recent_by_username_stream_async(
@@ -324,6 +367,9 @@ def list_recent_by_address(
 ) -> list[LoginAttempt]:
     """One attempt from this network address within the given time, newest first.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/login_attempts.sql:53
     """
     return _list_recent_by_address(
@@ -344,6 +390,9 @@ async def list_recent_by_address_async(
     page_size: int,
 ) -> list[LoginAttempt]:
     """One attempt from this network address within the given time, newest first.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:53
     """
@@ -370,6 +419,9 @@ def list_recent_by_address_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/login_attempts.sql:53
     """
     return _list_recent_by_address_stream(
@@ -395,6 +447,9 @@ def list_recent_by_address_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:53
     """
@@ -495,6 +550,10 @@ def succeed(
     its 10 latest networks. The statement locks in the same order as the
     reservations, and does not wait for other pairs.
 
+    Args:
+        tenant_id: Owner of the row.
+        factor: What is checked: password, totp, recovery_code, …
+
     queries/login_attempts.sql:98
     """
     return _succeed(
@@ -521,6 +580,10 @@ async def succeed_async(
     out of the buckets of the account and of the network. The account is trusted in
     its 10 latest networks. The statement locks in the same order as the
     reservations, and does not wait for other pairs.
+
+    Args:
+        tenant_id: Owner of the row.
+        factor: What is checked: password, totp, recovery_code, …
 
     queries/login_attempts.sql:98
     """

@@ -86,7 +86,7 @@ def test_a_name_that_may_be_null_is_refused_by_the_query_that_still_excludes_it(
     # The query looks clients up by it, so it is not null there: the records differ.
     with pytest.raises(
         GenerationError,
-        match=r"clients\.sql:\d+ get_by_client_id: @row Client is not what it is in "
+        match=r"clients\.sql:\d+:1: @row Client is not what it is in "
         r"\S*clients\.sql:1 get_by_id: column client_id can be null only there",
     ):
         generate(settings, conninfo)
