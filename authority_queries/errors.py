@@ -52,6 +52,7 @@ __all__ = [
     "StaleModuleError",
     "SystemRowError",
     "TenantInactiveError",
+    "TenantNotTerminatedError",
     "UnavailableError",
     "UnitAbortedError",
     "UnitEndedError",
@@ -96,6 +97,10 @@ class SystemRowError(AuthorityError):
 
 class TenantInactiveError(AuthorityError):
     """The tenant is unknown, suspended or terminated. Nothing is issued to it."""
+
+
+class TenantNotTerminatedError(AuthorityError):
+    """A tenant that is not terminated cannot be erased."""
 
 
 class UnitEndedError(AuthorityError):

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from authority_queries.engine.runtime import JsonObject
+from authority_queries.engine.runtime import JsonObject, JsonValue
 
 ClientApplicationType: TypeAlias = Literal["native", "web"]
 ClientConsentType: TypeAlias = Literal["explicit", "external", "implicit", "systematic"]
@@ -438,6 +438,38 @@ class DevicePollOtherwise:
 
 
 DevicePoll: TypeAlias = DevicePollAuthorizationPending | DevicePollOtherwise
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedTenantRows:
+    """A row of erasures.erase_tenant."""
+
+    table_name: str | None
+    erased: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedUserRows:
+    """A row of erasures.erase_user."""
+
+    table_name: str | None
+    erased: int
+    traces: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedTable:
+    """A row of exports.list_tables."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedRow:
+    """A row of exports.list_rows."""
+
+    key: JsonValue
+    exported: JsonValue
 
 
 @dataclass(frozen=True, slots=True)

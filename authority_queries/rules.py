@@ -11,6 +11,7 @@ from authority_queries.errors import (
     ConfigurationError,
     LimitReachedError,
     TenantInactiveError,
+    TenantNotTerminatedError,
 )
 from authority_queries.secrets.token_strings import contains_token
 
@@ -90,6 +91,11 @@ def _wrong_isolation(statement: str) -> AuthorityError:
     )
 
 
+def _tenant_not_terminated(statement: str) -> AuthorityError:
+    message = f"{statement}: the tenant is not terminated: terminate it first"
+    return TenantNotTerminatedError(message)
+
+
 VOCABULARY.register(
     rules=_RULES,
     rules_by_ending=_RULES_BY_ENDING,
@@ -97,6 +103,7 @@ VOCABULARY.register(
         "TN001": _tenant_inactive,
         "TN002": _role_bypasses_policies,
         "TN003": _wrong_isolation,
+        "TN004": _tenant_not_terminated,
     },
     is_secret=contains_token,
 )

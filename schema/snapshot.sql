@@ -654,6 +654,83 @@ many. Never drops an attempt younger than the retention. Locks the log briefly, 
 gives up after waiting 2 s. Runs as its owner, because only the owner can drop a
 table.';
 
+-- end_sign_ins
+
+CREATE FUNCTION authority.end_sign_ins(tenant_id uuid, user_id uuid, feed_for interval) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+declare
+    account authority.users;
+    is_published boolean;
+begin
+    select users.* into account
+    from authority.users
+    where users.tenant_id = end_sign_ins.tenant_id and users.id = end_sign_ins.user_id
+    for no key update;
+    if account.id is null then
+        return false;
+    end if;
+    is_published := feed_for = interval '0' or exists (
+        select from authority.revocations
+        where
+            revocations.tenant_id = end_sign_ins.tenant_id
+            and revocations.category = 'subject'
+            and revocations.target = account.subject_id::text
+            and revocations.reason = 'user_erased'
+            and revocations.expires_at > authority.clock()
+    );
+    if account.status = 'suspended' and is_published then
+        return false;
+    end if;
+    update authority.users
+    set
+        status = 'suspended',
+        tokens_valid_after
+        = greatest(users.tokens_valid_after, authority.clock()),
+        updated_at = authority.clock(),
+        row_version = users.row_version + 1
+    where users.tenant_id = end_sign_ins.tenant_id and users.id = end_sign_ins.user_id;
+    if not is_published then
+        with next_sequence as (
+            insert into authority.revocation_sequences (tenant_id, last_sequence)
+            values (end_sign_ins.tenant_id, 1)
+            on conflict on constraint revocation_sequences_tenant_id_pk do update
+                set
+                    last_sequence = revocation_sequences.last_sequence + 1,
+                    updated_at = authority.clock()
+            returning
+                revocation_sequences.tenant_id,
+                revocation_sequences.last_sequence,
+                case
+                    when pg_notification_queue_usage() < 0.5
+                        then pg_notify(
+                            'authority_revocations',
+                            revocation_sequences.tenant_id::text
+                        )
+                end as hint
+        )
+        insert into authority.revocations
+        (tenant_id, sequence, category, target, reason, expires_at)
+        select
+            next_sequence.tenant_id,
+            next_sequence.last_sequence,
+            'subject',
+            account.subject_id::text,
+            'user_erased',
+            authority.clock() + feed_for
+        from next_sequence;
+    end if;
+    return true;
+end
+$$;
+
+COMMENT ON FUNCTION authority.end_sign_ins(tenant_id uuid, user_id uuid, feed_for interval) IS 'Suspends the user, and publishes an entry of the feed that ends the user''s tokens and
+itself ends after feed_for; 0 publishes none. Returns false if both was done before, or
+there is no such user.';
+
 -- enter_tenant
 
 CREATE FUNCTION authority.enter_tenant(tenant_id uuid) RETURNS text
@@ -702,6 +779,282 @@ TN001 if the tenant is neither active nor on trial, TN002 if row-level security 
 restrict the role, and TN003 if a service''s transaction is not read committed. Sets
 row_security, lock_timeout, TimeZone and array_nulls for the transaction.';
 
+-- erase_batch
+
+CREATE FUNCTION authority.erase_batch(target regclass, condition text, clears text, tenant_id uuid, user_id uuid, names text[], batch_size bigint, waits boolean) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $_$
+declare
+    keys text;
+    joins text;
+    erased bigint;
+begin
+    select
+        string_agg(format('held.%I', pg_attribute.attname), ', '),
+        string_agg(format('erased.%1$I = doomed.%1$I', pg_attribute.attname), ' and ')
+    into keys, joins
+    from pg_index
+    inner join pg_attribute
+        on
+            pg_index.indrelid = pg_attribute.attrelid
+            and pg_attribute.attnum = any(pg_index.indkey)
+    where pg_index.indrelid = target and pg_index.indisprimary;
+    -- A CTE that locks rows is executed once. A subquery may be executed for each row.
+    execute format(
+        'with doomed as ('
+        'select %2$s from %1$s as held where held.tenant_id = $1 and (%3$s) '
+        'limit $4 for update %4$s) ' || case
+            when clears is null then 'delete from %1$s as erased using doomed '
+            else 'update %1$s as erased set %5$s from doomed '
+        end || 'where erased.tenant_id = $1 and %6$s',
+        target,
+        keys,
+        condition,
+        case when not waits then 'skip locked' end,
+        clears,
+        joins
+    ) using tenant_id, user_id, names, batch_size;
+    get diagnostics erased = row_count;
+    return erased;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.erase_batch(target regclass, condition text, clears text, tenant_id uuid, user_id uuid, names text[], batch_size bigint, waits boolean) IS 'Deletes up to batch_size rows of the tenant that meet the condition, or clears columns
+of theirs, and returns how many. The condition and clears are SQL about the row held;
+$1 is the tenant, $2 the user, $3 the names. Skips locked rows unless it waits.';
+
+-- erase_tenant
+
+CREATE FUNCTION authority.erase_tenant(tenant_id uuid, batch_size bigint, OUT table_name text, OUT erased bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    is_locked boolean;
+    erasable record;
+begin
+    if batch_size is null or batch_size < 1 then
+        raise invalid_parameter_value using message = 'batch_size must be 1 or more';
+    end if;
+    perform set_config('authority.tenant_id', erase_tenant.tenant_id::text, true);
+    erased := 0;
+    <<passes>>
+    -- The first pass does not lock the tenant. When it finds no row, the second pass
+    -- locks it, so that no row can follow, and waits for rows that others have locked.
+    foreach is_locked in array array[false, true]
+    loop
+        if is_locked then
+            perform from authority.tenants
+            where tenants.id = erase_tenant.tenant_id
+            for update;
+        end if;
+        if exists (
+            select from authority.tenants
+            where
+                tenants.id = erase_tenant.tenant_id
+                and tenants.status <> 'terminated'
+        ) then
+            raise exception 'the tenant is not terminated' using errcode = 'TN004';
+        end if;
+        for erasable in
+            select
+                tables_of_tenants.name,
+                tables_of_tenants.target
+            from authority.tables_of_tenants()
+        loop
+            erased := authority.erase_batch(
+                erasable.target,
+                'true',
+                null,
+                erase_tenant.tenant_id,
+                null,
+                null,
+                batch_size,
+                is_locked
+            );
+            table_name := erasable.name;
+            exit passes when erased > 0;
+        end loop;
+    end loop passes;
+    if erased = 0 then
+        delete from authority.tenants where tenants.id = erase_tenant.tenant_id;
+        get diagnostics erased = row_count;
+        table_name := case when erased > 0 then 'tenants' end;
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+COMMENT ON FUNCTION authority.erase_tenant(tenant_id uuid, batch_size bigint, OUT table_name text, OUT erased bigint) IS 'Deletes up to batch_size rows of a terminated tenant from one table, and returns its
+name and how many. Deletes the tenant itself when nothing else is left. Returns a null
+name when the tenant has no row in any table. Raises SQLSTATE TN004 unless the tenant is
+terminated. Runs as its owner, because operators may read and delete almost none of
+these rows.';
+
+-- erase_user
+
+CREATE FUNCTION authority.erase_user(tenant_id uuid, user_id uuid, other_names text[], feed_for interval, searches boolean, batch_size bigint, OUT table_name text, OUT erased bigint, OUT traces jsonb) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    is_locked boolean;
+    names text [];
+    erasable record;
+begin
+    if batch_size is null or batch_size < 1 then
+        raise invalid_parameter_value using message = 'batch_size must be 1 or more';
+    end if;
+    if feed_for is null or feed_for < interval '0' then
+        raise invalid_parameter_value using message = 'feed_for must be 0 or more';
+    end if;
+    perform set_config('authority.tenant_id', erase_user.tenant_id::text, true);
+    erased := 0;
+    if authority.end_sign_ins(erase_user.tenant_id, erase_user.user_id, feed_for) then
+        table_name := 'users';
+        perform set_config('authority.tenant_id', tenant_before, true);
+        return;
+    end if;
+    names := authority.names_of_user(
+        erase_user.tenant_id, erase_user.user_id, other_names
+    );
+    <<passes>>
+    -- The first pass skips rows that others have locked, and the user's own row. When
+    -- it finds no row, the second pass locks the user, so that no token can follow, and
+    -- waits for locked rows.
+    foreach is_locked in array array[false, true]
+    loop
+        if is_locked then
+            perform from authority.users
+            where
+                users.tenant_id = erase_user.tenant_id
+                and users.id = erase_user.user_id
+            for update;
+        end if;
+        for erasable in
+            select
+                rows_of_users.name,
+                rows_of_users.clears,
+                rows_of_users.condition
+            from authority.rows_of_users()
+            where rows_of_users.name <> 'users' or is_locked
+        loop
+            table_name := erasable.name;
+            if table_name = 'users' and searches then
+                traces := authority.find_traces(
+                    erase_user.tenant_id, erase_user.user_id, names
+                );
+            end if;
+            erased := authority.erase_batch(
+                format('authority.%I', erasable.name)::regclass,
+                erasable.condition,
+                erasable.clears,
+                erase_user.tenant_id,
+                erase_user.user_id,
+                names,
+                batch_size,
+                is_locked
+            );
+            exit passes when erased > 0;
+        end loop;
+    end loop passes;
+    table_name := case when erased > 0 then table_name end;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+COMMENT ON FUNCTION authority.erase_user(tenant_id uuid, user_id uuid, other_names text[], feed_for interval, searches boolean, batch_size bigint, OUT table_name text, OUT erased bigint, OUT traces jsonb) IS 'Erases up to batch_size rows that concern the user in one table, and returns its name
+and how many. The first call ends the sign-ins of the user and returns 0 rows of users.
+The user''s own row is the last one, so that a later call can continue. Returns a null
+name when nothing is left. traces, when it searches: where rows of others still name the
+user. Runs as its owner, because operators may read and delete almost none of these
+rows.';
+
+-- export_rows
+
+CREATE FUNCTION authority.export_rows(tenant_id uuid, user_id uuid, other_names text[], table_name text, after jsonb, page_size bigint) RETURNS TABLE(key jsonb, exported jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'postgres'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    target constant regclass := format('authority.%I', table_name)::regclass;
+    columns text;
+    held_keys text;
+    past_keys text;
+    names text [];
+    condition text := 'true';
+begin
+    perform set_config('authority.tenant_id', export_rows.tenant_id::text, true);
+    select string_agg(format('held.%I', pg_attribute.attname), ', ')
+    into columns
+    from pg_attribute
+    where
+        pg_attribute.attrelid = target
+        and pg_attribute.attnum > 0
+        and not pg_attribute.attisdropped
+        and has_column_privilege(target, pg_attribute.attnum, 'select');
+    select
+        string_agg(format('held.%I', pg_attribute.attname), ', ' order by keys.number),
+        string_agg(format('past.%I', pg_attribute.attname), ', ' order by keys.number)
+    into held_keys, past_keys
+    from pg_index
+    cross join unnest(pg_index.indkey) with ordinality as keys (attnum, number)
+    inner join pg_attribute
+        on
+            pg_index.indrelid = pg_attribute.attrelid
+            and keys.attnum = pg_attribute.attnum
+    where pg_index.indrelid = target and pg_index.indisprimary;
+    if user_id is not null then
+        names := authority.names_of_user(
+            export_rows.tenant_id, export_rows.user_id, other_names
+        );
+        select string_agg(format('(%s)', rows_of_users.condition), ' or ')
+        into condition
+        from authority.rows_of_users()
+        where rows_of_users.name = table_name and rows_of_users.is_exported;
+    end if;
+    return query execute format(
+        'select '
+        '(select to_jsonb(keys) from (select %2$s) as keys), '
+        '(select to_jsonb(picked) from (select %3$s) as picked) '
+        'from %1$s as held ' || case
+            when after is not null
+                then 'cross join jsonb_populate_record(null::%1$s, $4) as past '
+            else ''
+        end || 'where held.%4$I = $1 and (%5$s) ' || case
+            when after is not null then 'and (%2$s) > (%6$s) '
+            else ''
+        end || 'order by %2$s limit $5',
+        target,
+        held_keys,
+        columns,
+        case when table_name = 'tenants' then 'id' else 'tenant_id' end,
+        condition,
+        past_keys
+    ) using tenant_id, user_id, names, after, page_size;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.export_rows(tenant_id uuid, user_id uuid, other_names text[], table_name text, after jsonb, page_size bigint) IS 'Returns rows of one table in the order of its primary key, after this key: all rows of
+the tenant, or with a user_id those that concern the user. A row has the columns that
+the caller may read, so that a reader exports no hash.';
+
 -- find_live_token
 
 CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) RETURNS SETOF authority.verified_tokens
@@ -746,6 +1099,89 @@ CREATE FUNCTION authority.find_tenant(code text) RETURNS uuid
 COMMENT ON FUNCTION authority.find_tenant(code text) IS 'Returns the id of the tenant with this code, in any status, or null. Runs as its owner,
 because a service has no tenant yet when it calls this. It reveals nothing but the id,
 and only to a caller that knows the whole code.';
+
+-- find_traces
+
+CREATE FUNCTION authority.find_traces(tenant_id uuid, user_id uuid, names text[]) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $_$
+declare
+    searched record;
+    found_here jsonb;
+    traces jsonb := '{}';
+    -- As the names are written in JSON. Only an address or a long name is also found
+    -- inside a longer text.
+    needles constant text [] := array(
+        select case
+            when char_length(needle) >= 16 or strpos(needle, '@') > 0
+                then substring(to_jsonb(needle)::text from '^"(.*)"$')
+            else to_jsonb(needle)::text
+        end
+        from unnest(names) as needle
+    );
+begin
+    for searched in
+        select
+            tables_of_tenants.name,
+            tables_of_tenants.target
+        from authority.tables_of_tenants()
+    loop
+        execute format(
+            'select jsonb_object_agg(found.place, found.times) '
+            'from ('
+            'select %2$L || values.key as place, count(*) as times '
+            'from %1$s as held, jsonb_each(to_jsonb(held)) as values '
+            'where held.tenant_id = $1 and not (%3$s) and exists ('
+            'select from unnest($3) as needle '
+            'where strpos(values.value::text, needle) > 0) '
+            'group by values.key) as found',
+            searched.target,
+            searched.name || '.',
+            case searched.name
+                when 'users' then 'held.id = $2'
+                when 'revocations' then 'held.reason = ''user_erased'''
+                else 'false'
+            end
+        ) into found_here using tenant_id, user_id, needles;
+        traces := traces || coalesce(found_here, '{}');
+    end loop;
+    return traces;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.find_traces(tenant_id uuid, user_id uuid, names text[]) IS 'Searches all columns of all rows of the tenant for the names of a user, except the
+user''s own row and the entry of the feed that ends the user''s tokens. Returns an object
+of table.column to the number of rows.';
+
+-- find_user
+
+CREATE FUNCTION authority.find_user(tenant_id uuid, username_key text) RETURNS uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    found_id uuid;
+begin
+    perform set_config('authority.tenant_id', find_user.tenant_id::text, true);
+    select users.id into found_id
+    from authority.users
+    where
+        users.tenant_id = find_user.tenant_id
+        and users.username_key = find_user.username_key;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return found_id;
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_user(tenant_id uuid, username_key text) IS 'Returns the id of the user whose username has this key, or null. Runs as its owner,
+because operators, who erase a user, read no users. It reveals nothing but the id.';
 
 -- is_bounded_json
 
@@ -1241,6 +1677,52 @@ CREATE POLICY licenses_tenant_id_policy ON authority.licenses USING ((tenant_id 
             ELSE NULL::uuid
         END AS "case")));
 
+-- list_exported_tables
+
+CREATE FUNCTION authority.list_exported_tables(is_of_user boolean) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+select listed.name
+from (
+    select
+        'tenants' as name,
+        0 as position
+    where not is_of_user
+    union all
+    select
+        tables.name,
+        row_number() over (order by tables.ordinality desc) as position
+    from authority.tables_of_tenants() with ordinality as tables
+    -- A table whose key is a hash is not exported.
+    where not exists (
+        select from pg_index
+        inner join pg_attribute
+            on
+                pg_index.indrelid = pg_attribute.attrelid
+                and pg_attribute.attnum = any(pg_index.indkey)
+        where
+            pg_index.indrelid = tables.target
+            and pg_index.indisprimary
+            and not has_column_privilege(
+                pg_attribute.attrelid, pg_attribute.attnum, 'select'
+            )
+    )
+) as listed
+where
+    not is_of_user
+    or listed.name in (
+        select rows_of_users.name from authority.rows_of_users()
+        where rows_of_users.is_exported
+    )
+order by listed.position
+$$;
+
+COMMENT ON FUNCTION authority.list_exported_tables(is_of_user boolean) IS 'Returns the tables that an export reads, of a user or of a tenant. A table follows all
+tables that it references.';
+
 -- live_tokens
 
 CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
@@ -1495,11 +1977,53 @@ $$;
 
 COMMENT ON FUNCTION authority.merge_scopes(scopes text[], others text[]) IS 'Returns the scopes of both lists without duplicates, sorted by their bytes.';
 
+-- names_of_user
+
+CREATE FUNCTION authority.names_of_user(tenant_id uuid, user_id uuid, other_names text[]) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+select coalesce(array_agg(distinct named.name), '{}')
+from (
+    select users.subject_id::text as name
+    from authority.users
+    where
+        users.tenant_id = names_of_user.tenant_id
+        and users.id = names_of_user.user_id
+    union all
+    select unnest(
+        array[users.username, users.username_key, users.email]
+        || lower(users.email collate "C")
+    )
+    from authority.users
+    where
+        users.tenant_id = names_of_user.tenant_id
+        and users.id = names_of_user.user_id
+    union all
+    select unnest(other_names || user_id::text)
+) as named
+where
+    named.name <> ''
+    -- An address or a former name can be the name of somebody else.
+    and not exists (
+        select from authority.users as others
+        where
+            others.tenant_id = names_of_user.tenant_id
+            and others.id <> names_of_user.user_id
+            and others.username_key = named.name
+    )
+$$;
+
+COMMENT ON FUNCTION authority.names_of_user(tenant_id uuid, user_id uuid, other_names text[]) IS 'Returns what other rows may call the user: the id, the sub, the username, its key, the
+e-mail address, and other_names. Omits the usernames of other users.';
+
 -- oldest_package
 
 CREATE FUNCTION authority.oldest_package() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '0027_name_the_version'::text;
+    RETURN '0030_name_the_version'::text;
 
 COMMENT ON FUNCTION authority.oldest_package() IS 'Returns the newest migration of the oldest package that may use this database. Older
 packages refuse to open it.';
@@ -2044,11 +2568,95 @@ CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = ( SE
             ELSE NULL::uuid
         END AS "case")));
 
+-- rows_of_users
+
+CREATE FUNCTION authority.rows_of_users() RETURNS TABLE(number bigint, name text, is_exported boolean, clears text, condition text)
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+select listed.*
+from (
+    values
+    -- The entry that erase_user publishes stays until its end.
+    (
+        1, 'revocations', true, null,
+        'held.category = ''subject'' and held.target = any($3)
+        and not (
+            held.reason = ''user_erased''
+            and held.expires_at is not null
+            and held.expires_at > authority.clock()
+        )'
+    ),
+    (
+        2, 'revocations', true, null,
+        'held.category = ''token'' and held.target in (
+            select tokens.id::text from authority.tokens
+            where tokens.tenant_id = $1 and tokens.user_id = $2
+        )'
+    ),
+    (
+        3, 'revocations', true, null,
+        'held.category = ''authorization'' and held.target in (
+            select authorizations.id::text from authority.authorizations
+            where authorizations.tenant_id = $1 and authorizations.user_id = $2
+        )'
+    ),
+    -- The tokens of others that the user acts with (RFC 8693) are dead already.
+    (
+        4, 'tokens', false, null,
+        'held.actor is not null and jsonb_path_exists(
+            held.actor,
+            ''strict $.** ? (@.type() == "string" && @ == $names[*])'',
+            jsonb_build_object(''names'', to_jsonb($3))
+        )'
+    ),
+    (5, 'tokens', true, null, 'held.user_id = $2'),
+    (
+        6, 'tokens', false, null,
+        'held.authorization_id in (
+            select authorizations.id from authority.authorizations
+            where authorizations.tenant_id = $1 and authorizations.user_id = $2
+        )'
+    ),
+    (7, 'authorizations', true, null, 'held.user_id = $2'),
+    (8, 'consents', true, null, 'held.user_id = $2'),
+    (9, 'device_authorizations', true, null, 'held.user_id = $2'),
+    (
+        10, 'pushed_requests', false, null,
+        'held.parameters ->> ''login_hint'' = any($3)'
+    ),
+    (11, 'user_roles', true, null, 'held.user_id = $2'),
+    (12, 'user_roles', false, 'granted_by = null', 'held.granted_by = any($3)'),
+    (
+        13, 'license_seats', true,
+        'holder = null, leased_until = null, updated_at = authority.clock()',
+        'held.holder = any($3)'
+    ),
+    -- INVALID stands for all names that no user can have.
+    (
+        14, 'login_throttles', true, null,
+        'held.username = any(array_remove($3, ''INVALID''))'
+    ),
+    (
+        15, 'login_attempts', true, null,
+        'held.user_id is null
+        and held.username = any(array_remove($3, ''INVALID''))'
+    ),
+    (16, 'login_attempts', true, null, 'held.user_id = $2'),
+    (17, 'users', true, null, 'held.id = $2')
+) as listed (number, name, is_exported, clears, condition)
+order by listed.number
+$_$;
+
+COMMENT ON FUNCTION authority.rows_of_users() IS 'The rows that concern one user, in the order of their erasure. Each condition is SQL
+about the row held: $1 is the tenant, $2 users.id, $3 the names of the user. clears: the
+row stays without these values. is_exported: the row is part of the user''s own data.';
+
 -- schema_version
 
 CREATE FUNCTION authority.schema_version() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '0027_name_the_version'::text;
+    RETURN '0030_name_the_version'::text;
 
 COMMENT ON FUNCTION authority.schema_version() IS 'Returns the name of the newest applied migration.';
 
@@ -2249,6 +2857,53 @@ ALTER TABLE authority.system_scopes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY system_scopes_owner_policy ON authority.system_scopes TO authority_owner USING (true);
 
 CREATE POLICY system_scopes_shared_policy ON authority.system_scopes FOR SELECT USING (true);
+
+-- tables_of_tenants
+
+CREATE FUNCTION authority.tables_of_tenants() RETURNS TABLE(name text, target regclass)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+with recursive tables as (
+    select
+        pg_class.oid,
+        pg_class.relname::text as name
+    from pg_class
+    inner join pg_attribute on pg_class.oid = pg_attribute.attrelid
+    where
+        pg_class.relnamespace = 'authority'::regnamespace
+        and pg_class.relkind in ('r', 'p')
+        and not pg_class.relispartition
+        and pg_attribute.attname = 'tenant_id'
+),
+levels as (
+    select
+        tables.oid,
+        1 as level
+    from tables
+    union
+    select
+        pg_constraint.confrelid,
+        levels.level + 1
+    from levels
+    inner join pg_constraint on levels.oid = pg_constraint.conrelid
+    where
+        pg_constraint.contype = 'f'
+        and pg_constraint.confrelid <> pg_constraint.conrelid
+)
+select
+    tables.name,
+    tables.oid::regclass
+from tables
+inner join levels on tables.oid = levels.oid
+group by tables.oid, tables.name
+order by max(levels.level), tables.name
+$$;
+
+COMMENT ON FUNCTION authority.tables_of_tenants() IS 'Returns every table with a tenant_id, except partitions. A table precedes all tables
+that it references, so that rows deleted in this order leave nothing to a cascade.';
 
 -- tenants
 

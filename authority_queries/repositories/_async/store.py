@@ -14,6 +14,8 @@ from authority_queries.repositories._async.consents import AsyncConsents
 from authority_queries.repositories._async.device_authorizations import (
     AsyncDeviceAuthorizations,
 )
+from authority_queries.repositories._async.erasures import AsyncErasures
+from authority_queries.repositories._async.exports import AsyncExports
 from authority_queries.repositories._async.grants import AsyncGrants
 from authority_queries.repositories._async.license_seats import AsyncLicenseSeats
 from authority_queries.repositories._async.license_usage import AsyncLicenseUsage
@@ -66,6 +68,8 @@ class AsyncStore:
         self.licenses = AsyncLicenses(lease)
         self.license_seats = AsyncLicenseSeats(lease)
         self.license_usage = AsyncLicenseUsage(lease)
+        self.erasures = AsyncErasures(lease)
+        self.exports = AsyncExports(lease)
         self.server = AsyncServer(lease)
 
     @property

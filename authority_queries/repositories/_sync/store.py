@@ -15,6 +15,8 @@ from authority_queries.repositories._sync.consents import Consents
 from authority_queries.repositories._sync.device_authorizations import (
     DeviceAuthorizations,
 )
+from authority_queries.repositories._sync.erasures import Erasures
+from authority_queries.repositories._sync.exports import Exports
 from authority_queries.repositories._sync.grants import Grants
 from authority_queries.repositories._sync.license_seats import LicenseSeats
 from authority_queries.repositories._sync.license_usage import LicenseUsage
@@ -67,6 +69,8 @@ class Store:
         self.licenses = Licenses(lease)
         self.license_seats = LicenseSeats(lease)
         self.license_usage = LicenseUsage(lease)
+        self.erasures = Erasures(lease)
+        self.exports = Exports(lease)
         self.server = Server(lease)
 
     @property

@@ -1,23 +1,31 @@
 """The entry point of operators: work on all tenants."""
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import ClassVar
+from functools import partial
+from typing import ClassVar, Final
+from uuid import UUID
 
 from authority_queries.repositories._async.store import AsyncStore
+from authority_queries.repositories.arguments import check_not_negative, check_tenant_id
 from authority_queries.service._async import pruning
+from authority_queries.service._async.erasing import AsyncErasure
 from authority_queries.service._async.pool import AsyncPooled
+from authority_queries.service.erasures import ErasureReport, TableReport
 from authority_queries.service.retention import (
     PruneReport,
     Retention,
     StepName,
     StepReport,
+    stop_condition,
 )
+
+_A_DAY: Final = timedelta(days=1)
 
 
 class AsyncMaintenance(AsyncPooled):
-    """Manages tenants, prunes, and creates partitions.
+    """Manages and erases tenants, erases users, prunes, and creates partitions.
 
     Its role cannot read users, clients, secrets or licences: docs/tenant_isolation.md.
     """
@@ -75,3 +83,81 @@ class AsyncMaintenance(AsyncPooled):
                 progress=progress,
                 stop=stop,
             )
+
+    async def erase_tenant(
+        self,
+        tenant_id: UUID,
+        *,
+        batch_size: int = 1000,
+        time_limit: timedelta | None = None,
+        progress: Callable[[TableReport], object] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> ErasureReport:
+        """Delete a terminated tenant with all its rows, the sign-in log included.
+
+        Each batch deletes at most `batch_size` rows of one table in a transaction of
+        its own. The tenant is the last row, so that a run that a crash or the
+        `time_limit` has ended can be repeated. Runs may work at once. A run without
+        rows reports none: the tenant is unknown or erased.
+
+        Raises TenantNotTerminatedError, PermissionDeniedError, UnavailableError,
+        InvalidArgumentError, and psycopg's error of a batch that failed; earlier
+        batches are committed.
+        """
+        check_tenant_id(tenant_id)
+        is_time_up = stop_condition(time_limit, stop)
+        async with self.store() as store:
+            batch = partial(store.erasures.erase_tenant, tenant_id=tenant_id)
+            erasure = AsyncErasure(
+                lambda size: batch(batch_size=size),
+                batch_size=batch_size,
+                progress=progress,
+            )
+            return await erasure.run(is_time_up)
+
+    async def erase_user(
+        self,
+        tenant_id: UUID,
+        user_id: UUID,
+        *,
+        other_names: Sequence[str] = (),
+        feed_for: timedelta = _A_DAY,
+        searches: bool = True,
+        batch_size: int = 1000,
+        time_limit: timedelta | None = None,
+        progress: Callable[[TableReport], object] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> ErasureReport:
+        """Erase a user with everything that names the user.
+
+        The first batch suspends the user and publishes an entry of the revocation feed,
+        which ends tokens that verifiers accept without asking the store. `feed_for` is
+        how long such tokens live: the entry, with the `sub`, can be pruned after that
+        time. 0 publishes none. `other_names` are former usernames, and other names by
+        which rows may call the user: seats' holders, `granted_by`.
+
+        The user's own row is the last one, so that a run that a crash or the
+        `time_limit` has ended can be repeated. Before it goes, the store searches all
+        columns of the tenant for the names of the user, unless `searches` is false, and
+        reports what it found in `traces`.
+
+        Raises as `erase_tenant`, whatever the status of the tenant.
+        """
+        check_tenant_id(tenant_id)
+        kept = check_not_negative("feed_for", feed_for)
+        is_time_up = stop_condition(time_limit, stop)
+        async with self.store() as store:
+            batch = partial(
+                store.erasures.erase_user,
+                tenant_id=tenant_id,
+                user_id=user_id,
+                other_names=other_names,
+                feed_for=kept,
+                searches=searches,
+            )
+            erasure = AsyncErasure(
+                lambda size: batch(batch_size=size),
+                batch_size=batch_size,
+                progress=progress,
+            )
+            return await erasure.run(is_time_up)

@@ -17,6 +17,18 @@ with known (name, reason) as (
     (
         'authority.prune_default_login_attempts(interval,bigint)',
         'No role has a privilege on a partition, and policies apply to its owner.'
+    ),
+    (
+        'authority.erase_tenant(uuid,bigint)',
+        'Operators read and delete almost none of a tenant''s rows.'
+    ),
+    (
+        'authority.erase_user(uuid,uuid,text[],interval,boolean,bigint)',
+        'Operators read and delete almost none of a user''s rows.'
+    ),
+    (
+        'authority.find_user(uuid,text)',
+        'Operators read no users, and the caller of an export has no tenant yet.'
     )
 )
 
