@@ -63,7 +63,7 @@ create or replace function authority.erase_batch(
     clears text,
     tenant_id uuid,
     user_id uuid,
-    names text [],
+    names text[],
     batch_size bigint,
     waits boolean
 )
@@ -193,7 +193,7 @@ these rows.';
 revoke execute on function
 authority.tables_of_tenants(),
 authority.erase_batch(
-    regclass, text, text, uuid, uuid, text [], bigint, boolean
+    regclass, text, text, uuid, uuid, text[], bigint, boolean
 ),
 authority.erase_tenant(uuid, bigint)
 from public;

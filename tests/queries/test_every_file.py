@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 LONGEST_LINE = 88
 # These belong neither to a tenant nor to operators: they run before a tenant is known.
 OF_NO_TABLE = {
+    "exports.begin",
     "revocations.listen",
     "tenants.begin",
     "tenants.begin_alone",
@@ -28,6 +29,7 @@ OF_NO_TABLE = {
     "tenants.commit",
 }
 OF_NOBODY = OF_NO_TABLE | {
+    "exports.list_tables",
     "server.describe",
     "server.get_schema_version",
     "tenants.find",

@@ -57,7 +57,7 @@ tables that it references.';
 create or replace function authority.export_rows(
     tenant_id uuid,
     user_id uuid,
-    other_names text [],
+    other_names text[],
     table_name text,
     after jsonb,
     page_size bigint
@@ -75,7 +75,7 @@ declare
     columns text;
     held_keys text;
     past_keys text;
-    names text [];
+    names text[];
     condition text := 'true';
 begin
     perform set_config('authority.tenant_id', export_rows.tenant_id::text, true);
@@ -137,9 +137,9 @@ the caller may read, so that a reader exports no hash.';
 
 revoke execute on function
 authority.list_exported_tables(boolean),
-authority.export_rows(uuid, uuid, text [], text, jsonb, bigint)
+authority.export_rows(uuid, uuid, text[], text, jsonb, bigint)
 from public;
 grant execute on function
 authority.list_exported_tables(boolean),
-authority.export_rows(uuid, uuid, text [], text, jsonb, bigint)
+authority.export_rows(uuid, uuid, text[], text, jsonb, bigint)
 to authority_reader;

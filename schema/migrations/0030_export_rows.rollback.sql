@@ -1,6 +1,6 @@
 set local search_path = pg_catalog;
 set local role authority_owner;
 drop function if exists authority.export_rows(
-    uuid, uuid, text [], text, jsonb, bigint
+    uuid, uuid, text[], text, jsonb, bigint
 );
 drop function if exists authority.list_exported_tables(boolean);

@@ -1,0 +1,180 @@
+-- Creates the list of the rows and the names that concern a user.
+--
+-- Locks: none on tables in use.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+set local role authority_owner;
+
+create or replace function authority.rows_of_users()
+returns table (
+    number bigint, name text, is_exported boolean, clears text, condition text
+)
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+select listed.*
+from (
+    values
+    -- The entry that erase_user publishes stays until its end.
+    (
+        1, 'revocations', true, null,
+        'held.category = ''subject'' and held.target = any($3)
+        and not (
+            held.reason = ''user_erased''
+            and held.expires_at is not null
+            and held.expires_at > authority.clock()
+        )'
+    ),
+    (
+        2, 'revocations', true, null,
+        'held.category = ''token'' and held.target in (
+            select tokens.id::text from authority.tokens
+            where tokens.tenant_id = $1 and tokens.user_id = $2
+        )'
+    ),
+    (
+        3, 'revocations', true, null,
+        'held.category = ''authorization'' and held.target in (
+            select authorizations.id::text from authority.authorizations
+            where authorizations.tenant_id = $1 and authorizations.user_id = $2
+        )'
+    ),
+    -- The tokens of others that the user acts with (RFC 8693) are dead already.
+    (
+        4, 'tokens', false, null,
+        'held.actor is not null and jsonb_path_exists(
+            held.actor,
+            ''strict $.** ? (@.type() == "string" && @ == $names[*])'',
+            jsonb_build_object(''names'', to_jsonb($3))
+        )'
+    ),
+    (5, 'tokens', true, null, 'held.user_id = $2'),
+    (
+        6, 'tokens', false, null,
+        'held.authorization_id in (
+            select authorizations.id from authority.authorizations
+            where authorizations.tenant_id = $1 and authorizations.user_id = $2
+        )'
+    ),
+    (7, 'authorizations', true, null, 'held.user_id = $2'),
+    (8, 'consents', true, null, 'held.user_id = $2'),
+    (9, 'device_authorizations', true, null, 'held.user_id = $2'),
+    (
+        10, 'pushed_requests', false, null,
+        'held.parameters ->> ''login_hint'' = any($3)'
+    ),
+    (11, 'user_roles', true, null, 'held.user_id = $2'),
+    (12, 'user_roles', false, 'granted_by = null', 'held.granted_by = any($3)'),
+    (
+        13, 'license_seats', true,
+        'holder = null, leased_until = null, updated_at = authority.clock()',
+        'held.holder = any($3)'
+    ),
+    -- INVALID stands for all names that no user can have.
+    (
+        14, 'login_throttles', true, null,
+        'held.username = any(array_remove($3, ''INVALID''))'
+    ),
+    (
+        15, 'login_attempts', true, null,
+        'held.user_id is null
+        and held.username = any(array_remove($3, ''INVALID''))'
+    ),
+    (16, 'login_attempts', true, null, 'held.user_id = $2'),
+    (17, 'users', true, null, 'held.id = $2')
+) as listed (number, name, is_exported, clears, condition)
+$$;
+
+comment on function authority.rows_of_users is
+'The rows that concern one user, in the order of their erasure. Each condition is SQL
+about the row held: $1 is the tenant, $2 users.id, $3 the names of the user. clears: the
+row stays without these values. is_exported: the row is part of the user''s own data.';
+
+create or replace function authority.names_of_user(
+    tenant_id uuid, user_id uuid, other_names text[]
+)
+returns text[]
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+select coalesce(array_agg(distinct named.name), '{}')
+from (
+    select users.subject_id::text as name
+    from authority.users
+    where
+        users.tenant_id = names_of_user.tenant_id
+        and users.id = names_of_user.user_id
+    union all
+    select unnest(
+        array[users.username, users.username_key, users.email]
+        || lower(users.email collate "C")
+    )
+    from authority.users
+    where
+        users.tenant_id = names_of_user.tenant_id
+        and users.id = names_of_user.user_id
+    union all
+    select unnest(other_names || user_id::text)
+) as named
+where
+    named.name <> ''
+    -- An address or a former name can be the name of somebody else.
+    and not exists (
+        select from authority.users as others
+        where
+            others.tenant_id = names_of_user.tenant_id
+            and others.id <> names_of_user.user_id
+            and others.username_key = named.name
+    )
+$$;
+
+comment on function authority.names_of_user is
+'Returns what other rows may call the user: the id, the sub, the username, its key, the
+e-mail address, and other_names. Omits the usernames of other users.';
+
+create or replace function authority.find_user(tenant_id uuid, username_key text)
+returns uuid
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set row_security = on
+as $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    found_id uuid;
+begin
+    perform set_config('authority.tenant_id', find_user.tenant_id::text, true);
+    select users.id into found_id
+    from authority.users
+    where
+        users.tenant_id = find_user.tenant_id
+        and users.username_key = find_user.username_key;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return found_id;
+end
+$$;
+
+comment on function authority.find_user is
+'Returns the id of the user whose username has this key, or null. Runs as its owner,
+because operators, who erase a user, read no users. It reveals nothing but the id.';
+
+revoke execute on function
+authority.rows_of_users(),
+authority.names_of_user(uuid, uuid, text[]),
+authority.find_user(uuid, text)
+from public;
+grant execute on function
+authority.rows_of_users(),
+authority.names_of_user(uuid, uuid, text[]),
+authority.find_user(uuid, text)
+to authority_reader;
+grant execute on function authority.find_user(uuid, text) to authority_maintenance;
