@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import psycopg
 
 from authority_queries.codegen.analysis.analyst import Analyst
+from authority_queries.codegen.describing.declared import look_up
 from authority_queries.codegen.describing.describer import Describer
 from authority_queries.codegen.describing.tags import with_promised_rows
 from authority_queries.codegen.errors import Faults, GenerationError, Outcome
@@ -48,8 +49,10 @@ def generate(
     """
     faults = Faults()
     queries = read_folder(settings.queries, faults)
+    names = [name for query in queries for name in query.tags.types.values()]
+    declared = look_up(names, _above(settings))
     with _with_faults(faults), _database(settings, server) as connection:
-        describer = Describer(connection, Analyst(connection))
+        describer = Describer(connection, Analyst(connection), declared)
         described = faults.each(describer.describe, queries)
         typed = with_promised_rows(described, faults)
         modules: Mapping[PurePosixPath, str] = {}
@@ -80,6 +83,11 @@ def _with_faults(faults: Faults) -> Iterator[None]:
         if not faults:
             raise
         faults.add(GenerationError(str(error)))
+
+
+def _above(settings: GenerationSettings) -> Path:
+    """Return the folder that has the package's topmost folder."""
+    return settings.output.parents[settings.package.count(".")]
 
 
 def _package(settings: GenerationSettings) -> Package:

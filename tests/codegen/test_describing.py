@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from authority_queries.codegen.analysis.analyst import Analyst
+from authority_queries.codegen.describing.declared import Declared
 from authority_queries.codegen.describing.describer import Describer
 from authority_queries.codegen.describing.pg_types import PgTypes
 from authority_queries.codegen.describing.type_parts import Literals, Part
@@ -24,6 +25,8 @@ from authority_queries.engine._sync.pooler_detection import look
 from authority_queries.engine.runtime import QueryFile, checks
 from tests.codegen.query_text import read_one
 
+ITEM_ID = PythonName(module="app.ids", name="ItemId")
+DECLARED = {ITEM_ID: Declared(name=ITEM_ID, classes=["UUID"], is_same=True)}
 SCHEMA = """
 create type color as enum ('red', 'green');
 create table items (
@@ -52,7 +55,7 @@ Describe = Callable[[str], TypedQuery]
 
 @pytest.fixture
 def describe(connection: psycopg.Connection[Any], tmp_path: Path) -> Describe:
-    describer = Describer(connection, Analyst(connection))
+    describer = Describer(connection, Analyst(connection), DECLARED)
     return lambda text: describer.describe(read_one(tmp_path, text))
 
 
@@ -187,7 +190,7 @@ def test_column_names_that_are_invalid_in_python_are_refused(
 ) -> None:
     # Reading refuses most of these; a view's columns are known only here.
     query = read_one(tmp_path, "-- name: f()\n-- Some.\nselect 1 as x;\n")
-    describer = Describer(connection, Analyst(connection))
+    describer = Describer(connection, Analyst(connection), DECLARED)
     with pytest.raises(GenerationError) as caught:
         describer.describe(replace(query, sql=text))
     assert str(caught.value).startswith("sql/a.sql:1:1: ")
@@ -202,7 +205,6 @@ def test_column_names_that_are_invalid_in_python_are_refused(
         ("@param note notnull", "note:str"),
         ("@param name nullable", "name:str?"),
         ("@type id: app.ids:ItemId", "id:ItemId"),
-        ("@type place: app.places:Place", "place:Place?"),
     ],
 )
 def test_a_tag_changes_the_column_that_it_names(
@@ -211,8 +213,6 @@ def test_a_tag_changes_the_column_that_it_names(
     if tag.startswith("@param"):
         body = "(id, name, note)!\n-- Sets.\n-- {}\nupdate items set name = :name,"
         body += " note = :note where items.id = :id;\n"
-    elif "place" in tag:
-        body = "()\n-- Some.\n-- {}\nselect items.place from items;\n"
     else:
         body = "()\n-- Some.\n-- {}\nselect items.id, items.name, items.note from"
         body += " items;\n"
@@ -347,13 +347,3 @@ def test_a_variant_with_the_same_types_is_not_analysed_again(
     )
     variants.describe(query)
     assert told.asked == [()]
-
-
-def test_a_declared_type_is_imported_not_looked_up(describe: Describe) -> None:
-    typed = describe(
-        "-- name: f()\n-- Some.\n-- @type id: nowhere.at.all:ItemId\n"
-        "select items.id from items;\n"
-    )
-    assert typed.columns[0].type.parts == (
-        PythonName(module="nowhere.at.all", name="ItemId"),
-    )

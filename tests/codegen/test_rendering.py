@@ -436,31 +436,6 @@ def test_a_parameter_named_like_the_streams_is_refused(
     )
 
 
-def test_declared_types_are_imported_and_json_of_them_is_sent(
-    tmp_path: Path, blank_conninfo: str, connection: psycopg.Connection[Any]
-) -> None:
-    text = """\
--- name: save(id, settings)<!
--- The item.
--- @type id: declared_types:ItemId
--- @type settings: declared_types:Settings
-insert into shop.items (id, name, status, price, settings)
-values (:id, 'x', 'gone', 1, :settings)
-returning items.id, items.settings;
-"""
-    project = Project.make(tmp_path, blank_conninfo, SCHEMA, {"a": text})
-    (project.folder / "declared_types.py").write_text(
-        "from typing import NewType, TypedDict\n\n"
-        'ItemId = NewType("ItemId", int)\n\n\n'
-        "class Settings(TypedDict):\n    color: str\n"
-    )
-    module = project.generate().module("queries.a")
-    checked = project.mypy("declared_types.py")
-    assert "Success" in checked, checked
-    saved = module.save(connection, id=7, settings={"color": "red"})
-    assert (saved.id, saved.settings) == (7, {"color": "red"})
-
-
 def test_the_same_label_names_in_two_schemas_get_the_schema_s_name(
     tmp_path: Path, blank_conninfo: str
 ) -> None:

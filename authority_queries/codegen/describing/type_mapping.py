@@ -7,6 +7,7 @@ psycopg returns nested lists. A check (`array_ndims(x) = 1`) restricts a column 
 from collections.abc import Iterator
 from typing import Final
 
+from authority_queries.codegen.describing.declared import Declared
 from authority_queries.codegen.describing.pg_types import PgType, PgTypes
 from authority_queries.codegen.describing.type_parts import (
     BUILTINS,
@@ -73,17 +74,24 @@ class PythonTypes:
     def __init__(self, pg_types: PgTypes) -> None:
         self._pg_types = pg_types
 
-    def of(self, oid: int, fact: Fact) -> PythonType:
+    def of(self, oid: int, fact: Fact, declared: Declared | None = None) -> PythonType:
         """Return the type of an oid, narrowed by the facts of the value.
 
-        It does not include None of a nullable value. Raises UnknownTypeError.
+        A declared type takes its place; for an array, it takes the elements' place. The
+        type does not include None of a nullable value. Raises UnknownTypeError,
+        UnfitTypeError.
         """
         pg_type = self._pg_types.type(oid)
         match pg_type.kind:
             case "array":
-                return self._array(pg_type, fact)
+                return self._array(pg_type, fact, declared)
             case "domain":
-                return self.of(pg_type.element, fact)
+                return self.of(pg_type.element, fact, declared)
+        found = self._single(pg_type, fact)
+        return found if declared is None else declared.of(found)
+
+    def _single(self, pg_type: PgType, fact: Fact) -> PythonType:
+        match pg_type.kind:
             case "enum":
                 return _enum(pg_type)
             case "composite":
@@ -100,8 +108,10 @@ class PythonTypes:
         types = (self.of(oid, Fact()) for oid in found.field_types)
         yield from zip(found.field_names, types, found.field_comments, strict=True)
 
-    def _array(self, pg_type: PgType, fact: Fact) -> PythonType:
-        inner = self.of(pg_type.element, Fact())
+    def _array(
+        self, pg_type: PgType, fact: Fact, declared: Declared | None
+    ) -> PythonType:
+        inner = self.of(pg_type.element, Fact(), declared)
         can_hold_none = fact.elements_nullable and not inner.includes_none
         return PythonType(
             parts=(
@@ -113,6 +123,7 @@ class PythonTypes:
             ),
             check=_array_check(inner, fact, can_hold_none=can_hold_none),
             registered=inner.registered | self._registered(pg_type.element),
+            is_read_as=inner.is_read_as,
         )
 
     def _composite(self, pg_type: PgType) -> PythonType:

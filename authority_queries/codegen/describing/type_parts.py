@@ -71,11 +71,15 @@ class Registered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonType:
-    """An annotation as parts, and the check of a parameter of the type."""
+    """An annotation as parts, and the check of a parameter of the type.
+
+    `is_read_as` is True when a loaded value is converted, or checked, to be of it.
+    """
 
     parts: tuple[Part, ...]
     check: Check = Check()
     registered: frozenset[Registered] = frozenset()
+    is_read_as: bool = False
 
     @property
     def includes_none(self) -> bool:

@@ -22,10 +22,10 @@ from authority_queries.codegen.plans.plan_node import PlanNode, read_plan
 from authority_queries.codegen.plans.rules import PlanFinding, PlanRules, judge
 from authority_queries.codegen.plans.text import (
     plan_difference,
-    plan_sections,
     plan_text,
     query_title,
     with_plans,
+    without_head,
 )
 from authority_queries.codegen.query import Query
 from authority_queries.codegen.reading.folder import read_folder
@@ -77,33 +77,41 @@ def run(
     `check_plans` does, and ConfigurationError.
     """
     settings = read(config)
-    if settings.plans is None:
-        message = f"{config}: tool.authority.plans is missing: a file's name"
-        raise ConfigurationError(message)
+    path = _plans_path(settings, config)
     report = check_plans(plan_settings(settings, server), only)
     lines = [f"{each.place}: {each.what}; {each.remedy}\n" for each in report.findings]
-    committed = settings.plans.read_text() if settings.plans.exists() else ""
-    text = report.text
-    if only:
-        sections = plan_sections(report.text)
-        head = sections.pop("")
-        if not committed.startswith(head):
-            message = (
-                f"{settings.plans.name} has other first lines, as of another server "
-                "or role: write all plans, without --only"
-            )
-            raise GenerationError(message)
-        text = with_plans(committed, sections, report.titles)
-        lines += [] if check else [f"{each}\n\n" for each in sections.values()]
-    difference = plan_difference(committed, text, settings.plans.name)
+    committed = path.read_text() if path.exists() else ""
+    text = _merged(committed, report, path) if only else report.text
+    if only and not check:
+        lines.append(f"{without_head(report.text)}\n")
+    difference = plan_difference(committed, text, path.name)
     if check:
         lines.append(difference)
     elif difference:
-        settings.plans.write_text(text)
-        lines.append(f"{settings.plans.name} written\n")
+        path.write_text(text)
+        lines.append(f"{path.name} written\n")
     is_wrong = bool(report.findings or (difference and check))
     fault = "plans have changed or break a rule" if is_wrong else None
     return Outcome(text="".join(lines), fault=fault)
+
+
+def _plans_path(settings: GenerationSettings, config: Path) -> Path:
+    if settings.plans is None:
+        message = f"{config}: tool.authority.plans is missing: a file's name"
+        raise ConfigurationError(message)
+    return settings.plans
+
+
+def _merged(committed: str, report: PlanReport, path: Path) -> str:
+    """Return the committed text with the plans of the report in it."""
+    text = with_plans(committed, report.text, report.titles)
+    if text is None:
+        message = (
+            f"{path.name} has other first lines, as of another server or role: "
+            "write all plans, without --only"
+        )
+        raise GenerationError(message)
+    return text
 
 
 def plan_settings(settings: GenerationSettings, server: str | None) -> PlanSettings:

@@ -1,6 +1,6 @@
 """Plans as the text that is committed and read in review."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import unified_diff
 from typing import Final
 
@@ -37,28 +37,34 @@ def query_title(query: Query) -> str:
     return f"{query.path.stem}.{query.name}"
 
 
-def plan_sections(text: str) -> dict[str, str]:
-    """Return the plans of a text by their queries' titles; its head's is ""."""
-    head, *sections = text.rstrip("\n").split("\n\n")
-    return {"": head} | {each.partition("\n")[0]: each for each in sections}
+def without_head(text: str) -> str:
+    """Return the plans of a text without its first lines."""
+    return text.partition("\n\n")[2]
 
 
-def with_plans(
-    committed: str, current: Mapping[str, str], titles: Sequence[str]
-) -> str:
-    """Return the committed text with these plans instead of its own.
+def with_plans(committed: str, current: str, titles: Sequence[str]) -> str | None:
+    """Return the committed text with the current text's plans in it.
 
-    `titles` are all queries in the order of their files, for plans that are new.
+    `titles` are all queries in the order of their files, for plans that are new. None
+    if the first lines of the two texts are different.
     """
-    sections = plan_sections(committed)
+    sections, changed = _sections(committed), _sections(current)
+    if sections[""] != changed[""]:
+        return None
     order = list(sections)
     before = ""
     for title in titles:
-        if title in current and title not in sections:
+        if title in changed and title not in sections:
             order.insert(order.index(before) + 1, title)
         before = title if title in order else before
-    merged = {**sections, **current}
+    merged = sections | changed
     return "\n\n".join(merged[title] for title in order) + "\n"
+
+
+def _sections(text: str) -> dict[str, str]:
+    """Return the plans of a text by their titles, and its first lines by ""."""
+    head, *plans = text.rstrip("\n").split("\n\n")
+    return {"": head} | {plan.partition("\n")[0]: plan for plan in plans}
 
 
 def plan_difference(committed: str, current: str, name: str) -> str:

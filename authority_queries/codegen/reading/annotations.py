@@ -24,7 +24,8 @@ indented by two more spaces.
 `@notnull column -- reason` is never null, although PostgreSQL does not prove it
 `@param name [nullable|notnull] [-- text]`
                             of a parameter: at least one of both
-`@type name: module:Type`   the Python type of a column or a parameter
+`@type name: module:Type`   the Python type of a column or a parameter; of an array the
+                            type of its elements
 `@plan permitted -- reason` what the check of plans permits, in its words
 `@role name`                the role that executes it, where that is not the role of
                             all queries, as PostgreSQL has it and without quotes

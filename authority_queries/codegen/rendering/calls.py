@@ -78,9 +78,9 @@ class Calls:
                     f'{way.file}.stream("{name}", {self._maker}{self._taking()})'
                 )
 
-        if columns := self._promised():
+        if promised := [*self._promised(), *self._read_as()]:
             for way in WAYS:
-                yield f'{way.file}.promise("{name}", {", ".join(columns)})'
+                yield f'{way.file}.promise("{name}", {", ".join(promised)})'
 
     def _takes(self) -> Iterator[str]:
         query = self._typed.query
@@ -127,6 +127,14 @@ class Calls:
         values = "".join(f'"{value}", ' for value in variant.values)
         name = self._spelling.record(variant.name)
         return f"(({values}), {name}, {{{notnull}}})"
+
+    def _read_as(self) -> list[str]:
+        """Write the columns that `@type` converts or checks, with their types."""
+        return [
+            f"{column.name}={self._spelling.annotation(column)}"
+            for column in self._typed.columns
+            if column.type.is_read_as
+        ]
 
     def _promised(self) -> list[str]:
         """Return the columns with `@notnull`.
