@@ -6,6 +6,6 @@ Imports go down only, from folder to folder, in this order from the top:
     rendering                  typed queries as Python source
     describing                 queries with Python's types
     analysis                   facts that PostgreSQL's query trees prove
-    reading                    SQL files and their annotations, read as aiosql reads them
+    reading                    SQL files and their annotations, as aiosql reads them
     query, facts, sent, …      modules that several of these use
 """
