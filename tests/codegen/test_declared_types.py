@@ -30,7 +30,7 @@ create table items (
     tags text[] not null check (array_position(tags, null) is null),
     settings jsonb not null,
     claims jsonb,
-    address inet
+    key bytea
 );
 """
 KINDS: Final = """
@@ -41,6 +41,7 @@ from typing import Literal, NewType, NotRequired, TypedDict
 from pydantic import BaseModel
 
 ItemId = NewType("ItemId", int)
+Key = NewType("Key", bytes)
 Tag = Literal["new", "old"]
 
 
@@ -97,6 +98,12 @@ values (:id, :name, :status, :tags, :settings, :claims);
 -- name: list_all()
 -- Items.
 -- @row ItemTYPESselect COLUMNS from items order by items.id;
+
+-- name: get_key(id)^
+-- Its key, which does not show.
+-- @row Secret
+-- @type key: PACKAGE.kinds:Key
+select items.key from items where items.id = :id;
 
 -- name: get_status(id)$
 -- Its status.
@@ -179,6 +186,9 @@ def test_values_of_declared_types_are_sent_and_come_out(
 
     assert found == streamed == asyncio.run(listed()) == [tea, other]
     assert type(found[0].name) is kinds.Name
+    connection.execute("update items set key = '\\x6869'")
+    assert items.get_key(connection, id=1).key == b"hi"
+    assert "hi" not in repr(items.get_key(connection, id=1))
     assert items.get_status(connection, id=1) is kinds.Status.GONE
     assert items.get_status(connection, id=404) is None
     assert type(items.judge(connection, id=1).name) is kinds.Name
