@@ -1,4 +1,4 @@
-"""The lines of a module that take a query from its file."""
+"""The lines of a module that load a query from its file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from authority_queries.codegen.rendering.spelling import Spelling
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """A way to run queries: what differs between blocking and asynchronous."""
+    """The differences between blocking and asynchronous code."""
 
     suffix: str
     file: str
@@ -45,7 +45,7 @@ WAYS = (
 
 
 class Calls:
-    """Writes what takes one query from its file."""
+    """Writes the lines that load one query from its file."""
 
     def __init__(
         self, spelling: Spelling, typed: TypedQuery, record: Record | None
@@ -61,7 +61,7 @@ class Calls:
             self._maker = f"_{typed.query.name}_row"
 
     def lines(self) -> Iterator[str]:
-        """Write the lines that take the query from its file."""
+        """Write the lines."""
         name = self._typed.query.name
         if self._variants:
             yield self._making()
@@ -96,7 +96,7 @@ class Calls:
         return f", takes={takes}" if self._typed.parameters else ""
 
     def _making(self) -> str:
-        """Write what makes a row's record by its case."""
+        """Write the function that makes a row's record by its case."""
         query, columns = self._typed.query, self._typed.columns
         by_case = self._spelling.name(RUNTIME, "by_case")
         kind = self._spelling.name("collections.abc", "Callable")
@@ -113,9 +113,9 @@ class Calls:
         )
 
     def _case(self, variant: Variant) -> str:
-        """Write the values of a case, its class, and what is never null in its rows.
+        """Write the values of a case, its class, and the columns that are never null.
 
-        Not JSON: psycopg makes None of JSON's null as well.
+        JSON is left out: psycopg returns None for JSON's null too.
         """
         notnull = ", ".join(
             f'"{column.name}": {place}'
@@ -137,9 +137,9 @@ class Calls:
         ]
 
     def _promised(self) -> list[str]:
-        """Give the columns that `@notnull` is about.
+        """Return the columns with `@notnull`.
 
-        Not JSON ones: psycopg makes None of JSON's null as well.
+        JSON is left out: psycopg returns None for JSON's null too.
         """
         return [
             f'"{column.name}"'
@@ -166,7 +166,7 @@ class Calls:
 
 
 def result_of(spelling: Spelling, typed: TypedQuery, record: str) -> str:
-    """Write the type of what the functions of a query return."""
+    """Write the return type of a query's functions."""
     match typed.form:
         case Form.ONE:
             return record if typed.always_a_row else f"{record} | None"

@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from typing import Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -163,11 +169,16 @@ def number(name: str, value: object) -> Decimal | int:
 
 
 def address(name: str, value: object) -> IPv4Address | IPv6Address:
-    """Check an inet."""
+    """Check an inet, and remove the zone of an IPv6 address: inet has none.
+
+    A zone is a node's own name of a link (RFC 4007 section 6).
+    """
     if not isinstance(value, IPv4Address | IPv6Address):
         raise wrong_type(name, "an IPv4Address or IPv6Address", value)
     if isinstance(value, IPv6Address) and value.scope_id is not None:
-        raise refusal(name, "must have no scope (`%` and a zone)")
+        if isinstance(value, IPv6Interface):
+            return IPv6Interface((int(value), value.network.prefixlen))
+        return IPv6Address(int(value))
     return value
 
 
