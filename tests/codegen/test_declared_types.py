@@ -245,7 +245,7 @@ def test_a_wrong_type_is_refused_with_its_line(
     with pytest.raises(GenerationError) as refused:
         project.render()
     assert str(refused.value).startswith(
-        f"queries/items.sql:2 f: @type id: {project.package}.kinds:Name is made of "
+        f"queries/items.sql:4:1: @type id: {project.package}.kinds:Name is made of "
         "str, and the value is int; declare a NewType"
     )
 
