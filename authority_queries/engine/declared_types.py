@@ -11,11 +11,25 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final, Literal, NewType, TypeAlias, Union, get_args, get_origin
-from typing import NewType as StandardNewType
+from typing import (
+    Any,
+    Final,
+    Literal,
+    NewType,
+    NotRequired,
+    Required,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+)
 from uuid import UUID
 
-from typing_extensions import TypeAliasType, get_type_hints, is_typeddict
+from typing_extensions import (
+    TypeAliasType,
+    get_type_hints,
+    is_typeddict,
+)
 
 from authority_queries.engine.json_types import JsonValue
 
@@ -59,7 +73,7 @@ def caller_of(hint: Any) -> Reader | None:  # noqa: ANN401 -- a type is any obje
 def aliased(hint: Any) -> Any:  # noqa: ANN401 -- a type is any object
     """Return what a NewType or an alias stands for."""
     while True:
-        if isinstance(hint, NewType | StandardNewType):
+        if isinstance(hint, NewType):
             hint = hint.__supertype__
         elif hint is not JsonValue and hasattr(hint, "__value__"):
             hint = hint.__value__
@@ -130,16 +144,26 @@ class _Forms:
 
     def _typed_dict(self, hint: Any) -> Reader:  # noqa: ANN401 -- a type
         readers = {name: self.of(of) for name, of in get_type_hints(hint).items()}
+        required = _required_keys(hint)
 
         def read(value: object) -> object:
             found: dict[str, object] = _instance(dict, value)
-            if not hint.__required_keys__ <= found.keys():
+            if not required <= found.keys():
                 raise KeyError
             for name in readers.keys() & found.keys():
                 readers[name](found[name])
             return found
 
         return read
+
+
+def _required_keys(hint: Any) -> set[str]:  # noqa: ANN401 -- a TypedDict
+    """Return the keys that must be there, also where annotations are strings."""
+    marked = get_type_hints(hint, include_extras=True)
+    marks = {name: get_origin(of) for name, of in marked.items()}
+    required = {name for name, mark in marks.items() if mark is Required}
+    optional = {name for name, mark in marks.items() if mark is NotRequired}
+    return {*hint.__required_keys__, *required} - optional
 
 
 def _single(hint: Any) -> Reader:  # noqa: ANN401 -- a type is any object

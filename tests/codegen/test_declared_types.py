@@ -34,9 +34,11 @@ create table items (
 );
 """
 KINDS: Final = """
+from __future__ import annotations
+
 from collections.abc import Sequence
 from enum import Enum
-from typing import Literal, NewType, NotRequired, TypedDict
+from typing import Literal, NewType, NotRequired, Required, TypedDict
 
 from pydantic import BaseModel
 
@@ -58,8 +60,8 @@ class Name(str):
     pass
 
 
-class Settings(TypedDict):
-    color: str
+class Settings(TypedDict, total=False):
+    color: Required[str]
     sizes: NotRequired[Sequence[int]]
     inner: NotRequired["Settings"]
 
@@ -279,7 +281,7 @@ REFUSALS: Final = {
 
 
 def test_a_type_that_no_value_can_become_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "kinds.py").write_text(f"print('loud')\n{KINDS}")
+    (tmp_path / "kinds.py").write_text(f"{KINDS}\nprint('loud')\n")
     names = {name: PythonName(module=name[0], name=name[1]) for name in REFUSALS}
     declared = look_up(names.values(), tmp_path)
     for name, (found, message) in REFUSALS.items():
