@@ -26,7 +26,6 @@ from typing import (
 from uuid import UUID
 
 from typing_extensions import (
-    TypeAliasType,
     get_type_hints,
     is_typeddict,
 )
@@ -75,10 +74,15 @@ def aliased(hint: Any) -> Any:  # noqa: ANN401 -- a type is any object
     while True:
         if isinstance(hint, NewType):
             hint = hint.__supertype__
-        elif hint is not JsonValue and hasattr(hint, "__value__"):
+        elif _is_alias(hint):
             hint = hint.__value__
         else:
             return hint
+
+
+def _is_alias(hint: object) -> bool:
+    """Return whether a type is an alias, of typing or of typing_extensions."""
+    return hint is not JsonValue and hasattr(hint, "__value__")
 
 
 def _or_none(read: Reader) -> Reader:
@@ -114,7 +118,7 @@ class _Forms:
         self._known: dict[object, Reader] = {}
 
     def of(self, hint: Any) -> Reader:  # noqa: ANN401 -- a type is any object
-        if not (is_typeddict(hint) or isinstance(hint, TypeAliasType)):
+        if not (is_typeddict(hint) or _is_alias(hint)):
             return self._made(aliased(hint))
         if hint not in self._known:
             self._known[hint] = self._deferred(hint)
@@ -160,7 +164,7 @@ class _Forms:
 def _required_keys(hint: Any) -> set[str]:  # noqa: ANN401 -- a TypedDict
     """Return the keys that must be there, also where annotations are strings."""
     marked = get_type_hints(hint, include_extras=True)
-    marks = {name: get_origin(of) for name, of in marked.items()}
+    marks: dict[str, object] = {name: get_origin(of) for name, of in marked.items()}
     required = {name for name, mark in marks.items() if mark is Required}
     optional = {name for name, mark in marks.items() if mark is NotRequired}
     return {*hint.__required_keys__, *required} - optional
