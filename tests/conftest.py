@@ -140,9 +140,8 @@ def _running_server() -> Iterator[Server]:
             # The data is temporary, so no commit waits for the disk.
             dba.execute("alter system set fsync = off")
             dba.execute("select pg_reload_conf()")
-        parameters = conninfo_to_dict(conninfo)
-        migrated = str(parameters["dbname"])
-        yield Server.of({**parameters, "dbname": "postgres"}, migrated)
+        parameters = {k: str(value) for k, value in conninfo_to_dict(conninfo).items()}
+        yield Server.of({**parameters, "dbname": "postgres"}, parameters["dbname"])
 
 
 def _migrate(conninfo: str) -> None:

@@ -12,6 +12,7 @@ from tests.workers import hand_over, handed_over
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
+_NONE: dict[str, list[str]] = {}
 _FIGURES = pytest.StashKey[dict[str, list[str]]]()
 
 
@@ -32,7 +33,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: "WorkerController") -> None:
-    for title, lines in handed_over(node, "figures", {}).items():
+    for title, lines in handed_over(node, "figures", _NONE).items():
         found = lines_of(node.config, title)
         # Each worker reports the version of its server.
         found += (line for line in lines if line not in found)

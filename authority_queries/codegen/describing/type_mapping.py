@@ -77,8 +77,9 @@ class PythonTypes:
     def of(self, oid: int, fact: Fact, declared: Declared | None = None) -> PythonType:
         """Return the type of an oid, narrowed by the facts of the value.
 
-        A declared type replaces it, in an array that of the elements. It does not
-        include None of a nullable value. Raises UnknownTypeError, UnfitTypeError.
+        A declared type takes its place; for an array, it takes the elements' place. The
+        type does not include None of a nullable value. Raises UnknownTypeError,
+        UnfitTypeError.
         """
         pg_type = self._pg_types.type(oid)
         match pg_type.kind:
