@@ -19,11 +19,12 @@ _QUERIES: Final = Path(__file__).with_name("pg_types.sql")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PgType:
-    """A type of PostgreSQL.
+    """A type of PostgreSQL's.
 
-    `element` is the oid of the type of an array's elements, of a domain's base, of a
-    range's bounds, or of a multirange's ranges. `array_oid` is the oid of its array
-    type. `labels` are those of an enum, or the fields of a composite type.
+    `element` is the oid of the type of an array's elements, a domain's base, a range's
+    bounds, or a multirange's ranges. `array_type` is the oid of its
+    arrays' type. `labels` are those of an enum, and the fields those of a composite
+    type.
     """
 
     oid: int
@@ -32,7 +33,7 @@ class PgType:
     extension: str | None
     kind: Kind
     element: int
-    array_oid: int
+    array_type: int
     labels: Sequence[str]
     field_names: Sequence[str]
     field_comments: Sequence[str]
