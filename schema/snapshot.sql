@@ -666,8 +666,7 @@ declare
     account authority.users;
     is_published boolean;
 begin
-    select users.* into account
-    from authority.users
+    select users.* into account from authority.users
     where users.tenant_id = end_sign_ins.tenant_id and users.id = end_sign_ins.user_id
     for no key update;
     if account.id is null then
@@ -688,11 +687,12 @@ begin
     update authority.users
     set
         status = 'suspended',
-        tokens_valid_after
-        = greatest(users.tokens_valid_after, authority.clock()),
+        tokens_valid_after = greatest(users.tokens_valid_after, authority.clock()),
         updated_at = authority.clock(),
         row_version = users.row_version + 1
-    where users.tenant_id = end_sign_ins.tenant_id and users.id = end_sign_ins.user_id;
+    where
+        users.tenant_id = end_sign_ins.tenant_id
+        and users.id = end_sign_ins.user_id;
     if not is_published then
         with next_sequence as (
             insert into authority.revocation_sequences (tenant_id, last_sequence)
@@ -910,7 +910,7 @@ CREATE FUNCTION authority.erase_user(tenant_id uuid, user_id uuid, other_names t
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
     is_locked boolean;
-    names text [];
+    names text[];
     erasable record;
 begin
     if batch_size is null or batch_size < 1 then
@@ -949,6 +949,7 @@ begin
                 rows_of_users.condition
             from authority.rows_of_users()
             where rows_of_users.name <> 'users' or is_locked
+            order by rows_of_users.number
         loop
             table_name := erasable.name;
             if table_name = 'users' and searches then
@@ -996,7 +997,7 @@ declare
     columns text;
     held_keys text;
     past_keys text;
-    names text [];
+    names text[];
     condition text := 'true';
 begin
     perform set_config('authority.tenant_id', export_rows.tenant_id::text, true);
@@ -1114,7 +1115,7 @@ declare
     traces jsonb := '{}';
     -- As the names are written in JSON. Only an address or a long name is also found
     -- inside a longer text.
-    needles constant text [] := array(
+    needles constant text[] := array(
         select case
             when char_length(needle) >= 16 or strpos(needle, '@') > 0
                 then substring(to_jsonb(needle)::text from '^"(.*)"$')
@@ -2023,7 +2024,7 @@ e-mail address, and other_names. Omits the usernames of other users.';
 
 CREATE FUNCTION authority.oldest_package() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '0030_name_the_version'::text;
+    RETURN '0031_name_the_version'::text;
 
 COMMENT ON FUNCTION authority.oldest_package() IS 'Returns the newest migration of the oldest package that may use this database. Older
 packages refuse to open it.';
@@ -2645,7 +2646,6 @@ from (
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
     (17, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
-order by listed.number
 $_$;
 
 COMMENT ON FUNCTION authority.rows_of_users() IS 'The rows that concern one user, in the order of their erasure. Each condition is SQL
@@ -2656,7 +2656,7 @@ row stays without these values. is_exported: the row is part of the user''s own 
 
 CREATE FUNCTION authority.schema_version() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '0030_name_the_version'::text;
+    RETURN '0031_name_the_version'::text;
 
 COMMENT ON FUNCTION authority.schema_version() IS 'Returns the name of the newest applied migration.';
 

@@ -63,8 +63,8 @@ $$;
 
 comment on function authority.find_traces is
 'Searches all columns of all rows of the tenant for the names of a user, except the
-user''s own row and the entry of the feed that ends the user''s tokens. Returns an object
-of table.column to the number of rows.';
+user''s own row and the entry of the feed that ends the user''s tokens. Returns an
+object of table.column to the number of rows.';
 
 create or replace function authority.end_sign_ins(
     tenant_id uuid, user_id uuid, feed_for interval
@@ -79,8 +79,7 @@ declare
     account authority.users;
     is_published boolean;
 begin
-    select users.* into account
-    from authority.users
+    select users.* into account from authority.users
     where users.tenant_id = end_sign_ins.tenant_id and users.id = end_sign_ins.user_id
     for no key update;
     if account.id is null then
