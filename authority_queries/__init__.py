@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from authority_queries.repositories.values import NewToken, is_confirmed
     from authority_queries.secrets import mint_token, parse_token
     from authority_queries.service._async.authority import AsyncAuthority
+    from authority_queries.service._async.exporter import AsyncExporter
     from authority_queries.service._async.maintenance import AsyncMaintenance
     from authority_queries.service._sync.authority import Authority
+    from authority_queries.service._sync.exporter import Exporter
     from authority_queries.service._sync.maintenance import Maintenance
     from authority_queries.service.migrations import migrate
     from authority_queries.service.retention import Retention
@@ -31,10 +33,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncAuthority",
+    "AsyncExporter",
     "AsyncMaintenance",
     "AsyncStore",
     "Authority",
     "AuthorityError",
+    "Exporter",
     "Maintenance",
     "NewToken",
     "Retention",
@@ -58,10 +62,12 @@ __all__ = [
 # and so cannot be imported.
 _HOMES = {
     "AsyncAuthority": "service._async.authority",
+    "AsyncExporter": "service._async.exporter",
     "AsyncMaintenance": "service._async.maintenance",
     "AsyncStore": "repositories._async.store",
     "Authority": "service._sync.authority",
     "AuthorityError": "errors",
+    "Exporter": "service._sync.exporter",
     "Maintenance": "service._sync.maintenance",
     "NewToken": "repositories.values",
     "Retention": "service.retention",

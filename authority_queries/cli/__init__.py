@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from authority_queries.cli import generation, prune
+from authority_queries.cli import erase, export, generation, prune
 from authority_queries.cli.psql import run_psql
 from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.service.backend import running_backend
@@ -85,6 +85,8 @@ def _add_commands(
     )
     add("doctor", _doctor, "check the settings, the database, its roles and schema")
     prune.add_arguments(add("prune", _prune, "delete expired data of all tenants"))
+    erase.add_arguments(add("erase", _erase, "delete a tenant or a user completely"))
+    export.add_arguments(add("export", _export, "write a tenant or a user as JSON"))
     add("demo", _demo, "store a sample authority and use it, step by step")
     generation.add_commands(add)
     add("psql", _psql, "run psql on the database; passes all arguments to psql")
@@ -109,6 +111,14 @@ def _doctor(settings: Settings, _: object, __: object) -> int:
 
 def _prune(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
     return prune.run_prune(settings, arguments)
+
+
+def _erase(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
+    return erase.run_erase(settings, arguments)
+
+
+def _export(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
+    return export.run_export(settings, arguments)
 
 
 def _demo(settings: Settings, _: object, __: object) -> int:

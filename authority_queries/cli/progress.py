@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from authority_queries.service.erasures import TableReport
 from authority_queries.service.retention import StepReport
 
 
@@ -49,7 +50,7 @@ class Progress:
     def __init__(self) -> None:
         self._is_live = sys.stderr.isatty()
 
-    def __call__(self, step: StepReport) -> None:
+    def __call__(self, step: StepReport | TableReport) -> None:
         """Print the step's progress after one of its batches."""
         going_on = step.outcome == "unfinished"
         if going_on and not self._is_live:

@@ -1,38 +1,23 @@
 """`Maintenance.erase_user`: everything of one person, and nothing of others."""
 
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from time import sleep
 from typing import Any, TypeAlias
 
 import psycopg
 import pytest
 
-from authority_queries import Maintenance, Settings
+from authority_queries import Maintenance
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.service.erasures import ErasureReport
-from authority_queries.service.migrations import yoyo_url
 from tests.clock import Clock
 from tests.erasure.rows import all_rows, only_in, places_of
+from tests.erasure.waiting import wait_for_lock
 from tests.erasure.world import World, identities
-from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 NOTHING = timedelta(0)
-
-
-@pytest.fixture
-def world(dba: Dba) -> World:
-    return World.make(dba)
-
-
-@pytest.fixture
-def maintenance(logins: Logins) -> Iterator[Maintenance]:
-    settings = Settings(database_url=yoyo_url(logins.maintenance), pool_max_size=2)
-    with Maintenance.open(settings) as maintenance:
-        yield maintenance
 
 
 def hers_alone(world: World) -> set[str]:
@@ -146,18 +131,6 @@ def test_a_row_that_a_service_commits_late_goes_too(
             report = run.result(timeout=30)
     assert report.is_complete
     assert not [row for row in world.rows_of(world.own) if row.names({str(world.ann)})]
-
-
-def wait_for_lock(dba: Dba) -> None:
-    for _ in range(500):
-        waiting = dba.execute(
-            "select from pg_stat_activity where datname = current_database() "
-            "and wait_event_type = 'Lock'"
-        ).fetchone()
-        if waiting is not None:
-            return
-        sleep(0.01)
-    pytest.fail("nobody waited for the service's lock")
 
 
 def test_traces_in_rows_of_others_are_reported(

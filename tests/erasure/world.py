@@ -91,6 +91,11 @@ class World:
         }
         return row.columns["target"] in ids
 
+    def others(self) -> list[Row]:
+        """Return all rows that belong to no tenant or to the other one."""
+        own = identities(self.rows_of(self.own))
+        return [row for row in all_rows(self.dba) if row.identity() not in own]
+
     def rows_of(self, tenant: UUID) -> list[Row]:
         """Return the rows of one tenant now."""
         return rows_of(self.dba, tenant)
