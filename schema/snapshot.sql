@@ -681,7 +681,7 @@ begin
     end if;
     if not row_security_active('authority.tenants')
         or pg_has_role('authority_maintenance', 'usage')
-        or pg_has_role('authority_owner', 'usage')
+        or pg_has_role('pg_database_owner', 'usage')
     then
         raise exception 'row-level security does not restrict the role %', current_user
         using errcode = 'TN002';
@@ -1527,7 +1527,7 @@ ALTER TABLE ONLY authority.permissions
 
 ALTER TABLE authority.permissions ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY permissions_owner_policy ON authority.permissions TO authority_owner USING (true);
+CREATE POLICY permissions_owner_policy ON authority.permissions TO pg_database_owner USING (true);
 
 CREATE POLICY permissions_shared_policy ON authority.permissions FOR SELECT USING (true);
 
@@ -2217,7 +2217,7 @@ ALTER TABLE ONLY authority.system_roles
 
 ALTER TABLE authority.system_roles ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY system_roles_owner_policy ON authority.system_roles TO authority_owner USING (true);
+CREATE POLICY system_roles_owner_policy ON authority.system_roles TO pg_database_owner USING (true);
 
 CREATE POLICY system_roles_shared_policy ON authority.system_roles FOR SELECT USING (true);
 
@@ -2246,7 +2246,7 @@ ALTER TABLE ONLY authority.system_scopes
 
 ALTER TABLE authority.system_scopes ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY system_scopes_owner_policy ON authority.system_scopes TO authority_owner USING (true);
+CREATE POLICY system_scopes_owner_policy ON authority.system_scopes TO pg_database_owner USING (true);
 
 CREATE POLICY system_scopes_shared_policy ON authority.system_scopes FOR SELECT USING (true);
 
@@ -2303,7 +2303,7 @@ CREATE POLICY tenants_id_policy ON authority.tenants USING ((id = ( SELECT
 
 CREATE POLICY tenants_maintenance_policy ON authority.tenants TO authority_maintenance USING (true);
 
-CREATE POLICY tenants_owner_policy ON authority.tenants FOR SELECT TO authority_owner USING (true);
+CREATE POLICY tenants_owner_policy ON authority.tenants FOR SELECT TO pg_database_owner USING (true);
 
 -- token_states
 

@@ -37,15 +37,15 @@ def examine(settings: Settings, conninfo: str) -> int:
     """
     try:
         books = find_books(conninfo)
-        traps = find_traps(conninfo, books)
-        planted = find_planted(conninfo, books)
+        traps = find_traps(conninfo)
+        planted = find_planted(conninfo)
         with psycopg.connect(
-            safe_conninfo(conninfo, books), autocommit=True
+            safe_conninfo(conninfo), autocommit=True
         ) as connection:
             server = Store(connection).server.describe()
             now = datetime.now(UTC)
         is_readable = books.may_be_read and traps is None
-        applied = applied_migrations(conninfo, books) if is_readable else set()
+        applied = applied_migrations(conninfo) if is_readable else set()
     except psycopg.OperationalError as error:
         message = f"no connection to {settings.describe()}: {error}"
         raise UnavailableError(message) from error
@@ -96,6 +96,16 @@ def _roles(server: ServerDescription) -> Iterator[_Check]:
         _verdict(not missing, advice),
     )
     yield "services act as", *_services(server)
+    let_in = ", ".join(server.let_in)
+    yield (
+        "may connect",
+        let_in or "logins with a grant of their own",
+        _verdict(
+            not let_in,
+            f"revoke connect on database {server.database_name} from "
+            f"{let_in.replace('everybody', 'public')}; grant it to each login",
+        ),
+    )
     open_tables = ", ".join(server.unprotected_tables)
     yield (
         "row-level security",

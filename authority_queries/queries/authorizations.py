@@ -155,7 +155,7 @@ def list_by_user(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allowed it.
+        user_id: The user who granted it.
 
     queries/authorizations.sql:25
     """
@@ -171,7 +171,7 @@ async def list_by_user_async(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allowed it.
+        user_id: The user who granted it.
 
     queries/authorizations.sql:25
     """
@@ -190,7 +190,7 @@ def list_by_user_stream(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allowed it.
+        user_id: The user who granted it.
 
     queries/authorizations.sql:25
     """
@@ -213,7 +213,7 @@ def list_by_user_stream_async(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allowed it.
+        user_id: The user who granted it.
 
     queries/authorizations.sql:25
     """
@@ -235,7 +235,7 @@ def list_by_client(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: The client that is allowed: clients.id.
+        client_id: The client's clients.id.
 
     queries/authorizations.sql:57
     """
@@ -261,7 +261,7 @@ async def list_by_client_async(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: The client that is allowed: clients.id.
+        client_id: The client's clients.id.
 
     queries/authorizations.sql:57
     """
@@ -291,7 +291,7 @@ def list_by_client_stream(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: The client that is allowed: clients.id.
+        client_id: The client's clients.id.
 
     queries/authorizations.sql:57
     """
@@ -322,7 +322,7 @@ def list_by_client_stream_async(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: The client that is allowed: clients.id.
+        client_id: The client's clients.id.
 
     queries/authorizations.sql:57
     """
@@ -352,12 +352,11 @@ def create(
     lifetime it never expires.
 
     Args:
-        client_id: The client that is allowed: clients.id.
-        user_id: The user who allowed it.
+        client_id: The client's clients.id.
+        user_id: The user who granted it.
         service_account_id: The service account that the client acts as.
-        consent_id: The consent that it rests on, of the same user and client; ended
-            with it.
-        scopes: Scope names that are allowed.
+        consent_id: The consent that the grant depends on, of the same user and client.
+        scopes: Names of the granted scopes.
         properties: Open object of the embedding service.
 
     queries/authorizations.sql:89
@@ -391,12 +390,11 @@ async def create_async(
     lifetime it never expires.
 
     Args:
-        client_id: The client that is allowed: clients.id.
-        user_id: The user who allowed it.
+        client_id: The client's clients.id.
+        user_id: The user who granted it.
         service_account_id: The service account that the client acts as.
-        consent_id: The consent that it rests on, of the same user and client; ended
-            with it.
-        scopes: Scope names that are allowed.
+        consent_id: The consent that the grant depends on, of the same user and client.
+        scopes: Names of the granted scopes.
         properties: Open object of the embedding service.
 
     queries/authorizations.sql:89
@@ -426,8 +424,7 @@ def revoke(
 
     Args:
         tenant_id: Owner of the row.
-        reason: Why it was revoked; token_reuse when a redeemed token was presented
-            again.
+        reason: Why it was revoked. token_reuse: a redeemed token was presented again.
 
     queries/authorizations.sql:123
     """
@@ -451,8 +448,7 @@ async def revoke_async(
 
     Args:
         tenant_id: Owner of the row.
-        reason: Why it was revoked; token_reuse when a redeemed token was presented
-            again.
+        reason: Why it was revoked. token_reuse: a redeemed token was presented again.
 
     queries/authorizations.sql:123
     """

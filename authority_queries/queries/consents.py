@@ -113,8 +113,8 @@ def get(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allows it.
-        client_id: The client that is allowed: clients.id.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
 
     queries/consents.sql:1
     """
@@ -133,8 +133,8 @@ async def get_async(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allows it.
-        client_id: The client that is allowed: clients.id.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
 
     queries/consents.sql:1
     """
@@ -156,7 +156,7 @@ def list_by_user(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allows it.
+        user_id: The user who consented.
 
     queries/consents.sql:23
     """
@@ -182,7 +182,7 @@ async def list_by_user_async(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allows it.
+        user_id: The user who consented.
 
     queries/consents.sql:23
     """
@@ -212,7 +212,7 @@ def list_by_user_stream(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allows it.
+        user_id: The user who consented.
 
     queries/consents.sql:23
     """
@@ -243,7 +243,7 @@ def list_by_user_stream_async(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allows it.
+        user_id: The user who consented.
 
     queries/consents.sql:23
     """
@@ -273,11 +273,11 @@ def grant(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allows it.
-        client_id: The client that is allowed: clients.id.
-        scopes: Scope names that are allowed.
-        properties: Open object of the embedding service, such as the text that was
-            shown.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
+        scopes: Names of the scopes that the user allows.
+        properties: Open object of the embedding service, such as the text that the user
+            saw.
 
     queries/consents.sql:40
     """
@@ -307,11 +307,11 @@ async def grant_async(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allows it.
-        client_id: The client that is allowed: clients.id.
-        scopes: Scope names that are allowed.
-        properties: Open object of the embedding service, such as the text that was
-            shown.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
+        scopes: Names of the scopes that the user allows.
+        properties: Open object of the embedding service, such as the text that the user
+            saw.
 
     queries/consents.sql:40
     """
@@ -339,8 +339,8 @@ def narrow(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allows it.
-        client_id: The client that is allowed: clients.id.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
 
     queries/consents.sql:86
     """
@@ -367,8 +367,8 @@ async def narrow_async(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allows it.
-        client_id: The client that is allowed: clients.id.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
 
     queries/consents.sql:86
     """
@@ -395,8 +395,8 @@ def revoke(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allows it.
-        client_id: The client that is allowed: clients.id.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
         reason: Why it was revoked.
 
     queries/consents.sql:112
@@ -424,8 +424,8 @@ async def revoke_async(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who allows it.
-        client_id: The client that is allowed: clients.id.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
         reason: Why it was revoked.
 
     queries/consents.sql:112

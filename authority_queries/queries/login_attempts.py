@@ -189,13 +189,13 @@ def record(
 
     Args:
         tenant_id: Owner of the row.
-        username_key: What was typed, as its users.username_key.
-        user_id: Who it was, if known.
-        client_id: client_id of the application that asked.
-        outcome: succeeded, failed, or throttled: refused without a check.
+        username_key: The typed name as users.username_key.
+        user_id: The user, if known.
+        client_id: client_id of the application.
+        outcome: succeeded, failed or throttled.
         reason: Why it failed, for operators: unknown_user, wrong_password, … Null: it
-            did not.
-        correlation_id: Request id that finds it in other logs.
+            did not fail.
+        correlation_id: Request id, to find the attempt in other logs.
 
     queries/login_attempts.sql:1
     """
@@ -228,13 +228,13 @@ async def record_async(
 
     Args:
         tenant_id: Owner of the row.
-        username_key: What was typed, as its users.username_key.
-        user_id: Who it was, if known.
-        client_id: client_id of the application that asked.
-        outcome: succeeded, failed, or throttled: refused without a check.
+        username_key: The typed name as users.username_key.
+        user_id: The user, if known.
+        client_id: client_id of the application.
+        outcome: succeeded, failed or throttled.
         reason: Why it failed, for operators: unknown_user, wrong_password, … Null: it
-            did not.
-        correlation_id: Request id that finds it in other logs.
+            did not fail.
+        correlation_id: Request id, to find the attempt in other logs.
 
     queries/login_attempts.sql:1
     """
@@ -552,7 +552,7 @@ def succeed(
 
     Args:
         tenant_id: Owner of the row.
-        factor: What is guessed: password, totp, recovery_code, …
+        factor: What is checked: password, totp, recovery_code, …
 
     queries/login_attempts.sql:98
     """
@@ -583,7 +583,7 @@ async def succeed_async(
 
     Args:
         tenant_id: Owner of the row.
-        factor: What is guessed: password, totp, recovery_code, …
+        factor: What is checked: password, totp, recovery_code, …
 
     queries/login_attempts.sql:98
     """

@@ -84,10 +84,8 @@ def create(
         request_uri_hash: SHA-256 of the reference in the request_uri, 32 octets.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        parameters: Object of the request's parameters, dpop_jkt (RFC 9449 section 10)
-            included; opaque to the store, but never a request_uri (RFC 9126 section
-            2.1) nor what the client authenticated with, and its scope is one (RFC 6749
-            section 3.3) of at most 100.
+        parameters: Object of the request's parameters, including dpop_jkt (RFC 9449
+            section 10).
 
     queries/pushed_requests.sql:1
     """
@@ -120,10 +118,8 @@ async def create_async(
         request_uri_hash: SHA-256 of the reference in the request_uri, 32 octets.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
-        parameters: Object of the request's parameters, dpop_jkt (RFC 9449 section 10)
-            included; opaque to the store, but never a request_uri (RFC 9126 section
-            2.1) nor what the client authenticated with, and its scope is one (RFC 6749
-            section 3.3) of at most 100.
+        parameters: Object of the request's parameters, including dpop_jkt (RFC 9449
+            section 10).
 
     queries/pushed_requests.sql:1
     """

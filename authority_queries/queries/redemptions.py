@@ -25,8 +25,11 @@ from authority_queries.records import (
     TokenType,
 )
 
-_QUERIES = QueryFile(FOLDER / "redemptions.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql")
+_TEXTS = {
+    "redeem": "ee2f583618bc",
+}
+_QUERIES = QueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
 
 _redeem_row: Callable[..., Redemption] = by_case(
     "redemptions.redeem",
@@ -121,6 +124,22 @@ def redeem(
     refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
     section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        type: access, refresh, authorization_code or device_code.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        redirect_uri: The redirect URI that the code was sent to.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        scopes: Names of its scopes.
+        access_token_hash: SHA-256 of the token string, 32 octets.
+        refresh_token_hash: SHA-256 of the token string, 32 octets.
+
     queries/redemptions.sql:1
     """
     return _redeem(
@@ -185,6 +204,22 @@ async def redeem_async(
     that are null are all; fewer are the access token's only (RFC 6749 section 6). A
     refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
     section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        type: access, refresh, authorization_code or device_code.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        redirect_uri: The redirect URI that the code was sent to.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        scopes: Names of its scopes.
+        access_token_hash: SHA-256 of the token string, 32 octets.
+        refresh_token_hash: SHA-256 of the token string, 32 octets.
 
     queries/redemptions.sql:1
     """

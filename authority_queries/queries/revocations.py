@@ -142,13 +142,15 @@ def publish(
 
     Args:
         tenant_id: Owner of the row.
-        category: What target names: a token, subject, client, signing key or
+        category: What the target is: a token, subject, client, key (for signing) or
             authorization.
-        target: A jti, sub, client_id, kid or authorization id, by category.
-        reason: Why, for people and reports.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
+        reason: Why it was revoked, for people and reports.
         properties: Open object of the embedding service.
-        effective_at: Refuse what was issued at or before it.
-        expires_at: From then on nothing it concerns can be alive, and it may be pruned.
+        effective_at: Verifiers refuse what was issued at or before this time.
+        expires_at: Everything that the entry refuses has expired by this time, and the
+            entry may be pruned.
 
     queries/revocations.sql:1
     """
@@ -185,13 +187,15 @@ async def publish_async(
 
     Args:
         tenant_id: Owner of the row.
-        category: What target names: a token, subject, client, signing key or
+        category: What the target is: a token, subject, client, key (for signing) or
             authorization.
-        target: A jti, sub, client_id, kid or authorization id, by category.
-        reason: Why, for people and reports.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
+        reason: Why it was revoked, for people and reports.
         properties: Open object of the embedding service.
-        effective_at: Refuse what was issued at or before it.
-        expires_at: From then on nothing it concerns can be alive, and it may be pruned.
+        effective_at: Verifiers refuse what was issued at or before this time.
+        expires_at: Everything that the entry refuses has expired by this time, and the
+            entry may be pruned.
 
     queries/revocations.sql:1
     """
@@ -352,9 +356,10 @@ def list_active(
 
     Args:
         tenant_id: Owner of the row.
-        category: What target names: a token, subject, client, signing key or
+        category: What the target is: a token, subject, client, key (for signing) or
             authorization.
-        target: A jti, sub, client_id, kid or authorization id, by category.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
 
     queries/revocations.sql:87
     """
@@ -382,9 +387,10 @@ async def list_active_async(
 
     Args:
         tenant_id: Owner of the row.
-        category: What target names: a token, subject, client, signing key or
+        category: What the target is: a token, subject, client, key (for signing) or
             authorization.
-        target: A jti, sub, client_id, kid or authorization id, by category.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
 
     queries/revocations.sql:87
     """
@@ -416,9 +422,10 @@ def list_active_stream(
 
     Args:
         tenant_id: Owner of the row.
-        category: What target names: a token, subject, client, signing key or
+        category: What the target is: a token, subject, client, key (for signing) or
             authorization.
-        target: A jti, sub, client_id, kid or authorization id, by category.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
 
     queries/revocations.sql:87
     """
@@ -451,9 +458,10 @@ def list_active_stream_async(
 
     Args:
         tenant_id: Owner of the row.
-        category: What target names: a token, subject, client, signing key or
+        category: What the target is: a token, subject, client, key (for signing) or
             authorization.
-        target: A jti, sub, client_id, kid or authorization id, by category.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
 
     queries/revocations.sql:87
     """

@@ -163,7 +163,7 @@ def get_by_name(
 
     Args:
         tenant_id: Owner of the row.
-        name: Identifier, lower case; unique in the tenant.
+        name: Identifier in lower case, unique in the tenant.
 
     queries/roles.sql:18
     """
@@ -177,7 +177,7 @@ async def get_by_name_async(
 
     Args:
         tenant_id: Owner of the row.
-        name: Identifier, lower case; unique in the tenant.
+        name: Identifier in lower case, unique in the tenant.
 
     queries/roles.sql:18
     """
@@ -252,8 +252,8 @@ def create(
 
     Args:
         tenant_id: Owner of the row.
-        name: Identifier, lower case; unique in the tenant.
-        description: Who the role is meant for, in one sentence.
+        name: Identifier in lower case, unique in the tenant.
+        description: Who needs the role, in one sentence.
 
     queries/roles.sql:39
     """
@@ -278,8 +278,8 @@ async def create_async(
 
     Args:
         tenant_id: Owner of the row.
-        name: Identifier, lower case; unique in the tenant.
-        description: Who the role is meant for, in one sentence.
+        name: Identifier in lower case, unique in the tenant.
+        description: Who needs the role, in one sentence.
 
     queries/roles.sql:39
     """
@@ -308,8 +308,8 @@ def update(
     Args:
         tenant_id: Owner of the row.
         row_version: Optimistic lock: an update names the version that it read.
-        name: Identifier, lower case; unique in the tenant.
-        description: Who the role is meant for, in one sentence.
+        name: Identifier in lower case, unique in the tenant.
+        description: Who needs the role, in one sentence.
 
     queries/roles.sql:65
     """
@@ -340,8 +340,8 @@ async def update_async(
     Args:
         tenant_id: Owner of the row.
         row_version: Optimistic lock: an update names the version that it read.
-        name: Identifier, lower case; unique in the tenant.
-        description: Who the role is meant for, in one sentence.
+        name: Identifier in lower case, unique in the tenant.
+        description: Who needs the role, in one sentence.
 
     queries/roles.sql:65
     """
@@ -362,7 +362,7 @@ def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) ->
 
     Args:
         tenant_id: Owner of the row.
-        role_id: The role held.
+        role_id: The role.
 
     queries/roles.sql:111
     """
@@ -377,7 +377,7 @@ async def delete_async(
 
     Args:
         tenant_id: Owner of the row.
-        role_id: The role held.
+        role_id: The role.
 
     queries/roles.sql:111
     """
@@ -391,7 +391,7 @@ def list_permissions(
 
     Args:
         tenant_id: Owner of the row.
-        role_id: The role that allows.
+        role_id: The role that has the permission.
 
     queries/roles.sql:132
     """
@@ -405,7 +405,7 @@ async def list_permissions_async(
 
     Args:
         tenant_id: Owner of the row.
-        role_id: The role that allows.
+        role_id: The role that has the permission.
 
     queries/roles.sql:132
     """
@@ -424,7 +424,7 @@ def list_permissions_stream(
 
     Args:
         tenant_id: Owner of the row.
-        role_id: The role that allows.
+        role_id: The role that has the permission.
 
     queries/roles.sql:132
     """
@@ -447,7 +447,7 @@ def list_permissions_stream_async(
 
     Args:
         tenant_id: Owner of the row.
-        role_id: The role that allows.
+        role_id: The role that has the permission.
 
     queries/roles.sql:132
     """

@@ -173,7 +173,7 @@ def get_by_name(
 
     Args:
         tenant_id: Owner of the row.
-        name: The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
             tenant.
 
     queries/scopes.sql:23
@@ -188,7 +188,7 @@ async def get_by_name_async(
 
     Args:
         tenant_id: Owner of the row.
-        name: The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
             tenant.
 
     queries/scopes.sql:23
@@ -372,7 +372,7 @@ def create(
 
     Args:
         tenant_id: Owner of the row.
-        name: The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
             tenant.
         display_name: Name on the consent page when no translation fits.
         display_names: Translations: object of language tag (BCP 47) to name.
@@ -412,7 +412,7 @@ async def create_async(
 
     Args:
         tenant_id: Owner of the row.
-        name: The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
             tenant.
         display_name: Name on the consent page when no translation fits.
         display_names: Translations: object of language tag (BCP 47) to name.
@@ -456,7 +456,7 @@ def update(
     Args:
         tenant_id: Owner of the row.
         row_version: Optimistic lock: an update names the version that it read.
-        name: The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
             tenant.
         display_name: Name on the consent page when no translation fits.
         display_names: Translations: object of language tag (BCP 47) to name.
@@ -502,7 +502,7 @@ async def update_async(
     Args:
         tenant_id: Owner of the row.
         row_version: Optimistic lock: an update names the version that it read.
-        name: The scope-token of RFC 6749 section 3.3; case-sensitive, unique in the
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
             tenant.
         display_name: Name on the consent page when no translation fits.
         display_names: Translations: object of language tag (BCP 47) to name.

@@ -185,7 +185,7 @@ def get_by_account_id(
 
     Args:
         tenant_id: Owner of the row.
-        account_id: Identifier, lower case; unique in the tenant.
+        account_id: Identifier in lower case, unique in the tenant.
 
     queries/service_accounts.sql:23
     """
@@ -199,7 +199,7 @@ async def get_by_account_id_async(
 
     Args:
         tenant_id: Owner of the row.
-        account_id: Identifier, lower case; unique in the tenant.
+        account_id: Identifier in lower case, unique in the tenant.
 
     queries/service_accounts.sql:23
     """
@@ -388,14 +388,12 @@ def create(
 
     Args:
         tenant_id: Owner of the row.
-        account_id: Identifier, lower case; unique in the tenant.
+        account_id: Identifier in lower case, unique in the tenant.
         display_name: Name shown to people.
         description: What the account is for.
-        enabled: None of a disabled account's tokens verifies.
-        allowed_scopes: Scope names that its tokens may carry: asked when they are
-            issued.
-        authorized_clients: clients.id of who may act as it: asked when tokens are
-            issued.
+        enabled: The tokens of a disabled account do not verify.
+        allowed_scopes: Names of the scopes that its tokens may have.
+        authorized_clients: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:73
@@ -429,14 +427,12 @@ async def create_async(
 
     Args:
         tenant_id: Owner of the row.
-        account_id: Identifier, lower case; unique in the tenant.
+        account_id: Identifier in lower case, unique in the tenant.
         display_name: Name shown to people.
         description: What the account is for.
-        enabled: None of a disabled account's tokens verifies.
-        allowed_scopes: Scope names that its tokens may carry: asked when they are
-            issued.
-        authorized_clients: clients.id of who may act as it: asked when tokens are
-            issued.
+        enabled: The tokens of a disabled account do not verify.
+        allowed_scopes: Names of the scopes that its tokens may have.
+        authorized_clients: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:73
@@ -473,14 +469,12 @@ def update(
     Args:
         tenant_id: Owner of the row.
         row_version: Optimistic lock: an update names the version that it read.
-        account_id: Identifier, lower case; unique in the tenant.
+        account_id: Identifier in lower case, unique in the tenant.
         display_name: Name shown to people.
         description: What the account is for.
-        enabled: None of a disabled account's tokens verifies.
-        allowed_scopes: Scope names that its tokens may carry: asked when they are
-            issued.
-        authorized_clients: clients.id of who may act as it: asked when tokens are
-            issued.
+        enabled: The tokens of a disabled account do not verify.
+        allowed_scopes: Names of the scopes that its tokens may have.
+        authorized_clients: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:104
@@ -519,14 +513,12 @@ async def update_async(
     Args:
         tenant_id: Owner of the row.
         row_version: Optimistic lock: an update names the version that it read.
-        account_id: Identifier, lower case; unique in the tenant.
+        account_id: Identifier in lower case, unique in the tenant.
         display_name: Name shown to people.
         description: What the account is for.
-        enabled: None of a disabled account's tokens verifies.
-        allowed_scopes: Scope names that its tokens may carry: asked when they are
-            issued.
-        authorized_clients: clients.id of who may act as it: asked when tokens are
-            issued.
+        enabled: The tokens of a disabled account do not verify.
+        allowed_scopes: Names of the scopes that its tokens may have.
+        authorized_clients: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:104

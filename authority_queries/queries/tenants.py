@@ -360,8 +360,8 @@ def create(
     Args:
         code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
         display_name: Name shown to people.
-        status: active and trial issue and verify tokens; suspended and terminated do
-            neither.
+        status: active and trial tenants issue and verify tokens; suspended and
+            terminated ones do not.
         settings: Open object of the embedding service.
 
     queries/tenants.sql:74
@@ -388,8 +388,8 @@ async def create_async(
     Args:
         code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
         display_name: Name shown to people.
-        status: active and trial issue and verify tokens; suspended and terminated do
-            neither.
+        status: active and trial tenants issue and verify tokens; suspended and
+            terminated ones do not.
         settings: Open object of the embedding service.
 
     queries/tenants.sql:74
@@ -472,8 +472,8 @@ def set_status(
     the change.
 
     Args:
-        status: active and trial issue and verify tokens; suspended and terminated do
-            neither.
+        status: active and trial tenants issue and verify tokens; suspended and
+            terminated ones do not.
 
     queries/tenants.sql:146
     """
@@ -493,8 +493,8 @@ async def set_status_async(
     the change.
 
     Args:
-        status: active and trial issue and verify tokens; suspended and terminated do
-            neither.
+        status: active and trial tenants issue and verify tokens; suspended and
+            terminated ones do not.
 
     queries/tenants.sql:146
     """

@@ -410,19 +410,20 @@ def create(
         tenant_id: Owner of the row.
         type: access, refresh, authorization_code or device_code.
         token_hash: SHA-256 of the token string, 32 octets.
-        client_id: To whom it was issued: clients.id.
-        user_id: The user it speaks for.
-        service_account_id: The service account it speaks for.
-        authorization_id: The family it belongs to, of the same client; revoked with it.
-        scopes: Scope names that it carries.
-        code_challenge: PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636
-            section 4.2).
-        redirect_uri: Where the code was sent; must be repeated to redeem it (RFC 6749
-            4.1.3).
-        nonce: The nonce of the authentication request (OpenID Connect Core 3.1.2.1).
-        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
-        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
-        payload: Encrypted content of a reference token, opaque to the store.
+        client_id: clients.id of the client that it was issued to.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
+        authorization_id: The family of the token, of the same client.
+        scopes: Names of its scopes.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        redirect_uri: The redirect URI that the code was sent to.
+        nonce: The nonce of the authentication request (OpenID Connect Core section
+            3.1.2.1).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
     queries/tokens.sql:124
@@ -479,19 +480,20 @@ async def create_async(
         tenant_id: Owner of the row.
         type: access, refresh, authorization_code or device_code.
         token_hash: SHA-256 of the token string, 32 octets.
-        client_id: To whom it was issued: clients.id.
-        user_id: The user it speaks for.
-        service_account_id: The service account it speaks for.
-        authorization_id: The family it belongs to, of the same client; revoked with it.
-        scopes: Scope names that it carries.
-        code_challenge: PKCE challenge, method S256 only: base64url of SHA-256 (RFC 7636
-            section 4.2).
-        redirect_uri: Where the code was sent; must be repeated to redeem it (RFC 6749
-            4.1.3).
-        nonce: The nonce of the authentication request (OpenID Connect Core 3.1.2.1).
-        cnf_jkt: Holder's key: JWK SHA-256 thumbprint (RFC 9449 section 6).
-        cnf_x5t_s256: Holder's certificate: SHA-256 thumbprint (RFC 8705 section 3.1).
-        payload: Encrypted content of a reference token, opaque to the store.
+        client_id: clients.id of the client that it was issued to.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
+        authorization_id: The family of the token, of the same client.
+        scopes: Names of its scopes.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        redirect_uri: The redirect URI that the code was sent to.
+        nonce: The nonce of the authentication request (OpenID Connect Core section
+            3.1.2.1).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
     queries/tokens.sql:124
@@ -636,8 +638,8 @@ def list_active_by_subject(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user it speaks for.
-        service_account_id: The service account it speaks for.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
 
     queries/tokens.sql:264
     """
@@ -665,8 +667,8 @@ async def list_active_by_subject_async(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user it speaks for.
-        service_account_id: The service account it speaks for.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
 
     queries/tokens.sql:264
     """
@@ -698,8 +700,8 @@ def list_active_by_subject_stream(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user it speaks for.
-        service_account_id: The service account it speaks for.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
 
     queries/tokens.sql:264
     """
@@ -732,8 +734,8 @@ def list_active_by_subject_stream_async(
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user it speaks for.
-        service_account_id: The service account it speaks for.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
 
     queries/tokens.sql:264
     """
@@ -761,7 +763,7 @@ def list_active_by_client(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: To whom it was issued: clients.id.
+        client_id: clients.id of the client that it was issued to.
 
     queries/tokens.sql:291
     """
@@ -787,7 +789,7 @@ async def list_active_by_client_async(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: To whom it was issued: clients.id.
+        client_id: clients.id of the client that it was issued to.
 
     queries/tokens.sql:291
     """
@@ -817,7 +819,7 @@ def list_active_by_client_stream(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: To whom it was issued: clients.id.
+        client_id: clients.id of the client that it was issued to.
 
     queries/tokens.sql:291
     """
@@ -848,7 +850,7 @@ def list_active_by_client_stream_async(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: To whom it was issued: clients.id.
+        client_id: clients.id of the client that it was issued to.
 
     queries/tokens.sql:291
     """

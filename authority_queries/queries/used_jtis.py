@@ -62,9 +62,8 @@ def use(
 
     Args:
         kind: client_assertion or dpop_proof.
-        issuer: Who made the jti, which is unique for him only: the client_id of an
-            assertion, the JWK SHA-256 thumbprint of a proof's key (RFC 7638).
-        jti_hash: SHA-256 of the jti in UTF-8, 32 octets: a jti may be of any length.
+        issuer: Who created the jti; it is unique only per issuer.
+        jti_hash: SHA-256 of the jti in UTF-8, 32 octets.
         expires_at: when the caller refuses the assertion as expired
 
     queries/used_jtis.sql:1
@@ -96,9 +95,8 @@ async def use_async(
 
     Args:
         kind: client_assertion or dpop_proof.
-        issuer: Who made the jti, which is unique for him only: the client_id of an
-            assertion, the JWK SHA-256 thumbprint of a proof's key (RFC 7638).
-        jti_hash: SHA-256 of the jti in UTF-8, 32 octets: a jti may be of any length.
+        issuer: Who created the jti; it is unique only per issuer.
+        jti_hash: SHA-256 of the jti in UTF-8, 32 octets.
         expires_at: when the caller refuses the assertion as expired
 
     queries/used_jtis.sql:1

@@ -1,6 +1,5 @@
-"""Yoyo's books: where they lie, and whether others could act through them."""
+"""Yoyo's books, and the objects through which other roles could act."""
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,50 +11,39 @@ from psycopg.rows import class_row
 from authority_queries.errors import MigrationError
 from authority_queries.resources import BOOKS
 
-_SAFE_PATH: Final = "pg_catalog"
-_SPECIAL: Final = re.compile(r"([\\ ])")
+BOOKS_SCHEMA: Final = "authority_yoyo"
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """The schema of the tables in which yoyo writes what is applied.
+    """The tables in the schema authority_yoyo in which yoyo writes what is applied."""
 
-    `schema` is quoted as in SQL.
-    """
-
-    schema: str
     are_there: bool
     may_be_read: bool
 
 
 def find_books(conninfo: str) -> Books:
-    """Give where the books lie, or will. Raises psycopg.OperationalError."""
+    """Return whether the books exist. Raises psycopg.OperationalError."""
     with (
-        psycopg.connect(conninfo, client_encoding="UTF8") as connection,
+        psycopg.connect(safe_conninfo(conninfo)) as connection,
         connection.cursor(row_factory=class_row(Books)) as cursor,
     ):
         cursor.execute(_sql("find"))
         return cursor.fetchall()[0]
 
 
-def safe_conninfo(conninfo: str, books: Books, path: str = _SAFE_PATH) -> str:
-    """Add that only what lies in this path is found, whatever the login's own one.
-
-    PostgreSQL looks into pg_catalog first.
-    """
+def safe_conninfo(conninfo: str) -> str:
+    """Add `search_path = pg_catalog`, whatever path the login has."""
     parameters = conninfo_to_dict(conninfo)
-    options = str(parameters.get("options") or "")
-    for name, value in (("search_path", path), ("authority.books", books.schema)):
-        escaped = _SPECIAL.sub(r"\\\1", value)
-        options += f" -c {name}={escaped}"
+    options = f"{parameters.get('options') or ''} -c search_path=pg_catalog"
     settings = {"client_encoding": "UTF8", "options": options}
     return make_conninfo("", **{**parameters, **settings})
 
 
-def make_books(conninfo: str, books: Books) -> None:
+def make_books(conninfo: str) -> None:
     """Make the schema if it is missing. Raises MigrationError, psycopg.Error."""
     try:
-        _run(conninfo, books, "make")
+        _run(conninfo, "make")
     except (
         sqlstate.InsufficientPrivilege,
         sqlstate.ReadOnlySqlTransaction,
@@ -63,38 +51,38 @@ def make_books(conninfo: str, books: Books) -> None:
         raise MigrationError(str(error.diag.message_primary)) from error
 
 
-def find_traps(conninfo: str, books: Books) -> str | None:
+def find_traps(conninfo: str) -> str | None:
     """Name what others own, or may make, where a migration would use it; or None.
 
     Raises psycopg.Error.
     """
     try:
-        _run(conninfo, books, "guard")
+        _run(conninfo, "guard")
     except sqlstate.RaiseException as error:
         return error.diag.message_primary
     return None
 
 
-def find_planted(conninfo: str, books: Books) -> list[str]:
+def find_planted(conninfo: str) -> list[str]:
     """Name what others have put where only another search_path would find it.
 
     Raises psycopg.Error.
     """
-    return _names(safe_conninfo(conninfo, books), "planted")
+    return _names(conninfo, "planted")
 
 
-def applied_migrations(conninfo: str, books: Books) -> set[str]:
-    """Give the ids that the books name, which have no traps. Raises psycopg.Error."""
-    return {*_names(safe_conninfo(conninfo, books, books.schema), "applied")}
+def applied_migrations(conninfo: str) -> set[str]:
+    """Return the ids in the books, which have no traps. Raises psycopg.Error."""
+    return {*_names(conninfo, "applied")}
 
 
-def _run(conninfo: str, books: Books, name: str) -> None:
-    with psycopg.connect(safe_conninfo(conninfo, books)) as connection:
+def _run(conninfo: str, name: str) -> None:
+    with psycopg.connect(safe_conninfo(conninfo)) as connection:
         connection.execute(_sql(name))
 
 
 def _names(conninfo: str, query: str) -> list[str]:
-    with psycopg.connect(conninfo) as connection:
+    with psycopg.connect(safe_conninfo(conninfo)) as connection:
         return [name for (name,) in connection.execute(_sql(query)).fetchall()]
 
 

@@ -2,24 +2,23 @@
 
 import getpass
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 import psycopg
 import yoyo
 import yoyo.exceptions
 from psycopg import errors as sqlstate
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from authority_queries.engine.driver_errors import hide_values
 from authority_queries.errors import MigrationError, UnavailableError
 from authority_queries.resources import MIGRATIONS
 from authority_queries.service.migration_books import (
-    Books,
-    find_books,
+    BOOKS_SCHEMA,
     find_traps,
     make_books,
 )
@@ -31,6 +30,8 @@ class _Migration(Protocol):
 
 class _Backend(Protocol):
     """What is used of yoyo, which publishes no types."""
+
+    connection: "psycopg.Connection[Any]"
 
     def to_apply(self, migrations: object) -> Sequence[_Migration]: ...
     def apply_migrations(self, migrations: object) -> None: ...
@@ -48,7 +49,14 @@ def migrate(
     running. `folders` hold the migrations, ours unless others are given. Raises
     MigrationError, UnavailableError.
     """
-    return _migrate(conninfo, folders, break_lock=break_lock)
+    migrations = _read(folders)
+    _check_encoding(conninfo)
+    with _driver_errors():
+        make_books(conninfo)
+        if traps := find_traps(conninfo):
+            raise MigrationError(traps)
+        url = yoyo_url(conninfo, schema=BOOKS_SCHEMA)
+        return _apply(url, migrations, break_lock=break_lock)
 
 
 def migrate_plainly(conninfo: str, folders: Sequence[Path]) -> list[str]:
@@ -57,25 +65,21 @@ def migrate_plainly(conninfo: str, folders: Sequence[Path]) -> list[str]:
     As by plain yoyo, names without a schema go where the login's search_path says.
     Raises MigrationError, UnavailableError.
     """
-    return _migrate(conninfo, folders, is_plain=True)
-
-
-def _migrate(
-    conninfo: str,
-    folders: Sequence[Path],
-    *,
-    break_lock: bool = False,
-    is_plain: bool = False,
-) -> list[str]:
     migrations = _read(folders)
     _check_encoding(conninfo)
-    _ensure_user_name()
+    parameters = conninfo_to_dict(conninfo)
+    # Our first migration then accepts yoyo's books in any schema.
+    options = f"{parameters.get('options') or ''} -c authority.is_throwaway=on"
+    with _driver_errors():
+        url = yoyo_url(make_conninfo(conninfo, options=options))
+        return _apply(url, migrations, break_lock=False)
+
+
+@contextmanager
+def _driver_errors() -> Iterator[None]:
+    """Raise MigrationError instead of the errors of yoyo and psycopg."""
     try:
-        schema = None if is_plain else _safe_books(conninfo).schema
-        with yoyo.get_backend(yoyo_url(conninfo, schema=schema)) as backend:
-            # Through a pooler yoyo would execute what others have prepared.
-            backend.connection.prepare_threshold = None
-            return _apply(backend, migrations, break_lock=break_lock)
+        yield
     except yoyo.exceptions.LockTimeout as error:
         raise MigrationError(_why_no_lock(error)) from error
     except psycopg.Error as error:
@@ -88,15 +92,6 @@ def _migrate(
 def every() -> list[str]:
     """Give the ids of all migrations, in order. Raises MigrationError."""
     return [migration.id for migration in _read((MIGRATIONS,))]
-
-
-def _safe_books(conninfo: str) -> Books:
-    """Make yoyo's schema, and refuse what others could have put in our way."""
-    books = find_books(conninfo)
-    make_books(conninfo, books)
-    if traps := find_traps(conninfo, books):
-        raise MigrationError(traps)
-    return books
 
 
 def _why_no_lock(error: yoyo.exceptions.LockTimeout) -> str:
@@ -112,13 +107,18 @@ def _why_no_lock(error: yoyo.exceptions.LockTimeout) -> str:
 
 
 def _apply(
-    backend: _Backend, migrations: Sequence[_Migration], *, break_lock: bool
+    url: str, migrations: Sequence[_Migration], *, break_lock: bool
 ) -> list[str]:
-    if break_lock:
-        backend.break_lock()
-    with backend.lock():
-        todo = backend.to_apply(migrations)
-        backend.apply_migrations(todo)
+    _ensure_user_name()
+    backend: _Backend
+    with yoyo.get_backend(url) as backend:
+        # Through a pooler yoyo would execute what others have prepared.
+        backend.connection.prepare_threshold = None
+        if break_lock:
+            backend.break_lock()
+        with backend.lock():
+            todo = backend.to_apply(migrations)
+            backend.apply_migrations(todo)
     return [migration.id for migration in todo]
 
 
