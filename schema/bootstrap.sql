@@ -47,12 +47,22 @@ declare
     book regclass;
 begin
     if to_regrole(quote_ident(migrator)) is null then
-        raise undefined_object using message = format('role %I does not exist', migrator);
+        raise undefined_object
+        using message = format('role "%s" does not exist', migrator);
     end if;
-    if pg_has_role('pg_database_owner', 'member') then
-        execute format('revoke connect on database %I from public', current_database());
-        create schema if not exists authority_yoyo authorization pg_database_owner;
-    end if;
+    begin
+        set local role pg_database_owner;
+        reset role;
+    exception when insufficient_privilege then
+        if pg_has_role(migrator, 'pg_database_owner', 'member') then
+            return; -- a second run by the former owner
+        end if;
+        raise insufficient_privilege using message = format(
+            '%s does not own the database %I', current_user, current_database()
+        );
+    end;
+    execute format('revoke connect on database %I from public', current_database());
+    create schema if not exists authority_yoyo authorization pg_database_owner;
     execute format('grant usage, create on schema authority_yoyo to %I', migrator);
     for book in
         select oid from pg_class
@@ -72,7 +82,12 @@ begin
         execute format('grant %I to %I', migrator, current_user);
     end;
     execute format('alter database %I owner to %I', current_database(), migrator);
-    if is_lent then
+    if is_lent then -- and may connect to what it owned
+        execute format('set local role %I', migrator);
+        execute format(
+            'grant connect on database %I to %I', current_database(), session_user
+        );
+        reset role;
         execute format('revoke %I from %I', migrator, current_user);
     end if;
 end

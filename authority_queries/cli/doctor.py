@@ -39,9 +39,7 @@ def examine(settings: Settings, conninfo: str) -> int:
         books = find_books(conninfo)
         traps = find_traps(conninfo)
         planted = find_planted(conninfo)
-        with psycopg.connect(
-            safe_conninfo(conninfo), autocommit=True
-        ) as connection:
+        with psycopg.connect(safe_conninfo(conninfo), autocommit=True) as connection:
             server = Store(connection).server.describe()
             now = datetime.now(UTC)
         is_readable = books.may_be_read and traps is None
@@ -96,22 +94,22 @@ def _roles(server: ServerDescription) -> Iterator[_Check]:
         _verdict(not missing, advice),
     )
     yield "services act as", *_services(server)
-    let_in = ", ".join(server.let_in)
-    yield (
-        "may connect",
-        let_in or "logins with a grant of their own",
-        _verdict(
-            not let_in,
-            f"revoke connect on database {server.database_name} from "
-            f"{let_in.replace('everybody', 'public')}; grant it to each login",
-        ),
-    )
+    yield _connecting(server)
     open_tables = ", ".join(server.unprotected_tables)
     yield (
         "row-level security",
         f"off: {open_tables}" if open_tables else "on, for each table",
         _verdict(not open_tables, "enable and force it for each"),
     )
+
+
+def _connecting(server: ServerDescription) -> _Check:
+    """Find members of the roles in other databases, which could connect to this one."""
+    let_in = ", ".join(server.let_in)
+    public = let_in.replace("everybody", "public")
+    advice = f"revoke connect on database {server.database_name} from {public}"
+    found = let_in or "logins that may do so themselves"
+    return "may connect", found, _verdict(not let_in, advice)
 
 
 def _powers(server: ServerDescription) -> str:
@@ -156,7 +154,11 @@ def _migrations(
     found = f"{len(todo)}, {todo[0]} to {todo[-1]}"
     if server.may_migrate:
         return "pending migrations", found, "authority migrate"
-    return "pending migrations", found, "authority migrate, as a role that may create"
+    return (
+        "pending migrations",
+        found,
+        "authority migrate, as the owner of the database",
+    )
 
 
 def _verdict(good: object, advice: str) -> str:

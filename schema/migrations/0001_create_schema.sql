@@ -165,13 +165,16 @@ begin
                 );
         end;
     end loop;
-    if not pg_has_role('pg_database_owner', 'member') then
+    begin
+        set local role pg_database_owner;
+        reset role;
+    exception when insufficient_privilege then
         raise insufficient_privilege using message = format(
             '%s is not the owner of the database %I, nor a member of the owner: '
             'have a DBA run schema/bootstrap.sql',
             current_user, current_database()
         );
-    end if;
+    end;
     select pg_get_userbyid(datdba) into owner
     from pg_database where datname = current_database();
     if not pg_has_role(owner, 'usage') then -- a member that does not inherit
