@@ -26,7 +26,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "redeem": "ee2f583618bc",
+    "redeem": "3e010b8cab13",
 }
 _QUERIES = QueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)

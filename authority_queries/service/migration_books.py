@@ -1,4 +1,4 @@
-"""Yoyo's books, and the objects through which other roles could act."""
+"""Yoyo's tables ("books"): their schema, and objects that others could abuse there."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,14 +16,14 @@ BOOKS_SCHEMA: Final = "authority_yoyo"
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """The tables in the schema authority_yoyo in which yoyo writes what is applied."""
+    """Whether yoyo's tables, which record the applied migrations, exist."""
 
     are_there: bool
     may_be_read: bool
 
 
 def find_books(conninfo: str) -> Books:
-    """Return whether the books exist. Raises psycopg.OperationalError."""
+    """Return whether yoyo's tables exist. Raises psycopg.OperationalError."""
     with (
         psycopg.connect(safe_conninfo(conninfo)) as connection,
         connection.cursor(row_factory=class_row(Books)) as cursor,
@@ -33,7 +33,7 @@ def find_books(conninfo: str) -> Books:
 
 
 def safe_conninfo(conninfo: str) -> str:
-    """Add `search_path = pg_catalog`, whatever path the login has."""
+    """Set search_path to pg_catalog, whatever the login's own path is."""
     parameters = conninfo_to_dict(conninfo)
     options = f"{parameters.get('options') or ''} -c search_path=pg_catalog"
     settings = {"client_encoding": "UTF8", "options": options}
@@ -41,7 +41,7 @@ def safe_conninfo(conninfo: str) -> str:
 
 
 def make_books(conninfo: str) -> None:
-    """Make the schema if it is missing. Raises MigrationError, psycopg.Error."""
+    """Create the schema if it is missing. Raises MigrationError, psycopg.Error."""
     try:
         _run(conninfo, "make")
     except (
@@ -52,9 +52,9 @@ def make_books(conninfo: str) -> None:
 
 
 def find_traps(conninfo: str) -> str | None:
-    """Name what others own, or may make, where a migration would use it; or None.
+    """Return which objects others own or may create where a migration uses them.
 
-    Raises psycopg.Error.
+    None if there is no such object. Raises psycopg.Error.
     """
     try:
         _run(conninfo, "guard")
@@ -64,7 +64,7 @@ def find_traps(conninfo: str) -> str | None:
 
 
 def find_planted(conninfo: str) -> list[str]:
-    """Name what others have put where only another search_path would find it.
+    """Return objects of others that only a different search_path would find.
 
     Raises psycopg.Error.
     """
@@ -72,7 +72,10 @@ def find_planted(conninfo: str) -> list[str]:
 
 
 def applied_migrations(conninfo: str) -> set[str]:
-    """Return the ids in the books, which have no traps. Raises psycopg.Error."""
+    """Return the ids of applied migrations. Raises psycopg.Error.
+
+    Call `find_traps` first: this reads yoyo's tables.
+    """
     return {*_names(conninfo, "applied")}
 
 

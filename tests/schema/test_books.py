@@ -10,7 +10,7 @@ from psycopg.conninfo import make_conninfo
 from authority_queries import migrate
 from authority_queries.cli import main
 from authority_queries.errors import MigrationError
-from authority_queries.service.migrations import every, yoyo_url
+from authority_queries.service.migrations import packaged_migrations, yoyo_url
 from tests.schema.bare_server import Bare, as_login, name_of
 from tests.schema.plain_yoyo import run_yoyo, tables, yoyo
 
@@ -63,10 +63,16 @@ def test_plain_yoyo_keeps_its_books_in_one_schema_only(bare: Bare) -> None:
                 query = sql.SQL("select count(*) from {}._yoyo_migration").format(
                     sql.Identifier(books)
                 )
-                applied = len(every()) if books == "authority_yoyo" else 0
+                applied = len(packaged_migrations()) if books == "authority_yoyo" else 0
                 assert dba.execute(query).fetchone() == (applied,), where
     # With the schema in its URL it goes on where the first login has stopped.
-    yoyo(as_login(database, second), "rollback", "--batch", "-r", every()[-1])
+    yoyo(
+        as_login(database, second),
+        "rollback",
+        "--batch",
+        "-r",
+        packaged_migrations()[-1],
+    )
     yoyo(as_login(database, second), "apply", "--batch")
     assert migrate(as_login(database, owner)) == []
 
@@ -93,9 +99,9 @@ def test_another_encoding_is_refused_by_the_first_migration(
         count = "select count(*) from authority_yoyo._yoyo_migration"
         assert connection.execute(count).fetchone() == (0,)
     assert bare.roles() == set()
-    with pytest.raises(MigrationError, match=f"{encoding}; UTF8 is allowed"):
+    with pytest.raises(MigrationError, match=f"must be UTF8, not {encoding}"):
         migrate(database)
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(database))
     assert main(["doctor"]) == 1
     said = capsys.readouterr().out
-    assert re.search(rf"encoding +{encoding} +usernames need UTF8", said)
+    assert re.search(rf"encoding +{encoding} +create the database with UTF8", said)

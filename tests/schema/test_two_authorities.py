@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from authority_queries import migrate
-from authority_queries.service.migrations import every
+from authority_queries.service.migrations import packaged_migrations
 from tests.schema.bare_server import Bare, as_login, name_of
 from tests.schema.plain_yoyo import ROOT
 
@@ -47,7 +47,7 @@ class Authority:
         if not attributes:
             done = bare.bootstrap(self.database, "-v", f"migrator={owner}")
             assert done == (0, "")
-        assert migrate(as_login(self.database, owner)) == every()
+        assert migrate(as_login(self.database, owner)) == packaged_migrations()
         for who, group in GROUPS.items():
             bare.execute("grant {} to {}", group, self.logins[who])
         bare.let_in(self.database, *(self.logins[who] for who in GROUPS))

@@ -1,11 +1,12 @@
-"""From queries to typed queries: PostgreSQL's description, tags, Python's types."""
+"""Typed queries, from PostgreSQL's description, the tags, and Python's types."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 
 from psycopg import Connection
 
+from authority_queries.codegen.describing.declared import Declared, UnfitTypeError
 from authority_queries.codegen.describing.pg_types import PgTypes
 from authority_queries.codegen.describing.syntax import (
     can_stream,
@@ -14,9 +15,9 @@ from authority_queries.codegen.describing.syntax import (
 )
 from authority_queries.codegen.describing.tags import (
     check_cases,
-    check_names,
     tagged_column,
     tagged_parameter,
+    unknown_names,
 )
 from authority_queries.codegen.describing.type_mapping import PythonTypes, as_argument
 from authority_queries.codegen.describing.type_parts import PythonType, UnknownTypeError
@@ -27,32 +28,41 @@ from authority_queries.codegen.describing.typed_query import (
     form_of,
 )
 from authority_queries.codegen.describing.variants import Describing, Variants
-from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.errors import Faults
 from authority_queries.codegen.facts import Column, Columns, Fact, Parameter
 from authority_queries.codegen.python_names import name_fault
-from authority_queries.codegen.query import Query
+from authority_queries.codegen.query import PythonName, Query
 
 
 class Describer:
     """Types the queries of one database.
 
-    The connection is in autocommit: what PostgreSQL refuses must not end anything.
+    The connection is in autocommit: an error must not abort a transaction. `declared`
+    are the types that the queries' `@type` tags name.
     """
 
-    def __init__(self, connection: Connection[object], analyst: Describing) -> None:
+    def __init__(
+        self,
+        connection: Connection[object],
+        analyst: Describing,
+        declared: Mapping[PythonName, Declared],
+    ) -> None:
+        self._declared = declared
         self._pg_types = PgTypes(connection)
         self._variants = Variants(connection, analyst, self._pg_types)
         self.python_types = PythonTypes(self._pg_types)
 
     def describe(self, query: Query) -> TypedQuery:
-        """Give the types of a query's parameters and columns.
+        """Return the types of a query's parameters and columns.
 
-        Raises GenerationError for what PostgreSQL or the generator refuses.
+        Raises GenerationError when PostgreSQL or the generator refuses the query.
         """
         match form_of(query):
             case Form.SCRIPT:
                 check_script(query)
-                check_names(query, (), ())
+                faults = Faults()
+                faults.add(*unknown_names(query, (), ()))
+                faults.refuse()
                 return TypedQuery(query=query, parameters=(), columns=())
             case Form.COPY:
                 return self._describe_copy(query)
@@ -66,15 +76,19 @@ class Describer:
         parameters = dict(
             zip(statement.parameters, description.parameters, strict=True)
         )
-        check_names(query, [column.name for column in columns], parameters)
-        typed_columns = tuple(self._column(query, column) for column in columns)
+        faults = Faults()
+        names = [column.name for column in columns]
+        faults.add(*unknown_names(query, names, parameters))
+        typed_parameters = faults.each(
+            lambda name: self._parameter(query, name, parameters[name]),
+            query.parameters,
+        )
+        typed_columns = faults.each(partial(self._column, query), columns)
+        faults.refuse()
         check_cases(query, typed_columns)
         return TypedQuery(
             query=query,
-            parameters=tuple(
-                self._parameter(query, name, parameters[name])
-                for name in query.parameters
-            ),
+            parameters=typed_parameters,
             columns=typed_columns,
             column_oids=tuple(column.type_oid for column in columns),
             always_a_row=description.always_a_row,
@@ -83,23 +97,19 @@ class Describer:
 
     def _describe_copy(self, query: Query) -> TypedQuery:
         columns = list(self._copied(query))
-        check_names(query, (), [column.name for column in columns])
-        return TypedQuery(
-            query=query,
-            parameters=tuple(
-                self._parameter(
-                    query,
-                    column.name,
-                    Parameter(
-                        type_oid=column.type_oid,
-                        fact=column.fact,
-                        columns=Columns(column.origins),
-                    ),
-                )
-                for column in columns
-            ),
-            columns=(),
+        faults = Faults()
+        faults.add(*unknown_names(query, (), [column.name for column in columns]))
+        parameters = faults.each(partial(self._copied_column, query), columns)
+        faults.refuse()
+        return TypedQuery(query=query, parameters=parameters, columns=())
+
+    def _copied_column(self, query: Query, column: Column) -> TypedValue:
+        parameter = Parameter(
+            type_oid=column.type_oid,
+            fact=column.fact,
+            columns=Columns(column.origins),
         )
+        return self._parameter(query, column.name, parameter)
 
     def _copied(self, query: Query) -> Iterator[Column]:
         table, names = copied_table(query)
@@ -108,11 +118,11 @@ class Describer:
             if name not in known:
                 there = ", ".join(known) or "none: is there such a table?"
                 message = (
-                    f"{query.place}: {table} has no column {name} to copy into; "
-                    f"there are: {there}"
+                    f"{table} has no column {name} to copy into; there are: {there}"
                 )
-                raise GenerationError(message)
-            _check_name(query, name)
+                raise query.refuse_word(name, message)
+            if fault := name_fault(name):
+                raise query.refuse_word(name, f"column {name} {fault}")
             yield known[name]
 
     def _parameter(self, query: Query, name: str, parameter: Parameter) -> TypedValue:
@@ -140,21 +150,24 @@ class Describer:
     def _type(
         self, query: Query, written: str, name: str, oid: int, fact: Fact
     ) -> PythonType:
-        declared = query.tags.types.get(name)
         try:
-            found = self.python_types.of(oid, fact)
+            return self.python_types.of(oid, fact, self._declared_for(query, name))
         except UnknownTypeError as error:
-            if declared is not None:
-                return PythonType(parts=(declared,))
             message = (
-                f"{query.place}: {written} is of type {error}, which has no type in "
-                f"Python; cast it, such as {written}::text, or say what it is: "
-                f"@type {name}: module:Type"
+                f"{written} has the type {error}, which has no Python type: cast it, "
+                f"such as {written}::text"
             )
-            raise GenerationError(message) from error
-        if declared is None:
-            return found
-        return replace(found, parts=(declared,))
+            if written == name:
+                raise query.refuse_column(name, message) from error
+            raise query.refuse_word(written, message) from error
+        except UnfitTypeError as error:
+            tag = query.tags.types[name]
+            message = f"@type {name}: {tag.module}:{tag.name} {error}"
+            raise query.refuse_tag("type", name, message) from error
+
+    def _declared_for(self, query: Query, name: str) -> Declared | None:
+        tag = query.tags.types.get(name)
+        return None if tag is None else self._declared[tag]
 
 
 def _meaning(name: str, parameter: Parameter) -> str:
@@ -166,28 +179,25 @@ def _meaning(name: str, parameter: Parameter) -> str:
 _WITH_COLUMNS = frozenset({Form.ONE, Form.MANY, Form.VALUE})
 
 
-def _check_columns(query: Query, form: Form, columns: tuple[Column, ...]) -> None:
+def _check_columns(query: Query, form: Form, columns: Sequence[Column]) -> None:
     if form in _WITH_COLUMNS and not columns:
-        message = f"{query.place}: it gives no columns; a ! after its name counts rows"
-        raise GenerationError(message)
+        message = "it returns no columns: write ! after its name to count rows"
+        raise query.refuse(message)
     if form is Form.VALUE and len(columns) != 1:
-        message = f"{query.place}: $ is for one column, and it has {len(columns)}"
-        raise GenerationError(message)
+        raise query.refuse(f"$ returns one column, and the query has {len(columns)}")
+    faults = Faults()
     names: set[str] = set()
     for column in columns:
-        if column.name in names:
-            message = (
-                f"{query.place}: two columns are named {column.name}; rename one by as"
-            )
-            raise GenerationError(message)
+        if fault := _fault_of_name(column.name, names):
+            faults.add(query.refuse_column(column.name, fault))
         names.add(column.name)
-        _check_name(query, column.name)
+    faults.refuse()
 
 
-def _check_name(query: Query, name: str) -> None:
+def _fault_of_name(name: str, names: Collection[str]) -> str | None:
     if name == "?column?":
-        message = f"{query.place}: a column has no name; give it one by as"
-        raise GenerationError(message)
-    if fault := name_fault(name):
-        message = f"{query.place}: column {name} {fault}; rename it by as"
-        raise GenerationError(message)
+        return "a column has no name: add `as …`"
+    if name in names:
+        return f"two columns are named {name}; rename one with `as …`"
+    fault = name_fault(name)
+    return f"column {name} {fault}; rename it with `as …`" if fault else None

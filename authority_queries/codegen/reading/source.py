@@ -1,4 +1,4 @@
-"""A query file's text, cut into queries by PostgreSQL's own scanner."""
+"""A query file's text, split into queries by PostgreSQL's own scanner."""
 
 import re
 from dataclasses import dataclass
@@ -8,10 +8,11 @@ from typing import Final
 from pglast.parser import ParseError
 from pglast.parser import scan as scan_tokens
 
-from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.errors import GenerationError, Place
+from authority_queries.codegen.query import Position
 
 _COMMENTS: Final = frozenset({"SQL_COMMENT", "C_COMMENT"})
-# As aiosql has it: it is looked for everywhere but in /* */, and may span lines.
+# aiosql's pattern. aiosql searches everywhere except in /* */, across lines too.
 _AIOSQL_BEGIN: Final = re.compile(r"--\s*name\s*:")
 _BEGIN: Final = re.compile(r"--[ \t]*name[ \t]*:[ \t]*(?P<name>[\w-]*)")
 
@@ -20,7 +21,7 @@ _BEGIN: Final = re.compile(r"--[ \t]*name[ \t]*:[ \t]*(?P<name>[\w-]*)")
 class Token:
     """A token of PostgreSQL's scanner, `kind` by pglast's name.
 
-    `start` and `end`, which is behind it, count characters of the scanned text.
+    `start` and `end` (exclusive) count characters of the scanned text.
     """
 
     kind: str
@@ -30,12 +31,12 @@ class Token:
 
     @property
     def is_comment(self) -> bool:
-        """Tell whether PostgreSQL skips it."""
+        """Return whether PostgreSQL skips it."""
         return self.kind in _COMMENTS
 
 
 def scan(text: str) -> list[Token]:
-    """Give all tokens, comments too. Raises pglast's ParseError."""
+    """Return all tokens, comments too. Raises pglast's ParseError."""
     return [
         Token(
             kind=found.name,
@@ -48,7 +49,7 @@ def scan(text: str) -> list[Token]:
 
 
 def told_by(error: ParseError) -> tuple[str, int]:
-    """Give the message of PostgreSQL's parser and the offset, 0 when it names none."""
+    """Return the message of PostgreSQL's parser, and its offset or 0."""
     message, offset, *_ = (*error.args, None)
     return str(message), offset or 0
 
@@ -62,7 +63,7 @@ class Source:
 
     @classmethod
     def read(cls, path: Path) -> "Source":
-        """Read the file as UTF-8, which is how it is loaded at run time."""
+        """Read the file as UTF-8, as at run time."""
         empty = cls(path=path, text="")
         try:
             text = path.read_text(encoding="utf-8")
@@ -75,30 +76,37 @@ class Source:
         if text.startswith("\ufeff"):
             raise source.refuse(0, "begins with a byte order mark: save it without")
         if "\0" in text:
-            raise source.refuse(text.index("\0"), "a NUL character: take it out")
+            raise source.refuse(text.index("\0"), "a NUL character: remove it")
         return source
 
     def line(self, offset: int) -> int:
-        """Give the line of an offset, counted from 1."""
+        """Return the line of an offset, counted from 1."""
         return self.text.count("\n", 0, offset) + 1
 
+    def position(self, offset: int) -> Position:
+        """Return the line and the column of an offset."""
+        return Position(self.line(offset), offset - self.text.rfind("\n", 0, offset))
+
     def refuse(self, offset: int, message: str) -> GenerationError:
-        """Make the error that names the line of an offset."""
-        return self.refuse_line(self.line(offset), message)
+        """Make an error at an offset."""
+        return self._refuse(self.position(offset), message)
 
     def refuse_line(self, line: int, message: str) -> GenerationError:
-        """Make the error that names a line: `queries/users.sql:12: message`."""
-        place = f"{self.path.absolute().parent.name}/{self.path.name}:{line}"
-        return GenerationError(f"{place}: {message}".replace("\n", "\\n"))
+        """Make an error at the beginning of a line."""
+        return self._refuse(Position(line, 1), message)
+
+    def _refuse(self, position: Position, message: str) -> GenerationError:
+        place = Place(self.path.absolute(), *position)
+        return GenerationError(message.replace("\n", "\\n"), place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """What a file has of one query.
+    """The part of a file with one query.
 
-    `name` is Python's form (aiosql turns `-` into `_`), empty when there is none.
-    `comments` are the comment lines directly under the name; `body` is all the rest,
-    other comments included. `end` is the offset behind it.
+    `name` is the name in Python (aiosql turns `-` into `_`), empty if it is missing.
+    `comments` are the comment lines directly under the name. `body` is the rest,
+    including other comments. `end` is the offset behind it.
     """
 
     source: Source
@@ -110,16 +118,16 @@ class Block:
 
     @property
     def line(self) -> int:
-        """Give the line of the name."""
+        """Return the line of the name."""
         return self.source.line(self.start)
 
     def refuse(self, message: str) -> GenerationError:
-        """Make the error that names the line of the query's name."""
+        """Make an error at the query's name."""
         return self.source.refuse(self.start, message)
 
 
 def split(source: Source) -> list[Block]:
-    """Give the queries in the order of the file."""
+    """Return the queries in the order of the file."""
     try:
         tokens = scan(source.text)
     except ParseError as error:

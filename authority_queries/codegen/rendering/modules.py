@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from authority_queries.codegen.describing.type_mapping import PythonTypes
 from authority_queries.codegen.describing.type_parts import Literals
 from authority_queries.codegen.describing.typed_query import TypedQuery
+from authority_queries.codegen.errors import Faults
 from authority_queries.codegen.rendering.module_text import (
     Imports,
     Package,
@@ -33,9 +34,9 @@ from authority_queries.errors import ConfigurationError
 def render(
     package: Package, queries: Sequence[TypedQuery], python_types: PythonTypes
 ) -> Mapping[PurePosixPath, str]:
-    """Write the package: text by path below its folder, not formatted yet.
+    """Write the package: unformatted text by path below its folder.
 
-    Raises GenerationError for names that mean two things.
+    Raises GenerationError for a name with two meanings.
     """
     composites = composites_of(queries, python_types)
     names = name_literals(_literals(queries, composites))
@@ -73,16 +74,18 @@ def _query_modules(
     by_path: dict[Path, list[TypedQuery]] = {}
     for typed in queries:
         by_path.setdefault(typed.query.path, []).append(typed)
-    return {
-        PurePosixPath(f"queries/{path.stem}.py"): query_module(
-            package, path, same, records, composites
-        )
-        for path, same in by_path.items()
-    }
+    faults = Faults()
+    modules = faults.each(
+        lambda path: query_module(package, path, by_path[path], records, composites),
+        by_path,
+    )
+    faults.refuse()
+    paths = [PurePosixPath(f"queries/{path.stem}.py") for path in by_path]
+    return dict(zip(paths, modules, strict=True))
 
 
 def _queries_package(package: Package, source: str) -> str:
-    """Write `queries/__init__.py`, which knows where the SQL files are."""
+    """Write `queries/__init__.py`, which has the path of the SQL files."""
     imports = Imports(package.name, {"FOLDER"})
     module, is_named, name = package.folder.partition(":")
     if is_named:

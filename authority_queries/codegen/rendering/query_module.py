@@ -6,7 +6,7 @@ from pathlib import Path
 from authority_queries.codegen.describing.pg_types import identifier
 from authority_queries.codegen.describing.type_parts import RUNTIME, Registered
 from authority_queries.codegen.describing.typed_query import TypedQuery
-from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.errors import Faults
 from authority_queries.codegen.rendering.calls import Calls
 from authority_queries.codegen.rendering.functions import Functions
 from authority_queries.codegen.rendering.module_text import (
@@ -58,19 +58,20 @@ def query_module(
 
 
 def _taken(queries: Sequence[TypedQuery]) -> set[str]:
-    """Give the names that the module's functions have, and use for their parameters."""
+    """Return the names of the module's functions and of their parameters."""
     taken = {"connection", "rows", "row", "size"}
+    faults = Faults()
     for typed in queries:
         if typed.can_stream and "size" in typed.query.parameters:
             message = (
-                f"{typed.query.place}: size is the streaming function's own parameter; "
-                "rename the query's"
+                "size is the streaming function's own parameter; rename the query's"
             )
-            raise GenerationError(message)
+            faults.add(typed.query.refuse_word(":size", message))
         name = typed.query.name
         taken |= {name + end for end in ("", "_async", "_stream", "_stream_async")}
         taken |= {value.name for value in typed.parameters}
         taken.add(f"_{name}_takes")
+    faults.refuse()
     return taken
 
 
@@ -103,7 +104,7 @@ def _texts(queries: Sequence[TypedQuery]) -> str:
 
 
 def _types(queries: Sequence[TypedQuery], spelling: Spelling) -> str:
-    """Write what psycopg has to be told of, or nothing."""
+    """Write the types that psycopg must register, or nothing."""
     found = {
         registered
         for typed in queries
