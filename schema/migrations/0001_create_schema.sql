@@ -181,6 +181,11 @@ begin
         execute format('set local role %I', owner);
     end if;
     execute format('revoke connect on database %I from public', current_database());
+    if not has_database_privilege(session_user, current_database(), 'connect') then
+        execute format(
+            'grant connect on database %I to %I', current_database(), session_user
+        );
+    end if;
     create schema if not exists authority authorization pg_database_owner;
     reset role;
 end

@@ -99,11 +99,11 @@ def test_only_the_owner_changes_policies(
 @LOGINS
 def test_no_login_becomes_another_role(login: str, logins: Logins) -> None:
     own = f"authority_{login}"
-    others = {"app", "maintenance", "reader", "owner"} - {login}
+    ours = {"authority_app", "authority_maintenance", "authority_reader"}
     with psycopg.connect(getattr(logins, login), autocommit=True) as connection:
-        for other in others:
-            assert sqlstate(connection, f"set role authority_{other}") == DENIED
-            become = f"set session authorization authority_{other}"
+        for other in {*ours, "pg_database_owner"} - {own}:
+            assert sqlstate(connection, f"set role {other}") == DENIED
+            become = f"set session authorization {other}"
             assert sqlstate(connection, become) == DENIED
         assert sqlstate(connection, f"set role {own}") is None
         assert sqlstate(connection, "create role mine") == DENIED

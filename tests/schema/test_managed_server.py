@@ -92,6 +92,22 @@ def test_an_owner_without_createrole_gets_instructions_and_writes_nothing(
     assert marked == []
 
 
+def test_a_member_of_the_owner_migrates_without_inheriting_anything(
+    bare: Bare,
+) -> None:
+    owner, login = bare.login("createrole"), bare.login("createrole noinherit")
+    database = bare.database(owner)
+    bare.execute("grant {} to {}", owner, login)
+    with psycopg.connect(database) as dba:
+        name = sql.Identifier(login)
+        dba.execute(
+            sql.SQL("create schema authority_yoyo authorization {}").format(name)
+        )
+    assert migrate(as_login(database, login)) == packaged_migrations()
+    assert owners(database) == {"pg_database_owner"}
+    assert migrate(as_login(database, login)) == []
+
+
 def test_a_login_that_does_not_own_the_database_gets_instructions(bare: Bare) -> None:
     migrate(bare.database())
     login = bare.login("createrole")
