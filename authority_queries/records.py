@@ -1034,7 +1034,7 @@ class ServerDescription:
     is_superuser: bool
     may_create_roles: bool
     may_migrate: bool | None
-    let_in: Sequence[str | None]
+    let_in: Sequence[str]
     missing_roles: Sequence[str]
     may_act_as: Sequence[str]
     held_roles: Sequence[str]

@@ -13,20 +13,19 @@ select
     and has_schema_privilege(to_regnamespace('authority_yoyo'), 'create')
     is not false as may_migrate,
     array(
-        select
-            case granted.grantee
-                when 0 then 'everybody'
-                else pg_get_userbyid(granted.grantee)::text
-            end
+        select coalesce(grantees.rolname::text, 'everybody')
         from pg_catalog.pg_database
-        cross join lateral
-            aclexplode(coalesce(datacl, acldefault('d', datdba))) as granted
+        cross join
+            lateral aclexplode(
+                coalesce(pg_database.datacl, acldefault('d', pg_database.datdba))
+            ) as granted
+        left join pg_catalog.pg_roles as grantees on granted.grantee = grantees.oid
         where
             pg_database.datname = current_database()
             and granted.privilege_type = 'CONNECT'
             and (
                 granted.grantee = 0
-                or pg_get_userbyid(granted.grantee) in (
+                or grantees.rolname in (
                     'authority_app', 'authority_maintenance', 'authority_reader'
                 )
             )
