@@ -30,7 +30,7 @@ values
 
 -- Bob's token, which Ann uses for him, and one of his own.
 insert into authority.tokens (
-    tenant_id, id, type, token_hash, client_id, user_id, exchanged_from, actor,
+    tenant_id, id, type, token_hash, client_uuid, user_id, exchanged_from, actor,
     expires_at
 )
 values
@@ -97,7 +97,7 @@ insert into authority.login_throttles
 values (pg_temp.tenant(), 'bob', null, 'password', now());
 
 insert into authority.pushed_requests
-(tenant_id, request_uri_hash, client_id, parameters, expires_at)
+(tenant_id, request_uri_hash, client_uuid, parameters, expires_at)
 values
 (
     pg_temp.tenant(),

@@ -118,7 +118,7 @@ def test_a_row_that_a_service_commits_late_goes_too(
     with psycopg.connect(conninfo) as service:
         service.execute(
             "insert into authority.tokens "
-            "(tenant_id, type, token_hash, client_id, user_id, expires_at) "
+            "(tenant_id, type, token_hash, client_uuid, user_id, expires_at) "
             "select tenant_id, 'access', sha256('late'), id, %s, "
             "authority.clock() + interval '1 hour' "
             "from authority.clients where tenant_id = %s",

@@ -27,7 +27,7 @@ def unannounced() -> Iterator[None]:
 def matrix_roles(
     dba: "psycopg.Connection[Any]", login_names: dict[str, str], unannounced: None
 ) -> Iterator[Roles]:
-    """Logins of services and operators, and one that bypasses row-level security."""
+    """Logins of each role, and one that bypasses row-level security."""
     bypass = f"authority_test_bypass_{os.getpid()}"
     dba.execute(
         f"create role {bypass} login bypassrls "
@@ -36,6 +36,7 @@ def matrix_roles(
     yield Roles(
         app=login_names["app"],
         maintenance=login_names["maintenance"],
+        reader=login_names["reader"],
         bypass=bypass,
     )
     dba.execute(f"drop role {bypass}".encode())

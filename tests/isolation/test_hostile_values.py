@@ -33,6 +33,11 @@ _TEXT, _ONE_OF = r"(?<!Sequence\[)\bstr\b(?!, JsonValue)", r"\bLiteral\["
 _TEXTS, _JSON = r"\bSequence\[str\]", "JsonValue"
 # Queries that may set the tenant of a transaction.
 MAY_SET: Final = {
+    "erasures.erase_tenant",
+    "erasures.erase_user",
+    "erasures.find_user",
+    "exports.find_user",
+    "exports.list_rows",
     "login_attempts.prune_default",
     "tenants.begin_alone",  # it sets the isolation, and no tenant
     "tenants.enter",

@@ -35,6 +35,7 @@ class Roles:
 
     app: str
     maintenance: str
+    reader: str
     bypass: str
 
 
@@ -69,10 +70,13 @@ def all_cases(world: World, roles: Roles) -> list[Case]:
 
 
 def control_of(query: Query, world: World, roles: Roles) -> Iterator[Case]:
-    """Return the same calls by a permitted role: the tenant's service, an operator."""
+    """Return the same calls by a permitted role: a service, operator or reader."""
+    callers = {
+        "authority_maintenance": Caller(login=roles.maintenance, tenant=None),
+        "authority_reader": Caller(login=roles.reader, tenant=None),
+    }
     service = Caller(login=roles.app, tenant=world.foreign)
-    operator = Caller(login=roles.maintenance, tenant=None)
-    caller = operator if query.tags.role == "authority_maintenance" else service
+    caller = callers.get(query.tags.role or "", service)
     for values in argument_sets(query, world.rows(world.foreign)):
         yield _case(query, "who may", caller, values, world.foreign)
 
