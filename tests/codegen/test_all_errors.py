@@ -89,7 +89,7 @@ def test_an_error_of_a_row_is_reported_beside_others(
     config = str(project.folder / "pyproject.toml")
     assert main(["generate", "--config", config, "--server", blank_conninfo]) == 1
     first, second, _ = capfd.readouterr().err.splitlines()
-    assert first.startswith("queries/b.sql:3:1: @row Item is not what it is in")
+    assert first.startswith("queries/b.sql:3:1: @row Item differs from the one in")
     assert second.startswith('queries/c.sql:3:24: PostgreSQL says: relation "nothing"')
 
 

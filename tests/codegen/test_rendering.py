@@ -393,8 +393,8 @@ def test_one_name_for_two_shapes_is_refused(
         "select items.id, items.mood as name from shop.items;\n",
     )
     assert message.startswith(
-        "queries/b.sql:3:1: @row Item is not what it is in queries/a.sql:1 f: column "
-        "name is of another type"
+        "queries/b.sql:3:1: @row Item differs from the one in queries/a.sql:1 f: "
+        "column name is of another type"
     )
 
 
