@@ -1,4 +1,4 @@
-"""The column lists of a query: where each stands in its file, and what it is made of.
+"""The column lists of a query: their places in the file, and their columns.
 
 A list is that of a `select` or of a `returning`. The lists of a union are several.
 """
@@ -59,7 +59,7 @@ class ColumnList:
     """A list of columns, from the offset `start` of the file to `end`.
 
     `after` is the offset behind the keyword that it follows; `has_comments` is whether
-    comments stand in it. `queries` are the CTEs that its `from` reads, by alias.
+    it has comments. `queries` are the CTEs that its `from` reads, by alias.
     """
 
     after: int

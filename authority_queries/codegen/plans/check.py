@@ -70,7 +70,7 @@ class PlanReport:
 def run(
     config: Path, server: str | None, *, check: bool, only: Sequence[str] = ()
 ) -> Outcome:
-    """Write the plans if they changed; with `check` give the difference instead.
+    """Write the plans if they changed; with `check` return the difference instead.
 
     `only` names files and queries, `users` or `users.create`: the others keep the plans
     that they have, and the plans of these are part of the text. Raises what

@@ -163,7 +163,7 @@ def _check_parameters(block: Block, parameters: Sequence[str]) -> None:
 def _load(
     source: Source, blocks: Sequence[Block], faults: Faults
 ) -> Mapping[str, tuple[QueryFn, str]]:
-    """Load the file as at run time; if aiosql refuses it, each query by itself.
+    """Load the file as at run time; if aiosql refuses it, load each query alone.
 
     Returns each query's function and the digest of its text. aiosql must find the same
     queries as PostgreSQL's scanner.

@@ -171,7 +171,7 @@ def _default_name(query: Query) -> str:
 def _different(name: str, first: TypedQuery, other: TypedQuery) -> GenerationError:
     message = (
         f"@row {name} differs from the one in {first.query.place}: "
-        f"{_first_difference(first.fields, other.fields)}; give one of them another name"
+        f"{_first_difference(first.fields, other.fields)}; use another name for one"
     )
     return other.query.refuse_tag("row", "", message)
 
