@@ -958,7 +958,7 @@ class Role:
     name: str
     """Identifier in lower case, unique in the tenant."""
     description: str
-    """Who needs the role, in one sentence. May be empty."""
+    """The users who need the role, in one sentence. May be empty."""
     is_system: bool
     """Copied from authority.system_roles. A system role cannot be renamed or
     deleted.
@@ -1336,8 +1336,8 @@ class UserRole:
     role_id: UUID
     """The role. It cannot be deleted while it is assigned."""
     granted_by: str | None
-    """Who assigned the role, in the embedding service's own terms. Null: not
-    recorded.
+    """The user or service that assigned the role, in the embedding service's own
+    terms. Null: not recorded.
     """
     expires_at: datetime | None
     """The assignment has no effect from this time on, and may be pruned. Null: no

@@ -310,7 +310,7 @@ comment on column shops.name is 'What people call it. Any language.';
 comment on column shops.place is 'Where its door is.';
 create view doors as
 select name as label, place, upper(name) as sign, upper(name) as plain from shops;
-comment on column doors.sign is 'What the door says.';
+comment on column doors.sign is 'The text on the door.';
 """
 DOORS: Final = """
 -- name: find(name, place)
@@ -353,7 +353,7 @@ def test_fields_and_parameters_have_the_comments_of_their_columns(
     assert meanings(records, "Door") == {
         "label": "What people call it. Any language.",
         "place": "Where its door is.",
-        "sign": "What the door says.",
+        "sign": "The text on the door.",
     }
     assert meanings(records, "Shop") == {"name": "What people call it. Any language."}
     assert meanings(records, "Place") == {"city": "Where it is. Ends with \\"}
