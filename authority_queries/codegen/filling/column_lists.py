@@ -19,7 +19,7 @@ _OPENING: Final = frozenset({"ASCII_40", "ASCII_91"})  # ( [
 _CLOSING: Final = frozenset({"ASCII_41", "ASCII_93"})  # ) ]
 _COMMA: Final = "ASCII_44"
 _NAMING: Final = frozenset({"AS", "ASCII_46"})  # behind these a keyword is a name
-# What follows a list, and where the same word is a part of an expression.
+# The keywords after a list, and those before the same word inside an expression.
 _NEXT_CLAUSES: Final = {
     "FROM": "DISTINCT",
     "GROUP_P": "WITHIN",
@@ -34,9 +34,9 @@ _NEXT_CLAUSES: Final = {
 class Column:
     """A column of a list as it is written.
 
-    `source` is the table and the column, where it is only a column's name. `table` is
-    then what is written before this name: `users.`, or nothing. `name` is None for an
-    expression without one.
+    If it is only a column's name, `source` is its table and column, and `table` is the
+    text before the name: `users.`, or nothing. `name` is None for an expression without
+    a name.
     """
 
     name: str | None

@@ -57,7 +57,7 @@ class PlanSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanReport:
-    """The text to commit, and what is wrong, in the order of the queries.
+    """The text to commit, and the findings, in the order of the queries.
 
     `titles` are the queries of the folder, with those that were not asked for.
     """

@@ -174,7 +174,7 @@ def _load(
         functions = dict(_load_singly(blocks, faults))
         if not faults:
             faults.add(_refused_together(source, blocks, refusal))
-        # No module is written of a file with a fault, so no digest is needed.
+        # A file with a fault gets no module, so no digest is needed.
         return {name: (function, "") for name, function in functions.items()}
     names = {block.name for block in blocks}
     found = set(file.queries.available_queries)
