@@ -7,7 +7,7 @@ set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
-set local role authority_owner;
+set local role pg_database_owner;
 
 create or replace function authority.is_username_key(username text, username_key text)
 returns boolean

@@ -116,6 +116,7 @@ def cluster() -> Iterator[Cluster]:
         with psycopg.connect(cluster.conninfo) as dba:
             for name in ("app", "maintenance"):
                 dba.execute(f"create role {name} login in role authority_{name}")
+                dba.execute(f"grant connect on database postgres to {name}")
         yield cluster
 
 

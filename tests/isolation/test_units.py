@@ -522,11 +522,21 @@ def test_a_login_that_bypasses_row_security_is_refused(
     mode: dict[str, bool],
     dba: "psycopg.Connection[Any]",
 ) -> None:
-    strong = {"maintenance": "authority_maintenance", "owner": "authority_owner"}
     with service.connect(logins.dba if login == "dba" else logins.app) as connection:
-        user = connection.info.user
-        if login in strong:
-            dba.execute(f"grant {strong[login]} to {user}".encode())
+        user, database = connection.info.user, connection.info.dbname
+        powers = {
+            "dba": ("select", "select"),
+            "maintenance": (
+                f"grant authority_maintenance to {user}",
+                f"revoke authority_maintenance from {user}",
+            ),
+            "owner": (
+                f"alter database {database} owner to {user}",
+                f"alter database {database} owner to current_user",
+            ),
+        }
+        given, taken = powers[login]
+        dba.execute(given.encode())
         try:
             with (
                 pytest.raises(ConfigurationError, match="member of authority_app"),
@@ -534,8 +544,7 @@ def test_a_login_that_bypasses_row_security_is_refused(
             ):
                 store.users.create(tenant_id=acme, username="ann")
         finally:
-            if login in strong:
-                dba.execute(f"revoke {strong[login]} from {user}".encode())
+            dba.execute(taken.encode())
     assert usernames(dba, acme) == []
 
 

@@ -4,10 +4,7 @@ select roles.rolname::text as offender
 from pg_catalog.pg_roles as roles
 where
     roles.rolname in (
-        'authority_owner',
-        'authority_app',
-        'authority_maintenance',
-        'authority_reader'
+        'authority_app', 'authority_maintenance', 'authority_reader'
     )
     and (
         roles.rolsuper
