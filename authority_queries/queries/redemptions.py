@@ -26,7 +26,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "redeem": "3e010b8cab13",
+    "redeem": "ea62d12b5f58",
 }
 _QUERIES = QueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
