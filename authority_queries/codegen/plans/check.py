@@ -140,7 +140,24 @@ def check_plans(settings: PlanSettings, only: Sequence[str] = ()) -> PlanReport:
     GenerationError when a file cannot be used or a query cannot be planned.
     """
     every = read_folder(settings.queries)
-    queries = _chosen(every, only)
+    layout, plans, version = _explain(settings, _chosen(every, only))
+    rules = PlanRules(
+        fixed_tables=settings.fixed_tables,
+        tenant_columns=layout.tenant_columns,
+        role=settings.role,
+    )
+    findings = [finding for each in plans for finding in judge(*each, rules)]
+    return PlanReport(
+        text=plan_text(plans, version=version, role=settings.role),
+        titles=tuple(map(query_title, every)),
+        findings=tuple(findings),
+    )
+
+
+def _explain(
+    settings: PlanSettings, queries: Sequence[Query]
+) -> tuple[PlanLayout, Sequence[tuple[Query, PlanNode | None]], int]:
+    """Return the layout of the tables, the plans, and PostgreSQL's major version."""
     with planning_session(
         migrations=settings.migrations,
         sample=settings.sample,
@@ -153,18 +170,7 @@ def check_plans(settings: PlanSettings, only: Sequence[str] = ()) -> PlanReport:
             (query, _explained(session, query, layout, settings.role))
             for query in queries
         ]
-        version = session.connection.info.server_version // 10000
-    rules = PlanRules(
-        fixed_tables=settings.fixed_tables,
-        tenant_columns=layout.tenant_columns,
-        role=settings.role,
-    )
-    findings = [finding for each in plans for finding in judge(*each, rules)]
-    return PlanReport(
-        text=plan_text(plans, version=version, role=settings.role),
-        titles=tuple(map(query_title, every)),
-        findings=tuple(findings),
-    )
+        return layout, plans, session.connection.info.server_version // 10000
 
 
 def _chosen(queries: Sequence[Query], only: Sequence[str]) -> Sequence[Query]:

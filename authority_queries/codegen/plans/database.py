@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, LiteralString
 
@@ -86,20 +87,8 @@ def planning_session(
     """
     key = None
     if server is None and _can_stop_clock(migrations, queries):
-        code = [sys.modules[__name__], throwaway]
-        key = template_key([*migrations, sample, _FREEZE_CLOCK], code)
-
-    def prepare(conninfo: str) -> None:
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            _refuse_old(connection)
-            if key is not None:
-                connection.execute(_FREEZE_CLOCK.read_bytes())
-        _LOG.info("applying the migrations")
-        migrate_plainly(conninfo, migrations)
-        _LOG.info("inserting the rows of %s", sample.name)
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            _fill(connection, sample)
-
+        key = _key(migrations, sample)
+    prepare = partial(_prepare, migrations, sample, freeze=key is not None)
     with (
         throwaway.prepared_database(prepare, key=key, server=server) as conninfo,
         # A new session has the database's settings only.
@@ -111,6 +100,26 @@ def planning_session(
             yield session
         finally:
             session.drop_made_roles()
+
+
+def _key(migrations: Sequence[Path], sample: Path) -> str | None:
+    code = [sys.modules[__name__], throwaway]
+    return template_key([*migrations, sample, _FREEZE_CLOCK], code)
+
+
+def _prepare(
+    migrations: Sequence[Path], sample: Path, conninfo: str, *, freeze: bool
+) -> None:
+    """Apply the migrations and insert the rows, with the clock stopped if asked."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        _refuse_old(connection)
+        if freeze:
+            connection.execute(_FREEZE_CLOCK.read_bytes())
+    _LOG.info("applying the migrations")
+    migrate_plainly(conninfo, migrations)
+    _LOG.info("inserting the rows of %s", sample.name)
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        _fill(connection, sample)
 
 
 def _can_stop_clock(migrations: Sequence[Path], queries: Sequence[str]) -> bool:

@@ -1,7 +1,7 @@
 """A folder of query files, read as at run time."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Final
 
@@ -176,19 +176,24 @@ def _load(
             faults.add(_refused_together(source, blocks, refusal))
         # No module is written of a file with a fault, so no digest is needed.
         return {name: (function, "") for name, function in functions.items()}
-    names = {block.name for block in blocks}
     found = set(file.queries.available_queries)
+    if not faults:
+        _check_equal(blocks, found, faults)
+    return {
+        block.name: (getattr(file.queries, block.name), file.digests[block.name])
+        for block in blocks
+        if block.name in found
+    }
+
+
+def _check_equal(blocks: Sequence[Block], found: Set[str], faults: Faults) -> None:
+    names = {block.name for block in blocks}
     additional = found - names - {f"{name}_cursor" for name in names}
-    unequal = [] if faults else sorted(additional | names - found)
-    for name in unequal[:1]:
+    for name in sorted(additional | names - found)[:1]:
         block = next((block for block in blocks if block.name == name), blocks[0])
         message = f"aiosql and PostgreSQL see different queries, such as `{name}`"
         advice = "look for an apostrophe in a comment or $$…$$"
         faults.add(block.refuse(f"{message}: {advice}"))
-    return {
-        name: (getattr(file.queries, name), file.digests[name])
-        for name in names & found
-    }
 
 
 def _load_singly(
