@@ -113,7 +113,7 @@ ALL_FAMILIES: dict[str, Revoke] = {
     "consents.revoke": lambda store, grant: store.consents.revoke(
         tenant_id=grant.tenant_id,
         user_id=grant.user_id,
-        client_uuid=grant.client.id,
+        client_id=grant.client.client_id,
         reason="test",
     ),
     "users.revoke_tokens": lambda store, grant: store.users.revoke_tokens(
