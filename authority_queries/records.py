@@ -122,7 +122,7 @@ class Authorization:
     """Owner of the row."""
     id: UUID
     """Random."""
-    client_uuid: UUID
+    client_id: UUID
     """The client's clients.id."""
     user_id: UUID | None
     """The user who granted it. Null: no user is involved."""
@@ -167,8 +167,10 @@ class ClientSecret:
     """Owner of the row."""
     id: UUID
     """Random."""
-    client_uuid: UUID
-    """clients.id of the client that authenticates."""
+    client_id: UUID
+    """clients.id of the client that authenticates, not the client_id of the
+    protocol.
+    """
     secret_hash: str = field(repr=False)
     """SHA-256 of a generated secret, which has 256 random bits, or for a chosen
     secret any hash that users.password_hash allows. The secret is never stored.
@@ -260,7 +262,7 @@ class Consent:
     """Random."""
     user_id: UUID
     """The user who consented."""
-    client_uuid: UUID
+    client_id: UUID
     """The client's clients.id."""
     scopes: Sequence[str]
     """Names of the scopes that the user allows. A token under this consent is dead
@@ -337,9 +339,9 @@ class PendingDeviceAuthorization:
     """Owner of the row."""
     id: UUID
     """Random."""
-    client_uuid: UUID
+    client_id: UUID
     """clients.id of the requesting client."""
-    client_id: str
+    client_identifier: str
     """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     client_display_name: str
     """Name shown to people when no translation fits. May be empty."""
@@ -801,7 +803,7 @@ class PushedRequest:
     """Random."""
     request_uri_hash: bytes = field(repr=False)
     """SHA-256 of the reference in the request_uri, 32 octets."""
-    client_uuid: UUID
+    client_id: UUID
     """clients.id of the client that pushed it. No other client may use it."""
     parameters: JsonObject
     """Object of the request's parameters, including dpop_jkt (RFC 9449 section 10).
@@ -956,7 +958,7 @@ class Role:
     name: str
     """Identifier in lower case, unique in the tenant."""
     description: str
-    """Who needs the role, in one sentence. May be empty."""
+    """The users who need the role, in one sentence. May be empty."""
     is_system: bool
     """Copied from authority.system_roles. A system role cannot be renamed or
     deleted.
@@ -1031,8 +1033,7 @@ class ServerDescription:
     role_name: str
     is_superuser: bool
     may_create_roles: bool
-    may_migrate: bool | None
-    let_in: Sequence[str]
+    may_migrate: bool
     missing_roles: Sequence[str]
     may_act_as: Sequence[str]
     held_roles: Sequence[str]
@@ -1076,7 +1077,7 @@ class ServiceAccount:
     """
     allowed_scopes: Sequence[str]
     """Names of the scopes that its tokens may have. Checked when a token is issued."""
-    authorized_client_uuids: Sequence[UUID]
+    authorized_clients: Sequence[UUID]
     """clients.id of each client that may act as it. Checked when a token is issued.
     There is no foreign key: ids are never reused, so the id of a deleted client is
     harmless.
@@ -1141,7 +1142,7 @@ class Token:
     """
     token_hash: bytes = field(repr=False)
     """SHA-256 of the token string, 32 octets."""
-    client_uuid: UUID
+    client_id: UUID
     """clients.id of the client that it was issued to."""
     user_id: UUID | None
     """The user whom it represents. Null: none."""
@@ -1335,8 +1336,8 @@ class UserRole:
     role_id: UUID
     """The role. It cannot be deleted while it is assigned."""
     granted_by: str | None
-    """Who assigned the role, in the embedding service's own terms. Null: not
-    recorded.
+    """The user or service that assigned the role, in the embedding service's own
+    terms. Null: not recorded.
     """
     expires_at: datetime | None
     """The assignment has no effect from this time on, and may be pruned. Null: no

@@ -25,8 +25,8 @@ where
     and consents.revoked_at is null;
 
 -- name: list_by_user(tenant_id, user_id, after, page_size)
--- One consent that the user ever gave, revoked or not, in order of id, starting
--- after the given id.
+-- One consent of the user, revoked or not, in order of id, starting after the given
+-- id.
 -- @row Consent
 select
     consents.tenant_id, consents.id, consents.user_id, consents.client_uuid,

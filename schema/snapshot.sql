@@ -79,7 +79,7 @@ more.';
 CREATE TABLE authority.authorizations (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    client_uuid uuid NOT NULL,
+    client_id uuid NOT NULL,
     user_id uuid,
     service_account_id uuid,
     consent_id uuid,
@@ -108,7 +108,7 @@ this row ends all of them. Every statement that redeems or revokes a token of th
 locks this row first.';
 COMMENT ON COLUMN authority.authorizations.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.authorizations.id IS 'Random.';
-COMMENT ON COLUMN authority.authorizations.client_uuid IS 'The client''s clients.id.';
+COMMENT ON COLUMN authority.authorizations.client_id IS 'The client''s clients.id.';
 COMMENT ON COLUMN authority.authorizations.user_id IS 'The user who granted it. Null: no user is involved.';
 COMMENT ON COLUMN authority.authorizations.service_account_id IS 'The service account that the client acts as. Null: none.';
 COMMENT ON COLUMN authority.authorizations.consent_id IS 'The consent that the grant depends on, of the same user and client. Revoking the
@@ -126,14 +126,14 @@ COMMENT ON COLUMN authority.authorizations.updated_at IS 'When the row last chan
 COMMENT ON COLUMN authority.authorizations.row_version IS 'Increases with each change of the row.';
 
 ALTER TABLE ONLY authority.authorizations
-    ADD CONSTRAINT authorizations_tenant_id_id_client_uuid_key UNIQUE (tenant_id, id, client_uuid);
+    ADD CONSTRAINT authorizations_tenant_id_id_client_id_key UNIQUE (tenant_id, id, client_id);
 
 ALTER TABLE ONLY authority.authorizations
     ADD CONSTRAINT authorizations_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
 
-CREATE INDEX authorizations_tenant_id_client_uuid_id_idx ON authority.authorizations USING btree (tenant_id, client_uuid, id);
+CREATE INDEX authorizations_tenant_id_client_id_id_idx ON authority.authorizations USING btree (tenant_id, client_id, id);
 
-CREATE INDEX authorizations_tenant_id_consent_id_user_id_client_uuid_idx ON authority.authorizations USING btree (tenant_id, consent_id, user_id, client_uuid) WHERE (consent_id IS NOT NULL);
+CREATE INDEX authorizations_tenant_id_consent_id_user_id_client_id_idx ON authority.authorizations USING btree (tenant_id, consent_id, user_id, client_id) WHERE (consent_id IS NOT NULL);
 
 CREATE INDEX authorizations_tenant_id_service_account_id_idx ON authority.authorizations USING btree (tenant_id, service_account_id) WHERE (service_account_id IS NOT NULL);
 
@@ -142,10 +142,10 @@ CREATE INDEX authorizations_tenant_id_user_id_id_idx ON authority.authorizations
 CREATE INDEX authorizations_tokens_expire_at_idx ON authority.authorizations USING btree (tokens_expire_at);
 
 ALTER TABLE ONLY authority.authorizations
-    ADD CONSTRAINT authorizations_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT authorizations_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.authorizations
-    ADD CONSTRAINT authorizations_tenant_id_consent_id_user_id_client_uuid_fk FOREIGN KEY (tenant_id, consent_id, user_id, client_uuid) REFERENCES authority.consents(tenant_id, id, user_id, client_uuid) ON DELETE CASCADE;
+    ADD CONSTRAINT authorizations_tenant_id_consent_id_user_id_client_id_fk FOREIGN KEY (tenant_id, consent_id, user_id, client_id) REFERENCES authority.consents(tenant_id, id, user_id, client_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.authorizations
     ADD CONSTRAINT authorizations_tenant_id_service_account_id_fk FOREIGN KEY (tenant_id, service_account_id) REFERENCES authority.service_accounts(tenant_id, id) ON DELETE CASCADE;
@@ -214,7 +214,7 @@ An IPv6 address that contains an IPv4 address becomes that IPv4 address: mapped 
 CREATE TABLE authority.client_secrets (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    client_uuid uuid NOT NULL,
+    client_id uuid NOT NULL,
     secret_hash text NOT NULL,
     description text DEFAULT ''::text NOT NULL,
     valid_from timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -236,7 +236,7 @@ COMMENT ON TABLE authority.client_secrets IS 'A secret of a confidential client.
 no downtime.';
 COMMENT ON COLUMN authority.client_secrets.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.client_secrets.id IS 'Random.';
-COMMENT ON COLUMN authority.client_secrets.client_uuid IS 'clients.id of the client that authenticates.';
+COMMENT ON COLUMN authority.client_secrets.client_id IS 'clients.id of the client that authenticates, not the client_id of the protocol.';
 COMMENT ON COLUMN authority.client_secrets.secret_hash IS 'SHA-256 of a generated secret, which has 256 random bits, or for a chosen secret any
 hash that users.password_hash allows. The secret is never stored.';
 COMMENT ON COLUMN authority.client_secrets.description IS 'Where the secret is installed, for the person who rotates it. May be empty.';
@@ -249,10 +249,10 @@ COMMENT ON COLUMN authority.client_secrets.created_at IS 'When the row was inser
 ALTER TABLE ONLY authority.client_secrets
     ADD CONSTRAINT client_secrets_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
 
-CREATE INDEX client_secrets_tenant_id_client_uuid_idx ON authority.client_secrets USING btree (tenant_id, client_uuid);
+CREATE INDEX client_secrets_tenant_id_client_id_idx ON authority.client_secrets USING btree (tenant_id, client_id);
 
 ALTER TABLE ONLY authority.client_secrets
-    ADD CONSTRAINT client_secrets_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT client_secrets_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE authority.client_secrets ENABLE ROW LEVEL SECURITY;
 
@@ -367,7 +367,7 @@ CREATE TABLE authority.consents (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     user_id uuid NOT NULL,
-    client_uuid uuid NOT NULL,
+    client_id uuid NOT NULL,
     scopes text[] NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     revoked_at timestamp with time zone,
@@ -389,7 +389,7 @@ the user grants later.';
 COMMENT ON COLUMN authority.consents.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.consents.id IS 'Random.';
 COMMENT ON COLUMN authority.consents.user_id IS 'The user who consented.';
-COMMENT ON COLUMN authority.consents.client_uuid IS 'The client''s clients.id.';
+COMMENT ON COLUMN authority.consents.client_id IS 'The client''s clients.id.';
 COMMENT ON COLUMN authority.consents.scopes IS 'Names of the scopes that the user allows. A token under this consent is dead if it has
 any other scope.';
 COMMENT ON COLUMN authority.consents.properties IS 'Open object of the embedding service, such as the text that the user saw. The store
@@ -404,18 +404,18 @@ ALTER TABLE ONLY authority.consents
     ADD CONSTRAINT consents_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY authority.consents
-    ADD CONSTRAINT consents_tenant_id_id_user_id_client_uuid_key UNIQUE (tenant_id, id, user_id, client_uuid);
+    ADD CONSTRAINT consents_tenant_id_id_user_id_client_id_key UNIQUE (tenant_id, id, user_id, client_id);
 
 CREATE INDEX consents_revoked_at_idx ON authority.consents USING btree (revoked_at) WHERE (revoked_at IS NOT NULL);
 
-CREATE INDEX consents_tenant_id_client_uuid_idx ON authority.consents USING btree (tenant_id, client_uuid);
+CREATE INDEX consents_tenant_id_client_id_idx ON authority.consents USING btree (tenant_id, client_id);
 
-CREATE UNIQUE INDEX consents_tenant_id_user_id_client_uuid_key ON authority.consents USING btree (tenant_id, user_id, client_uuid) WHERE (revoked_at IS NULL);
+CREATE UNIQUE INDEX consents_tenant_id_user_id_client_id_key ON authority.consents USING btree (tenant_id, user_id, client_id) WHERE (revoked_at IS NULL);
 
 CREATE INDEX consents_tenant_id_user_id_id_idx ON authority.consents USING btree (tenant_id, user_id, id);
 
 ALTER TABLE ONLY authority.consents
-    ADD CONSTRAINT consents_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT consents_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.consents
     ADD CONSTRAINT consents_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
@@ -519,7 +519,7 @@ CREATE TABLE authority.device_authorizations (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     device_code_hash bytea NOT NULL,
     user_code_hash bytea NOT NULL,
-    client_uuid uuid NOT NULL,
+    client_id uuid NOT NULL,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
     cnf_jkt text,
     status text DEFAULT 'pending'::text NOT NULL,
@@ -552,7 +552,7 @@ COMMENT ON COLUMN authority.device_authorizations.id IS 'Random.';
 COMMENT ON COLUMN authority.device_authorizations.device_code_hash IS 'SHA-256 of the device code, 32 octets.';
 COMMENT ON COLUMN authority.device_authorizations.user_code_hash IS 'SHA-256 of the tenant and the user code, 32 octets. It does not protect the code: user
 codes are few enough to try them all. They live for minutes.';
-COMMENT ON COLUMN authority.device_authorizations.client_uuid IS 'clients.id of the requesting client.';
+COMMENT ON COLUMN authority.device_authorizations.client_id IS 'clients.id of the requesting client.';
 COMMENT ON COLUMN authority.device_authorizations.scopes IS 'Names of the requested scopes. The user may approve fewer.';
 COMMENT ON COLUMN authority.device_authorizations.cnf_jkt IS 'JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC 9449 section 6).
 Null: any key.';
@@ -581,12 +581,12 @@ ALTER TABLE ONLY authority.device_authorizations
 
 CREATE INDEX device_authorizations_expires_at_idx ON authority.device_authorizations USING btree (expires_at);
 
-CREATE INDEX device_authorizations_tenant_id_client_uuid_idx ON authority.device_authorizations USING btree (tenant_id, client_uuid);
+CREATE INDEX device_authorizations_tenant_id_client_id_idx ON authority.device_authorizations USING btree (tenant_id, client_id);
 
 CREATE INDEX device_authorizations_tenant_id_user_id_idx ON authority.device_authorizations USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
 
 ALTER TABLE ONLY authority.device_authorizations
-    ADD CONSTRAINT device_authorizations_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT device_authorizations_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.device_authorizations
     ADD CONSTRAINT device_authorizations_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
@@ -681,7 +681,7 @@ begin
     end if;
     if not row_security_active('authority.tenants')
         or pg_has_role('authority_maintenance', 'usage')
-        or pg_has_role('pg_database_owner', 'usage')
+        or pg_has_role('authority_owner', 'usage')
     then
         raise exception 'row-level security does not restrict the role %', current_user
         using errcode = 'TN002';
@@ -1248,7 +1248,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     id,
     type,
     token_hash,
-    client_uuid,
+    client_id,
     user_id,
     service_account_id,
     authorization_id,
@@ -1270,7 +1270,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     revocation_reason,
     authenticated_at,
     created_at,
-    client_id,
+    client_identifier,
     client_type,
     subject_id,
     username,
@@ -1527,7 +1527,7 @@ ALTER TABLE ONLY authority.permissions
 
 ALTER TABLE authority.permissions ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY permissions_owner_policy ON authority.permissions TO pg_database_owner USING (true);
+CREATE POLICY permissions_owner_policy ON authority.permissions TO authority_owner USING (true);
 
 CREATE POLICY permissions_shared_policy ON authority.permissions FOR SELECT USING (true);
 
@@ -1582,7 +1582,7 @@ CREATE TABLE authority.pushed_requests (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     request_uri_hash bytea NOT NULL,
-    client_uuid uuid NOT NULL,
+    client_id uuid NOT NULL,
     parameters jsonb NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     redeemed_at timestamp with time zone,
@@ -1602,7 +1602,7 @@ COMMENT ON TABLE authority.pushed_requests IS 'An authorization request that a c
 COMMENT ON COLUMN authority.pushed_requests.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.pushed_requests.id IS 'Random.';
 COMMENT ON COLUMN authority.pushed_requests.request_uri_hash IS 'SHA-256 of the reference in the request_uri, 32 octets.';
-COMMENT ON COLUMN authority.pushed_requests.client_uuid IS 'clients.id of the client that pushed it. No other client may use it.';
+COMMENT ON COLUMN authority.pushed_requests.client_id IS 'clients.id of the client that pushed it. No other client may use it.';
 COMMENT ON COLUMN authority.pushed_requests.parameters IS 'Object of the request''s parameters, including dpop_jkt (RFC 9449 section 10). The
 store does not interpret it. It never contains a request_uri (RFC 9126 section 2.1) or
 the client''s credentials, and its scope is valid (RFC 6749 section 3.3) with at most
@@ -1622,10 +1622,10 @@ ALTER TABLE ONLY authority.pushed_requests
 
 CREATE INDEX pushed_requests_expires_at_idx ON authority.pushed_requests USING btree (expires_at);
 
-CREATE INDEX pushed_requests_tenant_id_client_uuid_idx ON authority.pushed_requests USING btree (tenant_id, client_uuid);
+CREATE INDEX pushed_requests_tenant_id_client_id_idx ON authority.pushed_requests USING btree (tenant_id, client_id);
 
 ALTER TABLE ONLY authority.pushed_requests
-    ADD CONSTRAINT pushed_requests_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT pushed_requests_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE authority.pushed_requests ENABLE ROW LEVEL SECURITY;
 
@@ -2015,7 +2015,7 @@ COMMENT ON TABLE authority.roles IS 'A named set of permissions in one tenant.';
 COMMENT ON COLUMN authority.roles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.roles.id IS 'Random.';
 COMMENT ON COLUMN authority.roles.name IS 'Identifier in lower case, unique in the tenant.';
-COMMENT ON COLUMN authority.roles.description IS 'Who needs the role, in one sentence. May be empty.';
+COMMENT ON COLUMN authority.roles.description IS 'The users who need the role, in one sentence. May be empty.';
 COMMENT ON COLUMN authority.roles.is_system IS 'Copied from authority.system_roles. A system role cannot be renamed or deleted.';
 COMMENT ON COLUMN authority.roles.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.roles.updated_at IS 'When the row last changed.';
@@ -2128,7 +2128,7 @@ CREATE TABLE authority.service_accounts (
     enabled boolean DEFAULT true NOT NULL,
     tokens_valid_after timestamp with time zone,
     allowed_scopes text[] DEFAULT '{}'::text[] NOT NULL,
-    authorized_client_uuids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    authorized_clients uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -2136,7 +2136,7 @@ CREATE TABLE authority.service_accounts (
     CONSTRAINT service_accounts_account_id_check CHECK (((account_id ~ '^[a-z0-9][a-z0-9_.-]*$'::text) AND (char_length(account_id) <= 100))),
     CONSTRAINT service_accounts_allowed_scopes_check CHECK (((array_position(allowed_scopes, NULL::text) IS NULL) AND authority.is_scope_list(allowed_scopes))),
     CONSTRAINT service_accounts_attributes_check CHECK (((jsonb_typeof(attributes) = 'object'::text) AND authority.is_bounded_json(attributes))),
-    CONSTRAINT service_accounts_authorized_client_uuids_check CHECK (((array_position(authorized_client_uuids, NULL::uuid) IS NULL) AND (cardinality(authorized_client_uuids) <= 1000))),
+    CONSTRAINT service_accounts_authorized_clients_check CHECK (((array_position(authorized_clients, NULL::uuid) IS NULL) AND (cardinality(authorized_clients) <= 1000))),
     CONSTRAINT service_accounts_description_check CHECK ((char_length(description) <= 2000)),
     CONSTRAINT service_accounts_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT service_accounts_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
@@ -2153,7 +2153,7 @@ COMMENT ON COLUMN authority.service_accounts.enabled IS 'The tokens of a disable
 COMMENT ON COLUMN authority.service_accounts.tokens_valid_after IS 'Tokens whose authenticated_at is at or before this time are dead. Only increases. Null:
 never set.';
 COMMENT ON COLUMN authority.service_accounts.allowed_scopes IS 'Names of the scopes that its tokens may have. Checked when a token is issued.';
-COMMENT ON COLUMN authority.service_accounts.authorized_client_uuids IS 'clients.id of each client that may act as it. Checked when a token is issued. There is
+COMMENT ON COLUMN authority.service_accounts.authorized_clients IS 'clients.id of each client that may act as it. Checked when a token is issued. There is
 no foreign key: ids are never reused, so the id of a deleted client is harmless.';
 COMMENT ON COLUMN authority.service_accounts.attributes IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.service_accounts.created_at IS 'When the row was inserted.';
@@ -2208,7 +2208,7 @@ ALTER TABLE ONLY authority.system_roles FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.system_roles IS 'Templates: a new tenant gets a copy of each row. Migrations change them.';
 COMMENT ON COLUMN authority.system_roles.name IS 'Name of the role in each tenant.';
-COMMENT ON COLUMN authority.system_roles.description IS 'Who needs the role, in one sentence.';
+COMMENT ON COLUMN authority.system_roles.description IS 'The users who need the role, in one sentence.';
 COMMENT ON COLUMN authority.system_roles.permissions IS 'Names from authority.permissions, copied to authority.role_permissions.';
 COMMENT ON COLUMN authority.system_roles.created_at IS 'When the row was inserted.';
 
@@ -2217,7 +2217,7 @@ ALTER TABLE ONLY authority.system_roles
 
 ALTER TABLE authority.system_roles ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY system_roles_owner_policy ON authority.system_roles TO pg_database_owner USING (true);
+CREATE POLICY system_roles_owner_policy ON authority.system_roles TO authority_owner USING (true);
 
 CREATE POLICY system_roles_shared_policy ON authority.system_roles FOR SELECT USING (true);
 
@@ -2246,7 +2246,7 @@ ALTER TABLE ONLY authority.system_scopes
 
 ALTER TABLE authority.system_scopes ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY system_scopes_owner_policy ON authority.system_scopes TO pg_database_owner USING (true);
+CREATE POLICY system_scopes_owner_policy ON authority.system_scopes TO authority_owner USING (true);
 
 CREATE POLICY system_scopes_shared_policy ON authority.system_scopes FOR SELECT USING (true);
 
@@ -2303,7 +2303,7 @@ CREATE POLICY tenants_id_policy ON authority.tenants USING ((id = ( SELECT
 
 CREATE POLICY tenants_maintenance_policy ON authority.tenants TO authority_maintenance USING (true);
 
-CREATE POLICY tenants_owner_policy ON authority.tenants FOR SELECT TO pg_database_owner USING (true);
+CREATE POLICY tenants_owner_policy ON authority.tenants FOR SELECT TO authority_owner USING (true);
 
 -- token_states
 
@@ -2312,7 +2312,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.id,
     tokens.type,
     tokens.token_hash,
-    tokens.client_uuid,
+    tokens.client_id,
     tokens.user_id,
     tokens.service_account_id,
     tokens.authorization_id,
@@ -2334,7 +2334,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.revocation_reason,
     tokens.authenticated_at,
     tokens.created_at,
-    clients.client_id,
+    clients.client_id AS client_identifier,
     clients.client_type,
     users.subject_id,
     users.username,
@@ -2346,7 +2346,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
             ELSE NULL::text
         END) AS dead_because
    FROM (((((((authority.tokens
-     JOIN authority.clients ON (((tokens.tenant_id = clients.tenant_id) AND (tokens.client_uuid = clients.id))))
+     JOIN authority.clients ON (((tokens.tenant_id = clients.tenant_id) AND (tokens.client_id = clients.id))))
      LEFT JOIN authority.active_tenants ON ((tokens.tenant_id = active_tenants.id)))
      LEFT JOIN authority.authorizations ON (((tokens.tenant_id = authorizations.tenant_id) AND (
         CASE
@@ -2398,7 +2398,7 @@ CREATE TABLE authority.tokens (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL COLLATE pg_catalog."C",
     token_hash bytea NOT NULL,
-    client_uuid uuid NOT NULL,
+    client_id uuid NOT NULL,
     user_id uuid,
     service_account_id uuid,
     authorization_id uuid,
@@ -2459,7 +2459,7 @@ COMMENT ON COLUMN authority.tokens.id IS 'Random. The jti of a token that has on
 COMMENT ON COLUMN authority.tokens.type IS 'access, refresh, authorization_code or device_code. A code lives at most 10 minutes
 (RFC 6749 section 4.1.2).';
 COMMENT ON COLUMN authority.tokens.token_hash IS 'SHA-256 of the token string, 32 octets.';
-COMMENT ON COLUMN authority.tokens.client_uuid IS 'clients.id of the client that it was issued to.';
+COMMENT ON COLUMN authority.tokens.client_id IS 'clients.id of the client that it was issued to.';
 COMMENT ON COLUMN authority.tokens.user_id IS 'The user whom it represents. Null: none.';
 COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account that it represents. Null: none. If user_id is null too, the token
 represents the client.';
@@ -2506,9 +2506,9 @@ ALTER TABLE ONLY authority.tokens
 
 CREATE INDEX tokens_expires_at_idx ON authority.tokens USING btree (expires_at) WHERE (type = 'access'::text);
 
-CREATE INDEX tokens_tenant_id_authorization_id_client_uuid_idx ON authority.tokens USING btree (tenant_id, authorization_id, client_uuid) WHERE (authorization_id IS NOT NULL);
+CREATE INDEX tokens_tenant_id_authorization_id_client_id_idx ON authority.tokens USING btree (tenant_id, authorization_id, client_id) WHERE (authorization_id IS NOT NULL);
 
-CREATE INDEX tokens_tenant_id_client_uuid_id_idx ON authority.tokens USING btree (tenant_id, client_uuid, id);
+CREATE INDEX tokens_tenant_id_client_id_id_idx ON authority.tokens USING btree (tenant_id, client_id, id);
 
 CREATE INDEX tokens_tenant_id_service_account_id_id_idx ON authority.tokens USING btree (tenant_id, service_account_id, id) WHERE (service_account_id IS NOT NULL);
 
@@ -2517,10 +2517,10 @@ CREATE INDEX tokens_tenant_id_subject_authorization_id_idx ON authority.tokens U
 CREATE INDEX tokens_tenant_id_user_id_id_idx ON authority.tokens USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
 
 ALTER TABLE ONLY authority.tokens
-    ADD CONSTRAINT tokens_tenant_id_authorization_id_client_uuid_fk FOREIGN KEY (tenant_id, authorization_id, client_uuid) REFERENCES authority.authorizations(tenant_id, id, client_uuid) ON DELETE CASCADE;
+    ADD CONSTRAINT tokens_tenant_id_authorization_id_client_id_fk FOREIGN KEY (tenant_id, authorization_id, client_id) REFERENCES authority.authorizations(tenant_id, id, client_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.tokens
-    ADD CONSTRAINT tokens_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT tokens_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_service_account_id_fk FOREIGN KEY (tenant_id, service_account_id) REFERENCES authority.service_accounts(tenant_id, id) ON DELETE CASCADE;
@@ -2587,8 +2587,8 @@ COMMENT ON TABLE authority.used_jtis IS 'The jti of an accepted client assertion
 while it could be accepted again.';
 COMMENT ON COLUMN authority.used_jtis.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.used_jtis.kind IS 'client_assertion or dpop_proof.';
-COMMENT ON COLUMN authority.used_jtis.issuer IS 'Who created the jti; it is unique only per issuer. The client_id for an assertion, the
-JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
+COMMENT ON COLUMN authority.used_jtis.issuer IS 'The creator of the jti, which is unique only per issuer: the client_id for an
+assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
 COMMENT ON COLUMN authority.used_jtis.jti_hash IS 'SHA-256 of the jti in UTF-8, 32 octets. A jti can have any length.';
 COMMENT ON COLUMN authority.used_jtis.expires_at IS 'From this time on the assertion or proof is too old to be accepted, by the database''s
 clock, and the jti may be used again. At most a day after its use.';
@@ -2636,7 +2636,8 @@ COMMENT ON TABLE authority.user_roles IS 'The assignment of a role to a user, po
 COMMENT ON COLUMN authority.user_roles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.user_roles.user_id IS 'The user who has the role.';
 COMMENT ON COLUMN authority.user_roles.role_id IS 'The role. It cannot be deleted while it is assigned.';
-COMMENT ON COLUMN authority.user_roles.granted_by IS 'Who assigned the role, in the embedding service''s own terms. Null: not recorded.';
+COMMENT ON COLUMN authority.user_roles.granted_by IS 'The user or service that assigned the role, in the embedding service''s own terms.
+Null: not recorded.';
 COMMENT ON COLUMN authority.user_roles.expires_at IS 'The assignment has no effect from this time on, and may be pruned. Null: no end.';
 COMMENT ON COLUMN authority.user_roles.created_at IS 'When the role was first assigned.';
 
@@ -2749,7 +2750,7 @@ CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
     id,
     type,
     token_hash,
-    client_id,
+    client_identifier AS client_id,
     authorization_id,
     user_id,
     subject_id,

@@ -253,7 +253,7 @@ def test_an_error_in_a_query_file_has_its_place_and_no_traceback(
 
 OUR_QUERIES: Final = """
 -- name: list_sign_ins(tenant_id, since)
--- One user who is active, with the newest attempt to sign in, if there was one.
+-- One active user, with the newest attempt to sign in, if there was one.
 -- @row SignIn
 select
     users.username,

@@ -1,4 +1,4 @@
-"""A tenant's life from its first user to its last, which writes each table."""
+"""The life of a tenant from its first user to its last. It writes each table."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial

@@ -1,4 +1,4 @@
-"""What a unit of work keeps, refuses and leaves, in both forms."""
+"""What a unit of work keeps, refuses and leaves behind, in both forms."""
 
 import asyncio
 from collections.abc import Callable, Generator, Iterator

@@ -130,7 +130,7 @@ class AsyncRedemptions(AsyncRepository):
         idle; the family ends at its own end. Fewer `scopes` restrict the access token
         only. A request within `leeway` of another one's redemption, and before the new
         refresh token is used, gets recently_redeemed: it neither issues nor revokes. A
-        server that derives the strings of successors (`derive_token`) can give it the
+        server that derives the strings of successors (`derive_token`) can send it the
         answer of the first request.
 
         With `refresh_token=None` the presented token is not used up and keeps its end.
