@@ -2465,9 +2465,8 @@ COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account th
 represents the client.';
 COMMENT ON COLUMN authority.tokens.authorization_id IS 'The family of the token, of the same client. Revoking the family revokes the token. A
 token that can be redeemed must have one, or its reuse could revoke nothing.';
-COMMENT ON COLUMN authority.tokens.parent_id IS 'The token whose redemption issued this one. Both have the same family and are deleted
-together. Null: the first of its family, or issued by a refresh token that was not used
-up.';
+COMMENT ON COLUMN authority.tokens.parent_id IS 'The token whose redemption issued this one, of the same family. It may have been pruned.
+Null: the first of its family, or issued by a refresh token that was not used up.';
 COMMENT ON COLUMN authority.tokens.subject_authorization_id IS 'The family of the token that this one was exchanged for (RFC 8693), of any client.
 Ending that family ends this token. Null: not exchanged, or exchanged for a token
 without a family.';
@@ -2504,8 +2503,6 @@ ALTER TABLE ONLY authority.tokens
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash);
 
-CREATE INDEX tokens_expires_at_idx ON authority.tokens USING btree (expires_at) WHERE (type = 'access'::text);
-
 CREATE INDEX tokens_tenant_id_authorization_id_client_id_idx ON authority.tokens USING btree (tenant_id, authorization_id, client_id) WHERE (authorization_id IS NOT NULL);
 
 CREATE INDEX tokens_tenant_id_client_id_id_idx ON authority.tokens USING btree (tenant_id, client_id, id);
@@ -2515,6 +2512,8 @@ CREATE INDEX tokens_tenant_id_service_account_id_id_idx ON authority.tokens USIN
 CREATE INDEX tokens_tenant_id_subject_authorization_id_idx ON authority.tokens USING btree (tenant_id, subject_authorization_id) WHERE (subject_authorization_id IS NOT NULL);
 
 CREATE INDEX tokens_tenant_id_user_id_id_idx ON authority.tokens USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX tokens_type_expires_at_idx ON authority.tokens USING btree (type, expires_at) WHERE (type = ANY (ARRAY['access'::text, 'refresh'::text]));
 
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_authorization_id_client_id_fk FOREIGN KEY (tenant_id, authorization_id, client_id) REFERENCES authority.authorizations(tenant_id, id, client_id) ON DELETE CASCADE;

@@ -197,6 +197,17 @@ _prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired
 _prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
     "prune_expired", takes=_prune_expired_takes
 )
+_prune_refresh_tokens_takes = Parameters(
+    "tokens.prune_refresh_tokens",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_refresh_tokens: Call[int] = _QUERIES.count(
+    "prune_refresh_tokens", takes=_prune_refresh_tokens_takes
+)
+_prune_refresh_tokens_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_refresh_tokens", takes=_prune_refresh_tokens_takes
+)
 
 
 def get_by_id(
@@ -445,7 +456,8 @@ def revoke(
 ) -> int:
     """Revokes the token if it was issued to this client_id. Unless it is an access
     token, its family is revoked too, with the token's successors (RFC 7009 section
-    2.1). A second call changes nothing.
+    2.1). A second call changes nothing, and neither does a refresh token that expired
+    24 hours ago: it is forgotten, as by redemptions.redeem.
 
     queries/tokens.sql:195
     """
@@ -468,7 +480,8 @@ async def revoke_async(
 ) -> int:
     """Revokes the token if it was issued to this client_id. Unless it is an access
     token, its family is revoked too, with the token's successors (RFC 7009 section
-    2.1). A second call changes nothing.
+    2.1). A second call changes nothing, and neither does a refresh token that expired
+    24 hours ago: it is forgotten, as by redemptions.redeem.
 
     queries/tokens.sql:195
     """
@@ -492,7 +505,7 @@ def revoke_by_id(
     redeemed for stay alive; authorizations.revoke ends a family. A second call
     changes nothing.
 
-    queries/tokens.sql:251
+    queries/tokens.sql:256
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -510,7 +523,7 @@ async def revoke_by_id_async(
     redeemed for stay alive; authorizations.revoke ends a family. A second call
     changes nothing.
 
-    queries/tokens.sql:251
+    queries/tokens.sql:256
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -529,7 +542,7 @@ def list_active_by_subject(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, starting after the given id.
 
-    queries/tokens.sql:264
+    queries/tokens.sql:269
     """
     return _list_active_by_subject(
         connection,
@@ -553,7 +566,7 @@ async def list_active_by_subject_async(
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, starting after the given id.
 
-    queries/tokens.sql:264
+    queries/tokens.sql:269
     """
     return await _list_active_by_subject_async(
         connection,
@@ -581,7 +594,7 @@ def list_active_by_subject_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:264
+    queries/tokens.sql:269
     """
     return _list_active_by_subject_stream(
         connection,
@@ -610,7 +623,7 @@ def list_active_by_subject_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:264
+    queries/tokens.sql:269
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -634,7 +647,7 @@ def list_active_by_client(
     """One live token that was issued to this client (clients.id), in order of id,
     starting after the given id.
 
-    queries/tokens.sql:291
+    queries/tokens.sql:296
     """
     return _list_active_by_client(
         connection,
@@ -656,7 +669,7 @@ async def list_active_by_client_async(
     """One live token that was issued to this client (clients.id), in order of id,
     starting after the given id.
 
-    queries/tokens.sql:291
+    queries/tokens.sql:296
     """
     return await _list_active_by_client_async(
         connection,
@@ -682,7 +695,7 @@ def list_active_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:291
+    queries/tokens.sql:296
     """
     return _list_active_by_client_stream(
         connection,
@@ -709,7 +722,7 @@ def list_active_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:291
+    queries/tokens.sql:296
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -725,10 +738,10 @@ def prune_expired(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
     """Deletes access tokens of all tenants that expired longer ago than older_than.
-    Codes and refresh tokens stay until their family is pruned, so that their reuse
-    is detected.
+    prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
+    pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:313
+    queries/tokens.sql:318
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -737,11 +750,39 @@ async def prune_expired_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
     """Deletes access tokens of all tenants that expired longer ago than older_than.
-    Codes and refresh tokens stay until their family is pruned, so that their reuse
-    is detected.
+    prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
+    pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:313
+    queries/tokens.sql:318
     """
     return await _prune_expired_async(
+        connection, older_than=older_than, batch_size=batch_size
+    )
+
+
+def prune_refresh_tokens(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes refresh tokens of all tenants, redeemed or not, that expired more than
+    24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
+    outcome depends on whether they were pruned.
+
+    queries/tokens.sql:343
+    """
+    return _prune_refresh_tokens(
+        connection, older_than=older_than, batch_size=batch_size
+    )
+
+
+async def prune_refresh_tokens_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes refresh tokens of all tenants, redeemed or not, that expired more than
+    24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
+    outcome depends on whether they were pruned.
+
+    queries/tokens.sql:343
+    """
+    return await _prune_refresh_tokens_async(
         connection, older_than=older_than, batch_size=batch_size
     )

@@ -22,6 +22,7 @@ StepName: TypeAlias = Literal[
     "pushed_requests",
     "device_authorizations",
     "tokens",
+    "refresh_tokens",
     "authorizations",
     "consents",
     "user_roles",
@@ -43,8 +44,9 @@ class Retention:
 
     - `expired`: pushed requests, requests of devices, access tokens, families with all
       their tokens, assignments of roles, and entries of the revocation feed, after they
-      expired or, without an end, after a later one has made them superfluous. What is
-      alive, and what the detection of reuse needs, is never pruned, however short.
+      expired or, without an end, after a later one has made them superfluous; refresh
+      tokens, a day longer. What is alive, and what the detection of reuse needs, is
+      never pruned, however short.
     - `consents`: consents that were revoked, as the record of what was allowed, with
       the families under them.
     - `login_attempts`: the log of sign-ins, which goes a month at a time.

@@ -154,9 +154,8 @@ comment on column authority.tokens.authorization_id is
 'The family of the token, of the same client. Revoking the family revokes the token. A
 token that can be redeemed must have one, or its reuse could revoke nothing.';
 comment on column authority.tokens.parent_id is
-'The token whose redemption issued this one. Both have the same family and are deleted
-together. Null: the first of its family, or issued by a refresh token that was not used
-up.';
+'The token whose redemption issued this one, of the same family. It may have been pruned.
+Null: the first of its family, or issued by a refresh token that was not used up.';
 comment on column authority.tokens.subject_authorization_id is
 'The family of the token that this one was exchanged for (RFC 8693), of any client.
 Ending that family ends this token. Null: not exchanged, or exchanged for a token
@@ -220,9 +219,9 @@ where service_account_id is not null;
 create index if not exists tokens_tenant_id_subject_authorization_id_idx
 on authority.tokens (tenant_id, subject_authorization_id)
 where subject_authorization_id is not null;
--- Serves tokens.prune_expired.
-create index if not exists tokens_expires_at_idx
-on authority.tokens (expires_at) where type = 'access';
+-- Serves tokens.prune_expired and tokens.prune_refresh_tokens.
+create index if not exists tokens_type_expires_at_idx
+on authority.tokens (type, expires_at) where type in ('access', 'refresh');
 
 call authority.isolate_tenants('authority.tokens');
 call authority.let_operators_prune('authority.tokens');

@@ -128,7 +128,7 @@ BREAKAGES = {
         """,
     ],
     "names_follow_the_rule": [
-        "alter index authority.tokens_expires_at_idx rename to tokens_prune"
+        "alter index authority.tokens_type_expires_at_idx rename to tokens_prune"
     ],
     "no_index_is_redundant": [
         "create index tokens_tenant_id_idx on authority.tokens (tenant_id)"

@@ -203,12 +203,27 @@ class AsyncTokens(AsyncRepository):
     ) -> int:
         """Delete a batch of tokens that expired longer ago than this, of all tenants.
 
-        Access tokens only: what can be redeemed is pruned with its family
-        (`authorizations.prune_expired`), so that its reuse is seen. Gives how many;
-        call again while it is `batch_size`. Rows that are locked are left for the next
-        run, so that any number may run at once.
+        Deletes access tokens only. `prune_refresh_tokens` deletes refresh tokens, and
+        `authorizations.prune_expired` deletes codes with their family. Returns the
+        number of deleted rows; call it again while that is `batch_size`. Locked rows
+        stay for the next run, so any number of runs may work at once.
         """
         return await queries.prune_expired_async(
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
+        )
+
+    async def prune_refresh_tokens(
+        self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of refresh tokens that expired a day and this long ago.
+
+        A refresh token is forgotten a day after it expired: `redemptions.refresh` and
+        `revoke` treat it as unknown, whether it was pruned or not. As `prune_expired`
+        in all else.
+        """
+        return await queries.prune_refresh_tokens_async(
             self._connection,
             older_than=check_not_negative("older_than", older_than),
             batch_size=batch_size,

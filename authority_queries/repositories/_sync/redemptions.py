@@ -11,7 +11,7 @@ from authority_queries.errors import InvalidArgumentError
 from authority_queries.queries import redemptions as queries
 from authority_queries.records import Redemption, TokenType
 from authority_queries.repositories._sync.repository import Repository
-from authority_queries.repositories.arguments import check_digest, check_not_negative
+from authority_queries.repositories.arguments import check_digest, check_leeway
 from authority_queries.repositories.values import NewToken, check_new_tokens
 from authority_queries.secrets import code_challenge_of
 
@@ -105,7 +105,7 @@ class Redemptions(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             scopes=None,
-            leeway=check_not_negative("leeway", leeway),
+            leeway=check_leeway(leeway),
             access_token=access_token,
             refresh_token=refresh_token,
         )
@@ -128,10 +128,10 @@ class Redemptions(Repository):
 
         As `redeem_code`; the new one's lifetime is how long it may stay idle, and the
         family's own end stands. Fewer `scopes` are the access token's only. A
-        request that comes within `leeway` of another one's redemption, and before
-        the new refresh token is used, gets recently_redeemed: no second branch, and
-        no revocation. A server that derives the strings of successors (`derive_token`)
-        can answer it as the first one.
+        request that comes within `leeway` (24 hours at most) of another one's
+        redemption, and before the new refresh token is used, gets recently_redeemed:
+        no second branch, and no revocation. A server that derives the strings of
+        successors (`derive_token`) can answer it as the first one.
 
         With None for `refresh_token` the presented one is not used up, and lives as
         long as it did: `refreshed`, for a confidential client and for a token that is
@@ -155,7 +155,7 @@ class Redemptions(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             scopes=scopes,
-            leeway=check_not_negative("leeway", leeway),
+            leeway=check_leeway(leeway),
             access_token=access_token,
             refresh_token=refresh_token,
         )
