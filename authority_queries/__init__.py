@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from authority_queries import rules as _rules  # noqa: F401 -- it registers them
+from authority_queries import rules as _rules  # noqa: F401 -- registers them
 
 if TYPE_CHECKING:
     from authority_queries.credentials import (
@@ -54,8 +54,8 @@ __all__ = [
     "verify_password",
 ]
 
-# Imported when they are asked for: the generator has to run when the modules that it
-# generates do not fit the SQL files any more, and so cannot be imported.
+# Imported at the first use: the generator must run when the generated modules are stale
+# and so cannot be imported.
 _HOMES = {
     "AsyncAuthority": "service._async.authority",
     "AsyncMaintenance": "service._async.maintenance",

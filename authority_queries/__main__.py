@@ -1,4 +1,4 @@
-"""`python -m authority_queries` is `authority`."""
+"""The command `authority`, also as `python -m authority_queries`."""
 
 import sys
 
@@ -6,10 +6,10 @@ import sys
 def main() -> int:
     """Run the command, and return its exit code."""
     try:
-        # Imported here: the extra may be missing that the command needs.
-        from authority_queries import cli  # noqa: PLC0415 -- because of that
+        # Imported here because the extra that the command needs may be missing.
+        from authority_queries import cli  # noqa: PLC0415 -- see above
     except ModuleNotFoundError as error:
-        print(  # noqa: T201 -- it is the command
+        print(  # noqa: T201 -- the command prints
             f"authority: {error}: pip install 'authority-queries[service]'",
             file=sys.stderr,
         )

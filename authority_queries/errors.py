@@ -1,8 +1,8 @@
-"""What can go wrong, as one hierarchy. No message carries a secret or a row's value.
+"""All errors of the package. No message carries a secret or a row's value.
 
-The database decides, Python names: errors of PostgreSQL are told apart by SQLSTATE
-and by the constraint's name, never by the text of a message. What has no name here
-(a lost connection, a deadlock) passes through as psycopg raised it.
+The SQLSTATE and the constraint's name of PostgreSQL's error choose the class, never the
+message's text. An error without a class here (a lost connection, a deadlock) is raised
+as psycopg's own.
 """
 
 from authority_queries.engine.errors import (
@@ -59,15 +59,15 @@ __all__ = [
 
 
 class ConfigurationError(AuthorityError):
-    """A setting is wrong. The message names its key, its value and what is allowed."""
+    """A setting is wrong. The message has its key, its value and the allowed values."""
 
 
 class UnavailableError(AuthorityError):
-    """No connection to PostgreSQL could be had in time."""
+    """No connection to PostgreSQL was available in time."""
 
 
 class ClosedError(AuthorityError):
-    """An Authority or Maintenance is used after the block that it was opened for."""
+    """An Authority or Maintenance is used after the block of its `open`."""
 
 
 class SchemaVersionError(AuthorityError):
@@ -75,7 +75,7 @@ class SchemaVersionError(AuthorityError):
 
 
 class MigrationError(AuthorityError):
-    """The migrations cannot be applied: none were found, or another run holds them."""
+    """The migrations cannot be applied. The message has the reason."""
 
 
 class InvalidTokenError(InvalidArgumentError):
@@ -83,40 +83,40 @@ class InvalidTokenError(InvalidArgumentError):
 
 
 class NotFoundError(AuthorityError):
-    """What was to be changed does not exist in the tenant."""
+    """The row to change does not exist in the tenant."""
 
 
 class ConcurrencyConflictError(AuthorityError):
-    """The row is not at the row_version that the update names: read it again."""
+    """The row has another row_version than the update names: read the row again."""
 
 
 class SystemRowError(AuthorityError):
-    """The row belongs to the system: it can be neither changed nor deleted."""
+    """The row belongs to the system. It cannot be changed or deleted."""
 
 
 class TenantInactiveError(AuthorityError):
-    """The tenant is unknown, suspended or terminated, and is issued nothing."""
+    """The tenant is unknown, suspended or terminated. Nothing is issued to it."""
 
 
 class UnitEndedError(AuthorityError):
-    """A store is used after the block that it was lent for."""
+    """A store is used after the end of its block."""
 
 
 class OpenTransactionError(AuthorityError):
-    """What must outlive the caller's rollback is asked for inside its transaction."""
+    """A call whose effect must survive a rollback is made inside a transaction."""
 
 
 class FeedRewoundError(AuthorityError):
-    """A feed ends before what its follower has seen: the database was restored."""
+    """A feed ends before its follower's position: the database was restored."""
 
 
 class LicenseNotUsableError(AuthorityError):
-    """The licence is unknown, gives none now, or does not name the metric."""
+    """The licence is unknown, not usable now, or without the metric."""
 
 
 class IdempotencyKeyReusedError(AuthorityError):
-    """The key names another use already; nothing was recorded: give each its own."""
+    """Another use has this key. Nothing was recorded: use a new key for each use."""
 
 
 class LimitReachedError(ConstraintError):
-    """A licence has no more to give: its limit or its seats are used up."""
+    """A licence's limit is reached, or all its seats are taken."""

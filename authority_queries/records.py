@@ -119,20 +119,40 @@ class Authorization:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     client_id: UUID
+    """The client's clients.id."""
     user_id: UUID | None
+    """The user who granted it. Null: no user is involved."""
     service_account_id: UUID | None
+    """The service account that the client acts as. Null: none."""
     consent_id: UUID | None
+    """The consent that the grant depends on, of the same user and client. Revoking
+    the consent ends the grant. Null: none was needed.
+    """
     scopes: Sequence[str]
+    """Names of the granted scopes."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     expires_at: datetime | None
+    """When the family ends, however often it is refreshed. Null: never."""
     tokens_expire_at: datetime
+    """No token of the family is alive from this time on, and the family may be
+    pruned with everything that reuse detection needs. Up to a day late, because a
+    refresh need not update it each time.
+    """
     revoked_at: datetime | None
+    """No token of the family verifies from this time on. Null: in force."""
     revocation_reason: str | None
+    """Why it was revoked. token_reuse: a redeemed token was presented again."""
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Increases with each change of the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +164,29 @@ class ClientSecret:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     client_id: UUID
+    """clients.id of the client that authenticates, not the client_id of the
+    protocol.
+    """
     secret_hash: str = field(repr=False)
+    """SHA-256 of a generated secret, which has 256 random bits, or for a chosen
+    secret any hash that users.password_hash allows. The secret is never stored.
+    """
     description: str
+    """Where the secret is installed, for the person who rotates it. May be empty."""
     valid_from: datetime
+    """The secret is refused before this time."""
     valid_until: datetime | None
+    """The secret is refused from this time on. Null: no end."""
     last_used_at: datetime | None
+    """When the secret was last accepted, to the minute. Shows when an old secret
+    can be removed. Null: never.
+    """
     created_at: datetime
+    """When the row was inserted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,25 +198,55 @@ class Client:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random. Key inside the store."""
     client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     application_type: ClientApplicationType
+    """web or native (RFC 8252). Decides how redirect URIs are compared."""
     client_type: ClientType
+    """A confidential client can keep a secret, a public one cannot (RFC 6749
+    section 2.1).
+    """
     consent_type: ClientConsentType
+    """When the user is asked for consent: explicit, external, implicit or
+    systematic.
+    """
     display_name: str
+    """Name shown to people when no translation fits. May be empty."""
     display_names: JsonObject
+    """Translations: object of language tag (BCP 47) to name."""
     redirect_uris: Sequence[str]
+    """Redirect URIs, compared exactly (RFC 9700 section 2.1) except for the port of
+    a native application's loopback address (RFC 8252 section 7.3).
+    """
     post_logout_redirect_uris: Sequence[str]
+    """URIs that the browser may be redirected to after sign-out."""
     permissions: Sequence[str]
+    """What the client may use, in OpenIddict's spelling: ept:token,
+    gt:refresh_token, …
+    """
     requirements: Sequence[str]
+    """What the client must use, in OpenIddict's spelling: ft:pkce, …"""
     settings: JsonObject
+    """Object of OpenIddict settings, such as token lifetimes."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     json_web_key_set: JsonObject | None
+    """Public keys of the client (RFC 7517), for private_key_jwt. Null: none."""
     enabled: bool
+    """A disabled client has no live secrets, and its tokens do not verify."""
     tokens_valid_after: datetime | None
+    """Tokens whose grant was made at or before this time are dead. Only increases.
+    Null: never set.
+    """
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +257,31 @@ class Consent:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     user_id: UUID
+    """The user who consented."""
     client_id: UUID
+    """The client's clients.id."""
     scopes: Sequence[str]
+    """Names of the scopes that the user allows. A token under this consent is dead
+    if it has any other scope.
+    """
     properties: JsonObject
+    """Open object of the embedding service, such as the text that the user saw. The
+    store never reads it.
+    """
     revoked_at: datetime | None
+    """No token under this consent verifies from this time on. Null: in force."""
     revocation_reason: str | None
+    """Why it was revoked."""
     created_at: datetime
+    """When it was first granted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Increases with each change of the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +293,16 @@ class DeviceAuthorizationRequestCreated:
 
     outcome: Literal["created"]
     device_authorization_id: UUID
+    """Random."""
     poll_interval: timedelta
+    """How long the device must wait between two polls. Grows by 5 seconds with each
+    poll that comes too early (RFC 8628 section 3.5).
+    """
     expires_at: datetime
+    """From this time on the request cannot be decided and its code is dead, by the
+    database's clock. At most 30 minutes after created_at, because the user code is
+    short.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +314,16 @@ class DeviceAuthorizationRequestOtherwise:
 
     outcome: Literal["client_inactive", "tenant_inactive"]
     device_authorization_id: UUID | None
+    """Random."""
     poll_interval: timedelta | None
+    """How long the device must wait between two polls. Grows by 5 seconds with each
+    poll that comes too early (RFC 8628 section 3.5).
+    """
     expires_at: datetime | None
+    """From this time on the request cannot be decided and its code is dead, by the
+    database's clock. At most 30 minutes after created_at, because the user code is
+    short.
+    """
 
 
 DeviceAuthorizationRequest: TypeAlias = (
@@ -240,14 +336,28 @@ class PendingDeviceAuthorization:
     """A row of device_authorizations.get_by_user_code."""
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     client_id: UUID
+    """clients.id of the requesting client."""
     client_identifier: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     client_display_name: str
+    """Name shown to people when no translation fits. May be empty."""
     scopes: Sequence[str]
+    """Names of the requested scopes. The user may approve fewer."""
     properties: JsonObject
+    """Open object of the embedding service, such as the device's name. The store
+    never reads it. Issued tokens inherit it.
+    """
     expires_at: datetime
+    """From this time on the request cannot be decided and its code is dead, by the
+    database's clock. At most 30 minutes after created_at, because the user code is
+    short.
+    """
     created_at: datetime
+    """When the row was inserted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +369,16 @@ class DeviceApprovalApproved:
 
     outcome: Literal["approved"]
     token_id: UUID
+    """Random. The jti of a token that has one."""
     authorization_id: UUID
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
+    """
     scopes: Sequence[str]
+    """Names of its scopes."""
     expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,9 +399,16 @@ class DeviceApprovalOtherwise:
         "user_inactive",
     ]
     token_id: UUID | None
+    """Random. The jti of a token that has one."""
     authorization_id: UUID | None
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
+    """
     scopes: Sequence[str] | None
+    """Names of its scopes."""
     expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
 
 
 DeviceApproval: TypeAlias = DeviceApprovalApproved | DeviceApprovalOtherwise
@@ -325,9 +449,16 @@ class CodeIssuanceIssued:
 
     outcome: Literal["issued"]
     token_id: UUID
+    """Random. The jti of a token that has one."""
     authorization_id: UUID
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
+    """
     scopes: Sequence[str]
+    """Names of its scopes."""
     expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,9 +480,16 @@ class CodeIssuanceOtherwise:
         "user_inactive",
     ]
     token_id: UUID | None
+    """Random. The jti of a token that has one."""
     authorization_id: UUID | None
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
+    """
     scopes: Sequence[str] | None
+    """Names of its scopes."""
     expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
 
 
 CodeIssuance: TypeAlias = CodeIssuanceIssued | CodeIssuanceOtherwise
@@ -366,8 +504,11 @@ class ClientTokenIssuanceIssued:
 
     outcome: Literal["issued"]
     token_id: UUID
+    """Random. The jti of a token that has one."""
     scopes: Sequence[str]
+    """Names of its scopes."""
     expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,8 +528,11 @@ class ClientTokenIssuanceOtherwise:
         "tenant_inactive",
     ]
     token_id: UUID | None
+    """Random. The jti of a token that has one."""
     scopes: Sequence[str] | None
+    """Names of its scopes."""
     expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
 
 
 ClientTokenIssuance: TypeAlias = (
@@ -405,8 +549,11 @@ class TokenExchangeIssued:
 
     outcome: Literal["issued"]
     token_id: UUID
+    """Random. The jti of a token that has one."""
     scopes: Sequence[str]
+    """Names of its scopes."""
     expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,8 +576,11 @@ class TokenExchangeOtherwise:
         "too_many_exchanges",
     ]
     token_id: UUID | None
+    """Random. The jti of a token that has one."""
     scopes: Sequence[str] | None
+    """Names of its scopes."""
     expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
 
 
 TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
@@ -444,10 +594,17 @@ class LicenseSeat:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     license_id: UUID
+    """The licence."""
     seat_number: int
+    """Number of the seat in its licence. A removed seat leaves a gap."""
     holder: str
+    """The current or last holder: a user, device or session. Null: checked in."""
     leased_until: datetime
+    """The seat is free for another holder from this time on. Never later than the
+    end of the licence. Null: checked in.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,11 +616,19 @@ class UsageReceipt:
 
     recorded: bool
     quantity: int
+    """The used quantity, at most 10^12. Negative in a correction."""
     corrects: str | None
+    """idempotency_key of the use that this row corrects. A use can be corrected
+    once. Null: this is a use.
+    """
     period_start: date
+    """First day (UTC) of the period."""
     period_end: date
+    """First day (UTC) after the period."""
     used: int
+    """Sum of license_usage.quantity."""
     allowed: int | None
+    """The limit when the metric was last used. Null: no limit."""
     overage: int
 
 
@@ -472,12 +637,19 @@ class UsageTotal:
     """A row of license_usage.list_totals."""
 
     tenant_id: UUID
+    """Owner of the row."""
     license_id: UUID
+    """The licence."""
     metric: str
+    """A name in licenses.limits."""
     period_start: date
+    """First day (UTC) of the period."""
     period_end: date
+    """First day (UTC) after the period."""
     used: int
+    """Sum of license_usage.quantity."""
     allowed: int | None
+    """The limit when the metric was last used. Null: no limit."""
     overage: int
 
 
@@ -490,24 +662,53 @@ class License:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     key_hash: bytes = field(repr=False)
+    """SHA-256 of the licence key, 32 octets. The key is never stored."""
     plan: str
+    """Name of the plan."""
     seats: int
+    """Number of rows in authority.license_seats. 0: the licence has no seats."""
     features: Sequence[str]
+    """Names of its features."""
     limits: JsonObject
+    """Object of metric to the limit in one usage_period: a whole number, or null
+    for no limit. A metric that is missing cannot be used.
+    """
     usage_period: LicenseUsagePeriod
+    """day, month or year, in UTC. Usage starts from 0 in each period."""
     overage_policy: LicenseOveragePolicy
+    """refuse: a use beyond the limit fails. allow: it is recorded, and the receipt
+    and the total report the overage.
+    """
     valid_from: datetime
+    """The licence is refused before this time."""
     valid_until: datetime | None
+    """From this time on the licence is in grace, then expired. Null: no end."""
     grace: timedelta
+    """How long the licence still works after valid_until, with a warning. Computed
+    in UTC.
+    """
     grace_policy: LicenseGracePolicy
+    """What the licence allows in grace. full: everything. keep: only the renewal of
+    running leases; no seat is newly taken and no use is recorded.
+    """
     status: LicenseStatus
+    """A suspended licence can become active again, a revoked one cannot."""
     status_reason: str | None
+    """Why it is suspended or revoked. Null: it is neither, or no reason was
+    recorded.
+    """
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,14 +716,27 @@ class LicenseValidation:
     """A row of licenses.validate."""
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     plan: str
+    """Name of the plan."""
     features: Sequence[str]
+    """Names of its features."""
     state: LicenseValidationState
+    """The first that applies: suspended, revoked, not_yet_valid, expired, grace or
+    valid.
+    """
     valid_until: datetime | None
+    """From this time on the licence is in grace, then expired. Null: no end."""
     grows_until: datetime | None
+    """No seat is newly taken and no use is recorded from this time on:
+    usable_until, or valid_until under the grace policy keep. Null: no end.
+    """
     usable_until: datetime | None
+    """When its grace period ends. Null: no end."""
     seats: int
+    """Number of rows in authority.license_seats. 0: the licence has no seats."""
     seats_taken: int
 
 
@@ -535,15 +749,35 @@ class LoginAttempt:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     username: str
+    """The typed name as users.username_key. May belong to no user. INVALID: the
+    typed name cannot belong to any user.
+    """
     user_id: UUID | None
+    """The user, if known. No foreign key, because the log outlives the user."""
     client_id: str | None
+    """client_id of the application. Null: none. No foreign key, because the log
+    outlives the client.
+    """
     address: IPv4Address | IPv6Address | None
+    """Address of the host, in the form of authority.canonical_address. Null: not
+    known.
+    """
     outcome: LoginAttemptOutcome
+    """succeeded, failed or throttled. A throttled attempt was refused without a
+    check.
+    """
     reason: str | None
+    """Why it failed, for operators: unknown_user, wrong_password, … Null: it did
+    not fail.
+    """
     correlation_id: str | None
+    """Request id, to find the attempt in other logs. Null: none."""
     created_at: datetime
+    """When the attempt was made. Determines the partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -564,13 +798,27 @@ class PushedRequest:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     request_uri_hash: bytes = field(repr=False)
+    """SHA-256 of the reference in the request_uri, 32 octets."""
     client_id: UUID
+    """clients.id of the client that pushed it. No other client may use it."""
     parameters: JsonObject
+    """Object of the request's parameters, including dpop_jkt (RFC 9449 section 10).
+    The store does not interpret it. It never contains a request_uri (RFC 9126 section
+    2.1) or the client's credentials, and its scope is valid (RFC 6749 section 3.3) with
+    at most 100 values.
+    """
     expires_at: datetime
+    """The request is dead from this time on, by the database's clock. At most ten
+    minutes after it was pushed (RFC 9126 section 2.2).
+    """
     redeemed_at: datetime | None
+    """When it was used. Null: not used."""
     created_at: datetime
+    """When it was pushed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -583,17 +831,36 @@ class RedemptionRedeemed:
 
     outcome: Literal["redeemed", "refreshed", "already_redeemed", "recently_redeemed"]
     authorization_id: UUID
+    """Random."""
     user_id: UUID | None
+    """The user whom it represents. Null: none."""
     subject_id: UUID | None
+    """The sub claim of its user. Null: the token has no user."""
     service_account_id: UUID | None
+    """The service account that it represents. Null: none. If user_id is null too,
+    the token represents the client.
+    """
     scopes: Sequence[str]
+    """Names of its scopes."""
     nonce: str | None
+    """The nonce of the authentication request (OpenID Connect Core section
+    3.1.2.1).
+    """
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     authenticated_at: datetime
+    """When the sign-in happened that the token descends from. Compared with
+    tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
+    a sign-out.
+    """
     access_token_id: UUID | None
+    """Random. The jti of a token that has one."""
     access_expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
     refresh_token_id: UUID | None
+    """Random. The jti of a token that has one."""
     refresh_expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -606,17 +873,36 @@ class RedemptionOtherwise:
 
     outcome: Literal["invalid", "invalid_scope", "reused", "rotation_required"]
     authorization_id: UUID | None
+    """Random."""
     user_id: UUID | None
+    """The user whom it represents. Null: none."""
     subject_id: UUID | None
+    """The sub claim of its user. Null: the token has no user."""
     service_account_id: UUID | None
+    """The service account that it represents. Null: none. If user_id is null too,
+    the token represents the client.
+    """
     scopes: Sequence[str] | None
+    """Names of its scopes."""
     nonce: str | None
+    """The nonce of the authentication request (OpenID Connect Core section
+    3.1.2.1).
+    """
     properties: JsonObject | None
+    """Open object of the embedding service. The store never reads it."""
     authenticated_at: datetime | None
+    """When the sign-in happened that the token descends from. Compared with
+    tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
+    a sign-out.
+    """
     access_token_id: UUID | None
+    """Random. The jti of a token that has one."""
     access_expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
     refresh_token_id: UUID | None
+    """Random. The jti of a token that has one."""
     refresh_expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
 
 
 Redemption: TypeAlias = RedemptionRedeemed | RedemptionOtherwise
@@ -630,14 +916,31 @@ class Revocation:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     sequence: int
+    """Position in the tenant's feed, from 1, in the order of commits. A follower
+    resumes after it.
+    """
     category: RevocationCategory
+    """What the target is: a token, subject, client, key (for signing) or
+    authorization.
+    """
     target: str
+    """The jti, sub, client_id, kid or authorization id, depending on the category.
+    Never a token.
+    """
     reason: str
+    """Why it was revoked, for people and reports."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     effective_at: datetime
+    """Verifiers refuse what was issued at or before this time."""
     expires_at: datetime | None
+    """Everything that the entry refuses has expired by this time, and the entry may
+    be pruned. Null: no such time. Required for a token and an authorization.
+    """
     created_at: datetime
+    """When it was published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -649,13 +952,23 @@ class Role:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     name: str
+    """Identifier in lower case, unique in the tenant."""
     description: str
+    """Who needs the role, in one sentence. May be empty."""
     is_system: bool
+    """Copied from authority.system_roles. A system role cannot be renamed or
+    deleted.
+    """
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -666,7 +979,9 @@ class Permission:
     """
 
     name: str
+    """resource:action, lower case."""
     description: str
+    """What the permission allows, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -678,18 +993,33 @@ class Scope:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random."""
     name: str
+    """A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the tenant."""
     display_name: str
+    """Name on the consent page when no translation fits. May be empty."""
     display_names: JsonObject
+    """Translations: object of language tag (BCP 47) to name."""
     description: str
+    """What the user allows by consenting. May be empty."""
     descriptions: JsonObject
+    """Translations: object of language tag (BCP 47) to description."""
     resources: Sequence[str]
+    """Audiences of an access token with this scope (RFC 8707)."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     is_system: bool
+    """Copied from authority.system_scopes. A system scope cannot be renamed or
+    deleted.
+    """
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -730,18 +1060,36 @@ class ServiceAccount:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random. Key inside the store."""
     account_id: str
+    """Identifier in lower case, unique in the tenant."""
     display_name: str
+    """Name shown to people. May be empty."""
     description: str
+    """What the account is for. May be empty."""
     enabled: bool
+    """The tokens of a disabled account do not verify."""
     tokens_valid_after: datetime | None
+    """Tokens whose authenticated_at is at or before this time are dead. Only
+    increases. Null: never set.
+    """
     allowed_scopes: Sequence[str]
+    """Names of the scopes that its tokens may have. Checked when a token is issued."""
     authorized_clients: Sequence[UUID]
+    """clients.id of each client that may act as it. Checked when a token is issued.
+    There is no foreign key: ids are never reused, so the id of a deleted client is
+    harmless.
+    """
     attributes: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -753,14 +1101,27 @@ class Tenant:
     """
 
     id: UUID
+    """Random. Part of every token string, so that a lookup never crosses tenants."""
     code: str
+    """Name in URLs and configuration: a DNS label (RFC 1035), lower case."""
     display_name: str
+    """Name shown to people."""
     status: TenantStatus
+    """active and trial tenants issue and verify tokens; suspended and terminated
+    ones do not.
+    """
     settings: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     tokens_valid_after: datetime | None
+    """Tokens are dead if their sign-in, or for a machine their issuance, is at or
+    before this time. Only increases. Null: never set.
+    """
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -772,30 +1133,83 @@ class Token:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random. The jti of a token that has one."""
     type: TokenType
+    """access, refresh, authorization_code or device_code. A code lives at most 10
+    minutes (RFC 6749 section 4.1.2).
+    """
     token_hash: bytes = field(repr=False)
+    """SHA-256 of the token string, 32 octets."""
     client_id: UUID
+    """clients.id of the client that it was issued to."""
     user_id: UUID | None
+    """The user whom it represents. Null: none."""
     service_account_id: UUID | None
+    """The service account that it represents. Null: none. If user_id is null too,
+    the token represents the client.
+    """
     authorization_id: UUID | None
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
+    """
     parent_id: UUID | None
+    """The token whose redemption issued this one, of the same family. It may have
+    been pruned. Null: the first of its family, or issued by a refresh token that was
+    not used up.
+    """
     subject_authorization_id: UUID | None
+    """The family of the token that this one was exchanged for (RFC 8693), of any
+    client. Ending that family ends this token. Null: not exchanged, or exchanged for a
+    token without a family.
+    """
     actor: JsonObject | None
+    """The act claim of an exchanged token (RFC 8693 section 4.1): the sub of the
+    actor, and in a nested act the earlier actors. Null: no actor.
+    """
     scopes: Sequence[str]
+    """Names of its scopes."""
     code_challenge: str | None
+    """PKCE code challenge, method S256 only: base64url of SHA-256 (RFC 7636 section
+    4.2).
+    """
     redirect_uri: str | None
+    """The redirect URI that the code was sent to. The redemption must repeat it
+    (RFC 6749 section 4.1.3).
+    """
     nonce: str | None
+    """The nonce of the authentication request (OpenID Connect Core section
+    3.1.2.1).
+    """
     cnf_jkt: str | None
+    """JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6). Null: not
+    DPoP-bound.
+    """
     cnf_x5t_s256: str | None
+    """SHA-256 thumbprint of the holder's certificate (RFC 8705 section 3.1). Null:
+    not bound to one.
+    """
     payload: bytes | None = field(repr=False)
+    """Encrypted content of a reference token. The store never reads it. Null: none."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
     redeemed_at: datetime | None
+    """When it was redeemed. Null: not redeemed. Access tokens are never redeemed."""
     revoked_at: datetime | None
+    """The token is dead from this time on. Null: not revoked itself."""
     revocation_reason: str | None
+    """Why it was revoked."""
     authenticated_at: datetime
+    """When the sign-in happened that the token descends from. Compared with
+    tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
+    a sign-out.
+    """
     created_at: datetime
+    """When it was issued (iat)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -803,20 +1217,47 @@ class TokenDiagnosis:
     """A row of tokens.diagnose."""
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random. The jti of a token that has one."""
     type: TokenType
+    """access, refresh, authorization_code or device_code. A code lives at most 10
+    minutes (RFC 6749 section 4.1.2).
+    """
     dead_because: TokenDiagnosisDeadBecause | None
+    """own_dead_because, or exchanged_from_dead if a token that it was exchanged for
+    is dead or deleted. Null: it is alive.
+    """
     client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     authorization_id: UUID | None
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
+    """
     user_id: UUID | None
+    """The user whom it represents. Null: none."""
     service_account_id: UUID | None
+    """The service account that it represents. Null: none. If user_id is null too,
+    the token represents the client.
+    """
     scopes: Sequence[str]
+    """Names of its scopes."""
     redeemed_at: datetime | None
+    """When it was redeemed. Null: not redeemed. Access tokens are never redeemed."""
     revoked_at: datetime | None
+    """The token is dead from this time on. Null: not revoked itself."""
     revocation_reason: str | None
+    """Why it was revoked."""
     authenticated_at: datetime
+    """When the sign-in happened that the token descends from. Compared with
+    tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
+    a sign-out.
+    """
     created_at: datetime
+    """When it was issued (iat)."""
     expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -827,24 +1268,61 @@ class VerifiedToken:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random. The jti of a token that has one."""
     type: TokenType
+    """access, refresh, authorization_code or device_code. A code lives at most 10
+    minutes (RFC 6749 section 4.1.2).
+    """
     client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     authorization_id: UUID | None
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
+    """
     user_id: UUID | None
+    """The user whom it represents. Null: none."""
     subject_id: UUID | None
+    """The sub claim. Random, therefore globally unique. Never given to another
+    user.
+    """
     username: str | None
+    """As typed at registration."""
     service_account_id: UUID | None
+    """The service account that it represents. Null: none. If user_id is null too,
+    the token represents the client.
+    """
     account_id: str | None
+    """Identifier in lower case, unique in the tenant."""
     actor: JsonObject | None
+    """The act claim of an exchanged token (RFC 8693 section 4.1): the sub of the
+    actor, and in a nested act the earlier actors. Null: no actor.
+    """
     scopes: Sequence[str]
+    """Names of its scopes."""
     cnf_jkt: str | None
+    """JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6). Null: not
+    DPoP-bound.
+    """
     cnf_x5t_s256: str | None
+    """SHA-256 thumbprint of the holder's certificate (RFC 8705 section 3.1). Null:
+    not bound to one.
+    """
     payload: bytes | None = field(repr=False)
+    """Encrypted content of a reference token. The store never reads it. Null: none."""
     properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
     authenticated_at: datetime
+    """When the sign-in happened that the token descends from. Compared with
+    tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
+    a sign-out.
+    """
     created_at: datetime
+    """When it was issued (iat)."""
     expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -852,11 +1330,21 @@ class UserRole:
     """A row of user_roles.assign."""
 
     tenant_id: UUID
+    """Owner of the row."""
     user_id: UUID
+    """The user who has the role."""
     role_id: UUID
+    """The role. It cannot be deleted while it is assigned."""
     granted_by: str | None
+    """Who assigned the role, in the embedding service's own terms. Null: not
+    recorded.
+    """
     expires_at: datetime | None
+    """The assignment has no effect from this time on, and may be pruned. Null: no
+    end.
+    """
     created_at: datetime
+    """When the role was first assigned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -869,17 +1357,41 @@ class User:
     """
 
     tenant_id: UUID
+    """Owner of the row."""
     id: UUID
+    """Random. Key inside the store."""
     subject_id: UUID
+    """The sub claim. Random, therefore globally unique. Never given to another
+    user.
+    """
     username: str
+    """As typed at registration."""
     username_key: str
+    """Sign-in looks up this key: username_key in Python (RFC 8265, case-folded).
+    Names that differ only in case or Unicode form have the same key. In plain SQL it is
+    lower(username collate "C") for a name in printable ASCII.
+    """
     email: str | None
+    """Contact address as typed, or null. Not a login name, and not unique."""
     email_verified: bool
+    """The email_verified claim: the user has proven control of the address."""
     display_name: str
+    """Name shown to people. May be empty."""
     password_hash: str | None = field(repr=False)
+    """Argon2id hash with its own salt and parameters. An imported hash of another
+    kind stays until the next sign-in. Null: no password sign-in.
+    """
     status: UserStatus
+    """Only an active user signs in, and only the tokens of an active user verify."""
     tokens_valid_after: datetime | None
+    """Tokens whose sign-in is at or before this time are dead. Only increases.
+    Null: never set.
+    """
     attributes: JsonObject
+    """Open object of the embedding service for claims. The store never reads it."""
     created_at: datetime
+    """When the row was inserted."""
     updated_at: datetime
+    """When the row last changed."""
     row_version: int
+    """Optimistic lock: an update names the version that it read."""

@@ -1,4 +1,4 @@
-"""Where the SQL files are: at the top of a checkout, inside an installed wheel."""
+"""The folders of SQL files: at the top of a checkout, or inside an installed wheel."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""The schema's rules in words: its checks, its SQLSTATEs, and what is never sent.
+"""Words for the schema's checks and SQLSTATEs, and the test for secrets in arguments.
 
 `authority_queries` registers them with the engine when it is imported.
 """
@@ -14,61 +14,59 @@ from authority_queries.errors import (
 )
 from authority_queries.secrets.token_strings import contains_token
 
-_ONE_SUBJECT: Final = Rule("it is of a user or of a service account, not of both")
+_ONE_SUBJECT: Final = Rule("at most one of user_id and service_account_id may be set")
 _RULES: Final = {
     "authorizations_consent_id_user_id_check": Rule(
-        "only a user's authorization rests on a consent", "consent_id"
+        "consent_id requires a user_id", "consent_id"
     ),
     "authorizations_user_id_service_account_id_check": _ONE_SUBJECT,
     "client_secrets_valid_until_check": Rule(
         "valid_until must not be before valid_from", "valid_until"
     ),
     "device_authorizations_expires_at_check": Rule(
-        "a device's request lives more than 0 and at most 30 minutes", "lifetime"
+        "lifetime must be more than 0 and at most 30 minutes", "lifetime"
     ),
     "license_usage_totals_used_check": Rule(
-        "the licence's limit for this metric and period would be exceeded",
+        "the use exceeds the licence's limit for this metric and period",
         error=LimitReachedError,
     ),
     "licenses_valid_until_check": Rule(
         "valid_until must be after valid_from", "valid_until"
     ),
     "pushed_requests_expires_at_check": Rule(
-        "a pushed request lives more than 0 and at most 10 minutes", "lifetime"
+        "lifetime must be more than 0 and at most 10 minutes", "lifetime"
     ),
     "pushed_requests_parameters_check": Rule(
-        "parameters must have a scope of RFC 6749 section 3.3, if any, and neither "
-        "request_uri, client_secret nor client_assertion",
+        "parameters must not have request_uri, client_secret or client_assertion, and "
+        "a scope must match RFC 6749 section 3.3",
         "parameters",
     ),
     "revocations_category_expires_at_check": Rule(
-        "an entry for a token or an authorization must have an expires_at", "expires_at"
+        "expires_at is required for a token or an authorization", "expires_at"
     ),
     "revocations_expires_at_check": Rule(
         "expires_at must be after effective_at", "expires_at"
     ),
     "tokens_actor_check": Rule("actor must have a sub", "actor"),
     "tokens_authenticated_at_check": Rule(
-        "authenticated_at must not be ahead of the clock", "authenticated_at"
+        "authenticated_at must not be in the future", "authenticated_at"
     ),
     "tokens_type_authorization_id_check": Rule(
-        "a token that is redeemed must belong to an authorization", "authorization_id"
+        "authorization_id is required for a code or a refresh token", "authorization_id"
     ),
     "tokens_type_expires_at_check": Rule(
-        "an authorization code lives at most 10 minutes", "lifetime"
+        "lifetime of an authorization code must be at most 10 minutes", "lifetime"
     ),
     "tokens_type_redirect_uri_code_challenge_check": Rule(
-        "only an authorization code has a redirect_uri and a code_challenge"
+        "only an authorization code may have a redirect_uri and a code_challenge"
     ),
     "tokens_user_id_service_account_id_check": _ONE_SUBJECT,
     "used_jtis_expires_at_check": Rule(
-        "expires_at must be ahead of the clock, and at most 24 hours", "expires_at"
+        "expires_at must be in the future, by at most 24 hours", "expires_at"
     ),
 }
 _RULES_BY_ENDING: Final = {
-    "_moments_check": Rule(
-        "a moment must be from 1900-01-01 to before 9000-01-01, UTC"
-    ),
+    "_moments_check": Rule("a time must be from 1900-01-01 and before 9000-01-01, UTC"),
     "_durations_check": Rule("a duration must be from 0 to 36,525 days"),
 }
 
@@ -80,15 +78,15 @@ def _tenant_inactive(statement: str) -> AuthorityError:
 
 def _role_bypasses_policies(_statement: str) -> AuthorityError:
     return ConfigurationError(
-        "row-level security does not hold the role of this connection: log in "
-        "as a member of authority_app, not as owner, maintenance or superuser"
+        "row-level security does not restrict this connection's role: log in as a "
+        "member of authority_app, not as owner, maintenance or superuser"
     )
 
 
 def _wrong_isolation(statement: str) -> AuthorityError:
     return ConfigurationError(
-        f"{statement}: transaction_isolation must be read committed: give the "
-        "connection no isolation_level, and begin no other transaction for it"
+        f"{statement}: transaction_isolation must be read committed: set no "
+        "isolation_level on the connection, and begin no other transaction on it"
     )
 
 

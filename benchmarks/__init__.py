@@ -1,1 +1,1 @@
-"""What is measured, against whom. Results are committed beside the programs as text."""
+"""Benchmarks. Each one's result is committed beside it as text."""

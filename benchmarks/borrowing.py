@@ -1,7 +1,7 @@
-"""`python -m benchmarks.borrowing`: what it costs to check a borrowed connection.
+"""`python -m benchmarks.borrowing`: the cost of checking a borrowed connection.
 
-Exits with 1 when a verification takes more than 1.05 times the processor time that it
-takes without the check, with 2 when there is nothing to measure on.
+Exits with 1 when a verification takes more than 1.05 times its processor time without
+the check, and with 2 when there is no server.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from authority_queries import Authority, Settings
 from authority_queries.codegen.throwaway import throwaway_database
 from authority_queries.errors import AuthorityError
 from authority_queries.resources import MIGRATIONS
-from authority_queries.service._sync.line import Slot
+from authority_queries.service._sync.slots import Slot
 from authority_queries.service.migrations import yoyo_url
 from benchmarks.machine import machine
 from benchmarks.measuring import cpu_timer, measure, timer
@@ -35,12 +35,14 @@ _Check = Callable[[Slot, float], bool]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and judge."""
+    """Measure, print the table, and return 1 above the limit."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.borrowing", description=__doc__
     )
     parser.add_argument(
-        "--server", metavar="CONNINFO", help="where to measure (else embedded)"
+        "--server",
+        metavar="CONNINFO",
+        help="server to measure on (default: embedded)",
     )
     server = parser.parse_args(arguments).server
     with throwaway_database([MIGRATIONS], server) as database:
@@ -63,7 +65,7 @@ async def _measured(authority: Authority, rows: Rows) -> list[_Line]:
 
     def by(check: _Check) -> Peer:
         def verify(_: object) -> object:
-            setattr(Slot, "is_usable", check)  # noqa: B010 -- it is a method
+            setattr(Slot, "is_usable", check)  # noqa: B010 -- replaces a method
             return authority.verify_token(rows.token)
 
         return verify
@@ -82,7 +84,7 @@ def _yes(_: Slot, __: float) -> bool:
 
 
 def _asked(slot: Slot, _: float) -> bool:
-    """Do as psycopg_pool's check_connection."""
+    """Ask the server, as psycopg_pool's check_connection does."""
     if slot.connection is not None:
         slot.connection.execute("")
     return True

@@ -1,4 +1,4 @@
-"""The generated functions that are measured, and how the bare driver does the same."""
+"""The measured calls: generated functions and their arguments for the bare driver."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ Arguments: TypeAlias = Mapping[str, object]
 class Case:
     """One generated function.
 
-    `arguments` gives those of one call. `sent` makes of them what psycopg takes, as
-    somebody with the bare driver has to.
+    `arguments` returns the arguments of one call. `sent` converts them for psycopg, as
+    every caller of the bare driver has to.
     """
 
     title: str
@@ -41,14 +41,14 @@ class Case:
 
     @property
     def sql(self) -> str:
-        """The text that the generated function has psycopg execute."""
+        """The SQL text that the generated function executes."""
         file, name = self.statement.split(".")
         queries = QueryFile(FOLDER / f"{file}.sql").queries
         return cast("str", getattr(queries, name).sql)
 
 
 def make_cases(rows: Rows) -> list[Case]:
-    """Give the cases: reads, from the cheapest on, then writes."""
+    """Return the cases: reads, the cheapest first, then writes."""
     return [
         Case(
             title="a row by its key",

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.hints`: what it costs publishers that they notify.
+"""`python -m benchmarks.hints`: the cost of NOTIFY for publishers.
 
-Rounds with the hint and without it take turns, on a server that waits for its disk.
+Rounds with and without NOTIFY take turns, on a server that waits for its disk.
 """
 
 import sys
@@ -24,7 +24,7 @@ from authority_queries.service.embedded.folders import temporary_folder
 from authority_queries.service.migrations import yoyo_url
 from benchmarks.machine import machine
 
-# /tmp may be in memory.
+# Not /tmp, which may be in memory.
 _DISK: Final = Path("/var/tmp")  # noqa: S108 -- the folder in it is made by tempfile
 _ROUNDS: Final = 9
 _PUBLICATIONS: Final = 150  # a publisher, a round
@@ -32,7 +32,7 @@ _PUBLISHERS: Final = (1, 8)
 
 
 def main() -> int:
-    """Print the table."""
+    """Measure, and print the table."""
     with (
         temporary_folder(_DISK) as folder,
         running_embedded_server(folder / "data") as parameters,
@@ -51,7 +51,7 @@ def _table(database: str) -> str:
     lines = []
     for publishers in _PUBLISHERS:
         with _connections(database, publishers) as connections:
-            # The first round warms up.
+            # The first round warms the caches.
             rounds = [
                 [_round(connections, hint=hint) for hint in (True, False)]
                 for _ in range(_ROUNDS + 1)
@@ -90,7 +90,7 @@ def _connections(
 def _round(
     connections: Sequence[tuple[UUID, "psycopg.Connection[object]"]], *, hint: bool
 ) -> float:
-    """Give publications per second."""
+    """Return the publications per second."""
     start = Barrier(len(connections) + 1)
 
     def publish_all(tenant_id: UUID, connection: "psycopg.Connection[object]") -> None:

@@ -1,4 +1,4 @@
-"""What a measurement was made on, for its first line."""
+"""Describes the machine of a measurement."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ import psycopg
 
 
 def machine(database: str) -> str:
-    """Name the versions, the kind of machine and its cores."""
+    """Return the versions, the kind of machine and the number of cores, as a line."""
     with psycopg.connect(database) as connection:
         server = connection.info.parameter_status("server_version")
     return (

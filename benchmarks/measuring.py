@@ -1,4 +1,4 @@
-"""Peers measured in turns, in blocks so small that whatever drifts drifts for all."""
+"""Measures peers in turns, in blocks so small that a drift affects all peers."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from typing import Final, TypeAlias
 from benchmarks.cases import Arguments
 from benchmarks.peers import AsyncPeer, Peer
 
-# Gives the seconds that a peer takes for calls with these arguments.
+# Returns the seconds that a peer takes for calls with these arguments.
 Timer: TypeAlias = Callable[[Sequence[Arguments]], Awaitable[float]]
 
-# psycopg prepares a statement at its sixth execution, and the server may settle for a
-# generic plan only after five more.
+# psycopg prepares a statement at its sixth execution. The server chooses a generic plan
+# after five more at the earliest.
 _WARM_UP: Final = 50
 _BLOCK_SECONDS: Final = 0.008
 
@@ -26,16 +26,16 @@ class Measured:
     blocks: Sequence[Sequence[float]]
 
     def microseconds(self, peer: int) -> float:
-        """Give the median time of a call."""
+        """Return the median time of a call."""
         return median(block[peer] for block in self.blocks) * 1e6
 
     def ratios(self, peer: int) -> list[float]:
-        """Give for each block the time of the first peer by that of another."""
+        """Return for each block the ratio of the first peer's time to another's."""
         return [block[0] / block[peer] for block in self.blocks]
 
 
 def timer(peer: Peer) -> Timer:
-    """Time a blocking peer."""
+    """Return a timer of a blocking peer."""
 
     async def run(batch: Sequence[Arguments]) -> float:
         started = perf_counter()
@@ -47,9 +47,10 @@ def timer(peer: Peer) -> Timer:
 
 
 def cpu_timer(peer: Peer, backend_pid: int) -> Timer:
-    """Count the processor's time of a blocking peer, its server process included.
+    """Return a timer of processor time of a blocking peer and its server process.
 
-    What else a machine does hardly changes it. For a server on this Linux machine.
+    Other work on the machine hardly changes it. The server must run on this Linux
+    machine.
     """
     schedstat = Path(f"/proc/{backend_pid}/schedstat")
 
@@ -66,7 +67,7 @@ def cpu_timer(peer: Peer, backend_pid: int) -> Timer:
 
 
 def async_timer(peer: AsyncPeer) -> Timer:
-    """Time an asynchronous peer, one call after the other."""
+    """Return a timer of an asynchronous peer, which is awaited call by call."""
 
     async def run(batch: Sequence[Arguments]) -> float:
         started = perf_counter()
@@ -83,9 +84,9 @@ async def measure(
     blocks: int,
     block_seconds: float = _BLOCK_SECONDS,
 ) -> Measured:
-    """Measure the timers in turns; each is the first in its share of the blocks.
+    """Measure the timers in turns. Each is the first one in its share of the blocks.
 
-    A block is as many calls as the first timer makes in `block_seconds`.
+    A block has as many calls as the first timer makes in `block_seconds`.
     """
     for each in timers:
         await each([arguments() for _ in range(_WARM_UP)])

@@ -13,9 +13,9 @@ AsyncPeer: TypeAlias = Callable[[Arguments], Awaitable[object]]
 
 
 def peers(connection: Connection[object], case: Case) -> list[Peer]:
-    """Give the generated function, and the driver with records and with tuples.
+    """Return the generated function, and the driver with records and with tuples.
 
-    Raises RuntimeError when they do not give the same.
+    Raises RuntimeError when their results differ in type.
     """
     call = case.call
     made = [
@@ -31,7 +31,7 @@ def peers(connection: Connection[object], case: Case) -> list[Peer]:
 
 
 def async_peers(connection: AsyncConnection[object], case: Case) -> list[AsyncPeer]:
-    """Give the asynchronous forms of the same."""
+    """Return the asynchronous forms of the same peers."""
     call = case.call_async
     return [
         lambda arguments: call(connection, **arguments),
@@ -40,7 +40,7 @@ def async_peers(connection: AsyncConnection[object], case: Case) -> list[AsyncPe
     ]
 
 
-# No function in common: a call more would count against the bare driver.
+# The peers share no function: another call would count against the bare driver.
 def _bare(
     connection: Connection[object], case: Case, make_row: BaseRowFactory[object]
 ) -> Peer:

@@ -1,8 +1,7 @@
-"""`python -m benchmarks.pruning`: how fast batches delete, and whether they stay so.
+"""`python -m benchmarks.pruning`: how fast batches delete, at the start and the end.
 
-Exits with 1 when the last batches take more than 1.5 times the processor time beside
-the rows that are kept that they take without them, with 2 when there is nothing to
-measure on.
+Exits with 1 when the last batches take more than 1.5 times the processor time with kept
+rows than without, and with 2 when there is no server.
 """
 
 import argparse
@@ -42,8 +41,7 @@ _HEADERS: Final = (
 )
 _FORMATS: Final = ("", "", "", ".0f", ".1f", ".1f", ".2f")
 
-# What reuse detection needs: refresh tokens that are redeemed and expired, in families
-# that live.
+# Kept for reuse detection: redeemed and expired refresh tokens in live families.
 _INSERT_KEPT: Final = """
 with families as (
     insert into authority.authorizations
@@ -112,12 +110,14 @@ class _Line(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and judge."""
+    """Measure, print the table, and return 1 above the limit."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.pruning", description=__doc__
     )
     parser.add_argument(
-        "--server", metavar="CONNINFO", help="where to measure (else embedded)"
+        "--server",
+        metavar="CONNINFO",
+        help="server to measure on (default: embedded)",
     )
     server = parser.parse_args(arguments).server
     lines: list[_Line] = []
@@ -149,7 +149,7 @@ def _measured(database: str, kept: int) -> list[_Line]:
                 dba.execute("vacuum analyze")
                 with ExitStack() as stack:
                     if snapshot == "old":
-                        # As pg_dump has one: nothing that dies is forgotten.
+                        # As pg_dump's: vacuum removes no row that is deleted later.
                         reader = stack.enter_context(psycopg.connect(database))
                         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                         reader.execute("select count(*) from authority.tenants")
@@ -169,7 +169,7 @@ def _line(database: str, step: StepName, kept: int, snapshot: str) -> _Line:
     if report.rows != _OVER:
         message = f"{report.rows} rows of {_OVER} were pruned: nothing to compare"
         raise RuntimeError(message)
-    # Without the last one, which finds nothing left.
+    # Without the last batch, which finds no rows.
     batches = [end - begin for begin, end in pairwise(told)][:-1]
     first, last = median(batches[:_FEW]), median(batches[-_FEW:])
     speed = report.rows / report.steps[0].seconds
@@ -177,7 +177,7 @@ def _line(database: str, step: StepName, kept: int, snapshot: str) -> _Line:
 
 
 def _processor_time_of(backend_pid: int) -> Callable[[], float]:
-    """Count the milliseconds of the server's process, on this Linux machine."""
+    """Return the server process's processor milliseconds, on this Linux machine."""
     schedstat = Path(f"/proc/{backend_pid}/schedstat")
     return lambda: int(schedstat.read_text().split()[0]) / 1e6
 

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.refresh`: one statement, and the transaction that it replaces.
+"""`python -m benchmarks.refresh`: one statement against the transaction it replaces.
 
-Exits with 1 when the statement takes more processor time than the transaction does,
-with 2 when there is nothing to measure on.
+Exits with 1 when the statement takes more processor time than the transaction, and with
+2 when there is no server.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from authority_queries.resources import MIGRATIONS
 from authority_queries.secrets import TokenString
 from benchmarks.cases import Arguments
 from benchmarks.machine import machine
-from benchmarks.measuring import cpu_timer, measure, timer
+from benchmarks.measuring import Measured, cpu_timer, measure, timer
 from benchmarks.peers import Peer
 from benchmarks.rows import CLIENT, Rows, insert_rows
 
@@ -37,7 +37,7 @@ _HOUR: Final = timedelta(hours=1)
 _MONTH: Final = timedelta(days=30)
 _SCOPES: Final = ("openid", "profile", "email")
 _BLOCKS: Final = 40
-# Each way has a server process of its own, which begins a block with cold caches.
+# Seconds. Each way has its own server process, which begins a block with cold caches.
 _BLOCK: Final = 0.04
 _HEADERS: Final = (
     "refresh by",
@@ -115,7 +115,7 @@ returning id, type, scopes, expires_at
 
 
 class _Line(NamedTuple):
-    """A line of the table, by the processor's time and by the clock, per refresh."""
+    """A line of the table: processor time and wall time per refresh."""
 
     way: str
     trips: int
@@ -126,7 +126,7 @@ class _Line(NamedTuple):
 
 
 class _Family:
-    """A family of its own for each way, whose refresh token is replaced each time."""
+    """A token family of one way. Each call replaces its refresh token."""
 
     def __init__(self, connection: psycopg.Connection[object], rows: Rows) -> None:
         self._connection = connection
@@ -162,7 +162,7 @@ class _Family:
             access_token=NewToken(hash=access.hash, lifetime=_HOUR),
             refresh_token=NewToken(hash=refresh.hash, lifetime=_MONTH),
         )
-        self._go_on(refresh, is_live=redemption.outcome == "redeemed")
+        self._continue(refresh, is_live=redemption.outcome == "redeemed")
         return redemption
 
     def by_transaction(self, _: Arguments) -> object:
@@ -172,7 +172,7 @@ class _Family:
             with self._connection.transaction():
                 cursor.execute(_LOCK, {**given, "token_hash": self._token.hash})
                 token = cursor.fetchone() or {}
-                self._go_on(refresh, is_live=token["is_live"])
+                self._continue(refresh, is_live=token["is_live"])
                 cursor.execute(_USE_UP, {**given, **token, "redemption_id": uuid4()})
                 properties = Jsonb(token["properties"])
                 issued = {"access": access.hash, "refresh": refresh.hash}
@@ -189,7 +189,7 @@ class _Family:
             "refresh", self._tenant_id
         )
 
-    def _go_on(self, refresh: TokenString, *, is_live: object) -> None:
+    def _continue(self, refresh: TokenString, *, is_live: object) -> None:
         if is_live is not True:
             message = "the token is not live: nothing to compare"
             raise RuntimeError(message)
@@ -197,12 +197,14 @@ class _Family:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and judge."""
+    """Measure, print the table, and return 1 above the limit."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.refresh", description=__doc__
     )
     parser.add_argument(
-        "--server", metavar="CONNINFO", help="where to measure (else embedded)"
+        "--server",
+        metavar="CONNINFO",
+        help="server to measure on (default: embedded)",
     )
     server = parser.parse_args(arguments).server
     with throwaway_database([MIGRATIONS], server) as database:
@@ -227,26 +229,32 @@ async def _measured(database: str) -> list[_Line]:
             stack.enter_context(psycopg.connect(service, autocommit=True))
             for _ in range(3)
         ]
-        statement, transaction, pipelined = (
-            _Family(each, rows) for each in connections
-        )
-        ways: list[tuple[str, int, Peer]] = [
-            ("redemptions.refresh", 1, statement.by_statement),
-            ("a transaction", 5, transaction.by_transaction),
-            ("a transaction, pipelined", 2, pipelined.by_pipelined_transaction),
+        ways = _ways(connections, rows)
+        cpu_timers = [
+            cpu_timer(peer, connection.info.backend_pid)
+            for (_, _, peer), connection in zip(ways, connections, strict=True)
         ]
-        by_cpu = await measure(
-            [
-                cpu_timer(peer, connection.info.backend_pid)
-                for (_, _, peer), connection in zip(ways, connections, strict=True)
-            ],
-            dict,
-            _BLOCKS,
-            _BLOCK,
-        )
-        by_wall = await measure(
-            [timer(peer) for _, _, peer in ways], dict, _BLOCKS, _BLOCK
-        )
+        timers = [timer(peer) for _, _, peer in ways]
+        by_cpu = await measure(cpu_timers, dict, _BLOCKS, _BLOCK)
+        by_wall = await measure(timers, dict, _BLOCKS, _BLOCK)
+    return _lines(ways, by_cpu, by_wall)
+
+
+def _ways(
+    connections: Sequence[psycopg.Connection[object]], rows: Rows
+) -> list[tuple[str, int, Peer]]:
+    """Return the name, the trips and the call of each way, a connection each."""
+    statement, transaction, pipelined = (_Family(each, rows) for each in connections)
+    return [
+        ("redemptions.refresh", 1, statement.by_statement),
+        ("a transaction", 5, transaction.by_transaction),
+        ("a transaction, pipelined", 2, pipelined.by_pipelined_transaction),
+    ]
+
+
+def _lines(
+    ways: Sequence[tuple[str, int, Peer]], by_cpu: Measured, by_wall: Measured
+) -> list[_Line]:
     return [
         _Line(
             way=name,

@@ -1,4 +1,4 @@
-"""The rows that the measured calls are about, and arguments for more of them."""
+"""Inserts the rows for the measured calls, and returns arguments for more rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A tenant with a client, a secret of it, and one of its users with a token."""
+    """A tenant's client with a secret, and a user with a token."""
 
     tenant_id: UUID
     client_id: UUID
@@ -36,9 +36,9 @@ class Rows:
 
 
 def insert_rows(connection: Connection[object]) -> Rows:
-    """Insert them among enough others for an index to be worth it, and analyse them.
+    """Insert the rows and so many others that an index is used, then vacuum analyze.
 
-    Autocommit is expected.
+    The connection must be in autocommit.
     """
     tenant = _there(
         tenants.create(
@@ -46,15 +46,7 @@ def insert_rows(connection: Connection[object]) -> Rows:
         )
     )
     client_id = _insert_client(connection, tenant.id)
-    secret = client_secrets.add(
-        connection,
-        tenant_id=tenant.id,
-        id=client_id,
-        secret_hash=_PHC,
-        description="",
-        valid_from=None,
-        valid_until=None,
-    )
+    secret_id = _insert_secret(connection, tenant.id, client_id)
     ids = [_insert_user(connection, tenant.id, number) for number in range(USERS)]
     create: Callable[..., Token | None] = tokens.create
     for user_id in ids * _TOKENS_OF_EACH:
@@ -66,7 +58,7 @@ def insert_rows(connection: Connection[object]) -> Rows:
     return Rows(
         tenant_id=tenant.id,
         client_id=client_id,
-        secret_id=_there(secret).id,
+        secret_id=secret_id,
         user_id=ids[-1],
         token=last.token,
         token_hash=last.hash,
@@ -74,7 +66,7 @@ def insert_rows(connection: Connection[object]) -> Rows:
 
 
 def new_token(tenant_id: UUID, client_id: UUID, user_id: UUID) -> dict[str, object]:
-    """Give the arguments of tokens.create, each time for another token."""
+    """Return arguments of tokens.create, for another token each time."""
     return {
         "tenant_id": tenant_id,
         "type": "access",
@@ -116,6 +108,21 @@ def _insert_client(connection: Connection[object], tenant_id: UUID) -> UUID:
         enabled=True,
     )
     return client.id
+
+
+def _insert_secret(
+    connection: Connection[object], tenant_id: UUID, client_id: UUID
+) -> UUID:
+    secret = client_secrets.add(
+        connection,
+        tenant_id=tenant_id,
+        id=client_id,
+        secret_hash=_PHC,
+        description="",
+        valid_from=None,
+        valid_until=None,
+    )
+    return _there(secret).id
 
 
 def _insert_user(connection: Connection[object], tenant_id: UUID, number: int) -> UUID:

@@ -1,7 +1,7 @@
 """`python -m benchmarks.wrapper`: the generated functions against the bare driver.
 
-Exits with 1 when one of them takes more than 1.10 times as long as the bare driver,
-with 2 when there is nothing to measure on.
+Exits with 1 when one of them takes more than 1.10 times as long as the bare driver, and
+with 2 when there is no server.
 """
 
 import argparse
@@ -33,7 +33,7 @@ _SETTINGS: Final = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
 
 class _Line(NamedTuple):
-    """A line of the table; times in microseconds per call, ratios of the generated."""
+    """A line of the table: microseconds per call, and ratios of the generated one."""
 
     function: str
     gives: str
@@ -61,12 +61,14 @@ _FORMATS: Final = ("", "", "", ".1f", ".1f", ".3f", "", ".1f", ".3f")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and judge."""
+    """Measure, print the table, and return 1 above the limit."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.wrapper", description=__doc__
     )
     parser.add_argument(
-        "--server", metavar="CONNINFO", help="where to measure (else embedded)"
+        "--server",
+        metavar="CONNINFO",
+        help="server to measure on (default: embedded)",
     )
     server = parser.parse_args(arguments).server
     settings = read(_SETTINGS)

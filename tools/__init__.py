@@ -1,1 +1,1 @@
-"""What makes the generated files of the repository."""
+"""Generators of files in the repository."""

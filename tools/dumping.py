@@ -1,6 +1,6 @@
-"""A dump of a database, by the pg_dump of its own server.
+"""Dumps a database with the pg_dump of its own server.
 
-A newer pg_dump writes what an older server keeps for itself and hides from its own.
+A newer pg_dump dumps objects of an older server that the server's own pg_dump omits.
 """
 
 import os
@@ -11,7 +11,7 @@ import psycopg
 
 
 def pg_dump(conninfo: str, *options: str) -> str:
-    """Give what pg_dump writes of this database.
+    """Return pg_dump's output for this database.
 
     Raises FileNotFoundError when this machine has no pg_dump of the server's version.
     """
@@ -20,19 +20,9 @@ def pg_dump(conninfo: str, *options: str) -> str:
             "select setting, current_setting('server_version') "
             "from pg_catalog.pg_config() where name = 'BINDIR'"
         ).fetchall()
-        info = connection.info
-        # One by one: psycopg's libpq may know parameters that an older one refuses.
-        environment = {
-            "PGHOST": info.host,
-            "PGPORT": str(info.port),
-            "PGUSER": info.user,
-            "PGPASSWORD": info.password,
-            "PGDATABASE": info.dbname,
-            # The moments in checks are written in the session's time zone.
-            "PGTZ": "UTC",
-        }
+        environment = _environment(connection.info)
     program = Path(folder) / "pg_dump"
-    if _said_version(program) != version:
+    if _version(program) != version:
         message = f"no pg_dump of PostgreSQL {version} at {program} on this machine"
         raise FileNotFoundError(message)
     done = subprocess.run(
@@ -45,8 +35,24 @@ def pg_dump(conninfo: str, *options: str) -> str:
     return done.stdout
 
 
-def _said_version(program: Path) -> str | None:
-    """Give what the program says after its name, or None where it is missing."""
+def _environment(info: psycopg.ConnectionInfo) -> dict[str, str]:
+    """Return libpq's variables for the connection.
+
+    A connection string could have parameters that an older libpq does not know.
+    """
+    return {
+        "PGHOST": info.host,
+        "PGPORT": str(info.port),
+        "PGUSER": info.user,
+        "PGPASSWORD": info.password,
+        "PGDATABASE": info.dbname,
+        # Checks print timestamps in the session's time zone.
+        "PGTZ": "UTC",
+    }
+
+
+def _version(program: Path) -> str | None:
+    """Return the program's version, or None if the program is missing."""
     if not program.exists():
         return None
     done = subprocess.run(

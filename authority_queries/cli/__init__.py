@@ -11,15 +11,7 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from authority_queries.cli import prune
-from authority_queries.cli.generation import (
-    add_arguments,
-    add_only_argument,
-    add_server_argument,
-    run_format,
-    run_generate,
-    run_plans,
-)
+from authority_queries.cli import generation, prune
 from authority_queries.cli.psql import run_psql
 from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.service.backend import running_backend
@@ -28,18 +20,18 @@ from authority_queries.service.settings import Settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and give its exit code."""
+    """Run the command and return its exit code."""
     arguments, rest = _parser().parse_known_args(argv)
     if rest and arguments.command is not _psql:
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
-    # So that a server that was started is stopped, as it is by Ctrl-C.
+    # Stops a server that was started, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         return _run(arguments, rest)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Nothing more can be flushed.
+        # The reader has closed the pipe, so the flush at exit would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
 
@@ -54,9 +46,9 @@ def _run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     except AuthorityError as error:
         return _fail(1, str(error))
     except psycopg.Error as error:
-        # Of a statement of ours it repeats no value. DETAIL of others is left out.
+        # The first line for our statements has no value; DETAIL may have one.
         why = str(error).partition("\n")[0]
-        return _fail(1, f"PostgreSQL says: {why} ({type(error).__name__})")
+        return _fail(1, f"PostgreSQL: {why} ({type(error).__name__})")
 
 
 def _fail(code: int, message: str) -> int:
@@ -68,11 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="authority",
         description="Storage of a multi-tenant OAuth / OpenID Connect authority.",
-        epilog="Which database: AUTHORITY_DATABASE_URL, else a PostgreSQL that starts "
-        "by itself with its data in AUTHORITY_DATA_DIR.",
+        epilog="The database is AUTHORITY_DATABASE_URL. Without it, an embedded "
+        "PostgreSQL starts with its data in AUTHORITY_DATA_DIR.",
     )
-    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_commands(parser.add_subparsers(required=True, metavar="command"))
+    return parser
 
+
+def _add_commands(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> None:
     def add(name: str, command: object, text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(
             name, help=text, description=text, add_help=command is not _psql
@@ -80,40 +77,17 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    migrating = add("migrate", _migrate, "apply the pending migrations, with yoyo")
+    migrating = add("migrate", _migrate, "apply the pending migrations with yoyo")
     migrating.add_argument(
         "--break-lock",
         action="store_true",
-        help="take the lock of a run that was killed; make sure that none is running",
+        help="remove the lock of a killed run; make sure that none is running",
     )
-    add("doctor", _doctor, "say what would be used and whether it works")
-    prune.add_arguments(add("prune", _prune, "delete what is over, of all tenants"))
+    add("doctor", _doctor, "check the settings, the database, its roles and schema")
+    prune.add_arguments(add("prune", _prune, "delete expired data of all tenants"))
     add("demo", _demo, "store a sample authority and use it, step by step")
-    for name, command, text, add_all in (
-        (
-            "generate",
-            run_generate,
-            "write typed Python modules for the SQL files",
-            (add_arguments, add_server_argument),
-        ),
-        (
-            "plans",
-            run_plans,
-            "check how PostgreSQL executes the SQL files' queries",
-            (add_arguments, add_server_argument, add_only_argument),
-        ),
-        (
-            "format",
-            run_format,
-            "fill the column lists of queries that share a @row",
-            (add_arguments,),
-        ),
-    ):
-        adding = add(name, command, text)
-        for add_some in add_all:
-            add_some(adding)
-    add("psql", _psql, "run psql on the database; what follows is psql's")
-    return parser
+    generation.add_commands(add)
+    add("psql", _psql, "run psql on the database; passes all arguments to psql")
 
 
 def _migrate(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
@@ -126,8 +100,8 @@ def _migrate(settings: Settings, arguments: argparse.Namespace, _: object) -> in
 
 
 def _doctor(settings: Settings, _: object, __: object) -> int:
-    # Imported late because stale modules, which `generate` mends, cannot be.
-    from authority_queries.cli.doctor import examine  # noqa: PLC0415 -- because of that
+    # Imported here because stale generated modules cannot be imported.
+    from authority_queries.cli.doctor import examine  # noqa: PLC0415 -- see above
 
     with running_backend(settings) as conninfo:
         return examine(settings, conninfo)
@@ -138,8 +112,8 @@ def _prune(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
 
 
 def _demo(settings: Settings, _: object, __: object) -> int:
-    # Imported late because stale modules, which `generate` mends, cannot be.
-    from authority_queries.cli.demo import run_demo  # noqa: PLC0415 -- because of that
+    # Imported here because stale generated modules cannot be imported.
+    from authority_queries.cli.demo import run_demo  # noqa: PLC0415 -- see above
 
     run_demo(settings)
     return 0

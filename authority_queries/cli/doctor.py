@@ -1,4 +1,4 @@
-"""`authority doctor`: what would be used, and whether it works."""
+"""`authority doctor`: the settings in use, and whether the database works."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from authority_queries.service.migration_books import (
     find_traps,
     safe_conninfo,
 )
-from authority_queries.service.migrations import every
+from authority_queries.service.migrations import packaged_migrations
 from authority_queries.service.settings import Settings
 
 _OLDEST: Final = 150000
@@ -31,7 +31,7 @@ _Check = tuple[str, str, str]
 
 
 def examine(settings: Settings, conninfo: str) -> int:
-    """Print a table of checks; 1 when any of them is a finding.
+    """Print a table of checks. Return 1 if any check is a finding, otherwise 0.
 
     Writes nothing to the database. Raises UnavailableError.
     """
@@ -49,13 +49,19 @@ def examine(settings: Settings, conninfo: str) -> int:
     except psycopg.OperationalError as error:
         message = f"no connection to {settings.describe()}: {error}"
         raise UnavailableError(message) from error
-    todo = [migration for migration in every() if migration not in applied]
+    todo = [
+        migration for migration in packaged_migrations() if migration not in applied
+    ]
     checks = [
         *_checks(settings, server, now),
         *_roles(server),
-        ("traps", traps or "none", _verdict(not traps, "migrate only without them")),
+        (
+            "unsafe objects",
+            traps or "none",
+            _verdict(not traps, "remove before you migrate"),
+        ),
         _planted(planted),
-        _migrations(server, todo, is_told=is_readable or not books.are_there),
+        _migrations(server, todo, may_be_read=is_readable or not books.are_there),
     ]
     print(tabulate(checks, headers=("check", "found", "verdict"), tablefmt="simple"))
     return int(any(not verdict.startswith("ok") for _, _, verdict in checks))
@@ -68,19 +74,19 @@ def _checks(
     yield "backend", backend, "ok"
     yield "database", settings.describe(), "ok"
     supported = _OLDEST <= server.version_number <= _NEWEST
-    yield "server", server.version, _verdict(supported, "PostgreSQL 15 to 18 is tested")
+    yield "server", server.version, _verdict(supported, "use PostgreSQL 15 to 18")
     utf8 = server.encoding == "UTF8"
-    yield "encoding", server.encoding, _verdict(utf8, "usernames need UTF8")
+    yield "encoding", server.encoding, _verdict(utf8, "create the database with UTF8")
     skew = abs(server.clock - now)
     yield (
         "clock",
         f"{skew.total_seconds():.3f} s from this machine's",
-        _verdict(skew <= _CLOCK_TOLERANCE, "set one of the clocks"),
+        _verdict(skew <= _CLOCK_TOLERANCE, "set the wrong clock"),
     )
     yield (
         "authority.clock()",
         "the server's time" if server.is_clock_true else "replaced",
-        _verdict(server.is_clock_true, "make it again as in schema/snapshot.sql"),
+        _verdict(server.is_clock_true, "restore it from schema/snapshot.sql"),
     )
 
 
@@ -92,7 +98,7 @@ def _roles(server: ServerDescription) -> Iterator[_Check]:
         advice = "have a DBA run schema/bootstrap.sql"
     yield (
         "roles",
-        f"missing: {missing}" if missing else "all there",
+        f"missing: {missing}" if missing else "all exist",
         _verdict(not missing, advice),
     )
     yield "services act as", *_services(server)
@@ -100,7 +106,7 @@ def _roles(server: ServerDescription) -> Iterator[_Check]:
     yield (
         "row-level security",
         f"off: {open_tables}" if open_tables else "on, for each table",
-        _verdict(not open_tables, "enable and force it for each"),
+        _verdict(not open_tables, "enable and force it for each table"),
     )
 
 
@@ -114,39 +120,39 @@ def _powers(server: ServerDescription) -> str:
 
 
 def _services(server: ServerDescription) -> tuple[str, str]:
-    """Say what services that log in so would act as, and what to do about it."""
-    advice = f"services log in as a member of {Authority.role} alone"
+    """Return the role of services that log in as this login, and the verdict."""
+    advice = f"services must log in as a member of only {Authority.role}"
     if Authority.role in server.missing_roles:
         return f"nothing: {Authority.role} is missing", "create the roles first"
     if Authority.role not in server.may_act_as:
-        found = f"nothing: {server.role_name} is no member of {Authority.role}"
+        found = f"nothing: {server.role_name} is not a member of {Authority.role}"
         useful = server.may_migrate or server.may_act_as
         return found, f"ok for other work; {advice}" if useful else advice
     if Authority.role not in server.held_roles:
-        found = f"{Authority.role}, which row-level security does not hold"
-        return found, f"take back what {Authority.role} was given beside the migrations"
-    found = f"{Authority.role}, which row-level security holds"
+        found = f"{Authority.role}, which row-level security does not restrict"
+        return found, f"revoke what the migrations did not grant to {Authority.role}"
+    found = f"{Authority.role}, restricted by row-level security"
     if server.role_name not in server.held_roles:
-        return found, f"ok, but it does not hold {server.role_name}: {advice}"
+        return found, f"ok, but {server.role_name} is not restricted: {advice}"
     return found, "ok"
 
 
 def _planted(names: Sequence[str]) -> _Check:
-    advice = "ok for us; the URL of plain yoyo needs ?schema=authority_yoyo"
-    return "planted by others", ", ".join(names) or "none", advice if names else "ok"
+    advice = "ok here; for plain yoyo add ?schema=authority_yoyo to the URL"
+    return "foreign objects", ", ".join(names) or "none", advice if names else "ok"
 
 
 def _migrations(
-    server: ServerDescription, todo: Sequence[str], *, is_told: bool
+    server: ServerDescription, todo: Sequence[str], *, may_be_read: bool
 ) -> _Check:
-    if not is_told:
-        return "pending migrations", "not told to this login", "ok"
+    if not may_be_read:
+        return "pending migrations", "this login may not read them", "ok"
     if not todo:
         return "pending migrations", "none", "ok"
     found = f"{len(todo)}, {todo[0]} to {todo[-1]}"
     if server.may_migrate:
         return "pending migrations", found, "authority migrate"
-    return "pending migrations", found, "authority migrate, as a role that may create"
+    return "pending migrations", found, "authority migrate, as a role that may migrate"
 
 
 def _verdict(good: object, advice: str) -> str:

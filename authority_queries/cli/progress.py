@@ -1,4 +1,4 @@
-"""How a long command tells where it is, and how it is asked to end."""
+"""The progress of a long command on stderr, and its end by a signal."""
 
 import signal
 import sys
@@ -10,18 +10,18 @@ from authority_queries.service.retention import StepReport
 
 
 class Stop:
-    """Whether a signal has asked to end. A second one ends at once."""
+    """True once a signal has arrived. A second signal ends the process at once."""
 
     def __init__(self) -> None:
         self.number: int | None = None
 
     def __call__(self) -> bool:
-        """Whether a signal has come."""
+        """Return whether a signal has arrived."""
         return self.number is not None
 
     @contextmanager
-    def by_signal(self) -> Iterator[None]:
-        """Let SIGINT and SIGTERM end the run after the batch that goes on."""
+    def on_signals(self) -> Iterator[None]:
+        """Let SIGINT and SIGTERM end the run after the current batch."""
         before = {
             number: signal.getsignal(number)
             for number in (signal.SIGINT, signal.SIGTERM)
@@ -44,13 +44,13 @@ class Stop:
 
 
 class Progress:
-    """A line on stderr for each step that ends; on a terminal also for what goes on."""
+    """Prints a line for each finished step. A terminal also shows the current step."""
 
     def __init__(self) -> None:
         self._is_live = sys.stderr.isatty()
 
     def __call__(self, step: StepReport) -> None:
-        """Tell of a step after a batch of it."""
+        """Print the step's progress after one of its batches."""
         going_on = step.outcome == "unfinished"
         if going_on and not self._is_live:
             return
@@ -60,7 +60,7 @@ class Progress:
         )
         if not going_on:
             line += f", {step.outcome}"
-        # Over the line of what goes on, if there is one.
+        # On a terminal this replaces the line of the current step.
         begin, end = ("\r\x1b[K", "" if going_on else "\n")
         print(
             f"{begin if self._is_live else ''}{line}",

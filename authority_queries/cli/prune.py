@@ -1,4 +1,4 @@
-"""`authority prune`: what is over is deleted, in batches, until nothing is left."""
+"""`authority prune`: deletes expired data in batches until none is left."""
 
 import argparse
 import sys
@@ -22,63 +22,65 @@ _HEADERS = ("step", "rows", "batches", "seconds", "state")
 _STATES = {"done": "done", "unfinished": "more may be left", "failed": "failed"}
 
 
+_KEPT = Retention()
+_DAY = timedelta(days=1)
+# Name, type, default, metavar and help of each option with a value.
+_OPTIONS = (
+    ("--batch-size", int, 1000, "ROWS", "rows that one transaction deletes"),
+    ("--time-limit", float, None, "SECONDS", "begin no batch after this time"),
+    (
+        "--keep-expired",
+        float,
+        _KEPT.expired / _DAY,
+        "DAYS",
+        "keep expired tokens, families, roles and requests",
+    ),
+    ("--keep-consents", float, _KEPT.consents / _DAY, "DAYS", "keep revoked consents"),
+    ("--keep-attempts", float, _KEPT.login_attempts / _DAY, "DAYS", "keep sign-ins"),
+    ("--keep-usage", float, _KEPT.usage / _DAY, "DAYS", "keep uses of licences"),
+    (
+        "--months-ahead",
+        int,
+        _KEPT.months_ahead,
+        "MONTHS",
+        "create partitions of the sign-in log for this many months to come",
+    ),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
-    kept = Retention()
+    """Add the options of `authority prune`."""
     parser.epilog = (
         f"Steps: {', '.join(STEPS)}. Log in as a member of authority_maintenance. Any "
-        "number of runs may go on at once. Exit codes: 0 nothing is left, 1 something "
-        "is left or failed, 2 wrong use, 130 and 143 ended by a signal before that."
+        "number of runs may work at once. Exit codes: 0 nothing is left, 1 something "
+        "is left or a step failed, 2 wrong use, 130 and 143 a signal ended the run."
     )
-
-    def add(name: str, kind: type, default: object, metavar: str, text: str) -> None:
+    for name, kind, default, metavar, text in _OPTIONS:
         shown = "" if default is None else f" (default: {default})"
         parser.add_argument(
             name, type=kind, default=default, metavar=metavar, help=text + shown
         )
-
-    day = timedelta(days=1)
-    add("--batch-size", int, 1000, "ROWS", "rows that one transaction deletes")
-    add("--time-limit", float, None, "SECONDS", "begin no batch after this time")
-    for name, default, text in (
-        (
-            "expired",
-            kept.expired,
-            "what has ended: tokens, families, roles, requests",
-        ),
-        ("consents", kept.consents, "consents that were revoked"),
-        ("attempts", kept.login_attempts, "the log of sign-ins"),
-        ("usage", kept.usage, "uses of licences"),
-    ):
-        add(f"--keep-{name}", float, default / day, "DAYS", f"keep {text}")
-    add(
-        "--months-ahead",
-        int,
-        kept.months_ahead,
-        "MONTHS",
-        "make the sign-in log's partitions of so many months to come",
+    parser.add_argument(
+        "--only", nargs="+", default=(), metavar="STEP", help="run only these steps"
     )
     parser.add_argument(
-        "--only", nargs="+", default=(), metavar="STEP", help="take these steps alone"
-    )
-    parser.add_argument(
-        "--quiet", action="store_true", help="say nothing unless something is left"
+        "--quiet", action="store_true", help="print nothing unless something is left"
     )
 
 
 def run_prune(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Prune, tell the progress on stderr and the result on stdout.
+    """Prune. Print the progress on stderr and the result on stdout.
 
     Raises ConfigurationError for arguments that are not allowed, UnavailableError,
     PermissionDeniedError.
     """
-    retention, limit = _checked(arguments)
+    retention, limit = _parsed(arguments)
     stop = Stop()
-    # Imported here: the command line must run when generated modules are stale.
-    from authority_queries import Maintenance  # noqa: PLC0415 -- because of that
+    # Imported here because stale generated modules cannot be imported.
+    from authority_queries import Maintenance  # noqa: PLC0415 -- see above
 
     one = settings.model_copy(update={"pool_min_size": 1, "pool_max_size": 1})
-    with Maintenance.open(one) as maintenance, stop.by_signal():
+    with Maintenance.open(one) as maintenance, stop.on_signals():
         report = maintenance.prune(
             retention=retention,
             batch_size=arguments.batch_size,
@@ -88,13 +90,13 @@ def run_prune(settings: Settings, arguments: argparse.Namespace) -> int:
             stop=stop,
         )
     if not (arguments.quiet and report.is_complete):
-        _tell(report)
+        _print_report(report)
     if report.is_complete:
         return 0
     return 1 if stop.number is None else 128 + stop.number
 
 
-def _checked(arguments: argparse.Namespace) -> tuple[Retention, timedelta | None]:
+def _parsed(arguments: argparse.Namespace) -> tuple[Retention, timedelta | None]:
     try:
         check_batch_size(arguments.batch_size)
         chosen_steps(arguments.only)
@@ -112,19 +114,19 @@ def _checked(arguments: argparse.Namespace) -> tuple[Retention, timedelta | None
         return retention, None
     most = LONGEST.total_seconds()
     if not 0 < seconds <= most:
-        message = f"--time-limit is {seconds}; a time above 0 is allowed, up to {most}"
+        message = f"--time-limit must be more than 0 and at most {most}, not {seconds}"
         raise ConfigurationError(message)
     return retention, timedelta(seconds=seconds)
 
 
 def _days(name: str, days: float) -> timedelta:
     if not 0 <= days <= LONGEST.days:
-        message = f"{name} is {days}; 0 to {LONGEST.days} days are allowed"
+        message = f"{name} must be 0 to {LONGEST.days} days, not {days}"
         raise ConfigurationError(message)
     return timedelta(days=days)
 
 
-def _tell(report: PruneReport) -> None:
+def _print_report(report: PruneReport) -> None:
     lines = [
         (step.step, step.rows, step.batches, step.seconds, _STATES[step.outcome])
         for step in report.steps

@@ -1,4 +1,4 @@
-"""`authority psql`: the client of the server that is in use."""
+"""`authority psql`: runs psql on the database in use."""
 
 import os
 import shutil
@@ -15,25 +15,25 @@ _ONLY_AS_ARGUMENTS: Final = {"sslpassword", "oauth_client_secret"}
 
 
 def run_psql(settings: Settings, conninfo: str, arguments: Sequence[str]) -> int:
-    """Run psql and give its exit code.
+    """Run psql and return its exit code.
 
-    Raises UnavailableError where there is none, ConfigurationError for a secret that
-    psql takes as an argument only.
+    Raises UnavailableError if psql is missing, and ConfigurationError for a secret that
+    psql accepts only as an argument.
     """
     if settings.uses_embedded:
-        # Imported late because it needs locks that not every system has.
-        from authority_queries.service.embedded import embedded_program  # noqa: PLC0415 -- because of that
+        # Imported here because it needs fcntl, which not every system has.
+        from authority_queries.service.embedded import embedded_program  # noqa: PLC0415 -- see above
 
         program: str | None = embedded_program("psql")
     else:
         program = shutil.which("psql")
     if program is None:
-        message = "there is no psql on this machine's PATH"
+        message = "psql is missing: install it, or add its folder to PATH"
         raise UnavailableError(message)
     parts = conninfo_to_dict(conninfo)
-    password = parts.pop("password", None)  # not for every user's eyes, in `ps`
+    password = parts.pop("password", None)  # `ps` shows arguments to every user
     if seen := sorted(_ONLY_AS_ARGUMENTS & parts.keys()):
-        message = f"`ps` would show psql's {', '.join(seen)}: put it in a service file"
+        message = f"`ps` would show {', '.join(seen)}: put it into a service file"
         raise ConfigurationError(message)
     environment = os.environ | ({"PGPASSWORD": str(password)} if password else {})
     command = [program, make_conninfo("", **parts), *arguments]

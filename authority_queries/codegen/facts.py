@@ -1,18 +1,19 @@
 """What PostgreSQL and the analysis say of values, and how facts are put together."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Final
+from typing import Final, NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """A column of a table."""
+    """A column of a table, and its comment in the database."""
 
     schema: str
     table: str
     column: str
+    comment: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,19 @@ class Fact:
     rule: tuple[str | int, ...] | None = None
 
 
+class Columns(NamedTuple):
+    """The columns that a parameter is stored in, and those that it is compared with."""
+
+    stored_in: tuple[Origin, ...] = ()
+    compared_with: tuple[Origin, ...] = ()
+
+    def comment_for(self, name: str) -> str:
+        """Return the comment of the column of this name, or else of one it goes to."""
+        columns = (*self.stored_in, *self.compared_with)
+        named = [column for column in columns if column.column == name]
+        return next((found.comment for found in (*named, *self.stored_in)), "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """A parameter as PostgreSQL sees it: its type's oid, and whether None makes sense.
@@ -44,15 +58,25 @@ class Parameter:
 
     type_oid: int
     fact: Fact
+    columns: Columns = field(default_factory=Columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a result: `type_oid` as in RowDescription (a domain's base type)."""
+    """A column of a result: `type_oid` as in RowDescription (a domain's base type).
+
+    `comment` is that of the table's or view's column that it is.
+    """
 
     name: str
     type_oid: int
     fact: Fact
+    comment: str = ""
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """The column of a table that it is, if it is one."""
+        return (self.fact.origin,) if self.fact.origin else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

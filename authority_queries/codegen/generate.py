@@ -2,20 +2,23 @@
 
 import os
 import time
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 
 import psycopg
 
 from authority_queries.codegen.analysis.analyst import Analyst
 from authority_queries.codegen.describing.describer import Describer
 from authority_queries.codegen.describing.tags import with_promised_rows
-from authority_queries.codegen.errors import Outcome
+from authority_queries.codegen.errors import Faults, GenerationError, Outcome
 from authority_queries.codegen.output import concerned_queries, stale, write
 from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.codegen.rendering.module_text import Package
 from authority_queries.codegen.rendering.modules import formatted, render
 from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.codegen.throwaway import throwaway_database
+from authority_queries.errors import MigrationError
 
 
 def run(config: Path, server: str | None, *, check: bool) -> Outcome:
@@ -43,15 +46,40 @@ def generate(
     connection string, or else on an embedded one. Raises GenerationError,
     ConfigurationError, UnavailableError, MigrationError.
     """
-    queries = read_folder(settings.queries)
+    faults = Faults()
+    queries = read_folder(settings.queries, faults)
+    with _with_faults(faults), _database(settings, server) as connection:
+        describer = Describer(connection, Analyst(connection))
+        described = faults.each(describer.describe, queries)
+        typed = with_promised_rows(described, faults)
+        modules: Mapping[PurePosixPath, str] = {}
+        if typed:
+            with faults.collected():
+                modules = render(_package(settings), typed, describer.python_types)
+    faults.refuse()
+    return formatted({settings.output / path: text for path, text in modules.items()})
+
+
+@contextmanager
+def _database(
+    settings: GenerationSettings, server: str | None
+) -> Iterator[psycopg.Connection[object]]:
     with (
         throwaway_database(settings.migrations, server) as database,
         psycopg.connect(database, autocommit=True) as connection,
     ):
-        describer = Describer(connection, Analyst(connection))
-        typed = with_promised_rows([describer.describe(query) for query in queries])
-        modules = render(_package(settings), typed, describer.python_types)
-    return formatted({settings.output / path: text for path, text in modules.items()})
+        yield connection
+
+
+@contextmanager
+def _with_faults(faults: Faults) -> Iterator[None]:
+    """Report what was found before a migration failed, too."""
+    try:
+        yield
+    except MigrationError as error:
+        if not faults:
+            raise
+        faults.add(GenerationError(str(error)))
 
 
 def _package(settings: GenerationSettings) -> Package:

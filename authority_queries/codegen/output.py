@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Final
 
-from authority_queries.codegen.rendering.module_text import HEAD
+from authority_queries.codegen.rendering.module_text import HEAD, TEXTS
 from authority_queries.errors import ConfigurationError
 
 _QUERY: Final = re.compile(r"\b\w+\.\w+\b")
@@ -99,6 +99,7 @@ def concerned_queries(files: Mapping[Path, str]) -> list[str]:
     for path, text in files.items():
         before = _definitions(path.read_text(encoding="utf-8") if path.exists() else "")
         after = _definitions(text)
+        found.update(f"{path.stem}.{query}" for query in _changed(before, after))
         for name in before.keys() | after.keys():
             if before.get(name) != after.get(name):
                 definition = after.get(name) or before[name]
@@ -106,6 +107,17 @@ def concerned_queries(files: Mapping[Path, str]) -> list[str]:
                 if " TypeAlias = " in definition:
                     aliases.add(name)
     return sorted(found | _using(aliases, files))
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
+    """Name the queries of a module whose texts are not what they were."""
+    one, other = (
+        set(ast.literal_eval(each[TEXTS].partition(" = ")[2]).items())
+        if TEXTS in each
+        else set()
+        for each in (before, after)
+    )
+    return {query for query, _ in one ^ other}
 
 
 def _using(aliases: set[str], files: Mapping[Path, str]) -> set[str]:

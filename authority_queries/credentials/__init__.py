@@ -1,4 +1,4 @@
-"""Hashes of passwords and client secrets, and hashes that other systems made."""
+"""Hashes of passwords and client secrets, and imported hashes of other systems."""
 
 from authority_queries.credentials.client_secrets import (
     hash_client_secret,

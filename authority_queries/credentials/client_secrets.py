@@ -1,4 +1,4 @@
-"""Client secrets: those that were minted are fast to check, chosen ones are slow."""
+"""Hashes client secrets: minted ones with SHA-256, chosen ones with Argon2id."""
 
 import hashlib
 import hmac
@@ -12,11 +12,11 @@ _PREFIX = "$sha256$"
 
 
 def hash_client_secret(secret: str) -> str:
-    """Give what the store keeps of a client secret.
+    """Return the hash of a client secret that the store keeps.
 
-    SHA-256 of one that `mint_token` made: nobody guesses its 256 bits, and Argon2
-    would cost each token request tens of milliseconds. Argon2id of one that a person
-    chose, or that comes from elsewhere. Raises InvalidArgumentError.
+    A secret of `mint_token` is hashed with SHA-256: its 256 bits cannot be guessed, and
+    Argon2 would add tens of milliseconds to each token request. Any other secret is
+    hashed with Argon2id. Raises InvalidArgumentError.
     """
     try:
         parse_token(secret, kind="client_secret")
@@ -26,9 +26,9 @@ def hash_client_secret(secret: str) -> str:
 
 
 def verify_client_secret(secret_hash: str | None, secret: str) -> bool:
-    """Tell whether the secret is the one that was hashed, in constant time.
+    """Return whether the secret matches the hash. Compares in constant time.
 
-    Of a hash of another system, or of None, as `verify_password` does.
+    A hash of another system and None are treated as by `verify_password`.
     """
     if secret_hash is not None and secret_hash.startswith(_PREFIX):
         found = _digest(secret).encode("ascii")

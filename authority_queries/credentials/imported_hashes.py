@@ -1,4 +1,4 @@
-"""Password hashes of other systems, spelled as they are stored here."""
+"""Converts password hashes of other systems to the format that is stored."""
 
 import base64
 import json
@@ -27,25 +27,25 @@ _ASPNET_V3: Final = 1
 
 
 def convert_password_hash(text: str) -> str:
-    """Give a hash of another system in the spelling that is stored.
+    """Return a hash of another system in the format that is stored.
 
-    Takes bcrypt, Argon2, PBKDF2 and scrypt as PHC strings, Kratos, passlib and Django
-    write them, ASP.NET Core Identity's version 3, and {SSHA}. Raises
-    InvalidArgumentError for any other one, and for one that costs too much.
+    Accepts bcrypt, Argon2, PBKDF2 and scrypt in the formats of PHC, Kratos, passlib and
+    Django, ASP.NET Core Identity's version 3, and {SSHA}. Raises InvalidArgumentError
+    for any other hash, and for a hash whose verification costs too much.
     """
     converted = ""
     if len(text) <= _LONGEST:
         for shape, convert in _SPELLINGS.items():
             if match := shape.fullmatch(text):
-                with suppress(ValueError):  # no base64: its text may be the hash's
+                with suppress(ValueError):  # no base64; the error repeats the hash
                     converted = convert(match)
     return _checked(converted)
 
 
 def convert_keycloak_hash(credential_data: str, secret_data: str) -> str:
-    """Give the hash of a Keycloak credential in the spelling that is stored.
+    """Return the hash of a Keycloak credential in the format that is stored.
 
-    Both are JSON, as its export and its table `credential` have them. Raises
+    Both arguments are JSON, as in Keycloak's export and its table `credential`. Raises
     InvalidArgumentError.
     """
     converted = ""
@@ -58,7 +58,7 @@ def convert_keycloak_hash(credential_data: str, secret_data: str) -> str:
 
 def _checked(converted: str) -> str:
     if parse_password_hash(converted) is None:
-        message = "the hash is of no system that can be imported, or costs too much"
+        message = "the hash has no format that can be imported, or costs too much"
         raise InvalidArgumentError(message)
     return converted
 
@@ -83,7 +83,7 @@ def _pbkdf2(digest: str, rounds: object, salt: bytes, value: bytes) -> str:
 
 
 def _scrypt(size: int, rest: str, salt: bytes, value: bytes) -> str:
-    # Django and Kratos write N where PHC writes its logarithm.
+    # Django and Kratos write N. PHC writes its logarithm.
     if size > _MOST_LN:
         if size & (size - 1):
             return ""
@@ -104,7 +104,7 @@ def _aspnet(match: re.Match[str]) -> str:
 
 _B64: Final = r"([A-Za-z0-9+/.]+)={0,2}"
 _SPELLINGS: Final[dict[re.Pattern[str], _Convert]] = {
-    # As it is stored; Django writes an algorithm's name before.
+    # The stored format. Django prefixes the algorithm's name.
     re.compile(r"(?:argon2)?(\$argon2.*)|(?:bcrypt\$)?(\$2[aby]\$.*)"): lambda match: (
         match[1] or match[2]
     ),

@@ -1,8 +1,8 @@
-"""Which password hashes may be stored, and how each is verified.
+"""The formats of password hashes that may be stored, and how each is verified.
 
-Argon2id is what `hash_password` writes. The others come from other systems: they have
-one spelling each (`imported_hashes` converts to it), and costs that a sign-in can bear.
-The schema's function authority.is_password_hash has the same rules.
+`hash_password` writes Argon2id. The others come from other systems. Each has one format
+(`imported_hashes` converts to it) and limited costs. The schema's function
+authority.is_password_hash has the same rules.
 """
 
 import base64
@@ -19,11 +19,11 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 _Verify: TypeAlias = Callable[[re.Match[str], bytes], bool]
 
-# The longest take about a second. m is in KiB; a block of scrypt has 128 * r octets.
+# The costliest take about a second. m is in KiB; a block of scrypt has 128 * r octets.
 _MOST_ARGON2: Final = 1 << 20  # m * t
 _MOST_SCRYPT: Final = 1 << 21  # 2 ** ln * r * p
 _SCRYPT_MEMORY: Final = 300 << 20
-# What bcrypt reads of a password, here as in the systems that the hashes come from.
+# bcrypt ignores the rest of a password, here and in the systems of the hashes.
 _BCRYPT_OCTETS: Final = 72
 _SSHA_DIGESTS: Final = {"": "sha1", "256": "sha256", "512": "sha512"}
 
@@ -37,19 +37,19 @@ _hasher: Final = PasswordHasher()
 
 @dataclass(frozen=True, slots=True)
 class PasswordHash:
-    """A hash of a shape that may be stored. Two of the same `cost` take as long."""
+    """A parsed hash. Hashes of the same `cost` take the same time to verify."""
 
     cost: str
     _match: re.Match[str]
     _verify: _Verify
 
     def verify(self, password: bytes) -> bool:
-        """Tell whether it is the password's. Compares in constant time."""
+        """Return whether the password matches. Compares in constant time."""
         return self._verify(self._match, password)
 
 
 def parse_password_hash(text: object) -> PasswordHash | None:
-    """Read a hash; None for what may not be stored: of another shape, or too costly."""
+    """Parse a hash. Returns None for another format and for costs above the limit."""
     if isinstance(text, str):
         for shape, verify in _SCHEMES.items():
             if match := shape.fullmatch(text):
@@ -77,7 +77,7 @@ def _bcrypt(match: re.Match[str], password: bytes) -> bool:
 
 
 def _pbkdf2(match: re.Match[str], password: bytes) -> bool:
-    # Longer output costs more and proves no more: the first digest is compared.
+    # Only the first digest is compared: a longer output costs more and proves no more.
     size = hashlib.new(match["digest"]).digest_size
     expected, iterations = decode(match["hash"])[:size], int(match["i"])
     found = hashlib.pbkdf2_hmac(
@@ -108,13 +108,13 @@ def _ssha(match: re.Match[str], password: bytes) -> bool:
 
 
 def decode(text: str) -> bytes:
-    """Read base64 with or without its padding."""
+    """Decode base64 with or without padding."""
     bare = text.rstrip("=")
     return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
 
 
 def encode(octets: bytes) -> str:
-    """Write base64 without padding."""
+    """Encode base64 without padding."""
     return base64.b64encode(octets).decode("ascii").rstrip("=")
 
 

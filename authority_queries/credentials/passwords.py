@@ -1,4 +1,4 @@
-"""Passwords: hashed with Argon2id, verified also against other systems' hashes."""
+"""Hashes passwords with Argon2id, and verifies them also against imported hashes."""
 
 import base64
 import secrets
@@ -15,14 +15,14 @@ _MOST_OCTETS: Final = 4096
 
 
 def hash_password(password: str) -> str:
-    """Hash a password or chosen client secret with Argon2id: a PHC string.
+    """Return the Argon2id hash of a password or chosen client secret, a PHC string.
 
-    Salt and parameters are part of it. Takes tens of milliseconds, by purpose. Raises
-    InvalidArgumentError for a password of more than 4096 octets.
+    The string contains salt and parameters. Hashing takes tens of milliseconds, on
+    purpose. Raises InvalidArgumentError for a password of more than 4096 octets.
     """
     octets = _octets(password)
     if len(octets) > _MOST_OCTETS:
-        message = f"password has more than {_MOST_OCTETS} octets"
+        message = f"password must have at most {_MOST_OCTETS} octets"
         raise InvalidArgumentError(message, argument="password")
     return _hasher.hash(octets)
 
@@ -30,13 +30,13 @@ def hash_password(password: str) -> str:
 def verify_password(
     password_hash: str | None, password: str, *, imported: str | None = None
 ) -> bool:
-    """Tell whether the password is the one that was hashed.
+    """Return whether the password matches the hash.
 
-    None (no such user, or one without a password), a hash that may not be stored and a
-    hash of another system are verified as slowly as one of `hash_password`, so that
-    the time does not tell one from another. While users have hashes of a system that
-    is slower, `imported` is any one of its hashes: each call then takes as long as
-    both together. bcrypt reads the first 72 octets of a password, wherever it runs.
+    None (no such user, or a user without a password), a hash that may not be stored and
+    an imported hash take at least the time of a hash of `hash_password`, so that the
+    time does not reveal which one it is. While users have hashes of a slower system,
+    pass any one of its hashes as `imported`: each call then takes the time of both.
+    bcrypt ignores a password after 72 octets, in every implementation.
     """
     octets = _octets(password)
     is_too_long = len(octets) > _MOST_OCTETS
@@ -52,9 +52,9 @@ def verify_password(
 
 
 def password_needs_rehash(password_hash: str) -> bool:
-    """Tell whether the hash is another system's, or has weaker parameters than today's.
+    """Return whether the hash is imported, or has weaker parameters than today's.
 
-    Asked after a successful `verify_password`, when the password is at hand.
+    Call this after a successful `verify_password`, and store a new hash if it is true.
     """
     stored = parse_password_hash(password_hash)
     is_argon2id = stored is not None and stored.cost.startswith("$argon2id$")
@@ -62,15 +62,15 @@ def password_needs_rehash(password_hash: str) -> bool:
 
 
 def _octets(password: str) -> bytes:
-    """Encode what JSON may bring, half characters too.
+    """Encode a password, with the lone surrogates that JSON allows.
 
-    UTF-8 refuses those by an error whose repr is the password.
+    Plain UTF-8 would raise an error whose repr has the password.
     """
     return password.encode("utf-8", "surrogatepass")
 
 
 def _nobodys_hash() -> str:
-    """Make a hash that no password has, which takes as long to verify as a real one."""
+    """Return a hash that no password matches and that takes a real one's time."""
     salt, digest = (
         base64.b64encode(secrets.token_bytes(length)).decode("ascii").rstrip("=")
         for length in (_hasher.salt_len, _hasher.hash_len)

@@ -1,6 +1,7 @@
 """Turns the text of an SQL file into the text that is sent."""
 
 import re
+from hashlib import blake2b
 from typing import Final
 
 from aiosql.adapters.pyformat import PyFormatAdapter
@@ -24,6 +25,14 @@ def processed(label: str, operation: SQLOperationType, sql: str) -> str:
         label, operation, sql.replace("%", "%%")
     )
     return named(label, with_parameters)
+
+
+def digest(sql: str) -> str:
+    """Return what tells a query's text from its former one, comment lines aside.
+
+    aiosql has taken out the comments that begin a line, and all in `/* */`.
+    """
+    return blake2b(sql.encode(), digest_size=6).hexdigest()
 
 
 def named(label: str, sql: str) -> str:

@@ -16,6 +16,7 @@ from authority_queries.engine.errors import (
     BrokenPromiseError,
     InvalidArgumentError,
 )
+from authority_queries.engine.sql_text import digest
 from authority_queries.engine.vocabulary import VOCABULARY
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Statement:
         "_line",
         "_name",
         "_path",
+        "digest",
         "is_sure",
         "label",
         "make_row",
@@ -38,10 +40,11 @@ class Statement:
         "sending",
     )
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, sql: str) -> None:
         self._path = f"{path.parent.name}/{path.name}"
         self._line = 0
         self._name = name
+        self.digest = digest(sql)
         self.label = f"{path.stem}.{name}"
         self.is_sure = False
         self.make_row: BaseRowFactory[object] = tuple_row

@@ -1,4 +1,4 @@
-"""Names of people: which are allowed, and when two are one."""
+"""Rules of usernames and e-mail addresses."""
 
 from authority_queries.names.emails import check_email
 from authority_queries.names.usernames import (

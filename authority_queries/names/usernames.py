@@ -1,8 +1,8 @@
-"""Usernames as RFC 8265 has them: which are allowed, and when two are one.
+"""Usernames of RFC 8265: which are allowed, and which are equal.
 
 precis-i18n enforces the profile UsernameCaseMapped (section 3.3), and the result is
-case-folded, so that straße is STRASSE. This is done here and nowhere else: no locale
-and no version of a database decides anything.
+case-folded, so that straße equals STRASSE. Only this module decides that: it depends on
+no locale and no version of a database.
 """
 
 import re
@@ -19,16 +19,16 @@ from authority_queries.errors import InvalidArgumentError
 _LONGEST: Final = 256
 _PROFILE: Final = get_profile("UsernameCaseMapped")
 _ASCII: Final = re.compile(r"[!-~]+(?: [!-~]+)*")
-# No username's key: those have no capital.
+# The key of no username: keys have no capitals.
 _NOBODYS: Final = "INVALID"
 
 
 def username_key(username: str) -> str:
-    """Give what a username is stored, looked up and counted by.
+    """Return the key by which a username is stored, looked up and counted.
 
-    Two names are one when their keys are equal. Words may be separated by a single
-    space. Characters are those of Unicode 14.0, so that each Python allows the same
-    ones, and none changes. Raises InvalidArgumentError, which does not repeat the name.
+    Two usernames are equal when their keys are. A single space may separate words.
+    Characters are those of Unicode 14.0, so that each Python allows the same ones and
+    no key changes. Raises InvalidArgumentError. The message does not repeat the name.
     """
     key = _key(username)
     if key is None:
@@ -41,16 +41,16 @@ def username_key(username: str) -> str:
 
 
 def lookup_key(username: str) -> str:
-    """Give the key of what somebody typed to sign in.
+    """Return the key of a username that somebody typed to sign in.
 
-    A name that nobody can have has a key that nobody has: it is looked up, counted and
-    logged as any unknown user's, and all such names together as one.
+    All names that are not allowed share one key, which no user has. They are looked up,
+    counted and logged together, as one unknown user.
     """
     return _key(username) or _NOBODYS
 
 
 def prefix_key(prefix: str) -> str:
-    """Give what the keys of usernames that begin with the prefix begin with."""
+    """Return the prefix of the keys of all usernames with this prefix."""
     return _folded(unicodedata.normalize("NFKC", prefix))
 
 
@@ -60,7 +60,7 @@ def _key(username: object) -> str | None:
         raise InvalidArgumentError(message, argument="username")
     if not username or len(username) > _LONGEST:
         return None
-    if _ASCII.fullmatch(username):  # as the rest would, in a fraction of the time
+    if _ASCII.fullmatch(username):  # the result of the rest, in a fraction of the time
         return username.lower()
     if not all(map(_is_of_unicode_14, username)):
         return None

@@ -22,8 +22,16 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Authorization
 
-_QUERIES = QueryFile(FOLDER / "authorizations.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "authorizations.sql")
+_TEXTS = {
+    "get_by_id": "1ac2d66599b9",
+    "list_by_user": "08f2424488a6",
+    "list_by_client": "da86181e3cf0",
+    "create": "db66e32a5dda",
+    "revoke": "fc39819b1d4b",
+    "prune_expired": "2ea746abb760",
+}
+_QUERIES = QueryFile(FOLDER / "authorizations.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "authorizations.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "authorizations.get_by_id",
@@ -113,6 +121,9 @@ def get_by_id(
 ) -> Authorization | None:
     """The authorization with this id, revoked or not, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/authorizations.sql:1
     """
     return _get_by_id(
@@ -124,6 +135,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, authorization_id: UUID
 ) -> Authorization | None:
     """The authorization with this id, revoked or not, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/authorizations.sql:1
     """
@@ -139,6 +153,10 @@ def list_by_user(
     neither the authorization nor its consent is revoked, it has not expired, and
     not all of its tokens expired more than a day ago.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who granted it.
+
     queries/authorizations.sql:25
     """
     return _list_by_user(connection, tenant_id=tenant_id, user_id=user_id)
@@ -150,6 +168,10 @@ async def list_by_user_async(
     """One authorization of the user that is in force, in order of id. In force means:
     neither the authorization nor its consent is revoked, it has not expired, and
     not all of its tokens expired more than a day ago.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who granted it.
 
     queries/authorizations.sql:25
     """
@@ -165,6 +187,10 @@ def list_by_user_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who granted it.
 
     queries/authorizations.sql:25
     """
@@ -185,6 +211,10 @@ def list_by_user_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who granted it.
+
     queries/authorizations.sql:25
     """
     return _list_by_user_stream_async(
@@ -202,6 +232,10 @@ def list_by_client(
 ) -> list[Authorization]:
     """One authorization of the client that is in force, as in list_by_user, in order
     of id, starting after the given id.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client's clients.id.
 
     queries/authorizations.sql:57
     """
@@ -224,6 +258,10 @@ async def list_by_client_async(
 ) -> list[Authorization]:
     """One authorization of the client that is in force, as in list_by_user, in order
     of id, starting after the given id.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client's clients.id.
 
     queries/authorizations.sql:57
     """
@@ -250,6 +288,10 @@ def list_by_client_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client's clients.id.
 
     queries/authorizations.sql:57
     """
@@ -278,6 +320,10 @@ def list_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client's clients.id.
+
     queries/authorizations.sql:57
     """
     return _list_by_client_stream_async(
@@ -304,6 +350,14 @@ def create(
 ) -> Authorization | None:
     """The new authorization, or no row when the tenant is not active. With a null
     lifetime it never expires.
+
+    Args:
+        client_id: The client's clients.id.
+        user_id: The user who granted it.
+        service_account_id: The service account that the client acts as.
+        consent_id: The consent that the grant depends on, of the same user and client.
+        scopes: Names of the granted scopes.
+        properties: Open object of the embedding service.
 
     queries/authorizations.sql:89
     """
@@ -335,6 +389,14 @@ async def create_async(
     """The new authorization, or no row when the tenant is not active. With a null
     lifetime it never expires.
 
+    Args:
+        client_id: The client's clients.id.
+        user_id: The user who granted it.
+        service_account_id: The service account that the client acts as.
+        consent_id: The consent that the grant depends on, of the same user and client.
+        scopes: Names of the granted scopes.
+        properties: Open object of the embedding service.
+
     queries/authorizations.sql:89
     """
     return await _create_async(
@@ -360,6 +422,10 @@ def revoke(
     """Revokes the authorization, which ends every token under it (RFC 7009 section
     2.1). A second call changes nothing.
 
+    Args:
+        tenant_id: Owner of the row.
+        reason: Why it was revoked. token_reuse: a redeemed token was presented again.
+
     queries/authorizations.sql:123
     """
     return _revoke(
@@ -379,6 +445,10 @@ async def revoke_async(
 ) -> int:
     """Revokes the authorization, which ends every token under it (RFC 7009 section
     2.1). A second call changes nothing.
+
+    Args:
+        tenant_id: Owner of the row.
+        reason: Why it was revoked. token_reuse: a redeemed token was presented again.
 
     queries/authorizations.sql:123
     """

@@ -20,8 +20,16 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import ClientSecret
 
-_QUERIES = QueryFile(FOLDER / "client_secrets.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "client_secrets.sql")
+_TEXTS = {
+    "add": "1d87743897a9",
+    "list_by_client": "a599bb160153",
+    "list_live": "b3171a8786c3",
+    "record_use": "c338b0e08c4a",
+    "expire": "6b901148c7e7",
+    "delete": "cbbf47dce936",
+}
+_QUERIES = QueryFile(FOLDER / "client_secrets.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "client_secrets.sql", texts=_TEXTS)
 
 _add_takes = Parameters(
     "client_secrets.add",
@@ -111,6 +119,15 @@ def add(
     """The new secret, or no row when the tenant has no such confidential client. A
     valid_from that is null means now.
 
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+        secret_hash: SHA-256 of a generated secret, which has 256 random bits, or for a
+            chosen secret any hash that users.password_hash allows.
+        description: Where the secret is installed, for the person who rotates it.
+        valid_from: The secret is refused before this time.
+        valid_until: The secret is refused from this time on.
+
     queries/client_secrets.sql:1
     """
     return _add(
@@ -137,6 +154,15 @@ async def add_async(
     """The new secret, or no row when the tenant has no such confidential client. A
     valid_from that is null means now.
 
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+        secret_hash: SHA-256 of a generated secret, which has 256 random bits, or for a
+            chosen secret any hash that users.password_hash allows.
+        description: Where the secret is installed, for the person who rotates it.
+        valid_from: The secret is refused before this time.
+        valid_until: The secret is refused from this time on.
+
     queries/client_secrets.sql:1
     """
     return await _add_async(
@@ -155,6 +181,9 @@ def list_by_client(
 ) -> list[ClientSecret]:
     """One secret of the client, live or not, newest first.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/client_secrets.sql:36
     """
     return _list_by_client(connection, tenant_id=tenant_id, id=id)
@@ -164,6 +193,9 @@ async def list_by_client_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
 ) -> list[ClientSecret]:
     """One secret of the client, live or not, newest first.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/client_secrets.sql:36
     """
@@ -178,6 +210,9 @@ def list_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/client_secrets.sql:36
     """
     return _list_by_client_stream(connection, size, tenant_id=tenant_id, id=id)
@@ -191,6 +226,9 @@ def list_by_client_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/client_secrets.sql:36
     """
     return _list_by_client_stream_async(connection, size, tenant_id=tenant_id, id=id)
@@ -202,6 +240,11 @@ def list_live(
     """One secret that an enabled confidential client of an active tenant may
     authenticate with now, newest first, found by the client_id of the protocol.
 
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+
     queries/client_secrets.sql:49
     """
     return _list_live(connection, tenant_id=tenant_id, client_id=client_id)
@@ -212,6 +255,11 @@ async def list_live_async(
 ) -> list[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
     authenticate with now, newest first, found by the client_id of the protocol.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
     queries/client_secrets.sql:49
     """
@@ -226,6 +274,11 @@ def list_live_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
     queries/client_secrets.sql:49
     """
@@ -245,6 +298,11 @@ def list_live_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+
     queries/client_secrets.sql:49
     """
     return _list_live_stream_async(
@@ -257,6 +315,9 @@ def record_use(
 ) -> int:
     """Notes that the secret was accepted; at most one write a minute.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/client_secrets.sql:76
     """
     return _record_use(connection, tenant_id=tenant_id, secret_id=secret_id)
@@ -266,6 +327,9 @@ async def record_use_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, secret_id: UUID
 ) -> int:
     """Notes that the secret was accepted; at most one write a minute.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/client_secrets.sql:76
     """
@@ -281,6 +345,9 @@ def expire(
 ) -> ClientSecret | None:
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/client_secrets.sql:88
     """
@@ -299,6 +366,9 @@ async def expire_async(
     """The secret, refused once the remaining time is over (or sooner, if that was its
     end already), or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/client_secrets.sql:88
     """
     return await _expire_async(
@@ -309,6 +379,9 @@ async def expire_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, secret_id: UUID) -> int:
     """Deletes the secret.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/client_secrets.sql:105
     """
     return _delete(connection, tenant_id=tenant_id, secret_id=secret_id)
@@ -318,6 +391,9 @@ async def delete_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, secret_id: UUID
 ) -> int:
     """Deletes the secret.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/client_secrets.sql:105
     """

@@ -26,8 +26,18 @@ from authority_queries.records import (
     ClientType,
 )
 
-_QUERIES = QueryFile(FOLDER / "clients.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "clients.sql")
+_TEXTS = {
+    "get_by_id": "ef8b2b1c8a66",
+    "get_by_client_id": "b4ae759724a1",
+    "list_after": "c06ba00a76cf",
+    "list_before": "7eb4f470eb26",
+    "create": "833ccf2bfd85",
+    "update": "fd6faf0bff00",
+    "delete": "482fcbcd77ce",
+    "revoke_tokens": "d037c0a001d4",
+}
+_QUERIES = QueryFile(FOLDER / "clients.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "clients.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "clients.get_by_id",
@@ -154,6 +164,10 @@ def get_by_id(
 ) -> Client | None:
     """The client with this id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+
     queries/clients.sql:1
     """
     return _get_by_id(connection, tenant_id=tenant_id, id=id)
@@ -163,6 +177,10 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
 ) -> Client | None:
     """The client with this id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
 
     queries/clients.sql:1
     """
@@ -174,6 +192,11 @@ def get_by_client_id(
 ) -> Client | None:
     """The client with this client_id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+
     queries/clients.sql:30
     """
     return _get_by_client_id(connection, tenant_id=tenant_id, client_id=client_id)
@@ -183,6 +206,11 @@ async def get_by_client_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, client_id: str
 ) -> Client | None:
     """The client with this client_id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
     queries/clients.sql:30
     """
@@ -200,6 +228,9 @@ def list_after(
 ) -> list[Client]:
     """One client, in order of client_id, starting after the given one.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:45
     """
     return _list_after(
@@ -215,6 +246,9 @@ async def list_after_async(
     page_size: int,
 ) -> list[Client]:
     """One client, in order of client_id, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:45
     """
@@ -236,6 +270,9 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:45
     """
     return _list_after_stream(
@@ -256,6 +293,9 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:45
     """
     return _list_after_stream_async(
@@ -268,6 +308,9 @@ def list_before(
 ) -> list[Client]:
     """One client, in descending order of client_id, starting before the given one.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:62
     """
     return _list_before(
@@ -279,6 +322,9 @@ async def list_before_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Client]:
     """One client, in descending order of client_id, starting before the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:62
     """
@@ -300,6 +346,9 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/clients.sql:62
     """
     return _list_before_stream(
@@ -319,6 +368,9 @@ def list_before_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/clients.sql:62
     """
@@ -347,6 +399,29 @@ def create(
     enabled: bool,
 ) -> Client:
     """The new client.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        application_type: web or native (RFC 8252).
+        client_type: A confidential client can keep a secret, a public one cannot (RFC
+            6749 section 2.1).
+        consent_type: When the user is asked for consent: explicit, external, implicit
+            or systematic.
+        display_name: Name shown to people when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        redirect_uris: Redirect URIs, compared exactly (RFC 9700 section 2.1) except for
+            the port of a native application's loopback address (RFC 8252 section 7.3).
+        post_logout_redirect_uris: URIs that the browser may be redirected to after
+            sign-out.
+        permissions: What the client may use, in OpenIddict's spelling: ept:token,
+            gt:refresh_token, …
+        requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
+        settings: Object of OpenIddict settings, such as token lifetimes.
+        properties: Open object of the embedding service.
+        json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        enabled: A disabled client has no live secrets, and its tokens do not verify.
 
     queries/clients.sql:79
     """
@@ -390,6 +465,29 @@ async def create_async(
     enabled: bool,
 ) -> Client:
     """The new client.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        application_type: web or native (RFC 8252).
+        client_type: A confidential client can keep a secret, a public one cannot (RFC
+            6749 section 2.1).
+        consent_type: When the user is asked for consent: explicit, external, implicit
+            or systematic.
+        display_name: Name shown to people when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        redirect_uris: Redirect URIs, compared exactly (RFC 9700 section 2.1) except for
+            the port of a native application's loopback address (RFC 8252 section 7.3).
+        post_logout_redirect_uris: URIs that the browser may be redirected to after
+            sign-out.
+        permissions: What the client may use, in OpenIddict's spelling: ept:token,
+            gt:refresh_token, …
+        requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
+        settings: Object of OpenIddict settings, such as token lifetimes.
+        properties: Open object of the embedding service.
+        json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        enabled: A disabled client has no live secrets, and its tokens do not verify.
 
     queries/clients.sql:79
     """
@@ -435,6 +533,31 @@ def update(
     enabled: bool,
 ) -> Client | None:
     """The changed client, or no row when the client is not at this version.
+
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+        row_version: Optimistic lock: an update names the version that it read.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        application_type: web or native (RFC 8252).
+        client_type: A confidential client can keep a secret, a public one cannot (RFC
+            6749 section 2.1).
+        consent_type: When the user is asked for consent: explicit, external, implicit
+            or systematic.
+        display_name: Name shown to people when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        redirect_uris: Redirect URIs, compared exactly (RFC 9700 section 2.1) except for
+            the port of a native application's loopback address (RFC 8252 section 7.3).
+        post_logout_redirect_uris: URIs that the browser may be redirected to after
+            sign-out.
+        permissions: What the client may use, in OpenIddict's spelling: ept:token,
+            gt:refresh_token, …
+        requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
+        settings: Object of OpenIddict settings, such as token lifetimes.
+        properties: Open object of the embedding service.
+        json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        enabled: A disabled client has no live secrets, and its tokens do not verify.
 
     queries/clients.sql:124
     """
@@ -483,6 +606,31 @@ async def update_async(
 ) -> Client | None:
     """The changed client, or no row when the client is not at this version.
 
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+        row_version: Optimistic lock: an update names the version that it read.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        application_type: web or native (RFC 8252).
+        client_type: A confidential client can keep a secret, a public one cannot (RFC
+            6749 section 2.1).
+        consent_type: When the user is asked for consent: explicit, external, implicit
+            or systematic.
+        display_name: Name shown to people when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        redirect_uris: Redirect URIs, compared exactly (RFC 9700 section 2.1) except for
+            the port of a native application's loopback address (RFC 8252 section 7.3).
+        post_logout_redirect_uris: URIs that the browser may be redirected to after
+            sign-out.
+        permissions: What the client may use, in OpenIddict's spelling: ept:token,
+            gt:refresh_token, …
+        requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
+        settings: Object of OpenIddict settings, such as token lifetimes.
+        properties: Open object of the embedding service.
+        json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        enabled: A disabled client has no live secrets, and its tokens do not verify.
+
     queries/clients.sql:124
     """
     return await _update_async(
@@ -510,6 +658,10 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, id: UUID) -> int:
     """Deletes the client with its secrets and everything issued to it.
 
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+
     queries/clients.sql:157
     """
     return _delete(connection, tenant_id=tenant_id, id=id)
@@ -519,6 +671,10 @@ async def delete_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
 ) -> int:
     """Deletes the client with its secrets and everything issued to it.
+
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
 
     queries/clients.sql:157
     """
@@ -532,6 +688,10 @@ def revoke_tokens(
     before is dead, including the tokens that a concurrent rotation issues. The
     statement changes one row, however many tokens there are.
 
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
+
     queries/clients.sql:164
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, id=id)
@@ -543,6 +703,10 @@ async def revoke_tokens_async(
     """The client with tokens_valid_after set to now. Every grant that was made to it
     before is dead, including the tokens that a concurrent rotation issues. The
     statement changes one row, however many tokens there are.
+
+    Args:
+        tenant_id: Owner of the row.
+        id: Random.
 
     queries/clients.sql:164
     """

@@ -22,8 +22,16 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Consent
 
-_QUERIES = QueryFile(FOLDER / "consents.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "consents.sql")
+_TEXTS = {
+    "get": "567282314969",
+    "list_by_user": "0c5808d5db8f",
+    "grant": "bd858ae10b9c",
+    "narrow": "d83e5b2d1600",
+    "revoke": "75f47ab80626",
+    "prune_revoked": "fb2e23c41cb9",
+}
+_QUERIES = QueryFile(FOLDER / "consents.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "consents.sql", texts=_TEXTS)
 
 _get_takes = Parameters(
     "consents.get",
@@ -103,6 +111,11 @@ def get(
     """The consent of this user to this client (clients.id) that is in force, or no
     row.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
+
     queries/consents.sql:1
     """
     return _get(connection, tenant_id=tenant_id, user_id=user_id, client_id=client_id)
@@ -117,6 +130,11 @@ async def get_async(
 ) -> Consent | None:
     """The consent of this user to this client (clients.id) that is in force, or no
     row.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
 
     queries/consents.sql:1
     """
@@ -135,6 +153,10 @@ def list_by_user(
 ) -> list[Consent]:
     """One consent that the user ever gave, revoked or not, in order of id, starting
     after the given id.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
 
     queries/consents.sql:23
     """
@@ -157,6 +179,10 @@ async def list_by_user_async(
 ) -> list[Consent]:
     """One consent that the user ever gave, revoked or not, in order of id, starting
     after the given id.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
 
     queries/consents.sql:23
     """
@@ -183,6 +209,10 @@ def list_by_user_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
 
     queries/consents.sql:23
     """
@@ -211,6 +241,10 @@ def list_by_user_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+
     queries/consents.sql:23
     """
     return _list_by_user_stream_async(
@@ -236,6 +270,14 @@ def grant(
     scopes added (OpenID Connect Core section 3.1.2.4). A revoked consent stays
     revoked. The statement locks the client and the user against deletion before it
     locks the consent, because a deletion locks the consent last.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
+        scopes: Names of the scopes that the user allows.
+        properties: Open object of the embedding service, such as the text that the user
+            saw.
 
     queries/consents.sql:40
     """
@@ -263,6 +305,14 @@ async def grant_async(
     revoked. The statement locks the client and the user against deletion before it
     locks the consent, because a deletion locks the consent last.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
+        scopes: Names of the scopes that the user allows.
+        properties: Open object of the embedding service, such as the text that the user
+            saw.
+
     queries/consents.sql:40
     """
     return await _grant_async(
@@ -287,6 +337,11 @@ def narrow(
     none is in force. Tokens under it that carry another scope are dead while the
     consent lacks that scope.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
+
     queries/consents.sql:86
     """
     return _narrow(
@@ -309,6 +364,11 @@ async def narrow_async(
     """The consent that is in force, reduced to these of its scopes, or no row when
     none is in force. Tokens under it that carry another scope are dead while the
     consent lacks that scope.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
 
     queries/consents.sql:86
     """
@@ -333,6 +393,12 @@ def revoke(
     those that are being issued at this moment (RFC 6749 section 10.3). A second
     call changes nothing.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
+        reason: Why it was revoked.
+
     queries/consents.sql:112
     """
     return _revoke(
@@ -355,6 +421,12 @@ async def revoke_async(
     """Revokes the consent that is in force, which ends every token under it, including
     those that are being issued at this moment (RFC 6749 section 10.3). A second
     call changes nothing.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who consented.
+        client_id: The client's clients.id.
+        reason: Why it was revoked.
 
     queries/consents.sql:112
     """

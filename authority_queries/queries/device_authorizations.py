@@ -33,8 +33,16 @@ from authority_queries.records import (
     PendingDeviceAuthorization,
 )
 
-_QUERIES = QueryFile(FOLDER / "device_authorizations.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "device_authorizations.sql")
+_TEXTS = {
+    "create": "dc9546fc487a",
+    "get_by_user_code": "62169e1bad93",
+    "approve": "be0c06f38f76",
+    "deny": "4026a17a2a8d",
+    "poll": "2dab81c7f3a2",
+    "prune_expired": "a371cc3ef7d8",
+}
+_QUERIES = QueryFile(FOLDER / "device_authorizations.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "device_authorizations.sql", texts=_TEXTS)
 
 _create_row: Callable[..., DeviceAuthorizationRequest] = by_case(
     "device_authorizations.create",
@@ -191,6 +199,18 @@ def create(
     or the reason why not. The statement locks the client against deletion and
     checks it after the wait for that lock.
 
+    Args:
+        tenant_id: Owner of the row.
+        device_code_hash: SHA-256 of the device code, 32 octets.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        scopes: Names of the requested scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
+            9449 section 6).
+        properties: Open object of the embedding service, such as the device's name.
+        poll_interval: How long the device must wait between two polls.
+
     queries/device_authorizations.sql:1
     """
     return _create(
@@ -224,6 +244,18 @@ async def create_async(
     or the reason why not. The statement locks the client against deletion and
     checks it after the wait for that lock.
 
+    Args:
+        tenant_id: Owner of the row.
+        device_code_hash: SHA-256 of the device code, 32 octets.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        scopes: Names of the requested scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
+            9449 section 6).
+        properties: Open object of the embedding service, such as the device's name.
+        poll_interval: How long the device must wait between two polls.
+
     queries/device_authorizations.sql:1
     """
     return await _create_async(
@@ -248,6 +280,10 @@ def get_by_user_code(
     or its client is disabled. Each call is a guess: reserve it first with
     login_attempts.reserve (RFC 8628 section 5.1).
 
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+
     queries/device_authorizations.sql:62
     """
     return _get_by_user_code(
@@ -262,6 +298,10 @@ async def get_by_user_code_async(
     8628 section 3.3), or no row: the code is unknown, expired or already decided,
     or its client is disabled. Each call is a guess: reserve it first with
     login_attempts.reserve (RFC 8628 section 5.1).
+
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
 
     queries/device_authorizations.sql:62
     """
@@ -293,6 +333,12 @@ def approve(
     and the user are held against deletion before that, in the order of a deletion (the
     family's foreign keys would hold them after the request), and judged as they are
     after the wait.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+        user_id: The user who decided.
+        scopes: Names of the granted scopes.
 
     queries/device_authorizations.sql:90
     """
@@ -332,6 +378,12 @@ async def approve_async(
     family's foreign keys would hold them after the request), and judged as they are
     after the wait.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+        user_id: The user who decided.
+        scopes: Names of the granted scopes.
+
     queries/device_authorizations.sql:90
     """
     return await _approve_async(
@@ -356,6 +408,11 @@ def deny(
     """Denies the request for good (RFC 8628 section 3.3). Changes nothing when the
     code is unknown, expired or already decided.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+        user_id: The user who decided.
+
     queries/device_authorizations.sql:287
     """
     return _deny(
@@ -372,6 +429,11 @@ async def deny_async(
 ) -> int:
     """Denies the request for good (RFC 8628 section 3.3). Changes nothing when the
     code is unknown, expired or already decided.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
+        user_id: The user who decided.
 
     queries/device_authorizations.sql:287
     """
@@ -406,6 +468,14 @@ def poll(
     A decision is returned even if the poll is too early. The statement locks the row
     and checks it after the wait, so of several polls within one interval one returns
     authorization_pending.
+
+    Args:
+        tenant_id: Owner of the row.
+        device_code_hash: SHA-256 of the device code, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
+            9449 section 6).
 
     queries/device_authorizations.sql:302
     """
@@ -444,6 +514,14 @@ async def poll_async(
     A decision is returned even if the poll is too early. The statement locks the row
     and checks it after the wait, so of several polls within one interval one returns
     authorization_pending.
+
+    Args:
+        tenant_id: Owner of the row.
+        device_code_hash: SHA-256 of the device code, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
+            9449 section 6).
 
     queries/device_authorizations.sql:302
     """

@@ -31,8 +31,13 @@ from authority_queries.records import (
     TokenExchangeOtherwise,
 )
 
-_QUERIES = QueryFile(FOLDER / "grants.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql")
+_TEXTS = {
+    "issue_code": "222a2d07d4ea",
+    "issue_to_client": "b9c2cbc921e8",
+    "exchange": "4553a17aeb83",
+}
+_QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql", texts=_TEXTS)
 
 _issue_code_row: Callable[..., CodeIssuance] = by_case(
     "grants.issue_code",
@@ -192,6 +197,21 @@ def issue_code(
     The statement locks the client and the user against deletion and checks them after
     the wait for that lock.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        user_id: The user who granted it.
+        scopes: Names of the granted scopes.
+        redirect_uri: The redirect URI that the code was sent to.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        nonce: The nonce of the authentication request (OpenID Connect Core section
+            3.1.2.1).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        properties: Open object of the embedding service.
+
     queries/grants.sql:1
     """
     return _issue_code(
@@ -245,6 +265,21 @@ async def issue_code_async(
     The statement locks the client and the user against deletion and checks them after
     the wait for that lock.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        user_id: The user who granted it.
+        scopes: Names of the granted scopes.
+        redirect_uri: The redirect URI that the code was sent to.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        nonce: The nonce of the authentication request (OpenID Connect Core section
+            3.1.2.1).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        properties: Open object of the embedding service.
+
     queries/grants.sql:1
     """
     return await _issue_code_async(
@@ -285,6 +320,19 @@ def issue_to_client(
     allow the scopes. The statement locks both against deletion and checks them
     after the wait for that lock.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        service_account_id: The service account that it represents.
+        scopes: Names of its scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
+        properties: Open object of the embedding service.
+
     queries/grants.sql:179
     """
     return _issue_to_client(
@@ -321,6 +369,19 @@ async def issue_to_client_async(
     client must be confidential. A service account must authorize the client and
     allow the scopes. The statement locks both against deletion and checks them
     after the wait for that lock.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        service_account_id: The service account that it represents.
+        scopes: Names of its scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
+        properties: Open object of the embedding service.
 
     queries/grants.sql:179
     """
@@ -369,6 +430,18 @@ def exchange(
 
     The statement locks the rows that the new token refers to against deletion.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        scopes: Names of its scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
+        properties: Open object of the embedding service.
+
     queries/grants.sql:274
     """
     return _exchange(
@@ -416,6 +489,18 @@ async def exchange_async(
     proved. Null scopes are those of the subject's token.
 
     The statement locks the rows that the new token refers to against deletion.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        scopes: Names of its scopes.
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
+        properties: Open object of the embedding service.
 
     queries/grants.sql:274
     """

@@ -18,8 +18,13 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import LicenseSeat
 
-_QUERIES = QueryFile(FOLDER / "license_seats.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "license_seats.sql")
+_TEXTS = {
+    "check_out": "3049066093ff",
+    "renew": "1691d98ce4ef",
+    "check_in": "6ebe476d8eab",
+}
+_QUERIES = QueryFile(FOLDER / "license_seats.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "license_seats.sql", texts=_TEXTS)
 
 _check_out_takes = Parameters(
     "license_seats.check_out",
@@ -72,6 +77,11 @@ def check_out(
     has no free seat. Policy: in grace with the policy keep, only the holder of a lease
     that runs is given its seat.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        holder: The current or last holder: a user, device or session.
+
     queries/license_seats.sql:1
     """
     return _check_out(
@@ -96,6 +106,11 @@ async def check_out_async(
     has no free seat. Policy: in grace with the policy keep, only the holder of a lease
     that runs is given its seat.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        holder: The current or last holder: a user, device or session.
+
     queries/license_seats.sql:1
     """
     return await _check_out_async(
@@ -118,6 +133,11 @@ def renew(
     """The holder's seat with its lease prolonged from now, but not beyond the
     licence's end, or no row when the lease had ended or the licence is not usable any
     more. Policy: in grace, always.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        holder: The current or last holder: a user, device or session.
 
     queries/license_seats.sql:108
     """
@@ -142,6 +162,11 @@ async def renew_async(
     licence's end, or no row when the lease had ended or the licence is not usable any
     more. Policy: in grace, always.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        holder: The current or last holder: a user, device or session.
+
     queries/license_seats.sql:108
     """
     return await _renew_async(
@@ -158,6 +183,11 @@ def check_in(
 ) -> int:
     """Frees the holder's seat.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        holder: The current or last holder: a user, device or session.
+
     queries/license_seats.sql:129
     """
     return _check_in(
@@ -173,6 +203,11 @@ async def check_in_async(
     holder: str,
 ) -> int:
     """Frees the holder's seat.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        holder: The current or last holder: a user, device or session.
 
     queries/license_seats.sql:129
     """

@@ -20,8 +20,15 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import UsageReceipt, UsageTotal
 
-_QUERIES = QueryFile(FOLDER / "license_usage.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "license_usage.sql")
+_TEXTS = {
+    "record": "c7ca64abf5f0",
+    "correct": "14c1c160499c",
+    "get_receipt": "31918445a708",
+    "list_totals": "632cb866a671",
+    "prune": "6d58c5273136",
+}
+_QUERIES = QueryFile(FOLDER / "license_usage.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "license_usage.sql", texts=_TEXTS)
 
 _record_takes = Parameters(
     "license_usage.record",
@@ -106,6 +113,12 @@ def record(
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
 
+    Args:
+        tenant_id: Owner of the row.
+        metric: A name in licenses.limits.
+        quantity: The used quantity, at most 10^12.
+        idempotency_key: The reporter's name for this use.
+
     queries/license_usage.sql:1
     """
     return _record(
@@ -131,6 +144,12 @@ async def record_async(
     no row when the key was recorded before (get_receipt has it, also what was committed
     while this waited) or the licence takes no use of the metric now. Policy: beyond the
     limit it fails, or counts as overage where the licence allows that.
+
+    Args:
+        tenant_id: Owner of the row.
+        metric: A name in licenses.limits.
+        quantity: The used quantity, at most 10^12.
+        idempotency_key: The reporter's name for this use.
 
     queries/license_usage.sql:1
     """
@@ -158,6 +177,12 @@ def correct(
     become of the licence; or no row when there is no such use, it has been taken back,
     or the correction's own key was recorded before.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        metric: A name in licenses.limits.
+        idempotency_key: The reporter's name for this use.
+
     queries/license_usage.sql:93
     """
     return _correct(
@@ -184,6 +209,12 @@ async def correct_async(
     become of the licence; or no row when there is no such use, it has been taken back,
     or the correction's own key was recorded before.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        metric: A name in licenses.limits.
+        idempotency_key: The reporter's name for this use.
+
     queries/license_usage.sql:93
     """
     return await _correct_async(
@@ -207,6 +238,12 @@ def get_receipt(
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        metric: A name in licenses.limits.
+        idempotency_key: The reporter's name for this use.
+
     queries/license_usage.sql:161
     """
     return _get_receipt(
@@ -228,6 +265,12 @@ async def get_receipt_async(
 ) -> UsageReceipt | None:
     """What was recorded under the key, with its period's total as it is now, whatever
     has become of the licence; or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        metric: A name in licenses.limits.
+        idempotency_key: The reporter's name for this use.
 
     queries/license_usage.sql:161
     """
@@ -251,6 +294,11 @@ def list_totals(
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        metric: A name in licenses.limits.
+
     queries/license_usage.sql:183
     """
     return _list_totals(
@@ -272,6 +320,11 @@ async def list_totals_async(
 ) -> list[UsageTotal]:
     """The total of one metric and period, newest period first. A metric that is null
     keeps all; a from_period that is null, all periods.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        metric: A name in licenses.limits.
 
     queries/license_usage.sql:183
     """
@@ -299,6 +352,11 @@ def list_totals_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        metric: A name in licenses.limits.
+
     queries/license_usage.sql:183
     """
     return _list_totals_stream(
@@ -325,6 +383,11 @@ def list_totals_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        metric: A name in licenses.limits.
 
     queries/license_usage.sql:183
     """

@@ -27,8 +27,16 @@ from authority_queries.records import (
     LicenseValidation,
 )
 
-_QUERIES = QueryFile(FOLDER / "licenses.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "licenses.sql")
+_TEXTS = {
+    "create": "4cea86c9b172",
+    "get_by_id": "a97d40199336",
+    "get_by_key": "126216e48432",
+    "validate": "01a36e49a960",
+    "update": "eb4903ff6139",
+    "set_status": "298ecf9931d7",
+}
+_QUERIES = QueryFile(FOLDER / "licenses.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "licenses.sql", texts=_TEXTS)
 
 _create_takes = Parameters(
     "licenses.create",
@@ -137,6 +145,24 @@ def create(
 ) -> License:
     """The new licence with its free seats. A null valid_from means now.
 
+    Args:
+        tenant_id: Owner of the row.
+        key_hash: SHA-256 of the licence key, 32 octets.
+        plan: Name of the plan.
+        seats: Number of rows in authority.license_seats. 0: the licence has no seats.
+        features: Names of its features.
+        limits: Object of metric to the limit in one usage_period: a whole number, or
+            null for no limit.
+        usage_period: day, month or year, in UTC.
+        overage_policy: refuse: a use beyond the limit fails. allow: it is recorded, and
+            the receipt and the total report the overage.
+        valid_from: The licence is refused before this time.
+        valid_until: From this time on the licence is in grace, then expired.
+        grace: How long the licence still works after valid_until, with a warning.
+        grace_policy: What the licence allows in grace. full: everything. keep: only the
+            renewal of running leases; no seat is newly taken and no use is recorded.
+        properties: Open object of the embedding service.
+
     queries/licenses.sql:1
     """
     return _create(
@@ -176,6 +202,24 @@ async def create_async(
 ) -> License:
     """The new licence with its free seats. A null valid_from means now.
 
+    Args:
+        tenant_id: Owner of the row.
+        key_hash: SHA-256 of the licence key, 32 octets.
+        plan: Name of the plan.
+        seats: Number of rows in authority.license_seats. 0: the licence has no seats.
+        features: Names of its features.
+        limits: Object of metric to the limit in one usage_period: a whole number, or
+            null for no limit.
+        usage_period: day, month or year, in UTC.
+        overage_policy: refuse: a use beyond the limit fails. allow: it is recorded, and
+            the receipt and the total report the overage.
+        valid_from: The licence is refused before this time.
+        valid_until: From this time on the licence is in grace, then expired.
+        grace: How long the licence still works after valid_until, with a warning.
+        grace_policy: What the licence allows in grace. full: everything. keep: only the
+            renewal of running leases; no seat is newly taken and no use is recorded.
+        properties: Open object of the embedding service.
+
     queries/licenses.sql:1
     """
     return await _create_async(
@@ -201,6 +245,9 @@ def get_by_id(
 ) -> License | None:
     """The licence with this id, valid or not, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/licenses.sql:76
     """
     return _get_by_id(connection, tenant_id=tenant_id, license_id=license_id)
@@ -210,6 +257,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, license_id: UUID
 ) -> License | None:
     """The licence with this id, valid or not, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/licenses.sql:76
     """
@@ -223,6 +273,10 @@ def get_by_key(
 ) -> License | None:
     """The licence whose key has this hash, valid or not, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        key_hash: SHA-256 of the licence key, 32 octets.
+
     queries/licenses.sql:90
     """
     return _get_by_key(connection, tenant_id=tenant_id, key_hash=key_hash)
@@ -232,6 +286,10 @@ async def get_by_key_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, key_hash: bytes
 ) -> License | None:
     """The licence whose key has this hash, valid or not, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        key_hash: SHA-256 of the licence key, 32 octets.
 
     queries/licenses.sql:90
     """
@@ -245,6 +303,10 @@ def validate(
     suspended or revoked; or no row when no licence of an active tenant has this
     key. The view authority.license_states defines the states.
 
+    Args:
+        tenant_id: Owner of the row.
+        key_hash: SHA-256 of the licence key, 32 octets.
+
     queries/licenses.sql:104
     """
     return _validate(connection, tenant_id=tenant_id, key_hash=key_hash)
@@ -256,6 +318,10 @@ async def validate_async(
     """What the key grants, and its state now: valid, grace, expired, not_yet_valid,
     suspended or revoked; or no row when no licence of an active tenant has this
     key. The view authority.license_states defines the states.
+
+    Args:
+        tenant_id: Owner of the row.
+        key_hash: SHA-256 of the licence key, 32 octets.
 
     queries/licenses.sql:104
     """
@@ -283,6 +349,24 @@ def update(
     revoked. When seats are removed, free seats go first, then those whose lease
     ends first. A lease that would outlive the licence's new end is shortened to it.
     Recorded usage stays: a limit below it allows no further use.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        row_version: Optimistic lock: an update names the version that it read.
+        plan: Name of the plan.
+        seats: Number of rows in authority.license_seats. 0: the licence has no seats.
+        features: Names of its features.
+        limits: Object of metric to the limit in one usage_period: a whole number, or
+            null for no limit.
+        overage_policy: refuse: a use beyond the limit fails. allow: it is recorded, and
+            the receipt and the total report the overage.
+        valid_from: The licence is refused before this time.
+        valid_until: From this time on the licence is in grace, then expired.
+        grace: How long the licence still works after valid_until, with a warning.
+        grace_policy: What the licence allows in grace. full: everything. keep: only the
+            renewal of running leases; no seat is newly taken and no use is recorded.
+        properties: Open object of the embedding service.
 
     queries/licenses.sql:132
     """
@@ -326,6 +410,24 @@ async def update_async(
     ends first. A lease that would outlive the licence's new end is shortened to it.
     Recorded usage stays: a limit below it allows no further use.
 
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        row_version: Optimistic lock: an update names the version that it read.
+        plan: Name of the plan.
+        seats: Number of rows in authority.license_seats. 0: the licence has no seats.
+        features: Names of its features.
+        limits: Object of metric to the limit in one usage_period: a whole number, or
+            null for no limit.
+        overage_policy: refuse: a use beyond the limit fails. allow: it is recorded, and
+            the receipt and the total report the overage.
+        valid_from: The licence is refused before this time.
+        valid_until: From this time on the licence is in grace, then expired.
+        grace: How long the licence still works after valid_until, with a warning.
+        grace_policy: What the licence allows in grace. full: everything. keep: only the
+            renewal of running leases; no seat is newly taken and no use is recorded.
+        properties: Open object of the embedding service.
+
     queries/licenses.sql:132
     """
     return await _update_async(
@@ -357,6 +459,11 @@ def set_status(
     """The licence with its new status, or no row when it is unknown or was revoked
     before.
 
+    Args:
+        tenant_id: Owner of the row.
+        status: A suspended licence can become active again, a revoked one cannot.
+        reason: Why it is suspended or revoked.
+
     queries/licenses.sql:251
     """
     return _set_status(
@@ -378,6 +485,11 @@ async def set_status_async(
 ) -> License | None:
     """The licence with its new status, or no row when it is unknown or was revoked
     before.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: A suspended licence can become active again, a revoked one cannot.
+        reason: Why it is suspended or revoked.
 
     queries/licenses.sql:251
     """

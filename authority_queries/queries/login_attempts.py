@@ -25,8 +25,19 @@ from authority_queries.records import (
     ThrottleDecision,
 )
 
-_QUERIES = QueryFile(FOLDER / "login_attempts.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "login_attempts.sql")
+_TEXTS = {
+    "record": "0666b1eb0f40",
+    "list_recent_by_username": "d1cebf19d9f2",
+    "list_recent_by_address": "12851664b32f",
+    "reserve": "a6822ce45650",
+    "succeed": "1bd7f1d3d271",
+    "prune_throttles": "3bdc2646e9b8",
+    "create_partitions": "9aa43ca53313",
+    "drop_partitions": "c9b7e3129af1",
+    "prune_default": "e1c8bed37872",
+}
+_QUERIES = QueryFile(FOLDER / "login_attempts.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "login_attempts.sql", texts=_TEXTS)
 
 _record_takes = Parameters(
     "login_attempts.record",
@@ -176,6 +187,16 @@ def record(
 ) -> LoginAttempt:
     """The logged attempt.
 
+    Args:
+        tenant_id: Owner of the row.
+        username_key: The typed name as users.username_key.
+        user_id: The user, if known.
+        client_id: client_id of the application.
+        outcome: succeeded, failed or throttled.
+        reason: Why it failed, for operators: unknown_user, wrong_password, … Null: it
+            did not fail.
+        correlation_id: Request id, to find the attempt in other logs.
+
     queries/login_attempts.sql:1
     """
     return _record(
@@ -205,6 +226,16 @@ async def record_async(
 ) -> LoginAttempt:
     """The logged attempt.
 
+    Args:
+        tenant_id: Owner of the row.
+        username_key: The typed name as users.username_key.
+        user_id: The user, if known.
+        client_id: client_id of the application.
+        outcome: succeeded, failed or throttled.
+        reason: Why it failed, for operators: unknown_user, wrong_password, … Null: it
+            did not fail.
+        correlation_id: Request id, to find the attempt in other logs.
+
     queries/login_attempts.sql:1
     """
     return await _record_async(
@@ -230,6 +261,9 @@ def list_recent_by_username(
 ) -> list[LoginAttempt]:
     """One attempt to sign in as this username within the given time, newest first.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/login_attempts.sql:37
     """
     return _list_recent_by_username(
@@ -250,6 +284,9 @@ async def list_recent_by_username_async(
     page_size: int,
 ) -> list[LoginAttempt]:
     """One attempt to sign in as this username within the given time, newest first.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:37
     """
@@ -275,6 +312,9 @@ def list_recent_by_username_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:37
     """
@@ -302,6 +342,9 @@ def list_recent_by_username_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/login_attempts.sql:37
     """
     return _list_recent_by_username_stream_async(
@@ -324,6 +367,9 @@ def list_recent_by_address(
 ) -> list[LoginAttempt]:
     """One attempt from this network address within the given time, newest first.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/login_attempts.sql:53
     """
     return _list_recent_by_address(
@@ -344,6 +390,9 @@ async def list_recent_by_address_async(
     page_size: int,
 ) -> list[LoginAttempt]:
     """One attempt from this network address within the given time, newest first.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:53
     """
@@ -370,6 +419,9 @@ def list_recent_by_address_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/login_attempts.sql:53
     """
     return _list_recent_by_address_stream(
@@ -395,6 +447,9 @@ def list_recent_by_address_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/login_attempts.sql:53
     """
@@ -495,6 +550,10 @@ def succeed(
     its 10 latest networks. The statement locks in the same order as the
     reservations, and does not wait for other pairs.
 
+    Args:
+        tenant_id: Owner of the row.
+        factor: What is checked: password, totp, recovery_code, …
+
     queries/login_attempts.sql:98
     """
     return _succeed(
@@ -522,6 +581,10 @@ async def succeed_async(
     its 10 latest networks. The statement locks in the same order as the
     reservations, and does not wait for other pairs.
 
+    Args:
+        tenant_id: Owner of the row.
+        factor: What is checked: password, totp, recovery_code, …
+
     queries/login_attempts.sql:98
     """
     return await _succeed_async(
@@ -535,7 +598,8 @@ async def succeed_async(
 
 
 def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
-    """Deletes throttles of all tenants that are empty and no longer trusted.
+    """Deletes throttles of all tenants that are empty and no longer trusted, up to an
+    hour after they became so.
 
     queries/login_attempts.sql:207
     """
@@ -545,7 +609,8 @@ def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
 async def prune_throttles_async(
     connection: AsyncConnection[object], *, batch_size: int
 ) -> int:
-    """Deletes throttles of all tenants that are empty and no longer trusted.
+    """Deletes throttles of all tenants that are empty and no longer trusted, up to an
+    hour after they became so.
 
     queries/login_attempts.sql:207
     """
@@ -556,7 +621,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:230
+    queries/login_attempts.sql:231
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -567,7 +632,7 @@ async def create_partitions_async(
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:230
+    queries/login_attempts.sql:231
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
@@ -576,7 +641,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:238
+    queries/login_attempts.sql:239
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -587,7 +652,7 @@ async def drop_partitions_async(
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:238
+    queries/login_attempts.sql:239
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -598,7 +663,7 @@ def prune_default(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:246
+    queries/login_attempts.sql:247
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -609,7 +674,7 @@ async def prune_default_async(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:246
+    queries/login_attempts.sql:247
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size

@@ -19,8 +19,13 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import PushedRequest
 
-_QUERIES = QueryFile(FOLDER / "pushed_requests.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "pushed_requests.sql")
+_TEXTS = {
+    "create": "1a6dc6c7f477",
+    "redeem": "9b4998f36bc7",
+    "prune_expired": "e78430457b87",
+}
+_QUERIES = QueryFile(FOLDER / "pushed_requests.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "pushed_requests.sql", texts=_TEXTS)
 
 _create_takes = Parameters(
     "pushed_requests.create",
@@ -74,6 +79,14 @@ def create(
     by the database's clock. The statement locks the client against deletion and
     checks it after the wait for that lock.
 
+    Args:
+        tenant_id: Owner of the row.
+        request_uri_hash: SHA-256 of the reference in the request_uri, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        parameters: Object of the request's parameters, including dpop_jkt (RFC 9449
+            section 10).
+
     queries/pushed_requests.sql:1
     """
     return _create(
@@ -99,6 +112,14 @@ async def create_async(
     client is unknown or disabled or the tenant is not active. The request expires
     by the database's clock. The statement locks the client against deletion and
     checks it after the wait for that lock.
+
+    Args:
+        tenant_id: Owner of the row.
+        request_uri_hash: SHA-256 of the reference in the request_uri, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        parameters: Object of the request's parameters, including dpop_jkt (RFC 9449
+            section 10).
 
     queries/pushed_requests.sql:1
     """
@@ -127,6 +148,12 @@ def redeem(
     several concurrent ids one gets the row, because PostgreSQL evaluates the
     conditions on pushed_requests again after a wait.
 
+    Args:
+        tenant_id: Owner of the row.
+        request_uri_hash: SHA-256 of the reference in the request_uri, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+
     queries/pushed_requests.sql:44
     """
     return _redeem(
@@ -152,6 +179,12 @@ async def redeem_async(
     again: pass the id of the browser's session, or of the request itself. Of
     several concurrent ids one gets the row, because PostgreSQL evaluates the
     conditions on pushed_requests again after a wait.
+
+    Args:
+        tenant_id: Owner of the row.
+        request_uri_hash: SHA-256 of the reference in the request_uri, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
     queries/pushed_requests.sql:44
     """

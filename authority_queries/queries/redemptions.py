@@ -25,8 +25,11 @@ from authority_queries.records import (
     TokenType,
 )
 
-_QUERIES = QueryFile(FOLDER / "redemptions.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql")
+_TEXTS = {
+    "redeem": "f0a650547a1a",
+}
+_QUERIES = QueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
 
 _redeem_row: Callable[..., Redemption] = by_case(
     "redemptions.redeem",
@@ -135,6 +138,22 @@ def redeem(
     deletion, which locks them before their families. The successors' foreign keys would
     lock them too late.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        type: access, refresh, authorization_code or device_code.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        redirect_uri: The redirect URI that the code was sent to.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        scopes: Names of its scopes.
+        access_token_hash: SHA-256 of the token string, 32 octets.
+        refresh_token_hash: SHA-256 of the token string, 32 octets.
+
     queries/redemptions.sql:1
     """
     return _redeem(
@@ -213,6 +232,22 @@ async def redeem_async(
     Before both it locks the client and the subject against deletion, in the order of a
     deletion, which locks them before their families. The successors' foreign keys would
     lock them too late.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        type: access, refresh, authorization_code or device_code.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        redirect_uri: The redirect URI that the code was sent to.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        scopes: Names of its scopes.
+        access_token_hash: SHA-256 of the token string, 32 octets.
+        refresh_token_hash: SHA-256 of the token string, 32 octets.
 
     queries/redemptions.sql:1
     """

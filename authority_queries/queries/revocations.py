@@ -21,8 +21,17 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Revocation, RevocationCategory
 
-_QUERIES = QueryFile(FOLDER / "revocations.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "revocations.sql")
+_TEXTS = {
+    "publish": "cb59e9307172",
+    "list_since": "2f139efa4f8d",
+    "get_position": "1226136b5ac6",
+    "listen": "59f5fcc38d7e",
+    "list_active": "e77680ead9f2",
+    "prune_expired": "ad87ec1a770d",
+    "prune_superseded": "f9135225f236",
+}
+_QUERIES = QueryFile(FOLDER / "revocations.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "revocations.sql", texts=_TEXTS)
 
 _publish_takes = Parameters(
     "revocations.publish",
@@ -131,6 +140,18 @@ def publish(
     the server's notification queue is in use no notification is sent, because a
     full queue would fail the commit; followers then read the entry when they poll.
 
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, subject, client, key (for signing) or
+            authorization.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
+        reason: Why it was revoked, for people and reports.
+        properties: Open object of the embedding service.
+        effective_at: Verifiers refuse what was issued at or before this time.
+        expires_at: Everything that the entry refuses has expired by this time, and the
+            entry may be pruned.
+
     queries/revocations.sql:1
     """
     return _publish(
@@ -164,6 +185,18 @@ async def publish_async(
     the server's notification queue is in use no notification is sent, because a
     full queue would fail the commit; followers then read the entry when they poll.
 
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, subject, client, key (for signing) or
+            authorization.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
+        reason: Why it was revoked, for people and reports.
+        properties: Open object of the embedding service.
+        effective_at: Verifiers refuse what was issued at or before this time.
+        expires_at: Everything that the entry refuses has expired by this time, and the
+            entry may be pruned.
+
     queries/revocations.sql:1
     """
     return await _publish_async(
@@ -185,6 +218,9 @@ def list_since(
     """One entry after this position, in order of sequence: what a follower has not
     read.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/revocations.sql:57
     """
     return _list_since(
@@ -201,6 +237,9 @@ async def list_since_async(
 ) -> list[Revocation]:
     """One entry after this position, in order of sequence: what a follower has not
     read.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/revocations.sql:57
     """
@@ -223,6 +262,9 @@ def list_since_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/revocations.sql:57
     """
     return _list_since_stream(
@@ -244,6 +286,9 @@ def list_since_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/revocations.sql:57
     """
     return _list_since_stream_async(
@@ -255,6 +300,9 @@ def get_position(connection: Connection[object], *, tenant_id: UUID) -> int:
     """The number of the newest entry of the tenant's feed, pruned or not; 0 for an
     empty feed.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/revocations.sql:72
     """
     return _get_position(connection, tenant_id=tenant_id)
@@ -265,6 +313,9 @@ async def get_position_async(
 ) -> int:
     """The number of the newest entry of the tenant's feed, pruned or not; 0 for an
     empty feed.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/revocations.sql:72
     """
@@ -303,6 +354,13 @@ def list_active(
     """One entry that is in force now, in order of sequence, starting after the given
     position. A null category or target keeps all.
 
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, subject, client, key (for signing) or
+            authorization.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
+
     queries/revocations.sql:87
     """
     return _list_active(
@@ -326,6 +384,13 @@ async def list_active_async(
 ) -> list[Revocation]:
     """One entry that is in force now, in order of sequence, starting after the given
     position. A null category or target keeps all.
+
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, subject, client, key (for signing) or
+            authorization.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
 
     queries/revocations.sql:87
     """
@@ -355,6 +420,13 @@ def list_active_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, subject, client, key (for signing) or
+            authorization.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
+
     queries/revocations.sql:87
     """
     return _list_active_stream(
@@ -383,6 +455,13 @@ def list_active_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, subject, client, key (for signing) or
+            authorization.
+        target: The jti, sub, client_id, kid or authorization id, depending on the
+            category.
 
     queries/revocations.sql:87
     """

@@ -20,8 +20,18 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Permission, Role
 
-_QUERIES = QueryFile(FOLDER / "roles.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "roles.sql")
+_TEXTS = {
+    "get_by_id": "9d31dc05624d",
+    "get_by_name": "ab664c4da934",
+    "list_all": "2881144243b4",
+    "create": "7ae0f7b64e8b",
+    "update": "af15dd9546d2",
+    "delete": "541cd41208ae",
+    "list_permissions": "52033ef677cf",
+    "list_user_permissions": "cd5a8c5b32d7",
+}
+_QUERIES = QueryFile(FOLDER / "roles.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "roles.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "roles.get_by_id",
@@ -125,6 +135,9 @@ def get_by_id(
 ) -> Role | None:
     """The role with this id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/roles.sql:1
     """
     return _get_by_id(connection, tenant_id=tenant_id, role_id=role_id)
@@ -134,6 +147,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, role_id: UUID
 ) -> Role | None:
     """The role with this id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/roles.sql:1
     """
@@ -145,6 +161,10 @@ def get_by_name(
 ) -> Role | None:
     """The role with this name, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        name: Identifier in lower case, unique in the tenant.
+
     queries/roles.sql:18
     """
     return _get_by_name(connection, tenant_id=tenant_id, name=name)
@@ -155,6 +175,10 @@ async def get_by_name_async(
 ) -> Role | None:
     """The role with this name, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        name: Identifier in lower case, unique in the tenant.
+
     queries/roles.sql:18
     """
     return await _get_by_name_async(connection, tenant_id=tenant_id, name=name)
@@ -162,6 +186,9 @@ async def get_by_name_async(
 
 def list_all(connection: Connection[object], *, tenant_id: UUID) -> list[Role]:
     """One role of the tenant, in order of name.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/roles.sql:29
     """
@@ -172,6 +199,9 @@ async def list_all_async(
     connection: AsyncConnection[object], *, tenant_id: UUID
 ) -> list[Role]:
     """One role of the tenant, in order of name.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/roles.sql:29
     """
@@ -186,6 +216,9 @@ def list_all_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/roles.sql:29
     """
     return _list_all_stream(connection, size, tenant_id=tenant_id)
@@ -198,6 +231,9 @@ def list_all_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/roles.sql:29
     """
@@ -213,6 +249,11 @@ def create(
     permissions: Sequence[str],
 ) -> Role:
     """The new role, which allows these permissions.
+
+    Args:
+        tenant_id: Owner of the row.
+        name: Identifier in lower case, unique in the tenant.
+        description: Who needs the role, in one sentence.
 
     queries/roles.sql:39
     """
@@ -234,6 +275,11 @@ async def create_async(
     permissions: Sequence[str],
 ) -> Role:
     """The new role, which allows these permissions.
+
+    Args:
+        tenant_id: Owner of the row.
+        name: Identifier in lower case, unique in the tenant.
+        description: Who needs the role, in one sentence.
 
     queries/roles.sql:39
     """
@@ -258,6 +304,12 @@ def update(
 ) -> Role | None:
     """The changed role, which now allows exactly these permissions, or no row when the
     role is not at this version or is a system role.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        name: Identifier in lower case, unique in the tenant.
+        description: Who needs the role, in one sentence.
 
     queries/roles.sql:65
     """
@@ -285,6 +337,12 @@ async def update_async(
     """The changed role, which now allows exactly these permissions, or no row when the
     role is not at this version or is a system role.
 
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        name: Identifier in lower case, unique in the tenant.
+        description: Who needs the role, in one sentence.
+
     queries/roles.sql:65
     """
     return await _update_async(
@@ -302,6 +360,10 @@ def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) ->
     """Deletes the role with its assignments that have ended, unless it is a system
     role. Fails while the role is assigned.
 
+    Args:
+        tenant_id: Owner of the row.
+        role_id: The role.
+
     queries/roles.sql:111
     """
     return _delete(connection, tenant_id=tenant_id, role_id=role_id)
@@ -313,6 +375,10 @@ async def delete_async(
     """Deletes the role with its assignments that have ended, unless it is a system
     role. Fails while the role is assigned.
 
+    Args:
+        tenant_id: Owner of the row.
+        role_id: The role.
+
     queries/roles.sql:111
     """
     return await _delete_async(connection, tenant_id=tenant_id, role_id=role_id)
@@ -323,6 +389,10 @@ def list_permissions(
 ) -> list[Permission]:
     """One permission that the role allows, in order of name.
 
+    Args:
+        tenant_id: Owner of the row.
+        role_id: The role that has the permission.
+
     queries/roles.sql:132
     """
     return _list_permissions(connection, tenant_id=tenant_id, role_id=role_id)
@@ -332,6 +402,10 @@ async def list_permissions_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, role_id: UUID
 ) -> list[Permission]:
     """One permission that the role allows, in order of name.
+
+    Args:
+        tenant_id: Owner of the row.
+        role_id: The role that has the permission.
 
     queries/roles.sql:132
     """
@@ -347,6 +421,10 @@ def list_permissions_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        role_id: The role that has the permission.
 
     queries/roles.sql:132
     """
@@ -367,6 +445,10 @@ def list_permissions_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        role_id: The role that has the permission.
+
     queries/roles.sql:132
     """
     return _list_permissions_stream_async(
@@ -380,6 +462,9 @@ def list_user_permissions(
     """One permission that an active user has through the roles that it holds now, in
     order of name.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/roles.sql:146
     """
     return _list_user_permissions(connection, tenant_id=tenant_id, user_id=user_id)
@@ -390,6 +475,9 @@ async def list_user_permissions_async(
 ) -> list[Permission]:
     """One permission that an active user has through the roles that it holds now, in
     order of name.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/roles.sql:146
     """
@@ -406,6 +494,9 @@ def list_user_permissions_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/roles.sql:146
     """
@@ -426,6 +517,9 @@ def list_user_permissions_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/roles.sql:146
     """

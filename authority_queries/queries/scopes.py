@@ -21,8 +21,18 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Scope
 
-_QUERIES = QueryFile(FOLDER / "scopes.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "scopes.sql")
+_TEXTS = {
+    "get_by_id": "015793e3c771",
+    "get_by_name": "2a7f90245769",
+    "list_after": "6ec3381723c1",
+    "list_before": "26fe89c83d6c",
+    "create": "59465570e2de",
+    "update": "4bdfcabc7949",
+    "delete": "f2a75dc8f59f",
+    "resolve": "b2ac3bcf1217",
+}
+_QUERIES = QueryFile(FOLDER / "scopes.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "scopes.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "scopes.get_by_id",
@@ -135,6 +145,9 @@ def get_by_id(
 ) -> Scope | None:
     """The scope with this id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:1
     """
     return _get_by_id(connection, tenant_id=tenant_id, scope_id=scope_id)
@@ -144,6 +157,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, scope_id: UUID
 ) -> Scope | None:
     """The scope with this id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:1
     """
@@ -155,6 +171,11 @@ def get_by_name(
 ) -> Scope | None:
     """The scope with this name, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
+            tenant.
+
     queries/scopes.sql:23
     """
     return _get_by_name(connection, tenant_id=tenant_id, name=name)
@@ -164,6 +185,11 @@ async def get_by_name_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, name: str
 ) -> Scope | None:
     """The scope with this name, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
+            tenant.
 
     queries/scopes.sql:23
     """
@@ -178,6 +204,9 @@ def list_after(
     page_size: int,
 ) -> list[Scope]:
     """One scope, in order of name, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:35
     """
@@ -194,6 +223,9 @@ async def list_after_async(
     page_size: int,
 ) -> list[Scope]:
     """One scope, in order of name, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:35
     """
@@ -215,6 +247,9 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:35
     """
     return _list_after_stream(
@@ -235,6 +270,9 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:35
     """
     return _list_after_stream_async(
@@ -247,6 +285,9 @@ def list_before(
 ) -> list[Scope]:
     """One scope, in descending order of name, starting before the given one.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:49
     """
     return _list_before(
@@ -258,6 +299,9 @@ async def list_before_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, before: str, page_size: int
 ) -> list[Scope]:
     """One scope, in descending order of name, starting before the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:49
     """
@@ -279,6 +323,9 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:49
     """
     return _list_before_stream(
@@ -298,6 +345,9 @@ def list_before_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:49
     """
@@ -319,6 +369,17 @@ def create(
     properties: JsonObject,
 ) -> Scope:
     """The new scope.
+
+    Args:
+        tenant_id: Owner of the row.
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
+            tenant.
+        display_name: Name on the consent page when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        description: What the user allows by consenting.
+        descriptions: Translations: object of language tag (BCP 47) to description.
+        resources: Audiences of an access token with this scope (RFC 8707).
+        properties: Open object of the embedding service.
 
     queries/scopes.sql:63
     """
@@ -348,6 +409,17 @@ async def create_async(
     properties: JsonObject,
 ) -> Scope:
     """The new scope.
+
+    Args:
+        tenant_id: Owner of the row.
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
+            tenant.
+        display_name: Name on the consent page when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        description: What the user allows by consenting.
+        descriptions: Translations: object of language tag (BCP 47) to description.
+        resources: Audiences of an access token with this scope (RFC 8707).
+        properties: Open object of the embedding service.
 
     queries/scopes.sql:63
     """
@@ -380,6 +452,18 @@ def update(
 ) -> Scope | None:
     """The changed scope, or no row when the scope is not at this version or is a
     system scope.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
+            tenant.
+        display_name: Name on the consent page when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        description: What the user allows by consenting.
+        descriptions: Translations: object of language tag (BCP 47) to description.
+        resources: Audiences of an access token with this scope (RFC 8707).
+        properties: Open object of the embedding service.
 
     queries/scopes.sql:91
     """
@@ -415,6 +499,18 @@ async def update_async(
     """The changed scope, or no row when the scope is not at this version or is a
     system scope.
 
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        name: A scope-token (RFC 6749 section 3.3), case-sensitive, unique in the
+            tenant.
+        display_name: Name on the consent page when no translation fits.
+        display_names: Translations: object of language tag (BCP 47) to name.
+        description: What the user allows by consenting.
+        descriptions: Translations: object of language tag (BCP 47) to description.
+        resources: Audiences of an access token with this scope (RFC 8707).
+        properties: Open object of the embedding service.
+
     queries/scopes.sql:91
     """
     return await _update_async(
@@ -435,6 +531,9 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, scope_id: UUID) -> int:
     """Deletes the scope, unless it is a system scope.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:116
     """
     return _delete(connection, tenant_id=tenant_id, scope_id=scope_id)
@@ -444,6 +543,9 @@ async def delete_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, scope_id: UUID
 ) -> int:
     """Deletes the scope, unless it is a system scope.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:116
     """
@@ -456,6 +558,9 @@ def resolve(
     """One scope with one of these names, in order of name. A name that is not a scope
     of the tenant has no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:124
     """
     return _resolve(connection, tenant_id=tenant_id, names=names)
@@ -466,6 +571,9 @@ async def resolve_async(
 ) -> list[Scope]:
     """One scope with one of these names, in order of name. A name that is not a scope
     of the tenant has no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:124
     """
@@ -485,6 +593,9 @@ def resolve_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/scopes.sql:124
     """
     return _resolve_stream(connection, size, tenant_id=tenant_id, names=names)
@@ -502,6 +613,9 @@ def resolve_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/scopes.sql:124
     """

@@ -8,8 +8,12 @@ from authority_queries.engine.runtime import AsyncCall, AsyncQueryFile, Call, Qu
 from authority_queries.queries import FOLDER
 from authority_queries.records import SchemaVersion, ServerDescription
 
-_QUERIES = QueryFile(FOLDER / "server.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "server.sql")
+_TEXTS = {
+    "describe": "f8947aa5b7e8",
+    "get_schema_version": "3a7a3168a995",
+}
+_QUERIES = QueryFile(FOLDER / "server.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "server.sql", texts=_TEXTS)
 
 _describe: Call[ServerDescription | None] = _QUERIES.row("describe", ServerDescription)
 _describe_async: AsyncCall[ServerDescription | None] = _ASYNC_QUERIES.row(

@@ -21,8 +21,18 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import ServiceAccount
 
-_QUERIES = QueryFile(FOLDER / "service_accounts.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "service_accounts.sql")
+_TEXTS = {
+    "get_by_id": "df12942c57cb",
+    "get_by_account_id": "fccaa419d024",
+    "list_after": "270665f398a5",
+    "list_before": "2011714d7148",
+    "create": "b12668035f9c",
+    "update": "94bfb833032f",
+    "delete": "94847ac1eb84",
+    "revoke_tokens": "33cf5c3519e3",
+}
+_QUERIES = QueryFile(FOLDER / "service_accounts.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "service_accounts.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "service_accounts.get_by_id",
@@ -143,6 +153,9 @@ def get_by_id(
 ) -> ServiceAccount | None:
     """The service account with this id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/service_accounts.sql:1
     """
     return _get_by_id(
@@ -154,6 +167,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, service_account_id: UUID
 ) -> ServiceAccount | None:
     """The service account with this id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:1
     """
@@ -167,6 +183,10 @@ def get_by_account_id(
 ) -> ServiceAccount | None:
     """The service account with this account id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        account_id: Identifier in lower case, unique in the tenant.
+
     queries/service_accounts.sql:23
     """
     return _get_by_account_id(connection, tenant_id=tenant_id, account_id=account_id)
@@ -176,6 +196,10 @@ async def get_by_account_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, account_id: str
 ) -> ServiceAccount | None:
     """The service account with this account id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        account_id: Identifier in lower case, unique in the tenant.
 
     queries/service_accounts.sql:23
     """
@@ -193,6 +217,9 @@ def list_after(
 ) -> list[ServiceAccount]:
     """One service account, in order of account id, starting after the given one.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/service_accounts.sql:38
     """
     return _list_after(
@@ -208,6 +235,9 @@ async def list_after_async(
     page_size: int,
 ) -> list[ServiceAccount]:
     """One service account, in order of account id, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:38
     """
@@ -229,6 +259,9 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/service_accounts.sql:38
     """
     return _list_after_stream(
@@ -249,6 +282,9 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/service_accounts.sql:38
     """
     return _list_after_stream_async(
@@ -262,6 +298,9 @@ def list_before(
     """One service account, in descending order of account id, starting before the
     given one.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/service_accounts.sql:55
     """
     return _list_before(
@@ -274,6 +313,9 @@ async def list_before_async(
 ) -> list[ServiceAccount]:
     """One service account, in descending order of account id, starting before the
     given one.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:55
     """
@@ -296,6 +338,9 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/service_accounts.sql:55
     """
     return _list_before_stream(
@@ -317,6 +362,9 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/service_accounts.sql:55
     """
     return _list_before_stream_async(
@@ -337,6 +385,16 @@ def create(
     attributes: JsonObject,
 ) -> ServiceAccount:
     """The new service account.
+
+    Args:
+        tenant_id: Owner of the row.
+        account_id: Identifier in lower case, unique in the tenant.
+        display_name: Name shown to people.
+        description: What the account is for.
+        enabled: The tokens of a disabled account do not verify.
+        allowed_scopes: Names of the scopes that its tokens may have.
+        authorized_clients: clients.id of each client that may act as it.
+        attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:73
     """
@@ -366,6 +424,16 @@ async def create_async(
     attributes: JsonObject,
 ) -> ServiceAccount:
     """The new service account.
+
+    Args:
+        tenant_id: Owner of the row.
+        account_id: Identifier in lower case, unique in the tenant.
+        display_name: Name shown to people.
+        description: What the account is for.
+        enabled: The tokens of a disabled account do not verify.
+        allowed_scopes: Names of the scopes that its tokens may have.
+        authorized_clients: clients.id of each client that may act as it.
+        attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:73
     """
@@ -397,6 +465,17 @@ def update(
     attributes: JsonObject,
 ) -> ServiceAccount | None:
     """The changed service account, or no row when the account is not at this version.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        account_id: Identifier in lower case, unique in the tenant.
+        display_name: Name shown to people.
+        description: What the account is for.
+        enabled: The tokens of a disabled account do not verify.
+        allowed_scopes: Names of the scopes that its tokens may have.
+        authorized_clients: clients.id of each client that may act as it.
+        attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:104
     """
@@ -431,6 +510,17 @@ async def update_async(
 ) -> ServiceAccount | None:
     """The changed service account, or no row when the account is not at this version.
 
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        account_id: Identifier in lower case, unique in the tenant.
+        display_name: Name shown to people.
+        description: What the account is for.
+        enabled: The tokens of a disabled account do not verify.
+        allowed_scopes: Names of the scopes that its tokens may have.
+        authorized_clients: clients.id of each client that may act as it.
+        attributes: Open object of the embedding service.
+
     queries/service_accounts.sql:104
     """
     return await _update_async(
@@ -453,6 +543,9 @@ def delete(
 ) -> int:
     """Deletes the service account with everything issued to it.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/service_accounts.sql:130
     """
     return _delete(
@@ -464,6 +557,9 @@ async def delete_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, service_account_id: UUID
 ) -> int:
     """Deletes the service account with everything issued to it.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:130
     """
@@ -479,6 +575,9 @@ def revoke_tokens(
     issued for it before is dead. The statement changes one row, however many tokens
     there are.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/service_accounts.sql:137
     """
     return _revoke_tokens(
@@ -492,6 +591,9 @@ async def revoke_tokens_async(
     """The service account with tokens_valid_after set to now. Every token that was
     issued for it before is dead. The statement changes one row, however many tokens
     there are.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/service_accounts.sql:137
     """

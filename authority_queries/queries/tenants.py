@@ -21,8 +21,24 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Tenant, TenantStatus
 
-_QUERIES = QueryFile(FOLDER / "tenants.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tenants.sql")
+_TEXTS = {
+    "get_by_id": "c5be72621349",
+    "get_by_code": "3f6a3bad88a8",
+    "find": "7dbfac10d75e",
+    "enter": "57e9759d0dc2",
+    "list_after": "0c5d2a744c00",
+    "list_before": "27d30327664d",
+    "create": "46cd0cc53213",
+    "update": "9df94c6ec376",
+    "set_status": "269c3ebe0b3f",
+    "revoke_tokens": "3e9ecb20fb32",
+    "begin": "6e1bbea6bd9d",
+    "begin_on_standby": "c889a92b4c94",
+    "begin_alone": "bf6279f25419",
+    "commit": "ce8ffb9a0673",
+}
+_QUERIES = QueryFile(FOLDER / "tenants.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tenants.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "tenants.get_by_id",
@@ -164,6 +180,9 @@ async def get_by_id_async(
 def get_by_code(connection: Connection[object], *, code: str) -> Tenant | None:
     """The tenant with this code, whatever its status, or no row.
 
+    Args:
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+
     queries/tenants.sql:20
     """
     return _get_by_code(connection, code=code)
@@ -173,6 +192,9 @@ async def get_by_code_async(
     connection: AsyncConnection[object], *, code: str
 ) -> Tenant | None:
     """The tenant with this code, whatever its status, or no row.
+
+    Args:
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
 
     queries/tenants.sql:20
     """
@@ -335,6 +357,13 @@ def create(
 ) -> Tenant:
     """The new tenant, with the system roles and the standard scopes.
 
+    Args:
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+        display_name: Name shown to people.
+        status: active and trial tenants issue and verify tokens; suspended and
+            terminated ones do not.
+        settings: Open object of the embedding service.
+
     queries/tenants.sql:74
     """
     return _create(
@@ -355,6 +384,13 @@ async def create_async(
     settings: JsonObject,
 ) -> Tenant:
     """The new tenant, with the system roles and the standard scopes.
+
+    Args:
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+        display_name: Name shown to people.
+        status: active and trial tenants issue and verify tokens; suspended and
+            terminated ones do not.
+        settings: Open object of the embedding service.
 
     queries/tenants.sql:74
     """
@@ -377,6 +413,12 @@ def update(
     settings: JsonObject,
 ) -> Tenant | None:
     """The changed tenant, or no row when the tenant is not at this version.
+
+    Args:
+        row_version: Optimistic lock: an update names the version that it read.
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+        display_name: Name shown to people.
+        settings: Open object of the embedding service.
 
     queries/tenants.sql:128
     """
@@ -401,6 +443,12 @@ async def update_async(
 ) -> Tenant | None:
     """The changed tenant, or no row when the tenant is not at this version.
 
+    Args:
+        row_version: Optimistic lock: an update names the version that it read.
+        code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
+        display_name: Name shown to people.
+        settings: Open object of the embedding service.
+
     queries/tenants.sql:128
     """
     return await _update_async(
@@ -423,6 +471,10 @@ def set_status(
     """The tenant with its new status, or no row when its current status does not allow
     the change.
 
+    Args:
+        status: active and trial tenants issue and verify tokens; suspended and
+            terminated ones do not.
+
     queries/tenants.sql:146
     """
     return _set_status(
@@ -439,6 +491,10 @@ async def set_status_async(
 ) -> Tenant | None:
     """The tenant with its new status, or no row when its current status does not allow
     the change.
+
+    Args:
+        status: active and trial tenants issue and verify tokens; suspended and
+            terminated ones do not.
 
     queries/tenants.sql:146
     """

@@ -22,8 +22,22 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Token, TokenDiagnosis, TokenType, VerifiedToken
 
-_QUERIES = QueryFile(FOLDER / "tokens.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tokens.sql")
+_TEXTS = {
+    "get_by_id": "4107dbe86329",
+    "get_by_hash": "f4d4ad0c0f42",
+    "diagnose": "44b6f4688d15",
+    "verify": "d1de09ee9771",
+    "verify_by_token": "1ee8f002dd0d",
+    "create": "00ece1585718",
+    "revoke": "a71a8371a674",
+    "revoke_by_id": "7a9416536c88",
+    "list_active_by_subject": "3a6deef62485",
+    "list_active_by_client": "964582988df1",
+    "prune_expired": "7059b75b8da1",
+    "prune_refresh_tokens": "12c3d099974c",
+}
+_QUERIES = QueryFile(FOLDER / "tokens.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tokens.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "tokens.get_by_id",
@@ -215,6 +229,9 @@ def get_by_id(
 ) -> Token | None:
     """The token with this id, live or not, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/tokens.sql:1
     """
     return _get_by_id(connection, tenant_id=tenant_id, token_id=token_id)
@@ -224,6 +241,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, token_id: UUID
 ) -> Token | None:
     """The token with this id, live or not, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/tokens.sql:1
     """
@@ -235,6 +255,10 @@ def get_by_hash(
 ) -> Token | None:
     """The token with this hash, live or not, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+
     queries/tokens.sql:35
     """
     return _get_by_hash(connection, tenant_id=tenant_id, token_hash=token_hash)
@@ -244,6 +268,10 @@ async def get_by_hash_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, token_hash: bytes
 ) -> Token | None:
     """The token with this hash, live or not, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
 
     queries/tokens.sql:35
     """
@@ -259,6 +287,10 @@ def diagnose(
     may not: whether it is alive and, if not, the first reason in dead_because. No
     row when there is no such token.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+
     queries/tokens.sql:51
     """
     return _diagnose(connection, tenant_id=tenant_id, token_hash=token_hash)
@@ -270,6 +302,10 @@ async def diagnose_async(
     """The state of a token, which an operator may see and the presenter of the token
     may not: whether it is alive and, if not, the first reason in dead_because. No
     row when there is no such token.
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
 
     queries/tokens.sql:51
     """
@@ -289,6 +325,11 @@ def verify(
     the certificate that the token is bound to (RFC 9449 section 7.1, RFC 8705
     section 3).
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        type: access, refresh, authorization_code or device_code.
+
     queries/tokens.sql:77
     """
     return _verify(connection, tenant_id=tenant_id, token_hash=token_hash, type=type)
@@ -306,6 +347,11 @@ async def verify_async(
     token was rejected. The caller must check that the presenter holds the key or
     the certificate that the token is bound to (RFC 9449 section 7.1, RFC 8705
     section 3).
+
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        type: access, refresh, authorization_code or device_code.
 
     queries/tokens.sql:77
     """
@@ -372,6 +418,26 @@ def create(
     issues new ones. The token expires with its authorization if that is earlier. A
     null authenticated_at means now.
 
+    Args:
+        tenant_id: Owner of the row.
+        type: access, refresh, authorization_code or device_code.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: clients.id of the client that it was issued to.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
+        authorization_id: The family of the token, of the same client.
+        scopes: Names of its scopes.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        redirect_uri: The redirect URI that the code was sent to.
+        nonce: The nonce of the authentication request (OpenID Connect Core section
+            3.1.2.1).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
+        properties: Open object of the embedding service.
+
     queries/tokens.sql:124
     """
     return _create(
@@ -422,6 +488,26 @@ async def create_async(
     issues new ones. The token expires with its authorization if that is earlier. A
     null authenticated_at means now.
 
+    Args:
+        tenant_id: Owner of the row.
+        type: access, refresh, authorization_code or device_code.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: clients.id of the client that it was issued to.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
+        authorization_id: The family of the token, of the same client.
+        scopes: Names of its scopes.
+        code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
+            7636 section 4.2).
+        redirect_uri: The redirect URI that the code was sent to.
+        nonce: The nonce of the authentication request (OpenID Connect Core section
+            3.1.2.1).
+        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
+        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
+            3.1).
+        payload: Encrypted content of a reference token.
+        properties: Open object of the embedding service.
+
     queries/tokens.sql:124
     """
     return await _create_async(
@@ -459,6 +545,13 @@ def revoke(
     2.1). A second call changes nothing, and neither does a refresh token that expired
     24 hours ago: it is forgotten, as by redemptions.redeem.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        reason: Why it was revoked.
+
     queries/tokens.sql:195
     """
     return _revoke(
@@ -483,6 +576,13 @@ async def revoke_async(
     2.1). A second call changes nothing, and neither does a refresh token that expired
     24 hours ago: it is forgotten, as by redemptions.redeem.
 
+    Args:
+        tenant_id: Owner of the row.
+        token_hash: SHA-256 of the token string, 32 octets.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
+        reason: Why it was revoked.
+
     queries/tokens.sql:195
     """
     return await _revoke_async(
@@ -505,6 +605,10 @@ def revoke_by_id(
     redeemed for stay alive; authorizations.revoke ends a family. A second call
     changes nothing.
 
+    Args:
+        tenant_id: Owner of the row.
+        reason: Why it was revoked.
+
     queries/tokens.sql:256
     """
     return _revoke_by_id(
@@ -522,6 +626,10 @@ async def revoke_by_id_async(
     """Revokes this token only, whoever it was issued to. The tokens that it was
     redeemed for stay alive; authorizations.revoke ends a family. A second call
     changes nothing.
+
+    Args:
+        tenant_id: Owner of the row.
+        reason: Why it was revoked.
 
     queries/tokens.sql:256
     """
@@ -541,6 +649,11 @@ def list_active_by_subject(
 ) -> list[Token]:
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, starting after the given id.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
 
     queries/tokens.sql:269
     """
@@ -565,6 +678,11 @@ async def list_active_by_subject_async(
 ) -> list[Token]:
     """One live token that speaks for this user or service account (the other id is
     null), in order of id, starting after the given id.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
 
     queries/tokens.sql:269
     """
@@ -593,6 +711,11 @@ def list_active_by_subject_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
 
     queries/tokens.sql:269
     """
@@ -623,6 +746,11 @@ def list_active_by_subject_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user whom it represents.
+        service_account_id: The service account that it represents.
+
     queries/tokens.sql:269
     """
     return _list_active_by_subject_stream_async(
@@ -647,6 +775,10 @@ def list_active_by_client(
     """One live token that was issued to this client (clients.id), in order of id,
     starting after the given id.
 
+    Args:
+        tenant_id: Owner of the row.
+        client_id: clients.id of the client that it was issued to.
+
     queries/tokens.sql:296
     """
     return _list_active_by_client(
@@ -668,6 +800,10 @@ async def list_active_by_client_async(
 ) -> list[Token]:
     """One live token that was issued to this client (clients.id), in order of id,
     starting after the given id.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: clients.id of the client that it was issued to.
 
     queries/tokens.sql:296
     """
@@ -695,6 +831,10 @@ def list_active_by_client_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        client_id: clients.id of the client that it was issued to.
+
     queries/tokens.sql:296
     """
     return _list_active_by_client_stream(
@@ -721,6 +861,10 @@ def list_active_by_client_stream_async(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_id: clients.id of the client that it was issued to.
 
     queries/tokens.sql:296
     """

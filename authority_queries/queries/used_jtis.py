@@ -18,8 +18,12 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import UsedJtiKind
 
-_QUERIES = QueryFile(FOLDER / "used_jtis.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "used_jtis.sql")
+_TEXTS = {
+    "use": "8b35469d8eab",
+    "prune_expired": "7cc2dc9513ac",
+}
+_QUERIES = QueryFile(FOLDER / "used_jtis.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "used_jtis.sql", texts=_TEXTS)
 
 _use_takes = Parameters(
     "used_jtis.use",
@@ -56,7 +60,11 @@ def use(
     does not depend on pruning. Of several concurrent uses one writes the row; the
     others wait and then read it.
 
-    `expires_at`: when the caller refuses the assertion as expired
+    Args:
+        kind: client_assertion or dpop_proof.
+        issuer: Who created the jti; it is unique only per issuer.
+        jti_hash: SHA-256 of the jti in UTF-8, 32 octets.
+        expires_at: when the caller refuses the assertion as expired
 
     queries/used_jtis.sql:1
     """
@@ -85,7 +93,11 @@ async def use_async(
     does not depend on pruning. Of several concurrent uses one writes the row; the
     others wait and then read it.
 
-    `expires_at`: when the caller refuses the assertion as expired
+    Args:
+        kind: client_assertion or dpop_proof.
+        issuer: Who created the jti; it is unique only per issuer.
+        jti_hash: SHA-256 of the jti in UTF-8, 32 octets.
+        expires_at: when the caller refuses the assertion as expired
 
     queries/used_jtis.sql:1
     """

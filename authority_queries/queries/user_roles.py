@@ -20,8 +20,14 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import Role, UserRole
 
-_QUERIES = QueryFile(FOLDER / "user_roles.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "user_roles.sql")
+_TEXTS = {
+    "list_by_user": "27866a373aa9",
+    "assign": "95efbc7125b4",
+    "revoke": "ecca10e23c49",
+    "prune_expired": "c52cf44bb954",
+}
+_QUERIES = QueryFile(FOLDER / "user_roles.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "user_roles.sql", texts=_TEXTS)
 
 _list_by_user_takes = Parameters(
     "user_roles.list_by_user",
@@ -74,6 +80,10 @@ def list_by_user(
 ) -> list[Role]:
     """One role that the user holds now, in order of name.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who has the role.
+
     queries/user_roles.sql:1
     """
     return _list_by_user(connection, tenant_id=tenant_id, user_id=user_id)
@@ -83,6 +93,10 @@ async def list_by_user_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> list[Role]:
     """One role that the user holds now, in order of name.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who has the role.
 
     queries/user_roles.sql:1
     """
@@ -96,6 +110,10 @@ def list_by_user_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who has the role.
 
     queries/user_roles.sql:1
     """
@@ -114,6 +132,10 @@ def list_by_user_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who has the role.
+
     queries/user_roles.sql:1
     """
     return _list_by_user_stream_async(
@@ -131,6 +153,13 @@ def assign(
     expires_at: datetime | None,
 ) -> UserRole:
     """The assignment; made again, it takes the new granter and expiry.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who has the role.
+        role_id: The role.
+        granted_by: Who assigned the role, in the embedding service's own terms.
+        expires_at: The assignment has no effect from this time on, and may be pruned.
 
     queries/user_roles.sql:18
     """
@@ -155,6 +184,13 @@ async def assign_async(
 ) -> UserRole:
     """The assignment; made again, it takes the new granter and expiry.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who has the role.
+        role_id: The role.
+        granted_by: Who assigned the role, in the embedding service's own terms.
+        expires_at: The assignment has no effect from this time on, and may be pruned.
+
     queries/user_roles.sql:18
     """
     return await _assign_async(
@@ -172,6 +208,11 @@ def revoke(
 ) -> int:
     """Ends the assignment.
 
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who has the role.
+        role_id: The role.
+
     queries/user_roles.sql:47
     """
     return _revoke(connection, tenant_id=tenant_id, user_id=user_id, role_id=role_id)
@@ -185,6 +226,11 @@ async def revoke_async(
     role_id: UUID,
 ) -> int:
     """Ends the assignment.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who has the role.
+        role_id: The role.
 
     queries/user_roles.sql:47
     """

@@ -20,8 +20,20 @@ from authority_queries.engine.runtime import (
 from authority_queries.queries import FOLDER
 from authority_queries.records import User, UserStatus
 
-_QUERIES = QueryFile(FOLDER / "users.sql")
-_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "users.sql")
+_TEXTS = {
+    "get_by_id": "88f0cc5f9bda",
+    "get_by_username": "2213198cfc22",
+    "get_by_subject_id": "64644cd3af11",
+    "list_after": "06097c8832db",
+    "list_before": "4a4bb9e78a0b",
+    "create": "248a91939d7e",
+    "update": "9a7d1eeb38ff",
+    "delete": "25641a9ca8b7",
+    "set_password_hash": "d1a47bddb59b",
+    "revoke_tokens": "5d93658dc73a",
+}
+_QUERIES = QueryFile(FOLDER / "users.sql", texts=_TEXTS)
+_ASYNC_QUERIES = AsyncQueryFile(FOLDER / "users.sql", texts=_TEXTS)
 
 _get_by_id_takes = Parameters(
     "users.get_by_id",
@@ -163,6 +175,9 @@ def get_by_id(
 ) -> User | None:
     """The user with this id, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/users.sql:1
     """
     return _get_by_id(connection, tenant_id=tenant_id, user_id=user_id)
@@ -172,6 +187,9 @@ async def get_by_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> User | None:
     """The user with this id, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/users.sql:1
     """
@@ -183,6 +201,11 @@ def get_by_username(
 ) -> User | None:
     """The user whose username has this key, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
+
     queries/users.sql:25
     """
     return _get_by_username(connection, tenant_id=tenant_id, username_key=username_key)
@@ -192,6 +215,11 @@ async def get_by_username_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, username_key: str
 ) -> User | None:
     """The user whose username has this key, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
 
     queries/users.sql:25
     """
@@ -205,6 +233,10 @@ def get_by_subject_id(
 ) -> User | None:
     """The user with this sub claim, or no row.
 
+    Args:
+        tenant_id: Owner of the row.
+        subject_id: The sub claim.
+
     queries/users.sql:38
     """
     return _get_by_subject_id(connection, tenant_id=tenant_id, subject_id=subject_id)
@@ -214,6 +246,10 @@ async def get_by_subject_id_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, subject_id: UUID
 ) -> User | None:
     """The user with this sub claim, or no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        subject_id: The sub claim.
 
     queries/users.sql:38
     """
@@ -234,6 +270,12 @@ def list_after(
 ) -> list[User]:
     """One user, in order of username_key, starting after the given key. A null filter
     keeps all users; role_id keeps those who hold the role now.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:51
     """
@@ -260,6 +302,12 @@ async def list_after_async(
 ) -> list[User]:
     """One user, in order of username_key, starting after the given key. A null filter
     keeps all users; role_id keeps those who hold the role now.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:51
     """
@@ -290,6 +338,12 @@ def list_after_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:51
     """
@@ -322,6 +376,12 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
+
     queries/users.sql:51
     """
     return _list_after_stream_async(
@@ -349,6 +409,12 @@ def list_before(
     """One user, in descending order of username_key, starting before the given key.
     The filters are those of list_after.
 
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
+
     queries/users.sql:86
     """
     return _list_before(
@@ -374,6 +440,12 @@ async def list_before_async(
 ) -> list[User]:
     """One user, in descending order of username_key, starting before the given key.
     The filters are those of list_after.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:86
     """
@@ -404,6 +476,12 @@ def list_before_stream(
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
 
     queries/users.sql:86
     """
@@ -436,6 +514,12 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        role_id: The role.
+
     queries/users.sql:86
     """
     return _list_before_stream_async(
@@ -464,6 +548,20 @@ def create(
     attributes: JsonObject,
 ) -> User:
     """The new user, with a new subject id.
+
+    Args:
+        tenant_id: Owner of the row.
+        username: As typed at registration.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
+        email: Contact address as typed, or null.
+        email_verified: The email_verified claim: the user has proven control of the
+            address.
+        display_name: Name shown to people.
+        password_hash: Argon2id hash with its own salt and parameters.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        attributes: Open object of the embedding service for claims.
 
     queries/users.sql:121
     """
@@ -496,6 +594,20 @@ async def create_async(
 ) -> User:
     """The new user, with a new subject id.
 
+    Args:
+        tenant_id: Owner of the row.
+        username: As typed at registration.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
+        email: Contact address as typed, or null.
+        email_verified: The email_verified claim: the user has proven control of the
+            address.
+        display_name: Name shown to people.
+        password_hash: Argon2id hash with its own salt and parameters.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        attributes: Open object of the embedding service for claims.
+
     queries/users.sql:121
     """
     return await _create_async(
@@ -527,6 +639,20 @@ def update(
     attributes: JsonObject,
 ) -> User | None:
     """The changed user, or no row when the user is not at this version.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        username: As typed at registration.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
+        email: Contact address as typed, or null.
+        email_verified: The email_verified claim: the user has proven control of the
+            address.
+        display_name: Name shown to people.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        attributes: Open object of the embedding service for claims.
 
     queries/users.sql:152
     """
@@ -561,6 +687,20 @@ async def update_async(
 ) -> User | None:
     """The changed user, or no row when the user is not at this version.
 
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        username: As typed at registration.
+        username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
+            case-folded).
+        email: Contact address as typed, or null.
+        email_verified: The email_verified claim: the user has proven control of the
+            address.
+        display_name: Name shown to people.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        attributes: Open object of the embedding service for claims.
+
     queries/users.sql:152
     """
     return await _update_async(
@@ -581,6 +721,9 @@ async def update_async(
 def delete(connection: Connection[object], *, tenant_id: UUID, user_id: UUID) -> int:
     """Deletes the user with everything issued to it.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/users.sql:176
     """
     return _delete(connection, tenant_id=tenant_id, user_id=user_id)
@@ -590,6 +733,9 @@ async def delete_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> int:
     """Deletes the user with everything issued to it.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/users.sql:176
     """
@@ -606,6 +752,11 @@ def set_password_hash(
 ) -> User | None:
     """The user with its new password hash, or no row when the user is not at this
     version. A null hash ends sign-in by password.
+
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        password_hash: Argon2id hash with its own salt and parameters.
 
     queries/users.sql:183
     """
@@ -629,6 +780,11 @@ async def set_password_hash_async(
     """The user with its new password hash, or no row when the user is not at this
     version. A null hash ends sign-in by password.
 
+    Args:
+        tenant_id: Owner of the row.
+        row_version: Optimistic lock: an update names the version that it read.
+        password_hash: Argon2id hash with its own salt and parameters.
+
     queries/users.sql:183
     """
     return await _set_password_hash_async(
@@ -647,6 +803,9 @@ def revoke_tokens(
     is dead, including those that a concurrent rotation issues. The statement
     changes one row, however many tokens there are.
 
+    Args:
+        tenant_id: Owner of the row.
+
     queries/users.sql:202
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
@@ -658,6 +817,9 @@ async def revoke_tokens_async(
     """The user with tokens_valid_after set to now. Every token of an earlier sign-in
     is dead, including those that a concurrent rotation issues. The statement
     changes one row, however many tokens there are.
+
+    Args:
+        tenant_id: Owner of the row.
 
     queries/users.sql:202
     """

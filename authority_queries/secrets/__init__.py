@@ -1,7 +1,10 @@
-"""The strings that carry a secret: tokens, user codes, request URIs, PKCE verifiers."""
+"""Secret strings: tokens, user codes, request URIs, PKCE code verifiers."""
 
-from authority_queries.secrets.code_challenges import code_challenge_of
-from authority_queries.secrets.request_uris import format_request_uri, parse_request_uri
+from authority_queries.secrets.authorization_requests import (
+    code_challenge_of,
+    format_request_uri,
+    parse_request_uri,
+)
 from authority_queries.secrets.token_strings import (
     TokenKind,
     TokenString,

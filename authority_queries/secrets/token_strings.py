@@ -1,8 +1,8 @@
-"""Token strings: made, read, derived.
+"""Mints, parses and derives token strings.
 
 A token string is `aq_{kind}_{tenant}_{secret}_{checksum}`: a prefix that secret
-scanners find, the tenant that it belongs to, 256 random bits, and a checksum that
-refuses typing errors without a query. Its digits are 0-9 A-Z a-z (base 62).
+scanners find, its tenant, 256 random bits, and a checksum that detects typing errors
+without a query. The digits are 0-9 A-Z a-z (base 62).
 """
 
 import hashlib
@@ -56,10 +56,10 @@ _IN_OCTETS: Final = re.compile(_SHAPE.encode("ascii"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenString:
-    """A well-formed token string. Whether it is live, only the store can say.
+    """A well-formed token string. Only the store knows whether the token is live.
 
-    `token` is what the holder gets, once; `hash` is what the store keeps: the
-    SHA-256 of the string, 32 octets.
+    The holder gets `token`, once. The store keeps `hash`: the SHA-256 of the string,
+    32 octets.
     """
 
     kind: TokenKind
@@ -69,20 +69,20 @@ class TokenString:
 
 
 def mint_token(kind: TokenKind, tenant_id: UUID) -> TokenString:
-    """Make a new token string of 256 random bits. Raises InvalidArgumentError."""
+    """Return a new token string of 256 random bits. Raises InvalidArgumentError."""
     return _with_secret(kind, tenant_id, secrets.randbits(256))
 
 
 def derive_token(kind: TokenKind, parent: TokenString, key: bytes) -> TokenString:
-    """Make the one token string of this kind that follows from another one.
+    """Return the token string of this kind that is derived from another one.
 
-    The same parent and key give the same string again: a server that issues the
-    successors of a refresh token so can repeat an answer that was lost, and stores no
-    token for it. Its 256 bits are HMAC-SHA-256 under `key`, at least 32 random octets
-    that the database never sees. The price: who has the key and any refresh token of
-    a family, a used one too, can compute all that follow, until a `mint_token` in
-    between; and under a new key a repeated request gets another answer. Without
-    need of repeated answers, mint. Raises InvalidArgumentError.
+    The same parent and key return the same string. A server that derives the successors
+    of a refresh token can repeat a lost answer without storing a token. The 256 bits
+    are HMAC-SHA-256 under `key`, which is at least 32 random octets and is never sent
+    to the database. The price: whoever has the key and any refresh token of a family,
+    even a used one, can compute all its successors, up to the next `mint_token`. Under
+    a new key, a repeated request gets another answer. Use `mint_token` if answers need
+    not be repeated. Raises InvalidArgumentError.
     """
     instance(TokenString)("parent", parent)
     _key("key", key)
@@ -92,34 +92,35 @@ def derive_token(kind: TokenKind, parent: TokenString, key: bytes) -> TokenStrin
 
 
 def parse_token(token: str, *, kind: TokenKind | None = None) -> TokenString:
-    """Read a token string, without a query.
+    """Parse a token string, without a query.
 
-    Raises InvalidTokenError, which does not repeat it, when its length, prefix,
-    digits or checksum are wrong, or it is of another kind than the one asked for;
-    InvalidArgumentError for what is no str.
+    Raises InvalidTokenError for a wrong length, prefix, digit or checksum, and for
+    another kind than `kind`. The message does not repeat the string. Raises
+    InvalidArgumentError for a value that is not a str.
     """
     instance(str)("token", token)
     if len(token) != _LENGTH or not token.isascii():
-        message = f"a token has {_LENGTH} ASCII characters"
+        message = f"a token must have {_LENGTH} ASCII characters"
         raise InvalidTokenError(message, argument="token")
     body, _, checksum = token.rpartition("_")
     if not hmac.compare_digest(checksum, _checksum(body)):
-        message = "the token's checksum is wrong: it is mistyped or cut"
+        message = "the token's checksum is wrong: the token is mistyped or truncated"
         raise InvalidTokenError(message, argument="token")
     parts = body.split("_")
     found = _KINDS.get(parts[1]) if len(parts) == len(("aq", "at", "t", "s")) else None
     if found is None or parts[0] != "aq" or kind not in (None, found):
-        message = f"the token is not of the kind {kind or 'of this store'}"
+        wanted = f"of the kind {kind}" if kind else "of a kind of this store"
+        message = f"the token is not {wanted}"
         raise InvalidTokenError(message, argument="token")
     tenant = _decode(parts[2])
     if tenant is None or tenant >= 1 << 128 or len(parts[2]) != _TENANT_DIGITS:
-        message = "the token names no tenant"
+        message = "the token has no valid tenant"
         raise InvalidTokenError(message, argument="token")
     return _token_string(found, UUID(int=tenant), token)
 
 
 def contains_token(value: object) -> bool:
-    """Tell whether a text or octets have a token string in them, live or not."""
+    """Return whether a text or octets contain a token string, live or not."""
     if isinstance(value, str):
         return "aq_" in value and _IN_TEXT.search(value) is not None
     if isinstance(value, bytes | bytearray | memoryview):

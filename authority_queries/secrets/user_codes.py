@@ -1,4 +1,4 @@
-"""User codes of the device flow: for people to read and type (RFC 8628 section 6.1)."""
+"""User codes of the device flow, which people read and type (RFC 8628 section 6.1)."""
 
 import hashlib
 import secrets
@@ -9,30 +9,30 @@ from uuid import UUID
 from authority_queries.engine.checks import instance, uuid
 from authority_queries.errors import InvalidTokenError
 
-# Without vowels there are no words, and no I, O or digits to be taken for each other.
+# No vowels, so that no words appear. No I, no O and no digits, which look alike.
 _LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
 _LENGTH: Final = 8
 _LONGEST_TYPED: Final = 64
-# Dashes and other punctuation, spaces, and marks that cannot be seen.
+# Unicode categories: punctuation with dashes, spaces, and invisible characters.
 _IGNORED: Final = frozenset({"P", "Z", "C"})
 
 
 def mint_user_code() -> str:
-    """Make a user code of 8 letters: `WDJB-MJHT`. One of 20 ** 8, some 34 bits.
+    """Return a new user code of 8 letters, such as `WDJB-MJHT`.
 
-    That few can be guessed: a code is short-lived, and guesses are to be throttled
-    (RFC 8628 section 5.1).
+    It is one of 20 ** 8, about 34 bits, which can be guessed. So a code is short-lived,
+    and the server must throttle guesses (RFC 8628 section 5.1).
     """
     return _spelled("".join(secrets.choice(_LETTERS) for _ in range(_LENGTH)))
 
 
 def normalize_user_code(text: str) -> str:
-    """Spell what a person typed as `mint_user_code` does: `wdjb mjht`, `WDJBMJHT`.
+    """Return a typed user code as `mint_user_code` spells it: `wdjb mjht`, `WDJBMJHT`.
 
-    Upper and lower case, full width letters, dashes of any kind, other punctuation
-    and spaces do not matter. Nothing is taken for a letter that it looks like: no
-    two letters of a code look alike, and a digit is an error to be shown. Raises
-    InvalidTokenError, which does not repeat it.
+    Case, full-width letters, dashes of any kind, other punctuation and spaces do not
+    matter. No character is replaced by a letter that looks like it: no two letters of a
+    code look alike, and a digit is an error that the person should see. Raises
+    InvalidTokenError. The message does not repeat the text.
     """
     instance(str)("text", text)
     if len(text) <= _LONGEST_TYPED:
@@ -44,16 +44,17 @@ def normalize_user_code(text: str) -> str:
         code = typed.upper()
         if len(typed) == _LENGTH and set(code) <= set(_LETTERS):
             return _spelled(code)
-    message = f"a user code has {_LENGTH} letters of {_LETTERS}"
+    message = f"a user code must have {_LENGTH} letters of {_LETTERS}"
     raise InvalidTokenError(message)
 
 
 def hash_user_code(tenant_id: UUID, user_code: str) -> bytes:
-    """Give what the store keeps of a user code, however it is typed: 32 octets.
+    """Return the hash of a user code that the store keeps: 32 octets.
 
-    SHA-256 over the tenant too, so that the same code differs between tenants. It
-    does not hide the code from who has the table and some minutes to try all codes:
-    short life does. Raises InvalidTokenError.
+    The spelling does not matter. The hash is SHA-256 over tenant and code, so the same
+    code has another hash in another tenant. It does not protect the code: whoever has
+    the table can try all codes in minutes. The short lifetime protects it. Raises
+    InvalidTokenError.
     """
     uuid("tenant_id", tenant_id)
     code = normalize_user_code(instance(str)("user_code", user_code))

@@ -1,1 +1,1 @@
-"""What a service and an operator hold: the authority, its pool, its upkeep."""
+"""Authority and Maintenance, their pool, pruning, migrations and settings."""

@@ -1,4 +1,4 @@
-"""The two backends: a server that is there, and one that comes in a wheel."""
+"""Starts the chosen backend: an existing server, or the embedded one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +10,14 @@ from authority_queries.service.settings import Settings
 
 @contextmanager
 def running_backend(settings: Settings) -> Iterator[str]:
-    """Give libpq's connection string, the server running for the time of the block.
+    """Yield libpq's connection string of a server that runs during the block.
 
-    It holds what the user said and nothing more: migrations and psql have no statement
-    timeout of ours. Raises ConfigurationError, UnavailableError.
+    The string has the user's settings and nothing else, so migrations and psql have no
+    statement timeout of this package. Raises ConfigurationError, UnavailableError.
     """
     if settings.uses_embedded:
-        # Imported late because it needs locks that not every system has.
-        from authority_queries.service.embedded import (  # noqa: PLC0415 -- because of that
+        # Imported here because it needs fcntl, which not every system has.
+        from authority_queries.service.embedded import (  # noqa: PLC0415 -- see above
             running_embedded_server,
         )
 

@@ -6,7 +6,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from authority_queries.service.settings import Settings
 
-# What rules and values depend on, whatever a database or a role has set.
+# Settings that rules and values depend on. They override those of database and role.
 _SESSION: Final = {
     "default_transaction_isolation": r"read\ committed",
     "default_transaction_read_only": "off",
@@ -22,11 +22,12 @@ _SESSION: Final = {
 
 
 def service_conninfo(settings: Settings, conninfo: str, role: str) -> str:
-    """Add what connections of a service have: a name, a role and timeouts.
+    """Add to a connection string what a service's connections need.
 
-    Also what the rules depend on, whatever the URL says. And unless it says otherwise:
-    errors do not repeat parameters, nobody else's functions are found, the kernel
-    notices when the other side is gone, and of several hosts the primary is meant.
+    Sets the role, statement_timeout, the client encoding and the settings that rules
+    depend on, also against the URL. Sets defaults that the URL can override: the
+    application's name, no parameters in errors, a search_path without other users'
+    functions, keepalives, and the primary of several hosts.
     """
     parameters = conninfo_to_dict(conninfo)
     seconds = settings.statement_timeout
@@ -50,10 +51,10 @@ def service_conninfo(settings: Settings, conninfo: str, role: str) -> str:
     return make_conninfo("", **{**defaults, **parameters, **forced})
 
 
-def connection_parameters(settings: Settings) -> dict[str, Any]:
-    """Give what psycopg is told of each connection of a service.
+def psycopg_options(settings: Settings) -> dict[str, Any]:
+    """Return psycopg's own arguments for a service's connections.
 
-    That statements are prepared behind no pooler is seen when it is open.
+    An open connection is checked for a pooler before psycopg prepares a statement.
     """
     never = settings.prepared_statements is False
     prepare = {"prepare_threshold": None} if never else {}

@@ -1,4 +1,4 @@
-"""Yoyo's books: where they lie, and whether others could act through them."""
+"""Yoyo's tables ("books"): their schema, and objects that others could abuse there."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _SPECIAL: Final = re.compile(r"([\\ ])")
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """The schema of the tables in which yoyo writes what is applied.
+    """The schema of yoyo's tables, which record the applied migrations.
 
     `schema` is quoted as in SQL.
     """
@@ -29,7 +29,7 @@ class Books:
 
 
 def find_books(conninfo: str) -> Books:
-    """Give where the books lie, or will. Raises psycopg.OperationalError."""
+    """Return where yoyo's tables are or will be. Raises psycopg.OperationalError."""
     with (
         psycopg.connect(conninfo, client_encoding="UTF8") as connection,
         connection.cursor(row_factory=class_row(Books)) as cursor,
@@ -39,9 +39,9 @@ def find_books(conninfo: str) -> Books:
 
 
 def safe_conninfo(conninfo: str, books: Books, path: str = _SAFE_PATH) -> str:
-    """Add that only what lies in this path is found, whatever the login's own one.
+    """Set search_path to this path, whatever the login's own path is.
 
-    PostgreSQL looks into pg_catalog first.
+    PostgreSQL searches pg_catalog first.
     """
     parameters = conninfo_to_dict(conninfo)
     options = str(parameters.get("options") or "")
@@ -53,7 +53,7 @@ def safe_conninfo(conninfo: str, books: Books, path: str = _SAFE_PATH) -> str:
 
 
 def make_books(conninfo: str, books: Books) -> None:
-    """Make the schema if it is missing. Raises MigrationError, psycopg.Error."""
+    """Create the schema if it is missing. Raises MigrationError, psycopg.Error."""
     try:
         _run(conninfo, books, "make")
     except (
@@ -64,9 +64,9 @@ def make_books(conninfo: str, books: Books) -> None:
 
 
 def find_traps(conninfo: str, books: Books) -> str | None:
-    """Name what others own, or may make, where a migration would use it; or None.
+    """Return which objects others own or may create where a migration uses them.
 
-    Raises psycopg.Error.
+    None if there is no such object. Raises psycopg.Error.
     """
     try:
         _run(conninfo, books, "guard")
@@ -76,7 +76,7 @@ def find_traps(conninfo: str, books: Books) -> str | None:
 
 
 def find_planted(conninfo: str, books: Books) -> list[str]:
-    """Name what others have put where only another search_path would find it.
+    """Return objects of others that only a different search_path would find.
 
     Raises psycopg.Error.
     """
@@ -84,7 +84,10 @@ def find_planted(conninfo: str, books: Books) -> list[str]:
 
 
 def applied_migrations(conninfo: str, books: Books) -> set[str]:
-    """Give the ids that the books name, which have no traps. Raises psycopg.Error."""
+    """Return the ids of applied migrations. Raises psycopg.Error.
+
+    Call `find_traps` first: this reads yoyo's tables.
+    """
     return {*_names(safe_conninfo(conninfo, books, books.schema), "applied")}
 
 

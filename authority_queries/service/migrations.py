@@ -1,4 +1,4 @@
-"""Applying the packaged migrations with yoyo, as `yoyo apply` does."""
+"""Applies the packaged migrations with yoyo, as `yoyo apply` does."""
 
 import getpass
 import os
@@ -23,17 +23,16 @@ from authority_queries.service.migration_books import (
     find_traps,
     make_books,
 )
-
-
-class _Migration(Protocol):
-    id: str
+from authority_queries.service.migration_places import Migration, place_of, watch_steps
 
 
 class _Backend(Protocol):
-    """What is used of yoyo, which publishes no types."""
+    """The methods of yoyo's backend that are used here. yoyo publishes no types."""
 
-    def to_apply(self, migrations: object) -> Sequence[_Migration]: ...
-    def apply_migrations(self, migrations: object) -> None: ...
+    def to_apply(self, migrations: object) -> Sequence[Migration]: ...
+
+    def apply_migrations_only(self, migrations: object) -> None: ...
+    def run_post_apply(self, migrations: object) -> None: ...
     def lock(self) -> AbstractContextManager[None]: ...
     def break_lock(self) -> None: ...
 
@@ -41,21 +40,21 @@ class _Backend(Protocol):
 def migrate(
     conninfo: str, *, break_lock: bool = False, folders: Sequence[Path] = (MIGRATIONS,)
 ) -> list[str]:
-    """Apply what is pending and give its ids, in order.
+    """Apply the pending migrations and return their ids, in order.
 
-    `conninfo` is anything that libpq takes. Safe to run twice and after a crash.
-    `break_lock` takes the lock of a run that was killed: make sure that none is
-    running. `folders` hold the migrations, ours unless others are given. Raises
-    MigrationError, UnavailableError.
+    `conninfo` is a connection string of libpq. A second run, and a run after a crash,
+    are safe. `break_lock` removes the lock of a killed run: make sure that none is
+    running. `folders` are the folders with the migrations. Raises MigrationError,
+    UnavailableError.
     """
     return _migrate(conninfo, folders, break_lock=break_lock)
 
 
 def migrate_plainly(conninfo: str, folders: Sequence[Path]) -> list[str]:
-    """Apply migrations of anybody's to a new database that nobody else has seen.
+    """Apply any project's migrations to a new database that nobody else has used.
 
-    As by plain yoyo, names without a schema go where the login's search_path says.
-    Raises MigrationError, UnavailableError.
+    Names without a schema follow the login's search_path, as with yoyo itself. Raises
+    MigrationError, UnavailableError.
     """
     return _migrate(conninfo, folders, is_plain=True)
 
@@ -73,25 +72,25 @@ def _migrate(
     try:
         schema = None if is_plain else _safe_books(conninfo).schema
         with yoyo.get_backend(yoyo_url(conninfo, schema=schema)) as backend:
-            # Through a pooler yoyo would execute what others have prepared.
+            # Through a pooler yoyo could execute another client's prepared statement.
             backend.connection.prepare_threshold = None
             return _apply(backend, migrations, break_lock=break_lock)
     except yoyo.exceptions.LockTimeout as error:
-        raise MigrationError(_why_no_lock(error)) from error
+        raise MigrationError(_explain_lock(error)) from error
     except psycopg.Error as error:
         hide_values(error)
         why = str(error) if error.sqlstate else type(error).__name__
-        message = f"a migration failed and was rolled back: {why}"
+        message = f"yoyo failed: {why}"
         raise MigrationError(message) from error
 
 
-def every() -> list[str]:
-    """Give the ids of all migrations, in order. Raises MigrationError."""
+def packaged_migrations() -> list[str]:
+    """Return the ids of this package's migrations, in order. Raises MigrationError."""
     return [migration.id for migration in _read((MIGRATIONS,))]
 
 
 def _safe_books(conninfo: str) -> Books:
-    """Make yoyo's schema, and refuse what others could have put in our way."""
+    """Create yoyo's schema. Raise MigrationError if others could abuse objects."""
     books = find_books(conninfo)
     make_books(conninfo, books)
     if traps := find_traps(conninfo, books):
@@ -99,35 +98,50 @@ def _safe_books(conninfo: str) -> Books:
     return books
 
 
-def _why_no_lock(error: yoyo.exceptions.LockTimeout) -> str:
-    """Tell another run from all else, which yoyo takes for one."""
+def _explain_lock(error: yoyo.exceptions.LockTimeout) -> str:
+    """Return why yoyo has no lock. yoyo blames another run for every error."""
     why = error.__context__
     if isinstance(why, psycopg.Error) and not isinstance(why, sqlstate.UniqueViolation):
         hide_values(why)
         return f"yoyo cannot take its lock: {why}"
     return (
-        "another run holds yoyo's lock; if none is running it was killed: "
-        "check, then `authority migrate --break-lock` or `yoyo break-lock`"
+        "another run holds yoyo's lock. If none is running, it was killed: then run "
+        "`authority migrate --break-lock` or `yoyo break-lock`"
     )
 
 
 def _apply(
-    backend: _Backend, migrations: Sequence[_Migration], *, break_lock: bool
+    backend: _Backend, migrations: Sequence[Migration], *, break_lock: bool
 ) -> list[str]:
     if break_lock:
         backend.break_lock()
     with backend.lock():
         todo = backend.to_apply(migrations)
-        backend.apply_migrations(todo)
+        for migration in todo:
+            watches = watch_steps(migration)
+            try:
+                backend.apply_migrations_only([migration])
+            except psycopg.Error as error:
+                place = place_of(error, migration, watches)
+                raise MigrationError(_why_failed(place, migration, error)) from error
+        if todo:
+            backend.run_post_apply(todo)
     return [migration.id for migration in todo]
 
 
-def _read(folders: Sequence[Path]) -> Sequence[_Migration]:
+def _why_failed(place: str, migration: Migration, error: psycopg.Error) -> str:
+    hide_values(error)
+    why = str(error) if error.sqlstate else type(error).__name__
+    kept = "was rolled back" if migration.use_transactions else "may have left a part"
+    return f"{place}: {why}; the migration {kept}"
+
+
+def _read(folders: Sequence[Path]) -> Sequence[Migration]:
     for folder in folders:
         if not any(folder.glob("*.sql")):
             message = f"no migrations in {folder}"
             raise MigrationError(message)
-    migrations: Sequence[_Migration] = yoyo.read_migrations(*map(str, folders))
+    migrations: Sequence[Migration] = yoyo.read_migrations(*map(str, folders))
     return migrations
 
 
@@ -139,24 +153,24 @@ def _check_encoding(conninfo: str) -> None:
         message = f"no connection to PostgreSQL for the migrations: {error}"
         raise UnavailableError(message) from error
     if encoding != "UTF8":
-        message = f"the database's encoding is {encoding}; UTF8 is allowed"
+        message = f"the database's encoding must be UTF8, not {encoding}"
         raise MigrationError(message)
 
 
 def yoyo_url(conninfo: str, *, schema: str | None = None) -> str:
-    """Spell a connection string as the URL that yoyo takes, and where its books lie.
+    """Return the connection string as a URL for yoyo, with the schema of its tables.
 
     The schema is quoted as in SQL.
     """
     parts = conninfo_to_dict(conninfo)
     if schema is not None:
         parts["schema"] = schema
-    # All in the query, which yoyo hands to psycopg: it does not decode the other parts.
+    # All parts are in the URL's query: yoyo decodes no other part of the URL.
     return f"postgresql+psycopg:///?{urlencode(parts, quote_via=quote)}"
 
 
 def _ensure_user_name() -> None:
-    """Name the run for yoyo's log where the process's user has no name."""
+    """Set a user name for yoyo's log if the process's user has none."""
     try:
         getpass.getuser()
     except (KeyError, OSError):

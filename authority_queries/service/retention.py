@@ -1,4 +1,4 @@
-"""What pruning is told and what it gives: how long things are kept, and a report."""
+"""The arguments and the report of pruning: retention times, steps, outcomes."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -40,22 +40,24 @@ _MOST_ROWS = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long what is over is kept.
+    """How long expired data is kept.
 
-    - `expired`: pushed requests, requests of devices, access tokens, families with all
-      their tokens, assignments of roles, and entries of the revocation feed, after they
-      expired or, without an end, after a later one has made them superfluous; refresh
-      tokens, a day longer. What is alive, and what the detection of reuse needs, is
-      never pruned, however short.
-    - `consents`: consents that were revoked, as the record of what was allowed, with
-      the families under them.
-    - `login_attempts`: the log of sign-ins, which goes a month at a time.
+    - `expired`: pushed requests, device requests, access tokens, families with all
+      their tokens, role assignments and entries of the revocation feed, after their
+      expiry, and refresh tokens a day later. An entry without an expiry counts from the
+      later entry that supersedes it.
+      Live rows, and rows that the detection of reuse needs, are never pruned, however
+      short the time is.
+    - `consents`: revoked consents, as the record of what was allowed, with the families
+      under them.
+    - `login_attempts`: the log of sign-ins, which is dropped a month at a time.
     - `usage`: uses of licences, after their period; totals stay. A use that is reported
-      once more later than this is recorded again.
-    - `months_ahead`: partitions of the sign-in log that are made beyond this month's.
+      again after this time is recorded again.
+    - `months_ahead`: how many partitions of the sign-in log are created beyond this
+      month's.
 
-    What the replay guard and the throttle remember goes when they need it no longer.
-    Raises InvalidArgumentError.
+    Rows of the replay guard and of the throttle are deleted as soon as they have no
+    effect. Raises InvalidArgumentError.
     """
 
     expired: timedelta = timedelta(days=1)
@@ -74,11 +76,12 @@ class Retention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepReport:
-    """What one step has done so far.
+    """The progress of one step.
 
-    `rows` were deleted, or partitions made or dropped, in `batches` that committed.
-    `done`: nothing that is over is left but what others had locked. `unfinished`:
-    more may be left. `failed`: `error` says why; the batches before it are committed.
+    `rows` counts deleted rows, or partitions created or dropped. `batches` counts
+    committed batches. `outcome` is `done` when no expired rows are left except locked
+    ones, `unfinished` when more may be left, and `failed` when `error` has the reason;
+    earlier batches are committed.
     """
 
     step: StepName
@@ -91,13 +94,13 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneReport:
-    """What one run has done, step by step."""
+    """The reports of all steps of one run."""
 
     steps: Sequence[StepReport]
 
     @property
     def rows(self) -> int:
-        """How many rows were deleted, and partitions made or dropped, in all."""
+        """The number of deleted rows, and of partitions created or dropped."""
         return sum(step.rows for step in self.steps)
 
     @property
@@ -107,22 +110,25 @@ class PruneReport:
 
 
 def check_batch_size(batch_size: int) -> int:
-    """Return a number of rows from 1 to 100,000."""
+    """Return a number of rows from 1 to 100,000. Raises InvalidArgumentError."""
     return check_within("batch_size", batch_size, 1, _MOST_ROWS)
 
 
 def chosen_steps(only: Collection[str]) -> Sequence[StepName]:
-    """Return the steps of these names in their order, or all for none."""
+    """Return the steps with these names in their order, or all steps without names.
+
+    Raises InvalidArgumentError.
+    """
     if unknown := sorted(set(only) - set(STEPS)):
-        message = f"no such step: {', '.join(unknown)}; there are {', '.join(STEPS)}"
+        message = f"unknown step: {', '.join(unknown)}; allowed: {', '.join(STEPS)}"
         raise InvalidArgumentError(message)
     return [step for step in STEPS if not only or step in only]
 
 
-def until(
+def stop_condition(
     time_limit: timedelta | None, stop: Callable[[], bool] | None
 ) -> Callable[[], bool]:
-    """Give what says that the time is up, from now on, or that `stop` does."""
+    """Return a function that is true after `time_limit` from now, or when `stop` is."""
     limit = check_optional_positive("time_limit", time_limit)
     ends = None if limit is None else monotonic() + limit.total_seconds()
 

@@ -16,17 +16,17 @@ from authority_queries.errors import ConfigurationError
 
 Backend = Literal["embedded", "postgres"]
 
-# What root's embedded server keeps: root's own folders are closed to its user.
+# The files of root's embedded server: its system user cannot enter root's home.
 STATE_FOLDER: Final = Path("/var/lib/authority-queries")
 
 _PREFIX = "AUTHORITY_"
 _SECRETS = {"database_url"}
 _DAY = 86400
-# With one of its separators.
+# The parameter with one separator.
 _YOYO_SCHEMA = re.compile(r"(?<=[?])schema=[^&]*&?|&schema=[^&]*")
 _GRACE = 5  # seconds
-# An @ or / in the password: libpq takes what follows for a host or a database, and
-# errors name those.
+# An @ or / in the password: libpq parses the rest as a host or a database, and repeats
+# it in errors.
 _UNCLEAR = re.compile(r"[^@/]*[@/][^?]*@")
 
 
@@ -43,20 +43,21 @@ class Settings(BaseSettings):
     capitals after `AUTHORITY_`. A keyword argument wins.
 
     - `backend`: `embedded` starts a PostgreSQL of its own, `postgres` uses
-      `database_url`. Not said: `postgres` if there is a `database_url`.
+      `database_url`. Default: `postgres` if `database_url` is set.
     - `database_url`: `postgresql://user:password@host:port/database?sslmode=…`, or
       the same with `postgresql+psycopg://`, which plain yoyo needs.
-    - `data_dir`: where the embedded server keeps its data; ~ is the home directory.
-      If not set: below the user's data directory; as root `/var/lib/authority-queries`.
-    - `pool_min_size`, `pool_max_size`: connections kept and allowed.
-    - `pool_timeout`, `connect_timeout`: seconds to wait for a free connection, for
+    - `data_dir`: the folder of the embedded server's data; ~ is the home directory.
+      Default: in the user's data directory; as root in `/var/lib/authority-queries`.
+    - `pool_min_size`, `pool_max_size`: the number of connections kept and allowed.
+    - `pool_timeout`, `connect_timeout`: seconds to wait for a free connection, and for
       the server.
-    - `statement_timeout`: seconds after which PostgreSQL ends a statement; 0: never.
-      A server that has been silent for 5 s more is given up.
-    - `prepared_statements`: if not set, statements are prepared unless a pooler stands
-      before the server, which may mix up those of its clients. True is refused there.
+    - `statement_timeout`: seconds after which PostgreSQL cancels a statement; 0 means
+      never. A connection is closed when its server is silent for 5 s more.
+    - `prepared_statements`: by default, statements are prepared unless a pooler is
+      before the server, because poolers may mix up the prepared statements of their
+      clients. True is refused behind a pooler.
 
-    Raises ConfigurationError, which names the key, the value and what is allowed.
+    Raises ConfigurationError with the key, the value and the allowed values.
     """
 
     model_config = SettingsConfigDict(
@@ -113,15 +114,15 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.backend == "postgres" and self.database_url is None:
-            message = "backend is postgres, which needs a database_url"
+            message = "database_url must be set when backend is postgres"
             raise ValueError(message)
         if self.backend == "embedded" and self.database_url is not None:
-            message = "backend is embedded, which allows no database_url"
+            message = "database_url must not be set when backend is embedded"
             raise ValueError(message)
         if self.pool_min_size > self.pool_max_size:
             message = (
-                f"pool_min_size is {self.pool_min_size}; at most pool_max_size, "
-                f"{self.pool_max_size}, is allowed"
+                f"pool_min_size must be at most pool_max_size ({self.pool_max_size}), "
+                f"not {self.pool_min_size}"
             )
             raise ValueError(message)
         if self.database_url is not None:
@@ -130,29 +131,29 @@ class Settings(BaseSettings):
 
     @property
     def longest_silence(self) -> float | None:
-        """Seconds after which a server that says nothing is given up. None: never.
+        """Seconds of silence after which a connection is closed. None means never.
 
-        Later than PostgreSQL ends a statement, which says so.
+        Longer than statement_timeout, whose error names the reason.
         """
         return self.statement_timeout + _GRACE if self.statement_timeout else None
 
     @property
     def uses_embedded(self) -> bool:
-        """Whether the embedded server is meant."""
+        """Whether the embedded server is used."""
         return self.database_url is None
 
     @property
     def connection_parameters(self) -> dict[str, str]:
         """The parts of `database_url` by libpq's names; empty for the embedded server.
 
-        Holds the password.
+        The password is one of them.
         """
         if self.database_url is None:
             return {}
         return _connection_parameters(self.database_url.get_secret_value())
 
     def describe(self) -> str:
-        """Say which database is meant, without its password."""
+        """Return which database is used, without its password."""
         if self.uses_embedded:
             return f"the embedded server in {self.data_dir}"
         parts = self.connection_parameters
@@ -167,13 +168,13 @@ def _connection_parameters(url: str) -> dict[str, str]:
         message = "database_url must start with postgresql:// or postgresql+psycopg://"
         raise ValueError(message)
     if _UNCLEAR.match(rest):
-        message = "database_url has an @ or / in its password: write %40 and %2F"
+        message = "database_url must spell @ and / in the password as %40 and %2F"
         raise ValueError(message)
     try:
-        # The schema of yoyo's books is for plain yoyo, which shares the URL.
+        # Plain yoyo, which shares the URL, reads the schema of its tables from it.
         parts = conninfo_to_dict(_YOYO_SCHEMA.sub("", f"postgresql://{rest}"))
     except ProgrammingError:
-        message = "database_url is not a URL that libpq understands"
+        message = "database_url must be a URL that libpq can parse"
         raise ValueError(message) from None
     return {key: str(value) for key, value in parts.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""Waiting without a connection, in both forms."""
+"""Sleeping, waking another task or thread, and pinging a server, in both forms."""
 
 import asyncio
 import time
@@ -13,17 +13,17 @@ pause_async = asyncio.sleep
 
 
 class AsyncBell:
-    """Wakes the one task that waits for it, at once if it was rung before."""
+    """Wakes the one task that waits. An earlier ring ends the next wait at once."""
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()
 
     def ring(self) -> None:
-        """Wake it."""
+        """Wake the waiter, now or at its next wait."""
         self._rung.set()
 
     async def wait(self, seconds: float) -> None:
-        """Wait for the bell, but no longer than this."""
+        """Wait for a ring, at most `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._rung.wait()
@@ -33,9 +33,9 @@ class AsyncBell:
 
 
 class Bell:
-    """Wakes the one thread that waits for it, at once if it was rung before.
+    """Wakes the one thread that waits. An earlier ring ends the next wait at once.
 
-    A lock, because an interrupt inside `threading.Event` can leave it locked for good.
+    This is a bare lock: an interrupt can leave `threading.Event` locked forever.
     """
 
     def __init__(self) -> None:
@@ -43,22 +43,22 @@ class Bell:
         self._silence.acquire()
 
     def ring(self) -> None:
-        """Wake it."""
+        """Wake the waiter, now or at its next wait."""
         try:
             self._silence.release()
         except RuntimeError:
-            return  # it rings already
+            return  # already rung
 
     def wait(self, seconds: float) -> None:
-        """Wait for the bell, but no longer than this."""
+        """Wait for a ring, at most `seconds`."""
         self._silence.acquire(timeout=seconds)
 
 
 def ping(conninfo: str) -> Ping:
-    """Ask whether a server lets anybody in, without logging in."""
+    """Return whether a server admits logins, without logging in."""
     return Ping(PGconn.ping(conninfo.encode()))
 
 
 async def ping_async(conninfo: str) -> Ping:
-    """Ask in a thread: libpq has only the blocking form."""
+    """Call `ping` in a thread, because libpq has only a blocking form."""
     return await asyncio.to_thread(ping, conninfo)

@@ -1,5 +1,6 @@
 """Query files written for a test."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def read_one(parent: Path, text: str) -> Query:
 
 
 def refusal(parent: Path, **texts: str | bytes) -> str:
-    """Read what must be refused, and give the message."""
+    """Read what must be refused, and return the message without columns."""
     with pytest.raises(GenerationError) as caught:
         read(parent, **texts)
-    return str(caught.value)
+    return re.sub(r"^(\S+:\d+):\d+: ", r"\1: ", str(caught.value), flags=re.MULTILINE)

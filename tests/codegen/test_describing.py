@@ -137,7 +137,7 @@ def test_a_column_whose_type_depends_on_what_is_sent_is_refused(
         "-- name: add(extra)\n-- Some.\n"
         "select items.weight + :extra as total from items;\n"
     )
-    assert "sql/a.sql:1 add: column total is float4 or float8" in message
+    assert "sql/a.sql:3:8: column total is float4 or float8" in message
     assert ":name::" in message
 
 
@@ -147,21 +147,21 @@ def test_a_column_whose_type_depends_on_what_is_sent_is_refused(
         (
             "-- name: f(a)\n-- Some.\n\nselect\n    -- the oddest\n    items.id,\n"
             "    items.nothing\nfrom items where items.size = :a;\n",
-            "sql/a.sql:7 f: PostgreSQL says: column items.nothing does not exist",
+            "sql/a.sql:7:5: PostgreSQL says: column items.nothing does not exist",
         ),
         (
             "-- name: f(a)\n-- Some.\nselect 1 as x\nwhere :a is null;\n",
-            "sql/a.sql:4 f: PostgreSQL says: could not determine data type of "
+            "sql/a.sql:4:7: PostgreSQL says: could not determine data type of "
             "parameter :a; say the type where it is used, such as :a::uuid",
         ),
         (
             "-- name: f(a)\n-- Some.\nselect items.id from items\n"
             "where items.size = :a\n  or items.id = :a;\n",
-            "sql/a.sql:5 f: PostgreSQL says: operator does not exist: uuid = integer",
+            "sql/a.sql:5:15: PostgreSQL says: operator does not exist: uuid = integer",
         ),
         (
             "-- name: f(a, b)\n-- Some.\nselect :a + :b as x;\n",
-            "sql/a.sql:3 f: PostgreSQL says: operator is not unique",
+            "sql/a.sql:3:11: PostgreSQL says: operator is not unique",
         ),
     ],
 )
@@ -190,7 +190,7 @@ def test_columns_that_python_cannot_have_are_refused(
     describer = Describer(connection, Analyst(connection))
     with pytest.raises(GenerationError) as caught:
         describer.describe(replace(query, sql=text))
-    assert str(caught.value).startswith("sql/a.sql:1 f: ")
+    assert str(caught.value).startswith("sql/a.sql:1:1: ")
     assert expected in str(caught.value)
 
 

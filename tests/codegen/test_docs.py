@@ -215,7 +215,7 @@ def test_the_filled_list_of_the_page_is_that_of_the_repository() -> None:
 
 def test_the_settings_of_the_page_can_be_read(tmp_path: Path) -> None:
     (text,) = blocks("toml")
-    for name in ("queries", "schema/migrations", "my_service/db"):
+    for name in ("my_service/db/sql", "schema/migrations"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "my_service" / "__init__.py").touch()
     (tmp_path / "pyproject.toml").write_text(text)

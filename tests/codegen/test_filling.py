@@ -198,7 +198,7 @@ def test_what_only_a_person_can_write_is_refused(
     (tmp_path / "sql").mkdir()
     with pytest.raises(GenerationError) as caught:
         other_filled(tmp_path / "sql", written)
-    assert str(caught.value).startswith(f"sql/a.sql:15: {told}")
+    assert str(caught.value).startswith(f"sql/a.sql:15:5: {told}")
 
 
 def test_a_computed_column_of_the_row_is_not_copied(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_the_command_names_a_stale_list_and_writes_it(
     assert main([*arguments, "--check"]) == 1
     told = capsys.readouterr()
     assert told.out == (
-        "queries/a.sql:15: other: + items.label, + items.price, - items.old;"
+        "queries/a.sql:15:5: other: + items.label, + items.price, - items.old;"
         " see @row Item (queries/a.sql:1 get_by_id)\n"
     )
     assert told.err == ("authority: 1 column lists are stale: run `authority format`\n")

@@ -1,13 +1,14 @@
 """Settings, stale files, and what is written or left alone."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from authority_queries.codegen.output import stale, write
+from authority_queries.codegen.output import concerned_queries, stale, write
 from authority_queries.codegen.settings import read
-from authority_queries.errors import ConfigurationError
+from authority_queries.errors import ConfigurationError, StaleModuleError
 from authority_queries.resources import MIGRATIONS
 from tests.codegen.projects import Project
 
@@ -38,6 +39,21 @@ def test_a_changed_migration_makes_the_record_stale(project: Project) -> None:
     difference = stale(project.render())
     assert "-    name: str | None\n+    name: str\n" in difference
     assert "records.py (as it is)" in difference
+
+
+def test_a_module_refuses_sql_that_was_edited_since(project: Project) -> None:
+    items = project.folder / "queries" / "items.sql"
+    written = "-- name: list_all()\n-- All.\nselect items.id, items.name from items;\n"
+    items.write_text(written + ITEMS)
+    project.generate()
+    items.write_text(written.replace("-- All.", "-- Each of them.") + ITEMS)
+    project.module("queries.items")  # a comment says nothing to the server
+    swapped = written.replace("items.id, items.name", "items.name, items.id")
+    items.write_text(swapped + ITEMS)
+    del sys.modules[f"{project.package}.queries.items"]
+    with pytest.raises(StaleModuleError, match=r"sql: changed since .*: list_all; run"):
+        project.module("queries.items")
+    assert concerned_queries(project.render()) == ["items.list_all"]
 
 
 def test_a_module_whose_sql_file_is_gone_is_removed(project: Project) -> None:

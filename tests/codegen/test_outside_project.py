@@ -27,6 +27,14 @@ Ended: TypeAlias = "subprocess.CompletedProcess[str]"
 Check: TypeAlias = Callable[[Path, str, str], Ended]
 MIGRATION: Final = Path("schema/migrations/0001_create_shop.sql")
 
+COUNT_TRACKS: Final = """
+import pathlib, sys
+import psycopg
+from music_shop.queries import FOLDER, catalogue
+with psycopg.connect(sys.argv[1]) as connection:
+    print(FOLDER.parents[1], catalogue.count_tracks(connection, genre="pop"))
+"""
+
 
 def authority(folder: Path, *arguments: str) -> Ended:
     """Run the command as somebody in that folder would."""
@@ -158,6 +166,30 @@ def test_all_ten_queries_give_what_their_types_say(
     assert day.spending == [spending]
 
 
+def test_the_project_runs_from_a_wheel(
+    shop: Project, tmp_path: Path, blank_conninfo: str
+) -> None:
+    pip = [sys.executable, "-m", "pip", "--quiet", "--no-input"]
+    offline = ["--no-index", "--no-deps", "--disable-pip-version-check"]
+    built = ["--no-build-isolation", "--wheel-dir", str(tmp_path), str(shop.folder)]
+    subprocess.run([*pip, "wheel", *offline, *built], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site-packages"
+    subprocess.run(
+        [*pip, "install", *offline, "--target", str(site), str(wheel)], check=True
+    )
+    migrate_plainly(blank_conninfo, [shop.folder / "schema" / "migrations"])
+    counted = subprocess.run(
+        [sys.executable, "-c", COUNT_TRACKS, blank_conninfo],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert counted.stdout == f"{site} 0\n"
+
+
 def test_what_was_generated_is_fresh_on_this_server_too(
     shop: Project, blank_conninfo: str
 ) -> None:
@@ -212,9 +244,9 @@ def test_a_stale_check_names_the_queries_whose_record_alone_has_changed(
 def test_an_error_in_a_query_file_is_told_with_its_line_and_no_traceback(
     check_changed: Check, old: str, new: str, said: str
 ) -> None:
-    checked = check_changed(Path("queries/catalogue.sql"), old, new)
+    checked = check_changed(Path("music_shop/sql/catalogue.sql"), old, new)
     assert (checked.returncode, checked.stdout) == (1, "")
-    assert checked.stderr.startswith(f"authority: queries/catalogue.sql{said}")
+    assert checked.stderr.startswith(f"authority: sql/catalogue.sql{said}")
     assert checked.stderr.count("\n") == 1
 
 

@@ -113,7 +113,7 @@ def test_a_role_that_lacks_a_privilege_is_an_error(settings: PlanSettings) -> No
         f"remove(tenant_id, id)! | @role shop_reader | {DELETE}",
     )
     assert message == (
-        "queries/notes.sql:6 remove: PostgreSQL says to shop_reader: "
+        "queries/notes.sql:9:1: PostgreSQL says to shop_reader: "
         "permission denied for table notes"
     )
 
@@ -131,7 +131,7 @@ def test_a_function_that_the_role_may_not_execute_is_an_error(
 def test_a_role_that_cannot_be_is_an_error(settings: PlanSettings) -> None:
     message = refusal(settings, f"one(tenant_id, id)^ | @role pg_desk | {BY_ID}")
     assert message == (
-        "queries/notes.sql:1 one: PostgreSQL says to pg_desk: "
+        "queries/notes.sql:4:1: PostgreSQL says to pg_desk: "
         'role name "pg_desk" is reserved'
     )
 

@@ -260,7 +260,7 @@ def test_a_role_of_the_migrations_may_do_what_they_allow(
         finally:
             connection.execute("drop role shop_reader")
     assert str(caught.value) == (
-        "queries/notes.sql:1 drafts: PostgreSQL says to shop_reader: "
+        "queries/notes.sql:3:1: PostgreSQL says to shop_reader: "
         "permission denied for table drafts"
     )
 

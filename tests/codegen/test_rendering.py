@@ -1,12 +1,16 @@
 """Generated modules: formatted, strictly typed, and executed on a real server."""
 
+import ast
 import asyncio
+import inspect
+import itertools
 import typing
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from types import ModuleType
+from typing import Any, Final, Literal
 
 import psycopg
 import pytest
@@ -292,10 +296,74 @@ def test_a_function_says_what_the_sql_says_and_where_it_stands(
         'The item with this id, or no row. It\'s "100%" \\ of it.'
     )
     documented = items.list_all.__doc__
-    assert "`after`: where the last page ended" in documented
+    assert "\n    Args:\n        after: where the last page ended\n" in documented
     assert documented.rstrip().endswith("queries/items.sql:10")
     assert items.list_all_async.__doc__ == documented
     assert "A server-side cursor" in items.list_all_stream.__doc__
+
+
+COMMENTED: Final = """
+create type place as (city text, street text);
+comment on column place.city is 'Where it is. Ends with \\';
+create table shops (id int primary key, name text not null, place place);
+comment on column shops.name is 'What people call it. Any language.';
+comment on column shops.place is 'Where its door is.';
+create view doors as
+select name as label, place, upper(name) as sign, upper(name) as plain from shops;
+comment on column doors.sign is 'What the door says.';
+"""
+DOORS: Final = """
+-- name: find(name, place)
+-- The doors.
+-- @row Door
+with named as (
+    select doors.label, doors.place, doors.sign, doors.plain from doors
+    where doors.label = :name
+)
+select named.label, named.place, named.sign, named.plain from named
+where named.place = :place::place;
+
+-- name: rename(name, new_name, id)^
+-- The renamed door.
+-- @param id -- its number
+-- @row Shop
+update shops set name = :new_name where id = :id and name = :name
+returning shops.id, shops.name;
+"""
+
+
+def meanings(module: ModuleType, name: str) -> dict[str, str]:
+    """The docstrings under the fields of a class."""
+    (found,) = ast.parse(inspect.getsource(getattr(module, name))).body
+    assert isinstance(found, ast.ClassDef)
+    return {
+        line.target.id: " ".join(str(text.value.value).split())
+        for line, text in itertools.pairwise(found.body)
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
+
+
+def test_fields_and_parameters_have_the_comments_of_their_columns(
+    tmp_path: Path, blank_conninfo: str
+) -> None:
+    queries = {"doors": DOORS}
+    project = Project.make(tmp_path, blank_conninfo, COMMENTED, queries).generate()
+    records = project.module("records")
+    assert meanings(records, "Door") == {
+        "label": "What people call it. Any language.",
+        "place": "Where its door is.",
+        "sign": "What the door says.",
+    }
+    assert meanings(records, "Shop") == {"name": "What people call it. Any language."}
+    assert meanings(records, "Place") == {"city": "Where it is. Ends with \\"}
+    doors = project.module("queries.doors")
+    assert inspect.getdoc(doors.rename_async) == (
+        "The renamed door.\n\nArgs:\n    name: What people call it.\n"
+        "    new_name: What people call it.\n    id: its number\n\n"
+        "queries/doors.sql:12"
+    )
+    assert "place: Where its door is." in doors.find.__doc__
 
 
 def test_only_reading_queries_of_many_rows_stream(project: Project) -> None:
@@ -325,7 +393,7 @@ def test_one_name_for_two_shapes_is_refused(
         "select items.id, items.mood as name from shop.items;\n",
     )
     assert message.startswith(
-        "queries/b.sql:1 g: @row Item is not what it is in queries/a.sql:1 f: column "
+        "queries/b.sql:3:1: @row Item is not what it is in queries/a.sql:1 f: column "
         "name is of another type"
     )
 
@@ -363,7 +431,9 @@ def test_a_parameter_that_the_stream_has_is_refused(
         blank_conninfo,
         a="-- name: f(size)\n-- Some.\nselect items.id from shop.items limit :size;\n",
     )
-    assert message.startswith("queries/a.sql:1 f: size is the streaming function's own")
+    assert message.startswith(
+        "queries/a.sql:3:39: size is the streaming function's own"
+    )
 
 
 def test_declared_types_are_imported_and_json_of_them_is_sent(

@@ -84,6 +84,30 @@ create type address as (
     street text, number int, mood mood, moods mood[], counts positive[], one few,
     settings jsonb
 );
+create domain home as address check ((value).number > 0);
+create domain marks as few[];
+"""
+INSIDE = {
+    **VALUES,
+    **{f"{pg_type}[]": [value, value] for pg_type, value in VALUES.items()},
+    "marks": [1, 2],
+    "home": COMPOSITE,
+    "home[]": [COMPOSITE, COMPOSITE],
+}
+FIELDS = {pg_type: f"f{number}" for number, pg_type in enumerate(INSIDE)}
+EVERYTHING = f"""
+create type everything as ({", ".join(f"{FIELDS[each]} {each}" for each in INSIDE)});
+create type twice as (one everything, several everything[]);
+"""
+# As a parameter of its own, and as a field of the composite that is inside another.
+COMPARISON = """
+-- name: compare_{field}(whole, plain)^
+-- Both.
+select
+    ((:whole::twice).one).{field} as inside,
+    (((:whole::twice).several)[1]).{field} as deep,
+    :plain::{pg_type} as plain,
+    ((:whole::twice).one).{field}::text = (:plain::{pg_type})::text as is_same;
 """
 
 
@@ -100,6 +124,12 @@ def _queries() -> str:
                 f"-- name: {name}(value)$\n-- The same.\n"
                 f"select {expression.format(pg_type)} as value;\n"
             )
+    texts.append(
+        "-- name: echo_twice(value)$\n-- The same.\nselect :value::twice as v;"
+    )
+    texts += [
+        COMPARISON.format(field=field, pg_type=each) for each, field in FIELDS.items()
+    ]
     return "\n".join(texts)
 
 
@@ -121,7 +151,7 @@ def echoes(
         own = psycopg.conninfo.make_conninfo(conninfo, dbname=name)
         folder: Path = tmp_path_factory.mktemp("echoes") / "project"
         folder.mkdir()
-        project = Project.make(folder, own, SCHEMA, {"echoes": _queries()})
+        project = Project.make(folder, own, SCHEMA + EVERYTHING, {"echoes": _queries()})
         yield project.generate().module("queries.echoes"), own
         dba.execute(f"drop database {name} with (force)".encode())
 
@@ -202,6 +232,66 @@ def test_a_null_in_an_array_comes_out_as_is_claimed(
     result = run(conninfo, function, value=value)
     assert result == [value, None]
     assert conforms(result, hints_of(function)["return"])
+
+
+def _in_composites(module: types.ModuleType, value: Any) -> Any:
+    if value is COMPOSITE:
+        return module.Address(*value)
+    is_list_of_them = isinstance(value, list) and value[0] is COMPOSITE
+    return (
+        [_in_composites(module, each) for each in value] if is_list_of_them else value
+    )
+
+
+def test_a_value_in_a_composite_is_sent_and_read_as_one_of_its_own(
+    echoes: tuple[types.ModuleType, str],
+) -> None:
+    module, conninfo = echoes
+    given = {each: _in_composites(module, value) for each, value in INSIDE.items()}
+    everything = module.Everything(*given.values())
+    whole = module.Twice(everything, [everything, None])
+    with psycopg.connect(
+        conninfo, options="-c TimeZone=America/New_York"
+    ) as connection:
+        connection.execute("set intervalstyle = sql_standard")
+        result = module.echo_twice(connection, value=whole)
+        for pg_type, field in FIELDS.items():
+            compare = getattr(module, f"compare_{field}")
+            row = compare(connection, whole=whole, plain=given[pg_type])
+            assert row.inside == row.deep == row.plain, pg_type
+            assert type(row.inside) is type(row.plain), pg_type
+            assert row.is_same, pg_type
+            assert conforms(row.plain, hints_of(type(row))["plain"]), pg_type
+    assert result == whole
+    assert conforms(result, hints_of(module.echo_twice)["return"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("number", True, "value.number must be an int, not bool"),
+        ("number", 2**31, "value.number must be within the range of integer"),
+        ("mood", "angry", "value.mood must be one of 'sad', 'so-so', 'happy'"),
+        ("moods", "sad", "value.moods must be a sequence, not str"),
+        ("street", "\0", "value.street must not contain a NUL character"),
+    ],
+)
+def test_a_wrong_field_of_a_composite_is_refused(
+    echoes: tuple[types.ModuleType, str], field: str, value: object, message: str
+) -> None:
+    module, conninfo = echoes
+    wrong = module.Address(*COMPOSITE)._replace(**{field: value})
+    with pytest.raises(InvalidArgumentError) as refused:
+        run(conninfo, module.echo_address, value=wrong)
+    assert (str(refused.value), refused.value.argument) == (message, "value")
+
+
+def test_a_text_in_a_document_of_a_composite_stays_a_text(
+    echoes: tuple[types.ModuleType, str],
+) -> None:
+    module, conninfo = echoes
+    given = module.Address(*COMPOSITE)._replace(settings='{"a": 1}')
+    assert run(conninfo, module.echo_address, value=given) == given
 
 
 def _function_name(pg_type: str, array: str = "") -> str:

@@ -89,7 +89,7 @@ def test_a_feed_that_ends_before_the_followers_position_is_an_error(
     follow: Follow, settings: Settings, feed: Feed
 ) -> None:
     with pytest.raises(
-        FeedRewoundError, match="ends at 3, and its follower has seen 4"
+        FeedRewoundError, match="ends at 3, but this follower has read 4"
     ):
         follow(settings, feed.tenant_id, lambda _: True, after=4)
     assert feed.listeners() == []
@@ -105,7 +105,7 @@ def test_a_restore_while_following_is_an_error(
         return True
 
     with pytest.raises(
-        FeedRewoundError, match="ends at 1, and its follower has seen 3"
+        FeedRewoundError, match="ends at 1, but this follower has read 3"
     ):
         follow(
             settings,

@@ -156,7 +156,7 @@ def test_a_storm_of_cancellations_leaves_every_connection_free(
     async def play(settings: Settings) -> None:
         async with AsyncAuthority.open(settings) as authority:
             await asyncio.gather(*(cancel(authority) for _ in range(8)))
-            assert len(authority._pool._line._waiting) == 0
+            assert len(authority._pool._slots._waiting) == 0
             async with AsyncExitStack() as stack:
                 for _ in range(settings.pool_max_size):
                     await stack.enter_async_context(authority._lend())

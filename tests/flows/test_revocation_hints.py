@@ -192,7 +192,8 @@ def test_a_follower_only_polls_through_a_pooler(
             for number in range(20):
                 feed.publish(f"jti-{number}")
                 assert queue.get(timeout=PATIENCE) == f"jti-{number}"
-    assert "no hints of revocations through a pooler, only polling" in caplog.messages
+    warning = "no notifications of revocations through a pooler; polling only"
+    assert warning in caplog.messages
     assert not any("listen" in line for line in caplog.messages)
 
 

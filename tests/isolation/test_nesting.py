@@ -193,7 +193,7 @@ def test_a_unit_without_a_free_connection_raises_and_is_not_open(
 
         def wait_in_vain() -> None:
             for _ in range(2):
-                with pytest.raises(UnavailableError, match="none is free"):
+                with pytest.raises(UnavailableError, match="none was free"):
                     authority.tenant(globex).__enter__()
 
         with authority.tenant(acme):

@@ -20,7 +20,7 @@ from authority_queries.errors import ConfigurationError, UnavailableError
 from authority_queries.service.backend import running_backend
 from authority_queries.service.embedded import running_embedded_server
 from authority_queries.service.embedded.account import server_account
-from authority_queries.service.migrations import every, yoyo_url
+from authority_queries.service.migrations import packaged_migrations, yoyo_url
 from tests.clock import Clock
 from tests.conftest import server_folder
 from tests.stores import Logins
@@ -40,8 +40,8 @@ def test_migrate_says_what_it_applied(
 ) -> None:
     assert main(["migrate"]) == 0
     said = capsys.readouterr().out
-    assert f"applied {every()[0]}\n" in said
-    assert f"{len(every())} applied on" in said
+    assert f"applied {packaged_migrations()[0]}\n" in said
+    assert f"{len(packaged_migrations())} applied on" in said
     assert main(["migrate"]) == 0
     assert capsys.readouterr().out.startswith("0 applied on")
 
@@ -51,8 +51,8 @@ def test_doctor_finds_pending_migrations_and_writes_nothing(
 ) -> None:
     assert main(["doctor"]) == 1
     found = capsys.readouterr().out
-    first, *_, last = every()
-    assert f"{len(every())}, {first} to {last}" in found
+    first, *_, last = packaged_migrations()
+    assert f"{len(packaged_migrations())}, {first} to {last}" in found
     assert "authority migrate" in found
     assert main(["doctor"]) == 1  # not even yoyo's own tables were made
     assert main(["migrate"]) == 0
@@ -62,8 +62,8 @@ def test_doctor_finds_pending_migrations_and_writes_nothing(
     assert re.search(r"pending migrations\s+none\s+ok", report)
     assert re.search(r"clock\s+0\.\d+ s from this machine's\s+ok", report)
     assert re.search(r"login\s+\w+, superuser, may create roles, may migrate", report)
-    assert re.search(r"roles\s+all there\s+ok", report)
-    assert re.search(r"which row-level security holds +ok, but it does not", report)
+    assert re.search(r"roles\s+all exist\s+ok", report)
+    assert re.search(r"restricted by row-level security +ok, but", report)
 
 
 def test_the_demo_tells_its_story_twice(
@@ -72,7 +72,7 @@ def test_the_demo_tells_its_story_twice(
     assert main(["demo"]) == 0
     first = capsys.readouterr().out
     told = (
-        rf"yoyo apply +\| {len(every())} applied",
+        rf"yoyo apply +\| {len(packaged_migrations())} applied",
         r"tenant acme +\| created +\| queries/tenants\.sql:\d+ get_by_code",
         r"ANN, wrong password +\| refused, 9 tries left",
         r"ANN, right password +\| signed in",
@@ -157,14 +157,14 @@ def test_doctor_works_without_any_right(
     weak = make_conninfo(blank_conninfo, options=f"-c role={weak_role}")
     code, said = doctor(weak)
     assert code == 1
-    assert "authority migrate, as a role that may create" in said
+    assert "authority migrate, as a role that may migrate" in said
     migrate(blank_conninfo)
     code, said = doctor(weak)
     assert code == 1
-    assert "pending migrations | not told to this login | ok" in said
+    assert "pending migrations | this login may not read them | ok" in said
     assert (
-        f"services act as | nothing: {weak_role} is no member of authority_app | "
-        "services log in as a member of authority_app alone"
+        f"services act as | nothing: {weak_role} is not a member of authority_app | "
+        "services must log in as a member of only authority_app"
     ) in said
 
 
@@ -173,7 +173,7 @@ def test_doctor_finds_nothing_wrong_with_a_services_login(
 ) -> None:
     code, said = doctor(logins.app)
     assert code == 0, said
-    held = "services act as | authority_app, which row-level security holds | ok\n"
+    held = "services act as | authority_app, restricted by row-level security | ok\n"
     assert held in said
     assert "row-level security | on, for each table | ok" in said
 
@@ -184,9 +184,9 @@ def test_doctor_says_which_logins_are_not_for_services(
     for conninfo in (logins.maintenance, logins.reader):
         code, said = doctor(conninfo)
         assert code == 0, said
-        assert "is no member of authority_app | ok for other work; services" in said
+        assert "is not a member of authority_app | ok for other work; services" in said
     # It inherits nothing, so it is held until it acts as somebody.
-    assert "which row-level security holds | ok\n" in doctor(both_roles)[1]
+    assert "restricted by row-level security | ok\n" in doctor(both_roles)[1]
 
 
 def test_doctor_finds_a_clock_that_was_replaced(
@@ -196,7 +196,7 @@ def test_doctor_finds_a_clock_that_was_replaced(
     clock.advance(timedelta(seconds=1))
     code, said = doctor(logins.app)
     assert code == 1
-    assert "authority.clock() | replaced | make it again" in said
+    assert "authority.clock() | replaced | restore it" in said
 
 
 def test_doctor_finds_what_takes_tenants_isolation_away(
@@ -236,7 +236,7 @@ def test_doctor_finds_that_services_are_not_held(
     finally:
         dba.execute(taken.encode())
     assert code == 1
-    assert "authority_app, which row-level security does not hold | take" in said
+    assert "authority_app, which row-level security does not restrict | revoke" in said
 
 
 def test_psql_is_not_given_the_password_where_ps_shows_it(
@@ -335,7 +335,7 @@ def test_a_folder_that_cannot_be_served_is_said() -> None:
         (folder / "data" / "PG_VERSION").write_text("9.6")
         shutil.chown(folder / "data", server_account().uid)
         with (
-            pytest.raises(UnavailableError, match=r"does not start .*data/log"),
+            pytest.raises(UnavailableError, match=r"did not start .*data/log"),
             running_embedded_server(folder / "data"),
         ):
             pass

@@ -124,7 +124,7 @@ def test_a_path_that_a_stranger_can_change_is_refused(folder: Path) -> None:
     open_folder.mkdir()
     open_folder.chmod(0o777)
     with (
-        pytest.raises(ConfigurationError, match="others than root may write"),
+        pytest.raises(ConfigurationError, match="users other than root may write"),
         running_embedded_server(open_folder / "data"),
     ):
         pass

@@ -8,5 +8,5 @@ from authority_queries.service.embedded.users import Users
 def test_who_has_gone_is_the_last_one_only_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     user = Users(tmp_path, "file")
-    user.come()
-    assert [user.go(), user.go()] == [True, False]
+    user.join()
+    assert [user.leave(), user.leave()] == [True, False]

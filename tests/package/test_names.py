@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from authority_queries import Store, username_key
 from authority_queries.errors import InvalidArgumentError, InvalidValueError
 from authority_queries.names import check_email, lookup_key, prefix_key
+from authority_queries.names.emails import is_visible
 from authority_queries.names.usernames import _is_of_unicode_14, _key
-from authority_queries.names.visibility import is_visible
 from tests.factories import PHC, make_tenant
 
 SAME = [

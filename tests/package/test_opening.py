@@ -26,7 +26,7 @@ from authority_queries.errors import (
     SchemaVersionError,
     UnavailableError,
 )
-from authority_queries.service.migrations import every, yoyo_url
+from authority_queries.service.migrations import packaged_migrations, yoyo_url
 from tests.conftest import Server
 from tests.stores import Logins
 
@@ -68,8 +68,8 @@ def test_the_database_names_its_last_migration(dba: "psycopg.Connection[Any]") -
         "select authority.schema_version(), authority.oldest_package()"
     ).fetchone()
     assert found is not None
-    assert found[0] == every()[-1]
-    assert found[1] in every()
+    assert found[0] == packaged_migrations()[-1]
+    assert found[1] in packaged_migrations()
 
 
 def test_another_schema_is_told_with_the_command_that_helps(
@@ -82,8 +82,8 @@ def test_another_schema_is_told_with_the_command_that_helps(
 
     replace(dba, "schema_version", OLD)
     message = told(settings, SchemaVersionError)
-    assert f"is at {OLD}" in message
-    assert f"needs {every()[-1]}: `authority migrate`" in message
+    assert f"is at migration {OLD}" in message
+    assert f"needs {packaged_migrations()[-1]}: run `authority migrate`" in message
 
     replace(dba, "schema_version", NEW)
     with Authority.open(settings) as authority:  # it still serves this package
@@ -121,7 +121,7 @@ def test_what_cannot_pass_by_itself_is_told(
     logins: Logins, ascii_conninfo: str
 ) -> None:
     message = told(settings_for(ascii_conninfo), ConfigurationError)
-    assert "encoding is SQL_ASCII" in message
+    assert "encoding must be UTF8, not SQL_ASCII" in message
     absent = make_conninfo(logins.app, dbname="authority_absent")
     assert '"authority_absent" does not exist' in told(
         settings_for(absent), UnavailableError

@@ -94,13 +94,22 @@ def test_it_takes_the_steps_that_are_named_and_keeps_what_it_is_told(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--only", "users"], "no such step: users; there are create_partitions, "),
+        (["--only", "users"], "unknown step: users; allowed: create_partitions, "),
         (["--batch-size", "0"], "batch_size must be 1 to 100000"),
-        (["--time-limit", "0"], "--time-limit is 0.0; a time above 0 is allowed"),
-        (["--time-limit", "nan"], "--time-limit is nan; a time above 0"),
-        (["--keep-expired", "-1"], "--keep-expired is -1.0; 0 to 36525 days"),
-        (["--keep-attempts", "1e99"], "--keep-attempts is 1e+99; 0 to 36525 days"),
-        (["--keep-usage", "36525.1"], "--keep-usage is 36525.1; 0 to 36525 days"),
+        (
+            ["--time-limit", "0"],
+            "--time-limit must be more than 0 and at most 3155760000.0, not 0.0",
+        ),
+        (["--time-limit", "nan"], "--time-limit must be more than 0 and "),
+        (["--keep-expired", "-1"], "--keep-expired must be 0 to 36525 days, not -1.0"),
+        (
+            ["--keep-attempts", "1e99"],
+            "--keep-attempts must be 0 to 36525 days, not 1e+99",
+        ),
+        (
+            ["--keep-usage", "36525.1"],
+            "--keep-usage must be 0 to 36525 days, not 36525.1",
+        ),
         (["--months-ahead", "-1"], "months_ahead must be 0 to 120"),
     ],
 )
@@ -127,7 +136,7 @@ def test_a_login_that_may_not_prune_is_told_and_nothing_is_done(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert 'permission denied to set role "authority_maintenance"' in captured.err
-    assert "; a DBA helps: `grant authority_maintenance to " in captured.err
+    assert "; ask a DBA for `grant authority_maintenance to " in captured.err
     assert "swordfish" not in captured.err
     assert world.count("tokens") == 1
 

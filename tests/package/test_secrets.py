@@ -161,5 +161,7 @@ def test_what_is_no_request_uri_is_refused_and_not_repeated(
     with pytest.raises(InvalidTokenError) as caught:
         parse_request_uri(text)
     assert text not in str(caught.value)
-    with pytest.raises(InvalidArgumentError, match="of the kind access"):
+    with pytest.raises(
+        InvalidArgumentError, match="must be of kind request_uri, not access"
+    ):
         format_request_uri(access)

@@ -90,19 +90,22 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         {"pool_max_size": 0},
         r"pool_max_size \(AUTHORITY_POOL_MAX_SIZE\) is 0; allowed: greater than",
     ),
-    ({"pool_min_size": 11}, "pool_min_size is 11; at most pool_max_size, 10"),
+    (
+        {"pool_min_size": 11},
+        r"pool_min_size must be at most pool_max_size \(10\), not 11",
+    ),
     ({"pool_timeout": 0}, "AUTHORITY_POOL_TIMEOUT"),
     ({"connect_timeout": "soon"}, "connect_timeout .* is 'soon'; allowed: a valid"),
     ({"statement_timeout": -1}, "statement_timeout .* is -1"),
     ({"connect_timeout": float("inf")}, "connect_timeout .* is inf"),
-    ({"backend": "postgres"}, "backend is postgres, which needs a database_url"),
+    ({"backend": "postgres"}, "database_url must be set when backend is postgres"),
     (
         {"backend": "embedded", "database_url": URL},
-        "backend is embedded, which allows no database_url",
+        "database_url must not be set when backend is embedded",
     ),
     ({"database_url": "mysql://me:swordfish@h/d"}, "must start with postgresql://"),
     ({"database_url": "swordfish"}, "must start with postgresql://"),
-    ({"database_url": "postgresql://h/d?swordfish=1"}, "libpq understands"),
+    ({"database_url": "postgresql://h/d?swordfish=1"}, "a URL that libpq can parse"),
     ({"database_url": 7}, r"database_url .* is \(hidden\)"),
 ]
 

@@ -22,7 +22,7 @@ BREAKAGES = {
         comment on view authority.names is 'Names.'
         """,
     ],
-    "everything_is_the_owners": [
+    "everything_belongs_to_the_owner": [
         "alter schema authority owner to current_user",
         "alter table authority.users owner to current_user",
         "alter view authority.live_tokens owner to current_user",

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries import Authority, Maintenance, Settings, migrate
 from authority_queries.errors import MigrationError
-from authority_queries.service.migrations import every, yoyo_url
+from authority_queries.service.migrations import packaged_migrations, yoyo_url
 from tests.schema.fresh_server import fresh_server
 from tests.schema.test_migrations import ROOT, tables, yoyo
 
@@ -209,12 +209,12 @@ def test_a_login_without_any_privilege_migrates_after_bootstrap(
         assert ended == 0
         # Everywhere only a superuser may do this.
         assert not said or (owner != "postgres" and "needs ?schema=" in said)
-    assert migrate(migrator) == every()
+    assert migrate(migrator) == packaged_migrations()
     assert migrate(migrator) == []
     assert owners(database) == {"authority_owner"}
     yoyo(migrator, "rollback", "--batch", "--all", schema="authority_yoyo")
     assert owners(database) == set()
-    assert migrate(migrator) == every()
+    assert migrate(migrator) == packaged_migrations()
     assert bare.bootstrap(database, "-v", f"migrator={login}") == (0, "")
     assert migrate(migrator) == []
     assert serve(bare, database) == ["ann"]
@@ -276,7 +276,7 @@ def test_databases_of_one_server_are_migrated_at_once(
         login = bare.login(attributes)
         databases = [as_login(bare.database(login), login) for _ in range(4)]
         applied = at_once([lambda to=to: migrate(to) for to in databases])  # type: ignore[misc] # a default argument binds each
-        assert applied == [every()] * 4
+        assert applied == [packaged_migrations()] * 4
         assert [owners(to) for to in databases] == [{"authority_owner"}] * 4
         bare.forget()
 
@@ -296,5 +296,5 @@ def test_a_migration_waits_for_a_role_that_another_session_is_creating(
         while not bare.dba.execute(waiting).fetchall():
             assert not migrated.done()
         other.commit()
-        assert migrated.result(timeout=60) == every()
+        assert migrated.result(timeout=60) == packaged_migrations()
     assert bare.roles() == {*ROLES}

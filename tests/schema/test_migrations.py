@@ -17,7 +17,7 @@ from authority_queries.cli import main
 from authority_queries.codegen.throwaway import memory_folder
 from authority_queries.errors import MigrationError, UnavailableError
 from authority_queries.resources import MIGRATIONS
-from authority_queries.service.migrations import every, yoyo_url
+from authority_queries.service.migrations import packaged_migrations, yoyo_url
 from tests.cluster import new_cluster
 from tests.factories import make_tenant
 from tests.stores import Logins, routed_store
@@ -78,7 +78,7 @@ def test_every_migration_is_short_and_has_a_rollback_and_a_header() -> None:
 
 
 def test_migrate_applies_all_once(blank_conninfo: str) -> None:
-    assert every() == IDS
+    assert packaged_migrations() == IDS
     assert migrate(blank_conninfo) == IDS
     assert migrate(blank_conninfo) == []
 
@@ -201,7 +201,7 @@ def test_a_database_of_another_encoding_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(MigrationError, match="SQL_ASCII; UTF8 is allowed"):
+    with pytest.raises(MigrationError, match="must be UTF8, not SQL_ASCII"):
         migrate(latin_conninfo)
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(latin_conninfo))
     assert main(["doctor"]) == 1
@@ -244,14 +244,58 @@ def test_a_role_that_may_not_create_gets_an_error(
         migrate(weak)
 
 
-def test_a_failing_migration_is_rolled_back_and_named(
+# A migration, the line that is named, and what it says.
+FAILING = [
+    ("create table public.t (a int); select no;", 1, 'column "no" does not exist'),
+    (
+        "-- Purpose.\n\n-- depends:\n\ncreate table public.t (a int);\n\n"
+        "/* select no; */\n-- Why.\nselect\n    a,\n    é.no\nfrom public.t as é;\n",
+        11,
+        "column é.no does not exist",
+    ),
+    ("select 1;\nselect 1/0\n;select 1;\n", 2, "hidden"),
+    (
+        "create table public.t ();\n\n\n-- Why.\ncreate table public.t ();\n",
+        5,
+        "relation",
+    ),
+    (
+        "create table public.t (a int);\n\ndo $$\nbegin\n  x\nend $$;\n",
+        6,
+        "unexpected end",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "why"), FAILING)
+def test_a_failing_migration_is_rolled_back_and_named_with_its_line(
+    text: str, line: int, why: str, blank_conninfo: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "0001_begin.sql").write_text("select 1;\n" * 9)
+    (tmp_path / "sql" / "0002_fail.sql").write_text(text)
+    with pytest.raises(MigrationError) as caught:
+        migrate(blank_conninfo, folders=[tmp_path / "sql"])
+    file = tmp_path / "sql" / "0002_fail.sql"
+    assert str(caught.value).startswith(f"{file}:{line}: {why}")
+    assert str(caught.value).endswith("; the migration was rolled back")
+    with psycopg.connect(blank_conninfo) as connection:
+        assert connection.execute("select to_regclass('public.t')").fetchone() == (
+            None,
+        )
+
+
+def test_a_failing_migration_without_transaction_is_not_called_rolled_back(
     blank_conninfo: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "0001_fail.sql").write_text("create table t (a int); select no;")
-    with pytest.raises(MigrationError, match='column "no" does not exist'):
+    text = "-- transactional: false\n\ncreate table public.t (a int);\n\nselect no;\n"
+    (tmp_path / "0001_fail.sql").write_text(text)
+    with pytest.raises(MigrationError) as caught:
         migrate(blank_conninfo, folders=[tmp_path])
+    assert "0001_fail.sql:5: " in str(caught.value)
+    assert str(caught.value).endswith("; the migration may have left a part")
     with psycopg.connect(blank_conninfo) as connection:
-        assert connection.execute("select to_regclass('t')").fetchone() == (None,)
+        assert connection.execute("select to_regclass('public.t')").fetchone() == ("t",)
 
 
 def test_an_empty_folder_of_migrations_is_an_error(

@@ -13,7 +13,7 @@ from authority_queries import migrate
 from authority_queries.cli import main
 from authority_queries.errors import MigrationError
 from authority_queries.resources import BOOKS, MIGRATIONS
-from authority_queries.service.migrations import every, yoyo_url
+from authority_queries.service.migrations import packaged_migrations, yoyo_url
 from tests.schema.fresh_server import fresh_server
 from tests.schema.test_migrations import run_yoyo, tables, yoyo
 
@@ -154,7 +154,7 @@ def test_objects_on_another_search_path_are_not_found(
     said = capsys.readouterr().out
     assert [name for name in PLANTED if f"{name} of mallory" not in said] == []
     assert not victim.is_taken()
-    assert migrate(victim.conninfo) == every()
+    assert migrate(victim.conninfo) == packaged_migrations()
     assert not victim.is_taken()
     for command in (("rollback", "--all"), ("apply",)):
         yoyo(victim.conninfo, *command, "--batch", schema="authority_yoyo")
@@ -197,7 +197,7 @@ def test_plain_yoyo_refuses_a_schema_in_which_others_may_create(
 def test_the_first_migration_makes_the_same_checks_as_migrate() -> None:
     guard = (BOOKS / "guard.sql").read_text()
     block = guard[guard.index("do $$") :]
-    assert block in (MIGRATIONS / f"{every()[0]}.sql").read_text()
+    assert block in (MIGRATIONS / f"{packaged_migrations()[0]}.sql").read_text()
 
 
 def test_every_migration_searches_pg_catalog_alone() -> None:

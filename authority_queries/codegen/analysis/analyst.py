@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import MappingProxyType
 
 import psycopg
@@ -57,21 +58,42 @@ class Analyst:
     def _describe(
         self, result: pq.abc.PGresult, query: Node, declared: Mapping[int, bool]
     ) -> Description:
-        parameters = self._parameters(query, result.nparams)
+        uses = Uses(*self._open(query, {}))
+        parameters = [uses.of(number) for number in range(1, result.nparams + 1)]
         nullable = {n: fact.nullable for n, fact in enumerate(parameters, 1)}
         queries, scope = self._open(query, {**nullable, **declared})
         columns = queries.columns(scope)
         always_a_row = queries.always_a_row(scope)
-        return _description(result, parameters, columns, always_a_row=always_a_row)
+        described = _description(result, parameters, columns, always_a_row=always_a_row)
+        return self._commented(described, result, uses)
+
+    def _commented(
+        self, described: Description, result: pq.abc.PGresult, uses: Uses
+    ) -> Description:
+        """Add the columns that parameters belong to, and the comments on columns."""
+        return replace(
+            described,
+            parameters=tuple(
+                replace(parameter, columns=uses.columns(number))
+                for number, parameter in enumerate(described.parameters, 1)
+            ),
+            columns=tuple(
+                replace(column, comment=self._comment(result, n, column.fact))
+                for n, column in enumerate(described.columns)
+            ),
+        )
+
+    def _comment(self, result: pq.abc.PGresult, n: int, fact: Fact) -> str:
+        """Return the comment of a view's column, or of the column that it shows."""
+        place = result.ftable(n), result.ftablecol(n)
+        named = self._catalogue.column(*place, with_children=False).origin
+        own = named.comment if named else ""
+        return own or (fact.origin.comment if fact.origin else "")
 
     def _keep_out_of_the_log(self) -> None:
         """Let the trees come here and not go to the server's log too, if we may."""
         with suppress(psycopg.errors.InsufficientPrivilege):
             self._connection.execute("set log_min_messages = fatal")
-
-    def _parameters(self, query: Node, count: int) -> list[Fact]:
-        uses = Uses(*self._open(query, {}))
-        return [uses.of(number) for number in range(1, count + 1)]
 
     def _open(self, query: Node, nullable: dict[int, bool]) -> tuple[QueryFacts, Scope]:
         environment = Environment(self._catalogue, nullable)

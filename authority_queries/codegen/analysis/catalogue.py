@@ -194,7 +194,10 @@ class Catalogue:
             nullable=not (row.is_never_null or proof.not_null),
             values=values,
             origin=Origin(
-                schema=row.schema_name, table=row.table_name, column=row.name
+                schema=row.schema_name,
+                table=row.table_name,
+                column=row.name,
+                comment=row.comment or "",
             ),
             elements_nullable=fact.elements_nullable and domain.elements_nullable,
             json_kind=fact.json_kind or domain.json_kind,

@@ -113,6 +113,7 @@ select
     pg_class.relname as table_name,
     pg_namespace.nspname as schema_name,
     roots.atttypid::integer as type_oid,
+    col_description(roots.attrelid, roots.attnum) as comment,
     coalesce(pg_collation.collisdeterministic, true) as compares_octets,
     roots.attgenerated <> '' as is_generated,
     -- Whether storing a null fails. A column of a domain that is NOT NULL can still be

@@ -1,5 +1,6 @@
 """Which parameters may be null, and which texts they may be."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,7 +9,7 @@ from authority_queries.codegen.analysis.query_facts import QueryFacts
 from authority_queries.codegen.analysis.query_tree import Node
 from authority_queries.codegen.analysis.scope import Scope, View
 from authority_queries.codegen.analysis.tracing import Tracing
-from authority_queries.codegen.facts import Fact, Origin
+from authority_queries.codegen.facts import Columns, Fact, Origin
 
 # Where a null is as good as a value.
 _WELCOME: Final = {
@@ -18,6 +19,8 @@ _WELCOME: Final = {
     "DISTINCTEXPR": "args",
     "NULLIFEXPR": "args",
 }
+# A function of PostgreSQL's own behind an operator =, such as uuid_eq(uuid,uuid).
+_EQUALITY: Final = re.compile(r"\w+eq\(")
 
 
 @dataclass(slots=True)
@@ -30,12 +33,16 @@ class _Use:
     origin: Origin | None = None
     size: tuple[int, int | None] | None = None
     rule: tuple[str | int, ...] | None = None
+    stored_in: list[Origin] = field(default_factory=list)
+    compared_with: list[Origin] = field(default_factory=list)
 
     def store_in(self, column: Fact) -> None:
         """Note a column that the parameter is stored in."""
         self.json_kind = self.json_kind or column.json_kind
         self.size = self.size or column.size
         self.rule = self.rule or column.rule
+        if column.origin:
+            self.stored_in.append(column.origin)
         self.take(column)
 
     def take(self, column: Fact) -> None:
@@ -85,6 +92,11 @@ class Uses:
             size=use.size,
             rule=use.rule,
         )
+
+    def columns(self, number: int) -> Columns:
+        """Return the columns that a parameter goes to, and is compared with."""
+        use = self._uses.get(number, _Use())
+        return Columns(tuple(use.stored_in), tuple(use.compared_with))
 
     def _visit_query(self, scope: Scope) -> None:
         query = scope.query
@@ -164,18 +176,23 @@ class Uses:
                 self._use(number).store_in(column)
 
     def _compare(self, node: Node, view: View) -> None:
-        """Note what texts a parameter is compared with for equality."""
+        """Note which columns, and so which texts, a parameter is compared with."""
         catalogue = view.scope.environment.catalogue
-        is_equality = catalogue.signature_of(node) == "texteq(text,text)"
-        if not (is_equality and catalogue.compares_octets(node)):
+        signature = catalogue.signature_of(node)
+        if not _EQUALITY.match(signature):
             return
+        is_texts = signature == "texteq(text,text)"
+        takes_texts = is_texts and catalogue.compares_octets(node)
         sides = node.nodes("args")
         for one, other in (sides, sides[::-1]):
             column = self.queries.expressions.describe(other, view)
             if column.origin is None:
                 continue
             for number in self._values.parameters_in(one, view):
-                self._use(number).take(column)
+                use = self._use(number)
+                use.compared_with.append(column.origin)
+                if takes_texts:
+                    use.take(column)
 
 
 def _nodes(value: object) -> list[Node]:

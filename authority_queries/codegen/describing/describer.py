@@ -1,7 +1,9 @@
 """From queries to typed queries: PostgreSQL's description, tags, Python's types."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from psycopg import Connection
 
@@ -13,9 +15,9 @@ from authority_queries.codegen.describing.syntax import (
 )
 from authority_queries.codegen.describing.tags import (
     check_cases,
-    check_names,
     tagged_column,
     tagged_parameter,
+    unknown_names,
 )
 from authority_queries.codegen.describing.type_mapping import PythonTypes, as_argument
 from authority_queries.codegen.describing.type_parts import PythonType, UnknownTypeError
@@ -26,8 +28,8 @@ from authority_queries.codegen.describing.typed_query import (
     form_of,
 )
 from authority_queries.codegen.describing.variants import Describing, Variants
-from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.facts import Column, Fact, Parameter
+from authority_queries.codegen.errors import Faults
+from authority_queries.codegen.facts import Column, Columns, Fact, Parameter
 from authority_queries.codegen.python_names import name_fault
 from authority_queries.codegen.query import Query
 
@@ -51,7 +53,9 @@ class Describer:
         match form_of(query):
             case Form.SCRIPT:
                 check_script(query)
-                check_names(query, (), ())
+                faults = Faults()
+                faults.add(*unknown_names(query, (), ()))
+                faults.refuse()
                 return TypedQuery(query=query, parameters=(), columns=())
             case Form.COPY:
                 return self._describe_copy(query)
@@ -65,15 +69,19 @@ class Describer:
         parameters = dict(
             zip(statement.parameters, description.parameters, strict=True)
         )
-        check_names(query, [column.name for column in columns], parameters)
-        typed_columns = tuple(self._column(query, column) for column in columns)
+        faults = Faults()
+        names = [column.name for column in columns]
+        faults.add(*unknown_names(query, names, parameters))
+        typed_parameters = faults.each(
+            lambda name: self._parameter(query, name, parameters[name]),
+            query.parameters,
+        )
+        typed_columns = faults.each(partial(self._column, query), columns)
+        faults.refuse()
         check_cases(query, typed_columns)
         return TypedQuery(
             query=query,
-            parameters=tuple(
-                self._parameter(query, name, parameters[name])
-                for name in query.parameters
-            ),
+            parameters=typed_parameters,
             columns=typed_columns,
             column_oids=tuple(column.type_oid for column in columns),
             always_a_row=description.always_a_row,
@@ -82,19 +90,19 @@ class Describer:
 
     def _describe_copy(self, query: Query) -> TypedQuery:
         columns = list(self._copied(query))
-        check_names(query, (), [column.name for column in columns])
-        return TypedQuery(
-            query=query,
-            parameters=tuple(
-                self._parameter(
-                    query,
-                    column.name,
-                    Parameter(type_oid=column.type_oid, fact=column.fact),
-                )
-                for column in columns
-            ),
-            columns=(),
+        faults = Faults()
+        faults.add(*unknown_names(query, (), [column.name for column in columns]))
+        parameters = faults.each(partial(self._copied_column, query), columns)
+        faults.refuse()
+        return TypedQuery(query=query, parameters=parameters, columns=())
+
+    def _copied_column(self, query: Query, column: Column) -> TypedValue:
+        parameter = Parameter(
+            type_oid=column.type_oid,
+            fact=column.fact,
+            columns=Columns(column.origins),
         )
+        return self._parameter(query, column.name, parameter)
 
     def _copied(self, query: Query) -> Iterator[Column]:
         table, names = copied_table(query)
@@ -103,25 +111,34 @@ class Describer:
             if name not in known:
                 there = ", ".join(known) or "none: is there such a table?"
                 message = (
-                    f"{query.place}: {table} has no column {name} to copy into; "
-                    f"there are: {there}"
+                    f"{table} has no column {name} to copy into; there are: {there}"
                 )
-                raise GenerationError(message)
-            _check_name(query, name)
+                raise query.refuse_word(name, message)
+            if fault := name_fault(name):
+                raise query.refuse_word(name, f"column {name} {fault}")
             yield known[name]
 
     def _parameter(self, query: Query, name: str, parameter: Parameter) -> TypedValue:
         fact = tagged_parameter(query, name, parameter).fact
         python_type = self._type(query, f":{name}", name, parameter.type_oid, fact)
+        tag = query.tags.params.get(name)
         return TypedValue(
-            name=name, type=as_argument(python_type), nullable=fact.nullable
+            name=name,
+            type=as_argument(python_type),
+            nullable=fact.nullable,
+            comment=tag.text if tag and tag.text else _meaning(name, parameter),
         )
 
     def _column(self, query: Query, column: Column) -> TypedValue:
         fact = tagged_column(query, column).fact
         name = column.name
         python_type = self._type(query, name, name, column.type_oid, fact)
-        return TypedValue(name=name, type=python_type, nullable=fact.nullable)
+        return TypedValue(
+            name=name,
+            type=python_type,
+            nullable=fact.nullable,
+            comment=column.comment,
+        )
 
     def _type(
         self, query: Query, written: str, name: str, oid: int, fact: Fact
@@ -133,41 +150,44 @@ class Describer:
             if declared is not None:
                 return PythonType(parts=(declared,))
             message = (
-                f"{query.place}: {written} is of type {error}, which has no type in "
-                f"Python; cast it, such as {written}::text, or say what it is: "
-                f"@type {name}: module:Type"
+                f"{written} is of type {error}, which has no type in Python; cast it, "
+                f"such as {written}::text, or say what it is: @type {name}: module:Type"
             )
-            raise GenerationError(message) from error
+            if written == name:
+                raise query.refuse_column(name, message) from error
+            raise query.refuse_word(written, message) from error
         if declared is None:
             return found
         return replace(found, parts=(declared,))
 
 
+def _meaning(name: str, parameter: Parameter) -> str:
+    """Return the first sentence of the comment on a parameter's column."""
+    comment = parameter.columns.comment_for(name)
+    return re.split(r"(?<=[.])\s+(?=[A-Z])", comment, maxsplit=1)[0]
+
+
 _WITH_COLUMNS = frozenset({Form.ONE, Form.MANY, Form.VALUE})
 
 
-def _check_columns(query: Query, form: Form, columns: tuple[Column, ...]) -> None:
+def _check_columns(query: Query, form: Form, columns: Sequence[Column]) -> None:
     if form in _WITH_COLUMNS and not columns:
-        message = f"{query.place}: it gives no columns; a ! after its name counts rows"
-        raise GenerationError(message)
+        raise query.refuse("it gives no columns; a ! after its name counts rows")
     if form is Form.VALUE and len(columns) != 1:
-        message = f"{query.place}: $ is for one column, and it has {len(columns)}"
-        raise GenerationError(message)
+        raise query.refuse(f"$ is for one column, and it has {len(columns)}")
+    faults = Faults()
     names: set[str] = set()
     for column in columns:
-        if column.name in names:
-            message = (
-                f"{query.place}: two columns are named {column.name}; rename one by as"
-            )
-            raise GenerationError(message)
+        if fault := _fault_of_name(column.name, names):
+            faults.add(query.refuse_column(column.name, fault))
         names.add(column.name)
-        _check_name(query, column.name)
+    faults.refuse()
 
 
-def _check_name(query: Query, name: str) -> None:
+def _fault_of_name(name: str, names: Collection[str]) -> str | None:
     if name == "?column?":
-        message = f"{query.place}: a column has no name; give it one by as"
-        raise GenerationError(message)
-    if fault := name_fault(name):
-        message = f"{query.place}: column {name} {fault}; rename it by as"
-        raise GenerationError(message)
+        return "a column has no name; give it one by as"
+    if name in names:
+        return f"two columns are named {name}; rename one by as"
+    fault = name_fault(name)
+    return f"column {name} {fault}; rename it by as" if fault else None

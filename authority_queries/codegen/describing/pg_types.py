@@ -22,8 +22,8 @@ class PgType:
     """A type of PostgreSQL's.
 
     `element` is the oid of what it is made of: an array's elements, a domain's base,
-    a range's bounds, a multirange's ranges. `labels` are an enum's, the fields a
-    composite's.
+    a range's bounds, a multirange's ranges. `array` is the oid of arrays of it.
+    `labels` are an enum's, the fields a composite's.
     """
 
     oid: int
@@ -32,8 +32,10 @@ class PgType:
     extension: str | None
     kind: Kind
     element: int
+    array: int
     labels: Sequence[str]
     field_names: Sequence[str]
+    field_comments: Sequence[str]
     field_types: Sequence[int]
 
     @property
@@ -50,6 +52,18 @@ class PgType:
     def full_name(self) -> str:
         """The name as errors have it."""
         return self.name if self.is_builtin else f"{self.schema}.{self.name}"
+
+    @property
+    def identifier(self) -> str:
+        """The name as SQL has it, quoted as needed; without pg_catalog."""
+        name = identifier(self.name)
+        return name if self.is_builtin else f"{identifier(self.schema)}.{name}"
+
+
+def identifier(name: str) -> str:
+    """Quote a name for SQL if it is not plain."""
+    is_plain = name.isidentifier() and name.isascii() and name == name.lower()
+    return name if is_plain else '"' + name.replace('"', '""') + '"'
 
 
 class PgTypes:

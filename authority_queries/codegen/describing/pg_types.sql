@@ -5,6 +5,7 @@ select
     types.oid::bigint as oid,
     namespaces.nspname as schema,
     types.typname as name,
+    types.typarray::bigint as array,
     (
         select pg_extension.extname
         from pg_catalog.pg_depend
@@ -47,6 +48,15 @@ select
             and not pg_attribute.attisdropped
         order by pg_attribute.attnum
     ) as field_names,
+    array(
+        select coalesce(col_description(types.typrelid, pg_attribute.attnum), '')
+        from pg_catalog.pg_attribute
+        where
+            pg_attribute.attrelid = types.typrelid
+            and pg_attribute.attnum > 0
+            and not pg_attribute.attisdropped
+        order by pg_attribute.attnum
+    ) as field_comments,
     array(
         select pg_attribute.atttypid::bigint
         from pg_catalog.pg_attribute

@@ -1,4 +1,4 @@
-"""PostgreSQL's refusal of a statement as an error with its line in the file."""
+"""PostgreSQL's refusal of a statement as an error at its place in the file."""
 
 import re
 
@@ -10,24 +10,35 @@ from authority_queries.codegen.sent import Statement, with_names
 
 
 def refused(
-    query: Query, statement: Statement, error: psycopg.Error
+    query: Query,
+    statement: Statement,
+    error: psycopg.Error,
+    *,
+    role: str | None = None,
+    before: bytes = b"",
 ) -> GenerationError:
-    """Turn PostgreSQL's refusal of a statement into an error with the line of it."""
-    message = error.diag.message_primary or str(error)
-    line = _line(query, statement, _offset(statement, error, message))
-    message = with_names(message, statement.parameters)
-    place = f"{query.path.parent.name}/{query.path.name}:{line} {query.name}"
-    return GenerationError(
-        f"{place}: PostgreSQL says: {message}{_hint(error, message)}"
+    """Make the error of a statement that was sent after the text `before`.
+
+    `role` is the role that was to execute it.
+    """
+    told = error.diag.message_primary or str(error)
+    message = with_names(told, statement.parameters)
+    hearer = f" to {role}" if role else ""
+    return query.refuse_offset(
+        _offset(statement, error, told, len(before)),
+        f"PostgreSQL says{hearer}: {message}{_hint(error, message)}",
     )
 
 
-def _offset(statement: Statement, error: psycopg.Error, message: str) -> int:
-    """Say where in the text the error is, or the parameter that it is about."""
+def _offset(
+    statement: Statement, error: psycopg.Error, message: str, before: int
+) -> int:
+    """Return where in the text the error is, or the parameter that it is about."""
     if error.diag.statement_position is not None:
-        return int(error.diag.statement_position) - 1
+        return int(error.diag.statement_position) - 1 - before
     if parameter := re.search(r"\$\d+", message):
-        return max(statement.text.find(parameter.group()), 0)
+        used = re.search(rf"{re.escape(parameter[0])}\b", statement.text)
+        return used.start() if used else 0
     return 0
 
 
@@ -45,34 +56,3 @@ def _hint(error: psycopg.Error, message: str) -> str:
             return f"; {error.diag.message_hint}"
         case _:
             return ""
-
-
-def _line(query: Query, statement: Statement, offset: int) -> int:
-    """Find the line of the file that an offset in the statement is in.
-
-    aiosql takes comments out of the text, so that lines cannot just be counted: it is
-    the line that reads the same, the third one if it is the third such in the text.
-    """
-    index = statement.text.count("\n", 0, offset)
-    lines = [_written(line) for line in query.sql.split("\n")]
-    if index >= len(lines):
-        return query.line
-    wanted = lines[index]
-    skip = lines[:index].count(wanted)
-    file = query.path.read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(file[query.line :], query.line + 1):
-        if _bare(line) == wanted:
-            if skip == 0:
-                return number
-            skip -= 1
-    return query.line
-
-
-def _written(line: str) -> str:
-    """Give a line of the query's text as the file has it."""
-    without_name = re.sub(r" /\* [\w.]+ \*/", "", line, count=1)
-    return _bare(re.sub(r"%\((\w+)\)s", r":\1", without_name).replace("%%", "%"))
-
-
-def _bare(line: str) -> str:
-    return line.strip().rstrip("; ")

@@ -24,8 +24,9 @@ def check_script(query: Query) -> None:
     try:
         parse_sql(query.sql)
     except ParseError as error:
-        message = f"{query.place}: PostgreSQL's parser says: {error.args[0]}"
-        raise GenerationError(message) from error
+        message, offset, *_ = (*error.args, None)
+        told = f"PostgreSQL's parser says: {message}"
+        raise query.refuse_offset(offset or 0, told) from error
 
 
 def copied_table(query: Query) -> tuple[str, tuple[str, ...]]:
@@ -56,6 +57,5 @@ def _name(table: ast.RangeVar) -> str:
 
 
 def _not_a_copy(query: Query) -> GenerationError:
-    return GenerationError(
-        f"{query.place}: @copy is for: copy schema.table (column, …) from stdin"
-    )
+    message = "@copy is for: copy schema.table (column, …) from stdin"
+    return query.refuse_tag("copy", "", message)

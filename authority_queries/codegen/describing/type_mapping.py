@@ -94,11 +94,11 @@ class PythonTypes:
                 return _base_type(pg_type, fact)
         raise UnknownTypeError(pg_type.full_name)
 
-    def fields(self, composite: Composite) -> Iterator[tuple[str, PythonType]]:
-        """Give the fields of a composite type. Any of them can be None."""
-        pg_type = self._pg_types.type(composite.oid)
-        for name, oid in zip(pg_type.field_names, pg_type.field_types, strict=True):
-            yield name, self.of(oid, Fact())
+    def fields(self, composite: Composite) -> Iterator[tuple[str, PythonType, str]]:
+        """Give the fields of a composite type: name, type, comment."""
+        found = self._pg_types.type(composite.oid)
+        types = (self.of(oid, Fact()) for oid in found.field_types)
+        yield from zip(found.field_names, types, found.field_comments, strict=True)
 
     def _array(self, pg_type: PgType, fact: Fact) -> PythonType:
         inner = self.of(pg_type.element, Fact())
@@ -125,27 +125,38 @@ class PythonTypes:
             )
         }
         for oid in pg_type.field_types:
-            registered |= self.of(oid, Fact()).registered
-            if self._pg_types.type(oid).kind == "domain":
-                registered |= self._registered(oid)
+            registered |= self.of(oid, Fact()).registered | self._registered(oid)
         return PythonType(
             parts=(composite,),
-            check=Check(name="instance", made_of=(composite,)),
+            check=Check(name="composite", made_of=(composite,)),
             registered=frozenset(registered),
         )
 
     def _registered(self, oid: int) -> frozenset[Registered]:
-        """Say what psycopg must know of a type to read arrays or composites of it."""
-        pg_type = base = self._pg_types.type(oid)
-        if pg_type.is_builtin or pg_type.kind == "composite":
+        """Return what psycopg must know of a type to read arrays or composites of it.
+
+        PostgreSQL sends a domain's own oid inside of them, and that of the type below
+        the domain elsewhere.
+        """
+        pg_type = self._pg_types.type(oid)
+        if pg_type.is_builtin or pg_type.kind in {"array", "composite"}:
             return frozenset()
+        found = Registered(
+            schema=pg_type.schema,
+            type_name=pg_type.name,
+            base=self._below(pg_type) if pg_type.kind == "domain" else None,
+        )
+        return frozenset({found})
+
+    def _below(self, domain: PgType) -> str | None:
+        """Return the name of the type below a domain; None for what is read as text."""
+        base = domain
         while base.kind == "domain":
             base = self._pg_types.type(base.element)
-        if base.kind not in {"base", "enum"}:
-            raise UnknownTypeError(pg_type.full_name)
-        read_as = base.name if base.is_builtin else None
-        found = Registered(schema=pg_type.schema, type_name=pg_type.name, base=read_as)
-        return frozenset({found})
+        if base.kind == "array":
+            return f"{self._pg_types.type(base.element).identifier}[]"
+        is_text = not base.is_builtin and base.kind != "composite"
+        return None if is_text else base.identifier
 
     def _range(self, pg_type: PgType) -> PythonType:
         name, bounds = "Range", pg_type

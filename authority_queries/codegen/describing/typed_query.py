@@ -35,11 +35,15 @@ _FORMS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedValue:
-    """A parameter or a column: name, Python type, and whether it may be None."""
+    """A parameter or a column: name, Python type, and whether it may be None.
+
+    `comment` is that of the database's column, or what `@param` says.
+    """
 
     name: str
     type: PythonType
     nullable: bool
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ from psycopg.pq import ExecStatus
 from authority_queries.codegen.describing.pg_types import PgTypes
 from authority_queries.codegen.describing.refusals import refused
 from authority_queries.codegen.describing.samples import sample
-from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.facts import Description, Parameter, either
 from authority_queries.codegen.query import Query
 from authority_queries.codegen.sent import Statement, sent_types, statement_of
@@ -110,19 +109,24 @@ class Variants:
     ) -> tuple[int, ...]:
         sent = sent_types(query.sql, self._connection, values)
         return tuple(
-            parameter.type_oid if self._is_registered(parameter.type_oid) else oid
+            self._registered(parameter.type_oid) or oid
             for parameter, oid in zip(inferred.parameters, sent, strict=True)
         )
 
     def _is_array(self, parameter: Parameter) -> bool:
         return self._pg_types.type(parameter.type_oid).kind == "array"
 
-    def _is_registered(self, oid: int) -> bool:
-        """Whether psycopg sends a named tuple, or a list of them, by this very oid."""
+    def _registered(self, oid: int) -> int:
+        """Return the oid that psycopg sends with named tuples; 0 for other values."""
         pg_type = self._pg_types.type(oid)
-        if pg_type.kind == "array":
-            return self._is_registered(pg_type.element)
-        return pg_type.kind == "composite"
+        match pg_type.kind:
+            case "composite":
+                return oid
+            case "domain":
+                return self._registered(pg_type.element)
+            case "array" if element := self._registered(pg_type.element):
+                return self._pg_types.type(element).array
+        return 0
 
     def _parameter_types(
         self, statement: Statement, types: Sequence[int]
@@ -144,11 +148,11 @@ class Variants:
                     self._pg_types.type(c.type_oid).name for c in (column, other)
                 )
                 message = (
-                    f"{query.place}: column {column.name} is {one} or {two}, depending "
-                    "on the types that psycopg sends; say the parameters' types where "
-                    "they are used, such as :name::uuid"
+                    f"column {column.name} is {one} or {two}, depending on the types "
+                    "that psycopg sends; say the parameters' types where they are "
+                    "used, such as :name::uuid"
                 )
-                raise GenerationError(message)
+                raise query.refuse_column(column.name, message)
 
 
 def _combined(described: Sequence[Description]) -> Description:

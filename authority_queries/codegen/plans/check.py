@@ -13,9 +13,10 @@ from typing import Final
 import psycopg
 from aiosql.types import SQLOperationType
 
+from authority_queries.codegen.describing.refusals import refused
 from authority_queries.codegen.errors import GenerationError, Outcome
 from authority_queries.codegen.plans.database import PlanningSession, planning_session
-from authority_queries.codegen.plans.explained import explain
+from authority_queries.codegen.plans.explained import EXPLAIN, explain
 from authority_queries.codegen.plans.layout import PlanLayout, read_layout
 from authority_queries.codegen.plans.plan_node import PlanNode, read_plan
 from authority_queries.codegen.plans.rules import PlanFinding, PlanRules, judge
@@ -188,9 +189,5 @@ def _explained(
         with session.acting_as(role):
             plan = explain(session.connection, statement.text)
     except psycopg.Error as error:
-        hearer = f" to {role}" if role else ""
-        message = (
-            f"{query.place}: PostgreSQL says{hearer}: {error.diag.message_primary}"
-        )
-        raise GenerationError(message) from error
+        raise refused(query, statement, error, role=role, before=EXPLAIN) from error
     return read_plan(plan, layout, statement.parameters)

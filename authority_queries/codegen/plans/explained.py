@@ -7,7 +7,7 @@ import psycopg
 from psycopg.rows import scalar_row
 
 RawNode = Mapping[str, object]
-_EXPLAIN: Final = b"explain (generic_plan, verbose, format json) "
+EXPLAIN: Final = b"explain (generic_plan, verbose, format json) "
 # In the order in which they are printed.
 DETAILS: Final = (
     "Index Cond",
@@ -46,7 +46,7 @@ def explain(connection: psycopg.Connection[object], statement: str) -> RawNode:
     """Give the top node of a statement's generic plan. Raises psycopg.Error."""
     with connection.cursor(row_factory=scalar_row) as cursor:
         # Without arguments nothing is replaced in the text.
-        ((explained,),) = cursor.execute(_EXPLAIN + statement.encode())
+        ((explained,),) = cursor.execute(EXPLAIN + statement.encode())
     return cast("Mapping[str, RawNode]", explained)["Plan"]
 
 

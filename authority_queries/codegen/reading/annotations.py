@@ -38,11 +38,12 @@ indented by two spaces more.
 Whether a column exists is known only to PostgreSQL: it is not checked here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from aiosql.types import SQLOperationType
 
+from authority_queries.codegen.errors import Faults, GenerationError
 from authority_queries.codegen.query import (
     Case,
     ParameterTag,
@@ -50,7 +51,7 @@ from authority_queries.codegen.query import (
     PythonName,
     Tags,
 )
-from authority_queries.codegen.reading.source import Block, Token
+from authority_queries.codegen.reading.source import Block, Source, Token
 from authority_queries.codegen.reading.tag_line import (
     TagLine,
     comment_text,
@@ -90,28 +91,30 @@ def read_comment(
     Raises GenerationError for a tag that is unknown, malformed, contradicted by
     another one or by the query's operation and parameters, or at a wrong place.
     """
-    _refuse_strays(block)
-    doc, tags = _parted(block)
-    _refuse_contradictions(block, tags)
+    faults = Faults()
+    faults.add(*_strays(block))
+    doc, tags = _parted(block, faults)
     copy = any(tag.keyword == "copy" for tag in tags)
+    faults.add(*_contradictions(block, tags))
     for tag in tags:
         if fault := _fault(tag, operation, parameters, copy=copy):
-            raise block.source.refuse(tag.start, fault)
-    return "\n".join(doc).strip("\n"), _collected(tags)
+            faults.add(block.source.refuse(tag.start, fault))
+    faults.refuse()
+    return "\n".join(doc).strip("\n"), _collected(block.source, tags)
 
 
-def _refuse_strays(block: Block) -> None:
+def _strays(block: Block) -> Iterator[GenerationError]:
     for line in block.body:
         if line.kind == "SQL_COMMENT" and is_tag(line):
             message = "a tag stands in the comment lines directly under the name"
-            raise block.source.refuse(line.start, message)
+            yield block.source.refuse(line.start, message)
     for line in block.comments:
         if comment_text(line).startswith("record_class:"):
             message = "aiosql's record_class has no effect here: write @row Name"
-            raise block.source.refuse(line.start, message)
+            yield block.source.refuse(line.start, message)
 
 
-def _parted(block: Block) -> tuple[list[str], list[TagLine]]:
+def _parted(block: Block, faults: Faults) -> tuple[list[str], list[TagLine]]:
     doc: list[str] = []
     tags: list[TagLine] = []
     lines = list(block.comments)
@@ -123,7 +126,8 @@ def _parted(block: Block) -> tuple[list[str], list[TagLine]]:
         continued = []
         while lines and _continues(lines[0]):
             continued.append(lines.pop(0))
-        tags.append(parse(block.source, line, continued))
+        with faults.collected():
+            tags.append(parse(block.source, line, continued))
     return doc, tags
 
 
@@ -131,16 +135,16 @@ def _continues(line: Token) -> bool:
     return line.text.startswith("--   ") and not is_tag(line)
 
 
-def _refuse_contradictions(block: Block, tags: Sequence[TagLine]) -> None:
+def _contradictions(block: Block, tags: Sequence[TagLine]) -> Iterator[GenerationError]:
     seen: dict[tuple[str, str], TagLine] = {}
     for tag in tags:
-        subject = "" if tag.keyword in _ONCE else tag.subject
-        first = seen.setdefault((_TOPICS.get(tag.keyword, tag.keyword), subject), tag)
+        keyword, subject = _key(tag)
+        first = seen.setdefault((_TOPICS.get(keyword, keyword), subject), tag)
         if first is not tag:
             said = f"@{first.keyword} {first.subject}".rstrip()
             line = block.source.line(first.start)
             message = f"line {line} has {said} already: keep one of them"
-            raise block.source.refuse(tag.start, message)
+            yield block.source.refuse(tag.start, message)
 
 
 def _fault(
@@ -162,7 +166,12 @@ def _fault(
     return None
 
 
-def _collected(tags: Sequence[TagLine]) -> Tags:
+def _key(tag: TagLine) -> tuple[str, str]:
+    subject = _case(tag).subject if tag.keyword == "when" else tag.subject
+    return tag.keyword, "" if tag.keyword in _ONCE else subject
+
+
+def _collected(source: Source, tags: Sequence[TagLine]) -> Tags:
     def of(keyword: str) -> list[TagLine]:
         return [tag for tag in tags if tag.keyword == keyword]
 
@@ -179,6 +188,7 @@ def _collected(tags: Sequence[TagLine]) -> Tags:
         rows_of=next((tag.subject for tag in of("as")), None),
         cases=tuple(_case(tag) for tag in of("when")),
         copy=bool(of("copy")),
+        positions={_key(tag): source.position(tag.start) for tag in tags},
     )
 
 

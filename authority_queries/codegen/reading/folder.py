@@ -1,16 +1,15 @@
 """A folder of query files: read as at run time, and refused before it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import aiosql
-from aiosql.queries import Queries
 from aiosql.types import QueryFn, SQLOperationType
 from aiosql.utils import SQLLoadException, SQLParseException
 
-from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.errors import Faults, GenerationError
 from authority_queries.codegen.python_names import (
     function_name_fault,
     name_fault,
@@ -18,7 +17,7 @@ from authority_queries.codegen.python_names import (
 )
 from authority_queries.codegen.query import Query
 from authority_queries.codegen.reading.annotations import read_comment
-from authority_queries.codegen.reading.guard import check
+from authority_queries.codegen.reading.guard import checked
 from authority_queries.codegen.reading.source import Block, Source, split
 from authority_queries.engine._sync.query_file import QueryFile
 
@@ -51,66 +50,87 @@ _ADVICE: Final = (
 )
 
 
-def read_folder(folder: Path) -> list[Query]:
+def read_folder(folder: Path, faults: Faults | None = None) -> list[Query]:
     """Read every `*.sql` of a folder by name, with the queries in the file's order.
 
-    Raises GenerationError, with file and line, for what aiosql refuses, for names that
-    Python cannot have, for wrong tags, and for SQL that would not run as written.
+    Raises GenerationError, with all places, for what aiosql refuses, for names that
+    Python cannot have, for wrong tags, and for SQL that would not run as written. With
+    `faults` it adds these errors there, and returns the other queries.
     """
     paths = sorted(path for path in folder.resolve().glob("*.sql") if path.is_file())
     if not paths:
         raise GenerationError(f"{folder}: no query file is there, named *.sql")
-    _check_modules(paths)
-    return [query for path in paths for query in _read_file(path)]
+    found = Faults() if faults is None else faults
+    queries: list[Query] = []
+    for path, fault in _modules(paths):
+        own = Faults()
+        if fault:
+            own.add(Source(path=path, text="").refuse_line(1, fault))
+        with own.collected():
+            queries += _read_file(path, own)
+        with found.collected():
+            own.refuse()
+    if faults is None:
+        found.refuse()
+    return queries
 
 
-def _check_modules(paths: Sequence[Path]) -> None:
+def _modules(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Return each file, and what is wrong with its name as a module's."""
     seen: dict[str, Path] = {}
     for path in paths:
-        unread = Source(path=path, text="")
-        if fault := public_name_fault(path.stem):
-            message = f"`{path.stem}` is to name a module, but {fault}: rename the file"
-            raise unread.refuse_line(1, message)
         first = seen.setdefault(path.stem.lower(), path)
-        if first is not path:
-            message = f"its module is that of {first.name} where case does not count"
-            raise unread.refuse_line(1, f"{message}: rename one of them")
+        if fault := public_name_fault(path.stem):
+            fault = f"`{path.stem}` is to name a module, but {fault}: rename the file"
+        elif first is not path:
+            fault = f"its module is that of {first.name} where case does not count"
+            fault += ": rename one of them"
+        yield path, fault or ""
 
 
-def _read_file(path: Path) -> list[Query]:
+def _read_file(path: Path, faults: Faults) -> list[Query]:
     source = Source.read(path)
-    blocks = split(source)
-    _check_told_apart(blocks)
-    queries = _load(source, blocks)
-    _check_names(blocks)
-    return [_query(block, getattr(queries, block.name)) for block in blocks]
+    blocks = _told_apart(split(source), faults)
+    loaded = _load(source, blocks, faults)
+    _check_names(blocks, faults)
+    queries = []
+    for block in blocks:
+        if block.name in loaded:
+            with faults.collected():
+                queries.append(_query(block, *loaded[block.name]))
+    return queries
 
 
-def _check_told_apart(blocks: Sequence[Block]) -> None:
+def _told_apart(blocks: Sequence[Block], faults: Faults) -> list[Block]:
+    """Return the blocks with a name of their own."""
     seen: dict[str, Block] = {}
     for block in blocks:
         if not block.name:
-            raise block.refuse("no name: write `-- name: get_by_id(tenant_id, id)^`")
-        first = seen.setdefault(block.name, block)
-        if first is not block:
+            message = "no name: write `-- name: get_by_id(tenant_id, id)^`"
+            faults.add(block.refuse(message))
+        elif block.name in seen:
+            first = seen[block.name]
             message = f"line {first.line} has a query `{block.name}` already"
-            raise block.refuse(f"{message}: rename one of them")
+            faults.add(block.refuse(f"{message}: rename one of them"))
+        else:
+            seen[block.name] = block
+    return [*seen.values()]
 
 
-def _check_names(blocks: Sequence[Block]) -> None:
+def _check_names(blocks: Sequence[Block], faults: Faults) -> None:
     names = {block.name for block in blocks}
     for block in blocks:
         if fault := function_name_fault(block.name):
             message = f"`{block.name}` is to name a function, but {fault}"
-            raise block.refuse(f"{message}: rename the query")
+            faults.add(block.refuse(f"{message}: rename the query"))
         for suffix in _GENERATED:
             base = block.name.removesuffix(suffix)
             if base != block.name and base in names:
                 message = f"`{block.name}` is generated for `{base}`"
-                raise block.refuse(f"{message}: rename one of them")
+                faults.add(block.refuse(f"{message}: rename one of them"))
 
 
-def _query(block: Block, function: QueryFn) -> Query:
+def _query(block: Block, function: QueryFn, digest: str) -> Query:
     operation = function.operation
     if function.parameters is None and operation is not SQLOperationType.SCRIPT:
         raise block.refuse("no list of parameters: write `()` if it takes none")
@@ -126,9 +146,9 @@ def _query(block: Block, function: QueryFn) -> Query:
         doc=doc,
         tags=tags,
         sql=function.sql,
+        digest=digest,
     )
-    check(query, block)
-    return query
+    return checked(query, block)
 
 
 def _check_parameters(block: Block, parameters: Sequence[str]) -> None:
@@ -139,36 +159,68 @@ def _check_parameters(block: Block, parameters: Sequence[str]) -> None:
             raise block.refuse(f"{message}: rename the parameter")
 
 
-def _load(source: Source, blocks: Sequence[Block]) -> Queries:
-    """Load the file as at run time. Raises GenerationError for what aiosql refuses.
+def _load(
+    source: Source, blocks: Sequence[Block], faults: Faults
+) -> Mapping[str, tuple[QueryFn, str]]:
+    """Load the file as at run time; if aiosql refuses it, each query by itself.
 
-    Also when aiosql does not find the queries that PostgreSQL's scanner does.
+    Returns each query's function and the digest of its text.
+
+    It is a fault too when aiosql does not find the queries that PostgreSQL's scanner
+    does.
     """
     try:
-        queries = QueryFile(source.path).queries
+        file = QueryFile(source.path)
     except _Refusal as refusal:
-        raise _refused(source, blocks, refusal) from refusal
+        functions = dict(_load_singly(blocks, faults))
+        if not faults:
+            faults.add(_refused_together(source, blocks, refusal))
+        # No module is written of a file with a fault, so no digest is needed.
+        return {name: (function, "") for name, function in functions.items()}
     names = {block.name for block in blocks}
-    found = set(queries.available_queries)
+    found = set(file.queries.available_queries)
     additional = found - names - {f"{name}_cursor" for name in names}
-    for name in sorted(additional | names - found):
+    unequal = [] if faults else sorted(additional | names - found)
+    for name in unequal[:1]:
         block = next((block for block in blocks if block.name == name), blocks[0])
         message = f"aiosql and PostgreSQL see different queries, such as `{name}`"
-        raise block.refuse(f"{message}: look for an apostrophe in a comment or $$…$$")
-    return queries
+        advice = "look for an apostrophe in a comment or $$…$$"
+        faults.add(block.refuse(f"{message}: {advice}"))
+    return {
+        name: (getattr(file.queries, name), file.digests[name])
+        for name in names & found
+    }
 
 
-def _refused(
+def _load_singly(
+    blocks: Sequence[Block], faults: Faults
+) -> Iterator[tuple[str, QueryFn]]:
+    for block in blocks:
+        text = block.source.text[block.start : block.end]
+        try:
+            yield block.name, getattr(aiosql.from_str(text, "psycopg"), block.name)
+        except _Refusal as refusal:
+            faults.add(_refused(block, refusal))
+        except AttributeError:
+            faults.add(block.refuse("aiosql does not see this query"))
+
+
+def _refused_together(
     source: Source, blocks: Sequence[Block], refusal: Exception
 ) -> GenerationError:
-    """Find the query that was refused: aiosql counts lines without /* comments */."""
+    """Find the query that aiosql refuses only behind those before it."""
     for block in blocks:
         try:
             aiosql.from_str(source.text[: block.end], "psycopg")
         except _Refusal as again:
-            message = re.sub(r" at <unknown>:\d+", "", str(again))
-            return source.refuse(_offset(block, message), _explained(message))
+            return _refused(block, again)
     return blocks[0].refuse(_explained(str(refusal)))
+
+
+def _refused(block: Block, refusal: Exception) -> GenerationError:
+    """Make the error; aiosql counts lines without /* comments */."""
+    message = re.sub(r" at <unknown>:\d+", "", str(refusal))
+    return block.source.refuse(_offset(block, message), _explained(message))
 
 
 def _offset(block: Block, message: str) -> int:

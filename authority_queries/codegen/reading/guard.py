@@ -15,11 +15,9 @@ import psycopg
 from aiosql.types import SQLOperationType
 from pglast.parser import ParseError
 
-from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.query import Query
+from authority_queries.codegen.query import Positions, Query, Word
 from authority_queries.codegen.reading.source import Block, Token, scan, told_by
 from authority_queries.codegen.reading.statement_rules import check_statement
-from authority_queries.codegen.reading.tag_line import is_tag
 from authority_queries.codegen.sent import sent_text, with_names
 
 _CONTEXT: Final = 5  # words
@@ -54,10 +52,11 @@ class _Text:
         return with_names(text, self.names or ())
 
 
-def check(query: Query, block: Block) -> None:
-    """Raise GenerationError when the query that would run is not the written one.
+def checked(query: Query, block: Block) -> Query:
+    """Return the query with the positions of its parts.
 
-    Then also when its statement does not spell out its columns, scripts excepted.
+    Raises GenerationError when the query that would run is not the written one, and
+    when its statement does not spell out its columns, scripts excepted.
     """
     written = _written(block)
     bare = query.operation is SQLOperationType.SCRIPT or written[0].kind == "COPY"
@@ -65,19 +64,15 @@ def check(query: Query, block: Block) -> None:
     sent = _sent(text)
     _compare(block, written, text, sent)
     _check_parameters(query, block, written)
-
-    def refuse(offset: int, message: str) -> GenerationError:
-        # As both have the same tokens, the n-th here is the n-th there.
-        index = sum(1 for word in sent if word.end <= offset)
-        place = written[min(index, len(written) - 1)].start
-        return block.source.refuse(place, text.with_names(message))
-
-    def refuse_copy_tag(message: str) -> GenerationError:
-        tags = (line.start for line in block.comments if is_tag(line, "copy"))
-        return block.source.refuse(next(tags, block.start), message)
-
-    if query.operation is not SQLOperationType.SCRIPT:
-        check_statement(query, text.sql, refuse, refuse_copy_tag)
+    words = tuple(
+        Word(end=theirs.end, text=ours.text, position=block.source.position(ours.start))
+        for ours, theirs in zip(written, sent, strict=True)
+    )
+    query = replace(query, positions=Positions(words=words))
+    if query.operation is SQLOperationType.SCRIPT:
+        return query
+    columns = check_statement(query, text.sql, text.names or ())
+    return replace(query, positions=Positions(words=words, columns=columns))
 
 
 def _written(block: Block) -> list[Token]:

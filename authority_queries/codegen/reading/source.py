@@ -8,7 +8,8 @@ from typing import Final
 from pglast.parser import ParseError
 from pglast.parser import scan as scan_tokens
 
-from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.errors import GenerationError, Place
+from authority_queries.codegen.query import Position
 
 _COMMENTS: Final = frozenset({"SQL_COMMENT", "C_COMMENT"})
 # As aiosql has it: it is looked for everywhere but in /* */, and may span lines.
@@ -79,17 +80,24 @@ class Source:
         return source
 
     def line(self, offset: int) -> int:
-        """Give the line of an offset, counted from 1."""
+        """Return the line of an offset, counted from 1."""
         return self.text.count("\n", 0, offset) + 1
 
+    def position(self, offset: int) -> Position:
+        """Return the line and the column of an offset."""
+        return Position(self.line(offset), offset - self.text.rfind("\n", 0, offset))
+
     def refuse(self, offset: int, message: str) -> GenerationError:
-        """Make the error that names the line of an offset."""
-        return self.refuse_line(self.line(offset), message)
+        """Make an error at an offset."""
+        return self._refuse(self.position(offset), message)
 
     def refuse_line(self, line: int, message: str) -> GenerationError:
-        """Make the error that names a line: `queries/users.sql:12: message`."""
-        place = f"{self.path.absolute().parent.name}/{self.path.name}:{line}"
-        return GenerationError(f"{place}: {message}".replace("\n", "\\n"))
+        """Make an error at the beginning of a line."""
+        return self._refuse(Position(line, 1), message)
+
+    def _refuse(self, position: Position, message: str) -> GenerationError:
+        place = Place(self.path.absolute(), *position)
+        return GenerationError(message.replace("\n", "\\n"), place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +122,7 @@ class Block:
         return self.source.line(self.start)
 
     def refuse(self, message: str) -> GenerationError:
-        """Make the error that names the line of the query's name."""
+        """Make an error at the query's name."""
         return self.source.refuse(self.start, message)
 
 

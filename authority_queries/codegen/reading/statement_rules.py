@@ -1,49 +1,47 @@
 """What a query's statement must spell out, seen in its parse tree alone."""
 
-from collections.abc import Callable, Iterator
-from typing import Final, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from pglast import ast, parse_sql
 from pglast.parser import ParseError
 from pglast.visitors import Visitor
 
-from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.query import Query
+from authority_queries.codegen.query import Position, Query
 from authority_queries.codegen.reading.source import told_by
+from authority_queries.codegen.sent import with_names
 
-Refuse: TypeAlias = Callable[[int, str], GenerationError]
-RefuseTag: TypeAlias = Callable[[str], GenerationError]
 _STAR: Final = "`*` gives other columns when the table changes: name the columns"
 
 
 def check_statement(
-    query: Query, sql: str, refuse: Refuse, refuse_copy_tag: RefuseTag
-) -> None:
-    """Raise when it is not one statement whose columns have names of their own.
+    query: Query, sql: str, names: Sequence[str]
+) -> Mapping[str, Position]:
+    """Return the positions of the columns of the statement's result.
 
-    Also when it is tagged @copy without being one, or the other way round. `refuse`
-    makes the error from an offset into `sql`, the text with `$1`.
+    `sql` is the text with `$1`, which is `names[0]`. Raises GenerationError when it is
+    not one statement whose columns have names of their own, and when it is tagged
+    @copy without being one, or the other way round.
     """
     try:
         statements = parse_sql(sql)
     except ParseError as error:
         message, offset = told_by(error)
-        raise refuse(offset, f"PostgreSQL's parser says: {message}") from error
+        told = f"PostgreSQL's parser says: {with_names(message, names)}"
+        raise query.refuse_offset(offset, told) from error
     if len(statements) != 1:
         where = statements[1].stmt_location or 0 if statements else 0
         message = f"{len(statements)} statements: write one a query, or an `#` script"
-        raise refuse(where, message)
+        raise query.refuse_offset(where, message)
     statement = statements[0].stmt
     if not isinstance(statement, ast.Node):
-        return
-    _check_copy(query, statement, refuse, refuse_copy_tag)
-    _refuse_stars(statement, refuse)
-    _check_names(statement, refuse)
+        return {}
+    _check_copy(query, statement)
+    _refuse_stars(query, statement)
+    return _columns(query, statement)
 
 
-def _check_copy(
-    query: Query, statement: ast.Node, refuse: Refuse, refuse_copy_tag: RefuseTag
-) -> None:
+def _check_copy(query: Query, statement: ast.Node) -> None:
     copies = isinstance(statement, ast.CopyStmt)
     loads = (
         isinstance(statement, ast.CopyStmt)
@@ -51,41 +49,47 @@ def _check_copy(
         and statement.filename is None
     )
     if query.tags.copy and not loads:
-        raise refuse_copy_tag("@copy, but no `copy … from stdin`: take the tag out")
+        message = "@copy, but no `copy … from stdin`: take the tag out"
+        raise query.refuse_tag("copy", "", message)
     if copies and not loads:
-        raise refuse(0, "of COPY only `copy … from stdin` can be run: write a query")
+        message = "of COPY only `copy … from stdin` can be run: write a query"
+        raise query.refuse_offset(0, message)
     if loads and not query.tags.copy:
-        raise refuse(0, "a `copy … from stdin` is tagged @copy: add the tag")
+        message = "a `copy … from stdin` is tagged @copy: add the tag"
+        raise query.refuse_offset(0, message)
 
 
-def _refuse_stars(statement: ast.Node, refuse: Refuse) -> None:
+def _refuse_stars(query: Query, statement: ast.Node) -> None:
     class Stars(Visitor):
         def visit_ResTarget(self, _: object, target: ast.ResTarget) -> None:  # noqa: N802 -- pglast finds it by this name
             match target.val:
                 case ast.ColumnRef(fields=(*_, ast.A_Star())):
-                    raise refuse(target.location or 0, _STAR)
+                    raise query.refuse_offset(target.location or 0, _STAR)
                 case ast.A_Indirection(indirection=(*_, ast.A_Star())):
-                    raise refuse(target.location or 0, _STAR)
+                    raise query.refuse_offset(target.location or 0, _STAR)
 
     Stars()(statement)
 
 
-def _check_names(statement: ast.Node, refuse: Refuse) -> None:
-    seen: set[str] = set()
-    for name, location in _outputs(statement, refuse):
+def _columns(query: Query, statement: ast.Node) -> Mapping[str, Position]:
+    seen: dict[str, Position] = {}
+    for name, offset in _outputs(query, statement):
         if name is None:
-            raise refuse(location, "a column without a name: add `as …`")
+            raise query.refuse_offset(offset, "a column without a name: add `as …`")
         if name in seen:
-            raise refuse(location, f"a second column `{name}`: rename it with `as …`")
-        seen.add(name)
+            message = f"a second column `{name}`: rename it with `as …`"
+            raise query.refuse_offset(offset, message)
+        seen[name] = query.position_of(offset)
+    return seen
 
 
-def _outputs(statement: ast.Node, refuse: Refuse) -> Iterator[tuple[str | None, int]]:
+def _outputs(query: Query, statement: ast.Node) -> Iterator[tuple[str | None, int]]:
     while isinstance(statement, ast.SelectStmt) and statement.larg is not None:
         statement = statement.larg  # the first of a union names the columns
     match statement:
         case ast.SelectStmt(valuesLists=lists) if lists:
-            raise refuse(0, "VALUES has no names: write select … from (values …) as …")
+            message = "VALUES has no names: write select … from (values …) as …"
+            raise query.refuse_offset(0, message)
         case ast.SelectStmt(targetList=targets):
             pass
         case (

@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from authority_queries.codegen.describing.type_parts import RUNTIME
 from authority_queries.codegen.describing.typed_query import Form, TypedQuery
 from authority_queries.codegen.rendering.calls import WAYS, Way, result_of
-from authority_queries.codegen.rendering.module_text import docstring, paragraphs_of
+from authority_queries.codegen.rendering.module_text import (
+    arguments,
+    docstring,
+    paragraphs_of,
+)
 from authority_queries.codegen.rendering.shapes import Record
 from authority_queries.codegen.rendering.spelling import Spelling
 
@@ -89,10 +93,8 @@ class Functions:
 
     def _docstring(self, *more: str) -> str:
         query = self._typed.query
-        texts = [
-            f"`{name}`: {tag.text}"
-            for name, tag in query.tags.params.items()
-            if tag.text
-        ]
+        meanings = {}
+        if self._typed.form not in {Form.BATCH, Form.COPY}:
+            meanings = {each.name: each.comment for each in self._typed.parameters}
         place = f"{query.path.parent.name}/{query.path.name}:{query.line}"
-        return docstring(*paragraphs_of(query.doc), "\n".join(texts), *more, place)
+        return docstring(*paragraphs_of(query.doc), *more, arguments(meanings), place)

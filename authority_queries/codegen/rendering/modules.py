@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from authority_queries.codegen.describing.type_mapping import PythonTypes
 from authority_queries.codegen.describing.type_parts import Literals
 from authority_queries.codegen.describing.typed_query import TypedQuery
+from authority_queries.codegen.errors import Faults
 from authority_queries.codegen.rendering.module_text import (
     Imports,
     Package,
@@ -51,7 +52,7 @@ def render(
             package, f"{source}/", named, records, tuples
         ),
         PurePosixPath("queries/__init__.py"): _queries_package(package, f"{source}/"),
-        **_query_modules(package, named, records),
+        **_query_modules(package, named, records, tuples),
     }
 
 
@@ -65,17 +66,22 @@ def _literals(
 
 
 def _query_modules(
-    package: Package, queries: Sequence[TypedQuery], records: Records
+    package: Package,
+    queries: Sequence[TypedQuery],
+    records: Records,
+    composites: Composites,
 ) -> Mapping[PurePosixPath, str]:
     by_path: dict[Path, list[TypedQuery]] = {}
     for typed in queries:
         by_path.setdefault(typed.query.path, []).append(typed)
-    return {
-        PurePosixPath(f"queries/{path.stem}.py"): query_module(
-            package, path, same, records
-        )
-        for path, same in by_path.items()
-    }
+    faults = Faults()
+    modules = faults.each(
+        lambda path: query_module(package, path, by_path[path], records, composites),
+        by_path,
+    )
+    faults.refuse()
+    paths = [PurePosixPath(f"queries/{path.stem}.py") for path in by_path]
+    return dict(zip(paths, modules, strict=True))
 
 
 def _queries_package(package: Package, source: str) -> str:

@@ -1,11 +1,12 @@
 """Types that have names in records.py: sets of texts, and composite types."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from authority_queries.codegen.describing.type_mapping import PythonTypes
 from authority_queries.codegen.describing.type_parts import (
+    Check,
     Composite,
     Literals,
     PythonType,
@@ -114,13 +115,42 @@ def _collect(
     for part in python_type.parts:
         if isinstance(part, Composite) and part not in found:
             fields = [
-                TypedValue(name=name, type=field_type, nullable=True)
-                for name, field_type in python_types.fields(part)
+                TypedValue(name=name, type=field_type, nullable=True, comment=comment)
+                for name, field_type, comment in python_types.fields(part)
             ]
             for field in fields:
                 _check(part, field.name)
                 _collect(field.type, python_types, found)
             found[part] = fields
+
+
+def checked_composites(
+    queries: Iterable[TypedQuery], composites: Composites
+) -> Composites:
+    """Return the composite types in what queries are given, with those inside them.
+
+    A type comes after those inside it.
+    """
+    wanted = {
+        composite
+        for typed in queries
+        for value in typed.parameters
+        for composite in _composites_in(value.type.check)
+    }
+    for composite, fields in reversed([*composites.items()]):
+        if composite in wanted:
+            wanted.update(
+                inner for field in fields for inner in _composites_in(field.type.check)
+            )
+    return {found: fields for found, fields in composites.items() if found in wanted}
+
+
+def _composites_in(check: Check) -> Iterator[Composite]:
+    for part in check.made_of or ():
+        if isinstance(part, Composite):
+            yield part
+        elif isinstance(part, Check):
+            yield from _composites_in(part)
 
 
 def _check(composite: Composite, field: str) -> None:

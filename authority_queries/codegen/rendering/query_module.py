@@ -3,28 +3,42 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from authority_queries.codegen.describing.pg_types import identifier
 from authority_queries.codegen.describing.type_parts import RUNTIME, Registered
 from authority_queries.codegen.describing.typed_query import TypedQuery
-from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.errors import Faults
 from authority_queries.codegen.rendering.calls import Calls
 from authority_queries.codegen.rendering.functions import Functions
 from authority_queries.codegen.rendering.module_text import (
+    TEXTS,
     Imports,
     Package,
     docstring,
     head,
+)
+from authority_queries.codegen.rendering.named_types import (
+    Composites,
+    checked_composites,
 )
 from authority_queries.codegen.rendering.shapes import Records
 from authority_queries.codegen.rendering.spelling import Spelling
 
 
 def query_module(
-    package: Package, path: Path, queries: Sequence[TypedQuery], records: Records
+    package: Package,
+    path: Path,
+    queries: Sequence[TypedQuery],
+    records: Records,
+    composites: Composites,
 ) -> str:
     """Write the module of an SQL file."""
     imports = Imports(package.name, _taken(queries))
     spelling = Spelling(imports, package.records)
-    calls: list[str] = []
+    calls = [
+        line
+        for found in checked_composites(queries, composites).items()
+        for line in spelling.composite(*found)
+    ]
     definitions: list[str] = []
     for typed in queries:
         record = records.of(typed) if typed.fields else None
@@ -46,17 +60,18 @@ def query_module(
 def _taken(queries: Sequence[TypedQuery]) -> set[str]:
     """Give the names that the module's functions have, and use for their parameters."""
     taken = {"connection", "rows", "row", "size"}
+    faults = Faults()
     for typed in queries:
         if typed.can_stream and "size" in typed.query.parameters:
             message = (
-                f"{typed.query.place}: size is the streaming function's own parameter; "
-                "rename the query's"
+                "size is the streaming function's own parameter; rename the query's"
             )
-            raise GenerationError(message)
+            faults.add(typed.query.refuse_word(":size", message))
         name = typed.query.name
         taken |= {name + end for end in ("", "_async", "_stream", "_stream_async")}
         taken |= {value.name for value in typed.parameters}
         taken.add(f"_{name}_takes")
+    faults.refuse()
     return taken
 
 
@@ -69,14 +84,23 @@ def _query_files(
     folder = spelling.name(package.queries, "FOLDER")
     types = _types(queries, spelling)
     argument = f", types={types}" if types else ""
-    made_of = f'({folder} / "{path.name}"{argument})'
-    return "\n".join(
+    made_of = f'({folder} / "{path.name}", texts={TEXTS}{argument})'
+    files = [
         f"{variable} = {spelling.name(RUNTIME, file)}{made_of}"
         for variable, file in (
             ("_QUERIES", "QueryFile"),
             ("_ASYNC_QUERIES", "AsyncQueryFile"),
         )
+    ]
+    return "\n".join([_texts(queries), *files])
+
+
+def _texts(queries: Sequence[TypedQuery]) -> str:
+    """Write the digest of each query's text, on a line of its own."""
+    digests = (
+        f'    "{typed.query.name}": "{typed.query.digest}",' for typed in queries
     )
+    return "\n".join([f"{TEXTS} = {{", *digests, "}"])
 
 
 def _types(queries: Sequence[TypedQuery], spelling: Spelling) -> str:
@@ -92,12 +116,7 @@ def _types(queries: Sequence[TypedQuery], spelling: Spelling) -> str:
 
 
 def _told(registered: Registered, spelling: Spelling) -> str:
-    name = f"{_identifier(registered.schema)}.{_identifier(registered.type_name)}"
+    name = f"{identifier(registered.schema)}.{identifier(registered.type_name)}"
     if registered.composite:
         return f"{name!r}: {spelling.record(registered.composite.name)}"
     return f"{name!r}: {registered.base!r}"
-
-
-def _identifier(name: str) -> str:
-    is_plain = name.isidentifier() and name.isascii() and name == name.lower()
-    return name if is_plain else '"' + name.replace('"', '""') + '"'

@@ -101,8 +101,11 @@ def _tuple(
 ) -> str:
     base = spelling.name("typing", "NamedTuple")
     text = f"A value of the type {composite.schema}.{composite.type_name}."
-    lines = [f"    {field.name}: {spelling.annotation(field)}" for field in fields]
-    return "\n".join([f"class {composite.name}({base}):", docstring(text), "", *lines])
+    lines = [f"class {composite.name}({base}):", docstring(text), ""]
+    for field in fields:
+        lines.append(f"    {field.name}: {spelling.annotation(field)}")
+        lines.extend(_meaning(field))
+    return "\n".join(lines)
 
 
 def _record(spelling: Spelling, record: Record) -> str:
@@ -155,3 +158,10 @@ def _fields(spelling: Spelling, fields: Sequence[TypedValue]) -> Iterator[str]:
         if _SECRET.search(field.name) or _BYTES in field.type.parts:
             line += f" = {spelling.name('dataclasses', 'field')}(repr=False)"
         yield line
+        yield from _meaning(field)
+
+
+def _meaning(field: TypedValue) -> Iterator[str]:
+    """Write a field's docstring, which editors and reference generators read."""
+    if field.comment:
+        yield docstring(" ".join(field.comment.split()))

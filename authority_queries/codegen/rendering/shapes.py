@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from authority_queries.codegen.describing.type_parts import Literals, Part
 from authority_queries.codegen.describing.typed_query import TypedQuery, TypedValue
-from authority_queries.codegen.errors import GenerationError
+from authority_queries.codegen.errors import Faults, GenerationError
 from authority_queries.codegen.python_names import cap_words
 from authority_queries.codegen.query import Case, Query
 from authority_queries.codegen.rendering.named_types import with_names
@@ -46,11 +46,13 @@ class Records:
 
     def __init__(self, queries: Sequence[TypedQuery]) -> None:
         self._with_record = [typed for typed in queries if typed.fields]
+        faults = Faults()
         for typed in queries:
             if typed.query.tags.row and not typed.fields:
-                message = f"{typed.query.place}: @row is for a query that has a record"
-                raise GenerationError(message)
-        self._declared = self._read_declared()
+                message = "@row is for a query that has a record"
+                faults.add(typed.query.refuse_tag("row", "", message))
+        self._declared = self._read_declared(faults)
+        faults.refuse()
         members: dict[str, list[TypedQuery]] = {}
         for typed in self._with_record:
             members.setdefault(self._name(typed), []).append(typed)
@@ -63,14 +65,14 @@ class Records:
         """Give the record of a query that has one."""
         return self._by_place[typed.query.place]
 
-    def _read_declared(self) -> dict[str, TypedQuery]:
-        """Give the first query of each `@row`. Raises GenerationError."""
+    def _read_declared(self, faults: Faults) -> dict[str, TypedQuery]:
+        """Give the first query of each `@row`. Another shape is a fault."""
         declared: dict[str, TypedQuery] = {}
         for typed in self._with_record:
             if name := typed.query.tags.row:
                 first = declared.setdefault(name, typed)
                 if _shape(first) != _shape(typed):
-                    raise _different(name, first, typed)
+                    faults.add(_different(name, first, typed))
         return declared
 
     def _name(self, typed: TypedQuery) -> str:
@@ -91,7 +93,10 @@ def _shape(typed: TypedQuery) -> Shape:
 
 def _record(name: str, same: Sequence[TypedQuery]) -> Record:
     """Make the record; constants of a query are named for it: `RefusalOutcome`."""
-    fields = tuple(_field(name, value) for value in same[0].fields)
+    fields = tuple(
+        replace(_field(name, values[0]), comment=_comment(values))
+        for values in zip(*(typed.fields for typed in same), strict=True)
+    )
     cases = same[0].query.tags.cases
     return Record(
         name=name,
@@ -100,6 +105,10 @@ def _record(name: str, same: Sequence[TypedQuery]) -> Record:
         told_by=cases[0].column if cases else "",
         variants=tuple(_variants(name, fields, cases)),
     )
+
+
+def _comment(values: Sequence[TypedValue]) -> str:
+    return next((value.comment for value in values if value.comment), "")
 
 
 def _variants(
@@ -160,10 +169,11 @@ def _default_name(query: Query) -> str:
 
 
 def _different(name: str, first: TypedQuery, other: TypedQuery) -> GenerationError:
-    return GenerationError(
-        f"{other.query.place}: @row {name} is not what it is in {first.query.place}: "
+    message = (
+        f"@row {name} is not what it is in {first.query.place}: "
         f"{_first_difference(first.fields, other.fields)}; name one of them otherwise"
     )
+    return other.query.refuse_tag("row", "", message)
 
 
 def _first_difference(here: Sequence[TypedValue], there: Sequence[TypedValue]) -> str:

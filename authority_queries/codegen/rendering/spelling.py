@@ -1,8 +1,11 @@
 """How a parameter is written: its annotation, and what is asked of it."""
 
+from collections.abc import Iterator, Sequence
+
 from authority_queries.codegen.describing.type_parts import (
     RUNTIME,
     Check,
+    Composite,
     Literals,
     Part,
 )
@@ -58,7 +61,25 @@ class Spelling:
             check = f"{self.name(RUNTIME, 'checks')}.optional({check})"
         return f"{value.name}={check}"
 
+    def composite_check(self, composite: Composite) -> str:
+        """Return the name that the module has for the check of a composite type."""
+        return self._imports.free(f"_{composite.name}_takes")
+
+    def composite(
+        self, composite: Composite, fields: Sequence[TypedValue]
+    ) -> Iterator[str]:
+        """Write the check of a composite type."""
+        checks = self.name(RUNTIME, "checks")
+        yield f"{self.composite_check(composite)} = {checks}.composite("
+        yield f"    {self.record(composite.name)},"
+        for field in fields:
+            yield f"    {field.name}={self._check(field.type.check)},"
+        yield ")"
+
     def _check(self, check: Check) -> str:
+        match check.made_of:
+            case (Composite() as composite,):
+                return self.composite_check(composite)
         function = f"{self.name(RUNTIME, 'checks')}.{check.name}"
         if check.made_of is None:
             return function

@@ -44,7 +44,7 @@ class AsyncAdapter:
 
     def process_sql(self, query_name: str, op_type: SQLOperationType, sql: str) -> str:
         """Return the text that is sent, which carries the statement's name."""
-        statement = Statement(self._path, query_name)
+        statement = Statement(self._path, query_name, sql)
         text = processed(statement.label, op_type, sql)
         self.by_name[query_name] = statement
         if op_type is SQLOperationType.SCRIPT:

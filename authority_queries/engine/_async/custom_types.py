@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
+import psycopg
 from psycopg import AsyncConnection
 from psycopg.adapt import AdaptersMap
 from psycopg.pq import Format
@@ -45,23 +46,29 @@ class AsyncCustomTypes:
         if not known and is_direct(connection) is None:
             # psycopg looks types up by a statement that it would prepare.
             await look(connection)
-        for name, kind in self._kinds.items():
-            if name not in known:
-                await _register(connection, name, kind)
-                known.add(name)
+        new = {name: kind for name, kind in self._kinds.items() if name not in known}
+        oids = {
+            name: await _register(connection, name, kind) for name, kind in new.items()
+        }
+        # When all are registered: a domain can be over an array or a composite of them.
+        for name, kind in new.items():
+            if isinstance(kind, str):
+                base = await _oid(connection, kind)
+                _read_as(adapters_of(connection), oids[name], base)
+        known.update(new)
 
 
 async def _register(
     connection: AsyncConnection[object], name: str, kind: type | str | None
-) -> None:
+) -> int:
+    cursor = AsyncOwnCursor(connection)
     if isinstance(kind, type):
-        composite = await CompositeInfo.fetch(connection, name)
-        register_composite(_found(name, composite), AsyncOwnCursor(connection), kind)
-        return
+        composite = _found(name, await CompositeInfo.fetch(connection, name))
+        register_composite(composite, cursor, kind)
+        return composite.oid
     info = _found(name, await TypeInfo.fetch(connection, name))
-    info.register(AsyncOwnCursor(connection))
-    if kind is not None:
-        _read_as(adapters_of(connection), info, kind)
+    info.register(cursor)
+    return info.oid
 
 
 def _found(name: str, info: Info | None) -> Info:
@@ -71,9 +78,22 @@ def _found(name: str, info: Info | None) -> Info:
     return info
 
 
-def _read_as(adapters: AdaptersMap, info: TypeInfo, base: str) -> None:
-    """Read elements of an array of a domain as its base type."""
+async def _oid(connection: AsyncConnection[object], name: str) -> int:
+    """Return the oid of a type. PostgreSQL's own types have no schema in their names.
+
+    Raises StaleModuleError.
+    """
+    if "." not in name:
+        return psycopg.adapters.types.get_oid(name)
+    return _found(name, await TypeInfo.fetch(connection, name)).oid
+
+
+def _read_as(adapters: AdaptersMap, domain: int, base: int) -> None:
+    """Read a domain as the type below it, where PostgreSQL sends the domain's oid.
+
+    PostgreSQL does so inside arrays and composite values.
+    """
     for form in (Format.TEXT, Format.BINARY):
-        loader = adapters.get_loader(adapters.types[base].oid, form)
+        loader = adapters.get_loader(base, form)
         if loader is not None:
-            adapters.register_loader(info.oid, loader)
+            adapters.register_loader(domain, loader)

@@ -31,16 +31,24 @@ class AsyncQueryFile:
 
     `types` are the types that psycopg does not know. The qualified name of a composite
     type maps to its named tuple, of a domain to the name of its base type, of an enum
-    to None. A connection looks them up at its first use.
+    to None. A connection looks them up at its first use. `texts` are the digests of the
+    queries that a module was generated from.
 
-    Raises StaleModuleError when the file does not have a query, or has it as another
-    kind.
+    Raises StaleModuleError when the file is not there, when it does not have a query,
+    or has it with another text or as another kind.
     """
 
     def __init__(
-        self, path: Path, *, types: Mapping[str, type | str | None] | None = None
+        self,
+        path: Path,
+        *,
+        types: Mapping[str, type | str | None] | None = None,
+        texts: Mapping[str, str] | None = None,
     ) -> None:
         self._path = path
+        if not path.is_file():
+            message = f"{path} is not there: SQL files belong inside the package"
+            raise StaleModuleError(message)
         self._statements = AsyncAdapter(path, AsyncCustomTypes(types or {}))
         self.queries: Queries = aiosql.from_path(
             path,
@@ -49,6 +57,11 @@ class AsyncQueryFile:
         )
         for name, statement in self._statements.by_name.items():
             statement.stands_at(getattr(self.queries, name).__code__.co_firstlineno)
+        by_name = self._statements.by_name
+        self.digests = {name: each.digest for name, each in by_name.items()}
+        if changed := {*(texts or {}).items()} - {*self.digests.items()}:
+            names = ", ".join(sorted(name for name, _ in changed))
+            raise self._stale(f"changed since the module was generated: {names}")
 
     def row(
         self,
@@ -225,13 +238,13 @@ class AsyncQueryFile:
     ) -> AsyncCall[Value]:
         function: AsyncCall[Value] | None = getattr(self.queries, name, None)
         if name not in self._statements.by_name or function is None:
-            found = "is not there"
-        elif (kind := getattr(function, "operation", None)) not in kinds:
-            found = f"is of kind {kind}"
-        elif takes is None:
+            raise self._stale(f"{name} is not there")
+        if (kind := getattr(function, "operation", None)) not in kinds:
+            raise self._stale(f"{name} is of kind {kind}")
+        if takes is None:
             return function
-        else:
-            self._statements.by_name[name].takes(takes)
-            return takes.checked(function)
-        message = f"{self._path}: {name} {found}; run authority generate"
-        raise StaleModuleError(message)
+        self._statements.by_name[name].takes(takes)
+        return takes.checked(function)
+
+    def _stale(self, message: str) -> StaleModuleError:
+        return StaleModuleError(f"{self._path}: {message}; run authority generate")

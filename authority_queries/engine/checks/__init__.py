@@ -24,7 +24,12 @@ from authority_queries.engine.checks.scalars import (
     text,
     uuid,
 )
-from authority_queries.engine.checks.sequences import array, scope_list, text_list
+from authority_queries.engine.checks.sequences import (
+    array,
+    composite,
+    scope_list,
+    text_list,
+)
 from authority_queries.engine.checks.times import (
     END_OF_MOMENTS,
     FIRST_MOMENT,
@@ -46,6 +51,7 @@ __all__ = [
     "anything",
     "array",
     "boolean",
+    "composite",
     "date",
     "duration",
     "exact_duration",

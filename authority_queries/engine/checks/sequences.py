@@ -1,14 +1,15 @@
-"""Checks of sequences."""
+"""Checks of sequences and of composite values."""
 
 import re
-from collections.abc import Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from authority_queries.engine.checks.scalars import Check, text
 from authority_queries.engine.errors import InvalidArgumentError
 from authority_queries.engine.refusals import refusal, wrong_type
 
 Sent = TypeVar("Sent")
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 _MAX_ELEMENTS: Final = 10_000
 _MAX_SCOPES: Final = 100
@@ -31,6 +32,31 @@ def array(element: Check[Sent], most: int = _MAX_ELEMENTS) -> Check[list[Sent]]:
         except InvalidArgumentError as error:
             message = f"an element of {error}"
             raise InvalidArgumentError(message, argument=name) from None
+
+    return check
+
+
+def composite(type_: type[Row], /, **fields: Check[object]) -> Check[Row]:
+    """Make the check of a composite value from the checks of its fields, in order.
+
+    Returns a tuple of what is sent: psycopg chooses how to send a field by the class of
+    its value. Any field can be None: PostgreSQL has no composite type without nulls.
+    """
+    make: Callable[..., Row] = type_
+
+    def check(name: str, value: object) -> Row:
+        if not isinstance(value, type_):
+            raise wrong_type(name, f"a {type_.__name__}", value)
+        items = zip(fields.items(), value, strict=True)
+        try:
+            return make(
+                *(
+                    None if item is None else field(f"{name}.{key}", item)
+                    for (key, field), item in items
+                )
+            )
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(str(error), argument=name) from None
 
     return check
 

@@ -1,4 +1,4 @@
-"""The entry point of services: a tenant's units of work, and tokens as they come in."""
+"""The entry point of services: units of work of a tenant, and token verification."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ _kind: Final = one_of("access", "refresh")
 
 
 class AsyncAuthority(AsyncPooled):
-    """What a service does: for one tenant at a time, held to it by the database."""
+    """Opens units of work, each for one tenant, which the database enforces."""
 
     role: ClassVar[str] = "authority_app"
 
@@ -37,25 +37,26 @@ class AsyncAuthority(AsyncPooled):
     async def tenant(
         self, tenant_id: UUID, *, autocommit: bool = False
     ) -> AsyncIterator[AsyncStore]:
-        """Work for one tenant in one transaction: committed at the end, or rolled back.
+        """Open a unit of work: one transaction of one tenant.
 
-        The transaction begins, and PostgreSQL learns the tenant, in the trip of the
-        first call, which raises TenantInactiveError when the tenant is unknown,
-        suspended or terminated: then nothing else has been done. With `autocommit`
-        each call is one trip and a transaction of its own. Calls of several tasks wait
-        for each other: a unit has one connection.
+        The transaction commits when the block ends, and rolls back after an exception.
+        The first call begins the transaction and sets the tenant in its own trip. It
+        raises TenantInactiveError when the tenant is unknown, suspended or terminated;
+        then nothing was executed. With `autocommit`, each call is one trip and one
+        transaction. Calls of several tasks wait for each other, because a unit has one
+        connection.
 
-        What names another tenant in the block, or none, raises CrossTenantError
-        before it is sent, another unit inside this one NestedUnitError; `verify_token`
-        and `find_tenant` take a connection of their own. The store ends with the block:
-        used later it raises UnitEndedError. Raises also
-        UnavailableError when no connection is free within `pool_timeout`,
-        UnitAbortedError when the block goes on, or ends well, after an error of
-        PostgreSQL, or has committed or rolled back by itself.
+        A call in the block with another tenant_id, or with none, raises
+        CrossTenantError before it is sent. Another unit inside this one raises
+        NestedUnitError. `verify_token` and `find_tenant` use a connection of their own.
+        A use of the store after the block raises UnitEndedError. Raises
+        UnavailableError when no connection is free within `pool_timeout`. Raises
+        UnitAbortedError when the block continues or ends normally after an error of
+        PostgreSQL, or has committed or rolled back itself.
 
-        SQL of your own on `store.connection` comes after the first call: before it the
-        connection is in psycopg's pipeline mode, where errors come late, and a
-        savepoint after a result that was fetched ends the transaction.
+        Send your own SQL on `store.connection` only after the first call. Before it the
+        connection is in psycopg's pipeline mode, where errors are raised late, and a
+        savepoint after a fetched result ends the transaction.
         """
         async with self._unit(tenant_id, autocommit=autocommit) as store:
             yield store
@@ -64,7 +65,7 @@ class AsyncAuthority(AsyncPooled):
     async def _unit(
         self, tenant_id: UUID, *, autocommit: bool, seconds: float | None = None
     ) -> AsyncIterator[AsyncStore]:
-        """Work for one tenant, with no wait longer than `seconds`."""
+        """Open a unit of work in which no wait is longer than `seconds`."""
         refuse_nested_unit()
         async with (
             self._lend(seconds) as connection,
@@ -80,13 +81,14 @@ class AsyncAuthority(AsyncPooled):
         kind: Literal["access", "refresh"] = "access",
         tenant_id: UUID | None = None,
     ) -> VerifiedToken | None:
-        """Get a token by its string if all that it hangs on is alive, in one trip.
+        """Return the token with this string if it is live, or None. This is one trip.
 
-        For a resource server, which does nothing else for the tenant that the string
-        names. As `store.tokens.verify`; a string that is no token of this kind is None
-        too, without a trip, and so is another tenant's where `tenant_id` is given. A
-        server of one tenant gives it; one of several compares the token's own. Raises
-        InvalidArgumentError for arguments of other types.
+        For a resource server, which needs no unit of work. The result is that of
+        `store.tokens.verify`. A string that is not a token of this kind returns None
+        without a trip, and so does a token of another tenant when `tenant_id` is set.
+        A server of one tenant passes `tenant_id`; a server of several tenants compares
+        the `tenant_id` of the result. Raises InvalidArgumentError for arguments of
+        other types.
         """
         _kind("kind", kind)
         if tenant_id is not None:
@@ -114,20 +116,20 @@ class AsyncAuthority(AsyncPooled):
         listen: bool = True,
         give_up_after: timedelta | None = None,
     ) -> AsyncGenerator[Revocation, None]:
-        """Follow the tenant's feed: each entry after `after`, once, in order, for ever.
+        """Yield each entry of the tenant's feed after `after`, once, in order, forever.
 
-        The feed is read every `poll_interval`, and at once when a notification says
-        that the tenant has published; these come on a connection of its own unless
-        `listen` is false. Notifications without anything published make it wait longer
-        before it follows the next one, up to `poll_interval`. Between reads it holds no
-        connection of the pool. A server that is away or silent is waited for, without
-        an end or until it could not be read for `give_up_after`, when UnavailableError
-        is raised; the logger `authority_queries.feed` warns meanwhile.
+        The generator reads the feed every `poll_interval`, and at once after a
+        notification that the tenant has published. It receives notifications on a
+        connection of its own, unless `listen` is false. Each notification without a new
+        entry doubles the pause before it follows the next one, up to `poll_interval`.
+        Between reads it holds no connection of the pool. While the server is down or
+        silent it retries, and the logger `authority_queries.feed` warns. When the feed
+        could not be read for `give_up_after`, it raises UnavailableError.
 
-        Close what is given (`aclosing`), or its connection stays until Python collects
-        it. Raises InvalidArgumentError at once; while it follows FeedRewoundError for
-        a feed that ends before `after`, TenantInactiveError, and NestedUnitError
-        inside a unit of work.
+        Close the generator (`aclosing`), or its connection stays open until Python
+        collects it. The call raises InvalidArgumentError. The iteration raises
+        FeedRewoundError for a feed that ends before `after`, TenantInactiveError, and
+        NestedUnitError inside a unit of work.
         """
         check_tenant_id(tenant_id)
         check_position("after", after)
@@ -143,6 +145,6 @@ class AsyncAuthority(AsyncPooled):
         return follower.follow(after)
 
     async def find_tenant(self, code: str) -> UUID | None:
-        """Get the id of the tenant with this code, whatever its status."""
+        """Return the id of the tenant with this code, whatever its status, or None."""
         async with self._lend() as connection:
             return await tenants.find_async(connection, code=code)

@@ -1,4 +1,4 @@
-"""The connections that this package makes for itself: no wait on them is endless."""
+"""The psycopg connection of the pool, with a limit for the server's silence."""
 
 from collections.abc import Generator
 from contextlib import suppress
@@ -11,19 +11,19 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 
 _Result = TypeVar("_Result")
-_TICK: Final = 0.1  # seconds between two looks at the clock
-_CANCELLING: Final = 1.0  # seconds for the server to take a cancellation
+_TICK: Final = 0.1  # seconds between two reads of the clock
+_CANCELLING: Final = 1.0  # seconds for the server to receive a cancellation
 
 
 class AsyncServiceConnection(AsyncConnection[object]):
-    """A psycopg connection that is closed when its server has been silent too long.
+    """A psycopg connection that closes when its server is silent for too long.
 
-    PostgreSQL ends a statement that takes too long, but only if it runs and the network
-    delivers. So who waits for `patience` seconds without a single octet, longer than
-    PostgreSQL's own limit, gets OperationalError. None: for ever.
+    statement_timeout works only while the server runs and the network delivers. A wait
+    of `longest_silence` seconds without a received octet, longer than that timeout,
+    raises OperationalError. None means no limit.
     """
 
-    patience: float | None = None
+    longest_silence: float | None = None
 
     async def wait(
         self,
@@ -31,25 +31,25 @@ class AsyncServiceConnection(AsyncConnection[object]):
         interval: float = _TICK,
         timeout: float | None = None,
     ) -> _Result:
-        """Wait as psycopg does, and leave no half of an exchange to the next user."""
+        """Wait as psycopg does. An interrupted exchange closes the connection."""
         waited = gen
-        if self.patience is not None and timeout is None:
-            waited = _impatient(gen, self.pgconn, self.patience)
+        if self.longest_silence is not None and timeout is None:
+            waited = _limit_silence(gen, self.pgconn, self.longest_silence)
         try:
-            # Older versions of psycopg take no timeout, and give none.
+            # Older versions of psycopg have no timeout, and pass none.
             more = () if timeout is None else (timeout,)
             return await super().wait(waited, interval, *more)
         except psycopg.Error:
             raise
         except BaseException:
-            # A cancellation, Ctrl-C, or what a signal's handler raised: psycopg leaves
-            # a pipeline half read, and at an Exception also a statement that runs.
+            # A cancellation, Ctrl-C, or an exception of a signal handler: psycopg
+            # leaves a pipeline half read, and after an Exception a running statement.
             await self._abandon()
-            _end(gen)
+            _close_generator(gen)
             raise
 
     async def cancel_safe(self, *, timeout: float = _CANCELLING) -> None:
-        """Have the server end what runs; close the connection if it does not hear."""
+        """Cancel the running statement, or close the connection if that fails."""
         try:
             await super().cancel_safe(timeout=min(timeout, _CANCELLING))
         except BaseException:
@@ -68,15 +68,15 @@ class AsyncServiceConnection(AsyncConnection[object]):
             await self.close()
 
     def __del__(self, *_: object) -> None:
-        # Lost by an interrupt between two instructions: nobody can close it any more.
+        # An interrupt between two instructions lost it: nothing else can close it.
         if hasattr(self, "pgconn"):
             self.pgconn.finish()
 
 
-def _impatient(
-    gen: Generator[Any, Any, _Result], pgconn: PGconn, patience: float
+def _limit_silence(
+    gen: Generator[Any, Any, _Result], pgconn: PGconn, longest_silence: float
 ) -> Generator[Any, Any, _Result]:
-    """Run psycopg's generator until the socket has not been ready for so long."""
+    """Run psycopg's generator. Raise when the socket was not ready for so long."""
     heard = monotonic()
     ready: object = None
     while True:
@@ -88,14 +88,14 @@ def _impatient(
         ready = yield wanted
         if ready:
             heard = monotonic()
-        elif monotonic() - heard > patience:
+        elif monotonic() - heard > longest_silence:
             pgconn.finish()
-            _end(gen)
-            message = f"the server has not answered for {patience:.1f} s"
+            _close_generator(gen)
+            message = f"the server has not answered for {longest_silence:.1f} s"
             raise OperationalError(message)
 
 
-def _end(gen: Generator[Any, Any, object]) -> None:
-    """Close psycopg's generator, which would go on with its connection, here."""
+def _close_generator(gen: Generator[Any, Any, object]) -> None:
+    """Close psycopg's generator here, or it would use its connection when collected."""
     with suppress(psycopg.Error, RuntimeError):
         gen.close()

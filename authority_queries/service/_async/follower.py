@@ -1,4 +1,4 @@
-"""A follower of a tenant's revocation feed, which outlives restarts of the server."""
+"""A follower of a tenant's revocation feed. It survives restarts of the server."""
 
 import logging
 from collections.abc import AsyncGenerator, Sequence
@@ -21,13 +21,13 @@ from authority_queries.service.waiting import pause_async
 _logger: Final = logging.getLogger("authority_queries.feed")
 _FIRST_DELAY: Final = 0.1  # seconds
 _LONGEST_DELAY: Final = 2.0
-_FIRST_LULL: Final = 0.01  # seconds between two reads, if hints ask for more
+_FIRST_LULL: Final = 0.01  # seconds between two reads after hints
 
 
 class AsyncFollower:
-    """Reads a feed in units of work of its tenant; between them it has no connection.
+    """Reads a feed in units of work of its tenant. It holds no connection between them.
 
-    `unit` opens a unit in autocommit, and waits no longer than `seconds` for anything.
+    `unit` opens a unit in autocommit, in which no wait is longer than `seconds`.
     """
 
     def __init__(
@@ -46,15 +46,15 @@ class AsyncFollower:
         self._give_up_after = give_up_after
 
     async def follow(self, position: int) -> AsyncGenerator[Revocation, None]:
-        """Give each entry after this position, once and in order, for ever."""
+        """Yield each entry after this position, once and in order, forever."""
         is_hinted, lull = False, _FIRST_LULL
         try:
             while True:
                 begun = since = monotonic()
                 start = position
-                # Before the read, or what is committed between the two is missed
-                # until the next poll.
-                await self._hints.listen(self._left(since))
+                # Before the read: the next poll would be the first to find an entry
+                # that is committed between the read and a later LISTEN.
+                await self._hints.listen(self._seconds_left(since))
                 is_full = True
                 while is_full:
                     entries = await self._read(position, since)
@@ -63,7 +63,7 @@ class AsyncFollower:
                         yield entry
                     is_full = len(entries) == MAX_PAGE_SIZE
                     since = monotonic()
-                # Anybody who may log in can notify: a hint without an entry counts.
+                # Every login may NOTIFY, so a hint without an entry may be forged.
                 is_forged = is_hinted and position == start
                 lull = min(2 * lull, self._poll_interval) if is_forged else _FIRST_LULL
                 is_hinted = await self._hints.wait(self._poll_interval)
@@ -72,21 +72,21 @@ class AsyncFollower:
         finally:
             await self._hints.close()
 
-    def _left(self, since: float) -> float:
-        """Return for how many more seconds the server may be silent."""
+    def _seconds_left(self, since: float) -> float:
+        """Return how many more seconds the server may be silent."""
         if self._give_up_after is None:
             return inf
         return max(0.0, since + self._give_up_after.total_seconds() - monotonic())
 
     async def _read(self, position: int, since: float) -> Sequence[Revocation]:
-        """Read a page, as often as it takes while the database cannot be reached."""
+        """Read a page. Retry while the database cannot be reached."""
         delay = _FIRST_DELAY
         while True:
             try:
-                return await self._read_once(position, self._left(since))
+                return await self._read_once(position, self._seconds_left(since))
             except (psycopg.OperationalError, UnavailableError) as error:
-                self._report(error, monotonic() - since)
-            await pause_async(min(delay, self._left(since)))
+                self._log_or_raise(error, monotonic() - since)
+            await pause_async(min(delay, self._seconds_left(since)))
             delay = min(2 * delay, _LONGEST_DELAY)
 
     async def _read_once(self, position: int, seconds: float) -> Sequence[Revocation]:
@@ -99,14 +99,15 @@ class AsyncFollower:
             newest = await store.revocations.get_position(tenant_id=self._tenant_id)
         if newest < position:
             message = (
-                f"the feed ends at {newest}, and its follower has seen {position}: the "
-                "database was restored or another one, and the follower begins anew"
+                f"the feed ends at {newest}, but this follower has read {position}: "
+                "the database was restored or replaced. Keep refusing what you refuse, "
+                "and follow from 0"
             )
             raise FeedRewoundError(message)
         return entries
 
-    def _report(self, error: Exception, seconds: float) -> None:
-        """Log the failure of a read, or raise when it has gone on for too long."""
+    def _log_or_raise(self, error: Exception, seconds: float) -> None:
+        """Log the failure of a read. Raise UnavailableError after `give_up_after`."""
         limit = self._give_up_after
         if limit is not None and seconds >= limit.total_seconds():
             message = f"the revocation feed could not be read for {seconds:.1f} s"

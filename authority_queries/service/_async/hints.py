@@ -1,4 +1,4 @@
-"""Hints that a tenant has published, on a connection of their own."""
+"""Notifications that a tenant has published, on a connection of their own."""
 
 import logging
 from contextlib import aclosing
@@ -22,14 +22,14 @@ _LONGEST_DELAY: Final = 30.0
 
 
 class AsyncHints:
-    """Shortens the wait for a tenant's next publication, and does nothing else.
+    """Ends the follower's wait for the next poll when the tenant notifies.
 
-    Without its connection it waits as long as it is told. A lost connection is made
-    again, after a delay that doubles each time that it does not last. With `enabled`
-    false, and through a pooler, it has none.
+    Without a connection `wait` lasts as long as its argument. A lost connection is
+    opened again, after a delay that doubles with each failure. With `enabled` false,
+    and through a pooler, there is no connection.
 
-    Nothing is asked of the connection after LISTEN: whoever waits for an answer there
-    does not poll.
+    No statement is sent on the connection after LISTEN: a follower that waited for an
+    answer there would not poll.
     """
 
     def __init__(
@@ -39,40 +39,41 @@ class AsyncHints:
         *,
         enabled: bool,
     ) -> None:
-        self._make = connect
+        self._open = connect
         self._payload = str(tenant_id)
         self._connection: AsyncServiceConnection | None = None
         self._delay = _FIRST_DELAY
         self._not_before = monotonic() if enabled else inf
 
     async def listen(self, seconds: float) -> None:
-        """Hear from now on what is published, if a connection can be had in time.
+        """Connect and LISTEN, unless that takes longer than `seconds`.
 
-        What is read after it was either there, or is hinted at.
+        An entry that is committed later causes a hint; a read after this call returns
+        all earlier entries.
         """
         if self._connection is not None or monotonic() < self._not_before:
             return
         try:
             self._connection = await self._connect(seconds)
-            self._connection.patience = seconds
+            self._connection.longest_silence = seconds
             if await look(self._connection):
                 await listen_async(self._connection)
             else:
-                await self._renounce()
+                await self._disable()
         except psycopg.Error as error:
-            await self._lose(error)
+            await self._retry_later(error)
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for the tenant's next hint, but no longer; tell whether it came."""
+        """Wait at most `seconds` for the tenant's next hint. Return whether it came."""
         if self._connection is None:
             until_next_try = max(0.0, self._not_before - monotonic())
             await pause_async(min(seconds, until_next_try))
             return False
         try:
-            is_hinted = await self._hear(self._connection, seconds)
+            is_hinted = await self._await_notification(self._connection, seconds)
             self._delay = _FIRST_DELAY
         except psycopg.Error as error:
-            await self._lose(error)
+            await self._retry_later(error)
             return False
         return is_hinted
 
@@ -84,35 +85,39 @@ class AsyncHints:
 
     async def _connect(self, seconds: float) -> AsyncServiceConnection:
         try:
-            return await self._make(seconds)
+            return await self._open(seconds)
         except psycopg.Error:
             raise
         except BaseException as error:
-            # A cancellation or Ctrl-C: psycopg's frames would keep the half-open
-            # connection for as long as somebody keeps the traceback.
+            # A cancellation or Ctrl-C: psycopg's frames in the traceback would keep the
+            # half-open connection alive.
             raise error.with_traceback(None)  # noqa: B904 -- it is the same error
 
-    async def _hear(self, connection: AsyncServiceConnection, seconds: float) -> bool:
+    async def _await_notification(
+        self, connection: AsyncServiceConnection, seconds: float
+    ) -> bool:
         async with aclosing(connection.notifies(timeout=seconds)) as notifications:
             async for notification in notifications:
                 if notification.payload == self._payload:
                     return True
         return False
 
-    async def _renounce(self) -> None:
-        """Listen no more: a pooler would leave LISTEN on a connection of everybody."""
+    async def _disable(self) -> None:
+        """Stop listening: through a pooler LISTEN would stay on a shared connection."""
         await self.close()
         self._not_before = inf
-        _logger.warning("no hints of revocations through a pooler, only polling")
+        _logger.warning(
+            "no notifications of revocations through a pooler; polling only"
+        )
 
-    async def _lose(self, error: psycopg.Error) -> None:
+    async def _retry_later(self, error: psycopg.Error) -> None:
         await self.close()
-        # At random, so that followers do not all come back at once.
-        delay = self._delay * (1 + random())  # noqa: S311 -- it is no secret
+        # A random delay, so that followers do not all reconnect at once.
+        delay = self._delay * (1 + random())  # noqa: S311 -- not a secret
         self._not_before = monotonic() + delay
         self._delay = min(2 * self._delay, _LONGEST_DELAY)
         _logger.warning(
-            "no hints of revocations for %.1f s, only polling: %s",
+            "no notifications of revocations for %.1f s; polling only: %s",
             delay,
             type(error).__name__,
         )

@@ -1,4 +1,4 @@
-"""The entry point of operators: what concerns all tenants."""
+"""The entry point of operators: work on all tenants."""
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -17,27 +17,27 @@ from authority_queries.service.retention import (
 
 
 class AsyncMaintenance(AsyncPooled):
-    """What operators do: the directory of tenants, pruning, partitions.
+    """Manages tenants, prunes, and creates partitions.
 
-    Its role sees no users, clients, secrets or licences: see docs/tenant_isolation.md.
+    Its role cannot read users, clients, secrets or licences: docs/tenant_isolation.md.
     """
 
     role: ClassVar[str] = pruning.ROLE
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[AsyncStore]:
-        """Lend a connection in autocommit: each call is one trip and one transaction.
+        """Open a store in autocommit: each call is one trip and one transaction.
 
-        Raises UnavailableError when none is free within `pool_timeout`.
+        Raises UnavailableError when no connection is free within `pool_timeout`.
         """
         async with self._lend() as connection, AsyncStore.lent(connection) as store:
             yield store
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncStore]:
-        """Lend a connection in a transaction: committed at the end, or rolled back.
+        """Open a store in one transaction, which commits when the block ends normally.
 
-        Raises UnavailableError when none is free within `pool_timeout`.
+        Raises UnavailableError when no connection is free within `pool_timeout`.
         """
         async with self.store() as store, store.connection.transaction():
             yield store
@@ -52,17 +52,18 @@ class AsyncMaintenance(AsyncPooled):
         progress: Callable[[StepReport], object] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> PruneReport:
-        """Delete what is over, of all tenants, and make the partitions that come next.
+        """Delete expired data of all tenants, and create the next months' partitions.
 
-        In batches of at most `batch_size` rows, each a transaction of its own, one of
-        each step in turn. A batch leaves what others have locked, and judges a row as
-        it is once it is locked: any number of runs may go on at once, beside services.
-        `only` names the steps to take; none: all. After `time_limit`, or when `stop`
-        says so, no batch is begun; one is ended by AUTHORITY_STATEMENT_TIMEOUT.
-        `progress` is told of a step after each of its batches.
+        Each batch deletes at most `batch_size` rows in a transaction of its own. The
+        steps take turns, one batch each. A batch skips locked rows, and checks a row
+        again once it has locked it: any number of runs may work at once, beside
+        services. `only` names the steps to run; without it all steps run. After
+        `time_limit`, or when `stop` returns true, no batch begins.
+        AUTHORITY_STATEMENT_TIMEOUT ends a batch. `progress` is called with the report
+        of a step after each of its batches.
 
-        What goes wrong in a step ends it and stands in the report; the others go on.
-        Raises UnavailableError, InvalidArgumentError.
+        An error ends its step and is in the report. The other steps continue. Raises
+        PermissionDeniedError, UnavailableError, InvalidArgumentError.
         """
         async with self.store() as store:
             return await pruning.prune(

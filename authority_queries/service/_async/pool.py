@@ -15,15 +15,15 @@ from authority_queries.engine._async.pooler_detection import look
 from authority_queries.engine.calls import AsyncBlock
 from authority_queries.errors import ConfigurationError, UnavailableError
 from authority_queries.service._async.connection import AsyncServiceConnection
-from authority_queries.service._async.line import AsyncLine
-from authority_queries.service._async.opening import (
+from authority_queries.service._async.connection_checks import (
     check_database,
-    explain,
-    is_passing,
+    explain_refusal,
     is_standby,
+    is_temporary,
 )
+from authority_queries.service._async.slots import AsyncSlot, AsyncSlots
 from authority_queries.service.backend import running_backend
-from authority_queries.service.conninfo import connection_parameters, service_conninfo
+from authority_queries.service.conninfo import psycopg_options, service_conninfo
 from authority_queries.service.settings import Settings
 from authority_queries.service.waiting import pause_async
 
@@ -32,9 +32,10 @@ _LONGEST_DELAY: Final = 1.0
 
 
 class AsyncPool:
-    """Connections to one database, for one role, in the process that asks for them.
+    """Connections to one database, as one role, in the process that uses them.
 
-    Whoever finds none that is idle connects: there is no task and no thread of its own.
+    A caller that finds no idle connection opens one. The pool has no task and no
+    thread of its own.
     """
 
     def __init__(self, settings: Settings, server: str, role: str) -> None:
@@ -42,25 +43,26 @@ class AsyncPool:
         self._settings = settings
         self._without_role = service_conninfo(settings, server, "none")
         self._role = role
-        self._patience = settings.longest_silence
-        self._begin()
+        self._longest_silence = settings.longest_silence
+        self._start_empty()
 
-    def _begin(self) -> None:
+    def _start_empty(self) -> None:
         self._process = os.getpid()
-        self._line = AsyncLine(
+        self._slots = AsyncSlots(
             self._settings.pool_max_size, kept=self._settings.pool_min_size
         )
-        self._renew()
+        self._expire_connections()
 
-    def _renew(self) -> None:
-        """Use no connection again that was made before, and look at the next one."""
+    def _expire_connections(self) -> None:
+        """Reuse no connection opened before now, and check the database again."""
         self._oldest = monotonic()
         self._is_checked = False
 
     async def open(self) -> None:
-        """Make the connections that are kept, and look at the database.
+        """Open `pool_min_size` connections, and check the database.
 
-        What cannot pass by itself is told at once; the rest is waited for.
+        A failure that may pass is retried until `connect_timeout`. All others raise at
+        once.
         """
         until = monotonic() + self._settings.connect_timeout
         async with AsyncExitStack() as stack:
@@ -69,61 +71,72 @@ class AsyncPool:
                 await stack.enter_async_context(lent)
 
     def close(self) -> None:
-        """Close what is idle, and what is lent when it comes back."""
-        self._line.close()
+        """Close idle connections now, and lent ones when they return."""
+        self._slots.close()
 
     @asynccontextmanager
     async def lend(
         self, seconds: float | None = None, *, is_opening: bool = False
     ) -> AsyncIterator[AsyncServiceConnection]:
-        """Lend a connection for the block; it is nobody else's meanwhile.
+        """Lend a connection to the block. Nothing else uses it during the block.
 
-        `seconds` is the longest wait for it, and for the server when it is silent.
+        `seconds` limits the wait for a connection, and each silence of the server.
         """
         if self._process != os.getpid():
             forks.let_go()
-            self._begin()
-        settings, line = self._settings, self._line
+            self._start_empty()
+        settings, slots = self._settings, self._slots
         limit = settings.pool_timeout
         if seconds is not None:
             limit = seconds if is_opening else min(seconds, limit)
         until = monotonic() + limit
-        slot = await line.take(limit)
+        slot = await slots.acquire(limit)
         if slot is None:
-            raise _unavailable(settings, "none is free")
+            raise _unavailable(settings, f"none was free within {limit:g} s")
         try:
-            connection = slot.connection
-            if connection is None or not slot.is_usable(self._oldest):
-                slot.empty()
-                connection = await self._connect(until, is_opening=is_opening)
-                slot.fill(connection)
-            connection.patience = self._patience
-            if seconds is not None:
-                connection.patience = min(seconds, self._patience or inf)
-            yield connection
+            yield await self._filled(slot, seconds, until, is_opening=is_opening)
         except ReadOnlySqlTransaction:
             slot.empty()
-            self._renew()
+            self._expire_connections()
             raise
         finally:
             if slot.is_lost:
-                self._renew()
-            line.give(slot)
+                self._expire_connections()
+            slots.release(slot)
+
+    async def _filled(
+        self,
+        slot: AsyncSlot,
+        seconds: float | None,
+        until: float,
+        *,
+        is_opening: bool,
+    ) -> AsyncServiceConnection:
+        """Return the slot's connection, or connect if it has none that is usable."""
+        connection = slot.connection
+        if connection is None or not slot.is_usable(self._oldest):
+            slot.empty()
+            connection = await self._connect(until, is_opening=is_opening)
+            slot.fill(connection)
+        connection.longest_silence = self._longest_silence
+        if seconds is not None:
+            connection.longest_silence = min(seconds, self._longest_silence or inf)
+        return connection
 
     async def _connect(
         self, until: float, *, is_opening: bool
     ) -> AsyncServiceConnection:
-        """Connect, again and again until then if it may help."""
+        """Connect, and retry until then while the failure may pass."""
         delay = _FIRST_DELAY
         while True:
             try:
                 return await self.connect(until - monotonic())
             except OperationalError as error:
-                may_pass = await is_passing(error, self.conninfo)
+                may_pass = await is_temporary(error, self.conninfo)
                 if not may_pass and not is_opening:
                     may_pass = await is_standby(self.conninfo)
                 if not may_pass:
-                    why = await explain(error, self._without_role, self._role)
+                    why = await explain_refusal(error, self._without_role, self._role)
                     raise _unavailable(self._settings, why) from error
                 if monotonic() + delay > until:
                     raise _unavailable(self._settings, str(error)) from error
@@ -131,32 +144,32 @@ class AsyncPool:
             delay = min(2 * delay, _LONGEST_DELAY)
 
     async def connect(self, seconds: float) -> AsyncServiceConnection:
-        """Connect once: for the pool, or for a caller who closes what is given.
+        """Connect once: for the pool, or for a caller that closes the connection.
 
-        psycopg waits for each host for whole seconds, two at least.
+        psycopg waits whole seconds for each host, at least two.
         """
         limit = min(self._settings.connect_timeout, seconds)
         connection = await AsyncServiceConnection.connect(
             self.conninfo,
             connect_timeout=max(1, round(limit)),
-            **connection_parameters(self._settings),
+            **psycopg_options(self._settings),
         )
         forks.own(connection)
-        connection.patience = self._patience
+        connection.longest_silence = self._longest_silence
         try:
-            await self._look_at(connection)
+            await self._check(connection)
         except BaseException:
             connection.pgconn.finish()
             raise
         return connection
 
-    async def _look_at(self, connection: AsyncServiceConnection) -> None:
-        """See what stands between, and at the first connection which database it is."""
+    async def _check(self, connection: AsyncServiceConnection) -> None:
+        """Look for a pooler, and at the first connection check the database."""
         if not await look(connection) and self._settings.prepared_statements:
             message = (
-                "prepared_statements (AUTHORITY_PREPARED_STATEMENTS) is True, but "
-                "a pooler stands before the server, which may give a client the "
-                "statements of another; allowed: False, or leave it unset"
+                "prepared_statements (AUTHORITY_PREPARED_STATEMENTS) is True, but a "
+                "pooler is before the server and may mix up the prepared statements of "
+                "its clients; allowed: False, or leave it unset"
             )
             raise ConfigurationError(message)
         if not self._is_checked:
@@ -165,7 +178,7 @@ class AsyncPool:
 
 
 class AsyncPooled:
-    """Lends connections to one authority database. Made by `open`."""
+    """Lends connections to one authority database. `open` creates it."""
 
     role: ClassVar[str]
 
@@ -176,16 +189,16 @@ class AsyncPooled:
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: Settings | None = None) -> AsyncIterator[Self]:
-        """Open the pool for the time of the block, and the embedded server if chosen.
+        """Open the pool during the block, and start the embedded server if chosen.
 
-        Its connections act as `role`, of which who logs in must be a member. Starting
-        the embedded server blocks for about a second. In a process that is forked
-        inside the block the pool is empty, and connects anew; what was lent is lost to
-        the child.
+        The connections act as `role`; the login must be a member of it. Starting the
+        embedded server blocks for about a second. In a process that is forked inside
+        the block the pool is empty and opens new connections; the child cannot use a
+        connection that was lent before the fork.
 
         Raises ConfigurationError, UnavailableError, and SchemaVersionError for a
-        database that has not the schema of this package: `migrate`. Used after the
-        block it raises ClosedError.
+        database without this package's schema (`authority migrate`). A use after the
+        block raises ClosedError.
         """
         settings = settings or Settings()
         with running_backend(settings) as server:

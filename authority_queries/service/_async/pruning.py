@@ -1,4 +1,4 @@
-"""Pruning: what is over is deleted for all tenants, a batch at a time."""
+"""Deletes expired data of all tenants, one batch at a time."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -18,22 +18,22 @@ from authority_queries.service.retention import (
     StepReport,
     check_batch_size,
     chosen_steps,
-    until,
+    stop_condition,
 )
 
 ROLE: Final = "authority_maintenance"
 
 
 class AsyncBatch(Protocol):
-    """Executes one batch of at most `size` rows, and gives how many there were."""
+    """Executes one batch of at most `size` rows, and returns the number of rows."""
 
     async def __call__(self, store: AsyncStore, kept: Retention, size: int, /) -> int:
-        """One statement, which commits."""
+        """Execute one statement, which commits."""
 
 
 @dataclass(frozen=True, slots=True)
 class AsyncStep:
-    """What one step executes, again and again or once."""
+    """The statement of one step, which is repeated until no rows are left, or not."""
 
     batch: AsyncBatch
     is_repeated: bool = True
@@ -116,8 +116,8 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
 }
 
 
-class AsyncRun:
-    """One step of one run: where it is, and how to go on."""
+class AsyncStepRun:
+    """One step of one run, with its progress."""
 
     def __init__(
         self, store: AsyncStore, name: StepName, kept: Retention, size: int
@@ -129,15 +129,14 @@ class AsyncRun:
         self._size = size
 
     @property
-    def is_over(self) -> bool:
-        """Whether there is nothing left to do, or it has failed."""
+    def has_ended(self) -> bool:
+        """Whether nothing is left to do, or the step has failed."""
         return self.report.outcome != "unfinished"
 
-    async def go_on(self) -> None:
-        """Execute one batch. An error ends this step, and no other one.
+    async def execute_batch(self) -> None:
+        """Execute one batch. An error ends this step, and no other step.
 
-        A batch that PostgreSQL ends, because it takes too long, is tried again with a
-        tenth of the rows.
+        After statement_timeout the step repeats the batch with a tenth of the rows.
         """
         began = monotonic()
         try:
@@ -161,7 +160,7 @@ class AsyncRun:
             self._size = max(1, self._size // 10)
             self.report = report
             return
-        # What PostgreSQL says of a statement of ours repeats no value; DETAIL may.
+        # PostgreSQL's first line for our statements has no value; DETAIL may have one.
         why = str(error).partition("\n")[0]
         message = f"{why} ({type(error).__name__})"
         self.report = replace(report, outcome="failed", error=message)
@@ -177,21 +176,21 @@ async def prune(
     progress: Callable[[StepReport], object] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> PruneReport:
-    """Prune as `Maintenance.prune` says, on a connection in autocommit.
+    """Prune as `Maintenance.prune` describes, on a connection in autocommit.
 
-    Raises PermissionDeniedError, before anything is done, unless its role may act as
-    `authority_maintenance`; InvalidArgumentError.
+    Raises PermissionDeniedError, before the first batch, unless the connection's role
+    may act as `authority_maintenance`. Raises InvalidArgumentError.
     """
-    is_time_up = until(time_limit, stop)
+    is_time_up = stop_condition(time_limit, stop)
     kept, size = retention or Retention(), check_batch_size(batch_size)
-    runs = [AsyncRun(store, name, kept, size) for name in chosen_steps(only)]
+    runs = [AsyncStepRun(store, name, kept, size) for name in chosen_steps(only)]
     await _check_role(store)
-    # A batch of each in turn: a step with much to do keeps no other one waiting.
-    while waiting := [run for run in runs if not run.is_over]:
+    # One batch of each step in turn, so that a long step does not delay the others.
+    while waiting := [run for run in runs if not run.has_ended]:
         for run in waiting:
             if is_time_up():
                 return PruneReport(steps=[run.report for run in runs])
-            await run.go_on()
+            await run.execute_batch()
             if progress is not None:
                 progress(run.report)
     return PruneReport(steps=[run.report for run in runs])
@@ -201,7 +200,7 @@ async def _check_role(store: AsyncStore) -> None:
     server = await store.server.describe()
     if ROLE not in server.may_act_as:
         message = (
-            f"prune: {server.role_name} is no member of {ROLE}, which prunes for all "
-            "tenants: log in as one"
+            f"prune: {server.role_name} is not a member of {ROLE}: log in as a member, "
+            "which may prune for all tenants"
         )
         raise PermissionDeniedError(message)

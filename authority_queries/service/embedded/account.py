@@ -25,7 +25,7 @@ _MAKE: Final = (
 
 @dataclass(frozen=True)
 class Account:
-    """Whom the server runs as: the caller, or a system user where root calls."""
+    """The user that the server runs as: the caller, or a system user for root."""
 
     name: str
     uid: int
@@ -34,11 +34,12 @@ class Account:
     def run(
         self, command: Sequence[str | Path], *, folder: Path, text: str = ""
     ) -> None:
-        """Run a command as this user, in this folder, to its end.
+        """Run a command as this user in this folder, and wait for its end.
 
-        It gets the rights of the user's own group only, and none of the caller's
-        environment, which may hold secrets. An interrupt does not reach the command:
-        it is waited for. Raises UnavailableError with what a failed one said.
+        The command has only the rights of the user's own group. It does not get the
+        caller's environment, which may have secrets. An interrupt does not reach the
+        command, and is raised after it ends. Raises UnavailableError with the output of
+        a failed command.
         """
         with subprocess.Popen(  # noqa: S603 -- commands of this package
             command,
@@ -61,21 +62,21 @@ class Account:
             raise UnavailableError(message)
 
     def as_other_user(self) -> dict[str, Any]:
-        """Give what makes a child process run as this user, in no other group."""
+        """Return Popen's arguments to run as this user, without other groups."""
         if self.uid == os.geteuid():
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
 def server_account() -> Account:
-    """Give whom the server runs as. As root, make the system user at the first time.
+    """Return the user that the server runs as. Root creates it if it is missing.
 
     Raises ConfigurationError.
     """
     if os.geteuid() == 0:
         entry = _system_user()
         if 0 in (entry.pw_uid, entry.pw_gid):
-            message = f"the user {SYSTEM_USER} has root's rights: take them from it"
+            message = f"the user {SYSTEM_USER} must not have root's uid or gid"
             raise ConfigurationError(message)
     else:
         entry = _own_entry()
@@ -83,7 +84,7 @@ def server_account() -> Account:
 
 
 def caller_name() -> str:
-    """Give the name of the user who calls, as the server will see it."""
+    """Return the name of the calling user, as the server's peer authentication does."""
     return _own_entry().pw_name
 
 
@@ -93,7 +94,7 @@ def _own_entry() -> pwd.struct_passwd:
     except KeyError as error:
         message = (
             f"the embedded server needs a user with a name, and uid {os.geteuid()} "
-            "has none: run it as another one, or set AUTHORITY_DATABASE_URL"
+            "has none: run it as another user, or set AUTHORITY_DATABASE_URL"
         )
         raise ConfigurationError(message) from error
 
@@ -104,11 +105,11 @@ def _system_user() -> pwd.struct_passwd:
     except KeyError:
         failure = _make_system_user()
     try:
-        return pwd.getpwnam(SYSTEM_USER)  # another run may have been faster
+        return pwd.getpwnam(SYSTEM_USER)  # another run may have created it
     except KeyError as error:
         message = (
             f"as root the embedded server runs as the user {SYSTEM_USER}, which cannot "
-            f"be made ({failure}): make it, run as another user than root, or set "
+            f"be created ({failure}): create it, do not run as root, or set "
             "AUTHORITY_DATABASE_URL"
         )
         raise ConfigurationError(message) from error
@@ -117,15 +118,15 @@ def _system_user() -> pwd.struct_passwd:
 def _make_system_user() -> str:
     program = shutil.which(_MAKE[0])
     if program is None:
-        return "there is no useradd"
-    done = subprocess.run(  # noqa: S603 -- nothing of it is a caller's
+        return "useradd is missing"
+    done = subprocess.run(  # noqa: S603 -- no argument comes from a caller
         [program, *_MAKE[1:]], check=False, capture_output=True, text=True
     )
     return done.stderr.strip()
 
 
 def _environment(data_dir: Path) -> dict[str, str]:
-    # C.UTF-8 has initdb make a database that folds the case of all letters. Where no
-    # locale is set, as in a bare container, it would know ASCII's only.
+    # With C.UTF-8 initdb creates a database that folds the case of all letters. Without
+    # a locale, as in a bare container, it would fold only ASCII's.
     kept = {key: os.environ[key] for key in ("PATH", "TZ") if key in os.environ}
     return {**kept, "LC_ALL": "C.UTF-8", "PGDATA": str(data_dir)}

@@ -1,4 +1,4 @@
-"""A data folder of the embedded server: made, started, found and stopped."""
+"""Creates, starts, finds and stops a server in a data folder."""
 
 import os
 import shlex
@@ -16,15 +16,15 @@ VERSION_FILE: Final = "PG_VERSION"
 PORT: Final = "5432"
 SUPERUSER: Final = "postgres"
 _PATIENCE: Final = 60
-# Of postmaster.pid, from 0.
+# Line numbers in postmaster.pid, from 0.
 _SOCKET_LINE: Final = 4
 _STATUS_LINE: Final = 7
-# What every kernel takes for the path of a socket.
+# The longest path of a socket that every kernel accepts.
 _LONGEST_SOCKET: Final = 103
-_SHORT_FOLDER: Final = "/tmp"  # noqa: S108 -- the folder in it is made by tempfile
+_SHORT_FOLDER: Final = "/tmp"  # noqa: S108 -- tempfile creates the folder in it
 _HBA: Final = "authority_hba.conf"
 _IDENT: Final = "authority_ident.conf"
-# The kernel says who connects: nobody is taken at his word.
+# The kernel reports who connects; no client is trusted.
 _HBA_LINES: Final = """\
 local all all peer map=authority
 local replication all peer map=authority
@@ -33,14 +33,14 @@ local replication all peer map=authority
 
 @dataclass(frozen=True)
 class Cluster:
-    """The files of a server. All that is done with them is done as its user."""
+    """A server's data folder. Each program runs as the server's user."""
 
     folder: Path
     programs: Path
     account: Account
 
-    def ensure_made(self) -> None:
-        """Make the files of a new server, if there are none."""
+    def ensure_created(self) -> None:
+        """Run initdb, unless the folder has a server's files."""
         if (self.folder / VERSION_FILE).exists():
             return
         self._run(
@@ -53,8 +53,8 @@ class Cluster:
         )
 
     def ensure_running(self) -> None:
-        """Start the server, unless a user who was killed has left it running."""
-        if self._runs():
+        """Start the server, unless a killed process has left it running."""
+        if self._is_running():
             return
         names = {caller_name(), self.account.name}
         self._write(_HBA, _HBA_LINES)
@@ -62,7 +62,7 @@ class Cluster:
         settings = {
             "listen_addresses": "",
             "port": PORT,
-            "unix_socket_directories": self._place_for_socket(),
+            "unix_socket_directories": self._socket_setting(),
             "unix_socket_permissions": "0700",
             "hba_file": str(self.folder / _HBA),
             "ident_file": str(self.folder / _IDENT),
@@ -71,7 +71,7 @@ class Cluster:
         self._run("pg_ctl", "start", "-w", "-l", "log", "-o", options)
 
     def stop(self) -> None:
-        """Stop the server, if it runs."""
+        """Stop the server if it is running."""
         try:
             socket_folder = self.socket_folder()
         except FileNotFoundError:
@@ -86,11 +86,11 @@ class Cluster:
                 self.account.run(["rmdir", socket_folder], folder=self.folder)
 
     def socket_folder(self) -> Path:
-        """Give the folder of the running server's socket."""
+        """Return the folder of the running server's socket."""
         return self.folder / self._postmaster_file()[_SOCKET_LINE]
 
-    def _runs(self) -> bool:
-        """Whether it runs; waits for one that is just starting or stopping."""
+    def _is_running(self) -> bool:
+        """Return whether the server is running. Waits while it starts or stops."""
         end = time.monotonic() + _PATIENCE
         while time.monotonic() < end:
             try:
@@ -101,11 +101,11 @@ class Cluster:
             if status and status[0].strip() == "ready":
                 return True
             time.sleep(0.05)
-        message = "a server that is already running does not become ready"
+        message = f"the running server is not ready after {_PATIENCE} s"
         raise UnavailableError(message)
 
-    def _place_for_socket(self) -> str:
-        """Give the data folder, as a dot, or else a short one of the server's user."""
+    def _socket_setting(self) -> str:
+        """Return the socket's folder: the data folder, or a new one for a long path."""
         path = os.fsencode(self.folder / f".s.PGSQL.{PORT}")
         if len(path) <= _LONGEST_SOCKET and b"," not in path:  # a list, to libpq
             return "."

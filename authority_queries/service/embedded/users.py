@@ -1,4 +1,4 @@
-"""Who uses a data folder: known by locks, which end with their process."""
+"""Counts the users of a data folder by file locks, which end with their process."""
 
 import fcntl
 import os
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 class Users:
-    """One user of a data folder, beside any number of other ones.
+    """One of any number of users of a data folder.
 
-    Each holds a shared lock of a file in it. Who comes or goes holds the lock of the
-    folder itself. Neither lock writes anything.
+    Each user holds a shared lock on a file in the folder. Joining and leaving happen
+    under an exclusive lock on the folder itself. Neither lock writes anything.
     """
 
     def __init__(self, folder: Path, file: str) -> None:
@@ -21,7 +21,7 @@ class Users:
 
     @contextmanager
     def gate(self) -> Iterator[None]:
-        """Let nobody else come or go during the block."""
+        """Prevent others from joining or leaving during the block."""
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
         gate = os.open(self._folder, flags)
         try:
@@ -30,15 +30,15 @@ class Users:
         finally:
             os.close(gate)
 
-    def come(self) -> None:
-        """Become a user. Called within the gate."""
+    def join(self) -> None:
+        """Become a user. Call this inside `gate`."""
         self._lock = os.open(self._file, os.O_RDONLY | os.O_NOFOLLOW)
         fcntl.flock(self._lock, fcntl.LOCK_SH)
 
-    def go(self) -> bool:
-        """End to be a user, and return whether it was the last. Within the gate.
+    def leave(self) -> bool:
+        """Stop being a user, and return whether it was the last. Call inside `gate`.
 
-        False for who is none, as after the end that came with the process's.
+        Returns False for a non-user, as after an earlier call at the process's end.
         """
         lock, self._lock = self._lock, -1
         if lock < 0:

@@ -1,4 +1,4 @@
-"""Slots for connections, and the line of those who wait for one."""
+"""The pool's slots, one for each connection, and the queue of callers that wait."""
 
 import select
 from collections import deque
@@ -14,13 +14,13 @@ from authority_queries.errors import ClosedError
 from authority_queries.service._async.connection import AsyncServiceConnection
 from authority_queries.service.waiting import AsyncBell
 
-_NAP: Final = 1.0  # seconds, after which a bell that was not heard is missed no more
-_MAX_AGE: Final = 3600.0  # seconds: names and passwords of a server change
+_NAP: Final = 1.0  # seconds after which a waiter looks again, should a ring be lost
+_MAX_AGE: Final = 3600.0  # seconds: a server's address and password change
 _MAX_IDLE: Final = 600.0  # seconds
 
 
 class AsyncSlot:
-    """A place for one connection. Whoever holds it is the only one who uses that."""
+    """A place for one connection. Only the caller that holds the slot uses it."""
 
     def __init__(self) -> None:
         self.connection: AsyncServiceConnection | None = None
@@ -28,44 +28,44 @@ class AsyncSlot:
         self.is_dropped = False
 
     def fill(self, connection: AsyncServiceConnection) -> None:
-        """Put a new connection in."""
+        """Store a new connection."""
         self.connection, self._made_at = connection, monotonic()
 
     def drop(self) -> None:
-        """Close what is in it, and let another one be made in its place."""
+        """Close the connection, and free the slot's place for a new slot."""
         self.is_dropped = True
         self.empty()
 
     def empty(self) -> None:
-        """Close what is in it, without waiting for anything."""
+        """Close the connection, without a wait."""
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.pgconn.finish()
 
     @property
     def is_lost(self) -> bool:
-        """Whether the server, the network or its silence has ended the connection."""
+        """Whether the server, the network or a silence has ended the connection."""
         return self.connection is not None and self.connection.broken
 
     @property
     def is_clean(self) -> bool:
-        """Whether the next user can have the connection as it is."""
+        """Whether the next caller can use the connection as it is."""
         connection = self.connection
         return (
             connection is not None
             and connection.autocommit
             and connection.pgconn.transaction_status == TransactionStatus.IDLE
             and connection.pgconn.pipeline_status == PipelineStatus.OFF
-            # psycopg's own view, which an interrupt may leave behind.
+            # psycopg's own state, which may be stale after an interrupt.
             and connection._pipeline is None
             and unit_of(connection) is None
         )
 
     def is_usable(self, oldest: float) -> bool:
-        """Look whether it can be used, without a trip, if it was made after `oldest`.
+        """Return whether the connection can be used, without a trip.
 
-        An idle connection has nothing to say. One that has was ended by its server, or
-        by the kernel, which has sent keepalives in vain.
+        A connection older than `oldest` cannot. An idle connection has nothing to read.
+        If it has, the server has ended it, or the kernel after unanswered keepalives.
         """
         if self.connection is None or self.connection.closed:
             return False
@@ -77,7 +77,7 @@ class AsyncSlot:
 
 
 class _Waiter:
-    """One place in the line."""
+    """A caller in the queue."""
 
     __slots__ = ("bell", "until")
 
@@ -86,13 +86,13 @@ class _Waiter:
         self.until = until
 
 
-class AsyncLine:
-    """Lends slots, at most `size` at a time: who came first is served first.
+class AsyncSlots:
+    """Lends at most `size` slots at a time, in the order of the callers.
 
-    Nothing here is lost to an interrupt, whichever instruction it comes at. Only the
-    first in the line takes, so that no lock is held; a slot that nobody refers to any
-    more is free again, because they are counted by weak references; and who was
-    interrupted before leaving the line is put out of it when its time is over.
+    An interrupt at any instruction loses nothing. Only the first caller in the queue
+    takes a slot, so no lock is needed. Weak references count the slots, so a slot that
+    nothing refers to is free again. A caller that was interrupted before it left the
+    queue is removed when its time is over.
     """
 
     def __init__(self, size: int, kept: int) -> None:
@@ -102,8 +102,8 @@ class AsyncLine:
         self._waiting: deque[_Waiter] = deque()
         self._is_closed = False
 
-    async def take(self, seconds: float) -> AsyncSlot | None:
-        """Take the slot that was given back last, or an empty one. None: too late.
+    async def acquire(self, seconds: float) -> AsyncSlot | None:
+        """Return the slot that was released last, or an empty one, or None at timeout.
 
         Raises ClosedError.
         """
@@ -117,15 +117,15 @@ class AsyncLine:
                 await waiter.bell.wait(min(left, _NAP))
             return slot
         finally:
-            # First of all, as an interrupt can come with any call of Python's own.
+            # The first call here, because an interrupt can come with each call.
             try:  # noqa: SIM105 -- `suppress` is a call
                 self._waiting.remove(waiter)
             except ValueError:
                 pass
             self._call_next()
 
-    def give(self, slot: AsyncSlot) -> None:
-        """Take a slot back; nothing is waited for, so nothing can come between."""
+    def release(self, slot: AsyncSlot) -> None:
+        """Take a slot back. Nothing is awaited, so it cannot be cancelled."""
         if self._is_closed or not slot.is_clean:
             slot.drop()
         else:
@@ -137,7 +137,7 @@ class AsyncLine:
         self._call_next()
 
     def close(self) -> None:
-        """Close what is idle now, what is lent when it comes back, and the line."""
+        """Close idle connections now and lent ones at their release. Refuse waiters."""
         self._is_closed = True
         while self._idle:
             self._idle.pop().drop()
@@ -145,7 +145,7 @@ class AsyncLine:
 
     def _slot_for(self, waiter: _Waiter) -> AsyncSlot | None:
         if self._is_closed:
-            message = "it is closed: use it inside the block of `open()`"
+            message = "the pool is closed: use it inside the block of `open()`"
             raise ClosedError(message)
         if self._first() is not waiter:
             return None
@@ -171,7 +171,7 @@ class AsyncLine:
                     return waiter
                 self._waiting.remove(waiter)
             except ValueError:
-                continue  # it has left by itself
+                continue  # it has left the queue
             except IndexError:
                 return None
 
@@ -181,7 +181,7 @@ class AsyncLine:
             waiter.bell.ring()
 
     def _shrink(self) -> None:
-        """Close what has not been needed for a while, beyond what is kept."""
+        """Close connections that were idle for too long, except those that are kept."""
         late = monotonic() - _MAX_IDLE
         with suppress(IndexError):  # another thread was faster
             while len(self._idle) > self._kept and self._idle[0].idle_since < late:

@@ -1,4 +1,4 @@
-"""What a first connection finds, and why a connection could not be made."""
+"""Checks the database of a new connection, and explains why connecting failed."""
 
 from pathlib import Path
 from typing import Final
@@ -15,48 +15,53 @@ from authority_queries.errors import (
     SchemaVersionError,
 )
 from authority_queries.queries import server
+from authority_queries.records import SchemaVersion
 from authority_queries.resources import MIGRATIONS
 from authority_queries.service._async.connection import AsyncServiceConnection
 from authority_queries.service.waiting import ping_async
 
-_PATIENCE: Final = 2  # seconds for a question about what has failed already
+_TIMEOUT: Final = 2  # seconds to connect for a diagnosis
 
 
 async def check_database(connection: AsyncServiceConnection) -> None:
-    """Refuse a database that this package cannot work with, in one trip.
+    """Check that this package works with the database. This is one trip.
 
     Raises SchemaVersionError, ConfigurationError.
     """
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
-        message = f"the database's encoding is {encoding}; UTF8 is allowed"
+        message = f"the database's encoding must be UTF8, not {encoding}"
         raise ConfigurationError(message)
-    ours = newest_migration()
     try:
         found = await server.get_schema_version_async(connection)
     except (sqlstate.InvalidSchemaName, sqlstate.UndefinedFunction) as error:
         message = (
-            "the database has no schema of the authority, or one from before its "
-            "first release: `authority migrate`"
+            "the database has no schema authority, or one from before the first "
+            "release: run `authority migrate`"
         )
         raise SchemaVersionError(message) from error
+    _check_version(found)
+
+
+def _check_version(found: SchemaVersion) -> None:
+    ours = newest_migration()
     if found.newest < ours:
         message = (
-            f"the database is at {found.newest}, and this package needs {ours}: "
-            "`authority migrate`"
+            f"the database is at migration {found.newest}, and this package needs "
+            f"{ours}: run `authority migrate`"
         )
         raise SchemaVersionError(message)
     if ours < found.oldest_package:
         message = (
-            f"the database is at {found.newest}, which serves packages from "
-            f"{found.oldest_package} on, and this one is at {ours}: "
-            "`pip install --upgrade authority-queries`"
+            f"the database is at migration {found.newest}, which allows packages from "
+            f"{found.oldest_package} on, and this package is at {ours}: "
+            "run `pip install --upgrade authority-queries`"
         )
         raise SchemaVersionError(message)
 
 
 def newest_migration() -> str:
-    """Give the id of the last migration that this package brings."""
+    """Return the id of the last migration in this package."""
     return max(
         path.stem
         for path in Path(MIGRATIONS).glob("*.sql")
@@ -64,10 +69,10 @@ def newest_migration() -> str:
     )
 
 
-async def is_passing(error: OperationalError, conninfo: str) -> bool:
-    """Tell whether a failure to connect may pass by itself: nobody was let in.
+async def is_temporary(error: OperationalError, conninfo: str) -> bool:
+    """Return whether a failure to connect may pass: the server admits nobody now.
 
-    Not by its text, which is in the server's language.
+    The error's text decides nothing, because it is in the server's language.
     """
     if isinstance(error, sqlstate.ConnectionTimeout):
         return True
@@ -79,16 +84,16 @@ async def is_passing(error: OperationalError, conninfo: str) -> bool:
         host=failed.host.decode() or None,
         hostaddr=failed.hostaddr.decode() or None,
         port=failed.port.decode() or None,
-        connect_timeout=_PATIENCE,
+        connect_timeout=_TIMEOUT,
     )
     return await ping_async(asked) != Ping.OK
 
 
 async def is_standby(conninfo: str) -> bool:
-    """Tell whether a connection could be had, but not to a primary."""
+    """Return whether connecting succeeds when a standby is allowed, too."""
     try:
         connection = await AsyncConnection.connect(
-            conninfo, target_session_attrs="any", connect_timeout=_PATIENCE
+            conninfo, target_session_attrs="any", connect_timeout=_TIMEOUT
         )
     except OperationalError:
         return False
@@ -96,23 +101,23 @@ async def is_standby(conninfo: str) -> bool:
     return True
 
 
-async def explain(error: OperationalError, without_role: str, role: str) -> str:
+async def explain_refusal(error: OperationalError, without_role: str, role: str) -> str:
     """Return why a connection that acts as `role` was refused, and what helps.
 
-    `without_role` is how to connect as nobody but who logs in.
+    `without_role` is the connection string that sets no role.
     """
     why = str(error)
     try:
         async with await AsyncConnection.connect(
-            without_role, autocommit=True, connect_timeout=_PATIENCE
+            without_role, autocommit=True, connect_timeout=_TIMEOUT
         ) as connection:
             asker = await server.describe_async(connection)
     except (psycopg.Error, AuthorityError):
-        return why  # PostgreSQL's own: the password, the database, a standby
+        return why  # PostgreSQL's reason: the password, the database, a standby
     if asker is None:
         return why
     if role in asker.missing_roles:
-        return f"{why}; the role comes with the schema: `authority migrate`"
+        return f"{why}; `authority migrate` creates the role"
     if role not in asker.may_act_as:
-        return f"{why}; a DBA helps: `grant {role} to {asker.role_name}`"
+        return f"{why}; ask a DBA for `grant {role} to {asker.role_name}`"
     return why
