@@ -100,7 +100,7 @@ def sign_in(site: Site) -> None:
             check = {
                 "tenant_id": site.tenant_id,
                 "username": f"user {number}",
-                "address": IPv4Address(167772160 + number),
+                "address": IPv4Address(167772160 + 256 * number),
                 "factor": "password",
             }
             for _ in range(1 + turn % 2):
