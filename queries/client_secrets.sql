@@ -59,13 +59,12 @@ inner join authority.clients
     on
         client_secrets.tenant_id = clients.tenant_id
         and client_secrets.client_id = clients.id
-inner join authority.tenants on clients.tenant_id = tenants.id
+inner join authority.active_tenants on clients.tenant_id = active_tenants.id
 where
     clients.tenant_id = :tenant_id
     and clients.client_id = :client_id
     and clients.client_type = 'confidential'
     and clients.enabled
-    and tenants.status in ('active', 'trial')
     and client_secrets.valid_from <= authority.clock()
     and (
         client_secrets.valid_until is null

@@ -179,10 +179,11 @@ verdict as (
                     and not (:redirect_uri is null and token.has_one_uri)
                 )
                 or (token.code_challenge is distinct from :code_challenge)
-                or coalesce(token.cnf_jkt <> :cnf_jkt, token.cnf_jkt is not null)
-                or coalesce(
-                    token.cnf_x5t_s256 <> :cnf_x5t_s256, token.cnf_x5t_s256 is not null
-                )
+                or (token.cnf_jkt is null or token.cnf_jkt = :cnf_jkt) is not true
+                or (
+                    token.cnf_x5t_s256 is null
+                    or token.cnf_x5t_s256 = :cnf_x5t_s256
+                ) is not true
                 then 'invalid'
             when
                 token.redemption_hash = sha256(uuid_send(:redemption_id))

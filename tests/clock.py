@@ -1,4 +1,4 @@
-"""Time as tests move it: by replacing the one function that all of it comes from."""
+"""Moves a test's time by replacing authority.clock(), the only source of time."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,9 +15,10 @@ _FROZEN = SQL("{}::timestamptz")
 
 
 class Clock:
-    """The time of one test's database, for every connection to it from now on.
+    """The time of one test's database, for all its connections.
 
-    Only who owns the function can do this: a superuser here, nobody in production.
+    Only the owner of the function can replace it: a superuser here, nobody in
+    production.
     """
 
     def __init__(self, dba: "psycopg.Connection[Any]") -> None:
@@ -26,7 +27,7 @@ class Clock:
         self._frozen: datetime | None = None
 
     def advance(self, by: timedelta) -> None:
-        """Move the time forward, or back."""
+        """Move the time forward or back."""
         if self._frozen is not None:
             self.freeze(self._frozen + by)
             return
@@ -34,10 +35,10 @@ class Clock:
         self._replace(_MOVED.format(Literal(self._offset)))
 
     def freeze(self, at: datetime) -> None:
-        """Let it be this moment until the time is moved again.
+        """Stop the time at this moment, until it is moved again.
 
-        For a test that foretells moments: between what it foretells and what the
-        database does, real time passes, by which an outcome at a boundary would change.
+        For a test that predicts times: the real time that passes between a prediction
+        and the database's action could change an outcome at a boundary.
         """
         self._frozen = at
         self._replace(_FROZEN.format(Literal(at)))

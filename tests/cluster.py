@@ -1,4 +1,4 @@
-"""A server of one's own, of the version under test, that can be killed."""
+"""A server of the version under test that a test can kill."""
 
 import os
 import signal
@@ -23,8 +23,8 @@ _PATIENCE: Final = 60
 class Cluster:
     """The files of a server, and its processes while it runs.
 
-    It listens on a socket in its own folder only, and keeps to PostgreSQL's defaults:
-    what it has acknowledged is on the disk.
+    It listens only on a socket in its own folder. It has PostgreSQL's default settings,
+    so acknowledged commits are on the disk.
     """
 
     def __init__(self, programs: Path, data: Path, account: Account) -> None:
@@ -39,7 +39,7 @@ class Cluster:
         return make_conninfo(host=str(self._data), user="postgres", dbname="postgres")
 
     def make(self) -> None:
-        """Make the files, whose owner trusts everybody who reaches the socket."""
+        """Run initdb. Everybody who can reach the socket may log in."""
         self._data.mkdir(mode=0o700)
         os.chown(self._data, self._account.uid, self._account.gid)
         self._account.run(
@@ -48,9 +48,9 @@ class Cluster:
         )
 
     def start(self, *options: str) -> None:
-        """Start, recover if need be, and wait until connections are let in.
+        """Start the server, and wait until it admits connections.
 
-        The postmaster is a child of this process, so that a killed one is gone.
+        The postmaster is a child of this process, so that this process can reap it.
         """
         data = str(self._data)
         places = ["-D", data, "-k", data, "-c", "listen_addresses="]
@@ -69,7 +69,7 @@ class Cluster:
             time.sleep(0.02)
 
     def standby(self) -> "Cluster":
-        """Copy the running server into one that follows it, when it is started."""
+        """Return a standby: a copy of the running server that follows it."""
         data = self._data.with_name("standby")
         data.mkdir(mode=0o700)
         os.chown(data, self._account.uid, self._account.gid)
@@ -86,7 +86,7 @@ class Cluster:
         return Cluster(self.programs, data, self._account)
 
     def demote(self) -> None:
-        """Let it come back as a standby, which nobody feeds."""
+        """Let the next start make it a standby without a primary."""
         (self._data / "standby.signal").touch()
 
     def _lets_in(self) -> bool:
@@ -104,7 +104,7 @@ class Cluster:
         for child in children:
             try:
                 child.kill()
-            except psutil.NoSuchProcess:  # it has seen that the postmaster is gone
+            except psutil.NoSuchProcess:  # it has noticed the postmaster's end
                 continue
         self._postmaster.wait(timeout=_PATIENCE)
         while any(_runs(child) for child in children):
@@ -112,7 +112,7 @@ class Cluster:
         self._postmaster = None
 
     def stop(self) -> None:
-        """End it for good: nobody needs the data, and no shared memory may be left."""
+        """Stop the server at once, without a checkpoint, and free its shared memory."""
         if self._postmaster is None:
             return
         self._postmaster.send_signal(signal.SIGQUIT)
@@ -132,9 +132,9 @@ def _runs(process: psutil.Process) -> bool:
 
 @contextmanager
 def new_cluster(folder: Path) -> Iterator[Cluster]:
-    """Make a cluster in this folder; it is stopped at the end, and was not started.
+    """Create a cluster in this folder, without starting it, and stop it at the end.
 
-    With the programs of the server under test if they are on this machine, or else with
+    Uses the programs of the server under test if they are on this machine, otherwise
     those of the embedded server.
     """
     account = server_account()

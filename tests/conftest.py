@@ -1,4 +1,4 @@
-"""A real PostgreSQL for every test: one template built by yoyo, cloned per test."""
+"""Fixtures: a PostgreSQL server, a template migrated by yoyo, a copy for each test."""
 
 import os
 import signal
@@ -28,11 +28,11 @@ from tests.hostile import BARE, make_hostile
 from tests.stores import Logins, routed_async_store, routed_store
 from tests.workers import is_worker
 
-# Read once: the tests themselves see no AUTHORITY_ setting of the machine's.
+# Read here, because tests run without the machine's AUTHORITY_ variables.
 DATABASE_URL = os.environ.get("AUTHORITY_DATABASE_URL")
 PASSWORD = "swordfish"
 _ROOM = 4 << 30
-# The longest first; of the others none has a long file.
+# The folders with long-running files, the longest first.
 _FOLDERS_OF_LONG_FILES = ["model", "flows", "soak", "fuzz", "isolation", "schema"]
 
 
@@ -40,19 +40,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--model-steps",
         type=int,
-        help="how many random steps tests/model takes; without it, always the same",
+        help="random steps of tests/model (default: fixed steps)",
     )
     parser.addoption(
         "--hostile",
         action="store_true",
-        help="logins have other settings in tests/repositories and tests/flows",
+        help="give logins hostile settings in tests/repositories and tests/flows",
     )
 
 
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Let workers begin with the long files: a short one is the last to end."""
+    """Let workers begin with long files, so that a short one ends the run."""
     if is_worker(config):
         ranks = {name: rank for rank, name in enumerate(_FOLDERS_OF_LONG_FILES)}
         items.sort(key=lambda item: ranks.get(item.path.parent.name, len(ranks)))
@@ -67,9 +67,9 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A running server, as its superuser reaches it.
+    """A running server, with its superuser's login.
 
-    `migrated` is a database that yoyo has migrated, if there is one.
+    `migrated` is a database that yoyo has migrated, or None.
     """
 
     host: str
@@ -106,17 +106,17 @@ class Server:
 
 
 def server_folder() -> AbstractContextManager[Path]:
-    """A folder that the embedded server's own user may enter, in memory if it fits.
+    """Return a folder that the embedded server's user may enter, in memory if it fits.
 
-    Not below pytest's: as root that one is closed to others. A clone per test writes
-    some 10 MB, which a disk may take its time for.
+    It is not in pytest's folder, which root closes to other users. Each test's copy
+    writes about 10 MB, which is slow on a disk.
     """
     return memory_folder(_ROOM)
 
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """The server under test, whose exact version the end of the run shows."""
+    """The server under test. The end of the run shows its exact version."""
     with _running_server() as server:
         with psycopg.connect(server.conninfo) as connection:
             [(version,)] = connection.execute("select version()").fetchall()
@@ -126,9 +126,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @contextmanager
 def _running_server() -> Iterator[Server]:
-    """The server of AUTHORITY_DATABASE_URL, or else an embedded one.
+    """Yield the server of AUTHORITY_DATABASE_URL, or an embedded one.
 
-    That one is migrated once and kept, as long as what yoyo applies stays the same.
+    The migrated data folder of the embedded one is reused until the migrations change.
     """
     if DATABASE_URL:
         settings = Settings(database_url=DATABASE_URL)
@@ -137,12 +137,11 @@ def _running_server() -> Iterator[Server]:
     key = template_key([MIGRATIONS, BOOKS], [throwaway, migration_books])
     with prepared_database(_migrate, key=key, server=None, room=_ROOM) as conninfo:
         with psycopg.connect(conninfo, autocommit=True) as dba:
-            # Nobody keeps these data: no need to wait for the disk.
+            # The data is temporary, so no commit waits for the disk.
             dba.execute("alter system set fsync = off")
             dba.execute("select pg_reload_conf()")
-        parameters = conninfo_to_dict(conninfo)
-        migrated = str(parameters["dbname"])
-        yield Server.of({**parameters, "dbname": "postgres"}, migrated)
+        parameters = {k: str(value) for k, value in conninfo_to_dict(conninfo).items()}
+        yield Server.of({**parameters, "dbname": "postgres"}, parameters["dbname"])
 
 
 def _migrate(conninfo: str) -> None:
@@ -150,7 +149,7 @@ def _migrate(conninfo: str) -> None:
 
 
 class Databases:
-    """Databases of tests, made and dropped by one session of a superuser."""
+    """Creates and drops the tests' databases in one session of a superuser."""
 
     def __init__(self, dba: "psycopg.Connection[Any]", server: Server) -> None:
         self._dba = dba
@@ -160,11 +159,11 @@ class Databases:
 
     @contextmanager
     def copy_of(self, template: str) -> Iterator[str]:
-        """A copy of a database, by its connection string, for the time of the block.
+        """Copy a database, and yield its connection string during the block.
 
-        Its files are copied. PostgreSQL's other way, through the log, takes twice as
-        long and leaves out the file that a session starts faster with. It is dropped
-        when the next one is there: a drop that finds sessions just ending waits 0.1 s.
+        The strategy file_copy takes half the time of wal_log, and copies the cache file
+        that makes sessions start faster. The copy is dropped after the next one is
+        created, because a drop waits 0.1 s for sessions that are just ending.
         """
         name = f"authority_test_{os.getpid()}_{next(self._numbers)}"
         create = SQL("create database {} template {} strategy file_copy")
@@ -207,7 +206,7 @@ def empty(all_databases: Databases) -> Iterator[str]:
 
 
 def _ready_to_copy(conninfo: str) -> str:
-    """Have a session write the file that others start faster with; give the name."""
+    """Let a session write the cache file for faster starts. Return the name."""
     with psycopg.connect(conninfo) as connection:
         return connection.info.dbname
 
@@ -261,15 +260,15 @@ def conninfo(dba: "psycopg.Connection[Any]") -> str:
 
 @pytest.fixture
 def blank_conninfo(_blank: "psycopg.Connection[Any]") -> str:
-    """The connection string of a database of its own without any schema."""
+    """The connection string of the test's own empty database."""
     return conninfo_of(_blank)
 
 
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
-    """A shell may have started this run with SIGINT ignored, as it does behind `&`.
+    """Restores SIGINT for this process and its children.
 
-    Children that are started meanwhile do not ignore it either.
+    A shell ignores SIGINT for a run in the background (`&`).
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
@@ -278,14 +277,14 @@ def ctrl_c() -> Iterator[None]:
 
 @pytest.fixture
 def _yoyo_gives_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Yoyo's ten seconds of trying to take its lock are over after one try."""
+    """Yoyo gives up its lock after one try instead of ten seconds."""
     time = SimpleNamespace(time=count(step=60).__next__, sleep=lambda _: None)
     monkeypatch.setattr(yoyo.backends.base, "time", time)
 
 
 @pytest.fixture
 def weak_role(server: Server, _blank: "psycopg.Connection[Any]") -> Iterator[str]:
-    """A role that may do nothing, for which the test is set by the option role."""
+    """A role without privileges, which a test chooses by the option `role`."""
     name = f"authority_weak_{os.getpid()}"
     _blank.autocommit = True
     _blank.execute(f"create role {name}".encode())
@@ -298,7 +297,7 @@ def weak_role(server: Server, _blank: "psycopg.Connection[Any]") -> Iterator[str
 
 @pytest.fixture(scope="session")
 def login_names(server: Server, template: object) -> Iterator[dict[str, str]]:
-    """A login of this run for each role that the template's migrations have made."""
+    """A login of this run for each role that the migrations create."""
     names = {
         role: f"authority_test_{role}_{os.getpid()}"
         for role in ("app", "maintenance", "reader")
@@ -321,7 +320,7 @@ def logins(
     login_names: dict[str, str],
     request: pytest.FixtureRequest,
 ) -> Logins:
-    """The connection strings of the test's own migrated database."""
+    """The logins' connection strings of the test's own migrated database."""
     bare = ""
     folder = request.path.parent.name
     if request.config.option.hostile and folder in {"repositories", "flows"}:
@@ -339,7 +338,7 @@ def logins(
 def both_roles(
     dba: "psycopg.Connection[Any]", conninfo: str, login_names: dict[str, str]
 ) -> Iterator[str]:
-    """The string of a login that may act as a service and as an operator."""
+    """The connection string of a login that may act as a service and an operator."""
     name = f"authority_test_both_{os.getpid()}"
     dba.execute(
         f"create role {name} login password '{PASSWORD}' noinherit "
@@ -351,7 +350,7 @@ def both_roles(
 
 @pytest.fixture(params=["sync", "async"])
 def store(request: pytest.FixtureRequest, logins: Logins) -> Iterator[Store]:
-    """A store in autocommit; each test runs on the synchronous and the async form."""
+    """A store in autocommit. Each test runs with the synchronous and the async form."""
     opened = routed_store if request.param == "sync" else routed_async_store
     with opened(logins) as store:
         yield store
@@ -359,6 +358,6 @@ def store(request: pytest.FixtureRequest, logins: Logins) -> Iterator[Store]:
 
 @pytest.fixture
 def sync_store(logins: Logins) -> Iterator[Store]:
-    """The blocking form alone, for tests whose subject is not the form."""
+    """A store of the synchronous form, for tests that do not depend on the form."""
     with routed_store(logins) as store:
         yield store

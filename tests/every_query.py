@@ -1,13 +1,13 @@
-"""A plugin: a whole run of the tests executes every query, held by row-level security.
+"""A plugin: a full run fails if a query was not executed under row-level security.
 
-A query that only a superuser has executed counts as not executed, and a test that lets
-a superuser execute one fails. PostgreSQL itself tells who is one: it reports each
-change of `is_superuser` to its client, by `set role` too, so nothing more is sent.
+A query that only a superuser has executed counts as not executed, and a test in which a
+superuser executes a query fails. PostgreSQL reports each change of `is_superuser` to
+the client, also by `set role`, so the plugin sends nothing.
 
-Where workers execute the tests, each names its queries when it ends, and the process
-that reports the run looks at all of them.
+With workers, each worker reports its queries at its end, and the main process checks
+all of them.
 
-It is loaded before coverage starts, so it imports the package only when it is asked.
+Coverage starts after this plugin is loaded, so the plugin imports the package late.
 """
 
 import logging
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 _PLACE = re.compile(r"queries/(\w+)\.sql:\d+ (\w+)")
-# What `authority doctor` asks, of whatever role is given to it.
+# The query of `authority doctor`, which any role may execute.
 _FOR_ANYBODY = {("server", "describe")}
 
 
@@ -36,7 +36,7 @@ class _Executed(logging.Handler):
         self.as_superuser: set[tuple[str, str]] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        # Tests of the run time announce other files, with all sorts of names.
+        # Tests of the engine log other files, with any names.
         if place := _PLACE.fullmatch(record.getMessage()):
             superuser = _connection().info.parameter_status("is_superuser") == "on"
             found = self.as_superuser if superuser else self.queries
@@ -44,9 +44,9 @@ class _Executed(logging.Handler):
 
 
 def _connection() -> "psycopg.Connection[object] | psycopg.AsyncConnection[object]":
-    """The connection that the query is about to be sent on.
+    """Return the connection of the query that is being logged.
 
-    The log does not name it, so it is looked for in who called the logger.
+    The log record does not have it, so this searches the frames of the callers.
     """
     frame = sys._getframe()
     while True:
@@ -78,12 +78,12 @@ def _no_query_is_executed_by_a_superuser(
     found = _executed.as_superuser - _FOR_ANYBODY
     if found and request.node.get_closest_marker("superuser") is None:
         names = ", ".join(sorted(map(".".join, found.intersection(names_by_file()))))
-        # Where that is the point: pytest.mark.superuser("why").
-        assert not names, f"row-level security did not hold who executed {names}"
+        # A test that needs a superuser has pytest.mark.superuser("why").
+        assert not names, f"a superuser executed {names}"
 
 
 def names_by_file() -> list[tuple[str, str]]:
-    """All queries: ("users", "create"), …"""
+    """Return all queries: ("users", "create"), …"""
     from authority_queries.engine._sync.query_file import (  # noqa: PLC0415 -- see above
         QueryFile,
     )
@@ -121,6 +121,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         assert reporter is not None
         reporter.write_line(
-            f"\nno test executed, held by row-level security: {', '.join(missed)}",
+            f"\nno test executed under row-level security: {', '.join(missed)}",
             red=True,
         )

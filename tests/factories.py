@@ -1,4 +1,4 @@
-"""Rows that tests start from. Whatever a test does not care about is filled in."""
+"""Factories of rows. They fill in the values that a test does not set."""
 
 from datetime import timedelta
 from itertools import count
@@ -24,7 +24,7 @@ from authority_queries.secrets import TokenString, hash_user_code, mint_user_cod
 _numbers = count(1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-# A PHC string of the right shape that no password has.
+# A valid PHC string that no password matches.
 PHC = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
 
 
@@ -75,7 +75,7 @@ def make_authorization(store: Store, client: Client, **fields: Any) -> Authoriza
 def make_token(
     store: Store, client: Client, type: TokenType = "access", **fields: Any
 ) -> tuple[TokenString, Token]:
-    """Store a token; all but access tokens get a family unless they are given one."""
+    """Store a token. Tokens other than access tokens get a new family by default."""
     minted = mint_token("access", client.tenant_id)
     if type != "access" and "authorization_id" not in fields:
         subject = {
@@ -114,7 +114,7 @@ def make_pushed_request(
 def make_device(
     store: Store, client: Client, **fields: Any
 ) -> tuple[TokenString, bytes]:
-    """Record a device's request: its device code, and the hash of its user code."""
+    """Store a device's request. Return its device code and its user code's hash."""
     minted = mint_token("device_code", client.tenant_id)
     user_code_hash = hash_user_code(client.tenant_id, mint_user_code())
     created = store.device_authorizations.create(
@@ -131,7 +131,7 @@ def make_device(
 
 
 def new_token(minted: TokenString, lifetime: timedelta = HOUR) -> NewToken:
-    """What a redemption shall issue: the token with this string."""
+    """Return the argument of a redemption that issues the token with this string."""
     return NewToken(hash=minted.hash, lifetime=lifetime)
 
 

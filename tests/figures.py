@@ -1,6 +1,6 @@
-"""A plugin: what a test has counted stands at the end of the run, captured or not.
+"""A plugin: prints the tests' figures at the end of the run, also of captured tests.
 
-Where workers execute the tests, each hands its lines over when it ends.
+Each worker sends its lines to the main process when it ends.
 """
 
 from typing import TYPE_CHECKING
@@ -12,17 +12,18 @@ from tests.workers import hand_over, handed_over
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
+_NONE: dict[str, list[str]] = {}
 _FIGURES = pytest.StashKey[dict[str, list[str]]]()
 
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> list[str]:
-    """Lines for the end of the run, under the name of the test's folder."""
+    """Lines to print at the end of the run, under the name of the test's folder."""
     return lines_of(request.config, request.path.parent.name)
 
 
 def lines_of(config: pytest.Config, title: str) -> list[str]:
-    """Give the lines that the end of the run shows under this title."""
+    """Return the lines to print at the end of the run under this title."""
     return config.stash.setdefault(_FIGURES, {}).setdefault(title, [])
 
 
@@ -32,9 +33,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: "WorkerController") -> None:
-    for title, lines in handed_over(node, "figures", {}).items():
+    for title, lines in handed_over(node, "figures", _NONE).items():
         found = lines_of(node.config, title)
-        # Each worker has a server, and names its version.
+        # Each worker reports the version of its server.
         found += (line for line in lines if line not in found)
 
 

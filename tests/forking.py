@@ -1,4 +1,4 @@
-"""Work that a forked child does, and its answer."""
+"""Runs a function in a forked child, and returns its result."""
 
 import os
 import pickle
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def in_child(work: Callable[[], Any]) -> Callable[[], Any]:
-    """Fork at once; give what waits for the child's answer, and raises its error."""
+    """Fork now. Return a function that waits for the child's result or its error."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

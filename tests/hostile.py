@@ -1,4 +1,4 @@
-"""Settings that change what a session means, as a database or a role may have them."""
+"""Settings of a database or a role that change the meaning of statements."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-# In tests/repositories and tests/flows with `pytest --hostile`.
+# Set in tests/repositories and tests/flows by `pytest --hostile`.
 HOSTILE: Final = {
     "timezone": "America/New_York",
     "datestyle": "SQL, DMY",
@@ -22,8 +22,8 @@ HOSTILE: Final = {
     "default_transaction_read_only": "on",
     "row_security": "off",
 }
-# What a session sets that works without units, as the pool of operators does: there is
-# no transaction of ours that would.
+# Options of a session without units, as the pool of operators sets them. Units set them
+# in their transactions.
 BARE: Final = (
     r"-c default_transaction_isolation=read\ committed -c lock_timeout=0 "
     "-c default_transaction_read_only=off -c row_security=on -c array_nulls=on"
@@ -33,7 +33,7 @@ BARE: Final = (
 def make_hostile(
     dba: "psycopg.Connection[Any]", *, roles: Iterable[str] = (), database: bool = False
 ) -> None:
-    """Set them for a database, and for roles in it, for the sessions to come."""
+    """Apply the settings to later sessions of a database, and of roles in it."""
     name = Identifier(dba.info.dbname)
     targets: list[Composable] = [
         SQL("role {} in database {}").format(Identifier(role), name) for role in roles

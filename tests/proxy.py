@@ -1,4 +1,4 @@
-"""A proxy between client and server, and the messages that pass through it."""
+"""A proxy between client and server, and a parser of the protocol's messages."""
 
 import select
 import socket
@@ -15,7 +15,7 @@ _LENGTH = 4
 
 
 class Messages:
-    """What one side has sent, cut into messages (PostgreSQL's protocol, version 3).
+    """Splits the octets of one side into messages of PostgreSQL's protocol version 3.
 
     The first message of a client has no type.
     """
@@ -25,7 +25,7 @@ class Messages:
         self._is_typed = of_server
 
     def add(self, octets: bytes) -> list[bytes]:
-        """Give the messages that are complete now, each with its type in front."""
+        """Return the messages that are complete now. Each begins with its type."""
         self._octets += octets
         complete = []
         while (message := self._next()) is not None:
@@ -46,9 +46,9 @@ class Messages:
 
 
 class Relay(Protocol):
-    """What happens to the octets of one connection.
+    """Decides about the octets of one connection.
 
-    Each gives what is passed on, or None to cut both sides off.
+    Each method returns the octets to forward, or None to close both sides.
     """
 
     def from_client(self, octets: bytes) -> bytes | None: ...
@@ -92,7 +92,7 @@ def _accept(listener: socket.socket, conninfo: str, make_relay: MakeRelay) -> No
         while True:
             try:
                 client, _ = listener.accept()
-            except OSError:  # closed: the test is over
+            except OSError:  # closed at the end of the test
                 return
             passing = threading.Thread(
                 target=_pass_on, args=(client, _connected(conninfo), make_relay())
@@ -103,9 +103,9 @@ def _accept(listener: socket.socket, conninfo: str, make_relay: MakeRelay) -> No
 
 @contextmanager
 def proxy(conninfo: str, make_relay: MakeRelay) -> Iterator[str]:
-    """Listen on a port of this machine, and give the connection string that leads here.
+    """Listen on a port of this machine, and yield the proxy's connection string.
 
-    Each connection has a relay of its own. Clients must be gone at the end.
+    Each connection has its own relay. Clients must have disconnected at the end.
     """
     listener = socket.create_server(("127.0.0.1", 0))
     parameters = conninfo_to_dict(conninfo) | {

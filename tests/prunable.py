@@ -1,4 +1,4 @@
-"""Rows that are over, and rows that are not, in bulk: for each step of pruning."""
+"""Inserts expired and live rows in bulk, for each step of pruning."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from tests.factories import make_client, make_license, make_tenant
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 DAY = timedelta(days=1)
-# When a row of a table ends, from now: it is kept for a day longer, or 400 days.
+# The end of a row, relative to now. Rows are kept for a day after it, or 400 days.
 OVER = -2 * DAY
 LIVE = timedelta(minutes=8)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prunable:
-    """The table of a step, how rows come into it, and how one lives longer.
+    """The table of a step, how to insert its rows, and how to prolong them.
 
-    What a row refers to alone is `made` from `numbers`; `counted` are the step's rows.
+    `made` inserts referenced rows from `numbers`. `counted` selects the step's rows.
     """
 
     table: str
@@ -41,7 +41,7 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         table="login_attempts",
         columns="tenant_id, username, outcome, created_at",
         values=f"%(tenant_id)s, 'ann', 'failed', {_ENDS} - interval '400 days'",
-        prolong=None,  # the log is only ever added to
+        prolong=None,  # the log is append-only
     ),
     "used_jtis": Prunable(
         table="used_jtis",
@@ -138,7 +138,7 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         columns="tenant_id, sequence, category, target, reason, effective_at",
         values="%(tenant_id)s, made.n, 'client', made.target, 'leaked', "
         f"{_ENDS} - interval '1 hour'",
-        prolong=None,  # a feed's entries are never changed
+        prolong=None,  # entries of a feed never change
         counted="expires_at is null and sequence < 1e6",
     ),
     "consents": Prunable(
@@ -195,7 +195,7 @@ PRUNABLE: Mapping[StepName, Prunable] = {
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """A tenant with what rows refer to, and a superuser who inserts and counts them."""
+    """A tenant with referenced rows, and a superuser who inserts and counts rows."""
 
     dba: Dba
     tenant_id: UUID
@@ -217,7 +217,7 @@ class World:
         )
 
     def insert(self, step: StepName, count: int, remaining: timedelta = OVER) -> None:
-        """Insert rows that end so long from now."""
+        """Insert rows that end after this time from now."""
         into = PRUNABLE[step]
         numbers = "select %(before)s + generate_series(1, %(count)s) as n"
         self._execute(
@@ -234,7 +234,7 @@ class World:
         )
 
     def prolong(self, step: StepName) -> None:
-        """Let all rows of the table live longer."""
+        """Prolong all rows of the table."""
         what = PRUNABLE[step]
         self._execute(f"update authority.{what.table} set {what.prolong}")  # noqa: S608 -- as above
 

@@ -1,4 +1,4 @@
-"""What a call refuses, whoever refuses it: the check of the argument or the table's."""
+"""Expects a refused argument, by the check of the argument or of the table."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from authority_queries.errors import InvalidArgumentError, InvalidValueError
 
 @contextmanager
 def refusal_of(argument: str) -> Iterator[None]:
-    """Expect that the block's call refuses the value of this argument, by its name."""
+    """Expect an error of the block that names this argument."""
     with pytest.raises((InvalidArgumentError, InvalidValueError)) as caught:
         yield
     assert isinstance(caught.value, InvalidArgumentError | InvalidValueError)

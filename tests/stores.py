@@ -1,4 +1,4 @@
-"""Stores as services and operators have them: real logins, held by their roles."""
+"""Stores with the logins of services and operators, which their roles restrict."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -18,10 +18,10 @@ _TELL = "select set_config('authority.tenant_id', %s, false)"
 
 @dataclass(frozen=True, kw_only=True)
 class Logins:
-    """Connection strings of one database, for each kind of login.
+    """Connection strings of one database, one for each kind of login.
 
-    `app`, `maintenance` and `reader` are members of the role of that name and of no
-    other; `dba` is a superuser. `bare` are options for sessions without units.
+    `app`, `maintenance` and `reader` are members of only the role of that name. `dba`
+    is a superuser. `bare` has options for sessions without units.
     """
 
     dba: str
@@ -31,13 +31,13 @@ class Logins:
     bare: str = ""
 
     def app_for(self, tenant_id: UUID) -> str:
-        """The string of a service that works for this tenant in the whole session."""
+        """Return the string of a service whose session has this tenant set."""
         options = f"{self.bare} -c authority.tenant_id={tenant_id}"
         return make_conninfo(self.app, options=options)
 
 
 class _Repository:
-    """The methods of one repository, each told the tenant before it runs."""
+    """The methods of one repository. Each sets the tenant before it runs."""
 
     def __init__(self, store: "RoutedStore", name: str) -> None:
         self._store = store
@@ -55,11 +55,11 @@ class _Repository:
 
 
 class RoutedStore:
-    """A store in autocommit for tests of many tenants at once.
+    """A store in autocommit for tests of several tenants.
 
-    A call for a tenant goes to a service's connection, which is told the tenant for
-    the session, so that each call is still one statement; what is of no tenant goes
-    to an operator's. Tenants are the operator's too, but for their epochs.
+    A call with a tenant uses a service's connection and sets the tenant for its
+    session, so that each call is still one statement. A call without a tenant uses an
+    operator's connection, and so do tenants, except their epochs.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class RoutedStore:
 
 @contextmanager
 def routed_store(logins: Logins) -> Iterator[Store]:
-    """The blocking form."""
+    """Yield a store of the synchronous form."""
     with (
         psycopg.connect(logins.app, autocommit=True, options=logins.bare) as app,
         psycopg.connect(
@@ -113,7 +113,7 @@ def routed_store(logins: Logins) -> Iterator[Store]:
 
 @contextmanager
 def routed_async_store(logins: Logins) -> Iterator[Store]:
-    """The asynchronous form, each call run to its end."""
+    """Yield a store of the asynchronous form that runs each call to its end."""
     connect = psycopg.AsyncConnection.connect
     with asyncio.Runner() as runner:
         app, maintenance = (

@@ -1,4 +1,4 @@
-"""What the workers of pytest-xdist tell the process that reports the run."""
+"""Sends values from the workers of pytest-xdist to the main process."""
 
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,18 +11,18 @@ _T = TypeVar("_T")
 
 
 def is_worker(config: pytest.Config) -> bool:
-    """Whether this process executes tests of a run that another one reports."""
+    """Return whether this process is a worker of another process's run."""
     return hasattr(config, "workeroutput")
 
 
 def hand_over(config: pytest.Config, key: str, value: object) -> None:
-    """Send the value, of dicts, lists and plain values, when this worker ends."""
+    """Send a value of dicts, lists and plain values when this worker ends."""
     output: dict[str, object] | None = getattr(config, "workeroutput", None)
     if output is not None:
         output[key] = value
 
 
 def handed_over(node: "WorkerController", key: str, default: _T) -> _T:
-    """Give what a worker has sent. One that crashed has sent nothing."""
+    """Return a worker's value. A crashed worker has sent none: then the default."""
     output: dict[str, _T] = getattr(node, "workeroutput", {})
     return output.get(key, default)

@@ -1,6 +1,6 @@
--- Who may do what in the schema authority, as the catalogue says: one line of one
--- object, in order. A grant to the owner is left out, since owners may do everything.
--- The same on every PostgreSQL from 15 on, whatever it names or collates otherwise.
+-- The privileges in the schema authority, from the catalogue: an object and a line of
+-- it, in order. Grants to the owner are omitted, because owners have all privileges.
+-- The result is the same on every PostgreSQL from 15 on, whatever the collation is.
 with the_roles as (
     select
         pg_roles.*,
@@ -35,7 +35,7 @@ relations as (
     where
         classes.relnamespace = 'authority'::regnamespace
         and classes.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
-        -- The monthly partitions depend on the day.
+        -- Monthly partitions are omitted, because they depend on the day.
         and (
             not classes.relispartition
             or pg_get_expr(classes.relpartbound, classes.oid) = 'DEFAULT'
@@ -248,7 +248,7 @@ lines as (
             case
                 when the_roles.rolbypassrls
                     then 'bypasses row security'
-                else 'held by row security'
+                else 'restricted by row security'
             end,
             case when the_roles.rolcreaterole then 'creates roles' end,
             case when the_roles.rolcreatedb then 'creates databases' end,

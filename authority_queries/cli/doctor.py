@@ -36,35 +36,31 @@ def examine(settings: Settings, conninfo: str) -> int:
     Writes nothing to the database. Raises UnavailableError.
     """
     try:
-        books = find_books(conninfo)
-        traps = find_traps(conninfo, books)
-        planted = find_planted(conninfo, books)
-        with psycopg.connect(
-            safe_conninfo(conninfo, books), autocommit=True
-        ) as connection:
-            server = Store(connection).server.describe()
-            now = datetime.now(UTC)
-        is_readable = books.may_be_read and traps is None
-        applied = applied_migrations(conninfo, books) if is_readable else set()
+        checks = _all_checks(settings, conninfo)
     except psycopg.OperationalError as error:
         message = f"no connection to {settings.describe()}: {error}"
         raise UnavailableError(message) from error
-    todo = [
-        migration for migration in packaged_migrations() if migration not in applied
-    ]
-    checks = [
-        *_checks(settings, server, now),
-        *_roles(server),
-        (
-            "unsafe objects",
-            traps or "none",
-            _verdict(not traps, "remove before you migrate"),
-        ),
-        _planted(planted),
-        _migrations(server, todo, may_be_read=is_readable or not books.are_there),
-    ]
     print(tabulate(checks, headers=("check", "found", "verdict"), tablefmt="simple"))
     return int(any(not verdict.startswith("ok") for _, _, verdict in checks))
+
+
+def _all_checks(settings: Settings, conninfo: str) -> list[_Check]:
+    books = find_books(conninfo)
+    traps = find_traps(conninfo, books)
+    with psycopg.connect(safe_conninfo(conninfo, books), autocommit=True) as connection:
+        server = Store(connection).server.describe()
+        now = datetime.now(UTC)
+    is_readable = books.may_be_read and traps is None
+    applied = applied_migrations(conninfo, books) if is_readable else set()
+    todo = [name for name in packaged_migrations() if name not in applied]
+    advice = "remove these before you migrate"
+    return [
+        *_checks(settings, server, now),
+        *_roles(server),
+        ("unsafe objects", traps or "none", _verdict(not traps, advice)),
+        _foreign_objects(find_planted(conninfo, books)),
+        _migrations(server, todo, may_be_read=is_readable or not books.are_there),
+    ]
 
 
 def _checks(
@@ -137,7 +133,7 @@ def _services(server: ServerDescription) -> tuple[str, str]:
     return found, "ok"
 
 
-def _planted(names: Sequence[str]) -> _Check:
+def _foreign_objects(names: Sequence[str]) -> _Check:
     advice = "ok here; for plain yoyo add ?schema=authority_yoyo to the URL"
     return "foreign objects", ", ".join(names) or "none", advice if names else "ok"
 

@@ -1,11 +1,11 @@
 """The generator: from SQL files and a live catalogue to typed Python modules.
 
-Its floors, of which each imports only itself and those below:
+Imports go down only, from folder to folder, in this order from the top:
 
-    generate, plans         the commands; output and settings, throwaway databases
-    rendering               typed queries as Python source
-    describing              queries with Python's types
-    analysis                what PostgreSQL's query trees prove of nulls and values
-    reading                 SQL files, their annotations, and what aiosql makes of them
-    query, facts, sent, …   what several of these use
+    generate, plans, filling   the commands, with their settings and databases
+    rendering                  typed queries as Python source
+    describing                 queries with Python's types
+    analysis                   facts that PostgreSQL's query trees prove
+    reading                    SQL files and their annotations, as aiosql reads them
+    query, facts, sent, …      modules that several of these use
 """

@@ -1,4 +1,4 @@
-"""What the generator refuses, and how its commands end."""
+"""The generator's errors, and the results of its commands."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,8 +31,8 @@ class Place:
 class GenerationError(AuthorityError):
     """A query file, an annotation or a setting that the generator cannot use.
 
-    The message names the place, what is wrong, and what would be right. `errors` are
-    the single errors of a run that found several.
+    The message has the place, the problem, and the remedy. `errors` are the single
+    errors of a run with several.
     """
 
     def __init__(self, message: str, place: Place | None = None) -> None:
@@ -52,12 +52,12 @@ class Faults:
         return bool(self._errors)
 
     def add(self, *errors: GenerationError) -> None:
-        """Add errors, or the several that one of them consists of."""
+        """Add errors, each error of a run with several by itself."""
         self._errors += [single for error in errors for single in error.errors]
 
     @contextmanager
     def collected(self) -> Iterator[None]:
-        """Add the error that the block raises; what follows the block goes on."""
+        """Add the error that the block raises, instead of raising it."""
         try:
             yield
         except GenerationError as error:
@@ -66,7 +66,7 @@ class Faults:
     def each(
         self, make: Callable[[Given], Made], items: Iterable[Given]
     ) -> tuple[Made, ...]:
-        """Return what is made of each item; add the errors of those that cannot be."""
+        """Return the result for each item, and add the errors that are raised."""
         made = []
         for item in items:
             with self.collected():
@@ -74,7 +74,7 @@ class Faults:
         return tuple(made)
 
     def refuse(self) -> None:
-        """Raise the errors as one, in the order of their places, if there is any."""
+        """Raise all errors as one, ordered by place, if there are any."""
         if len(self._errors) == 1:
             raise self._errors[0]
         if self._errors:
@@ -90,7 +90,7 @@ def _order(error: GenerationError) -> tuple[bool, Place]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a command prints on stdout, and what is wrong, if anything."""
+    """The text that a command prints on stdout, and its failure, if any."""
 
     text: str
     fault: str | None = None

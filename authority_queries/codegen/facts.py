@@ -1,4 +1,4 @@
-"""What PostgreSQL and the analysis say of values, and how facts are put together."""
+"""Facts of values, columns and parameters, and their combination."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -18,13 +18,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """What is proven of a value. The defaults claim nothing.
+    """The proven facts of a value. The defaults claim nothing.
 
-    `values` are all texts that it can be, when they are known; `origin` is the column
-    whose check says so, None when they are constants of the query. `elements_nullable`
-    is of an array. `json_kind` is "object" or "array" when a jsonb is always that.
-    `size` is the least and the most characters of a text, or octets of a bytea, and
-    `rule` the function that a check calls for the value, with its other arguments.
+    `values` are all texts that it can be, if they are known. `origin` is the column
+    whose check restricts them, None for constants of the query. `elements_nullable` is
+    about the elements of an array. `json_kind` is "object" or "array" if a jsonb is
+    always of this kind. `size` is the minimum and maximum number of characters of a
+    text, or of octets of a bytea. `rule` is the signature of the function that a check
+    calls for the value, with the function's other arguments.
     """
 
     nullable: bool = True
@@ -51,9 +52,9 @@ class Columns(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A parameter as PostgreSQL sees it: its type's oid, and whether None makes sense.
+    """A parameter: the oid of its type, and its facts.
 
-    `fact.values` are the texts that the columns it goes to allow.
+    `fact.values` are the texts that the columns accept that it is stored in.
     """
 
     type_oid: int
@@ -81,9 +82,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """PostgreSQL's view of a statement.
+    """The description of a statement.
 
-    `always_a_row` is True when it cannot give an empty result.
+    `always_a_row` is True when its result is never empty.
     """
 
     parameters: tuple[Parameter, ...]
@@ -93,23 +94,23 @@ class Description:
 
 UNKNOWN: Final = Fact()
 NEVER_NULL: Final = Fact(nullable=False)
-# Of a null constant, and of a value that there is not: whatever is claimed of it holds.
+# The facts of a null constant: every claim about a value that is not null holds.
 NULL: Final = Fact(nullable=True, values=frozenset(), elements_nullable=False)
 NOTHING: Final = replace(NULL, nullable=False)
 
 
 def not_null(fact: Fact) -> Fact:
-    """Say of a value, on top of what is known, that it is not null."""
+    """Return the facts with the value not null."""
     return replace(fact, nullable=False)
 
 
 def maybe_null(fact: Fact) -> Fact:
-    """Say of a value that is known that it can be null all the same."""
+    """Return the facts with the value nullable."""
     return replace(fact, nullable=True)
 
 
 def either(facts: Iterable[Fact]) -> Fact:
-    """Say what holds of a value that is one of these."""
+    """Return the facts that hold for each of several values."""
     return reduce(_either, facts, NOTHING)
 
 

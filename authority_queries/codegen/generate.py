@@ -1,4 +1,4 @@
-"""Generation as a whole: from the settings to the text of each file."""
+"""`authority generate`: from the settings to the text of each file."""
 
 import os
 import time
@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import psycopg
 
 from authority_queries.codegen.analysis.analyst import Analyst
+from authority_queries.codegen.describing.declared import look_up
 from authority_queries.codegen.describing.describer import Describer
 from authority_queries.codegen.describing.tags import with_promised_rows
 from authority_queries.codegen.errors import Faults, GenerationError, Outcome
@@ -22,7 +23,7 @@ from authority_queries.errors import MigrationError
 
 
 def run(config: Path, server: str | None, *, check: bool) -> Outcome:
-    """Write what is stale; with `check` say it instead. Raises what `generate` does."""
+    """Write stale files; with `check` return the difference."""
     started = time.monotonic()
     files = generate(read(config), server)
     difference = stale(files)
@@ -40,7 +41,7 @@ def run(config: Path, server: str | None, *, check: bool) -> Outcome:
 def generate(
     settings: GenerationSettings, server: str | None = None
 ) -> dict[Path, str]:
-    """Give the content of every generated file, by its path. Writes nothing.
+    """Return the content of every generated file by its path, and write nothing.
 
     The queries are described in a throwaway database on the server with this
     connection string, or else on an embedded one. Raises GenerationError,
@@ -48,8 +49,10 @@ def generate(
     """
     faults = Faults()
     queries = read_folder(settings.queries, faults)
+    names = [name for query in queries for name in query.tags.types.values()]
+    declared = look_up(names, _above(settings))
     with _with_faults(faults), _database(settings, server) as connection:
-        describer = Describer(connection, Analyst(connection))
+        describer = Describer(connection, Analyst(connection), declared)
         described = faults.each(describer.describe, queries)
         typed = with_promised_rows(described, faults)
         modules: Mapping[PurePosixPath, str] = {}
@@ -73,13 +76,18 @@ def _database(
 
 @contextmanager
 def _with_faults(faults: Faults) -> Iterator[None]:
-    """Report what was found before a migration failed, too."""
+    """Report a failed migration together with the errors found before."""
     try:
         yield
     except MigrationError as error:
         if not faults:
             raise
         faults.add(GenerationError(str(error)))
+
+
+def _above(settings: GenerationSettings) -> Path:
+    """Return the folder that has the package's topmost folder."""
+    return settings.output.parents[settings.package.count(".")]
 
 
 def _package(settings: GenerationSettings) -> Package:

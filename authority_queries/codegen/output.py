@@ -1,4 +1,4 @@
-"""Generated files on the disk: what is stale, and how they are replaced."""
+"""Generated files on the disk: comparison and replacement."""
 
 import ast
 import difflib
@@ -18,19 +18,19 @@ _ENDINGS: Final = re.compile(r"(_stream)?(_async)?(_takes)?$")
 
 
 def stale(files: Mapping[Path, str]) -> str:
-    """Give a unified diff from what is on the disk to what should be, or nothing.
+    """Return the unified diff from the files on the disk, empty if they are current.
 
-    Generated modules in the same folders that should be no more are part of it.
+    It includes generated modules in the same folders that are to be removed.
     """
     wanted: dict[Path, str] = {**files, **dict.fromkeys(_orphans(files), "")}
     return "".join(_difference(path, wanted[path]) for path in sorted(wanted))
 
 
 def write(files: Mapping[Path, str]) -> None:
-    """Write what is stale, and remove generated modules whose SQL file is gone.
+    """Write stale files, and remove generated modules without an SQL file.
 
-    Each file is replaced as a whole. Raises ConfigurationError before anything is
-    written when that would overwrite a file that was not generated.
+    Each file is replaced as a whole. Raises ConfigurationError, and writes nothing, if
+    a file to overwrite was not generated.
     """
     for path in files:
         if (text := _text(path)) and not text.startswith(HEAD):
@@ -44,7 +44,7 @@ def write(files: Mapping[Path, str]) -> None:
 
 
 def _orphans(files: Mapping[Path, str]) -> list[Path]:
-    """Find the generated modules beside these that are none of these."""
+    """Return the generated modules in the same folders that are not in `files`."""
     folders = {path.parent for path in files}
     return sorted(
         path
@@ -80,7 +80,7 @@ def _replace(path: Path, text: str) -> None:
         delete=False,
     ) as copy:
         copy.write(text)
-    # What a temporary file may be read by is nobody else.
+    # Only the owner can read a temporary file.
     mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
     os.chmod(copy.name, mode)
     os.replace(copy.name, path)
@@ -93,7 +93,7 @@ def _umask() -> int:
 
 
 def concerned_queries(files: Mapping[Path, str]) -> list[str]:
-    """Name the queries whose functions or records are not as they should be."""
+    """Return the queries whose functions or records differ on the disk."""
     found: set[str] = set()
     aliases: set[str] = set()
     for path, text in files.items():
@@ -121,7 +121,7 @@ def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
 
 
 def _using(aliases: set[str], files: Mapping[Path, str]) -> set[str]:
-    """Name the queries with a type by another name in what they take or give."""
+    """Return the queries whose parameters or columns use a changed type."""
     return {
         query
         for path, text in files.items()
@@ -132,7 +132,7 @@ def _using(aliases: set[str], files: Mapping[Path, str]) -> set[str]:
 
 
 def _definitions(source: str) -> dict[str, str]:
-    """Give what a module defines by name, whatever line of SQL it comes from."""
+    """Return the definitions of a module by name, without line numbers of SQL files."""
     return {
         name: _LINE.sub("", ast.unparse(node))
         for node in ast.parse(source).body
@@ -152,7 +152,7 @@ def _names(node: ast.stmt) -> Iterator[str]:
 
 
 def _queries(module: str, name: str, definition: str) -> Iterator[str]:
-    if definition.startswith(("@", "class")):  # a record says which queries give it
+    if definition.startswith(("@", "class")):  # its docstring names its queries
         (record,) = ast.parse(definition).body
         if isinstance(record, ast.ClassDef):
             yield from _QUERY.findall(ast.get_docstring(record) or "")

@@ -1,4 +1,4 @@
-"""Names in Python: which are allowed, and what names in SQL become."""
+"""Names in Python: which ones are valid, and conversions of names in SQL."""
 
 import builtins
 import keyword
@@ -7,7 +7,7 @@ from typing import Final
 
 from authority_queries.codegen.facts import Origin
 
-# Not `license` and `exit`, which the module site adds: they are not the language's.
+# Without `license` and `exit`, which the module site adds.
 _BUILTINS: Final = frozenset(
     name
     for name, value in vars(builtins).items()
@@ -21,9 +21,9 @@ _SINGULARS: Final = (
 
 
 def name_fault(name: str) -> str | None:
-    """Say what is wrong with a name, or give None.
+    """Return what is wrong with a name, or None.
 
-    Only ASCII: Python normalises other letters in keyword arguments, SQL does not.
+    Only ASCII is valid: Python normalises other letters in keyword arguments.
     """
     if not (name.isascii() and name.isidentifier()):
         return "is no Python name of ASCII letters, digits and _"
@@ -33,16 +33,16 @@ def name_fault(name: str) -> str | None:
 
 
 def public_name_fault(name: str) -> str | None:
-    """Say why a name cannot be a public one of a module or package, or give None."""
+    """Return why a name cannot be public in a module or package, or None."""
     if name.startswith("_"):
-        return "begins with _, as what is private in Python does"
+        return "begins with _, like private names"
     return name_fault(name)
 
 
 def function_name_fault(name: str) -> str | None:
-    """Say why no function can have this name, or give None.
+    """Return why no function can have this name, or None.
 
-    No builtin: the annotations of the module's other functions are in need of it.
+    A builtin is refused: annotations of the module's other functions may use it.
     """
     if name in _BUILTINS:
         return "is a builtin of Python"

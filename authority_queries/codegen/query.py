@@ -1,4 +1,4 @@
-"""What a query's file says of it."""
+"""A query as its file contains it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class PythonName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterTag:
-    """What `@param` says: may it be None (None: no word of it), and what it is."""
+    """A `@param`: whether the parameter may be None (None if unsaid), and its text."""
 
     nullable: bool | None
     text: str
@@ -35,7 +35,7 @@ class ParameterTag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanException:
-    """What `@plan` permits, and why."""
+    """A `@plan`: the permitted violation, and the reason."""
 
     permitted: str
     reason: str
@@ -43,9 +43,9 @@ class PlanException:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What `@when` says: these columns are never null where `column` is one of these.
+    """A `@when`: the columns that are never null where `column` has one of the values.
 
-    `values` are in the order of the tag: the first one names the class of such rows.
+    `values` are in the order of the tag. The first one names the class of such rows.
     """
 
     column: str
@@ -100,9 +100,9 @@ class Positions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A named query as its file has it.
+    """A named query of a file.
 
-    `sql` is what aiosql hands to psycopg, `digest` what a module knows of its text.
+    `sql` is the text that aiosql passes to psycopg, `digest` its hash in a module.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""What psycopg makes of the text that aiosql hands to it, and the types it sends."""
+"""The text and the types that psycopg sends for a query."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import psycopg
 
-# Private, and there is no public way to see what psycopg makes of `%(name)s` and `%%`:
-# to look at a text of our own making would prove nothing about what runs. A test
-# compares it with pg_prepared_statements.
+# A private module: psycopg has no public way to see the text that it sends for
+# `%(name)s` and `%%`, and a conversion of our own would prove nothing about it. A test
+# compares the text with pg_prepared_statements.
 from psycopg._queries import PostgresQuery
 from psycopg.adapt import Transformer
 
@@ -16,14 +16,14 @@ from authority_queries.codegen.query import Query
 
 
 class _OwnNames(dict[str, str]):
-    """Every parameter has its own name as its value."""
+    """Maps every parameter to its own name."""
 
     def __missing__(self, name: str) -> str:
         return name
 
 
 def sent_text(sql: str) -> tuple[str, tuple[str, ...]]:
-    """Give the text that is sent, and the names: the first one became `$1`.
+    """Return the text that is sent, and the names of its parameters from `$1` on.
 
     Raises psycopg.ProgrammingError for a text that psycopg refuses.
     """
@@ -36,7 +36,7 @@ def sent_text(sql: str) -> tuple[str, tuple[str, ...]]:
 def sent_types(
     sql: str, connection: psycopg.Connection[object], values: Mapping[str, object]
 ) -> tuple[int, ...]:
-    """Give the oids that are sent with these values, 0 where none is sent."""
+    """Return the oids that are sent with these values, 0 for none."""
     converted = PostgresQuery(Transformer(connection))
     converted.convert(sql, values)
     return converted.types
@@ -51,13 +51,13 @@ def with_names(text: str, names: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A query as it is sent: `parameters[0]` is the name that became `$1`."""
+    """A query as it is sent. `parameters[0]` is the name of `$1`."""
 
     text: str
     parameters: tuple[str, ...]
 
 
 def statement_of(query: Query) -> Statement:
-    """Turn the query's text into what psycopg sends for it."""
+    """Return the statement that psycopg sends for a query."""
     text, parameters = sent_text(query.sql)
     return Statement(text=text, parameters=parameters)

@@ -26,18 +26,18 @@ _KEYS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationSettings:
-    """Where the SQL is, and where the Python goes. Paths are absolute.
+    """The folders of the SQL and of the Python. Paths are absolute.
 
     - `queries`: the folder of the SQL files.
-    - `migrations`: the folders of the schema; not said: those of this package.
+    - `migrations`: the folders of the schema; by default those of this package.
     - `output`: the package folder that gets records.py and queries/.
-    - `package`: its dotted name; not said: `output` from the topmost folder that has
-      an `__init__.py`.
-    - `folder`: `module:NAME` of the path under which the SQL files are found at run
-      time; not said: beside the package, as they are now.
+    - `package`: its dotted name; by default `output` from the topmost folder with an
+      `__init__.py`.
+    - `folder`: `module:NAME` of the path of the SQL files at run time; by default the
+      path relative to the package, as it is now.
 
-    The rest is for the check of plans: `sample` (a script with believable data),
-    `role`, `tenant_column`, `fixed_tables` (which do not grow), `plans` (its result).
+    The rest is for the check of plans: `sample` (a script with sample rows), `role`,
+    `tenant_column`, `fixed_tables` (which do not grow), `plans` (its result).
     """
 
     queries: Path
@@ -53,9 +53,9 @@ class GenerationSettings:
 
 
 def read(path: Path) -> GenerationSettings:
-    """Read the settings from a pyproject.toml, to whose folder paths are relative.
+    """Read the settings from a pyproject.toml. Paths are relative to its folder.
 
-    Raises ConfigurationError, which names the key, the value and what is allowed.
+    Raises ConfigurationError with the key, the value and the allowed values.
     """
     table = _Table(path)
     queries, output = (_needed_folder(table, key) for key in ("queries", "output"))
@@ -91,14 +91,14 @@ class _Table:
         )
 
     def text(self, key: str) -> str | None:
-        """Give a text, or None when there is none."""
+        """Return a text, or None if it is missing."""
         value = self._values.get(key)
         if value is None or (isinstance(value, str) and value):
             return value
         raise self.wrong(key, repr(value), "a text")
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Give a list of texts; a single text is one of one."""
+        """Return a list of texts; a single text is a list of one."""
         value = self._values.get(key, [])
         texts = [value] if isinstance(value, str) else value
         if isinstance(texts, list):
@@ -108,12 +108,12 @@ class _Table:
         raise self.wrong(key, repr(value), "a text or a list of texts")
 
     def path(self, key: str) -> Path | None:
-        """Give a path, or None when there is none."""
+        """Return a path, or None if it is missing."""
         value = self.text(key)
         return None if value is None else self._resolved(value)
 
     def paths(self, key: str) -> tuple[Path, ...]:
-        """Give a list of paths; a single one is a list of one."""
+        """Return a list of paths; a single one is a list of one."""
         return tuple(self._resolved(text) for text in self.texts(key))
 
     def _resolved(self, text: str) -> Path:
@@ -127,14 +127,14 @@ def _read_table(path: Path) -> Mapping[str, object]:
         message = f"{path}: cannot be read: {error.strerror}"
         raise ConfigurationError(message) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"{path}: is no TOML: {error}"
+        message = f"{path}: is not TOML: {error}"
         raise ConfigurationError(message) from error
     tool = document.get("tool")
     table = tool.get("authority") if isinstance(tool, dict) else None
     if not isinstance(table, dict):
         message = (
-            f"{path}: there is no table [tool.authority]; at least queries and output "
-            "are needed in it"
+            f"{path}: the table [tool.authority] is missing: write it with at least "
+            "queries and output"
         )
         raise ConfigurationError(message)
     return table
@@ -150,7 +150,7 @@ def _needed_folder(table: _Table, key: str) -> Path:
 
 def _check_folder(table: _Table, key: str, folder: Path) -> None:
     if not folder.is_dir():
-        raise table.wrong(key, str(folder), "a folder that is there")
+        raise table.wrong(key, str(folder), "an existing folder")
 
 
 def _migrations(table: _Table) -> tuple[Path, ...]:
@@ -163,7 +163,7 @@ def _migrations(table: _Table) -> tuple[Path, ...]:
 def _sample(table: _Table) -> Path | None:
     sample = table.path("sample")
     if sample is not None and not sample.exists():
-        raise table.wrong("sample", str(sample), "a file that is there")
+        raise table.wrong("sample", str(sample), "an existing file")
     return sample
 
 

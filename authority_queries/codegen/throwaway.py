@@ -1,4 +1,4 @@
-"""A PostgreSQL database that lives as long as the work that it is needed for."""
+"""A temporary PostgreSQL database."""
 
 import logging
 import os
@@ -37,7 +37,7 @@ _LOG: Final = logging.getLogger(__name__)
 def throwaway_database(
     migrations: Sequence[Path], server: str | None = None
 ) -> Iterator[str]:
-    """Give the connection string of a new database with these migrations applied.
+    """Return the connection string of a new database with these migrations applied.
 
     It is on the server with this connection string, or else on an embedded one that
     is started for it. Raises ConfigurationError, UnavailableError, MigrationError.
@@ -61,7 +61,7 @@ def prepared_database(
     cache: TemplateCache | None = None,
     room: int = _ROOM,
 ) -> Iterator[str]:
-    """Give the connection string of a new database that `prepare` has been called with.
+    """Return the connection string of a new database that `prepare` has filled.
 
     It is on the server with this connection string, or else on an embedded one. What
     `prepare` leaves there is kept under the key, and restored when the same key comes
@@ -102,7 +102,7 @@ def _prepare(data_dir: Path, prepare: Callable[[str], None]) -> None:
 
 @contextmanager
 def running_server(conninfo: str | None) -> Iterator[str]:
-    """Give this connection string, or that of an embedded server without data."""
+    """Return this connection string, or that of an embedded server without data."""
     if conninfo is not None:
         yield conninfo
         return
@@ -115,7 +115,7 @@ def running_server(conninfo: str | None) -> Iterator[str]:
 
 @contextmanager
 def memory_folder(room: int) -> Iterator[Path]:
-    """Give a folder for a server, in memory if so many octets are free there."""
+    """Return a folder for a server, in memory if so many octets are free there."""
     roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > room
     with temporary_folder(_MEMORY if roomy else None) as folder:
         yield folder

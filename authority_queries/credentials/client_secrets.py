@@ -2,13 +2,17 @@
 
 import hashlib
 import hmac
+import re
+from typing import Final
 
 from authority_queries.credentials.password_hashes import encode
 from authority_queries.credentials.passwords import hash_password, verify_password
 from authority_queries.errors import InvalidTokenError
 from authority_queries.secrets.token_strings import parse_token
 
-_PREFIX = "$sha256$"
+_PREFIX: Final = "$sha256$"
+# The format that client_secrets_secret_hash_check allows beside password hashes.
+_DIGEST: Final = re.compile(r"\$sha256\$[A-Za-z0-9+/]{43}")
 
 
 def hash_client_secret(secret: str) -> str:
@@ -34,6 +38,11 @@ def verify_client_secret(secret_hash: str | None, secret: str) -> bool:
         found = _digest(secret).encode("ascii")
         return hmac.compare_digest(found, secret_hash.encode("utf-8", "replace"))
     return verify_password(secret_hash, secret)
+
+
+def is_minted_secret_hash(secret_hash: str) -> bool:
+    """Return whether this is the hash of a secret of `mint_token`."""
+    return _DIGEST.fullmatch(secret_hash) is not None
 
 
 def _digest(secret: str) -> str:

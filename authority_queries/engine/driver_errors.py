@@ -28,11 +28,11 @@ def from_driver(
     statement: str,
     arguments: Sequence[str] = (),
 ) -> AuthorityError | None:
-    """Return the error of our hierarchy that this one means, or None for none.
+    """Return this package's error for the driver's error, or None if it has none.
 
-    `statement` is the query's name (`users.create`), `arguments` its parameters.
-    Names of constraints follow `{table}_{columns}_{kind}`. The message is made of this
-    name where the schema has registered no rule for it.
+    `statement` is the query's name (`users.create`), `arguments` its parameters. Names
+    of constraints follow `{table}_{columns}_{kind}`. The message uses this name if the
+    schema has registered no rule for it.
     """
     cannot_store = f"{statement}: a value cannot be stored as given"
     if isinstance(error, UnicodeEncodeError):  # a lone surrogate
@@ -40,34 +40,49 @@ def from_driver(
     if (refusal := _refusal(error, statement)) is not None:
         return refusal
     constraint = error.diag.constraint_name or ""
-    table = error.diag.table_name or ""
-    what = constraint.removeprefix(f"{table}_").rpartition("_")[0]
-    what = what.removeprefix("tenant_id_") or error.diag.column_name or "value"
+    what = _constrained(error, constraint)
     argument = _argument_of(what, arguments)
-    kind: type[ConstraintError]
-    match error:
-        case sqlstate.CheckViolation() if rule := VOCABULARY.rule_of(constraint):
-            kind, message = rule.error, rule.allows
-            argument = rule.argument if rule.argument in arguments else argument
-        case sqlstate.UniqueViolation():
-            kind, message = DuplicateError, f"{table} has another row with this {what}"
-        case sqlstate.ForeignKeyViolation() if ".delete" in statement:
-            kind, message = InUseError, f"rows of {table} still refer to it by {what}"
-        case sqlstate.ForeignKeyViolation():
-            kind = MissingReferenceError
-            message = f"{what} of {table} must name a row of the tenant"
-        case sqlstate.CheckViolation() | sqlstate.NotNullViolation():
-            kind, message = InvalidValueError, f"{table} does not allow this {what}"
-        case _ if _is_of_a_value(error):
-            return InvalidValueError(cannot_store, query=statement)
-        case _:
-            return None
+    is_check = isinstance(error, sqlstate.CheckViolation)
+    if is_check and (rule := VOCABULARY.rule_of(constraint)):
+        kind, message = rule.error, rule.allows
+        argument = rule.argument if rule.argument in arguments else argument
+    elif found := _without_rule(error, statement, what):
+        kind, message = found
+    elif _is_of_a_value(error):
+        return InvalidValueError(cannot_store, query=statement)
+    else:
+        return None
     return kind(
         f"{statement}: {message}",
         constraint=constraint,
         argument=argument,
         query=statement,
     )
+
+
+def _constrained(error: psycopg.Error, constraint: str) -> str:
+    """Return the columns in the constraint's name, the error's column, or "value"."""
+    prefix = f"{error.diag.table_name or ''}_"
+    what = constraint.removeprefix(prefix).rpartition("_")[0]
+    return what.removeprefix("tenant_id_") or error.diag.column_name or "value"
+
+
+def _without_rule(
+    error: psycopg.Error, statement: str, what: str
+) -> tuple[type[ConstraintError], str] | None:
+    """Return the class and the message for a constraint without a rule, or None."""
+    table = error.diag.table_name or ""
+    match error:
+        case sqlstate.UniqueViolation():
+            return DuplicateError, f"{table} has another row with this {what}"
+        case sqlstate.ForeignKeyViolation() if ".delete" in statement:
+            return InUseError, f"rows of {table} still refer to it by {what}"
+        case sqlstate.ForeignKeyViolation():
+            message = f"{what} of {table} must name a row of the tenant"
+            return MissingReferenceError, message
+        case sqlstate.CheckViolation() | sqlstate.NotNullViolation():
+            return InvalidValueError, f"{table} does not allow this {what}"
+    return None
 
 
 def _argument_of(what: str, arguments: Sequence[str]) -> str:

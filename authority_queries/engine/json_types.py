@@ -12,6 +12,3 @@ JsonValue = TypeAliasType(
 )
 JsonObject: TypeAlias = Mapping[str, JsonValue]
 JsonArray: TypeAlias = Sequence[JsonValue]
-
-# The values of a jsonb parameter that is not null.
-JsonContent: TypeAlias = bool | int | float | str | JsonArray | JsonObject

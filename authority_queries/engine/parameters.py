@@ -1,13 +1,12 @@
 """The parameters of one query, each with its check."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from authority_queries.engine.checks import Check
 from authority_queries.engine.errors import InvalidArgumentError
 
 Result = TypeVar("Result")
-Rest = ParamSpec("Rest")
 
 
 class Parameters:

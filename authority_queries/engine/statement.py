@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg.rows import BaseRowFactory, RowMaker, tuple_row
 
+from authority_queries.engine.declared_types import Reader, reader_of
 from authority_queries.engine.driver_errors import from_driver, hide_values
 from authority_queries.engine.errors import (
     AuthorityError,
     BrokenPromiseError,
     InvalidArgumentError,
+    StaleModuleError,
 )
 from authority_queries.engine.sql_text import digest
 from authority_queries.engine.vocabulary import VOCABULARY
@@ -61,9 +63,17 @@ class Statement:
         self.reading = ServerErrors(self.label, names)
         self.sending = SendingErrors(self.label, names)
 
-    def promise(self, columns: Sequence[str]) -> None:
-        """Check in every row that these columns are not null."""
-        self.make_row = _checked(self.make_row, columns, self.label)
+    def promise(self, columns: Sequence[str], types: Mapping[str, object]) -> None:
+        """Check in every row that columns are not null, or are of declared types.
+
+        Raises StaleModuleError for a type that no value can become.
+        """
+        try:
+            readers = {name: reader_of(hint) for name, hint in types.items()}
+        except TypeError as error:
+            message = f"{self.label}: a type of @type changed: run authority generate"
+            raise StaleModuleError(message) from error
+        self.make_row = _checked(self.make_row, columns, readers, self.label)
 
     def check(self, parameters: Mapping[str, object]) -> None:
         """Refuse to send a token string: PostgreSQL stores hashes and may log values.
@@ -82,27 +92,46 @@ class Statement:
 
 
 def _checked(
-    make_row: BaseRowFactory[object], columns: Sequence[str], label: str
+    make_row: BaseRowFactory[object],
+    columns: Sequence[str],
+    readers: Mapping[str, Reader],
+    label: str,
 ) -> BaseRowFactory[object]:
-    places: list[tuple[str, int]] = []
+    names: list[str] = []
 
     def checked(cursor: "BaseCursor[Any, Any]") -> RowMaker[object]:
         make = make_row(cursor)
-        if not places and cursor.description:
+        if not names and cursor.description:
             # Once: psycopg takes longer to describe columns than to load a row.
-            names = [column.name for column in cursor.description]
-            places.extend((name, names.index(name)) for name in columns)
+            names.extend(column.name for column in cursor.description)
+        places = [(name, names.index(name)) for name in columns] if names else []
+        reading = [(name, names.index(name), readers[name]) for name in readers]
 
         def row(values: Sequence[object]) -> object:
             for name, place in places:
                 if values[place] is None:
                     message = f"{label}: {name} is null against its @notnull"
                     raise BrokenPromiseError(message)
-            return make(values)
+            return make(_read(values, reading, label) if reading else values)
 
         return row
 
     return checked
+
+
+def _read(
+    values: Sequence[object], reading: Sequence[tuple[str, int, Reader]], label: str
+) -> Sequence[object]:
+    """Return a row's values with the declared types. Raises BrokenPromiseError."""
+    found = [*values]
+    for name, place, read in reading:
+        try:
+            found[place] = read(found[place])
+        except Exception:
+            message = f"{label}: {name} is not of the type that its @type declares"
+            # Without the cause, which may repeat the value.
+            raise BrokenPromiseError(message) from None
+    return found
 
 
 class ServerErrors:

@@ -23,7 +23,7 @@ from authority_queries.records import ClientSecret
 _TEXTS = {
     "add": "1d87743897a9",
     "list_by_client": "a599bb160153",
-    "list_live": "b3171a8786c3",
+    "list_live": "375be32e86a8",
     "record_use": "c338b0e08c4a",
     "expire": "6b901148c7e7",
     "delete": "cbbf47dce936",
@@ -318,7 +318,7 @@ def record_use(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:76
+    queries/client_secrets.sql:75
     """
     return _record_use(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -331,7 +331,7 @@ async def record_use_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:76
+    queries/client_secrets.sql:75
     """
     return await _record_use_async(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -349,7 +349,7 @@ def expire(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:88
+    queries/client_secrets.sql:87
     """
     return _expire(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -369,7 +369,7 @@ async def expire_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:88
+    queries/client_secrets.sql:87
     """
     return await _expire_async(
         connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
@@ -382,7 +382,7 @@ def delete(connection: Connection[object], *, tenant_id: UUID, secret_id: UUID) 
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:105
+    queries/client_secrets.sql:104
     """
     return _delete(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -395,6 +395,6 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:105
+    queries/client_secrets.sql:104
     """
     return await _delete_async(connection, tenant_id=tenant_id, secret_id=secret_id)

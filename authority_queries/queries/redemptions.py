@@ -26,7 +26,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "redeem": "f0a650547a1a",
+    "redeem": "31c70b45f41e",
 }
 _QUERIES = QueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)

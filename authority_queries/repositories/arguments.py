@@ -1,12 +1,13 @@
-"""Checks of arguments that SQL cannot make."""
+"""Checks of arguments beside those of the generated functions."""
 
 import re
 from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
-from typing import Final, TypeAlias, TypeVar, overload
+from typing import Final, TypeVar
 from uuid import UUID
 
+from authority_queries.credentials.client_secrets import is_minted_secret_hash
 from authority_queries.credentials.password_hashes import parse_password_hash
 from authority_queries.engine.checks import (
     exact_duration,
@@ -18,19 +19,18 @@ from authority_queries.engine.checks import (
 from authority_queries.engine.refusals import refusal
 from authority_queries.errors import InvalidArgumentError
 
-Address: TypeAlias = IPv4Address | IPv6Address
+Host = TypeVar("Host", bound=IPv4Address | IPv6Address | None)
 Text = TypeVar("Text", bound=str | None)
 
 MAX_PAGE_SIZE: Final = 1000
-# As the schema's function has it.
+# The limit of authority.create_login_attempt_partitions.
 MAX_MONTHS_AHEAD: Final = 120
 # How long the queries remember a refresh token after it expired.
 MAX_LEEWAY: Final = timedelta(hours=24)
 
 _NOTHING: Final = timedelta(0)
 _digest: Final = octets(32, 32)
-# As the schema's checks have it.
-_SECRET_DIGEST: Final = re.compile(r"\$sha256\$[A-Za-z0-9+/]{43}")
+# The format that tokens_code_challenge_check allows.
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -40,7 +40,7 @@ def check_limit(limit: object) -> int:
 
 
 def check_within(name: str, value: object, least: int, most: int) -> int:
-    """Return a number in this range."""
+    """Return an int from `least` to `most`."""
     number = int8(name, value)
     if not least <= number <= most:
         raise refusal(name, f"must be {least} to {most}")
@@ -48,7 +48,7 @@ def check_within(name: str, value: object, least: int, most: int) -> int:
 
 
 def check_positive(name: str, value: object) -> timedelta:
-    """Return a duration that is longer than nothing, and up to 36,525 days."""
+    """Return a duration longer than 0, up to 36,525 days."""
     duration = exact_duration(name, value)
     if duration <= _NOTHING:
         raise refusal(name, "must be longer than 0")
@@ -56,12 +56,12 @@ def check_positive(name: str, value: object) -> timedelta:
 
 
 def check_optional_positive(name: str, value: object) -> timedelta | None:
-    """Return a duration that is longer than nothing, or None."""
+    """Return a duration longer than 0, or None."""
     return None if value is None else check_positive(name, value)
 
 
 def check_not_negative(name: str, value: object) -> timedelta:
-    """Return a duration of nothing or more, up to 36,525 days."""
+    """Return a duration of 0 or longer, up to 36,525 days."""
     duration = exact_duration(name, value)
     if duration < _NOTHING:
         raise refusal(name, "must be 0 or longer")
@@ -80,12 +80,12 @@ def check_leeway(value: object) -> timedelta:
 
 
 def check_count(name: str, value: object) -> int:
-    """Return a number that is 1 or more."""
+    """Return an int of 1 or more."""
     return _at_least(1, name, value)
 
 
 def check_position(name: str, value: object) -> int:
-    """Return a position in a feed: 0 is before the first entry."""
+    """Return a position in a feed. 0 precedes the first entry."""
     return _at_least(0, name, value)
 
 
@@ -96,42 +96,32 @@ def _at_least(least: int, name: str, value: object) -> int:
     return number
 
 
-@overload
-def check_address(name: str, address: None) -> None: ...
-@overload
-def check_address(name: str, address: Address) -> Address: ...
-def check_address(name: str, address: Address | None) -> Address | None:
-    """Return a host's address as PostgreSQL reads it: without a zone (RFC 4007).
-
-    The zone is the server's own name of a link. A prefix length would be another's
-    network, or none.
-    """
+def check_host(name: str, address: Host) -> Host:
+    """Return the address of one host, or None. A prefix length makes it a network."""
     if isinstance(address, IPv4Interface | IPv6Interface):
-        message = f"{name} must be the address of a host, without a prefix length"
-        raise InvalidArgumentError(message, argument=name)
-    if isinstance(address, IPv6Address) and address.scope_id is not None:
-        return IPv6Address(int(address))
+        raise refusal(name, "must be the address of a host, without a prefix length")
     return address
 
 
 def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> None:
-    """Require just one of the two kinds of subject."""
+    """Require exactly one of the two kinds of subject."""
     if (user_id is None) == (service_account_id is None):
-        message = "give either user_id or service_account_id"
+        message = "pass either user_id or service_account_id"
         raise InvalidArgumentError(message, argument="user_id")
 
 
 def check_tenant_id(value: object) -> None:
-    """Refuse what is no UUID: a tenant is never taken from a text unparsed."""
+    """Require a UUID. Parsing a str is the caller's task."""
     uuid("tenant_id", value)
 
 
-# What follows keeps a raw secret that is given for its hash from being sent: the
-# server would refuse or not find it, but may log it.
+# The following checks keep a raw secret, passed instead of its hash, from being sent:
+# the server would refuse it, but may log it. A generated function checks the hash that
+# it inserts.
 
 
 def check_digest(name: str, value: object) -> bytes:
-    """Return the SHA-256 of a token or key; anything else may be the secret itself."""
+    """Return the SHA-256 of a token or key: 32 octets."""
     return _digest(name, value)
 
 
@@ -141,22 +131,20 @@ def check_optional_digest(name: str, value: object) -> bytes | None:
 
 
 def check_password_hash(name: str, value: Text) -> Text:
-    """Return a hash of `hash_password` or `convert_password_hash`, or None."""
+    """Return a hash from `hash_password` or `convert_password_hash`, or None."""
     if value is None or parse_password_hash(value) is not None:
         return value
     message = (
-        f"{name} must be a PHC string of hash_password, or a hash of "
+        f"{name} must be a PHC string from hash_password, or a hash from "
         "convert_password_hash"
     )
     raise InvalidArgumentError(message, argument=name)
 
 
 def check_client_secret_hash(name: str, value: object) -> str:
-    """Return a hash of `hash_client_secret`, or one of a password."""
+    """Return a hash from `hash_client_secret`, or one of a password."""
     given = text()(name, value)
-    return (
-        given if _SECRET_DIGEST.fullmatch(given) else check_password_hash(name, given)
-    )
+    return given if is_minted_secret_hash(given) else check_password_hash(name, given)
 
 
 def check_code_challenge(value: str | None) -> str | None:

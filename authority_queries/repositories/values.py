@@ -1,4 +1,4 @@
-"""What repositories take and return besides records: pages and new tokens."""
+"""Values that repositories take and return besides records."""
 
 import hmac
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 class Page(Generic[Item]):
     """A page of a list. `next` and `previous` are cursors for `after` and `before`.
 
-    A cursor is None where the list ends.
+    A cursor is None at the end of the list.
     """
 
     items: Sequence[Item]
@@ -27,10 +27,11 @@ class Page(Generic[Item]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewToken:
-    """A token that a redemption shall issue.
+    """A token for a redemption to issue.
 
-    `hash` is the SHA-256 of its string, 32 octets (`mint_token(…).hash`); it expires
-    after `lifetime`, or with its family. Raises InvalidArgumentError.
+    `hash` is the SHA-256 of its string, 32 octets (`mint_token(…).hash`). The token
+    expires after `lifetime`, or with its family if that ends earlier. Raises
+    InvalidArgumentError.
     """
 
     hash: bytes = field(repr=False)
@@ -42,7 +43,7 @@ class NewToken:
 
 
 def check_new_tokens(**tokens: object) -> None:
-    """Refuse what is neither a NewToken nor None."""
+    """Raise InvalidArgumentError for a value that is neither a NewToken nor None."""
     for name, token in tokens.items():
         if not isinstance(token, NewToken | None):
             raise wrong_type(name, "a NewToken", token)
@@ -51,13 +52,13 @@ def check_new_tokens(**tokens: object) -> None:
 def is_confirmed(
     token: VerifiedToken, *, jkt: str | None = None, x5t_s256: str | None = None
 ) -> bool:
-    """Tell whether a live token may be used with what its presenter has proved.
+    """Return whether the presenter of a live token proved what it is bound to.
 
-    `jkt` is the JWK SHA-256 thumbprint of the key of a DPoP proof that was checked,
-    `x5t_s256` the SHA-256 thumbprint of the client's certificate, both base64url; None:
-    there was none. A token that is bound wants its own. A token that is not bound to a
-    key is refused with a proof: it is a bearer token, and was not sent as one (RFC 9449
-    section 7.1); a certificate may be there for other reasons (RFC 8705 section 3).
+    `jkt` is the JWK SHA-256 thumbprint of the key of a checked DPoP proof, `x5t_s256`
+    the SHA-256 thumbprint of the client's certificate, both base64url; None means that
+    there was none. A bound token requires its own key and certificate. A token that is
+    not bound to a key must not come with a DPoP proof: it is a bearer token (RFC 9449
+    section 7.1). It may come with a certificate (RFC 8705 section 3).
     """
     return _is_same(token.cnf_jkt, jkt) and (
         token.cnf_x5t_s256 is None or _is_same(token.cnf_x5t_s256, x5t_s256)

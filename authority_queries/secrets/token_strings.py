@@ -79,10 +79,10 @@ def derive_token(kind: TokenKind, parent: TokenString, key: bytes) -> TokenStrin
     The same parent and key return the same string. A server that derives the successors
     of a refresh token can repeat a lost answer without storing a token. The 256 bits
     are HMAC-SHA-256 under `key`, which is at least 32 random octets and is never sent
-    to the database. The price: whoever has the key and any refresh token of a family,
-    even a used one, can compute all its successors, up to the next `mint_token`. Under
-    a new key, a repeated request gets another answer. Use `mint_token` if answers need
-    not be repeated. Raises InvalidArgumentError.
+    to the database. The price: an attacker with the key and any refresh token of a
+    family, even a used one, can compute all its successors, up to the next
+    `mint_token`. Under a new key, a repeated request gets another answer. Use
+    `mint_token` if answers need not be repeated. Raises InvalidArgumentError.
     """
     instance(TokenString)("parent", parent)
     _key("key", key)

@@ -52,9 +52,9 @@ def hash_user_code(tenant_id: UUID, user_code: str) -> bytes:
     """Return the hash of a user code that the store keeps: 32 octets.
 
     The spelling does not matter. The hash is SHA-256 over tenant and code, so the same
-    code has another hash in another tenant. It does not protect the code: whoever has
-    the table can try all codes in minutes. The short lifetime protects it. Raises
-    InvalidTokenError.
+    code has another hash in another tenant. It does not protect the code: an
+    attacker with the table can try all codes in minutes. The short lifetime protects
+    it. Raises InvalidTokenError.
     """
     uuid("tenant_id", tenant_id)
     code = normalize_user_code(instance(str)("user_code", user_code))

@@ -22,7 +22,7 @@ class _Step(Protocol):
 
 
 class Migration(Protocol):
-    """What is used of yoyo's migrations."""
+    """The attributes of yoyo's migrations that are used here."""
 
     id: str
     path: str
@@ -34,7 +34,7 @@ class Migration(Protocol):
 
 
 class StepWatch:
-    """Stands for a step of a migration, and remembers the error that it raised."""
+    """Wraps a step of a migration, and remembers the error that it raised."""
 
     def __init__(self, step: _Step) -> None:
         self.id = step.id
@@ -52,7 +52,7 @@ class StepWatch:
 
 
 def watch_steps(migration: Migration) -> Sequence[StepWatch]:
-    """Watch the steps of a migration that yoyo is about to apply."""
+    """Wrap the steps of a migration that yoyo is about to apply."""
     migration.load()
     watches = [StepWatch(step) for step in migration.steps]
     migration.steps = watches

@@ -1,4 +1,4 @@
-"""What tests of plans share: a server of the version that plans are of."""
+"""The server for tests of plans."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tests.conftest import server_folder
 
 @pytest.fixture(scope="package")
 def embedded() -> Iterator[str]:
-    """An embedded server, whatever the suite's own is: plans are of its version."""
+    """An embedded server: the committed plans are those of its version."""
     with (
         server_folder() as folder,
         running_embedded_server(folder / "data") as parameters,

@@ -1,4 +1,4 @@
-"""Queries written for a test, and what the check of plans says of them."""
+"""Queries written for a test, and the report of the check of plans about them."""
 
 from pathlib import Path
 
@@ -32,10 +32,10 @@ def report_on(settings: PlanSettings, *queries: str) -> PlanReport:
 
 
 def found(report: PlanReport) -> list[tuple[str, str]]:
-    """Findings as the query's name and what is wrong."""
+    """Return findings as the query's name and the problem."""
     return [(f.place.rpartition(" ")[2], f.what) for f in report.findings]
 
 
 def plans_of(report: PlanReport) -> str:
-    """The text without its head."""
+    """Return the text without its head."""
     return report.text.partition("\n\n")[2]

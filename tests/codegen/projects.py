@@ -1,4 +1,4 @@
-"""A small project of its own: schema, queries, settings, and what is generated."""
+"""A small project: schema, queries, settings, and the generated modules."""
 
 import importlib
 import itertools
@@ -46,7 +46,7 @@ class Project:
         return cls(folder=folder, package=package, server=server)
 
     def render(self) -> dict[Path, str]:
-        """Give what is to be generated."""
+        """Return what is to be generated."""
         return generate(read(self.folder / "pyproject.toml"), self.server)
 
     def generate(self) -> "Project":

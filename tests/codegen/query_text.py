@@ -27,7 +27,7 @@ def read_one(parent: Path, text: str) -> Query:
 
 
 def refusal(parent: Path, **texts: str | bytes) -> str:
-    """Read what must be refused, and return the message without columns."""
+    """Read files with errors, and return the message without columns."""
     with pytest.raises(GenerationError) as caught:
         read(parent, **texts)
     return re.sub(r"^(\S+:\d+):\d+: ", r"\1: ", str(caught.value), flags=re.MULTILINE)

@@ -10,7 +10,7 @@ from tests.codegen.projects import Project
 SCHEMA = """
 create table items (id int primary key, label text not null, place point);
 """
-# In the order of the file: aiosql's, the reader's, an annotation's, PostgreSQL's.
+# An error of aiosql, of the rules, of an annotation, and of PostgreSQL.
 ITEMS = """\
 -- name: get_item(id, other)^
 -- One item.
@@ -52,7 +52,7 @@ ERRORS = [
     "queries/items.sql:11:1: @nullable names text; there are: label",
     "queries/items.sql:20:44: PostgreSQL says: column items.lable does not exist",
     "queries/others.sql:3:1: write this tag as `@notnull column -- reason`",
-    "queries/others.sql:8:8: place is of type point, which has no type in Python",
+    "queries/others.sql:8:8: place has the type point, which has no Python type",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Tags are read from the comment under a query's name, or refused at their line."""
+"""The parser reads the tags in a query's comment, or refuses them at their line."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def tags_of(parent: Path, *lines: str, name: str = "x(b, c)", sql: str = "") -> 
     return read_one(parent, text).tags
 
 
-def test_every_tag_is_read(tmp_path: Path) -> None:
+def test_the_parser_reads_every_tag(tmp_path: Path) -> None:
     tags = tags_of(
         tmp_path,
         "-- @row Seat",
@@ -64,11 +64,11 @@ def test_every_tag_is_read(tmp_path: Path) -> None:
     )
 
 
-def test_without_a_tag_nothing_is_claimed(tmp_path: Path) -> None:
+def test_a_query_without_tags_has_default_tags(tmp_path: Path) -> None:
     assert tags_of(tmp_path, "-- Ask a@example.org, or @someone.") == Tags()
 
 
-def test_tags_are_no_part_of_the_documentation(tmp_path: Path) -> None:
+def test_the_documentation_contains_no_tags(tmp_path: Path) -> None:
     query = read_one(
         tmp_path,
         "-- name: x()\n-- One row.\n-- @row Seat\n-- @notnull a -- it is\n"
@@ -79,7 +79,7 @@ def test_tags_are_no_part_of_the_documentation(tmp_path: Path) -> None:
     assert query.tags.nullable == {"b"}
 
 
-def test_a_text_goes_on_in_indented_lines(tmp_path: Path) -> None:
+def test_indented_lines_continue_a_tags_text(tmp_path: Path) -> None:
     tags = tags_of(
         tmp_path,
         "-- @notnull e --",
@@ -93,7 +93,7 @@ def test_a_text_goes_on_in_indented_lines(tmp_path: Path) -> None:
     assert tags.params == {"b": ParameterTag(nullable=None, text="of the caller's")}
 
 
-def test_a_text_does_not_swallow_an_indented_tag(tmp_path: Path) -> None:
+def test_an_indented_tag_does_not_continue_a_text(tmp_path: Path) -> None:
     tags = tags_of(tmp_path, "-- @notnull e -- constant", "--   @nullable d")
     assert tags.notnull == {"e": "constant"}
     assert tags.nullable == {"d"}
@@ -118,7 +118,7 @@ def test_a_copy_is_tagged_and_names_its_rows_and_columns(
     )
 
 
-def test_a_batch_has_a_row_that_goes_in(tmp_path: Path) -> None:
+def test_a_batch_takes_rows_of_a_class(tmp_path: Path) -> None:
     sql = "insert into seats (id) values (:b);"
     assert tags_of(tmp_path, "-- @row New", name="x(b)*!", sql=sql).row == "New"
 
@@ -158,8 +158,8 @@ MALFORMED = [
 WRONG_WORDS = [
     ("@row True", "`True` is a builtin of Python"),
     ("@row Exception", "`Exception` is a builtin of Python"),
-    ("@param b", "@param says nothing"),
-    ("@when d = a -- e f", "the text of @when is the columns"),
+    ("@param b", "@param has no effect"),
+    ("@when d = a -- e f", "the text of @when must name columns"),
     ("@type d: a..b:C", "`` is no Python name"),
     ("@type d: a.class:C", "`class` is a keyword of Python"),
     ("@type d: a:1", "`1` is no Python name"),
@@ -190,7 +190,7 @@ def test_a_malformed_tag_is_refused(tmp_path: Path, tag: str) -> None:
 
 
 @pytest.mark.parametrize(("tag", "said"), WRONG_WORDS)
-def test_a_tag_of_wrong_words_is_refused(tmp_path: Path, tag: str, said: str) -> None:
+def test_a_tag_with_wrong_words_is_refused(tmp_path: Path, tag: str, said: str) -> None:
     message = refusal(tmp_path, a=f"-- name: x(b)\n-- {tag}\nselect :b::int as d;")
     assert message.startswith(f"sql/a.sql:2: {said}")
 
@@ -200,7 +200,7 @@ def test_an_unknown_tag_is_refused(tmp_path: Path, word: str) -> None:
     text = f"-- name: x()\n-- One row.\n--{word}\nselect 1 as d;"
     message = refusal(tmp_path, a=text)
     assert message.startswith("sql/a.sql:3: @")
-    assert "is no tag: there are @row, @nullable, @notnull, @param, @type" in message
+    assert "is not a tag; the tags are @row, @nullable, @notnull, @param" in message
 
 
 @pytest.mark.parametrize(("first", "second"), CONTRADICTIONS)
@@ -222,13 +222,13 @@ def test_tags_of_several_columns_do_not_contradict(tmp_path: Path) -> None:
     [
         ("x(b)", "@param c nullable", "declares no parameter `c`"),
         ("x(b)", "@param B nullable", "declares no parameter `B`"),
-        ("x(b)!", "@row Seat", "`!` gives no rows"),
-        ("x(b)$", "@row Seat", "`$` gives no rows"),
+        ("x(b)!", "@row Seat", "`!` returns no rows"),
+        ("x(b)$", "@row Seat", "`$` returns no rows"),
         ("x(b)", "@copy", "`!` or `*!`"),
         ("x(b)^", "@copy", "`!` or `*!`"),
     ],
 )
-def test_a_tag_that_the_query_has_no_use_for_is_refused(
+def test_a_tag_that_does_not_fit_the_query_is_refused(
     tmp_path: Path, name: str, tag: str, said: str
 ) -> None:
     text = f"-- name: {name}\n-- One row.\n-- {tag}\nselect :b::int as d;"
@@ -239,7 +239,7 @@ def test_a_tag_that_the_query_has_no_use_for_is_refused(
 
 def test_a_script_has_no_row(tmp_path: Path) -> None:
     message = refusal(tmp_path, a="-- name: x()#\n-- @row Seat\nselect 1; select 2;")
-    assert message.startswith("sql/a.sql:2: `#` gives no rows")
+    assert message.startswith("sql/a.sql:2: `#` returns no rows")
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_script_has_no_row(tmp_path: Path) -> None:
 )
 def test_a_tag_without_effect_is_refused(tmp_path: Path, text: str) -> None:
     message = refusal(tmp_path, a=text)
-    assert message.startswith("sql/a.sql:3: a tag stands")
+    assert message.startswith("sql/a.sql:3: a tag belongs")
 
 
 def test_aiosqls_record_class_is_refused(tmp_path: Path) -> None:
@@ -261,6 +261,6 @@ def test_aiosqls_record_class_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, a=text).startswith("sql/a.sql:2: aiosql's record_class")
 
 
-def test_a_tag_without_a_text_has_none_to_go_on_with(tmp_path: Path) -> None:
+def test_a_tag_without_text_has_no_continuation(tmp_path: Path) -> None:
     text = "-- name: x()\n-- @row Seat\n--   of a licence\nselect 1 as d;"
     assert refusal(tmp_path, a=text).startswith("sql/a.sql:2: write this tag as `@row")

@@ -1,4 +1,4 @@
-"""The committed modules against a schema that says something else of nulls."""
+"""The committed modules are stale for a schema with other NOT NULLs."""
 
 import re
 import shutil
@@ -18,14 +18,14 @@ from tests.codegen.projects import ROOT
 SETTINGS: Final = read(ROOT / "pyproject.toml")
 
 
-def test_the_committed_modules_are_fresh_whatever_the_version_of_the_server(
+def test_the_committed_modules_are_fresh_on_every_version_of_the_server(
     conninfo: str,
 ) -> None:
     assert stale(generate(SETTINGS, conninfo)) == ""
 
 
 def without_not_null(folder: Path, migration: str, column: str) -> GenerationSettings:
-    """The repository's settings, and a copy of its schema where a column takes null."""
+    """Return the settings with a copy of the schema in which a column is nullable."""
     copy = folder / "migrations"
     (migrations,) = SETTINGS.migrations
     shutil.copytree(migrations, copy)
@@ -37,7 +37,7 @@ def without_not_null(folder: Path, migration: str, column: str) -> GenerationSet
 
 
 def changes(difference: str) -> dict[str, Counter[str]]:
-    """How often which line was taken out (-) or added (+), by the file's name."""
+    """Count the removed (-) and added (+) lines, by the file's name."""
     found = {}
     for part in re.split(r"^(?=--- )", difference, flags=re.M)[1:]:
         head, *lines = part.splitlines()
@@ -48,7 +48,7 @@ def changes(difference: str) -> dict[str, Counter[str]]:
     return found
 
 
-def test_a_username_that_may_be_null_is_a_diff_and_names_the_queries_that_see_it(
+def test_a_nullable_username_changes_the_modules_of_the_queries_that_return_it(
     tmp_path: Path, conninfo: str
 ) -> None:
     column = 'username text collate "C"'
@@ -77,7 +77,7 @@ def test_a_username_that_may_be_null_is_a_diff_and_names_the_queries_that_see_it
     ]
 
 
-def test_a_name_that_may_be_null_is_refused_by_the_query_that_still_excludes_it(
+def test_a_query_that_excludes_null_refuses_a_nullable_column(
     tmp_path: Path, conninfo: str
 ) -> None:
     settings = without_not_null(

@@ -1,4 +1,4 @@
-"""`@when`: a row of which more is known in some cases, and has a class for each."""
+"""`@when`: a row has a class for each case, with columns that are never null."""
 
 import asyncio
 from pathlib import Path
@@ -75,7 +75,7 @@ def test_each_case_has_a_class_that_a_checker_narrows_to(
     assert project.ruff("check") == "All checks passed!\n"
 
 
-def test_a_null_that_a_case_never_has_is_an_error(
+def test_a_null_that_a_case_excludes_raises_an_error(
     tmp_path: Path, blank_conninfo: str
 ) -> None:
     files = {"orders": QUERY.replace("-- id, paid_at", "-- id, paid_at, note")}
@@ -99,19 +99,19 @@ def test_a_null_that_a_case_never_has_is_an_error(
     ("change", "said"),
     [
         (("-- @row Verdict\n", ""), "needs a @row"),
-        (("outcome = paid", "state = paid"), "state is no column with known values"),
-        (("outcome = paid", "note = paid"), "note is no column with known values"),
+        (("outcome = paid", "state = paid"), "state must be a column with known"),
+        (("outcome = paid", "note = paid"), "note must be a column with known values"),
         (("paid, gift --", "paid, lost --"), "outcome is never lost; it is gift, open"),
-        (("paid, gift --", "paid, paid --"), "outcome = paid stands in two cases"),
+        (("paid, gift --", "paid, paid --"), "outcome = paid is in two cases"),
         (("-- id, paid_at", "-- id, price"), "names price; there are: outcome, id"),
-        (("-- id, paid_at", "-- id, outcome"), "says what is known: outcome is never"),
+        (("-- id, paid_at", "-- id, outcome"), "changes nothing: outcome is never"),
         (
             ("id, paid_at\n", "id\n-- @when note = x -- id\n"),
-            "tells rows apart by one column",
+            "uses one column",
         ),
     ],
 )
-def test_a_case_that_there_is_not_is_refused(
+def test_an_impossible_case_is_refused(
     change: tuple[str, str], said: str, tmp_path: Path, blank_conninfo: str
 ) -> None:
     files = {"orders": QUERY.replace(*change)}
@@ -125,5 +125,5 @@ def test_queries_of_one_row_have_the_same_cases(
 ) -> None:
     other = LIST.replace("-- id, paid_at", "-- id")
     project = Project.make(tmp_path, blank_conninfo, SCHEMA, {"orders": QUERY + other})
-    with pytest.raises(GenerationError, match="@when says something else of it"):
+    with pytest.raises(GenerationError, match="their @when differ"):
         project.render()

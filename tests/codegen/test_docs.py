@@ -1,4 +1,4 @@
-"""What docs/adding_a_query.md says is so, and its code runs."""
+"""The statements of docs/adding_a_query.md are true, and its code runs."""
 
 import re
 import shutil
@@ -35,7 +35,7 @@ def blocks(language: str) -> list[str]:
 
 
 def table(head: str) -> list[list[str]]:
-    """The rows of the table whose head begins so, their cells without escapes."""
+    """Return the rows of the table whose head begins so, with cells unescaped."""
     _, _, rest = PAGE.partition(f"\n| {head}")
     lines = rest.split("\n\n")[0].splitlines()[2:]
     cells = [re.split(r"(?<!\\)\|", line.strip("|")) for line in lines]
@@ -44,7 +44,7 @@ def table(head: str) -> list[list[str]]:
 
 
 def code(cell: str) -> str:
-    """The first code in a cell."""
+    """Return the first code in a cell."""
     found = re.search(r"(`+) ?(.*?) ?\1", cell)
     assert found, cell
     return found[2]
@@ -58,7 +58,7 @@ RECORD, *CALLERS = blocks("python")
 def settings(
     server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GenerationSettings]:
-    """All queries and that of the page, generated into a package of its own."""
+    """All queries and that of the page, generated into another package."""
     folder = tmp_path_factory.mktemp("page")
     shutil.copytree(QUERIES, folder / "queries")
     with (folder / "queries" / "users.sql").open("a") as file:
@@ -166,10 +166,10 @@ def test_every_way_of_naming_a_query_is_in_the_table() -> None:
 
 def test_every_tag_of_the_table_is_one_and_none_is_missing(tmp_path: Path) -> None:
     tags = [code(tag) for tag, _ in table("Tag")]
-    told = r"@unknown is no tag: there are (.*)$"
+    told = r"@unknown is not a tag; the tags are (.*)$"
     with pytest.raises(GenerationError, match=told) as caught:
         read_queries(tmp_path, a="-- name: get()^\n-- @unknown\nselect 1 as one;\n")
-    there = str(caught.value).rpartition("there are ")[2].split(", ")
+    there = str(caught.value).rpartition("the tags are ")[2].split(", ")
     assert [tag.split()[0] for tag in tags] == [*dict.fromkeys(there)]
     for number, tag in enumerate(tags):
         head = "load()!" if tag == "@copy" else "get(after)"

@@ -1,4 +1,4 @@
-"""Settings, stale files, and what is written or left alone."""
+"""Settings, stale files, and the writing of files."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def project(tmp_path: Path, blank_conninfo: str) -> Project:
     return Project.make(tmp_path, blank_conninfo, SCHEMA, queries)
 
 
-def test_what_was_just_written_is_not_stale(project: Project) -> None:
+def test_a_written_module_is_not_stale(project: Project) -> None:
     files = project.render()
     write(files)
     assert stale(files) == ""
@@ -56,7 +56,7 @@ def test_a_module_refuses_sql_that_was_edited_since(project: Project) -> None:
     assert concerned_queries(project.render()) == ["items.list_all"]
 
 
-def test_a_module_whose_sql_file_is_gone_is_removed(project: Project) -> None:
+def test_a_module_without_its_sql_file_is_removed(project: Project) -> None:
     write(project.render())
     module = project.folder / project.package / "queries" / "others.py"
     assert module.exists()
@@ -88,7 +88,7 @@ def test_a_file_written_by_hand_is_never_overwritten(project: Project) -> None:
     assert not (records.parent / "queries").exists()
 
 
-def test_generated_files_say_so_without_paths_and_times_of_this_machine(
+def test_generated_files_contain_no_path_and_no_time_of_this_machine(
     project: Project,
 ) -> None:
     for path, text in project.render().items():
@@ -99,7 +99,7 @@ def test_generated_files_say_so_without_paths_and_times_of_this_machine(
     assert project.render()[init].endswith(folder)
 
 
-def test_files_can_be_read_by_everyone_who_may_read_new_files(
+def test_generated_files_have_the_permissions_of_new_files(
     project: Project,
 ) -> None:
     write(project.render())
@@ -162,9 +162,9 @@ def test_settings_of_the_plan_check_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", r"there is no table \[tool.authority\]"),
-        ("tool = 1", r"there is no table \[tool.authority\]"),
-        ("[tool", "is no TOML"),
+        ("", r"the table \[tool.authority\] is missing"),
+        ("tool = 1", r"the table \[tool.authority\] is missing"),
+        ("[tool", "is not TOML"),
         ('[tool.authority]\noutput = "app"', "tool.authority.queries is missing"),
         ('[tool.authority]\nqueries = "queries"', "tool.authority.output is missing"),
         (MINIMUM + "quries = 1", "tool.authority.quries is no setting.*one of queries"),
@@ -176,7 +176,7 @@ def test_settings_of_the_plan_check_are_read(tmp_path: Path) -> None:
         (MINIMUM + 'package = "a-b"', "tool.authority.package is 'a-b'"),
     ],
 )
-def test_wrong_settings_are_named_with_what_is_allowed(
+def test_an_error_in_the_settings_names_the_allowed_values(
     tmp_path: Path, text: str, expected: str
 ) -> None:
     path = settings_file(tmp_path, text)
@@ -184,6 +184,6 @@ def test_wrong_settings_are_named_with_what_is_allowed(
         read(path)
 
 
-def test_a_settings_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_an_error_names_a_missing_settings_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="toml: cannot be read"):
         read(tmp_path / "pyproject.toml")

@@ -1,4 +1,4 @@
-"""What runs is what was written: each known trap is refused, or proved harmless."""
+"""The SQL runs as it is written: each known trap is refused, or proved harmless."""
 
 from pathlib import Path
 
@@ -62,12 +62,12 @@ REFUSED = [
     pytest.param("select /*+ -- name: y() */ 1 as c", 1, "aiosql refuses",
                  id="name in a hint"),
     pytest.param("select :b$c as d", 2, "letters, digits and _", id="dollar in a name"),
-    pytest.param("select\n$1 as c", 3, "$1 is bound by nobody", id="number"),
+    pytest.param("select\n$1 as c", 3, "$1 has no value", id="number"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("sql", HARMLESS.values(), ids=HARMLESS)
-def test_a_harmless_trap_is_let_through(tmp_path: Path, sql: str) -> None:
+def test_a_harmless_trap_is_accepted(tmp_path: Path, sql: str) -> None:
     query = read_one(tmp_path, f"-- name: x(b)\n{sql}\nlimit :b")
     assert query.parameters == ("b",)
     assert "limit %(b)s" in query.sql
@@ -84,7 +84,7 @@ def test_a_trap_is_refused_at_its_line(
     assert said in message
 
 
-def test_both_texts_are_shown(tmp_path: Path) -> None:
+def test_an_error_shows_both_texts(tmp_path: Path) -> None:
     message = refusal(tmp_path, a="-- name: x()\nselect t.c[1:2] as d from t")
     assert "`:2] as d` is written, but `$1] as d" in message
 
@@ -94,7 +94,7 @@ def test_both_texts_are_shown(tmp_path: Path) -> None:
 )
 def test_a_parameter_of_a_comment_alone_is_refused(tmp_path: Path, sql: str) -> None:
     message = refusal(tmp_path, a=f"-- name: x(b)\n{sql}\n")
-    assert message.startswith("sql/a.sql:1: parameter `b` stands in a comment")
+    assert message.startswith("sql/a.sql:1: parameter `b` is only in a comment")
 
 
 def test_a_script_runs_as_it_is_written(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_script_runs_as_it_is_written(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_takes_no_parameters_is_compared_too(
+def test_statements_without_parameters_are_compared_too(
     tmp_path: Path, text: str, line: int, said: str
 ) -> None:
     message = refusal(tmp_path, a=text)
@@ -153,7 +153,7 @@ def test_a_star_is_refused_at_every_level(tmp_path: Path, sql: str) -> None:
     assert message.startswith(f"sql/a.sql:{line}: `*` gives other columns")
 
 
-def test_a_star_that_is_no_column_is_let_through(tmp_path: Path) -> None:
+def test_a_star_that_is_no_column_is_accepted(tmp_path: Path) -> None:
     sql = "select count(*) as a, 2 * 3 as b, '*' as c, row(t.*) as d from t;"
     assert read_one(tmp_path, f"-- name: x()\n{sql}").name == "x"
 
@@ -176,9 +176,9 @@ def test_a_column_without_a_name_is_refused(tmp_path: Path, sql: str) -> None:
     assert message.startswith("sql/a.sql:3: a column without a name")
 
 
-def test_values_have_no_names(tmp_path: Path) -> None:
+def test_values_without_column_names_are_refused(tmp_path: Path) -> None:
     message = refusal(tmp_path, a="-- name: x()\nvalues (1, 2);")
-    assert message.startswith("sql/a.sql:2: VALUES has no names")
+    assert message.startswith("sql/a.sql:2: VALUES names no columns")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_values_have_no_names(tmp_path: Path) -> None:
         "update t set id = 1 returning old.id,\nnew.id",
     ],
 )
-def test_a_second_column_of_the_name_is_refused(tmp_path: Path, sql: str) -> None:
+def test_a_second_column_of_the_same_name_is_refused(tmp_path: Path, sql: str) -> None:
     message = refusal(tmp_path, a=f"-- name: x()\n{sql};")
     assert message.startswith("sql/a.sql:3: a second column `")
 
@@ -205,7 +205,7 @@ def test_a_second_column_of_the_name_is_refused(tmp_path: Path, sql: str) -> Non
         "update t set (b, c) = (select 1, 1) returning t.id",
     ],
 )
-def test_only_what_comes_out_needs_a_name(tmp_path: Path, sql: str) -> None:
+def test_only_result_columns_need_names(tmp_path: Path, sql: str) -> None:
     assert read_one(tmp_path, f"-- name: x()\n{sql};").name == "x"
 
 
@@ -216,7 +216,7 @@ def test_only_what_comes_out_needs_a_name(tmp_path: Path, sql: str) -> None:
         ("-- name: x(b)\nselect :b as a\nfrom from t;", 3, 'at or near "from"'),
         ("-- name: x(b)\nselect\n1 as a :b;", 3, 'at or near ":b"'),
         ("-- name: x()\nselect 1 as", 2, "at end of input"),
-        ("-- name: x()!\n\ncopy t (id) from stdin;", 3, "add the tag"),
+        ("-- name: x()!\n\ncopy t (id) from stdin;", 3, "needs the tag @copy"),
         ("-- name: x()!\ncopy t (id) to stdout;", 2, "only `copy … from stdin`"),
         ("-- name: x()!\ncopy t (id) from '/a';", 2, "only `copy … from stdin`"),
         ("-- name: x()!\ncopy t (id) from program 'a';", 2, "only `copy … from"),
@@ -231,7 +231,7 @@ def test_a_statement_is_refused_at_its_line(
 
 
 @pytest.mark.parametrize("sql", ["delete from t", "copy t (id) to stdout"])
-def test_a_tag_of_copy_is_for_a_copy(tmp_path: Path, sql: str) -> None:
+def test_the_tag_copy_needs_a_copy(tmp_path: Path, sql: str) -> None:
     message = refusal(tmp_path, a=f"-- name: x()!\n-- Loads.\n-- @copy\n{sql};")
     assert message.startswith("sql/a.sql:3: @copy")
 

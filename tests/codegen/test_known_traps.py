@@ -1,4 +1,4 @@
-"""What other tools take for not null: each shown to be null, and described so."""
+"""Columns that other tools take for NOT NULL: each is null, and is described so."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from authority_queries.codegen.analysis.analyst import Analyst
 
 @dataclass(frozen=True, kw_only=True)
 class Trap:
-    """`sql` gives a null in its only column, whatever it looks like."""
+    """`sql` returns a null in its only column."""
 
     name: str
     schema: str = "select 1"
@@ -306,11 +306,13 @@ TRAPS = [
 
 
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
-def test_what_can_be_null_is_said_to_be(trap: Trap, blank_conninfo: str) -> None:
+def test_a_nullable_column_is_described_as_nullable(
+    trap: Trap, blank_conninfo: str
+) -> None:
     with psycopg.connect(blank_conninfo, autocommit=True) as connection:
         version = connection.info.server_version // 10_000
         if not trap.since <= version <= trap.until:
-            # Syntax that the server does not know, or what it no longer lets happen.
+            # The server does not know the syntax, or no longer allows it.
             pytest.skip(f"PostgreSQL {version} has no such trap")
         connection.execute(trap.schema.encode())
         description = Analyst(connection).describe(trap.sql)
@@ -327,7 +329,7 @@ SCHEMA = """
     create table d (x sure);
     create view ab as select a.id, a.note, b.name from a left join b on b.id = a.b_id;
 """
-# Each column's name says what must be proven of it: n… is not null.
+# The analysis must prove that a column n… is not null, and not claim it of y….
 PROVEN = [
     "select id as n, note as y from a",
     "select a.id as n, b.name as y from a left join b on a.b_id = b.id",
@@ -412,7 +414,7 @@ def analyst(blank_conninfo: str) -> Iterator[Analyst]:
 
 
 @pytest.mark.parametrize("sql", PROVEN)
-def test_what_cannot_be_null_is_proven(sql: str, analyst: Analyst) -> None:
+def test_a_column_that_is_never_null_is_proven(sql: str, analyst: Analyst) -> None:
     columns = analyst.describe(sql).columns
     assert {column.name: column.fact.nullable for column in columns} == {
         column.name: column.name.startswith("y") for column in columns
@@ -428,7 +430,9 @@ ELEMENTS = [
 
 
 @pytest.mark.parametrize("sql", ELEMENTS)
-def test_an_array_that_can_hold_a_null_is_said_to(sql: str, analyst: Analyst) -> None:
+def test_an_array_that_can_contain_nulls_is_described_so(
+    sql: str, analyst: Analyst
+) -> None:
     (column,) = analyst.describe(sql).columns
     assert column.fact.elements_nullable
 
@@ -437,7 +441,7 @@ def test_an_array_that_can_hold_a_null_is_said_to(sql: str, analyst: Analyst) ->
     ("check", "stored"),
     [("x::bpchar = 'a'", "a  "), ("x::date = '2020-01-01'", "20200101")],
 )
-def test_equality_of_another_type_says_nothing_of_texts(
+def test_equality_of_another_type_proves_no_texts(
     check: str, stored: str, blank_conninfo: str
 ) -> None:
     with psycopg.connect(blank_conninfo, autocommit=True) as connection:
@@ -447,7 +451,7 @@ def test_equality_of_another_type_says_nothing_of_texts(
     assert column.fact.values is None
 
 
-def test_a_check_holds_for_no_foreign_child(blank_conninfo: str) -> None:
+def test_a_check_does_not_hold_for_foreign_children(blank_conninfo: str) -> None:
     with psycopg.connect(blank_conninfo, autocommit=True) as connection:
         connection.execute("create table t (x text check (x = 'a'))")
         connection.execute("create foreign data wrapper far")
@@ -491,13 +495,13 @@ ALWAYS = [
 
 
 @pytest.mark.parametrize(("sql", "expected"), ALWAYS)
-def test_whether_a_row_always_comes(
+def test_the_analysis_proves_whether_a_query_always_returns_a_row(
     sql: str, *, expected: bool, analyst: Analyst
 ) -> None:
     assert analyst.describe(sql).always_a_row is expected
 
 
-# By what a query does with its only parameter: may it be null?
+# Queries with one parameter, and whether it may be null.
 PARAMETERS = [
     ("select 1 from a where id = $1", False),
     ("select 1 from a where lower($1) = note", False),
@@ -532,7 +536,7 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize(("sql", "expected"), PARAMETERS)
-def test_whether_a_parameter_may_be_null(
+def test_the_analysis_proves_whether_a_parameter_may_be_null(
     sql: str, *, expected: bool, analyst: Analyst
 ) -> None:
     (parameter,) = analyst.describe(sql).parameters

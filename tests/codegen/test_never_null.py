@@ -1,4 +1,4 @@
-"""The allow-list, function by function, with the most awkward values there are."""
+"""The functions of never_null.txt return no null, even for extreme values."""
 
 import itertools
 import random
@@ -59,7 +59,7 @@ VALUES = {
     "integer[]": ["'{}'", "'{null}'", "'{1,2}'"],
     "record": ["row()", "row(null)", "row(1, 'a')"],
 }
-# What stands in for a pseudotype.
+# Types in place of pseudotypes.
 STAND_INS = {
     "anyarray": "integer[]",
     "anycompatiblearray": "integer[]",
@@ -70,7 +70,7 @@ STAND_INS = {
 
 
 def calls(signature: str) -> Iterator[str]:
-    """SQL calls of a function with values that are not null, nor always sensible."""
+    """Return calls of a function with values that are not null, extreme ones too."""
     match = re.fullmatch(r"(.+?)\((.*)\)", signature)
     assert match is not None
     name, types = match[1], [kind for kind in match[2].split(",") if kind]
@@ -84,7 +84,7 @@ def calls(signature: str) -> Iterator[str]:
         for kind in types
     ]
     combinations = list(itertools.product(*pools))
-    chosen = random.Random(name).sample(  # noqa: S311 -- the same ones each time
+    chosen = random.Random(name).sample(  # noqa: S311 -- the same values each time
         combinations, min(MOST_CALLS, len(combinations))
     )
     for arguments in chosen:
@@ -97,12 +97,12 @@ def catalogue(dba: "psycopg.Connection[Any]") -> Catalogue:
 
 
 def nulls_of(signature: str, dba: "psycopg.Connection[Any]") -> tuple[int, list[str]]:
-    """How many calls went well, and which gave null."""
+    """Return how many calls succeeded, and which of them returned null."""
     went_well, nulls = 0, []
     dba.execute("set statement_timeout = '100ms'; set temp_file_limit = '50MB'")
     for call in calls(signature):
         try:
-            # Not in FROM, where a series without an end would be gathered first.
+            # In FROM PostgreSQL would compute an endless series first.
             sql = f"select r is null from (select {call} as r limit 20) as s"  # noqa: S608 -- of our own list
             rows = dba.execute(sql.encode()).fetchall()
         except psycopg.Error:
@@ -113,7 +113,7 @@ def nulls_of(signature: str, dba: "psycopg.Connection[Any]") -> tuple[int, list[
     return went_well, nulls
 
 
-def test_no_function_of_the_list_gives_null(
+def test_no_listed_function_returns_null(
     catalogue: Catalogue, dba: "psycopg.Connection[Any]"
 ) -> None:
     allowed = catalogue.allowed
@@ -124,7 +124,7 @@ def test_no_function_of_the_list_gives_null(
     assert uncalled == set()
 
 
-def test_no_comparison_gives_null(
+def test_no_comparison_returns_null(
     catalogue: Catalogue, dba: "psycopg.Connection[Any]"
 ) -> None:
     compared = {
@@ -132,11 +132,11 @@ def test_no_comparison_gives_null(
     } - catalogue.allowed.of_values
     found = {signature: nulls_of(signature, dba) for signature in sorted(compared)}
     assert [nulls for _, nulls in found.values() if nulls] == []
-    # The rest are of types that few use: oidvector, pg_lsn, tsquery …
+    # The others take rare types: oidvector, pg_lsn, tsquery …
     assert sum(count > 0 for count, _ in found.values()) > 150
 
 
-def test_the_functions_that_are_left_out_do_give_null(
+def test_the_omitted_functions_return_null(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     left_out = [

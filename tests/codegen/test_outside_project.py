@@ -37,7 +37,7 @@ with psycopg.connect(sys.argv[1]) as connection:
 
 
 def authority(folder: Path, *arguments: str) -> Ended:
-    """Run the command as somebody in that folder would."""
+    """Run the command in that folder."""
     return subprocess.run(
         [sys.executable, "-m", "authority_queries", *arguments],
         cwd=folder,
@@ -51,7 +51,7 @@ def authority(folder: Path, *arguments: str) -> Ended:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The project, generated once by the server that the command starts itself."""
+    """The project, generated once on the server that the command starts."""
     folder = tmp_path_factory.mktemp("shop")
     shutil.copytree(
         OUTSIDE,
@@ -70,7 +70,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 @pytest.fixture
 def check_changed(shop: Project, tmp_path: Path, blank_conninfo: str) -> Check:
-    """Checks a copy of the generated project in which a file says something else."""
+    """Checks a copy of the generated project with a change in a file."""
 
     def check(file: Path, old: str, new: str) -> Ended:
         folder = tmp_path / "copy"
@@ -87,7 +87,7 @@ def test_the_project_and_its_caller_pass_the_strict_type_checker(shop: Project) 
     assert shop.mypy("shop.py").startswith("Success: no issues found")
 
 
-def test_a_wrong_caller_does_not_pass_it(shop: Project) -> None:
+def test_a_wrong_caller_does_not_pass_the_type_checker(shop: Project) -> None:
     (shop.folder / "wrong.py").write_text(
         "from datetime import date\n"
         "from music_shop.queries import catalogue\n"
@@ -130,7 +130,7 @@ def spent_day(caller: ModuleType, conninfo: str, form: str) -> Any:
 
 
 @pytest.mark.parametrize("form", ["sync", "async"])
-def test_all_ten_queries_give_what_their_types_say(
+def test_all_ten_queries_return_values_of_their_types(
     shop: Project, blank_conninfo: str, form: str
 ) -> None:
     migrate_plainly(blank_conninfo, [shop.folder / "schema" / "migrations"])
@@ -190,7 +190,7 @@ def test_the_project_runs_from_a_wheel(
     assert counted.stdout == f"{site} 0\n"
 
 
-def test_what_was_generated_is_fresh_on_this_server_too(
+def test_the_generated_modules_are_fresh_on_this_server_too(
     shop: Project, blank_conninfo: str
 ) -> None:
     checked = authority(shop.folder, "generate", "--check", "--server", blank_conninfo)
@@ -198,7 +198,7 @@ def test_what_was_generated_is_fresh_on_this_server_too(
     assert checked.stdout.startswith("5 modules up to date in ")
 
 
-def test_a_column_that_may_now_be_null_is_a_diff_with_the_files_that_see_it(
+def test_a_column_that_becomes_nullable_changes_the_modules_that_return_it(
     check_changed: Check,
 ) -> None:
     name = "name text not null,\n    status"
@@ -215,7 +215,7 @@ def test_a_column_that_may_now_be_null_is_a_diff_with_the_files_that_see_it(
     )
 
 
-def test_a_stale_check_names_the_queries_whose_record_alone_has_changed(
+def test_the_check_names_queries_whose_record_alone_changed(
     check_changed: Check,
 ) -> None:
     checked = check_changed(MIGRATION, "price shop.price not null", "price shop.price")
@@ -230,24 +230,25 @@ def test_a_stale_check_names_the_queries_whose_record_alone_has_changed(
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("track_id)^", "track)^", ":27: aiosql refuses it: undeclared parameter"),
-        ("@type details", "@typo details", ":5: @typo is no tag: there are @row"),
-        ("tracks.price", "tracks.prize", ":20 get_track: PostgreSQL says: column"),
+        ("track_id)^", "track)^", ":27:19: aiosql refuses it: undeclared parameter"),
+        ("@type details", "@typo details", ":5:1: @typo is not a tag; the tags are"),
+        ("tracks.price", "tracks.prize", ":20:5: PostgreSQL says: column"),
         (
             "released_on\n-- @n",
             "sold\n-- @n",
-            ":29 list_released: @nullable names sold",
+            ":32:1: @nullable names sold",
         ),
-        ("    tracks.title,\n", "", ":28 list_released: @row Track is not"),
+        ("    tracks.title,\n", "", ":30:1: @row Track is not"),
     ],
 )
-def test_an_error_in_a_query_file_is_told_with_its_line_and_no_traceback(
+def test_an_error_in_a_query_file_has_its_place_and_no_traceback(
     check_changed: Check, old: str, new: str, said: str
 ) -> None:
     checked = check_changed(Path("music_shop/sql/catalogue.sql"), old, new)
     assert (checked.returncode, checked.stdout) == (1, "")
-    assert checked.stderr.startswith(f"authority: sql/catalogue.sql{said}")
-    assert checked.stderr.count("\n") == 1
+    assert checked.stderr.startswith(f"music_shop/sql/catalogue.sql{said}")
+    assert checked.stderr.endswith("\nauthority: 1 error\n")
+    assert checked.stderr.count("\n") == 2
 
 
 OUR_QUERIES: Final = """

@@ -52,19 +52,19 @@ def connection(blank_conninfo: str) -> Iterator[psycopg.Connection[object]]:
                 connection.execute(statement.encode())
             except psycopg.errors.FeatureNotSupported:
                 assert "icu" in statement
-        # Bare names mean the user's objects before PostgreSQL's.
+        # Bare names resolve to the user's objects first.
         connection.execute("set search_path = shop, pg_catalog")
         yield connection
 
 
 def column(connection: psycopg.Connection[object], definition: str) -> Fact:
-    """Give what is proven of a column that is defined so."""
+    """Return the facts of a column with this definition."""
     connection.execute(f"create table shop.t (x {definition})".encode())
     (described,) = Analyst(connection).describe("select x from shop.t").columns
     return described.fact
 
 
-# What PostgreSQL's own check proves, and the check with the user's object.
+# A fact, a check of PostgreSQL's own that proves it, and one with the user's object.
 CHECKS = [
     (
         "json_kind",
@@ -154,7 +154,7 @@ def test_a_users_aggregate_may_return_null(
         ("select x from shop.t where x = $1", None),
     ],
 )
-def test_a_users_equality_says_nothing_of_a_parameter(
+def test_a_users_equality_proves_nothing_about_a_parameter(
     sql: str, values: set[str] | None, connection: psycopg.Connection[object]
 ) -> None:
     own = "check (x operator(pg_catalog.=) any (array['a', 'b']))"
@@ -219,7 +219,7 @@ def test_a_users_type_is_not_that_of_the_extension_citext(
         PythonTypes(PgTypes(connection)).of(described.type_oid, UNKNOWN)
 
 
-def test_equality_of_a_collation_that_ignores_case_says_nothing_of_texts(
+def test_equality_under_a_collation_that_ignores_case_proves_no_texts(
     connection: psycopg.Connection[object],
 ) -> None:
     try:

@@ -36,7 +36,7 @@ DELETE = "delete from shop.notes where tenant_id = :tenant_id and id = :id;"
 
 @pytest.fixture
 def settings(tmp_path: Path, embedded: str) -> Iterator[PlanSettings]:
-    """No role survives a check, save what a migration has made."""
+    """A check leaves no role behind, except those of migrations."""
     settings = plan_settings(tmp_path, embedded, SCHEMA, SAMPLE)
     with psycopg.connect(embedded, autocommit=True) as connection:
         before = roles(connection)
@@ -94,7 +94,7 @@ notes.other
     assert report.findings == ()
 
 
-def test_a_query_may_be_of_who_connects(settings: PlanSettings) -> None:
+def test_a_query_may_be_executed_by_the_login(settings: PlanSettings) -> None:
     report = report_on(
         replace(settings, role="shop_service"),
         f"usual(tenant_id, id)^ | {BY_ID}",
@@ -128,7 +128,7 @@ def test_a_function_that_the_role_may_not_execute_is_an_error(
     )
 
 
-def test_a_role_that_cannot_be_is_an_error(settings: PlanSettings) -> None:
+def test_an_impossible_role_is_an_error(settings: PlanSettings) -> None:
     message = refusal(settings, f"one(tenant_id, id)^ | @role pg_desk | {BY_ID}")
     assert message == (
         "queries/notes.sql:4:1: PostgreSQL says to pg_desk: "
@@ -136,7 +136,7 @@ def test_a_role_that_cannot_be_is_an_error(settings: PlanSettings) -> None:
     )
 
 
-def test_a_role_that_goes_without_saying_is_found(settings: PlanSettings) -> None:
+def test_a_tag_with_the_default_role_is_found(settings: PlanSettings) -> None:
     queries = (
         f"one(tenant_id, id)^ | @role shop_service | {BY_ID}",
         "rebuild()# | @role shop_service | reindex table shop.notes;",

@@ -1,7 +1,7 @@
-"""Row-level security in plans: short to read, and no stand-in for a query's condition.
+"""Row-level security in plans: it is short, and replaces no condition of a query.
 
-A policy binds every scan to the tenant of the session. What counts is whether the query
-would have bound it too.
+A policy binds every scan to the session's tenant. The check asks whether the query
+itself binds it too.
 """
 
 from collections.abc import Mapping
@@ -219,7 +219,7 @@ UNBOUND = {
 def project(
     parent: Path, server: str, conditions: Mapping[str, str] | None = None
 ) -> PlanSettings:
-    """A project whose queries run as a role that these policies bind."""
+    """A project whose queries are executed by a role that these policies restrict."""
     conditions = conditions or dict.fromkeys(("notes", "drafts", "events"), TENANT)
     policies = [
         POLICY.format(table=table, condition=condition)
@@ -324,7 +324,7 @@ def test_a_scan_that_only_a_policy_binds_is_found(settings: PlanSettings) -> Non
         "tenant_id = shop.current_tenant()",
     ],
 )
-def test_a_policy_counts_as_one_however_it_asks(
+def test_a_policy_is_recognised_in_every_spelling(
     tmp_path: Path, embedded: str, condition: str
 ) -> None:
     report = report_on(
@@ -355,7 +355,7 @@ def test_another_subquery_is_shown_and_binds(
     assert "-> InitPlan 1: " in report.text
 
 
-def test_a_cte_that_asks_for_the_tenant_is_shown(settings: PlanSettings) -> None:
+def test_a_cte_that_reads_the_tenant_is_shown(settings: PlanSettings) -> None:
     report = report_on(
         settings,
         "of_cte() | with it as materialized (select shop.current_tenant() as tenant)"
@@ -374,7 +374,7 @@ def test_a_policy_for_something_else_is_shown(tmp_path: Path, embedded: str) -> 
     assert "notes.owner = (InitPlan 2).col1\n" in report.text
 
 
-def test_a_policy_that_asks_of_the_row_is_shown_as_it_is(
+def test_a_policy_that_reads_the_row_is_shown_unchanged(
     tmp_path: Path, embedded: str
 ) -> None:
     condition = "tenant_id = (select t.id from shop.tenants as t where t.code = body)"

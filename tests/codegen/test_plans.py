@@ -1,4 +1,4 @@
-"""The plan check: what is found, what is permitted, and a text that stays the same."""
+"""The check of plans: its findings, its exceptions, and a stable text."""
 
 import shutil
 from dataclasses import replace
@@ -81,7 +81,7 @@ def settings(tmp_path: Path, embedded: str) -> PlanSettings:
     return replace(settings, fixed_tables=frozenset({"shop.kinds"}))
 
 
-def test_a_plan_is_readable_and_has_no_figures(settings: PlanSettings) -> None:
+def test_a_plan_has_no_figures(settings: PlanSettings) -> None:
     report = report_on(settings, f"one(tenant_id, id)^ | {BY_ID}")
     assert (
         plans_of(report)
@@ -96,7 +96,7 @@ notes.one
     assert report.findings == ()
 
 
-def test_reading_a_growing_table_whole_is_found(settings: PlanSettings) -> None:
+def test_a_scan_of_a_whole_growing_table_is_found(settings: PlanSettings) -> None:
     report = report_on(
         settings,
         f"drafts(tenant_id) | {DRAFTS}",
@@ -113,7 +113,7 @@ def test_reading_a_growing_table_whole_is_found(settings: PlanSettings) -> None:
     assert "-- @plan seq_scan shop.drafts -- why" in report.findings[2].remedy
 
 
-def test_reading_an_index_whole_is_found(settings: PlanSettings) -> None:
+def test_a_scan_of_a_whole_index_is_found(settings: PlanSettings) -> None:
     settings = replace(settings, tenant_column=None)
     report = report_on(
         settings,
@@ -181,7 +181,7 @@ def test_a_tenant_that_is_a_constant_or_another_ones_is_found(
     assert [name for name, _ in found(report)] == ["fixed", "below"]
 
 
-def test_an_exception_permits_what_it_names_and_no_more(settings: PlanSettings) -> None:
+def test_an_exception_permits_only_the_named_violation(settings: PlanSettings) -> None:
     report = report_on(
         settings,
         f"drafts(tenant_id) | @plan seq_scan shop.drafts -- Few. | {DRAFTS}",
@@ -196,7 +196,7 @@ def test_an_exception_permits_what_it_names_and_no_more(settings: PlanSettings) 
     assert "    permitted: cross_tenant shop.notes\n" in report.text
 
 
-def test_an_exception_without_a_need_or_a_meaning_is_found(
+def test_an_unknown_or_unneeded_exception_is_found(
     settings: PlanSettings,
 ) -> None:
     report = report_on(
@@ -209,16 +209,16 @@ def test_an_exception_without_a_need_or_a_meaning_is_found(
         f"e(tenant_id) | @plan seq_scan drafts -- Few. | {DRAFTS}",
     )
     assert found(report) == [
-        ("a", "@plan cross_tenant: the plan does no such thing"),
-        ("b", "@plan seq_scan shop.notes: the plan does no such thing"),
+        ("a", "@plan cross_tenant: the plan does not do this"),
+        ("b", "@plan seq_scan shop.notes: the plan does not do this"),
         ("c", "@plan seqscan shop.notes: no such exception"),
-        ("d", "@plan seq_scan: of what?"),
+        ("d", "@plan seq_scan: names no table or index"),
         ("e", "reads all of shop.drafts"),
-        ("e", "@plan seq_scan drafts: the plan does no such thing"),
+        ("e", "@plan seq_scan drafts: the plan does not do this"),
     ]
 
 
-def test_partitions_that_are_read_alike_are_one_node(settings: PlanSettings) -> None:
+def test_partitions_with_the_same_plan_are_one_node(settings: PlanSettings) -> None:
     report = report_on(settings, f"events(tenant_id, since) | {EVENTS}")
     assert (
         plans_of(report)
@@ -232,7 +232,9 @@ notes.events
     )
 
 
-def test_a_plan_is_that_of_the_role_and_no_role_is_left(settings: PlanSettings) -> None:
+def test_a_plan_is_made_as_the_role_and_leaves_no_role_behind(
+    settings: PlanSettings,
+) -> None:
     query = f"events(tenant_id, since) | {EVENTS}"
     assert "One-Time Filter" not in report_on(settings, query).text
     report = report_on(replace(settings, role="shop_service"), query)
@@ -308,7 +310,7 @@ def test_an_old_server_is_refused(
         report_on(settings, f"one(tenant_id, id)^ | {BY_ID}")
 
 
-def test_a_sample_that_fails_is_named_with_its_line(settings: PlanSettings) -> None:
+def test_an_error_in_the_sample_has_its_line(settings: PlanSettings) -> None:
     settings.sample.write_text("select 1;\n\nselect * from shop.nothing;\n")
     with pytest.raises(GenerationError) as caught:
         report_on(settings, f"one(tenant_id, id)^ | {BY_ID}")
@@ -317,7 +319,7 @@ def test_a_sample_that_fails_is_named_with_its_line(settings: PlanSettings) -> N
     )
 
 
-def test_a_sample_that_is_missing_is_named(settings: PlanSettings) -> None:
+def test_an_error_names_a_missing_sample(settings: PlanSettings) -> None:
     settings.sample.unlink()
     with pytest.raises(GenerationError, match=r"sample\.sql: cannot be read: No such"):
         report_on(settings, f"one(tenant_id, id)^ | {BY_ID}")
@@ -383,7 +385,7 @@ def test_a_difference_is_a_diff_that_a_person_reads() -> None:
 def test_the_plans_of_the_repository_are_as_committed_and_keep_the_rules(
     tmp_path: Path, embedded: str
 ) -> None:
-    """One query more, that only row-level security binds: the rules would see it."""
+    """The rules find an added query that only row-level security restricts."""
     queries = tmp_path / "queries"
     shutil.copytree(QUERIES, queries)
     (queries / "without_tenant.sql").write_text(

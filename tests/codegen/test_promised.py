@@ -1,4 +1,4 @@
-"""`@as`: a query whose rows are promised to be those of another one."""
+"""`@as`: a query with the columns of another one."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ select found.id, found.state, found.note from shop.find(:id) as found;
 """
 
 
-def test_it_has_the_record_of_the_other_and_keeps_the_promise(
+def test_a_query_with_as_has_the_record_of_the_other_query(
     tmp_path: Path, blank_conninfo: str
 ) -> None:
     lie = FIND.replace("find(", "lie(")
@@ -54,8 +54,11 @@ def test_it_has_the_record_of_the_other_and_keeps_the_promise(
 @pytest.mark.parametrize(
     ("find", "said"),
     [
-        (FIND.replace("@as get", "@as other"), "@as other: no query of this file"),
-        (FIND.replace("@as get", "@as find"), "@as find: no query of this file"),
+        (
+            FIND.replace("@as get", "@as other"),
+            "@as other: this file has no such",
+        ),
+        (FIND.replace("@as get", "@as find"), "@as find: this file has no such query"),
         (FIND.replace(", found.note", ""), "@as get, which has other columns"),
         (
             FIND.replace("found.id,", "found.id::integer as id,"),
@@ -63,12 +66,12 @@ def test_it_has_the_record_of_the_other_and_keeps_the_promise(
         ),
         (
             FIND.replace("-- @as", "-- @notnull id -- So.\n-- @as"),
-            "@as get says all of its columns",
+            "@as get sets all columns",
         ),
-        (FIND.replace("^", "!"), "@as is for a query that gives rows"),
+        (FIND.replace("^", "!"), "@as is for a query that returns rows"),
     ],
 )
-def test_what_cannot_be_promised_is_refused(
+def test_an_impossible_promise_is_refused(
     find: str, said: str, tmp_path: Path, blank_conninfo: str
 ) -> None:
     project = Project.make(tmp_path, blank_conninfo, SCHEMA, {"parts": GET + find})

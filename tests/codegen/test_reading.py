@@ -1,4 +1,4 @@
-"""Query files are read as aiosql reads them, or refused with file and line."""
+"""Query files are read as aiosql reads them, or refused with their place."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def test_the_repositorys_queries_are_those_that_aiosql_finds() -> None:
         assert {line.strip() for line in query.doc.splitlines()} <= {"", *theirs}
 
 
-def test_queries_come_by_file_name_and_then_as_they_stand_in_the_file() -> None:
+def test_queries_are_sorted_by_file_and_keep_the_files_order() -> None:
     queries = read_folder(QUERIES)
     places = [(query.path.name, query.line) for query in queries]
     assert places == sorted(places)
@@ -54,7 +54,7 @@ def test_a_relative_folder_gives_the_same_places(
     assert query.place == same.place == "sql/a.sql:1 x"
 
 
-def test_all_that_the_file_says_of_a_query_is_there(tmp_path: Path) -> None:
+def test_a_query_has_everything_that_its_file_contains(tmp_path: Path) -> None:
     query = read_one(
         tmp_path,
         "/* a header\n   of two lines */\n"
@@ -77,7 +77,7 @@ def test_all_that_the_file_says_of_a_query_is_there(tmp_path: Path) -> None:
     assert "id = %(user_id)s and tenant_id = %(tenant_id)s;" in query.sql
 
 
-def test_a_comment_after_an_empty_line_is_of_the_body(tmp_path: Path) -> None:
+def test_a_comment_after_an_empty_line_belongs_to_the_body(tmp_path: Path) -> None:
     text = "-- name: x()\n-- Of the name.\n\n-- Of the body.\nselect 1 as a;\n"
     assert read_one(tmp_path, text).doc == "Of the name."
 
@@ -114,17 +114,17 @@ def test_windows_line_ends_are_line_ends(tmp_path: Path) -> None:
         pytest.param("-- name: x<!\ndelete from a;", 1, "write `()`", id="<! no list"),
         pytest.param("-- name: x(b)#\nselect :b;", 1, "write `()`", id="script"),
         pytest.param("-- name: add-query()\nselect 1;", 1, "aiosql has", id="aiosql's"),
-        pytest.param("-- name: é()\nselect 1;", 1, "`é` is to name a", id="not ASCII"),
+        pytest.param("-- name: é()\nselect 1;", 1, "`é` cannot name a", id="not ASCII"),
         pytest.param("-- name: list()\nselect 1 as a;", 1, "a builtin", id="builtin"),
         pytest.param("-- name: None()\nselect 1 as a;", 1, "a builtin", id="None"),
         pytest.param("-- name: lambda()\nselect 1 as a;", 1, "a keyword", id="keyword"),
         pytest.param("-- name: __all__()\nselect 1;", 1, "begins with _", id="dunder"),
         pytest.param("-- name: x(if)\nselect :if as a;", 1, "keyword", id="argument"),
-        pytest.param("-- name: x(é)\nselect :é as a;", 1, "`é` is to", id="no ASCII"),
-        pytest.param("-- name: x(self)\nselect :self as a;", 1, "taken", id="self"),
-        pytest.param("-- name: x(conn)\nselect :conn as a;", 1, "taken", id="conn"),
+        pytest.param("-- name: x(é)\nselect :é as a;", 1, "`é` cannot", id="no ASCII"),
+        pytest.param("-- name: x(self)\nselect :self as a;", 1, "used by", id="self"),
+        pytest.param("-- name: x(conn)\nselect :conn as a;", 1, "used by", id="conn"),
         pytest.param(
-            "-- name: x(connection)\nselect :connection as a;", 1, "taken", id="first"
+            "-- name: x(connection)\nselect :connection as a;", 1, "used by", id="first"
         ),
         pytest.param("select 1;\n-- name: x()\nselect 1;", 1, "before", id="preamble"),
         pytest.param("-- Nothing.\n", 1, "no query", id="only comment"),
@@ -146,7 +146,7 @@ def test_a_wrong_query_is_refused_at_its_line(
     assert said in message
 
 
-def test_a_name_is_there_once_in_a_file(tmp_path: Path) -> None:
+def test_a_second_query_of_the_same_name_is_refused(tmp_path: Path) -> None:
     text = ONE.format("get-x") + ONE.format("get_x")
     message = refusal(tmp_path, a=text)
     assert message.startswith("sql/a.sql:3: line 1 has a query `get_x` already")
@@ -158,7 +158,7 @@ def test_files_may_have_the_same_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["_async", "_stream", "_stream_async", "_cursor"])
-def test_a_name_is_not_one_that_is_generated_for_another(
+def test_a_name_that_is_generated_for_another_query_is_refused(
     tmp_path: Path, suffix: str
 ) -> None:
     message = refusal(tmp_path, a=ONE.format("x") + ONE.format(f"x{suffix}"))
@@ -167,7 +167,7 @@ def test_a_name_is_not_one_that_is_generated_for_another(
 
 
 @pytest.mark.parametrize("name", ["get_stream", "license", "match", "id_"])
-def test_a_name_like_a_taken_one_is_let_through(tmp_path: Path, name: str) -> None:
+def test_a_name_like_a_generated_one_is_accepted(tmp_path: Path, name: str) -> None:
     assert read_one(tmp_path, ONE.format(name)).name == name
 
 
@@ -181,25 +181,25 @@ def test_a_name_like_a_taken_one_is_let_through(tmp_path: Path, name: str) -> No
         ("naïve", "no Python name of ASCII"),
     ],
 )
-def test_a_file_is_named_as_a_module_can_be(
+def test_a_file_name_that_is_no_module_name_is_refused(
     tmp_path: Path, stem: str, said: str
 ) -> None:
     message = refusal(tmp_path, **{stem: ONE.format("x")})
-    assert message.startswith(f"sql/{stem}.sql:1: `{stem}` is to name a module")
+    assert message.startswith(f"sql/{stem}.sql:1: `{stem}` cannot name a module")
     assert said in message
 
 
-def test_two_files_do_not_give_one_module(tmp_path: Path) -> None:
+def test_two_files_of_one_module_are_refused(tmp_path: Path) -> None:
     message = refusal(tmp_path, Users=ONE.format("x"), users=ONE.format("y"))
     assert message.startswith("sql/users.sql:1: its module is that of Users.sql")
 
 
-def test_a_file_is_utf_8(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     text = "-- name: x()\n-- naïve\nselect 1 as a;".encode("latin-1")
     assert refusal(tmp_path, a=text).startswith("sql/a.sql:2: not UTF-8")
 
 
-def test_a_file_that_cannot_be_read_is_named(
+def test_an_error_names_an_unreadable_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(path: Path, encoding: str) -> str:
@@ -210,13 +210,13 @@ def test_a_file_that_cannot_be_read_is_named(
     assert message == "sql/a.sql:1: cannot be read: Permission denied"
 
 
-def test_a_folder_is_no_query_file(tmp_path: Path) -> None:
+def test_a_folder_does_not_count_as_a_query_file(tmp_path: Path) -> None:
     (tmp_path / "b.sql").mkdir()
-    with pytest.raises(GenerationError, match="no query file is there"):
+    with pytest.raises(GenerationError, match="there is no query file"):
         read_folder(tmp_path)
 
 
-def test_a_folder_has_query_files(tmp_path: Path) -> None:
-    assert "no query file is there" in refusal(tmp_path)
-    with pytest.raises(GenerationError, match=r"missing: no query file is there"):
+def test_a_folder_without_query_files_is_refused(tmp_path: Path) -> None:
+    assert "there is no query file" in refusal(tmp_path)
+    with pytest.raises(GenerationError, match=r"missing: there is no query file"):
         read_folder(tmp_path / "missing")

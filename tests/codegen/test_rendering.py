@@ -159,7 +159,7 @@ def connection(blank_conninfo: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def test_what_is_generated_passes_the_strict_checker_and_types_its_callers(
+def test_the_generated_modules_pass_the_strict_checker_and_type_their_callers(
     project: Project,
 ) -> None:
     project.generate()
@@ -179,7 +179,7 @@ def test_what_is_generated_passes_the_strict_checker_and_types_its_callers(
     ], wrong
 
 
-def test_what_is_generated_is_formatted_and_its_imports_are_sorted(
+def test_the_generated_modules_are_formatted_with_sorted_imports(
     project: Project,
 ) -> None:
     project.generate()
@@ -201,7 +201,7 @@ def add(items: Any, connection: psycopg.Connection[Any], **others: object) -> An
     return items.add(connection, **(values | others))
 
 
-def test_the_functions_of_each_kind_do_what_they_say(
+def test_the_functions_of_each_kind_execute_their_query(
     project: Project, connection: psycopg.Connection[Any]
 ) -> None:
     items = project.generate().module("queries.items")
@@ -231,7 +231,7 @@ def test_the_functions_of_each_kind_do_what_they_say(
     assert items.count_all(connection) == 0
 
 
-def test_the_asynchronous_functions_do_the_same(
+def test_the_asynchronous_functions_execute_their_query(
     project: Project, blank_conninfo: str
 ) -> None:
     items = project.generate().module("queries.items")
@@ -269,14 +269,14 @@ def test_arguments_are_checked_before_anything_is_sent(
         items.list_all(connection, status="gone", after=None)
 
 
-def test_literals_are_named_for_their_column_type_or_record(project: Project) -> None:
+def test_literals_are_named_after_their_column_type_or_record(project: Project) -> None:
     records = project.generate().module("records")
     assert records.ItemStatus == Literal["gone", "on_sale"]
     assert records.Mood == Literal["sad", "happy"]
     assert records.ItemsAddRowOutcome == Literal["added"]
 
 
-def test_a_field_with_a_secret_does_not_show(project: Project) -> None:
+def test_a_repr_does_not_contain_secret_fields(project: Project) -> None:
     records = project.generate().module("records")
     item = records.Item(1, "Tea", "gone", Decimal(1), None, None, [], b"secret", {})
     assert "secret" not in repr(item)
@@ -288,7 +288,7 @@ def test_a_column_may_be_named_like_a_type(project: Project) -> None:
     assert records.Item.__annotations__["date"] == date | None
 
 
-def test_a_function_says_what_the_sql_says_and_where_it_stands(
+def test_a_docstring_has_the_comment_and_the_place_of_the_query(
     project: Project,
 ) -> None:
     items = project.generate().module("queries.items")
@@ -423,7 +423,7 @@ def test_a_record_and_a_type_of_the_same_name_are_refused(
     assert "records.py would have two things named Mood" in message
 
 
-def test_a_parameter_that_the_stream_has_is_refused(
+def test_a_parameter_named_like_the_streams_is_refused(
     tmp_path: Path, blank_conninfo: str
 ) -> None:
     message = refuse(
@@ -434,31 +434,6 @@ def test_a_parameter_that_the_stream_has_is_refused(
     assert message.startswith(
         "queries/a.sql:3:39: size is the streaming function's own"
     )
-
-
-def test_declared_types_are_imported_and_json_of_them_is_sent(
-    tmp_path: Path, blank_conninfo: str, connection: psycopg.Connection[Any]
-) -> None:
-    text = """\
--- name: save(id, settings)<!
--- The item.
--- @type id: declared_types:ItemId
--- @type settings: declared_types:Settings
-insert into shop.items (id, name, status, price, settings)
-values (:id, 'x', 'gone', 1, :settings)
-returning items.id, items.settings;
-"""
-    project = Project.make(tmp_path, blank_conninfo, SCHEMA, {"a": text})
-    (project.folder / "declared_types.py").write_text(
-        "from typing import NewType, TypedDict\n\n"
-        'ItemId = NewType("ItemId", int)\n\n\n'
-        "class Settings(TypedDict):\n    color: str\n"
-    )
-    module = project.generate().module("queries.a")
-    checked = project.mypy("declared_types.py")
-    assert "Success" in checked, checked
-    saved = module.save(connection, id=7, settings={"color": "red"})
-    assert (saved.id, saved.settings) == (7, {"color": "red"})
 
 
 def test_the_same_label_names_in_two_schemas_get_the_schema_s_name(
@@ -478,5 +453,5 @@ def test_the_same_label_names_in_two_schemas_get_the_schema_s_name(
     assert records.ShopMood == Literal["sad", "happy"]
 
 
-def test_generation_gives_the_same_twice(project: Project) -> None:
+def test_a_second_generation_returns_the_same_text(project: Project) -> None:
     assert project.render() == project.render()

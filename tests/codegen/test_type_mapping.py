@@ -1,4 +1,4 @@
-"""Each mapping of a type: a value goes in, and comes out as what is claimed."""
+"""Each mapping of a type: values round-trip with their declared types."""
 
 import asyncio
 import inspect
@@ -157,7 +157,7 @@ def echoes(
 
 
 def hints_of(annotated: object) -> dict[str, Any]:
-    """Give the types of arguments or fields."""
+    """Return the types of arguments or fields."""
     return typing.get_type_hints(annotated)
 
 
@@ -175,7 +175,7 @@ CONTENTS: dict[object, Callable[[Any], list[object]]] = {
 
 
 def conforms(value: object, annotation: Any) -> bool:
-    """Tell whether a value is of a type, parameters of generic types included."""
+    """Return whether a value is of a type, parameters of generic types included."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in CONTENTS:
         return isinstance(value, origin) and all(
@@ -204,7 +204,7 @@ def _given(module: types.ModuleType, pg_type: str) -> object:
 
 @pytest.mark.parametrize("pg_type", VALUES)
 @pytest.mark.parametrize("way", ["", "_async"])
-def test_a_value_goes_in_and_comes_out_as_what_is_claimed(
+def test_a_value_round_trips_with_its_declared_type(
     echoes: tuple[types.ModuleType, str], pg_type: str, way: str
 ) -> None:
     module, conninfo = echoes
@@ -214,7 +214,7 @@ def test_a_value_goes_in_and_comes_out_as_what_is_claimed(
 
 @pytest.mark.parametrize("pg_type", VALUES)
 @pytest.mark.parametrize("count", [0, 2])
-def test_an_array_goes_in_and_comes_out_as_what_is_claimed(
+def test_an_array_round_trips_with_its_declared_type(
     echoes: tuple[types.ModuleType, str], pg_type: str, count: int
 ) -> None:
     module, conninfo = echoes
@@ -223,7 +223,7 @@ def test_an_array_goes_in_and_comes_out_as_what_is_claimed(
 
 
 @pytest.mark.parametrize("pg_type", VALUES)
-def test_a_null_in_an_array_comes_out_as_is_claimed(
+def test_a_null_in_an_array_is_returned_as_declared(
     echoes: tuple[types.ModuleType, str], pg_type: str
 ) -> None:
     module, conninfo = echoes
@@ -329,7 +329,7 @@ def test_an_address_with_a_prefix_is_an_address(
     assert isinstance(result, IPv4Address)
 
 
-def test_the_labels_of_an_enum_stand_in_their_own_order(
+def test_the_labels_of_an_enum_keep_their_order(
     echoes: tuple[types.ModuleType, str],
 ) -> None:
     module, _ = echoes

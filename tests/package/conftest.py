@@ -1,4 +1,4 @@
-"""What the tests of query files share."""
+"""Fixtures of the tests of query files."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from tests.package.forms import AsyncForm, SyncForm
 
 @pytest.fixture(params=["sync", "async"])
 def form(request: pytest.FixtureRequest) -> Iterator[SyncForm]:
-    """The synchronous and the asynchronous form: each test runs on both."""
+    """The synchronous or the asynchronous form. Each test runs with both."""
     if request.param == "sync":
         yield SyncForm()
         return

@@ -1,4 +1,4 @@
-"""Both forms of a query file as one, so that each test runs on the two."""
+"""One interface for both forms of a query file, so that each test runs with both."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from authority_queries.engine.runtime import AsyncQueryFile, QueryFile
 
 
 class SyncForm:
-    """Makes query files and connections."""
+    """Creates query files and connections of the synchronous form."""
 
     def load(
         self, path: Path, types: Mapping[str, type | str | None] | None = None
@@ -37,7 +37,7 @@ class SyncForm:
 
 
 class AsyncForm(SyncForm):
-    """The asynchronous ones, each call run to its end."""
+    """Creates asynchronous ones, and runs each call to its end."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
@@ -88,7 +88,7 @@ class AsyncForm(SyncForm):
 
 
 class BlockingFile:
-    """An asynchronous query file whose functions wait."""
+    """An asynchronous query file whose functions block."""
 
     def __init__(self, file: AsyncQueryFile, form: AsyncForm) -> None:
         self._file = file
@@ -114,5 +114,5 @@ def write(folder: Path, text: str) -> Path:
 
 
 def numbers(count: int) -> Iterable[dict[str, object]]:
-    """Parameters of a batch, made while it is read."""
+    """Return the parameters of a batch as a generator."""
     return ({"id": number, "title": f"no. {number}"} for number in range(count))

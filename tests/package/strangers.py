@@ -1,4 +1,4 @@
-"""Another user of the machine, and what he can do. Needs root, to become him."""
+"""Runs commands as another user of the machine. This needs root."""
 
 import os
 import pwd
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 NAME = "nobody"
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes others")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can switch users")
 
 
 def can(*command: str | Path) -> bool:
-    """Whether a command of the stranger's does what it should."""
+    """Return whether a command succeeds as the other user."""
     stranger = pwd.getpwnam(NAME)
     done = subprocess.run(
         command,
@@ -32,7 +32,7 @@ def can(*command: str | Path) -> bool:
 def can_do(
     data_dir: Path, connection: Mapping[str, str], programs: Path
 ) -> dict[str, bool]:
-    """What the stranger gets at, of a server that runs."""
+    """Return which parts of a running server the other user can reach."""
     host = connection["host"]
     psql, reading = programs / "psql", "select pg_read_file('PG_VERSION')"
     logins = (

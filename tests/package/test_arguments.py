@@ -1,4 +1,4 @@
-"""Every parameter of every generated function, with what it does not take."""
+"""Calls every generated function with wrong values for each parameter."""
 
 import importlib
 import inspect
@@ -6,7 +6,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Interface
 from types import ModuleType
 from typing import Any, Final, cast
 from uuid import UUID
@@ -34,7 +34,7 @@ _DEEP: Final[dict[str, Any]] = {}
 _DEEP["a"] = _DEEP
 _SURROGATE, _NUL, _HUGE = "\ud800", "a\0", "a" * (1 << 20) + "a"
 
-# By what the annotation says, what is refused; None is, where it does not say it.
+# Wrong values by annotation. None is wrong too, unless the annotation has it.
 WRONG: Final[Mapping[str, tuple[object, ...]]] = {
     "UUID": (str(_ID), 1, _ID.bytes),
     "str": (1, b"a", _ID, _NUL, _SURROGATE, _HUGE),
@@ -74,7 +74,7 @@ WRONG: Final[Mapping[str, tuple[object, ...]]] = {
         _DEEP,
         [10**400],
     ),
-    "IPv4Address | IPv6Address": ("127.0.0.1", 1, IPv6Address("fe80::1%eth0")),
+    "IPv4Address | IPv6Address": ("127.0.0.1", 1),
 }
 CANDIDATES: Final[tuple[object, ...]] = (
     None,
@@ -95,7 +95,7 @@ CANDIDATES: Final[tuple[object, ...]] = (
 
 
 class Untouchable:
-    """A connection that nobody may use."""
+    """A connection that fails the test when it is used."""
 
     def __getattribute__(self, name: str) -> object:
         raise AssertionError(name)
@@ -108,7 +108,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 def functions() -> Iterator[tuple[str, ModuleType, Callable[..., Any]]]:
-    """Each generated function, with its query's name."""
+    """Yield each generated function with its query's name and its module."""
     for module in modules():
         stem = module.__name__.rpartition(".")[2]
         for name, function in inspect.getmembers(module, inspect.isfunction):
@@ -118,7 +118,7 @@ def functions() -> Iterator[tuple[str, ModuleType, Callable[..., Any]]]:
 
 
 def refused(annotation: object) -> Iterator[object]:
-    """What a parameter with this annotation does not take."""
+    """Yield values that a parameter with this annotation must refuse."""
     text = re.sub(r"\w+\.", "", inspect.formatannotation(annotation))
     text = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", text)
     kind = re.sub(r"Literal\[[^]]*\]", "Literal", text.removesuffix(" | None"))
@@ -128,7 +128,7 @@ def refused(annotation: object) -> Iterator[object]:
 
 
 def fitting(module: ModuleType, query: str) -> dict[str, object]:
-    """An argument for each parameter that it takes."""
+    """Return a valid argument for each parameter of the query."""
     takes = getattr(module, f"_{query.partition('.')[2]}_takes")
     found: dict[str, object] = {}
     for name in takes:
@@ -157,7 +157,7 @@ def call(function: Callable[..., Any], arguments: Mapping[str, object]) -> None:
 
 
 def mistakes() -> Iterator[str]:
-    """Each wrong argument that is not refused by its name, and the query's."""
+    """Yield each wrong argument whose error does not name argument and query."""
     for query, module, function in functions():
         parameters = [
             parameter
@@ -183,11 +183,24 @@ def mistakes() -> Iterator[str]:
                     yield f"{label}: taken"
 
 
-def test_every_wrong_argument_is_refused_by_its_name_and_nothing_is_sent() -> None:
+def test_the_error_for_a_wrong_argument_names_it_and_nothing_is_sent() -> None:
     assert [*mistakes()] == []
 
 
-def test_an_argument_that_nobody_checks_is_seen(
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (IPv6Address("fe80::1%eth0"), IPv6Address("fe80::1")),
+        (IPv6Interface("fe80::1%eth0/64"), IPv6Interface("fe80::1/64")),
+    ],
+)
+def test_an_address_is_sent_without_its_zone(
+    given: IPv6Address, sent: IPv6Address
+) -> None:
+    assert checks.address("address", given) == sent
+
+
+def test_an_unchecked_argument_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     takes = Parameters(
@@ -214,7 +227,7 @@ CLIENT_TOKEN: Final[dict[str, Any]] = {
     "token_hash": TOKEN.hash,
     "lifetime": timedelta(hours=1),
 }
-# What Python looks at before a query is made: of each call, what it is given wrongly.
+# Calls that check arguments in Python: function, valid arguments, wrong arguments.
 OTHERS: Final[list[tuple[Callable[..., object], dict[str, Any], dict[str, Any]]]] = [
     (
         mint_token,
@@ -266,7 +279,7 @@ OTHERS: Final[list[tuple[Callable[..., object], dict[str, Any], dict[str, Any]]]
 ]
 
 
-def test_what_python_looks_at_first_is_refused_by_its_name_too() -> None:
+def test_the_error_for_an_argument_checked_in_python_names_it() -> None:
     for function, given, wrong in OTHERS:
         for name, value in wrong.items():
             with pytest.raises(InvalidArgumentError, match=f"{name} must ") as refused:

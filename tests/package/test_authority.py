@@ -63,7 +63,7 @@ def issue(authority: Authority, tenant_id: UUID) -> TokenString:
     return minted
 
 
-def test_a_unit_of_work_is_committed_or_rolled_back_whole(
+def test_a_unit_of_work_commits_or_rolls_back_all_calls(
     service: Settings, tenant_id: UUID
 ) -> None:
     with Authority.open(service) as authority:
@@ -77,7 +77,7 @@ def test_a_unit_of_work_is_committed_or_rolled_back_whole(
     assert [user.username for user in page.items] == ["kept"]
 
 
-def test_each_call_of_a_unit_in_autocommit_is_committed(
+def test_each_call_of_a_unit_in_autocommit_commits(
     service: Settings, tenant_id: UUID
 ) -> None:
     with Authority.open(service) as authority:
@@ -91,7 +91,7 @@ def test_each_call_of_a_unit_in_autocommit_is_committed(
             assert store.users.get_by_username(tenant_id=tenant_id, username="kept")
 
 
-def test_an_operator_lends_a_store_or_a_transaction(operator: Settings) -> None:
+def test_maintenance_opens_a_store_or_a_transaction(operator: Settings) -> None:
     with Maintenance.open(operator) as maintenance:
         with suppress(ZeroDivisionError), maintenance.store() as store:
             store.tenants.create(code="kept", display_name="Kept")
@@ -110,7 +110,7 @@ def test_an_operator_lends_a_store_or_a_transaction(operator: Settings) -> None:
             ]
 
 
-def test_a_token_is_verified_by_its_string_and_a_tenant_found_by_its_code(
+def test_verify_token_takes_a_string_and_find_tenant_a_code(
     service: Settings, tenant_id: UUID
 ) -> None:
     with Authority.open(service) as authority:
@@ -137,7 +137,7 @@ def test_a_token_is_verified_by_its_string_and_a_tenant_found_by_its_code(
         assert authority.find_tenant("nobody") is None
 
 
-def test_the_asynchronous_form_does_the_same(
+def test_the_asynchronous_form_behaves_the_same(
     service: Settings, operator: Settings, tenant_id: UUID
 ) -> None:
     async def play() -> list[str]:
@@ -163,7 +163,7 @@ def test_the_asynchronous_form_does_the_same(
     assert asyncio.run(play()) == ["kept"]
 
 
-def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
+def test_an_error_for_a_missing_server_does_not_show_the_password() -> None:
     settings = Settings(database_url=CLOSED, connect_timeout=0.2)
     with (
         pytest.raises(UnavailableError, match=r"127\.0\.0\.1:1/x: .*refused") as caught,
@@ -180,7 +180,7 @@ def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
         asyncio.run(play())
 
 
-def test_a_service_may_not_do_what_an_operator_does(logins: Logins) -> None:
+def test_a_service_cannot_use_maintenance(logins: Logins) -> None:
     with (
         psycopg.connect(logins.app, autocommit=True) as connection,
         pytest.raises(PermissionDeniedError),
@@ -188,7 +188,7 @@ def test_a_service_may_not_do_what_an_operator_does(logins: Logins) -> None:
         Store(connection).login_attempts.create_partitions()
 
 
-def test_a_pool_with_nothing_free_says_so(
+def test_a_pool_without_a_free_connection_raises_after_its_timeout(
     service: Settings, operator: Settings
 ) -> None:
     tight = {"pool_max_size": 1, "pool_timeout": 0.1}
@@ -211,7 +211,7 @@ def test_a_pool_with_nothing_free_says_so(
     asyncio.run(play())
 
 
-def test_a_connection_acts_as_its_role_under_a_name_and_a_timeout(
+def test_a_connection_sets_role_application_name_and_timeout(
     logins: Logins, tenant_id: UUID
 ) -> None:
     settings = Settings(database_url=yoyo_url(logins.app), statement_timeout=0.05)

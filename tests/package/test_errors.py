@@ -19,13 +19,13 @@ from tests.factories import make_tenant, make_user
 KINDS = {"p": "UniqueViolation", "u": "UniqueViolation", "c": "CheckViolation"}
 
 
-def test_all_errors_are_of_one_hierarchy() -> None:
+def test_all_errors_have_one_base_class() -> None:
     own = [value for value in vars(package_errors).values() if isinstance(value, type)]
     assert len(own) > 10
     assert all(issubclass(error, AuthorityError) for error in own)
 
 
-def test_every_rule_in_words_is_a_constraint_of_the_schema(
+def test_every_rule_is_a_constraint_of_the_schema(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     found = dba.execute(
@@ -35,7 +35,7 @@ def test_every_rule_in_words_is_a_constraint_of_the_schema(
     assert {name for (name,) in found} == set(rules._RULES)
 
 
-def test_the_message_names_what_was_wrong_but_no_value(store: Store) -> None:
+def test_the_message_names_the_constraint_and_no_value(store: Store) -> None:
     tenant = make_tenant(store)
     make_user(store, tenant.id, username="swordfish")
     with pytest.raises(DuplicateError) as caught:
@@ -65,7 +65,7 @@ def test_nothing_is_written_when_a_row_is_refused(store: Store) -> None:
     assert store.roles.get_by_name(tenant_id=tenant.id, name="x") is None
 
 
-def test_what_has_no_name_here_passes_through(
+def test_an_error_without_a_class_is_psycopgs_own(
     store: Store, dba: "psycopg.Connection[Any]"
 ) -> None:
     assert from_driver(psycopg.OperationalError("gone"), "users.create") is None
@@ -74,7 +74,7 @@ def test_what_has_no_name_here_passes_through(
         make_tenant(store)
 
 
-def test_the_servers_trouble_is_no_fault_of_a_value(
+def test_an_error_of_the_server_is_not_an_invalid_value(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     trouble = ("08", "25", "3D", "40", "53", "54", "55", "57", "58", "F0", "HV", "XX")

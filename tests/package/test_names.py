@@ -1,4 +1,4 @@
-"""Usernames, e-mail addresses and identifiers, in Python and in the database."""
+"""Rules of usernames, e-mail addresses and identifiers in Python and the database."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -55,18 +55,20 @@ IMPOSSIBLE = [
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
-def test_two_spellings_of_a_username_have_one_key(one: str, other: str) -> None:
+def test_equal_usernames_have_the_same_key(one: str, other: str) -> None:
     key = username_key(one)
     assert username_key(other) == lookup_key(other) == key
     assert username_key(key) == key
 
 
-def test_a_dotless_i_is_another_letter() -> None:
+def test_a_dotless_i_is_not_an_i() -> None:
     assert username_key("ISTANBUL") != username_key("\u0131stanbul")
 
 
 @pytest.mark.parametrize("name", IMPOSSIBLE, ids=lambda name: ascii(name)[:20])
-def test_an_impossible_username_is_refused_and_looked_up_as_nobodys(name: str) -> None:
+def test_a_disallowed_username_is_refused_and_has_the_shared_lookup_key(
+    name: str,
+) -> None:
     with pytest.raises(InvalidArgumentError, match="1 to 256 characters") as caught:
         username_key(name)
     assert caught.value.argument == "username"
@@ -75,7 +77,7 @@ def test_an_impossible_username_is_refused_and_looked_up_as_nobodys(name: str) -
     assert lookup_key(name) == "INVALID"
 
 
-def test_what_is_no_text_is_no_username() -> None:
+def test_a_username_must_be_text() -> None:
     for value in (None, 5, b"ann"):
         with pytest.raises(InvalidArgumentError, match="username must be a str, not"):
             lookup_key(value)  # type: ignore[arg-type]  # the mistake that is refused
@@ -85,12 +87,12 @@ TRICKY = "aA \u00df\u1e9e\u03c2\u03a3\u0130\u0131\u0301\u0345\u1fb3\u1f08\uff84\
 
 
 @given(st.text(st.sampled_from(TRICKY), max_size=5))
-def test_a_key_is_its_own_key(name: str) -> None:
+def test_the_key_of_a_key_is_itself(name: str) -> None:
     key = _key(name)
     assert key is None or username_key(key) == key
 
 
-def test_a_prefix_is_looked_for_as_the_keys_are_spelled() -> None:
+def test_a_prefix_is_normalized_as_keys_are() -> None:
     for name, prefix in (("straße", "STRAS"), ("ΟΔΥΣΣΕΥΣ", "οδυς"), ("Ann L", "ANN ")):
         assert username_key(name).startswith(prefix_key(prefix))
 
@@ -107,7 +109,7 @@ def test_the_characters_are_those_of_unicode_14() -> None:
         assert {unicodedata.category(c) for c in unknown} == {"Cc", "Cn"}
 
 
-def test_the_database_allows_each_key_and_no_other_of_a_plain_name(
+def test_the_database_allows_only_the_key_of_a_plain_name(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     keys = {name: key for name in assigned() if (key := _key(name))}
@@ -119,15 +121,15 @@ def test_the_database_allows_each_key_and_no_other_of_a_plain_name(
     assert counted == (len(keys),)
     assert len(keys) > 120_000
     wrong = [("Ann", "Ann"), ("Ann", "bob"), ("ann", ""), ("É", "É"), ("ß", "ß")]
-    # The database does not know what is assigned, joined, or written from the right.
+    # The database does not check assigned characters, joiners and directions.
     beyond = {"a\u05d0", "ann\u0378", "ann\u200d", "\U0001df25", "\ud800", "a\0"}
-    beyond.update(IMPOSSIBLE[-3:])  # the column's check has the length
+    beyond.update(IMPOSSIBLE[-3:])  # the column's own check limits the length
     wrong += [(name, name) for name in IMPOSSIBLE if name not in beyond]
     refused = dba.execute(query, [list(part) for part in zip(*wrong, strict=True)])
     assert refused.fetchone() == (0,)
 
 
-def test_plain_sql_cannot_store_a_user_who_could_never_sign_in(
+def test_plain_sql_cannot_store_a_user_without_a_valid_key(
     sync_store: Store, dba: "psycopg.Connection[Any]"
 ) -> None:
     tenant_id = make_tenant(sync_store).id
@@ -184,7 +186,7 @@ NO_EMAILS = [
 ]
 
 
-def test_an_email_is_one_address_for_python_and_the_database(
+def test_python_and_the_database_allow_the_same_email_addresses(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     assert [check_email(email) for email in [*EMAILS, None]] == [*EMAILS, None]
@@ -220,13 +222,13 @@ def test_invisible_characters_are_the_same_in_python_and_the_database(
     )
     row = dba.execute(query, [texts]).fetchone()
     assert row == ([is_visible(text) for text in texts],)
-    # What Unicode 14.0 calls a control, format, space or private use does not show.
+    # Controls, formats, spaces and private use of Unicode 14.0 are invisible.
     seen = {unicodedata.category(c) for c in assigned() if is_visible(c)}
     assert seen.isdisjoint({"Cc", "Zs", "Zl", "Zp", "Co", "Cs"})
 
 
 @pytest.mark.parametrize("hidden", ["a\x1b", "\u200b", "\u3164", " a", "a\u202e"])
-def test_what_cannot_be_seen_is_in_no_identifier(
+def test_no_identifier_may_have_an_invisible_character(
     sync_store: Store, hidden: str
 ) -> None:
     store, tenant_id = sync_store, make_tenant(sync_store).id

@@ -1,4 +1,4 @@
-"""What an Authority is told when it opens, at once; and that it ends with its block."""
+"""Errors of `Authority.open`, which are raised at once, and uses after its block."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ def settings_for(conninfo: str, **changes: Any) -> Settings:
 
 
 def told(settings: Settings, kind: type[AuthorityError]) -> str:
-    """Give what both forms say when they are opened: the same, and at once."""
+    """Return the message that both forms raise at once when they are opened."""
     begun = monotonic()
     with pytest.raises(kind) as caught, Authority.open(settings):
         pass
@@ -72,7 +72,7 @@ def test_the_database_names_its_last_migration(dba: "psycopg.Connection[Any]") -
     assert found[1] in packaged_migrations()
 
 
-def test_another_schema_is_told_with_the_command_that_helps(
+def test_a_wrong_schema_version_is_named_with_the_command_to_fix_it(
     logins: Logins, dba: "psycopg.Connection[Any]", blank_conninfo: str
 ) -> None:
     settings = settings_for(logins.app)
@@ -86,14 +86,14 @@ def test_another_schema_is_told_with_the_command_that_helps(
     assert f"needs {packaged_migrations()[-1]}: run `authority migrate`" in message
 
     replace(dba, "schema_version", NEW)
-    with Authority.open(settings) as authority:  # it still serves this package
+    with Authority.open(settings) as authority:  # it still allows this package
         assert authority.find_tenant("nobody") is None
     replace(dba, "oldest_package", NEW)
     message = told(settings, SchemaVersionError)
     assert f"from {NEW} on" in message
     assert "`pip install --upgrade authority-queries`" in message
 
-    # Nothing is kept, so the first call finds out.
+    # `open` makes no connection, so the first call raises.
     late = settings_for(logins.app, pool_min_size=0)
     with (
         Authority.open(late) as authority,
@@ -117,7 +117,7 @@ def ascii_conninfo(server: Server, logins: Logins) -> Iterator[str]:
         dba.execute(f"drop database {name} (force)".encode())
 
 
-def test_what_cannot_pass_by_itself_is_told(
+def test_a_lasting_failure_is_raised_at_once(
     logins: Logins, ascii_conninfo: str
 ) -> None:
     message = told(settings_for(ascii_conninfo), ConfigurationError)
@@ -131,7 +131,7 @@ def test_what_cannot_pass_by_itself_is_told(
     assert f"`grant authority_app to {login}`" in message
 
 
-def test_what_is_closed_says_so(logins: Logins) -> None:
+def test_a_use_after_the_block_raises_closed_error(logins: Logins) -> None:
     with Authority.open(settings_for(logins.app)) as authority:
         token = mint_token("access", uuid4()).token
     with Maintenance.open(settings_for(logins.maintenance)) as maintenance:

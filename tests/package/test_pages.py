@@ -1,4 +1,4 @@
-"""The pages of the project: their code runs, their tables and links are complete."""
+"""The project's pages: their code runs, their tables and links are complete."""
 
 import re
 import tomllib
@@ -27,7 +27,7 @@ _LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def code_of(page: Path) -> str:
-    """The page's Python, on the lines that it has on the page."""
+    """Return the page's Python code, with the page's line numbers."""
     text = page.read_text()
     kept = {
         number
@@ -42,7 +42,7 @@ def code_of(page: Path) -> str:
     )
 
 
-# That page's query is in no file of ours: tests/codegen/test_docs.py generates it.
+# tests/codegen/test_docs.py generates the query of that page.
 ELSEWHERE: Final = {"adding_a_query.md"}
 RUN: Final = [
     page for page in PAGES if page.name not in ELSEWHERE and code_of(page).strip()
@@ -63,14 +63,14 @@ def test_pages_with_code_are_among_those_that_run() -> None:
 
 
 def home() -> str:
-    """The address under which the repository's files are read."""
+    """Return the repository's URL for files."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     address: str = project["urls"]["Repository"]
     return f"{address}/blob/main/"
 
 
 def anchors_of(page: Path) -> set[str]:
-    """The names that GitHub gives the headings of a page."""
+    """Return GitHub's anchors for the headings of a page."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {
         re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
@@ -90,7 +90,7 @@ def broken_links(page: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT)) for p in PAGES])
-def test_the_links_of_a_page_lead_to_files_and_headings(page: Path) -> None:
+def test_the_links_of_a_page_have_targets(page: Path) -> None:
     assert list(broken_links(page)) == []
 
 
@@ -147,7 +147,7 @@ def test_a_decision_states_context_decision_consequences_and_refusals(
 
 
 def outcomes_of(call: str) -> set[str]:
-    """The outcomes that the page's table for this call has a row for."""
+    """Return the outcomes in the page's table for this call."""
     text = (ROOT / "docs" / "oauth.md").read_text()
     table = text.split(f"| Outcome of `{call}`", 1)[1].split("\n\n", 1)[0]
     rows = table.splitlines()[2:]

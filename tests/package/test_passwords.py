@@ -1,4 +1,4 @@
-"""Password hashes: our own, those of other systems, and what may not be stored."""
+"""Password hashes of this package and of other systems, and refused hashes."""
 
 import base64
 import json
@@ -38,13 +38,13 @@ B64_SALT = "VGVzdFNhbHRPZkRqYW5nbzAx"
 
 
 def aspnet(prf: int = 1, digest: str = "sha256", rounds: int = 1000) -> str:
-    """Version 3: a marker, the digest, rounds, the salt and its size, 256 bits."""
+    """Return a hash of version 3: marker, digest, rounds, salt with size, 256 bits."""
     found = pbkdf2_hmac(digest, PASSWORD.encode(), SALT.encode(), rounds, 32)
     packed = struct.pack(">BIII", 1, prf, rounds, len(SALT)) + SALT.encode() + found
     return base64.b64encode(packed).decode()
 
 
-# Made by Django 5.2, passlib 1.7.4 and bcrypt 4.0.1, but for ASP.NET's.
+# From Django 5.2, passlib 1.7.4 and bcrypt 4.0.1, except ASP.NET's.
 IMPORTED = {
     "Django's PBKDF2": "pbkdf2_sha256$1000$TestSaltOfDjango01$"
     "QN3V9dXdl6LrHTU7f5naT36qKo5iC2nyyXZiFQ15E5o=",
@@ -87,12 +87,12 @@ def keycloak(algorithm: str, value: bytes, rounds: int, **more: list[str]) -> st
 
 
 def matches(stored: str, password: str) -> bool:
-    """Tell without the work that hides how long it takes."""
+    """Return whether they match, without the work that hides the time."""
     parsed = parse_password_hash(stored)
     return parsed is not None and parsed.verify(password.encode())
 
 
-def test_a_hash_of_another_system_is_verified_and_asks_for_a_rehash() -> None:
+def test_an_imported_hash_is_verified_and_needs_a_rehash() -> None:
     for name, foreign in IMPORTED.items():
         stored = convert_password_hash(foreign)
         assert matches(stored, PASSWORD), name
@@ -101,9 +101,9 @@ def test_a_hash_of_another_system_is_verified_and_asks_for_a_rehash() -> None:
         assert convert_password_hash(stored) == stored, name
 
 
-def test_a_credential_of_keycloak_is_verified() -> None:
+def test_a_keycloak_credential_is_verified() -> None:
     octets, salt = PASSWORD.encode(), SALT.encode()
-    # More output than the digest has: the first part proves as much.
+    # The output is longer than the digest. Only its first part is compared.
     old = pbkdf2_hmac("sha256", octets, salt, 900, 64)
     argon2 = base64.b64decode("Y+76rgfSikAzURqs112ke9vRHK6cUf1j1b9MuDmbtkM=")
     converted = [
@@ -120,7 +120,7 @@ def test_a_credential_of_keycloak_is_verified() -> None:
     assert verify_password(converted[0], PASSWORD)
 
 
-def test_an_own_hash_is_argon2ids_and_needs_no_rehash_until_its_costs_change() -> None:
+def test_an_argon2id_hash_needs_a_rehash_only_after_its_costs_change() -> None:
     hashed = hash_password("swordfish")
     assert hashed.startswith("$argon2id$")
     assert "swordfish" not in hashed
@@ -130,20 +130,20 @@ def test_an_own_hash_is_argon2ids_and_needs_no_rehash_until_its_costs_change() -
     weak = PasswordHasher(memory_cost=64, time_cost=1).hash("swordfish")
     assert verify_password(weak, "swordfish")
     assert password_needs_rehash(weak)
-    # Nobody's is in no way another one.
+    # The hash of no user has the same costs.
     assert passwords._NOBODYS_HASH.split("$")[:4] == hashed.split("$")[:4]
     assert len(passwords._NOBODYS_HASH) == len(hashed)
 
 
-def test_bcrypt_reads_72_octets_here_as_everywhere() -> None:
-    # Made by bcrypt 4.0.1 of 80 letters: it cut them.
+def test_bcrypt_ignores_octets_after_the_72nd() -> None:
+    # From bcrypt 4.0.1 and 80 letters, which it truncated.
     stored = "$2b$04$YK70fQ1J8/Jy/ZaqSdv08uZCNWm4I0LVR2BFHFfIjlnUmedtlQMZC"
     assert matches(stored, "x" * 80)
     assert matches(stored, "x" * 72)
     assert not matches(stored, "x" * 71)
 
 
-def test_a_password_of_megabytes_is_refused_and_verifies_nothing() -> None:
+def test_a_password_of_megabytes_is_refused_and_never_matches() -> None:
     with pytest.raises(InvalidArgumentError, match="at most 4096 octets") as caught:
         hash_password("x" * 4097)
     assert caught.value.argument == "password"
@@ -188,7 +188,7 @@ ALLOWED = [
 ]
 
 
-def test_python_and_the_database_store_the_same_hashes(
+def test_python_and_the_database_allow_the_same_hashes(
     dba: "psycopg.Connection[Any]",
 ) -> None:
     query = "select hash from unnest(%s::text[]) as hashes (hash) "
@@ -199,7 +199,9 @@ def test_python_and_the_database_store_the_same_hashes(
 
 
 @pytest.mark.parametrize("check", [check_password_hash, check_client_secret_hash])
-def test_what_no_sign_in_can_verify_is_refused_before_it_is_sent(check: Any) -> None:
+def test_a_hash_that_cannot_be_verified_is_refused_before_it_is_sent(
+    check: Any,
+) -> None:
     for each in [*REFUSED[:-1], 5, b"$2b$"]:
         with pytest.raises(InvalidArgumentError, match=r"^hash must be a ") as caught:
             check("hash", each)
@@ -221,7 +223,7 @@ def test_what_no_sign_in_can_verify_is_refused_before_it_is_sent(check: Any) -> 
         "A" * 2000,
     ],
 )
-def test_a_hash_that_cannot_be_imported_is_refused_without_showing_it(
+def test_a_hash_that_cannot_be_imported_is_refused_and_not_shown(
     foreign: str,
 ) -> None:
     with pytest.raises(
@@ -238,27 +240,27 @@ def test_a_hash_that_cannot_be_imported_is_refused_without_showing_it(
 
 
 def seconds(stored: str | None, imported: str | None = None) -> float:
-    """Give the processor's time, of all threads: the machine may have other work."""
+    """Return the processor time of all threads, which other work does not change."""
     start = time.process_time()
     assert not verify_password(stored, "wrong", imported=imported)
     return time.process_time() - start
 
 
-def test_no_outcome_is_faster_than_argon2id() -> None:
+def test_no_verification_is_faster_than_argon2id() -> None:
     slow = bcrypt.hashpw(b"x", bcrypt.gensalt(10)).decode()
     own = hash_password("swordfish")
     outcomes = [own, "", REFUSED[3], IMPORTED["{SSHA}"], IMPORTED["bcrypt 2b"]]
     nobody = seconds(None)
     for stored in outcomes:
         assert seconds(stored) > 0.6 * nobody
-    # Told of a slower system, nobody's takes as long as an imported user's.
+    # With `imported`, an unknown user takes the time of an imported one.
     imported = seconds(slow, slow)
     assert imported > 1.2 * nobody
     for stored in (None, own):
         assert seconds(stored, slow) > 0.7 * imported
 
 
-def test_a_minted_client_secret_is_a_digest_and_a_chosen_one_argon2id() -> None:
+def test_a_minted_client_secret_has_a_sha256_hash_and_a_chosen_one_argon2id() -> None:
     minted = mint_token("client_secret", uuid4()).token
     stored = hash_client_secret(minted)
     assert stored.startswith("$sha256$")
@@ -271,7 +273,7 @@ def test_a_minted_client_secret_is_a_digest_and_a_chosen_one_argon2id() -> None:
     assert verify_client_secret(chosen, "swordfish")
     assert not verify_client_secret(chosen, minted)
     assert not verify_client_secret(None, minted)
-    # A secret of another kind, or mistyped, is taken for one that was chosen.
+    # A secret of another kind, or a mistyped one, is treated as a chosen one.
     assert hash_client_secret(minted[:-1] + "!").startswith("$argon2id$")
     start = time.process_time()
     for _ in range(100):

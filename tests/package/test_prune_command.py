@@ -1,4 +1,4 @@
-"""`authority prune`, as an operator and a scheduled job run it."""
+"""`authority prune` in a terminal and as a scheduled job."""
 
 import os
 import re
@@ -23,13 +23,15 @@ Capture: TypeAlias = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def world(logins: Logins, dba: Dba, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The database that the command finds in its environment, as an operator."""
+    """The database of the command's environment, with an operator's login."""
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(logins.maintenance))
     with routed_store(logins) as store:
         return World.make(store, dba)
 
 
-def test_it_tells_progress_and_result_apart(world: World, capsys: Capture) -> None:
+def test_progress_goes_to_stderr_and_the_result_to_stdout(
+    world: World, capsys: Capture
+) -> None:
     world.insert("tokens", 25)
     assert main(["prune", "--batch-size", "10"]) == 0
     captured = capsys.readouterr()
@@ -41,7 +43,7 @@ def test_it_tells_progress_and_result_apart(world: World, capsys: Capture) -> No
     ]
 
 
-def test_a_terminal_shows_what_goes_on(
+def test_a_terminal_shows_the_current_step(
     world: World, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.insert("tokens", 25)
@@ -57,9 +59,7 @@ def test_a_terminal_shows_what_goes_on(
     ]
 
 
-def test_a_quiet_run_says_nothing_unless_something_is_left(
-    world: World, capsys: Capture
-) -> None:
+def test_a_quiet_run_prints_only_unfinished_work(world: World, capsys: Capture) -> None:
     world.insert("tokens", 1)
     assert main(["prune", "--quiet"]) == 0
     assert world.count("tokens") == 0
@@ -71,7 +71,7 @@ def test_a_quiet_run_says_nothing_unless_something_is_left(
     assert captured.err.startswith("authority: more may be left of create_partitions,")
 
 
-def test_it_takes_the_steps_that_are_named_and_keeps_what_it_is_told(
+def test_only_named_steps_run_with_the_given_retention(
     world: World, clock: Clock, capsys: Capture
 ) -> None:
     for step in ("tokens", "revocations", "authorizations"):
@@ -113,7 +113,7 @@ def test_it_takes_the_steps_that_are_named_and_keeps_what_it_is_told(
         (["--months-ahead", "-1"], "months_ahead must be 0 to 120"),
     ],
 )
-def test_wrong_use_is_told_before_anything_is_done(
+def test_wrong_use_is_refused_before_any_batch(
     world: World, capsys: Capture, arguments: list[str], said: str
 ) -> None:
     world.insert("tokens", 1)
@@ -123,7 +123,7 @@ def test_wrong_use_is_told_before_anything_is_done(
 
 
 @pytest.mark.parametrize("role", ["app", "reader"])
-def test_a_login_that_may_not_prune_is_told_and_nothing_is_done(
+def test_a_login_without_the_role_prunes_nothing(
     world: World,
     logins: Logins,
     capsys: Capture,
@@ -141,7 +141,7 @@ def test_a_login_that_may_not_prune_is_told_and_nothing_is_done(
     assert world.count("tokens") == 1
 
 
-def test_a_run_that_is_out_of_time_is_ended_by_the_next_one(
+def test_the_next_run_completes_one_that_ran_out_of_time(
     world: World, capsys: Capture
 ) -> None:
     world.insert("tokens", 20_000)
@@ -159,7 +159,7 @@ def test_a_run_that_is_out_of_time_is_ended_by_the_next_one(
     assert world.count("tokens") == 0
 
 
-def test_a_step_that_fails_is_told_and_the_others_go_on(
+def test_a_failed_step_is_reported_and_the_others_continue(
     world: World, conninfo: str, clock: Clock, capsys: Capture
 ) -> None:
     clock.advance(450 * DAY)
@@ -179,7 +179,7 @@ def test_a_step_that_fails_is_told_and_the_others_go_on(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_after_the_batch_and_it_says_what_was_done(
+def test_a_signal_ends_the_run_after_the_batch_with_a_report(
     world: World, number: signal.Signals
 ) -> None:
     world.insert("tokens", 20_000)

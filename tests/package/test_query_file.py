@@ -108,7 +108,7 @@ class Track:
 
 
 class Tracks:
-    """The file loaded, and a connection in autocommit with some tracks."""
+    """The loaded file, and a connection in autocommit with some tracks."""
 
     def __init__(self, form: SyncForm, path: Path, connection: Any) -> None:
         self.file = form.load(path)
@@ -133,7 +133,7 @@ def test_a_row_is_the_record_or_none(tracks: Tracks) -> None:
     assert get(tracks.connection, id=9) is None
 
 
-def test_two_rows_where_one_is_promised_are_an_error(tracks: Tracks) -> None:
+def test_two_rows_instead_of_one_raise(tracks: Tracks) -> None:
     get = tracks.file.row("get_by_title", Track)
     with pytest.raises(CardinalityError) as caught:
         get(tracks.connection, title="no%")
@@ -149,7 +149,7 @@ def test_two_rows_where_one_is_promised_are_an_error(tracks: Tracks) -> None:
         tracks.file.value("get_any_title")(tracks.connection)
 
 
-def test_no_row_where_one_is_sure_is_an_error(tracks: Tracks) -> None:
+def test_no_row_instead_of_one_raises(tracks: Tracks) -> None:
     get = tracks.file.sure_row("get_always", Track)
     assert get(tracks.connection, id=2) == Track(2, "no. 2")
     with pytest.raises(
@@ -159,9 +159,7 @@ def test_no_row_where_one_is_sure_is_an_error(tracks: Tracks) -> None:
 
 
 @pytest.mark.parametrize("kind", ["row", "value"])
-def test_a_null_that_was_promised_not_to_be_is_an_error(
-    tracks: Tracks, kind: str
-) -> None:
+def test_a_null_in_a_not_null_column_raises(tracks: Tracks, kind: str) -> None:
     loaded = tracks.file
     if kind == "row":
         get = loaded.row("get_null_title", Track)
@@ -182,27 +180,27 @@ def test_rows_are_a_list_of_records(tracks: Tracks) -> None:
     assert list_by_title(tracks.connection, title="x") == []
 
 
-def test_what_an_insert_returns_is_a_record(tracks: Tracks) -> None:
+def test_an_insert_returns_a_record(tracks: Tracks) -> None:
     create = tracks.file.row("create", Track)
     created = create(tracks.connection, id=7, title="new", notes=Jsonb({}))
     assert created == Track(7, "new")
 
 
-def test_a_value_is_what_it_is_or_none(tracks: Tracks) -> None:
+def test_a_value_query_returns_the_value_or_none(tracks: Tracks) -> None:
     assert tracks.file.value("get_title")(tracks.connection, id=1) == "no. 1"
     assert tracks.file.value("get_title")(tracks.connection, id=9) is None
     assert tracks.file.value("get_notes")(tracks.connection, id=1) is None
     assert tracks.count() == 3
 
 
-def test_a_null_or_missing_value_that_was_sure_is_an_error(tracks: Tracks) -> None:
+def test_a_null_or_missing_value_instead_of_one_raises(tracks: Tracks) -> None:
     with pytest.raises(
         CardinalityError, match=r"^tracks\.get_notes: the statement returned no row"
     ):
         tracks.file.sure_value("get_notes")(tracks.connection, id=1)
 
 
-def test_a_count_is_of_changed_rows_and_0_without_any(tracks: Tracks) -> None:
+def test_a_count_is_the_number_of_changed_rows_or_0(tracks: Tracks) -> None:
     assert tracks.file.count("retitle")(tracks.connection, title="same") == 3
     assert tracks.file.count("freshen")(tracks.connection) == 0
 
@@ -213,13 +211,13 @@ def test_a_count_is_right_in_a_pipeline(form: SyncForm, tracks: Tracks) -> None:
         assert retitle(tracks.connection, title="same") == 3
 
 
-def test_a_batch_gives_the_total(tracks: Tracks) -> None:
+def test_a_batch_returns_the_total(tracks: Tracks) -> None:
     assert tracks.batch(tracks.connection, [{"id": 8, "title": "a"}]) == 1
     assert tracks.batch(tracks.connection, ()) == 0
     assert tracks.count() == 4
 
 
-def test_a_batch_is_all_or_nothing(tracks: Tracks) -> None:
+def test_a_batch_writes_all_rows_or_none(tracks: Tracks) -> None:
     batch = [{"id": number, "title": "x"} for number in (10, 11, 12, 10)]
     with pytest.raises(DuplicateError) as caught:
         tracks.batch(tracks.connection, batch)
@@ -240,12 +238,14 @@ def test_copy_writes_all_rows_and_counts_them(tracks: Tracks) -> None:
     assert get(tracks.connection, id=59) == Track(59, "100% of\t59")
 
 
-def test_a_binary_copy_gets_its_types(tracks: Tracks) -> None:
+def test_a_binary_copy_uses_the_given_types(tracks: Tracks) -> None:
     load = tracks.file.copy("load_binary", ["int8", "text"])
     assert load(tracks.connection, iter([(20, "a"), (21, "b")])) == 2
 
 
-def test_a_failed_copy_writes_nothing_and_is_named(tracks: Tracks) -> None:
+def test_a_failed_copy_writes_nothing_and_its_error_names_the_query(
+    tracks: Tracks,
+) -> None:
     load = tracks.file.copy("load")
     with pytest.raises(DuplicateError):
         load(tracks.connection, [(70, "a"), (1, "b")])
@@ -264,17 +264,17 @@ def broken_rows() -> Iterator[tuple[int, str]]:
     raise ValueError(message)
 
 
-def test_a_script_runs_again_and_again(tracks: Tracks) -> None:
+def test_a_script_can_run_twice(tracks: Tracks) -> None:
     reset = tracks.file.script("reset")
     assert [reset(tracks.connection) for _ in range(7)] == [None] * 7
     assert tracks.file.value("get_title")(tracks.connection, id=100) == "100%"
 
 
-def test_a_percent_sign_is_one(tracks: Tracks) -> None:
+def test_a_percent_sign_needs_no_escape(tracks: Tracks) -> None:
     assert tracks.file.value("get_remainder")(tracks.connection, id=9) == 2
 
 
-def test_the_server_sees_the_statements_name(tracks: Tracks) -> None:
+def test_the_statement_text_contains_the_query_name(tracks: Tracks) -> None:
     seen = tracks.file.value("show_activity")(tracks.connection)
     assert str(seen).startswith("select /* tracks.show_activity */ activity.query")
 
@@ -292,7 +292,7 @@ def test_the_server_sees_the_statements_name(tracks: Tracks) -> None:
         (Jsonb({"canary": object()}), InvalidArgumentError),
     ],
 )
-def test_a_value_that_cannot_be_sent_or_stored_is_named_by_its_query(
+def test_the_error_for_an_invalid_value_names_the_query(
     tracks: Tracks, title: object, kind: type[AuthorityError]
 ) -> None:
     create = tracks.file.row("create", Track)
@@ -303,13 +303,15 @@ def test_a_value_that_cannot_be_sent_or_stored_is_named_by_its_query(
     assert tracks.count() == 3
 
 
-def test_an_error_without_a_name_passes_through(form: SyncForm, tracks: Tracks) -> None:
+def test_an_error_without_a_class_stays_psycopgs(
+    form: SyncForm, tracks: Tracks
+) -> None:
     form.execute(tracks.connection, "drop table track")
     with pytest.raises(psycopg.errors.UndefinedTable):
         tracks.count()
 
 
-def test_a_value_that_python_cannot_hold_is_no_fault_of_an_argument(
+def test_a_result_that_python_cannot_represent_is_not_an_invalid_argument(
     tracks: Tracks,
 ) -> None:
     with pytest.raises(psycopg.DataError):
@@ -332,14 +334,14 @@ def test_a_file_may_have_any_name(
         ("select /*+ SeqScan(t) */ 1", "select /*+ SeqScan(t) */ /* tracks.get */ 1"),
     ],
 )
-def test_the_name_stands_behind_the_first_keyword_and_any_hint(
+def test_the_query_name_is_after_the_first_keyword_and_any_hint(
     form: SyncForm, tmp_path: Path, sql: str, processed: str
 ) -> None:
     path = write(tmp_path, f"-- name: get()$\n{sql}")
     assert getattr(form.load(path).queries, "get").sql == processed  # noqa: B009 -- it is made at run time
 
 
-def test_a_statement_is_announced_by_its_place_and_never_with_parameters(
+def test_the_log_has_a_statements_place_and_no_parameters(
     tracks: Tracks, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="authority_queries.sql")
@@ -358,7 +360,7 @@ def test_a_statement_is_announced_by_its_place_and_never_with_parameters(
     ]
 
 
-def test_a_module_that_does_not_fit_its_file_is_told_when_it_is_loaded(
+def test_a_stale_module_raises_when_it_is_imported(
     tracks: Tracks,
 ) -> None:
     with pytest.raises(StaleModuleError, match="get_by_name is not there"):

@@ -1,4 +1,4 @@
-"""One call is one statement, counted in the server's own log."""
+"""One call sends one statement. The server's own log counts them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -68,7 +68,7 @@ CALLS: dict[str, Call] = {
 
 
 class Watched:
-    """A store as a tenant's service has it, whose server sends its statement log."""
+    """A store of a tenant's service, which receives the server's statement log."""
 
     def __init__(self, conninfo: str) -> None:
         self.logged: list[str] = []
@@ -93,8 +93,8 @@ class Watched:
 def watch(
     logins: Logins, dba: "psycopg.Connection[Any]"
 ) -> Iterator[Callable[[str], Watched]]:
-    """What makes a store of a connection string."""
-    # What is logged of a role is not for the role to say.
+    """Returns a function that opens a watched store."""
+    # A role may not set log_statement for itself.
     dba.execute(
         sql.SQL("alter database {} set log_statement = 'all'").format(
             sql.Identifier(dba.info.dbname)
@@ -159,7 +159,7 @@ def test_a_redemption_is_one_statement_whatever_its_outcome(
     assert refresh(uuid4()) == ("invalid", 1)
 
 
-def test_a_connection_of_ones_own_is_asked_once_whether_a_pooler_is_before_it(
+def test_a_callers_connection_is_asked_once_for_a_pooler(
     watch: Callable[[str], Watched], logins: Logins, tenant_id: UUID
 ) -> None:
     dsn, counts = logins.app_for(tenant_id), []
@@ -178,7 +178,7 @@ def test_a_connection_of_ones_own_is_asked_once_whether_a_pooler_is_before_it(
     assert counts == [(1, 9), (1, 33)]
 
 
-def test_what_is_refused_in_a_transaction_is_not_sent(
+def test_a_call_that_is_refused_in_a_transaction_is_not_sent(
     watch: Callable[[str], Watched], logins: Logins, tenant_id: UUID
 ) -> None:
     watched = watch(logins.app_for(tenant_id))
@@ -194,7 +194,7 @@ def test_what_is_refused_in_a_transaction_is_not_sent(
         assert watched.statements == []
 
 
-def test_a_unit_of_work_adds_its_beginning_and_its_end(
+def test_a_unit_of_work_adds_begin_enter_and_commit(
     watch: Callable[[str], Watched], logins: Logins, tenant_id: UUID
 ) -> None:
     watched = watch(logins.app)

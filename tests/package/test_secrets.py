@@ -40,7 +40,7 @@ def test_tokens_do_not_repeat() -> None:
     assert len({mint_token("access", tenant_id).token for _ in range(1000)}) == 1000
 
 
-def test_a_typing_error_anywhere_is_refused() -> None:
+def test_a_typing_error_at_any_position_is_refused() -> None:
     token = mint_token("access", uuid4()).token
     for position, letter in enumerate(token):
         wrong = (
@@ -51,7 +51,7 @@ def test_a_typing_error_anywhere_is_refused() -> None:
 
 
 def _with_checksum(body: str) -> str:
-    """A string whose checksum is right, so that only its content is judged."""
+    """Return the string with a right checksum, so that only its content is wrong."""
     return f"{body}_{token_strings._checksum(body)}"
 
 
@@ -74,7 +74,7 @@ def _with_checksum(body: str) -> str:
     ],
     ids=range(13),
 )
-def test_what_is_no_token_is_refused_and_not_repeated(token: str) -> None:
+def test_a_string_that_is_no_token_is_refused_and_not_repeated(token: str) -> None:
     with pytest.raises(InvalidTokenError) as caught:
         parse_token(token)
     assert isinstance(caught.value, InvalidArgumentError)
@@ -97,19 +97,19 @@ KEY = bytes(range(32))
 PARENT = token_strings._with_secret("refresh", UUID(int=7), 1)
 
 
-def test_what_is_derived_is_the_same_each_time_and_a_token_as_any_other() -> None:
+def test_a_derived_token_is_the_same_each_time_and_valid() -> None:
     derived = derive_token("access", PARENT, KEY)
     assert derive_token("access", parse_token(PARENT.token), bytes(KEY)) == derived
     assert parse_token(derived.token, kind="access") == derived
     assert derived.tenant_id == PARENT.tenant_id
-    # For ever: a process of another version has to repeat the answer too.
+    # Fixed forever, because a process of another version must repeat the answer.
     text = f"authority-queries derive v1\0access\0{PARENT.token}"
     secret = hmac.new(KEY, text.encode(), hashlib.sha256).digest()
     expected = token_strings._encode(int.from_bytes(secret, "big"), 43)
     assert derived.token.split("_")[3] == expected
 
 
-def test_what_is_derived_differs_by_kind_parent_and_key() -> None:
+def test_derived_tokens_differ_by_kind_parent_and_key() -> None:
     other = token_strings._with_secret("refresh", UUID(int=7), 2)
     derived = [
         derive_token("refresh", PARENT, KEY),
@@ -122,7 +122,7 @@ def test_what_is_derived_differs_by_kind_parent_and_key() -> None:
     assert len({token.token.split("_")[3] for token in [*derived, PARENT]}) == 7
 
 
-def test_what_is_derived_shows_neither_key_nor_secret() -> None:
+def test_the_repr_of_a_derived_token_has_neither_key_nor_secret() -> None:
     derived = derive_token("refresh", PARENT, KEY)
     assert derived.token not in repr(derived)
     with pytest.raises(InvalidArgumentError, match="key must have 32 to") as caught:
@@ -151,7 +151,7 @@ def test_a_request_uri_is_parsed_back() -> None:
     ],
     ids=range(5),
 )
-def test_what_is_no_request_uri_is_refused_and_not_repeated(
+def test_a_string_that_is_no_request_uri_is_refused_and_not_repeated(
     spell: Callable[[TokenString, TokenString], str],
 ) -> None:
     reference, access = (

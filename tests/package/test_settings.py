@@ -43,13 +43,13 @@ def test_a_url_chooses_the_server(scheme: str) -> None:
     assert settings.describe() == "db.example:6432/authority"
 
 
-def test_the_password_shows_nowhere() -> None:
+def test_no_representation_shows_the_password() -> None:
     settings = Settings(database_url=URL)
     for shown in (repr(settings), str(settings), settings.describe()):
         assert "swordfish" not in shown
 
 
-def test_an_argument_wins_over_the_environment(
+def test_an_argument_overrides_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AUTHORITY_POOL_MAX_SIZE", "7")
@@ -62,14 +62,14 @@ def test_an_argument_wins_over_the_environment(
 @pytest.mark.parametrize(
     "query", ["schema=b", "schema=b&sslmode=require", "sslmode=require&schema=b"]
 )
-def test_the_schema_of_yoyos_books_is_for_yoyo_alone(query: str) -> None:
+def test_the_schema_of_yoyos_tables_is_removed_from_the_url(query: str) -> None:
     url = f"postgresql+psycopg://db.example/authority?{query}"
     found = Settings(database_url=url).connection_parameters
     assert found.pop("sslmode", "require") == "require"
     assert found == {"host": "db.example", "dbname": "authority"}
 
 
-def test_a_url_that_is_set_but_empty_is_no_embedded_server(
+def test_an_empty_url_does_not_choose_the_embedded_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", "")
@@ -111,7 +111,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), WRONG)
-def test_a_wrong_value_names_key_value_and_what_is_allowed(
+def test_a_wrong_value_is_named_with_its_key_and_the_allowed_values(
     arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=message) as caught:
@@ -120,7 +120,7 @@ def test_a_wrong_value_names_key_value_and_what_is_allowed(
     assert caught.value.__suppress_context__
 
 
-def test_a_wrong_environment_is_named_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTHORITY_BACKEND", "mongo")
     with pytest.raises(ConfigurationError, match=r"AUTHORITY_BACKEND.* is 'mongo'"):
         Settings()

@@ -49,7 +49,7 @@ def file(form: SyncForm, tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize("last", [0, 1, 5, 6, 7])
-def test_a_stream_gives_all_records_in_pages(
+def test_a_stream_returns_all_records_in_pages(
     form: SyncForm, file: Any, connection: Any, last: int
 ) -> None:
     stream = file.stream("list_numbers", Track)
@@ -58,7 +58,7 @@ def test_a_stream_gives_all_records_in_pages(
     assert found == [Track(number, f"no. {number}") for number in range(1, last + 1)]
 
 
-def test_a_stream_fetches_no_more_than_a_page_ahead(
+def test_a_stream_fetches_one_page_at_a_time(
     form: SyncForm, file: Any, connection: Any
 ) -> None:
     shares = file.stream("list_shares", Track)
@@ -67,7 +67,7 @@ def test_a_stream_fetches_no_more_than_a_page_ahead(
     assert found == [20, 25, 33, 50]
 
 
-def test_an_error_while_fetching_is_named(
+def test_an_error_of_a_fetch_names_the_query(
     form: SyncForm, file: Any, connection: Any
 ) -> None:
     shares = file.stream("list_shares", Track)
@@ -78,7 +78,7 @@ def test_an_error_while_fetching_is_named(
         list(tracks)
 
 
-def test_the_transaction_is_the_streams_own_only_in_autocommit(
+def test_a_stream_opens_a_transaction_only_in_autocommit(
     form: SyncForm, file: Any, connection: Any
 ) -> None:
     own = connection.autocommit
@@ -100,7 +100,7 @@ def fail_within_stream(form: SyncForm, file: Any, connection: Any) -> None:
         raise ZeroDivisionError
 
 
-def test_an_error_in_the_block_undoes_only_a_transaction_of_the_streams_own(
+def test_an_error_in_the_block_rolls_back_only_the_streams_own_transaction(
     form: SyncForm, file: Any, connection: Any
 ) -> None:
     with pytest.raises(ZeroDivisionError):
@@ -109,7 +109,7 @@ def test_an_error_in_the_block_undoes_only_a_transaction_of_the_streams_own(
     assert next(iter(kept)) == (not connection.autocommit,)
 
 
-def test_errors_of_others_in_the_block_stay_what_they_are(
+def test_other_errors_in_the_block_are_not_converted(
     form: SyncForm, file: Any, connection: Any
 ) -> None:
     stream = file.stream("list_numbers", Track)
@@ -132,7 +132,7 @@ def test_two_streams_run_side_by_side(
     assert pairs == [(1, 1), (2, 2), (3, 3)]
 
 
-def test_a_streams_statement_carries_its_name(
+def test_the_statement_of_a_stream_contains_the_query_name(
     form: SyncForm, file: Any, connection: Any
 ) -> None:
     stream = file.stream("list_numbers", Track)
@@ -141,7 +141,7 @@ def test_a_streams_statement_carries_its_name(
     assert "FOR select /* tracks.list_numbers */ number" in statement
 
 
-def test_a_page_of_nothing_is_refused(
+def test_a_page_size_of_0_is_refused(
     form: SyncForm, file: Any, connection: Any
 ) -> None:
     stream = file.stream("list_numbers", Track)
@@ -153,7 +153,7 @@ def test_a_page_of_nothing_is_refused(
     assert connection.info.transaction_status == TransactionStatus.IDLE
 
 
-def test_the_same_select_serves_as_a_list(file: Any, connection: Any) -> None:
+def test_a_stream_query_can_also_return_a_list(file: Any, connection: Any) -> None:
     file.stream("list_numbers", Track)
     found = file.rows("list_numbers", Track)(connection, last=2)
     assert found == [Track(1, "no. 1"), Track(2, "no. 2")]

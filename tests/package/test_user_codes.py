@@ -77,7 +77,7 @@ def test_a_user_code_is_hashed_for_its_tenant() -> None:
     }
     assert len(hashes) == 4
     assert {len(hash_) for hash_ in hashes} == {32}
-    # What is stored has to be found by a later version.
+    # The hash is fixed, because a later version must find stored codes.
     assert (
         hash_user_code(UUID(int=1), "WDJB-MJHT")
         == sha256(

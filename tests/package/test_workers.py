@@ -1,4 +1,4 @@
-"""What the workers of a run have counted is judged and shown as of one process."""
+"""The queries and figures of all workers of a run are combined."""
 
 import os
 import subprocess
@@ -43,4 +43,4 @@ def test_queries_and_figures_of_all_workers_count(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     assert "a counted\n" in done.stdout
     assert "b counted\n" in done.stdout
-    assert "held by row-level security: c.get\n" in done.stdout
+    assert "under row-level security: c.get\n" in done.stdout

@@ -198,3 +198,22 @@ def test_no_duration_depends_on_the_calendar_or_the_sessions_time_zone() -> None
 def test_a_calendar_duration_is_found() -> None:
     sql = "select authority.clock() + interval '1 day', '2 years'::interval -- '1 day'"
     assert calendar_intervals(sql) == {"interval '1 day'", "'2 years'"}
+
+
+def files_with(pattern: str) -> list[str]:
+    return [
+        path.name
+        for path in SQL_FILES
+        for _ in re.finditer(pattern, path.read_text(encoding="utf-8"))
+    ]
+
+
+def test_one_view_defines_an_active_tenant() -> None:
+    assert files_with(r"in \('active', 'trial'\)") == ["0004_create_tenants.sql"]
+
+
+def test_a_condition_that_may_be_null_has_no_default() -> None:
+    """`is true`, `is not true` or `is not false` instead: docs/adding_a_query.md."""
+    assert (
+        files_with(r"coalesce\((?:[^()]|\([^()]*\))*\s(?:true|false|null)\s*\)") == []
+    )

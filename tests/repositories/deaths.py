@@ -1,4 +1,4 @@
-"""A family with a token of each kind, and each single reason for which it is dead."""
+"""A family with a token of each kind, and each single reason for its death."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ from tests.repositories.token_helpers import Dba, Fields, revoke
 
 @dataclass(frozen=True, kw_only=True)
 class Living:
-    """One family with a live token of each kind, and who can end it.
+    """One family with a live token of each kind, and the rows that can end it.
 
-    Of a user it rests on a consent to `openid` and `email`; both are in the tokens.
+    A user's family has a consent to `openid` and `email`; the tokens have both scopes.
     """
 
     store: Store
@@ -129,7 +129,7 @@ def _disable(at: Living, table: str, id_: UUID) -> None:
 
 
 def _end_family(at: Living) -> None:
-    # A token is never issued for longer than its family: only by hand it gets there.
+    # No token is issued for longer than its family: write it by hand.
     at.dba.execute(
         "update authority.authorizations set expires_at = created_at + "
         "interval '1 microsecond' where id = %s",

@@ -40,5 +40,5 @@ def exchanged(
 
 
 def make_service(store: Store, grant: Grant) -> Client:
-    """A client of the tenant that serves, and acts for users."""
+    """Make a client of the tenant that acts for users."""
     return make_client(store, grant.tenant_id)

@@ -1,4 +1,4 @@
-"""A client that a user has consented to, and the grants that it makes use of."""
+"""A client with a user's consent, and its grants."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,7 +32,7 @@ from tests.repositories.token_helpers import Dba, Fields, diagnose
 
 CALLBACK = "https://app.example/cb"
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-# Of RFC 7636 appendix B.
+# From RFC 7636 appendix B.
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 DAY = 24 * HOUR
 
@@ -62,7 +62,7 @@ class Party:
 
 @dataclass(frozen=True, kw_only=True)
 class Grant(Party):
-    """What a code was redeemed for."""
+    """The tokens that a code was redeemed for."""
 
     family_id: UUID
     code: TokenString
@@ -121,7 +121,7 @@ def make_code(store: Store, party: Party, **fields: Any) -> TokenString:
 def redeem_code(
     store: Store, party: Party, code: TokenString, **presented: Any
 ) -> Redemption:
-    """Redeem for an access token of an hour and a refresh token of a day."""
+    """Redeem a code: an access token of an hour and a refresh token of a day."""
     defaults: Fields = {
         "tenant_id": party.tenant_id,
         "token_hash": code.hash,
@@ -138,7 +138,7 @@ def redeem_code(
 def refresh(
     store: Store, party: Party, token: TokenString, **presented: Any
 ) -> Redemption:
-    """Refresh for an access token of an hour and a refresh token of a day."""
+    """Refresh: an access token of an hour and a refresh token of a day."""
     defaults: Fields = {
         "tenant_id": party.tenant_id,
         "token_hash": token.hash,
@@ -153,7 +153,7 @@ def refresh(
 def redeem_uncommitted(
     connection: "psycopg.Connection[Any]", minted: TokenString, **fields: Any
 ) -> Redemption:
-    """Redeem as the store does, but in whatever transaction there is: a slow server."""
+    """Redeem in the open transaction of the connection, as a slow server would."""
     defaults: Fields = {
         "redirect_uri": None,
         "code_challenge": None,
@@ -182,7 +182,7 @@ def make_grant(
     code: Fields | None = None,
     redemption: Fields | None = None,
 ) -> Grant:
-    """Sign in by a code, and redeem it."""
+    """Issue a code and redeem it."""
     party = party or make_party(store)
     minted = make_code(store, party, **(code or {}))
     access, refresh_ = party.mint("access"), party.mint("refresh")
@@ -204,7 +204,7 @@ def make_grant(
 
 
 def next_refresh(store: Store, party: Party, token: TokenString) -> TokenString:
-    """Refresh, and give the new refresh token."""
+    """Refresh, and return the new refresh token."""
     minted = party.mint("refresh")
     result = refresh(store, party, token, refresh_token=new_token(minted, DAY))
     assert result.outcome == "redeemed"

@@ -1,4 +1,4 @@
-"""Licences of all kinds, and short ways to use them."""
+"""Licences in all states, and short functions to use them."""
 
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -59,7 +59,7 @@ def seats_taken(store: Store, license_: License) -> int:
 
 
 def change(store: Store, license_: License, **fields: Any) -> License:
-    """Update these fields alone."""
+    """Update only these fields."""
     names = (
         "row_version",
         "plan",

@@ -41,7 +41,7 @@ def get(store: Store, authorization: Authorization) -> Authorization | None:
 
 
 def in_force(store: Store, client: Client, **subject: Any) -> Authorization:
-    """Make one with a token, which lives an hour."""
+    """Make a family with a token that lives an hour."""
     family = make_authorization(store, client, **subject)
     make_token(store, client, authorization_id=family.id, **subject)
     found = get(store, family)
@@ -96,7 +96,9 @@ def test_the_subject_may_be_a_service_account_or_the_client_itself(
 
 
 @pytest.mark.parametrize("end", ["suspend", "terminate"])
-def test_an_inactive_tenant_is_issued_no_authorization(store: Store, end: str) -> None:
+def test_an_inactive_tenant_cannot_create_an_authorization(
+    store: Store, end: str
+) -> None:
     client = make_client(store, make_tenant(store).id)
     getattr(store.tenants, end)(tenant_id=client.tenant_id)
     with pytest.raises(TenantInactiveError):
@@ -118,7 +120,7 @@ def test_an_authorization_names_only_what_exists_in_its_tenant(store: Store) -> 
             assert caught.value.constraint == f"authorizations_tenant_id_{field}_fk"
 
 
-def test_it_rests_on_a_consent_of_its_own_user_and_client(store: Store) -> None:
+def test_its_consent_is_of_the_same_user_and_client(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     user, other = (make_user(store, client.tenant_id) for _ in range(2))
     consent = make_consent(store, client, user)
@@ -130,13 +132,13 @@ def test_it_rests_on_a_consent_of_its_own_user_and_client(store: Store) -> None:
         make_authorization(store, client, consent_id=consent.id)
 
 
-def test_a_scope_has_a_name(store: Store) -> None:
+def test_a_scope_must_not_be_empty(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     with refusal_of("scopes"):
         make_authorization(store, client, scopes=["openid", None])
 
 
-def test_a_lifetime_is_longer_than_nothing(store: Store) -> None:
+def test_a_lifetime_must_be_positive(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     with pytest.raises(InvalidArgumentError, match="lifetime must be longer"):
         make_authorization(store, client, lifetime=0 * HOUR)
@@ -153,7 +155,7 @@ def test_an_authorization_has_one_subject_at_most(store: Store) -> None:
         )
 
 
-def test_what_a_user_allows_is_listed_by_id(store: Store) -> None:
+def test_families_of_a_user_are_listed_by_id(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     user, other = (make_user(store, client.tenant_id) for _ in range(2))
     in_force(store, client, user_id=other.id)
@@ -166,7 +168,7 @@ def test_what_a_user_allows_is_listed_by_id(store: Store) -> None:
     assert store.authorizations.list_by_user(**key) == [in_order[0], in_order[2]]
 
 
-def test_what_a_client_is_allowed_is_listed_by_id(store: Store) -> None:
+def test_families_of_a_client_are_listed_by_id(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     in_force(store, make_client(store, client.tenant_id))
     of_client = [in_force(store, client) for _ in range(5)]
@@ -182,7 +184,7 @@ def test_what_a_client_is_allowed_is_listed_by_id(store: Store) -> None:
         store.authorizations.list_by_client(**key, limit=0)
 
 
-def test_what_is_over_is_not_listed(store: Store, clock: Clock) -> None:
+def test_ended_families_are_not_listed(store: Store, clock: Clock) -> None:
     party = make_party(store)
     of_user: Fields = {"tenant_id": party.tenant_id, "user_id": party.user.id}
     of_client: Fields = {"tenant_id": party.tenant_id, "client_id": party.client.id}
@@ -198,17 +200,19 @@ def test_what_is_over_is_not_listed(store: Store, clock: Clock) -> None:
     assert listed() == []
     grant = make_grant(store, party, code={"family_lifetime": HOUR})
     assert listed() == [grant.family_id]
-    # Its refresh may be written as alive for a day more than it is.
+    # The family may be marked as alive for a day longer than its tokens are.
     clock.advance(HOUR)
     assert listed() == []
-    # A consent that was revoked is never in force again, and so is what rests on it.
+    # A revoked consent is never in force again, nor are its families.
     under_consent = make_grant(store, party).family_id
     assert listed() == [under_consent]
     store.consents.revoke(**party.of_consent, reason="withdrawn")
     assert listed() == []
 
 
-def test_a_revocation_ends_every_token_under_it_and_is_made_once(store: Store) -> None:
+def test_a_revocation_ends_every_token_of_the_family_and_succeeds_once(
+    store: Store,
+) -> None:
     client = make_client(store, make_tenant(store).id)
     family, other = (make_authorization(store, client) for _ in range(2))
     minted = [
@@ -228,7 +232,7 @@ def test_a_revocation_ends_every_token_under_it_and_is_made_once(store: Store) -
     assert alive == [False, False, True]
 
 
-def test_another_tenant_reaches_no_authorization(store: Store) -> None:
+def test_another_tenant_cannot_reach_an_authorization(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     user = make_user(store, client.tenant_id)
     consent = make_authorization(store, client, user_id=user.id)

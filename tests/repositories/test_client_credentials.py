@@ -1,4 +1,4 @@
-"""Tokens of clients that speak for themselves or a machine (RFC 6749 section 4.4)."""
+"""The client credentials grant (RFC 6749 section 4.4)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -42,7 +42,7 @@ def issue(
     return minted, store.grants.issue_to_client(**{**defaults, **fields})
 
 
-def test_a_client_speaks_for_itself(store: Store) -> None:
+def test_a_client_gets_a_token_of_its_own(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     minted, issued = issue(
         store,
@@ -68,7 +68,9 @@ def test_a_client_speaks_for_itself(store: Store) -> None:
     assert found.expires_at - found.created_at == HOUR
 
 
-def test_a_client_speaks_for_a_service_account_that_authorises_it(store: Store) -> None:
+def test_a_client_gets_a_token_of_a_service_account_that_authorises_it(
+    store: Store,
+) -> None:
     client = make_client(store, make_tenant(store, status="trial").id)
     account = make_service_account(
         store,
@@ -111,7 +113,7 @@ def _suspend_tenant(store: Store, _: Dba, client: Client) -> object:
 
 
 Before = Callable[[Store, Dba, Client], object]
-# What is presented, what was done before, and whether it stands without an account.
+# The arguments, the change before, and whether it matters without an account.
 REFUSALS: dict[str, tuple[ClientTokenIssuanceOutcome, Before | Fields, bool]] = {
     "tenant suspended": ("tenant_inactive", _suspend_tenant, True),
     "client disabled": ("client_inactive", _disable_client, True),
@@ -129,9 +131,7 @@ REFUSALS: dict[str, tuple[ClientTokenIssuanceOutcome, Before | Fields, bool]] = 
 
 
 @pytest.mark.parametrize("why", REFUSALS)
-def test_a_token_that_is_refused_leaves_no_row(
-    store: Store, dba: Dba, why: str
-) -> None:
+def test_a_refused_token_leaves_no_row(store: Store, dba: Dba, why: str) -> None:
     outcome, wrong, stands_alone = REFUSALS[why]
     client = make_client(store, make_tenant(store).id)
     account = make_service_account(
@@ -152,7 +152,7 @@ def test_a_token_that_is_refused_leaves_no_row(
     assert count(dba, "tokens") == 0
 
 
-def test_the_first_refusal_is_told(store: Store, dba: Dba) -> None:
+def test_the_first_reason_for_a_refusal_is_returned(store: Store, dba: Dba) -> None:
     client = make_client(store, make_tenant(store).id)
     account = make_service_account(store, client.tenant_id)
     subject: Fields = {"service_account_id": account.id, "scopes": ["api.read"]}
@@ -189,7 +189,7 @@ def test_an_account_of_another_tenant_is_unknown(store: Store) -> None:
     assert issued.outcome == "service_account_inactive"
 
 
-def test_it_has_no_family_and_is_refreshed_by_asking_again(store: Store) -> None:
+def test_the_token_has_no_family_and_is_requested_again(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     minted, _ = issue(store, client)
     token = token_of(store, minted)
@@ -210,7 +210,7 @@ def test_it_has_no_family_and_is_refreshed_by_asking_again(store: Store) -> None
         ({"lifetime": timedelta(0)}, "lifetime must be longer than 0"),
     ],
 )
-def test_an_argument_of_another_shape_is_refused(
+def test_an_argument_of_the_wrong_shape_is_refused(
     store: Store, wrong: Fields, message: str
 ) -> None:
     client = make_client(store, make_tenant(store).id)

@@ -39,7 +39,7 @@ def live_secrets(store: Store, client: Client) -> Sequence[ClientSecret]:
 
 
 def age(dba: "psycopg.Connection[Any]", secret: ClientSecret, by: timedelta) -> None:
-    """Move all that the secret knows of time into the past."""
+    """Move all times of the secret into the past."""
     dba.execute(
         "update authority.client_secrets set valid_from = valid_from - %(by)s, "
         "valid_until = valid_until - %(by)s, last_used_at = last_used_at - %(by)s "
@@ -48,7 +48,7 @@ def age(dba: "psycopg.Connection[Any]", secret: ClientSecret, by: timedelta) -> 
     )
 
 
-def test_several_secrets_live_side_by_side_newest_first(store: Store) -> None:
+def test_several_live_secrets_are_listed_newest_first(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     old = make_client_secret(store, client, description="web-1")
     new = make_client_secret(
@@ -97,7 +97,7 @@ def test_a_secret_is_rotated_with_an_overlap(
     assert unknown is None
 
 
-def test_a_secret_of_the_future_is_refused_until_then(
+def test_a_secret_is_refused_before_its_valid_from(
     store: Store, dba: "psycopg.Connection[Any]"
 ) -> None:
     client = make_client(store, make_tenant(store).id)
@@ -109,7 +109,7 @@ def test_a_secret_of_the_future_is_refused_until_then(
 
 
 @pytest.mark.parametrize("remaining", [timedelta(0), HOUR])
-def test_a_secret_of_the_future_never_lives_once_it_was_expired(
+def test_a_future_secret_that_was_expired_is_never_live(
     store: Store, remaining: timedelta
 ) -> None:
     client = make_client(store, make_tenant(store).id)
@@ -139,7 +139,9 @@ def test_a_secret_out_of_range_is_refused(store: Store) -> None:
     assert list_secrets(store, client) == []
 
 
-def test_only_a_confidential_client_of_the_tenant_gets_a_secret(store: Store) -> None:
+def test_only_a_confidential_client_of_the_tenant_can_have_a_secret(
+    store: Store,
+) -> None:
     tenant_id = make_tenant(store).id
     public = make_client(store, tenant_id, client_type="public")
     client = make_client(store, tenant_id)
@@ -174,7 +176,7 @@ def test_only_an_active_tenant_has_live_secrets(store: Store) -> None:
     assert live_secrets(store, client) == []
 
 
-def test_the_use_of_a_secret_is_noted_at_most_once_a_minute(
+def test_the_use_of_a_secret_is_recorded_at_most_once_a_minute(
     store: Store, dba: "psycopg.Connection[Any]"
 ) -> None:
     client = make_client(store, make_tenant(store).id)

@@ -83,7 +83,7 @@ def test_a_created_client_is_found_by_each_of_its_keys(store: Store) -> None:
     assert nobody is None
 
 
-def test_a_client_needs_no_more_than_a_client_id_and_a_type(store: Store) -> None:
+def test_a_client_needs_only_a_client_id_and_a_type(store: Store) -> None:
     client = store.clients.create(
         tenant_id=make_tenant(store).id, client_id="c", client_type="confidential"
     )
@@ -166,7 +166,7 @@ def test_pages_lead_forward_and_back(store: Store) -> None:
     assert list_(tenant_id=tenant_id, before=second.previous, limit=2) == first
 
 
-def test_an_update_names_the_version_that_it_read(store: Store) -> None:
+def test_an_update_requires_the_version_that_was_read(store: Store) -> None:
     tenant_id = make_tenant(store).id
     client = make_client(store, tenant_id)
     make_client(store, tenant_id, client_id="taken")
@@ -189,7 +189,7 @@ def test_an_update_names_the_version_that_it_read(store: Store) -> None:
     assert changed.json_web_key_set is None
 
 
-def test_a_deleted_client_leaves_nothing_behind(store: Store) -> None:
+def test_deleting_a_client_deletes_its_rows(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     keys = {"tenant_id": client.tenant_id, "id": client.id}
     secret = make_client_secret(store, client)
@@ -213,7 +213,7 @@ def test_a_deleted_client_leaves_nothing_behind(store: Store) -> None:
     assert family is None
 
 
-def test_a_client_is_out_of_reach_of_another_tenant(store: Store) -> None:
+def test_another_tenant_cannot_reach_a_client(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     secret = make_client_secret(store, client)
     tenant_id = make_tenant(store).id
@@ -239,7 +239,7 @@ def test_a_client_is_out_of_reach_of_another_tenant(store: Store) -> None:
     assert live_secrets(store, client) == [secret]
 
 
-def test_one_string_is_no_list_of_strings(store: Store) -> None:
+def test_a_string_is_not_accepted_as_a_list_of_strings(store: Store) -> None:
     tenant = make_tenant(store)
     with pytest.raises(InvalidArgumentError, match="redirect_uris must be a sequence"):
         make_client(store, tenant.id, redirect_uris="https://a.example")

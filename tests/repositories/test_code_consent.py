@@ -1,4 +1,4 @@
-"""When a code needs the consent of its user (OpenID Connect Core section 3.1.2.4)."""
+"""When a code needs its user's consent (OpenID Connect Core section 3.1.2.4)."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from tests.repositories.grant_helpers import (
 
 
 @pytest.mark.parametrize("consent_type", ["explicit", "external", "systematic"])
-def test_all_but_implicit_clients_need_the_users_consent(
+def test_clients_other_than_implicit_ones_need_the_users_consent(
     store: Store, consent_type: str
 ) -> None:
     party = make_party(store, consent_type=consent_type)
@@ -30,7 +30,7 @@ def test_all_but_implicit_clients_need_the_users_consent(
         assert issued.outcome == outcome
 
 
-def test_an_implicit_client_needs_no_consent_and_is_not_held_to_a_narrower_one(
+def test_an_implicit_client_needs_no_consent_and_may_exceed_a_narrower_one(
     store: Store,
 ) -> None:
     party = make_party(store, consent_type="implicit")
@@ -44,7 +44,7 @@ def test_an_implicit_client_needs_no_consent_and_is_not_held_to_a_narrower_one(
     assert redeem_code(store, party, wider).outcome == "redeemed"
 
 
-def test_a_consent_that_an_implicit_client_has_ends_its_tokens_too(
+def test_a_revoked_consent_to_an_implicit_client_ends_its_tokens(
     store: Store,
 ) -> None:
     party = make_party(store, consent_type="implicit")
@@ -54,7 +54,9 @@ def test_a_consent_that_an_implicit_client_has_ends_its_tokens_too(
     assert not is_alive(store, code)
 
 
-def test_the_consent_of_another_user_or_to_another_client_is_none(store: Store) -> None:
+def test_the_consent_of_another_user_or_to_another_client_does_not_count(
+    store: Store,
+) -> None:
     party = make_party(store)
     other = make_client(store, party.tenant_id, redirect_uris=[CALLBACK])
     stranger = make_user(store, party.tenant_id)

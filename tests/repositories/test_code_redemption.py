@@ -1,4 +1,4 @@
-"""A code is redeemed once (RFC 6749 section 4.1.2), by whom it was issued to."""
+"""A code is redeemed once, by its client (RFC 6749 section 4.1.2)."""
 
 from base64 import urlsafe_b64encode
 from datetime import timedelta
@@ -79,7 +79,9 @@ def test_a_code_is_redeemed_for_an_access_and_a_refresh_token(store: Store) -> N
 
 
 @pytest.mark.parametrize("kind", ["access", "refresh"])
-def test_only_what_is_asked_for_is_issued(store: Store, dba: Dba, kind: str) -> None:
+def test_only_the_requested_tokens_are_issued(
+    store: Store, dba: Dba, kind: str
+) -> None:
     party = make_party(store)
     other = {"access": "refresh", "refresh": "access"}[kind]
     code = make_code(store, party)
@@ -91,7 +93,7 @@ def test_only_what_is_asked_for_is_issued(store: Store, dba: Dba, kind: str) -> 
     assert count(dba, "tokens") == 2
 
 
-def test_a_code_may_be_redeemed_for_nothing(store: Store, dba: Dba) -> None:
+def test_a_code_may_be_redeemed_without_new_tokens(store: Store, dba: Dba) -> None:
     party, request = make_party(store), uuid4()
     code = make_code(store, party)
     nothing: Fields = {
@@ -117,7 +119,7 @@ WRONG: list[Fields] = [
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_presentation_is_invalid_and_revokes_nothing(
+def test_a_request_with_a_mismatch_is_invalid_and_revokes_nothing(
     store: Store, dba: Dba, wrong: Fields
 ) -> None:
     party, request = make_party(store), uuid4()
@@ -127,7 +129,7 @@ def test_a_wrong_presentation_is_invalid_and_revokes_nothing(
     assert count(dba, "tokens") == 1
     redeemed = redeem_code(store, party, code, redemption_id=request)
     assert redeemed.outcome == "redeemed"
-    # Neither as another request nor as the same one.
+    # As a new request and as a repeated one.
     for redemption_id in (uuid4(), request):
         again: Fields = {**wrong, "redemption_id": redemption_id}
         assert redeem_code(store, party, code, **again) == NOTHING
@@ -135,20 +137,22 @@ def test_a_wrong_presentation_is_invalid_and_revokes_nothing(
     assert count(dba, "tokens") == 3
 
 
-def test_a_redirect_uri_may_be_left_out_where_the_client_has_one(store: Store) -> None:
+def test_a_redirect_uri_may_be_omitted_if_the_client_has_exactly_one(
+    store: Store,
+) -> None:
     party = make_party(store)
     code = make_code(store, party)
     assert redeem_code(store, party, code, redirect_uri=None).outcome == "redeemed"
     other = make_party(store, redirect_uris=[CALLBACK, "https://app.example/2"])
     code = make_code(store, other)
     assert redeem_code(store, other, code, redirect_uri=None) == NOTHING
-    # A redirect_uri that the authorization request did not have is a mismatch.
+    # A redirect_uri that the authorization request omitted is a mismatch.
     code = make_code(store, party, redirect_uri=None)
     assert redeem_code(store, party, code) == NOTHING
     assert redeem_code(store, party, code, redirect_uri=None).outcome == "redeemed"
 
 
-def test_no_table_holds_the_id_of_a_redemption(sync_store: Store, dba: Dba) -> None:
+def test_no_table_contains_the_id_of_a_redemption(sync_store: Store, dba: Dba) -> None:
     party, request, session = make_party(sync_store), uuid4(), uuid4()
     code = make_code(sync_store, party)
     redeem_code(sync_store, party, code, redemption_id=request)
@@ -239,11 +243,13 @@ def test_a_redemption_that_fails_leaves_the_code_alive(store: Store, dba: Dba) -
 
 
 @pytest.mark.parametrize("verifier", ["", "short", "x" * 129, "ä" * 43, "x" * 42 + "+"])
-def test_a_verifier_of_another_shape_is_no_codes(store: Store, verifier: str) -> None:
+def test_a_verifier_of_the_wrong_shape_matches_no_code(
+    store: Store, verifier: str
+) -> None:
     party = make_party(store)
     plain = make_code(store, party, code_challenge=None)
     assert redeem_code(store, party, plain, code_verifier=verifier).outcome == "invalid"
-    # Not even of one whose challenge it has.
+    # It matches no code, even if the code has its challenge.
     digest = sha256(verifier.encode()).digest()
     challenge = urlsafe_b64encode(digest).decode().rstrip("=")
     code = make_code(store, party, code_challenge=challenge)
@@ -267,7 +273,7 @@ def test_the_hash_of_a_new_token_does_not_show_in_repr() -> None:
     assert "hash" not in repr(NewToken(hash=b"h" * 32, lifetime=HOUR))
 
 
-def test_a_client_that_is_not_named_gets_nothing(store: Store) -> None:
+def test_a_redemption_without_a_client_id_is_invalid(store: Store) -> None:
     party = make_party(store)
     code = make_code(store, party)
     nobody: Fields = {"client_id": None}

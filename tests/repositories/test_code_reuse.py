@@ -1,4 +1,4 @@
-"""What comes of presenting a code again: a retry is told so, reuse ends the family."""
+"""A code that is presented again: a retry gets the same row, reuse ends the family."""
 
 from uuid import uuid4
 
@@ -19,9 +19,7 @@ from tests.repositories.grant_helpers import (
 from tests.repositories.token_helpers import Dba, Fields, verify
 
 
-def test_a_request_that_is_repeated_gets_the_ids_of_the_first_time(
-    store: Store, dba: Dba
-) -> None:
+def test_a_repeated_request_gets_the_same_ids(store: Store, dba: Dba) -> None:
     party = make_party(store)
     code, request = make_code(store, party), {"redemption_id": uuid4()}
     first = redeem_code(store, party, code, **request)
@@ -31,10 +29,10 @@ def test_a_request_that_is_repeated_gets_the_ids_of_the_first_time(
     for name in first.__dataclass_fields__.keys() - {"outcome"}:
         assert getattr(again, name) == getattr(first, name), name
     assert count(dba, "tokens") == 3
-    assert family_of(store, code).row_version == 2  # prolonged, by the refresh token
+    assert family_of(store, code).row_version == 2  # the refresh token prolongs it
 
 
-def test_a_repetition_is_known_after_the_code_has_expired(
+def test_a_repeated_request_is_recognised_after_the_code_has_expired(
     store: Store, clock: Clock
 ) -> None:
     party = make_party(store)
@@ -46,7 +44,9 @@ def test_a_repetition_is_known_after_the_code_has_expired(
     assert again.refresh_token_id == first.refresh_token_id
 
 
-def test_reuse_ends_the_family_and_what_the_winner_was_issued(store: Store) -> None:
+def test_reuse_ends_the_family_and_the_tokens_of_the_first_redemption(
+    store: Store,
+) -> None:
     party, request = make_party(store), {"redemption_id": uuid4()}
     bystander = make_grant(store, party)
     grant = make_grant(store, party, redemption=request)
@@ -61,21 +61,23 @@ def test_reuse_ends_the_family_and_what_the_winner_was_issued(store: Store) -> N
     for minted in (grant.access, grant.refresh):
         assert not is_alive(store, minted)
     assert refresh(store, grant, grant.refresh).outcome == "invalid"
-    # The winner's retry is told as well that all is lost.
+    # A retry of the first request fails too.
     retry = redeem_code(store, party, grant.code, **request)
     assert retry.outcome == "invalid"
     assert verify(store, bystander.access) is not None
     assert is_alive(store, bystander.refresh)
 
 
-def test_reuse_is_seen_after_the_code_has_expired(store: Store, clock: Clock) -> None:
+def test_reuse_is_detected_after_the_code_has_expired(
+    store: Store, clock: Clock
+) -> None:
     grant = make_grant(store)
     clock.advance(2 * MINUTE)
     assert redeem_code(store, grant, grant.code).outcome == "reused"
     assert family_of(store, grant.code).revocation_reason == "token_reuse"
 
 
-def test_a_code_that_was_revoked_and_not_used_is_no_reuse(store: Store) -> None:
+def test_an_unused_revoked_code_is_not_reuse(store: Store) -> None:
     party = make_party(store)
     code = make_code(store, party)
     assert store.tokens.revoke(

@@ -32,7 +32,7 @@ from tests.repositories.token_helpers import THUMBPRINT, Dba, Fields
 MICROSECOND = timedelta(microseconds=1)
 
 
-def test_a_code_is_issued_with_its_family_and_all_that_it_carries(store: Store) -> None:
+def test_a_code_is_issued_with_its_family_and_all_its_fields(store: Store) -> None:
     party = make_party(store)
     minted, issued = issue_code(
         store,
@@ -78,14 +78,14 @@ def test_a_code_ends_with_its_family(store: Store) -> None:
     assert family.expires_at == family.created_at + timedelta(seconds=20)
 
 
-def test_a_code_remembers_when_the_user_signed_in(store: Store) -> None:
+def test_a_code_stores_when_the_user_signed_in(store: Store) -> None:
     party = make_party(store)
     earlier = party.user.created_at - HOUR
     minted = make_code(store, party, authenticated_at=earlier)
     assert token_of(store, minted).authenticated_at == earlier
 
 
-def test_a_clock_that_is_a_little_ahead_is_no_future(
+def test_a_sign_in_slightly_ahead_of_the_clock_is_accepted(
     store: Store, clock: Clock
 ) -> None:
     now = datetime.now(UTC)
@@ -118,7 +118,7 @@ def _withdraw(store: Store, _: Dba, party: Party) -> object:
     return store.consents.revoke(**party.of_consent, reason="withdrawn")
 
 
-# What is done before, or is presented.
+# The change before the call, or the arguments.
 REFUSALS: dict[
     str, tuple[CodeIssuanceOutcome, Callable[[Store, Dba, Party], object] | Fields]
 ] = {
@@ -139,7 +139,7 @@ REFUSALS: dict[
 
 
 @pytest.mark.parametrize("why", REFUSALS)
-def test_a_code_that_is_refused_leaves_no_row(store: Store, dba: Dba, why: str) -> None:
+def test_a_refused_code_leaves_no_row(store: Store, dba: Dba, why: str) -> None:
     party = make_party(store, client_type="public")
     outcome, wrong = REFUSALS[why]
     if not isinstance(wrong, dict):
@@ -152,7 +152,7 @@ def test_a_code_that_is_refused_leaves_no_row(store: Store, dba: Dba, why: str) 
     assert (count(dba, "authorizations"), count(dba, "tokens")) == (0, 0)
 
 
-def test_the_first_refusal_is_told(store: Store) -> None:
+def test_the_first_reason_for_a_refusal_is_returned(store: Store) -> None:
     party = make_party(store, client_type="public")
     presented: Fields = {
         "client_id": "nobody",
@@ -179,7 +179,7 @@ def test_the_first_refusal_is_told(store: Store) -> None:
     assert issue_code(store, party, **presented)[1].outcome == "issued"
 
 
-def test_a_confidential_client_may_do_without_pkce(store: Store) -> None:
+def test_a_confidential_client_may_omit_pkce(store: Store) -> None:
     party = make_party(store)
     code = make_code(store, party, code_challenge=None)
     assert redeem_code(store, party, code).outcome == "invalid"
@@ -187,7 +187,7 @@ def test_a_confidential_client_may_do_without_pkce(store: Store) -> None:
     assert redeemed.outcome == "redeemed"
 
 
-def test_a_code_lives_10_minutes_at_most(store: Store, dba: Dba) -> None:
+def test_a_code_lives_at_most_10_minutes(store: Store, dba: Dba) -> None:
     party = make_party(store)
     with pytest.raises(InvalidValueError) as caught:
         issue_code(store, party, lifetime=10 * MINUTE + timedelta(microseconds=1))
@@ -197,9 +197,7 @@ def test_a_code_lives_10_minutes_at_most(store: Store, dba: Dba) -> None:
     assert issued.outcome == "issued"
 
 
-def test_a_code_with_a_hash_that_is_taken_leaves_no_family(
-    store: Store, dba: Dba
-) -> None:
+def test_a_code_with_a_duplicate_hash_leaves_no_family(store: Store, dba: Dba) -> None:
     party = make_party(store)
     code = make_code(store, party)
     with pytest.raises(DuplicateError, match="tokens_tenant_id_token_hash_key"):
@@ -216,7 +214,7 @@ def test_a_code_with_a_hash_that_is_taken_leaves_no_family(
         ({"family_lifetime": timedelta(0)}, "family_lifetime must be longer"),
     ],
 )
-def test_an_argument_of_another_shape_is_refused(
+def test_an_argument_of_the_wrong_shape_is_refused(
     store: Store, wrong: Fields, message: str
 ) -> None:
     with pytest.raises(InvalidArgumentError, match=message):

@@ -32,7 +32,7 @@ def make_pair(store: Store) -> Party:
     return Party(client=client, user=make_user(store, client.tenant_id))
 
 
-def test_a_consent_that_was_granted_is_found(store: Store) -> None:
+def test_a_granted_consent_is_found(store: Store) -> None:
     pair = make_pair(store)
     assert store.consents.get(**pair.of_consent) is None
     consent = store.consents.grant(
@@ -73,7 +73,7 @@ def test_widening_lets_the_next_code_carry_more_and_changes_no_token(
     assert is_alive(store, grant.access)
 
 
-def test_narrowing_keeps_no_more_than_these_scopes(store: Store) -> None:
+def test_narrowing_keeps_at_most_these_scopes(store: Store) -> None:
     pair = make_pair(store)
     consent = store.consents.grant(**pair.of_consent, scopes=["c", "b", "a"])
     narrower = store.consents.narrow(**pair.of_consent, scopes=["z", "c", "a"])
@@ -95,7 +95,7 @@ def test_narrowing_ends_only_the_tokens_that_carry_more(store: Store) -> None:
     for minted in (slim.access, slim.refresh):
         assert is_alive(store, minted)
     assert refresh(store, wide, wide.refresh) == NOTHING
-    # Not even with what is still allowed: the token itself carries more.
+    # Not even for scopes still allowed: the token itself has more.
     assert refresh(store, wide, wide.refresh, scopes=["openid"]) == NOTHING
     assert refresh(store, slim, slim.refresh).outcome == "redeemed"
     assert family_of(store, wide.refresh).revoked_at is None
@@ -117,7 +117,7 @@ def test_a_revocation_ends_every_token_under_the_consent(store: Store) -> None:
     assert not store.consents.revoke(**grants[0].of_consent, reason="again")
 
 
-def test_what_was_revoked_stays_so_after_a_new_grant(store: Store) -> None:
+def test_a_revoked_consent_stays_revoked_after_a_new_grant(store: Store) -> None:
     grant = make_grant(store)
     store.consents.revoke(**grant.of_consent, reason="changed my mind")
     fresh = make_consent(store, grant.client, grant.user)
@@ -133,7 +133,7 @@ def test_what_was_revoked_stays_so_after_a_new_grant(store: Store) -> None:
     assert revoked.revocation_reason == "changed my mind"
 
 
-def test_a_code_that_is_under_way_when_the_consent_ends_is_dead(store: Store) -> None:
+def test_a_code_issued_while_the_consent_ends_is_dead(store: Store) -> None:
     party = make_party(store)
     code = make_code(store, party)
     store.consents.revoke(**party.of_consent, reason="changed my mind")
@@ -144,7 +144,7 @@ def test_a_code_that_is_under_way_when_the_consent_ends_is_dead(store: Store) ->
     assert diagnose(store, code).redeemed_at is None
 
 
-def test_a_code_that_is_under_way_when_the_consent_narrows_is_dead(
+def test_a_code_issued_while_the_consent_narrows_is_dead(
     store: Store,
 ) -> None:
     party = make_party(store)
@@ -193,13 +193,13 @@ def test_a_consent_names_only_what_exists_in_its_tenant(store: Store) -> None:
             assert caught.value.constraint == f"consents_tenant_id_{field}_fk"
 
 
-def test_a_scope_has_a_name(store: Store) -> None:
+def test_a_scope_must_not_be_empty(store: Store) -> None:
     wrong: Fields = {"scopes": ["openid", None]}
     with refusal_of("scopes"):
         store.consents.grant(**make_pair(store).of_consent, **wrong)
 
 
-def test_another_tenant_reaches_no_consent(store: Store) -> None:
+def test_another_tenant_cannot_reach_a_consent(store: Store) -> None:
     grant = make_grant(store)
     elsewhere: Fields = {**grant.of_consent, "tenant_id": make_tenant(store).id}
     consents = store.consents
@@ -211,7 +211,7 @@ def test_another_tenant_reaches_no_consent(store: Store) -> None:
     assert is_alive(store, grant.access)
 
 
-def test_a_consent_goes_with_its_user(store: Store, dba: Dba) -> None:
+def test_a_consent_is_deleted_with_its_user(store: Store, dba: Dba) -> None:
     grant = make_grant(store)
     store.users.delete(tenant_id=grant.tenant_id, user_id=grant.user.id)
     for table in ("consents", "authorizations", "tokens"):

@@ -45,7 +45,7 @@ KEY = "k" * 43
 
 @pytest.fixture
 def client(store: Store) -> Client:
-    """A client that needs no consent."""
+    """Make a client that needs no consent."""
     return make_client(store, make_tenant(store).id, consent_type="implicit")
 
 
@@ -84,7 +84,7 @@ def poll(
 def redeem(
     store: Store, client: Client, code: TokenString, **fields: Any
 ) -> tuple[TokenString, Redemption]:
-    """Redeem for an access token and a refresh token; give the access token."""
+    """Redeem the device code; return the access token and the redemption."""
     access, refresh = (
         mint_token(kind, client.tenant_id) for kind in ("access", "refresh")
     )
@@ -114,7 +114,7 @@ def look(store: Store, tenant_id: UUID, user_code_hash: bytes) -> UUID | None:
     return found.id if found else None
 
 
-def test_a_request_tells_the_device_when_to_poll_and_the_user_what_to_allow(
+def test_a_request_returns_the_poll_interval_and_the_scopes_to_approve(
     store: Store, client: Client
 ) -> None:
     user_code, device_code = (
@@ -177,7 +177,7 @@ def test_an_approved_code_is_redeemed_once_for_what_the_user_allowed(
     )
     assert family is not None
     assert family.expires_at == family.created_at + 30 * MINUTE
-    # The family ends before the refresh token would.
+    # The family ends before the refresh token's lifetime.
     assert redemption.refresh_expires_at == family.expires_at
     assert is_alive(store, access)
     _, retry = redeem(store, client, code, redemption_id=request)
@@ -188,7 +188,7 @@ def test_an_approved_code_is_redeemed_once_for_what_the_user_allowed(
     assert not is_alive(store, access)
 
 
-def test_nothing_is_redeemed_before_a_yes_or_after_a_no(
+def test_a_device_code_is_invalid_before_approval_and_after_denial(
     store: Store, client: Client, user: User
 ) -> None:
     code, user_code = make_device(store, client)
@@ -199,7 +199,7 @@ def test_nothing_is_redeemed_before_a_yes_or_after_a_no(
         assert poll(store, client, code).outcome == "access_denied"
 
 
-def test_what_is_decided_stays_so(store: Store, client: Client, user: User) -> None:
+def test_a_decision_is_final(store: Store, client: Client, user: User) -> None:
     other = make_user(store, client.tenant_id)
     denied_code, denied = make_device(store, client)
     approved_code, approved = make_device(store, client)
@@ -219,7 +219,7 @@ def test_a_poll_that_comes_too_early_adds_5_seconds_for_good(
 ) -> None:
     code, _ = make_device(store, client)
     steps: list[tuple[int, DevicePollOutcome, int]] = [
-        # Seconds since the poll before, and the answer with the interval from then on.
+        # Seconds since the last poll; outcome and interval afterwards.
         (0, "authorization_pending", 5),
         (4, "slow_down", 10),
         (6, "slow_down", 15),
@@ -234,7 +234,7 @@ def test_a_poll_that_comes_too_early_adds_5_seconds_for_good(
         assert (answer.outcome, answer.poll_interval) == (outcome, interval * SECOND)
 
 
-def test_the_interval_is_what_the_device_was_told(
+def test_the_interval_is_the_one_that_the_device_got(
     store: Store, client: Client, clock: Clock
 ) -> None:
     code, _ = make_device(store, client, poll_interval=2 * SECOND)
@@ -243,7 +243,7 @@ def test_the_interval_is_what_the_device_was_told(
         clock.advance(2 * SECOND)
 
 
-def test_what_is_decided_is_told_however_early_it_is_asked(
+def test_a_decision_is_returned_however_early_the_poll(
     store: Store, client: Client, user: User
 ) -> None:
     decisions: list[tuple[Decide, DevicePollOutcome]] = [
@@ -278,7 +278,7 @@ def test_a_device_that_lost_its_answer_keeps_its_family(
     assert not is_alive(store, access)
 
 
-def test_after_its_end_a_request_can_neither_be_decided_nor_fetched(
+def test_an_expired_request_can_neither_be_decided_nor_redeemed(
     store: Store, client: Client, user: User, clock: Clock
 ) -> None:
     pending_code, pending = make_device(store, client, lifetime=MINUTE)
@@ -298,14 +298,14 @@ def test_after_its_end_a_request_can_neither_be_decided_nor_fetched(
     assert poll(store, client, denied_code).outcome == "access_denied"
     assert poll(store, client, late_code).outcome == "expired_token"
     assert redeem(store, client, late_code)[1].outcome == "invalid"
-    # What was redeemed lives on, and who presents the code again is still found out.
+    # Redeemed tokens stay alive, and reuse of the code is still detected.
     assert is_alive(store, access)
     assert poll(store, client, fetched_code).outcome == "approved"
     assert redeem(store, client, fetched_code)[1].outcome == "reused"
     assert not is_alive(store, access)
 
 
-def test_who_polls_for_what_is_not_its_own_learns_and_changes_nothing(
+def test_a_poll_for_a_foreign_code_reveals_and_changes_nothing(
     store: Store, dba: Dba, client: Client
 ) -> None:
     code, _ = make_device(store, client)
@@ -322,7 +322,7 @@ def test_who_polls_for_what_is_not_its_own_learns_and_changes_nothing(
     dba.execute("update authority.clients set enabled = id <> %s", [client.id])
     assert poll(store, client, code) == nothing
     dba.execute("update authority.clients set enabled = true")
-    # None of these polls was counted.
+    # No poll was counted.
     for each, key in ((code, None), (bound, KEY)):
         assert poll(store, client, each, key).outcome == "authorization_pending"
 
@@ -350,7 +350,7 @@ def test_polls_are_refused_in_a_transaction(
         poll(unit, client, code)
 
 
-def test_a_decision_that_is_rolled_back_is_none(
+def test_a_decision_can_be_rolled_back(
     store: Store, logins: Logins, client: Client, user: User
 ) -> None:
     code, user_code = make_device(store, client)
@@ -363,7 +363,7 @@ def test_a_decision_that_is_rolled_back_is_none(
     assert approve(store, user, user_code).outcome == "approved"
 
 
-def test_a_yes_needs_the_users_consent_and_ends_with_it(store: Store) -> None:
+def test_an_approval_needs_the_users_consent_and_ends_with_it(store: Store) -> None:
     client = make_client(store, make_tenant(store).id, consent_type="explicit")
     user = make_user(store, client.tenant_id)
     pair: Fields = {
@@ -375,7 +375,7 @@ def test_a_yes_needs_the_users_consent_and_ends_with_it(store: Store) -> None:
     assert approve(store, user, user_code).outcome == "consent_required"
     store.consents.grant(**pair, scopes=["openid"])
     assert approve(store, user, user_code).outcome == "consent_required"
-    # Nothing was decided.
+    # The request is still pending.
     assert poll(store, client, code).outcome == "authorization_pending"
     approval = approve(store, user, user_code, scopes=["openid"])
     assert (approval.outcome, approval.scopes) == ("approved", ["openid"])
@@ -386,7 +386,7 @@ def test_a_yes_needs_the_users_consent_and_ends_with_it(store: Store) -> None:
     assert not is_alive(store, access)
 
 
-def test_a_yes_is_refused_for_more_scopes_and_for_whom_nothing_is_issued(
+def test_an_approval_is_refused_for_more_scopes_and_for_inactive_parties(
     store: Store, dba: Dba, client: Client, user: User
 ) -> None:
     _, user_code = make_device(store, client, scopes=["openid"])
@@ -407,7 +407,7 @@ def test_a_yes_is_refused_for_more_scopes_and_for_whom_nothing_is_issued(
     assert approve(store, user, user_code).outcome == "approved"
 
 
-def test_a_sign_out_between_yes_and_fetching_leaves_nothing_to_fetch(
+def test_a_sign_out_between_approval_and_redemption_kills_the_code(
     store: Store, client: Client, user: User
 ) -> None:
     code, user_code = make_device(store, client)
@@ -416,7 +416,7 @@ def test_a_sign_out_between_yes_and_fetching_leaves_nothing_to_fetch(
     assert redeem(store, client, code)[1].outcome == "invalid"
 
 
-def test_an_unknown_or_disabled_client_gets_no_request(
+def test_an_unknown_or_disabled_client_cannot_create_a_request(
     store: Store, dba: Dba, client: Client
 ) -> None:
     request: Fields = {
@@ -432,7 +432,7 @@ def test_an_unknown_or_disabled_client_gets_no_request(
         assert refused.device_authorization_id is None
 
 
-def test_a_code_that_is_taken_is_refused_in_its_tenant(
+def test_a_duplicate_code_is_refused_in_its_tenant(
     store: Store, client: Client
 ) -> None:
     code, user_code = make_device(store, client)
@@ -452,7 +452,7 @@ WRONG: list[Fields] = [
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_the_table_does_not_allow_is_refused(
+def test_values_that_the_table_does_not_allow_are_refused(
     store: Store, client: Client, wrong: Fields
 ) -> None:
     with refusal_of(*wrong):
@@ -470,7 +470,7 @@ RAW: list[Fields] = [
 
 
 @pytest.mark.parametrize("raw", RAW)
-def test_a_raw_code_or_no_time_is_refused_before_it_is_sent(
+def test_a_raw_code_or_a_lifetime_of_zero_is_refused_before_it_is_sent(
     store: Store, client: Client, raw: Fields
 ) -> None:
     with pytest.raises(InvalidArgumentError, match=next(iter(raw))) as refusal:
@@ -478,7 +478,7 @@ def test_a_raw_code_or_no_time_is_refused_before_it_is_sent(
     assert "WDJB" not in str(refusal.value)
 
 
-def test_an_unknown_user_denies_nothing(store: Store, client: Client) -> None:
+def test_an_unknown_user_cannot_deny(store: Store, client: Client) -> None:
     code, user_code = make_device(store, client)
     with pytest.raises(MissingReferenceError):
         store.device_authorizations.deny(
@@ -487,7 +487,7 @@ def test_an_unknown_user_denies_nothing(store: Store, client: Client) -> None:
     assert poll(store, client, code).outcome == "authorization_pending"
 
 
-def test_who_is_deleted_leaves_no_decision(
+def test_a_deleted_user_leaves_no_decision(
     store: Store, dba: Dba, client: Client, user: User
 ) -> None:
     code, user_code = make_device(store, client)
@@ -501,7 +501,7 @@ def test_who_is_deleted_leaves_no_decision(
     assert left == []
 
 
-def test_pruning_deletes_what_ended_before_and_leaves_what_was_redeemed(
+def test_pruning_deletes_expired_requests_and_keeps_redeemed_tokens(
     store: Store, client: Client, user: User, clock: Clock
 ) -> None:
     prune = store.device_authorizations.prune_expired
@@ -521,7 +521,7 @@ def test_pruning_deletes_what_ended_before_and_leaves_what_was_redeemed(
     assert poll(store, client, code).outcome == "authorization_pending"
 
 
-def test_pruners_leave_what_others_hold(
+def test_pruning_skips_locked_rows(
     store: Store, logins: Logins, client: Client, clock: Clock
 ) -> None:
     make_device(store, client)

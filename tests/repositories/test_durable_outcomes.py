@@ -1,4 +1,4 @@
-"""What a redemption decides stands, whatever its caller does: it commits by itself."""
+"""A redemption commits by itself: a rollback of the caller does not undo it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -122,7 +122,7 @@ def a_block_in_a_unit(
 
 
 def last_statements(dba: Dba) -> str:
-    """Give what each connection to the database has sent last."""
+    """Return the last statement of each connection to the database."""
     sent = dba.execute(
         "select query from pg_stat_activity "
         "where datname = current_database() and pid <> pg_backend_pid()"
@@ -144,7 +144,7 @@ def last_statements(dba: Dba) -> str:
         a_block_in_a_unit,
     ],
 )
-def test_inside_a_transaction_it_is_refused_before_anything_is_sent(
+def test_a_redemption_in_a_transaction_is_refused_before_anything_is_sent(
     service: SyncService,
     logins: Logins,
     dba: Dba,
@@ -166,7 +166,7 @@ def test_inside_a_transaction_it_is_refused_before_anything_is_sent(
 
 
 @EACH
-def test_it_works_in_a_unit_in_autocommit(
+def test_a_redemption_works_in_a_unit_in_autocommit(
     service: SyncService, logins: Logins, dba: Dba, arranged: Store, name: str
 ) -> None:
     grant = make_grant(arranged)

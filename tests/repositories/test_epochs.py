@@ -1,4 +1,4 @@
-"""Signed out everywhere: one row, seen by the next verification."""
+"""Sign-out everywhere: one row, which the next verification reads."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -61,7 +61,7 @@ EACH = pytest.mark.parametrize("reason", EPOCHS)
 
 
 @EACH
-def test_what_was_issued_before_is_dead_and_what_is_issued_after_lives(
+def test_tokens_issued_before_the_epoch_are_dead_and_later_ones_live(
     store: Store, reason: TokenDiagnosisDeadBecause
 ) -> None:
     party = make_party(store, consent_type="implicit")
@@ -101,7 +101,7 @@ def test_an_epoch_never_moves_back(
 
 
 @pytest.mark.parametrize("reason", ["user_signed_out", "tenant_signed_out"])
-def test_a_sign_in_that_is_over_is_granted_nothing(
+def test_a_sign_in_before_the_epoch_is_granted_nothing(
     store: Store, dba: Dba, reason: TokenDiagnosisDeadBecause
 ) -> None:
     party = make_party(store)
@@ -127,7 +127,7 @@ def test_a_sign_in_that_is_over_is_granted_nothing(
 
 
 @pytest.mark.parametrize("reason", ["user_signed_out", "tenant_signed_out"])
-def test_a_claim_ahead_of_the_clock_outruns_no_sign_out(
+def test_an_authenticated_at_ahead_of_the_clock_does_not_survive_a_sign_out(
     store: Store, dba: Dba, clock: Clock, reason: TokenDiagnosisDeadBecause
 ) -> None:
     clock.freeze(datetime.now(UTC))
@@ -153,7 +153,7 @@ def test_a_claim_ahead_of_the_clock_outruns_no_sign_out(
         assert diagnose(store, minted).dead_because == reason
     clock.freeze(owner.tokens_valid_after + MINUTE + MICROSECOND)
     claim = {"authenticated_at": owner.tokens_valid_after + 2 * MINUTE}
-    # An epoch that is older than the tolerance is certainly before such a claim.
+    # An epoch older than the tolerance is before any accepted claim.
     assert issue_code(store, party, **claim)[1].outcome == "issued"
     assert store.device_authorizations.approve(**device, **claim).token_id
     minted, _ = make_token(store, party.client, user_id=party.user.id, **claim)
@@ -161,7 +161,7 @@ def test_a_claim_ahead_of_the_clock_outruns_no_sign_out(
 
 
 @EACH
-def test_the_epoch_of_another_one_changes_nothing(
+def test_the_epoch_of_another_owner_changes_nothing(
     store: Store, reason: TokenDiagnosisDeadBecause
 ) -> None:
     grant, other = make_grant(store), make_party(store)
@@ -177,7 +177,7 @@ def test_the_epoch_of_another_one_changes_nothing(
     assert is_alive(store, grant.access)
 
 
-def test_who_is_unknown_has_no_epoch(store: Store) -> None:
+def test_an_unknown_owner_has_no_epoch(store: Store) -> None:
     tenant_id, nobody = make_tenant(store).id, uuid4()
     account: Fields = {"tenant_id": tenant_id, "service_account_id": nobody}
     assert store.users.revoke_tokens(tenant_id=tenant_id, user_id=nobody) is None
@@ -186,7 +186,7 @@ def test_who_is_unknown_has_no_epoch(store: Store) -> None:
     assert store.service_accounts.revoke_tokens(**account) is None
 
 
-def test_another_tenant_moves_no_epoch(store: Store) -> None:
+def test_another_tenant_cannot_move_an_epoch(store: Store) -> None:
     grant, elsewhere = make_grant(store), make_tenant(store).id
     account = make_service_account(store, grant.tenant_id)
     theirs: Fields = {"tenant_id": elsewhere, "service_account_id": account.id}
@@ -197,13 +197,13 @@ def test_another_tenant_moves_no_epoch(store: Store) -> None:
     assert is_alive(store, grant.access)
 
 
-def test_a_sign_in_of_before_a_clients_epoch_is_good_for_new_codes(
+def test_a_sign_in_before_a_clients_epoch_allows_new_codes(
     store: Store, clock: Clock
 ) -> None:
     party = make_party(store)
     signed_in = party.user.created_at
     clock.advance(HOUR)
-    # A session that is still signed in somewhere asks for new codes.
+    # A session that is still signed in requests new codes.
     EPOCHS["client_signed_out"](store, party)
     code = make_code(store, party, authenticated_at=signed_in)
     assert is_alive(store, code)
@@ -216,7 +216,7 @@ def test_a_clients_epoch_ends_its_families_however_young_the_token(
     clock.advance(HOUR)
     EPOCHS["client_signed_out"](store, grant)
     assert refresh(store, grant, grant.refresh) == NOTHING
-    # As what a rotation makes of it that has not seen the epoch.
+    # As if a concurrent rotation had issued it.
     late, _ = make_token(
         store, grant.client, "refresh", authorization_id=grant.family_id
     )
@@ -234,7 +234,7 @@ def test_a_users_epoch_reaches_its_tokens_at_every_client(store: Store) -> None:
     assert not is_alive(store, elsewhere.access)
 
 
-def test_a_clients_epoch_spares_the_users_other_clients(store: Store) -> None:
+def test_a_clients_epoch_does_not_affect_the_users_other_clients(store: Store) -> None:
     grant = make_grant(store)
     other = make_client(
         store, grant.tenant_id, consent_type="implicit", redirect_uris=[CALLBACK]

@@ -30,10 +30,10 @@ from tests.repositories.license_helpers import (
 )
 from tests.stores import Logins
 
-LEASE = timedelta(minutes=5)  # by default
+LEASE = timedelta(minutes=5)  # the default
 
 
-def test_seats_are_handed_out_until_none_is_free(store: Store) -> None:
+def test_seats_are_leased_until_none_is_free(store: Store) -> None:
     license_ = new(store, seats=2)
     first = check_out(store, license_, "ann", lease=HOUR)
     assert (first.license_id, first.seat_number) == (license_.id, 1)
@@ -50,7 +50,7 @@ def test_seats_are_handed_out_until_none_is_free(store: Store) -> None:
     assert check_out(store, license_, "eve").seat_number == 1
 
 
-def test_a_lease_that_has_ended_frees_the_seat(store: Store, clock: Clock) -> None:
+def test_an_ended_lease_frees_the_seat(store: Store, clock: Clock) -> None:
     license_ = new(store, seats=1)
     check_out(store, license_, "ann")
     clock.advance(LEASE)
@@ -61,7 +61,7 @@ def test_a_lease_that_has_ended_frees_the_seat(store: Store, clock: Clock) -> No
         check_out(store, license_, "ann")
 
 
-def test_a_heartbeat_prolongs_a_lease_until_it_has_ended(
+def test_a_heartbeat_prolongs_a_lease_that_has_not_ended(
     store: Store, clock: Clock
 ) -> None:
     license_ = new(store, seats=1)
@@ -77,7 +77,9 @@ def test_a_heartbeat_prolongs_a_lease_until_it_has_ended(
     assert store.license_seats.renew(**key, holder="ann") is None
 
 
-def test_a_holder_has_a_name_and_a_licence_may_have_no_seats(store: Store) -> None:
+def test_a_holder_must_not_be_empty_and_a_licence_may_have_no_seats(
+    store: Store,
+) -> None:
     with refusal_of("holder"):
         check_out(store, new(store, seats=1), "")
     with pytest.raises(LimitReachedError):
@@ -85,9 +87,7 @@ def test_a_holder_has_a_name_and_a_licence_may_have_no_seats(store: Store) -> No
 
 
 @pytest.mark.parametrize("state", UNUSABLE)
-def test_a_licence_that_is_not_usable_gives_neither_seats_nor_usage(
-    store: Store, state: str
-) -> None:
+def test_an_unusable_licence_refuses_seats_and_usage(store: Store, state: str) -> None:
     license_ = new_unusable(store, state, seats=1, limits={"calls": 5})
     with pytest.raises(LimitReachedError):
         check_out(store, license_, "ann")
@@ -96,7 +96,7 @@ def test_a_licence_that_is_not_usable_gives_neither_seats_nor_usage(
     assert totals(store, license_) == []
 
 
-def test_a_licence_in_grace_goes_on_where_its_policy_is_full(
+def test_a_licence_in_grace_with_policy_full_allows_everything(
     store: Store, clock: Clock
 ) -> None:
     license_ = new(store, **GRACE, seats=2, limits={"calls": 5})
@@ -112,7 +112,7 @@ def test_a_licence_in_grace_goes_on_where_its_policy_is_full(
         use(store, license_)
 
 
-def test_a_licence_in_grace_only_keeps_leases_where_its_policy_says_so(
+def test_a_licence_in_grace_with_policy_keep_only_renews_leases(
     store: Store, clock: Clock
 ) -> None:
     license_ = new(store, **GRACE, grace_policy="keep", seats=3, limits={"calls": 5})
@@ -121,7 +121,7 @@ def test_a_licence_in_grace_only_keeps_leases_where_its_policy_says_so(
     check_out(store, license_, "bob", lease=HOUR)
     use(store, license_, 2, idempotency_key="k")
     clock.advance(1.5 * HOUR)
-    for holder in ("bob", "eve"):  # whose lease has ended, and who had none
+    for holder in ("bob", "eve"):  # with an ended lease, and without any
         with pytest.raises(LimitReachedError, match="no seat is free"):
             check_out(store, license_, holder)
         assert store.license_seats.renew(**key, holder=holder) is None
@@ -137,7 +137,7 @@ def test_a_licence_in_grace_only_keeps_leases_where_its_policy_says_so(
         check_out(store, license_, "ann")
 
 
-def test_a_seat_is_neither_taken_nor_kept_on_a_licence_that_is_not_usable(
+def test_a_seat_is_neither_leased_nor_renewed_on_an_unusable_licence(
     store: Store,
 ) -> None:
     suspended, revoked = (new(store, seats=2) for _ in range(2))
@@ -154,7 +154,7 @@ def test_a_seat_is_neither_taken_nor_kept_on_a_licence_that_is_not_usable(
 
 
 @pytest.mark.parametrize("lease", [timedelta(0), -HOUR])
-def test_a_lease_is_longer_than_nothing(store: Store, lease: timedelta) -> None:
+def test_a_lease_must_be_positive(store: Store, lease: timedelta) -> None:
     license_ = new(store, seats=1)
     with pytest.raises(InvalidArgumentError, match="lease must be longer"):
         check_out(store, license_, "ann", lease=lease)
@@ -162,7 +162,7 @@ def test_a_lease_is_longer_than_nothing(store: Store, lease: timedelta) -> None:
         store.license_seats.renew(**key_of(license_), holder="ann", lease=lease)
 
 
-def test_a_holder_is_given_its_own_seat_though_others_are_locked(
+def test_a_holder_gets_its_own_seat_although_others_are_locked(
     store: Store, dba: Dba
 ) -> None:
     license_ = new(store, seats=2)
@@ -201,7 +201,7 @@ def test_no_lease_outlives_its_licence(
     assert check_out(store, endless, "ann", **month).leased_until > end
 
 
-def test_of_fewer_seats_the_free_ones_go_first_then_those_that_end_first(
+def test_fewer_seats_remove_free_ones_first_then_those_that_end_first(
     store: Store, clock: Clock
 ) -> None:
     license_ = new(store, seats=5)
@@ -227,9 +227,7 @@ def test_of_fewer_seats_the_free_ones_go_first_then_those_that_end_first(
     assert (none.seats, seats_taken(store, license_)) == (0, 0)
 
 
-def test_an_earlier_end_shortens_the_leases_that_run(
-    store: Store, clock: Clock
-) -> None:
+def test_an_earlier_end_shortens_running_leases(store: Store, clock: Clock) -> None:
     license_ = new(store, seats=2)
     check_out(store, license_, "ann", lease=5 * HOUR)
     check_out(store, license_, "bob", lease=HOUR / 2)
@@ -239,12 +237,12 @@ def test_an_earlier_end_shortens_the_leases_that_run(
     assert seats_taken(store, shorter) == 1
     clock.advance(HOUR)
     assert seats_taken(store, shorter) == 0
-    # One that is prolonged gives seats again.
+    # A licence with a later end leases seats again.
     longer = change(store, shorter, valid_until=None)
     assert check_out(store, longer, "ann").holder == "ann"
 
 
-def test_seats_are_as_many_as_the_licence_says_whoever_takes_them_meanwhile(
+def test_the_number_of_seats_is_right_after_concurrent_changes(
     sync_store: Store, dba: Dba, logins: Logins
 ) -> None:
     license_ = new(sync_store, seats=9)

@@ -47,7 +47,7 @@ def test_a_use_is_recorded_once_under_its_key(store: Store) -> None:
     assert [total.used for total in totals(store, license_)] == [5, 1]
 
 
-def test_a_key_names_one_use_and_not_another(store: Store) -> None:
+def test_a_key_with_another_quantity_is_refused(store: Store) -> None:
     license_ = new(store, limits={"calls": 3})
     use(store, license_, 3, idempotency_key="k")
     for other in (1, 10**12):
@@ -59,7 +59,7 @@ def test_a_key_names_one_use_and_not_another(store: Store) -> None:
     assert [total.used for total in totals(store, license_)] == [3]
 
 
-def test_a_receipt_is_had_again_after_its_period_and_its_licence(
+def test_a_receipt_is_returned_after_its_period_and_its_licence(
     store: Store, clock: Clock
 ) -> None:
     license_ = new(store, limits={"calls": 5}, usage_period="day")
@@ -77,7 +77,7 @@ def test_a_receipt_is_had_again_after_its_period_and_its_licence(
         use(store, license_)
 
 
-def test_a_limit_that_may_be_exceeded_counts_the_overage(store: Store) -> None:
+def test_an_exceeded_limit_counts_the_overage(store: Store) -> None:
     license_ = new(
         store,
         limits={"calls": 5, "exports": 0, "mails": None},
@@ -96,7 +96,7 @@ def test_a_limit_that_may_be_exceeded_counts_the_overage(store: Store) -> None:
     assert found == {"calls": 3, "exports": 2, "mails": 0}
 
 
-def test_a_total_beyond_its_limit_takes_nothing_more_once_that_is_refused(
+def test_a_total_beyond_its_limit_admits_no_use_after_the_policy_changes_to_refuse(
     store: Store, dba: Dba
 ) -> None:
     license_ = new(store, limits={"calls": 5}, overage_policy="allow")
@@ -125,7 +125,9 @@ def test_a_limit_is_reached_exactly_and_never_exceeded(store: Store) -> None:
     assert [total.used for total in totals(store, license_)] == [5]
 
 
-def test_a_metric_is_used_without_limit_or_not_at_all(store: Store) -> None:
+def test_a_metric_without_limit_is_unlimited_and_an_unknown_one_is_refused(
+    store: Store,
+) -> None:
     license_ = new(store, limits={"calls": None, "exports": 0})
     receipt = use(store, license_, 10**12)
     assert (receipt.used, receipt.allowed) == (10**12, None)
@@ -140,7 +142,7 @@ def test_a_metric_is_used_without_limit_or_not_at_all(store: Store) -> None:
         use(store, license_, idempotency_key="")
 
 
-def test_usage_starts_again_with_each_period(store: Store, clock: Clock) -> None:
+def test_usage_starts_at_0_in_each_period(store: Store, clock: Clock) -> None:
     license_ = new(store, limits={"calls": 5, "exports": 5}, usage_period="day")
     yesterday = use(store, license_, 5).period_start
     clock.advance(DAY)
@@ -167,7 +169,7 @@ def test_usage_starts_again_with_each_period(store: Store, clock: Clock) -> None
         ("year", date(2032, 1, 1), date(2033, 1, 1)),
     ],
 )
-def test_a_period_is_of_the_calendar_in_utc(
+def test_a_period_is_a_calendar_period_in_utc(
     store: Store, clock: Clock, period: str, start: date, end: date
 ) -> None:
     license_ = new(store, limits={"calls": 5}, usage_period=period)
@@ -180,7 +182,7 @@ def test_a_period_is_of_the_calendar_in_utc(
     assert (total.period_start, total.period_end) == (start, end)
 
 
-def test_uses_are_pruned_some_time_after_their_period_and_the_bill_stays(
+def test_uses_are_pruned_after_their_period_and_totals_stay(
     store: Store, dba: Dba, clock: Clock
 ) -> None:
     license_ = new(store, limits={"calls": 5}, usage_period="month")
@@ -201,7 +203,7 @@ def test_uses_are_pruned_some_time_after_their_period_and_the_bill_stays(
     assert store.license_usage.prune(older_than=HOUR, batch_size=2) == 1
     assert [total.used for total in totals(store, license_)] == [1, 3]
     assert not use(store, license_, idempotency_key="d").recorded
-    # Nobody knows the key any more.
+    # The key is unknown now.
     assert use(store, license_, idempotency_key="a").used == 2
 
 
@@ -210,7 +212,7 @@ def test_the_running_period_is_never_pruned(store: Store) -> None:
         store.license_usage.prune(older_than=-DAY)
 
 
-def test_another_tenant_reaches_no_licence(store: Store) -> None:
+def test_another_tenant_cannot_reach_a_licence(store: Store) -> None:
     license_ = new(store, seats=2, limits={"calls": 5})
     check_out(store, license_, "ann")
     use(store, license_)
@@ -248,7 +250,7 @@ def correct(
     )
 
 
-def test_a_wrong_report_is_taken_back_once_and_the_ledger_keeps_both(
+def test_a_use_is_corrected_once_and_the_ledger_keeps_both(
     store: Store, dba: Dba, clock: Clock
 ) -> None:
     license_ = new(store, limits={"calls": 10, "exports": 9}, usage_period="day")
@@ -264,8 +266,8 @@ def test_a_wrong_report_is_taken_back_once_and_the_ledger_keeps_both(
     again = correct(store, license_, "wrong", "c")
     assert again == replace(done, recorded=False)
     for corrects, key, metric in (
-        ("wrong", "d", "calls"),  # it was taken back before
-        ("c", "d", "calls"),  # a correction is no use
+        ("wrong", "d", "calls"),  # another correction took it back
+        ("c", "d", "calls"),  # the key of a correction
         ("none", "d", "calls"),
         ("right", "d", "exports"),
     ):
@@ -285,7 +287,7 @@ def test_a_wrong_report_is_taken_back_once_and_the_ledger_keeps_both(
     }
 
 
-def test_a_correction_lets_a_period_go_on(store: Store) -> None:
+def test_a_correction_admits_more_use_in_the_period(store: Store) -> None:
     license_ = new(store, limits={"calls": 10})
     use(store, license_, 10, idempotency_key="wrong")
     assert correct(store, license_, "wrong", "c").used == 0

@@ -91,13 +91,13 @@ def test_a_value_outside_its_column_is_refused(
 
 
 @pytest.mark.parametrize("field", ["valid_from", "valid_until"])
-def test_a_moment_without_a_time_zone_is_refused(store: Store, field: str) -> None:
+def test_a_datetime_without_a_time_zone_is_refused(store: Store, field: str) -> None:
     moment: Fields = {field: NAIVE}
     with pytest.raises(InvalidArgumentError, match=f"{field} must have a time zone"):
         new(store, **moment)
 
 
-def test_a_key_is_unique_in_its_tenant_and_the_tenant_exists(store: Store) -> None:
+def test_a_key_is_unique_in_its_tenant_and_the_tenant_must_exist(store: Store) -> None:
     here, there = make_tenant(store), make_tenant(store)
     license_: Fields = {"key_hash": b"k" * 32, "plan": "team"}
     store.licenses.create(tenant_id=here.id, **license_)
@@ -138,7 +138,7 @@ def test_time_decides_the_state(store: Store, state: str, fields: Fields) -> Non
         assert (found.usable_until, found.grows_until) == (end, end)
 
 
-def test_a_licence_goes_through_its_states_with_time(
+def test_a_licence_passes_through_its_states_with_time(
     store: Store, clock: Clock
 ) -> None:
     times = {"valid_from": NOW + HOUR, "valid_until": NOW + 3 * HOUR}
@@ -154,7 +154,7 @@ def test_a_licence_goes_through_its_states_with_time(
     assert states == ["not_yet_valid", "valid", "grace", "expired"]
 
 
-def test_a_day_of_grace_is_24_hours_whatever_the_session_calls_its_zone(
+def test_a_day_of_grace_is_24_hours_in_every_time_zone(
     store: Store,
 ) -> None:
     before_summer = datetime(2031, 3, 29, 12, tzinfo=UTC)
@@ -166,7 +166,9 @@ def test_a_day_of_grace_is_24_hours_whatever_the_session_calls_its_zone(
     assert found.usable_until == before_summer + timedelta(days=1)
 
 
-def test_a_validation_tells_what_the_key_opens(store: Store, clock: Clock) -> None:
+def test_a_validation_returns_what_the_licence_includes(
+    store: Store, clock: Clock
+) -> None:
     license_ = new(store, plan="pro", seats=3, features=["sso"])
     check_out(store, license_, "ann")
     clock.advance(HOUR)
@@ -177,7 +179,7 @@ def test_a_validation_tells_what_the_key_opens(store: Store, clock: Clock) -> No
     assert (found.seats, found.seats_taken) == (3, 1)
 
 
-def test_a_key_that_is_unknown_or_of_an_inactive_tenant_opens_nothing(
+def test_an_unknown_key_or_one_of_an_inactive_tenant_is_not_valid(
     store: Store,
 ) -> None:
     license_ = new(store)
@@ -220,12 +222,12 @@ def test_a_limit_is_a_whole_number_or_none(store: Store, limit: JsonValue) -> No
         new(store, limits={"good": 1, "bad": limit})
 
 
-def test_a_limit_that_is_written_with_a_point_is_the_whole_number(store: Store) -> None:
+def test_a_limit_written_as_a_decimal_is_the_same_whole_number(store: Store) -> None:
     license_ = new(store, limits={"calls": 5.0})
     assert use(store, license_, 5).used == 5
 
 
-def test_what_was_sold_is_changed_at_the_version_that_was_read(store: Store) -> None:
+def test_a_licence_is_updated_at_the_version_that_was_read(store: Store) -> None:
     license_ = new(store, limits={"calls": 5}, seats=1)
     fields: Fields = {
         "plan": "business",
@@ -259,7 +261,7 @@ def test_what_was_sold_is_changed_at_the_version_that_was_read(store: Store) -> 
     assert store.licenses.get_by_id(**key_of(license_)) == revoked
 
 
-def test_a_limit_below_what_was_used_takes_nothing_more_and_a_higher_one_does(
+def test_a_limit_below_the_usage_admits_no_use_and_a_higher_one_does(
     store: Store,
 ) -> None:
     license_ = new(store, limits={"calls": 10})

@@ -47,7 +47,7 @@ def partition_of(dba: Dba, id_: UUID) -> str:
 
 
 def month(dba: Dba, months_ahead: int) -> datetime:
-    """Give a moment of the month, by the database's clock."""
+    """Return a time in that month, by the database's clock."""
     row = dba.execute(
         "select date_trunc('month', authority.clock() at time zone 'UTC') "
         "+ make_interval(months => %s, days => 1)",
@@ -93,9 +93,7 @@ def test_an_attempt_is_logged_as_given(
     assert store.login_attempts.list_recent_by_username(**key) == [attempt]
 
 
-def test_a_host_is_one_however_its_address_is_spelled(
-    sync_store: Store, dba: Dba
-) -> None:
+def test_all_spellings_of_an_address_are_one_host(sync_store: Store, dba: Dba) -> None:
     tenant, store = make_tenant(sync_store), sync_store
     recent = partial(store.login_attempts.list_recent_by_address, tenant_id=tenant.id)
     for texts in (
@@ -127,7 +125,7 @@ def test_a_host_is_one_however_its_address_is_spelled(
         assert refused.value.argument == "address"
 
 
-def test_a_username_is_normalised_when_logged_and_when_asked_for(store: Store) -> None:
+def test_a_username_is_normalised_in_the_log_and_in_searches(store: Store) -> None:
     tenant = make_tenant(store)
     attempt = record(
         store, tenant.id, username="\N{FULLWIDTH LATIN CAPITAL LETTER A}NN@Example"
@@ -170,7 +168,7 @@ def test_attempts_are_listed_newest_first(store: Store, dba: Dba, by: str) -> No
     assert list_(**other) == []
 
 
-def test_missing_partitions_are_made_once(store: Store) -> None:
+def test_missing_partitions_are_created_once(store: Store) -> None:
     assert store.login_attempts.create_partitions() == 0
     assert store.login_attempts.create_partitions(months_ahead=5) == 2
     assert store.login_attempts.create_partitions(months_ahead=5) == 0
@@ -178,7 +176,9 @@ def test_missing_partitions_are_made_once(store: Store) -> None:
         store.login_attempts.create_partitions(months_ahead=121)
 
 
-def test_an_attempt_lands_in_the_partition_of_its_month(store: Store, dba: Dba) -> None:
+def test_an_attempt_is_stored_in_the_partition_of_its_month(
+    store: Store, dba: Dba
+) -> None:
     tenant = make_tenant(store)
     assert partition_of(dba, record(store, tenant.id).id) == month_partition(dba, 0)
     later = record_in_month(dba, tenant.id, months_ahead=2)
@@ -228,7 +228,7 @@ def test_a_partition_is_dropped_when_its_last_moment_is_older_than_the_retention
     assert (ids[0],) not in left
 
 
-def test_partitions_to_come_and_the_default_one_are_never_dropped(
+def test_future_partitions_and_the_default_one_are_never_dropped(
     store: Store, dba: Dba, clock: Clock
 ) -> None:
     before = partitions(dba)
@@ -241,7 +241,7 @@ def test_partitions_to_come_and_the_default_one_are_never_dropped(
     assert store.login_attempts.create_partitions() == 4
 
 
-def test_a_dropped_month_that_is_reported_late_is_in_the_default_partition(
+def test_a_late_attempt_of_a_dropped_month_is_in_the_default_partition(
     store: Store, dba: Dba, clock: Clock
 ) -> None:
     tenant = make_tenant(store)
@@ -282,7 +282,7 @@ def test_old_attempts_in_the_default_partition_are_deleted_in_batches(
     assert {id_ for (id_,) in left} == kept
 
 
-def test_pruning_leaves_the_tenant_that_is_worked_for_as_it_was(
+def test_pruning_restores_the_tenant_of_the_connection(
     store: Store, logins: Logins
 ) -> None:
     make_tenant(store)
@@ -293,7 +293,7 @@ def test_pruning_leaves_the_tenant_that_is_worked_for_as_it_was(
         assert told.fetchall() == [("before",)]
 
 
-def test_a_retention_is_not_negative(store: Store, logins: Logins) -> None:
+def test_a_retention_must_not_be_negative(store: Store, logins: Logins) -> None:
     for call in (
         store.login_attempts.drop_partitions,
         store.login_attempts.prune_default,

@@ -30,7 +30,7 @@ DAY = timedelta(days=1)
 
 
 def account(tenant_id: UUID, **fields: Any) -> Fields:
-    """Name who guesses what from where."""
+    """Return the arguments of a check: account, network and factor."""
     guess: Fields = {"username": "ann", "address": HERE, "factor": "password"}
     return {"tenant_id": tenant_id, **guess, **fields}
 
@@ -40,7 +40,7 @@ def reserve(store: Store, tenant_id: UUID, **fields: Any) -> ThrottleDecision:
 
 
 def allowed(store: Store, tenant_id: UUID, times: int, **fields: Any) -> int:
-    """Count how many of so many checks are allowed."""
+    """Return how many of these checks are allowed."""
     return sum(reserve(store, tenant_id, **fields).allowed for _ in range(times))
 
 
@@ -49,12 +49,12 @@ def succeed(store: Store, tenant_id: UUID, **fields: Any) -> None:
 
 
 def network(number: int) -> IPv4Address:
-    """Give an address of a network of its own."""
+    """Return an address in a network of its own."""
     return IPv4Address("10.0.0.1") + 256 * number
 
 
 def rows(dba: Dba) -> list[tuple[object, ...]]:
-    """Give every bucket, and how many seconds it is filled for."""
+    """Return every bucket, with the seconds until it is empty."""
     return dba.execute(
         "select username, address_prefix::text, factor, greatest(round(extract("
         "epoch from drains_at - authority.clock())), 0)::int "
@@ -63,7 +63,7 @@ def rows(dba: Dba) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 10, 13])
-def test_a_limit_is_that_many_checks_at_once(store: Store, limit: int) -> None:
+def test_a_limit_admits_that_many_checks_at_once(store: Store, limit: int) -> None:
     tenant = make_tenant(store)
     decisions = [reserve(store, tenant.id, pair_limit=limit) for _ in range(limit + 2)]
     assert [one.allowed for one in decisions] == [True] * limit + [False] * 2
@@ -73,7 +73,7 @@ def test_a_limit_is_that_many_checks_at_once(store: Store, limit: int) -> None:
     assert [one.refused_by for one in decisions[limit:]] == ["pair"] * 2
 
 
-def test_a_full_bucket_takes_one_more_each_time_a_part_of_the_window_is_over(
+def test_a_full_bucket_admits_one_more_check_per_part_of_the_window(
     store: Store, clock: Clock
 ) -> None:
     tenant = make_tenant(store)
@@ -93,16 +93,14 @@ def test_the_wait_is_exact_and_up_to_a_fifth_longer(store: Store, clock: Clock) 
     waits = [reserve(store, tenant.id, time_window=1000 * SECOND) for _ in range(20)]
     seconds = [one.retry_after / SECOND for one in waits if one.retry_after]
     assert len(set(seconds)) == 20
-    # Some of the hundred seconds have gone by since.
+    # Some of the hundred seconds have passed.
     assert 90 < min(seconds) < max(seconds) <= 120
     assert max(seconds) - min(seconds) > 1
     clock.advance(max(seconds) * SECOND)
     assert reserve(store, tenant.id, time_window=1000 * SECOND).allowed
 
 
-def test_who_is_told_to_wait_and_hammers_does_not_wait_longer(
-    store: Store, clock: Clock
-) -> None:
+def test_refused_checks_do_not_prolong_the_wait(store: Store, clock: Clock) -> None:
     tenant = make_tenant(store)
     assert allowed(store, tenant.id, 200) == 10
     clock.advance(90 * SECOND)
@@ -129,7 +127,7 @@ def test_a_network_is_throttled_over_all_accounts(store: Store) -> None:
     assert reserve(store, tenant.id, address=network(0), **limits).allowed
 
 
-def test_what_one_bucket_refuses_is_charged_to_none(store: Store, dba: Dba) -> None:
+def test_a_refused_check_is_counted_in_no_bucket(store: Store, dba: Dba) -> None:
     tenant = make_tenant(store)
     limits: Fields = {"pair_limit": 2, "account_limit": 9, "network_limit": 9}
     window: Fields = {"time_window": HOUR}
@@ -149,7 +147,7 @@ def test_what_one_bucket_refuses_is_charged_to_none(store: Store, dba: Dba) -> N
     ]
 
 
-def test_what_is_refused_at_first_sight_leaves_no_row(store: Store, dba: Dba) -> None:
+def test_a_refused_first_check_leaves_no_row(store: Store, dba: Dba) -> None:
     tenant = make_tenant(store)
     assert allowed(store, tenant.id, 1, network_limit=1) == 1
     before = rows(dba)
@@ -183,12 +181,14 @@ def test_a_success_empties_the_pair_and_takes_one_check_out_of_the_others(
     costs = "select account_cost, network_cost from authority.login_throttles "
     of_the_pair = "where username = 'ann' and address_prefix = '192.0.2.0/24'"
     assert dba.execute(f"{costs}{of_the_pair}".encode()).fetchall() == [(None, None)]
-    # Nor does it take it out twice.
+    # A second success takes nothing more out.
     succeed(store, tenant.id)
     assert {row[:2]: near(row[3], abs=30) for row in rows(dba)} == levels
 
 
-def test_a_success_without_a_reservation_gives_nothing(store: Store, dba: Dba) -> None:
+def test_a_success_without_a_reservation_changes_nothing(
+    store: Store, dba: Dba
+) -> None:
     tenant = make_tenant(store)
     succeed(store, tenant.id)
     assert rows(dba) == []
@@ -199,7 +199,7 @@ def test_a_success_without_a_reservation_gives_nothing(store: Store, dba: Dba) -
     assert rows(dba) == before
 
 
-def test_who_has_an_account_cannot_sweep_a_network_or_an_account(store: Store) -> None:
+def test_successes_on_an_own_account_do_not_reset_other_buckets(store: Store) -> None:
     tenant = make_tenant(store)
     limits: Fields = {"network_limit": 10, "account_limit": 10}
     guesses = 0
@@ -209,7 +209,7 @@ def test_who_has_an_account_cannot_sweep_a_network_or_an_account(store: Store) -
         ).allowed
         if reserve(store, tenant.id, username="mallory", **limits).allowed:
             succeed(store, tenant.id, username="mallory")
-    # The last place of the ten is what the attacker signs in with, again and again.
+    # The attacker's own sign-ins use one of the ten places.
     assert guesses == 10
     strangers = allowed(
         store, tenant.id, 50, address=network(1), **limits, pair_limit=9
@@ -217,7 +217,7 @@ def test_who_has_an_account_cannot_sweep_a_network_or_an_account(store: Store) -
     assert strangers == 9
 
 
-def test_an_office_that_signs_in_all_right_is_not_throttled(store: Store) -> None:
+def test_an_office_with_successful_sign_ins_is_not_throttled(store: Store) -> None:
     tenant = make_tenant(store)
     for number in range(50):
         fields: Fields = {"username": f"user-{number}", "network_limit": 2}
@@ -225,7 +225,7 @@ def test_an_office_that_signs_in_all_right_is_not_throttled(store: Store) -> Non
         succeed(store, tenant.id, username=f"user-{number}")
 
 
-def test_strangers_do_not_keep_the_owner_out_where_she_is_known(
+def test_guesses_of_others_do_not_throttle_the_owner_in_a_trusted_network(
     store: Store, clock: Clock
 ) -> None:
     tenant = make_tenant(store)
@@ -235,7 +235,7 @@ def test_strangers_do_not_keep_the_owner_out_where_she_is_known(
     for number in range(5):
         reserve(store, tenant.id, address=network(number), **limits)
     assert reserve(store, tenant.id, address=network(9), **limits).refused_by
-    # Her own checks are not charged to it either, but to the pair's.
+    # The owner's checks count in the pair's bucket alone.
     assert allowed(store, tenant.id, 20, **limits) == 10
     clock.advance(DAY)
     for number in range(5):
@@ -243,7 +243,7 @@ def test_strangers_do_not_keep_the_owner_out_where_she_is_known(
     assert reserve(store, tenant.id, **limits).refused_by == "account"
 
 
-def test_a_trust_of_no_time_is_none(store: Store) -> None:
+def test_a_trusted_for_of_0_trusts_nothing(store: Store) -> None:
     tenant = make_tenant(store)
     assert allowed(store, tenant.id, 1, account_limit=1) == 1
     succeed(store, tenant.id, trusted_for=timedelta(0))
@@ -268,7 +268,7 @@ def test_a_trust_of_no_time_is_none(store: Store) -> None:
         ("fe80::1%eth0", "fe80::1%eth1", True),
     ],
 )
-def test_a_network_is_throttled_as_one(
+def test_all_addresses_of_a_network_share_a_bucket(
     store: Store, first: str, second: str, *, counted_together: bool
 ) -> None:
     tenant = make_tenant(store)
@@ -281,7 +281,7 @@ def test_a_network_is_throttled_as_one(
     assert decision.allowed is counted_together
 
 
-def test_another_factor_or_tenant_counts_apart(store: Store) -> None:
+def test_factors_and_tenants_are_counted_separately(store: Store) -> None:
     tenant, other = make_tenant(store), make_tenant(store)
     limits: Fields = {"pair_limit": 1, "account_limit": 1, "network_limit": 1}
     assert reserve(store, tenant.id, **limits).allowed
@@ -292,7 +292,9 @@ def test_another_factor_or_tenant_counts_apart(store: Store) -> None:
     assert not reserve(store, tenant.id, username="Ann", **limits).allowed
 
 
-def test_an_unknown_account_is_treated_as_a_known_one(store: Store, dba: Dba) -> None:
+def test_an_unknown_account_gets_the_same_answers_as_a_known_one(
+    store: Store, dba: Dba
+) -> None:
     tenant = make_tenant(store)
     store.users.create(tenant_id=tenant.id, username="ann")
     decisions = {
@@ -318,7 +320,7 @@ def test_an_unknown_account_is_treated_as_a_known_one(store: Store, dba: Dba) ->
     assert ann == nobody
 
 
-def test_a_throttle_that_makes_no_sense_is_refused(store: Store) -> None:
+def test_invalid_limits_are_refused(store: Store) -> None:
     tenant = make_tenant(store)
     for name in ("pair_limit", "account_limit", "network_limit"):
         limit: Fields = {name: 0}
@@ -337,7 +339,7 @@ def test_a_throttle_that_makes_no_sense_is_refused(store: Store) -> None:
         reserve(store, uuid4())
 
 
-def test_names_that_nobody_can_have_are_one_unknown_user(sync_store: Store) -> None:
+def test_invalid_usernames_share_one_unknown_account(sync_store: Store) -> None:
     store, tenant = sync_store, make_tenant(sync_store)
     faces, ligatures = "\U0001f600" * 4000, "\ufb03" * 100
     names = ["", "x" * 257, faces, "a\0", "\ud800", ligatures, " ann"]
@@ -353,12 +355,12 @@ def test_names_that_nobody_can_have_are_one_unknown_user(sync_store: Store) -> N
         assert len(listed) == number + 1
         with pytest.raises(InvalidArgumentError, match="username must be 1 to 256"):
             store.users.create(**fields)
-    # None of them can be named INVALID, and who is has a key of her own.
+    # A user named INVALID has another key.
     store.users.create(tenant_id=tenant.id, username="INVALID")
     assert store.users.get_by_username(tenant_id=tenant.id, username="a\0") is None
 
 
-def test_a_limit_of_any_size_over_any_window_is_counted(store: Store) -> None:
+def test_limits_and_windows_of_any_size_are_counted(store: Store) -> None:
     tenant = make_tenant(store)
     decision = reserve(store, tenant.id, pair_limit=2**40, time_window=timedelta(1))
     assert (decision.allowed, decision.remaining) == (True, 50 - 1)
@@ -368,7 +370,7 @@ def test_a_limit_of_any_size_over_any_window_is_counted(store: Store) -> None:
     assert allowed(store, tenant.id, 12, username="eve", **huge) == 10
 
 
-def test_it_is_not_for_a_transaction_that_could_be_rolled_back(
+def test_a_reservation_in_a_transaction_is_refused(
     logins: Logins, store: Store
 ) -> None:
     tenant = make_tenant(store)
@@ -428,7 +430,7 @@ def test_ipv6_addresses_have_their_own_networks(store: Store, dba: Dba) -> None:
 @pytest.mark.parametrize(
     ("first", "between"), [("2001:db8:1::1", 1 << 64), ("198.51.100.0", 1)]
 )
-def test_one_customers_network_guesses_at_all_accounts_as_one(
+def test_a_customers_network_is_one_bucket_for_all_accounts(
     store: Store, first: str, between: int
 ) -> None:
     tenant = make_tenant(store)
@@ -447,14 +449,14 @@ def test_one_customers_network_guesses_at_all_accounts_as_one(
     assert {one.refused_by for one in guesses[20:]} == {"network"}
     elsewhere = ip_address(first) + (1 << 80 if ":" in first else 256)
     assert reserve(store, tenant.id, address=elsewhere, **limits).allowed
-    # Who signs in has the one check back, and is known in her own network alone.
+    # A success takes one check back, and makes one network trusted.
     owner: Fields = {"address": elsewhere + between, "factor": "totp"}
     assert reserve(store, tenant.id, network_limit=1, **owner).refused_by == "network"
     succeed(store, tenant.id, address=elsewhere, factor="totp")
     assert reserve(store, tenant.id, network_limit=1, **owner).allowed
 
 
-def test_more_accounts_have_no_more_guesses_of_user_codes(
+def test_more_accounts_do_not_allow_more_guesses_of_user_codes(
     sync_store: Store, dba: Dba
 ) -> None:
     tenant, other = make_tenant(sync_store), make_tenant(sync_store)
@@ -472,8 +474,8 @@ def test_more_accounts_have_no_more_guesses_of_user_codes(
     ]
     assert Counter(outcomes) == {None: 100, "tenant": 50}
     assert reserve(sync_store, other.id, **guess).allowed
-    assert reserve(sync_store, tenant.id).allowed  # a password is no user code
-    # The tenant's bucket drains and is pruned as the others.
+    assert reserve(sync_store, tenant.id).allowed  # another factor
+    # The tenant's bucket drains and is pruned like the others.
     assert (None, None, "user_code") in {row[:3] for row in rows(dba)}
 
 
@@ -508,7 +510,7 @@ def test_a_flood_is_logged_once_a_minute_for_each_full_bucket(
     assert caught.value.argument == "outcome"
 
 
-def test_an_account_is_known_in_its_10_latest_networks(
+def test_an_account_is_trusted_in_its_10_latest_networks(
     store: Store, dba: Dba, clock: Clock
 ) -> None:
     tenant = make_tenant(store)
@@ -521,7 +523,7 @@ def test_an_account_is_known_in_its_10_latest_networks(
     trusted = "where trusted_until > authority.clock() order by trusted_until"
     found = [prefix for (prefix,) in dba.execute(f"{known}{trusted}".encode())]
     assert found == [f"10.0.{number}.0/24" for number in range(3, 13)]
-    # The others have no effect any more.
+    # The other throttles are empty and untrusted: they are deleted.
     clock.advance(2 * HOUR)
     store.login_attempts.prune_throttles()
     assert len(rows(dba)) == 10

@@ -1,4 +1,4 @@
-"""Pruning by `Maintenance.prune`, in both forms; each test takes the two."""
+"""`Maintenance.prune`, synchronous and asynchronous: each test runs both."""
 
 import asyncio
 import logging
@@ -70,7 +70,9 @@ def step(report: PruneReport, name: str) -> StepReport:
     return found
 
 
-def test_what_is_over_goes_and_what_is_not_stays(prune: Prune, world: World) -> None:
+def test_expired_rows_are_deleted_and_others_are_kept(
+    prune: Prune, world: World
+) -> None:
     for number, name in enumerate(REPEATED):
         world.insert(name, 40 + number)
         world.insert(name, 7, LIVE)
@@ -98,23 +100,23 @@ def test_every_query_that_prunes_is_in_a_step(
     assert [*pruning.STEPS] == [*async_pruning.STEPS] == [*STEPS]
 
 
-def test_every_repeated_step_is_tried_with_rows() -> None:
+def test_every_batched_step_is_tested_with_rows() -> None:
     repeated = [name for name, step in pruning.STEPS.items() if step.is_repeated]
     assert sorted(repeated) == REPEATED
 
 
-def test_operators_may_delete_from_the_tables_of_steps_alone(dba: Dba) -> None:
+def test_operators_may_delete_only_from_the_tables_of_steps(dba: Dba) -> None:
     found = dba.execute(
         "select relname from pg_class where relnamespace = 'authority'::regnamespace "
         "and relkind in ('r', 'p') "
         "and has_table_privilege('authority_maintenance', oid, 'delete')"
     ).fetchall()
     of_steps = {what.table for what in PRUNABLE.values()}
-    # Of the log the owner's functions delete.
+    # The owner's functions delete from the log.
     assert {name for (name,) in found} == of_steps - {"login_attempts"}
 
 
-def test_how_long_things_are_kept_is_said(prune: Prune, world: World) -> None:
+def test_each_step_keeps_rows_for_its_retention(prune: Prune, world: World) -> None:
     world.insert("tokens", 1, -10 * DAY)
     world.insert("tokens", 1, -30 * DAY)
     world.insert("default_partition", 1, -10 * DAY)
@@ -134,9 +136,7 @@ def test_how_long_things_are_kept_is_said(prune: Prune, world: World) -> None:
     assert world.count("tokens") == 1
 
 
-def test_a_step_with_much_to_do_keeps_no_other_one_waiting(
-    prune: Prune, world: World
-) -> None:
+def test_a_long_step_does_not_delay_the_others(prune: Prune, world: World) -> None:
     world.insert("used_jtis", 50)
     world.insert("revocations", 20)
     told: list[tuple[str, int]] = []
@@ -158,7 +158,7 @@ def test_a_step_with_much_to_do_keeps_no_other_one_waiting(
     ]
 
 
-def test_a_run_that_is_stopped_says_so_and_the_next_one_ends_it(
+def test_a_stopped_run_reports_it_and_the_next_run_finishes(
     prune: Prune, world: World
 ) -> None:
     world.insert("tokens", 100)
@@ -219,9 +219,7 @@ def test_months_ahead_are_at_most_120() -> None:
         assert caught.value.argument == "months_ahead"
 
 
-def test_a_login_that_may_not_prune_is_told_and_nothing_is_done(
-    logins: Logins, world: World
-) -> None:
+def test_a_login_without_the_role_prunes_nothing(logins: Logins, world: World) -> None:
     world.insert("tokens", 1)
     with (
         psycopg.connect(logins.app, autocommit=True) as connection,
@@ -233,13 +231,13 @@ def test_a_login_that_may_not_prune_is_told_and_nothing_is_done(
 
 @pytest.fixture
 def reader_of_the_log(conninfo: str) -> Iterator[None]:
-    """Somebody who reads the log in a transaction that does not end, as pg_dump."""
+    """Read the log in an open transaction, as pg_dump does."""
     with psycopg.connect(conninfo) as connection:
         connection.execute("lock table only authority.login_attempts in row share mode")
         yield
 
 
-def test_a_step_that_fails_ends_no_other_one(
+def test_a_failed_step_does_not_stop_the_others(
     prune: Prune, world: World, clock: Clock, reader_of_the_log: None
 ) -> None:
     clock.advance(450 * DAY)
@@ -255,7 +253,7 @@ def test_a_step_that_fails_ends_no_other_one(
     assert world.count("tokens") == 0
 
 
-def test_months_of_the_log_are_made_ahead_and_dropped_when_they_are_too_old(
+def test_partitions_of_the_log_are_created_ahead_and_dropped_when_too_old(
     prune: Prune, clock: Clock
 ) -> None:
     assert step(prune(), "create_partitions").rows == 0
@@ -270,7 +268,7 @@ def test_months_of_the_log_are_made_ahead_and_dropped_when_they_are_too_old(
     assert report.is_complete
 
 
-# What a statement_timeout does to a batch of more than 7 rows, without the wait.
+# Acts as a statement_timeout for batches of more than 7 rows, without the wait.
 _SLOW = """
 create function public.cancel() returns trigger language plpgsql as $$
 begin
@@ -285,7 +283,7 @@ for each statement execute function public.cancel();
 """
 
 
-def test_a_batch_that_takes_too_long_is_tried_again_with_a_tenth_of_its_rows(
+def test_a_batch_that_times_out_is_retried_with_a_tenth_of_its_rows(
     prune: Prune, world: World
 ) -> None:
     world.dba.execute(_SLOW)
@@ -294,9 +292,7 @@ def test_a_batch_that_takes_too_long_is_tried_again_with_a_tenth_of_its_rows(
     assert (told.rows, told.batches, told.outcome) == (20, 5, "done")
 
 
-def test_a_row_that_takes_too_long_alone_is_a_failure(
-    prune: Prune, world: World
-) -> None:
+def test_a_timeout_of_a_single_row_is_a_failure(prune: Prune, world: World) -> None:
     world.dba.execute(_SLOW.replace("> 7", "> 0").encode())
     world.insert("tokens", 20)
     told = step(prune(), "tokens")
@@ -304,7 +300,7 @@ def test_a_row_that_takes_too_long_alone_is_a_failure(
     assert re.match(r"too slow .*\(QueryCanceled\)$", told.error)
 
 
-def test_what_reuse_detection_needs_is_kept(
+def test_tokens_that_reuse_detection_needs_are_kept(
     prune: Prune, store: Store, clock: Clock
 ) -> None:
     client = make_client(store, make_tenant(store).id)

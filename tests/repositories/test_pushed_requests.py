@@ -35,7 +35,7 @@ def redeem(
     )
 
 
-def test_a_request_is_kept_as_pushed_and_given_to_who_redeems_it(store: Store) -> None:
+def test_a_request_is_stored_as_pushed_and_returned_at_redemption(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     asked = {"response_type": "code", "nested": [{"a": None}], "dpop_jkt": "x" * 43}
     reference, pushed = make_pushed_request(store, client, parameters=asked)
@@ -49,7 +49,7 @@ def test_a_request_is_kept_as_pushed_and_given_to_who_redeems_it(store: Store) -
     assert redeemed.redeemed_at is not None
 
 
-def test_a_request_is_redeemed_once_and_by_the_same_session_again(
+def test_only_the_same_session_redeems_a_request_again(
     store: Store, clock: Clock
 ) -> None:
     client = make_client(store, make_tenant(store).id)
@@ -61,7 +61,7 @@ def test_a_request_is_redeemed_once_and_by_the_same_session_again(
     assert redeem(store, client, reference) == first
 
 
-def test_a_request_is_redeemed_by_the_client_that_pushed_it_only(store: Store) -> None:
+def test_only_the_client_that_pushed_a_request_redeems_it(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     other = make_client(store, client.tenant_id)
     namesake = make_client(store, make_tenant(store).id, client_id=client.client_id)
@@ -73,7 +73,7 @@ def test_a_request_is_redeemed_by_the_client_that_pushed_it_only(store: Store) -
     assert redeem(store, other, reference) is None
 
 
-def test_a_request_expires_for_its_redeemer_too(store: Store, clock: Clock) -> None:
+def test_a_redeemed_request_expires_too(store: Store, clock: Clock) -> None:
     client = make_client(store, make_tenant(store).id)
     used, _ = make_pushed_request(store, client, lifetime=5 * SECOND)
     unused, _ = make_pushed_request(store, client, lifetime=5 * SECOND)
@@ -107,7 +107,7 @@ def test_a_suspended_tenant_neither_pushes_nor_redeems(store: Store) -> None:
     assert redeem(store, client, reference) is not None
 
 
-def test_a_client_of_another_tenant_pushes_nothing(store: Store) -> None:
+def test_a_client_of_another_tenant_cannot_push(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     with pytest.raises(NotFoundError):
         store.pushed_requests.create(
@@ -118,7 +118,7 @@ def test_a_client_of_another_tenant_pushes_nothing(store: Store) -> None:
         )
 
 
-def test_requests_go_with_their_client(store: Store, dba: Dba) -> None:
+def test_requests_are_deleted_with_their_client(store: Store, dba: Dba) -> None:
     client = make_client(store, make_tenant(store).id)
     make_pushed_request(store, client)
     store.clients.delete(tenant_id=client.tenant_id, id=client.id)
@@ -126,13 +126,13 @@ def test_requests_go_with_their_client(store: Store, dba: Dba) -> None:
 
 
 @pytest.mark.parametrize("name", ["request_uri", "client_secret", "client_assertion"])
-def test_what_a_request_must_not_have_is_refused(store: Store, name: str) -> None:
+def test_forbidden_parameters_of_a_request_are_refused(store: Store, name: str) -> None:
     client = make_client(store, make_tenant(store).id)
     with pytest.raises(InvalidValueError, match="pushed_requests_parameters_check"):
         make_pushed_request(store, client, parameters={"scope": "a", name: "b"})
 
 
-def test_a_reference_is_used_for_one_request(store: Store) -> None:
+def test_a_reference_is_unique_in_its_tenant(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     reference, _ = make_pushed_request(store, client)
     with pytest.raises(DuplicateError, match="request_uri_hash"):
@@ -142,12 +142,19 @@ def test_a_reference_is_used_for_one_request(store: Store) -> None:
     make_pushed_request(store, other, request_uri_hash=reference.hash)
 
 
-@pytest.mark.parametrize("seconds", [-1, 0, 601])
-def test_a_lifetime_is_ten_minutes_at_most(
-    store: Store, dba: Dba, seconds: int
+@pytest.mark.parametrize(
+    ("seconds", "error", "match"),
+    [
+        (-1, InvalidArgumentError, "lifetime must be longer"),
+        (0, InvalidArgumentError, "lifetime must be longer"),
+        (601, InvalidValueError, "at most 10 minutes"),
+    ],
+)
+def test_a_lifetime_is_at_most_10_minutes(
+    store: Store, dba: Dba, seconds: int, error: type[Exception], match: str
 ) -> None:
     client = make_client(store, make_tenant(store).id)
-    with pytest.raises(InvalidArgumentError, match="lifetime must be"):
+    with pytest.raises(error, match=match):
         make_pushed_request(store, client, lifetime=seconds * SECOND)
     make_pushed_request(store, client, lifetime=10 * MINUTE)
     with pytest.raises(psycopg.errors.CheckViolation, match="expires_at_check"):
@@ -176,9 +183,7 @@ def test_a_raw_reference_is_refused_before_it_is_sent(store: Store) -> None:
         )
 
 
-def test_a_redemption_that_is_rolled_back_is_free_again(
-    store: Store, logins: Logins
-) -> None:
+def test_a_rollback_undoes_a_redemption(store: Store, logins: Logins) -> None:
     client = make_client(store, make_tenant(store).id)
     reference, _ = make_pushed_request(store, client)
     with psycopg.connect(logins.app_for(client.tenant_id)) as connection:

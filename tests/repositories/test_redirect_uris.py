@@ -1,4 +1,4 @@
-"""Where a code may be sent (RFC 9700 section 2.1, RFC 8252 section 7.3)."""
+"""Redirect URIs of codes (RFC 9700 section 2.1, RFC 8252 section 7.3)."""
 
 from collections.abc import Sequence
 
@@ -105,13 +105,13 @@ def test_a_native_client_listens_on_any_port_of_the_loopback_address(
         "app://127.0.0.1:80/cb",
     ],
 )
-def test_nothing_else_passes_for_the_loopback_address(
+def test_no_other_host_is_taken_for_the_loopback_address(
     store: Store, presented: str
 ) -> None:
     assert not is_registered(store, LOOPBACK, presented, application_type="native")
 
 
-def test_the_port_that_was_asked_for_is_the_one_that_is_redeemed_with(
+def test_a_redemption_requires_the_requested_port(
     store: Store,
 ) -> None:
     party = make_party(store, redirect_uris=LOOPBACK, application_type="native")
@@ -122,7 +122,7 @@ def test_the_port_that_was_asked_for_is_the_one_that_is_redeemed_with(
     assert redeem_code(store, party, code, **here).outcome == "redeemed"
 
 
-def test_it_may_be_left_out_where_only_one_is_registered(store: Store) -> None:
+def test_a_redirect_uri_may_be_omitted_if_only_one_is_registered(store: Store) -> None:
     party = make_party(store)
     code = make_code(store, party, redirect_uri=None)
     assert redeem_code(store, party, code).outcome == "invalid"
@@ -130,13 +130,13 @@ def test_it_may_be_left_out_where_only_one_is_registered(store: Store) -> None:
 
 
 @pytest.mark.parametrize("registered", [[], [CALLBACK, "https://app.example/other"]])
-def test_it_may_not_be_left_out_otherwise(
+def test_a_redirect_uri_is_required_otherwise(
     store: Store, registered: Sequence[str]
 ) -> None:
     assert not is_registered(store, registered, None)
 
 
-def test_the_comparison_is_the_same_whoever_asks(dba: Dba) -> None:
+def test_only_the_port_of_a_loopback_address_is_removed(dba: Dba) -> None:
     row = dba.execute(
         "select authority.without_loopback_port('http://127.0.0.1:80/cb'), "
         "authority.without_loopback_port('http://[::1]:80?a'), "

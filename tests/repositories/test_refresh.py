@@ -37,7 +37,7 @@ from tests.repositories.token_helpers import THUMBPRINT, Dba, Fields
 
 
 @pytest.mark.parametrize("kind", ["user_id", "service_account_id", None])
-def test_the_successors_carry_what_the_refresh_token_carried(
+def test_the_new_tokens_inherit_the_fields_of_the_refresh_token(
     store: Store, kind: str | None
 ) -> None:
     client = make_client(store, make_tenant(store).id)
@@ -83,7 +83,7 @@ def test_the_successors_carry_what_the_refresh_token_carried(
     assert not is_alive(store, minted)
 
 
-def test_an_access_token_need_not_be_issued(store: Store, dba: Dba) -> None:
+def test_an_access_token_is_optional(store: Store, dba: Dba) -> None:
     grant = make_grant(store)
     result = refresh(store, grant, grant.refresh, access_token=None)
     assert (result.outcome, result.access_token_id) == ("redeemed", None)
@@ -100,7 +100,7 @@ def test_an_access_token_need_not_be_issued(store: Store, dba: Dba) -> None:
         {"tenant_id": UUID(int=0)},
     ],
 )
-def test_a_wrong_presentation_is_invalid_and_revokes_nothing(
+def test_a_request_with_a_mismatch_is_invalid_and_revokes_nothing(
     store: Store, wrong: Fields
 ) -> None:
     grant = make_grant(store)
@@ -123,7 +123,7 @@ def test_another_client_or_tenant_cannot_refresh(store: Store) -> None:
     assert is_alive(store, grant.refresh)
 
 
-def test_only_a_refresh_token_is_refreshed(store: Store) -> None:
+def test_only_a_refresh_token_can_be_refreshed(store: Store) -> None:
     grant = make_grant(store)
     for minted in (grant.access, grant.code):
         assert refresh(store, grant, minted) == NOTHING
@@ -131,9 +131,7 @@ def test_only_a_refresh_token_is_refreshed(store: Store) -> None:
     assert family_of(store, grant.code).revoked_at is None
 
 
-def test_a_request_that_is_repeated_gets_the_ids_of_the_first_time(
-    store: Store, dba: Dba
-) -> None:
+def test_a_repeated_request_gets_the_same_ids(store: Store, dba: Dba) -> None:
     grant = make_grant(store)
     request: Fields = {"redemption_id": uuid4(), "scopes": ["openid"]}
     first = refresh(store, grant, grant.refresh, **request)
@@ -148,7 +146,7 @@ def test_a_request_that_is_repeated_gets_the_ids_of_the_first_time(
     assert family_of(store, grant.refresh).revoked_at is None
 
 
-def test_a_request_that_is_repeated_much_later_is_still_its_own(
+def test_a_request_that_is_repeated_much_later_is_recognised(
     store: Store, clock: Clock
 ) -> None:
     grant, request = make_grant(store), {"redemption_id": uuid4()}
@@ -176,7 +174,9 @@ def test_reuse_ends_every_branch(store: Store) -> None:
     assert refresh(store, grant, second).outcome == "reused"
 
 
-def test_reuse_is_seen_after_the_token_has_expired(store: Store, clock: Clock) -> None:
+def test_reuse_is_detected_after_the_token_has_expired(
+    store: Store, clock: Clock
+) -> None:
     grant = make_grant(store)
     clock.advance(23 * HOUR)
     second = next_refresh(store, grant, grant.refresh)
@@ -208,7 +208,7 @@ def test_a_refresh_that_fails_leaves_the_old_token_alive(store: Store) -> None:
         ({"token_hash": b"raw"}, "token_hash must have 32 octets"),
     ],
 )
-def test_an_argument_of_another_shape_is_refused(
+def test_an_argument_of_the_wrong_shape_is_refused(
     store: Store, wrong: Fields, message: str
 ) -> None:
     grant = make_grant(store)
@@ -217,17 +217,17 @@ def test_an_argument_of_another_shape_is_refused(
     assert is_alive(store, grant.refresh)
 
 
-def test_a_confidential_and_a_public_client_refresh_alike(store: Store) -> None:
+def test_confidential_and_public_clients_refresh_the_same_way(store: Store) -> None:
     for client_type in ("confidential", "public"):
         party = make_party(store, client_type=client_type, redirect_uris=[CALLBACK])
         grant = make_grant(store, party)
         assert is_alive(store, next_refresh(store, grant, grant.refresh))
 
 
-def test_without_a_new_refresh_token_the_old_one_stays(
+def test_without_a_new_refresh_token_the_old_one_stays_usable(
     store: Store, clock: Clock, dba: Dba
 ) -> None:
-    """RFC 9700 section 4.14.2: for who is known by more than the token."""
+    """RFC 9700 section 4.14.2: only for confidential clients and bound tokens."""
     unbound: Fields = {"cnf_jkt": None}
     bound: Fields = {"cnf_jkt": THUMBPRINT}
     confidential = make_grant(store)
@@ -254,7 +254,7 @@ def test_without_a_new_refresh_token_the_old_one_stays(
             assert issued.authorization_id == grant.family_id
             assert is_alive(store, access)
             assert token_of(store, grant.refresh) == before
-        # It can be rotated later, and then its use is one.
+        # It can be rotated later, which uses it.
         again: Fields = {**proof, "redemption_id": uuid4()}
         rotated = refresh(store, grant, grant.refresh, **again)
         retried = refresh(store, grant, grant.refresh, **again)
@@ -271,7 +271,7 @@ def test_without_a_new_refresh_token_the_old_one_stays(
     assert refresh(store, public, public.refresh, refresh_token=None) == NOTHING
 
 
-def test_a_refresh_for_nothing_is_refused(sync_store: Store) -> None:
+def test_a_refresh_without_any_new_token_is_refused(sync_store: Store) -> None:
     grant = make_grant(sync_store)
     nothing: Fields = {"refresh_token": None, "access_token": None}
     with pytest.raises(InvalidArgumentError, match="access_token must be") as refusal:

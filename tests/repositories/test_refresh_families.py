@@ -1,4 +1,4 @@
-"""How long a family lives: idle ends, its own end, and what keeps it from pruning."""
+"""A family's lifetime: idle tokens, its own end, and pruning."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ from tests.repositories.grant_helpers import (
 )
 
 
-def test_the_code_that_a_refreshed_family_began_with_is_still_guarded(
+def test_reuse_of_the_first_code_is_detected_after_a_refresh(
     store: Store,
 ) -> None:
     grant = make_grant(store)
@@ -32,12 +32,10 @@ def test_the_code_that_a_refreshed_family_began_with_is_still_guarded(
     assert not is_alive(store, second)
 
 
-def test_a_refresh_token_that_is_not_used_for_its_lifetime_is_dead(
-    store: Store, clock: Clock
-) -> None:
+def test_an_idle_refresh_token_expires(store: Store, clock: Clock) -> None:
     grant = make_grant(store)
     token = grant.refresh
-    for _ in range(3):  # in use it goes on
+    for _ in range(3):  # a token in use stays alive
         clock.advance(DAY - MINUTE)
         token = next_refresh(store, grant, token)
     clock.advance(DAY)
@@ -91,7 +89,7 @@ def test_refreshing_keeps_the_family_from_being_pruned(
     assert refresh(store, grant, token) == NOTHING
 
 
-def test_refreshing_seldom_writes_the_family(store: Store, clock: Clock) -> None:
+def test_a_refresh_rarely_writes_the_family(store: Store, clock: Clock) -> None:
     grant = make_grant(store)
     token, before = grant.refresh, family_of(store, grant.refresh)
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""A second request that comes soon after the first may be forgiven, never served."""
+"""A second request within the leeway is no reuse, but gets no tokens."""
 
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -27,7 +27,7 @@ LEEWAY = 30 * SECOND
 
 
 def stop_clock(dba: Dba, at: datetime) -> None:
-    """Let it be this moment until the test ends."""
+    """Stop the clock until the test ends."""
     dba.execute(
         SQL(
             "create or replace function authority.clock() returns timestamptz "
@@ -52,7 +52,7 @@ def test_within_the_leeway_nothing_is_issued_and_nothing_revoked(
     assert family_of(store, grant.refresh).revoked_at is None
 
 
-def test_without_a_leeway_it_is_reuse_at_once(store: Store) -> None:
+def test_without_a_leeway_a_second_request_is_reuse(store: Store) -> None:
     grant = make_grant(store)
     successor = next_refresh(store, grant, grant.refresh)
     assert refresh(store, grant, grant.refresh).outcome == "reused"
@@ -79,7 +79,7 @@ def test_the_leeway_ends_to_the_microsecond(
     assert result.outcome == outcome
 
 
-def test_a_leeway_of_nothing_forgives_nothing_in_the_same_microsecond(
+def test_a_leeway_of_0_does_not_apply_in_the_same_microsecond(
     store: Store, dba: Dba
 ) -> None:
     grant = make_grant(store)
@@ -88,7 +88,7 @@ def test_a_leeway_of_nothing_forgives_nothing_in_the_same_microsecond(
     assert refresh(store, grant, grant.refresh).outcome == "reused"
 
 
-def test_who_comes_after_the_successor_was_used_is_a_thief(store: Store) -> None:
+def test_a_request_after_the_use_of_the_successor_is_reuse(store: Store) -> None:
     grant = make_grant(store)
     second = next_refresh(store, grant, grant.refresh)
     third = next_refresh(store, grant, second)
@@ -97,7 +97,7 @@ def test_who_comes_after_the_successor_was_used_is_a_thief(store: Store) -> None
     assert not is_alive(store, third)
 
 
-def test_only_the_last_token_but_one_is_forgiven(store: Store) -> None:
+def test_the_leeway_applies_only_to_the_second_to_last_token(store: Store) -> None:
     grant = make_grant(store)
     second = next_refresh(store, grant, grant.refresh)
     third = next_refresh(store, grant, second)
@@ -107,7 +107,7 @@ def test_only_the_last_token_but_one_is_forgiven(store: Store) -> None:
     assert is_alive(store, next_refresh(store, grant, third))
 
 
-def test_there_is_no_leeway_in_a_family_that_is_revoked(store: Store) -> None:
+def test_the_leeway_does_not_apply_in_a_revoked_family(store: Store) -> None:
     grant = make_grant(store)
     next_refresh(store, grant, grant.refresh)
     store.authorizations.revoke(
@@ -116,7 +116,7 @@ def test_there_is_no_leeway_in_a_family_that_is_revoked(store: Store) -> None:
     assert refresh(store, grant, grant.refresh, leeway=LEEWAY).outcome == "reused"
 
 
-def test_there_is_no_leeway_for_another_client(store: Store) -> None:
+def test_the_leeway_does_not_apply_to_another_client(store: Store) -> None:
     grant = make_grant(store)
     successor = next_refresh(store, grant, grant.refresh)
     thief = make_client(store, grant.tenant_id)
@@ -125,7 +125,7 @@ def test_there_is_no_leeway_for_another_client(store: Store) -> None:
     assert is_alive(store, successor)
 
 
-def test_a_leeway_makes_no_second_branch(store: Store, dba: Dba) -> None:
+def test_the_leeway_issues_no_second_branch(store: Store, dba: Dba) -> None:
     grant = make_grant(store)
     for _ in range(3):
         refresh(

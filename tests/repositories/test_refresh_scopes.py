@@ -1,4 +1,4 @@
-"""Fewer scopes at refresh are the access token's only (RFC 6749 section 6)."""
+"""Fewer scopes at a refresh restrict the access token only (RFC 6749 section 6)."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ ALL = ["openid", "email"]
 @pytest.mark.parametrize(
     "scopes", [["openid"], ["email"], [], ALL, ["email", "openid"]]
 )
-def test_fewer_scopes_are_the_access_tokens_only(
+def test_fewer_scopes_restrict_the_access_token_only(
     store: Store, scopes: Sequence[str]
 ) -> None:
     grant = make_grant(store)
@@ -39,13 +39,13 @@ def test_fewer_scopes_are_the_access_tokens_only(
     assert (result.outcome, result.scopes) == ("redeemed", scopes)
     assert token_of(store, access).scopes == scopes
     assert token_of(store, successor).scopes == ALL
-    # The next time all may be asked for again.
+    # The next refresh may request all scopes again.
     again = refresh(store, grant, successor)
     assert (again.outcome, again.scopes) == ("redeemed", ALL)
 
 
 @pytest.mark.parametrize("scopes", [["phone"], ["openid", "phone"], [*ALL, "phone"]])
-def test_more_scopes_are_refused_and_use_nothing_up(
+def test_more_scopes_are_refused_and_the_token_stays_usable(
     store: Store, dba: Dba, scopes: Sequence[str]
 ) -> None:
     grant = make_grant(store)
@@ -59,14 +59,14 @@ def test_more_scopes_are_refused_and_use_nothing_up(
     assert refresh(store, grant, grant.refresh).outcome == "redeemed"
 
 
-def test_what_the_user_allowed_since_is_not_in_an_old_family(store: Store) -> None:
+def test_scopes_granted_later_are_not_in_an_old_family(store: Store) -> None:
     grant = make_grant(store)
     store.consents.grant(**grant.of_consent, scopes=["phone"])
     wider = refresh(store, grant, grant.refresh, scopes=[*ALL, "phone"])
     assert wider.outcome == "invalid_scope"
 
 
-def test_more_scopes_of_a_token_that_was_used_are_reuse(store: Store) -> None:
+def test_more_scopes_with_a_used_token_are_reuse(store: Store) -> None:
     grant = make_grant(store)
     refresh(store, grant, grant.refresh)
     wider = refresh(store, grant, grant.refresh, scopes=["phone"])

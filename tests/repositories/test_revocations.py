@@ -60,13 +60,13 @@ def test_a_published_entry_is_in_the_feed_as_given(store: Store) -> None:
     assert store.revocations.list_since(tenant_id=tenant.id) == [entry]
 
 
-def test_an_entry_is_effective_at_once_and_for_ever_by_default(store: Store) -> None:
+def test_an_entry_is_effective_at_once_and_without_end_by_default(store: Store) -> None:
     entry = publish(store, make_tenant(store).id)
     assert (entry.effective_at, entry.expires_at) == (entry.created_at, None)
     assert active(store, entry.tenant_id) == [1]
 
 
-def test_each_tenant_counts_from_1(store: Store) -> None:
+def test_each_tenants_sequence_starts_at_1(store: Store) -> None:
     first, second = (make_tenant(store).id for _ in range(2))
     published = [publish(store, id_).sequence for id_ in (first, first, second, first)]
     assert published == [1, 2, 1, 3]
@@ -74,9 +74,7 @@ def test_each_tenant_counts_from_1(store: Store) -> None:
     assert sequences(store, second) == [1]
 
 
-def test_a_publication_that_is_rolled_back_leaves_no_gap(
-    store: Store, logins: Logins
-) -> None:
+def test_a_rolled_back_publication_leaves_no_gap(store: Store, logins: Logins) -> None:
     tenant = make_tenant(store)
     publish(store, tenant.id)
     with psycopg.connect(logins.app_for(tenant.id)) as connection:
@@ -89,7 +87,7 @@ def test_a_publication_that_is_rolled_back_leaves_no_gap(
     assert sequences(store, tenant.id) == [1, 2, 3]
 
 
-def test_a_follower_resumes_after_what_it_has_seen(store: Store) -> None:
+def test_a_follower_resumes_after_its_last_entry(store: Store) -> None:
     tenant = make_tenant(store)
     for _ in range(5):
         publish(store, tenant.id)
@@ -100,14 +98,14 @@ def test_a_follower_resumes_after_what_it_has_seen(store: Store) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 1001])
-def test_a_page_is_from_1_to_1000_entries(store: Store, limit: int) -> None:
+def test_a_page_has_1_to_1000_entries(store: Store, limit: int) -> None:
     with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
         sequences(store, uuid4(), limit=limit)
     with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
         active(store, uuid4(), limit=limit)
 
 
-def test_entries_in_force_are_chosen_by_category_and_target(store: Store) -> None:
+def test_entries_in_force_are_filtered_by_category_and_target(store: Store) -> None:
     tenant = make_tenant(store)
     publish(store, tenant.id, category="key", target="a")
     publish(store, tenant.id, category="subject", target="a")
@@ -153,7 +151,7 @@ def test_a_value_outside_its_column_is_refused(
 
 
 @pytest.mark.parametrize("field", ["effective_at", "expires_at"])
-def test_a_moment_without_a_time_zone_is_refused(store: Store, field: str) -> None:
+def test_a_datetime_without_a_time_zone_is_refused(store: Store, field: str) -> None:
     moment: Fields = {field: NAIVE}
     with pytest.raises(InvalidArgumentError, match=f"{field} must have a time zone"):
         publish(store, uuid4(), **moment)
@@ -165,7 +163,7 @@ def test_an_unknown_tenant_has_no_feed(store: Store) -> None:
     assert sequences(store, uuid4()) == []
 
 
-def test_another_tenant_sees_no_entry(store: Store) -> None:
+def test_another_tenant_cannot_read_an_entry(store: Store) -> None:
     here, there = (make_tenant(store).id for _ in range(2))
     publish(store, here)
     assert sequences(store, there) == []
@@ -207,7 +205,7 @@ def test_the_position_is_that_of_the_newest_entry_pruned_or_not(store: Store) ->
     assert position(here) == 2
 
 
-def test_a_publication_tells_its_tenant_when_it_commits_and_nothing_else(
+def test_a_publication_notifies_only_its_tenant_at_the_commit(
     store: Store, logins: Logins
 ) -> None:
     tenant = make_tenant(store)
@@ -231,7 +229,7 @@ def test_a_publication_tells_its_tenant_when_it_commits_and_nothing_else(
     ] * 2
 
 
-def test_a_number_is_never_given_twice_not_even_after_pruning(store: Store) -> None:
+def test_a_sequence_number_is_never_reused_even_after_pruning(store: Store) -> None:
     tenant = make_tenant(store)
     past: Fields = {"effective_at": NOW - 2 * HOUR, "expires_at": NOW - HOUR}
     publish(store, tenant.id, **past)
@@ -239,13 +237,13 @@ def test_a_number_is_never_given_twice_not_even_after_pruning(store: Store) -> N
     assert publish(store, tenant.id).sequence == 2
 
 
-def test_an_entry_without_an_end_goes_when_a_later_one_says_as_much(
+def test_an_entry_without_an_end_is_pruned_when_a_later_one_replaces_it(
     store: Store, clock: Clock
 ) -> None:
     here, there = (make_tenant(store).id for _ in range(2))
     publish(store, here)
     publish(store, here, effective_at=NOW + 5 * HOUR)  # not in force yet
-    publish(store, here, effective_at=NOW - HOUR)  # refuses less than the first
+    publish(store, here, effective_at=NOW - HOUR)  # refuses fewer tokens than the first
     publish(store, here, target="another")
     publish(store, here, category="client")
     publish(store, here, expires_at=NOW + 9 * HOUR)
@@ -262,7 +260,7 @@ def test_an_entry_without_an_end_goes_when_a_later_one_says_as_much(
     assert sequences(store, here) == [2, 4, 5, 6, 8]
     assert active(store, here) == [4, 5, 6, 8]
     clock.advance(5 * HOUR)
-    assert prune() == 0  # the second is in force, and not later
+    assert prune() == 0  # the second one is in force already
     publish(store, here, effective_at=last.effective_at + 9 * HOUR)
     assert prune() == 0
     clock.advance(9 * HOUR)

@@ -85,7 +85,7 @@ def end_assignment(dba: "psycopg.Connection[Any]", assignment: UserRole) -> None
     )
 
 
-def test_a_created_role_is_found_and_allows_each_permission_once(store: Store) -> None:
+def test_a_created_role_is_found_and_has_each_permission_once(store: Store) -> None:
     tenant_id = make_tenant(store).id
     role = store.roles.create(tenant_id=tenant_id, **EDIT)
     assert role == replace(
@@ -103,7 +103,7 @@ def test_a_created_role_is_found_and_allows_each_permission_once(store: Store) -
     assert names == ["admin", "auditor", "helper", "operator"]
 
 
-def test_a_role_may_allow_nothing(store: Store) -> None:
+def test_a_role_may_have_no_permissions(store: Store) -> None:
     role = store.roles.create(tenant_id=make_tenant(store).id, name="guest")
     assert role.description == ""
     assert allowed(store, role) == []
@@ -129,7 +129,7 @@ def test_a_role_name_is_an_identifier(store: Store) -> None:
             make_role(store, tenant_id, name)
 
 
-def test_a_role_cannot_be_created_beside_its_name_or_tenant(store: Store) -> None:
+def test_a_role_needs_a_free_name_and_an_existing_tenant(store: Store) -> None:
     tenant_id = make_tenant(store).id
     with pytest.raises(DuplicateError, match=r"roles\.create.*name") as caught:
         make_role(store, tenant_id, "admin")
@@ -217,7 +217,7 @@ def test_a_role_cannot_be_deleted_while_it_is_assigned(
     assert allowed(store, role) == []
 
 
-def test_assignments_that_are_over_keep_no_role(
+def test_expired_assignments_do_not_block_deleting_a_role(
     store: Store, dba: "psycopg.Connection[Any]"
 ) -> None:
     user = make_user(store, make_tenant(store).id)
@@ -227,7 +227,7 @@ def test_assignments_that_are_over_keep_no_role(
     assert store.roles.delete(tenant_id=user.tenant_id, role_id=role.id)
     left = dba.execute("select role_id from authority.user_roles").fetchall()
     assert left == [(other.id,)]
-    # Those of a system role, which is not deleted, stay as they are.
+    # The assignments of a system role, which is not deleted, stay.
     system = system_role(store, user.tenant_id)
     end_assignment(dba, assign(store, user, system))
     with pytest.raises(SystemRowError):
@@ -236,7 +236,7 @@ def test_assignments_that_are_over_keep_no_role(
     assert {id_ for (id_,) in left} == {other.id, system.id}
 
 
-def test_a_role_that_is_assigned_again_meanwhile_stays(
+def test_a_role_that_is_concurrently_assigned_is_not_deleted(
     sync_store: Store, dba: "psycopg.Connection[Any]", logins: Logins
 ) -> None:
     user = make_user(sync_store, make_tenant(sync_store).id)
@@ -259,7 +259,7 @@ def test_a_role_that_is_assigned_again_meanwhile_stays(
     assert held(sync_store, user) == [role]
 
 
-def test_a_role_assigned_again_takes_the_new_granter_and_expiry(store: Store) -> None:
+def test_assigning_a_role_again_replaces_granter_and_expiry(store: Store) -> None:
     user = make_user(store, make_tenant(store).id)
     auditor = system_role(store, user.tenant_id)
     helper = make_role(store, user.tenant_id, "a-helper")
@@ -307,7 +307,7 @@ def test_an_assignment_names_a_user_and_a_role_of_the_tenant(store: Store) -> No
         assert caught.value.constraint == "user_roles_tenant_id_user_id_fk"
 
 
-def test_an_active_user_may_do_what_its_roles_allow(
+def test_an_active_user_has_the_permissions_of_its_roles(
     store: Store, dba: "psycopg.Connection[Any]"
 ) -> None:
     user = make_user(store, make_tenant(store).id)
@@ -323,7 +323,7 @@ def test_an_active_user_may_do_what_its_roles_allow(
         assert may(store, user) == []
 
 
-def test_a_role_is_out_of_reach_of_another_tenant(store: Store) -> None:
+def test_another_tenant_cannot_reach_a_role(store: Store) -> None:
     user = make_user(store, make_tenant(store).id)
     role = make_role(store, user.tenant_id, "reader", "audit:read")
     assign(store, user, role)

@@ -68,7 +68,7 @@ def test_a_created_scope_is_found_by_each_of_its_keys(store: Store) -> None:
     assert store.scopes.get_by_name(tenant_id=tenant_id, name=scope.name) == scope
 
 
-def test_a_scope_needs_no_more_than_a_name(store: Store) -> None:
+def test_a_scope_needs_only_a_name(store: Store) -> None:
     scope = make_scope(store, make_tenant(store).id, "orders")
     assert scope == replace(
         scope,
@@ -103,7 +103,7 @@ def test_a_name_is_unique_in_its_tenant_and_case_sensitive(store: Store) -> None
     assert missing.value.constraint == "scopes_tenant_id_fk"
 
 
-def test_a_name_is_made_of_the_characters_of_rfc_6749(store: Store) -> None:
+def test_a_name_consists_of_the_characters_of_rfc_6749(store: Store) -> None:
     tenant_id = make_tenant(store).id
     for name in ("".join(SCOPE_TOKEN_CHARACTERS), *SCOPE_TOKEN_CHARACTERS, "a" * 255):
         assert make_scope(store, tenant_id, name).name == name
@@ -151,7 +151,7 @@ def test_pages_lead_forward_and_back(store: Store) -> None:
     assert list_(tenant_id=tenant_id, before=second.previous, limit=3) == first
 
 
-def test_many_names_resolve_at_once_and_unknown_ones_are_left_out(
+def test_many_names_are_resolved_at_once_without_unknown_ones(
     store: Store,
 ) -> None:
     tenant_id = make_tenant(store).id
@@ -167,7 +167,7 @@ def test_many_names_resolve_at_once_and_unknown_ones_are_left_out(
     assert store.scopes.resolve(tenant_id=tenant_id, names=[]) == []
 
 
-def test_an_update_names_the_version_that_it_read(store: Store) -> None:
+def test_an_update_requires_the_version_that_was_read(store: Store) -> None:
     tenant_id = make_tenant(store).id
     scope = make_scope(store, tenant_id, "orders")
     keys = {"tenant_id": tenant_id, "scope_id": scope.id}
@@ -207,7 +207,7 @@ def test_a_scope_is_deleted_once(store: Store) -> None:
     assert store.scopes.get_by_id(**keys) is None
 
 
-def test_a_scope_is_out_of_reach_of_another_tenant(store: Store) -> None:
+def test_another_tenant_cannot_reach_a_scope(store: Store) -> None:
     scope = make_scope(store, make_tenant(store).id, "orders")
     own = {"tenant_id": scope.tenant_id, "scope_id": scope.id}
     tenant_id = make_tenant(store).id

@@ -32,7 +32,7 @@ def make_bound(store: Store, name: str, client_type: str) -> Grant:
 
 @BOTH
 @pytest.mark.parametrize("client_type", ["public", "confidential"])
-def test_what_the_request_has_proved_binds_the_tokens(
+def test_tokens_are_bound_to_what_the_request_proved(
     store: Store, name: str, client_type: str
 ) -> None:
     grant = make_bound(store, name, client_type)
@@ -40,14 +40,14 @@ def test_what_the_request_has_proved_binds_the_tokens(
     assert found is not None
     other = {"cnf_jkt": "cnf_x5t_s256", "cnf_x5t_s256": "cnf_jkt"}[name]
     assert (getattr(found, name), getattr(found, other)) == (KEY, None)
-    # A confidential client proves by its own credentials that it may refresh.
+    # A confidential client authenticates its refresh with its credentials.
     bound = KEY if client_type == "public" else None
     token = token_of(store, grant.refresh)
     assert (getattr(token, name), getattr(token, other)) == (bound, None)
 
 
 @BOTH
-def test_a_public_client_refreshes_with_its_key_alone(store: Store, name: str) -> None:
+def test_a_public_client_must_refresh_with_its_key(store: Store, name: str) -> None:
     grant = make_bound(store, name, "public")
     for wrong in ({}, {name: OTHER_KEY}):
         assert refresh(store, grant, grant.refresh, **wrong) == NOTHING
@@ -64,7 +64,7 @@ def test_a_public_client_refreshes_with_its_key_alone(store: Store, name: str) -
 
 
 @BOTH
-def test_who_has_not_the_key_of_a_used_token_revokes_nothing(
+def test_a_request_without_the_key_of_a_used_token_revokes_nothing(
     store: Store, name: str
 ) -> None:
     grant = make_bound(store, name, "public")
@@ -116,12 +116,12 @@ def test_a_code_is_bound_by_dpop_jkt(store: Store, client_type: str) -> None:
     assert redeem_code(store, party, code, cnf_jkt=KEY).outcome == "reused"
 
 
-def test_a_code_that_is_not_bound_takes_any_key(store: Store) -> None:
+def test_an_unbound_code_accepts_any_key(store: Store) -> None:
     grant = make_grant(store, redemption={"cnf_jkt": KEY})
     assert token_of(store, grant.access).cnf_jkt == KEY
 
 
-# What a token is bound to, and which of proof and certificate do for it.
+# A token's key and certificate, what the request proved, and the answer.
 TRUTH = [
     (None, None, None, None, True),
     (None, None, KEY, None, False),
@@ -147,7 +147,7 @@ TRUTH = [
 
 
 @pytest.mark.parametrize(("jkt", "x5t", "proved", "certificate", "answer"), TRUTH)
-def test_a_token_is_used_with_what_it_is_bound_to(
+def test_a_bound_token_requires_its_proof(
     store: Store,
     jkt: str | None,
     x5t: str | None,
@@ -162,7 +162,7 @@ def test_a_token_is_used_with_what_it_is_bound_to(
     assert is_confirmed(verified, jkt=proved, x5t_s256=certificate) is answer
 
 
-def test_without_any_proof_only_a_bearer_token_is_used(store: Store) -> None:
+def test_without_a_proof_only_a_bearer_token_is_confirmed(store: Store) -> None:
     at = sign_in(store)
     verified = verify(store, at.minted)
     assert verified is not None

@@ -6,7 +6,7 @@ from authority_queries import Store
 from tests.stores import Logins
 
 
-def test_the_server_tells_its_version_login_and_clock(
+def test_the_server_describes_its_version_login_and_clock(
     store: Store, dba: "psycopg.Connection[Any]"
 ) -> None:
     found = store.server.describe()
@@ -21,7 +21,7 @@ def test_the_server_tells_its_version_login_and_clock(
     assert found.clock < store.server.describe().clock
 
 
-def test_the_server_tells_whom_row_level_security_holds(
+def test_the_server_describes_roles_and_row_level_security(
     store: Store, logins: Logins
 ) -> None:
     operator = store.server.describe()
@@ -36,7 +36,7 @@ def test_the_server_tells_whom_row_level_security_holds(
     assert not service.is_superuser
 
 
-def test_a_superuser_is_told_apart(dba: "psycopg.Connection[Any]") -> None:
+def test_a_superuser_is_recognised(dba: "psycopg.Connection[Any]") -> None:
     found = Store(dba).server.describe()
     assert found.is_superuser
     assert found.may_migrate

@@ -58,7 +58,7 @@ def test_a_created_service_account_is_found_by_each_of_its_keys(store: Store) ->
     assert by_id == by_account_id == account
 
 
-def test_a_service_account_needs_no_more_than_an_account_id(store: Store) -> None:
+def test_a_service_account_needs_only_an_account_id(store: Store) -> None:
     account = store.service_accounts.create(
         tenant_id=make_tenant(store).id, account_id="job"
     )
@@ -141,7 +141,7 @@ def test_pages_lead_forward_and_back(store: Store) -> None:
     assert list_(tenant_id=tenant_id, before=second.previous, limit=2) == first
 
 
-def test_an_update_names_the_version_that_it_read(store: Store) -> None:
+def test_an_update_requires_the_version_that_was_read(store: Store) -> None:
     tenant_id = make_tenant(store).id
     account = make_service_account(store, tenant_id, account_id="old")
     make_service_account(store, tenant_id, account_id="taken")
@@ -163,7 +163,7 @@ def test_an_update_names_the_version_that_it_read(store: Store) -> None:
     assert store.service_accounts.get_by_id(**keys) == changed
 
 
-def test_a_deleted_service_account_leaves_nothing_behind(store: Store) -> None:
+def test_deleting_a_service_account_deletes_its_rows(store: Store) -> None:
     tenant_id = make_tenant(store).id
     client = make_client(store, tenant_id)
     account = make_service_account(store, tenant_id)
@@ -183,7 +183,7 @@ def test_a_deleted_service_account_leaves_nothing_behind(store: Store) -> None:
     assert store.tokens.verify(tenant_id=tenant_id, token_hash=of_client.hash)
 
 
-def test_a_service_account_is_out_of_reach_of_another_tenant(store: Store) -> None:
+def test_another_tenant_cannot_reach_a_service_account(store: Store) -> None:
     account = make_service_account(store, make_tenant(store).id, account_id="job")
     own = {"tenant_id": account.tenant_id, "service_account_id": account.id}
     tenant_id = make_tenant(store).id

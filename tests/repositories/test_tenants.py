@@ -35,7 +35,7 @@ def test_a_created_tenant_is_found_by_id_and_by_code(store: Store) -> None:
     assert store.tenants.get_by_code(code="nobody") is None
 
 
-def test_a_tenant_is_born_with_system_roles_permissions_and_scopes(
+def test_a_new_tenant_has_system_roles_permissions_and_scopes(
     store: Store,
 ) -> None:
     tenant = make_tenant(store)
@@ -76,7 +76,7 @@ def test_pages_lead_forward_and_back(store: Store) -> None:
     assert store.tenants.list(after="zzz").items == []
 
 
-def test_a_page_is_from_1_to_1000_rows_and_goes_one_way(store: Store) -> None:
+def test_a_page_has_1_to_1000_rows_and_one_direction(store: Store) -> None:
     with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
         store.tenants.list(limit=0)
     with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
@@ -97,7 +97,7 @@ def test_a_code_is_unique_and_a_dns_label(store: Store) -> None:
         make_tenant(store, status="asleep")
 
 
-def test_an_update_names_the_version_that_it_read(store: Store) -> None:
+def test_an_update_requires_the_version_that_was_read(store: Store) -> None:
     tenant = make_tenant(store)
     edit: Edit = {"code": "new", "display_name": "New", "settings": {"a": 1}}
     changed = store.tenants.update(tenant_id=tenant.id, row_version=1, **edit)

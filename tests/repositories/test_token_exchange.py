@@ -1,4 +1,4 @@
-"""One token is exchanged for another (RFC 8693), as far as the store is concerned."""
+"""Token exchange in the store (RFC 8693)."""
 
 import pytest
 
@@ -33,7 +33,7 @@ from tests.repositories.token_helpers import (
 )
 
 
-def test_the_new_token_speaks_for_the_same_user(store: Store) -> None:
+def test_the_new_token_has_the_same_user(store: Store) -> None:
     grant = make_grant(store)
     service = make_service(store, grant)
     minted, issued = exchange(
@@ -66,7 +66,7 @@ def test_the_new_token_speaks_for_the_same_user(store: Store) -> None:
     assert (found.subject_id, found.actor) == (grant.user.subject_id, None)
 
 
-def test_the_actor_holds_whoever_acted_before(store: Store) -> None:
+def test_the_actor_contains_earlier_actors(store: Store) -> None:
     grant = make_grant(store)
     tenant_id = grant.tenant_id
     account = make_service_account(store, tenant_id)
@@ -89,7 +89,7 @@ def test_the_actor_holds_whoever_acted_before(store: Store) -> None:
         assert found is not None
         assert found.actor == actor
         assert found.user_id == grant.user.id
-    # Without another actor it stays as it is.
+    # Without an actor token the actor stays the same.
     plain = verify(store, exchanged(store, bank, second))
     assert plain is not None
     assert plain.actor == shops
@@ -104,10 +104,10 @@ def test_an_exchanged_token_of_a_service_account_has_no_family(store: Store) -> 
     assert token.subject_authorization_id is None
 
 
-def test_a_token_that_speaks_for_its_client_alone_is_not_exchanged(
+def test_a_clients_own_token_is_not_exchanged(
     store: Store,
 ) -> None:
-    """It would speak for the other client afterwards."""
+    """The new token would belong to the other client."""
     client = make_client(store, make_tenant(store).id)
     itself, _ = make_token(store, client)
     service = make_client(store, client.tenant_id)
@@ -116,7 +116,9 @@ def test_a_token_that_speaks_for_its_client_alone_is_not_exchanged(
 
 
 @pytest.mark.parametrize("hops", [1, 3])
-def test_it_dies_with_the_family_of_the_first_token(store: Store, hops: int) -> None:
+def test_the_new_token_dies_with_the_family_of_the_first_token(
+    store: Store, hops: int
+) -> None:
     grant = make_grant(store)
     bystander = make_grant(store, grant)
     minted, other = grant.access, bystander.access
@@ -131,7 +133,9 @@ def test_it_dies_with_the_family_of_the_first_token(store: Store, hops: int) -> 
     assert is_alive(store, other)
 
 
-def test_it_dies_with_the_consent_and_the_epochs_of_its_subject(store: Store) -> None:
+def test_the_new_token_dies_with_the_consent_and_the_epochs_of_its_subject(
+    store: Store,
+) -> None:
     grant = make_grant(store)
     minted = exchanged(store, make_service(store, grant), grant.access)
     store.consents.narrow(**grant.of_consent, scopes=["openid"])
@@ -142,7 +146,7 @@ def test_it_dies_with_the_consent_and_the_epochs_of_its_subject(store: Store) ->
     assert diagnose(store, minted).dead_because == "user_signed_out"
 
 
-def test_it_dies_with_the_client_that_it_was_issued_to(store: Store) -> None:
+def test_the_new_token_dies_with_its_client(store: Store) -> None:
     grant = make_grant(store)
     service = make_service(store, grant)
     before = exchanged(store, service, grant.access)
@@ -153,7 +157,7 @@ def test_it_dies_with_the_client_that_it_was_issued_to(store: Store) -> None:
     assert is_alive(store, grant.access)
 
 
-def test_it_outlives_neither_its_subject_nor_its_lifetime(
+def test_the_new_token_expires_with_its_subject_token_or_its_lifetime(
     store: Store, clock: Clock
 ) -> None:
     grant = make_grant(store)
@@ -169,25 +173,27 @@ def test_it_outlives_neither_its_subject_nor_its_lifetime(
 
 
 @pytest.mark.parametrize("scopes", [["openid"], [], None])
-def test_it_may_have_fewer_scopes(store: Store, scopes: list[str] | None) -> None:
+def test_the_new_token_may_have_fewer_scopes(
+    store: Store, scopes: list[str] | None
+) -> None:
     grant = make_grant(store)
     service = make_service(store, grant)
     minted, issued = exchange(store, service, grant.access, scopes=scopes)
     expected = ["openid", "email"] if scopes is None else scopes
     assert (issued.outcome, issued.scopes) == ("issued", expected)
-    # And the next one no more than that.
+    # The next exchange cannot widen them.
     _, again = exchange(store, service, minted, scopes=["openid", "email"])
     assert again.outcome == ("issued" if scopes is None else "invalid_scope")
 
 
-def test_what_is_exchanged_stays_alive(store: Store) -> None:
+def test_an_exchanged_token_stays_alive(store: Store) -> None:
     grant = make_grant(store)
     minted = exchanged(store, make_service(store, grant), grant.access)
     revoke(store, token_of(store, minted))
     assert is_alive(store, grant.access)
 
 
-def test_it_is_pruned_with_the_family_of_its_subject(
+def test_the_new_token_is_pruned_with_the_family_of_its_subject_token(
     store: Store, clock: Clock, dba: Dba
 ) -> None:
     grant = make_grant(store, redemption={"refresh_token": None})

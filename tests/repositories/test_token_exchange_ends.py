@@ -1,4 +1,4 @@
-"""An exchanged token is alive while all tokens are that it was exchanged for."""
+"""An exchanged token dies with each token that it was exchanged for."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -37,7 +37,7 @@ KEY, OTHER_KEY = THUMBPRINT, "B" * 43
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:
-    """A user's token, and who acts: another user, then a service account."""
+    """A user's token, with another user and then a service account as actors."""
 
     store: Store
     dba: Dba
@@ -85,7 +85,7 @@ def make_chain(store: Store, dba: Dba) -> Chain:
 
 
 def make_another_party(store: Store, grant: Grant) -> Grant:
-    """Another client and another user of the same tenant, without tokens."""
+    """Make another client and user of the same tenant, without tokens."""
     client = make_client(
         store,
         grant.tenant_id,
@@ -97,7 +97,7 @@ def make_another_party(store: Store, grant: Grant) -> Grant:
 
 
 End: TypeAlias = Callable[[Chain], object]
-# What ends the first exchanged token, and so the second one.
+# Changes that end the first exchanged token, and thereby the second one.
 BOTH: dict[str, End] = {
     "subject's client disabled": lambda at: at.disable("clients", at.subject.client.id),
     "subject's client signed out": lambda at: at.store.clients.revoke_tokens(
@@ -133,7 +133,7 @@ BOTH: dict[str, End] = {
     ),
     "actor's client disabled": lambda at: at.disable("clients", at.acting.client.id),
 }
-# What ends the second one only.
+# Changes that end only the second one.
 SECOND: dict[str, End] = {
     "account signed out": lambda at: at.store.service_accounts.revoke_tokens(
         **at.tenant, service_account_id=at.account.id
@@ -151,7 +151,9 @@ SECOND: dict[str, End] = {
 }
 
 
-def test_it_dies_with_each_token_behind_it(sync_store: Store, dba: Dba) -> None:
+def test_an_exchanged_token_dies_with_each_token_behind_it(
+    sync_store: Store, dba: Dba
+) -> None:
     for name, end in {**BOTH, **SECOND}.items():
         at = make_chain(sync_store, dba)
         key: Fields = {**at.tenant, "user_id": at.subject.user.id}
@@ -165,7 +167,7 @@ def test_it_dies_with_each_token_behind_it(sync_store: Store, dba: Dba) -> None:
         for minted in dead:
             assert verify(sync_store, minted) is None, name
             told = sync_store.tokens.diagnose(**at.tenant, token_hash=minted.hash)
-            # What hangs on a family goes with it.
+            # Tokens of a family end with it.
             assert (told is None) == (name == "subject's client deleted"), name
             assert told is None or told.dead_because == "exchanged_from_dead", name
         assert is_alive(sync_store, at.bystander)
@@ -173,7 +175,7 @@ def test_it_dies_with_each_token_behind_it(sync_store: Store, dba: Dba) -> None:
             assert is_alive(sync_store, at.first), name
 
 
-def test_a_token_without_a_family_takes_what_it_was_exchanged_for_with_it(
+def test_a_token_without_a_family_ends_the_token_that_it_was_exchanged_for(
     sync_store: Store,
 ) -> None:
     client = make_client(sync_store, make_tenant(sync_store).id)
@@ -185,7 +187,7 @@ def test_a_token_without_a_family_takes_what_it_was_exchanged_for_with_it(
     assert diagnose(sync_store, minted).dead_because == "exchanged_from_dead"
 
 
-def test_it_expires_with_the_first_of_the_tokens_behind_it(
+def test_an_exchanged_token_expires_with_the_first_token_behind_it(
     sync_store: Store, clock: Clock
 ) -> None:
     grant = make_grant(sync_store)
@@ -201,8 +203,10 @@ def test_it_expires_with_the_first_of_the_tokens_behind_it(
     assert diagnose(sync_store, again).dead_because == "expired"
 
 
-def test_a_bound_token_becomes_no_unbound_one(sync_store: Store) -> None:
-    """RFC 9700 section 2.2.1: else whoever stole it would be rid of the key."""
+def test_a_bound_token_cannot_be_exchanged_for_an_unbound_one(
+    sync_store: Store,
+) -> None:
+    """RFC 9700 section 2.2.1: otherwise a thief could remove the key."""
     bound: dict[str, Fields] = {
         "key": {"cnf_jkt": KEY},
         "certificate": {"cnf_x5t_s256": KEY},
@@ -221,12 +225,12 @@ def test_a_bound_token_becomes_no_unbound_one(sync_store: Store) -> None:
                 assert {"cnf_jkt": token.cnf_jkt, "cnf_x5t_s256": token.cnf_x5t_s256}[
                     next(iter(proved))
                 ] == next(iter(proved.values()))
-                # And so does what that one is exchanged for.
+                # The token that it is exchanged for dies too.
                 _, refused = exchange(sync_store, service, minted)
                 assert refused.outcome == "binding_required"
 
 
-def test_a_public_client_exchanges_nothing(sync_store: Store) -> None:
+def test_a_public_client_cannot_exchange(sync_store: Store) -> None:
     grant = make_grant(sync_store)
     public = make_client(sync_store, grant.tenant_id, client_type="public")
     _, refused = exchange(sync_store, public, grant.access)
@@ -239,7 +243,7 @@ def test_at_most_16_tokens_are_behind_one(sync_store: Store, dba: Dba) -> None:
     acting, _ = make_token(sync_store, service)
     minted, outcomes = grant.access, Counter[TokenExchangeOutcome]()
     for _ in range(16):
-        # The actor's token is one, however often it acts.
+        # The actor's token counts once, however often it acts.
         given: Fields = {"actor_token_hash": acting.hash}
         last, issued = exchange(sync_store, service, minted, **given)
         minted = last if issued.outcome == "issued" else minted

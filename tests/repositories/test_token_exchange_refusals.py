@@ -1,4 +1,4 @@
-"""What is not exchanged (RFC 8693 section 2.2.2), and why not."""
+"""Refused exchanges, with their reasons (RFC 8693 section 2.2.2)."""
 
 from datetime import timedelta
 from typing import Any
@@ -42,7 +42,7 @@ def refused(
     assert count(dba, "tokens") == before
 
 
-def test_an_exchange_that_is_refused_leaves_no_row(store: Store, dba: Dba) -> None:
+def test_a_refused_exchange_leaves_no_row(store: Store, dba: Dba) -> None:
     grant = make_grant(store)
     service = make_service(store, grant)
     unknown: Fields = {"client_id": "nobody"}
@@ -62,7 +62,7 @@ def test_an_exchange_that_is_refused_leaves_no_row(store: Store, dba: Dba) -> No
     refused(store, dba, "tenant_inactive", service, grant.access)
 
 
-def test_the_first_refusal_is_told(store: Store, dba: Dba) -> None:
+def test_the_first_reason_for_a_refusal_is_returned(store: Store, dba: Dba) -> None:
     grant = make_grant(store)
     service = make_service(store, grant)
     wrong: Fields = {
@@ -84,7 +84,7 @@ def test_the_first_refusal_is_told(store: Store, dba: Dba) -> None:
 
 
 @pytest.mark.parametrize("name", DEATHS)
-def test_no_dead_token_is_exchanged_or_acts(
+def test_a_dead_token_is_neither_subject_nor_actor(
     store: Store, dba: Dba, clock: Clock, name: str
 ) -> None:
     at = live(store, dba, clock, is_account=DEATHS[name].is_accounts)
@@ -127,7 +127,7 @@ def test_a_token_of_another_tenant_is_unknown(store: Store, dba: Dba) -> None:
         ({"lifetime": timedelta(0)}, "lifetime must be longer"),
     ],
 )
-def test_an_argument_of_another_shape_is_refused(
+def test_an_argument_of_the_wrong_shape_is_refused(
     store: Store, wrong: Fields, message: str
 ) -> None:
     grant = make_grant(store)

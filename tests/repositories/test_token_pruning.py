@@ -1,4 +1,4 @@
-"""What is pruned, and what reuse detection keeps."""
+"""Pruning of tokens, and the tokens that reuse detection needs."""
 
 from datetime import timedelta
 
@@ -40,7 +40,7 @@ def test_expired_access_tokens_are_pruned_in_batches_and_live_ones_kept(
     assert left == [(live.id,)]
 
 
-def test_what_can_be_redeemed_is_kept_until_its_family_is_over(
+def test_codes_and_refresh_tokens_are_kept_until_their_family_ends(
     store: Store, dba: Dba, clock: Clock
 ) -> None:
     grant = make_grant(store)
@@ -81,7 +81,9 @@ def test_families_are_pruned_in_batches_oldest_first(
     assert is_alive(store, young.refresh)
 
 
-def test_a_revoked_family_is_kept_as_long(store: Store, clock: Clock) -> None:
+def test_a_revoked_family_is_kept_as_long_as_a_live_one(
+    store: Store, clock: Clock
+) -> None:
     grant = make_grant(store)
     redeem_code(store, grant, grant.code)
     clock.advance(23 * HOUR)
@@ -104,7 +106,7 @@ def test_no_family_is_pruned_before_its_last_token_expires(
         assert store.authorizations.prune_expired(older_than=NOW) == 1
 
 
-def test_a_consent_stays_when_all_under_it_is_pruned(
+def test_a_consent_stays_when_its_families_are_pruned(
     store: Store, clock: Clock
 ) -> None:
     grant = make_grant(store)

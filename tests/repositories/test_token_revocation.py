@@ -1,4 +1,4 @@
-"""Revocation at a client's wish (RFC 7009), or an operator's."""
+"""Revocation by a client (RFC 7009) or an operator."""
 
 from uuid import uuid4
 
@@ -34,7 +34,7 @@ def revoke_by_client(
     )
 
 
-def test_only_its_client_revokes_a_token_and_only_once(store: Store) -> None:
+def test_only_the_tokens_client_revokes_it_and_only_once(store: Store) -> None:
     at = sign_in(store)
     key: Fields = {
         "tenant_id": at.tenant_id,
@@ -74,7 +74,7 @@ def test_an_access_token_is_revoked_alone(store: Store) -> None:
     assert refresh(store, grant, grant.refresh).outcome == "redeemed"
 
 
-def test_a_refresh_token_takes_its_family_with_it(store: Store) -> None:
+def test_revoking_a_refresh_token_ends_its_family(store: Store) -> None:
     grant = make_grant(store)
     bystander = make_grant(store, grant)
     assert revoke_by_client(store, grant, grant.refresh)
@@ -87,7 +87,7 @@ def test_a_refresh_token_takes_its_family_with_it(store: Store) -> None:
 
 
 @pytest.mark.parametrize("kind", ["refresh", "authorization_code"])
-def test_a_token_that_was_used_takes_its_successors_with_it(
+def test_revoking_a_used_token_ends_its_successors(
     store: Store, kind: TokenType
 ) -> None:
     grant = make_grant(store)
@@ -100,7 +100,7 @@ def test_a_token_that_was_used_takes_its_successors_with_it(
     assert refresh(store, grant, newest) == NOTHING
 
 
-def test_a_code_that_its_client_revokes_is_redeemed_for_nothing(store: Store) -> None:
+def test_a_revoked_code_cannot_be_redeemed(store: Store) -> None:
     party = make_party(store)
     code = make_code(store, party)
     assert store.tokens.revoke(
@@ -112,7 +112,7 @@ def test_a_code_that_its_client_revokes_is_redeemed_for_nothing(store: Store) ->
     assert redeem_code(store, party, code) == NOTHING
 
 
-def test_another_client_revokes_no_family(store: Store) -> None:
+def test_another_client_cannot_revoke_a_family(store: Store) -> None:
     grant = make_grant(store)
     other = make_client(store, grant.tenant_id)
     for minted in (grant.refresh, grant.code, grant.access):
@@ -123,7 +123,7 @@ def test_another_client_revokes_no_family(store: Store) -> None:
     assert is_alive(store, grant.refresh)
 
 
-def test_another_tenant_reaches_no_token(store: Store) -> None:
+def test_another_tenant_cannot_reach_a_token(store: Store) -> None:
     at, other = sign_in(store), make_tenant(store)
     tokens, token = store.tokens, at.token
     by_id: Fields = {"tenant_id": other.id, "token_id": token.id}

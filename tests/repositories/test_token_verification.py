@@ -114,7 +114,7 @@ def test_a_token_is_dead_for_each_single_reason(
 
 
 @pytest.mark.parametrize("name", DEATHS)
-def test_an_operator_is_told_why(
+def test_an_operator_gets_the_reason(
     store: Store, dba: Dba, clock: Clock, name: str
 ) -> None:
     death = DEATHS[name]
@@ -127,7 +127,7 @@ def test_an_operator_is_told_why(
 
 
 @pytest.mark.parametrize("name", DEATHS)
-def test_nothing_dead_is_redeemed_and_who_tries_is_told_nothing(
+def test_a_dead_token_is_not_redeemed_and_callers_cannot_tell_why(
     store: Store, dba: Dba, clock: Clock, name: str
 ) -> None:
     death = DEATHS[name]
@@ -139,7 +139,7 @@ def test_nothing_dead_is_redeemed_and_who_tries_is_told_nothing(
     code, token = at.minted["authorization_code"], at.minted["refresh"]
     assert redeem_code(store, party, code, **plain) == NOTHING
     assert refresh(store, party, token) == NOTHING
-    # The reason comes before what is asked for.
+    # The reason precedes the check of scopes.
     assert refresh(store, party, token, scopes=["phone"]) == NOTHING
     rows = dba.execute(
         "select redeemed_at from authority.tokens where tenant_id = %s", [at.tenant_id]
@@ -166,13 +166,13 @@ def test_no_dead_token_is_listed(
     assert active_ids(store, at.client) == []
 
 
-def test_every_reason_that_there_is_has_a_test() -> None:
+def test_every_reason_has_a_test() -> None:
     tested = {death.reason for death in DEATHS.values()}
     elsewhere = {"redeemed", "exchanged_from_dead"}
     assert tested | elsewhere == set(get_args(TokenDiagnosisDeadBecause))
 
 
-def test_a_token_that_was_redeemed_is_dead(store: Store) -> None:
+def test_a_redeemed_token_is_dead(store: Store) -> None:
     at = sign_in(store)
     party = Party(client=at.client, user=at.user)
     minted, token = make_token(store, at.client, "refresh", user_id=at.user.id)
@@ -184,7 +184,7 @@ def test_a_token_that_was_redeemed_is_dead(store: Store) -> None:
     assert token.id not in active_ids(store, at.client)
 
 
-def test_the_first_of_several_reasons_is_told(
+def test_the_first_of_several_reasons_is_returned(
     store: Store, dba: Dba, clock: Clock
 ) -> None:
     at = live(store, dba, clock, is_account=False)
@@ -207,7 +207,7 @@ def test_the_first_of_several_reasons_is_told(
         assert diagnose(store, minted).dead_because == DEATHS[name].reason
 
 
-def test_a_diagnosis_tells_an_operator_what_hangs_together(store: Store) -> None:
+def test_a_diagnosis_contains_the_ids_of_all_parties(store: Store) -> None:
     at = sign_in(store, scopes=["openid"])
     found = diagnose(store, at.minted)
     assert (found.id, found.type) == (at.token.id, "access")

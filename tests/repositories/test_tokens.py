@@ -25,7 +25,7 @@ from tests.refusals import refusal_of
 from tests.repositories.token_helpers import THUMBPRINT, Dba, Fields, sign_in
 
 
-def test_a_created_token_is_found_by_id_and_by_hash_with_all_it_carries(
+def test_a_created_token_is_found_by_id_and_by_hash_with_all_fields(
     store: Store,
 ) -> None:
     at = sign_in(
@@ -64,7 +64,9 @@ def test_neither_hash_nor_payload_shows_in_repr(store: Store) -> None:
 
 
 @pytest.mark.parametrize("end", ["suspend", "terminate"])
-def test_an_inactive_tenant_is_issued_nothing(store: Store, dba: Dba, end: str) -> None:
+def test_an_inactive_tenant_cannot_create_a_token(
+    store: Store, dba: Dba, end: str
+) -> None:
     client = make_client(store, make_tenant(store, status="trial").id)
     make_token(store, client)
     getattr(store.tenants, end)(tenant_id=client.tenant_id)
@@ -165,7 +167,7 @@ def test_a_hash_has_32_octets(store: Store, token_hash: bytes) -> None:
         )
 
 
-def test_a_token_speaks_for_one_subject(store: Store) -> None:
+def test_a_token_has_at_most_one_subject(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     with pytest.raises(InvalidValueError, match="user_id_service_account_id_check"):
         make_token(
@@ -177,7 +179,7 @@ def test_a_token_speaks_for_one_subject(store: Store) -> None:
 
 
 @pytest.mark.parametrize("lifetime", [timedelta(0), -HOUR])
-def test_a_lifetime_is_longer_than_nothing(store: Store, lifetime: timedelta) -> None:
+def test_a_lifetime_must_be_positive(store: Store, lifetime: timedelta) -> None:
     client = make_client(store, make_tenant(store).id)
     with pytest.raises(InvalidArgumentError, match="lifetime must be longer"):
         make_token(store, client, lifetime=lifetime)
@@ -191,13 +193,13 @@ def test_a_token_cannot_join_the_family_of_another_client(store: Store) -> None:
         make_token(store, mine, authorization_id=family.id)
 
 
-def test_a_code_that_could_not_end_its_family_is_not_issued(store: Store) -> None:
+def test_a_code_must_belong_to_a_family(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     with pytest.raises(InvalidValueError, match="tokens_type_authorization_id_check"):
         make_token(store, client, "authorization_code", authorization_id=None)
 
 
-def test_a_token_ends_with_its_family_and_keeps_it_from_being_pruned(
+def test_a_token_ends_with_its_family_and_protects_it_from_pruning(
     store: Store,
 ) -> None:
     client = make_client(store, make_tenant(store).id)

@@ -43,7 +43,7 @@ def test_a_jti_is_used_once(store: Store) -> None:
     assert use(store, tenant_id, expires_at=now() + DAY / 2) is False
 
 
-def test_a_jti_is_of_its_tenant_kind_and_issuer(store: Store) -> None:
+def test_a_jti_is_unique_per_tenant_kind_and_issuer(store: Store) -> None:
     tenant_id = make_tenant(store).id
     proof = {"kind": "dpop_proof", "issuer": THUMBPRINT}
     fields: list[dict[str, Any]] = [
@@ -85,7 +85,7 @@ def test_an_assertion_past_its_end_is_not_accepted(store: Store, dba: Dba) -> No
 
 
 @pytest.mark.parametrize("is_pruned", [True, False])
-def test_after_its_end_a_jti_may_be_another_assertions(
+def test_after_its_end_a_jti_may_be_used_again(
     store: Store, clock: Clock, *, is_pruned: bool
 ) -> None:
     tenant_id = make_tenant(store).id
@@ -125,7 +125,7 @@ def test_a_datetime_without_a_time_zone_is_refused(store: Store) -> None:
         ({"jti": None}, "jti"),
     ],
 )
-def test_an_issuer_that_is_none_is_refused(
+def test_an_invalid_issuer_is_refused(
     store: Store, fields: dict[str, Any], argument: str
 ) -> None:
     tenant_id = make_tenant(store).id
@@ -133,14 +133,12 @@ def test_an_issuer_that_is_none_is_refused(
         use(store, tenant_id, **fields)
 
 
-def test_a_tenant_that_is_unknown_uses_nothing(store: Store, dba: Dba) -> None:
+def test_an_unknown_tenant_cannot_use_a_jti(store: Store, dba: Dba) -> None:
     assert not use(store, uuid4())
     assert rows(dba) == 0
 
 
-def test_a_use_that_is_rolled_back_leaves_the_jti_free(
-    store: Store, logins: Logins
-) -> None:
+def test_a_rolled_back_use_leaves_the_jti_free(store: Store, logins: Logins) -> None:
     tenant_id = make_tenant(store).id
     with psycopg.connect(logins.app_for(tenant_id)) as connection:
         assert use(Store(connection), tenant_id)
@@ -149,7 +147,7 @@ def test_a_use_that_is_rolled_back_leaves_the_jti_free(
     assert use(store, tenant_id)
 
 
-def test_what_is_not_needed_for_five_minutes_is_pruned(
+def test_jtis_are_pruned_five_minutes_after_their_end(
     store: Store, dba: Dba, clock: Clock
 ) -> None:
     tenant_id = make_tenant(store).id

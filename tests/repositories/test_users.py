@@ -87,7 +87,7 @@ def test_a_created_user_is_found_by_each_of_its_keys(store: Store) -> None:
     assert found == user
 
 
-def test_a_user_needs_no_more_than_a_tenant_and_a_username(store: Store) -> None:
+def test_a_user_needs_only_a_tenant_and_a_username(store: Store) -> None:
     tenant_id = make_tenant(store).id
     user = store.users.create(tenant_id=tenant_id, username="ann")
     defaults = replace(
@@ -105,7 +105,7 @@ def test_a_user_needs_no_more_than_a_tenant_and_a_username(store: Store) -> None
     assert caught.value.constraint == "users_tenant_id_fk"
 
 
-def test_what_does_not_exist_is_not_found(store: Store) -> None:
+def test_an_unknown_user_is_not_found(store: Store) -> None:
     tenant_id, nobody = make_tenant(store).id, uuid4()
     assert store.users.get_by_id(tenant_id=tenant_id, user_id=nobody) is None
     assert store.users.get_by_username(tenant_id=tenant_id, username="no") is None
@@ -131,7 +131,7 @@ def test_what_does_not_exist_is_not_found(store: Store) -> None:
         ("ISTANBUL", "istanbul"),
     ],
 )
-def test_a_username_is_one_in_any_case_and_unicode_form(
+def test_a_username_is_equal_in_any_case_and_unicode_form(
     store: Store, username: str, same: str
 ) -> None:
     tenant_id = make_tenant(store).id
@@ -222,7 +222,7 @@ def test_a_prefix_is_taken_literally_in_any_case(store: Store) -> None:
         assert usernames(store, tenant_id, prefix=prefix) == found
 
 
-def test_an_update_names_the_version_that_it_read(store: Store) -> None:
+def test_an_update_requires_the_version_that_was_read(store: Store) -> None:
     tenant_id = make_tenant(store).id
     user = make_user(store, tenant_id, username="ann", password_hash=PHC)
     keys = {"tenant_id": tenant_id, "user_id": user.id}
@@ -248,7 +248,7 @@ def test_an_update_names_the_version_that_it_read(store: Store) -> None:
     assert store.users.get_by_id(**keys) == changed
 
 
-def test_a_deleted_user_leaves_nothing_behind(store: Store) -> None:
+def test_deleting_a_user_deletes_its_rows(store: Store) -> None:
     user = make_user(store, make_tenant(store).id)
     tenant_id = user.tenant_id
     client = make_client(store, tenant_id)
@@ -293,7 +293,7 @@ def test_a_user_does_not_show_its_password_hash(store: Store) -> None:
     assert PHC not in repr(user)
 
 
-def test_revoking_tokens_kills_what_was_issued_before(store: Store) -> None:
+def test_revoking_tokens_ends_earlier_tokens(store: Store) -> None:
     user = make_user(store, make_tenant(store).id)
     keys = {"tenant_id": user.tenant_id, "user_id": user.id}
     client = make_client(store, user.tenant_id)
@@ -312,7 +312,7 @@ def test_revoking_tokens_kills_what_was_issued_before(store: Store) -> None:
     assert verifies(store, user, of_other)
 
 
-def test_an_epoch_moves_between_two_tokens_of_one_transaction(
+def test_an_epoch_separates_two_tokens_of_one_transaction(
     store: Store, logins: Logins
 ) -> None:
     user = make_user(store, make_tenant(store).id)
@@ -328,7 +328,7 @@ def test_an_epoch_moves_between_two_tokens_of_one_transaction(
     assert verifies(store, user, after)
 
 
-def test_a_user_is_out_of_reach_of_another_tenant(store: Store) -> None:
+def test_another_tenant_cannot_reach_a_user(store: Store) -> None:
     user = make_user(store, make_tenant(store).id, username="ann", password_hash=PHC)
     foreign = {"tenant_id": make_tenant(store).id, "user_id": user.id}
     tenant_id = foreign["tenant_id"]

@@ -1,4 +1,4 @@
-"""Who comes while another request of the family is running is told its end."""
+"""A request that waits for another one of its family gets that one's result."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -45,7 +45,7 @@ def _end_when_awaited(
         (False, timedelta(0), False, "redeemed"),
     ],
 )
-def test_who_comes_while_another_request_is_running_is_told_its_end(
+def test_a_request_that_waits_for_another_returns_its_outcome(
     store: Store,
     dba: Dba,
     logins: Logins,
@@ -81,7 +81,7 @@ def test_who_comes_while_another_request_is_running_is_told_its_end(
         ended.result(timeout=60)
     assert second.outcome == outcome
     if outcome in ("already_redeemed", "recently_redeemed"):
-        # It waited, and its snapshot is older than the tokens: it looked again.
+        # It waited with a snapshot older than the tokens, so it asked again.
         assert second.access_token_id == first.access_token_id
         assert second.refresh_token_id == first.refresh_token_id
         assert second.refresh_expires_at == first.refresh_expires_at
@@ -98,7 +98,7 @@ def test_who_comes_while_another_request_is_running_is_told_its_end(
 @pytest.mark.parametrize(
     ("commits", "outcome"), [(True, "invalid"), (False, "redeemed")]
 )
-def test_who_comes_while_the_family_is_being_revoked_waits_for_it(
+def test_a_request_waits_for_a_concurrent_revocation_of_the_family(
     store: Store, dba: Dba, logins: Logins, *, commits: bool, outcome: str
 ) -> None:
     grant = make_grant(store)
@@ -121,7 +121,7 @@ def test_who_comes_while_the_family_is_being_revoked_waits_for_it(
 @pytest.mark.parametrize(
     ("commits", "outcome"), [(True, "reused"), (False, "recently_redeemed")]
 )
-def test_the_leeway_ends_with_the_successors_use_also_for_who_waits_behind_it(
+def test_the_leeway_ends_with_a_successors_use_that_the_request_waited_for(
     store: Store, dba: Dba, logins: Logins, *, commits: bool, outcome: str
 ) -> None:
     grant = make_grant(store)

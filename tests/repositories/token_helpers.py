@@ -1,4 +1,4 @@
-"""A signed-in user, and what can be done with its token."""
+"""A signed-in user, and calls that take its token."""
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias

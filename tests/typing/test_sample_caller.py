@@ -1,6 +1,6 @@
-"""A service as a user would write it, checked in strict mode and run.
+"""A user's service, which mypy checks in strict mode and the test runs.
 
-`assert_type` fails the type checker, not the test, when a type is wider than it says.
+`assert_type` fails the type checker, not the test, when a type is wider than stated.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from tests.stores import Logins
 
 
 def register(authority: Authority, tenant_id: UUID, username: str) -> User | None:
-    """Create a user, or give None when the name is taken."""
+    """Create a user. Return None when the name is taken."""
     try:
         with authority.tenant(tenant_id) as store:
             return store.users.create(tenant_id=tenant_id, username=username)
@@ -64,7 +64,7 @@ async def introspect(
 
 
 async def authenticate(authority: AsyncAuthority, token: str) -> UUID | None:
-    """As a resource server: the user that a token is of."""
+    """Return the user of a token, as a resource server does."""
     verified = await authority.verify_token(token)
     assert_type(verified, VerifiedToken | None)
     return verified.user_id if verified else None

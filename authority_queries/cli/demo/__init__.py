@@ -1,4 +1,4 @@
-"""`authority demo`: a sample authority, stored and used in front of the reader."""
+"""`authority demo`: stores sample tenants and shows each use of the store."""
 
 import sys
 
@@ -13,12 +13,12 @@ from authority_queries.service.settings import Settings
 
 
 def run_demo(settings: Settings) -> None:
-    """Migrate, load the samples and play every scene. Can be run again.
+    """Migrate, load the samples and run every scene. Can be run again.
 
-    All but the migrations is done by the roles of services and of operators.
+    Everything except the migrations runs as the roles of services and operators.
     """
     print(f"PostgreSQL: {settings.describe()}")
-    print("What is done for a tenant travels with tenants.enter, which names it.\n")
+    print("Each unit of a tenant begins with tenants.enter, which sets the tenant.\n")
     narrator = Narrator()
     with running_backend(settings) as conninfo:
         with narrator.step("Apply the migrations with yoyo") as step:

@@ -1,4 +1,4 @@
-"""Prints each step as a table: what was done, what came of it, which SQL did it."""
+"""Prints each step as a table of actions, results and executed SQL."""
 
 import logging
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from tabulate import tabulate
 
 _SQL_LOGGER = logging.getLogger("authority_queries.sql")
-# What every unit of work begins with, and the demo says once.
+# Every unit begins with these statements, which the demo names once.
 _OPENING = (" begin", " enter")
 
 
 class _Statements(logging.Handler):
-    """Collects the places in the SQL files that were executed."""
+    """Collects the places of executed queries in the SQL files."""
 
     def __init__(self) -> None:
         super().__init__(level=logging.DEBUG)
@@ -23,7 +23,7 @@ class _Statements(logging.Handler):
             self.places.append(record.getMessage())
 
     def take(self) -> str:
-        """Give the places since the last call, each once, a line each."""
+        """Return the places since the last call, each once, one per line."""
         places, self.places = dict.fromkeys(self.places), []
         return "\n".join(places)
 
@@ -36,7 +36,7 @@ class Step:
         self.rows: list[tuple[str, str, str]] = []
 
     def row(self, action: str, result: str, *, sql: str | None = None) -> None:
-        """Add a row, with the SQL that ran since the last one."""
+        """Add a row, with the SQL executed since the last row."""
         self.rows.append((action, result, sql or self._statements.take()))
 
 
@@ -45,7 +45,7 @@ class Narrator:
 
     def __init__(self) -> None:
         self._number = 0
-        # One for all steps: a signal is lost while logging forgets a handler.
+        # One handler for all steps: logging loses a signal while it removes a handler.
         self._statements = _Statements()
 
     @contextmanager

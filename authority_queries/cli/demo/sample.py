@@ -1,4 +1,4 @@
-"""Loads the sample tenants of examples/*.toml, adding what is not there yet."""
+"""Loads the sample tenants of examples/*.toml; creates only missing rows."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -20,18 +20,18 @@ from authority_queries.service._sync.maintenance import Maintenance
 
 @dataclass(frozen=True)
 class Sample:
-    """A tenant in the store, and the file that it was made from."""
+    """A tenant in the store, and its file."""
 
     tenant: Tenant
     file: SampleFile
 
     @property
     def tenant_id(self) -> UUID:
-        """Key of the tenant."""
+        """The tenant's id."""
         return self.tenant.id
 
     def client(self, store: Store, client_id: str) -> Client:
-        """Get one of its clients. Raises NotFoundError."""
+        """Get a client of the tenant. Raises NotFoundError."""
         client = store.clients.get_by_client_id(
             tenant_id=self.tenant_id, client_id=client_id
         )
@@ -41,7 +41,7 @@ class Sample:
         return client
 
     def user_entry(self, username: str) -> UserEntry:
-        """Get what the file says of a user. Raises ConfigurationError."""
+        """Get a user's entry in the file. Raises ConfigurationError."""
         for entry in self.file.users:
             if entry.username == username:
                 return entry
@@ -52,13 +52,13 @@ class Sample:
 def load_samples(
     authority: Authority, maintenance: Maintenance, step: Step
 ) -> dict[str, Sample]:
-    """Give the samples by tenant code. Raises ConfigurationError."""
+    """Load all files; return samples by tenant code. Raises ConfigurationError."""
     files = [read_sample(path) for path in sorted(EXAMPLES.glob("*.toml"))]
     samples = [_load(authority, maintenance, file, step) for file in files]
     by_code = {sample.tenant.code: sample for sample in samples}
     missing = {"acme", "globex"} - by_code.keys()
     if missing:
-        message = f"the demo plays with tenants that are missing: {', '.join(missing)}"
+        message = f"the demo needs tenants that examples/ lacks: {', '.join(missing)}"
         raise ConfigurationError(message)
     return by_code
 
@@ -119,7 +119,7 @@ def _load_users(store: Store, sample: Sample, step: Step) -> None:
 def _assign_role(store: Store, user: User, name: str) -> None:
     role = store.roles.get_by_name(tenant_id=user.tenant_id, name=name)
     if role is None:
-        message = f"the user {user.username} has a role {name} that does not exist"
+        message = f"the user {user.username} has an unknown role {name}"
         raise ConfigurationError(message)
     store.user_roles.assign(
         tenant_id=user.tenant_id, user_id=user.id, role_id=role.id, granted_by="demo"

@@ -1,4 +1,4 @@
-"""What may stand in a file of examples/."""
+"""The format of the files in examples/."""
 
 import tomllib
 from pathlib import Path
@@ -50,7 +50,7 @@ class RoleEntry(_Entry):
 
 
 class UserEntry(_Entry):
-    """A user, with a password that is stored as its hash only."""
+    """A user. Only the hash of the password is stored."""
 
     username: str
     password: str
@@ -76,7 +76,7 @@ class ClientEntry(_Entry):
 
 
 class ServiceAccountEntry(_Entry):
-    """A service account; `authorized_clients` are client_ids of the same file."""
+    """A service account. `authorized_clients` are client_ids in the same file."""
 
     account_id: str
     display_name: str = ""
@@ -86,7 +86,7 @@ class ServiceAccountEntry(_Entry):
 
 
 class LicenseEntry(_Entry):
-    """What the tenant has bought; a new key is made at each run."""
+    """The tenant's licence. Each run creates a new key."""
 
     plan: str
     seats: int = 0
@@ -108,15 +108,15 @@ class SampleFile(_Entry):
 
 
 def read_sample(path: Path) -> SampleFile:
-    """Read a file. Raises ConfigurationError with its name and what is wrong."""
+    """Read a file. Raises ConfigurationError with the file's name and the fault."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         return SampleFile.model_validate(content)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"{path.name} is no TOML: {error}"
+        message = f"{path.name} is not TOML: {error}"
         raise ConfigurationError(message) from error
     except ValidationError as error:
-        # Not chained: pydantic's own message repeats the input, passwords included.
+        # Not chained: pydantic's message repeats the input, including passwords.
         faults = "; ".join(
             f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
             for detail in error.errors()

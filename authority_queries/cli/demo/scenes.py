@@ -1,4 +1,4 @@
-"""What an authorization server does with the store all day, a scene at a time."""
+"""Scenes of the daily work: client secrets, sign-in, licences."""
 
 from ipaddress import IPv4Address
 from typing import Any, Final
@@ -24,7 +24,7 @@ _ADDRESS: Final = IPv4Address("203.0.113.7")  # RFC 5737: for documentation
 
 
 def rotate_client_secret(store: Store, narrator: Narrator, acme: Sample) -> None:
-    """Give a client a second secret, then let the first one end."""
+    """Add a second secret to a client, then expire the first one."""
     client = acme.client(store, "acme-web")
     keys: dict[str, Any] = {
         "tenant_id": client.tenant_id,
@@ -96,7 +96,7 @@ def _try_password(
 
 
 def meter_license(store: Store, narrator: Narrator, acme: Sample) -> None:
-    """Activate a licence, fill its seats, and use it up to its limit."""
+    """Create a licence, lease its seats, and use it up to its limit."""
     bought = acme.file.license
     if bought is None:
         return
@@ -141,5 +141,5 @@ def _use_up(
         except LimitReachedError:
             result = "limit reached, nothing recorded"
         else:
-            result = "recorded" if receipt.recorded else "had been recorded: ignored"
+            result = "recorded" if receipt.recorded else "recorded before: ignored"
         step.row(f"{metric}, reported as call-{number}", result)

@@ -1,4 +1,4 @@
-"""What keeps tenants apart, and what operators do for all of them."""
+"""Scenes of isolation between tenants, and of operators."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def stay_apart(
     acme: Sample,
     globex: Sample,
 ) -> None:
-    """Ask for a tenant's rows as another tenant, and as an operator."""
+    """Read a tenant's rows as another tenant, and as an operator."""
     with narrator.step("Globex cannot see Acme's rows") as step:
         with authority.tenant(acme.tenant_id, autocommit=True) as store:
             ann = store.users.get_by_username(tenant_id=acme.tenant_id, username="ann")
@@ -76,7 +76,7 @@ def suspend(
 def prune(
     authority: Authority, maintenance: Maintenance, narrator: Narrator, acme: Sample
 ) -> None:
-    """Delete what nobody needs any more, a batch at a time."""
+    """Delete expired rows in batches."""
     with narrator.step("Prune") as step:
         with authority.tenant(acme.tenant_id) as store:
             client = acme.client(store, "acme-web")
@@ -90,10 +90,10 @@ def prune(
 def _prune_all(store: Store, step: Step) -> None:
     step.row("expired tokens", f"{store.tokens.prune_expired()} deleted")
     families = store.authorizations.prune_expired()
-    step.row("families that are over", f"{families} deleted")
+    step.row("ended families", f"{families} deleted")
     step.row("revocations", f"{store.revocations.prune_expired()} deleted")
     step.row("throttles", f"{store.login_attempts.prune_throttles()} deleted")
     made = store.login_attempts.create_partitions()
-    step.row("partitions of the log", f"{made} missing, made")
+    step.row("missing partitions of the log", f"{made} created")
     dropped = store.login_attempts.drop_partitions()
-    step.row("those older than 400 days", f"{dropped} dropped")
+    step.row("partitions older than 400 days", f"{dropped} dropped")

@@ -1,4 +1,4 @@
-"""The life of tokens: issued, verified, refreshed, reused, revoked."""
+"""Scenes of tokens: issuing, verification, refresh, reuse, revocation."""
 
 import secrets
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _SCOPES: Final = ["openid", "offline_access"]
 
 
 def use_tokens(store: Store, narrator: Narrator, acme: Sample, ann: User) -> None:
-    """Consent, code, tokens, verification, refresh, reuse: the life of a family."""
+    """Show a family's life: consent, code, tokens, verification, refresh, reuse."""
     client = acme.client(store, "acme-web")
     if not client.redirect_uris:
         message = "the demo needs a redirect_uri of the client acme-web"
@@ -131,7 +131,7 @@ def _verify(store: Store, step: Step, what: str, presented: TokenString) -> None
 
 
 def act_as_service_account(store: Store, narrator: Narrator, acme: Sample) -> None:
-    """Let a client act as a machine, and revoke its token at its wish."""
+    """Issue a service account's token to a client, which then revokes it."""
     client = acme.client(store, "acme-batch")
     with narrator.step("A client acts as a service account") as step:
         account = store.service_accounts.get_by_account_id(
@@ -164,7 +164,7 @@ def act_as_service_account(store: Store, narrator: Narrator, acme: Sample) -> No
 def sign_out_everywhere(
     store: Store, narrator: Narrator, acme: Sample, ann: User
 ) -> None:
-    """Kill all that a user has, with one row, and tell those who cache."""
+    """End all tokens of a user by one row, and publish it to verifiers that cache."""
     client = acme.client(store, "acme-web")
     with narrator.step("Sign out everywhere") as step:
         tokens = [
@@ -199,7 +199,7 @@ def issue_access_token(
     scopes: Sequence[str] = (),
     lifetime: timedelta = _HOUR,
 ) -> TokenString:
-    """Issue an access token to a client and give its string."""
+    """Store an access token of a client and return its string."""
     minted = mint_token("access", client.tenant_id)
     store.tokens.create(
         tenant_id=client.tenant_id,

@@ -1,1 +1,1 @@
-"""What follows from PostgreSQL's own analysis of a statement: what can be null."""
+"""Nullability and other facts, proven from PostgreSQL's own analysis of a statement."""

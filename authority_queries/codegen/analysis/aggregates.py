@@ -1,4 +1,4 @@
-"""Aggregates and window functions, with what their query says of their rows."""
+"""Facts of aggregates and window functions."""
 
 from dataclasses import replace
 from typing import Final
@@ -34,7 +34,7 @@ _EXCLUDES: Final = 0x8000 | 0x10000 | 0x20000
 
 
 class Summaries:
-    """Describes what is made of several rows."""
+    """Describes the results of aggregates and window functions."""
 
     def __init__(
         self, tables: Tables, catalogue: Catalogue, describe: Describe
@@ -48,7 +48,7 @@ class Summaries:
         }
 
     def _aggregate(self, expression: Node, view: View) -> Fact:
-        """Describe an aggregate over a group, of this query or of one further out."""
+        """Describe an aggregate over a group of this query or of an outer one."""
         known = self._catalogue.functions[expression.number("aggfnoid")]
         if expression.number("agglevelsup"):
             return Fact(nullable=not (known.is_builtin and known.name == "count"))
@@ -88,7 +88,7 @@ def _describe_aggregate(
 ) -> Fact:
     """Describe an aggregate over a group.
 
-    `has_rows` says that no group is empty, and that no filter can make it so.
+    `has_rows` is True when no group is empty and no filter can make one empty.
     """
     if not function.is_builtin:
         return UNKNOWN
@@ -142,7 +142,7 @@ def _describe_window(
 
 
 def _holds_its_row(frame: int) -> bool:
-    """Say whether a frame always holds the row that it is the frame of."""
+    """Return whether a row's frame always contains the row itself."""
     counted = frame & (_ROWS | _GROUPS)
     starts = frame & _STARTS_BEFORE or (counted and frame & _STARTS_SOME_BEFORE)
     ends = frame & _ENDS_AFTER or (counted and frame & _ENDS_SOME_AFTER)

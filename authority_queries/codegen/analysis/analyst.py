@@ -1,4 +1,4 @@
-"""What PostgreSQL says of a statement, and what follows from it."""
+"""PostgreSQL's description of a statement, and the facts that its tree proves."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -25,7 +25,7 @@ from authority_queries.codegen.facts import (
 
 
 class Analyst:
-    """Describes statements on one connection in autocommit, without running them."""
+    """Describes statements on a connection in autocommit, without executing them."""
 
     def __init__(self, connection: psycopg.Connection[object]) -> None:
         self._connection = connection
@@ -43,10 +43,10 @@ class Analyst:
     ) -> Description:
         """Describe a statement whose parameters are `$1`, `$2` and so on.
 
-        `types` are the parameters' oids as they will be sent, 0 where PostgreSQL is to
-        find out. `declared` says by number whether a parameter may be null, instead of
-        what the statement says of it: the columns are described accordingly. Raises
-        psycopg's errors for what PostgreSQL refuses.
+        `types` are the oids that will be sent with the parameters; for 0 PostgreSQL
+        infers the type. `declared` overrides, by number, whether a parameter may be
+        null; the columns' facts depend on it. Raises psycopg's errors when PostgreSQL
+        refuses the statement.
         """
         result = self._prepare(statement, types)
         query = self._tree()
@@ -91,7 +91,7 @@ class Analyst:
         return own or (fact.origin.comment if fact.origin else "")
 
     def _keep_out_of_the_log(self) -> None:
-        """Let the trees come here and not go to the server's log too, if we may."""
+        """Keep the trees out of the server's log, if the login has the privilege."""
         with suppress(psycopg.errors.InsufficientPrivilege):
             self._connection.execute("set log_min_messages = fatal")
 
@@ -100,7 +100,7 @@ class Analyst:
         return QueryFacts(environment), Scope(query, environment)
 
     def _tree(self) -> Node | None:
-        """Give the tree of the query that gives the statement's result."""
+        """Return the tree of the query that returns the statement's rows."""
         trees = [tree for dump in self._dumps for tree in read_trees(dump)]
         known = [tree for tree in trees if tree.number("commandType") in set(Command)]
         answering = [tree for tree in known if tree.flag("canSetTag")]
@@ -138,8 +138,8 @@ def _description(
     *,
     always_a_row: bool,
 ) -> Description:
-    """Put facts to what Describe said."""
-    if len(columns) != result.nfields:  # a rule gave something else
+    """Combine the facts with the result of PostgreSQL's Describe message."""
+    if len(columns) != result.nfields:  # a rule replaced the query
         columns = [UNKNOWN] * result.nfields
     return Description(
         parameters=tuple(

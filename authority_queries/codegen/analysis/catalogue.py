@@ -1,4 +1,4 @@
-"""The functions of PostgreSQL's own that are known to give no null, and when."""
+"""The system catalogue: functions, operators, types, and the facts of columns."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +18,7 @@ _QUERIES: Final = Path(__file__).with_name("catalogue.sql")
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """The list in never_null.txt, by its sections. What it does not name gives null."""
+    """The sections of never_null.txt. A function that is not listed may return null."""
 
     of_values: frozenset[str]
     of_anything: frozenset[str]
@@ -51,7 +51,7 @@ def _read_allowed() -> Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function, aggregate, or what is behind an operator."""
+    """A function, an aggregate, or the function of an operator."""
 
     name: str
     signature: str
@@ -61,7 +61,7 @@ class Function:
 
 
 class Catalogue:
-    """The system catalogue of one database, read once and as needed."""
+    """The system catalogue of one database. Each part is read once."""
 
     def __init__(self, connection: psycopg.Connection[object]) -> None:
         self._connection = connection
@@ -88,18 +88,18 @@ class Catalogue:
         return {row.oid: row.function_oid for row in self._rows("operators")}
 
     def function_of(self, operation: Node) -> int:
-        """Give the oid of the function of a call or behind an operator."""
+        """Return the oid of the function of a call or of an operator."""
         known = operation.number("funcid") or operation.number("opfuncid")
         if known:
             return known
         return self.operators[operation.number("opno")]
 
     def signature_of(self, operation: Node) -> str:
-        """Return the signature of the function of a call or behind an operator."""
+        """Return the signature of the function of a call or of an operator."""
         return self.functions[self.function_of(operation)].signature
 
     def compares_octets(self, operation: Node) -> bool:
-        """Return whether its collation tells all texts apart that differ."""
+        """Return whether its collation distinguishes all different texts."""
         return operation.number("inputcollid") not in self._tolerant_collations
 
     @cached_property
@@ -108,7 +108,7 @@ class Catalogue:
 
     @cached_property
     def never_null(self) -> frozenset[int]:
-        """Functions that give no null when no argument is null."""
+        """Functions that return no null when no argument is null."""
         signatures = self.allowed.of_values | self.allowed.of_anything
         listed = {
             oid
@@ -128,11 +128,11 @@ class Catalogue:
 
     @cached_property
     def row_types(self) -> frozenset[int]:
-        """Types whose values are rows, which FROM takes apart into columns."""
+        """Types whose values are rows, which FROM expands into columns."""
         return frozenset(row.oid for row in self._rows("row_types"))
 
     def column(self, relation: int, number: int, *, with_children: bool) -> Fact:
-        """Say what holds of a column of a table, in all rows of it."""
+        """Return the facts that hold in all rows of a table's column."""
         key = (relation, with_children)
         if key not in self._relations:
             self._relations[key] = self._read_relation(
@@ -141,28 +141,28 @@ class Catalogue:
         return self._relations[key].get(number, Fact())
 
     def always_inserts(self, relation: int) -> bool:
-        """Say whether an insert into the table cannot silently do nothing."""
+        """Return whether every insert stores its row or raises an error."""
         (row,) = self._rows("writing", relation=relation)
         return bool(row.is_plain and not row.has_triggers)
 
     def keeps_what_is_written(self, relation: int) -> bool:
-        """Say whether no trigger can change a row before it is stored."""
+        """Return whether no trigger can change a row before it is stored."""
         (row,) = self._rows("writing", relation=relation)
         return not row.has_triggers
 
     def takes_null(self, relation: int, number: int) -> bool:
-        """Say whether a null can be put into a column."""
+        """Return whether a null can be put into a column."""
         rows = self._rows("columns", relation=relation, with_children=False)
         refusing = {row.number for row in rows if row.refuses_null}
         return number not in refusing
 
     def plain_columns(self, relation: int) -> set[int]:
-        """Give the columns of a table that are not generated from others."""
+        """Return the columns of a table that are not generated from others."""
         rows = self._rows("columns", relation=relation, with_children=False)
         return {row.number for row in rows if not row.is_generated}
 
     def domain(self, type_oid: int) -> Fact:
-        """Say what holds of a domain's values. Nulls get through its NOT NULL."""
+        """Return the facts of a domain's values; its NOT NULL proves nothing."""
         if type_oid not in self._domains:
             proofs = Proofs(self)
             for row in self._rows("domain_checks", type=type_oid):

@@ -18,8 +18,8 @@ from authority_queries.codegen.analysis.query_tree import (
 
 VALUE: Final = 0  # of a domain, where a table's check has a column's number
 _ARE_EQUAL: Final = "texteq(text,text)"
-# Functions that measure a value, and the comparisons whose result is its size: more
-# octets than a number are no more characters than it, and fewer are not fewer.
+# Functions that measure a value, with the comparisons that bound its size. A text
+# of at most n octets has at most n characters; one of at least n octets can have fewer.
 _ALL: Final = frozenset({"=", "<=", ">="})
 _SIZES: Final = {
     "char_length(text)": _ALL,
@@ -40,13 +40,13 @@ _WIDENINGS: Final = frozenset(
 
 
 class Resolver(Protocol):
-    """Resolves what a tree names by oid."""
+    """Looks up the functions and collations that a tree names by oid."""
 
     def signature_of(self, operation: Node) -> str:
         """Return the signature of a call's or an operator's function."""
 
     def compares_octets(self, operation: Node) -> bool:
-        """Return whether texts are equal for it only if all their octets are."""
+        """Return whether only texts with equal octets compare as equal."""
 
 
 @dataclass(slots=True)
@@ -61,11 +61,11 @@ class Proof:
     rule: tuple[str | int, ...] | None = None
 
     def allow(self, values: frozenset[str]) -> None:
-        """Add that the value is one of these."""
+        """Restrict the value to these texts."""
         self.values = values if self.values is None else self.values & values
 
     def limit(self, comparison: str, number: int) -> None:
-        """Add that the size compares so with the number."""
+        """Bound the size by a number."""
         least, most = self.size or (0, None)
         match comparison:
             case "=":

@@ -1,4 +1,4 @@
-"""What is known of a value that is one of several: CASE, COALESCE and their kin."""
+"""Facts of CASE, COALESCE, GREATEST, LEAST and NULLIF."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from authority_queries.codegen.facts import Fact, either, maybe_null
 
 
 class Choices:
-    """Describes choices, and in CASE what its conditions prove of each."""
+    """Describes choices between values. The conditions of CASE narrow each result."""
 
     def __init__(self, narrowing: Narrowing, describe: Describe) -> None:
         self._narrowing = narrowing
@@ -37,7 +37,7 @@ class Choices:
         return either(facts)
 
     def _first_not_null(self, expression: Node, view: View) -> Fact:
-        """Describe COALESCE; GREATEST and LEAST, too, are null of nulls alone."""
+        """Describe COALESCE, GREATEST and LEAST: null only when all arguments are."""
         facts = [self._describe(one, view) for one in expression.nodes("args")]
         nullable = all(fact.nullable for fact in facts)
         return replace(either(facts), nullable=nullable)
@@ -48,7 +48,7 @@ class Choices:
 
 
 def _with_compared(node: Node, compared: Node) -> Node:
-    """Put what a CASE compares in place of the mark that stands for it."""
+    """Replace the placeholder in a condition by the value that CASE compares."""
     if node.kind == "CASETESTEXPR":
         return compared
     if node.kind == "CASEEXPR":

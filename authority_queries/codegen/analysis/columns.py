@@ -1,4 +1,4 @@
-"""What is known of a column where an expression names it."""
+"""Facts of a column where an expression refers to it."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from authority_queries.codegen.facts import (
 
 
 class Columns:
-    """Describes columns of tables, of joins and of groups, and whole rows."""
+    """Describes columns of tables, joins and groups, and whole rows."""
 
     def __init__(self, tables: Tables, describe: Describe) -> None:
         self._tables = tables
@@ -29,12 +29,12 @@ class Columns:
         }
 
     def _variable(self, expression: Node, view: View) -> Fact:
-        """Describe a column of this query or of one further out."""
+        """Describe a column of this query or of an outer one."""
         place = view.locate(expression)
         fact = self._column(view.at(place.level), replace(place, level=0))
         if not place.level:
             return fact
-        if view.grouped:  # a query can group by what is further out
+        if view.grouped:  # a query can group by a column of an outer query
             if place in view.late:
                 return not_null(fact)
             if self._tables.nulled_by_grouping(view.scope, place):
@@ -42,7 +42,7 @@ class Columns:
         return not_null(fact) if view.knows(place) else fact
 
     def _field(self, expression: Node, view: View) -> Fact:
-        """Describe a field of a table's row; of other composite values: unknown."""
+        """Describe a field of a table's row; other composite values are unknown."""
         row = expression.child("arg")
         if row is None or row.kind != "VAR" or row.number("varattno"):
             return UNKNOWN
@@ -103,13 +103,13 @@ class Columns:
         return replace(stored, nullable=stored.nullable and value.nullable)
 
     def _merged(self, view: View, index: int, number: int) -> Fact:
-        """Describe a column of JOIN … USING that is made of both sides."""
+        """Describe a column of JOIN … USING that combines both sides."""
         merged = view.scope.entry(index).items("joinaliasvars")[number - 1]
         if not isinstance(merged, Node):
             return UNKNOWN
         if merged.kind != "COALESCEEXPR":
             return self._describe(merged, view)
-        # Where one side is missing the other is there: both count as if they were.
+        # A row lacks at most one side, so COALESCE returns a value of the other.
         both = frozenset({(index, "left"), (index, "right")})
         there = replace(view, unhappened=view.unhappened | both)
         return either(self._describe(one, there) for one in merged.nodes("args"))

@@ -1,4 +1,4 @@
-"""What is known of an expression's value: chiefly, whether it can be null."""
+"""Facts of expressions, above all whether they can be null."""
 
 from dataclasses import replace
 from typing import Final
@@ -38,7 +38,7 @@ _JSON_SCALAR: Final = 0x10000000
 
 
 class Expressions:
-    """Describes expressions. Of a kind that it does not know: nothing, so nullable."""
+    """Describes expressions. An expression of an unknown kind may be null."""
 
     def __init__(
         self, tables: Tables, catalogue: Catalogue, narrowing: Narrowing
@@ -61,7 +61,7 @@ class Expressions:
         }
 
     def describe(self, expression: Node | None, view: View) -> Fact:
-        """Say what holds of the value wherever the view holds."""
+        """Return the facts of the value wherever the view holds."""
         if expression is None:
             return NULL
         describe = self._by_kind.get(expression.kind)
@@ -79,7 +79,7 @@ class Expressions:
         return not_null(fact) if view.knows(key) else fact
 
     def describe_all(self, expressions: list[Node], view: View) -> list[Fact]:
-        """Describe each of them."""
+        """Return the facts of each expression."""
         return [self.describe(expression, view) for expression in expressions]
 
     def _never_null(self, _: Node, __: View) -> Fact:
@@ -117,7 +117,7 @@ class Expressions:
         return UNKNOWN
 
     def _nulls_in_array_of(self, query: Node, column: Fact) -> bool:
-        """Say whether ARRAY(…) can hold nulls; one of arrays holds what they do."""
+        """Return whether ARRAY(…) can contain nulls, in arrays of it too."""
         entries = query.nodes("targetList")
         (output,) = (entry for entry in entries if not entry.flag("resjunk"))
         of = type_of(output.the("expr"))
@@ -141,7 +141,7 @@ class Expressions:
 
 
 class Conversions:
-    """Describes casts. A null stays a null, and nothing else becomes one."""
+    """Describes casts. A cast returns null for null and for nothing else."""
 
     def __init__(self, catalogue: Catalogue, describe: Describe) -> None:
         self._catalogue = catalogue
@@ -160,7 +160,7 @@ class Conversions:
         return self._describe(expression.child("arg"), view)
 
     def _to_domain(self, expression: Node, view: View) -> Fact:
-        """Describe a value that the checks of a domain let through."""
+        """Describe a value that passes the checks of a domain."""
         fact = self._describe(expression.child("arg"), view)
         if fact.values is None:
             known = self._catalogue.domain(expression.number("resulttype"))
@@ -168,7 +168,7 @@ class Conversions:
         return fact
 
     def _converted(self, expression: Node, view: View) -> Fact:
-        """Describe a value that is made anew of its text, or field by field."""
+        """Describe a value that is converted through its text, or field by field."""
         return Fact(nullable=self._describe(expression.child("arg"), view).nullable)
 
     def _converted_array(self, expression: Node, view: View) -> Fact:
@@ -181,7 +181,7 @@ class Conversions:
 
 
 def _describe_constant(constant: Node, catalogue: Catalogue) -> Fact:
-    """Describe a constant: a text is itself, a jsonb has a kind."""
+    """Describe a constant: its text, the kind of its JSON, nulls in its array."""
     if constant.flag("constisnull"):
         return NULL
     if (text := text_of(constant)) is not None:
@@ -198,7 +198,7 @@ def _describe_constant(constant: Node, catalogue: Catalogue) -> Fact:
 
 
 def _json_kind(octets: bytes) -> str | None:
-    """Read the kind off a jsonb's header, the word after its length."""
+    """Read the kind from a jsonb's header, the word after its length."""
     header = int.from_bytes(octets[4:8], "little")
     if header & _JSON_OBJECT:
         return "object"

@@ -1,4 +1,4 @@
-"""What is known of what functions and operators give."""
+"""Facts of the results of functions and operators."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ _JSON_KINDS: Final = {
     'jsonb_build_array("any")': "array",
     "jsonb_build_array()": "array",
 }
-# Arrays made of arrays and of elements: which arguments are the ones and the others.
+# Functions that build arrays: which arguments are arrays, and which are elements.
 _MADE_OF: Final[dict[str, tuple[slice, slice]]] = {
     "array_append(anycompatiblearray,anycompatible)": (slice(0, 1), slice(1, 2)),
     "array_prepend(anycompatible,anycompatiblearray)": (slice(1, 2), slice(0, 1)),
@@ -29,7 +29,7 @@ _MADE_OF: Final[dict[str, tuple[slice, slice]]] = {
 
 
 class FunctionCalls:
-    """Describes calls of what is on the list of the known; of others: unknown."""
+    """Describes calls of the functions in never_null.txt. Other results are unknown."""
 
     def __init__(self, catalogue: Catalogue, describe: Describe) -> None:
         self._catalogue = catalogue
@@ -44,7 +44,7 @@ class FunctionCalls:
         }
 
     def _call(self, expression: Node, view: View) -> Fact:
-        """Describe a function's or an operator's result."""
+        """Describe the result of a function or an operator."""
         oid = self._catalogue.function_of(expression)
         if oid not in self._catalogue.never_null or any(
             map(expression.flag, _NOT_PLAIN)
@@ -64,7 +64,7 @@ class FunctionCalls:
         return Fact(nullable=_any_null(self._arguments(expression, view)))
 
     def _distinction(self, expression: Node, _: View) -> Fact:
-        """Describe IS DISTINCT FROM, which compares values that are not null by =."""
+        """Describe IS DISTINCT FROM, which calls = for two values that are not null."""
         known = self._catalogue.function_of(expression) in self._catalogue.never_null
         return Fact(nullable=not known)
 

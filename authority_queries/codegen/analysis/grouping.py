@@ -10,19 +10,19 @@ from authority_queries.codegen.analysis.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """What is grouped by: in every grouping set, or only in some."""
+    """The keys of GROUP BY: those in every grouping set, and those only in some."""
 
     always: frozenset[Key]
     sometimes: frozenset[Key]
 
     def nulls(self, key: Key) -> bool:
-        """Say whether some grouping set makes this null, to be on the safe side."""
+        """Return whether a grouping set may make this null."""
         is_column = isinstance(key, Place) and key.level == 0
         return key in self.sometimes or (is_column and key not in self.always)
 
 
 def read_grouping(scope: Scope) -> Grouping:
-    """Read what a query is grouped by. Its expressions are told by their keys."""
+    """Read the keys of a query's GROUP BY."""
     expressions = {
         entry.number("ressortgroupref"): entry.child("expr")
         for entry in scope.query.nodes("targetList")
@@ -40,7 +40,7 @@ def read_grouping(scope: Scope) -> Grouping:
 
 
 def is_grouped(query: Node) -> bool:
-    """Say whether a query gives groups of rows."""
+    """Return whether a query returns groups of rows."""
     return (
         query.flag("hasAggs")
         or bool(query.items("groupClause"))
@@ -50,7 +50,7 @@ def is_grouped(query: Node) -> bool:
 
 
 def has_empty_group(query: Node) -> bool:
-    """Say whether a query makes a group even of no rows."""
+    """Return whether a query returns a group even when there are no rows."""
     sets = query.nodes("groupingSets")
     if sets:
         return all(map(_may_be_empty, sets))
@@ -58,7 +58,7 @@ def has_empty_group(query: Node) -> bool:
 
 
 def _in_all(node: Node) -> set[int]:
-    """Give what is in each of the sets that this stands for."""
+    """Return the numbers that are in each of the node's grouping sets."""
     match node.number("kind"):
         case GroupingSet.SIMPLE:
             return set(node.numbers("content"))

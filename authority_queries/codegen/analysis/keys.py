@@ -1,4 +1,4 @@
-"""What tells expressions apart: equal keys are of expressions that are always equal."""
+"""Keys of expressions. Expressions with equal keys always have equal values."""
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _NOT_OF_THE_VALUE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A column: how many queries further out, in which table there, which one."""
+    """A column: the number of queries outward, the table there, the column's number."""
 
     level: int
     table: int
@@ -37,9 +37,9 @@ class Place:
 
 
 def shape(node: Node, of: Callable[[object], object]) -> tuple[object, ...]:
-    """Give what two nodes have in common that mean the same.
+    """Return a value that is equal for nodes with the same meaning.
 
-    `of` gives what there is in common of the values of their fields.
+    `of` returns such a value for a field's value.
     """
     return node.kind, *(
         (name, of(value))
@@ -49,19 +49,19 @@ def shape(node: Node, of: Callable[[object], object]) -> tuple[object, ...]:
 
 
 def shape_of(value: object) -> object:
-    """Give the shape of a field's value, its columns counted from where it stands."""
+    """Return the shape of a field's value, with columns as the node has them."""
     if isinstance(value, Node):
         return shape(value, shape_of)
     return tuple(map(shape_of, value)) if isinstance(value, list) else value
 
 
 def table_of(key: object) -> int | None:
-    """Give the table of this query that a key is a column of."""
+    """Return the index of the table, if the key is a column of this query."""
     return key.table if isinstance(key, Place) and key.level == 0 else None
 
 
 def speaks_of(key: object, table: int, kept: Set[int]) -> bool:
-    """Say whether an expression's key speaks of a column of the table not kept."""
+    """Return whether an expression uses a column of the table that is not kept."""
     if isinstance(key, tuple):
         return any(speaks_of(part, table, kept) for part in key)
     return isinstance(key, Place) and table_of(key) == table and key.column not in kept

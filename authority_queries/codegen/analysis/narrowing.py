@@ -1,4 +1,4 @@
-"""What a condition's outcome proves: which values cannot have been null."""
+"""Values that a condition's outcome proves to be not null."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -11,7 +11,7 @@ from authority_queries.codegen.analysis.node_kinds import NullTest, Sublink
 from authority_queries.codegen.analysis.query_tree import Node
 from authority_queries.codegen.analysis.scope import View
 
-# Null of null, in the field that is named.
+# Expressions that are null when the named field is null.
 _NULL_OF_NULL: Final = {
     "RELABELTYPE": "arg",
     "COERCEVIAIO": "arg",
@@ -45,8 +45,8 @@ NEGATED: Final = {
     Truth.FALSE: Truth.TRUE,
     Truth.NULL: Truth.NULL,
 }
-# What IS TRUE and its kin say when they are true, and when they are false, in the
-# order of PostgreSQL's BoolTestType.
+# The argument's outcomes when IS TRUE, IS NOT TRUE and so on are true, and when they
+# are false, in the order of PostgreSQL's BoolTestType.
 _TESTS: Final = [
     (TRUE, NOT_TRUE),
     (NOT_TRUE, TRUE),
@@ -58,7 +58,7 @@ _TESTS: Final = [
 
 
 class Narrowing:
-    """Reads conditions. It never says too much: of what it does not know, nothing."""
+    """Reads conditions. It learns nothing from a condition that it does not know."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._strictness = Strictness(catalogue)
@@ -66,7 +66,7 @@ class Narrowing:
     def learn(
         self, condition: Node | None, outcomes: Truths, view: View
     ) -> frozenset[Key]:
-        """Give what is not null when the condition came to one of these outcomes."""
+        """Return what is not null when the condition had one of these outcomes."""
         match condition:
             case Node(kind="BOOLEXPR"):
                 return self._learn_from_logic(condition, outcomes, view)
@@ -88,7 +88,7 @@ class Narrowing:
         if operator == "not":
             negated = frozenset(NEGATED[outcome] for outcome in outcomes)
             return self.learn(arguments[0], negated, view)
-        # All arguments of an AND are true, or not false, when it is; else one is not.
+        # AND is true when all arguments are; it is false when one of them is.
         all_so, one_so = (
             ((TRUE, NOT_FALSE), (FALSE, NOT_TRUE))
             if operator == "and"
@@ -110,7 +110,7 @@ class Narrowing:
         if argument is None or not (is_true if test else is_false):
             return frozenset()
         if argument.kind == "ROWEXPR":
-            # Not null as a whole means: all of it not null.
+            # A row IS NOT NULL only when all its fields are not null.
             parts = argument.nodes("args") if test == NullTest.IS_NOT_NULL else []
         else:
             parts = [argument]
@@ -132,7 +132,7 @@ class Narrowing:
     def _learn_from_equality(
         self, condition: Node, outcomes: Truths, view: View
     ) -> frozenset[Key]:
-        """Learn that what is not distinct from a constant is not null."""
+        """Learn that a value is not null that IS NOT DISTINCT FROM a constant."""
         if not outcomes <= NOT_TRUE:
             return frozenset()
         one, other = condition.nodes("args")
@@ -150,7 +150,7 @@ class Narrowing:
 
 
 class Strictness:
-    """Follows a value to the parts whose null would have made it null."""
+    """Finds the parts of a value whose null would make the value null."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -158,7 +158,7 @@ class Strictness:
     def implied(
         self, value: Node, view: View, outcomes: Truths = NOT_NULL
     ) -> Iterator[Key]:
-        """Give what is not null when this value is not, or came to one of these."""
+        """Return what is not null when this value had one of these outcomes."""
         if value.flag("funcretset") or value.flag("opretset"):
             return
         if self._is_the_same_each_time(value):
@@ -167,7 +167,7 @@ class Strictness:
             yield from self.implied(part, view)
 
     def _strict_in(self, value: Node, outcomes: Truths) -> list[Node]:
-        """Give the parts of which none is null when the value came out so."""
+        """Return the parts that are not null when the value had these outcomes."""
         arguments = value.nodes("args")
         match value.kind:
             case "FUNCEXPR" | "OPEXPR" if self._is_strict(value):
@@ -191,9 +191,9 @@ class Strictness:
         return [part for part in parts if part is not None]
 
     def _strict_in_array_test(self, value: Node, outcomes: Truths) -> list[Node]:
-        """Mind that of an empty array ANY is false and ALL true, even of a null."""
+        """Return the parts; for an empty array ANY is false and ALL is true."""
         scalar, array = value.nodes("args")
-        # An array of arrays can be empty for all that: array['{}'::int[]].
+        # An array of arrays can have no elements: array['{}'::int[]].
         has_elements = (
             array.kind == "ARRAYEXPR"
             and not array.flag("multidims")

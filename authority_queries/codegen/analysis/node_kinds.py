@@ -1,4 +1,4 @@
-"""PostgreSQL's enumerations, by the numbers that its query trees spell."""
+"""PostgreSQL's enumerations, with the numbers that query trees contain."""
 
 from enum import IntEnum
 
@@ -83,7 +83,7 @@ class Sublink(IntEnum):
 
 
 class Param(IntEnum):
-    """PostgreSQL's kinds of parameters in a tree: the statement's own are `GIVEN`."""
+    """PostgreSQL's kinds of parameters in a tree. The statement's own are `GIVEN`."""
 
     GIVEN = 0
     EXECUTOR = 1
@@ -99,7 +99,7 @@ class NullTest(IntEnum):
 
 
 class Version(IntEnum):
-    """Which of a row's versions RETURNING means, if it says so."""
+    """The version of a row that RETURNING names."""
 
     UNSAID = 0
     OLD = 1
@@ -107,7 +107,7 @@ class Version(IntEnum):
 
 
 class CallForm(IntEnum):
-    """How a function call was written."""
+    """The syntax of a function call."""
 
     CALL = 0
     CAST = 1
@@ -116,13 +116,13 @@ class CallForm(IntEnum):
 
 
 class SystemColumn(IntEnum):
-    """PostgreSQL's columns that every table has, of which none is ever null."""
+    """The system columns of tables. They are never null."""
 
     TABLE_OID = -6
     CTID = -1
 
 
 class ValueFunction(IntEnum):
-    """PostgreSQL's CURRENT_DATE and its kin, the one that can be null alone."""
+    """The value function that can be null; CURRENT_DATE and the others cannot."""
 
     CURRENT_SCHEMA = 14

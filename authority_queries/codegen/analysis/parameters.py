@@ -1,4 +1,4 @@
-"""Which parameters may be null, and which texts they may be."""
+"""Facts of parameters, from the places where a statement uses them."""
 
 import re
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from authority_queries.codegen.analysis.scope import Scope, View
 from authority_queries.codegen.analysis.tracing import Tracing
 from authority_queries.codegen.facts import Columns, Fact, Origin
 
-# Where a null is as good as a value.
+# Expressions that treat a null like any other value, in the named field.
 _WELCOME: Final = {
     "NULLTEST": "arg",
     "COALESCEEXPR": "args",
@@ -25,7 +25,7 @@ _EQUALITY: Final = re.compile(r"\w+eq\(")
 
 @dataclass(slots=True)
 class _Use:
-    """What the uses of one parameter say of it."""
+    """The facts that the uses of one parameter prove."""
 
     welcome: bool = False
     json_kind: str | None = None
@@ -37,7 +37,7 @@ class _Use:
     compared_with: list[Origin] = field(default_factory=list)
 
     def store_in(self, column: Fact) -> None:
-        """Note a column that the parameter is stored in."""
+        """Add a column that the parameter is stored in."""
         self.json_kind = self.json_kind or column.json_kind
         self.size = self.size or column.size
         self.rule = self.rule or column.rule
@@ -46,7 +46,7 @@ class _Use:
         self.take(column)
 
     def take(self, column: Fact) -> None:
-        """Note a column that the parameter goes to, or is compared with."""
+        """Add a column that the parameter is stored in or compared with."""
         if column.values is None:
             return
         if self.values is None:
@@ -61,9 +61,8 @@ class _Use:
 class Uses:
     """The uses of a statement's parameters.
 
-    A parameter may be null when some use welcomes it: IS NULL, COALESCE, IS DISTINCT
-    FROM, a function that is not strict, a column that takes nulls, or the result
-    itself.
+    A parameter may be null when one use welcomes a null: IS NULL, COALESCE, IS
+    DISTINCT FROM, a function that is not strict, a nullable column, or the result.
     """
 
     queries: QueryFacts
@@ -81,7 +80,7 @@ class Uses:
             self._welcome(entry.child("expr"), self.scope.bare)
 
     def of(self, number: int) -> Fact:
-        """Give what holds of a parameter."""
+        """Return the facts of a parameter."""
         use = self._uses.get(number, _Use())
         return Fact(
             nullable=use.welcome,
@@ -163,7 +162,7 @@ class Uses:
         return self._uses.setdefault(number, _Use())
 
     def _assign(self, entries: list[Node], scope: Scope) -> None:
-        """Note what the parameters that are stored in columns are stored in."""
+        """Add the columns that parameters are stored in."""
         catalogue = scope.environment.catalogue
         relation = scope.target_oid()
         for entry in entries:
@@ -176,7 +175,7 @@ class Uses:
                 self._use(number).store_in(column)
 
     def _compare(self, node: Node, view: View) -> None:
-        """Note which columns, and so which texts, a parameter is compared with."""
+        """Add the columns, and so the texts, that parameters are compared with."""
         catalogue = view.scope.environment.catalogue
         signature = catalogue.signature_of(node)
         if not _EQUALITY.match(signature):

@@ -1,4 +1,4 @@
-"""Which queries cannot give an empty result."""
+"""Queries whose result is never empty."""
 
 from typing import Protocol
 
@@ -22,13 +22,13 @@ class _Queries(Protocol):
 
 
 class Presence:
-    """Looks for a row that is there in any case."""
+    """Finds queries that always return a row."""
 
     def __init__(self, queries: _Queries) -> None:
         self._queries = queries
 
     def always_a_row(self, scope: Scope) -> bool:
-        """Say whether the query cannot give an empty result."""
+        """Return whether the query always returns a row."""
         match scope.command:
             case Command.SELECT:
                 return self._always_selects(scope)
@@ -113,13 +113,13 @@ class Presence:
 
 
 def _keeps_the_first(query: Node) -> bool:
-    """Say whether LIMIT and OFFSET let the first row through."""
+    """Return whether LIMIT and OFFSET keep the first row."""
     limit = query.child("limitCount")
     if query.child("limitOffset") is not None:
         return False
     if limit is None:
         return True
-    if limit.number("funcformat") == CallForm.IMPLICIT_CAST:  # PostgreSQL's, to bigint
+    if limit.number("funcformat") == CallForm.IMPLICIT_CAST:  # LIMIT is a bigint
         (limit,) = limit.nodes("args")
     if limit.kind != "CONST":
         return False

@@ -1,4 +1,4 @@
-"""What is known of a query's columns and rows."""
+"""Facts of a query's columns and rows."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from authority_queries.codegen.facts import UNKNOWN, Fact, either
 
 
 class QueryFacts:
-    """Describes queries. It remembers what it found, for one statement."""
+    """Describes the queries of one statement, each once."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -32,23 +32,23 @@ class QueryFacts:
         self._ctes: dict[tuple[Scope, str], list[Fact]] = {}
 
     def columns(self, scope: Scope) -> list[Fact]:
-        """Say what holds of each column that the query gives."""
+        """Return the facts of each column of the query's result."""
         if scope not in self._columns:
             self._columns[scope] = self._describe_columns(scope)
         return self._columns[scope]
 
     def always_a_row(self, scope: Scope) -> bool:
-        """Say whether the query cannot give an empty result."""
+        """Return whether the query always returns a row."""
         return self._presence.always_a_row(scope)
 
-    # Where the queries inside a query are.
+    # Queries inside a query.
 
     def inside(self, query: Node, view: View) -> Scope:
-        """Give a query that stands at a place of another."""
+        """Return the scope of a query inside an expression of another one."""
         return Scope(query, self._environment, view)
 
     def subscope(self, scope: Scope, index: int) -> Scope:
-        """Give a query in FROM."""
+        """Return the scope of a query in FROM."""
         key = (scope, index)
         if key not in self._subqueries:
             query = scope.entry(index).the("subquery")
@@ -56,7 +56,7 @@ class QueryFacts:
         return self._subqueries[key]
 
     def cte_scope(self, scope: Scope, entry: Node) -> tuple[Scope, Node]:
-        """Give the query that a WITH is of, and the entry there."""
+        """Return the scope of the query that has the WITH, and its entry."""
         home = scope.bare.at(entry.number("ctelevelsup")).scope
         (cte,) = (
             cte
@@ -65,7 +65,7 @@ class QueryFacts:
         )
         return home, cte
 
-    # What expressions ask for.
+    # Answers for expressions.
 
     def subquery(self, query: Node, view: View) -> tuple[list[Fact], bool]:
         """Describe a query inside an expression."""
@@ -73,7 +73,7 @@ class QueryFacts:
         return self.columns(scope), self.always_a_row(scope)
 
     def nulled_by_grouping(self, scope: Scope, key: Key) -> bool:
-        """Say whether some grouping set leaves this out, which makes it null."""
+        """Return whether a grouping set omits this expression, which makes it null."""
         if not scope.query.nodes("groupingSets"):
             return False
         if scope not in self._groupings:
@@ -81,11 +81,11 @@ class QueryFacts:
         return self._groupings[scope].nulls(key)
 
     def rows(self, scope: Scope) -> View:
-        """Give what is known of the rows that FROM and WHERE leave."""
+        """Return the view of the rows that FROM and WHERE return."""
         return self._rows.found(scope)
 
     def written(self, scope: Scope, number: int) -> Node | None:
-        """Give what the query puts into a column of its target, if that is known."""
+        """Return the expression that the query stores in a column, if it is known."""
         is_update = scope.command == Command.UPDATE
         is_insert = (
             scope.command == Command.INSERT and scope.query.child("onConflict") is None
@@ -96,7 +96,7 @@ class QueryFacts:
         return None
 
     def column(self, scope: Scope, index: int, number: int) -> Fact:
-        """Say what holds of a column in the rows of its table."""
+        """Return the facts of a column in the rows of its table."""
         entry = scope.entry(index)
         match scope.kind(index):
             case Kind.RELATION:
@@ -115,7 +115,7 @@ class QueryFacts:
                 columns = []
         return columns[number - 1] if number <= len(columns) else UNKNOWN
 
-    # How columns come about.
+    # Columns of results.
 
     def _describe_columns(self, scope: Scope) -> list[Fact]:
         operations = scope.query.child("setOperations")
@@ -134,7 +134,7 @@ class QueryFacts:
         left = self._set_columns(scope, node.the("larg"))
         right = self._set_columns(scope, node.the("rarg"))
         match node.number("op"):
-            case SetOperation.INTERSECT:  # what comes out is in both
+            case SetOperation.INTERSECT:  # a row of the result is in both
                 return [
                     replace(one, nullable=one.nullable and other.nullable)
                     for one, other in zip(left, right, strict=True)
@@ -156,7 +156,7 @@ class QueryFacts:
         return self._ctes[key]
 
     def _recursive_columns(self, key: tuple[Scope, str], query: Node) -> list[Fact]:
-        """Describe what holds of the first rows and, if it does so far, of the next."""
+        """Describe the first rows, and weaken the facts until the next rows agree."""
         home, _ = key
         first = query.the("setOperations").the("larg")
         known = self._set_columns(self.inside(query, home.bare), first)
@@ -166,5 +166,5 @@ class QueryFacts:
             both = [either(pair) for pair in zip(known, found, strict=True)]
             if both == known:
                 return known
-            self._columns.clear()  # some of it was found from what was known so far
+            self._columns.clear()  # facts in it depend on those that were weakened
             known = both

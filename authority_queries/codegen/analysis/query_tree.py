@@ -13,7 +13,7 @@ _INTEGERS: Final = frozenset({20, 21, 23})
 _LINE_LENGTH: Final = 78
 _WORD: Final = re.compile(r"[(){}]|(?:\\.|[^\s(){}\\])+", re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
-# What PostgreSQL 15 calls otherwise than 16 and later.
+# Node names of PostgreSQL 15 that differ from those of 16 and later.
 _RENAMED: Final = {
     "RTE": "RANGETBLENTRY",
     "CASE": "CASEEXPR",
@@ -64,18 +64,18 @@ _TESTS: Final = frozenset(
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """One `{KIND :field value …}`. Absent and empty fields read alike."""
+    """One `{KIND :field value …}`. An absent field reads like an empty one."""
 
     kind: str
     fields: dict[str, Value]
 
     def child(self, name: str) -> "Node | None":
-        """Give the node in a field."""
+        """Return the node in a field."""
         value = self.fields.get(name)
         return value if isinstance(value, Node) else None
 
     def the(self, name: str) -> "Node":
-        """Give the node in a field that cannot be empty."""
+        """Return the node in a field that cannot be empty."""
         value = self.child(name)
         if value is None:
             message = f"PostgreSQL's query tree has a {self.kind} without {name}"
@@ -83,38 +83,38 @@ class Node:
         return value
 
     def items(self, name: str) -> list[Value]:
-        """Give the list in a field."""
+        """Return the list in a field."""
         value = self.fields.get(name)
         return value if isinstance(value, list) else []
 
     def nodes(self, name: str) -> "list[Node]":
-        """Give the nodes of the list in a field."""
+        """Return the nodes of the list in a field."""
         return [item for item in self.items(name) if isinstance(item, Node)]
 
     def numbers(self, name: str) -> list[int]:
-        """Give a list of integers or oids: `(i 1 2)`."""
+        """Return a list of integers or oids: `(i 1 2)`."""
         return [int(item) for item in self.items(name)[1:] if isinstance(item, str)]
 
     def text(self, name: str) -> str:
-        """Give the word in a field."""
+        """Return the word in a field."""
         value = self.fields.get(name)
         return value if isinstance(value, str) else ""
 
     def number(self, name: str) -> int:
-        """Give the integer in a field."""
+        """Return the integer in a field."""
         return int(self.text(name) or 0)
 
     def octets(self, name: str) -> bytes:
-        """Give the octets of a constant."""
+        """Return the octets of a constant."""
         items = self.items(name)
         return bytes(int(item) % 256 for item in items if isinstance(item, str))
 
     def flag(self, name: str) -> bool:
-        """Give the truth value in a field."""
+        """Return the truth value in a field."""
         return self.text(name) == "true"
 
     def children(self) -> "Iterator[Node]":
-        """Give all nodes directly below, those in lists of lists included."""
+        """Return all nodes directly below, including those in nested lists."""
         for value in self.fields.values():
             yield from _nodes_in(value)
 
@@ -142,14 +142,14 @@ def _nodes_in(value: Value) -> Iterator[Node]:
 
 
 def read_trees(dump: str) -> list[Node]:
-    """Read the list of query trees that a statement was rewritten to."""
+    """Read the query trees of a rewritten statement, or another node tree."""
     words = _WORD.findall(_unfold(dump))
     value, _ = _read(words, 0)
     return list(_nodes_in(value))
 
 
 def _unfold(dump: str) -> str:
-    """Undo PostgreSQL's line breaks, which replace a blank if the line has one."""
+    """Join the lines: PostgreSQL breaks them at a blank if there is one."""
     lines = dump.split("\n")
     return "".join(
         line if len(line) == _LINE_LENGTH and " " not in line[1:] else f"{line} "
@@ -203,7 +203,7 @@ def _unescaped(word: str) -> str | None:
 
 
 def type_of(expression: Node) -> int | None:
-    """Give the oid of an expression's type, or nothing where it takes more to know."""
+    """Return the oid of an expression's type, or None if the tree lacks it."""
     if expression.kind in _TESTS:
         return _BOOLEAN
     return expression.number(_FIELDS.get(expression.kind, "")) or None

@@ -1,4 +1,4 @@
-"""What rows FROM, WHERE and HAVING leave, and what writing makes of them."""
+"""Views of the rows that FROM, WHERE and HAVING return, and of written rows."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from authority_queries.codegen.analysis.scope import Scope, View
 
 
 class Rows:
-    """Gives the views of a query's rows. It remembers them, for one statement."""
+    """Computes the views of the queries of one statement, each once."""
 
     def __init__(self, catalogue: Catalogue, narrowing: Narrowing) -> None:
         self._catalogue = catalogue
@@ -22,21 +22,21 @@ class Rows:
         self._found: dict[Scope, View] = {}
 
     def found(self, scope: Scope) -> View:
-        """Give what is known of the rows that FROM and WHERE leave."""
+        """Return the view of the rows that FROM and WHERE return."""
         if scope not in self._found:
             view = self._learn_from(scope.query.child("jointree"), scope.bare)
             self._found[scope] = view
         return self._found[scope]
 
     def given(self, scope: Scope) -> View:
-        """Give what is known where the columns of the result are made."""
+        """Return the view that the columns of the result are computed in."""
         view = self.found(scope)
         match scope.command:
             case Command.INSERT:
                 return replace(view, written=True)
             case Command.UPDATE:
                 return replace(self._updated(view), written=True)
-            case Command.MERGE:  # its conditions were met by some rows only
+            case Command.MERGE:  # only some of its rows met the conditions
                 return view.forgetting(scope.target)
         return self._grouped(view) if is_grouped(scope.query) else view
 
@@ -49,12 +49,12 @@ class Rows:
         return view.assuming(self._narrowing.learn(having, TRUE, view))
 
     def _updated(self, view: View) -> View:
-        """Give what is known of updated rows: of what was set, the old is forgotten."""
+        """Return the view of updated rows, without facts of columns that were set."""
         scope = view.scope
         relation = scope.target_oid()
         if not self._catalogue.keeps_what_is_written(relation):
             return view.forgetting(scope.target)
-        # What is generated changes too, and cannot be told from the tree.
+        # Generated columns change too, and the tree does not say which.
         kept = self._catalogue.plain_columns(relation) - set(scope.assigned())
         return view.forgetting(scope.target, kept)
 
@@ -88,7 +88,7 @@ class Rows:
 
 
 def _tables_below(node: Node | None) -> set[int]:
-    """Give the tables and joins in a part of a FROM clause."""
+    """Return the tables and joins in a part of a FROM clause."""
     match node:
         case Node(kind="RANGETBLREF"):
             return {node.number("rtindex")}

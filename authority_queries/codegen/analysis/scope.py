@@ -1,9 +1,9 @@
-"""The queries of a statement, and what is known at a place of one.
+"""The queries of a statement, and the facts that hold at a place in one.
 
-A row that comes out of FROM has tables in it that an outer join may have filled with
-nulls. Each side of an outer join that can be so filled is an *event*; a table carries
-the events above it. A condition that must have been true for the row to come out can
-prove that a value is not null, and with it that the events of its table did not happen.
+An outer join can fill the columns of a table with nulls. Each side that it can fill is
+an *event*, and a table has the events of all joins above it. A condition that every
+returned row met can prove that a value is not null, and so that the events of its table
+did not happen.
 """
 
 from collections.abc import Iterable, Mapping, Set
@@ -29,7 +29,7 @@ from authority_queries.codegen.analysis.node_kinds import (
 from authority_queries.codegen.analysis.query_tree import Node
 from authority_queries.codegen.errors import GenerationError
 
-Event: TypeAlias = tuple[int, str]  # the join's index, and which side is nulls
+Event: TypeAlias = tuple[int, str]  # the join's index, and the side that is null
 _SOURCE_IS_MISSING: Final = (0, "merge")
 _HAS_VERSION: Final = {
     Version.OLD: {Command.UPDATE, Command.DELETE},
@@ -39,13 +39,13 @@ _HAS_VERSION: Final = {
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is known at one place of a query: after WHERE, after HAVING, in a CASE.
+    """The facts at one place of a query: after WHERE, after HAVING, in a CASE.
 
-    `not_null` are expressions known to be not null there. `in_table` are columns that
-    are not null in the rows of their table, whatever joins do with them above;
-    `unhappened` are the events that cannot have happened. With `grouped` set,
-    expressions are those of groups, and what was learnt of them as such is in `late`.
-    With `written` set, the rows of the query's target are as it leaves them.
+    `not_null` are expressions that are not null there. `in_table` are columns that are
+    not null in the rows of their table, before joins above it. `unhappened` are the
+    events that cannot have happened. With `grouped`, expressions are those of groups,
+    and `late` are the ones that are not null there. With `written`, the rows of the
+    target are those after the write.
     """
 
     scope: "Scope"
@@ -57,7 +57,7 @@ class View:
     written: bool = False
 
     def at(self, levels: int) -> "View":
-        """Give the view from the query that is so many levels further out."""
+        """Return the view of the query that is so many levels outward."""
         view = self
         for _ in range(levels):
             if view.scope.parent is None:
@@ -67,10 +67,10 @@ class View:
         return view
 
     def key(self, expression: Node) -> Key:
-        """Give what is the same for expressions that are always equal."""
+        """Return the key of an expression."""
         if expression.kind == "VAR":
             return self.locate(expression)
-        if expression.kind == "QUERY":  # whose columns are counted from inside it
+        if expression.kind == "QUERY":  # its columns are numbered from inside it
             return shape(expression, shape_of)
         return shape(expression, self._key_of)
 
@@ -82,7 +82,7 @@ class View:
         return value
 
     def locate(self, variable: Node) -> Place:
-        """Find out which column is meant, through the names of joins."""
+        """Return the column that a variable means, through the aliases of joins."""
         level = variable.number("varlevelsup")
         scope = self.at(level).scope
         index, number = variable.number("varno"), variable.number("varattno")
@@ -97,10 +97,10 @@ class View:
         return Place(level, index, number, version)
 
     def knows(self, key: Key) -> bool:
-        """Say whether an expression is known to be not null, here or further out."""
+        """Return whether an expression is not null, here or in an outer query."""
         if key in self.late:
             return True
-        # A grouping set can make a null of a column that was none in the rows.
+        # A grouping set can replace a column by null that is not null in the rows.
         if key in self.not_null and not (self.grouped and table_of(key) is not None):
             return True
         parent = self.scope.parent
@@ -114,20 +114,20 @@ class View:
         return False
 
     def assuming(self, keys: Iterable[Key]) -> "View":
-        """Give the view of what comes after these were found to be not null."""
+        """Return the view in which these expressions are not null."""
         found = frozenset(keys)
         unhappened = self.unhappened.union(*(self._events(key) for key in found))
         if self.grouped:
-            # A constant is not null here and null where a grouping set left it out.
+            # A constant is null in the groups whose grouping set omits it.
             late = frozenset(key for key in found if self._is_of_the_group(key))
             return replace(self, late=self.late | late, unhappened=unhappened)
         return replace(self, not_null=self.not_null | found, unhappened=unhappened)
 
     def learning_below(self, keys: Iterable[Key], part: set[int]) -> "View":
-        """Give the view after a condition of a join, which speaks of a part of FROM.
+        """Return the view after a join's condition, which concerns a part of FROM.
 
-        Rows that come out of this part met the condition; joins above it may fill it
-        with nulls still.
+        The rows of this part met the condition. Joins above can still fill its columns
+        with nulls.
         """
         found = {key for key in keys if table_of(key) in part}
         inside = {(index, side) for index in part for side in ("left", "right")}
@@ -139,9 +139,9 @@ class View:
         )
 
     def forgetting(self, table: int, kept: Set[int] = frozenset()) -> "View":
-        """Give the view of a table whose rows have been changed since, but for these.
+        """Return the view after the rows of a table changed.
 
-        `kept` are columns that are as they were.
+        `kept` are the columns that did not change.
         """
         return replace(
             self,
@@ -154,7 +154,7 @@ class View:
         )
 
     def _is_of_the_group(self, key: object) -> bool:
-        """Say whether an expression's key speaks of a column or an aggregate."""
+        """Return whether an expression uses a column or an aggregate."""
         if isinstance(key, tuple):
             return key[:1] == ("AGGREF",) or any(map(self._is_of_the_group, key))
         if not isinstance(key, Place):
@@ -170,9 +170,9 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What is the same for the whole statement.
+    """The facts that hold for the whole statement.
 
-    `parameters` says by number which may be null; one that it doesn't name may.
+    `parameters` is whether a parameter may be null, by number. Others may be null.
     """
 
     catalogue: Catalogue
@@ -180,7 +180,7 @@ class Environment:
 
 
 class Scope:
-    """One query of a statement, and where it stands."""
+    """One query of a statement, and its place in the outer query."""
 
     def __init__(
         self, query: Node, environment: Environment, parent: View | None = None
@@ -196,29 +196,29 @@ class Scope:
         self._place(query.child("jointree"), self._above_the_source())
 
     def entry(self, index: int) -> Node:
-        """Give an entry of the range table, which counts from 1."""
+        """Return an entry of the range table, which counts from 1."""
         return self.entries[index - 1]
 
     def kind(self, index: int) -> Kind:
-        """Give the kind of an entry of the range table."""
+        """Return the kind of an entry of the range table."""
         return Kind(self.entry(index).number("rtekind"))
 
     def target_oid(self) -> int:
-        """Give the table that the query writes to."""
+        """Return the table that the query writes to."""
         return self.entry(self.target).number("relid")
 
     def has_version(self, version: Version) -> bool:
-        """Say whether each row of the target has an old or a new version."""
+        """Return whether each row of the target has an old or a new version."""
         return self.command in _HAS_VERSION[version]
 
     def outputs(self) -> list[Node]:
-        """Give the entries that are the columns of the query's result."""
+        """Return the entries that are the columns of the query's result."""
         is_query = self.command == Command.SELECT
         entries = self.query.nodes("targetList" if is_query else "returningList")
         return [entry for entry in entries if not entry.flag("resjunk")]
 
     def assigned(self) -> dict[int, Node]:
-        """Give what INSERT or UPDATE puts into columns, by number."""
+        """Return the expressions that INSERT or UPDATE stores, by column."""
         return {
             entry.number("resno"): entry.the("expr")
             for entry in self.query.nodes("targetList")
@@ -226,14 +226,14 @@ class Scope:
         }
 
     def _above_the_source(self) -> frozenset[Event]:
-        """Give the event that a row of MERGE's target has no source."""
+        """Return the event that a row of MERGE's target has no source row."""
         actions = self.query.nodes("mergeActionList")
         kinds = {action.number("matchKind") for action in actions}
         has_none = Match.NOT_MATCHED_BY_SOURCE in kinds
         return frozenset({_SOURCE_IS_MISSING} if has_none else set())
 
     def _place(self, node: Node | None, above: frozenset[Event]) -> None:
-        """Note the events above each table and join."""
+        """Collect the events above each table and join."""
         match node:
             case Node(kind="RANGETBLREF"):
                 index = node.number("rtindex")

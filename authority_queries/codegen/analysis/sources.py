@@ -1,4 +1,4 @@
-"""What is known of what is in FROM beside tables and queries: VALUES, functions."""
+"""Facts of VALUES and of functions in FROM."""
 
 from typing import Final
 
@@ -26,13 +26,13 @@ class Sources:
         return [either(column) for column in zip(*rows, strict=True)]
 
     def functions(self, entry: Node, view: View) -> list[Fact]:
-        """Describe the columns of a function, or of several side by side."""
+        """Describe the columns of a function, or of several in ROWS FROM."""
         functions = entry.nodes("functions")
         count = sum(function.number("funccolcount") for function in functions)
         columns = [UNKNOWN] * count
         if len(functions) == 1 and (call := functions[0].child("funcexpr")):
             columns = self._call(call, count, view)
-        # Of several functions side by side, the shorter ones are filled with nulls.
+        # ROWS FROM fills the columns of the shorter functions with nulls.
         return [*columns, NEVER_NULL] if entry.flag("funcordinality") else columns
 
     def _call(self, call: Node, count: int, view: View) -> list[Fact]:
@@ -42,7 +42,7 @@ class Sources:
         return [self._one(call, view)] if count == 1 else [UNKNOWN] * count
 
     def _one(self, call: Node, view: View) -> Fact:
-        """Describe the one column: the value itself, unless that is a row of one."""
+        """Describe the only column: the value itself, unless it is a row."""
         result = type_of(call)
         if result is None or result in self._catalogue.row_types:
             return UNKNOWN
@@ -55,7 +55,7 @@ class Sources:
 
 
 def values_rows(entry: Node) -> list[list[Node]]:
-    """Give the rows of VALUES."""
+    """Return the rows of VALUES."""
     return [
         [item for item in row if isinstance(item, Node)]
         for row in entry.items("values_lists")

@@ -1,4 +1,4 @@
-"""What an expression needs of the queries around and inside it."""
+"""The protocols by which expressions and queries describe each other."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias
@@ -12,26 +12,26 @@ ByKind: TypeAlias = Mapping[str, Callable[[Node, View], Fact]]
 
 
 class Tables(Protocol):
-    """Answers of the queries to an expression's questions."""
+    """Answers questions of expressions about queries."""
 
     def column(self, scope: Scope, index: int, number: int) -> Fact:
-        """Say what holds of a column in the rows of its table."""
+        """Return the facts of a column in the rows of its table."""
 
     def written(self, scope: Scope, number: int) -> Node | None:
-        """Give what the query puts into a column of its target, if that is known."""
+        """Return the expression that the query stores in a column, if it is known."""
 
     def subquery(self, query: Node, view: View) -> tuple[list[Fact], bool]:
-        """Say what holds of a query's columns, and whether it always gives a row."""
+        """Return the facts of a query's columns, and whether it has a row."""
 
     def rows(self, scope: Scope) -> View:
-        """Give what is known of the rows that groups are made of."""
+        """Return the view of the rows that the groups consist of."""
 
     def nulled_by_grouping(self, scope: Scope, key: Key) -> bool:
-        """Say whether some grouping set leaves this out, which makes it null."""
+        """Return whether a grouping set omits this expression, which makes it null."""
 
 
 class Describe(Protocol):
-    """Says what holds of an expression's value wherever the view holds."""
+    """Describes an expression's value wherever the view holds."""
 
     def __call__(self, expression: Node | None, view: View) -> Fact:
-        """Describe the value; no expression at all is a null."""
+        """Return the facts of the value. A missing expression is null."""

@@ -1,4 +1,4 @@
-"""Which parameters a value can be, through casts, choices and queries in FROM."""
+"""The parameters that a value comes from, through casts, choices and queries."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -17,16 +17,16 @@ from authority_queries.codegen.analysis.sources import values_rows
 _CASTS: Final = frozenset({CallForm.CAST, CallForm.IMPLICIT_CAST})
 _WRAPPINGS: Final = frozenset({"RELABELTYPE", "COERCETODOMAIN", "COLLATEEXPR"})
 _CHANGING_WRAPPINGS: Final = frozenset({"COERCEVIAIO", "ARRAYCOERCEEXPR"})
-# Implicit, they raise an error for a text that is too long; explicit, they cut it.
+# An implicit call raises an error for a text that is too long; an explicit one cuts it.
 _LENGTH_CHECKS: Final = frozenset(
     {"varchar(character varying,integer,boolean)", "bpchar(character,integer,boolean)"}
 )
 
 
 class Tracing:
-    """Follows values back to the parameters that they are made of by casts.
+    """Finds the parameters that values come from.
 
-    With `only_unchanged` it follows no cast that could change the value.
+    With `only_unchanged` it stops at casts that can change the value.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Tracing:
         self._seen: set[int] = set()
 
     def parameters_in(self, expression: Node | None, view: View) -> Iterator[int]:
-        """Follow a value back to the parameters that it can be."""
+        """Return the numbers of the parameters that a value can come from."""
         if expression is None:
             return
         match expression.kind:
@@ -59,7 +59,7 @@ class Tracing:
                 yield from self.parameters_in(expression.child("arg"), view)
 
     def _is_followed(self, expression: Node) -> bool:
-        """Return whether an array or a text is cast in a way that is followed."""
+        """Return whether to trace through a cast of an array or through text."""
         if expression.kind not in _CHANGING_WRAPPINGS:
             return False
         if not self._only_unchanged:
@@ -84,7 +84,7 @@ class Tracing:
         scope = view.at(place.level).scope
         if number < 1 or id(column) in self._seen:
             return
-        self._seen.add(id(column))  # a recursive query comes by again
+        self._seen.add(id(column))  # a recursive query leads here again
         entry = scope.entry(index)
         match scope.kind(index):
             case Kind.SUBQUERY:
@@ -114,7 +114,7 @@ class Tracing:
 
 
 def _queries_below(node: Node | None) -> set[int]:
-    """Give the queries that a UNION, INTERSECT or EXCEPT is made of."""
+    """Return the queries of a UNION, INTERSECT or EXCEPT."""
     match node:
         case Node(kind="RANGETBLREF"):
             return {node.number("rtindex")}

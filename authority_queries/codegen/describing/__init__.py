@@ -1,1 +1,1 @@
-"""Python's types for what PostgreSQL describes."""
+"""Python's types of parameters and columns."""

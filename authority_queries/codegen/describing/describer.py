@@ -1,12 +1,12 @@
-"""From queries to typed queries: PostgreSQL's description, tags, Python's types."""
+"""Typed queries, from PostgreSQL's description, the tags, and Python's types."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 from psycopg import Connection
 
+from authority_queries.codegen.describing.declared import Declared, UnfitTypeError
 from authority_queries.codegen.describing.pg_types import PgTypes
 from authority_queries.codegen.describing.syntax import (
     can_stream,
@@ -31,24 +31,31 @@ from authority_queries.codegen.describing.variants import Describing, Variants
 from authority_queries.codegen.errors import Faults
 from authority_queries.codegen.facts import Column, Columns, Fact, Parameter
 from authority_queries.codegen.python_names import name_fault
-from authority_queries.codegen.query import Query
+from authority_queries.codegen.query import PythonName, Query
 
 
 class Describer:
     """Types the queries of one database.
 
-    The connection is in autocommit: what PostgreSQL refuses must not end anything.
+    The connection is in autocommit: an error must not abort a transaction. `declared`
+    are the types that the queries' `@type` tags name.
     """
 
-    def __init__(self, connection: Connection[object], analyst: Describing) -> None:
+    def __init__(
+        self,
+        connection: Connection[object],
+        analyst: Describing,
+        declared: Mapping[PythonName, Declared],
+    ) -> None:
+        self._declared = declared
         self._pg_types = PgTypes(connection)
         self._variants = Variants(connection, analyst, self._pg_types)
         self.python_types = PythonTypes(self._pg_types)
 
     def describe(self, query: Query) -> TypedQuery:
-        """Give the types of a query's parameters and columns.
+        """Return the types of a query's parameters and columns.
 
-        Raises GenerationError for what PostgreSQL or the generator refuses.
+        Raises GenerationError when PostgreSQL or the generator refuses the query.
         """
         match form_of(query):
             case Form.SCRIPT:
@@ -143,22 +150,24 @@ class Describer:
     def _type(
         self, query: Query, written: str, name: str, oid: int, fact: Fact
     ) -> PythonType:
-        declared = query.tags.types.get(name)
         try:
-            found = self.python_types.of(oid, fact)
+            return self.python_types.of(oid, fact, self._declared_for(query, name))
         except UnknownTypeError as error:
-            if declared is not None:
-                return PythonType(parts=(declared,))
             message = (
-                f"{written} is of type {error}, which has no type in Python; cast it, "
-                f"such as {written}::text, or say what it is: @type {name}: module:Type"
+                f"{written} has the type {error}, which has no Python type: cast it, "
+                f"such as {written}::text"
             )
             if written == name:
                 raise query.refuse_column(name, message) from error
             raise query.refuse_word(written, message) from error
-        if declared is None:
-            return found
-        return replace(found, parts=(declared,))
+        except UnfitTypeError as error:
+            tag = query.tags.types[name]
+            message = f"@type {name}: {tag.module}:{tag.name} {error}"
+            raise query.refuse_tag("type", name, message) from error
+
+    def _declared_for(self, query: Query, name: str) -> Declared | None:
+        tag = query.tags.types.get(name)
+        return None if tag is None else self._declared[tag]
 
 
 def _meaning(name: str, parameter: Parameter) -> str:
@@ -172,9 +181,10 @@ _WITH_COLUMNS = frozenset({Form.ONE, Form.MANY, Form.VALUE})
 
 def _check_columns(query: Query, form: Form, columns: Sequence[Column]) -> None:
     if form in _WITH_COLUMNS and not columns:
-        raise query.refuse("it gives no columns; a ! after its name counts rows")
+        message = "it returns no columns: write ! after its name to count rows"
+        raise query.refuse(message)
     if form is Form.VALUE and len(columns) != 1:
-        raise query.refuse(f"$ is for one column, and it has {len(columns)}")
+        raise query.refuse(f"$ returns one column, and the query has {len(columns)}")
     faults = Faults()
     names: set[str] = set()
     for column in columns:
@@ -186,8 +196,8 @@ def _check_columns(query: Query, form: Form, columns: Sequence[Column]) -> None:
 
 def _fault_of_name(name: str, names: Collection[str]) -> str | None:
     if name == "?column?":
-        return "a column has no name; give it one by as"
+        return "a column has no name: add `as …`"
     if name in names:
-        return f"two columns are named {name}; rename one by as"
+        return f"two columns are named {name}; rename one with `as …`"
     fault = name_fault(name)
-    return f"column {name} {fault}; rename it by as" if fault else None
+    return f"column {name} {fault}; rename it with `as …`" if fault else None

@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogue says of types, and of the columns of a table."""
+"""PostgreSQL's types and the columns of tables, from the catalogue."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,9 +21,9 @@ _QUERIES: Final = Path(__file__).with_name("pg_types.sql")
 class PgType:
     """A type of PostgreSQL's.
 
-    `element` is the oid of what it is made of: an array's elements, a domain's base,
-    a range's bounds, a multirange's ranges. `array` is the oid of arrays of it.
-    `labels` are an enum's, the fields a composite's.
+    `element` is the oid of the type of an array's elements, a domain's base, a range's
+    bounds, or a multirange's ranges. `array` is the oid of its array type. `labels` are
+    those of an enum, and the fields those of a composite type.
     """
 
     oid: int
@@ -50,7 +50,7 @@ class PgType:
 
     @property
     def full_name(self) -> str:
-        """The name as errors have it."""
+        """The name in errors."""
         return self.name if self.is_builtin else f"{self.schema}.{self.name}"
 
     @property
@@ -76,7 +76,7 @@ class PgTypes:
         self._types: dict[int, PgType] = {}
 
     def type(self, oid: int) -> PgType:
-        """Give the type with this oid."""
+        """Return the type with this oid."""
         if oid not in self._types:
             found = self._file.rows(self._connection, "get_type", oid=oid)
             if not found:
@@ -86,9 +86,9 @@ class PgTypes:
         return self._types[oid]
 
     def columns_of_table(self, table: str) -> dict[str, Column]:
-        """Give the columns that can be written; none if there is no such table.
+        """Return the columns that can be written; none if there is no such table.
 
-        Nullable are those that take a null.
+        A column is nullable here when it accepts a null.
         """
         (found,) = self._file.rows_in_session(
             self._connection, "find_table", table_name=table

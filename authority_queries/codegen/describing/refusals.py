@@ -1,4 +1,4 @@
-"""PostgreSQL's refusal of a statement as an error at its place in the file."""
+"""PostgreSQL's errors about a statement, with the place in the file."""
 
 import re
 
@@ -33,7 +33,7 @@ def refused(
 def _offset(
     statement: Statement, error: psycopg.Error, message: str, before: int
 ) -> int:
-    """Return where in the text the error is, or the parameter that it is about."""
+    """Return the offset of the error in the text, or of the parameter that it names."""
     if error.diag.statement_position is not None:
         return int(error.diag.statement_position) - 1 - before
     if parameter := re.search(r"\$\d+", message):
@@ -51,7 +51,7 @@ def _hint(error: psycopg.Error, message: str) -> str:
             | psycopg.errors.AmbiguousParameter()
             | psycopg.errors.AmbiguousFunction()
         ):
-            return f"; say the type where it is used, such as :{example}::uuid"
+            return f"; cast it where it is used, such as :{example}::uuid"
         case psycopg.Error() if error.diag.message_hint:
             return f"; {error.diag.message_hint}"
         case _:

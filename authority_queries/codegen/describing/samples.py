@@ -1,6 +1,6 @@
-"""Values of each type as the run time hands them to psycopg.
+"""Sample values of each type, as generated modules pass them to psycopg.
 
-The types that psycopg sends depend on them.
+They decide the types that psycopg sends.
 """
 
 from datetime import UTC, date, datetime, time
@@ -42,7 +42,7 @@ _BASES: Final[dict[str, object]] = {
 
 
 def sample(pg_types: PgTypes, oid: int) -> object:
-    """Give a value of the Python type that this type has. Texts are the rest."""
+    """Return a value of the type's Python type. Other types are sent as text."""
     pg_type = pg_types.type(oid)
     match pg_type.kind:
         case "array":
@@ -59,5 +59,5 @@ def sample(pg_types: PgTypes, oid: int) -> object:
 
 def _range(pg_types: PgTypes, pg_type: PgType) -> Range[object]:
     bound = sample(pg_types, pg_type.element)
-    # As the caller writes it: nothing converts what is in a range.
+    # The bounds of a range are passed on as the caller writes them.
     return Range(int(bound) if isinstance(bound, int) else bound, None)

@@ -1,4 +1,4 @@
-"""What the syntax of a query says: its kind of statement, and where a copy goes."""
+"""Facts from a query's syntax: whether it can stream, and the target of a copy."""
 
 from pglast import ast, parse_sql
 from pglast.parser import ParseError
@@ -9,7 +9,7 @@ from authority_queries.codegen.sent import Statement
 
 
 def can_stream(statement: Statement) -> bool:
-    """Tell whether a server-side cursor can run it: a select that writes nothing."""
+    """Return whether a server-side cursor can run it: a select that writes nothing."""
     match [raw.stmt for raw in parse_sql(statement.text) or ()]:
         case [ast.SelectStmt(intoClause=None, withClause=None)]:
             return True
@@ -20,7 +20,7 @@ def can_stream(statement: Statement) -> bool:
 
 
 def check_script(query: Query) -> None:
-    """Refuse a script that is no SQL. What it names is not looked up."""
+    """Refuse a script with a syntax error. Its names are not resolved."""
     try:
         parse_sql(query.sql)
     except ParseError as error:
@@ -30,7 +30,7 @@ def check_script(query: Query) -> None:
 
 
 def copied_table(query: Query) -> tuple[str, tuple[str, ...]]:
-    """Give the table, quoted as needed, and the columns of a `copy … from stdin`."""
+    """Return the table, quoted as needed, and the columns of a `copy … from stdin`."""
     try:
         statements = parse_sql(query.sql) or ()
     except ParseError as error:

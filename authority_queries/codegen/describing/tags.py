@@ -1,4 +1,4 @@
-"""What the annotations of a query change in what PostgreSQL says of it."""
+"""The annotations of a query, applied to PostgreSQL's description."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -33,7 +33,7 @@ def unknown_names(
 
 
 def tagged_column(query: Query, column: Column) -> Column:
-    """Apply `@nullable` and `@notnull`. One that changes nothing is refused."""
+    """Apply `@nullable` and `@notnull`. A tag that changes nothing is an error."""
     for tag, names, nullable in (
         ("nullable", query.tags.nullable, True),
         ("notnull", query.tags.notnull, False),
@@ -46,7 +46,7 @@ def tagged_column(query: Query, column: Column) -> Column:
 
 
 def tagged_parameter(query: Query, name: str, parameter: Parameter) -> Parameter:
-    """Apply `@param`. One that says what is known without it is refused."""
+    """Apply `@param`. A tag that changes nothing is an error."""
     tag = query.tags.params.get(name)
     if tag is None or tag.nullable is None:
         return parameter
@@ -61,15 +61,15 @@ def _redundant(
     query: Query, tag: str, name: str, word: str = "", *, is_null: bool
 ) -> GenerationError:
     known = "can be null" if is_null else "is never null"
-    message = f"@{tag} {name}{word} says what is known: it {known}; leave the tag out"
+    message = f"@{tag} {name}{word} changes nothing: it {known}; remove the tag"
     return query.refuse_tag(tag, name, message)
 
 
 def check_cases(query: Query, columns: Sequence[TypedValue]) -> None:
-    """Refuse cases that the columns do not have.
+    """Check `@when` against the columns.
 
-    Raises GenerationError for another column or value than there is, for a case that
-    is there twice or says what is known, and for cases without a `@row`.
+    Raises GenerationError for an unknown column or value, for a value in two cases, for
+    a column that is never null anyway, and for cases without a `@row`.
     """
     faults = Faults()
     if query.tags.cases:
@@ -87,16 +87,16 @@ def _case_faults(
         yield first, "needs a @row, which its classes are named after"
     for case in cases:
         if case.column != first.column:
-            yield case, "tells rows apart by one column, and here are two"
+            yield case, "uses one column, and here are two"
         for name in case.notnull:
             if name not in columns:
                 yield case, f"names {name}; there are: {', '.join(columns)}"
             elif not columns[name].nullable:
-                yield case, f"says what is known: {name} is never null; leave it out"
+                yield case, f"changes nothing: {name} is never null; remove it"
     column = columns.get(first.column)
     possible = None if column is None else _values(column)
     if possible is None:
-        fault = f"{first.column} is no column with known values that is never null"
+        fault = f"{first.column} must be a column with known values that is never null"
         yield first, fault
     else:
         yield from _faults_of_values(cases, possible)
@@ -112,12 +112,12 @@ def _faults_of_values(
                 known = ", ".join(possible)
                 yield case, f"{case.column} is never {value}; it is {known}"
             if value in seen:
-                yield case, f"{case.column} = {value} stands in two cases"
+                yield case, f"{case.column} = {value} is in two cases"
             seen.add(value)
 
 
 def _values(column: TypedValue) -> tuple[str, ...] | None:
-    """Give all texts that a column can be, if they are known and null is not one."""
+    """Return all possible texts of a column, if they are known and it is never null."""
     if column.nullable:
         return None
     match column.type.parts:
@@ -130,10 +130,10 @@ def _values(column: TypedValue) -> tuple[str, ...] | None:
 def with_promised_rows(
     queries: Sequence[TypedQuery], faults: Faults
 ) -> list[TypedQuery]:
-    """Give each query that has `@as` the columns of the one that it names.
+    """Give each query with `@as` the columns of the query that it names.
 
-    What is never null there is promised here, and so checked in each row. It is a
-    fault when there is no such query, or it has other columns.
+    A column that is never null there is promised here, so that each row is checked. A
+    missing query, or one with other columns, is added to the faults.
     """
     by_name = {(typed.query.path, typed.query.name): typed for typed in queries}
     promised = []
@@ -142,7 +142,7 @@ def with_promised_rows(
         model = by_name.get((typed.query.path, name or ""))
         if name is None:
             promised.append(typed)
-        elif model or not faults:  # else the other query may be the one at fault
+        elif model or not faults:  # the missing query may be one with an error
             with faults.collected():
                 promised.append(_promised(typed, name, model))
     return promised
@@ -151,9 +151,9 @@ def with_promised_rows(
 def _promised(typed: TypedQuery, name: str, model: TypedQuery | None) -> TypedQuery:
     query, tags = typed.query, typed.query.tags
     if tags.row or tags.nullable or tags.notnull or tags.types or tags.cases:
-        raise _broken(query, " says all of its columns: take the rest out")
+        raise _broken(query, " sets all columns: remove the other tags")
     if model is None or model.query.tags.rows_of or not model.fields:
-        raise _broken(query, ": no query of this file that has a record")
+        raise _broken(query, ": this file has no such query with a record")
     if _columns(model) != _columns(typed):
         raise _broken(query, ", which has other columns or types")
     promised = {

@@ -1,12 +1,13 @@
-"""From PostgreSQL's types to Python's.
+"""The Python types of PostgreSQL's types.
 
-Arrays are of one dimension: PostgreSQL lets any array column hold more, and psycopg
-would give lists of lists. A check (`array_ndims(x) = 1`) holds a column to one.
+Arrays have one dimension. PostgreSQL accepts more in any array column, for which
+psycopg returns nested lists. A check (`array_ndims(x) = 1`) restricts a column to one.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
+from authority_queries.codegen.describing.declared import Declared
 from authority_queries.codegen.describing.pg_types import PgType, PgTypes
 from authority_queries.codegen.describing.type_parts import (
     BUILTINS,
@@ -25,7 +26,7 @@ from authority_queries.codegen.facts import Fact
 from authority_queries.codegen.python_names import cap_words
 from authority_queries.codegen.query import PythonName
 
-# What a check calls for a column of text[], and what the run time has for it.
+# Functions of checks of text[] columns, with the run time's checks for them.
 _RULES: Final = {
     "authority.is_scope_list(text[])": "scope_list",
     "authority.is_text_list(text[],bigint,bigint)": "text_list",
@@ -56,13 +57,13 @@ _BASES: Final[dict[str, tuple[tuple[Part, ...], str]]] = {
     "timestamp": (one_of("datetime", "datetime"), "local_moment"),
     "timestamptz": (one_of("datetime", "datetime"), "moment"),
     "interval": (one_of("datetime", "timedelta"), "duration"),
-    # An interface, which inet with a prefix is read as, is an address too.
+    # psycopg reads an inet with a prefix as an interface, a subclass of the address.
     "inet": (one_of(_ADDRESSES, "IPv4Address", "IPv6Address"), "address"),
     "cidr": (one_of(_ADDRESSES, "IPv4Network", "IPv6Network"), "network"),
     "json": (JSON_VALUE, "json"),
     "jsonb": (JSON_VALUE, "jsonb"),
 }
-# What authority.is_bounded_json allows.
+# The limit of authority.is_bounded_json.
 _BOUNDED_JSON: Final = 65_536
 _JSON_KINDS: Final = {"object": "JsonObject", "array": "JsonArray"}
 
@@ -73,17 +74,24 @@ class PythonTypes:
     def __init__(self, pg_types: PgTypes) -> None:
         self._pg_types = pg_types
 
-    def of(self, oid: int, fact: Fact) -> PythonType:
-        """Give the type for an oid, as narrow as what is known of the value.
+    def of(self, oid: int, fact: Fact, declared: Declared | None = None) -> PythonType:
+        """Return the type of an oid, narrowed by the facts of the value.
 
-        Whether it may be None is not part of it. Raises UnknownTypeError.
+        A declared type takes its place; for an array, it takes the elements' place. The
+        type does not include None of a nullable value. Raises UnknownTypeError,
+        UnfitTypeError.
         """
         pg_type = self._pg_types.type(oid)
         match pg_type.kind:
             case "array":
-                return self._array(pg_type, fact)
+                return self._array(pg_type, fact, declared)
             case "domain":
-                return self.of(pg_type.element, fact)
+                return self.of(pg_type.element, fact, declared)
+        found = self._single(pg_type, fact)
+        return found if declared is None else declared.of(found)
+
+    def _single(self, pg_type: PgType, fact: Fact) -> PythonType:
+        match pg_type.kind:
             case "enum":
                 return _enum(pg_type)
             case "composite":
@@ -95,13 +103,15 @@ class PythonTypes:
         raise UnknownTypeError(pg_type.full_name)
 
     def fields(self, composite: Composite) -> Iterator[tuple[str, PythonType, str]]:
-        """Give the fields of a composite type: name, type, comment."""
+        """Yield the name, the type and the comment of each field."""
         found = self._pg_types.type(composite.oid)
         types = (self.of(oid, Fact()) for oid in found.field_types)
         yield from zip(found.field_names, types, found.field_comments, strict=True)
 
-    def _array(self, pg_type: PgType, fact: Fact) -> PythonType:
-        inner = self.of(pg_type.element, Fact())
+    def _array(
+        self, pg_type: PgType, fact: Fact, declared: Declared | None
+    ) -> PythonType:
+        inner = self.of(pg_type.element, Fact(), declared)
         can_hold_none = fact.elements_nullable and not inner.includes_none
         return PythonType(
             parts=(
@@ -113,6 +123,7 @@ class PythonTypes:
             ),
             check=_array_check(inner, fact, can_hold_none=can_hold_none),
             registered=inner.registered | self._registered(pg_type.element),
+            is_read_as=inner.is_read_as,
         )
 
     def _composite(self, pg_type: PgType) -> PythonType:
@@ -133,10 +144,10 @@ class PythonTypes:
         )
 
     def _registered(self, oid: int) -> frozenset[Registered]:
-        """Return what psycopg must know of a type to read arrays or composites of it.
+        """Return what psycopg must register to read arrays or composites of a type.
 
-        PostgreSQL sends a domain's own oid inside of them, and that of the type below
-        the domain elsewhere.
+        PostgreSQL sends a domain's own oid inside of them, and the oid of its base type
+        elsewhere.
         """
         pg_type = self._pg_types.type(oid)
         if pg_type.is_builtin or pg_type.kind in {"array", "composite"}:
@@ -192,7 +203,7 @@ def _array_check(inner: PythonType, fact: Fact, *, can_hold_none: bool) -> Check
 
 
 def _base_type(pg_type: PgType, fact: Fact) -> PythonType:
-    """Give the type of a base type's value. Raises UnknownTypeError."""
+    """Return the type of a base type's value. Raises UnknownTypeError."""
     if pg_type.name not in _BASES:
         raise UnknownTypeError(pg_type.full_name)
     parts, name = _BASES[pg_type.name]
@@ -223,7 +234,7 @@ def _document(fact: Fact) -> tuple[str | int, ...]:
 
 
 def as_argument(python_type: PythonType) -> PythonType:
-    """Give the type of a parameter: a JSON value's own None could not be sent."""
+    """Return the type of a parameter: None as a JSON value cannot be sent."""
     if python_type.parts != JSON_VALUE:
         return python_type
     return PythonType(

@@ -1,4 +1,4 @@
-"""Python types in parts, so that names are spelled only where they are written."""
+"""Python types as parts. A module that writes a type imports the names in it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from authority_queries.codegen.query import PythonName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Literals:
-    """Texts that are all that a value can be.
+    """All texts that a value can be.
 
-    Of a column's values `origin` says which. `name` is None while nothing names them;
-    `schema` tells apart those that have the same name.
+    `origin` is the column that they are the values of. `name` is None for texts
+    without a name. `schema` distinguishes sets with the same name.
     """
 
     values: tuple[str, ...]
@@ -47,9 +47,9 @@ Part = str | PythonName | Literals | Composite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What is asked of an argument: a function of the run time's `checks`.
+    """The check of an argument: a function of the run time's `checks`.
 
-    With `made_of` it is the function that makes the check.
+    With `made_of` it is the function that returns the check.
     """
 
     name: str = "anything"
@@ -58,9 +58,9 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """A type that psycopg has to be told of before it can load or dump a value.
+    """A type that psycopg must register before it can load or dump a value.
 
-    `base` is what psycopg calls the type that a domain is read as.
+    `base` is psycopg's name of the type that a domain is read as.
     """
 
     schema: str
@@ -71,26 +71,30 @@ class Registered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonType:
-    """An annotation in parts, and what is asked of a parameter of the type."""
+    """An annotation as parts, and the check of a parameter of the type.
+
+    `is_read_as` is True when a loaded value is converted, or checked, to be of it.
+    """
 
     parts: tuple[Part, ...]
     check: Check = Check()
     registered: frozenset[Registered] = frozenset()
+    is_read_as: bool = False
 
     @property
     def includes_none(self) -> bool:
-        """Whether None is one of its values already, as JSON's null is."""
+        """Whether None is one of its values, as for JSON's null."""
         return self.parts == JSON_VALUE
 
     def spell(self, names: Callable[[Part], str]) -> str:
-        """Write the annotation, with `names` for what is not text already."""
+        """Write the annotation. `names` returns the text of a part that is not text."""
         return "".join(
             part if isinstance(part, str) else names(part) for part in self.parts
         )
 
 
 class UnknownTypeError(LookupError):
-    """A type that has no Python type. The message names it."""
+    """A PostgreSQL type without a Python type. The message is its name."""
 
 
 BUILTINS: Final = "builtins"
@@ -105,5 +109,5 @@ def one_of(module: str, *names: str) -> tuple[Part, ...]:
     return tuple(parts[1:])
 
 
-# An alias that can stand for itself only: written as a text, it has no operator |.
+# The alias is a string, which has no operator |: it cannot be part of a union.
 JSON_VALUE: Final = one_of(RUNTIME, "JsonValue")

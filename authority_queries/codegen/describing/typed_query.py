@@ -1,4 +1,4 @@
-"""A query with the types of what goes in and what comes out."""
+"""A query with the Python types of its parameters and columns."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -11,7 +11,7 @@ from authority_queries.codegen.query import Query
 
 
 class Form(Enum):
-    """What the generated function gives, and so how its query is run."""
+    """What the generated function returns."""
 
     ONE = auto()
     MANY = auto()
@@ -63,12 +63,12 @@ class TypedQuery:
 
     @property
     def form(self) -> Form:
-        """What the generated function gives."""
+        """What the generated function returns."""
         return form_of(self.query)
 
     @property
     def fields(self) -> tuple[TypedValue, ...]:
-        """What its record is made of; nothing when it has no record."""
+        """The fields of its record; none if it has no record."""
         match self.form:
             case Form.ONE | Form.MANY:
                 return self.columns
@@ -79,5 +79,5 @@ class TypedQuery:
 
 
 def form_of(query: Query) -> Form:
-    """Say what the generated function of a query gives."""
+    """Return what the generated function of a query returns."""
     return Form.COPY if query.tags.copy else _FORMS[query.operation]

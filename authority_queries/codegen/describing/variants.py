@@ -1,7 +1,7 @@
-"""One description of a statement that holds however psycopg sends its parameters.
+"""A description of a statement that holds for all types that psycopg may send.
 
-psycopg sends a type with each value, and which one depends on the value: none with
-None, a text or an empty list. PostgreSQL may read the statement differently each time.
+psycopg sends a type with each value, which depends on the value: it sends none with
+None, a text or an empty list. PostgreSQL may resolve the statement differently.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from authority_queries.codegen.sent import Statement, sent_types, statement_of
 
 
 class Describing(Protocol):
-    """Who describes a statement: an Analyst. Raises psycopg.Error."""
+    """Describes statements, as an Analyst does. Raises psycopg.Error."""
 
     def describe(
         self,
@@ -30,9 +30,9 @@ class Describing(Protocol):
         *,
         declared: Mapping[int, bool] = ...,
     ) -> Description:
-        """Describe a statement whose parameters come with these types, 0: with none.
+        """Describe a statement whose parameters are sent with these types, 0 for none.
 
-        `declared` says which of them may be null, whatever the statement says.
+        `declared` overrides which of them may be null.
         """
 
 
@@ -50,7 +50,7 @@ class Variants:
         self._pg_types = pg_types
 
     def describe(self, query: Query) -> tuple[Statement, Description]:
-        """Give what holds of every variant. Raises GenerationError."""
+        """Return what holds for every variant. Raises GenerationError."""
         statement = statement_of(query)
         inferred = self._ask(query, statement, ())
         described = [inferred]
@@ -83,7 +83,7 @@ class Variants:
     def _variants(
         self, query: Query, statement: Statement, inferred: Description
     ) -> Iterator[tuple[int, ...]]:
-        """Give the types of values, of None for any one that may be None, of all."""
+        """Return the types for values, and for None in nullable parameters."""
         values = {
             name: sample(self._pg_types, parameter.type_oid)
             for name, parameter in zip(
@@ -92,7 +92,7 @@ class Variants:
         }
         full = self._sent(query, values, inferred)
         yield full
-        # Arrays can be empty, which is sent without a type as None is.
+        # An empty array is sent without a type, as None is.
         free = [
             index
             for index, parameter in enumerate(inferred.parameters)
@@ -131,7 +131,7 @@ class Variants:
     def _parameter_types(
         self, statement: Statement, types: Sequence[int]
     ) -> tuple[int, ...] | None:
-        """Ask for the parameters' types, cheaply; None when the types are refused."""
+        """Return the types that PostgreSQL resolves, or None if it refuses."""
         pgconn = self._connection.pgconn
         prepared = pgconn.prepare(b"", statement.text.encode(), types)
         if prepared.status != ExecStatus.COMMAND_OK:
@@ -149,7 +149,7 @@ class Variants:
                 )
                 message = (
                     f"column {column.name} is {one} or {two}, depending on the types "
-                    "that psycopg sends; say the parameters' types where they are "
+                    "that psycopg sends; cast the parameters where they are "
                     "used, such as :name::uuid"
                 )
                 raise query.refuse_column(column.name, message)

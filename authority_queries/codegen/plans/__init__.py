@@ -1,1 +1,1 @@
-"""What PostgreSQL does for each query, and whether it may."""
+"""`authority plans`: the plans of all queries, and the rules for them."""

@@ -1,7 +1,7 @@
-"""What PostgreSQL does for each query: as a text to review, and checked by rules.
+"""`authority plans`: the plans of queries as a text to review, checked by rules.
 
-A plan is the generic one, which has to be good for every tenant and every parameter.
-It is made on believable rows, by the role that executes the query.
+A plan is the generic one, which must serve every tenant and every parameter. It is
+made with sample rows, as the role that executes the query.
 """
 
 import logging
@@ -22,10 +22,10 @@ from authority_queries.codegen.plans.plan_node import PlanNode, read_plan
 from authority_queries.codegen.plans.rules import PlanFinding, PlanRules, judge
 from authority_queries.codegen.plans.text import (
     plan_difference,
-    plan_sections,
     plan_text,
     query_title,
     with_plans,
+    without_head,
 )
 from authority_queries.codegen.query import Query
 from authority_queries.codegen.reading.folder import read_folder
@@ -38,12 +38,12 @@ _LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSettings:
-    """Where queries, migrations and the sample rows are, and what the plans mean.
+    """The files and the rules of a check of plans.
 
-    `role` executes the queries that name no other one; None: who connects. Rows belong
-    to tenants by `tenant_column`; None: there are no tenants. `fixed_tables` (schema
-    and name) do not grow, so that reading one whole is no finding. `server` is a
-    connection string, an embedded server's when None: other versions plan otherwise.
+    `role` executes the queries without `@role`; None is the login. `tenant_column` is
+    the column with a row's tenant; None means that there are no tenants. `fixed_tables`
+    (schema and name) do not grow, so that a plan may read all of one. `server` is a
+    connection string; None starts an embedded server. Other versions plan differently.
     """
 
     queries: Path
@@ -77,40 +77,48 @@ def run(
     `check_plans` does, and ConfigurationError.
     """
     settings = read(config)
-    if settings.plans is None:
-        message = f"{config}: tool.authority.plans is missing: a file's name"
-        raise ConfigurationError(message)
+    path = _plans_path(settings, config)
     report = check_plans(plan_settings(settings, server), only)
     lines = [f"{each.place}: {each.what}; {each.remedy}\n" for each in report.findings]
-    committed = settings.plans.read_text() if settings.plans.exists() else ""
-    text = report.text
-    if only:
-        sections = plan_sections(report.text)
-        head = sections.pop("")
-        if not committed.startswith(head):
-            message = (
-                f"{settings.plans.name} has other first lines, as of another server "
-                "or role: write all plans, without --only"
-            )
-            raise GenerationError(message)
-        text = with_plans(committed, sections, report.titles)
-        lines += [] if check else [f"{each}\n\n" for each in sections.values()]
-    difference = plan_difference(committed, text, settings.plans.name)
+    committed = path.read_text() if path.exists() else ""
+    text = _merged(committed, report, path) if only else report.text
+    if only and not check:
+        lines.append(f"{without_head(report.text)}\n")
+    difference = plan_difference(committed, text, path.name)
     if check:
         lines.append(difference)
     elif difference:
-        settings.plans.write_text(text)
-        lines.append(f"{settings.plans.name} written\n")
+        path.write_text(text)
+        lines.append(f"{path.name} written\n")
     is_wrong = bool(report.findings or (difference and check))
     fault = "plans have changed or break a rule" if is_wrong else None
     return Outcome(text="".join(lines), fault=fault)
 
 
+def _plans_path(settings: GenerationSettings, config: Path) -> Path:
+    if settings.plans is None:
+        message = f"{config}: tool.authority.plans is missing: a file's name"
+        raise ConfigurationError(message)
+    return settings.plans
+
+
+def _merged(committed: str, report: PlanReport, path: Path) -> str:
+    """Return the committed text with the plans of the report in it."""
+    text = with_plans(committed, report.text, report.titles)
+    if text is None:
+        message = (
+            f"{path.name} has other first lines, as of another server or role: "
+            "write all plans, without --only"
+        )
+        raise GenerationError(message)
+    return text
+
+
 def plan_settings(settings: GenerationSettings, server: str | None) -> PlanSettings:
-    """Take what concerns plans. Raises ConfigurationError without sample rows."""
+    """Return the settings for plans. Raises ConfigurationError without sample rows."""
     if settings.sample is None:
         message = (
-            "tool.authority.sample is missing: an SQL file with believable rows, "
+            "tool.authority.sample is missing: name an SQL file with sample rows, "
             "without which plans mean nothing"
         )
         raise ConfigurationError(message)
@@ -132,7 +140,24 @@ def check_plans(settings: PlanSettings, only: Sequence[str] = ()) -> PlanReport:
     GenerationError when a file cannot be used or a query cannot be planned.
     """
     every = read_folder(settings.queries)
-    queries = _chosen(every, only)
+    layout, plans, version = _explain(settings, _chosen(every, only))
+    rules = PlanRules(
+        fixed_tables=settings.fixed_tables,
+        tenant_columns=layout.tenant_columns,
+        role=settings.role,
+    )
+    findings = [finding for each in plans for finding in judge(*each, rules)]
+    return PlanReport(
+        text=plan_text(plans, version=version, role=settings.role),
+        titles=tuple(map(query_title, every)),
+        findings=tuple(findings),
+    )
+
+
+def _explain(
+    settings: PlanSettings, queries: Sequence[Query]
+) -> tuple[PlanLayout, Sequence[tuple[Query, PlanNode | None]], int]:
+    """Return the layout of the tables, the plans, and PostgreSQL's major version."""
     with planning_session(
         migrations=settings.migrations,
         sample=settings.sample,
@@ -145,18 +170,7 @@ def check_plans(settings: PlanSettings, only: Sequence[str] = ()) -> PlanReport:
             (query, _explained(session, query, layout, settings.role))
             for query in queries
         ]
-        version = session.connection.info.server_version // 10000
-    rules = PlanRules(
-        fixed_tables=settings.fixed_tables,
-        tenant_columns=layout.tenant_columns,
-        role=settings.role,
-    )
-    findings = [finding for each in plans for finding in judge(*each, rules)]
-    return PlanReport(
-        text=plan_text(plans, version=version, role=settings.role),
-        titles=tuple(map(query_title, every)),
-        findings=tuple(findings),
-    )
+        return layout, plans, session.connection.info.server_version // 10000
 
 
 def _chosen(queries: Sequence[Query], only: Sequence[str]) -> Sequence[Query]:
@@ -180,7 +194,7 @@ def _chosen(queries: Sequence[Query], only: Sequence[str]) -> Sequence[Query]:
 def _explained(
     session: PlanningSession, query: Query, layout: PlanLayout, role: str | None
 ) -> PlanNode | None:
-    """Give the plan of what can have one, as the query's role or else as this one."""
+    """Return the query's plan as its role, or None if it has no plan."""
     if query.operation == SQLOperationType.SCRIPT or query.tags.copy:
         return None
     statement = statement_of(query)

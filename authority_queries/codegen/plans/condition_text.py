@@ -1,4 +1,4 @@
-"""What EXPLAIN prints of a condition, taken apart by brackets and quotes."""
+"""EXPLAIN's text of conditions, split by brackets and quotes."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ _BESIDES: Final = re.compile(rf"{_STRING}|::[\w.\"]+")
 
 
 def clauses_of(condition: str) -> Iterator[str]:
-    """Give the parts that `and` joins at the top, without brackets but for `or`."""
+    """Return the clauses that AND joins, an OR among them in brackets."""
     condition = unbracketed(condition)
     outside = list(_outside(condition))
     ends = [at for at in outside if condition.startswith(_AND, at)]
@@ -29,7 +29,7 @@ def clauses_of(condition: str) -> Iterator[str]:
 
 
 def sides_of(clause: str) -> tuple[str, ...]:
-    """Give both sides of an equality, nothing of another clause."""
+    """Return both sides of an equality, and nothing for another clause."""
     for at in _outside(clause):
         if clause.startswith(_EQUALS, at):
             sides = (clause[:at], clause[at + len(_EQUALS) :])
@@ -38,12 +38,12 @@ def sides_of(clause: str) -> tuple[str, ...]:
 
 
 def source_of(side: str) -> str:
-    """Leave out what says nothing of where a value is from: casts, strings, quotes."""
+    """Return the source of a value, without casts, strings and quotes."""
     return unbracketed(_BESIDES.sub("", side).replace('"', ""))
 
 
 def subqueries_of(text: str) -> Iterator[str]:
-    """Give the subqueries in a text, without the brackets around them."""
+    """Return the subqueries in a text, without their brackets."""
     starts: list[int] = []
     for piece in _PIECE.finditer(text):
         if piece[0] == "(":
@@ -55,14 +55,14 @@ def subqueries_of(text: str) -> Iterator[str]:
 
 
 def unbracketed(text: str) -> str:
-    """Take away the brackets around all of a text."""
+    """Remove the brackets around a whole text."""
     while _is_bracketed(text):
         text = text[1:-1]
     return text
 
 
 def with_names(text: str, parameters: Sequence[str], aliases: Mapping[str, str]) -> str:
-    """Write `:name` for `$1`, and the other alias for each of these aliases."""
+    """Replace `$1` by `:name`, and each alias by its other one."""
 
     def named(found: "re.Match[str]") -> str:
         number = int(found[1] or 0)
@@ -80,7 +80,7 @@ def _is_bracketed(text: str) -> bool:
 
 
 def _outside(condition: str) -> Iterator[int]:
-    """Give the positions that are in no brackets, those of the brackets left out."""
+    """Return the positions outside of brackets, without the brackets themselves."""
     depth = 0
     for piece in _PIECE.finditer(condition):
         if piece[0] == "(":

@@ -1,7 +1,7 @@
-"""Which conditions hold at a node of a plan, wherever they are checked.
+"""The conditions that hold at a node of a plan, at whichever node they are checked.
 
-PostgreSQL spreads an equality over the plan: of `a = b and b = c` it may check `a = c`
-at a scan and `b = c` once, at a node above or at the other side of a join.
+PostgreSQL distributes equalities over the plan: for `a = b and b = c` it may check
+`a = c` at a scan, and `b = c` at a node above or at the other side of a join.
 """
 
 import re
@@ -16,7 +16,7 @@ _Clauses = frozenset[str]
 _NONE: Final[_Clauses] = frozenset()
 _SUBPLANS: Final = frozenset({"InitPlan", "SubPlan"})
 _BOTH: Final = ("Outer", "Inner")
-# The sides whose rows a join keeps although no row of the other side matches.
+# The sides whose rows a join keeps even without a matching row of the other side.
 _KEPT_SIDES: Final[dict[str, tuple[str, ...]]] = {
     "": (),
     "Inner": (),
@@ -32,14 +32,14 @@ _KEPT_SIDES: Final[dict[str, tuple[str, ...]]] = {
 def in_context(
     node: PlanNode, context: _Clauses = _NONE
 ) -> Iterator[tuple[PlanNode, _Clauses]]:
-    """Give each node from the top, with what must hold for its rows to be of use."""
+    """Return each node from the top, with the conditions that its useful rows meet."""
     yield node, context | _clauses(node)
     for child in node.children:
         yield from in_context(child, _context_of(child, node, context))
 
 
 def equal_sources(source: str, clauses: Iterable[str]) -> frozenset[str]:
-    """Give what these clauses say is equal to a source, itself included."""
+    """Return the sources that these clauses equate with a source, including itself."""
     pairs = [{source_of(side) for side in sides_of(clause)} for clause in clauses]
     known = frozenset({source})
     while found := {
@@ -60,9 +60,9 @@ def _context_of(child: PlanNode, node: PlanNode, context: _Clauses) -> _Clauses:
 
 
 def _tests(subplan: PlanNode, node: PlanNode) -> _Clauses:
-    """Give what the node compares with the columns of a subplan: IN, sometimes EXISTS.
+    """Return the values that the node compares with columns of a subplan (IN, EXISTS).
 
-    Rows of the subplan that differ from all of that are of no use.
+    A row of the subplan that equals none of them has no effect.
     """
     test = re.compile(
         rf"([:\w.\"]+) = \((?:hashed )?{re.escape(subplan.subplan)}\)\.col(\d+)"
@@ -76,11 +76,11 @@ def _tests(subplan: PlanNode, node: PlanNode) -> _Clauses:
 
 
 def _met(node: PlanNode) -> _Clauses:
-    """Give the clauses that hold for each row that a node gives."""
+    """Return the clauses that hold for each row that a node returns."""
     kept = _kept_sides(node)
     own = _clauses(node, above_join=bool(kept))
     if node.kind == "Aggregate" and not node.detail("Group Key"):
-        return own  # It gives a row of no rows too.
+        return own  # It returns a row even without input rows.
     inputs = [
         _met(child) for child in _inputs(node) if not kept or child.relationship in kept
     ]

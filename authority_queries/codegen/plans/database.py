@@ -1,4 +1,4 @@
-"""A throwaway database with believable rows, and a session that acts as roles."""
+"""A throwaway database with sample rows, and a session that switches roles."""
 
 import logging
 import re
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, LiteralString
 
@@ -18,7 +19,7 @@ from authority_queries.codegen.plans.layout import CATALOGUE
 from authority_queries.codegen.template_key import template_key
 from authority_queries.service.migrations import migrate_plainly
 
-# Before 17 EXPLAIN writes a subquery's result as $1, as if it were a parameter.
+# Before 17 EXPLAIN writes a subquery's result as $1, like a parameter.
 _OLDEST: Final = 17
 # ANALYZE reads 300 rows for each: all 300,000 and fewer, so that no sample is random.
 _STATISTICS_TARGET: Final = 1000
@@ -34,10 +35,10 @@ _LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PlanningSession:
-    """A session that acts as one role after the other.
+    """A session that switches roles.
 
-    `made` are the roles that no migration makes: each was made when it was first
-    needed, with the right to read and write every table.
+    `made` are the roles that no migration creates. Each was created when it was first
+    needed, with the privilege to read and write every table.
     """
 
     connection: psycopg.Connection[object]
@@ -45,7 +46,7 @@ class PlanningSession:
 
     @contextmanager
     def acting_as(self, role: str | None) -> Iterator[None]:
-        """Act as the role; None, or `none` as in SQL: as who connects.
+        """Switch to the role during the block; None and `none` stay with the login.
 
         Raises psycopg.Error.
         """
@@ -64,7 +65,7 @@ class PlanningSession:
             self.connection.execute("reset role")
 
     def drop_made_roles(self) -> None:
-        """Take away what outlives the database: roles are of the whole server."""
+        """Drop the roles, which belong to the server and outlive the database."""
         while self.made:
             name = self.made.pop()
             self.connection.execute(SQL("drop owned by {}").format(name))
@@ -79,30 +80,18 @@ def planning_session(
     server: str | None,
     queries: Sequence[str] = (),
 ) -> Iterator[PlanningSession]:
-    """Give a session on a database with these rows, to plan these queries in.
+    """Return a session on a database with these rows, to plan these queries in.
 
     An embedded server's rows are kept from run to run, if the clock can be stopped.
     Raises GenerationError and what throwaway_database does.
     """
     key = None
     if server is None and _can_stop_clock(migrations, queries):
-        code = [sys.modules[__name__], throwaway]
-        key = template_key([*migrations, sample, _FREEZE_CLOCK], code)
-
-    def prepare(conninfo: str) -> None:
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            _refuse_old(connection)
-            if key is not None:
-                connection.execute(_FREEZE_CLOCK.read_bytes())
-        _LOG.info("applying the migrations")
-        migrate_plainly(conninfo, migrations)
-        _LOG.info("inserting the rows of %s", sample.name)
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            _fill(connection, sample)
-
+        key = _key(migrations, sample)
+    prepare = partial(_prepare, migrations, sample, freeze=key is not None)
     with (
         throwaway.prepared_database(prepare, key=key, server=server) as conninfo,
-        # A new session: one that has the database's own settings only.
+        # A new session has the database's settings only.
         psycopg.connect(conninfo, autocommit=True) as connection,
     ):
         CATALOGUE.rows(connection, "pin_planner")
@@ -111,6 +100,26 @@ def planning_session(
             yield session
         finally:
             session.drop_made_roles()
+
+
+def _key(migrations: Sequence[Path], sample: Path) -> str | None:
+    code = [sys.modules[__name__], throwaway]
+    return template_key([*migrations, sample, _FREEZE_CLOCK], code)
+
+
+def _prepare(
+    migrations: Sequence[Path], sample: Path, conninfo: str, *, freeze: bool
+) -> None:
+    """Apply the migrations and insert the rows, with the clock stopped if asked."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        _refuse_old(connection)
+        if freeze:
+            connection.execute(_FREEZE_CLOCK.read_bytes())
+    _LOG.info("applying the migrations")
+    migrate_plainly(conninfo, migrations)
+    _LOG.info("inserting the rows of %s", sample.name)
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        _fill(connection, sample)
 
 
 def _can_stop_clock(migrations: Sequence[Path], queries: Sequence[str]) -> bool:
@@ -136,7 +145,7 @@ def _refuse_old(connection: psycopg.Connection[object]) -> None:
 def _fill(connection: psycopg.Connection[object], sample: Path) -> None:
     database = Identifier(connection.info.dbname)
     target = SQL("alter database {} set default_statistics_target = {}")
-    # Of the database, so that an autovacuum that comes along reads all rows too.
+    # It is set for the database, so that autovacuum reads all rows too.
     connection.execute(target.format(database, _STATISTICS_TARGET))
     connection.execute(
         SQL("set default_statistics_target = {}").format(_STATISTICS_TARGET)

@@ -1,4 +1,4 @@
-"""EXPLAIN's own form of plans: nodes of FORMAT JSON, and the lines of its text form."""
+"""EXPLAIN's output: the nodes of FORMAT JSON, and the titles of its text format."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final, cast
@@ -43,33 +43,33 @@ _AGGREGATES: Final = {
 
 
 def explain(connection: psycopg.Connection[object], statement: str) -> RawNode:
-    """Give the top node of a statement's generic plan. Raises psycopg.Error."""
+    """Return the top node of a statement's generic plan. Raises psycopg.Error."""
     with connection.cursor(row_factory=scalar_row) as cursor:
-        # Without arguments nothing is replaced in the text.
+        # Without arguments psycopg sends the text unchanged.
         ((explained,),) = cursor.execute(EXPLAIN + statement.encode())
     return cast("Mapping[str, RawNode]", explained)["Plan"]
 
 
 def word(node: RawNode, key: str) -> str:
-    """Give a text of the node, empty when it has none."""
+    """Return a text of the node, empty when it has none."""
     value = node.get(key)
     return value if isinstance(value, str) else ""
 
 
 def relation_of(node: RawNode) -> str:
-    """Give the table that the node reads or writes, with its schema, or nothing."""
+    """Return the table that the node reads or writes, with its schema, or ""."""
     name = word(node, "Relation Name")
     return f"{word(node, 'Schema')}.{name}" if name else ""
 
 
 def children_of(node: RawNode) -> list[RawNode]:
-    """Give the nodes directly below."""
+    """Return the nodes directly below."""
     children = node.get("Plans")
     return children if isinstance(children, list) else []
 
 
 def walk(node: RawNode) -> Iterator[RawNode]:
-    """Give the node and all nodes below it, from the top."""
+    """Return the node and all nodes below it, from the top."""
     yield node
     for child in children_of(node):
         yield from walk(child)
@@ -83,7 +83,7 @@ def title_of(
     *,
     is_partition: bool,
 ) -> str:
-    """Give the line, under which name whatever it reads goes."""
+    """Return the title of a node that reads this table and this index."""
     subplan = f"{node['Subplan Name']}: " if "Subplan Name" in node else ""
     title = subplan + _kind(node)
     if table is None:

@@ -1,4 +1,4 @@
-"""What the catalogue says of tables that a plan does not: partitions and tenants."""
+"""Facts of tables that plans lack, from the catalogue: partitions and tenants."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ CATALOGUE: Final = CatalogueFile(Path(__file__).with_name("plans.sql"))
 class PlanLayout:
     """Tables and indexes by schema and name.
 
-    `partitions` gives for a partition, or an index of one, what it is a part of.
-    `tenant_columns` gives for a table the column that says whose a row is.
+    `partitions` maps a partition, or an index of one, to its root.
+    `tenant_columns` maps a table to the column with a row's tenant.
     `session_tenants` are the expressions that policies of row-level security compare
     this column with, in a subquery of its own, as EXPLAIN prints them.
     """
@@ -40,8 +40,8 @@ def read_layout(
 ) -> PlanLayout:
     """Read the catalogue. Without a tenant column no table belongs to tenants.
 
-    The table that the columns of this name refer to belongs to tenants too, by the
-    column that is referred to.
+    A table that these columns reference belongs to tenants too, by the referenced
+    column.
     """
     tenant_columns = {
         f"{row.schema_name}.{row.table_name}": row.column_name
@@ -74,7 +74,7 @@ def _session_tenants(
 def _value(
     connection: psycopg.Connection[object], subquery: str, table: str
 ) -> Iterator[str]:
-    """Give what a subquery without tables computes, in the words of EXPLAIN."""
+    """Return what a subquery without tables computes, in the words of EXPLAIN."""
     try:
         plan = explain(connection, subquery)
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):

@@ -1,7 +1,7 @@
-"""A plan as a tree of nodes, without what differs from one machine or month to another.
+"""A plan as a tree of nodes, without details that differ between machines or months.
 
-Costs and numbers of rows are left out, `$1` has its parameter's name, and a partition
-has the name of its partitioned table: partitions that are read alike are one node.
+It has no costs and no numbers of rows. `$1` has its parameter's name, and a partition
+has its partitioned table's: partitions that are read in the same way are one node.
 """
 
 import re
@@ -24,15 +24,15 @@ from authority_queries.codegen.plans.layout import PlanLayout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanNode:
-    """A node. `title` is its line in EXPLAIN's text form, without the figures.
+    """A node. `title` is its line in EXPLAIN's text format, without figures.
 
     `table` is schema and name, and only of a node that reads a table. A detail is a
-    word of EXPLAIN's, such as Index Cond, with its clauses: all of them must hold.
+    name of EXPLAIN's, such as Index Cond, with its clauses, which must all hold.
 
-    `relationship` is what the node is to the one above (Outer, Inner, InitPlan), `join`
-    which join it is, `subplan` its name if it is one. `session_tenant` is how other
-    nodes refer to the value of a node that asks for the tenant that the session works
-    for, as a policy does. `output` is what each row has.
+    `relationship` is that to the node above (Outer, Inner, InitPlan), `join` the kind
+    of join, `subplan` the name of a subplan. `session_tenant` is the expression by
+    which other nodes refer to the value of a node that reads the session's tenant, as a
+    policy does. `output` is the expressions of each row.
     """
 
     kind: str
@@ -50,11 +50,11 @@ class PlanNode:
     output: tuple[str, ...]
 
     def detail(self, name: str) -> tuple[str, ...]:
-        """Give the clauses of a detail, none when the node does not have it."""
+        """Return the clauses of a detail, none when the node does not have it."""
         return dict(self.details).get(name, ())
 
     def walk(self) -> Iterator["PlanNode"]:
-        """Give the node and all nodes below it, from the top."""
+        """Return the node and all nodes below it, from the top."""
         yield self
         for child in self.children:
             yield from child.walk()
@@ -77,7 +77,7 @@ class _Reader:
     aliases: Mapping[str, str]
 
     def read(self, node: RawNode, schema: str) -> PlanNode:
-        """Read a node; `schema` is that of the table whose index it may read."""
+        """Read a node; `schema` is the schema of the table whose index it may read."""
         schema = word(node, "Schema") or schema
         children = [self.read(child, schema) for child in children_of(node)]
         root = self.layout.partitions.get(relation_of(node))

@@ -1,4 +1,4 @@
-"""What a plan must not do, and the exceptions that a query may ask for."""
+"""The rules for plans, and the exceptions that a query may ask for."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _REMEDIES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanFinding:
-    """What is wrong with the plan of the query at `place`, and what to do about it."""
+    """A problem of the plan of the query at `place`, and its remedy."""
 
     place: str
     what: str
@@ -34,8 +34,8 @@ class PlanFinding:
 class PlanRules:
     """Tables by schema and name: those that do not grow, and those of tenants.
 
-    `tenant_columns` gives for a table the column that says whose a row is. `role`
-    executes the queries that name no other one.
+    `tenant_columns` maps a table to the column with a row's tenant. `role` executes the
+    queries without `@role`.
     """
 
     fixed_tables: frozenset[str]
@@ -53,13 +53,13 @@ class _Violation:
 def judge(
     query: Query, plan: PlanNode | None, rules: PlanRules
 ) -> Iterator[PlanFinding]:
-    """Give what the plan does without an exception, and tags without a need.
+    """Return the violations without an exception, and the tags without an effect.
 
-    A query that has no plan, being a script or a copy, does nothing of the kind.
+    A script or a copy has no plan, and so no violation.
     """
     if query.tags.role == (rules.role or "none"):
         what = f"@role {query.tags.role}: the role of all queries"
-        yield PlanFinding(place=query.place, what=what, remedy="take the tag out")
+        yield PlanFinding(place=query.place, what=what, remedy="remove the tag")
     violations = list(dict.fromkeys(_violations(plan, rules))) if plan else []
     for violation in violations:
         if not any(_permits(known, violation) for known in query.tags.plans):
@@ -89,9 +89,9 @@ def _fault(
     if rule not in _REMEDIES:
         return "no such exception", f"there are {', '.join(_REMEDIES)}"
     if not target and rule != "cross_tenant":
-        return "of what?", "name the table with its schema, or the index"
+        return "names no table or index", "name the table with its schema, or the index"
     if not any(_permits(exception, violation) for violation in violations):
-        return "the plan does no such thing", "take the tag out"
+        return "the plan does not do this", "remove the tag"
     return None
 
 

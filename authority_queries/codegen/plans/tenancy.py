@@ -1,8 +1,8 @@
-"""Whether a query itself says whose rows it reads.
+"""Whether a query itself restricts the tenant whose rows it reads.
 
-Where row-level security is on, every scan is bound to the tenant that the session works
-for: a query without a condition of its own then has an index condition all the same.
-That does not count, or the second lock would hide that the first one is missing.
+Row-level security binds every scan to the session's tenant: a query without a condition
+of its own then has an index condition too. That condition does not count, because it
+would hide that the query's own is missing.
 """
 
 import re
@@ -14,22 +14,22 @@ from authority_queries.codegen.plans.condition_text import sides_of, source_of
 from authority_queries.codegen.plans.conditions import equal_sources
 from authority_queries.codegen.plans.plan_node import PlanNode
 
-# A parameter, what a subquery gave, or a column of an outer node, but no function.
+# A parameter, the result of a subquery, or a column of an outer node, no function.
 _GIVEN: Final = re.compile(r":\w|\bInitPlan \d|[^\W\d]\w*\.\w+(?![\w(])")
 
 
 @dataclass(frozen=True, slots=True)
 class Tenancy:
-    """What a plan has of tenants: their columns, and the tenant of the session."""
+    """The tenants in a plan: their columns, and the session's tenant."""
 
     columns: frozenset[str]
     session_tenants: frozenset[str]
 
     def is_bound(self, node: PlanNode, column: str, known: frozenset[str]) -> bool:
-        """Tell whether a scan reads the rows of one tenant, as far as its index goes.
+        """Return whether a scan reads the rows of one tenant, as far as its index goes.
 
-        `known` are the clauses that hold at the scan. One that reads everything has no
-        index condition, and is told of as such: then its filter counts.
+        `known` are the clauses that hold at the scan. A scan without an index condition
+        breaks a rule of its own; its filter counts here.
         """
         return self._binds(node, f"{node.alias}.{column}", known)
 
@@ -57,7 +57,7 @@ class Tenancy:
 
 
 def _compared(clause: str, column: str) -> list[str]:
-    """Give what the clause says that the column is equal to, if it says so."""
+    """Return the values that the clause compares the column with for equality."""
     sides = [source_of(side) for side in sides_of(clause)]
     if column not in sides:
         return []
@@ -66,7 +66,7 @@ def _compared(clause: str, column: str) -> list[str]:
 
 
 def tenancy_of(plan: PlanNode, tenant_columns: Mapping[str, str]) -> Tenancy:
-    """Look for what a plan has of tenants; the columns are given for their tables."""
+    """Find the tenants in a plan; `tenant_columns` has the columns by their tables."""
     nodes = list(plan.walk())
     return Tenancy(
         columns=frozenset(

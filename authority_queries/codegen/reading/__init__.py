@@ -1,1 +1,1 @@
-"""Query files: what is written in them, and whether that is what runs."""
+"""Query files: their annotations, and whether the SQL runs as it is written."""

@@ -1,6 +1,6 @@
 """The comment directly under a query's name: its documentation and its tags.
 
-A comment line whose first word begins with `@` is a tag; an `@` further on is prose.
+A comment line whose first word begins with `@` is a tag. Another `@` is prose.
 
     -- name: list_seats(tenant_id, license_id)
     -- One seat of the licence, the newest first.
@@ -15,8 +15,8 @@ A comment line whose first word begins with `@` is a tag; an `@` further on is p
     -- @as list_all_seats -- the function selects from the same view
     -- @when outcome = issued, renewed -- seat_id, expires_at
 
-A tag is one line; a text after ` -- ` goes on in the next comment lines that are
-indented by two spaces more.
+A tag is one line. Its text after ` -- ` continues in the next comment lines that are
+indented by two more spaces.
 
 `@row Name`                 the class of a row, in CapWords; with `*!` and `@copy` that
                             of a row that goes in
@@ -24,7 +24,8 @@ indented by two spaces more.
 `@notnull column -- reason` is never null, although PostgreSQL does not prove it
 `@param name [nullable|notnull] [-- text]`
                             of a parameter: at least one of both
-`@type name: module:Type`   the Python type of a column or a parameter
+`@type name: module:Type`   the Python type of a column or a parameter; of an array the
+                            type of its elements
 `@plan permitted -- reason` what the check of plans permits, in its words
 `@role name`                the role that executes it, where that is not the role of
                             all queries, as PostgreSQL has it and without quotes
@@ -35,7 +36,7 @@ indented by two spaces more.
                             never null: the row has a class of its own
 `@copy`                     the statement is `copy … from stdin`
 
-Whether a column exists is known only to PostgreSQL: it is not checked here.
+Only PostgreSQL knows the columns: they are not checked here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -77,8 +78,8 @@ _BULK: Final = frozenset(
         SQLOperationType.INSERT_UPDATE_DELETE_MANY,
     }
 )
-# Tags of one topic exclude each other. These are said once a query, the others once
-# a column, a parameter or an exception.
+# Tags of one topic exclude each other. A query has each tag of _ONCE once, and the
+# others once for each column, parameter or exception.
 _TOPICS: Final = {"nullable": "null", "notnull": "null"}
 _ONCE: Final = frozenset({"row", "role", "as", "copy"})
 
@@ -86,10 +87,10 @@ _ONCE: Final = frozenset({"row", "role", "as", "copy"})
 def read_comment(
     block: Block, operation: SQLOperationType, parameters: Sequence[str]
 ) -> tuple[str, Tags]:
-    """Give the documentation, which has no tags in it, and the tags.
+    """Return the documentation without tags, and the tags.
 
-    Raises GenerationError for a tag that is unknown, malformed, contradicted by
-    another one or by the query's operation and parameters, or at a wrong place.
+    Raises GenerationError for a tag that is unknown or malformed, that contradicts
+    another tag or the query's operation or parameters, or that is at a wrong place.
     """
     faults = Faults()
     faults.add(*_strays(block))
@@ -106,7 +107,7 @@ def read_comment(
 def _strays(block: Block) -> Iterator[GenerationError]:
     for line in block.body:
         if line.kind == "SQL_COMMENT" and is_tag(line):
-            message = "a tag stands in the comment lines directly under the name"
+            message = "a tag belongs in the comment lines directly under the name"
             yield block.source.refuse(line.start, message)
     for line in block.comments:
         if comment_text(line).startswith("record_class:"):
@@ -158,9 +159,9 @@ def _fault(
         case "param" if tag.subject not in parameters and not copy:
             return f"the query declares no parameter `{tag.subject}`"
         case "row" if operation in _WITHOUT_ROWS and not copy:
-            return f"`{_WITHOUT_ROWS[operation]}` gives no rows: take @row out"
+            return f"`{_WITHOUT_ROWS[operation]}` returns no rows: remove @row"
         case "as" | "when" if operation not in _WITH_ROWS:
-            return f"@{tag.keyword} is for a query that gives rows: take it out"
+            return f"@{tag.keyword} is for a query that returns rows: remove it"
         case "copy" if operation not in _BULK:
             return "@copy is for a query with `!` or `*!`"
     return None

@@ -1,7 +1,7 @@
-"""A folder of query files: read as at run time, and refused before it."""
+"""A folder of query files, read as at run time."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Final
 
@@ -23,21 +23,22 @@ from authority_queries.engine._sync.query_file import QueryFile
 
 # aiosql's functions take `self` and `conn`, the generated ones `connection`.
 _TAKEN: Final = frozenset({"self", "conn", "connection"})
+_OF_FUNCTIONS: Final = "is used by the generated function"
 _GENERATED: Final = ("_stream_async", "_stream", "_async")
-# ValueError comes of a parameter that no Python function can have.
+# aiosql raises ValueError for a parameter that no Python function can have.
 _Refusal: Final = (SQLLoadException, SQLParseException, ValueError)
 _ADVICE: Final = (
     ("invalid query name", "write `-- name: get_by_id(tenant_id, user_id)^`"),
     ("missing mandatory parameter list", "write `()` if it takes none"),
     (
         "unused declared parameter",
-        "take it out; or it stands where aiosql sees a"
-        " string: in quotes, or behind an apostrophe in a comment",
+        "remove it; or it is where aiosql sees a"
+        " string: in quotes, or after an apostrophe in a comment",
     ),
     (
         "undeclared parameter",
         "declare it; or write it otherwise: aiosql sees"
-        " parameters in comments behind SQL, in $$…$$ and in slices `[a:b]`, too",
+        " parameters in comments after SQL, in $$…$$ and in slices `[a:b]`, too",
     ),
     ("empty", "write a statement below the comment"),
     (
@@ -45,7 +46,7 @@ _ADVICE: Final = (
         "aiosql has that name itself (`x_cursor` for a query x): rename the query",
     ),
     ("not a valid parameter name", "it is a keyword of Python: rename it"),
-    ("duplicate parameter name", "the name is taken by Python's side: rename it"),
+    ("duplicate parameter name", "the name is used by aiosql's function: rename it"),
     ("named parameters in SQL script", "write `()`, or a query for each statement"),
 )
 
@@ -53,13 +54,13 @@ _ADVICE: Final = (
 def read_folder(folder: Path, faults: Faults | None = None) -> list[Query]:
     """Read every `*.sql` of a folder by name, with the queries in the file's order.
 
-    Raises GenerationError, with all places, for what aiosql refuses, for names that
-    Python cannot have, for wrong tags, and for SQL that would not run as written. With
-    `faults` it adds these errors there, and returns the other queries.
+    Raises GenerationError with all errors: queries that aiosql refuses, names that are
+    invalid in Python, wrong tags, and SQL that would not run as written. With `faults`
+    it adds these errors there, and returns the other queries.
     """
     paths = sorted(path for path in folder.resolve().glob("*.sql") if path.is_file())
     if not paths:
-        raise GenerationError(f"{folder}: no query file is there, named *.sql")
+        raise GenerationError(f"{folder}: there is no query file (*.sql)")
     found = Faults() if faults is None else faults
     queries: list[Query] = []
     for path, fault in _modules(paths):
@@ -76,14 +77,14 @@ def read_folder(folder: Path, faults: Faults | None = None) -> list[Query]:
 
 
 def _modules(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """Return each file, and what is wrong with its name as a module's."""
+    """Return each file, with the fault of its module's name."""
     seen: dict[str, Path] = {}
     for path in paths:
         first = seen.setdefault(path.stem.lower(), path)
         if fault := public_name_fault(path.stem):
-            fault = f"`{path.stem}` is to name a module, but {fault}: rename the file"
+            fault = f"`{path.stem}` cannot name a module: it {fault}; rename the file"
         elif first is not path:
-            fault = f"its module is that of {first.name} where case does not count"
+            fault = f"its module is that of {first.name} if case does not matter"
             fault += ": rename one of them"
         yield path, fault or ""
 
@@ -121,8 +122,8 @@ def _check_names(blocks: Sequence[Block], faults: Faults) -> None:
     names = {block.name for block in blocks}
     for block in blocks:
         if fault := function_name_fault(block.name):
-            message = f"`{block.name}` is to name a function, but {fault}"
-            faults.add(block.refuse(f"{message}: rename the query"))
+            message = f"`{block.name}` cannot name a function: it {fault}"
+            faults.add(block.refuse(f"{message}; rename the query"))
         for suffix in _GENERATED:
             base = block.name.removesuffix(suffix)
             if base != block.name and base in names:
@@ -153,10 +154,10 @@ def _query(block: Block, function: QueryFn, digest: str) -> Query:
 
 def _check_parameters(block: Block, parameters: Sequence[str]) -> None:
     for name in parameters:
-        fault = "is taken by Python's side" if name in _TAKEN else name_fault(name)
+        fault = _OF_FUNCTIONS if name in _TAKEN else name_fault(name)
         if fault:
-            message = f"`{name}` is to name an argument, but {fault}"
-            raise block.refuse(f"{message}: rename the parameter")
+            message = f"`{name}` cannot name an argument: it {fault}"
+            raise block.refuse(f"{message}; rename the parameter")
 
 
 def _load(
@@ -164,10 +165,8 @@ def _load(
 ) -> Mapping[str, tuple[QueryFn, str]]:
     """Load the file as at run time; if aiosql refuses it, each query by itself.
 
-    Returns each query's function and the digest of its text.
-
-    It is a fault too when aiosql does not find the queries that PostgreSQL's scanner
-    does.
+    Returns each query's function and the digest of its text. aiosql must find the same
+    queries as PostgreSQL's scanner.
     """
     try:
         file = QueryFile(source.path)
@@ -177,19 +176,24 @@ def _load(
             faults.add(_refused_together(source, blocks, refusal))
         # No module is written of a file with a fault, so no digest is needed.
         return {name: (function, "") for name, function in functions.items()}
-    names = {block.name for block in blocks}
     found = set(file.queries.available_queries)
+    if not faults:
+        _check_equal(blocks, found, faults)
+    return {
+        block.name: (getattr(file.queries, block.name), file.digests[block.name])
+        for block in blocks
+        if block.name in found
+    }
+
+
+def _check_equal(blocks: Sequence[Block], found: Set[str], faults: Faults) -> None:
+    names = {block.name for block in blocks}
     additional = found - names - {f"{name}_cursor" for name in names}
-    unequal = [] if faults else sorted(additional | names - found)
-    for name in unequal[:1]:
+    for name in sorted(additional | names - found)[:1]:
         block = next((block for block in blocks if block.name == name), blocks[0])
         message = f"aiosql and PostgreSQL see different queries, such as `{name}`"
         advice = "look for an apostrophe in a comment or $$…$$"
         faults.add(block.refuse(f"{message}: {advice}"))
-    return {
-        name: (getattr(file.queries, name), file.digests[name])
-        for name in names & found
-    }
 
 
 def _load_singly(
@@ -208,7 +212,7 @@ def _load_singly(
 def _refused_together(
     source: Source, blocks: Sequence[Block], refusal: Exception
 ) -> GenerationError:
-    """Find the query that aiosql refuses only behind those before it."""
+    """Return the error of the query that aiosql refuses only after the others."""
     for block in blocks:
         try:
             aiosql.from_str(source.text[: block.end], "psycopg")
@@ -224,7 +228,7 @@ def _refused(block: Block, refusal: Exception) -> GenerationError:
 
 
 def _offset(block: Block, message: str) -> int:
-    """Find an undeclared parameter; else it is the line of the name."""
+    """Return the offset of an undeclared parameter, or else of the query's name."""
     if message.startswith("undeclared parameter"):
         name = message.rpartition(" ")[2]
         used = re.compile(rf"(?<!:):{re.escape(name)}\b")
@@ -235,6 +239,6 @@ def _offset(block: Block, message: str) -> int:
 
 def _explained(message: str) -> str:
     if message.startswith("unused declared parameter") and message.endswith("[]"):
-        return "a parameter is declared twice: take one out"
+        return "a parameter is declared twice: remove one"
     advice = next((text for part, text in _ADVICE if part in message), "")
     return f"aiosql refuses it: {message}; {advice}".removesuffix("; ")

@@ -1,9 +1,9 @@
-"""What runs is what was written: the tokens of the file and those that are sent.
+"""A comparison of the written SQL with the SQL that is sent.
 
-aiosql works on a query's text with regular expressions, psycopg on what they leave:
-right for most SQL, silently wrong for some. Here PostgreSQL's own scanner reads both
-the file and the text that PostgreSQL would get. A token that differs is an error;
-comments do not count.
+aiosql and psycopg rewrite a query's text with regular expressions, which are right for
+most SQL and silently wrong for some. Here PostgreSQL's own scanner reads both the file
+and the text that PostgreSQL would get. A different token is an error; comments do not
+count.
 """
 
 from collections.abc import Sequence
@@ -22,27 +22,27 @@ from authority_queries.codegen.sent import sent_text, with_names
 
 _CONTEXT: Final = 5  # words
 _EXCERPT: Final = 20  # characters
-_SLICE: Final = "of a slice aiosql makes a parameter: write `[1 : 2]`, `[:a : :b]`"
+_SLICE: Final = "aiosql reads a slice as a parameter: write `[1 : 2]`, `[:a : :b]`"
 _ATTRIBUTE: Final = "aiosql reads `:a.b` as an attribute: write `(:a).b`"
 _APOSTROPHE: Final = (
-    "aiosql took an apostrophe in a comment, $$…$$ or E'…' above for the beginning"
-    " of a string: write that without it"
+    "aiosql read an apostrophe in a comment, $$…$$ or E'…' above as the beginning of a"
+    " string: remove it"
 )
 _STRING: Final = (
-    "within $$…$$ and E'…\\'…' aiosql reads :name as a parameter, and it changes"
-    " strings of several lines: write a plain string in one line"
+    "aiosql reads :name in $$…$$ and E'…\\'…' as a parameter, and changes strings of"
+    " several lines: write a plain string in one line"
 )
 _NO_PARAMETERS: Final = "scripts and COPY take no parameters: write the value"
-_NAME: Final = "a parameter's name is of letters, digits and _: rename it"
+_NAME: Final = "a parameter's name consists of letters, digits and _: rename it"
 _COMMENT: Final = (
-    "aiosql takes out /* … */ without leaving a space, does not nest it, and takes out"
+    "aiosql removes /* … */ without leaving a space, does not nest it, and removes"
     " lines that begin with `--`: write `--` comments"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Text:
-    """What PostgreSQL gets. `names[0]` became `$1`; None if it is sent as it is."""
+    """The text that is sent. `names[0]` became `$1`; None if the text is unchanged."""
 
     sql: str
     names: tuple[str, ...] | None
@@ -55,8 +55,8 @@ class _Text:
 def checked(query: Query, block: Block) -> Query:
     """Return the query with the positions of its parts.
 
-    Raises GenerationError when the query that would run is not the written one, and
-    when its statement does not spell out its columns, scripts excepted.
+    Raises GenerationError if another query than the written one would run, and if its
+    statement does not name its columns. Scripts need no names.
     """
     written = _written(block)
     bare = query.operation is SQLOperationType.SCRIPT or written[0].kind == "COPY"
@@ -81,7 +81,7 @@ def _written(block: Block) -> list[Token]:
         if token.is_comment:
             continue
         if token.kind == "PARAM":
-            message = f"{token.text} is bound by nobody: write :name"
+            message = f"{token.text} has no value: write :name"
             raise block.source.refuse(token.start, message)
         colon = words[-1] if words else token
         if (colon.kind, colon.end) == ("ASCII_58", token.start) and _is_name(token):
@@ -107,7 +107,7 @@ def _converted(query: Query, block: Block) -> _Text:
 
 
 def _sent(text: _Text) -> list[Token]:
-    """Give the words of what PostgreSQL gets, as far as they can be read."""
+    """Return the tokens of the text that is sent, as far as it is readable."""
     try:
         tokens = scan(text.sql)
     except ParseError as error:
@@ -145,7 +145,7 @@ def _told(
     ours = _excerpt(block.source.text[: block.end], written, index)
     theirs = _excerpt(text.sql, sent, index)
     if index < min(len(written), len(sent)) and sent[index].kind == "ASCII_58":
-        return f"`{theirs}` would be sent as it is, with no parameter for the `:`"
+        return f"`{theirs}` would be sent unchanged, without a parameter for the `:`"
     return f"`{ours}` is written, but `{theirs}` would be sent"
 
 
@@ -160,17 +160,17 @@ def _check_parameters(query: Query, block: Block, written: Sequence[Token]) -> N
     used = {word.text for word in written if word.kind == "PARAM"}
     for name in query.parameters:
         if f":{name}" not in used:
-            message = f"parameter `{name}` stands in a comment or a string only"
+            message = f"parameter `{name}` is only in a comment or a string"
             raise block.refuse(message)
 
 
 def _advice(
     written: Sequence[Token], sent: Sequence[Token], index: int, *, bare: bool
 ) -> str:
-    """Say what to write instead, where the tokens begin to differ.
+    """Return what to write instead at the first different token.
 
-    Of both only what is no comment, a parameter as one token of the kind PARAM.
-    `bare` is a statement that is sent without parameters.
+    Both sequences have no comments, and one token PARAM for a parameter. `bare` means a
+    statement that is sent without parameters.
     """
     match _kind(written, index), _kind(sent, index):
         case ("PARAM", "ASCII_58") | ("ASCII_58", "PARAM") if bare:
@@ -199,7 +199,7 @@ def _names_follow(words: Sequence[Token]) -> bool:
 
 
 def _touch(words: Sequence[Token]) -> bool:
-    """Tell whether the last two are parameters with nothing between them."""
+    """Return whether the last two tokens are adjacent parameters."""
     if len(words) < 2:  # noqa: PLR2004 -- two are compared
         return False
     first, second = words[-2:]

@@ -1,4 +1,4 @@
-"""A query file's text, cut into queries by PostgreSQL's own scanner."""
+"""A query file's text, split into queries by PostgreSQL's own scanner."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from authority_queries.codegen.errors import GenerationError, Place
 from authority_queries.codegen.query import Position
 
 _COMMENTS: Final = frozenset({"SQL_COMMENT", "C_COMMENT"})
-# As aiosql has it: it is looked for everywhere but in /* */, and may span lines.
+# aiosql's pattern. aiosql searches everywhere except in /* */, across lines too.
 _AIOSQL_BEGIN: Final = re.compile(r"--\s*name\s*:")
 _BEGIN: Final = re.compile(r"--[ \t]*name[ \t]*:[ \t]*(?P<name>[\w-]*)")
 
@@ -21,7 +21,7 @@ _BEGIN: Final = re.compile(r"--[ \t]*name[ \t]*:[ \t]*(?P<name>[\w-]*)")
 class Token:
     """A token of PostgreSQL's scanner, `kind` by pglast's name.
 
-    `start` and `end`, which is behind it, count characters of the scanned text.
+    `start` and `end` (exclusive) count characters of the scanned text.
     """
 
     kind: str
@@ -31,12 +31,12 @@ class Token:
 
     @property
     def is_comment(self) -> bool:
-        """Tell whether PostgreSQL skips it."""
+        """Return whether PostgreSQL skips it."""
         return self.kind in _COMMENTS
 
 
 def scan(text: str) -> list[Token]:
-    """Give all tokens, comments too. Raises pglast's ParseError."""
+    """Return all tokens, comments too. Raises pglast's ParseError."""
     return [
         Token(
             kind=found.name,
@@ -49,7 +49,7 @@ def scan(text: str) -> list[Token]:
 
 
 def told_by(error: ParseError) -> tuple[str, int]:
-    """Give the message of PostgreSQL's parser and the offset, 0 when it names none."""
+    """Return the message of PostgreSQL's parser, and its offset or 0."""
     message, offset, *_ = (*error.args, None)
     return str(message), offset or 0
 
@@ -63,7 +63,7 @@ class Source:
 
     @classmethod
     def read(cls, path: Path) -> "Source":
-        """Read the file as UTF-8, which is how it is loaded at run time."""
+        """Read the file as UTF-8, as at run time."""
         empty = cls(path=path, text="")
         try:
             text = path.read_text(encoding="utf-8")
@@ -76,7 +76,7 @@ class Source:
         if text.startswith("\ufeff"):
             raise source.refuse(0, "begins with a byte order mark: save it without")
         if "\0" in text:
-            raise source.refuse(text.index("\0"), "a NUL character: take it out")
+            raise source.refuse(text.index("\0"), "a NUL character: remove it")
         return source
 
     def line(self, offset: int) -> int:
@@ -102,11 +102,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """What a file has of one query.
+    """The part of a file with one query.
 
-    `name` is Python's form (aiosql turns `-` into `_`), empty when there is none.
-    `comments` are the comment lines directly under the name; `body` is all the rest,
-    other comments included. `end` is the offset behind it.
+    `name` is the name in Python (aiosql turns `-` into `_`), empty if it is missing.
+    `comments` are the comment lines directly under the name. `body` is the rest,
+    including other comments. `end` is the offset behind it.
     """
 
     source: Source
@@ -118,7 +118,7 @@ class Block:
 
     @property
     def line(self) -> int:
-        """Give the line of the name."""
+        """Return the line of the name."""
         return self.source.line(self.start)
 
     def refuse(self, message: str) -> GenerationError:
@@ -127,7 +127,7 @@ class Block:
 
 
 def split(source: Source) -> list[Block]:
-    """Give the queries in the order of the file."""
+    """Return the queries in the order of the file."""
     try:
         tokens = scan(source.text)
     except ParseError as error:

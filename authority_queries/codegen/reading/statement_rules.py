@@ -1,4 +1,4 @@
-"""What a query's statement must spell out, seen in its parse tree alone."""
+"""Rules for a query's statement that its parse tree shows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -19,9 +19,9 @@ def check_statement(
 ) -> Mapping[str, Position]:
     """Return the positions of the columns of the statement's result.
 
-    `sql` is the text with `$1`, which is `names[0]`. Raises GenerationError when it is
-    not one statement whose columns have names of their own, and when it is tagged
-    @copy without being one, or the other way round.
+    `sql` is the text with `$1`, which is `names[0]`. Raises GenerationError unless it
+    is one statement whose columns have different names, and if only one of `@copy` and
+    a copy is there.
     """
     try:
         statements = parse_sql(sql)
@@ -49,13 +49,13 @@ def _check_copy(query: Query, statement: ast.Node) -> None:
         and statement.filename is None
     )
     if query.tags.copy and not loads:
-        message = "@copy, but no `copy … from stdin`: take the tag out"
+        message = "@copy without `copy … from stdin`: remove the tag"
         raise query.refuse_tag("copy", "", message)
     if copies and not loads:
-        message = "of COPY only `copy … from stdin` can be run: write a query"
+        message = "only `copy … from stdin` can run: write a query instead"
         raise query.refuse_offset(0, message)
     if loads and not query.tags.copy:
-        message = "a `copy … from stdin` is tagged @copy: add the tag"
+        message = "`copy … from stdin` needs the tag @copy: add it"
         raise query.refuse_offset(0, message)
 
 
@@ -85,10 +85,10 @@ def _columns(query: Query, statement: ast.Node) -> Mapping[str, Position]:
 
 def _outputs(query: Query, statement: ast.Node) -> Iterator[tuple[str | None, int]]:
     while isinstance(statement, ast.SelectStmt) and statement.larg is not None:
-        statement = statement.larg  # the first of a union names the columns
+        statement = statement.larg  # the first query of a union names the columns
     match statement:
         case ast.SelectStmt(valuesLists=lists) if lists:
-            message = "VALUES has no names: write select … from (values …) as …"
+            message = "VALUES names no columns: write select … from (values …) as …"
             raise query.refuse_offset(0, message)
         case ast.SelectStmt(targetList=targets):
             pass

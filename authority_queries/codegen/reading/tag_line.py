@@ -1,4 +1,4 @@
-"""One tag as it is written: `@keyword head -- text`."""
+"""The syntax of a tag: `@keyword head -- text`."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _TAG: Final = re.compile(r"--\s*@(\w+)(.*)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagLine:
-    """A tag that is well formed. `words` are what its form's groups found."""
+    """A well-formed tag. `words` are the groups of its pattern."""
 
     start: int
     keyword: str
@@ -24,17 +24,17 @@ class TagLine:
 
     @property
     def subject(self) -> str:
-        """Give what it speaks of: a column, a parameter, a class, an exception."""
+        """The column, parameter, class or exception that the tag is about."""
         return self.words[0] if self.words else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Form:
-    """How a tag is written: its head as a pattern, and whether a text must follow."""
+    """The syntax of a tag: the pattern of its head, and whether a text must follow."""
 
     usage: str
     head: re.Pattern[str]
-    text: bool | None  # None: as one likes
+    text: bool | None  # None: optional
 
 
 _FORMS: Final = {
@@ -70,22 +70,22 @@ _FORMS: Final = {
 
 
 def is_tag(line: Token, keyword: str | None = None) -> bool:
-    """Tell whether a comment line's first word begins with `@`, or is `@keyword`."""
+    """Return whether a comment line's first word begins with `@`, or is `@keyword`."""
     found = _TAG.match(line.text)
     return found is not None and keyword in {None, found[1]}
 
 
 def comment_text(line: Token) -> str:
-    """Give a comment line's text, its further indentation included."""
+    """Return a comment line's text, with further indentation."""
     return line.text.removeprefix("--").removeprefix(" ").rstrip()
 
 
 def parse(source: Source, line: Token, continued: Sequence[Token]) -> TagLine:
-    """Read a tag, with the lines that its text goes on in."""
+    """Read a tag and the lines that continue its text."""
     found = _TAG.match(line.text)
     keyword, rest = found.groups() if found else ("", "")
     if keyword not in _FORMS:
-        message = f"@{keyword} is no tag: there are @{', @'.join(_FORMS)}"
+        message = f"@{keyword} is not a tag; the tags are @{', @'.join(_FORMS)}"
         raise source.refuse(line.start, message)
     form = _FORMS[keyword]
     head, dashes, text = f"{rest} ".partition(" -- ")
@@ -113,12 +113,12 @@ def _malformed(source: Source, line: Token, form: _Form) -> GenerationError:
 def _fault_of_words(tag: TagLine) -> str | None:
     match tag.keyword, tag.words:
         case "param", (_, "") if not tag.text:
-            return "@param says nothing: add nullable, notnull or a text"
+            return "@param has no effect: add nullable, notnull or a text"
         case "row", (name,):
             fault = function_name_fault(name)
             return f"`{name}` {fault}: choose another name" if fault else None
         case "when", _ if not _NAMES.fullmatch(tag.text):
-            return "the text of @when is the columns that are never null then: a, b"
+            return "the text of @when must name columns that are never null: a, b"
         case "type", (_, module, name):
             for part in (*module.split("."), name):
                 if fault := name_fault(part):

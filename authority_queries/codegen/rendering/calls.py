@@ -1,4 +1,4 @@
-"""The lines of a module that take a query from its file."""
+"""The lines of a module that load a query from its file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from authority_queries.codegen.rendering.spelling import Spelling
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """A way to run queries: what differs between blocking and asynchronous."""
+    """The differences between blocking and asynchronous code."""
 
     suffix: str
     file: str
@@ -45,7 +45,7 @@ WAYS = (
 
 
 class Calls:
-    """Writes what takes one query from its file."""
+    """Writes the lines that load one query from its file."""
 
     def __init__(
         self, spelling: Spelling, typed: TypedQuery, record: Record | None
@@ -61,7 +61,7 @@ class Calls:
             self._maker = f"_{typed.query.name}_row"
 
     def lines(self) -> Iterator[str]:
-        """Write the lines that take the query from its file."""
+        """Write the lines."""
         name = self._typed.query.name
         if self._variants:
             yield self._making()
@@ -78,9 +78,9 @@ class Calls:
                     f'{way.file}.stream("{name}", {self._maker}{self._taking()})'
                 )
 
-        if columns := self._promised():
+        if promised := [*self._promised(), *self._read_as()]:
             for way in WAYS:
-                yield f'{way.file}.promise("{name}", {", ".join(columns)})'
+                yield f'{way.file}.promise("{name}", {", ".join(promised)})'
 
     def _takes(self) -> Iterator[str]:
         query = self._typed.query
@@ -96,7 +96,7 @@ class Calls:
         return f", takes={takes}" if self._typed.parameters else ""
 
     def _making(self) -> str:
-        """Write what makes a row's record by its case."""
+        """Write the function that makes a row's record by its case."""
         query, columns = self._typed.query, self._typed.columns
         by_case = self._spelling.name(RUNTIME, "by_case")
         kind = self._spelling.name("collections.abc", "Callable")
@@ -113,9 +113,9 @@ class Calls:
         )
 
     def _case(self, variant: Variant) -> str:
-        """Write the values of a case, its class, and what is never null in its rows.
+        """Write the values of a case, its class, and the columns that are never null.
 
-        Not JSON: psycopg makes None of JSON's null as well.
+        JSON is left out: psycopg returns None for JSON's null too.
         """
         notnull = ", ".join(
             f'"{column.name}": {place}'
@@ -128,10 +128,18 @@ class Calls:
         name = self._spelling.record(variant.name)
         return f"(({values}), {name}, {{{notnull}}})"
 
-    def _promised(self) -> list[str]:
-        """Give the columns that `@notnull` is about.
+    def _read_as(self) -> list[str]:
+        """Write the columns that `@type` converts or checks, with their types."""
+        return [
+            f"{column.name}={self._spelling.annotation(column)}"
+            for column in self._typed.columns
+            if column.type.is_read_as
+        ]
 
-        Not JSON ones: psycopg makes None of JSON's null as well.
+    def _promised(self) -> list[str]:
+        """Return the columns with `@notnull`.
+
+        JSON is left out: psycopg returns None for JSON's null too.
         """
         return [
             f'"{column.name}"'
@@ -158,7 +166,7 @@ class Calls:
 
 
 def result_of(spelling: Spelling, typed: TypedQuery, record: str) -> str:
-    """Write the type of what the functions of a query return."""
+    """Write the return type of a query's functions."""
     match typed.form:
         case Form.ONE:
             return record if typed.always_a_row else f"{record} | None"

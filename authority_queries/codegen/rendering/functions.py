@@ -1,4 +1,4 @@
-"""The functions of a query: blocking, asynchronous, and streaming if it can."""
+"""The functions of a query: blocking, asynchronous, and streaming if possible."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What every generated module has: its head, its imports, its docstrings."""
+"""Parts of every generated module: head, imports, docstrings."""
 
 import re
 import sys
@@ -24,8 +24,8 @@ _ARGUMENTS: Final = "Args:"
 class Package:
     """The package that the modules are written for, by its dotted name.
 
-    `folder` says where it finds the SQL files: `module:NAME`, or a path relative to
-    the folder of its module `queries`.
+    `folder` is the path of the SQL files: `module:NAME`, or relative to the folder of
+    the package's module `queries`.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Package:
 
 
 def head(source: str) -> str:
-    """Say in a comment where a module comes from."""
+    """Return the comment that names a module's source."""
     return f"{HEAD}.\n# Edit {source} instead, and generate again.\n"
 
 
@@ -51,7 +51,7 @@ class Imports:
     """Collects the imports of a module in `package`.
 
     A name that is `taken` in the module gets an underscore at its end: a column named
-    date must not hide the type of the next one.
+    date must not shadow the type of the next one.
     """
 
     def __init__(self, package: str, taken: Collection[str]) -> None:
@@ -60,7 +60,7 @@ class Imports:
         self._names: dict[tuple[str, str], str] = {}
 
     def local(self, module: str, name: str) -> str:
-        """Import a name, and say what it is called here."""
+        """Import a name, and return its name in this module."""
         local = self.free(name)
         if module != BUILTINS or local != name:
             self._names[module, name] = local
@@ -100,7 +100,7 @@ class Imports:
 
 
 def _order(name: str) -> _Order:
-    """Constants come first, then classes, then functions; 9 before 10."""
+    """Sort constants first, then classes, then functions, and 9 before 10."""
     kind = 1 if name[:1].isupper() else 2
     if name.isupper() and len(name) > 1:
         kind = 0
@@ -115,9 +115,9 @@ def _natural(name: str) -> list[tuple[str, int]]:
 
 
 def docstring(*paragraphs: str, indent: str = "    ") -> str:
-    """Write a docstring. What does not fit is wrapped, what does stays as it is."""
+    """Write a docstring. Only paragraphs that are too wide are wrapped."""
     kept = [paragraph for paragraph in paragraphs if paragraph.strip()]
-    # Room for the quotes, and for the r before them.
+    # This leaves room for the quotes, and for an r before them.
     room = [7 if len(kept) == 1 else 4, *([0] * len(kept))]
     text = "\n\n".join(map(_fit, kept, room))
     prefix = ""

@@ -34,9 +34,9 @@ from authority_queries.errors import ConfigurationError
 def render(
     package: Package, queries: Sequence[TypedQuery], python_types: PythonTypes
 ) -> Mapping[PurePosixPath, str]:
-    """Write the package: text by path below its folder, not formatted yet.
+    """Write the package: unformatted text by path below its folder.
 
-    Raises GenerationError for names that mean two things.
+    Raises GenerationError for a name with two meanings.
     """
     composites = composites_of(queries, python_types)
     names = name_literals(_literals(queries, composites))
@@ -85,7 +85,7 @@ def _query_modules(
 
 
 def _queries_package(package: Package, source: str) -> str:
-    """Write `queries/__init__.py`, which knows where the SQL files are."""
+    """Write `queries/__init__.py`, which has the path of the SQL files."""
     imports = Imports(package.name, {"FOLDER"})
     module, is_named, name = package.folder.partition(":")
     if is_named:

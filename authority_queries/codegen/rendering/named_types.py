@@ -24,7 +24,7 @@ Composites = Mapping[Composite, Sequence[TypedValue]]
 
 
 def literals_in(values: Iterable[TypedValue]) -> Iterable[Literals]:
-    """Give the literals in the types of these values."""
+    """Return the literals in the types of these values."""
     for value in values:
         for part in value.type.parts:
             if isinstance(part, Literals):
@@ -32,10 +32,10 @@ def literals_in(values: Iterable[TypedValue]) -> Iterable[Literals]:
 
 
 def name_literals(found: Iterable[Literals]) -> dict[Literals, str]:
-    """Name those of a column, and the labels of an enum. Constants get no name here.
+    """Name the values of columns and the labels of enums. Constants get no name here.
 
-    A name that two sets of values would have is put behind their schemas'. Raises
-    GenerationError when that is not enough.
+    If two sets of values would have the same name, it is prefixed with their schemas.
+    Raises GenerationError if the names are still equal.
     """
     plain = _named_by_column({*found})
     sets = _values_by_name(plain)
@@ -57,7 +57,7 @@ def name_literals(found: Iterable[Literals]) -> dict[Literals, str]:
 
 
 def _named_by_column(found: set[Literals]) -> dict[Literals, str]:
-    """Give a column's name to all that its check allows, not to some of it."""
+    """Name the full set of a column's values after the column, and no subset of it."""
     most: dict[object, int] = defaultdict(int)
     for literals in found:
         most[literals.origin] = max(most[literals.origin], len(literals.values))
@@ -78,7 +78,7 @@ def _values_by_name(names: Names) -> dict[str, set[tuple[str, ...]]]:
 
 
 def with_names(value: TypedValue, names: Names) -> TypedValue:
-    """Give the value with its literals named."""
+    """Return the value with its literals named."""
     parts = tuple(
         replace(part, name=names.get(part)) if isinstance(part, Literals) else part
         for part in value.type.parts
@@ -88,7 +88,7 @@ def with_names(value: TypedValue, names: Names) -> TypedValue:
 
 
 def query_with_names(typed: TypedQuery, names: Names) -> TypedQuery:
-    """Give the query with the literals of its parameters and columns named."""
+    """Return the query with the literals of its parameters and columns named."""
     return replace(
         typed,
         parameters=tuple(with_names(value, names) for value in typed.parameters),
@@ -99,7 +99,7 @@ def query_with_names(typed: TypedQuery, names: Names) -> TypedQuery:
 def composites_of(
     queries: Iterable[TypedQuery], python_types: PythonTypes
 ) -> Composites:
-    """Give the fields of each composite type. Raises GenerationError for a name."""
+    """Return the fields of each composite type. Raises GenerationError."""
     found: dict[Composite, Sequence[TypedValue]] = {}
     for typed in queries:
         for value in (*typed.parameters, *typed.columns):

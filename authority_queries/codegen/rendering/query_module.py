@@ -34,16 +34,7 @@ def query_module(
     """Write the module of an SQL file."""
     imports = Imports(package.name, _taken(queries))
     spelling = Spelling(imports, package.records)
-    calls = [
-        line
-        for found in checked_composites(queries, composites).items()
-        for line in spelling.composite(*found)
-    ]
-    definitions: list[str] = []
-    for typed in queries:
-        record = records.of(typed) if typed.fields else None
-        calls += Calls(spelling, typed, record).lines()
-        definitions += Functions(spelling, typed, record).definitions()
+    calls, definitions = _code(queries, records, composites, spelling)
     source = f"{path.parent.name}/{path.name}"
     files = _query_files(package, path, queries, spelling)
     return "\n\n".join(
@@ -57,8 +48,28 @@ def query_module(
     )
 
 
+def _code(
+    queries: Sequence[TypedQuery],
+    records: Records,
+    composites: Composites,
+    spelling: Spelling,
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Write the lines that load the queries, and the functions."""
+    calls = [
+        line
+        for found in checked_composites(queries, composites).items()
+        for line in spelling.composite(*found)
+    ]
+    definitions: list[str] = []
+    for typed in queries:
+        record = records.of(typed) if typed.fields else None
+        calls += Calls(spelling, typed, record).lines()
+        definitions += Functions(spelling, typed, record).definitions()
+    return calls, definitions
+
+
 def _taken(queries: Sequence[TypedQuery]) -> set[str]:
-    """Give the names that the module's functions have, and use for their parameters."""
+    """Return the names of the module's functions and of their parameters."""
     taken = {"connection", "rows", "row", "size"}
     faults = Faults()
     for typed in queries:
@@ -104,7 +115,7 @@ def _texts(queries: Sequence[TypedQuery]) -> str:
 
 
 def _types(queries: Sequence[TypedQuery], spelling: Spelling) -> str:
-    """Write what psycopg has to be told of, or nothing."""
+    """Write the types that psycopg must register, or nothing."""
     found = {
         registered
         for typed in queries

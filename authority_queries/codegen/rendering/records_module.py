@@ -77,7 +77,7 @@ def _check_unique(
 
 
 def _classes(records: Records) -> list[str]:
-    """Give the names of all records, and of the classes that one has by cases."""
+    """Return the names of all records and of their classes by cases."""
     names = {
         name: None for record in records.all for name in (record.name, *record.classes)
     }

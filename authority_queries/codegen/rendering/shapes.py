@@ -1,4 +1,4 @@
-"""Which records there are, and which query gives which."""
+"""The records, and the queries that return them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ Shape = tuple[tuple[tuple[str, tuple[Part, ...], bool], ...], tuple[Case, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """A class for the rows of one case, or of no case that `@when` names."""
+    """A class for the rows of one `@when`, or of none."""
 
     name: str
     values: tuple[str, ...]
@@ -24,9 +24,9 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A class for a row: of these queries' results, or of what they are given.
+    """A class for the rows that these queries return or take.
 
-    With `variants` it is one of several, told apart by the values of `told_by`.
+    With `variants` it is a union, distinguished by the values of the column `told_by`.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Record:
 
 
 class Records:
-    """The records of a set of queries, in the order in which queries name them."""
+    """The records of queries, in the order of the first query of each."""
 
     def __init__(self, queries: Sequence[TypedQuery]) -> None:
         self._with_record = [typed for typed in queries if typed.fields]
@@ -62,11 +62,11 @@ class Records:
         }
 
     def of(self, typed: TypedQuery) -> Record:
-        """Give the record of a query that has one."""
+        """Return the record of a query that has one."""
         return self._by_place[typed.query.place]
 
     def _read_declared(self, faults: Faults) -> dict[str, TypedQuery]:
-        """Give the first query of each `@row`. Another shape is a fault."""
+        """Return the first query of each `@row`. Another shape is a fault."""
         declared: dict[str, TypedQuery] = {}
         for typed in self._with_record:
             if name := typed.query.tags.row:
@@ -92,7 +92,7 @@ def _shape(typed: TypedQuery) -> Shape:
 
 
 def _record(name: str, same: Sequence[TypedQuery]) -> Record:
-    """Make the record; constants of a query are named for it: `RefusalOutcome`."""
+    """Make the record. Constants of a query are named after it: `RefusalOutcome`."""
     fields = tuple(
         replace(_field(name, values[0]), comment=_comment(values))
         for values in zip(*(typed.fields for typed in same), strict=True)
@@ -132,7 +132,7 @@ def _variants(
 def _other_values(
     fields: Sequence[TypedValue], cases: Sequence[Case]
 ) -> tuple[str, ...]:
-    """Give the values of the column that no case names."""
+    """Return the values of the column that no case names."""
     named = {value for case in cases for value in case.values}
     return tuple(
         value
@@ -146,7 +146,7 @@ def _other_values(
 
 
 def _of_case(field: TypedValue, case: Case) -> TypedValue:
-    """Give a field as it is in the rows of one case."""
+    """Return a field as it is in the rows of one case."""
     if field.name == case.column:
         return replace(
             field,
@@ -179,13 +179,13 @@ def _different(name: str, first: TypedQuery, other: TypedQuery) -> GenerationErr
 def _first_difference(here: Sequence[TypedValue], there: Sequence[TypedValue]) -> str:
     for one, other in zip(here, there, strict=False):
         if one.name != other.name:
-            return f"column {other.name} stands where there is {one.name}"
+            return f"column {other.name} is in the place of {one.name}"
         if one.type.parts != other.type.parts:
             return f"column {one.name} is of another type"
         if one.nullable is not other.nullable:
             who = "here" if other.nullable else "there"
             return f"column {one.name} can be null only {who}"
     if len(here) == len(there):
-        return "@when says something else of it"
+        return "their @when differ"
     longer = max(here, there, key=len)
     return f"column {longer[min(len(here), len(there))].name} is only in one of them"

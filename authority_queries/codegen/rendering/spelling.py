@@ -1,4 +1,4 @@
-"""How a parameter is written: its annotation, and what is asked of it."""
+"""Annotations and checks of parameters, as Python source."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,9 +15,9 @@ from authority_queries.codegen.rendering.module_text import Imports
 
 
 class Spelling:
-    """Writes types and checks in one module, whose imports it collects.
+    """Writes types and checks in one module, and collects its imports.
 
-    What `records` is imported from; None inside of records.py itself.
+    `records` is the module that records are imported from; None in records.py itself.
     """
 
     def __init__(self, imports: Imports, records: str | None) -> None:
@@ -29,11 +29,11 @@ class Spelling:
         return self._imports.local(module, name)
 
     def record(self, name: str) -> str:
-        """Import a record, or what else records.py has."""
+        """Import a name from records.py."""
         return self.name(self._records, name) if self._records else name
 
     def annotation(self, value: TypedValue) -> str:
-        """Write the type of a value, with None if it may be that."""
+        """Write the type of a value, with None if it is nullable."""
         text = value.type.spell(self._part)
         can_be_none = value.nullable and not value.type.includes_none
         return f"{text} | None" if can_be_none else text
@@ -55,7 +55,7 @@ class Spelling:
         return f"{self.name('typing', 'Literal')}[{texts}]"
 
     def parameter(self, value: TypedValue) -> str:
-        """Write what is asked of a parameter."""
+        """Write the check of a parameter."""
         check = self._check(value.type.check)
         if value.nullable:
             check = f"{self.name(RUNTIME, 'checks')}.optional({check})"
@@ -98,7 +98,7 @@ class Spelling:
 
 
 def _quoted(text: str) -> str:
-    """Write a text as Python, with double quotes as the formatter would have it."""
+    """Write a text as Python, with double quotes as the formatter does."""
     if "'" in text or '"' in text or not text.isprintable():
         return repr(text)
     return '"' + text.replace("\\", "\\\\") + '"'

@@ -156,13 +156,13 @@ class AsyncQueryFile:
         self._statements.by_name[name].is_sure = True
         return call
 
-    def promise(self, name: str, *columns: str) -> None:
-        """Check in each row of a query that these columns are not null.
+    def promise(self, query: str, /, *columns: str, **types: object) -> None:
+        """Check in each row what PostgreSQL cannot prove of a query.
 
-        They are the columns of `@notnull`, for which PostgreSQL has no proof. The
-        query's function raises BrokenPromiseError for a null.
+        `columns` are not null (`@notnull`), `types` are read as declared (`@type`).
+        The query's function raises BrokenPromiseError otherwise.
         """
-        self._statements.by_name[name].promise(columns)
+        self._statements.by_name[query].promise(columns, types)
 
     def count(self, name: str, *, takes: Parameters | None = None) -> AsyncCall[int]:
         """Return the function of a `!`. It returns the number of changed rows, or 0."""

@@ -2,8 +2,15 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import TypeAlias, TypeVar
+from enum import Enum
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
+from typing import Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from psycopg.types.numeric import Int2, Int4, Int8
@@ -34,6 +41,23 @@ def instance(type_: type[Sent]) -> Check[Sent]:
         return value
 
     return check
+
+
+class _Model(Protocol):
+    def model_dump(self, *, mode: str, by_alias: bool) -> object: ...
+
+
+def declared(type_: type[Enum | _Model], check: Check[Sent]) -> Check[Sent]:
+    """Make the check of a type of `@type`: an Enum's value or a model's document."""
+
+    def check_content(name: str, value: object) -> Sent:
+        if not isinstance(value, type_):
+            raise wrong_type(name, f"a {type_.__name__}", value)
+        if isinstance(value, Enum):
+            return check(name, value.value)
+        return check(name, value.model_dump(mode="json", by_alias=True))
+
+    return check_content
 
 
 def optional(check: Check[Sent]) -> Check[Sent | None]:
@@ -145,11 +169,16 @@ def number(name: str, value: object) -> Decimal | int:
 
 
 def address(name: str, value: object) -> IPv4Address | IPv6Address:
-    """Check an inet."""
+    """Check an inet, and remove the zone of an IPv6 address: inet has none.
+
+    A zone is a node's own name of a link (RFC 4007 section 6).
+    """
     if not isinstance(value, IPv4Address | IPv6Address):
         raise wrong_type(name, "an IPv4Address or IPv6Address", value)
     if isinstance(value, IPv6Address) and value.scope_id is not None:
-        raise refusal(name, "must have no scope (`%` and a zone)")
+        if isinstance(value, IPv6Interface):
+            return IPv6Interface((int(value), value.network.prefixlen))
+        return IPv6Address(int(value))
     return value
 
 

@@ -1,4 +1,4 @@
-"""Authorizations: the families that tokens belong to, one for each grant."""
+"""Authorizations: the families that tokens belong to, one per grant."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -22,7 +22,7 @@ class AsyncAuthorizations(AsyncRepository):
     async def get_by_id(
         self, *, tenant_id: UUID, authorization_id: UUID
     ) -> Authorization | None:
-        """Get an authorization, revoked or not."""
+        """Get a family, revoked or not."""
         return await queries.get_by_id_async(
             self._connection,
             tenant_id=tenant_id,
@@ -32,11 +32,11 @@ class AsyncAuthorizations(AsyncRepository):
     async def list_by_user(
         self, *, tenant_id: UUID, user_id: UUID
     ) -> Sequence[Authorization]:
-        """List the families of the user that are in force: one a sign-in at a client.
+        """List the user's families in force: one per sign-in at a client.
 
-        Neither they nor the consent that they rest on are revoked, they are not past
-        their end, and their tokens had not all expired a day ago. What stops all of
-        them at once (an epoch, a suspended user) is not asked.
+        Such a family is not revoked, nor is its consent; it has not ended; and not all
+        of its tokens expired more than a day ago. The list ignores what stops all
+        families at once, such as an epoch or a suspended user.
         """
         return await queries.list_by_user_async(
             self._connection, tenant_id=tenant_id, user_id=user_id
@@ -50,7 +50,7 @@ class AsyncAuthorizations(AsyncRepository):
         after: UUID | None = None,
         limit: int = 50,
     ) -> Sequence[Authorization]:
-        """List the families of the client that are in force, in order of id."""
+        """List the client's families in force, in order of id."""
         return await queries.list_by_client_async(
             self._connection,
             tenant_id=tenant_id,
@@ -71,11 +71,11 @@ class AsyncAuthorizations(AsyncRepository):
         properties: JsonObject | None = None,
         lifetime: timedelta | None = None,
     ) -> Authorization:
-        """Record what a subject allows a client; neither subject: the client itself.
+        """Store a family from another system; `grants.issue_code` begins its own.
 
-        For what comes from another store: `grants.issue_code` makes its own. It ends
-        after `lifetime` however often it is refreshed, and is pruned with its last
-        token; without one, as soon as `prune_expired` permits. Raises
+        The subject is a user, a service account or, without both, the client itself.
+        The family ends after `lifetime` however often it is refreshed. It is pruned
+        with its last token; without tokens, as soon as `prune_expired` permits. Raises
         TenantInactiveError, MissingReferenceError, InvalidValueError.
         """
         authorization = await queries.create_async(
@@ -90,16 +90,16 @@ class AsyncAuthorizations(AsyncRepository):
             lifetime=check_optional_positive("lifetime", lifetime),
         )
         if authorization is None:
-            message = "the tenant is not active: it is issued nothing"
+            message = "the tenant is not active: nothing can be issued"
             raise TenantInactiveError(message)
         return authorization
 
     async def revoke(
         self, *, tenant_id: UUID, authorization_id: UUID, reason: str
     ) -> bool:
-        """End an authorization and every token under it, in one row.
+        """End a family and all its tokens, by updating one row.
 
-        False when there was none in force.
+        Returns False if no such family was in force.
         """
         return bool(
             await queries.revoke_async(
@@ -113,11 +113,11 @@ class AsyncAuthorizations(AsyncRepository):
     async def prune_expired(
         self, *, older_than: timedelta = timedelta(hours=1), batch_size: int = 1000
     ) -> int:
-        """Delete a batch of families whose last token expired longer ago than this.
+        """Delete a batch of families whose last token expired this long ago.
 
-        Of all tenants, with all their tokens. One that is refreshed meanwhile stays.
-        Gives how many; call again while it is `batch_size`. Rows that are locked are
-        left for the next run, so that any number may run at once.
+        Deletes their tokens too, in all tenants, but no family that is refreshed
+        meanwhile. Returns how many; call it again while that is `batch_size`. Calls may
+        run concurrently: they skip locked rows.
         """
         return await queries.prune_expired_async(
             self._connection,

@@ -153,7 +153,10 @@ class AsyncClients(AsyncRepository):
         return client
 
     async def delete(self, *, tenant_id: UUID, id: UUID) -> bool:
-        """Delete a client, its secrets, consents and tokens. False: there was none."""
+        """Delete a client with its secrets, consents and tokens.
+
+        Returns False if there was none.
+        """
         return bool(
             await queries.delete_async(self._connection, tenant_id=tenant_id, id=id)
         )

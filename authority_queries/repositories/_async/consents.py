@@ -1,4 +1,4 @@
-"""Consents: what users allow clients, remembered."""
+"""Consents: the scopes that users allow clients."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -19,7 +19,7 @@ class AsyncConsents(AsyncRepository):
     async def get(
         self, *, tenant_id: UUID, user_id: UUID, client_id: UUID
     ) -> Consent | None:
-        """Get the consent of a user to a client that is in force."""
+        """Get the consent in force of a user to a client."""
         return await queries.get_async(
             self._connection, tenant_id=tenant_id, user_id=user_id, client_id=client_id
         )
@@ -32,7 +32,7 @@ class AsyncConsents(AsyncRepository):
         after: UUID | None = None,
         limit: int = 50,
     ) -> Sequence[Consent]:
-        """List every consent that the user ever gave, revoked or not, by id."""
+        """List all consents of the user, revoked or not, in order of id."""
         return await queries.list_by_user_async(
             self._connection,
             tenant_id=tenant_id,
@@ -50,10 +50,10 @@ class AsyncConsents(AsyncRepository):
         scopes: Sequence[str],
         properties: JsonObject | None = None,
     ) -> Consent:
-        """Record that the user allows the client these scopes, beside those of before.
+        """Add scopes to the user's consent to the client, or create a consent.
 
-        A consent that was revoked stays so: this makes another one. `properties` are
-        the new grant's. Raises MissingReferenceError, InvalidValueError.
+        A revoked consent stays revoked: this creates a new one. `properties` replace
+        those of before. Raises MissingReferenceError, InvalidValueError.
         """
         return await queries.grant_async(
             self._connection,
@@ -67,10 +67,10 @@ class AsyncConsents(AsyncRepository):
     async def narrow(
         self, *, tenant_id: UUID, user_id: UUID, client_id: UUID, scopes: Sequence[str]
     ) -> Consent | None:
-        """Allow no more than these of the scopes; None when there is no consent.
+        """Restrict the consent in force to these scopes. Returns None if there is none.
 
-        Tokens under it that carry another scope are dead, until it is granted again:
-        to end them for good, revoke the consent.
+        Its tokens that carry another scope are dead until that scope is granted again.
+        To end them for good, revoke the consent.
         """
         return await queries.narrow_async(
             self._connection,
@@ -83,11 +83,11 @@ class AsyncConsents(AsyncRepository):
     async def revoke(
         self, *, tenant_id: UUID, user_id: UUID, client_id: UUID, reason: str
     ) -> bool:
-        """End the consent and every token under it, in one row.
+        """End the consent and all tokens issued under it, by updating one row.
 
-        Under it is what was issued for scopes that it covered: all but what a client
-        of consent_type implicit got beyond it. What is being issued at this moment is
-        dead too. False when none was in force.
+        Tokens are issued under a consent that covers their scopes; a client of
+        consent_type implicit may hold other ones, which stay. Tokens that a concurrent
+        call issues are dead too. Returns False if no consent was in force.
         """
         return bool(
             await queries.revoke_async(
@@ -104,8 +104,8 @@ class AsyncConsents(AsyncRepository):
     ) -> int:
         """Delete a batch of consents that were revoked this long ago, of all tenants.
 
-        With the families under them, which have been dead as long. Returns how many;
-        call again while it is `batch_size`.
+        Deletes the families under them too, which have been dead as long. Returns how
+        many; call it again while that is `batch_size`.
         """
         return await queries.prune_revoked_async(
             self._connection,

@@ -1,4 +1,4 @@
-"""The device flow (RFC 8628): what devices ask for, and what users decide."""
+"""The device flow (RFC 8628): requests of devices and decisions of users."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -29,15 +29,15 @@ _DAY: Final = timedelta(days=1)
 class AsyncDeviceAuthorizations(AsyncRepository):
     """Queries of `queries/device_authorizations.sql`.
 
-    Device codes come in as the SHA-256 of their string
+    Device codes are passed as the SHA-256 of their string
     (`mint_token("device_code", …).hash`), user codes as `hash_user_code(…)`. A refusal
-    is a result, not an error. `client_id` is the name in the protocol.
+    is an outcome, not an error. `client_id` is the client's name in the protocol.
 
-    User codes are short enough to be guessed (RFC 8628 section 5.1). Before each call
-    that takes one which this session has not been shown yet, ask
-    `login_attempts.reserve(…, factor="user_code")` for the user's name and address. Do
-    not call `succeed` after a right one: a guesser who has a device too could always
-    have his guesses forgotten.
+    User codes are short enough to be guessed (RFC 8628 section 5.1). Call
+    `login_attempts.reserve(…, factor="user_code")` with the user's name and address
+    before each call that takes a user code which the session has not presented before.
+    Do not call `succeed` after a right code: it would let a guesser who owns a device
+    reset the throttle.
     """
 
     async def create(
@@ -55,17 +55,16 @@ class AsyncDeviceAuthorizations(AsyncRepository):
     ) -> DeviceAuthorizationRequest:
         """Record a device's request (RFC 8628 section 3.1).
 
-        Whether the client may use this grant is for the caller to say. With `cnf_jkt`
-        only who proves that key polls and redeems, as RFC 9449 section 10 has it for
-        authorization codes. What is redeemed inherits `properties`. Raises
-        DuplicateError where a user code is taken, so that the caller mints another
-        one, and InvalidValueError for a lifetime above 30 minutes.
+        The caller decides whether the client may use this grant. With `cnf_jkt`, polls
+        and the redemption must prove that key, as in RFC 9449 section 10. The tokens
+        inherit `properties`. Raises DuplicateError if the user code is taken: mint
+        another one. Raises InvalidValueError for a lifetime above 30 minutes.
         """
         return await queries.create_async(
             self._connection,
             tenant_id=tenant_id,
-            device_code_hash=check_digest("device_code_hash", device_code_hash),
-            user_code_hash=check_digest("user_code_hash", user_code_hash),
+            device_code_hash=device_code_hash,
+            user_code_hash=user_code_hash,
             client_id=client_id,
             scopes=scopes,
             cnf_jkt=cnf_jkt,
@@ -77,9 +76,9 @@ class AsyncDeviceAuthorizations(AsyncRepository):
     async def get_by_user_code(
         self, *, tenant_id: UUID, user_code_hash: bytes
     ) -> PendingDeviceAuthorization | None:
-        """Get what the user is to be asked for, if it can still be decided.
+        """Get the request that the user is asked to approve, while it is pending.
 
-        A look is a guess: reserve it first.
+        Each call is a guess of a user code: reserve it first.
         """
         return await queries.get_by_user_code_async(
             self._connection,
@@ -98,13 +97,12 @@ class AsyncDeviceAuthorizations(AsyncRepository):
         properties: JsonObject | None = None,
         family_lifetime: timedelta | None = None,
     ) -> DeviceApproval:
-        """Say yes, and begin the family that the device code will be redeemed for.
+        """Approve a pending request, and begin the family of the tokens to come.
 
-        Once, and not after a `deny`. Fewer `scopes` than were asked for are allowed;
-        the user's sign-in and consent are judged as by `grants.issue_code`.
-        `properties` are put over the request's own. However often it is refreshed, the
-        family ends after `family_lifetime`. In a transaction polls wait for its end.
-        Raises InvalidValueError.
+        `scopes` may be fewer than the device asked for. The user's sign-in and consent
+        must meet the rules of `grants.issue_code`. `properties` are merged over those
+        of the request. The family ends after `family_lifetime`, however often it is
+        refreshed. Polls wait until the transaction ends. Raises InvalidValueError.
         """
         return await queries.approve_async(
             self._connection,
@@ -120,7 +118,7 @@ class AsyncDeviceAuthorizations(AsyncRepository):
     async def deny(
         self, *, tenant_id: UUID, user_code_hash: bytes, user_id: UUID
     ) -> bool:
-        """Say no, for good. False when there was nothing left to decide.
+        """Deny a pending request, for good. Returns False if none was pending.
 
         Raises MissingReferenceError for an unknown user.
         """
@@ -141,12 +139,11 @@ class AsyncDeviceAuthorizations(AsyncRepository):
         client_id: str,
         cnf_jkt: str | None = None,
     ) -> DevicePoll:
-        """Ask what a device that polls is told (RFC 8628 section 3.5).
+        """Count a device's poll and return the answer to it (RFC 8628 section 3.5).
 
-        On `approved` call `redemptions.redeem_device_code` next; `invalid` is the error
-        invalid_grant, and the other outcomes are errors of that name. Polls are counted
-        whatever becomes of the request that carries them, so this is refused inside a
-        transaction (OpenTransactionError).
+        After `approved`, call `redemptions.redeem_device_code`. `invalid` is the error
+        invalid_grant; every other outcome is the error of that name. A rollback must
+        not undo the count: raises OpenTransactionError inside a transaction.
         """
         async with self._at_once("device_authorizations.poll"):
             return await queries.poll_async(
@@ -160,12 +157,11 @@ class AsyncDeviceAuthorizations(AsyncRepository):
     async def prune_expired(
         self, *, older_than: timedelta = _DAY, batch_size: int = 1000
     ) -> int:
-        """Delete a batch of requests that expired longer ago than this.
+        """Delete a batch of requests that expired this long ago, of all tenants.
 
-        Of all tenants; what was redeemed stays. A device that polls for one that is
-        deleted is told invalid instead of expired_token. Gives how many; call again
-        while it is `batch_size`. Rows that are locked are left for the next run, so
-        that any number may run at once.
+        Redeemed tokens stay. A poll for a deleted request returns invalid instead of
+        expired_token. Returns how many; call it again while that is `batch_size`. Calls
+        may run concurrently: they skip locked rows.
         """
         return await queries.prune_expired_async(
             self._connection,

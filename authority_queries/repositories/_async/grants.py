@@ -1,4 +1,4 @@
-"""What OAuth's grants issue: codes, refresh tokens and access tokens."""
+"""Issuing codes and access tokens by OAuth's grants."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -27,10 +27,10 @@ _CODE_LIFETIME: Final = timedelta(minutes=1)
 class AsyncGrants(AsyncRepository):
     """Queries of `queries/grants.sql`.
 
-    Each is one statement (a retry that met the first try at work asks twice) that
-    holds to OAuth's rules by itself, and tells its outcome: a refusal is a result, not
-    an error. Tokens come in as the SHA-256 of their string (`parse_token(…).hash`),
-    never as the string. `client_id` is the name in the protocol.
+    Each is one statement that applies OAuth's rules and returns an outcome: a refusal
+    is an outcome, not an error. Tokens are passed as the SHA-256 of their string
+    (`parse_token(…).hash`), never as the string. `client_id` is the client's name in
+    the protocol.
     """
 
     async def issue_code(
@@ -50,24 +50,26 @@ class AsyncGrants(AsyncRepository):
         lifetime: timedelta = _CODE_LIFETIME,
         family_lifetime: timedelta | None = None,
     ) -> CodeIssuance:
-        """Issue an authorization code, and begin the family that it will be used for.
+        """Issue an authorization code, and begin the family of the tokens to come.
 
-        The client's registration and type, and the user's sign-in and consent, decide
-        (RFC 6749 section 4.1, RFC 9700 section 2.1). `code_challenge` is of method
-        S256 (RFC 7636 section 4.2), `cnf_jkt` the dpop_jkt of RFC 9449 section 10.
-        However often it is refreshed, the family ends after `family_lifetime`.
+        The outcome depends on the client's registration and type, and on the user's
+        sign-in and consent (RFC 6749 section 4.1, RFC 9700 section 2.1).
+        `code_challenge` is of method S256 (RFC 7636 section 4.2); `cnf_jkt` is the
+        dpop_jkt of RFC 9449 section 10. The family ends after `family_lifetime`,
+        however often it is refreshed.
 
-        `authenticated_at` is when the user signed in: of a session that goes on, when
-        it began, or a sign-out from everywhere would not end it. None means now. A
-        moment up to a minute ahead of the database's clock counts as a minute ago.
+        `authenticated_at` is the time of the user's sign-in. For a continued session
+        pass the time of its start, otherwise a sign-out from everywhere would not end
+        it. None means now; a time up to a minute ahead of the database's clock counts
+        as a minute ago.
 
         Raises InvalidArgumentError for a challenge of another shape; InvalidValueError
-        for a lifetime above 10 minutes and a sign-in in the future; DuplicateError.
+        for a lifetime above 10 minutes or a sign-in in the future; DuplicateError.
         """
         return await queries.issue_code_async(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
+            token_hash=token_hash,
             client_id=client_id,
             user_id=user_id,
             scopes=scopes,
@@ -97,14 +99,14 @@ class AsyncGrants(AsyncRepository):
     ) -> ClientTokenIssuance:
         """Issue an access token by the client credentials grant (RFC 6749 section 4.4).
 
-        Without `service_account_id` the client speaks for itself, within the scopes
-        that the caller allows it; for a service account, if that authorises the client
-        and allows the scopes. Raises DuplicateError, InvalidValueError.
+        The token is the client's own, with the scopes that the caller allows, or that
+        of a service account, which must authorise the client and allow the scopes.
+        Raises DuplicateError, InvalidValueError.
         """
         return await queries.issue_to_client_async(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
+            token_hash=token_hash,
             client_id=client_id,
             service_account_id=service_account_id,
             scopes=scopes,
@@ -132,18 +134,18 @@ class AsyncGrants(AsyncRepository):
     ) -> TokenExchange:
         """Exchange an access token for one that another client may use (RFC 8693).
 
-        It has the subject of the one, `actor` from the other (section 4.1) and no more
-        scopes. It dies as soon as one of the two does, for whatever reason, or a token
-        that those were exchanged for. A public client exchanges nothing, and a bound
-        token becomes no unbound one: `cnf_jkt` and `cnf_x5t_s256` are the key and the
-        certificate that this client has proved. The caller decides whether this client
-        may act, and whether the presented tokens' keys were proved. Raises
-        DuplicateError, InvalidValueError.
+        The new token has the subject of the subject token, an `actor` from the actor
+        token (section 4.1), and no more scopes than the subject token. It dies with
+        either of the two, for any reason, and with the tokens that they were exchanged
+        for. Public clients cannot exchange. A bound token becomes no unbound one:
+        `cnf_jkt` and `cnf_x5t_s256` are the key and the certificate that this client
+        proved. The caller decides whether this client may act, and checks that the keys
+        of the presented tokens were proved. Raises DuplicateError, InvalidValueError.
         """
         return await queries.exchange_async(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
+            token_hash=token_hash,
             client_id=client_id,
             subject_token_hash=check_digest("subject_token_hash", subject_token_hash),
             actor_token_hash=check_optional_digest(

@@ -1,4 +1,4 @@
-"""The log of sign-in attempts, and the throttle in front of them."""
+"""The log of sign-in attempts, and the throttle that precedes them."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -17,8 +17,8 @@ from authority_queries.records import (
 from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import (
     MAX_MONTHS_AHEAD,
-    check_address,
     check_count,
+    check_host,
     check_limit,
     check_not_negative,
     check_positive,
@@ -29,7 +29,7 @@ _DAY = timedelta(days=1)
 _MONTH = timedelta(days=30)
 _QUARTER_HOUR = timedelta(minutes=15)
 _RETENTION = timedelta(days=400)
-# A guess of a user code names no account: more accounts must not mean more guesses.
+# A user code belongs to no account: a guesser with more accounts gets no more guesses.
 _TENANT_LIMITS: Final = {"user_code": 100}
 
 
@@ -48,15 +48,17 @@ class AsyncLoginAttempts(AsyncRepository):
         reason: str | None = None,
         correlation_id: str | None = None,
     ) -> LoginAttempt:
-        """Log an attempt. `username` is what was typed, and may name nobody.
+        """Log an attempt. `username` is what was typed; no such user need exist.
 
-        Names that nobody can have are logged as INVALID. The IPv4 address inside a
-        mapped or NAT64 address is logged, and no zone. `reserve` logs `throttled`, so
-        that a flood is not logged whole: here it raises InvalidArgumentError. Raises
-        MissingReferenceError for an unknown tenant, InvalidValueError.
+        A name that no user can have is logged as INVALID, a mapped or NAT64 address as
+        the IPv4 address inside it, without a zone. Raises MissingReferenceError for an
+        unknown tenant, InvalidValueError; InvalidArgumentError for `throttled`, which
+        only `reserve` logs, once a minute.
         """
         if outcome == "throttled":
-            message = "outcome must be failed or succeeded: reserve logs throttled"
+            message = (
+                "outcome must be failed or succeeded, not throttled: reserve logs that"
+            )
             raise InvalidArgumentError(message, argument="outcome")
         return await queries.record_async(
             self._connection,
@@ -64,7 +66,7 @@ class AsyncLoginAttempts(AsyncRepository):
             username_key=lookup_key(username),
             user_id=user_id,
             client_id=client_id,
-            address=check_address("address", address),
+            address=check_host("address", address),
             outcome=outcome,
             reason=reason,
             correlation_id=correlation_id,
@@ -78,7 +80,7 @@ class AsyncLoginAttempts(AsyncRepository):
         within: timedelta = _DAY,
         limit: int = 100,
     ) -> Sequence[LoginAttempt]:
-        """List attempts to sign in as this username, newest first."""
+        """List attempts to sign in with this username, newest first."""
         return await queries.list_recent_by_username_async(
             self._connection,
             tenant_id=tenant_id,
@@ -95,11 +97,11 @@ class AsyncLoginAttempts(AsyncRepository):
         within: timedelta = _DAY,
         limit: int = 100,
     ) -> Sequence[LoginAttempt]:
-        """List attempts from this host, in any spelling, newest first."""
+        """List attempts from this host, newest first. All spellings are equal."""
         return await queries.list_recent_by_address_async(
             self._connection,
             tenant_id=tenant_id,
-            address=check_address("address", address),
+            address=check_host("address", address),
             within=within,
             page_size=check_limit(limit),
         )
@@ -117,22 +119,24 @@ class AsyncLoginAttempts(AsyncRepository):
         tenant_limit: int | None = None,
         time_window: timedelta = _QUARTER_HOUR,
     ) -> ThrottleDecision:
-        """Ask, before a check of a factor, whether it may be made.
+        """Reserve a check of a factor, before you make it.
 
-        It is counted in leaky buckets, or in none when one is full: of the account from
-        this network (/24 or /64), of the account from everywhere, of the network (/24
-        or /48) for all accounts, and of the whole tenant if `tenant_limit` is given, or
-        the factor is `user_code`, where it is 100. A limit of 10 is 10 checks at once,
-        however many ask, and one more each time that a tenth of `time_window` has gone
-        by. While the account is trusted in this network (`succeed`), its bucket of
-        everywhere is left out. Refused or not, an account that does not exist is
-        treated alike.
+        A check counts in each of these leaky buckets, or in none if one is full:
 
-        `retry_after` is for the client; `refused_by` (pair, account, network or tenant)
-        and `remaining`, of the fullest bucket, are for operators. Refusals are logged
-        here, once a minute for each bucket, as `throttled` with `refused_by` as the
-        reason. After a check that succeeded call `succeed`; one that failed stays
-        counted. For codes of few digits give lower limits. Raises OpenTransactionError,
+        - pair: the account from this network (/24 or /64);
+        - account: the account from everywhere, unless `succeed` made this network
+          trusted;
+        - network: all accounts from this network (/24 or /48);
+        - tenant: the whole tenant, if `tenant_limit` is given; 100 for `user_code`.
+
+        A limit of 10 admits 10 checks at once, also of concurrent callers, and one more
+        per tenth of `time_window`. Accounts that do not exist get the same answers. Use
+        lower limits for codes of few digits.
+
+        `retry_after` is for the client; `refused_by`, a bucket's name, and `remaining`,
+        of the fullest bucket, are for operators. This logs refusals as `throttled`,
+        with `refused_by` as the reason, once a minute per bucket. Call `succeed` after
+        a successful check; a failed check stays counted. Raises OpenTransactionError,
         InvalidArgumentError, InvalidValueError.
         """
         if tenant_limit is None:
@@ -144,7 +148,7 @@ class AsyncLoginAttempts(AsyncRepository):
                 self._connection,
                 tenant_id=tenant_id,
                 username_key=lookup_key(username),
-                address=check_address("address", address),
+                address=check_host("address", address),
                 factor=factor,
                 pair_limit=check_count("pair_limit", pair_limit),
                 account_limit=check_count("account_limit", account_limit),
@@ -162,11 +166,11 @@ class AsyncLoginAttempts(AsyncRepository):
         factor: str,
         trusted_for: timedelta = _MONTH,
     ) -> None:
-        """Note that the reserved check succeeded: the owner of the account came in.
+        """Record that the reserved check succeeded.
 
-        Forgets the checks of this account from this network, and trusts it there for
-        `trusted_for`, beside its 9 latest other networks. The account's and the
-        network's buckets get this one check back: guesses of others stay counted.
+        Empties the pair's bucket, and trusts the account in this network for
+        `trusted_for`, as in its 9 latest other networks. Takes only this check back
+        from the account's and the network's buckets: guesses of others stay counted.
         Raises OpenTransactionError.
         """
         async with self._at_once("login_attempts.succeed"):
@@ -174,25 +178,24 @@ class AsyncLoginAttempts(AsyncRepository):
                 self._connection,
                 tenant_id=tenant_id,
                 username_key=lookup_key(username),
-                address=check_address("address", address),
+                address=check_host("address", address),
                 factor=factor,
                 trusted_for=check_not_negative("trusted_for", trusted_for),
             )
 
     async def prune_throttles(self, *, batch_size: int = 1000) -> int:
-        """Delete a batch of throttles, of all tenants, that say nothing any more.
+        """Delete a batch of throttles that are empty and not trusted, of all tenants.
 
-        Those are empty and trusted no more. Gives how many; call again while it is
-        `batch_size`.
+        Returns how many; call it again while that is `batch_size`.
         """
         return await queries.prune_throttles_async(
             self._connection, batch_size=batch_size
         )
 
     async def create_partitions(self, *, months_ahead: int = 3) -> int:
-        """Make the log's monthly partitions up to this many months ahead, at most 120.
+        """Create the log's missing partitions, up to this many months ahead (0 to 120).
 
-        Run monthly, as an operator. Gives how many were missing.
+        Run it monthly, as an operator. Returns how many it created.
         """
         return await queries.create_partitions_async(
             self._connection,
@@ -204,8 +207,8 @@ class AsyncLoginAttempts(AsyncRepository):
     async def drop_partitions(self, *, retention: timedelta = _RETENTION) -> int:
         """Drop the log's monthly partitions that end before the retention begins.
 
-        Run monthly, as an operator. Gives how many. It locks the log for a moment, and
-        gives up after 2 s of waiting with psycopg's LockNotAvailable: call again.
+        Run it monthly, as an operator. Returns how many it dropped. Locks the log for a
+        moment; raises psycopg's LockNotAvailable after waiting 2 s: call it again.
         """
         return await queries.drop_partitions_async(
             self._connection, retention=check_not_negative("retention", retention)
@@ -216,7 +219,7 @@ class AsyncLoginAttempts(AsyncRepository):
     ) -> int:
         """Delete a batch of old attempts that are in no monthly partition.
 
-        Gives how many; call again while it is `batch_size`.
+        Returns how many; call it again while that is `batch_size`.
         """
         return await queries.prune_default_async(
             self._connection,

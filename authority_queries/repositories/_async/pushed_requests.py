@@ -1,11 +1,11 @@
-"""Pushed authorization requests (RFC 9126): kept for minutes, used once."""
+"""Pushed authorization requests (RFC 9126), each used once within minutes."""
 
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
-from authority_queries.errors import InvalidArgumentError, NotFoundError
+from authority_queries.errors import NotFoundError
 from authority_queries.queries import pushed_requests as queries
 from authority_queries.records import PushedRequest
 from authority_queries.repositories._async.repository import AsyncRepository
@@ -16,15 +16,13 @@ from authority_queries.repositories.arguments import (
 )
 
 _MINUTE: Final = timedelta(minutes=1)
-# As the schema's check has it.
-_LONGEST: Final = timedelta(minutes=10)
 
 
 class AsyncPushedRequests(AsyncRepository):
     """Queries of `queries/pushed_requests.sql`.
 
-    A request_uri is made by `mint_token("request_uri", …)` and `format_request_uri`,
-    and comes in as the hash of `parse_request_uri`.
+    `mint_token("request_uri", …)` and `format_request_uri` make a request_uri. It is
+    passed as the hash of `parse_request_uri`.
     """
 
     async def create(
@@ -36,27 +34,24 @@ class AsyncPushedRequests(AsyncRepository):
         parameters: JsonObject,
         lifetime: timedelta = _MINUTE,
     ) -> PushedRequest:
-        """Keep the request that an authenticated client has pushed (RFC 9126 2.2).
+        """Store the request that an authenticated client pushed (RFC 9126 section 2.2).
 
-        `client_id` is the name in the protocol, `parameters` what the client asks for,
-        without what it authenticated with. A key of a DPoP header goes in as dpop_jkt
-        (RFC 9449 section 10.1). `lifetime`, for `expires_in`, is 10 minutes at most.
-        Raises NotFoundError when the client is unknown or disabled or the tenant is
-        not active; DuplicateError, InvalidValueError, InvalidArgumentError.
+        `client_id` is the client's name in the protocol. `parameters` are those of the
+        request, without the client's credentials; the key of a DPoP header becomes
+        dpop_jkt (RFC 9449 section 10.1). `lifetime` (`expires_in`) is at most 10
+        minutes. Raises NotFoundError if the client is unknown or disabled, or the
+        tenant is not active; DuplicateError, InvalidValueError, InvalidArgumentError.
         """
-        if check_positive("lifetime", lifetime) > _LONGEST:
-            message = "lifetime must be at most 10 minutes"
-            raise InvalidArgumentError(message, argument="lifetime")
         request = await queries.create_async(
             self._connection,
             tenant_id=tenant_id,
-            request_uri_hash=check_digest("request_uri_hash", request_uri_hash),
+            request_uri_hash=request_uri_hash,
             client_id=client_id,
             parameters=parameters,
-            lifetime=lifetime,
+            lifetime=check_positive("lifetime", lifetime),
         )
         if request is None:
-            message = "an active tenant has no enabled client with this id"
+            message = "no enabled client of an active tenant has this client_id"
             raise NotFoundError(message)
         return request
 
@@ -68,13 +63,12 @@ class AsyncPushedRequests(AsyncRepository):
         client_id: str,
         redemption_id: UUID,
     ) -> PushedRequest | None:
-        """Use a pushed request up, at the authorization endpoint (RFC 9126 section 4).
+        """Use a pushed request at the authorization endpoint (RFC 9126 section 4).
 
-        `client_id` is the one of the browser's request;
-        `redemption_id` says who uses it, such as the browser's session: repeated
-        before the request expires, it gives the row again, so that a lost answer or
-        a reload does no harm. Of any number of other ids one gets it. Every reason
-        for None is alike. In a transaction a rollback gives it back.
+        `client_id` is that of the browser's request. `redemption_id` identifies the
+        user of the request, such as the browser's session: the same id gets the same
+        row again until the request expires, for example after a reload. One of any
+        number of ids succeeds. None does not tell why. A rollback undoes the use.
         """
         return await queries.redeem_async(
             self._connection,
@@ -87,10 +81,10 @@ class AsyncPushedRequests(AsyncRepository):
     async def prune_expired(
         self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
     ) -> int:
-        """Delete a batch that expired longer ago than this, of all tenants.
+        """Delete a batch of requests that expired this long ago, of all tenants.
 
-        Gives how many; call again while it is `batch_size`. Rows that are locked are
-        left for the next run, so that any number may run at once.
+        Returns how many; call it again while that is `batch_size`. Calls may run
+        concurrently: they skip locked rows.
         """
         return await queries.prune_expired_async(
             self._connection,

@@ -1,4 +1,4 @@
-"""What the repositories have in common."""
+"""The base of the repositories: the connection, pages, stale updates."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -27,7 +27,7 @@ Record = TypeVar("Record")
 
 
 class AsyncLease:
-    """The connection of a store, for as long as it may be used."""
+    """The connection of a store, until the store's block ends."""
 
     def __init__(self, connection: AsyncConnection[object]) -> None:
         self._process = process_of(connection)
@@ -37,10 +37,10 @@ class AsyncLease:
 
     @property
     def connection(self) -> AsyncConnection[object]:
-        """Return the connection, while it is the caller's.
+        """Return the connection.
 
-        Raises UnitEndedError when another unit may have it by now, ForkedError when it
-        is the parent process's.
+        Raises UnitEndedError after the store's block, when another unit may use the
+        connection; ForkedError if it belongs to the parent process.
         """
         check_process(self._process)
         if self.has_ended:
@@ -52,7 +52,7 @@ class AsyncLease:
 class AsyncRepository:
     """Typed access to the queries of one file, over one connection.
 
-    The caller owns connection and transaction: no method commits, and each is one
+    The caller owns connection and transaction: no method commits. Each method is one
     statement unless its docstring says otherwise.
     """
 
@@ -65,10 +65,10 @@ class AsyncRepository:
 
     @asynccontextmanager
     async def _at_once(self, call: str) -> AsyncIterator[None]:
-        """Commit what the block decides, which the caller's rollback must not undo.
+        """Commit the block by itself, so that no rollback of the caller undoes it.
 
         Raises OpenTransactionError inside a transaction. Outside of any unit the block
-        has a transaction of its own, which takes two trips more.
+        runs in a transaction of its own, which takes two more trips.
         """
         connection, unit = self._connection, unit_of(self._connection)
         if not (
@@ -78,8 +78,8 @@ class AsyncRepository:
             and (unit is None or unit.is_autocommit)
         ):
             message = (
-                f"{call}: its decision must outlive a rollback: call it outside of "
-                "any transaction, in `authority.tenant(…, autocommit=True)`"
+                f"{call}: a rollback must not undo this call: make it outside of any "
+                "transaction, in `authority.tenant(…, autocommit=True)`"
             )
             raise OpenTransactionError(message)
         if unit is None:
@@ -98,9 +98,10 @@ async def page(
     before: str | None,
     limit: int,
 ) -> Page[Record]:
-    """Give a page by one of two queries; one row more tells the end.
+    """Return a page of the list that the two queries read in either direction.
 
-    `cursor` names the field that the list is ordered by.
+    Reads one row more than `limit`, to know whether the list goes on. `cursor` names
+    the field that the list is ordered by.
     """
     if after is not None and before is not None:
         message = "give either after or before, not both"
@@ -123,7 +124,7 @@ async def page(
 
 
 def stale(what: str, row_version: int, current: object | None) -> AuthorityError:
-    """Tell why an update found no row: it is gone, or at another version."""
+    """Return the error of an update that found no row at `row_version`."""
     if current is None:
         return NotFoundError(f"no such {what} in the tenant")
     return ConcurrencyConflictError(

@@ -1,4 +1,4 @@
-"""Roles and what they allow."""
+"""Roles and their permissions."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -16,13 +16,13 @@ class AsyncRoles(AsyncRepository):
     """Queries of `queries/roles.sql`."""
 
     async def get_by_id(self, *, tenant_id: UUID, role_id: UUID) -> Role | None:
-        """Get a role by its key inside the store."""
+        """Get a role by id."""
         return await queries.get_by_id_async(
             self._connection, tenant_id=tenant_id, role_id=role_id
         )
 
     async def get_by_name(self, *, tenant_id: UUID, name: str) -> Role | None:
-        """Get a role by its identifier."""
+        """Get a role by name."""
         return await queries.get_by_name_async(
             self._connection, tenant_id=tenant_id, name=name
         )
@@ -39,7 +39,7 @@ class AsyncRoles(AsyncRepository):
         description: str = "",
         permissions: Sequence[str] = (),
     ) -> Role:
-        """Create a role that allows these permissions of the catalogue.
+        """Create a role with these permissions of the catalogue.
 
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant or permission.
@@ -82,10 +82,9 @@ class AsyncRoles(AsyncRepository):
         return role
 
     async def delete(self, *, tenant_id: UUID, role_id: UUID) -> bool:
-        """Delete a role, and its assignments that have ended.
+        """Delete a role and its expired assignments. False if there was none.
 
-        False when there was none. Raises InUseError while it is assigned,
-        SystemRowError.
+        Raises InUseError while the role is assigned, SystemRowError.
         """
         if await queries.delete_async(
             self._connection, tenant_id=tenant_id, role_id=role_id
@@ -97,7 +96,7 @@ class AsyncRoles(AsyncRepository):
     async def list_permissions(
         self, *, tenant_id: UUID, role_id: UUID
     ) -> Sequence[Permission]:
-        """List what a role allows, in order of name."""
+        """List the permissions of a role, in order of name."""
         return await queries.list_permissions_async(
             self._connection, tenant_id=tenant_id, role_id=role_id
         )
@@ -105,7 +104,7 @@ class AsyncRoles(AsyncRepository):
     async def list_user_permissions(
         self, *, tenant_id: UUID, user_id: UUID
     ) -> Sequence[Permission]:
-        """List what an active user may do through all roles held now, each once."""
+        """List the permissions of an active user, through all roles held now."""
         return await queries.list_user_permissions_async(
             self._connection, tenant_id=tenant_id, user_id=user_id
         )

@@ -10,7 +10,7 @@ class AsyncServer(AsyncRepository):
     """Queries of `queries/server.sql`."""
 
     async def describe(self) -> ServerDescription:
-        """Tell version, role, privileges and clock."""
+        """Return version, role, privileges and clock."""
         description = await queries.describe_async(self._connection)
         if description is None:
             message = "the role of the connection is not in pg_roles"

@@ -6,17 +6,13 @@ from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
 from authority_queries.queries import service_accounts as queries
-from authority_queries.records import (
-    ServiceAccount,
-)
+from authority_queries.records import ServiceAccount
 from authority_queries.repositories._async.repository import (
     AsyncRepository,
     page,
     stale,
 )
-from authority_queries.repositories.values import (
-    Page,
-)
+from authority_queries.repositories.values import Page
 
 
 class AsyncServiceAccounts(AsyncRepository):
@@ -25,7 +21,7 @@ class AsyncServiceAccounts(AsyncRepository):
     async def get_by_id(
         self, *, tenant_id: UUID, service_account_id: UUID
     ) -> ServiceAccount | None:
-        """Get a service account by its key inside the store."""
+        """Get a service account by id."""
         return await queries.get_by_id_async(
             self._connection,
             tenant_id=tenant_id,
@@ -35,7 +31,7 @@ class AsyncServiceAccounts(AsyncRepository):
     async def get_by_account_id(
         self, *, tenant_id: UUID, account_id: str
     ) -> ServiceAccount | None:
-        """Get a service account by its identifier."""
+        """Get a service account by account id."""
         return await queries.get_by_account_id_async(
             self._connection,
             tenant_id=tenant_id,
@@ -103,7 +99,7 @@ class AsyncServiceAccounts(AsyncRepository):
         authorized_clients: Sequence[UUID],
         attributes: JsonObject,
     ) -> ServiceAccount:
-        """Replace what can be edited of the account that was read at `row_version`.
+        """Replace the editable fields of the account that was read at `row_version`.
 
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidValueError.
@@ -129,7 +125,7 @@ class AsyncServiceAccounts(AsyncRepository):
         return account
 
     async def delete(self, *, tenant_id: UUID, service_account_id: UUID) -> bool:
-        """Delete a service account with its tokens. False when there was none."""
+        """Delete a service account with its tokens. False if there was none."""
         return bool(
             await queries.delete_async(
                 self._connection,
@@ -141,9 +137,9 @@ class AsyncServiceAccounts(AsyncRepository):
     async def revoke_tokens(
         self, *, tenant_id: UUID, service_account_id: UUID
     ) -> ServiceAccount | None:
-        """End every token of the account so far, by moving its epoch: one row.
+        """End every token of the account so far by moving its epoch: one row.
 
-        None for an unknown account.
+        Returns None for an unknown account.
         """
         return await queries.revoke_tokens_async(
             self._connection,

@@ -1,4 +1,4 @@
-"""Tenants: who owns every other row."""
+"""Tenants, who own all other rows."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,18 +8,13 @@ from uuid import UUID
 from authority_queries.engine.runtime import JsonObject
 from authority_queries.errors import NotFoundError, TenantInactiveError
 from authority_queries.queries import tenants as queries
-from authority_queries.records import (
-    Tenant,
-    TenantStatus,
-)
+from authority_queries.records import Tenant, TenantStatus
 from authority_queries.repositories._async.repository import (
     AsyncRepository,
     page,
     stale,
 )
-from authority_queries.repositories.values import (
-    Page,
-)
+from authority_queries.repositories.values import Page
 
 _OPEN: Final = ["active", "trial"]
 
@@ -58,7 +53,7 @@ class AsyncTenants(AsyncRepository):
     ) -> Tenant:
         """Create a tenant with the system roles and the standard OpenID scopes.
 
-        Raises DuplicateError when the code is taken, InvalidValueError when it is no
+        Raises DuplicateError if the code is taken, InvalidValueError if it is not a
         DNS label.
         """
         return await queries.create_async(
@@ -78,7 +73,7 @@ class AsyncTenants(AsyncRepository):
         display_name: str,
         settings: JsonObject,
     ) -> Tenant:
-        """Replace what can be edited of the tenant that was read at `row_version`.
+        """Replace the editable fields of the tenant that was read at `row_version`.
 
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidValueError.
@@ -97,21 +92,21 @@ class AsyncTenants(AsyncRepository):
         return tenant
 
     async def suspend(self, *, tenant_id: UUID) -> Tenant:
-        """Stop issuing and verifying anything, until resumed. Again changes nothing.
+        """Stop the tenant, until `resume`: nothing is issued or verified. Idempotent.
 
-        Raises NotFoundError, TenantInactiveError when terminated.
+        Raises NotFoundError; TenantInactiveError if the tenant is terminated.
         """
         return await self._set_status(tenant_id, "suspended", [*_OPEN, "suspended"])
 
     async def resume(self, *, tenant_id: UUID) -> Tenant:
-        """Make a suspended or trial tenant active. Again changes nothing.
+        """Make a suspended or trial tenant active. Idempotent.
 
-        Raises NotFoundError, TenantInactiveError when terminated.
+        Raises NotFoundError; TenantInactiveError if the tenant is terminated.
         """
         return await self._set_status(tenant_id, "active", [*_OPEN, "suspended"])
 
     async def terminate(self, *, tenant_id: UUID) -> Tenant:
-        """Close the tenant for good; its rows stay. Again changes nothing.
+        """Close the tenant for good; its rows stay. Idempotent.
 
         Raises NotFoundError.
         """
@@ -136,8 +131,8 @@ class AsyncTenants(AsyncRepository):
         raise TenantInactiveError(message)
 
     async def revoke_tokens(self, *, tenant_id: UUID) -> Tenant | None:
-        """Sign everybody out, machines too, by moving the tenant's epoch: one row.
+        """Sign out all users and machines by moving the tenant's epoch: one row.
 
-        None for an unknown tenant.
+        Returns None for an unknown tenant.
         """
         return await queries.revoke_tokens_async(self._connection, tenant_id=tenant_id)

@@ -1,4 +1,4 @@
-"""Tokens: verified, introspected, revoked, listed, pruned."""
+"""Tokens: verification, introspection, revocation, lists, pruning."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -27,12 +27,12 @@ from authority_queries.repositories.arguments import (
 class AsyncTokens(AsyncRepository):
     """Queries of `queries/tokens.sql`.
 
-    Tokens come in as the SHA-256 of their string (`parse_token(…).hash`), never as
+    Tokens are passed as the SHA-256 of their string (`parse_token(…).hash`), never as
     the string.
     """
 
     async def get_by_id(self, *, tenant_id: UUID, token_id: UUID) -> Token | None:
-        """Get a token by its key inside the store, live or not."""
+        """Get a token by id, live or not."""
         return await queries.get_by_id_async(
             self._connection, tenant_id=tenant_id, token_id=token_id
         )
@@ -48,10 +48,10 @@ class AsyncTokens(AsyncRepository):
     async def diagnose(
         self, *, tenant_id: UUID, token_hash: bytes
     ) -> TokenDiagnosis | None:
-        """Tell an operator why a token is dead. None: there is no such token.
+        """Return why a token is dead, for an operator. None if there is no such token.
 
-        `dead_because` is the first reason, or None for a live token. Never for who
-        presents a token: to them every reason is alike (RFC 7662 section 2.2).
+        `dead_because` is the first reason, or None for a live token. Do not show it to
+        callers: they must not learn why a token was rejected (RFC 7662 section 2.2).
         """
         return await queries.diagnose_async(
             self._connection,
@@ -62,12 +62,12 @@ class AsyncTokens(AsyncRepository):
     async def verify(
         self, *, tenant_id: UUID, token_hash: bytes, type: TokenType = "access"
     ) -> VerifiedToken | None:
-        """Get a token if all that it hangs on is alive: the one check of a request.
+        """Return a token if it is live, else None: the one check of a request.
 
-        Tenant, client, authorization, user (with epoch) or service account and the
-        token itself, by the database's clock. Every reason for None is alike (RFC
-        7662 section 2.2). Who presents a token that is bound to a key or a certificate
-        must hold it: `is_confirmed` compares (RFC 9449, RFC 8705).
+        Judges the token itself, its tenant, client, authorization, and user (with
+        epoch) or service account, by the database's clock. None does not tell why (RFC
+        7662 section 2.2). For a token that is bound to a key or a certificate, check
+        `is_confirmed` too (RFC 9449, RFC 8705).
         """
         return await queries.verify_async(
             self._connection,
@@ -97,21 +97,21 @@ class AsyncTokens(AsyncRepository):
         properties: JsonObject | None = None,
         authenticated_at: datetime | None = None,
     ) -> Token:
-        """Store a token that expires after `lifetime`, by the database's clock.
+        """Store a token from another system, without OAuth's rules.
 
-        For what comes from another store: it asks nothing of OAuth's rules, to which
-        `store.grants` holds. A family that ends earlier ends it. `client_id` is
+        `store.grants` applies the rules. The token expires after `lifetime`, by the
+        database's clock, or with its family if that ends earlier. `client_id` is
         `Client.id`. A code or refresh token needs an authorization of the same client:
         its family. `code_challenge` is of method S256 (RFC 7636 section 4.2).
-        `authenticated_at` is when the sign-in happened that the token descends from.
-        None means now; a moment up to a minute ahead counts as a minute ago. Raises
+        `authenticated_at` is the time of the sign-in that the token descends from; None
+        means now, and a time up to a minute ahead counts as a minute ago. Raises
         TenantInactiveError, MissingReferenceError, DuplicateError, InvalidValueError.
         """
         token = await queries.create_async(
             self._connection,
             tenant_id=tenant_id,
             type=type,
-            token_hash=check_digest("token_hash", token_hash),
+            token_hash=token_hash,
             client_id=client_id,
             user_id=user_id,
             service_account_id=service_account_id,
@@ -128,18 +128,19 @@ class AsyncTokens(AsyncRepository):
             lifetime=check_positive("lifetime", lifetime),
         )
         if token is None:
-            message = "the tenant is not active: it is issued nothing"
+            message = "the tenant is not active: nothing can be issued"
             raise TenantInactiveError(message)
         return token
 
     async def revoke(
         self, *, tenant_id: UUID, token_hash: bytes, client_id: str, reason: str
     ) -> bool:
-        """Revoke a token at the wish of the client it was issued to (RFC 7009).
+        """Revoke a token for the client that it was issued to (RFC 7009).
 
-        A code or refresh token takes its family with it, what a rotation under way
-        issues included, also when it was revoked by itself before. False when this
-        token is not the client's or was revoked already, which a client is not told.
+        Revoking a code or refresh token ends its family, including tokens that a
+        concurrent rotation issues, and even if the token itself was revoked before.
+        Returns False if the token is not the client's or was revoked before: do not
+        tell the client.
         """
         return bool(
             await queries.revoke_async(
@@ -154,7 +155,7 @@ class AsyncTokens(AsyncRepository):
     async def revoke_by_id(
         self, *, tenant_id: UUID, token_id: UUID, reason: str
     ) -> bool:
-        """Revoke a token at the wish of an operator. False: nothing to revoke."""
+        """Revoke a token for an operator. False if there was nothing to revoke."""
         return bool(
             await queries.revoke_by_id_async(
                 self._connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -201,12 +202,12 @@ class AsyncTokens(AsyncRepository):
     async def prune_expired(
         self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
     ) -> int:
-        """Delete a batch of tokens that expired longer ago than this, of all tenants.
+        """Delete a batch of access tokens that expired this long ago, of all tenants.
 
-        Deletes access tokens only. `prune_refresh_tokens` deletes refresh tokens, and
-        `authorizations.prune_expired` deletes codes with their family. Returns the
-        number of deleted rows; call it again while that is `batch_size`. Locked rows
-        stay for the next run, so any number of runs may work at once.
+        `prune_refresh_tokens` deletes refresh tokens, and `authorizations.prune_expired`
+        deletes codes with their family, so that their reuse is detected until then.
+        Returns how many; call it again while that is `batch_size`. Calls may run
+        concurrently: they skip locked rows.
         """
         return await queries.prune_expired_async(
             self._connection,

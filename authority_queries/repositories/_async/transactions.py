@@ -1,4 +1,4 @@
-"""The transactions of this schema: a tenant's units of work, and single ones."""
+"""Transactions with this schema's settings: a tenant's units, and single ones."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -27,7 +27,7 @@ _begin_alone: Final = _QUERIES.script("begin_alone")
 def unit_of_work(
     connection: AsyncConnection[object], tenant_id: UUID, *, autocommit: bool
 ) -> AsyncEntered[None]:
-    """Return a block in which the connection works for one tenant: `open_unit`."""
+    """Return a block that sets the connection's tenant: `open_unit`."""
     return open_unit(connection, tenant_id, _STATEMENTS, autocommit=autocommit)
 
 
@@ -35,7 +35,7 @@ def unit_of_work(
 async def single_transaction(
     connection: AsyncConnection[object],
 ) -> AsyncIterator[None]:
-    """Run the block outside of any unit, in a transaction with a unit's settings."""
+    """Run the block in a transaction with a unit's settings, outside of any unit."""
     await _begin_alone(connection)
     try:
         yield

@@ -150,7 +150,10 @@ class AsyncUsers(AsyncRepository):
         return user
 
     async def delete(self, *, tenant_id: UUID, user_id: UUID) -> bool:
-        """Delete a user, its roles, consents and tokens. False if there was none."""
+        """Delete a user with its roles, consents and tokens.
+
+        Returns False if there was none.
+        """
         return bool(
             await queries.delete_async(
                 self._connection, tenant_id=tenant_id, user_id=user_id

@@ -150,7 +150,10 @@ class Clients(Repository):
         return client
 
     def delete(self, *, tenant_id: UUID, id: UUID) -> bool:
-        """Delete a client, its secrets, consents and tokens. False: there was none."""
+        """Delete a client with its secrets, consents and tokens.
+
+        Returns False if there was none.
+        """
         return bool(queries.delete(self._connection, tenant_id=tenant_id, id=id))
 
     def revoke_tokens(self, *, tenant_id: UUID, id: UUID) -> Client | None:

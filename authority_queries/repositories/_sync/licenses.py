@@ -26,7 +26,7 @@ from authority_queries.repositories.arguments import (
 class Licenses(Repository):
     """Queries of `queries/licenses.sql`.
 
-    Keys come in as the SHA-256 of their string (`parse_token(…).hash`).
+    Keys are passed as the SHA-256 of their string (`parse_token(…).hash`).
     """
 
     def create(
@@ -46,19 +46,19 @@ class Licenses(Repository):
         grace_policy: LicenseGracePolicy = "full",
         properties: JsonObject | None = None,
     ) -> License:
-        """Create a licence. `limits` maps a metric to the most per period, or to None.
+        """Create a licence with its free seats.
 
-        A metric that `limits` does not name cannot be used; None means no limit.
-        `overage_policy` refuses a use beyond a limit, or allows it and tells the
-        overage. After `valid_until`, for the time of `grace`, `grace_policy` lets
-        everything go on (full) or only leases that run be renewed (keep).
-        Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
-        tenant.
+        `limits` maps a metric to its limit per period, or to None for no limit. A
+        metric that it does not name cannot be used. `overage_policy` refuses a use
+        beyond the limit, or allows it and reports the overage. For the time of `grace`
+        after `valid_until`, `grace_policy` allows everything (full) or only renewals of
+        running leases (keep). Raises DuplicateError, InvalidValueError,
+        MissingReferenceError for an unknown tenant.
         """
         return queries.create(
             self._connection,
             tenant_id=tenant_id,
-            key_hash=check_digest("key_hash", key_hash),
+            key_hash=key_hash,
             plan=plan,
             seats=seats,
             features=features,
@@ -73,7 +73,7 @@ class Licenses(Repository):
         )
 
     def get_by_id(self, *, tenant_id: UUID, license_id: UUID) -> License | None:
-        """Get a licence by its key inside the store, valid or not."""
+        """Get a licence by id, valid or not."""
         return queries.get_by_id(
             self._connection, tenant_id=tenant_id, license_id=license_id
         )
@@ -87,11 +87,11 @@ class Licenses(Repository):
         )
 
     def validate(self, *, tenant_id: UUID, key_hash: bytes) -> LicenseValidation | None:
-        """Tell what a key opens and in which state its licence is now.
+        """Return what a key's licence includes, and its state now.
 
-        From `grows_until` on it gives no new seat and records no use, from
-        `usable_until` on it renews none: the difference is a grace that only keeps.
-        None when no licence of an active tenant has the key.
+        New leases and uses end at `grows_until`, renewals of leases at `usable_until`:
+        the two differ by a grace with the policy keep. Returns None if no licence of an
+        active tenant has the key.
         """
         return queries.validate(
             self._connection,
@@ -116,15 +116,15 @@ class Licenses(Repository):
         grace_policy: LicenseGracePolicy,
         properties: JsonObject,
     ) -> License:
-        """Replace what was sold, of the licence read at `row_version`.
+        """Replace the editable fields of the licence that was read at `row_version`.
 
-        Its key, its usage period and its status stay. Where seats are taken away, free
-        ones go first, then those whose lease ends first: the holders learn it at their
-        next heartbeat. No lease outlives the new end. A limit below the usage admits
-        nothing more in the period; recorded uses stay.
+        Key, usage period and status do not change. If `seats` shrinks, free seats go
+        first, then those whose lease ends first: their holders learn it at the next
+        heartbeat. Leases end with the licence at the latest. A limit below the current
+        usage admits no more use in the period; recorded uses stay.
 
-        Raises NotFoundError, ConcurrencyConflictError, LicenseNotUsableError when it is
-        revoked, InvalidValueError.
+        Raises NotFoundError; ConcurrencyConflictError; LicenseNotUsableError if the
+        licence is revoked; InvalidValueError.
         """
         changed = queries.update(
             self._connection,
@@ -146,30 +146,28 @@ class Licenses(Repository):
             return changed
         current = self.get_by_id(tenant_id=tenant_id, license_id=license_id)
         if current is not None and current.status == "revoked":
-            message = (
-                "licenses.update: the licence is revoked, for good: create another"
-            )
+            message = "licenses.update: the licence is revoked: create another one"
             raise LicenseNotUsableError(message)
         raise stale("licence", row_version, current)
 
     def suspend(self, *, tenant_id: UUID, license_id: UUID, reason: str) -> License:
         """Stop a licence until it is resumed.
 
-        Raises LicenseNotUsableError when it is unknown or revoked.
+        Raises LicenseNotUsableError if it is unknown or revoked.
         """
         return self._set_status(tenant_id, license_id, "suspended", reason)
 
     def resume(self, *, tenant_id: UUID, license_id: UUID) -> License:
         """Make a suspended licence active.
 
-        Raises LicenseNotUsableError when it is unknown or revoked.
+        Raises LicenseNotUsableError if it is unknown or revoked.
         """
         return self._set_status(tenant_id, license_id, "active", None)
 
     def revoke(self, *, tenant_id: UUID, license_id: UUID, reason: str) -> License:
         """Stop a licence for good.
 
-        Raises LicenseNotUsableError when it is unknown or revoked before.
+        Raises LicenseNotUsableError if it is unknown or already revoked.
         """
         return self._set_status(tenant_id, license_id, "revoked", reason)
 

@@ -44,18 +44,19 @@ class Redemptions(Repository):
         access_token: NewToken | None = None,
         refresh_token: NewToken | None = None,
     ) -> Redemption:
-        """Redeem an authorization code for the tokens that are given.
+        """Redeem an authorization code, and issue the tokens that are passed.
 
-        Exactly once (RFC 6749 section 4.1.2): of any number of racers one gets
-        `redeemed`. `redemption_id` is an id that the server made for the request,
-        never one of the client's: repeated, it gives already_redeemed and the same
-        row. Another request gets `reused`, which has ended the family, for good: so
-        it is refused inside a transaction (OpenTransactionError). `cnf_jkt` and
-        `cnf_x5t_s256` are what the request has proved; the access token is bound to
-        it, and a public client's refresh token too (RFC 9449 section 5, RFC 8705
-        section 4). A `redirect_uri` may be left out where the client has registered
-        one and no more, as OAuth 2.1 does. A `code_verifier` that RFC 7636 section 4.1
-        does not allow matches no code. Raises DuplicateError.
+        A code is redeemed once (RFC 6749 section 4.1.2): one of any number of
+        concurrent requests gets `redeemed`. `redemption_id` is an id that the server,
+        never the client, made for the request; the same id again gets already_redeemed
+        and the same row. Any other request gets `reused`, and the family is ended for
+        good.
+
+        `cnf_jkt` and `cnf_x5t_s256` are the key and the certificate that the request
+        proved. The access token is bound to them, and a public client's refresh token
+        too (RFC 9449 section 5, RFC 8705 section 4). `redirect_uri` may be None if the
+        client has registered exactly one, as in OAuth 2.1. A `code_verifier` that RFC
+        7636 section 4.1 does not allow matches no code. Raises DuplicateError.
         """
         return self._redeem(
             "redemptions.redeem_code",
@@ -89,9 +90,9 @@ class Redemptions(Repository):
     ) -> Redemption:
         """Redeem a device code that a user has approved (RFC 8628 section 3.4).
 
-        As `redeem_code`, and `leeway` as of `refresh`: a device that polls twice, or
-        lost the answer, keeps its family. Call `device_authorizations.poll` first: it
-        returns the answer for a code that is not redeemable.
+        Works like `redeem_code`, with the `leeway` of `refresh`: a device that polls
+        twice or loses the answer keeps its family. Call `device_authorizations.poll`
+        first: it returns the answer for a code that is not redeemable.
         """
         return self._redeem(
             "redemptions.redeem_device_code",
@@ -126,20 +127,20 @@ class Redemptions(Repository):
     ) -> Redemption:
         """Replace a refresh token by a new one (RFC 6749 section 6, RFC 9700 4.14.2).
 
-        As `redeem_code`; the new one's lifetime is how long it may stay idle, and the
-        family's own end stands. Fewer `scopes` are the access token's only. A
-        request that comes within `leeway` (24 hours at most) of another one's
-        redemption, and before the new refresh token is used, gets recently_redeemed:
-        no second branch, and no revocation. A server that derives the strings of
-        successors (`derive_token`) can answer it as the first one.
+        Works like `redeem_code`. The new token's lifetime limits how long it stays
+        idle; the family ends at its own end. Fewer `scopes` restrict the access token
+        only. A request within `leeway` (24 hours at most) of another one's redemption,
+        and before the new refresh token is used, gets recently_redeemed: it neither
+        issues nor revokes. A server that derives the strings of successors
+        (`derive_token`) can give it the answer of the first request.
 
-        With None for `refresh_token` the presented one is not used up, and lives as
-        long as it did: `refreshed`, for a confidential client and for a token that is
-        bound to a key; `rotation_required` for any other (RFC 9700 section 4.14.2). A
-        retry issues another access token, which must not be derived.
+        With `refresh_token=None` the presented token is not used up and keeps its end.
+        The outcome is `refreshed` for a confidential client and for a token bound to a
+        key, else `rotation_required` (RFC 9700 section 4.14.2). A retry issues another
+        access token, which must not be derived.
         """
         if refresh_token is None and access_token is None:
-            message = "access_token must be a NewToken where refresh_token is None"
+            message = "access_token must be a NewToken if refresh_token is None"
             raise InvalidArgumentError(
                 message, argument="access_token", query="redemptions.refresh"
             )
@@ -201,7 +202,7 @@ class Redemptions(Repository):
         with self._at_once(call):
             redemption = redeem()
             if redemption.outcome in _REDEEMED_BEFORE and _has_no_tokens(redemption):
-                # It waited for the other request, whose tokens it could not see yet.
+                # The statement waited for the other request, but cannot see its rows.
                 redemption = redeem()
         return redemption
 

@@ -33,16 +33,19 @@ class Revocations(Repository):
         """Append an entry to the tenant's feed.
 
         `target` is a jti, sub, client_id, kid or authorization id. From `expires_at` on
-        no token that it concerns can be alive. For a token and an authorization it is
-        required, and is the tokens' own end. Without one an entry stays until a later
-        one of the same target takes its place (`prune_superseded`). Other publishers
-        of the tenant wait until the transaction ends: entries appear in order and
-        without gaps. The hint (NOTIFY) wakes followers at the commit, which then waits
-        for those of other notifying transactions, of all tenants; without it, and
-        while the server's queue of notifications is half full, followers see the entry
-        at their next poll. A transaction with a hint cannot be prepared
-        for a two-phase commit. Raises MissingReferenceError for an unknown tenant,
-        InvalidValueError.
+        no token that the entry concerns can be alive. It is required for a token and an
+        authorization: the end of the tokens. An entry without it stays until a later
+        one for the same target replaces it (`prune_superseded`).
+
+        Other publishers of the tenant wait until the transaction ends, so that entries
+        appear in order and without gaps.
+
+        The hint (NOTIFY) wakes followers at the commit, which waits for commits of
+        other notifying transactions, of all tenants. Without it, or while the server's
+        notification queue is half full, followers get the entry at their next poll. A
+        transaction with a hint cannot be prepared for a two-phase commit.
+
+        Raises MissingReferenceError for an unknown tenant, InvalidValueError.
         """
         return queries.publish(
             self._connection,
@@ -59,7 +62,7 @@ class Revocations(Repository):
     def list_since(
         self, *, tenant_id: UUID, sequence: int = 0, limit: int = 100
     ) -> Sequence[Revocation]:
-        """List what a follower that has seen `sequence` has not seen, in order."""
+        """List entries after `sequence`, the last one that a follower has, in order."""
         return queries.list_since(
             self._connection,
             tenant_id=tenant_id,
@@ -68,7 +71,7 @@ class Revocations(Repository):
         )
 
     def get_position(self, *, tenant_id: UUID) -> int:
-        """Get the number of the newest entry, pruned or not; 0 before the first one."""
+        """Return the sequence of the newest entry, pruned or not; 0 if none was."""
         return queries.get_position(self._connection, tenant_id=tenant_id)
 
     def list_active(
@@ -80,7 +83,7 @@ class Revocations(Repository):
         after: int = 0,
         limit: int = 100,
     ) -> Sequence[Revocation]:
-        """List what is in force now, in order of sequence."""
+        """List the entries in force now, in order of sequence."""
         return queries.list_active(
             self._connection,
             tenant_id=tenant_id,
@@ -93,9 +96,9 @@ class Revocations(Repository):
     def prune_expired(
         self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
     ) -> int:
-        """Delete a batch of entries that expired longer ago than this, of all tenants.
+        """Delete a batch of entries that expired this long ago, of all tenants.
 
-        Gives how many; call again while it is `batch_size`.
+        Returns how many; call it again while that is `batch_size`.
         """
         return queries.prune_expired(
             self._connection,
@@ -106,11 +109,11 @@ class Revocations(Repository):
     def prune_superseded(
         self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
     ) -> int:
-        """Delete a batch of superfluous entries without an end, of all tenants.
+        """Delete a batch of entries without an end that later ones replace.
 
-        A later one of the same target, without an end and published longer ago than
-        this, refuses all that they refuse. Returns how many; call again while it is
-        `batch_size`.
+        Such an entry has a later one for the same target, without an end and published
+        this long ago, which refuses the same tokens. Deletes those of all tenants.
+        Returns how many; call it again while that is `batch_size`.
         """
         return queries.prune_superseded(
             self._connection,

@@ -8,24 +8,20 @@ from uuid import UUID
 from authority_queries.engine.runtime import JsonObject
 from authority_queries.errors import SystemRowError
 from authority_queries.queries import scopes as queries
-from authority_queries.records import (
-    Scope,
-)
+from authority_queries.records import Scope
 from authority_queries.repositories._sync.repository import (
     Repository,
     page,
     stale,
 )
-from authority_queries.repositories.values import (
-    Page,
-)
+from authority_queries.repositories.values import Page
 
 
 class Scopes(Repository):
     """Queries of `queries/scopes.sql`."""
 
     def get_by_id(self, *, tenant_id: UUID, scope_id: UUID) -> Scope | None:
-        """Get a scope by its key inside the store."""
+        """Get a scope by id."""
         return queries.get_by_id(
             self._connection, tenant_id=tenant_id, scope_id=scope_id
         )
@@ -64,7 +60,7 @@ class Scopes(Repository):
         resources: Sequence[str] = (),
         properties: JsonObject | None = None,
     ) -> Scope:
-        """Create a scope. `resources` are the audiences that it opens (RFC 8707).
+        """Create a scope. `resources` are its audiences (RFC 8707).
 
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
@@ -95,7 +91,7 @@ class Scopes(Repository):
         resources: Sequence[str],
         properties: JsonObject,
     ) -> Scope:
-        """Replace what can be edited of the scope that was read at `row_version`.
+        """Replace the editable fields of the scope that was read at `row_version`.
 
         Raises NotFoundError, ConcurrencyConflictError, SystemRowError,
         DuplicateError, InvalidValueError.
@@ -119,16 +115,16 @@ class Scopes(Repository):
         return scope
 
     def delete(self, *, tenant_id: UUID, scope_id: UUID) -> bool:
-        """Delete a scope. False when there was none. Raises SystemRowError."""
+        """Delete a scope. False if there was none. Raises SystemRowError."""
         if queries.delete(self._connection, tenant_id=tenant_id, scope_id=scope_id):
             return True
         self._refuse_system(tenant_id, scope_id)
         return False
 
     def resolve(self, *, tenant_id: UUID, names: Sequence[str]) -> Sequence[Scope]:
-        """Get the scopes with these names, in order of name; unknown ones are left out.
+        """List the scopes with these names, in order of name, without unknown ones.
 
-        What the caller asked for and did not get back is an invalid_scope.
+        A requested name that is not returned is an invalid_scope.
         """
         return queries.resolve(self._connection, tenant_id=tenant_id, names=names)
 

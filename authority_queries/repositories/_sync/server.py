@@ -11,7 +11,7 @@ class Server(Repository):
     """Queries of `queries/server.sql`."""
 
     def describe(self) -> ServerDescription:
-        """Tell version, role, privileges and clock."""
+        """Return version, role, privileges and clock."""
         description = queries.describe(self._connection)
         if description is None:
             message = "the role of the connection is not in pg_roles"

@@ -7,17 +7,13 @@ from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
 from authority_queries.queries import service_accounts as queries
-from authority_queries.records import (
-    ServiceAccount,
-)
+from authority_queries.records import ServiceAccount
 from authority_queries.repositories._sync.repository import (
     Repository,
     page,
     stale,
 )
-from authority_queries.repositories.values import (
-    Page,
-)
+from authority_queries.repositories.values import Page
 
 
 class ServiceAccounts(Repository):
@@ -26,7 +22,7 @@ class ServiceAccounts(Repository):
     def get_by_id(
         self, *, tenant_id: UUID, service_account_id: UUID
     ) -> ServiceAccount | None:
-        """Get a service account by its key inside the store."""
+        """Get a service account by id."""
         return queries.get_by_id(
             self._connection,
             tenant_id=tenant_id,
@@ -36,7 +32,7 @@ class ServiceAccounts(Repository):
     def get_by_account_id(
         self, *, tenant_id: UUID, account_id: str
     ) -> ServiceAccount | None:
-        """Get a service account by its identifier."""
+        """Get a service account by account id."""
         return queries.get_by_account_id(
             self._connection,
             tenant_id=tenant_id,
@@ -104,7 +100,7 @@ class ServiceAccounts(Repository):
         authorized_clients: Sequence[UUID],
         attributes: JsonObject,
     ) -> ServiceAccount:
-        """Replace what can be edited of the account that was read at `row_version`.
+        """Replace the editable fields of the account that was read at `row_version`.
 
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidValueError.
@@ -130,7 +126,7 @@ class ServiceAccounts(Repository):
         return account
 
     def delete(self, *, tenant_id: UUID, service_account_id: UUID) -> bool:
-        """Delete a service account with its tokens. False when there was none."""
+        """Delete a service account with its tokens. False if there was none."""
         return bool(
             queries.delete(
                 self._connection,
@@ -142,9 +138,9 @@ class ServiceAccounts(Repository):
     def revoke_tokens(
         self, *, tenant_id: UUID, service_account_id: UUID
     ) -> ServiceAccount | None:
-        """End every token of the account so far, by moving its epoch: one row.
+        """End every token of the account so far by moving its epoch: one row.
 
-        None for an unknown account.
+        Returns None for an unknown account.
         """
         return queries.revoke_tokens(
             self._connection,

@@ -39,9 +39,9 @@ from authority_queries.repositories._sync.users import Users
 class Store:
     """The repositories over one psycopg connection, which stays the caller's.
 
-    On a connection in autocommit each call is one round trip and its own
-    transaction; otherwise the caller commits. Row-level security shows no row unless
-    the connection works for a tenant: `unit`.
+    On a connection in autocommit each call is one round trip and its own transaction;
+    otherwise the caller commits. Row-level security hides all rows until the connection
+    is set to a tenant: `unit`.
     """
 
     def __init__(self, connection: Connection[object]) -> None:
@@ -71,13 +71,13 @@ class Store:
 
     @property
     def connection(self) -> Connection[object]:
-        """The connection. Raises UnitEndedError after the block it was lent for."""
+        """The connection. Raises UnitEndedError after the block of `lent` or `unit`."""
         return self._lease.connection
 
     @classmethod
     @contextmanager
     def lent(cls, connection: Connection[object]) -> Iterator[Self]:
-        """Make a store of a connection that others will have after the block."""
+        """Make a store that raises UnitEndedError after the block."""
         store = cls(connection)
         try:
             yield store
@@ -93,11 +93,11 @@ class Store:
         *,
         autocommit: bool = False,
     ) -> Iterator[Self]:
-        """Work for one tenant on a connection of your own: see `Authority.tenant`.
+        """Set your own connection to one tenant for a block: see `Authority.tenant`.
 
-        The connection is in autocommit, in UTF-8 and in no transaction, or
-        InvalidArgumentError is raised. Its isolation_level and read_only are left out.
-        Raises ForkedError if it was used here before this process was forked.
+        Raises InvalidArgumentError unless the connection is in autocommit, in UTF-8 and
+        in no transaction. Ignores its isolation_level and read_only. Raises ForkedError
+        if the connection was used before this process was forked.
         """
         with (
             unit_of_work(connection, tenant_id, autocommit=autocommit),

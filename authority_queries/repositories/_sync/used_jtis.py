@@ -26,25 +26,25 @@ class UsedJtis(Repository):
         jti: str,
         expires_at: datetime,
     ) -> bool:
-        """Tell whether this is the first use of a jti, and remember it.
+        """Record the use of a jti. Returns True for the first use, False for a replay.
 
-        Asked last, after the signature and everything else: RFC 7523 section 3 item 7,
-        RFC 9449 section 11.1. `issuer` is the client_id of an assertion, the JWK
+        Call it last, after the signature and all other checks (RFC 7523 section 3 item
+        7, RFC 9449 section 11.1). `issuer` is the client_id of an assertion, or the JWK
         thumbprint (RFC 7638) of a proof's key.
 
-        `expires_at` is when you refuse what carries the jti for its age, made of its
-        own times alone: `exp` of an assertion, `iat` and the time for which you take
-        it of a proof; in both with your leeway for clocks. So one assertion comes
-        with the same time whenever it is presented, and gets True once and never
-        again: False is a replay, or an end that has passed by the database's clock.
-        Another assertion of the issuer may have the same jti after that end.
+        `expires_at` is the time from which you reject the assertion or proof for its
+        age. Compute it from its own times alone, so that it is the same at every
+        presentation: `exp` of an assertion, `iat` of a proof plus the age that you
+        accept, each plus your leeway for clocks. Returns False if that time has passed
+        by the database's clock. Afterwards the issuer may use the jti again.
 
-        A racing use waits for the end of your transaction. After a rollback the jti
-        is free again: what was done for its sake and is not undone too, such as an
-        answer that was sent, could be had twice. When in doubt, call it in
-        autocommit. Raises InvalidValueError for an end more than a day away, which
-        is the client's fault, or an issuer that is none; InvalidArgumentError for a
-        datetime without a time zone, before 1900 or after 8999.
+        A concurrent use waits until your transaction ends. A rollback frees the jti: an
+        effect that the rollback does not undo, such as a sent response, could happen
+        twice. Call this in autocommit if in doubt.
+
+        Raises InvalidValueError for an end more than a day away, which is the client's
+        fault, or an invalid issuer; InvalidArgumentError for a datetime without a time
+        zone, before 1900 or after 8999.
         """
         text = _text("jti", jti).encode("utf-8", "surrogatepass")
         first = queries.use(
@@ -58,10 +58,10 @@ class UsedJtis(Repository):
         return bool(first)
 
     def prune_expired(self, *, batch_size: int = 1000) -> int:
-        """Delete a batch of what has not been needed for five minutes, of all tenants.
+        """Delete a batch of jtis that expired five minutes ago, of all tenants.
 
-        Gives how many; call again while it is `batch_size`. Rows that are locked are
-        left for the next run, so that any number may run at once. No statement of
-        `use` may take five minutes: see `AUTHORITY_STATEMENT_TIMEOUT`.
+        A statement of `use` must not take five minutes: see
+        `AUTHORITY_STATEMENT_TIMEOUT`. Returns how many; call it again while that is
+        `batch_size`. Calls may run concurrently: they skip locked rows.
         """
         return queries.prune_expired(self._connection, batch_size=batch_size)

@@ -147,7 +147,10 @@ class Users(Repository):
         return user
 
     def delete(self, *, tenant_id: UUID, user_id: UUID) -> bool:
-        """Delete a user, its roles, consents and tokens. False if there was none."""
+        """Delete a user with its roles, consents and tokens.
+
+        Returns False if there was none.
+        """
         return bool(
             queries.delete(self._connection, tenant_id=tenant_id, user_id=user_id)
         )

@@ -61,8 +61,8 @@ class AsyncPool:
     async def open(self) -> None:
         """Open `pool_min_size` connections, and check the database.
 
-        A failure that may pass is retried until `connect_timeout`. All others raise at
-        once.
+        A failure that may pass is retried until `connect_timeout`. Any other failure is
+        raised at once.
         """
         until = monotonic() + self._settings.connect_timeout
         async with AsyncExitStack() as stack:
@@ -92,9 +92,11 @@ class AsyncPool:
         until = monotonic() + limit
         slot = await slots.acquire(limit)
         if slot is None:
-            raise _unavailable(settings, f"none was free within {limit:g} s")
+            size = settings.pool_max_size
+            why = f"none was free within {limit:g} s (pool_max_size is {size})"
+            raise _unavailable(settings, why)
         try:
-            yield await self._filled(slot, seconds, until, is_opening=is_opening)
+            yield await self._connection_in(slot, seconds, until, is_opening=is_opening)
         except ReadOnlySqlTransaction:
             slot.empty()
             self._expire_connections()
@@ -104,7 +106,7 @@ class AsyncPool:
                 self._expire_connections()
             slots.release(slot)
 
-    async def _filled(
+    async def _connection_in(
         self,
         slot: AsyncSlot,
         seconds: float | None,
@@ -126,7 +128,7 @@ class AsyncPool:
     async def _connect(
         self, until: float, *, is_opening: bool
     ) -> AsyncServiceConnection:
-        """Connect, and retry until then while the failure may pass."""
+        """Connect. Retry until `until` while the failure may pass."""
         delay = _FIRST_DELAY
         while True:
             try:

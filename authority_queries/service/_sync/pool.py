@@ -62,8 +62,8 @@ class Pool:
     def open(self) -> None:
         """Open `pool_min_size` connections, and check the database.
 
-        A failure that may pass is retried until `connect_timeout`. All others raise at
-        once.
+        A failure that may pass is retried until `connect_timeout`. Any other failure is
+        raised at once.
         """
         until = monotonic() + self._settings.connect_timeout
         with ExitStack() as stack:
@@ -93,9 +93,11 @@ class Pool:
         until = monotonic() + limit
         slot = slots.acquire(limit)
         if slot is None:
-            raise _unavailable(settings, f"none was free within {limit:g} s")
+            size = settings.pool_max_size
+            why = f"none was free within {limit:g} s (pool_max_size is {size})"
+            raise _unavailable(settings, why)
         try:
-            yield self._filled(slot, seconds, until, is_opening=is_opening)
+            yield self._connection_in(slot, seconds, until, is_opening=is_opening)
         except ReadOnlySqlTransaction:
             slot.empty()
             self._expire_connections()
@@ -105,7 +107,7 @@ class Pool:
                 self._expire_connections()
             slots.release(slot)
 
-    def _filled(
+    def _connection_in(
         self,
         slot: Slot,
         seconds: float | None,
@@ -125,7 +127,7 @@ class Pool:
         return connection
 
     def _connect(self, until: float, *, is_opening: bool) -> ServiceConnection:
-        """Connect, and retry until then while the failure may pass."""
+        """Connect. Retry until `until` while the failure may pass."""
         delay = _FIRST_DELAY
         while True:
             try:

@@ -67,7 +67,7 @@ TODAY = date(2026, 1, 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """What the queries gave."""
+    """The results of the queries."""
 
     loaded: int
     track: Track | None
@@ -84,7 +84,7 @@ class Day:
 
 
 def spend_a_day(connection: Connection[object]) -> Day:
-    """Run all of it on the blocking functions."""
+    """Run all queries by the blocking functions."""
     sales.empty_shop(connection)
     loaded = catalogue.load_tracks(connection, SUPPLY)
     with catalogue.list_released_stream(
@@ -113,7 +113,7 @@ def spend_a_day(connection: Connection[object]) -> Day:
 
 
 async def spend_a_day_async(connection: AsyncConnection[object]) -> Day:
-    """Run all of it on the asynchronous functions."""
+    """Run all queries by the asynchronous functions."""
     await sales.empty_shop_async(connection)
     loaded = await catalogue.load_tracks_async(connection, SUPPLY)
     async with catalogue.list_released_stream_async(
@@ -148,7 +148,7 @@ async def spend_a_day_async(connection: AsyncConnection[object]) -> Day:
 
 
 def check_types(track: Track, customer: Customer) -> None:
-    """Fail the type checker, not the call, when a type is wider than it says."""
+    """Fail the type checker, not the call, if a type is wider than declared."""
     assert_type(track.artist, str | None)  # a left join
     assert_type(track.main_genre, str)  # @notnull
     assert_type(track.released_on, date | None)  # @nullable in one, so in both

@@ -4,7 +4,7 @@ from typing import TypedDict
 
 
 class Details(TypedDict, total=False):
-    """The keys that the shop knows."""
+    """The keys of the shop's JSON."""
 
     seconds: int
     label: str
