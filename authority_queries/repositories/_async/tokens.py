@@ -204,7 +204,7 @@ class AsyncTokens(AsyncRepository):
     ) -> int:
         """Delete a batch of access tokens that expired this long ago, of all tenants.
 
-        `prune_refresh_tokens` deletes refresh tokens, and `authorizations.prune_expired`
+        `prune_refresh_tokens` deletes refresh tokens. `authorizations.prune_expired`
         deletes codes with their family, so that their reuse is detected until then.
         Returns how many; call it again while that is `batch_size`. Calls may run
         concurrently: they skip locked rows.
@@ -221,8 +221,8 @@ class AsyncTokens(AsyncRepository):
         """Delete a batch of refresh tokens that expired a day and this long ago.
 
         A refresh token is forgotten a day after it expired: `redemptions.refresh` and
-        `revoke` treat it as unknown, whether it was pruned or not. As `prune_expired`
-        in all else.
+        `revoke` treat it as unknown, whether it was pruned or not. All else is as in
+        `prune_expired`.
         """
         return await queries.prune_refresh_tokens_async(
             self._connection,
