@@ -11,11 +11,24 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final, Literal, NewType, TypeAlias, Union, get_args, get_origin
-from typing import NewType as StandardNewType
+from typing import (
+    Any,
+    Final,
+    Literal,
+    NewType,
+    NotRequired,
+    Required,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+)
 from uuid import UUID
 
-from typing_extensions import TypeAliasType, get_type_hints, is_typeddict
+from typing_extensions import (
+    get_type_hints,
+    is_typeddict,
+)
 
 from authority_queries.engine.json_types import JsonValue
 
@@ -59,12 +72,17 @@ def caller_of(hint: Any) -> Reader | None:  # noqa: ANN401 -- a type is any obje
 def aliased(hint: Any) -> Any:  # noqa: ANN401 -- a type is any object
     """Return what a NewType or an alias stands for."""
     while True:
-        if isinstance(hint, NewType | StandardNewType):
+        if isinstance(hint, NewType):
             hint = hint.__supertype__
-        elif hint is not JsonValue and hasattr(hint, "__value__"):
+        elif _is_alias(hint):
             hint = hint.__value__
         else:
             return hint
+
+
+def _is_alias(hint: object) -> bool:
+    """Return whether a type is an alias, of typing or of typing_extensions."""
+    return hint is not JsonValue and hasattr(hint, "__value__")
 
 
 def _or_none(read: Reader) -> Reader:
@@ -100,7 +118,7 @@ class _Forms:
         self._known: dict[object, Reader] = {}
 
     def of(self, hint: Any) -> Reader:  # noqa: ANN401 -- a type is any object
-        if not (is_typeddict(hint) or isinstance(hint, TypeAliasType)):
+        if not (is_typeddict(hint) or _is_alias(hint)):
             return self._made(aliased(hint))
         if hint not in self._known:
             self._known[hint] = self._deferred(hint)
@@ -130,16 +148,26 @@ class _Forms:
 
     def _typed_dict(self, hint: Any) -> Reader:  # noqa: ANN401 -- a type
         readers = {name: self.of(of) for name, of in get_type_hints(hint).items()}
+        required = _required_keys(hint)
 
         def read(value: object) -> object:
             found: dict[str, object] = _instance(dict, value)
-            if not hint.__required_keys__ <= found.keys():
+            if not required <= found.keys():
                 raise KeyError
             for name in readers.keys() & found.keys():
                 readers[name](found[name])
             return found
 
         return read
+
+
+def _required_keys(hint: Any) -> set[str]:  # noqa: ANN401 -- a TypedDict
+    """Return the keys that must be there, also where annotations are strings."""
+    marked = get_type_hints(hint, include_extras=True)
+    marks: dict[str, object] = {name: get_origin(of) for name, of in marked.items()}
+    required = {name for name, mark in marks.items() if mark is Required}
+    optional = {name for name, mark in marks.items() if mark is NotRequired}
+    return {*hint.__required_keys__, *required} - optional
 
 
 def _single(hint: Any) -> Reader:  # noqa: ANN401 -- a type is any object

@@ -30,17 +30,20 @@ create table items (
     tags text[] not null check (array_position(tags, null) is null),
     settings jsonb not null,
     claims jsonb,
-    address inet
+    key bytea
 );
 """
 KINDS: Final = """
+from __future__ import annotations
+
 from collections.abc import Sequence
 from enum import Enum
-from typing import Literal, NewType, NotRequired, TypedDict
+from typing import Literal, NewType, NotRequired, Required, TypedDict
 
 from pydantic import BaseModel
 
 ItemId = NewType("ItemId", int)
+Key = NewType("Key", bytes)
 Tag = Literal["new", "old"]
 
 
@@ -57,8 +60,8 @@ class Name(str):
     pass
 
 
-class Settings(TypedDict):
-    color: str
+class Settings(TypedDict, total=False):
+    color: Required[str]
     sizes: NotRequired[Sequence[int]]
     inner: NotRequired["Settings"]
 
@@ -97,6 +100,12 @@ values (:id, :name, :status, :tags, :settings, :claims);
 -- name: list_all()
 -- Items.
 -- @row ItemTYPESselect COLUMNS from items order by items.id;
+
+-- name: get_key(id)^
+-- Its key, which does not show.
+-- @row Secret
+-- @type key: PACKAGE.kinds:Key
+select items.key from items where items.id = :id;
 
 -- name: get_status(id)$
 -- Its status.
@@ -179,6 +188,9 @@ def test_values_of_declared_types_are_sent_and_come_out(
 
     assert found == streamed == asyncio.run(listed()) == [tea, other]
     assert type(found[0].name) is kinds.Name
+    connection.execute("update items set key = '\\x6869'")
+    assert items.get_key(connection, id=1).key == b"hi"
+    assert "hi" not in repr(items.get_key(connection, id=1))
     assert items.get_status(connection, id=1) is kinds.Status.GONE
     assert items.get_status(connection, id=404) is None
     assert type(items.judge(connection, id=1).name) is kinds.Name
@@ -269,7 +281,7 @@ REFUSALS: Final = {
 
 
 def test_a_type_that_no_value_can_become_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "kinds.py").write_text(f"print('loud')\n{KINDS}")
+    (tmp_path / "kinds.py").write_text(f"{KINDS}\nprint('loud')\n")
     names = {name: PythonName(module=name[0], name=name[1]) for name in REFUSALS}
     declared = look_up(names.values(), tmp_path)
     for name, (found, message) in REFUSALS.items():

@@ -342,7 +342,7 @@ def test_an_unusable_data_folder_raises_with_the_log_path() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[tenant", "bad.toml is no TOML"),
+        ("[tenant", "bad.toml is not TOML"),
         ("[tenant]\ncode = 'x'", r"bad.toml: tenant.display_name: Field required"),
         (
             "[tenant]\ncode = 'x'\ndisplay_name = 'X'\n[[users]]\nusername = 'u'\n"

@@ -150,12 +150,12 @@ def test_a_refused_check_is_counted_in_no_bucket(store: Store, dba: Dba) -> None
 def test_a_refused_first_check_leaves_no_row(store: Store, dba: Dba) -> None:
     tenant = make_tenant(store)
     assert allowed(store, tenant.id, 1, network_limit=1) == 1
-    before = rows(dba)
+    before = [bucket[:3] for bucket in rows(dba)]
     for number in range(20):
         assert not reserve(
             store, tenant.id, username=f"user-{number}", network_limit=1
         ).allowed
-    assert rows(dba) == before
+    assert [bucket[:3] for bucket in rows(dba)] == before
 
 
 def test_a_success_empties_the_pair_and_takes_one_check_out_of_the_others(

@@ -223,7 +223,7 @@ def test_a_login_without_the_role_prunes_nothing(logins: Logins, world: World) -
     world.insert("tokens", 1)
     with (
         psycopg.connect(logins.app, autocommit=True) as connection,
-        pytest.raises(PermissionDeniedError, match="no member of authority_main"),
+        pytest.raises(PermissionDeniedError, match="is not a member of authority_main"),
     ):
         pruning.prune(Store(connection), only=["tokens"])
     assert world.count("tokens") == 1

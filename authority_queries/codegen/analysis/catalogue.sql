@@ -1,26 +1,28 @@
 -- name: functions()
 -- One function, operator's function or aggregate. The signature is its name and the
 -- types of its arguments, after its schema if it is not one of PostgreSQL's own.
-select
-    pg_proc.oid::integer as oid,
-    pg_proc.proname as name,
-    case
-        when origins.is_builtin then ''
-        else pg_proc.pronamespace::regnamespace::text || '.'
-    end
-    || pg_proc.proname
-    || substring(pg_proc.oid::regprocedure::text from '[(].*$') as signature,
-    origins.is_builtin,
-    pg_proc.proisstrict as is_strict,
-    pg_proc.provolatile = 'v' as is_volatile
-from pg_catalog.pg_proc
-cross join
-    lateral (
+with functions as (
+    select
+        pg_proc.*,
         -- A superuser can create functions in pg_catalog, with oids from 16384.
-        select
-            pg_proc.pronamespace = 'pg_catalog'::regnamespace
-            and pg_proc.oid < 16384 as is_builtin
-    ) as origins;
+        pg_proc.pronamespace = 'pg_catalog'::regnamespace
+        and pg_proc.oid < 16384 as is_builtin
+    from pg_catalog.pg_proc
+)
+
+select
+    functions.oid::integer as oid,
+    functions.proname as name,
+    case
+        when functions.is_builtin then ''
+        else functions.pronamespace::regnamespace::text || '.'
+    end
+    || functions.proname
+    || substring(functions.oid::regprocedure::text from '[(].*$') as signature,
+    functions.is_builtin,
+    functions.proisstrict as is_strict,
+    functions.provolatile = 'v' as is_volatile
+from functions;
 
 -- name: operators()
 -- One operator and its function.

@@ -22,8 +22,9 @@ class PgType:
     """A type of PostgreSQL's.
 
     `element` is the oid of the type of an array's elements, a domain's base, a range's
-    bounds, or a multirange's ranges. `array` is the oid of its array type. `labels` are
-    those of an enum, and the fields those of a composite type.
+    bounds, or a multirange's ranges. `array_type` is the oid of its
+    arrays' type. `labels` are those of an enum, and the fields those of a composite
+    type.
     """
 
     oid: int
@@ -32,7 +33,7 @@ class PgType:
     extension: str | None
     kind: Kind
     element: int
-    array: int
+    array_type: int
     labels: Sequence[str]
     field_names: Sequence[str]
     field_comments: Sequence[str]

@@ -5,7 +5,7 @@ select
     types.oid::bigint as oid,
     namespaces.nspname as schema,
     types.typname as name,
-    types.typarray::bigint as array,
+    types.typarray::bigint as array_type,
     (
         select pg_extension.extname
         from pg_catalog.pg_depend

@@ -73,7 +73,7 @@ class Registered:
 class PythonType:
     """An annotation as parts, and the check of a parameter of the type.
 
-    `is_read_as` is True when a loaded value is converted, or checked, to be of it.
+    `is_read_as` is True when a loaded value is converted to the type, or checked.
     """
 
     parts: tuple[Part, ...]

@@ -125,7 +125,7 @@ class Variants:
             case "domain":
                 return self._registered(pg_type.element)
             case "array" if element := self._registered(pg_type.element):
-                return self._pg_types.type(element).array
+                return self._pg_types.type(element).array_type
         return 0
 
     def _parameter_types(

@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from authority_queries.codegen.describing.type_parts import BUILTINS, Composite
+from authority_queries.codegen.describing.type_parts import Check, Composite
 from authority_queries.codegen.describing.typed_query import TypedQuery, TypedValue
 from authority_queries.codegen.errors import GenerationError
-from authority_queries.codegen.query import PythonName
 from authority_queries.codegen.rendering.module_text import (
     Imports,
     Package,
@@ -19,7 +18,6 @@ from authority_queries.codegen.rendering.shapes import Record, Records, Variant
 from authority_queries.codegen.rendering.spelling import Spelling
 
 _SECRET: Final = re.compile(r"(^|_)(hash|secret|password)$")
-_BYTES: Final = PythonName(module=BUILTINS, name="bytes")
 
 
 def records_module(
@@ -155,10 +153,16 @@ def _purpose(record: Record) -> Iterator[str]:
 def _fields(spelling: Spelling, fields: Sequence[TypedValue]) -> Iterator[str]:
     for field in fields:
         line = f"    {field.name}: {spelling.annotation(field)}"
-        if _SECRET.search(field.name) or _BYTES in field.type.parts:
+        if _SECRET.search(field.name) or _is_octets(field.type.check):
             line += f" = {spelling.name('dataclasses', 'field')}(repr=False)"
         yield line
         yield from _meaning(field)
+
+
+def _is_octets(check: Check) -> bool:
+    """Return whether a value is bytes, by whatever type, or has bytes inside."""
+    inner = (part for part in check.made_of or () if isinstance(part, Check))
+    return check.name == "octets" or any(map(_is_octets, inner))
 
 
 def _meaning(field: TypedValue) -> Iterator[str]:
