@@ -100,7 +100,8 @@ CREATE TABLE authority.authorizations (
     CONSTRAINT authorizations_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT authorizations_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
     CONSTRAINT authorizations_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.05');
 ALTER TABLE ONLY authority.authorizations FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.authorizations IS 'One grant to one client, and the family of all tokens that descend from it. Revoking
@@ -338,7 +339,7 @@ ALTER TABLE ONLY authority.clients
     ADD CONSTRAINT clients_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY authority.clients
-    ADD CONSTRAINT clients_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT clients_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.clients ENABLE ROW LEVEL SECURITY;
 
@@ -1227,7 +1228,7 @@ ALTER TABLE ONLY authority.licenses
     ADD CONSTRAINT licenses_tenant_id_key_hash_key UNIQUE (tenant_id, key_hash);
 
 ALTER TABLE ONLY authority.licenses
-    ADD CONSTRAINT licenses_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT licenses_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.licenses ENABLE ROW LEVEL SECURITY;
 
@@ -1333,7 +1334,7 @@ CREATE INDEX login_attempts_tenant_id_address_created_at_idx ON ONLY authority.l
 CREATE INDEX login_attempts_tenant_id_username_created_at_idx ON ONLY authority.login_attempts USING btree (tenant_id, username, created_at DESC);
 
 ALTER TABLE authority.login_attempts
-    ADD CONSTRAINT login_attempts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT login_attempts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.login_attempts ENABLE ROW LEVEL SECURITY;
 
@@ -1468,7 +1469,7 @@ ALTER TABLE ONLY authority.login_throttles
 CREATE INDEX login_throttles_ending_hour_idx ON authority.login_throttles USING btree (ending_hour);
 
 ALTER TABLE ONLY authority.login_throttles
-    ADD CONSTRAINT login_throttles_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT login_throttles_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.login_throttles ENABLE ROW LEVEL SECURITY;
 
@@ -1596,7 +1597,8 @@ CREATE TABLE authority.pushed_requests (
     CONSTRAINT pushed_requests_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
     CONSTRAINT pushed_requests_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT pushed_requests_request_uri_hash_check CHECK ((octet_length(request_uri_hash) = 32))
-);
+)
+WITH (fillfactor='80');
 ALTER TABLE ONLY authority.pushed_requests FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.pushed_requests IS 'An authorization request that a client pushed before it redirected the browser (RFC
@@ -1874,7 +1876,7 @@ ALTER TABLE ONLY authority.revocation_sequences
     ADD CONSTRAINT revocation_sequences_tenant_id_pk PRIMARY KEY (tenant_id);
 
 ALTER TABLE ONLY authority.revocation_sequences
-    ADD CONSTRAINT revocation_sequences_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT revocation_sequences_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.revocation_sequences ENABLE ROW LEVEL SECURITY;
 
@@ -1935,7 +1937,7 @@ CREATE INDEX revocations_tenant_id_category_target_idx ON authority.revocations 
 CREATE INDEX revocations_tenant_id_category_target_sequence_idx ON authority.revocations USING btree (tenant_id, category, target, sequence) WHERE (expires_at IS NULL);
 
 ALTER TABLE ONLY authority.revocations
-    ADD CONSTRAINT revocations_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT revocations_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.revocations ENABLE ROW LEVEL SECURITY;
 
@@ -2030,7 +2032,7 @@ ALTER TABLE ONLY authority.roles
     ADD CONSTRAINT roles_tenant_id_name_key UNIQUE (tenant_id, name);
 
 ALTER TABLE ONLY authority.roles
-    ADD CONSTRAINT roles_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT roles_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.roles ENABLE ROW LEVEL SECURITY;
 
@@ -2103,7 +2105,7 @@ ALTER TABLE ONLY authority.scopes
     ADD CONSTRAINT scopes_tenant_id_name_key UNIQUE (tenant_id, name);
 
 ALTER TABLE ONLY authority.scopes
-    ADD CONSTRAINT scopes_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT scopes_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.scopes ENABLE ROW LEVEL SECURITY;
 
@@ -2169,7 +2171,7 @@ ALTER TABLE ONLY authority.service_accounts
     ADD CONSTRAINT service_accounts_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY authority.service_accounts
-    ADD CONSTRAINT service_accounts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT service_accounts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.service_accounts ENABLE ROW LEVEL SECURITY;
 
@@ -2451,7 +2453,8 @@ END),
     CONSTRAINT tokens_type_redeemed_at_check CHECK (((type <> 'access'::text) OR (redeemed_at IS NULL))),
     CONSTRAINT tokens_type_redirect_uri_code_challenge_check CHECK (((type = 'authorization_code'::text) OR (num_nonnulls(redirect_uri, code_challenge) = 0))),
     CONSTRAINT tokens_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
-);
+)
+WITH (fillfactor='90', autovacuum_vacuum_scale_factor='0.05');
 ALTER TABLE ONLY authority.tokens FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.tokens IS 'One issued token or code, live or dead. The token string is never stored, so that a
@@ -2467,7 +2470,7 @@ COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account th
 represents the client.';
 COMMENT ON COLUMN authority.tokens.authorization_id IS 'The family of the token, of the same client. Revoking the family revokes the token. A
 token that can be redeemed must have one, or its reuse could revoke nothing.';
-COMMENT ON COLUMN authority.tokens.parent_id IS 'The token whose redemption issued this one, of the same family. It may have been pruned.
+COMMENT ON COLUMN authority.tokens.parent_id IS 'The token whose redemption issued this one, of the same family. It may be pruned first.
 Null: the first of its family, or issued by a refresh token that was not used up.';
 COMMENT ON COLUMN authority.tokens.subject_authorization_id IS 'The family of the token that this one was exchanged for (RFC 8693), of any client.
 Ending that family ends this token. Null: not exchanged, or exchanged for a token
@@ -2601,7 +2604,7 @@ ALTER TABLE ONLY authority.used_jtis
 CREATE INDEX used_jtis_expires_at_idx ON authority.used_jtis USING btree (expires_at);
 
 ALTER TABLE ONLY authority.used_jtis
-    ADD CONSTRAINT used_jtis_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT used_jtis_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.used_jtis ENABLE ROW LEVEL SECURITY;
 
@@ -2729,7 +2732,7 @@ ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_username_key_key UNIQUE (tenant_id, username_key);
 
 ALTER TABLE ONLY authority.users
-    ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.users ENABLE ROW LEVEL SECURITY;
 

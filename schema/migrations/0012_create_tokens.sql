@@ -8,6 +8,8 @@ set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local role authority_owner;
 
+-- The free tenth of a page holds the redemptions of its tokens, as HOT updates. Pruning
+-- deletes tokens all the time: vacuum comes at 5% instead of 20%.
 create table if not exists authority.tokens (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
@@ -131,6 +133,9 @@ create table if not exists authority.tokens (
             created_at
         ) < '9000-01-01Z'
     )
+) with (
+    fillfactor = 90,
+    autovacuum_vacuum_scale_factor = 0.05
 );
 
 comment on table authority.tokens is
@@ -154,7 +159,7 @@ comment on column authority.tokens.authorization_id is
 'The family of the token, of the same client. Revoking the family revokes the token. A
 token that can be redeemed must have one, or its reuse could revoke nothing.';
 comment on column authority.tokens.parent_id is
-'The token whose redemption issued this one, of the same family. It may have been pruned.
+'The token whose redemption issued this one, of the same family. It may be pruned first.
 Null: the first of its family, or issued by a refresh token that was not used up.';
 comment on column authority.tokens.subject_authorization_id is
 'The family of the token that this one was exchanged for (RFC 8693), of any client.

@@ -63,7 +63,7 @@ create table if not exists authority.login_throttles (
     constraint login_throttles_tenant_id_username_address_prefix_factor_key
     unique nulls not distinct (tenant_id, username, address_prefix, factor),
     constraint login_throttles_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint login_throttles_username_check
     check (char_length(username) <= 256 and authority.is_visible(username)),
     constraint login_throttles_address_prefix_check
