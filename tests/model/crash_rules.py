@@ -61,8 +61,10 @@ class CrashRules(TimeRules):
     def kill_the_server_process(self, pick: Pick) -> None:
         """A killed statement has done nothing; the retry does everything."""
         shown = self.asked_for(pick)
-        family = self.model.tokens[shown.hash].family
-        refresh = self.new(DAY)
+        token = self.model.tokens[shown.hash]
+        if self.model.is_forgotten(token):
+            return  # The statement waits for nothing.
+        family, refresh = token.family, self.new(DAY)
         killed = self.service.interrupt(
             lambda s: self.send(s, "refresh", shown, None, refresh),
             family.id if family else None,
