@@ -85,9 +85,9 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         made="""
             family as (
                 insert into authority.authorizations
-                (tenant_id, client_id, expires_at, tokens_expire_at)
+                (tenant_id, client_uuid, expires_at, tokens_expire_at)
                 values (
-                    %(tenant_id)s, %(client_id)s,
+                    %(tenant_id)s, %(client_uuid)s,
                     authority.clock() + interval '1 day',
                     authority.clock() + interval '1 day'
                 )
@@ -95,9 +95,9 @@ PRUNABLE: Mapping[StepName, Prunable] = {
             ),
             made as (select family.id from family, numbers)
         """,
-        columns="tenant_id, client_id, authorization_id, type, token_hash, expires_at, "
-        "created_at, authenticated_at, redeemed_at, redemption_hash",
-        values="%(tenant_id)s, %(client_id)s, made.id, 'refresh', "
+        columns="tenant_id, client_uuid, authorization_id, type, token_hash, "
+        "expires_at, created_at, authenticated_at, redeemed_at, redemption_hash",
+        values="%(tenant_id)s, %(client_uuid)s, made.id, 'refresh', "
         f"sha256(uuid_send(gen_random_uuid())), {_ENDS} - interval '1 day', "
         f"{_ENDS} - interval '30 days', {_ENDS} - interval '30 days', "
         f"{_ENDS} - interval '29 days', sha256('')",

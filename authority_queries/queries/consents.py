@@ -151,8 +151,8 @@ def list_by_user(
     after: UUID | None,
     page_size: int,
 ) -> list[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, starting
-    after the given id.
+    """One consent of the user, revoked or not, in order of id, starting after the
+    given id.
 
     Args:
         tenant_id: Owner of the row.
@@ -177,8 +177,8 @@ async def list_by_user_async(
     after: UUID | None,
     page_size: int,
 ) -> list[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, starting
-    after the given id.
+    """One consent of the user, revoked or not, in order of id, starting after the
+    given id.
 
     Args:
         tenant_id: Owner of the row.
@@ -204,8 +204,8 @@ def list_by_user_stream(
     after: UUID | None,
     page_size: int,
 ) -> Stream[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, starting
-    after the given id.
+    """One consent of the user, revoked or not, in order of id, starting after the
+    given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -235,8 +235,8 @@ def list_by_user_stream_async(
     after: UUID | None,
     page_size: int,
 ) -> AsyncStream[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, starting
-    after the given id.
+    """One consent of the user, revoked or not, in order of id, starting after the
+    given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
