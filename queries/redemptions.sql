@@ -22,6 +22,9 @@
 --   another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). The
 --   caller cannot tell which.
 --
+-- A refresh token is forgotten 24 hours after it expired: whatever became of it, it is
+-- invalid, and its row may be pruned. A code is kept until its family ends.
+--
 -- A request with any mismatch revokes nothing. A null redirect_uri matches if the
 -- client has registered exactly one (OAuth 2.1).
 --
@@ -51,6 +54,10 @@ with presented as (
         tokens.tenant_id = :tenant_id
         and tokens.token_hash = :token_hash
         and tokens.type = :type
+        and (
+            tokens.type <> 'refresh'
+            or tokens.expires_at > authority.clock() - interval '24 hours'
+        )
 ),
 
 issued_to as (

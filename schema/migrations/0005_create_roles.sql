@@ -73,7 +73,7 @@ create table if not exists authority.roles (
     constraint roles_tenant_id_id_pk primary key (tenant_id, id),
     constraint roles_tenant_id_name_key unique (tenant_id, name),
     constraint roles_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint roles_name_check
     check (name ~ '^[a-z][a-z0-9_.:-]*$' and char_length(name) <= 100),
     constraint roles_description_check check (char_length(description) <= 2000),

@@ -92,7 +92,7 @@ create table if not exists authority.users (
     constraint users_tenant_id_subject_id_key unique (tenant_id, subject_id),
     constraint users_tenant_id_username_key_key unique (tenant_id, username_key),
     constraint users_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint users_username_check
     check (
         authority.is_username_key(username, username_key)

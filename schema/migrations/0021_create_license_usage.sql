@@ -64,7 +64,7 @@ comment on column authority.license_usage.corrects is
 this is a use.';
 comment on column authority.license_usage.created_at is 'When it was recorded.';
 
--- Serves license_usage.correct: a use is taken back once.
+-- Enforces that a use is taken back once: license_usage.correct.
 create unique index if not exists license_usage_tenant_id_license_id_metric_corrects_key
 on authority.license_usage (tenant_id, license_id, metric, corrects)
 where corrects is not null;

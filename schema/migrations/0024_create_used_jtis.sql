@@ -17,7 +17,7 @@ create table if not exists authority.used_jtis (
     constraint used_jtis_tenant_id_kind_issuer_jti_hash_pk
     primary key (tenant_id, kind, issuer, jti_hash),
     constraint used_jtis_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint used_jtis_kind_check check (kind in ('client_assertion', 'dpop_proof')),
     constraint used_jtis_issuer_check
     check (issuer ~ '^[ -~]+$' and char_length(issuer) <= 255),
