@@ -235,7 +235,7 @@ def test_the_command_prints_no_row(
     set_trap(dba, TRAPS["raised"][1])
     assert main(["demo"]) == 1
     said = capsys.readouterr().err
-    assert "PostgreSQL says: hidden" in said
+    assert "PostgreSQL: hidden" in said
     assert "(RaiseException)" in said
 
 
