@@ -1155,9 +1155,9 @@ class Token:
     nothing.
     """
     parent_id: UUID | None
-    """The token whose redemption issued this one. Both have the same family and are
-    deleted together. Null: the first of its family, or issued by a refresh token that
-    was not used up.
+    """The token whose redemption issued this one, of the same family. It may be
+    pruned first. Null: the first of its family, or issued by a refresh token that was
+    not used up.
     """
     subject_authorization_id: UUID | None
     """The family of the token that this one was exchanged for (RFC 8693), of any

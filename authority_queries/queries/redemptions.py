@@ -26,7 +26,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "redeem": "ea62d12b5f58",
+    "redeem": "3983e4460ef7",
 }
 _QUERIES = QueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
@@ -121,6 +121,9 @@ def redeem(
     is bound to   another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
     section 4). The   caller cannot tell which.
 
+    A refresh token is forgotten 24 hours after it expired: whatever became of it, it is
+    invalid, and its row may be pruned. A code is kept until its family ends.
+
     A request with any mismatch revokes nothing. A null redirect_uri matches if the
     client has registered exactly one (OAuth 2.1).
 
@@ -211,6 +214,9 @@ async def redeem_async(
     redirect_uri and   PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or
     is bound to   another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
     section 4). The   caller cannot tell which.
+
+    A refresh token is forgotten 24 hours after it expired: whatever became of it, it is
+    invalid, and its row may be pruned. A code is kept until its family ends.
 
     A request with any mismatch revokes nothing. A null redirect_uri matches if the
     client has registered exactly one (OAuth 2.1).
