@@ -238,7 +238,7 @@ def test_the_check_names_queries_whose_record_alone_changed(
             "sold\n-- @n",
             ":32:1: @nullable names sold",
         ),
-        ("    tracks.title,\n", "", ":30:1: @row Track is not"),
+        ("    tracks.title,\n", "", ":30:1: @row Track differs"),
     ],
 )
 def test_an_error_in_a_query_file_has_its_place_and_no_traceback(
