@@ -41,7 +41,7 @@ _HEADERS: Final = (
 )
 _FORMATS: Final = ("", "", "", ".0f", ".1f", ".1f", ".2f")
 
-# Kept for reuse detection: redeemed and expired refresh tokens in live families.
+# Kept for reuse detection: redeemed refresh tokens in live families.
 _INSERT_KEPT: Final = """
 with families as (
     insert into authority.authorizations
@@ -57,8 +57,8 @@ insert into authority.tokens (
 )
 select
     tenant_id, 'refresh', sha256(uuid_send(gen_random_uuid())), client_uuid, id,
-    now() - interval '40 days', sha256('1'), now() - interval '10 days',
-    now() - interval '41 days', now() - interval '41 days'
+    now() - interval '1 day', sha256('1'), now() + interval '10 days',
+    now() - interval '20 days', now() - interval '20 days'
 from families, generate_series(1, %(kept)s / 1000)
 """
 
@@ -72,6 +72,26 @@ select
     now() - numbers.n * interval '1 second' - interval '2 days',
     now() - interval '30 days', now() - interval '30 days'
 from authority.clients, generate_series(1, %(over)s) as numbers (n)
+""",
+    "refresh_tokens": """
+with family as (
+    insert into authority.authorizations
+    (tenant_id, client_uuid, tokens_expire_at, created_at)
+    select tenant_id, id, now() + interval '30 days', now() - interval '90 days'
+    from authority.clients
+    returning tenant_id, id, client_uuid
+)
+
+insert into authority.tokens (
+    tenant_id, type, token_hash, client_uuid, authorization_id, redeemed_at,
+    redemption_hash, expires_at, created_at, authenticated_at
+)
+select
+    tenant_id, 'refresh', sha256(uuid_send(gen_random_uuid())), client_uuid, id,
+    now() - interval '20 days', sha256('1'),
+    now() - numbers.n * interval '1 second' - interval '3 days',
+    now() - interval '30 days', now() - interval '30 days'
+from family, generate_series(1, %(over)s) as numbers (n)
 """,
     "authorizations": """
 with families as (
@@ -90,7 +110,7 @@ insert into authority.tokens (
 )
 select
     tenant_id, 'refresh', sha256(uuid_send(gen_random_uuid())), client_uuid, id,
-    now() - interval '40 days', sha256('1'), now() - interval '10 days',
+    now() - interval '40 days', sha256('1'), now() - interval '2 days',
     now() - interval '41 days', now() - interval '41 days'
 from families, generate_series(1, 3)
 """,

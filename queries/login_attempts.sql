@@ -205,7 +205,8 @@ where
     );
 
 -- name: prune_throttles(batch_size)!
--- Deletes throttles of all tenants that are empty and no longer trusted.
+-- Deletes throttles of all tenants that are empty and no longer trusted, up to an
+-- hour after they became so.
 -- @plan cross_tenant -- The statement prunes for all tenants at once.
 -- @plan seq_scan authority.login_throttles -- The generic plan assumes that batch_size
 --   is a tenth of the rows. With its value each row is looked up by primary key.
@@ -215,8 +216,8 @@ with doomed as (
         candidates.tenant_id,
         candidates.id
     from authority.login_throttles as candidates
-    where candidates.ends_at < authority.clock()
-    order by candidates.ends_at
+    where candidates.ending_hour < authority.clock() - interval '1 hour'
+    order by candidates.ending_hour
     limit :batch_size
     for update skip locked
 )

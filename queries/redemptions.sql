@@ -1,30 +1,42 @@
 -- name: redeem(tenant_id, token_hash, type, client_id, redirect_uri, code_challenge, cnf_jkt, cnf_x5t_s256, scopes, redemption_id, leeway, access_token_hash, access_lifetime, refresh_token_hash, refresh_lifetime)^
--- The outcome of presenting a code or refresh token, and what it was redeemed for, in
--- one step that of any number of racers one makes:
--- redeemed: used up, and its successors are issued: an access token and a refresh
--- token, each where a hash of one is given.
--- refreshed: no new refresh token was given, and the client is confidential or its
--- token bound to a key or certificate: not used up, and an access token is issued.
--- rotation_required: the same for other tokens (RFC 9700 section 4.14.2); not used up.
--- already_redeemed: by this redemption_id, so this is a retry after a lost answer; the
--- row is as the first time.
--- recently_redeemed: by another request, within the leeway, and the refresh token that
--- it was redeemed for is not used yet: nothing is issued, nothing revoked.
--- reused: by another request, which revokes the family, if it is not (RFC 6749 section
--- 4.1.2, RFC 9700 section 4.14.2).
--- invalid_scope: more scopes than it carries (RFC 6749 section 6); not used up.
--- invalid: anything else, alike: not alive, or not issued to this client_id,
--- redirect_uri and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6) or
--- bound to another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4).
--- A request with any mismatch revokes nothing. A redirect_uri that is null is no
--- mismatch where the client has registered one and no more (OAuth 2.1).
--- The family is locked first, and then the token, which is judged as it is after the
--- wait. Before both, whom it was issued to and speaks for are held against deletion, as
--- the successors' foreign keys would do too late: a deletion holds them first and their
--- families afterwards.
--- Scopes that are null are all; fewer are the access token's only (RFC 6749 section 6).
--- A refresh token is bound to the key of a public client (RFC 9449 section 5, RFC 8705
--- section 4); it idles out, and the family ends in any case (RFC 9700 section 4.14.2).
+-- The outcome of presenting a code or refresh token, and the authorization (the family)
+-- of its tokens. Of any number of racing requests one redeems the token.
+--
+-- - redeemed: the token is used up, and its successors are issued: an access token and
+--   a refresh token, each if its hash is given.
+-- - refreshed: an access token is issued, and the token is not used up. The request has
+--   no hash of a new refresh token, and the client is confidential or the token is
+--   bound to a key or certificate.
+-- - rotation_required: the request has no hash of a new refresh token, and any other
+--   token needs one (RFC 9700 section 4.14.2). The token is not used up.
+-- - already_redeemed: this redemption_id has redeemed the token, so this is a retry
+--   after a lost answer. The row is that of the first time.
+-- - recently_redeemed: another request has redeemed the token within the leeway, and
+--   the new refresh token is not used yet. Nothing is issued, and nothing is revoked.
+-- - reused: another request has redeemed the token. The statement revokes the family,
+--   unless it is revoked already (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2).
+-- - invalid_scope: the request has scopes that the token does not carry (RFC 6749
+--   section 6). The token is not used up.
+-- - invalid: the token is not alive, was not issued to this client_id, redirect_uri and
+--   PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or is bound to
+--   another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). The
+--   caller cannot tell which.
+--
+-- A refresh token is forgotten 24 hours after it expired: whatever became of it, it is
+-- invalid, and its row may be pruned. A code is kept until its family ends.
+--
+-- A request with any mismatch revokes nothing. A null redirect_uri matches if the
+-- client has registered exactly one (OAuth 2.1).
+--
+-- The statement locks the family and then the token, and judges the token after the
+-- wait. Before both it locks the client, and the user or service account, against
+-- deletion. The successors' foreign keys would lock them too late: a deletion locks
+-- them first and their families afterwards.
+--
+-- Null scopes are all scopes of the token. Fewer scopes restrict only the access token
+-- (RFC 6749 section 6). A refresh token is bound to the key of a public client (RFC
+-- 9449 section 5, RFC 8705 section 4). It expires when it stays idle, and the family
+-- ends in any case (RFC 9700 section 4.14.2).
 -- @row Redemption
 -- @when outcome = redeemed, refreshed, already_redeemed, recently_redeemed --
 --   authorization_id, scopes, properties, authenticated_at
@@ -42,6 +54,10 @@ with presented as (
         tokens.tenant_id = :tenant_id
         and tokens.token_hash = :token_hash
         and tokens.type = :type
+        and (
+            tokens.type <> 'refresh'
+            or tokens.expires_at > authority.clock() - interval '24 hours'
+        )
 ),
 
 issued_to as (

@@ -195,7 +195,8 @@ returning
 -- name: revoke(tenant_id, token_hash, client_id, reason)!
 -- Revokes the token if it was issued to this client_id. Unless it is an access
 -- token, its family is revoked too, with the token's successors (RFC 7009 section
--- 2.1). A second call changes nothing.
+-- 2.1). A second call changes nothing, and neither does a refresh token that expired
+-- 24 hours ago: it is forgotten, as by redemptions.redeem.
 with presented as (
     select
         tokens.id,
@@ -210,6 +211,10 @@ with presented as (
         tokens.tenant_id = :tenant_id
         and tokens.token_hash = :token_hash
         and clients.client_id = :client_id
+        and (
+            tokens.type <> 'refresh'
+            or tokens.expires_at > authority.clock() - interval '24 hours'
+        )
 ),
 
 family as (
@@ -312,8 +317,8 @@ limit :page_size;
 
 -- name: prune_expired(older_than, batch_size)!
 -- Deletes access tokens of all tenants that expired longer ago than older_than.
--- Codes and refresh tokens stay until their family is pruned, so that their reuse
--- is detected.
+-- prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
+-- pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 -- @plan cross_tenant -- The statement prunes for all tenants at once.
 -- @role authority_maintenance
 with doomed as (
@@ -324,6 +329,34 @@ with doomed as (
     where
         candidates.type = 'access'
         and candidates.expires_at < authority.clock() - :older_than::interval
+    order by candidates.expires_at
+    limit :batch_size
+    for update skip locked
+)
+
+delete from authority.tokens
+using doomed
+where
+    tokens.tenant_id = doomed.tenant_id
+    and tokens.id = doomed.id;
+
+-- name: prune_refresh_tokens(older_than, batch_size)!
+-- Deletes refresh tokens of all tenants, redeemed or not, that expired more than 24
+-- hours and older_than ago. They were forgotten 24 hours after they expired, so no
+-- outcome depends on whether they were pruned.
+-- @plan cross_tenant -- The statement prunes for all tenants at once.
+-- @plan seq_scan authority.tokens -- The generic plan assumes that batch_size is a
+--   tenth of the rows. With its value each row is looked up by primary key.
+-- @role authority_maintenance
+with doomed as (
+    select
+        candidates.tenant_id,
+        candidates.id
+    from authority.tokens as candidates
+    where
+        candidates.type = 'refresh'
+        and candidates.expires_at
+        < authority.clock() - interval '24 hours' - :older_than::interval
     order by candidates.expires_at
     limit :batch_size
     for update skip locked

@@ -1,8 +1,8 @@
 -- Prepares a database for a migrating login that does not own it or may not create
--- roles: creates the roles and the schema of yoyo's books, and makes the login the owner
--- of the database. A DBA runs it once for each database, before the first migration, with
--- psql as a superuser, or as an owner of the database with CREATEROLE and CREATEDB who
--- created the login. A second run changes nothing:
+-- roles: creates the roles and the schema of yoyo's books, and makes the login the
+-- owner of the database. A DBA runs it once for each database, before the first
+-- migration, with psql as a superuser, or as an owner of the database with CREATEROLE
+-- and CREATEDB who created the login. A second run changes nothing:
 --
 --     psql -d authority -v migrator=auth_deploy -f schema/bootstrap.sql
 --
@@ -25,9 +25,9 @@ set local search_path = pg_catalog;
 set local client_min_messages = warning; -- hides the notices of a second run
 
 -- Roles belong to the whole server: another database may have created them already.
--- Services are members of authority_app, operators of authority_maintenance, and reports
--- of authority_reader. None of the roles can log in, is a superuser, bypasses row-level
--- security or creates roles.
+-- Services are members of authority_app, operators of authority_maintenance, and
+-- reports of authority_reader. None of the roles can log in, is a superuser, bypasses
+-- row-level security or creates roles.
 select format('create role %I nologin', wanted.name)
 from
     unnest(array['authority_app', 'authority_maintenance', 'authority_reader'])

@@ -78,12 +78,38 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         f"sha256(uuid_send(gen_random_uuid())), {_ENDS}, {_ENDS} - interval '1 hour', "
         f"{_ENDS} - interval '1 hour'",
         prolong="expires_at = authority.clock() + interval '1 hour'",
+        counted="type = 'access'",
+    ),
+    "refresh_tokens": Prunable(
+        table="tokens",
+        made="""
+            family as (
+                insert into authority.authorizations
+                (tenant_id, client_uuid, expires_at, tokens_expire_at)
+                values (
+                    %(tenant_id)s, %(client_uuid)s,
+                    authority.clock() + interval '1 day',
+                    authority.clock() + interval '1 day'
+                )
+                returning id
+            ),
+            made as (select family.id from family, numbers)
+        """,
+        columns="tenant_id, client_uuid, authorization_id, type, token_hash, "
+        "expires_at, created_at, authenticated_at, redeemed_at, redemption_hash",
+        values="%(tenant_id)s, %(client_uuid)s, made.id, 'refresh', "
+        f"sha256(uuid_send(gen_random_uuid())), {_ENDS} - interval '1 day', "
+        f"{_ENDS} - interval '30 days', {_ENDS} - interval '30 days', "
+        f"{_ENDS} - interval '29 days', sha256('')",
+        prolong="expires_at = authority.clock() + interval '1 hour'",
+        counted="type = 'refresh'",
     ),
     "authorizations": Prunable(
         table="authorizations",
         columns="tenant_id, client_uuid, tokens_expire_at, created_at",
         values=f"%(tenant_id)s, %(client_uuid)s, {_ENDS}, {_ENDS} - interval '90 days'",
         prolong="tokens_expire_at = authority.clock() + interval '1 hour'",
+        counted="expires_at is null",
     ),
     "revocations": Prunable(
         table="revocations",

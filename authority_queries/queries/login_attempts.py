@@ -31,7 +31,7 @@ _TEXTS = {
     "list_recent_by_address": "12851664b32f",
     "reserve": "a6822ce45650",
     "succeed": "1bd7f1d3d271",
-    "prune_throttles": "9783ce2c2277",
+    "prune_throttles": "3bdc2646e9b8",
     "create_partitions": "9aa43ca53313",
     "drop_partitions": "c9b7e3129af1",
     "prune_default": "e1c8bed37872",
@@ -598,7 +598,8 @@ async def succeed_async(
 
 
 def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
-    """Deletes throttles of all tenants that are empty and no longer trusted.
+    """Deletes throttles of all tenants that are empty and no longer trusted, up to an
+    hour after they became so.
 
     queries/login_attempts.sql:207
     """
@@ -608,7 +609,8 @@ def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
 async def prune_throttles_async(
     connection: AsyncConnection[object], *, batch_size: int
 ) -> int:
-    """Deletes throttles of all tenants that are empty and no longer trusted.
+    """Deletes throttles of all tenants that are empty and no longer trusted, up to an
+    hour after they became so.
 
     queries/login_attempts.sql:207
     """
@@ -619,7 +621,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:230
+    queries/login_attempts.sql:231
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -630,7 +632,7 @@ async def create_partitions_async(
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:230
+    queries/login_attempts.sql:231
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
@@ -639,7 +641,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:238
+    queries/login_attempts.sql:239
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -650,7 +652,7 @@ async def drop_partitions_async(
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:238
+    queries/login_attempts.sql:239
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -661,7 +663,7 @@ def prune_default(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:246
+    queries/login_attempts.sql:247
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -672,7 +674,7 @@ async def prune_default_async(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:246
+    queries/login_attempts.sql:247
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size

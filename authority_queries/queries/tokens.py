@@ -29,11 +29,12 @@ _TEXTS = {
     "verify": "d1de09ee9771",
     "verify_by_token": "1ee8f002dd0d",
     "create": "f8432e6fe019",
-    "revoke": "7716df045767",
+    "revoke": "247b13f4ef7f",
     "revoke_by_id": "7a9416536c88",
     "list_active_by_subject": "7de2435f0ce9",
     "list_active_by_client": "77d6b97de3f5",
     "prune_expired": "7059b75b8da1",
+    "prune_refresh_tokens": "12c3d099974c",
 }
 _QUERIES = QueryFile(FOLDER / "tokens.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tokens.sql", texts=_TEXTS)
@@ -209,6 +210,17 @@ _prune_expired_takes = Parameters(
 _prune_expired: Call[int] = _QUERIES.count("prune_expired", takes=_prune_expired_takes)
 _prune_expired_async: AsyncCall[int] = _ASYNC_QUERIES.count(
     "prune_expired", takes=_prune_expired_takes
+)
+_prune_refresh_tokens_takes = Parameters(
+    "tokens.prune_refresh_tokens",
+    older_than=checks.duration,
+    batch_size=checks.int8,
+)
+_prune_refresh_tokens: Call[int] = _QUERIES.count(
+    "prune_refresh_tokens", takes=_prune_refresh_tokens_takes
+)
+_prune_refresh_tokens_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "prune_refresh_tokens", takes=_prune_refresh_tokens_takes
 )
 
 
@@ -530,7 +542,8 @@ def revoke(
 ) -> int:
     """Revokes the token if it was issued to this client_id. Unless it is an access
     token, its family is revoked too, with the token's successors (RFC 7009 section
-    2.1). A second call changes nothing.
+    2.1). A second call changes nothing, and neither does a refresh token that expired
+    24 hours ago: it is forgotten, as by redemptions.redeem.
 
     Args:
         tenant_id: Owner of the row.
@@ -560,7 +573,8 @@ async def revoke_async(
 ) -> int:
     """Revokes the token if it was issued to this client_id. Unless it is an access
     token, its family is revoked too, with the token's successors (RFC 7009 section
-    2.1). A second call changes nothing.
+    2.1). A second call changes nothing, and neither does a refresh token that expired
+    24 hours ago: it is forgotten, as by redemptions.redeem.
 
     Args:
         tenant_id: Owner of the row.
@@ -595,7 +609,7 @@ def revoke_by_id(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:251
+    queries/tokens.sql:256
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -617,7 +631,7 @@ async def revoke_by_id_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:251
+    queries/tokens.sql:256
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -641,7 +655,7 @@ def list_active_by_subject(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:264
+    queries/tokens.sql:269
     """
     return _list_active_by_subject(
         connection,
@@ -670,7 +684,7 @@ async def list_active_by_subject_async(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:264
+    queries/tokens.sql:269
     """
     return await _list_active_by_subject_async(
         connection,
@@ -703,7 +717,7 @@ def list_active_by_subject_stream(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:264
+    queries/tokens.sql:269
     """
     return _list_active_by_subject_stream(
         connection,
@@ -737,7 +751,7 @@ def list_active_by_subject_stream_async(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:264
+    queries/tokens.sql:269
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -765,7 +779,7 @@ def list_active_by_client(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:291
+    queries/tokens.sql:296
     """
     return _list_active_by_client(
         connection,
@@ -791,7 +805,7 @@ async def list_active_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:291
+    queries/tokens.sql:296
     """
     return await _list_active_by_client_async(
         connection,
@@ -821,7 +835,7 @@ def list_active_by_client_stream(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:291
+    queries/tokens.sql:296
     """
     return _list_active_by_client_stream(
         connection,
@@ -852,7 +866,7 @@ def list_active_by_client_stream_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:291
+    queries/tokens.sql:296
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -868,10 +882,10 @@ def prune_expired(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
     """Deletes access tokens of all tenants that expired longer ago than older_than.
-    Codes and refresh tokens stay until their family is pruned, so that their reuse
-    is detected.
+    prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
+    pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:313
+    queries/tokens.sql:318
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -880,11 +894,39 @@ async def prune_expired_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
     """Deletes access tokens of all tenants that expired longer ago than older_than.
-    Codes and refresh tokens stay until their family is pruned, so that their reuse
-    is detected.
+    prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
+    pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:313
+    queries/tokens.sql:318
     """
     return await _prune_expired_async(
+        connection, older_than=older_than, batch_size=batch_size
+    )
+
+
+def prune_refresh_tokens(
+    connection: Connection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes refresh tokens of all tenants, redeemed or not, that expired more than
+    24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
+    outcome depends on whether they were pruned.
+
+    queries/tokens.sql:343
+    """
+    return _prune_refresh_tokens(
+        connection, older_than=older_than, batch_size=batch_size
+    )
+
+
+async def prune_refresh_tokens_async(
+    connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
+) -> int:
+    """Deletes refresh tokens of all tenants, redeemed or not, that expired more than
+    24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
+    outcome depends on whether they were pruned.
+
+    queries/tokens.sql:343
+    """
+    return await _prune_refresh_tokens_async(
         connection, older_than=older_than, batch_size=batch_size
     )

@@ -25,6 +25,8 @@ Text = TypeVar("Text", bound=str | None)
 MAX_PAGE_SIZE: Final = 1000
 # The limit of authority.create_login_attempt_partitions.
 MAX_MONTHS_AHEAD: Final = 120
+# How long the queries remember a refresh token after it expired.
+MAX_LEEWAY: Final = timedelta(hours=24)
 
 _NOTHING: Final = timedelta(0)
 _digest: Final = octets(32, 32)
@@ -64,6 +66,17 @@ def check_not_negative(name: str, value: object) -> timedelta:
     if duration < _NOTHING:
         raise refusal(name, "must be 0 or longer")
     return duration
+
+
+def check_leeway(value: object) -> timedelta:
+    """Return a duration of nothing to 24 hours.
+
+    Longer ones could outlast the successor whose use ends the leeway.
+    """
+    leeway = check_not_negative("leeway", value)
+    if leeway > MAX_LEEWAY:
+        raise refusal("leeway", "must be 24 hours or shorter")
+    return leeway
 
 
 def check_count(name: str, value: object) -> int:

@@ -50,7 +50,7 @@ def migrate(
 
 
 def migrate_plainly(conninfo: str, folders: Sequence[Path]) -> list[str]:
-    """Apply any project's migrations to a new database that nobody else has used.
+    """Apply any project's migrations to a new database that no other role has used.
 
     Names without a schema follow the login's search_path, as with yoyo itself. Raises
     MigrationError, UnavailableError.

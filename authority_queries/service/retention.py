@@ -22,6 +22,7 @@ StepName: TypeAlias = Literal[
     "pushed_requests",
     "device_authorizations",
     "tokens",
+    "refresh_tokens",
     "authorizations",
     "consents",
     "user_roles",
@@ -43,7 +44,8 @@ class Retention:
 
     - `expired`: pushed requests, device requests, access tokens, families with all
       their tokens, role assignments and entries of the revocation feed, after their
-      expiry. An entry without an expiry counts from the later entry that supersedes it.
+      expiry, and refresh tokens a day later. An entry without an expiry counts from the
+      later entry that supersedes it.
       Live rows, and rows that the detection of reuse needs, are never pruned, however
       short the time is.
     - `consents`: revoked consents, as the record of what was allowed, with the families

@@ -1,7 +1,7 @@
 -- Raises an error that names each object through which another role could act as the
--- migrating role. It trusts superusers, the migrating role, the owner of the database and
--- the owner's members. Any other owner of an object that a migration uses could run code
--- as the migrating role.
+-- migrating role. It trusts superusers, the migrating role, the owner of the database
+-- and the owner's members. Any other owner of an object that a migration uses could run
+-- code as the migrating role.
 --
 -- Reads only the catalogue, under search_path = pg_catalog. The first migration has the
 -- same block.

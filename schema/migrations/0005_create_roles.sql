@@ -56,7 +56,7 @@ comment on table authority.system_roles is
 'Templates: a new tenant gets a copy of each row. Migrations change them.';
 comment on column authority.system_roles.name is 'Name of the role in each tenant.';
 comment on column authority.system_roles.description is
-'Who needs the role, in one sentence.';
+'The users who need the role, in one sentence.';
 comment on column authority.system_roles.permissions is
 'Names from authority.permissions, copied to authority.role_permissions.';
 comment on column authority.system_roles.created_at is 'When the row was inserted.';
@@ -73,7 +73,7 @@ create table if not exists authority.roles (
     constraint roles_tenant_id_id_pk primary key (tenant_id, id),
     constraint roles_tenant_id_name_key unique (tenant_id, name),
     constraint roles_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint roles_name_check
     check (name ~ '^[a-z][a-z0-9_.:-]*$' and char_length(name) <= 100),
     constraint roles_description_check check (char_length(description) <= 2000),
@@ -90,7 +90,7 @@ comment on column authority.roles.id is 'Random.';
 comment on column authority.roles.name is
 'Identifier in lower case, unique in the tenant.';
 comment on column authority.roles.description is
-'Who needs the role, in one sentence. May be empty.';
+'The users who need the role, in one sentence. May be empty.';
 comment on column authority.roles.is_system is
 'Copied from authority.system_roles. A system role cannot be renamed or deleted.';
 comment on column authority.roles.created_at is 'When the row was inserted.';

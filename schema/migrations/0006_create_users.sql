@@ -92,7 +92,7 @@ create table if not exists authority.users (
     constraint users_tenant_id_subject_id_key unique (tenant_id, subject_id),
     constraint users_tenant_id_username_key_key unique (tenant_id, username_key),
     constraint users_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint users_username_check
     check (
         authority.is_username_key(username, username_key)
@@ -187,7 +187,8 @@ comment on column authority.user_roles.user_id is 'The user who has the role.';
 comment on column authority.user_roles.role_id is
 'The role. It cannot be deleted while it is assigned.';
 comment on column authority.user_roles.granted_by is
-'Who assigned the role, in the embedding service''s own terms. Null: not recorded.';
+'The user or service that assigned the role, in the embedding service''s own terms.
+Null: not recorded.';
 comment on column authority.user_roles.expires_at is
 'The assignment has no effect from this time on, and may be pruned. Null: no end.';
 comment on column authority.user_roles.created_at is

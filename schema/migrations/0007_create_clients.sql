@@ -32,7 +32,7 @@ create table if not exists authority.clients (
     constraint clients_tenant_id_id_pk primary key (tenant_id, id),
     constraint clients_tenant_id_client_id_key unique (tenant_id, client_id),
     constraint clients_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint clients_client_id_check
     check (
         client_id ~ '^[ -~]+$'

@@ -52,7 +52,7 @@ create table if not exists authority.scopes (
     constraint scopes_tenant_id_id_pk primary key (tenant_id, id),
     constraint scopes_tenant_id_name_key unique (tenant_id, name),
     constraint scopes_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint scopes_name_check
     check (name ~ '^[]!#-[^-~]+$' and char_length(name) <= 255),
     constraint scopes_display_names_check

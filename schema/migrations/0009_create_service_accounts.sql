@@ -25,7 +25,7 @@ create table if not exists authority.service_accounts (
     constraint service_accounts_tenant_id_account_id_key
     unique (tenant_id, account_id),
     constraint service_accounts_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint service_accounts_account_id_check
     check (account_id ~ '^[a-z0-9][a-z0-9_.-]*$' and char_length(account_id) <= 100),
     constraint service_accounts_allowed_scopes_check

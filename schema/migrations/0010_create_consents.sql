@@ -69,7 +69,7 @@ comment on column authority.consents.updated_at is 'When the row last changed.';
 comment on column authority.consents.row_version is
 'Increases with each change of the row.';
 
--- Serves consents.grant, get, narrow and revoke: one is in force.
+-- Enforces that one consent is in force. Serves consents.grant.
 create unique index if not exists consents_tenant_id_user_id_client_uuid_key
 on authority.consents (tenant_id, user_id, client_uuid) where revoked_at is null;
 -- Serves consents.list_by_user and the foreign key.

@@ -8,6 +8,8 @@ set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
 
+-- The free tenth of a page holds the redemptions of its tokens, as HOT updates. Pruning
+-- deletes tokens all the time: vacuum comes at 5% instead of 20%.
 create table if not exists authority.tokens (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
@@ -131,6 +133,9 @@ create table if not exists authority.tokens (
             created_at
         ) < '9000-01-01Z'
     )
+) with (
+    fillfactor = 90,
+    autovacuum_vacuum_scale_factor = 0.05
 );
 
 comment on table authority.tokens is
@@ -154,9 +159,8 @@ comment on column authority.tokens.authorization_id is
 'The family of the token, of the same client. Revoking the family revokes the token. A
 token that can be redeemed must have one, or its reuse could revoke nothing.';
 comment on column authority.tokens.parent_id is
-'The token whose redemption issued this one. Both have the same family and are deleted
-together. Null: the first of its family, or issued by a refresh token that was not used
-up.';
+'The token whose redemption issued this one, of the same family. It may be pruned first.
+Null: the first of its family, or issued by a refresh token that was not used up.';
 comment on column authority.tokens.subject_authorization_id is
 'The family of the token that this one was exchanged for (RFC 8693), of any client.
 Ending that family ends this token. Null: not exchanged, or exchanged for a token
@@ -220,9 +224,9 @@ where service_account_id is not null;
 create index if not exists tokens_tenant_id_subject_authorization_id_idx
 on authority.tokens (tenant_id, subject_authorization_id)
 where subject_authorization_id is not null;
--- Serves tokens.prune_expired.
-create index if not exists tokens_expires_at_idx
-on authority.tokens (expires_at) where type = 'access';
+-- Serves tokens.prune_expired and tokens.prune_refresh_tokens.
+create index if not exists tokens_type_expires_at_idx
+on authority.tokens (type, expires_at) where type in ('access', 'refresh');
 
 call authority.isolate_tenants('authority.tokens');
 call authority.let_operators_prune('authority.tokens');

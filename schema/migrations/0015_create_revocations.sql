@@ -14,7 +14,7 @@ create table if not exists authority.revocation_sequences (
     updated_at timestamptz not null default authority.clock(),
     constraint revocation_sequences_tenant_id_pk primary key (tenant_id),
     constraint revocation_sequences_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint revocation_sequences_moments_check
     check (
         least(created_at, updated_at) >= '1900-01-01Z'
@@ -46,7 +46,7 @@ create table if not exists authority.revocations (
     created_at timestamptz not null default authority.clock(),
     constraint revocations_tenant_id_sequence_pk primary key (tenant_id, sequence),
     constraint revocations_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint revocations_category_check
     check (category in ('token', 'subject', 'client', 'key', 'authorization')),
     constraint revocations_target_check
@@ -90,7 +90,7 @@ comment on column authority.revocations.expires_at is
 pruned. Null: no such time. Required for a token and an authorization.';
 comment on column authority.revocations.created_at is 'When it was published.';
 
--- Serves revocations.list_active.
+-- Serves the plans of revocations.list_active for a given target.
 create index if not exists revocations_tenant_id_category_target_idx
 on authority.revocations (tenant_id, category, target);
 -- Serves revocations.prune_superseded.

@@ -40,7 +40,7 @@ create table if not exists authority.login_attempts (
     constraint login_attempts_tenant_id_created_at_id_pk
     primary key (tenant_id, created_at, id),
     constraint login_attempts_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint login_attempts_username_check
     check (char_length(username) <= 256 and authority.is_visible(username)),
     constraint login_attempts_address_check

@@ -31,7 +31,7 @@ create table if not exists authority.licenses (
     constraint licenses_tenant_id_id_pk primary key (tenant_id, id),
     constraint licenses_tenant_id_key_hash_key unique (tenant_id, key_hash),
     constraint licenses_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint licenses_key_hash_check check (octet_length(key_hash) = 32),
     constraint licenses_plan_check
     check (authority.is_visible(plan) and char_length(plan) <= 255),

@@ -8,6 +8,7 @@ set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
 set local role pg_database_owner;
 
+-- The free fifth of a page holds the redemptions of its requests, as HOT updates.
 create table if not exists authority.pushed_requests (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
@@ -51,6 +52,8 @@ create table if not exists authority.pushed_requests (
         least(expires_at, redeemed_at, created_at) >= '1900-01-01Z'
         and greatest(expires_at, redeemed_at, created_at) < '9000-01-01Z'
     )
+) with (
+    fillfactor = 80
 );
 
 comment on table authority.pushed_requests is

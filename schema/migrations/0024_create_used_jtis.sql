@@ -17,7 +17,7 @@ create table if not exists authority.used_jtis (
     constraint used_jtis_tenant_id_kind_issuer_jti_hash_pk
     primary key (tenant_id, kind, issuer, jti_hash),
     constraint used_jtis_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id),
+    references authority.tenants (id) on delete restrict,
     constraint used_jtis_kind_check check (kind in ('client_assertion', 'dpop_proof')),
     constraint used_jtis_issuer_check
     check (issuer ~ '^[ -~]+$' and char_length(issuer) <= 255),
@@ -39,8 +39,8 @@ while it could be accepted again.';
 comment on column authority.used_jtis.tenant_id is 'Owner of the row.';
 comment on column authority.used_jtis.kind is 'client_assertion or dpop_proof.';
 comment on column authority.used_jtis.issuer is
-'Who created the jti; it is unique only per issuer. The client_id for an assertion, the
-JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
+'The creator of the jti, which is unique only per issuer: the client_id for an
+assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
 comment on column authority.used_jtis.jti_hash is
 'SHA-256 of the jti in UTF-8, 32 octets. A jti can have any length.';
 comment on column authority.used_jtis.expires_at is

@@ -46,7 +46,7 @@ class Load:
 
 
 class Rotator:
-    """A service that refreshes its families in turn, and gives no request up."""
+    """A service that refreshes its families in turn, and repeats failed requests."""
 
     def __init__(self, client: Client, tokens: list[TokenString], load: Load) -> None:
         self._client = client

@@ -16,7 +16,7 @@ from tests.isolation.tenant_rows import Tenants, fill_tenants, set_tenant, sqlst
 from tests.stores import Logins
 
 LOGINS = pytest.mark.parametrize("login", ["app", "reader", "maintenance"])
-# Objects of the whole database, whoever writes to them, which must not carry rows.
+# Objects that all sessions of the database share, and that must not carry rows.
 SHARED = re.compile(
     r"\b(notify|listen|pg_notify|pg_(try_)?advisory\w*|lo_\w+|nextval|dblink\w*)\b",
     re.I,
@@ -307,7 +307,7 @@ def test_statistics_show_no_value_of_a_tenants_table(
 def test_the_planner_reveals_the_size_of_other_tenants(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: estimates are made from the rows of all. No query of ours asks for one.
+    """A limit: estimates use the rows of all tenants. No query asks for an estimate.
 
     It takes a tenant's id, and the right to send any statement.
     """

@@ -35,6 +35,8 @@ SLACK: Final = timedelta(days=1)
 # How far ahead a caller's clock may be.
 TOLERANCE: Final = timedelta(minutes=1)
 MAX_BEHIND: Final = 16
+# How long a refresh token is remembered after it expired.
+MEMORY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,9 @@ class AuthorityModel:
 
     def is_live(self, token: Token | None, kind: Kind) -> bool:
         return token is not None and token.kind == kind and not self.why_dead(token)
+
+    def is_forgotten(self, token: Token) -> bool:
+        return token.kind == "refresh" and token.expires + MEMORY <= self.now
 
     def consent(self, user: User, client: Client) -> Consent | None:
         for consent in self.consents:
@@ -279,7 +284,12 @@ class AuthorityModel:
     ) -> Answer:
         """Redeem a code or refresh token: RFC 6749 4.1.3 and 6, RFC 9700 4.14.2."""
         token = self.tokens.get(presented.hash)
-        if token is None or token.kind != kind or not _is_entitled(presented, token):
+        if (
+            token is None
+            or token.kind != kind
+            or self.is_forgotten(token)
+            or not _is_entitled(presented, token)
+        ):
             return Answer(outcome="invalid")
         if token.use:
             return self._present_again(token, token.use, presented)
@@ -346,7 +356,7 @@ class AuthorityModel:
 
     def revoke(self, token: Token | None, client: str) -> bool:
         """Revoke a client's token: RFC 7009 section 2.1. Return whether it was."""
-        if token is None or token.client.name != client:
+        if token is None or token.client.name != client or self.is_forgotten(token):
             return False
         family = token.family if token.kind != "access" else None
         changed = not token.revoked
@@ -355,12 +365,13 @@ class AuthorityModel:
             family.revoked = True
         return changed
 
-    def prunable_tokens(self, older_than: timedelta) -> set[bytes]:
-        """Return the access tokens that may be pruned: reusable ones are kept."""
+    def prunable_tokens(self, kind: Kind, older_than: timedelta) -> set[bytes]:
+        """Return the tokens that may be pruned: refresh tokens once forgotten."""
+        memory = {"access": timedelta(0), "refresh": MEMORY}[kind]
         return {
             token.hash
             for token in self.tokens.values()
-            if token.kind == "access" and token.expires < self.now - older_than
+            if token.kind == kind and token.expires < self.now - memory - older_than
         }
 
     def prunable_families(self, older_than: timedelta) -> tuple[set[UUID], set[UUID]]:

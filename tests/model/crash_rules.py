@@ -61,8 +61,10 @@ class CrashRules(TimeRules):
     def kill_the_server_process(self, pick: Pick) -> None:
         """A killed statement has done nothing; the retry does everything."""
         shown = self.asked_for(pick)
-        family = self.model.tokens[shown.hash].family
-        refresh = self.new(DAY)
+        token = self.model.tokens[shown.hash]
+        if self.model.is_forgotten(token):
+            return  # The statement waits for nothing.
+        family, refresh = token.family, self.new(DAY)
         killed = self.service.interrupt(
             lambda s: self.send(s, "refresh", shown, None, refresh),
             family.id if family else None,
@@ -118,11 +120,11 @@ class CrashRules(TimeRules):
                 store.consents.grant(
                     tenant_id=self.tenant_id,
                     user_id=whose.id,
-                    client_uuid=whom.id,
+                    client_id=whom.name,
                     scopes=[*scopes],
                 )
                 consent = store.consents.get(
-                    tenant_id=self.tenant_id, user_id=whose.id, client_uuid=whom.id
+                    tenant_id=self.tenant_id, user_id=whose.id, client_id=whom.name
                 )
                 made = store.authorizations.create(
                     tenant_id=self.tenant_id,

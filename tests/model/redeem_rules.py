@@ -12,7 +12,7 @@ from authority_queries import NewToken, Store
 from authority_queries.errors import AuthorityError
 from authority_queries.records import Redemption
 from authority_queries.secrets import TokenString
-from tests.model.authority_model import Answer, Presented
+from tests.model.authority_model import MEMORY, Answer, Presented
 from tests.model.machine import Machine
 from tests.model.objects import Binding, Kind, Scopes, Token
 from tests.model.strategies import (
@@ -51,7 +51,7 @@ class RedeemRules(Machine):
         scopes: Scopes | None = None,
         leeway: timedelta = NOTHING,
     ) -> Presented:
-        """What a client presents with its token; with a mistake, or repeated."""
+        """A client's values beside its token: right, with a mistake, or repeated."""
         repeated = again and token.use is not None
         right = Presented(
             hash=token.hash,
@@ -117,6 +117,9 @@ class RedeemRules(Machine):
         refresh: NewToken | None,
     ) -> Answer:
         given = self.service.call(lambda s: self.send(s, kind, shown, access, refresh))
+        token = self.model.tokens.get(shown.hash)
+        if token and token.use and self.model.is_forgotten(token):
+            self.journal.outcomes["forgotten"] += 1
         answer = self.model.redeem(kind, shown, access, refresh)
         self.compare_redemption(given, answer)
         return answer
@@ -255,7 +258,7 @@ class RedeemRules(Machine):
         again=st.booleans(),
         leeway=leeways,
         refreshing=st.booleans(),
-        after=st.sampled_from([NOTHING, NOTHING, LEEWAY - MICROSECOND, LEEWAY]),
+        after=st.sampled_from([None, NOTHING, NOTHING, LEEWAY - MICROSECOND, LEEWAY]),
     )
     def present_used(
         self,
@@ -264,9 +267,12 @@ class RedeemRules(Machine):
         again: bool,
         leeway: timedelta,
         refreshing: bool,
-        after: timedelta,
+        after: timedelta | None,
     ) -> None:
-        """Use up the rest of a refresh token, and present it once more."""
+        """Use up the rest of a refresh token, and present it once more.
+
+        With None for `after` that is when it is forgotten, or just before.
+        """
         token = self.pick("refresh", pick)
         for once_more in (False, True):
             shown = self.presentation(
@@ -287,5 +293,8 @@ class RedeemRules(Machine):
                     certificate=None,
                 )
                 self.redeem("refresh", next_one, None, self.new(HOUR))
-            if not once_more:
-                self.wait(after)
+            if once_more:
+                return
+            forgotten = token.expires + MEMORY - self.model.now
+            just_before = forgotten - MICROSECOND if leeway else forgotten
+            self.wait(max(just_before, NOTHING) if after is None else after)

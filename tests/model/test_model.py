@@ -19,6 +19,7 @@ STEPS_OF_A_LIFE = 40
 STEPS = 2800
 MIN_STEPS = STEPS
 OUTCOMES = {
+    "access token pruned",
     "already_redeemed",
     "answer lost",
     "approved",
@@ -28,6 +29,7 @@ OUTCOMES = {
     "client_public",
     "consent_required",
     "family pruned",
+    "forgotten",
     "invalid",
     "invalid_actor_token",
     "invalid_scope",
@@ -39,12 +41,12 @@ OUTCOMES = {
     "recently_redeemed",
     "redeemed",
     "redirect_uri_not_registered",
+    "refresh token pruned",
     "refreshed",
     "reused",
     "rolled back",
     "rotation_required",
     "service_account_inactive",
-    "token pruned",
     "too long",
     "user deleted",
     "user_inactive",

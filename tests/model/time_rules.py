@@ -1,5 +1,6 @@
 """Steps of operators and of time: suspension, waiting, pruning."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition
 
 from authority_queries.errors import TenantInactiveError
+from tests.model.authority_model import MEMORY
 from tests.model.end_rules import EndRules
 from tests.model.objects import Kind
 from tests.model.strategies import (
@@ -80,25 +82,36 @@ class TimeRules(EndRules):
             "expires": token.expires,
             "family": token.family.ends if token.family else None,
             "leeway": token.use.at + LEEWAY if token.use else None,
-            "prunable": token.expires + age,
+            "prunable": token.expires
+            + age
+            + (MEMORY if token.kind == "refresh" else NOTHING),
         }
         moment = moments[what]
         if moment is None or moment - MICROSECOND < self.model.now:
             return
         self.wait(moment - self.model.now - (MICROSECOND if before else NOTHING))
 
-    @precondition(lambda self: self.model.prunable_tokens(NOTHING))
+    @precondition(lambda self: self.model.prunable_tokens("access", NOTHING))
     @step(age=ages, batch=batches)
-    def prune_tokens(self, age: timedelta, batch: int) -> None:
+    def prune_access_tokens(self, age: timedelta, batch: int) -> None:
+        self._prune("access", self.service.operator.tokens.prune_expired, age, batch)
+
+    @precondition(lambda self: self.model.prunable_tokens("refresh", NOTHING))
+    @step(age=ages, batch=batches)
+    def prune_refresh_tokens(self, age: timedelta, batch: int) -> None:
+        prune = self.service.operator.tokens.prune_refresh_tokens
+        self._prune("refresh", prune, age, batch)
+
+    def _prune(
+        self, kind: Kind, prune: Callable[..., int], age: timedelta, batch: int
+    ) -> None:
         before = self.service.look()
-        count = self.service.operator.tokens.prune_expired(
-            older_than=age, batch_size=batch
-        )
+        count = prune(older_than=age, batch_size=batch)
         gone = before.keys() - self.service.look().keys()
-        prunable = self.model.prunable_tokens(age)
+        prunable = self.model.prunable_tokens(kind, age)
         assert gone <= prunable
         assert count == len(gone) == min(batch, len(prunable))
-        self.journal.outcomes["token pruned"] += count
+        self.journal.outcomes[f"{kind} token pruned"] += count
         self.model.forget_tokens(gone)
 
     @precondition(lambda self: self.model.prunable_families(NOTHING)[0])

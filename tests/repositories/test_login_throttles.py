@@ -1,7 +1,7 @@
 """The throttle in front of sign-ins: three leaky buckets for each factor."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
@@ -382,21 +382,27 @@ def test_a_reservation_in_a_transaction_is_refused(
             succeed(open_store, tenant.id)
 
 
-def test_only_empty_untrusted_throttles_are_pruned(
+def test_throttles_are_pruned_after_the_hour_in_which_they_end(
     store: Store, dba: Dba, clock: Clock
 ) -> None:
     tenant = make_tenant(store)
+    eleven = datetime(2030, 1, 1, 11, tzinfo=UTC)
+    clock.freeze(eleven - MINUTE / 2)
     for number, username in enumerate(("ann", "bob")):
         reserve(store, tenant.id, username=username, address=network(number))
     succeed(store, tenant.id, username="bob", address=network(1), trusted_for=DAY)
-    assert store.login_attempts.prune_throttles() == 2
-    clock.advance(HOUR)
-    reserve(store, tenant.id, username="mia", address=network(2))
+    clock.freeze(eleven)
+    assert store.login_attempts.prune_throttles() == 0
+    clock.advance(timedelta(microseconds=1))
     with dba.transaction():
         dba.execute("select from authority.login_throttles for update")
         assert store.login_attempts.prune_throttles() == 0
-    assert store.login_attempts.prune_throttles(batch_size=2) == 2
-    assert store.login_attempts.prune_throttles(batch_size=2) == 1
+    # Both accounts' and networks' buckets; ann's pair is full for another minute.
+    assert store.login_attempts.prune_throttles(batch_size=3) == 3
+    assert store.login_attempts.prune_throttles(batch_size=3) == 1
+    clock.advance(HOUR)
+    reserve(store, tenant.id, username="mia", address=network(2))
+    assert store.login_attempts.prune_throttles() == 1
     left = [row[:2] for row in rows(dba)]
     trusted = ("bob", "10.0.1.0/24")
     assert left == [
@@ -518,6 +524,6 @@ def test_an_account_is_trusted_in_its_10_latest_networks(
     found = [prefix for (prefix,) in dba.execute(f"{known}{trusted}".encode())]
     assert found == [f"10.0.{number}.0/24" for number in range(3, 13)]
     # The other throttles are empty and untrusted: they are deleted.
-    clock.advance(HOUR)
+    clock.advance(2 * HOUR)
     store.login_attempts.prune_throttles()
     assert len(rows(dba)) == 10

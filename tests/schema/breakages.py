@@ -127,8 +127,22 @@ BREAKAGES = {
         as 'select array(select unnest(names) order by 1)'
         """,
     ],
+    "tenants_go_last": [
+        """
+        alter table authority.scopes
+        drop constraint scopes_tenant_id_fk,
+        add constraint scopes_tenant_id_fk foreign key (tenant_id)
+        references authority.tenants (id) on delete cascade
+        """,
+        """
+        alter table authority.scopes
+        drop constraint scopes_tenant_id_fk,
+        add constraint scopes_tenant_id_fk foreign key (tenant_id)
+        references authority.tenants (id)
+        """,
+    ],
     "names_follow_the_rule": [
-        "alter index authority.tokens_expires_at_idx rename to tokens_prune"
+        "alter index authority.tokens_type_expires_at_idx rename to tokens_prune"
     ],
     "names_have_one_meaning": [
         "alter table authority.scopes add column client_id uuid",

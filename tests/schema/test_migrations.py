@@ -183,7 +183,7 @@ def test_a_role_that_may_not_create_gets_an_error(
         migrate(weak)
 
 
-# A migration, the line that is named, and what it says.
+# A migration, the line that the error names, and the message.
 FAILING = [
     ("create table public.t (a int); select no;", 1, 'column "no" does not exist'),
     (

@@ -1,4 +1,4 @@
-"""All privileges stand in a file that is reviewed: schema/privileges.txt."""
+"""A file that is reviewed lists all privileges: schema/privileges.txt."""
 
 from typing import Any
 

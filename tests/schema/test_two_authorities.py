@@ -90,7 +90,7 @@ def does(connection: Connection, statement: sql.Composed) -> bool:
 
 
 def documented(column: int) -> dict[str, bool]:
-    """What the table in the documentation says of one kind of login."""
+    """Return what one kind of login may do, from the documentation's table."""
     text = (ROOT / "docs" / "tenant_isolation.md").read_text()
     rows = [line.strip("| ").split(" | ") for line in text.splitlines()]
     return {row[0]: row[column] == "yes" for row in rows if row[0] in ATTEMPTS}

@@ -18,7 +18,7 @@ HOLDERS = SEATS + 2
 
 @dataclass(eq=False)
 class Holder:
-    """A holder of a seat. Between `began` and an acknowledgement both may be true."""
+    """A holder, who `has` a seat or `may_have` one while an answer is outstanding."""
 
     name: str
     has: bool = False
@@ -171,7 +171,7 @@ def _judge_receipt(
     desk.ledger.expect(
         receipt.quantity == quantity, "another's receipt", f"{receipt.quantity}"
     )
-    allowed = receipt.allowed is None or receipt.used <= LIMIT
+    allowed = receipt.allowance is None or receipt.used <= LIMIT
     desk.ledger.expect(allowed, "a limit is exceeded", f"{receipt.used} of {LIMIT}")
 
 

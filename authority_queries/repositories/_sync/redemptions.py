@@ -11,7 +11,7 @@ from authority_queries.errors import InvalidArgumentError
 from authority_queries.queries import redemptions as queries
 from authority_queries.records import Redemption, TokenType
 from authority_queries.repositories._sync.repository import Repository
-from authority_queries.repositories.arguments import check_digest, check_not_negative
+from authority_queries.repositories.arguments import check_digest, check_leeway
 from authority_queries.repositories.values import NewToken, check_new_tokens
 from authority_queries.secrets import code_challenge_of
 
@@ -106,7 +106,7 @@ class Redemptions(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             scopes=None,
-            leeway=check_not_negative("leeway", leeway),
+            leeway=check_leeway(leeway),
             access_token=access_token,
             refresh_token=refresh_token,
         )
@@ -129,10 +129,10 @@ class Redemptions(Repository):
 
         Works like `redeem_code`. The new token's lifetime limits how long it stays
         idle; the family ends at its own end. Fewer `scopes` restrict the access token
-        only. A request within `leeway` of another one's redemption, and before the new
-        refresh token is used, gets recently_redeemed: it neither issues nor revokes. A
-        server that derives the strings of successors (`derive_token`) can give it the
-        answer of the first request.
+        only. A request within `leeway` (at most 24 hours) of another one's redemption,
+        and before the new refresh token is used, gets recently_redeemed: it neither
+        issues nor revokes. A server that derives the strings of successors
+        (`derive_token`) can send it the answer of the first request.
 
         With `refresh_token=None` the presented token is not used up and keeps its end.
         The outcome is `refreshed` for a confidential client and for a token bound to a
@@ -156,7 +156,7 @@ class Redemptions(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             scopes=scopes,
-            leeway=check_not_negative("leeway", leeway),
+            leeway=check_leeway(leeway),
             access_token=access_token,
             refresh_token=refresh_token,
         )

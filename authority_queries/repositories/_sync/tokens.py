@@ -64,9 +64,9 @@ class Tokens(Repository):
         """Return a token if it is live, else None: the one check of a request.
 
         Judges the token itself, its tenant, client, authorization, and user (with
-        epoch) or service account, by the database's clock. None does not tell why (RFC
-        7662 section 2.2). For a token that is bound to a key or a certificate, check
-        `is_confirmed` too (RFC 9449, RFC 8705).
+        epoch) or service account, by the database's clock. None does not
+        include the reason (RFC 7662 section 2.2). For a token that is bound to a key or
+        a certificate, check `is_confirmed` too (RFC 9449, RFC 8705).
         """
         return queries.verify(
             self._connection,
@@ -201,12 +201,27 @@ class Tokens(Repository):
     ) -> int:
         """Delete a batch of access tokens that expired this long ago, of all tenants.
 
-        `authorizations.prune_expired` deletes codes and refresh tokens with their
-        family, so that their reuse is detected until then. Returns how many; call it
-        again while that is `batch_size`. Calls may run concurrently: they skip locked
-        rows.
+        `prune_refresh_tokens` deletes refresh tokens. `authorizations.prune_expired`
+        deletes codes with their family, so that their reuse is detected until then.
+        Returns how many; call it again while that is `batch_size`. Calls may run
+        concurrently: they skip locked rows.
         """
         return queries.prune_expired(
+            self._connection,
+            older_than=check_not_negative("older_than", older_than),
+            batch_size=batch_size,
+        )
+
+    def prune_refresh_tokens(
+        self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
+    ) -> int:
+        """Delete a batch of refresh tokens that expired a day and this long ago.
+
+        A refresh token is forgotten a day after it expired: `redemptions.refresh` and
+        `revoke` treat it as unknown, whether it was pruned or not. All else is as in
+        `prune_expired`.
+        """
+        return queries.prune_refresh_tokens(
             self._connection,
             older_than=check_not_negative("older_than", older_than),
             batch_size=batch_size,

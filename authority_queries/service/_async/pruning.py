@@ -75,6 +75,11 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
             older_than=kept.expired, batch_size=size
         )
     ),
+    "refresh_tokens": AsyncStep(
+        lambda store, kept, size: store.tokens.prune_refresh_tokens(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
     "authorizations": AsyncStep(
         lambda store, kept, size: store.authorizations.prune_expired(
             older_than=kept.expired, batch_size=size

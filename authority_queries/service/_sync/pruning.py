@@ -76,6 +76,11 @@ STEPS: Final[Mapping[StepName, Step]] = {
             older_than=kept.expired, batch_size=size
         )
     ),
+    "refresh_tokens": Step(
+        lambda store, kept, size: store.tokens.prune_refresh_tokens(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
     "authorizations": Step(
         lambda store, kept, size: store.authorizations.prune_expired(
             older_than=kept.expired, batch_size=size

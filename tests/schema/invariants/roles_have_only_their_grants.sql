@@ -1,5 +1,5 @@
--- A role of ours that can do more than its grants: by an attribute, by a setting of its
--- own, or as a member of another role.
+-- A role of the schema that can do more than its grants: by an attribute, by a setting
+-- of its own, or as a member of another role.
 select roles.rolname::text as offender
 from pg_catalog.pg_roles as roles
 where
