@@ -657,7 +657,7 @@ class UsageReceipt:
     """First day (UTC) after the period."""
     used: int
     """Sum of license_usage.quantity."""
-    allowed: int | None
+    allowance: int | None
     """The limit when the metric was last used. Null: no limit."""
     overage: int
 
@@ -678,7 +678,7 @@ class UsageTotal:
     """First day (UTC) after the period."""
     used: int
     """Sum of license_usage.quantity."""
-    allowed: int | None
+    allowance: int | None
     """The limit when the metric was last used. Null: no limit."""
     overage: int
 
@@ -988,7 +988,7 @@ class Role:
     name: str
     """Identifier in lower case, unique in the tenant."""
     description: str
-    """Who needs the role, in one sentence. May be empty."""
+    """The users who need the role, in one sentence. May be empty."""
     is_system: bool
     """Copied from authority.system_roles. A system role cannot be renamed or
     deleted.
@@ -1187,9 +1187,9 @@ class Token:
     nothing.
     """
     parent_id: UUID | None
-    """The token whose redemption issued this one. Both have the same family and are
-    deleted together. Null: the first of its family, or issued by a refresh token that
-    was not used up.
+    """The token whose redemption issued this one, of the same family. It may be
+    pruned first. Null: the first of its family, or issued by a refresh token that was
+    not used up.
     """
     subject_authorization_id: UUID | None
     """The family of the token that this one was exchanged for (RFC 8693), of any
@@ -1367,8 +1367,8 @@ class UserRole:
     role_id: UUID
     """The role. It cannot be deleted while it is assigned."""
     granted_by: str | None
-    """Who assigned the role, in the embedding service's own terms. Null: not
-    recorded.
+    """The user or service that assigned the role, in the embedding service's own
+    terms. Null: not recorded.
     """
     expires_at: datetime | None
     """The assignment has no effect from this time on, and may be pruned. Null: no

@@ -100,7 +100,8 @@ CREATE TABLE authority.authorizations (
     CONSTRAINT authorizations_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT authorizations_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
     CONSTRAINT authorizations_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.05');
 ALTER TABLE ONLY authority.authorizations FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.authorizations IS 'One grant to one client, and the family of all tokens that descend from it. Revoking
@@ -338,7 +339,7 @@ ALTER TABLE ONLY authority.clients
     ADD CONSTRAINT clients_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY authority.clients
-    ADD CONSTRAINT clients_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT clients_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.clients ENABLE ROW LEVEL SECURITY;
 
@@ -1549,7 +1550,7 @@ CREATE TABLE authority.license_usage_totals (
     period_start date NOT NULL,
     period_end date NOT NULL,
     used bigint NOT NULL,
-    allowed bigint,
+    allowance bigint,
     overage_policy text NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -1557,7 +1558,7 @@ CREATE TABLE authority.license_usage_totals (
     CONSTRAINT license_usage_totals_moments_check CHECK (((LEAST(created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT license_usage_totals_overage_policy_check CHECK ((overage_policy = ANY (ARRAY['refuse'::text, 'allow'::text]))),
     CONSTRAINT license_usage_totals_period_end_check CHECK ((period_end > period_start)),
-    CONSTRAINT license_usage_totals_used_check CHECK (((allowed IS NULL) OR (used <= allowed) OR (overage_policy = 'allow'::text)))
+    CONSTRAINT license_usage_totals_used_check CHECK (((allowance IS NULL) OR (used <= allowance) OR (overage_policy = 'allow'::text)))
 );
 ALTER TABLE ONLY authority.license_usage_totals FORCE ROW LEVEL SECURITY;
 
@@ -1570,7 +1571,7 @@ COMMENT ON COLUMN authority.license_usage_totals.metric IS 'A name in licenses.l
 COMMENT ON COLUMN authority.license_usage_totals.period_start IS 'First day (UTC) of the period.';
 COMMENT ON COLUMN authority.license_usage_totals.period_end IS 'First day (UTC) after the period.';
 COMMENT ON COLUMN authority.license_usage_totals.used IS 'Sum of license_usage.quantity.';
-COMMENT ON COLUMN authority.license_usage_totals.allowed IS 'The limit when the metric was last used. Null: no limit.';
+COMMENT ON COLUMN authority.license_usage_totals.allowance IS 'The limit when the metric was last used. Null: no limit.';
 COMMENT ON COLUMN authority.license_usage_totals.overage_policy IS 'licenses.overage_policy when the metric was last used. Copied here for the check.';
 COMMENT ON COLUMN authority.license_usage_totals.created_at IS 'When the metric was first used in the period.';
 COMMENT ON COLUMN authority.license_usage_totals.updated_at IS 'When the metric was last used in the period.';
@@ -1664,7 +1665,7 @@ ALTER TABLE ONLY authority.licenses
     ADD CONSTRAINT licenses_tenant_id_key_hash_key UNIQUE (tenant_id, key_hash);
 
 ALTER TABLE ONLY authority.licenses
-    ADD CONSTRAINT licenses_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT licenses_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.licenses ENABLE ROW LEVEL SECURITY;
 
@@ -1816,7 +1817,7 @@ CREATE INDEX login_attempts_tenant_id_address_created_at_idx ON ONLY authority.l
 CREATE INDEX login_attempts_tenant_id_username_created_at_idx ON ONLY authority.login_attempts USING btree (tenant_id, username, created_at DESC);
 
 ALTER TABLE authority.login_attempts
-    ADD CONSTRAINT login_attempts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT login_attempts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.login_attempts ENABLE ROW LEVEL SECURITY;
 
@@ -1903,13 +1904,13 @@ CREATE TABLE authority.login_throttles (
     network_cost interval,
     trusted_until timestamp with time zone,
     refused_at timestamp with time zone,
-    ends_at timestamp with time zone GENERATED ALWAYS AS (GREATEST(drains_at, trusted_until)) STORED NOT NULL,
+    ending_hour timestamp with time zone GENERATED ALWAYS AS (date_bin('01:00:00'::interval, GREATEST(drains_at, trusted_until), '1900-01-01 00:00:00+00'::timestamp with time zone)) STORED NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT login_throttles_address_prefix_check CHECK (((NOT network_subeq((address_prefix)::inet, ('::ffff:0.0.0.0/96'::cidr)::inet)) AND (NOT network_subeq((address_prefix)::inet, ('64:ff9b::/96'::cidr)::inet)))),
     CONSTRAINT login_throttles_durations_check CHECK (((LEAST(account_cost, network_cost) >= '00:00:00'::interval) AND (GREATEST(account_cost, network_cost) <= '876600:00:00'::interval))),
     CONSTRAINT login_throttles_factor_check CHECK (((factor ~ '^[a-z][a-z0-9_]*$'::text) AND (char_length(factor) <= 32))),
-    CONSTRAINT login_throttles_moments_check CHECK (((LEAST(drains_at, trusted_until, refused_at, ends_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(drains_at, trusted_until, refused_at, ends_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT login_throttles_moments_check CHECK (((LEAST(drains_at, trusted_until, refused_at, ending_hour, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(drains_at, trusted_until, refused_at, ending_hour, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT login_throttles_pair_check CHECK ((((username IS NOT NULL) AND (address_prefix IS NOT NULL)) OR (num_nonnulls(account_cost, network_cost, trusted_until) = 0))),
     CONSTRAINT login_throttles_username_check CHECK (((char_length(username) <= 256) AND authority.is_visible(username)))
 );
@@ -1936,7 +1937,9 @@ again. Null: nothing to take out.';
 COMMENT ON COLUMN authority.login_throttles.trusted_until IS 'Until this time the account''s bucket of all networks is neither checked nor filled for
 this pair, because the account signed in from this network. Null: it never did.';
 COMMENT ON COLUMN authority.login_throttles.refused_at IS 'When a refusal by this bucket was last logged, at most once a minute. Null: never.';
-COMMENT ON COLUMN authority.login_throttles.ends_at IS 'The bucket is empty and not trusted from this time on, and the row may be pruned.';
+COMMENT ON COLUMN authority.login_throttles.ending_hour IS 'The beginning of the hour, in UTC, within which the bucket becomes empty and untrusted.
+After that hour the row may be pruned. A full hour: a check seldom changes it, so most
+updates leave its index alone (HOT).';
 COMMENT ON COLUMN authority.login_throttles.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.login_throttles.updated_at IS 'When the row last changed. The latest time at which the bucket was checked.';
 
@@ -1946,10 +1949,10 @@ ALTER TABLE ONLY authority.login_throttles
 ALTER TABLE ONLY authority.login_throttles
     ADD CONSTRAINT login_throttles_tenant_id_username_address_prefix_factor_key UNIQUE NULLS NOT DISTINCT (tenant_id, username, address_prefix, factor);
 
-CREATE INDEX login_throttles_ends_at_idx ON authority.login_throttles USING btree (ends_at);
+CREATE INDEX login_throttles_ending_hour_idx ON authority.login_throttles USING btree (ending_hour);
 
 ALTER TABLE ONLY authority.login_throttles
-    ADD CONSTRAINT login_throttles_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT login_throttles_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.login_throttles ENABLE ROW LEVEL SECURITY;
 
@@ -2119,7 +2122,8 @@ CREATE TABLE authority.pushed_requests (
     CONSTRAINT pushed_requests_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
     CONSTRAINT pushed_requests_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT pushed_requests_request_uri_hash_check CHECK ((octet_length(request_uri_hash) = 32))
-);
+)
+WITH (fillfactor='80');
 ALTER TABLE ONLY authority.pushed_requests FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.pushed_requests IS 'An authorization request that a client pushed before it redirected the browser (RFC
@@ -2397,7 +2401,7 @@ ALTER TABLE ONLY authority.revocation_sequences
     ADD CONSTRAINT revocation_sequences_tenant_id_pk PRIMARY KEY (tenant_id);
 
 ALTER TABLE ONLY authority.revocation_sequences
-    ADD CONSTRAINT revocation_sequences_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT revocation_sequences_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.revocation_sequences ENABLE ROW LEVEL SECURITY;
 
@@ -2458,7 +2462,7 @@ CREATE INDEX revocations_tenant_id_category_target_idx ON authority.revocations 
 CREATE INDEX revocations_tenant_id_category_target_sequence_idx ON authority.revocations USING btree (tenant_id, category, target, sequence) WHERE (expires_at IS NULL);
 
 ALTER TABLE ONLY authority.revocations
-    ADD CONSTRAINT revocations_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT revocations_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.revocations ENABLE ROW LEVEL SECURITY;
 
@@ -2540,7 +2544,7 @@ COMMENT ON TABLE authority.roles IS 'A named set of permissions in one tenant.';
 COMMENT ON COLUMN authority.roles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.roles.id IS 'Random.';
 COMMENT ON COLUMN authority.roles.name IS 'Identifier in lower case, unique in the tenant.';
-COMMENT ON COLUMN authority.roles.description IS 'Who needs the role, in one sentence. May be empty.';
+COMMENT ON COLUMN authority.roles.description IS 'The users who need the role, in one sentence. May be empty.';
 COMMENT ON COLUMN authority.roles.is_system IS 'Copied from authority.system_roles. A system role cannot be renamed or deleted.';
 COMMENT ON COLUMN authority.roles.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.roles.updated_at IS 'When the row last changed.';
@@ -2553,7 +2557,7 @@ ALTER TABLE ONLY authority.roles
     ADD CONSTRAINT roles_tenant_id_name_key UNIQUE (tenant_id, name);
 
 ALTER TABLE ONLY authority.roles
-    ADD CONSTRAINT roles_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT roles_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.roles ENABLE ROW LEVEL SECURITY;
 
@@ -2709,7 +2713,7 @@ ALTER TABLE ONLY authority.scopes
     ADD CONSTRAINT scopes_tenant_id_name_key UNIQUE (tenant_id, name);
 
 ALTER TABLE ONLY authority.scopes
-    ADD CONSTRAINT scopes_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT scopes_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.scopes ENABLE ROW LEVEL SECURITY;
 
@@ -2775,7 +2779,7 @@ ALTER TABLE ONLY authority.service_accounts
     ADD CONSTRAINT service_accounts_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY authority.service_accounts
-    ADD CONSTRAINT service_accounts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT service_accounts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.service_accounts ENABLE ROW LEVEL SECURITY;
 
@@ -2816,7 +2820,7 @@ ALTER TABLE ONLY authority.system_roles FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.system_roles IS 'Templates: a new tenant gets a copy of each row. Migrations change them.';
 COMMENT ON COLUMN authority.system_roles.name IS 'Name of the role in each tenant.';
-COMMENT ON COLUMN authority.system_roles.description IS 'Who needs the role, in one sentence.';
+COMMENT ON COLUMN authority.system_roles.description IS 'The users who need the role, in one sentence.';
 COMMENT ON COLUMN authority.system_roles.permissions IS 'Names from authority.permissions, copied to authority.role_permissions.';
 COMMENT ON COLUMN authority.system_roles.created_at IS 'When the row was inserted.';
 
@@ -3104,7 +3108,8 @@ END),
     CONSTRAINT tokens_type_redeemed_at_check CHECK (((type <> 'access'::text) OR (redeemed_at IS NULL))),
     CONSTRAINT tokens_type_redirect_uri_code_challenge_check CHECK (((type = 'authorization_code'::text) OR (num_nonnulls(redirect_uri, code_challenge) = 0))),
     CONSTRAINT tokens_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
-);
+)
+WITH (fillfactor='90', autovacuum_vacuum_scale_factor='0.05');
 ALTER TABLE ONLY authority.tokens FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.tokens IS 'One issued token or code, live or dead. The token string is never stored, so that a
@@ -3120,9 +3125,8 @@ COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account th
 represents the client.';
 COMMENT ON COLUMN authority.tokens.authorization_id IS 'The family of the token, of the same client. Revoking the family revokes the token. A
 token that can be redeemed must have one, or its reuse could revoke nothing.';
-COMMENT ON COLUMN authority.tokens.parent_id IS 'The token whose redemption issued this one. Both have the same family and are deleted
-together. Null: the first of its family, or issued by a refresh token that was not used
-up.';
+COMMENT ON COLUMN authority.tokens.parent_id IS 'The token whose redemption issued this one, of the same family. It may be pruned first.
+Null: the first of its family, or issued by a refresh token that was not used up.';
 COMMENT ON COLUMN authority.tokens.subject_authorization_id IS 'The family of the token that this one was exchanged for (RFC 8693), of any client.
 Ending that family ends this token. Null: not exchanged, or exchanged for a token
 without a family.';
@@ -3159,8 +3163,6 @@ ALTER TABLE ONLY authority.tokens
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash);
 
-CREATE INDEX tokens_expires_at_idx ON authority.tokens USING btree (expires_at) WHERE (type = 'access'::text);
-
 CREATE INDEX tokens_tenant_id_authorization_id_client_uuid_idx ON authority.tokens USING btree (tenant_id, authorization_id, client_uuid) WHERE (authorization_id IS NOT NULL);
 
 CREATE INDEX tokens_tenant_id_client_uuid_id_idx ON authority.tokens USING btree (tenant_id, client_uuid, id);
@@ -3170,6 +3172,8 @@ CREATE INDEX tokens_tenant_id_service_account_id_id_idx ON authority.tokens USIN
 CREATE INDEX tokens_tenant_id_subject_authorization_id_idx ON authority.tokens USING btree (tenant_id, subject_authorization_id) WHERE (subject_authorization_id IS NOT NULL);
 
 CREATE INDEX tokens_tenant_id_user_id_id_idx ON authority.tokens USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX tokens_type_expires_at_idx ON authority.tokens USING btree (type, expires_at) WHERE (type = ANY (ARRAY['access'::text, 'refresh'::text]));
 
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_authorization_id_client_uuid_fk FOREIGN KEY (tenant_id, authorization_id, client_uuid) REFERENCES authority.authorizations(tenant_id, id, client_uuid) ON DELETE CASCADE;
@@ -3242,8 +3246,8 @@ COMMENT ON TABLE authority.used_jtis IS 'The jti of an accepted client assertion
 while it could be accepted again.';
 COMMENT ON COLUMN authority.used_jtis.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.used_jtis.kind IS 'client_assertion or dpop_proof.';
-COMMENT ON COLUMN authority.used_jtis.issuer IS 'Who created the jti; it is unique only per issuer. The client_id for an assertion, the
-JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
+COMMENT ON COLUMN authority.used_jtis.issuer IS 'The creator of the jti, which is unique only per issuer: the client_id for an
+assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
 COMMENT ON COLUMN authority.used_jtis.jti_hash IS 'SHA-256 of the jti in UTF-8, 32 octets. A jti can have any length.';
 COMMENT ON COLUMN authority.used_jtis.expires_at IS 'From this time on the assertion or proof is too old to be accepted, by the database''s
 clock, and the jti may be used again. At most a day after its use.';
@@ -3255,7 +3259,7 @@ ALTER TABLE ONLY authority.used_jtis
 CREATE INDEX used_jtis_expires_at_idx ON authority.used_jtis USING btree (expires_at);
 
 ALTER TABLE ONLY authority.used_jtis
-    ADD CONSTRAINT used_jtis_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT used_jtis_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.used_jtis ENABLE ROW LEVEL SECURITY;
 
@@ -3291,7 +3295,8 @@ COMMENT ON TABLE authority.user_roles IS 'The assignment of a role to a user, po
 COMMENT ON COLUMN authority.user_roles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.user_roles.user_id IS 'The user who has the role.';
 COMMENT ON COLUMN authority.user_roles.role_id IS 'The role. It cannot be deleted while it is assigned.';
-COMMENT ON COLUMN authority.user_roles.granted_by IS 'Who assigned the role, in the embedding service''s own terms. Null: not recorded.';
+COMMENT ON COLUMN authority.user_roles.granted_by IS 'The user or service that assigned the role, in the embedding service''s own terms.
+Null: not recorded.';
 COMMENT ON COLUMN authority.user_roles.expires_at IS 'The assignment has no effect from this time on, and may be pruned. Null: no end.';
 COMMENT ON COLUMN authority.user_roles.created_at IS 'When the role was first assigned.';
 
@@ -3383,7 +3388,7 @@ ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_username_key_key UNIQUE (tenant_id, username_key);
 
 ALTER TABLE ONLY authority.users
-    ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id);
+    ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.users ENABLE ROW LEVEL SECURITY;
 
