@@ -122,7 +122,7 @@ class Authorization:
     """Owner of the row."""
     id: UUID
     """Random."""
-    client_id: UUID
+    client_uuid: UUID
     """The client's clients.id."""
     user_id: UUID | None
     """The user who granted it. Null: no user is involved."""
@@ -167,10 +167,8 @@ class ClientSecret:
     """Owner of the row."""
     id: UUID
     """Random."""
-    client_id: UUID
-    """clients.id of the client that authenticates, not the client_id of the
-    protocol.
-    """
+    client_uuid: UUID
+    """clients.id of the client that authenticates."""
     secret_hash: str = field(repr=False)
     """SHA-256 of a generated secret, which has 256 random bits, or for a chosen
     secret any hash that users.password_hash allows. The secret is never stored.
@@ -262,7 +260,7 @@ class Consent:
     """Random."""
     user_id: UUID
     """The user who consented."""
-    client_id: UUID
+    client_uuid: UUID
     """The client's clients.id."""
     scopes: Sequence[str]
     """Names of the scopes that the user allows. A token under this consent is dead
@@ -339,9 +337,9 @@ class PendingDeviceAuthorization:
     """Owner of the row."""
     id: UUID
     """Random."""
-    client_id: UUID
+    client_uuid: UUID
     """clients.id of the requesting client."""
-    client_identifier: str
+    client_id: str
     """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     client_display_name: str
     """Name shown to people when no translation fits. May be empty."""
@@ -803,7 +801,7 @@ class PushedRequest:
     """Random."""
     request_uri_hash: bytes = field(repr=False)
     """SHA-256 of the reference in the request_uri, 32 octets."""
-    client_id: UUID
+    client_uuid: UUID
     """clients.id of the client that pushed it. No other client may use it."""
     parameters: JsonObject
     """Object of the request's parameters, including dpop_jkt (RFC 9449 section 10).
@@ -1077,7 +1075,7 @@ class ServiceAccount:
     """
     allowed_scopes: Sequence[str]
     """Names of the scopes that its tokens may have. Checked when a token is issued."""
-    authorized_clients: Sequence[UUID]
+    authorized_client_uuids: Sequence[UUID]
     """clients.id of each client that may act as it. Checked when a token is issued.
     There is no foreign key: ids are never reused, so the id of a deleted client is
     harmless.
@@ -1142,7 +1140,7 @@ class Token:
     """
     token_hash: bytes = field(repr=False)
     """SHA-256 of the token string, 32 octets."""
-    client_id: UUID
+    client_uuid: UUID
     """clients.id of the client that it was issued to."""
     user_id: UUID | None
     """The user whom it represents. Null: none."""
@@ -1156,8 +1154,8 @@ class Token:
     nothing.
     """
     parent_id: UUID | None
-    """The token whose redemption issued this one, of the same family. It may have
-    been pruned. Null: the first of its family, or issued by a refresh token that was
+    """The token whose redemption issued this one, of the same family. It may be
+    pruned first. Null: the first of its family, or issued by a refresh token that was
     not used up.
     """
     subject_authorization_id: UUID | None

@@ -125,7 +125,9 @@ def _writes(rows: Rows) -> list[Case]:
             record=Token,
             call=tokens.create,
             call_async=tokens.create_async,
-            arguments=partial(new_token, rows.tenant_id, rows.client_id, rows.user_id),
+            arguments=partial(
+                new_token, rows.tenant_id, rows.client_uuid, rows.user_id
+            ),
             sent=_sent_token,
         ),
     ]

@@ -40,11 +40,11 @@ _HEADERS: Final = (
 _INSERT: Final = """
 with families as (
     insert into authority.authorizations
-    (tenant_id, client_id, tokens_expire_at, created_at)
+    (tenant_id, client_uuid, tokens_expire_at, created_at)
     select
         tenant_id, id, now() + %(lifetime)s, now() - %(days)s * interval '24 hours'
     from authority.clients, generate_series(1, %(families)s)
-    returning tenant_id, id, client_id
+    returning tenant_id, id, client_uuid
 ),
 
 refreshes as (
@@ -61,14 +61,14 @@ refreshes as (
 )
 
 insert into authority.tokens (
-    tenant_id, type, token_hash, client_id, authorization_id, redeemed_at,
+    tenant_id, type, token_hash, client_uuid, authorization_id, redeemed_at,
     redemption_hash, expires_at, created_at, authenticated_at
 )
 select
     tenant_id,
     type,
     sha256(uuid_send(gen_random_uuid())),
-    client_id,
+    client_uuid,
     id,
     case when is_used then issued_at + interval '1 hour' end,
     case when is_used then sha256('1') end,

@@ -45,18 +45,18 @@ _FORMATS: Final = ("", "", "", ".0f", ".1f", ".1f", ".2f")
 _INSERT_KEPT: Final = """
 with families as (
     insert into authority.authorizations
-    (tenant_id, client_id, tokens_expire_at, created_at)
+    (tenant_id, client_uuid, tokens_expire_at, created_at)
     select tenant_id, id, now() + interval '30 days', now() - interval '90 days'
     from authority.clients, generate_series(1, 1000)
-    returning tenant_id, id, client_id
+    returning tenant_id, id, client_uuid
 )
 
 insert into authority.tokens (
-    tenant_id, type, token_hash, client_id, authorization_id, redeemed_at,
+    tenant_id, type, token_hash, client_uuid, authorization_id, redeemed_at,
     redemption_hash, expires_at, created_at, authenticated_at
 )
 select
-    tenant_id, 'refresh', sha256(uuid_send(gen_random_uuid())), client_id, id,
+    tenant_id, 'refresh', sha256(uuid_send(gen_random_uuid())), client_uuid, id,
     now() - interval '1 day', sha256('1'), now() + interval '10 days',
     now() - interval '20 days', now() - interval '20 days'
 from families, generate_series(1, %(kept)s / 1000)
@@ -65,7 +65,7 @@ from families, generate_series(1, %(kept)s / 1000)
 _INSERT_OVER: Final[dict[StepName, str]] = {
     "tokens": """
 insert into authority.tokens (
-    tenant_id, type, token_hash, client_id, expires_at, created_at, authenticated_at
+    tenant_id, type, token_hash, client_uuid, expires_at, created_at, authenticated_at
 )
 select
     tenant_id, 'access', sha256(uuid_send(gen_random_uuid())), id,
@@ -76,18 +76,18 @@ from authority.clients, generate_series(1, %(over)s) as numbers (n)
     "refresh_tokens": """
 with family as (
     insert into authority.authorizations
-    (tenant_id, client_id, tokens_expire_at, created_at)
+    (tenant_id, client_uuid, tokens_expire_at, created_at)
     select tenant_id, id, now() + interval '30 days', now() - interval '90 days'
     from authority.clients
-    returning tenant_id, id, client_id
+    returning tenant_id, id, client_uuid
 )
 
 insert into authority.tokens (
-    tenant_id, type, token_hash, client_id, authorization_id, redeemed_at,
+    tenant_id, type, token_hash, client_uuid, authorization_id, redeemed_at,
     redemption_hash, expires_at, created_at, authenticated_at
 )
 select
-    tenant_id, 'refresh', sha256(uuid_send(gen_random_uuid())), client_id, id,
+    tenant_id, 'refresh', sha256(uuid_send(gen_random_uuid())), client_uuid, id,
     now() - interval '20 days', sha256('1'),
     now() - numbers.n * interval '1 second' - interval '3 days',
     now() - interval '30 days', now() - interval '30 days'
@@ -96,20 +96,20 @@ from family, generate_series(1, %(over)s) as numbers (n)
     "authorizations": """
 with families as (
     insert into authority.authorizations
-    (tenant_id, client_id, tokens_expire_at, created_at)
+    (tenant_id, client_uuid, tokens_expire_at, created_at)
     select
         tenant_id, id, now() - numbers.n * interval '1 second' - interval '2 days',
         now() - interval '90 days'
     from authority.clients, generate_series(1, %(over)s) as numbers (n)
-    returning tenant_id, id, client_id
+    returning tenant_id, id, client_uuid
 )
 
 insert into authority.tokens (
-    tenant_id, type, token_hash, client_id, authorization_id, redeemed_at,
+    tenant_id, type, token_hash, client_uuid, authorization_id, redeemed_at,
     redemption_hash, expires_at, created_at, authenticated_at
 )
 select
-    tenant_id, 'refresh', sha256(uuid_send(gen_random_uuid())), client_id, id,
+    tenant_id, 'refresh', sha256(uuid_send(gen_random_uuid())), client_uuid, id,
     now() - interval '40 days', sha256('1'), now() - interval '2 days',
     now() - interval '41 days', now() - interval '41 days'
 from families, generate_series(1, 3)

@@ -55,7 +55,7 @@ _FORMATS: Final = ("", "", ".0f", ".2f", ".0f", ".2f")
 _LOCK: Final = """
 select
     tokens.id,
-    tokens.client_id,
+    tokens.client_uuid,
     tokens.user_id,
     tokens.authorization_id,
     tokens.scopes,
@@ -76,7 +76,7 @@ inner join authority.authorizations
 inner join authority.clients
     on
         tokens.tenant_id = clients.tenant_id
-        and tokens.client_id = clients.id
+        and tokens.client_uuid = clients.id
 inner join authority.users
     on
         tokens.tenant_id = users.tenant_id
@@ -98,11 +98,11 @@ where
 """
 _ISSUE: Final = """
 insert into authority.tokens (
-    tenant_id, type, token_hash, client_id, user_id, authorization_id, parent_id,
+    tenant_id, type, token_hash, client_uuid, user_id, authorization_id, parent_id,
     scopes, properties, authenticated_at, expires_at
 )
 select
-    %(tenant_id)s, successors.type, successors.token_hash, %(client_id)s, %(user_id)s,
+    %(tenant_id)s, successors.type, successors.token_hash, %(client_uuid)s, %(user_id)s,
     %(authorization_id)s, %(id)s, %(scopes)s, %(properties)s, %(authenticated_at)s,
     now() + successors.lifetime
 from (
@@ -134,7 +134,7 @@ class _Family:
         self._tenant_id = rows.tenant_id
         family = self._store.authorizations.create(
             tenant_id=rows.tenant_id,
-            client_id=rows.client_id,
+            client_uuid=rows.client_uuid,
             user_id=rows.user_id,
             scopes=_SCOPES,
             lifetime=12 * _MONTH,
@@ -144,7 +144,7 @@ class _Family:
             tenant_id=rows.tenant_id,
             type="refresh",
             token_hash=self._token.hash,
-            client_id=rows.client_id,
+            client_uuid=rows.client_uuid,
             user_id=rows.user_id,
             authorization_id=family.id,
             scopes=_SCOPES,

@@ -28,7 +28,7 @@ class Rows:
     """A tenant's client with a secret, and a user with a token."""
 
     tenant_id: UUID
-    client_id: UUID
+    client_uuid: UUID
     secret_id: UUID
     user_id: UUID
     token: str
@@ -45,19 +45,19 @@ def insert_rows(connection: Connection[object]) -> Rows:
             connection, code="b", display_name="B", status="active", settings={}
         )
     )
-    client_id = _insert_client(connection, tenant.id)
-    secret_id = _insert_secret(connection, tenant.id, client_id)
+    client_uuid = _insert_client(connection, tenant.id)
+    secret_id = _insert_secret(connection, tenant.id, client_uuid)
     ids = [_insert_user(connection, tenant.id, number) for number in range(USERS)]
     create: Callable[..., Token | None] = tokens.create
     for user_id in ids * _TOKENS_OF_EACH:
-        _there(create(connection, **new_token(tenant.id, client_id, user_id)))
+        _there(create(connection, **new_token(tenant.id, client_uuid, user_id)))
     last = mint_token("access", tenant.id)
-    known = new_token(tenant.id, client_id, ids[-1]) | {"token_hash": last.hash}
+    known = new_token(tenant.id, client_uuid, ids[-1]) | {"token_hash": last.hash}
     _there(create(connection, **known))
     connection.execute("vacuum analyze")
     return Rows(
         tenant_id=tenant.id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         secret_id=secret_id,
         user_id=ids[-1],
         token=last.token,
@@ -65,13 +65,13 @@ def insert_rows(connection: Connection[object]) -> Rows:
     )
 
 
-def new_token(tenant_id: UUID, client_id: UUID, user_id: UUID) -> dict[str, object]:
+def new_token(tenant_id: UUID, client_uuid: UUID, user_id: UUID) -> dict[str, object]:
     """Return arguments of tokens.create, for another token each time."""
     return {
         "tenant_id": tenant_id,
         "type": "access",
         "token_hash": next(_numbers).to_bytes(32),
-        "client_id": client_id,
+        "client_uuid": client_uuid,
         "user_id": user_id,
         "service_account_id": None,
         "authorization_id": None,
@@ -111,12 +111,12 @@ def _insert_client(connection: Connection[object], tenant_id: UUID) -> UUID:
 
 
 def _insert_secret(
-    connection: Connection[object], tenant_id: UUID, client_id: UUID
+    connection: Connection[object], tenant_id: UUID, client_uuid: UUID
 ) -> UUID:
     secret = client_secrets.add(
         connection,
         tenant_id=tenant_id,
-        id=client_id,
+        client_uuid=client_uuid,
         secret_hash=_PHC,
         description="",
         valid_from=None,

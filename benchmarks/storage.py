@@ -156,7 +156,7 @@ def _site(dba: Connection[object]) -> Site:
         connection=dba,
         store=Store(dba),
         tenant_id=rows.tenant_id,
-        client_id=rows.client_id,
+        client_uuid=rows.client_uuid,
         user_ids=tuple(user_id for (user_id,) in users),
         vacuum=lambda: _vacuum(dba),
     )

@@ -34,7 +34,7 @@ class Site:
     connection: Connection[object]
     store: Store
     tenant_id: UUID
-    client_id: UUID
+    client_uuid: UUID
     user_ids: tuple[UUID, ...]
     vacuum: Vacuum
 
@@ -59,7 +59,7 @@ def refresh_hourly(site: Site) -> None:
 
 def _begin_family(site: Site) -> TokenString:
     user_id = site.user_ids[next(_numbers) % len(site.user_ids)]
-    subject = {"tenant_id": site.tenant_id, "client_id": site.client_id}
+    subject = {"tenant_id": site.tenant_id, "client_uuid": site.client_uuid}
     family = site.store.authorizations.create(**subject, user_id=user_id)
     token = mint_token("refresh", site.tenant_id)
     site.store.tokens.create(
@@ -183,7 +183,7 @@ def publish(site: Site) -> None:
 
 def consent(site: Site) -> None:
     """Let 200 users consent five times, as each sign-in does, and use a secret."""
-    key = {"tenant_id": site.tenant_id, "client_id": site.client_id}
+    key = {"tenant_id": site.tenant_id, "client_uuid": site.client_uuid}
     for turn in range(5):
         site.pass_time(10 * turn)
         for user_id in site.user_ids:

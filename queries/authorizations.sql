@@ -4,7 +4,7 @@
 select
     authorizations.tenant_id,
     authorizations.id,
-    authorizations.client_id,
+    authorizations.client_uuid,
     authorizations.user_id,
     authorizations.service_account_id,
     authorizations.consent_id,
@@ -29,7 +29,7 @@ where
 -- @row Authorization
 -- @nullable user_id
 select
-    authorizations.tenant_id, authorizations.id, authorizations.client_id,
+    authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
     authorizations.user_id, authorizations.service_account_id,
     authorizations.consent_id, authorizations.scopes, authorizations.properties,
     authorizations.expires_at, authorizations.tokens_expire_at,
@@ -54,12 +54,12 @@ where
     )
 order by authorizations.id;
 
--- name: list_by_client(tenant_id, client_id, after, page_size)
+-- name: list_by_client(tenant_id, client_uuid, after, page_size)
 -- One authorization of the client that is in force, as in list_by_user, in order
 -- of id, starting after the given id.
 -- @row Authorization
 select
-    authorizations.tenant_id, authorizations.id, authorizations.client_id,
+    authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
     authorizations.user_id, authorizations.service_account_id,
     authorizations.consent_id, authorizations.scopes, authorizations.properties,
     authorizations.expires_at, authorizations.tokens_expire_at,
@@ -68,7 +68,7 @@ select
 from authority.authorizations
 where
     authorizations.tenant_id = :tenant_id
-    and authorizations.client_id = :client_id
+    and authorizations.client_uuid = :client_uuid
     and authorizations.revoked_at is null
     and authorizations.tokens_expire_at > authority.clock()
     and (
@@ -86,14 +86,14 @@ where
 order by authorizations.id
 limit :page_size;
 
--- name: create(tenant_id, client_id, user_id, service_account_id, consent_id, scopes, properties, lifetime)^
+-- name: create(tenant_id, client_uuid, user_id, service_account_id, consent_id, scopes, properties, lifetime)^
 -- The new authorization, or no row when the tenant is not active. With a null
 -- lifetime it never expires.
 -- @row Authorization
 -- @param lifetime nullable
 insert into authority.authorizations (
     tenant_id,
-    client_id,
+    client_uuid,
     user_id,
     service_account_id,
     consent_id,
@@ -103,7 +103,7 @@ insert into authority.authorizations (
 )
 select
     active_tenants.id,
-    :client_id,
+    :client_uuid,
     :user_id,
     :service_account_id,
     :consent_id,
@@ -113,7 +113,7 @@ select
 from authority.active_tenants
 where active_tenants.id = :tenant_id
 returning
-    authorizations.tenant_id, authorizations.id, authorizations.client_id,
+    authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
     authorizations.user_id, authorizations.service_account_id,
     authorizations.consent_id, authorizations.scopes, authorizations.properties,
     authorizations.expires_at, authorizations.tokens_expire_at,

@@ -1,10 +1,10 @@
--- name: add(tenant_id, id, secret_hash, description, valid_from, valid_until)^
+-- name: add(tenant_id, client_uuid, secret_hash, description, valid_from, valid_until)^
 -- The new secret, or no row when the tenant has no such confidential client. A
 -- valid_from that is null means now.
 -- @row ClientSecret
 insert into authority.client_secrets (
     tenant_id,
-    client_id,
+    client_uuid,
     secret_hash,
     description,
     valid_from,
@@ -20,12 +20,12 @@ select
 from authority.clients
 where
     clients.tenant_id = :tenant_id
-    and clients.id = :id
+    and clients.id = :client_uuid
     and clients.client_type = 'confidential'
 returning
     client_secrets.tenant_id,
     client_secrets.id,
-    client_secrets.client_id,
+    client_secrets.client_uuid,
     client_secrets.secret_hash,
     client_secrets.description,
     client_secrets.valid_from,
@@ -33,17 +33,17 @@ returning
     client_secrets.last_used_at,
     client_secrets.created_at;
 
--- name: list_by_client(tenant_id, id)
+-- name: list_by_client(tenant_id, client_uuid)
 -- One secret of the client, live or not, newest first.
 -- @row ClientSecret
 select
-    client_secrets.tenant_id, client_secrets.id, client_secrets.client_id,
+    client_secrets.tenant_id, client_secrets.id, client_secrets.client_uuid,
     client_secrets.secret_hash, client_secrets.description, client_secrets.valid_from,
     client_secrets.valid_until, client_secrets.last_used_at, client_secrets.created_at
 from authority.client_secrets
 where
     client_secrets.tenant_id = :tenant_id
-    and client_secrets.client_id = :id
+    and client_secrets.client_uuid = :client_uuid
 order by client_secrets.created_at desc, client_secrets.id asc;
 
 -- name: list_live(tenant_id, client_id)
@@ -51,14 +51,14 @@ order by client_secrets.created_at desc, client_secrets.id asc;
 -- with now, newest first, found by the client_id of the protocol.
 -- @row ClientSecret
 select
-    client_secrets.tenant_id, client_secrets.id, client_secrets.client_id,
+    client_secrets.tenant_id, client_secrets.id, client_secrets.client_uuid,
     client_secrets.secret_hash, client_secrets.description, client_secrets.valid_from,
     client_secrets.valid_until, client_secrets.last_used_at, client_secrets.created_at
 from authority.client_secrets
 inner join authority.clients
     on
         client_secrets.tenant_id = clients.tenant_id
-        and client_secrets.client_id = clients.id
+        and client_secrets.client_uuid = clients.id
 inner join authority.active_tenants on clients.tenant_id = active_tenants.id
 where
     clients.tenant_id = :tenant_id
@@ -97,7 +97,7 @@ where
     client_secrets.tenant_id = :tenant_id
     and client_secrets.id = :secret_id
 returning
-    client_secrets.tenant_id, client_secrets.id, client_secrets.client_id,
+    client_secrets.tenant_id, client_secrets.id, client_secrets.client_uuid,
     client_secrets.secret_hash, client_secrets.description, client_secrets.valid_from,
     client_secrets.valid_until, client_secrets.last_used_at, client_secrets.created_at;
 

@@ -1,4 +1,4 @@
--- name: get_by_id(tenant_id, id)^
+-- name: get_by_id(tenant_id, client_uuid)^
 -- The client with this id, or no row.
 -- @row Client
 select
@@ -25,7 +25,7 @@ select
 from authority.clients
 where
     clients.tenant_id = :tenant_id
-    and clients.id = :id;
+    and clients.id = :client_uuid;
 
 -- name: get_by_client_id(tenant_id, client_id)^
 -- The client with this client_id, or no row.
@@ -121,7 +121,7 @@ returning
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version;
 
--- name: update(tenant_id, id, row_version, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, permissions, requirements, settings, properties, json_web_key_set, enabled)^
+-- name: update(tenant_id, client_uuid, row_version, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, permissions, requirements, settings, properties, json_web_key_set, enabled)^
 -- The changed client, or no row when the client is not at this version.
 -- @row Client
 update authority.clients
@@ -144,7 +144,7 @@ set
     row_version = clients.row_version + 1
 where
     clients.tenant_id = :tenant_id
-    and clients.id = :id
+    and clients.id = :client_uuid
     and clients.row_version = :row_version
 returning
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
@@ -154,14 +154,14 @@ returning
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version;
 
--- name: delete(tenant_id, id)!
+-- name: delete(tenant_id, client_uuid)!
 -- Deletes the client with its secrets and everything issued to it.
 delete from authority.clients
 where
     clients.tenant_id = :tenant_id
-    and clients.id = :id;
+    and clients.id = :client_uuid;
 
--- name: revoke_tokens(tenant_id, id)^
+-- name: revoke_tokens(tenant_id, client_uuid)^
 -- The client with tokens_valid_after set to now. Every grant that was made to it
 -- before is dead, including the tokens that a concurrent rotation issues. The
 -- statement changes one row, however many tokens there are.
@@ -176,7 +176,7 @@ set
     row_version = clients.row_version + 1
 where
     clients.tenant_id = :tenant_id
-    and clients.id = :id
+    and clients.id = :client_uuid
 returning
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,

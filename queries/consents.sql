@@ -1,11 +1,11 @@
--- name: get(tenant_id, user_id, client_id)^
+-- name: get(tenant_id, user_id, client_uuid)^
 -- The consent of this user to this client (clients.id) that is in force, or no row.
 -- @row Consent
 select
     consents.tenant_id,
     consents.id,
     consents.user_id,
-    consents.client_id,
+    consents.client_uuid,
     consents.scopes,
     consents.properties,
     consents.revoked_at,
@@ -17,7 +17,7 @@ from authority.consents
 where
     consents.tenant_id = :tenant_id
     and consents.user_id = :user_id
-    and consents.client_id = :client_id
+    and consents.client_uuid = :client_uuid
     and consents.revoked_at is null;
 
 -- name: list_by_user(tenant_id, user_id, after, page_size)
@@ -25,7 +25,7 @@ where
 -- after the given id.
 -- @row Consent
 select
-    consents.tenant_id, consents.id, consents.user_id, consents.client_id,
+    consents.tenant_id, consents.id, consents.user_id, consents.client_uuid,
     consents.scopes, consents.properties, consents.revoked_at,
     consents.revocation_reason, consents.created_at, consents.updated_at,
     consents.row_version
@@ -37,7 +37,7 @@ where
 order by consents.id
 limit :page_size;
 
--- name: grant(tenant_id, user_id, client_id, scopes, properties)^
+-- name: grant(tenant_id, user_id, client_uuid, scopes, properties)^
 -- The consent that is now in force: a new one, or the existing one with these
 -- scopes added (OpenID Connect Core section 3.1.2.4). A revoked consent stays
 -- revoked. The statement locks the client and the user against deletion before it
@@ -48,7 +48,7 @@ with granted_to as (
     from authority.clients
     where
         clients.tenant_id = :tenant_id
-        and clients.id = :client_id
+        and clients.id = :client_uuid
     for key share
 ),
 
@@ -62,28 +62,28 @@ granted_by as (
     for key share of users
 )
 
-insert into authority.consents (tenant_id, user_id, client_id, scopes, properties)
+insert into authority.consents (tenant_id, user_id, client_uuid, scopes, properties)
 select
     :tenant_id,
     :user_id,
-    :client_id,
+    :client_uuid,
     :scopes,
     :properties
 from (values (:tenant_id::uuid)) as given (tenant_id)
 left join granted_by on true
-on conflict (tenant_id, user_id, client_id) where revoked_at is null do update
+on conflict (tenant_id, user_id, client_uuid) where revoked_at is null do update
     set
         scopes = authority.merge_scopes(consents.scopes, excluded.scopes),
         properties = excluded.properties,
         updated_at = authority.clock(),
         row_version = consents.row_version + 1
 returning
-    consents.tenant_id, consents.id, consents.user_id, consents.client_id,
+    consents.tenant_id, consents.id, consents.user_id, consents.client_uuid,
     consents.scopes, consents.properties, consents.revoked_at,
     consents.revocation_reason, consents.created_at, consents.updated_at,
     consents.row_version;
 
--- name: narrow(tenant_id, user_id, client_id, scopes)^
+-- name: narrow(tenant_id, user_id, client_uuid, scopes)^
 -- The consent that is in force, reduced to these of its scopes, or no row when
 -- none is in force. Tokens under it that carry another scope are dead while the
 -- consent lacks that scope.
@@ -101,15 +101,15 @@ set
 where
     consents.tenant_id = :tenant_id
     and consents.user_id = :user_id
-    and consents.client_id = :client_id
+    and consents.client_uuid = :client_uuid
     and consents.revoked_at is null
 returning
-    consents.tenant_id, consents.id, consents.user_id, consents.client_id,
+    consents.tenant_id, consents.id, consents.user_id, consents.client_uuid,
     consents.scopes, consents.properties, consents.revoked_at,
     consents.revocation_reason, consents.created_at, consents.updated_at,
     consents.row_version;
 
--- name: revoke(tenant_id, user_id, client_id, reason)!
+-- name: revoke(tenant_id, user_id, client_uuid, reason)!
 -- Revokes the consent that is in force, which ends every token under it, including
 -- those that are being issued at this moment (RFC 6749 section 10.3). A second
 -- call changes nothing.
@@ -122,7 +122,7 @@ set
 where
     consents.tenant_id = :tenant_id
     and consents.user_id = :user_id
-    and consents.client_id = :client_id
+    and consents.client_uuid = :client_uuid
     and consents.revoked_at is null;
 
 -- name: prune_revoked(older_than, batch_size)!

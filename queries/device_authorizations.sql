@@ -21,7 +21,7 @@ device as (
         tenant_id,
         device_code_hash,
         user_code_hash,
-        client_id,
+        client_uuid,
         scopes,
         cnf_jkt,
         properties,
@@ -32,7 +32,7 @@ device as (
         asked_by.tenant_id,
         :device_code_hash,
         :user_code_hash,
-        asked_by.id as client_id,
+        asked_by.id as client_uuid,
         :scopes,
         :cnf_jkt,
         :properties,
@@ -68,8 +68,8 @@ left join device on true;
 select
     device_authorizations.tenant_id,
     device_authorizations.id,
-    device_authorizations.client_id,
-    clients.client_id as client_identifier,
+    device_authorizations.client_uuid,
+    clients.client_id,
     clients.display_name as client_display_name,
     device_authorizations.scopes,
     device_authorizations.properties,
@@ -79,7 +79,7 @@ from authority.device_authorizations
 inner join authority.clients
     on
         clients.tenant_id = :tenant_id
-        and device_authorizations.client_id = clients.id
+        and device_authorizations.client_uuid = clients.id
 where
     device_authorizations.tenant_id = :tenant_id
     and device_authorizations.user_code_hash = :user_code_hash
@@ -107,7 +107,7 @@ where
 with presented as (
     select
         device_authorizations.id,
-        device_authorizations.client_id
+        device_authorizations.client_uuid
     from authority.device_authorizations
     where
         device_authorizations.tenant_id = :tenant_id
@@ -123,7 +123,7 @@ asked_by as (
     inner join authority.clients
         on
             clients.tenant_id = :tenant_id
-            and presented.client_id = clients.id
+            and presented.client_uuid = clients.id
     for key share of clients
 ),
 
@@ -142,14 +142,14 @@ device as (
     select
         device_authorizations.id,
         device_authorizations.device_code_hash,
-        device_authorizations.client_id,
+        device_authorizations.client_uuid,
         device_authorizations.scopes,
         device_authorizations.cnf_jkt,
         device_authorizations.status,
         device_authorizations.properties,
         device_authorizations.expires_at
     from presented
-    inner join asked_by on presented.client_id = asked_by.id
+    inner join asked_by on presented.client_uuid = asked_by.id
     left join decided_by on true
     inner join authority.device_authorizations
         on
@@ -162,7 +162,7 @@ asked as (
     select
         device.id,
         device.device_code_hash,
-        device.client_id,
+        device.client_uuid,
         device.cnf_jkt,
         device.properties,
         device.expires_at,
@@ -197,7 +197,7 @@ asked as (
         on
             consents.tenant_id = :tenant_id
             and consents.user_id = :user_id
-            and asked_by.id = consents.client_id
+            and asked_by.id = consents.client_uuid
             and consents.revoked_at is null
             and coalesce(:scopes::text[], device.scopes) <@ consents.scopes
 ),
@@ -218,7 +218,7 @@ decided as (
 family as (
     insert into authority.authorizations (
         tenant_id,
-        client_id,
+        client_uuid,
         user_id,
         consent_id,
         scopes,
@@ -227,7 +227,7 @@ family as (
     )
     select
         :tenant_id,
-        asked.client_id,
+        asked.client_uuid,
         :user_id,
         asked.consent_id,
         asked.scopes,
@@ -245,7 +245,7 @@ code as (
         tenant_id,
         type,
         token_hash,
-        client_id,
+        client_uuid,
         user_id,
         authorization_id,
         scopes,
@@ -258,7 +258,7 @@ code as (
         :tenant_id,
         'device_code' as type,
         asked.device_code_hash,
-        asked.client_id,
+        asked.client_uuid,
         :user_id,
         family.id,
         asked.scopes,
@@ -324,7 +324,7 @@ where
 with device as (
     select
         device_authorizations.id,
-        device_authorizations.client_id,
+        device_authorizations.client_uuid,
         device_authorizations.device_code_hash,
         device_authorizations.cnf_jkt,
         device_authorizations.status,
@@ -362,7 +362,7 @@ verdict as (
     inner join authority.clients
         on
             clients.tenant_id = :tenant_id
-            and device.client_id = clients.id
+            and device.client_uuid = clients.id
     left join authority.tokens as codes
         on
             codes.tenant_id = :tenant_id

@@ -49,7 +49,7 @@ granted_by as (
 
 asked as (
     select
-        issued_to.id as client_id,
+        issued_to.id as client_uuid,
         consents.id as consent_id,
         case
             when active_tenants.id is null then 'tenant_inactive'
@@ -96,7 +96,7 @@ asked as (
         on
             consents.tenant_id = :tenant_id
             and granted_by.id = consents.user_id
-            and issued_to.id = consents.client_id
+            and issued_to.id = consents.client_uuid
             and consents.revoked_at is null
             and :scopes::text[] <@ consents.scopes
 ),
@@ -104,7 +104,7 @@ asked as (
 family as (
     insert into authority.authorizations (
         tenant_id,
-        client_id,
+        client_uuid,
         user_id,
         consent_id,
         scopes,
@@ -113,7 +113,7 @@ family as (
     )
     select
         :tenant_id,
-        asked.client_id,
+        asked.client_uuid,
         :user_id,
         asked.consent_id,
         :scopes,
@@ -123,7 +123,7 @@ family as (
     where asked.outcome = 'issued'
     returning
         authorizations.id,
-        authorizations.client_id,
+        authorizations.client_uuid,
         authorizations.expires_at
 ),
 
@@ -132,7 +132,7 @@ code as (
         tenant_id,
         type,
         token_hash,
-        client_id,
+        client_uuid,
         user_id,
         authorization_id,
         scopes,
@@ -148,7 +148,7 @@ code as (
         :tenant_id,
         'authorization_code' as type,
         :token_hash,
-        family.client_id,
+        family.client_uuid,
         :user_id,
         family.id,
         :scopes,
@@ -199,7 +199,7 @@ with issued_to as (
 acts_as as (
     select
         service_accounts.enabled,
-        service_accounts.authorized_clients,
+        service_accounts.authorized_client_uuids,
         service_accounts.allowed_scopes
     from issued_to
     inner join authority.service_accounts
@@ -211,14 +211,14 @@ acts_as as (
 
 asked as (
     select
-        issued_to.id as client_id,
+        issued_to.id as client_uuid,
         case
             when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
             when issued_to.client_type = 'public' then 'client_public'
             when :service_account_id::uuid is null then 'issued'
             when acts_as.enabled is not true then 'service_account_inactive'
-            when not issued_to.id = any(acts_as.authorized_clients)
+            when not issued_to.id = any(acts_as.authorized_client_uuids)
                 then 'client_not_authorized'
             when not :scopes::text[] <@ acts_as.allowed_scopes then 'invalid_scope'
             else 'issued'
@@ -234,7 +234,7 @@ token as (
         tenant_id,
         type,
         token_hash,
-        client_id,
+        client_uuid,
         service_account_id,
         scopes,
         cnf_jkt,
@@ -247,7 +247,7 @@ token as (
         :tenant_id,
         'access' as type,
         :token_hash,
-        asked.client_id,
+        asked.client_uuid,
         :service_account_id,
         :scopes,
         :cnf_jkt,
@@ -328,9 +328,9 @@ actor as (
         coalesce(
             live_tokens.subject_id::text,
             live_tokens.account_id,
-            live_tokens.client_identifier
+            live_tokens.client_id
         ) as sub,
-        live_tokens.client_identifier as client_id,
+        live_tokens.client_id,
         num_nonnulls(live_tokens.cnf_jkt, live_tokens.cnf_x5t_s256) > 0 as is_bound,
         live_tokens.expires_at
     from authority.live_tokens
@@ -393,7 +393,7 @@ held as (
 
 asked as (
     select
-        issued_to.id as client_id,
+        issued_to.id as client_uuid,
         subject.user_id,
         subject.service_account_id,
         subject.authorization_id,
@@ -448,7 +448,7 @@ token as (
         tenant_id,
         type,
         token_hash,
-        client_id,
+        client_uuid,
         user_id,
         service_account_id,
         subject_authorization_id,
@@ -466,7 +466,7 @@ token as (
         :tenant_id,
         'access' as type,
         :token_hash,
-        asked.client_id,
+        asked.client_uuid,
         asked.user_id,
         asked.service_account_id,
         asked.authorization_id,

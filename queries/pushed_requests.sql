@@ -19,7 +19,7 @@ with pushed_by as (
 insert into authority.pushed_requests (
     tenant_id,
     request_uri_hash,
-    client_id,
+    client_uuid,
     parameters,
     expires_at
 )
@@ -35,7 +35,7 @@ returning
     pushed_requests.tenant_id,
     pushed_requests.id,
     pushed_requests.request_uri_hash,
-    pushed_requests.client_id,
+    pushed_requests.client_uuid,
     pushed_requests.parameters,
     pushed_requests.expires_at,
     pushed_requests.redeemed_at,
@@ -65,12 +65,12 @@ where
         or pushed_requests.redemption_hash = sha256(uuid_send(:redemption_id))
     )
     and clients.tenant_id = pushed_requests.tenant_id
-    and clients.id = pushed_requests.client_id
+    and clients.id = pushed_requests.client_uuid
     and clients.client_id = :client_id
     and clients.enabled
 returning
     pushed_requests.tenant_id, pushed_requests.id, pushed_requests.request_uri_hash,
-    pushed_requests.client_id, pushed_requests.parameters, pushed_requests.expires_at,
+    pushed_requests.client_uuid, pushed_requests.parameters, pushed_requests.expires_at,
     pushed_requests.redeemed_at, pushed_requests.created_at;
 
 -- name: prune_expired(older_than, batch_size)!

@@ -44,7 +44,7 @@
 with presented as (
     select
         tokens.id,
-        tokens.client_id,
+        tokens.client_uuid,
         tokens.user_id,
         tokens.service_account_id,
         tokens.authorization_id
@@ -67,7 +67,7 @@ issued_to as (
     inner join authority.clients
         on
             clients.tenant_id = :tenant_id
-            and presented.client_id = clients.id
+            and presented.client_uuid = clients.id
     for key share of clients
 ),
 
@@ -99,7 +99,7 @@ family as (
         issued_to.has_one_uri,
         presented.id as token_id
     from presented
-    inner join issued_to on presented.client_id = issued_to.id
+    inner join issued_to on presented.client_uuid = issued_to.id
     left join speaks_for on presented.user_id = speaks_for.id
     left join acts_as on presented.service_account_id = acts_as.id
     inner join authority.authorizations
@@ -112,7 +112,7 @@ family as (
 token as (
     select
         tokens.id,
-        tokens.client_id,
+        tokens.client_uuid,
         tokens.user_id,
         tokens.service_account_id,
         tokens.scopes,
@@ -153,7 +153,7 @@ successor as (
 verdict as (
     select
         token.id,
-        token.client_id,
+        token.client_uuid,
         token.user_id,
         token.service_account_id,
         token.authorization_id,
@@ -173,7 +173,7 @@ verdict as (
         end as refresh_cnf_x5t_s256,
         case
             when
-                (token_states.client_identifier is distinct from :client_id)
+                (token_states.client_id is distinct from :client_id)
                 or (
                     (token.redirect_uri is distinct from :redirect_uri)
                     and not (:redirect_uri is null and token.has_one_uri)
@@ -239,7 +239,7 @@ issued as (
         tenant_id,
         type,
         token_hash,
-        client_id,
+        client_uuid,
         user_id,
         service_account_id,
         authorization_id,
@@ -255,7 +255,7 @@ issued as (
         :tenant_id,
         successors.type,
         successors.token_hash,
-        verdict.client_id,
+        verdict.client_uuid,
         verdict.user_id,
         verdict.service_account_id,
         verdict.authorization_id,

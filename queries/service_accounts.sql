@@ -10,7 +10,7 @@ select
     service_accounts.enabled,
     service_accounts.tokens_valid_after,
     service_accounts.allowed_scopes,
-    service_accounts.authorized_clients,
+    service_accounts.authorized_client_uuids,
     service_accounts.attributes,
     service_accounts.created_at,
     service_accounts.updated_at,
@@ -27,7 +27,7 @@ select
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,
     service_accounts.enabled, service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes, service_accounts.authorized_clients,
+    service_accounts.allowed_scopes, service_accounts.authorized_client_uuids,
     service_accounts.attributes, service_accounts.created_at,
     service_accounts.updated_at, service_accounts.row_version
 from authority.service_accounts
@@ -42,7 +42,7 @@ select
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,
     service_accounts.enabled, service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes, service_accounts.authorized_clients,
+    service_accounts.allowed_scopes, service_accounts.authorized_client_uuids,
     service_accounts.attributes, service_accounts.created_at,
     service_accounts.updated_at, service_accounts.row_version
 from authority.service_accounts
@@ -60,7 +60,7 @@ select
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,
     service_accounts.enabled, service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes, service_accounts.authorized_clients,
+    service_accounts.allowed_scopes, service_accounts.authorized_client_uuids,
     service_accounts.attributes, service_accounts.created_at,
     service_accounts.updated_at, service_accounts.row_version
 from authority.service_accounts
@@ -70,7 +70,7 @@ where
 order by service_accounts.account_id desc
 limit :page_size;
 
--- name: create(tenant_id, account_id, display_name, description, enabled, allowed_scopes, authorized_clients, attributes)^
+-- name: create(tenant_id, account_id, display_name, description, enabled, allowed_scopes, authorized_client_uuids, attributes)^
 -- The new service account.
 -- @row ServiceAccount
 insert into authority.service_accounts (
@@ -80,7 +80,7 @@ insert into authority.service_accounts (
     description,
     enabled,
     allowed_scopes,
-    authorized_clients,
+    authorized_client_uuids,
     attributes
 )
 values (
@@ -90,18 +90,18 @@ values (
     :description,
     :enabled,
     :allowed_scopes,
-    :authorized_clients,
+    :authorized_client_uuids,
     :attributes
 )
 returning
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,
     service_accounts.enabled, service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes, service_accounts.authorized_clients,
+    service_accounts.allowed_scopes, service_accounts.authorized_client_uuids,
     service_accounts.attributes, service_accounts.created_at,
     service_accounts.updated_at, service_accounts.row_version;
 
--- name: update(tenant_id, service_account_id, row_version, account_id, display_name, description, enabled, allowed_scopes, authorized_clients, attributes)^
+-- name: update(tenant_id, service_account_id, row_version, account_id, display_name, description, enabled, allowed_scopes, authorized_client_uuids, attributes)^
 -- The changed service account, or no row when the account is not at this version.
 -- @row ServiceAccount
 update authority.service_accounts
@@ -111,7 +111,7 @@ set
     description = :description,
     enabled = :enabled,
     allowed_scopes = :allowed_scopes,
-    authorized_clients = :authorized_clients,
+    authorized_client_uuids = :authorized_client_uuids,
     attributes = :attributes,
     updated_at = authority.clock(),
     row_version = service_accounts.row_version + 1
@@ -123,7 +123,7 @@ returning
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,
     service_accounts.enabled, service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes, service_accounts.authorized_clients,
+    service_accounts.allowed_scopes, service_accounts.authorized_client_uuids,
     service_accounts.attributes, service_accounts.created_at,
     service_accounts.updated_at, service_accounts.row_version;
 
@@ -154,6 +154,6 @@ returning
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,
     service_accounts.enabled, service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes, service_accounts.authorized_clients,
+    service_accounts.allowed_scopes, service_accounts.authorized_client_uuids,
     service_accounts.attributes, service_accounts.created_at,
     service_accounts.updated_at, service_accounts.row_version;

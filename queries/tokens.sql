@@ -6,7 +6,7 @@ select
     tokens.id,
     tokens.type,
     tokens.token_hash,
-    tokens.client_id,
+    tokens.client_uuid,
     tokens.user_id,
     tokens.service_account_id,
     tokens.authorization_id,
@@ -36,7 +36,7 @@ where
 -- The token with this hash, live or not, or no row.
 -- @row Token
 select
-    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_id,
+    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_uuid,
     tokens.user_id, tokens.service_account_id, tokens.authorization_id,
     tokens.parent_id, tokens.subject_authorization_id, tokens.actor, tokens.scopes,
     tokens.code_challenge, tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt,
@@ -58,7 +58,7 @@ select
     token_states.id,
     token_states.type,
     token_states.dead_because,
-    token_states.client_identifier as client_id,
+    token_states.client_id,
     token_states.authorization_id,
     token_states.user_id,
     token_states.service_account_id,
@@ -121,7 +121,7 @@ select
     verified_tokens.expires_at
 from authority.find_live_token(:tenant_id, :token_hash, :type) as verified_tokens;
 
--- name: create(tenant_id, type, token_hash, client_id, user_id, service_account_id, authorization_id, scopes, code_challenge, redirect_uri, nonce, cnf_jkt, cnf_x5t_s256, payload, properties, authenticated_at, lifetime)^
+-- name: create(tenant_id, type, token_hash, client_uuid, user_id, service_account_id, authorization_id, scopes, code_challenge, redirect_uri, nonce, cnf_jkt, cnf_x5t_s256, payload, properties, authenticated_at, lifetime)^
 -- The new token, or no row when the tenant is not active. The statement checks no
 -- rule of OAuth, because it is for tokens from another store; queries/grants.sql
 -- issues new ones. The token expires with its authorization if that is earlier. A
@@ -144,7 +144,7 @@ insert into authority.tokens (
     tenant_id,
     type,
     token_hash,
-    client_id,
+    client_uuid,
     user_id,
     service_account_id,
     authorization_id,
@@ -163,7 +163,7 @@ select
     active_tenants.id,
     :type,
     :token_hash,
-    :client_id,
+    :client_uuid,
     :user_id,
     :service_account_id,
     :authorization_id,
@@ -184,7 +184,7 @@ left join authority.authorizations
         and authorizations.id = :authorization_id
 where active_tenants.id = :tenant_id
 returning
-    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_id,
+    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_uuid,
     tokens.user_id, tokens.service_account_id, tokens.authorization_id,
     tokens.parent_id, tokens.subject_authorization_id, tokens.actor, tokens.scopes,
     tokens.code_challenge, tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt,
@@ -206,7 +206,7 @@ with presented as (
     inner join authority.clients
         on
             clients.tenant_id = :tenant_id
-            and tokens.client_id = clients.id
+            and tokens.client_uuid = clients.id
     where
         tokens.tenant_id = :tenant_id
         and tokens.token_hash = :token_hash
@@ -274,7 +274,7 @@ where
 -- @param service_account_id nullable
 select
     live_tokens.tenant_id, live_tokens.id, live_tokens.type, live_tokens.token_hash,
-    live_tokens.client_id, live_tokens.user_id, live_tokens.service_account_id,
+    live_tokens.client_uuid, live_tokens.user_id, live_tokens.service_account_id,
     live_tokens.authorization_id, live_tokens.parent_id,
     live_tokens.subject_authorization_id, live_tokens.actor, live_tokens.scopes,
     live_tokens.code_challenge, live_tokens.redirect_uri, live_tokens.nonce,
@@ -293,13 +293,13 @@ where
 order by live_tokens.id
 limit :page_size;
 
--- name: list_active_by_client(tenant_id, client_id, after, page_size)
+-- name: list_active_by_client(tenant_id, client_uuid, after, page_size)
 -- One live token that was issued to this client (clients.id), in order of id,
 -- starting after the given id.
 -- @row Token
 select
     live_tokens.tenant_id, live_tokens.id, live_tokens.type, live_tokens.token_hash,
-    live_tokens.client_id, live_tokens.user_id, live_tokens.service_account_id,
+    live_tokens.client_uuid, live_tokens.user_id, live_tokens.service_account_id,
     live_tokens.authorization_id, live_tokens.parent_id,
     live_tokens.subject_authorization_id, live_tokens.actor, live_tokens.scopes,
     live_tokens.code_challenge, live_tokens.redirect_uri, live_tokens.nonce,
@@ -310,7 +310,7 @@ select
 from authority.live_tokens
 where
     live_tokens.tenant_id = :tenant_id
-    and live_tokens.client_id = :client_id
+    and live_tokens.client_uuid = :client_uuid
     and (:after::uuid is null or live_tokens.id > :after)
 order by live_tokens.id
 limit :page_size;

@@ -79,7 +79,7 @@ more.';
 CREATE TABLE authority.authorizations (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    client_id uuid NOT NULL,
+    client_uuid uuid NOT NULL,
     user_id uuid,
     service_account_id uuid,
     consent_id uuid,
@@ -109,7 +109,7 @@ this row ends all of them. Every statement that redeems or revokes a token of th
 locks this row first.';
 COMMENT ON COLUMN authority.authorizations.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.authorizations.id IS 'Random.';
-COMMENT ON COLUMN authority.authorizations.client_id IS 'The client''s clients.id.';
+COMMENT ON COLUMN authority.authorizations.client_uuid IS 'The client''s clients.id.';
 COMMENT ON COLUMN authority.authorizations.user_id IS 'The user who granted it. Null: no user is involved.';
 COMMENT ON COLUMN authority.authorizations.service_account_id IS 'The service account that the client acts as. Null: none.';
 COMMENT ON COLUMN authority.authorizations.consent_id IS 'The consent that the grant depends on, of the same user and client. Revoking the
@@ -127,14 +127,14 @@ COMMENT ON COLUMN authority.authorizations.updated_at IS 'When the row last chan
 COMMENT ON COLUMN authority.authorizations.row_version IS 'Increases with each change of the row.';
 
 ALTER TABLE ONLY authority.authorizations
-    ADD CONSTRAINT authorizations_tenant_id_id_client_id_key UNIQUE (tenant_id, id, client_id);
+    ADD CONSTRAINT authorizations_tenant_id_id_client_uuid_key UNIQUE (tenant_id, id, client_uuid);
 
 ALTER TABLE ONLY authority.authorizations
     ADD CONSTRAINT authorizations_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
 
-CREATE INDEX authorizations_tenant_id_client_id_id_idx ON authority.authorizations USING btree (tenant_id, client_id, id);
+CREATE INDEX authorizations_tenant_id_client_uuid_id_idx ON authority.authorizations USING btree (tenant_id, client_uuid, id);
 
-CREATE INDEX authorizations_tenant_id_consent_id_user_id_client_id_idx ON authority.authorizations USING btree (tenant_id, consent_id, user_id, client_id) WHERE (consent_id IS NOT NULL);
+CREATE INDEX authorizations_tenant_id_consent_id_user_id_client_uuid_idx ON authority.authorizations USING btree (tenant_id, consent_id, user_id, client_uuid) WHERE (consent_id IS NOT NULL);
 
 CREATE INDEX authorizations_tenant_id_service_account_id_idx ON authority.authorizations USING btree (tenant_id, service_account_id) WHERE (service_account_id IS NOT NULL);
 
@@ -143,10 +143,10 @@ CREATE INDEX authorizations_tenant_id_user_id_id_idx ON authority.authorizations
 CREATE INDEX authorizations_tokens_expire_at_idx ON authority.authorizations USING btree (tokens_expire_at);
 
 ALTER TABLE ONLY authority.authorizations
-    ADD CONSTRAINT authorizations_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT authorizations_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.authorizations
-    ADD CONSTRAINT authorizations_tenant_id_consent_id_user_id_client_id_fk FOREIGN KEY (tenant_id, consent_id, user_id, client_id) REFERENCES authority.consents(tenant_id, id, user_id, client_id) ON DELETE CASCADE;
+    ADD CONSTRAINT authorizations_tenant_id_consent_id_user_id_client_uuid_fk FOREIGN KEY (tenant_id, consent_id, user_id, client_uuid) REFERENCES authority.consents(tenant_id, id, user_id, client_uuid) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.authorizations
     ADD CONSTRAINT authorizations_tenant_id_service_account_id_fk FOREIGN KEY (tenant_id, service_account_id) REFERENCES authority.service_accounts(tenant_id, id) ON DELETE CASCADE;
@@ -215,7 +215,7 @@ An IPv6 address that contains an IPv4 address becomes that IPv4 address: mapped 
 CREATE TABLE authority.client_secrets (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    client_id uuid NOT NULL,
+    client_uuid uuid NOT NULL,
     secret_hash text NOT NULL,
     description text DEFAULT ''::text NOT NULL,
     valid_from timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -237,7 +237,7 @@ COMMENT ON TABLE authority.client_secrets IS 'A secret of a confidential client.
 no downtime.';
 COMMENT ON COLUMN authority.client_secrets.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.client_secrets.id IS 'Random.';
-COMMENT ON COLUMN authority.client_secrets.client_id IS 'clients.id of the client that authenticates, not the client_id of the protocol.';
+COMMENT ON COLUMN authority.client_secrets.client_uuid IS 'clients.id of the client that authenticates.';
 COMMENT ON COLUMN authority.client_secrets.secret_hash IS 'SHA-256 of a generated secret, which has 256 random bits, or for a chosen secret any
 hash that users.password_hash allows. The secret is never stored.';
 COMMENT ON COLUMN authority.client_secrets.description IS 'Where the secret is installed, for the person who rotates it. May be empty.';
@@ -250,10 +250,10 @@ COMMENT ON COLUMN authority.client_secrets.created_at IS 'When the row was inser
 ALTER TABLE ONLY authority.client_secrets
     ADD CONSTRAINT client_secrets_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
 
-CREATE INDEX client_secrets_tenant_id_client_id_idx ON authority.client_secrets USING btree (tenant_id, client_id);
+CREATE INDEX client_secrets_tenant_id_client_uuid_idx ON authority.client_secrets USING btree (tenant_id, client_uuid);
 
 ALTER TABLE ONLY authority.client_secrets
-    ADD CONSTRAINT client_secrets_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT client_secrets_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE authority.client_secrets ENABLE ROW LEVEL SECURITY;
 
@@ -368,7 +368,7 @@ CREATE TABLE authority.consents (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     user_id uuid NOT NULL,
-    client_id uuid NOT NULL,
+    client_uuid uuid NOT NULL,
     scopes text[] NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     revoked_at timestamp with time zone,
@@ -390,7 +390,7 @@ the user grants later.';
 COMMENT ON COLUMN authority.consents.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.consents.id IS 'Random.';
 COMMENT ON COLUMN authority.consents.user_id IS 'The user who consented.';
-COMMENT ON COLUMN authority.consents.client_id IS 'The client''s clients.id.';
+COMMENT ON COLUMN authority.consents.client_uuid IS 'The client''s clients.id.';
 COMMENT ON COLUMN authority.consents.scopes IS 'Names of the scopes that the user allows. A token under this consent is dead if it has
 any other scope.';
 COMMENT ON COLUMN authority.consents.properties IS 'Open object of the embedding service, such as the text that the user saw. The store
@@ -405,18 +405,18 @@ ALTER TABLE ONLY authority.consents
     ADD CONSTRAINT consents_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY authority.consents
-    ADD CONSTRAINT consents_tenant_id_id_user_id_client_id_key UNIQUE (tenant_id, id, user_id, client_id);
+    ADD CONSTRAINT consents_tenant_id_id_user_id_client_uuid_key UNIQUE (tenant_id, id, user_id, client_uuid);
 
 CREATE INDEX consents_revoked_at_idx ON authority.consents USING btree (revoked_at) WHERE (revoked_at IS NOT NULL);
 
-CREATE INDEX consents_tenant_id_client_id_idx ON authority.consents USING btree (tenant_id, client_id);
+CREATE INDEX consents_tenant_id_client_uuid_idx ON authority.consents USING btree (tenant_id, client_uuid);
 
-CREATE UNIQUE INDEX consents_tenant_id_user_id_client_id_key ON authority.consents USING btree (tenant_id, user_id, client_id) WHERE (revoked_at IS NULL);
+CREATE UNIQUE INDEX consents_tenant_id_user_id_client_uuid_key ON authority.consents USING btree (tenant_id, user_id, client_uuid) WHERE (revoked_at IS NULL);
 
 CREATE INDEX consents_tenant_id_user_id_id_idx ON authority.consents USING btree (tenant_id, user_id, id);
 
 ALTER TABLE ONLY authority.consents
-    ADD CONSTRAINT consents_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT consents_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.consents
     ADD CONSTRAINT consents_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
@@ -520,7 +520,7 @@ CREATE TABLE authority.device_authorizations (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     device_code_hash bytea NOT NULL,
     user_code_hash bytea NOT NULL,
-    client_id uuid NOT NULL,
+    client_uuid uuid NOT NULL,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
     cnf_jkt text,
     status text DEFAULT 'pending'::text NOT NULL,
@@ -553,7 +553,7 @@ COMMENT ON COLUMN authority.device_authorizations.id IS 'Random.';
 COMMENT ON COLUMN authority.device_authorizations.device_code_hash IS 'SHA-256 of the device code, 32 octets.';
 COMMENT ON COLUMN authority.device_authorizations.user_code_hash IS 'SHA-256 of the tenant and the user code, 32 octets. It does not protect the code: user
 codes are few enough to try them all. They live for minutes.';
-COMMENT ON COLUMN authority.device_authorizations.client_id IS 'clients.id of the requesting client.';
+COMMENT ON COLUMN authority.device_authorizations.client_uuid IS 'clients.id of the requesting client.';
 COMMENT ON COLUMN authority.device_authorizations.scopes IS 'Names of the requested scopes. The user may approve fewer.';
 COMMENT ON COLUMN authority.device_authorizations.cnf_jkt IS 'JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC 9449 section 6).
 Null: any key.';
@@ -582,12 +582,12 @@ ALTER TABLE ONLY authority.device_authorizations
 
 CREATE INDEX device_authorizations_expires_at_idx ON authority.device_authorizations USING btree (expires_at);
 
-CREATE INDEX device_authorizations_tenant_id_client_id_idx ON authority.device_authorizations USING btree (tenant_id, client_id);
+CREATE INDEX device_authorizations_tenant_id_client_uuid_idx ON authority.device_authorizations USING btree (tenant_id, client_uuid);
 
 CREATE INDEX device_authorizations_tenant_id_user_id_idx ON authority.device_authorizations USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
 
 ALTER TABLE ONLY authority.device_authorizations
-    ADD CONSTRAINT device_authorizations_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT device_authorizations_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.device_authorizations
     ADD CONSTRAINT device_authorizations_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
@@ -1249,7 +1249,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     id,
     type,
     token_hash,
-    client_id,
+    client_uuid,
     user_id,
     service_account_id,
     authorization_id,
@@ -1271,7 +1271,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     revocation_reason,
     authenticated_at,
     created_at,
-    client_identifier,
+    client_id,
     client_type,
     subject_id,
     username,
@@ -1585,7 +1585,7 @@ CREATE TABLE authority.pushed_requests (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     request_uri_hash bytea NOT NULL,
-    client_id uuid NOT NULL,
+    client_uuid uuid NOT NULL,
     parameters jsonb NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     redeemed_at timestamp with time zone,
@@ -1606,7 +1606,7 @@ COMMENT ON TABLE authority.pushed_requests IS 'An authorization request that a c
 COMMENT ON COLUMN authority.pushed_requests.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.pushed_requests.id IS 'Random.';
 COMMENT ON COLUMN authority.pushed_requests.request_uri_hash IS 'SHA-256 of the reference in the request_uri, 32 octets.';
-COMMENT ON COLUMN authority.pushed_requests.client_id IS 'clients.id of the client that pushed it. No other client may use it.';
+COMMENT ON COLUMN authority.pushed_requests.client_uuid IS 'clients.id of the client that pushed it. No other client may use it.';
 COMMENT ON COLUMN authority.pushed_requests.parameters IS 'Object of the request''s parameters, including dpop_jkt (RFC 9449 section 10). The
 store does not interpret it. It never contains a request_uri (RFC 9126 section 2.1) or
 the client''s credentials, and its scope is valid (RFC 6749 section 3.3) with at most
@@ -1626,10 +1626,10 @@ ALTER TABLE ONLY authority.pushed_requests
 
 CREATE INDEX pushed_requests_expires_at_idx ON authority.pushed_requests USING btree (expires_at);
 
-CREATE INDEX pushed_requests_tenant_id_client_id_idx ON authority.pushed_requests USING btree (tenant_id, client_id);
+CREATE INDEX pushed_requests_tenant_id_client_uuid_idx ON authority.pushed_requests USING btree (tenant_id, client_uuid);
 
 ALTER TABLE ONLY authority.pushed_requests
-    ADD CONSTRAINT pushed_requests_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT pushed_requests_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE authority.pushed_requests ENABLE ROW LEVEL SECURITY;
 
@@ -2132,7 +2132,7 @@ CREATE TABLE authority.service_accounts (
     enabled boolean DEFAULT true NOT NULL,
     tokens_valid_after timestamp with time zone,
     allowed_scopes text[] DEFAULT '{}'::text[] NOT NULL,
-    authorized_clients uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    authorized_client_uuids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -2140,7 +2140,7 @@ CREATE TABLE authority.service_accounts (
     CONSTRAINT service_accounts_account_id_check CHECK (((account_id ~ '^[a-z0-9][a-z0-9_.-]*$'::text) AND (char_length(account_id) <= 100))),
     CONSTRAINT service_accounts_allowed_scopes_check CHECK (((array_position(allowed_scopes, NULL::text) IS NULL) AND authority.is_scope_list(allowed_scopes))),
     CONSTRAINT service_accounts_attributes_check CHECK (((jsonb_typeof(attributes) = 'object'::text) AND authority.is_bounded_json(attributes))),
-    CONSTRAINT service_accounts_authorized_clients_check CHECK (((array_position(authorized_clients, NULL::uuid) IS NULL) AND (cardinality(authorized_clients) <= 1000))),
+    CONSTRAINT service_accounts_authorized_client_uuids_check CHECK (((array_position(authorized_client_uuids, NULL::uuid) IS NULL) AND (cardinality(authorized_client_uuids) <= 1000))),
     CONSTRAINT service_accounts_description_check CHECK ((char_length(description) <= 2000)),
     CONSTRAINT service_accounts_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT service_accounts_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
@@ -2157,7 +2157,7 @@ COMMENT ON COLUMN authority.service_accounts.enabled IS 'The tokens of a disable
 COMMENT ON COLUMN authority.service_accounts.tokens_valid_after IS 'Tokens whose authenticated_at is at or before this time are dead. Only increases. Null:
 never set.';
 COMMENT ON COLUMN authority.service_accounts.allowed_scopes IS 'Names of the scopes that its tokens may have. Checked when a token is issued.';
-COMMENT ON COLUMN authority.service_accounts.authorized_clients IS 'clients.id of each client that may act as it. Checked when a token is issued. There is
+COMMENT ON COLUMN authority.service_accounts.authorized_client_uuids IS 'clients.id of each client that may act as it. Checked when a token is issued. There is
 no foreign key: ids are never reused, so the id of a deleted client is harmless.';
 COMMENT ON COLUMN authority.service_accounts.attributes IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.service_accounts.created_at IS 'When the row was inserted.';
@@ -2316,7 +2316,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.id,
     tokens.type,
     tokens.token_hash,
-    tokens.client_id,
+    tokens.client_uuid,
     tokens.user_id,
     tokens.service_account_id,
     tokens.authorization_id,
@@ -2338,7 +2338,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.revocation_reason,
     tokens.authenticated_at,
     tokens.created_at,
-    clients.client_id AS client_identifier,
+    clients.client_id,
     clients.client_type,
     users.subject_id,
     users.username,
@@ -2350,7 +2350,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
             ELSE NULL::text
         END) AS dead_because
    FROM (((((((authority.tokens
-     JOIN authority.clients ON (((tokens.tenant_id = clients.tenant_id) AND (tokens.client_id = clients.id))))
+     JOIN authority.clients ON (((tokens.tenant_id = clients.tenant_id) AND (tokens.client_uuid = clients.id))))
      LEFT JOIN authority.active_tenants ON ((tokens.tenant_id = active_tenants.id)))
      LEFT JOIN authority.authorizations ON (((tokens.tenant_id = authorizations.tenant_id) AND (
         CASE
@@ -2402,7 +2402,7 @@ CREATE TABLE authority.tokens (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL COLLATE pg_catalog."C",
     token_hash bytea NOT NULL,
-    client_id uuid NOT NULL,
+    client_uuid uuid NOT NULL,
     user_id uuid,
     service_account_id uuid,
     authorization_id uuid,
@@ -2464,7 +2464,7 @@ COMMENT ON COLUMN authority.tokens.id IS 'Random. The jti of a token that has on
 COMMENT ON COLUMN authority.tokens.type IS 'access, refresh, authorization_code or device_code. A code lives at most 10 minutes
 (RFC 6749 section 4.1.2).';
 COMMENT ON COLUMN authority.tokens.token_hash IS 'SHA-256 of the token string, 32 octets.';
-COMMENT ON COLUMN authority.tokens.client_id IS 'clients.id of the client that it was issued to.';
+COMMENT ON COLUMN authority.tokens.client_uuid IS 'clients.id of the client that it was issued to.';
 COMMENT ON COLUMN authority.tokens.user_id IS 'The user whom it represents. Null: none.';
 COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account that it represents. Null: none. If user_id is null too, the token
 represents the client.';
@@ -2508,9 +2508,9 @@ ALTER TABLE ONLY authority.tokens
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash);
 
-CREATE INDEX tokens_tenant_id_authorization_id_client_id_idx ON authority.tokens USING btree (tenant_id, authorization_id, client_id) WHERE (authorization_id IS NOT NULL);
+CREATE INDEX tokens_tenant_id_authorization_id_client_uuid_idx ON authority.tokens USING btree (tenant_id, authorization_id, client_uuid) WHERE (authorization_id IS NOT NULL);
 
-CREATE INDEX tokens_tenant_id_client_id_id_idx ON authority.tokens USING btree (tenant_id, client_id, id);
+CREATE INDEX tokens_tenant_id_client_uuid_id_idx ON authority.tokens USING btree (tenant_id, client_uuid, id);
 
 CREATE INDEX tokens_tenant_id_service_account_id_id_idx ON authority.tokens USING btree (tenant_id, service_account_id, id) WHERE (service_account_id IS NOT NULL);
 
@@ -2521,10 +2521,10 @@ CREATE INDEX tokens_tenant_id_user_id_id_idx ON authority.tokens USING btree (te
 CREATE INDEX tokens_type_expires_at_idx ON authority.tokens USING btree (type, expires_at) WHERE (type = ANY (ARRAY['access'::text, 'refresh'::text]));
 
 ALTER TABLE ONLY authority.tokens
-    ADD CONSTRAINT tokens_tenant_id_authorization_id_client_id_fk FOREIGN KEY (tenant_id, authorization_id, client_id) REFERENCES authority.authorizations(tenant_id, id, client_id) ON DELETE CASCADE;
+    ADD CONSTRAINT tokens_tenant_id_authorization_id_client_uuid_fk FOREIGN KEY (tenant_id, authorization_id, client_uuid) REFERENCES authority.authorizations(tenant_id, id, client_uuid) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.tokens
-    ADD CONSTRAINT tokens_tenant_id_client_id_fk FOREIGN KEY (tenant_id, client_id) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT tokens_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_service_account_id_fk FOREIGN KEY (tenant_id, service_account_id) REFERENCES authority.service_accounts(tenant_id, id) ON DELETE CASCADE;
@@ -2753,7 +2753,7 @@ CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
     id,
     type,
     token_hash,
-    client_identifier AS client_id,
+    client_id,
     authorization_id,
     user_id,
     subject_id,

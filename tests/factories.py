@@ -45,7 +45,9 @@ def make_client(store: Store, tenant_id: UUID, **fields: Any) -> Client:
 
 def make_client_secret(store: Store, client: Client, **fields: Any) -> ClientSecret:
     return store.client_secrets.add(
-        tenant_id=client.tenant_id, id=client.id, **{"secret_hash": PHC, **fields}
+        tenant_id=client.tenant_id,
+        client_uuid=client.id,
+        **{"secret_hash": PHC, **fields},
     )
 
 
@@ -61,14 +63,14 @@ def make_consent(store: Store, client: Client, user: User, **fields: Any) -> Con
     return store.consents.grant(
         tenant_id=client.tenant_id,
         user_id=user.id,
-        client_id=client.id,
+        client_uuid=client.id,
         **{**defaults, **fields},
     )
 
 
 def make_authorization(store: Store, client: Client, **fields: Any) -> Authorization:
     return store.authorizations.create(
-        tenant_id=client.tenant_id, client_id=client.id, **fields
+        tenant_id=client.tenant_id, client_uuid=client.id, **fields
     )
 
 
@@ -87,7 +89,7 @@ def make_token(
     token = store.tokens.create(
         tenant_id=client.tenant_id,
         type=type,
-        client_id=client.id,
+        client_uuid=client.id,
         **{
             "token_hash": minted.hash,
             "lifetime": MINUTE if type == "authorization_code" else HOUR,

@@ -53,18 +53,18 @@ PRUNABLE: Mapping[StepName, Prunable] = {
     ),
     "pushed_requests": Prunable(
         table="pushed_requests",
-        columns="tenant_id, client_id, request_uri_hash, parameters, expires_at, "
+        columns="tenant_id, client_uuid, request_uri_hash, parameters, expires_at, "
         "created_at",
-        values="%(tenant_id)s, %(client_id)s, sha256(uuid_send(gen_random_uuid())), "
+        values="%(tenant_id)s, %(client_uuid)s, sha256(uuid_send(gen_random_uuid())), "
         f"'{{}}', {_ENDS}, {_ENDS} - interval '9 minutes'",
         prolong="expires_at = authority.clock() + interval '8 minutes', "
         "created_at = authority.clock()",
     ),
     "device_authorizations": Prunable(
         table="device_authorizations",
-        columns="tenant_id, client_id, device_code_hash, user_code_hash, expires_at, "
+        columns="tenant_id, client_uuid, device_code_hash, user_code_hash, expires_at, "
         "created_at",
-        values="%(tenant_id)s, %(client_id)s, sha256(uuid_send(gen_random_uuid())), "
+        values="%(tenant_id)s, %(client_uuid)s, sha256(uuid_send(gen_random_uuid())), "
         "sha256(uuid_send(gen_random_uuid())), "
         f"{_ENDS}, {_ENDS} - interval '9 minutes'",
         prolong="expires_at = authority.clock() + interval '8 minutes', "
@@ -72,9 +72,9 @@ PRUNABLE: Mapping[StepName, Prunable] = {
     ),
     "tokens": Prunable(
         table="tokens",
-        columns="tenant_id, client_id, type, token_hash, expires_at, created_at, "
+        columns="tenant_id, client_uuid, type, token_hash, expires_at, created_at, "
         "authenticated_at",
-        values="%(tenant_id)s, %(client_id)s, 'access', "
+        values="%(tenant_id)s, %(client_uuid)s, 'access', "
         f"sha256(uuid_send(gen_random_uuid())), {_ENDS}, {_ENDS} - interval '1 hour', "
         f"{_ENDS} - interval '1 hour'",
         prolong="expires_at = authority.clock() + interval '1 hour'",
@@ -85,9 +85,9 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         made="""
             family as (
                 insert into authority.authorizations
-                (tenant_id, client_id, expires_at, tokens_expire_at)
+                (tenant_id, client_uuid, expires_at, tokens_expire_at)
                 values (
-                    %(tenant_id)s, %(client_id)s,
+                    %(tenant_id)s, %(client_uuid)s,
                     authority.clock() + interval '1 day',
                     authority.clock() + interval '1 day'
                 )
@@ -95,9 +95,9 @@ PRUNABLE: Mapping[StepName, Prunable] = {
             ),
             made as (select family.id from family, numbers)
         """,
-        columns="tenant_id, client_id, authorization_id, type, token_hash, expires_at, "
+        columns="tenant_id, client_uuid, authorization_id, type, token_hash, expires_at, "
         "created_at, authenticated_at, redeemed_at, redemption_hash",
-        values="%(tenant_id)s, %(client_id)s, made.id, 'refresh', "
+        values="%(tenant_id)s, %(client_uuid)s, made.id, 'refresh', "
         f"sha256(uuid_send(gen_random_uuid())), {_ENDS} - interval '1 day', "
         f"{_ENDS} - interval '30 days', {_ENDS} - interval '30 days', "
         f"{_ENDS} - interval '29 days', sha256('')",
@@ -106,8 +106,8 @@ PRUNABLE: Mapping[StepName, Prunable] = {
     ),
     "authorizations": Prunable(
         table="authorizations",
-        columns="tenant_id, client_id, tokens_expire_at, created_at",
-        values=f"%(tenant_id)s, %(client_id)s, {_ENDS}, {_ENDS} - interval '90 days'",
+        columns="tenant_id, client_uuid, tokens_expire_at, created_at",
+        values=f"%(tenant_id)s, %(client_uuid)s, {_ENDS}, {_ENDS} - interval '90 days'",
         prolong="tokens_expire_at = authority.clock() + interval '1 hour'",
         counted="expires_at is null",
     ),
@@ -154,8 +154,9 @@ PRUNABLE: Mapping[StepName, Prunable] = {
                 returning id
             )
         """,
-        columns="tenant_id, user_id, client_id, scopes, revoked_at, revocation_reason",
-        values="%(tenant_id)s, made.id, %(client_id)s, '{openid}', "
+        columns="tenant_id, user_id, client_uuid, scopes, revoked_at, "
+        "revocation_reason",
+        values="%(tenant_id)s, made.id, %(client_uuid)s, '{openid}', "
         f"{_ENDS} - interval '399 days', 'left'",
         prolong="revoked_at = authority.clock()",
     ),
@@ -199,7 +200,7 @@ class World:
 
     dba: Dba
     tenant_id: UUID
-    client_id: UUID
+    client_uuid: UUID
     license_id: UUID
     role_id: UUID
 
@@ -211,7 +212,7 @@ class World:
         return cls(
             dba=dba,
             tenant_id=client.tenant_id,
-            client_id=client.id,
+            client_uuid=client.id,
             license_id=license_.id,
             role_id=role.id,
         )
@@ -225,7 +226,7 @@ class World:
             f"insert into authority.{into.table} ({into.columns}) "
             f"select {into.values} from made",
             tenant_id=self.tenant_id,
-            client_id=self.client_id,
+            client_uuid=self.client_uuid,
             license_id=self.license_id,
             role_id=self.role_id,
             remaining=remaining,

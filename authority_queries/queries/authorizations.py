@@ -23,10 +23,10 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Authorization
 
 _TEXTS = {
-    "get_by_id": "1ac2d66599b9",
-    "list_by_user": "08f2424488a6",
-    "list_by_client": "da86181e3cf0",
-    "create": "db66e32a5dda",
+    "get_by_id": "79bd80d78ac5",
+    "list_by_user": "dc39d6a277ff",
+    "list_by_client": "e29e88f5b351",
+    "create": "4de0ba2d5440",
     "revoke": "fc39819b1d4b",
     "prune_expired": "2ea746abb760",
 }
@@ -64,7 +64,7 @@ _list_by_user_stream_async = _ASYNC_QUERIES.stream(
 _list_by_client_takes = Parameters(
     "authorizations.list_by_client",
     tenant_id=checks.uuid,
-    client_id=checks.uuid,
+    client_uuid=checks.uuid,
     after=checks.optional(checks.uuid),
     page_size=checks.int8,
 )
@@ -83,7 +83,7 @@ _list_by_client_stream_async = _ASYNC_QUERIES.stream(
 _create_takes = Parameters(
     "authorizations.create",
     tenant_id=checks.uuid,
-    client_id=checks.uuid,
+    client_uuid=checks.uuid,
     user_id=checks.optional(checks.uuid),
     service_account_id=checks.optional(checks.uuid),
     consent_id=checks.optional(checks.uuid),
@@ -226,7 +226,7 @@ def list_by_client(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     after: UUID | None,
     page_size: int,
 ) -> list[Authorization]:
@@ -235,14 +235,14 @@ def list_by_client(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
 
     queries/authorizations.sql:57
     """
     return _list_by_client(
         connection,
         tenant_id=tenant_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         after=after,
         page_size=page_size,
     )
@@ -252,7 +252,7 @@ async def list_by_client_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     after: UUID | None,
     page_size: int,
 ) -> list[Authorization]:
@@ -261,14 +261,14 @@ async def list_by_client_async(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
 
     queries/authorizations.sql:57
     """
     return await _list_by_client_async(
         connection,
         tenant_id=tenant_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         after=after,
         page_size=page_size,
     )
@@ -279,7 +279,7 @@ def list_by_client_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     after: UUID | None,
     page_size: int,
 ) -> Stream[Authorization]:
@@ -291,7 +291,7 @@ def list_by_client_stream(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
 
     queries/authorizations.sql:57
     """
@@ -299,7 +299,7 @@ def list_by_client_stream(
         connection,
         size,
         tenant_id=tenant_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         after=after,
         page_size=page_size,
     )
@@ -310,7 +310,7 @@ def list_by_client_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     after: UUID | None,
     page_size: int,
 ) -> AsyncStream[Authorization]:
@@ -322,7 +322,7 @@ def list_by_client_stream_async(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
 
     queries/authorizations.sql:57
     """
@@ -330,7 +330,7 @@ def list_by_client_stream_async(
         connection,
         size,
         tenant_id=tenant_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         after=after,
         page_size=page_size,
     )
@@ -340,7 +340,7 @@ def create(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     user_id: UUID | None,
     service_account_id: UUID | None,
     consent_id: UUID | None,
@@ -352,7 +352,7 @@ def create(
     lifetime it never expires.
 
     Args:
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
         user_id: The user who granted it.
         service_account_id: The service account that the client acts as.
         consent_id: The consent that the grant depends on, of the same user and client.
@@ -364,7 +364,7 @@ def create(
     return _create(
         connection,
         tenant_id=tenant_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         user_id=user_id,
         service_account_id=service_account_id,
         consent_id=consent_id,
@@ -378,7 +378,7 @@ async def create_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     user_id: UUID | None,
     service_account_id: UUID | None,
     consent_id: UUID | None,
@@ -390,7 +390,7 @@ async def create_async(
     lifetime it never expires.
 
     Args:
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
         user_id: The user who granted it.
         service_account_id: The service account that the client acts as.
         consent_id: The consent that the grant depends on, of the same user and client.
@@ -402,7 +402,7 @@ async def create_async(
     return await _create_async(
         connection,
         tenant_id=tenant_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         user_id=user_id,
         service_account_id=service_account_id,
         consent_id=consent_id,

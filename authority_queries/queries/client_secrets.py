@@ -21,11 +21,11 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import ClientSecret
 
 _TEXTS = {
-    "add": "1d87743897a9",
-    "list_by_client": "a599bb160153",
-    "list_live": "375be32e86a8",
+    "add": "79abd30e3ac1",
+    "list_by_client": "92dfe14da3b1",
+    "list_live": "ced24f07bb63",
     "record_use": "c338b0e08c4a",
-    "expire": "6b901148c7e7",
+    "expire": "a90b4680fdb6",
     "delete": "cbbf47dce936",
 }
 _QUERIES = QueryFile(FOLDER / "client_secrets.sql", texts=_TEXTS)
@@ -34,7 +34,7 @@ _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "client_secrets.sql", texts=_TEXTS)
 _add_takes = Parameters(
     "client_secrets.add",
     tenant_id=checks.uuid,
-    id=checks.uuid,
+    client_uuid=checks.uuid,
     secret_hash=checks.text(0, 1024),
     description=checks.text(0, 2000),
     valid_from=checks.optional(checks.moment),
@@ -47,7 +47,7 @@ _add_async: AsyncCall[ClientSecret | None] = _ASYNC_QUERIES.row(
 _list_by_client_takes = Parameters(
     "client_secrets.list_by_client",
     tenant_id=checks.uuid,
-    id=checks.uuid,
+    client_uuid=checks.uuid,
 )
 _list_by_client: Call[list[ClientSecret]] = _QUERIES.rows(
     "list_by_client", ClientSecret, takes=_list_by_client_takes
@@ -110,7 +110,7 @@ def add(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    id: UUID,
+    client_uuid: UUID,
     secret_hash: str,
     description: str,
     valid_from: datetime | None,
@@ -121,7 +121,6 @@ def add(
 
     Args:
         tenant_id: Owner of the row.
-        id: Random.
         secret_hash: SHA-256 of a generated secret, which has 256 random bits, or for a
             chosen secret any hash that users.password_hash allows.
         description: Where the secret is installed, for the person who rotates it.
@@ -133,7 +132,7 @@ def add(
     return _add(
         connection,
         tenant_id=tenant_id,
-        id=id,
+        client_uuid=client_uuid,
         secret_hash=secret_hash,
         description=description,
         valid_from=valid_from,
@@ -145,7 +144,7 @@ async def add_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    id: UUID,
+    client_uuid: UUID,
     secret_hash: str,
     description: str,
     valid_from: datetime | None,
@@ -156,7 +155,6 @@ async def add_async(
 
     Args:
         tenant_id: Owner of the row.
-        id: Random.
         secret_hash: SHA-256 of a generated secret, which has 256 random bits, or for a
             chosen secret any hash that users.password_hash allows.
         description: Where the secret is installed, for the person who rotates it.
@@ -168,7 +166,7 @@ async def add_async(
     return await _add_async(
         connection,
         tenant_id=tenant_id,
-        id=id,
+        client_uuid=client_uuid,
         secret_hash=secret_hash,
         description=description,
         valid_from=valid_from,
@@ -177,33 +175,41 @@ async def add_async(
 
 
 def list_by_client(
-    connection: Connection[object], *, tenant_id: UUID, id: UUID
+    connection: Connection[object], *, tenant_id: UUID, client_uuid: UUID
 ) -> list[ClientSecret]:
     """One secret of the client, live or not, newest first.
 
     Args:
         tenant_id: Owner of the row.
+        client_uuid: clients.id of the client that authenticates.
 
     queries/client_secrets.sql:36
     """
-    return _list_by_client(connection, tenant_id=tenant_id, id=id)
+    return _list_by_client(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
 
 async def list_by_client_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
+    connection: AsyncConnection[object], *, tenant_id: UUID, client_uuid: UUID
 ) -> list[ClientSecret]:
     """One secret of the client, live or not, newest first.
 
     Args:
         tenant_id: Owner of the row.
+        client_uuid: clients.id of the client that authenticates.
 
     queries/client_secrets.sql:36
     """
-    return await _list_by_client_async(connection, tenant_id=tenant_id, id=id)
+    return await _list_by_client_async(
+        connection, tenant_id=tenant_id, client_uuid=client_uuid
+    )
 
 
 def list_by_client_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID, id: UUID
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    client_uuid: UUID,
 ) -> Stream[ClientSecret]:
     """One secret of the client, live or not, newest first.
 
@@ -212,14 +218,21 @@ def list_by_client_stream(
 
     Args:
         tenant_id: Owner of the row.
+        client_uuid: clients.id of the client that authenticates.
 
     queries/client_secrets.sql:36
     """
-    return _list_by_client_stream(connection, size, tenant_id=tenant_id, id=id)
+    return _list_by_client_stream(
+        connection, size, tenant_id=tenant_id, client_uuid=client_uuid
+    )
 
 
 def list_by_client_stream_async(
-    connection: AsyncConnection[object], *, size: int = 1000, tenant_id: UUID, id: UUID
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    client_uuid: UUID,
 ) -> AsyncStream[ClientSecret]:
     """One secret of the client, live or not, newest first.
 
@@ -228,10 +241,13 @@ def list_by_client_stream_async(
 
     Args:
         tenant_id: Owner of the row.
+        client_uuid: clients.id of the client that authenticates.
 
     queries/client_secrets.sql:36
     """
-    return _list_by_client_stream_async(connection, size, tenant_id=tenant_id, id=id)
+    return _list_by_client_stream_async(
+        connection, size, tenant_id=tenant_id, client_uuid=client_uuid
+    )
 
 
 def list_live(

@@ -27,14 +27,14 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "get_by_id": "ef8b2b1c8a66",
+    "get_by_id": "7733fa01fc0a",
     "get_by_client_id": "b4ae759724a1",
     "list_after": "c06ba00a76cf",
     "list_before": "7eb4f470eb26",
     "create": "833ccf2bfd85",
-    "update": "fd6faf0bff00",
-    "delete": "482fcbcd77ce",
-    "revoke_tokens": "d037c0a001d4",
+    "update": "c2e060462b0b",
+    "delete": "1fe03dbdec74",
+    "revoke_tokens": "dc518dc6dccb",
 }
 _QUERIES = QueryFile(FOLDER / "clients.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "clients.sql", texts=_TEXTS)
@@ -42,7 +42,7 @@ _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "clients.sql", texts=_TEXTS)
 _get_by_id_takes = Parameters(
     "clients.get_by_id",
     tenant_id=checks.uuid,
-    id=checks.uuid,
+    client_uuid=checks.uuid,
 )
 _get_by_id: Call[Client | None] = _QUERIES.row(
     "get_by_id", Client, takes=_get_by_id_takes
@@ -118,7 +118,7 @@ _create_async: AsyncCall[Client] = _ASYNC_QUERIES.sure_row(
 _update_takes = Parameters(
     "clients.update",
     tenant_id=checks.uuid,
-    id=checks.uuid,
+    client_uuid=checks.uuid,
     row_version=checks.int8,
     client_id=checks.text(0, 255),
     application_type=checks.one_of("native", "web"),
@@ -142,14 +142,14 @@ _update_async: AsyncCall[Client | None] = _ASYNC_QUERIES.row(
 _delete_takes = Parameters(
     "clients.delete",
     tenant_id=checks.uuid,
-    id=checks.uuid,
+    client_uuid=checks.uuid,
 )
 _delete: Call[int] = _QUERIES.count("delete", takes=_delete_takes)
 _delete_async: AsyncCall[int] = _ASYNC_QUERIES.count("delete", takes=_delete_takes)
 _revoke_tokens_takes = Parameters(
     "clients.revoke_tokens",
     tenant_id=checks.uuid,
-    id=checks.uuid,
+    client_uuid=checks.uuid,
 )
 _revoke_tokens: Call[Client | None] = _QUERIES.row(
     "revoke_tokens", Client, takes=_revoke_tokens_takes
@@ -160,31 +160,31 @@ _revoke_tokens_async: AsyncCall[Client | None] = _ASYNC_QUERIES.row(
 
 
 def get_by_id(
-    connection: Connection[object], *, tenant_id: UUID, id: UUID
+    connection: Connection[object], *, tenant_id: UUID, client_uuid: UUID
 ) -> Client | None:
     """The client with this id, or no row.
 
     Args:
         tenant_id: Owner of the row.
-        id: Random.
 
     queries/clients.sql:1
     """
-    return _get_by_id(connection, tenant_id=tenant_id, id=id)
+    return _get_by_id(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
 
 async def get_by_id_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
+    connection: AsyncConnection[object], *, tenant_id: UUID, client_uuid: UUID
 ) -> Client | None:
     """The client with this id, or no row.
 
     Args:
         tenant_id: Owner of the row.
-        id: Random.
 
     queries/clients.sql:1
     """
-    return await _get_by_id_async(connection, tenant_id=tenant_id, id=id)
+    return await _get_by_id_async(
+        connection, tenant_id=tenant_id, client_uuid=client_uuid
+    )
 
 
 def get_by_client_id(
@@ -515,7 +515,7 @@ def update(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    id: UUID,
+    client_uuid: UUID,
     row_version: int,
     client_id: str,
     application_type: ClientApplicationType,
@@ -536,7 +536,6 @@ def update(
 
     Args:
         tenant_id: Owner of the row.
-        id: Random.
         row_version: Optimistic lock: an update names the version that it read.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
@@ -564,7 +563,7 @@ def update(
     return _update(
         connection,
         tenant_id=tenant_id,
-        id=id,
+        client_uuid=client_uuid,
         row_version=row_version,
         client_id=client_id,
         application_type=application_type,
@@ -587,7 +586,7 @@ async def update_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    id: UUID,
+    client_uuid: UUID,
     row_version: int,
     client_id: str,
     application_type: ClientApplicationType,
@@ -608,7 +607,6 @@ async def update_async(
 
     Args:
         tenant_id: Owner of the row.
-        id: Random.
         row_version: Optimistic lock: an update names the version that it read.
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
@@ -636,7 +634,7 @@ async def update_async(
     return await _update_async(
         connection,
         tenant_id=tenant_id,
-        id=id,
+        client_uuid=client_uuid,
         row_version=row_version,
         client_id=client_id,
         application_type=application_type,
@@ -655,34 +653,34 @@ async def update_async(
     )
 
 
-def delete(connection: Connection[object], *, tenant_id: UUID, id: UUID) -> int:
-    """Deletes the client with its secrets and everything issued to it.
-
-    Args:
-        tenant_id: Owner of the row.
-        id: Random.
-
-    queries/clients.sql:157
-    """
-    return _delete(connection, tenant_id=tenant_id, id=id)
-
-
-async def delete_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
+def delete(
+    connection: Connection[object], *, tenant_id: UUID, client_uuid: UUID
 ) -> int:
     """Deletes the client with its secrets and everything issued to it.
 
     Args:
         tenant_id: Owner of the row.
-        id: Random.
 
     queries/clients.sql:157
     """
-    return await _delete_async(connection, tenant_id=tenant_id, id=id)
+    return _delete(connection, tenant_id=tenant_id, client_uuid=client_uuid)
+
+
+async def delete_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, client_uuid: UUID
+) -> int:
+    """Deletes the client with its secrets and everything issued to it.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/clients.sql:157
+    """
+    return await _delete_async(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
 
 def revoke_tokens(
-    connection: Connection[object], *, tenant_id: UUID, id: UUID
+    connection: Connection[object], *, tenant_id: UUID, client_uuid: UUID
 ) -> Client | None:
     """The client with tokens_valid_after set to now. Every grant that was made to it
     before is dead, including the tokens that a concurrent rotation issues. The
@@ -690,15 +688,14 @@ def revoke_tokens(
 
     Args:
         tenant_id: Owner of the row.
-        id: Random.
 
     queries/clients.sql:164
     """
-    return _revoke_tokens(connection, tenant_id=tenant_id, id=id)
+    return _revoke_tokens(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
 
 async def revoke_tokens_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, id: UUID
+    connection: AsyncConnection[object], *, tenant_id: UUID, client_uuid: UUID
 ) -> Client | None:
     """The client with tokens_valid_after set to now. Every grant that was made to it
     before is dead, including the tokens that a concurrent rotation issues. The
@@ -706,8 +703,9 @@ async def revoke_tokens_async(
 
     Args:
         tenant_id: Owner of the row.
-        id: Random.
 
     queries/clients.sql:164
     """
-    return await _revoke_tokens_async(connection, tenant_id=tenant_id, id=id)
+    return await _revoke_tokens_async(
+        connection, tenant_id=tenant_id, client_uuid=client_uuid
+    )

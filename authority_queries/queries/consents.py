@@ -23,11 +23,11 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Consent
 
 _TEXTS = {
-    "get": "567282314969",
-    "list_by_user": "0c5808d5db8f",
-    "grant": "bd858ae10b9c",
-    "narrow": "d83e5b2d1600",
-    "revoke": "75f47ab80626",
+    "get": "bf4046f5cdfb",
+    "list_by_user": "50ffb27d2094",
+    "grant": "5c49c68ea43e",
+    "narrow": "d5311d671862",
+    "revoke": "c21c0d39a9c8",
     "prune_revoked": "fb2e23c41cb9",
 }
 _QUERIES = QueryFile(FOLDER / "consents.sql", texts=_TEXTS)
@@ -37,7 +37,7 @@ _get_takes = Parameters(
     "consents.get",
     tenant_id=checks.uuid,
     user_id=checks.uuid,
-    client_id=checks.uuid,
+    client_uuid=checks.uuid,
 )
 _get: Call[Consent | None] = _QUERIES.row("get", Consent, takes=_get_takes)
 _get_async: AsyncCall[Consent | None] = _ASYNC_QUERIES.row(
@@ -66,7 +66,7 @@ _grant_takes = Parameters(
     "consents.grant",
     tenant_id=checks.uuid,
     user_id=checks.uuid,
-    client_id=checks.uuid,
+    client_uuid=checks.uuid,
     scopes=checks.scope_list,
     properties=checks.jsonb("object", 65536),
 )
@@ -78,7 +78,7 @@ _narrow_takes = Parameters(
     "consents.narrow",
     tenant_id=checks.uuid,
     user_id=checks.uuid,
-    client_id=checks.uuid,
+    client_uuid=checks.uuid,
     scopes=checks.array(checks.text()),
 )
 _narrow: Call[Consent | None] = _QUERIES.row("narrow", Consent, takes=_narrow_takes)
@@ -89,7 +89,7 @@ _revoke_takes = Parameters(
     "consents.revoke",
     tenant_id=checks.uuid,
     user_id=checks.uuid,
-    client_id=checks.uuid,
+    client_uuid=checks.uuid,
     reason=checks.optional(checks.text(0, 2000)),
 )
 _revoke: Call[int] = _QUERIES.count("revoke", takes=_revoke_takes)
@@ -106,7 +106,7 @@ _prune_revoked_async: AsyncCall[int] = _ASYNC_QUERIES.count(
 
 
 def get(
-    connection: Connection[object], *, tenant_id: UUID, user_id: UUID, client_id: UUID
+    connection: Connection[object], *, tenant_id: UUID, user_id: UUID, client_uuid: UUID
 ) -> Consent | None:
     """The consent of this user to this client (clients.id) that is in force, or no
     row.
@@ -114,11 +114,13 @@ def get(
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
 
     queries/consents.sql:1
     """
-    return _get(connection, tenant_id=tenant_id, user_id=user_id, client_id=client_id)
+    return _get(
+        connection, tenant_id=tenant_id, user_id=user_id, client_uuid=client_uuid
+    )
 
 
 async def get_async(
@@ -126,7 +128,7 @@ async def get_async(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
 ) -> Consent | None:
     """The consent of this user to this client (clients.id) that is in force, or no
     row.
@@ -134,12 +136,12 @@ async def get_async(
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
 
     queries/consents.sql:1
     """
     return await _get_async(
-        connection, tenant_id=tenant_id, user_id=user_id, client_id=client_id
+        connection, tenant_id=tenant_id, user_id=user_id, client_uuid=client_uuid
     )
 
 
@@ -262,7 +264,7 @@ def grant(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     scopes: Sequence[str],
     properties: JsonObject,
 ) -> Consent:
@@ -274,7 +276,7 @@ def grant(
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
         scopes: Names of the scopes that the user allows.
         properties: Open object of the embedding service, such as the text that the user
             saw.
@@ -285,7 +287,7 @@ def grant(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         scopes=scopes,
         properties=properties,
     )
@@ -296,7 +298,7 @@ async def grant_async(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     scopes: Sequence[str],
     properties: JsonObject,
 ) -> Consent:
@@ -308,7 +310,7 @@ async def grant_async(
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
         scopes: Names of the scopes that the user allows.
         properties: Open object of the embedding service, such as the text that the user
             saw.
@@ -319,7 +321,7 @@ async def grant_async(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         scopes=scopes,
         properties=properties,
     )
@@ -330,7 +332,7 @@ def narrow(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     scopes: Sequence[str],
 ) -> Consent | None:
     """The consent that is in force, reduced to these of its scopes, or no row when
@@ -340,7 +342,7 @@ def narrow(
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
 
     queries/consents.sql:86
     """
@@ -348,7 +350,7 @@ def narrow(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         scopes=scopes,
     )
 
@@ -358,7 +360,7 @@ async def narrow_async(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     scopes: Sequence[str],
 ) -> Consent | None:
     """The consent that is in force, reduced to these of its scopes, or no row when
@@ -368,7 +370,7 @@ async def narrow_async(
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
 
     queries/consents.sql:86
     """
@@ -376,7 +378,7 @@ async def narrow_async(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         scopes=scopes,
     )
 
@@ -386,7 +388,7 @@ def revoke(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     reason: str | None,
 ) -> int:
     """Revokes the consent that is in force, which ends every token under it, including
@@ -396,7 +398,7 @@ def revoke(
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
         reason: Why it was revoked.
 
     queries/consents.sql:112
@@ -405,7 +407,7 @@ def revoke(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         reason=reason,
     )
 
@@ -415,7 +417,7 @@ async def revoke_async(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     reason: str | None,
 ) -> int:
     """Revokes the consent that is in force, which ends every token under it, including
@@ -425,7 +427,7 @@ async def revoke_async(
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_id: The client's clients.id.
+        client_uuid: The client's clients.id.
         reason: Why it was revoked.
 
     queries/consents.sql:112
@@ -434,7 +436,7 @@ async def revoke_async(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         reason=reason,
     )
 

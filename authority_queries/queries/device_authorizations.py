@@ -34,11 +34,11 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "create": "dc9546fc487a",
-    "get_by_user_code": "62169e1bad93",
-    "approve": "be0c06f38f76",
+    "create": "b90007322d1b",
+    "get_by_user_code": "c60a3b6dca6a",
+    "approve": "6f741fe01340",
     "deny": "4026a17a2a8d",
-    "poll": "2dab81c7f3a2",
+    "poll": "549472d79623",
     "prune_expired": "a371cc3ef7d8",
 }
 _QUERIES = QueryFile(FOLDER / "device_authorizations.sql", texts=_TEXTS)

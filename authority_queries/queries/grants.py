@@ -32,9 +32,9 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "issue_code": "222a2d07d4ea",
-    "issue_to_client": "b9c2cbc921e8",
-    "exchange": "4553a17aeb83",
+    "issue_code": "b9932070c81b",
+    "issue_to_client": "2b849b0d2ada",
+    "exchange": "4ac5884665eb",
 }
 _QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql", texts=_TEXTS)

@@ -20,8 +20,8 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import PushedRequest
 
 _TEXTS = {
-    "create": "1a6dc6c7f477",
-    "redeem": "9b4998f36bc7",
+    "create": "9678ce4cf3af",
+    "redeem": "6f89835f8abd",
     "prune_expired": "e78430457b87",
 }
 _QUERIES = QueryFile(FOLDER / "pushed_requests.sql", texts=_TEXTS)

@@ -26,7 +26,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "redeem": "31c70b45f41e",
+    "redeem": "3983e4460ef7",
 }
 _QUERIES = QueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)

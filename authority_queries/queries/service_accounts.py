@@ -22,14 +22,14 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import ServiceAccount
 
 _TEXTS = {
-    "get_by_id": "df12942c57cb",
-    "get_by_account_id": "fccaa419d024",
-    "list_after": "270665f398a5",
-    "list_before": "2011714d7148",
-    "create": "b12668035f9c",
-    "update": "94bfb833032f",
+    "get_by_id": "f8c937a87973",
+    "get_by_account_id": "1a37eaccc3b9",
+    "list_after": "d52a9aa62e82",
+    "list_before": "5a437631ff22",
+    "create": "c69dd3cf40ee",
+    "update": "b90cff738a45",
     "delete": "94847ac1eb84",
-    "revoke_tokens": "33cf5c3519e3",
+    "revoke_tokens": "67654d7fed0b",
 }
 _QUERIES = QueryFile(FOLDER / "service_accounts.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "service_accounts.sql", texts=_TEXTS)
@@ -100,7 +100,7 @@ _create_takes = Parameters(
     description=checks.text(0, 2000),
     enabled=checks.boolean,
     allowed_scopes=checks.scope_list,
-    authorized_clients=checks.array(checks.uuid),
+    authorized_client_uuids=checks.array(checks.uuid),
     attributes=checks.jsonb("object", 65536),
 )
 _create: Call[ServiceAccount] = _QUERIES.sure_row(
@@ -119,7 +119,7 @@ _update_takes = Parameters(
     description=checks.text(0, 2000),
     enabled=checks.boolean,
     allowed_scopes=checks.scope_list,
-    authorized_clients=checks.array(checks.uuid),
+    authorized_client_uuids=checks.array(checks.uuid),
     attributes=checks.jsonb("object", 65536),
 )
 _update: Call[ServiceAccount | None] = _QUERIES.row(
@@ -381,7 +381,7 @@ def create(
     description: str,
     enabled: bool,
     allowed_scopes: Sequence[str],
-    authorized_clients: Sequence[UUID],
+    authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount:
     """The new service account.
@@ -393,7 +393,7 @@ def create(
         description: What the account is for.
         enabled: The tokens of a disabled account do not verify.
         allowed_scopes: Names of the scopes that its tokens may have.
-        authorized_clients: clients.id of each client that may act as it.
+        authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:73
@@ -406,7 +406,7 @@ def create(
         description=description,
         enabled=enabled,
         allowed_scopes=allowed_scopes,
-        authorized_clients=authorized_clients,
+        authorized_client_uuids=authorized_client_uuids,
         attributes=attributes,
     )
 
@@ -420,7 +420,7 @@ async def create_async(
     description: str,
     enabled: bool,
     allowed_scopes: Sequence[str],
-    authorized_clients: Sequence[UUID],
+    authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount:
     """The new service account.
@@ -432,7 +432,7 @@ async def create_async(
         description: What the account is for.
         enabled: The tokens of a disabled account do not verify.
         allowed_scopes: Names of the scopes that its tokens may have.
-        authorized_clients: clients.id of each client that may act as it.
+        authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:73
@@ -445,7 +445,7 @@ async def create_async(
         description=description,
         enabled=enabled,
         allowed_scopes=allowed_scopes,
-        authorized_clients=authorized_clients,
+        authorized_client_uuids=authorized_client_uuids,
         attributes=attributes,
     )
 
@@ -461,7 +461,7 @@ def update(
     description: str,
     enabled: bool,
     allowed_scopes: Sequence[str],
-    authorized_clients: Sequence[UUID],
+    authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
     """The changed service account, or no row when the account is not at this version.
@@ -474,7 +474,7 @@ def update(
         description: What the account is for.
         enabled: The tokens of a disabled account do not verify.
         allowed_scopes: Names of the scopes that its tokens may have.
-        authorized_clients: clients.id of each client that may act as it.
+        authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:104
@@ -489,7 +489,7 @@ def update(
         description=description,
         enabled=enabled,
         allowed_scopes=allowed_scopes,
-        authorized_clients=authorized_clients,
+        authorized_client_uuids=authorized_client_uuids,
         attributes=attributes,
     )
 
@@ -505,7 +505,7 @@ async def update_async(
     description: str,
     enabled: bool,
     allowed_scopes: Sequence[str],
-    authorized_clients: Sequence[UUID],
+    authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
     """The changed service account, or no row when the account is not at this version.
@@ -518,7 +518,7 @@ async def update_async(
         description: What the account is for.
         enabled: The tokens of a disabled account do not verify.
         allowed_scopes: Names of the scopes that its tokens may have.
-        authorized_clients: clients.id of each client that may act as it.
+        authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
     queries/service_accounts.sql:104
@@ -533,7 +533,7 @@ async def update_async(
         description=description,
         enabled=enabled,
         allowed_scopes=allowed_scopes,
-        authorized_clients=authorized_clients,
+        authorized_client_uuids=authorized_client_uuids,
         attributes=attributes,
     )
 

@@ -23,16 +23,16 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Token, TokenDiagnosis, TokenType, VerifiedToken
 
 _TEXTS = {
-    "get_by_id": "4107dbe86329",
-    "get_by_hash": "f4d4ad0c0f42",
-    "diagnose": "44b6f4688d15",
+    "get_by_id": "5190a4525b19",
+    "get_by_hash": "d89fbccf91d2",
+    "diagnose": "f07aa625cc2c",
     "verify": "d1de09ee9771",
     "verify_by_token": "1ee8f002dd0d",
-    "create": "00ece1585718",
-    "revoke": "a71a8371a674",
+    "create": "f8432e6fe019",
+    "revoke": "247b13f4ef7f",
     "revoke_by_id": "7a9416536c88",
-    "list_active_by_subject": "3a6deef62485",
-    "list_active_by_client": "964582988df1",
+    "list_active_by_subject": "7de2435f0ce9",
+    "list_active_by_client": "77d6b97de3f5",
     "prune_expired": "7059b75b8da1",
     "prune_refresh_tokens": "12c3d099974c",
 }
@@ -125,7 +125,7 @@ _create_takes = Parameters(
     tenant_id=checks.uuid,
     type=checks.one_of("access", "authorization_code", "device_code", "refresh"),
     token_hash=checks.octets(32, 32),
-    client_id=checks.uuid,
+    client_uuid=checks.uuid,
     user_id=checks.optional(checks.uuid),
     service_account_id=checks.optional(checks.uuid),
     authorization_id=checks.optional(checks.uuid),
@@ -186,7 +186,7 @@ _list_active_by_subject_stream_async = _ASYNC_QUERIES.stream(
 _list_active_by_client_takes = Parameters(
     "tokens.list_active_by_client",
     tenant_id=checks.uuid,
-    client_id=checks.uuid,
+    client_uuid=checks.uuid,
     after=checks.optional(checks.uuid),
     page_size=checks.int8,
 )
@@ -398,7 +398,7 @@ def create(
     tenant_id: UUID,
     type: TokenType,
     token_hash: bytes,
-    client_id: UUID,
+    client_uuid: UUID,
     user_id: UUID | None,
     service_account_id: UUID | None,
     authorization_id: UUID | None,
@@ -422,7 +422,7 @@ def create(
         tenant_id: Owner of the row.
         type: access, refresh, authorization_code or device_code.
         token_hash: SHA-256 of the token string, 32 octets.
-        client_id: clients.id of the client that it was issued to.
+        client_uuid: clients.id of the client that it was issued to.
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
         authorization_id: The family of the token, of the same client.
@@ -445,7 +445,7 @@ def create(
         tenant_id=tenant_id,
         type=type,
         token_hash=token_hash,
-        client_id=client_id,
+        client_uuid=client_uuid,
         user_id=user_id,
         service_account_id=service_account_id,
         authorization_id=authorization_id,
@@ -468,7 +468,7 @@ async def create_async(
     tenant_id: UUID,
     type: TokenType,
     token_hash: bytes,
-    client_id: UUID,
+    client_uuid: UUID,
     user_id: UUID | None,
     service_account_id: UUID | None,
     authorization_id: UUID | None,
@@ -492,7 +492,7 @@ async def create_async(
         tenant_id: Owner of the row.
         type: access, refresh, authorization_code or device_code.
         token_hash: SHA-256 of the token string, 32 octets.
-        client_id: clients.id of the client that it was issued to.
+        client_uuid: clients.id of the client that it was issued to.
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
         authorization_id: The family of the token, of the same client.
@@ -515,7 +515,7 @@ async def create_async(
         tenant_id=tenant_id,
         type=type,
         token_hash=token_hash,
-        client_id=client_id,
+        client_uuid=client_uuid,
         user_id=user_id,
         service_account_id=service_account_id,
         authorization_id=authorization_id,
@@ -768,7 +768,7 @@ def list_active_by_client(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     after: UUID | None,
     page_size: int,
 ) -> list[Token]:
@@ -777,14 +777,14 @@ def list_active_by_client(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: clients.id of the client that it was issued to.
+        client_uuid: clients.id of the client that it was issued to.
 
     queries/tokens.sql:296
     """
     return _list_active_by_client(
         connection,
         tenant_id=tenant_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         after=after,
         page_size=page_size,
     )
@@ -794,7 +794,7 @@ async def list_active_by_client_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     after: UUID | None,
     page_size: int,
 ) -> list[Token]:
@@ -803,14 +803,14 @@ async def list_active_by_client_async(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: clients.id of the client that it was issued to.
+        client_uuid: clients.id of the client that it was issued to.
 
     queries/tokens.sql:296
     """
     return await _list_active_by_client_async(
         connection,
         tenant_id=tenant_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         after=after,
         page_size=page_size,
     )
@@ -821,7 +821,7 @@ def list_active_by_client_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     after: UUID | None,
     page_size: int,
 ) -> Stream[Token]:
@@ -833,7 +833,7 @@ def list_active_by_client_stream(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: clients.id of the client that it was issued to.
+        client_uuid: clients.id of the client that it was issued to.
 
     queries/tokens.sql:296
     """
@@ -841,7 +841,7 @@ def list_active_by_client_stream(
         connection,
         size,
         tenant_id=tenant_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         after=after,
         page_size=page_size,
     )
@@ -852,7 +852,7 @@ def list_active_by_client_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    client_id: UUID,
+    client_uuid: UUID,
     after: UUID | None,
     page_size: int,
 ) -> AsyncStream[Token]:
@@ -864,7 +864,7 @@ def list_active_by_client_stream_async(
 
     Args:
         tenant_id: Owner of the row.
-        client_id: clients.id of the client that it was issued to.
+        client_uuid: clients.id of the client that it was issued to.
 
     queries/tokens.sql:296
     """
@@ -872,7 +872,7 @@ def list_active_by_client_stream_async(
         connection,
         size,
         tenant_id=tenant_id,
-        client_id=client_id,
+        client_uuid=client_uuid,
         after=after,
         page_size=page_size,
     )

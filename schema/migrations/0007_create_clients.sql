@@ -156,7 +156,7 @@ grant execute on function authority.without_loopback_port(text) to authority_app
 create table if not exists authority.client_secrets (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
-    client_id uuid not null,
+    client_uuid uuid not null,
     secret_hash text not null,
     description text not null default '',
     valid_from timestamptz not null default authority.clock(),
@@ -164,8 +164,8 @@ create table if not exists authority.client_secrets (
     last_used_at timestamptz,
     created_at timestamptz not null default authority.clock(),
     constraint client_secrets_tenant_id_id_pk primary key (tenant_id, id),
-    constraint client_secrets_tenant_id_client_id_fk
-    foreign key (tenant_id, client_id)
+    constraint client_secrets_tenant_id_client_uuid_fk
+    foreign key (tenant_id, client_uuid)
     references authority.clients (tenant_id, id) on delete cascade,
     constraint client_secrets_secret_hash_check
     check (
@@ -200,8 +200,8 @@ comment on table authority.client_secrets is
 no downtime.';
 comment on column authority.client_secrets.tenant_id is 'Owner of the row.';
 comment on column authority.client_secrets.id is 'Random.';
-comment on column authority.client_secrets.client_id is
-'clients.id of the client that authenticates, not the client_id of the protocol.';
+comment on column authority.client_secrets.client_uuid is
+'clients.id of the client that authenticates.';
 comment on column authority.client_secrets.secret_hash is
 'SHA-256 of a generated secret, which has 256 random bits, or for a chosen secret any
 hash that users.password_hash allows. The secret is never stored.';
@@ -217,8 +217,8 @@ removed. Null: never.';
 comment on column authority.client_secrets.created_at is 'When the row was inserted.';
 
 -- Serves client_secrets.list_live and the foreign key.
-create index if not exists client_secrets_tenant_id_client_id_idx
-on authority.client_secrets (tenant_id, client_id);
+create index if not exists client_secrets_tenant_id_client_uuid_idx
+on authority.client_secrets (tenant_id, client_uuid);
 
 call authority.isolate_tenants('authority.clients');
 call authority.isolate_tenants('authority.client_secrets');
@@ -232,7 +232,7 @@ grant select on authority.clients to authority_reader;
 grant select (
     tenant_id,
     id,
-    client_id,
+    client_uuid,
     description,
     valid_from,
     valid_until,

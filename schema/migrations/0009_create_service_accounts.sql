@@ -16,7 +16,7 @@ create table if not exists authority.service_accounts (
     enabled boolean not null default true,
     tokens_valid_after timestamptz,
     allowed_scopes text[] not null default '{}',
-    authorized_clients uuid[] not null default '{}',
+    authorized_client_uuids uuid[] not null default '{}',
     attributes jsonb not null default '{}',
     created_at timestamptz not null default authority.clock(),
     updated_at timestamptz not null default authority.clock(),
@@ -33,10 +33,10 @@ create table if not exists authority.service_accounts (
         array_position(allowed_scopes, null) is null
         and authority.is_scope_list(allowed_scopes)
     ),
-    constraint service_accounts_authorized_clients_check
+    constraint service_accounts_authorized_client_uuids_check
     check (
-        array_position(authorized_clients, null) is null
-        and cardinality(authorized_clients) <= 1000
+        array_position(authorized_client_uuids, null) is null
+        and cardinality(authorized_client_uuids) <= 1000
     ),
     constraint service_accounts_attributes_check
     check (
@@ -71,7 +71,7 @@ comment on column authority.service_accounts.tokens_valid_after is
 never set.';
 comment on column authority.service_accounts.allowed_scopes is
 'Names of the scopes that its tokens may have. Checked when a token is issued.';
-comment on column authority.service_accounts.authorized_clients is
+comment on column authority.service_accounts.authorized_client_uuids is
 'clients.id of each client that may act as it. Checked when a token is issued. There is
 no foreign key: ids are never reused, so the id of a deleted client is harmless.';
 comment on column authority.service_accounts.attributes is

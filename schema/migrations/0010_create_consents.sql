@@ -12,7 +12,7 @@ create table if not exists authority.consents (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
     user_id uuid not null,
-    client_id uuid not null,
+    client_uuid uuid not null,
     scopes text[] not null,
     properties jsonb not null default '{}',
     revoked_at timestamptz,
@@ -21,13 +21,13 @@ create table if not exists authority.consents (
     updated_at timestamptz not null default authority.clock(),
     row_version bigint not null default 1,
     constraint consents_tenant_id_id_pk primary key (tenant_id, id),
-    constraint consents_tenant_id_id_user_id_client_id_key
-    unique (tenant_id, id, user_id, client_id),
+    constraint consents_tenant_id_id_user_id_client_uuid_key
+    unique (tenant_id, id, user_id, client_uuid),
     constraint consents_tenant_id_user_id_fk
     foreign key (tenant_id, user_id)
     references authority.users (tenant_id, id) on delete cascade,
-    constraint consents_tenant_id_client_id_fk
-    foreign key (tenant_id, client_id)
+    constraint consents_tenant_id_client_uuid_fk
+    foreign key (tenant_id, client_uuid)
     references authority.clients (tenant_id, id) on delete cascade,
     constraint consents_scopes_check
     check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
@@ -54,7 +54,7 @@ the user grants later.';
 comment on column authority.consents.tenant_id is 'Owner of the row.';
 comment on column authority.consents.id is 'Random.';
 comment on column authority.consents.user_id is 'The user who consented.';
-comment on column authority.consents.client_id is 'The client''s clients.id.';
+comment on column authority.consents.client_uuid is 'The client''s clients.id.';
 comment on column authority.consents.scopes is
 'Names of the scopes that the user allows. A token under this consent is dead if it has
 any other scope.';
@@ -70,14 +70,14 @@ comment on column authority.consents.row_version is
 'Increases with each change of the row.';
 
 -- Enforces that one consent is in force. Serves consents.grant.
-create unique index if not exists consents_tenant_id_user_id_client_id_key
-on authority.consents (tenant_id, user_id, client_id) where revoked_at is null;
+create unique index if not exists consents_tenant_id_user_id_client_uuid_key
+on authority.consents (tenant_id, user_id, client_uuid) where revoked_at is null;
 -- Serves consents.list_by_user and the foreign key.
 create index if not exists consents_tenant_id_user_id_id_idx
 on authority.consents (tenant_id, user_id, id);
 -- Serves the foreign key: clients.delete.
-create index if not exists consents_tenant_id_client_id_idx
-on authority.consents (tenant_id, client_id);
+create index if not exists consents_tenant_id_client_uuid_idx
+on authority.consents (tenant_id, client_uuid);
 -- Serves consents.prune_revoked.
 create index if not exists consents_revoked_at_idx
 on authority.consents (revoked_at) where revoked_at is not null;

@@ -13,7 +13,7 @@ set local role authority_owner;
 create table if not exists authority.authorizations (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
-    client_id uuid not null,
+    client_uuid uuid not null,
     user_id uuid,
     service_account_id uuid,
     consent_id uuid,
@@ -27,10 +27,10 @@ create table if not exists authority.authorizations (
     updated_at timestamptz not null default authority.clock(),
     row_version bigint not null default 1,
     constraint authorizations_tenant_id_id_pk primary key (tenant_id, id),
-    constraint authorizations_tenant_id_id_client_id_key
-    unique (tenant_id, id, client_id),
-    constraint authorizations_tenant_id_client_id_fk
-    foreign key (tenant_id, client_id)
+    constraint authorizations_tenant_id_id_client_uuid_key
+    unique (tenant_id, id, client_uuid),
+    constraint authorizations_tenant_id_client_uuid_fk
+    foreign key (tenant_id, client_uuid)
     references authority.clients (tenant_id, id) on delete cascade,
     constraint authorizations_tenant_id_user_id_fk
     foreign key (tenant_id, user_id)
@@ -38,9 +38,9 @@ create table if not exists authority.authorizations (
     constraint authorizations_tenant_id_service_account_id_fk
     foreign key (tenant_id, service_account_id)
     references authority.service_accounts (tenant_id, id) on delete cascade,
-    constraint authorizations_tenant_id_consent_id_user_id_client_id_fk
-    foreign key (tenant_id, consent_id, user_id, client_id)
-    references authority.consents (tenant_id, id, user_id, client_id)
+    constraint authorizations_tenant_id_consent_id_user_id_client_uuid_fk
+    foreign key (tenant_id, consent_id, user_id, client_uuid)
+    references authority.consents (tenant_id, id, user_id, client_uuid)
     on delete cascade,
     constraint authorizations_user_id_service_account_id_check
     check (num_nonnulls(user_id, service_account_id) <= 1),
@@ -85,7 +85,7 @@ this row ends all of them. Every statement that redeems or revokes a token of th
 locks this row first.';
 comment on column authority.authorizations.tenant_id is 'Owner of the row.';
 comment on column authority.authorizations.id is 'Random.';
-comment on column authority.authorizations.client_id is 'The client''s clients.id.';
+comment on column authority.authorizations.client_uuid is 'The client''s clients.id.';
 comment on column authority.authorizations.user_id is
 'The user who granted it. Null: no user is involved.';
 comment on column authority.authorizations.service_account_id is
@@ -112,8 +112,8 @@ comment on column authority.authorizations.row_version is
 'Increases with each change of the row.';
 
 -- Serves authorizations.list_by_client and the foreign key.
-create index if not exists authorizations_tenant_id_client_id_id_idx
-on authority.authorizations (tenant_id, client_id, id);
+create index if not exists authorizations_tenant_id_client_uuid_id_idx
+on authority.authorizations (tenant_id, client_uuid, id);
 -- Serves authorizations.list_by_user and the foreign key.
 create index if not exists authorizations_tenant_id_user_id_id_idx
 on authority.authorizations (tenant_id, user_id, id) where user_id is not null;
@@ -122,8 +122,8 @@ create index if not exists authorizations_tenant_id_service_account_id_idx
 on authority.authorizations (tenant_id, service_account_id)
 where service_account_id is not null;
 -- Serves the foreign key: consents.prune_revoked.
-create index if not exists authorizations_tenant_id_consent_id_user_id_client_id_idx
-on authority.authorizations (tenant_id, consent_id, user_id, client_id)
+create index if not exists authorizations_tenant_id_consent_id_user_id_client_uuid_idx
+on authority.authorizations (tenant_id, consent_id, user_id, client_uuid)
 where consent_id is not null;
 -- Serves authorizations.prune_expired.
 create index if not exists authorizations_tokens_expire_at_idx

@@ -15,7 +15,7 @@ create table if not exists authority.tokens (
     id uuid not null default gen_random_uuid(),
     type text collate "C" not null,
     token_hash bytea not null,
-    client_id uuid not null,
+    client_uuid uuid not null,
     user_id uuid,
     service_account_id uuid,
     authorization_id uuid,
@@ -40,16 +40,16 @@ create table if not exists authority.tokens (
     created_at timestamptz not null default authority.clock(),
     constraint tokens_tenant_id_id_pk primary key (tenant_id, id),
     constraint tokens_tenant_id_token_hash_key unique (tenant_id, token_hash),
-    constraint tokens_tenant_id_client_id_fk foreign key (tenant_id, client_id)
+    constraint tokens_tenant_id_client_uuid_fk foreign key (tenant_id, client_uuid)
     references authority.clients (tenant_id, id) on delete cascade,
     constraint tokens_tenant_id_user_id_fk foreign key (tenant_id, user_id)
     references authority.users (tenant_id, id) on delete cascade,
     constraint tokens_tenant_id_service_account_id_fk
     foreign key (tenant_id, service_account_id)
     references authority.service_accounts (tenant_id, id) on delete cascade,
-    constraint tokens_tenant_id_authorization_id_client_id_fk
-    foreign key (tenant_id, authorization_id, client_id)
-    references authority.authorizations (tenant_id, id, client_id)
+    constraint tokens_tenant_id_authorization_id_client_uuid_fk
+    foreign key (tenant_id, authorization_id, client_uuid)
+    references authority.authorizations (tenant_id, id, client_uuid)
     on delete cascade,
     constraint tokens_tenant_id_subject_authorization_id_fk
     foreign key (tenant_id, subject_authorization_id)
@@ -148,7 +148,7 @@ comment on column authority.tokens.type is
 (RFC 6749 section 4.1.2).';
 comment on column authority.tokens.token_hash is
 'SHA-256 of the token string, 32 octets.';
-comment on column authority.tokens.client_id is
+comment on column authority.tokens.client_uuid is
 'clients.id of the client that it was issued to.';
 comment on column authority.tokens.user_id is
 'The user whom it represents. Null: none.';
@@ -207,12 +207,12 @@ sign-out.';
 comment on column authority.tokens.created_at is 'When it was issued (iat).';
 
 -- Serves redemptions.redeem and the foreign key.
-create index if not exists tokens_tenant_id_authorization_id_client_id_idx
-on authority.tokens (tenant_id, authorization_id, client_id)
+create index if not exists tokens_tenant_id_authorization_id_client_uuid_idx
+on authority.tokens (tenant_id, authorization_id, client_uuid)
 where authorization_id is not null;
 -- Serves tokens.list_active_by_client and the foreign key.
-create index if not exists tokens_tenant_id_client_id_id_idx
-on authority.tokens (tenant_id, client_id, id);
+create index if not exists tokens_tenant_id_client_uuid_id_idx
+on authority.tokens (tenant_id, client_uuid, id);
 -- Serves tokens.list_active_by_subject and the foreign key.
 create index if not exists tokens_tenant_id_user_id_id_idx
 on authority.tokens (tenant_id, user_id, id) where user_id is not null;
@@ -238,7 +238,7 @@ grant select (tenant_id, id, type, expires_at), update (properties), delete
 on authority.tokens to authority_maintenance;
 -- All columns but the hashes, the payload and the values that redeem a code.
 grant select (
-    tenant_id, id, type, client_id, user_id, service_account_id,
+    tenant_id, id, type, client_uuid, user_id, service_account_id,
     authorization_id, parent_id, subject_authorization_id, exchanged_from, actor,
     scopes, cnf_jkt, cnf_x5t_s256, properties, expires_at, redeemed_at,
     revoked_at, revocation_reason, authenticated_at, created_at

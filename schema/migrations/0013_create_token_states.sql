@@ -63,7 +63,7 @@ select
     tokens.id,
     tokens.type,
     tokens.token_hash,
-    tokens.client_id,
+    tokens.client_uuid,
     tokens.user_id,
     tokens.service_account_id,
     tokens.authorization_id,
@@ -85,7 +85,7 @@ select
     tokens.revocation_reason,
     tokens.authenticated_at,
     tokens.created_at,
-    clients.client_id as client_identifier,
+    clients.client_id,
     clients.client_type,
     users.subject_id,
     users.username,
@@ -103,7 +103,7 @@ from authority.tokens
 inner join authority.clients
     on
         tokens.tenant_id = clients.tenant_id
-        and tokens.client_id = clients.id
+        and tokens.client_uuid = clients.id
 left join authority.active_tenants on tokens.tenant_id = active_tenants.id
 left join authority.authorizations
     on
@@ -185,7 +185,7 @@ select
     token_states.id,
     token_states.type,
     token_states.token_hash,
-    token_states.client_id,
+    token_states.client_uuid,
     token_states.user_id,
     token_states.service_account_id,
     token_states.authorization_id,
@@ -207,7 +207,7 @@ select
     token_states.revocation_reason,
     token_states.authenticated_at,
     token_states.created_at,
-    token_states.client_identifier,
+    token_states.client_id,
     token_states.client_type,
     token_states.subject_id,
     token_states.username,

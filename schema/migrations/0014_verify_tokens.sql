@@ -15,7 +15,7 @@ select
     live_tokens.id,
     live_tokens.type,
     live_tokens.token_hash,
-    live_tokens.client_identifier as client_id,
+    live_tokens.client_id,
     live_tokens.authorization_id,
     live_tokens.user_id,
     live_tokens.subject_id,

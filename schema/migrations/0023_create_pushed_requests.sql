@@ -13,7 +13,7 @@ create table if not exists authority.pushed_requests (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
     request_uri_hash bytea not null,
-    client_id uuid not null,
+    client_uuid uuid not null,
     parameters jsonb not null,
     expires_at timestamptz not null,
     redeemed_at timestamptz,
@@ -22,8 +22,8 @@ create table if not exists authority.pushed_requests (
     constraint pushed_requests_tenant_id_id_pk primary key (tenant_id, id),
     constraint pushed_requests_tenant_id_request_uri_hash_key
     unique (tenant_id, request_uri_hash),
-    constraint pushed_requests_tenant_id_client_id_fk
-    foreign key (tenant_id, client_id)
+    constraint pushed_requests_tenant_id_client_uuid_fk
+    foreign key (tenant_id, client_uuid)
     references authority.clients (tenant_id, id) on delete cascade,
     constraint pushed_requests_request_uri_hash_check
     check (octet_length(request_uri_hash) = 32),
@@ -63,7 +63,7 @@ comment on column authority.pushed_requests.tenant_id is 'Owner of the row.';
 comment on column authority.pushed_requests.id is 'Random.';
 comment on column authority.pushed_requests.request_uri_hash is
 'SHA-256 of the reference in the request_uri, 32 octets.';
-comment on column authority.pushed_requests.client_id is
+comment on column authority.pushed_requests.client_uuid is
 'clients.id of the client that pushed it. No other client may use it.';
 comment on column authority.pushed_requests.parameters is
 'Object of the request''s parameters, including dpop_jkt (RFC 9449 section 10). The
@@ -81,8 +81,8 @@ reload; another id is refused.';
 comment on column authority.pushed_requests.created_at is 'When it was pushed.';
 
 -- Serves the foreign key.
-create index if not exists pushed_requests_tenant_id_client_id_idx
-on authority.pushed_requests (tenant_id, client_id);
+create index if not exists pushed_requests_tenant_id_client_uuid_idx
+on authority.pushed_requests (tenant_id, client_uuid);
 -- Serves pushed_requests.prune_expired.
 create index if not exists pushed_requests_expires_at_idx
 on authority.pushed_requests (expires_at);
@@ -99,7 +99,7 @@ on authority.pushed_requests to authority_maintenance;
 grant select (
     tenant_id,
     id,
-    client_id,
+    client_uuid,
     expires_at,
     redeemed_at,
     created_at

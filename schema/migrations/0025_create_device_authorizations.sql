@@ -13,7 +13,7 @@ create table if not exists authority.device_authorizations (
     id uuid not null default gen_random_uuid(),
     device_code_hash bytea not null,
     user_code_hash bytea not null,
-    client_id uuid not null,
+    client_uuid uuid not null,
     scopes text[] not null default '{}',
     cnf_jkt text,
     status text not null default 'pending',
@@ -29,8 +29,8 @@ create table if not exists authority.device_authorizations (
     unique (tenant_id, device_code_hash),
     constraint device_authorizations_tenant_id_user_code_hash_key
     unique (tenant_id, user_code_hash),
-    constraint device_authorizations_tenant_id_client_id_fk
-    foreign key (tenant_id, client_id)
+    constraint device_authorizations_tenant_id_client_uuid_fk
+    foreign key (tenant_id, client_uuid)
     references authority.clients (tenant_id, id) on delete cascade,
     constraint device_authorizations_tenant_id_user_id_fk
     foreign key (tenant_id, user_id)
@@ -87,7 +87,7 @@ comment on column authority.device_authorizations.device_code_hash is
 comment on column authority.device_authorizations.user_code_hash is
 'SHA-256 of the tenant and the user code, 32 octets. It does not protect the code: user
 codes are few enough to try them all. They live for minutes.';
-comment on column authority.device_authorizations.client_id is
+comment on column authority.device_authorizations.client_uuid is
 'clients.id of the requesting client.';
 comment on column authority.device_authorizations.scopes is
 'Names of the requested scopes. The user may approve fewer.';
@@ -117,8 +117,8 @@ comment on column authority.device_authorizations.updated_at is
 'When the row last changed.';
 
 -- Serves the foreign key: clients.delete.
-create index if not exists device_authorizations_tenant_id_client_id_idx
-on authority.device_authorizations (tenant_id, client_id);
+create index if not exists device_authorizations_tenant_id_client_uuid_idx
+on authority.device_authorizations (tenant_id, client_uuid);
 -- Serves the foreign key: users.delete.
 create index if not exists device_authorizations_tenant_id_user_id_idx
 on authority.device_authorizations (tenant_id, user_id) where user_id is not null;
@@ -138,7 +138,7 @@ on authority.device_authorizations to authority_maintenance;
 grant select (
     tenant_id,
     id,
-    client_id,
+    client_uuid,
     scopes,
     cnf_jkt,
     status,

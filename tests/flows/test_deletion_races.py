@@ -46,7 +46,7 @@ DELETE: dict[str, Delete] = {
         tenant_id=family.user.tenant_id, user_id=family.user.id
     ),
     "clients.delete": lambda store, family: store.clients.delete(
-        tenant_id=family.client.tenant_id, id=family.client.id
+        tenant_id=family.client.tenant_id, client_uuid=family.client.id
     ),
 }
 

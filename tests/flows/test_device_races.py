@@ -92,7 +92,7 @@ def new_token(kind: Any, tenant_id: UUID) -> NewToken:
 
 def live_tokens(store: Store, client: Client) -> int:
     tokens = store.tokens.list_active_by_client(
-        tenant_id=client.tenant_id, client_id=client.id
+        tenant_id=client.tenant_id, client_uuid=client.id
     )
     return len(tokens)
 
@@ -246,7 +246,7 @@ def test_an_approval_beside_a_deletion_leaves_nothing(
     for _ in range(40):
         client, user = make_client(store, tenant_id), make_user(store, tenant_id)
         store.consents.grant(
-            tenant_id=tenant_id, user_id=user.id, client_id=client.id, scopes=[]
+            tenant_id=tenant_id, user_id=user.id, client_uuid=client.id, scopes=[]
         )
         codes = [make_device(store, client)[1] for _ in range(8)]
         runs = [approve_or_miss(client, code, user) for code in codes]
@@ -286,7 +286,7 @@ def deletion(client: Client, user: User, kind: str) -> Callable[[Store], str]:
             if kind == "user":
                 store.users.delete(**ids, user_id=user.id)
             else:
-                store.clients.delete(**ids, id=client.id)
+                store.clients.delete(**ids, client_uuid=client.id)
         except psycopg.errors.DeadlockDetected:
             return "deadlock of the deletion"
         return "deleted"

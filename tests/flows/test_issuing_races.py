@@ -67,9 +67,11 @@ def make_scene(store: Store) -> Scene:
         for _ in range(2)
     )
     user = make_user(store, tenant_id)
-    account = make_service_account(store, tenant_id, authorized_clients=[client.id])
+    account = make_service_account(
+        store, tenant_id, authorized_client_uuids=[client.id]
+    )
     family = store.authorizations.create(
-        tenant_id=tenant_id, client_id=client.id, user_id=user.id
+        tenant_id=tenant_id, client_uuid=client.id, user_id=user.id
     )
     of_user, _ = make_token(store, client, user_id=user.id, authorization_id=family.id)
     of_account, _ = make_token(store, service, service_account_id=account.id)
@@ -149,7 +151,9 @@ def push(store: Store, at: Scene) -> str:
 
 
 DELETE: dict[str, Delete] = {
-    "client": lambda store, at: store.clients.delete(**at.tenant, id=at.client.id),
+    "client": lambda store, at: store.clients.delete(
+        **at.tenant, client_uuid=at.client.id
+    ),
     "user": lambda store, at: store.users.delete(**at.tenant, user_id=at.user.id),
     "account": lambda store, at: store.service_accounts.delete(
         **at.tenant, service_account_id=at.account.id
@@ -228,7 +232,7 @@ def test_no_exchanged_token_outlives_the_tokens_behind_it(
     counted = Counter(outcome for outcomes in rounds for outcome in outcomes)
     survivors = dba.execute(
         "select from authority.live_tokens where type = 'access' "
-        "and user_id is not null and client_id = any(%s)",
+        "and user_id is not null and client_uuid = any(%s)",
         [[at.service.id for at in scenes]],
     ).rowcount
     figures.append(

@@ -214,7 +214,7 @@ def test_8_pruners_beside_4_importers_into_ended_families_delete_no_live_token(
                         tenant_id=world.tenant_id,
                         type="refresh",
                         token_hash=minted.hash,
-                        client_id=world.client_id,
+                        client_uuid=world.client_uuid,
                         authorization_id=family,
                         lifetime=HOUR,
                     )

@@ -31,16 +31,16 @@ with given as materialized (
 ),
 families as (
     insert into authority.authorizations
-    (tenant_id, id, client_id, user_id, service_account_id, consent_id, scopes)
-    select %(tenant_id)s, id, %(client_id)s, %(user_id)s, %(account_id)s,
+    (tenant_id, id, client_uuid, user_id, service_account_id, consent_id, scopes)
+    select %(tenant_id)s, id, %(client_uuid)s, %(user_id)s, %(account_id)s,
         %(consent_id)s, '{}'
     from given
 )
 insert into authority.tokens (
-    tenant_id, type, token_hash, client_id, user_id, service_account_id,
+    tenant_id, type, token_hash, client_uuid, user_id, service_account_id,
     authorization_id, expires_at
 )
-select %(tenant_id)s, 'refresh', hash, %(client_id)s, %(user_id)s, %(account_id)s,
+select %(tenant_id)s, 'refresh', hash, %(client_uuid)s, %(user_id)s, %(account_id)s,
     id, authority.clock() + interval '1 hour'
 from given
 returning authorization_id
@@ -69,14 +69,14 @@ def make_grant(store: Store, dba: Dba, *, families: int, of_account: bool) -> Gr
     user = make_user(store, client.tenant_id)
     account = make_service_account(store, client.tenant_id)
     consent = store.consents.grant(
-        tenant_id=client.tenant_id, user_id=user.id, client_id=client.id, scopes=[]
+        tenant_id=client.tenant_id, user_id=user.id, client_uuid=client.id, scopes=[]
     )
     tokens = [mint_token("refresh", client.tenant_id) for _ in range(families)]
     row = dba.execute(
         _MAKE_FAMILIES,
         {
             "tenant_id": client.tenant_id,
-            "client_id": client.id,
+            "client_uuid": client.id,
             "user_id": None if of_account else user.id,
             "account_id": account.id if of_account else None,
             "consent_id": None if of_account else consent.id,
@@ -110,7 +110,7 @@ ALL_FAMILIES: dict[str, Revoke] = {
     "consents.revoke": lambda store, grant: store.consents.revoke(
         tenant_id=grant.tenant_id,
         user_id=grant.user_id,
-        client_id=grant.client.id,
+        client_uuid=grant.client.id,
         reason="test",
     ),
     "users.revoke_tokens": lambda store, grant: store.users.revoke_tokens(
@@ -118,7 +118,7 @@ ALL_FAMILIES: dict[str, Revoke] = {
         user_id=grant.user_id,
     ),
     "clients.revoke_tokens": lambda store, grant: store.clients.revoke_tokens(
-        tenant_id=grant.tenant_id, id=grant.client.id
+        tenant_id=grant.tenant_id, client_uuid=grant.client.id
     ),
     "tenants.revoke_tokens": lambda store, grant: store.tenants.revoke_tokens(
         tenant_id=grant.tenant_id
@@ -152,7 +152,7 @@ def revoker(grants: Sequence[Grant], revoke: Revoke) -> Callable[[Store, int], s
         grant = grants[turn]
         assert revoke(store, grant)
         left = store.tokens.list_active_by_client(
-            tenant_id=grant.tenant_id, client_id=grant.client.id
+            tenant_id=grant.tenant_id, client_uuid=grant.client.id
         )
         return "survived" if left else "revoked"
 

@@ -46,7 +46,7 @@ _RAW: Final[dict[str, Failure]] = {
         InvalidArgumentError,
         lambda ops, client: ops.store.client_secrets.add(
             **ops.tenant,
-            id=client.id,
+            client_uuid=client.id,
             secret_hash=ops.mine.token("client_secret").token,
         ),
     ),
@@ -229,7 +229,9 @@ REFUSED: Final[dict[str, Failure]] = {
     ),
     "a client that is not there": (
         MissingReferenceError,
-        lambda ops, client: ops.issue(client, "access_9", "access", client_id=uuid4()),
+        lambda ops, client: ops.issue(
+            client, "access_9", "access", client_uuid=uuid4()
+        ),
     ),
     "a refresh token without a family": (
         InvalidValueError,
@@ -302,7 +304,9 @@ TRAPPED: Final = ("users", "client_secrets", "tokens", "licenses")
 WRITES: Final[dict[str, Call]] = {
     "a user": lambda ops, _: ops.user(),
     "a secret": lambda ops, client: ops.store.client_secrets.add(
-        **ops.tenant, id=client.id, secret_hash=ops.mine.hash_of("client_secret")
+        **ops.tenant,
+        client_uuid=client.id,
+        secret_hash=ops.mine.hash_of("client_secret"),
     ),
     "a token": lambda ops, client: ops.issue(client, "access_9", "access"),
     "a licence": lambda ops, _: ops.store.licenses.create(

@@ -111,7 +111,7 @@ class Operations:
         defaults = {
             "type": kind,
             "token_hash": self.mine.token(name).hash,
-            "client_id": client.id,
+            "client_uuid": client.id,
             "lifetime": HOUR,
             "payload": self.mine.note.encode(),
             "properties": {"note": self.mine.note},
@@ -193,7 +193,7 @@ class Operations:
         yield partial(users.list, **self.tenant)
 
     def _client_secrets(self, client: Client) -> Iterator[Step]:
-        kept, key = self.store.client_secrets, {**self.tenant, "id": client.id}
+        kept, key = self.store.client_secrets, {**self.tenant, "client_uuid": client.id}
         phc = self.mine.hash_of("client_secret")
         yield partial(kept.add, **key, secret_hash=phc)
         yield partial(kept.list_by_client, **key)
@@ -211,14 +211,14 @@ class Operations:
         yield partial(redeem, client_id="somebody-else")
         yield redeem  # redeemed
         yield redeem  # reused: the family is revoked
-        family = self.store.authorizations.create(**self.tenant, client_id=client.id)
+        family = self.store.authorizations.create(**self.tenant, client_uuid=client.id)
         of_family = {"authorization_id": family.id}
         yield partial(self.issue, client, "device_code", "device_code", **of_family)
 
     def _tokens(self, client: Client) -> Iterator[Step]:
         tokens = self.store.tokens
         ann = self.store.users.get_by_username(**self.tenant, username="ann")
-        family = self.store.authorizations.create(**self.tenant, client_id=client.id)
+        family = self.store.authorizations.create(**self.tenant, client_uuid=client.id)
         of_family = {"authorization_id": family.id}
         yield partial(self.issue, client, "refresh", "refresh", **of_family)
         yield partial(self.refresh, client, "refresh", "refresh_2", "access_2")
@@ -245,7 +245,9 @@ class Operations:
             yield partial(tokens.get_by_hash, **key)
             yield partial(tokens.verify, **key)
             yield partial(tokens.diagnose, **key)
-        yield partial(tokens.list_active_by_client, **self.tenant, client_id=client.id)
+        yield partial(
+            tokens.list_active_by_client, **self.tenant, client_uuid=client.id
+        )
         revocation = {"client_id": client.client_id, "reason": "logout"}
         for name in ("access", "refresh_2"):
             key = {**self.tenant, "token_hash": self.mine.token(name).hash}

@@ -49,7 +49,10 @@ def live(store: Store, tenant_id: UUID) -> None:
     assert store.users.delete(tenant_id=tenant_id, user_id=user.id)
     assert store.roles.delete(tenant_id=tenant_id, role_id=role.id)
     account = make_service_account(
-        store, tenant_id, authorized_clients=[client.id], allowed_scopes=["api.read"]
+        store,
+        tenant_id,
+        authorized_client_uuids=[client.id],
+        allowed_scopes=["api.read"],
     )
     issued = store.grants.issue_to_client(
         tenant_id=tenant_id,
@@ -64,7 +67,7 @@ def live(store: Store, tenant_id: UUID) -> None:
     assert store.service_accounts.delete(
         tenant_id=tenant_id, service_account_id=account.id
     )
-    assert store.clients.delete(tenant_id=tenant_id, id=client.id)
+    assert store.clients.delete(tenant_id=tenant_id, client_uuid=client.id)
     store.revocations.publish(
         tenant_id=tenant_id, category="subject", target="ann", reason="gone"
     )
@@ -79,7 +82,7 @@ def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
     consent: dict[str, Any] = {
         "tenant_id": tenant_id,
         "user_id": user_id,
-        "client_id": client.id,
+        "client_uuid": client.id,
     }
     store.consents.grant(**consent, scopes=["openid", "email"])
     issued = store.grants.issue_code(
@@ -123,7 +126,7 @@ def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
     assert store.consents.narrow(**consent, scopes=["openid"])
     assert store.consents.revoke(**consent, reason="withdrawn")
     assert store.users.revoke_tokens(tenant_id=tenant_id, user_id=user_id)
-    assert store.clients.revoke_tokens(tenant_id=tenant_id, id=client.id)
+    assert store.clients.revoke_tokens(tenant_id=tenant_id, client_uuid=client.id)
 
 
 def _push_a_request(store: Store, client: Client) -> None:
@@ -147,7 +150,7 @@ def _push_a_request(store: Store, client: Client) -> None:
 def _use_a_device(store: Store, client: Client, user_id: UUID) -> None:
     tenant_id, devices = client.tenant_id, store.device_authorizations
     store.consents.grant(
-        tenant_id=tenant_id, user_id=user_id, client_id=client.id, scopes=[]
+        tenant_id=tenant_id, user_id=user_id, client_uuid=client.id, scopes=[]
     )
     code, user_code = make_device(store, client)
     polled = devices.poll(

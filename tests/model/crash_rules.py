@@ -120,15 +120,15 @@ class CrashRules(TimeRules):
                 store.consents.grant(
                     tenant_id=self.tenant_id,
                     user_id=whose.id,
-                    client_id=whom.id,
+                    client_uuid=whom.id,
                     scopes=[*scopes],
                 )
                 consent = store.consents.get(
-                    tenant_id=self.tenant_id, user_id=whose.id, client_id=whom.id
+                    tenant_id=self.tenant_id, user_id=whose.id, client_uuid=whom.id
                 )
                 made = store.authorizations.create(
                     tenant_id=self.tenant_id,
-                    client_id=whom.id,
+                    client_uuid=whom.id,
                     user_id=whose.id,
                     consent_id=consent.id if consent else None,
                     scopes=[*scopes],
@@ -139,7 +139,7 @@ class CrashRules(TimeRules):
                         tenant_id=self.tenant_id,
                         type="access" if kind == "access" else "refresh",
                         token_hash=new.hash,
-                        client_id=whom.id,
+                        client_uuid=whom.id,
                         user_id=whose.id,
                         authorization_id=made.id,
                         scopes=[*scopes],

@@ -119,7 +119,7 @@ class EndRules(DeviceRules):
             lambda s: s.consents.narrow(
                 tenant_id=self.tenant_id,
                 user_id=whose.id,
-                client_id=whom.id,
+                client_uuid=whom.id,
                 scopes=[*kept],
             )
         )
@@ -140,7 +140,7 @@ class EndRules(DeviceRules):
             lambda s: s.consents.revoke(
                 tenant_id=self.tenant_id,
                 user_id=whose.id,
-                client_id=whom.id,
+                client_uuid=whom.id,
                 reason="withdrawn",
             )
         )

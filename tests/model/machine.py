@@ -70,7 +70,7 @@ class Machine(RuleBasedStateMachine):
             self.tenant_id,
             account_id="robot",
             allowed_scopes=["mail", "read"],
-            authorized_clients=[client.id],
+            authorized_client_uuids=[client.id],
         )
         self.model.accounts.append(
             Account(

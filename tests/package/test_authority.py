@@ -57,7 +57,7 @@ def issue(authority: Authority, tenant_id: UUID) -> TokenString:
             tenant_id=tenant_id,
             type="access",
             token_hash=minted.hash,
-            client_id=client.id,
+            client_uuid=client.id,
             lifetime=HOUR,
         )
     return minted

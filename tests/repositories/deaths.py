@@ -58,7 +58,7 @@ class Living:
 
     @property
     def of_consent(self) -> Fields:
-        return {**self.of_user, "client_id": self.client.id}
+        return {**self.of_user, "client_uuid": self.client.id}
 
     @property
     def subject(self) -> Fields:
@@ -176,7 +176,7 @@ DEATHS = {
     "client's epoch moved": Death(
         reason="client_signed_out",
         die=lambda at: at.store.clients.revoke_tokens(
-            tenant_id=at.tenant_id, id=at.client.id
+            tenant_id=at.tenant_id, client_uuid=at.client.id
         ),
     ),
     "user suspended": Death(

@@ -70,7 +70,7 @@ def test_a_created_authorization_is_found_by_id(store: Store) -> None:
         properties={"asked": {"at": "sign-up"}},
         lifetime=30 * HOUR,
     )
-    assert (family.client_id, family.user_id) == (client.id, user.id)
+    assert (family.client_uuid, family.user_id) == (client.id, user.id)
     assert (family.service_account_id, family.consent_id) == (None, consent.id)
     assert (family.scopes, family.row_version) == (["openid", "email"], 1)
     assert family.properties == {"asked": {"at": "sign-up"}}
@@ -108,13 +108,13 @@ def test_an_inactive_tenant_cannot_create_an_authorization(
 def test_an_authorization_names_only_what_exists_in_its_tenant(store: Store) -> None:
     here, there = (make_client(store, make_tenant(store).id) for _ in range(2))
     theirs: Fields = {
-        "client_id": there.id,
+        "client_uuid": there.id,
         "user_id": make_user(store, there.tenant_id).id,
         "service_account_id": make_service_account(store, there.tenant_id).id,
     }
     for field, value in theirs.items():
         for id_ in (value, uuid4()):
-            wrong: Fields = {"client_id": here.id, field: id_}
+            wrong: Fields = {"client_uuid": here.id, field: id_}
             with pytest.raises(MissingReferenceError) as caught:
                 store.authorizations.create(tenant_id=here.tenant_id, **wrong)
             assert caught.value.constraint == f"authorizations_tenant_id_{field}_fk"
@@ -174,7 +174,7 @@ def test_families_of_a_client_are_listed_by_id(store: Store) -> None:
     of_client = [in_force(store, client) for _ in range(5)]
     in_order = sorted(of_client, key=lambda one: one.id)
     revoke(store, in_order.pop(1))
-    key: Fields = {"tenant_id": client.tenant_id, "client_id": client.id}
+    key: Fields = {"tenant_id": client.tenant_id, "client_uuid": client.id}
     first = store.authorizations.list_by_client(**key, limit=2)
     assert first == in_order[:2]
     rest = store.authorizations.list_by_client(**key, after=first[-1].id)
@@ -187,7 +187,7 @@ def test_families_of_a_client_are_listed_by_id(store: Store) -> None:
 def test_ended_families_are_not_listed(store: Store, clock: Clock) -> None:
     party = make_party(store)
     of_user: Fields = {"tenant_id": party.tenant_id, "user_id": party.user.id}
-    of_client: Fields = {"tenant_id": party.tenant_id, "client_id": party.client.id}
+    of_client: Fields = {"tenant_id": party.tenant_id, "client_uuid": party.client.id}
 
     def listed() -> list[UUID]:
         families = store.authorizations.list_by_user(**of_user)
@@ -242,7 +242,7 @@ def test_another_tenant_cannot_reach_an_authorization(store: Store) -> None:
     assert authorizations.get_by_id(**by_id) is None
     assert not authorizations.revoke(**by_id, reason="r")
     assert authorizations.list_by_user(**other, user_id=user.id) == []
-    assert authorizations.list_by_client(**other, client_id=client.id) == []
+    assert authorizations.list_by_client(**other, client_uuid=client.id) == []
     assert get(store, consent) == consent
 
 

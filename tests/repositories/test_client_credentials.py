@@ -76,7 +76,7 @@ def test_a_client_gets_a_token_of_a_service_account_that_authorises_it(
         store,
         client.tenant_id,
         allowed_scopes=["api.read", "api.write"],
-        authorized_clients=[client.id],
+        authorized_client_uuids=[client.id],
     )
     minted, issued = issue(
         store, client, service_account_id=account.id, scopes=["api.read"]
@@ -92,7 +92,7 @@ def test_a_client_gets_a_token_of_a_service_account_that_authorises_it(
 
 def _unauthorize(_: Store, dba: Dba, __: Client) -> object:
     return dba.execute(
-        "update authority.service_accounts set authorized_clients = '{}'"
+        "update authority.service_accounts set authorized_client_uuids = '{}'"
     )
 
 
@@ -138,7 +138,7 @@ def test_a_refused_token_leaves_no_row(store: Store, dba: Dba, why: str) -> None
         store,
         client.tenant_id,
         allowed_scopes=["api.read"],
-        authorized_clients=[client.id],
+        authorized_client_uuids=[client.id],
     )
     if not isinstance(wrong, dict):
         wrong(store, dba, client)
@@ -167,7 +167,7 @@ def test_the_first_reason_for_a_refusal_is_returned(store: Store, dba: Dba) -> N
         ),
         (
             "client_not_authorized",
-            "update authority.service_accounts set authorized_clients = "
+            "update authority.service_accounts set authorized_client_uuids = "
             "array(select id from authority.clients)",
         ),
         (
@@ -183,7 +183,7 @@ def test_the_first_reason_for_a_refusal_is_returned(store: Store, dba: Dba) -> N
 def test_an_account_of_another_tenant_is_unknown(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     theirs = make_service_account(
-        store, make_tenant(store).id, authorized_clients=[client.id]
+        store, make_tenant(store).id, authorized_client_uuids=[client.id]
     )
     _, issued = issue(store, client, service_account_id=theirs.id)
     assert issued.outcome == "service_account_inactive"

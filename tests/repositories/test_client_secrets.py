@@ -29,7 +29,9 @@ DAY = timedelta(days=1)
 
 
 def list_secrets(store: Store, client: Client) -> Sequence[ClientSecret]:
-    return store.client_secrets.list_by_client(tenant_id=client.tenant_id, id=client.id)
+    return store.client_secrets.list_by_client(
+        tenant_id=client.tenant_id, client_uuid=client.id
+    )
 
 
 def live_secrets(store: Store, client: Client) -> Sequence[ClientSecret]:
@@ -57,7 +59,7 @@ def test_several_live_secrets_are_listed_newest_first(store: Store) -> None:
     assert old == ClientSecret(
         tenant_id=client.tenant_id,
         id=old.id,
-        client_id=client.id,
+        client_uuid=client.id,
         secret_hash=PHC,
         description="web-1",
         valid_from=old.created_at,

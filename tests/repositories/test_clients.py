@@ -73,12 +73,12 @@ def test_a_created_client_is_found_by_each_of_its_keys(store: Store) -> None:
     tenant_id = make_tenant(store).id
     client = store.clients.create(tenant_id=tenant_id, **EDIT)
     assert client == replace(client, tenant_id=tenant_id, row_version=1, **EDIT)
-    assert store.clients.get_by_id(tenant_id=tenant_id, id=client.id) == client
+    assert store.clients.get_by_id(tenant_id=tenant_id, client_uuid=client.id) == client
     found = store.clients.get_by_client_id(
         tenant_id=tenant_id, client_id=client.client_id
     )
     assert found == client
-    assert store.clients.get_by_id(tenant_id=tenant_id, id=uuid4()) is None
+    assert store.clients.get_by_id(tenant_id=tenant_id, client_uuid=uuid4()) is None
     nobody = store.clients.get_by_client_id(tenant_id=tenant_id, client_id="SHOP")
     assert nobody is None
 
@@ -170,7 +170,7 @@ def test_an_update_requires_the_version_that_was_read(store: Store) -> None:
     tenant_id = make_tenant(store).id
     client = make_client(store, tenant_id)
     make_client(store, tenant_id, client_id="taken")
-    keys = {"tenant_id": tenant_id, "id": client.id}
+    keys = {"tenant_id": tenant_id, "client_uuid": client.id}
     changed = store.clients.update(row_version=1, **keys, **EDIT)
     assert changed.updated_at > client.updated_at
     assert changed == replace(
@@ -179,7 +179,9 @@ def test_an_update_requires_the_version_that_was_read(store: Store) -> None:
     with pytest.raises(ConcurrencyConflictError, match="client is no longer"):
         store.clients.update(row_version=1, **keys, **EDIT)
     with pytest.raises(NotFoundError, match="no such client"):
-        store.clients.update(tenant_id=tenant_id, id=uuid4(), row_version=2, **EDIT)
+        store.clients.update(
+            tenant_id=tenant_id, client_uuid=uuid4(), row_version=2, **EDIT
+        )
     taken: Edit = {**EDIT, "client_id": "taken"}
     with pytest.raises(DuplicateError):
         store.clients.update(row_version=2, **keys, **taken)
@@ -191,7 +193,7 @@ def test_an_update_requires_the_version_that_was_read(store: Store) -> None:
 
 def test_deleting_a_client_deletes_its_rows(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
-    keys = {"tenant_id": client.tenant_id, "id": client.id}
+    keys = {"tenant_id": client.tenant_id, "client_uuid": client.id}
     secret = make_client_secret(store, client)
     _, token = make_token(store, client, "refresh")
     assert token.authorization_id is not None
@@ -199,7 +201,9 @@ def test_deleting_a_client_deletes_its_rows(store: Store) -> None:
     assert not store.clients.delete(**keys)
     assert store.clients.get_by_id(**keys) is None
     assert (
-        store.client_secrets.list_by_client(tenant_id=client.tenant_id, id=client.id)
+        store.client_secrets.list_by_client(
+            tenant_id=client.tenant_id, client_uuid=client.id
+        )
         == []
     )
     assert not store.client_secrets.delete(
@@ -218,7 +222,7 @@ def test_another_tenant_cannot_reach_a_client(store: Store) -> None:
     secret = make_client_secret(store, client)
     tenant_id = make_tenant(store).id
     foreign = replace(client, tenant_id=tenant_id)
-    keys = {"tenant_id": tenant_id, "id": client.id}
+    keys = {"tenant_id": tenant_id, "client_uuid": client.id}
     secret_keys = {"tenant_id": tenant_id, "secret_id": secret.id}
     assert store.clients.get_by_id(**keys) is None
     found = store.clients.get_by_client_id(
@@ -234,7 +238,7 @@ def test_another_tenant_cannot_reach_a_client(store: Store) -> None:
     assert store.client_secrets.expire(remaining=HOUR, **secret_keys) is None
     assert not store.client_secrets.delete(**secret_keys)
     assert not store.clients.delete(**keys)
-    own = store.clients.get_by_id(tenant_id=client.tenant_id, id=client.id)
+    own = store.clients.get_by_id(tenant_id=client.tenant_id, client_uuid=client.id)
     assert own == client
     assert live_secrets(store, client) == [secret]
 

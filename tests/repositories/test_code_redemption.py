@@ -68,7 +68,7 @@ def test_a_code_is_redeemed_for_an_access_and_a_refresh_token(store: Store) -> N
     )
     for token, lifetime in zip(issued, (HOUR, DAY), strict=True):
         assert token.expires_at - token.created_at == lifetime
-        assert (token.client_id, token.user_id) == (party.client.id, party.user.id)
+        assert (token.client_uuid, token.user_id) == (party.client.id, party.user.id)
         assert (token.authorization_id, token.parent_id) == (family.id, used.id)
         assert token.scopes == ["openid", "email"]
         assert token.properties == {"device": "tv"}

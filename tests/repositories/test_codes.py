@@ -46,7 +46,7 @@ def test_a_code_is_issued_with_its_family_and_all_its_fields(store: Store) -> No
     assert (issued.outcome, issued.token_id) == ("issued", code.id)
     assert (issued.authorization_id, issued.scopes) == (family.id, ["openid", "email"])
     assert issued.expires_at == code.expires_at
-    assert (code.type, code.client_id) == ("authorization_code", party.client.id)
+    assert (code.type, code.client_uuid) == ("authorization_code", party.client.id)
     assert (code.user_id, code.service_account_id) == (party.user.id, None)
     assert (code.redirect_uri, code.code_challenge) == (CALLBACK, CHALLENGE)
     assert (code.nonce, code.cnf_jkt) == ("n", THUMBPRINT)
@@ -57,7 +57,7 @@ def test_a_code_is_issued_with_its_family_and_all_its_fields(store: Store) -> No
     consent = store.consents.get(**party.of_consent)
     assert consent is not None
     assert (family.consent_id, family.scopes) == (consent.id, ["openid", "email"])
-    assert (family.client_id, family.user_id) == (party.client.id, party.user.id)
+    assert (family.client_uuid, family.user_id) == (party.client.id, party.user.id)
     assert family.expires_at is not None
     assert family.expires_at - family.created_at == 30 * DAY
     assert family.tokens_expire_at == code.expires_at

@@ -40,7 +40,7 @@ def test_a_granted_consent_is_found(store: Store) -> None:
         scopes=["openid", "email"],
         properties={"text": {"version": 3}},
     )
-    assert (consent.user_id, consent.client_id) == (pair.user.id, pair.client.id)
+    assert (consent.user_id, consent.client_uuid) == (pair.user.id, pair.client.id)
     assert consent.scopes == ["openid", "email"]
     assert consent.properties == {"text": {"version": 3}}
     assert (consent.revoked_at, consent.revocation_reason) == (None, None)
@@ -170,7 +170,7 @@ def test_the_consents_of_a_user_are_listed_by_id(store: Store) -> None:
     make_consent(store, clients[0], other)
     ids = sorted(make_consent(store, client, user).id for client in clients)
     store.consents.revoke(
-        tenant_id=tenant_id, user_id=user.id, client_id=clients[0].id, reason="r"
+        tenant_id=tenant_id, user_id=user.id, client_uuid=clients[0].id, reason="r"
     )
     key: Fields = {"tenant_id": tenant_id, "user_id": user.id}
     pages = [
@@ -185,7 +185,7 @@ def test_the_consents_of_a_user_are_listed_by_id(store: Store) -> None:
 
 def test_a_consent_names_only_what_exists_in_its_tenant(store: Store) -> None:
     here, there = make_pair(store), make_pair(store)
-    for field in ("user_id", "client_id"):
+    for field in ("user_id", "client_uuid"):
         for id_ in (there.of_consent[field], uuid4()):
             wrong: Fields = {**here.of_consent, field: id_}
             with pytest.raises(MissingReferenceError) as caught:

@@ -139,7 +139,7 @@ def test_a_request_returns_the_poll_interval_and_the_scopes_to_approve(
     )
     assert shown is not None
     assert shown.id == asked.device_authorization_id
-    assert (shown.client_id, shown.client_identifier) == (client.id, client.client_id)
+    assert (shown.client_uuid, shown.client_id) == (client.id, client.client_id)
     assert shown.client_display_name == client.display_name
     assert (shown.scopes, shown.properties) == (SCOPES, {"device": "television"})
     assert shown.expires_at == asked.expires_at
@@ -369,7 +369,7 @@ def test_an_approval_needs_the_users_consent_and_ends_with_it(store: Store) -> N
     pair: Fields = {
         "tenant_id": client.tenant_id,
         "user_id": user.id,
-        "client_id": client.id,
+        "client_uuid": client.id,
     }
     code, user_code = make_device(store, client, scopes=SCOPES)
     assert approve(store, user, user_code).outcome == "consent_required"
@@ -496,7 +496,7 @@ def test_a_deleted_user_leaves_no_decision(
     assert store.users.delete(tenant_id=user.tenant_id, user_id=user.id)
     assert poll(store, client, code).outcome == "invalid"
     for other in store.clients.list(tenant_id=client.tenant_id).items:
-        assert store.clients.delete(tenant_id=client.tenant_id, id=other.id)
+        assert store.clients.delete(tenant_id=client.tenant_id, client_uuid=other.id)
     left = dba.execute("select from authority.device_authorizations").fetchall()
     assert left == []
 

@@ -51,7 +51,7 @@ EPOCHS: dict[TokenDiagnosisDeadBecause, Move] = {
         tenant_id=party.tenant_id, user_id=party.user.id
     ),
     "client_signed_out": lambda store, party: store.clients.revoke_tokens(
-        tenant_id=party.tenant_id, id=party.client.id
+        tenant_id=party.tenant_id, client_uuid=party.client.id
     ),
     "tenant_signed_out": lambda store, party: store.tenants.revoke_tokens(
         tenant_id=party.tenant_id
@@ -181,7 +181,7 @@ def test_an_unknown_owner_has_no_epoch(store: Store) -> None:
     tenant_id, nobody = make_tenant(store).id, uuid4()
     account: Fields = {"tenant_id": tenant_id, "service_account_id": nobody}
     assert store.users.revoke_tokens(tenant_id=tenant_id, user_id=nobody) is None
-    assert store.clients.revoke_tokens(tenant_id=tenant_id, id=nobody) is None
+    assert store.clients.revoke_tokens(tenant_id=tenant_id, client_uuid=nobody) is None
     assert store.tenants.revoke_tokens(tenant_id=nobody) is None
     assert store.service_accounts.revoke_tokens(**account) is None
 
@@ -192,7 +192,9 @@ def test_another_tenant_cannot_move_an_epoch(store: Store) -> None:
     theirs: Fields = {"tenant_id": elsewhere, "service_account_id": account.id}
     users, clients = store.users, store.clients
     assert users.revoke_tokens(tenant_id=elsewhere, user_id=grant.user.id) is None
-    assert clients.revoke_tokens(tenant_id=elsewhere, id=grant.client.id) is None
+    assert (
+        clients.revoke_tokens(tenant_id=elsewhere, client_uuid=grant.client.id) is None
+    )
     assert store.service_accounts.revoke_tokens(**theirs) is None
     assert is_alive(store, grant.access)
 
@@ -248,7 +250,7 @@ def test_a_clients_epoch_does_not_affect_the_users_other_clients(store: Store) -
 def test_machines_have_epochs_too(store: Store, dba: Dba) -> None:
     client = make_client(store, make_tenant(store).id)
     account = make_service_account(
-        store, client.tenant_id, authorized_clients=[client.id]
+        store, client.tenant_id, authorized_client_uuids=[client.id]
     )
     of_account, _ = make_token(store, client, service_account_id=account.id)
     of_client, _ = make_token(store, client)
@@ -261,7 +263,7 @@ def test_machines_have_epochs_too(store: Store, dba: Dba) -> None:
     assert verify(store, of_account) is None
     assert diagnose(store, of_account).dead_because == "service_account_signed_out"
     assert verify(store, of_client) is not None
-    store.clients.revoke_tokens(tenant_id=client.tenant_id, id=client.id)
+    store.clients.revoke_tokens(tenant_id=client.tenant_id, client_uuid=client.id)
     assert diagnose(store, of_client).dead_because == "client_signed_out"
     again, _ = make_token(store, client, service_account_id=account.id)
     assert verify(store, again) is not None
@@ -278,7 +280,7 @@ def test_epochs_are_read_with_their_owners(store: Store) -> None:
     store.service_accounts.revoke_tokens(**key)
     found = (
         store.users.get_by_id(tenant_id=party.tenant_id, user_id=party.user.id),
-        store.clients.get_by_id(tenant_id=party.tenant_id, id=party.client.id),
+        store.clients.get_by_id(tenant_id=party.tenant_id, client_uuid=party.client.id),
         store.tenants.get_by_id(tenant_id=party.tenant_id),
         store.service_accounts.get_by_id(**key),
     )

@@ -40,7 +40,7 @@ def test_a_request_is_stored_as_pushed_and_returned_at_redemption(store: Store) 
     asked = {"response_type": "code", "nested": [{"a": None}], "dpop_jkt": "x" * 43}
     reference, pushed = make_pushed_request(store, client, parameters=asked)
     assert pushed.parameters == asked
-    assert (pushed.client_id, pushed.request_uri_hash) == (client.id, reference.hash)
+    assert (pushed.client_uuid, pushed.request_uri_hash) == (client.id, reference.hash)
     assert pushed.expires_at - pushed.created_at == MINUTE
     assert pushed.redeemed_at is None
     redeemed = redeem(store, client, reference)
@@ -121,7 +121,7 @@ def test_a_client_of_another_tenant_cannot_push(store: Store) -> None:
 def test_requests_are_deleted_with_their_client(store: Store, dba: Dba) -> None:
     client = make_client(store, make_tenant(store).id)
     make_pushed_request(store, client)
-    store.clients.delete(tenant_id=client.tenant_id, id=client.id)
+    store.clients.delete(tenant_id=client.tenant_id, client_uuid=client.id)
     assert dba.execute("select from authority.pushed_requests").fetchall() == []
 
 

@@ -70,7 +70,7 @@ def test_the_new_tokens_inherit_the_fields_of_the_refresh_token(
     assert result.subject_id == (user.subject_id if kind == "user_id" else None)
     for new, lifetime in ((access, HOUR), (successor, DAY)):
         token = token_of(store, new)
-        assert token.client_id == client.id
+        assert token.client_uuid == client.id
         assert token.user_id == old.user_id
         assert token.service_account_id == old.service_account_id
         assert token.authorization_id == old.authorization_id

@@ -30,7 +30,7 @@ class Edit(TypedDict):
     description: str
     enabled: bool
     allowed_scopes: list[str]
-    authorized_clients: list[UUID]
+    authorized_client_uuids: list[UUID]
     attributes: JsonObject
 
 
@@ -40,7 +40,7 @@ EDIT: Edit = {
     "description": "Sends the reports.",
     "enabled": False,
     "allowed_scopes": ["reports:read", "reports:send"],
-    "authorized_clients": [uuid4(), uuid4()],
+    "authorized_client_uuids": [uuid4(), uuid4()],
     "attributes": {"team": {"name": "ops", "size": 3}},
 }
 
@@ -68,7 +68,7 @@ def test_a_service_account_needs_only_an_account_id(store: Store) -> None:
         description="",
         enabled=True,
         allowed_scopes=[],
-        authorized_clients=[],
+        authorized_client_uuids=[],
         attributes={},
     )
 
@@ -112,8 +112,8 @@ def test_an_account_id_is_an_identifier(store: Store) -> None:
     [
         ("allowed_scopes", ["a", None]),
         ("allowed_scopes", ["a b"]),
-        ("authorized_clients", [None]),
-        ("authorized_clients", [uuid4() for _ in range(1001)]),
+        ("authorized_client_uuids", [None]),
+        ("authorized_client_uuids", [uuid4() for _ in range(1001)]),
         ("attributes", ["no object"]),
     ],
 )

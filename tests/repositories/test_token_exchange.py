@@ -48,7 +48,7 @@ def test_the_new_token_has_the_same_user(store: Store) -> None:
     token, subject = token_of(store, minted), token_of(store, grant.access)
     assert (issued.outcome, issued.token_id) == ("issued", token.id)
     assert (issued.scopes, issued.expires_at) == (token.scopes, token.expires_at)
-    assert (token.type, token.client_id) == ("access", service.id)
+    assert (token.type, token.client_uuid) == ("access", service.id)
     assert (token.authorization_id, token.subject_authorization_id) == (
         None,
         grant.family_id,
@@ -150,7 +150,7 @@ def test_the_new_token_dies_with_its_client(store: Store) -> None:
     grant = make_grant(store)
     service = make_service(store, grant)
     before = exchanged(store, service, grant.access)
-    store.clients.revoke_tokens(tenant_id=grant.tenant_id, id=service.id)
+    store.clients.revoke_tokens(tenant_id=grant.tenant_id, client_uuid=service.id)
     after = exchanged(store, service, grant.access)
     assert diagnose(store, before).dead_because == "client_signed_out"
     assert is_alive(store, after)

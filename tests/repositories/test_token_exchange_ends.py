@@ -101,10 +101,10 @@ End: TypeAlias = Callable[[Chain], object]
 BOTH: dict[str, End] = {
     "subject's client disabled": lambda at: at.disable("clients", at.subject.client.id),
     "subject's client signed out": lambda at: at.store.clients.revoke_tokens(
-        **at.tenant, id=at.subject.client.id
+        **at.tenant, client_uuid=at.subject.client.id
     ),
     "subject's client deleted": lambda at: at.store.clients.delete(
-        **at.tenant, id=at.subject.client.id
+        **at.tenant, client_uuid=at.subject.client.id
     ),
     "subject's token revoked": lambda at: revoke(
         at.store, token_of(at.store, at.subject.access)
@@ -143,7 +143,7 @@ SECOND: dict[str, End] = {
         **at.tenant, service_account_id=at.account.id
     ),
     "account's client deleted": lambda at: at.store.clients.delete(
-        **at.tenant, id=at.robot.id
+        **at.tenant, client_uuid=at.robot.id
     ),
     "first exchanged token revoked": lambda at: revoke(
         at.store, token_of(at.store, at.first)
@@ -183,7 +183,7 @@ def test_a_token_without_a_family_ends_the_token_that_it_was_exchanged_for(
     machine, _ = make_token(sync_store, client, service_account_id=account.id)
     service = make_client(sync_store, client.tenant_id)
     minted = exchanged(sync_store, service, exchanged(sync_store, service, machine))
-    assert sync_store.clients.delete(tenant_id=client.tenant_id, id=client.id)
+    assert sync_store.clients.delete(tenant_id=client.tenant_id, client_uuid=client.id)
     assert diagnose(sync_store, minted).dead_because == "exchanged_from_dead"
 
 

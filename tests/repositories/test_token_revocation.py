@@ -129,7 +129,7 @@ def test_another_tenant_cannot_reach_a_token(store: Store) -> None:
     by_id: Fields = {"tenant_id": other.id, "token_id": token.id}
     by_hash: Fields = {"tenant_id": other.id, "token_hash": token.token_hash}
     of_user: Fields = {"tenant_id": other.id, "user_id": token.user_id}
-    of_client: Fields = {"tenant_id": other.id, "client_id": token.client_id}
+    of_client: Fields = {"tenant_id": other.id, "client_uuid": token.client_uuid}
     assert tokens.get_by_id(**by_id) is None
     assert tokens.get_by_hash(**by_hash) is None
     assert tokens.diagnose(**by_hash) is None

@@ -39,7 +39,7 @@ def test_a_created_token_is_found_by_id_and_by_hash_with_all_fields(
     )
     token = at.token
     assert (token.type, token.token_hash) == ("access", at.minted.hash)
-    assert (token.client_id, token.user_id) == (at.client.id, at.user.id)
+    assert (token.client_uuid, token.user_id) == (at.client.id, at.user.id)
     assert token.scopes == ["openid", "email"]
     assert (token.code_challenge, token.redirect_uri) == (None, None)
     assert token.nonce == "n"
@@ -88,7 +88,7 @@ def test_a_token_names_only_what_exists_in_its_tenant(store: Store) -> None:
             wrong: Fields = {field: id_}
             with pytest.raises(MissingReferenceError) as caught:
                 make_token(store, here, **wrong)
-            column = field.replace("authorization_id", "authorization_id_client_id")
+            column = field.replace("authorization_id", "authorization_id_client_uuid")
             assert caught.value.constraint == f"tokens_tenant_id_{column}_fk"
     for id_ in (there.id, uuid4()):
         with pytest.raises(MissingReferenceError) as caught:
@@ -96,10 +96,10 @@ def test_a_token_names_only_what_exists_in_its_tenant(store: Store) -> None:
                 tenant_id=here.tenant_id,
                 type="access",
                 token_hash=bytes(32),
-                client_id=id_,
+                client_uuid=id_,
                 lifetime=HOUR,
             )
-        assert caught.value.constraint == "tokens_tenant_id_client_id_fk"
+        assert caught.value.constraint == "tokens_tenant_id_client_uuid_fk"
 
 
 def test_a_hash_is_unique_in_a_tenant(store: Store) -> None:
@@ -109,7 +109,7 @@ def test_a_hash_is_unique_in_a_tenant(store: Store) -> None:
             tenant_id=client.tenant_id,
             type="access",
             token_hash=b"h" * 32,
-            client_id=client.id,
+            client_uuid=client.id,
             lifetime=HOUR,
         )
     with pytest.raises(DuplicateError) as caught:
@@ -117,7 +117,7 @@ def test_a_hash_is_unique_in_a_tenant(store: Store) -> None:
             tenant_id=clients[0].tenant_id,
             type="access",
             token_hash=b"h" * 32,
-            client_id=clients[0].id,
+            client_uuid=clients[0].id,
             lifetime=HOUR,
         )
     assert caught.value.constraint == "tokens_tenant_id_token_hash_key"
@@ -162,7 +162,7 @@ def test_a_hash_has_32_octets(store: Store, token_hash: bytes) -> None:
             tenant_id=client.tenant_id,
             type="access",
             token_hash=token_hash,
-            client_id=client.id,
+            client_uuid=client.id,
             lifetime=HOUR,
         )
 

@@ -144,6 +144,15 @@ BREAKAGES = {
     "names_follow_the_rule": [
         "alter index authority.tokens_type_expires_at_idx rename to tokens_prune"
     ],
+    "names_have_one_meaning": [
+        "alter table authority.scopes add column client_id uuid",
+        "alter table authority.login_attempts rename column client_id to client_uuid",
+        """
+        create view authority.named with (security_invoker = true) as
+        select tokens.client_uuid as client_id from authority.tokens
+        """,
+        "alter table authority.consents rename column client_uuid to application_id",
+    ],
     "no_index_is_redundant": [
         "create index tokens_tenant_id_idx on authority.tokens (tenant_id)"
     ],
@@ -246,9 +255,10 @@ BREAKAGES = {
     "ended_rows_do_not_block_deletions": [
         """
         alter table authority.consents
-        drop constraint consents_tenant_id_client_id_fk,
-        add constraint consents_tenant_id_client_id_fk
-        foreign key (tenant_id, client_id) references authority.clients (tenant_id, id)
+        drop constraint consents_tenant_id_client_uuid_fk,
+        add constraint consents_tenant_id_client_uuid_fk
+        foreign key (tenant_id, client_uuid)
+        references authority.clients (tenant_id, id)
         """,
         "grant delete on authority.permissions to authority_app",
     ],

@@ -84,7 +84,7 @@ async def sign_out(desk: Desk) -> None:
                     )
                 else:
                     done = await store.clients.revoke_tokens(
-                        tenant_id=home.tenant_id, id=app.client.id
+                        tenant_id=home.tenant_id, client_uuid=app.client.id
                     )
         finally:
             end.gave_up = monotonic()

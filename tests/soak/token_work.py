@@ -108,7 +108,7 @@ async def make_access(desk: Desk) -> None:
                 tenant_id=home.tenant_id,
                 type="access",
                 token_hash=minted.hash,
-                client_id=app.client.id,
+                client_uuid=app.client.id,
                 user_id=person.user.id,
                 lifetime=lifetime,
             )

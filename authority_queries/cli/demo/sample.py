@@ -144,7 +144,7 @@ def _load_service_accounts(store: Store, sample: Sample, step: Step) -> None:
         if found is None:
             store.service_accounts.create(
                 tenant_id=sample.tenant_id,
-                authorized_clients=[
+                authorized_client_uuids=[
                     sample.client(store, name).id for name in entry.authorized_clients
                 ],
                 **entry.model_dump(exclude={"authorized_clients"}),

@@ -38,7 +38,7 @@ def rotate_client_secret(store: Store, narrator: Narrator, acme: Sample) -> None
         old, new = (
             store.client_secrets.add(
                 tenant_id=acme.tenant_id,
-                id=client.id,
+                client_uuid=client.id,
                 secret_hash=hash_client_secret(secret.token),
             )
             for secret in minted

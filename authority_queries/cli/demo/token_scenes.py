@@ -49,7 +49,7 @@ def _consent(store: Store, step: Step, client: Client, ann: User) -> None:
     parties: dict[str, Any] = {
         "tenant_id": client.tenant_id,
         "user_id": ann.id,
-        "client_id": client.id,
+        "client_uuid": client.id,
     }
     if store.consents.revoke(**parties, reason="withdrawn"):
         step.row("the consent of an earlier run", "revoked")
@@ -205,7 +205,7 @@ def issue_access_token(
         tenant_id=client.tenant_id,
         type="access",
         token_hash=minted.hash,
-        client_id=client.id,
+        client_uuid=client.id,
         user_id=user_id,
         scopes=scopes,
         lifetime=lifetime,

@@ -17,7 +17,7 @@ from authority_queries.repositories.arguments import (
 
 
 class AsyncAuthorizations(AsyncRepository):
-    """Queries of `queries/authorizations.sql`. `client_id` is `Client.id` here."""
+    """Queries of `queries/authorizations.sql`. `client_uuid` is `Client.id`."""
 
     async def get_by_id(
         self, *, tenant_id: UUID, authorization_id: UUID
@@ -46,7 +46,7 @@ class AsyncAuthorizations(AsyncRepository):
         self,
         *,
         tenant_id: UUID,
-        client_id: UUID,
+        client_uuid: UUID,
         after: UUID | None = None,
         limit: int = 50,
     ) -> Sequence[Authorization]:
@@ -54,7 +54,7 @@ class AsyncAuthorizations(AsyncRepository):
         return await queries.list_by_client_async(
             self._connection,
             tenant_id=tenant_id,
-            client_id=client_id,
+            client_uuid=client_uuid,
             after=after,
             page_size=check_limit(limit),
         )
@@ -63,7 +63,7 @@ class AsyncAuthorizations(AsyncRepository):
         self,
         *,
         tenant_id: UUID,
-        client_id: UUID,
+        client_uuid: UUID,
         user_id: UUID | None = None,
         service_account_id: UUID | None = None,
         consent_id: UUID | None = None,
@@ -81,7 +81,7 @@ class AsyncAuthorizations(AsyncRepository):
         authorization = await queries.create_async(
             self._connection,
             tenant_id=tenant_id,
-            client_id=client_id,
+            client_uuid=client_uuid,
             user_id=user_id,
             service_account_id=service_account_id,
             consent_id=consent_id,

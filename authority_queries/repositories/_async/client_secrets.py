@@ -14,14 +14,14 @@ from authority_queries.repositories.arguments import check_client_secret_hash
 class AsyncClientSecrets(AsyncRepository):
     """Queries of `queries/client_secrets.sql`.
 
-    `id` is `Client.id`; `client_id` is the client's name in the protocol.
+    `client_uuid` is `Client.id`; `client_id` is the name of the protocol.
     """
 
     async def add(
         self,
         *,
         tenant_id: UUID,
-        id: UUID,
+        client_uuid: UUID,
         secret_hash: str,
         description: str = "",
         valid_from: datetime | None = None,
@@ -36,7 +36,7 @@ class AsyncClientSecrets(AsyncRepository):
         secret = await queries.add_async(
             self._connection,
             tenant_id=tenant_id,
-            id=id,
+            client_uuid=client_uuid,
             secret_hash=check_client_secret_hash("secret_hash", secret_hash),
             description=description,
             valid_from=valid_from,
@@ -48,11 +48,11 @@ class AsyncClientSecrets(AsyncRepository):
         return secret
 
     async def list_by_client(
-        self, *, tenant_id: UUID, id: UUID
+        self, *, tenant_id: UUID, client_uuid: UUID
     ) -> Sequence[ClientSecret]:
         """List the client's secrets, live or not, newest first."""
         return await queries.list_by_client_async(
-            self._connection, tenant_id=tenant_id, id=id
+            self._connection, tenant_id=tenant_id, client_uuid=client_uuid
         )
 
     async def list_live(

@@ -23,13 +23,13 @@ from authority_queries.repositories.values import Page
 class AsyncClients(AsyncRepository):
     """Queries of `queries/clients.sql`.
 
-    `id` is `Client.id`; `client_id` is the client's name in the protocol.
+    `client_uuid` is `Client.id`; `client_id` is the name of the protocol.
     """
 
-    async def get_by_id(self, *, tenant_id: UUID, id: UUID) -> Client | None:
-        """Get a client by id."""
+    async def get_by_id(self, *, tenant_id: UUID, client_uuid: UUID) -> Client | None:
+        """Get a client by `Client.id`."""
         return await queries.get_by_id_async(
-            self._connection, tenant_id=tenant_id, id=id
+            self._connection, tenant_id=tenant_id, client_uuid=client_uuid
         )
 
     async def get_by_client_id(
@@ -105,7 +105,7 @@ class AsyncClients(AsyncRepository):
         self,
         *,
         tenant_id: UUID,
-        id: UUID,
+        client_uuid: UUID,
         row_version: int,
         client_id: str,
         application_type: ClientApplicationType,
@@ -130,7 +130,7 @@ class AsyncClients(AsyncRepository):
         client = await queries.update_async(
             self._connection,
             tenant_id=tenant_id,
-            id=id,
+            client_uuid=client_uuid,
             row_version=row_version,
             client_id=client_id,
             application_type=application_type,
@@ -148,24 +148,28 @@ class AsyncClients(AsyncRepository):
             enabled=enabled,
         )
         if client is None:
-            current = await self.get_by_id(tenant_id=tenant_id, id=id)
+            current = await self.get_by_id(tenant_id=tenant_id, client_uuid=client_uuid)
             raise stale("client", row_version, current)
         return client
 
-    async def delete(self, *, tenant_id: UUID, id: UUID) -> bool:
+    async def delete(self, *, tenant_id: UUID, client_uuid: UUID) -> bool:
         """Delete a client with its secrets, consents and tokens.
 
         Returns False if there was none.
         """
         return bool(
-            await queries.delete_async(self._connection, tenant_id=tenant_id, id=id)
+            await queries.delete_async(
+                self._connection, tenant_id=tenant_id, client_uuid=client_uuid
+            )
         )
 
-    async def revoke_tokens(self, *, tenant_id: UUID, id: UUID) -> Client | None:
+    async def revoke_tokens(
+        self, *, tenant_id: UUID, client_uuid: UUID
+    ) -> Client | None:
         """End every grant to the client so far, by moving the client's epoch: one row.
 
         Grants of its users to other clients stay. Returns None for an unknown client.
         """
         return await queries.revoke_tokens_async(
-            self._connection, tenant_id=tenant_id, id=id
+            self._connection, tenant_id=tenant_id, client_uuid=client_uuid
         )

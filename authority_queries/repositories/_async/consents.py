@@ -14,14 +14,17 @@ _RETENTION = timedelta(days=400)
 
 
 class AsyncConsents(AsyncRepository):
-    """Queries of `queries/consents.sql`. `client_id` is `Client.id` here."""
+    """Queries of `queries/consents.sql`. `client_uuid` is `Client.id`."""
 
     async def get(
-        self, *, tenant_id: UUID, user_id: UUID, client_id: UUID
+        self, *, tenant_id: UUID, user_id: UUID, client_uuid: UUID
     ) -> Consent | None:
         """Get the consent in force of a user to a client."""
         return await queries.get_async(
-            self._connection, tenant_id=tenant_id, user_id=user_id, client_id=client_id
+            self._connection,
+            tenant_id=tenant_id,
+            user_id=user_id,
+            client_uuid=client_uuid,
         )
 
     async def list_by_user(
@@ -46,7 +49,7 @@ class AsyncConsents(AsyncRepository):
         *,
         tenant_id: UUID,
         user_id: UUID,
-        client_id: UUID,
+        client_uuid: UUID,
         scopes: Sequence[str],
         properties: JsonObject | None = None,
     ) -> Consent:
@@ -59,13 +62,18 @@ class AsyncConsents(AsyncRepository):
             self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
-            client_id=client_id,
+            client_uuid=client_uuid,
             scopes=scopes,
             properties={} if properties is None else properties,
         )
 
     async def narrow(
-        self, *, tenant_id: UUID, user_id: UUID, client_id: UUID, scopes: Sequence[str]
+        self,
+        *,
+        tenant_id: UUID,
+        user_id: UUID,
+        client_uuid: UUID,
+        scopes: Sequence[str],
     ) -> Consent | None:
         """Restrict the consent in force to these scopes. Returns None if there is none.
 
@@ -76,12 +84,12 @@ class AsyncConsents(AsyncRepository):
             self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
-            client_id=client_id,
+            client_uuid=client_uuid,
             scopes=scopes,
         )
 
     async def revoke(
-        self, *, tenant_id: UUID, user_id: UUID, client_id: UUID, reason: str
+        self, *, tenant_id: UUID, user_id: UUID, client_uuid: UUID, reason: str
     ) -> bool:
         """End the consent and all tokens issued under it, by updating one row.
 
@@ -94,7 +102,7 @@ class AsyncConsents(AsyncRepository):
                 self._connection,
                 tenant_id=tenant_id,
                 user_id=user_id,
-                client_id=client_id,
+                client_uuid=client_uuid,
                 reason=reason,
             )
         )

@@ -65,13 +65,13 @@ class AsyncServiceAccounts(AsyncRepository):
         description: str = "",
         enabled: bool = True,
         allowed_scopes: Sequence[str] = (),
-        authorized_clients: Sequence[UUID] = (),
+        authorized_client_uuids: Sequence[UUID] = (),
         attributes: JsonObject | None = None,
     ) -> ServiceAccount:
-        """Create a service account. `authorized_clients` are values of `Client.id`.
+        """Create a service account.
 
-        Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
-        tenant.
+        `authorized_client_uuids` are values of `Client.id`. Raises DuplicateError,
+        InvalidValueError, MissingReferenceError for an unknown tenant.
         """
         return await queries.create_async(
             self._connection,
@@ -81,7 +81,7 @@ class AsyncServiceAccounts(AsyncRepository):
             description=description,
             enabled=enabled,
             allowed_scopes=allowed_scopes,
-            authorized_clients=authorized_clients,
+            authorized_client_uuids=authorized_client_uuids,
             attributes={} if attributes is None else attributes,
         )
 
@@ -96,7 +96,7 @@ class AsyncServiceAccounts(AsyncRepository):
         description: str,
         enabled: bool,
         allowed_scopes: Sequence[str],
-        authorized_clients: Sequence[UUID],
+        authorized_client_uuids: Sequence[UUID],
         attributes: JsonObject,
     ) -> ServiceAccount:
         """Replace the editable fields of the account that was read at `row_version`.
@@ -114,7 +114,7 @@ class AsyncServiceAccounts(AsyncRepository):
             description=description,
             enabled=enabled,
             allowed_scopes=allowed_scopes,
-            authorized_clients=authorized_clients,
+            authorized_client_uuids=authorized_client_uuids,
             attributes=attributes,
         )
         if account is None:

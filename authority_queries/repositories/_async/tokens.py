@@ -82,7 +82,7 @@ class AsyncTokens(AsyncRepository):
         tenant_id: UUID,
         type: TokenType,
         token_hash: bytes,
-        client_id: UUID,
+        client_uuid: UUID,
         lifetime: timedelta,
         user_id: UUID | None = None,
         service_account_id: UUID | None = None,
@@ -100,7 +100,7 @@ class AsyncTokens(AsyncRepository):
         """Store a token from another system, without OAuth's rules.
 
         `store.grants` applies the rules. The token expires after `lifetime`, by the
-        database's clock, or with its family if that ends earlier. `client_id` is
+        database's clock, or with its family if that ends earlier. `client_uuid` is
         `Client.id`. A code or refresh token needs an authorization of the same client:
         its family. `code_challenge` is of method S256 (RFC 7636 section 4.2).
         `authenticated_at` is the time of the sign-in that the token descends from; None
@@ -112,7 +112,7 @@ class AsyncTokens(AsyncRepository):
             tenant_id=tenant_id,
             type=type,
             token_hash=token_hash,
-            client_id=client_id,
+            client_uuid=client_uuid,
             user_id=user_id,
             service_account_id=service_account_id,
             authorization_id=authorization_id,
@@ -186,7 +186,7 @@ class AsyncTokens(AsyncRepository):
         self,
         *,
         tenant_id: UUID,
-        client_id: UUID,
+        client_uuid: UUID,
         after: UUID | None = None,
         limit: int = 50,
     ) -> Sequence[Token]:
@@ -194,7 +194,7 @@ class AsyncTokens(AsyncRepository):
         return await queries.list_active_by_client_async(
             self._connection,
             tenant_id=tenant_id,
-            client_id=client_id,
+            client_uuid=client_uuid,
             after=after,
             page_size=check_limit(limit),
         )

@@ -18,7 +18,7 @@ from authority_queries.repositories.arguments import (
 
 
 class Authorizations(Repository):
-    """Queries of `queries/authorizations.sql`. `client_id` is `Client.id` here."""
+    """Queries of `queries/authorizations.sql`. `client_uuid` is `Client.id`."""
 
     def get_by_id(
         self, *, tenant_id: UUID, authorization_id: UUID
@@ -47,7 +47,7 @@ class Authorizations(Repository):
         self,
         *,
         tenant_id: UUID,
-        client_id: UUID,
+        client_uuid: UUID,
         after: UUID | None = None,
         limit: int = 50,
     ) -> Sequence[Authorization]:
@@ -55,7 +55,7 @@ class Authorizations(Repository):
         return queries.list_by_client(
             self._connection,
             tenant_id=tenant_id,
-            client_id=client_id,
+            client_uuid=client_uuid,
             after=after,
             page_size=check_limit(limit),
         )
@@ -64,7 +64,7 @@ class Authorizations(Repository):
         self,
         *,
         tenant_id: UUID,
-        client_id: UUID,
+        client_uuid: UUID,
         user_id: UUID | None = None,
         service_account_id: UUID | None = None,
         consent_id: UUID | None = None,
@@ -82,7 +82,7 @@ class Authorizations(Repository):
         authorization = queries.create(
             self._connection,
             tenant_id=tenant_id,
-            client_id=client_id,
+            client_uuid=client_uuid,
             user_id=user_id,
             service_account_id=service_account_id,
             consent_id=consent_id,

@@ -15,14 +15,14 @@ from authority_queries.repositories.arguments import check_client_secret_hash
 class ClientSecrets(Repository):
     """Queries of `queries/client_secrets.sql`.
 
-    `id` is `Client.id`; `client_id` is the client's name in the protocol.
+    `client_uuid` is `Client.id`; `client_id` is the name of the protocol.
     """
 
     def add(
         self,
         *,
         tenant_id: UUID,
-        id: UUID,
+        client_uuid: UUID,
         secret_hash: str,
         description: str = "",
         valid_from: datetime | None = None,
@@ -37,7 +37,7 @@ class ClientSecrets(Repository):
         secret = queries.add(
             self._connection,
             tenant_id=tenant_id,
-            id=id,
+            client_uuid=client_uuid,
             secret_hash=check_client_secret_hash("secret_hash", secret_hash),
             description=description,
             valid_from=valid_from,
@@ -48,9 +48,13 @@ class ClientSecrets(Repository):
             raise MissingReferenceError(message)
         return secret
 
-    def list_by_client(self, *, tenant_id: UUID, id: UUID) -> Sequence[ClientSecret]:
+    def list_by_client(
+        self, *, tenant_id: UUID, client_uuid: UUID
+    ) -> Sequence[ClientSecret]:
         """List the client's secrets, live or not, newest first."""
-        return queries.list_by_client(self._connection, tenant_id=tenant_id, id=id)
+        return queries.list_by_client(
+            self._connection, tenant_id=tenant_id, client_uuid=client_uuid
+        )
 
     def list_live(self, *, tenant_id: UUID, client_id: str) -> Sequence[ClientSecret]:
         """List the secrets that authenticate the client now, newest first.

@@ -24,12 +24,14 @@ from authority_queries.repositories.values import Page
 class Clients(Repository):
     """Queries of `queries/clients.sql`.
 
-    `id` is `Client.id`; `client_id` is the client's name in the protocol.
+    `client_uuid` is `Client.id`; `client_id` is the name of the protocol.
     """
 
-    def get_by_id(self, *, tenant_id: UUID, id: UUID) -> Client | None:
-        """Get a client by id."""
-        return queries.get_by_id(self._connection, tenant_id=tenant_id, id=id)
+    def get_by_id(self, *, tenant_id: UUID, client_uuid: UUID) -> Client | None:
+        """Get a client by `Client.id`."""
+        return queries.get_by_id(
+            self._connection, tenant_id=tenant_id, client_uuid=client_uuid
+        )
 
     def get_by_client_id(self, *, tenant_id: UUID, client_id: str) -> Client | None:
         """Get a client by its name in the protocol (RFC 6749 section 2.2)."""
@@ -102,7 +104,7 @@ class Clients(Repository):
         self,
         *,
         tenant_id: UUID,
-        id: UUID,
+        client_uuid: UUID,
         row_version: int,
         client_id: str,
         application_type: ClientApplicationType,
@@ -127,7 +129,7 @@ class Clients(Repository):
         client = queries.update(
             self._connection,
             tenant_id=tenant_id,
-            id=id,
+            client_uuid=client_uuid,
             row_version=row_version,
             client_id=client_id,
             application_type=application_type,
@@ -145,20 +147,26 @@ class Clients(Repository):
             enabled=enabled,
         )
         if client is None:
-            current = self.get_by_id(tenant_id=tenant_id, id=id)
+            current = self.get_by_id(tenant_id=tenant_id, client_uuid=client_uuid)
             raise stale("client", row_version, current)
         return client
 
-    def delete(self, *, tenant_id: UUID, id: UUID) -> bool:
+    def delete(self, *, tenant_id: UUID, client_uuid: UUID) -> bool:
         """Delete a client with its secrets, consents and tokens.
 
         Returns False if there was none.
         """
-        return bool(queries.delete(self._connection, tenant_id=tenant_id, id=id))
+        return bool(
+            queries.delete(
+                self._connection, tenant_id=tenant_id, client_uuid=client_uuid
+            )
+        )
 
-    def revoke_tokens(self, *, tenant_id: UUID, id: UUID) -> Client | None:
+    def revoke_tokens(self, *, tenant_id: UUID, client_uuid: UUID) -> Client | None:
         """End every grant to the client so far, by moving the client's epoch: one row.
 
         Grants of its users to other clients stay. Returns None for an unknown client.
         """
-        return queries.revoke_tokens(self._connection, tenant_id=tenant_id, id=id)
+        return queries.revoke_tokens(
+            self._connection, tenant_id=tenant_id, client_uuid=client_uuid
+        )

@@ -15,12 +15,17 @@ _RETENTION = timedelta(days=400)
 
 
 class Consents(Repository):
-    """Queries of `queries/consents.sql`. `client_id` is `Client.id` here."""
+    """Queries of `queries/consents.sql`. `client_uuid` is `Client.id`."""
 
-    def get(self, *, tenant_id: UUID, user_id: UUID, client_id: UUID) -> Consent | None:
+    def get(
+        self, *, tenant_id: UUID, user_id: UUID, client_uuid: UUID
+    ) -> Consent | None:
         """Get the consent in force of a user to a client."""
         return queries.get(
-            self._connection, tenant_id=tenant_id, user_id=user_id, client_id=client_id
+            self._connection,
+            tenant_id=tenant_id,
+            user_id=user_id,
+            client_uuid=client_uuid,
         )
 
     def list_by_user(
@@ -45,7 +50,7 @@ class Consents(Repository):
         *,
         tenant_id: UUID,
         user_id: UUID,
-        client_id: UUID,
+        client_uuid: UUID,
         scopes: Sequence[str],
         properties: JsonObject | None = None,
     ) -> Consent:
@@ -58,13 +63,18 @@ class Consents(Repository):
             self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
-            client_id=client_id,
+            client_uuid=client_uuid,
             scopes=scopes,
             properties={} if properties is None else properties,
         )
 
     def narrow(
-        self, *, tenant_id: UUID, user_id: UUID, client_id: UUID, scopes: Sequence[str]
+        self,
+        *,
+        tenant_id: UUID,
+        user_id: UUID,
+        client_uuid: UUID,
+        scopes: Sequence[str],
     ) -> Consent | None:
         """Restrict the consent in force to these scopes. Returns None if there is none.
 
@@ -75,12 +85,12 @@ class Consents(Repository):
             self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
-            client_id=client_id,
+            client_uuid=client_uuid,
             scopes=scopes,
         )
 
     def revoke(
-        self, *, tenant_id: UUID, user_id: UUID, client_id: UUID, reason: str
+        self, *, tenant_id: UUID, user_id: UUID, client_uuid: UUID, reason: str
     ) -> bool:
         """End the consent and all tokens issued under it, by updating one row.
 
@@ -93,7 +103,7 @@ class Consents(Repository):
                 self._connection,
                 tenant_id=tenant_id,
                 user_id=user_id,
-                client_id=client_id,
+                client_uuid=client_uuid,
                 reason=reason,
             )
         )

@@ -66,13 +66,13 @@ class ServiceAccounts(Repository):
         description: str = "",
         enabled: bool = True,
         allowed_scopes: Sequence[str] = (),
-        authorized_clients: Sequence[UUID] = (),
+        authorized_client_uuids: Sequence[UUID] = (),
         attributes: JsonObject | None = None,
     ) -> ServiceAccount:
-        """Create a service account. `authorized_clients` are values of `Client.id`.
+        """Create a service account.
 
-        Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
-        tenant.
+        `authorized_client_uuids` are values of `Client.id`. Raises DuplicateError,
+        InvalidValueError, MissingReferenceError for an unknown tenant.
         """
         return queries.create(
             self._connection,
@@ -82,7 +82,7 @@ class ServiceAccounts(Repository):
             description=description,
             enabled=enabled,
             allowed_scopes=allowed_scopes,
-            authorized_clients=authorized_clients,
+            authorized_client_uuids=authorized_client_uuids,
             attributes={} if attributes is None else attributes,
         )
 
@@ -97,7 +97,7 @@ class ServiceAccounts(Repository):
         description: str,
         enabled: bool,
         allowed_scopes: Sequence[str],
-        authorized_clients: Sequence[UUID],
+        authorized_client_uuids: Sequence[UUID],
         attributes: JsonObject,
     ) -> ServiceAccount:
         """Replace the editable fields of the account that was read at `row_version`.
@@ -115,7 +115,7 @@ class ServiceAccounts(Repository):
             description=description,
             enabled=enabled,
             allowed_scopes=allowed_scopes,
-            authorized_clients=authorized_clients,
+            authorized_client_uuids=authorized_client_uuids,
             attributes=attributes,
         )
         if account is None:

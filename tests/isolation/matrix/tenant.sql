@@ -88,7 +88,7 @@ values
 );
 
 insert into authority.client_secrets
-(tenant_id, id, client_id, secret_hash, description, valid_until)
+(tenant_id, id, client_uuid, secret_hash, description, valid_until)
 values
 (
     pg_temp.tenant(),
@@ -109,7 +109,7 @@ values
 );
 
 insert into authority.service_accounts
-(tenant_id, id, account_id, display_name, allowed_scopes, authorized_clients)
+(tenant_id, id, account_id, display_name, allowed_scopes, authorized_client_uuids)
 values
 (
     pg_temp.tenant(),
@@ -133,7 +133,7 @@ return pg_temp.id_of(
 
 -- A consent, the family of one sign-in, and what a sign-in has left. Of what the used
 -- token was redeemed for, one is used as well in tenant 2.
-insert into authority.consents (tenant_id, id, user_id, client_id, scopes)
+insert into authority.consents (tenant_id, id, user_id, client_uuid, scopes)
 values
 (
     pg_temp.tenant(),
@@ -144,7 +144,7 @@ values
 );
 
 insert into authority.consents
-(tenant_id, id, user_id, client_id, scopes, revoked_at, revocation_reason)
+(tenant_id, id, user_id, client_uuid, scopes, revoked_at, revocation_reason)
 values
 (
     pg_temp.tenant(),
@@ -157,11 +157,11 @@ values
 );
 
 insert into authority.authorizations
-(tenant_id, id, client_id, user_id, consent_id, scopes, tokens_expire_at, created_at)
+(tenant_id, id, client_uuid, user_id, consent_id, scopes, tokens_expire_at, created_at)
 select
     pg_temp.tenant() as tenant_id,
     pg_temp.id_of(families.kind) as id,
-    pg_temp.id_of('client') as client_id,
+    pg_temp.id_of('client') as client_uuid,
     pg_temp.id_of('user') as user_id,
     pg_temp.consent(is_in_force => true) as consent_id,
     array['api.read'] as scopes,
@@ -178,7 +178,7 @@ insert into authority.tokens (
     id,
     type,
     token_hash,
-    client_id,
+    client_uuid,
     user_id,
     authorization_id,
     parent_id,
@@ -195,7 +195,7 @@ select
     pg_temp.id_of(issued.kind) as id,
     issued.type,
     sha256(issued.kind::bytea) as token_hash,
-    pg_temp.id_of('client') as client_id,
+    pg_temp.id_of('client') as client_uuid,
     pg_temp.id_of('user') as user_id,
     pg_temp.id_of('family') as authorization_id,
     case when issued.is_successor then pg_temp.id_of('used') end as parent_id,
@@ -249,7 +249,7 @@ insert into authority.tokens (
     id,
     type,
     token_hash,
-    client_id,
+    client_uuid,
     service_account_id,
     scopes,
     expires_at,
@@ -276,7 +276,7 @@ insert into authority.device_authorizations (
     id,
     device_code_hash,
     user_code_hash,
-    client_id,
+    client_uuid,
     scopes,
     status,
     user_id,
@@ -288,7 +288,7 @@ select
     pg_temp.id_of(asking.kind) as id,
     sha256(asking.kind::bytea) as device_code_hash,
     sha256(('code of ' || asking.kind)::bytea) as user_code_hash,
-    pg_temp.id_of('client') as client_id,
+    pg_temp.id_of('client') as client_uuid,
     array['api.read'] as scopes,
     asking.status,
     case when asking.status <> 'pending' then pg_temp.id_of('user') end as user_id,
@@ -395,7 +395,7 @@ insert into authority.pushed_requests (
     tenant_id,
     id,
     request_uri_hash,
-    client_id,
+    client_uuid,
     parameters,
     expires_at,
     created_at
@@ -404,7 +404,7 @@ select
     pg_temp.tenant() as tenant_id,
     pg_temp.id_of(pushed.kind) as id,
     sha256(pushed.kind::bytea) as request_uri_hash,
-    pg_temp.id_of('client') as client_id,
+    pg_temp.id_of('client') as client_uuid,
     '{"response_type": "code"}' as parameters,
     now() + pushed.remaining as expires_at,
     now() + pushed.remaining - interval '9 minutes' as created_at
