@@ -95,8 +95,8 @@ PRUNABLE: Mapping[StepName, Prunable] = {
             ),
             made as (select family.id from family, numbers)
         """,
-        columns="tenant_id, client_uuid, authorization_id, type, token_hash, expires_at, "
-        "created_at, authenticated_at, redeemed_at, redemption_hash",
+        columns="tenant_id, client_uuid, authorization_id, type, token_hash, "
+        "expires_at, created_at, authenticated_at, redeemed_at, redemption_hash",
         values="%(tenant_id)s, %(client_uuid)s, made.id, 'refresh', "
         f"sha256(uuid_send(gen_random_uuid())), {_ENDS} - interval '1 day', "
         f"{_ENDS} - interval '30 days', {_ENDS} - interval '30 days', "
