@@ -1114,6 +1114,12 @@ declare
     searched record;
     found_here jsonb;
     traces jsonb := '{}';
+    -- JSON takes most of the time, and a row in which no name is found is not converted.
+    -- A name with a quote or a backslash is written in other ways there.
+    is_plain constant boolean := not exists (
+        select from unnest(names) as name
+        where strpos(name, '"') > 0 or strpos(name, chr(92)) > 0
+    );
     -- As the names are written in JSON. Only an address or a long name is also found
     -- inside a longer text.
     needles constant text[] := array(
@@ -1136,8 +1142,9 @@ begin
             'from ('
             'select %2$L || values.key as place, count(*) as times '
             'from %1$s as held, jsonb_each(to_jsonb(held)) as values '
-            'where held.tenant_id = $1 and not (%3$s) and exists ('
-            'select from unnest($3) as needle '
+            'where held.tenant_id = $1 and not (%3$s) and (not $4 or exists ('
+            'select from unnest($5) as name where strpos(held::text, name) > 0)) '
+            'and exists (select from unnest($3) as needle '
             'where strpos(values.value::text, needle) > 0) '
             'group by values.key) as found',
             searched.target,
@@ -1147,7 +1154,7 @@ begin
                 when 'revocations' then 'held.reason = ''user_erased'''
                 else 'false'
             end
-        ) into found_here using tenant_id, user_id, needles;
+        ) into found_here using tenant_id, user_id, needles, is_plain, names;
         traces := traces || coalesce(found_here, '{}');
     end loop;
     return traces;

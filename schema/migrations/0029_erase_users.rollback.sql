@@ -4,4 +4,3 @@ drop function if exists authority.erase_user(
     uuid, uuid, text[], interval, boolean, bigint
 );
 drop function if exists authority.end_sign_ins(uuid, uuid, interval);
-drop function if exists authority.find_traces(uuid, uuid, text[]);

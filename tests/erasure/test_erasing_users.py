@@ -147,6 +147,23 @@ def test_traces_in_rows_of_others_are_reported(
     assert (again.rows, again.is_complete, again.tables) == (0, True, [])
 
 
+def test_a_trace_is_found_however_it_is_written(
+    world: World, maintenance: Maintenance
+) -> None:
+    name = 'annie "\\" ü'
+    world.dba.execute(
+        "update authority.roles set description = %s where tenant_id = %s",
+        (name, world.own),
+    )
+    world.dba.execute(
+        "update authority.clients set properties = jsonb_build_object(%s::text, 1) "
+        "where tenant_id = %s",
+        (name, world.own),
+    )
+    report = maintenance.erase_user(world.own, world.ann, other_names=[name])
+    assert report.traces == {"clients.properties": 1, "roles.description": 3}
+
+
 def test_the_name_of_another_user_is_not_erased(
     world: World, maintenance: Maintenance
 ) -> None:
