@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from authority_queries import rules as _rules  # noqa: F401 -- registers them
+from authority_queries import constraint_errors as _errors  # noqa: F401 -- registers
 
 if TYPE_CHECKING:
     from authority_queries.credentials import (

@@ -49,7 +49,7 @@ _HEADERS: Final = (
 )
 _FORMATS: Final = ("", "", ".0f", ".2f", ".0f", ".2f")
 
-# What a server would write without this package. redemptions.refresh does more: it
+# The transaction of a server without this package. redemptions.refresh does more: it
 # checks consent, epochs, the tenant's status and the sender constraint, and detects
 # reuse.
 _LOCK: Final = """

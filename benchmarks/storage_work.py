@@ -183,7 +183,7 @@ def publish(site: Site) -> None:
 
 
 def consent(site: Site) -> None:
-    """Let 200 users consent five times, as each sign-in does, and use a secret."""
+    """Let 200 users consent five times, as each sign-in does."""
     key: Fields = {"tenant_id": site.tenant_id, "client_uuid": site.client_uuid}
     for turn in range(5):
         site.pass_time(10 * turn)

@@ -1,5 +1,5 @@
--- name: get(tenant_id, user_id, client_uuid)^
--- The consent of this user to this client (clients.id) that is in force, or no row.
+-- name: get(tenant_id, user_id, client_id)^
+-- The consent of this user to this client that is in force, or no row.
 -- @row Consent
 select
     consents.tenant_id,
@@ -14,15 +14,19 @@ select
     consents.updated_at,
     consents.row_version
 from authority.consents
+inner join authority.clients
+    on
+        clients.tenant_id = :tenant_id
+        and consents.client_uuid = clients.id
 where
     consents.tenant_id = :tenant_id
     and consents.user_id = :user_id
-    and consents.client_uuid = :client_uuid
+    and clients.client_id = :client_id
     and consents.revoked_at is null;
 
 -- name: list_by_user(tenant_id, user_id, after, page_size)
--- One consent that the user ever gave, revoked or not, in order of id, starting
--- after the given id.
+-- One consent of the user, revoked or not, in order of id, starting after the given
+-- id.
 -- @row Consent
 select
     consents.tenant_id, consents.id, consents.user_id, consents.client_uuid,
@@ -37,18 +41,19 @@ where
 order by consents.id
 limit :page_size;
 
--- name: grant(tenant_id, user_id, client_uuid, scopes, properties)^
+-- name: grant(tenant_id, user_id, client_id, scopes, properties)^
 -- The consent that is now in force: a new one, or the existing one with these
--- scopes added (OpenID Connect Core section 3.1.2.4). A revoked consent stays
--- revoked. The statement locks the client and the user against deletion before it
--- locks the consent, because a deletion locks the consent last.
+-- scopes added (OpenID Connect Core section 3.1.2.4); or no row when the tenant has
+-- no such client. A revoked consent stays revoked. The statement locks the client
+-- and the user against deletion before it locks the consent, because a deletion
+-- locks the consent last.
 -- @row Consent
 with granted_to as (
     select clients.id
     from authority.clients
     where
         clients.tenant_id = :tenant_id
-        and clients.id = :client_uuid
+        and clients.client_id = :client_id
     for key share
 ),
 
@@ -66,10 +71,10 @@ insert into authority.consents (tenant_id, user_id, client_uuid, scopes, propert
 select
     :tenant_id,
     :user_id,
-    :client_uuid,
+    granted_to.id,
     :scopes,
     :properties
-from (values (:tenant_id::uuid)) as given (tenant_id)
+from granted_to
 left join granted_by on true
 on conflict (tenant_id, user_id, client_uuid) where revoked_at is null do update
     set
@@ -83,7 +88,7 @@ returning
     consents.revocation_reason, consents.created_at, consents.updated_at,
     consents.row_version;
 
--- name: narrow(tenant_id, user_id, client_uuid, scopes)^
+-- name: narrow(tenant_id, user_id, client_id, scopes)^
 -- The consent that is in force, reduced to these of its scopes, or no row when
 -- none is in force. Tokens under it that carry another scope are dead while the
 -- consent lacks that scope.
@@ -98,10 +103,13 @@ set
     ),
     updated_at = authority.clock(),
     row_version = consents.row_version + 1
+from authority.clients
 where
     consents.tenant_id = :tenant_id
     and consents.user_id = :user_id
-    and consents.client_uuid = :client_uuid
+    and clients.tenant_id = :tenant_id
+    and clients.id = consents.client_uuid
+    and clients.client_id = :client_id
     and consents.revoked_at is null
 returning
     consents.tenant_id, consents.id, consents.user_id, consents.client_uuid,
@@ -109,7 +117,7 @@ returning
     consents.revocation_reason, consents.created_at, consents.updated_at,
     consents.row_version;
 
--- name: revoke(tenant_id, user_id, client_uuid, reason)!
+-- name: revoke(tenant_id, user_id, client_id, reason)!
 -- Revokes the consent that is in force, which ends every token under it, including
 -- those that are being issued at this moment (RFC 6749 section 10.3). A second
 -- call changes nothing.
@@ -119,10 +127,13 @@ set
     revocation_reason = :reason,
     updated_at = authority.clock(),
     row_version = consents.row_version + 1
+from authority.clients
 where
     consents.tenant_id = :tenant_id
     and consents.user_id = :user_id
-    and consents.client_uuid = :client_uuid
+    and clients.tenant_id = :tenant_id
+    and clients.id = consents.client_uuid
+    and clients.client_id = :client_id
     and consents.revoked_at is null;
 
 -- name: prune_revoked(older_than, batch_size)!

@@ -88,18 +88,20 @@ where
     and clients.enabled;
 
 -- name: approve(tenant_id, user_code_hash, user_id, scopes, properties, authenticated_at, family_lifetime)^
--- The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that the
--- device code will be redeemed for: approved, or why not. The code is one to redeem
--- from now on, until it expires, by redemptions.redeem with the type device_code.
--- invalid: there is no such code, or it has expired or been decided, alike.
--- The user has signed in after the last sign-out from everywhere, and has consented,
--- unless the client's consent_type is implicit. Scopes that are
--- null are those asked for, others no more than those. A family_lifetime that is null
--- never ends it, an authenticated_at that is null means now.
--- The request is locked and judged as it is after the wait: of any number of decisions
--- one is made. Its client and the user are held against deletion before that, in the
--- order of a deletion (the family's foreign keys would hold them after the request),
--- and judged as they are after the wait.
+-- The outcome of a user's approval (RFC 8628 section 3.3), and the authorization (the
+-- family) of all tokens that the device code will be redeemed for: approved, or the
+-- reason why not. Until the code expires, redemptions.redeem with the type device_code
+-- redeems it. invalid: the code is unknown, expired or already decided.
+--
+-- The user must have signed in after the last sign-out from everywhere, and must have
+-- consented, unless the client's consent_type is implicit. Null scopes are the
+-- requested ones; other scopes must be among these. With a null family_lifetime the
+-- family never expires. A null authenticated_at means now.
+--
+-- The statement locks the request and judges it after the wait: of any number of
+-- decisions one takes effect. Before that it locks the client and the user against
+-- deletion, in the order of a deletion, and checks them after the wait. The family's
+-- foreign keys would lock them after the request.
 -- @row DeviceApproval
 -- @when outcome = approved -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
@@ -308,8 +310,8 @@ where
 --   grows by 5 seconds for this and all later polls, and starts again.
 -- - access_denied: the user refused.
 -- - approved: the user approved, and the device can redeem the code. A redeemed code
---   stays approved after it has expired, because redeeming it again tells a retry from
---   reuse.
+--   stays approved after it has expired, because redeeming it again distinguishes a
+--   retry from reuse.
 -- - expired_token: the user did not decide in time, or the device did not redeem the
 --   code in time.
 -- - invalid: the code is unknown, belongs to another or a disabled client, or is bound

@@ -1,8 +1,8 @@
 -- name: check_out(tenant_id, license_id, holder, lease)^
--- The seat that the holder now has until the lease ends, or the licence if that is
--- sooner: its own one, or else a free one; or no row when the licence is not usable or
--- has no free seat. Policy: in grace with the policy keep, only the holder of a lease
--- that runs is given its seat.
+-- The holder's seat, leased until the lease ends, or the licence if that is sooner: the
+-- seat that the holder has, or else a free one. No row when the licence is not usable
+-- or has no free seat. Policy: in grace with the policy keep, only the holder of a
+-- running lease gets its seat.
 -- @row LicenseSeat
 -- @param holder notnull
 with held as (
@@ -24,9 +24,9 @@ with held as (
         license_seats.holder, license_seats.leased_until
 ),
 
--- The seat of a lease that has ended, or that the holder was given since this statement
--- began, which sees it free or another's: the licence is locked, so the number is
--- right.
+-- The seat of an ended lease, or a seat that the holder got after this statement began.
+-- The statement's snapshot shows the latter as free or another's. Its number is right,
+-- because the licence is locked.
 own as (
     update authority.license_seats
     set

@@ -1,8 +1,8 @@
 -- name: record(tenant_id, license_id, metric, quantity, idempotency_key)^
--- The receipt of a use that was recorded now, with the period's total after it; or no
--- row when the key was recorded before (get_receipt has it, also what was committed
--- while this waited) or the licence takes no use of the metric now. Policy: beyond the
--- limit it fails, or counts as overage where the licence allows that.
+-- The receipt of a use that was recorded now, with the period's total after it. No row
+-- when the key was recorded before (get_receipt returns it, also if it was committed
+-- while this statement waited), or when the licence allows no use of the metric now.
+-- Policy: a use beyond the limit fails, or counts as overage if the licence allows it.
 -- @row UsageReceipt
 with license as (
     select
@@ -91,10 +91,10 @@ from entry
 cross join total;
 
 -- name: correct(tenant_id, license_id, metric, corrects, idempotency_key)^
--- The receipt of a correction that was recorded now: it takes back the whole use that
--- was recorded under the key `corrects`, in that one's period, whatever has become of
--- the licence; or no row when there is no such use, it has been taken back, or the
--- correction's own key was recorded before.
+-- The receipt of a correction that was recorded now. It takes back the whole use that
+-- was recorded under the key `corrects`, in the period of that use, whatever the
+-- licence's state is. No row when there is no such use, another correction has taken it
+-- back, or the correction's own key was recorded before.
 -- @row UsageReceipt
 with entry as (
     insert into authority.license_usage (
@@ -159,8 +159,8 @@ from entry
 cross join total;
 
 -- name: get_receipt(tenant_id, license_id, metric, idempotency_key)^
--- What was recorded under the key, with its period's total as it is now, whatever has
--- become of the licence; or no row.
+-- The entry recorded under the key, with the current total of its period, whatever the
+-- licence's state is; or no row.
 -- @row UsageReceipt
 select
     false as recorded, license_usage.quantity, license_usage.corrects,
@@ -205,8 +205,8 @@ where
 order by license_usage_totals.period_start desc, license_usage_totals.metric asc;
 
 -- name: prune(older_than, batch_size)!
--- Deletes uses, of all tenants, whose period ended at least this long ago; the totals
--- stay. A key that is deleted records again.
+-- Deletes uses of all tenants whose period ended at least this long ago. The totals
+-- stay. A deleted key can be recorded again.
 -- @plan cross_tenant -- Prunes for all tenants at once.
 -- @plan seq_scan authority.license_usage -- Planned without its value, batch_size
 --   is taken for a tenth of the rows. With it each row is looked up by primary key.

@@ -102,9 +102,9 @@ where
     and licenses.key_hash = :key_hash;
 
 -- name: validate(tenant_id, key_hash)^
--- What the key grants, and its state now: valid, grace, expired, not_yet_valid,
--- suspended or revoked; or no row when no licence of an active tenant has this
--- key. The view authority.license_states defines the states.
+-- The rights that the key grants, and its state now: valid, grace, expired,
+-- not_yet_valid, suspended or revoked; or no row when no licence of an active tenant
+-- has this key. The view authority.license_states defines the states.
 -- @row LicenseValidation
 select
     license_states.tenant_id,

@@ -9,17 +9,33 @@ select
     current_user::text as role_name,
     pg_roles.rolsuper as is_superuser,
     pg_roles.rolcreaterole as may_create_roles,
-    has_database_privilege(current_database(), 'create')
+    pg_has_role('pg_database_owner', 'member')
     and has_schema_privilege(to_regnamespace('authority_yoyo'), 'create')
     is not false as may_migrate,
+    array(
+        select coalesce(grantees.rolname::text, 'everybody')
+        from pg_catalog.pg_database
+        cross join
+            lateral aclexplode(
+                coalesce(pg_database.datacl, acldefault('d', pg_database.datdba))
+            ) as granted
+        left join pg_catalog.pg_roles as grantees on granted.grantee = grantees.oid
+        where
+            pg_database.datname = current_database()
+            and granted.privilege_type = 'CONNECT'
+            and (
+                granted.grantee = 0
+                or grantees.rolname in (
+                    'authority_app', 'authority_maintenance', 'authority_reader'
+                )
+            )
+        order by granted.grantee
+    ) as let_in,
     array(
         select ours.name
         from
             unnest(array[
-                'authority_owner',
-                'authority_app',
-                'authority_maintenance',
-                'authority_reader'
+                'authority_app', 'authority_maintenance', 'authority_reader'
             ]) as ours (name)
         where to_regrole(ours.name) is null
     ) as missing_roles,
@@ -28,10 +44,7 @@ select
         from pg_catalog.pg_roles as ours
         where
             ours.rolname in (
-                'authority_owner',
-                'authority_app',
-                'authority_maintenance',
-                'authority_reader'
+                'authority_app', 'authority_maintenance', 'authority_reader'
             )
             and pg_has_role(ours.oid, 'member')
         order by ours.rolname
@@ -43,8 +56,7 @@ select
             held.rolname in ('authority_app', current_user)
             and not held.rolsuper
             and not held.rolbypassrls
-            and pg_has_role(held.oid, to_regrole('authority_owner'), 'usage')
-            is not true
+            and not pg_has_role(held.oid, 'pg_database_owner', 'usage')
             and pg_has_role(held.oid, to_regrole('authority_maintenance'), 'usage')
             is not true
         order by held.rolname

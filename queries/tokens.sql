@@ -345,8 +345,8 @@ where
 -- hours and older_than ago. They were forgotten 24 hours after they expired, so no
 -- outcome depends on whether they were pruned.
 -- @plan cross_tenant -- The statement prunes for all tenants at once.
--- @plan seq_scan authority.tokens -- The generic plan assumes that batch_size is a tenth
---   of the rows. With its value each row is looked up by primary key.
+-- @plan seq_scan authority.tokens -- The generic plan assumes that batch_size is a
+--   tenth of the rows. With its value each row is looked up by primary key.
 -- @role authority_maintenance
 with doomed as (
     select

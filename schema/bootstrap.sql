@@ -1,14 +1,15 @@
--- Creates the roles and the schema of yoyo's books. A DBA runs it once for each
--- database whose migrating login may not create roles, before the first migration. Run
--- it with psql as a superuser, or as an owner of the database with CREATEROLE. A second
--- run changes nothing:
+-- Prepares a database for a migrating login that does not own it or may not create
+-- roles: creates the roles and the schema of yoyo's books, and makes the login the
+-- owner of the database. A DBA runs it once for each database, before the first
+-- migration, with psql as a superuser, or as an owner of the database with CREATEROLE
+-- and CREATEDB who created the login. A second run changes nothing:
 --
 --     psql -d authority -v migrator=auth_deploy -f schema/bootstrap.sql
 --
 -- `migrator` is the login that will run `yoyo apply` or `authority migrate`. It gets no
--- attribute and cannot create roles. It becomes a member of authority_owner, which can
--- create schemas in this database and has no other privilege outside the authority's
--- schemas.
+-- attribute and cannot create roles. A member of the database's owner may migrate
+-- already, and the database keeps its owner. Each authority of a server needs an owner
+-- and a migrator of its own.
 
 \set ON_ERROR_STOP on
 \if :{?migrator}
@@ -24,40 +25,44 @@ set local search_path = pg_catalog;
 set local client_min_messages = warning; -- hides the notices of a second run
 
 -- Roles belong to the whole server: another database may have created them already.
--- authority_owner owns the authority's objects. Services are members of authority_app,
--- operators of authority_maintenance, and reports of authority_reader. None of the
--- roles can log in, is a superuser, bypasses row-level security or creates roles.
+-- Services are members of authority_app, operators of authority_maintenance, and
+-- reports of authority_reader. None of the roles can log in, is a superuser, bypasses
+-- row-level security or creates roles.
 select format('create role %I nologin', wanted.name)
 from
-    unnest(array[
-        'authority_owner', 'authority_app', 'authority_maintenance', 'authority_reader'
-    ]) as wanted (name)
+    unnest(array['authority_app', 'authority_maintenance', 'authority_reader'])
+        as wanted (name)
 where to_regrole(wanted.name) is null
 \gexec
 
--- Migrations work as authority_owner. The first one creates the schema authority.
-select format('grant authority_owner to %I', :'migrator')
-\gexec
-select format('grant create on database %I to authority_owner', current_database())
-\gexec
-
 -- yoyo's books have their own schema: they record which migrations are applied and who
--- holds the lock. The role that runs this script may need to be a member of
--- authority_owner for a moment.
-select
-    set_config('authority.books', 'authority_yoyo', true) as books,
-    set_config('authority.migrator', :'migrator', true) as migrator
+-- holds the lock. The owner of the database owns all that is the authority's, and lets
+-- only logins with a grant of their own connect.
+select set_config('authority.migrator', :'migrator', true) as migrator
 \gset
 do $$
 declare
     migrator constant name := current_setting('authority.migrator');
-    is_owner constant boolean := pg_has_role('authority_owner', 'usage');
+    is_lent boolean := false;
     book regclass;
 begin
-    if not is_owner then
-        execute format('grant authority_owner to %I', current_user);
+    if to_regrole(quote_ident(migrator)) is null then
+        raise undefined_object
+        using message = format('role "%s" does not exist', migrator);
     end if;
-    create schema if not exists authority_yoyo authorization authority_owner;
+    begin
+        set local role pg_database_owner;
+        reset role;
+    exception when insufficient_privilege then
+        if pg_has_role(migrator, 'pg_database_owner', 'member') then
+            return; -- a second run by the former owner
+        end if;
+        raise insufficient_privilege using message = format(
+            '%s does not own the database %I', current_user, current_database()
+        );
+    end;
+    execute format('revoke connect on database %I from public', current_database());
+    create schema if not exists authority_yoyo authorization pg_database_owner;
     execute format('grant usage, create on schema authority_yoyo to %I', migrator);
     for book in
         select oid from pg_class
@@ -66,8 +71,24 @@ begin
     loop
         execute format('grant all on %s to %I', book, migrator);
     end loop;
-    if not is_owner then
-        execute format('revoke authority_owner from %I', current_user);
+    if pg_has_role(migrator, 'pg_database_owner', 'member') then
+        return;
+    end if;
+    begin
+        execute format('set local role %I', migrator);
+        reset role;
+    exception when insufficient_privilege then -- CREATEROLE alone is no membership
+        is_lent := true;
+        execute format('grant %I to %I', migrator, current_user);
+    end;
+    execute format('alter database %I owner to %I', current_database(), migrator);
+    if is_lent then -- and may connect to what it owned
+        execute format('set local role %I', migrator);
+        execute format(
+            'grant connect on database %I to %I', current_database(), session_user
+        );
+        reset role;
+        execute format('revoke %I from %I', migrator, current_user);
     end if;
 end
 $$;

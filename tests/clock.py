@@ -17,7 +17,7 @@ _FROZEN = SQL("{}::timestamptz")
 class Clock:
     """The time of one test's database, for all its connections.
 
-    Only the owner of the function can replace it: a superuser here, nobody in
+    Only the owner of the function can replace it: a superuser here, no login in
     production.
     """
 

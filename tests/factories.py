@@ -63,7 +63,7 @@ def make_consent(store: Store, client: Client, user: User, **fields: Any) -> Con
     return store.consents.grant(
         tenant_id=client.tenant_id,
         user_id=user.id,
-        client_uuid=client.id,
+        client_id=client.client_id,
         **{**defaults, **fields},
     )
 

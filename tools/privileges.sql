@@ -8,10 +8,7 @@ with the_roles as (
     from pg_catalog.pg_roles
     where
         pg_roles.rolname in (
-            'authority_owner',
-            'authority_app',
-            'authority_maintenance',
-            'authority_reader'
+            'authority_app', 'authority_maintenance', 'authority_reader'
         )
 ),
 
@@ -312,6 +309,7 @@ lines as (
     cross join lateral aclexplode(defaults.defaclacl) as granted
     where
         defaults.defaclnamespace = 'authority'::regnamespace
+        or defaults.defaclrole = 'pg_database_owner'::regrole
         or defaults.defaclrole in (select the_roles.oid from the_roles)
 )
 

@@ -46,19 +46,19 @@ def examine(settings: Settings, conninfo: str) -> int:
 
 def _all_checks(settings: Settings, conninfo: str) -> list[_Check]:
     books = find_books(conninfo)
-    traps = find_traps(conninfo, books)
-    with psycopg.connect(safe_conninfo(conninfo, books), autocommit=True) as connection:
+    traps = find_traps(conninfo)
+    with psycopg.connect(safe_conninfo(conninfo), autocommit=True) as connection:
         server = Store(connection).server.describe()
         now = datetime.now(UTC)
     is_readable = books.may_be_read and traps is None
-    applied = applied_migrations(conninfo, books) if is_readable else set()
+    applied = applied_migrations(conninfo) if is_readable else set()
     todo = [name for name in packaged_migrations() if name not in applied]
     advice = "remove these before you migrate"
     return [
         *_checks(settings, server, now),
         *_roles(server),
         ("unsafe objects", traps or "none", _verdict(not traps, advice)),
-        _foreign_objects(find_planted(conninfo, books)),
+        _foreign_objects(find_planted(conninfo)),
         _migrations(server, todo, may_be_read=is_readable or not books.are_there),
     ]
 
@@ -98,12 +98,22 @@ def _roles(server: ServerDescription) -> Iterator[_Check]:
         _verdict(not missing, advice),
     )
     yield "services act as", *_services(server)
+    yield _connecting(server)
     open_tables = ", ".join(server.unprotected_tables)
     yield (
         "row-level security",
         f"off: {open_tables}" if open_tables else "on, for each table",
         _verdict(not open_tables, "enable and force it for each table"),
     )
+
+
+def _connecting(server: ServerDescription) -> _Check:
+    """Find members of the roles in other databases, which could connect to this one."""
+    let_in = ", ".join(server.let_in)
+    public = let_in.replace("everybody", "public")
+    advice = f"revoke connect on database {server.database_name} from {public}"
+    found = let_in or "logins with a grant of their own"
+    return "may connect", found, _verdict(not let_in, advice)
 
 
 def _powers(server: ServerDescription) -> str:
@@ -148,7 +158,7 @@ def _migrations(
     found = f"{len(todo)}, {todo[0]} to {todo[-1]}"
     if server.may_migrate:
         return "pending migrations", found, "authority migrate"
-    return "pending migrations", found, "authority migrate, as a role that may migrate"
+    return "pending migrations", found, "authority migrate, as the database's owner"
 
 
 def _verdict(good: object, advice: str) -> str:

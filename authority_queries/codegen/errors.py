@@ -52,7 +52,7 @@ class Faults:
         return bool(self._errors)
 
     def add(self, *errors: GenerationError) -> None:
-        """Add errors, each error of a run with several by itself."""
+        """Add errors. An error of a run with several is split into these."""
         self._errors += [single for error in errors for single in error.errors]
 
     @contextmanager

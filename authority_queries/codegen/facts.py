@@ -44,7 +44,7 @@ class Columns(NamedTuple):
     compared_with: tuple[Origin, ...] = ()
 
     def comment_for(self, name: str) -> str:
-        """Return the comment of the column of this name, or else of one it goes to."""
+        """Return the comment on the column of this name, or on one that stores it."""
         columns = (*self.stored_in, *self.compared_with)
         named = [column for column in columns if column.column == name]
         return next((found.comment for found in (*named, *self.stored_in)), "")
@@ -54,7 +54,7 @@ class Columns(NamedTuple):
 class Parameter:
     """A parameter: the oid of its type, and its facts.
 
-    `fact.values` are the texts that the columns accept that it is stored in.
+    `fact.values` are the texts that all columns accept in which it is stored.
     """
 
     type_oid: int
@@ -66,7 +66,7 @@ class Parameter:
 class Column:
     """A column of a result: `type_oid` as in RowDescription (a domain's base type).
 
-    `comment` is that of the table's or view's column that it is.
+    `comment` is the comment on the table's or view's column that it shows.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Column:
 
     @property
     def origins(self) -> tuple[Origin, ...]:
-        """The column of a table that it is, if it is one."""
+        """The column of a table that it shows, if any."""
         return (self.fact.origin,) if self.fact.origin else ()
 
 

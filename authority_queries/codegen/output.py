@@ -110,7 +110,7 @@ def concerned_queries(files: Mapping[Path, str]) -> list[str]:
 
 
 def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
-    """Name the queries of a module whose texts are not what they were."""
+    """Name the queries of a module whose texts have changed."""
     one, other = (
         set(ast.literal_eval(each[TEXTS].partition(" = ")[2]).items())
         if TEXTS in each

@@ -21,7 +21,7 @@ _SINGULARS: Final = (
 
 
 def name_fault(name: str) -> str | None:
-    """Return what is wrong with a name, or None.
+    """Return the fault of a name, or None.
 
     Only ASCII is valid: Python normalises other letters in keyword arguments.
     """

@@ -135,7 +135,7 @@ class Query:
         return self.refuse(message, self.positions.columns.get(name))
 
     def refuse_word(self, text: str, message: str) -> GenerationError:
-        """Make an error at the first word of the statement that reads so."""
+        """Make an error at the first occurrence of a word in the statement."""
         words = (word for word in self.positions.words if word.text == text)
         word = next(words, None)
         return self.refuse(message, word.position if word else None)

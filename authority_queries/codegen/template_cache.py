@@ -1,7 +1,7 @@
 """The data folder of an embedded server, kept as one file from one run to the next.
 
 One file because it appears and disappears as a whole: a reader that has opened it reads
-it to its end, even if another run replaces or removes it meanwhile.
+it to its end, even if another run replaces or removes it.
 """
 
 import os

@@ -32,7 +32,7 @@ _SALT: Final = f"(?P<salt>(?:{_B}{{4}}){{1,21}}(?:{_B}{{2,3}})?)"
 _HASH: Final = f"(?P<hash>(?:{_B}{{4}}){{5,21}}(?:{_B}{{2,3}})?)"
 _END: Final = f"(?:{_B}{{4}}|{_B}{{3}}=|{_B}{{2}}==)"
 
-_hasher: Final = PasswordHasher()
+_verifier: Final = PasswordHasher()  # uses the costs that the hash states
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def _is_bearable(found: dict[str, str | None]) -> bool:
 
 def _argon2(match: re.Match[str], password: bytes) -> bool:
     try:
-        return _hasher.verify(match.string, password)
+        return _verifier.verify(match.string, password)
     except (Argon2Error, InvalidHashError):
         return False
 

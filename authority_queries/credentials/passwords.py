@@ -10,7 +10,7 @@ from argon2.low_level import ARGON2_VERSION
 from authority_queries.credentials.password_hashes import parse_password_hash
 from authority_queries.errors import InvalidArgumentError
 
-_hasher: Final = PasswordHasher()
+_hasher: Final = PasswordHasher()  # its arguments are the cost of new hashes
 _MOST_OCTETS: Final = 4096
 
 

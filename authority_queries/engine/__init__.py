@@ -1,1 +1,1 @@
-"""Executes named queries with psycopg and aiosql. It knows no authority."""
+"""Executes named queries with psycopg and aiosql. It depends on no schema."""

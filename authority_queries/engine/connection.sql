@@ -1,6 +1,6 @@
--- What the engine asks about a connection.
+-- Questions of the engine about a connection.
 
 -- name: get_process_id()$
 -- The id of the server process that answers. Behind a pooler it differs from the id
--- that the connection was told when it began.
+-- that the pooler sent when the connection began.
 select pg_catalog.pg_backend_pid() as process_id;

@@ -70,7 +70,7 @@ def caller_of(hint: Any) -> Reader | None:  # noqa: ANN401 -- a type is any obje
 
 
 def aliased(hint: Any) -> Any:  # noqa: ANN401 -- a type is any object
-    """Return what a NewType or an alias stands for."""
+    """Return the type behind a NewType or an alias."""
     while True:
         if isinstance(hint, NewType):
             hint = hint.__supertype__

@@ -1,9 +1,9 @@
-"""Which connections have no pooler before the server, and so may prepare statements.
+"""The connections that have no pooler before the server, and so may prepare statements.
 
-psycopg names prepared statements alike in every process. A pooler that does not track
-them lends one server connection to many clients: one client then executes another's
-statement. A pooler tells its clients an invented process id when they connect, which
-differs from the id of the server process that answers.
+psycopg uses the same names for prepared statements in every process. A pooler that does
+not track them lends one server connection to many clients: one client then executes
+another's statement. A pooler sends its clients an invented process id when they
+connect, which differs from the id of the server process that answers.
 """
 
 from typing import Final, TypeAlias

@@ -28,9 +28,9 @@ def processed(label: str, operation: SQLOperationType, sql: str) -> str:
 
 
 def digest(sql: str) -> str:
-    """Return what tells a query's text from its former one, comment lines aside.
+    """Return a digest of a query's text, which changes with the text.
 
-    aiosql has taken out the comments that begin a line, and all in `/* */`.
+    Comments do not count: aiosql has removed those that begin a line and `/* … */`.
     """
     return blake2b(sql.encode(), digest_size=6).hexdigest()
 

@@ -56,7 +56,7 @@ class Vocabulary:
         self._guards.append(is_secret)
 
     def rule_of(self, constraint: str) -> Rule | None:
-        """Return the words for a constraint, or None when its name says enough."""
+        """Return the words for a constraint, or None when its name suffices."""
         for ending, rule in self._rules_by_ending.items():
             if constraint.endswith(ending):
                 return rule

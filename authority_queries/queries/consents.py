@@ -23,11 +23,11 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Consent
 
 _TEXTS = {
-    "get": "bf4046f5cdfb",
+    "get": "385b613f8ee8",
     "list_by_user": "50ffb27d2094",
-    "grant": "5c49c68ea43e",
-    "narrow": "d5311d671862",
-    "revoke": "c21c0d39a9c8",
+    "grant": "36d6d5508eb0",
+    "narrow": "c826d48f5959",
+    "revoke": "100924d591fe",
     "prune_revoked": "fb2e23c41cb9",
 }
 _QUERIES = QueryFile(FOLDER / "consents.sql", texts=_TEXTS)
@@ -37,7 +37,7 @@ _get_takes = Parameters(
     "consents.get",
     tenant_id=checks.uuid,
     user_id=checks.uuid,
-    client_uuid=checks.uuid,
+    client_id=checks.text(),
 )
 _get: Call[Consent | None] = _QUERIES.row("get", Consent, takes=_get_takes)
 _get_async: AsyncCall[Consent | None] = _ASYNC_QUERIES.row(
@@ -66,19 +66,19 @@ _grant_takes = Parameters(
     "consents.grant",
     tenant_id=checks.uuid,
     user_id=checks.uuid,
-    client_uuid=checks.uuid,
+    client_id=checks.text(),
     scopes=checks.scope_list,
     properties=checks.jsonb("object", 65536),
 )
-_grant: Call[Consent] = _QUERIES.sure_row("grant", Consent, takes=_grant_takes)
-_grant_async: AsyncCall[Consent] = _ASYNC_QUERIES.sure_row(
+_grant: Call[Consent | None] = _QUERIES.row("grant", Consent, takes=_grant_takes)
+_grant_async: AsyncCall[Consent | None] = _ASYNC_QUERIES.row(
     "grant", Consent, takes=_grant_takes
 )
 _narrow_takes = Parameters(
     "consents.narrow",
     tenant_id=checks.uuid,
     user_id=checks.uuid,
-    client_uuid=checks.uuid,
+    client_id=checks.text(),
     scopes=checks.array(checks.text()),
 )
 _narrow: Call[Consent | None] = _QUERIES.row("narrow", Consent, takes=_narrow_takes)
@@ -89,7 +89,7 @@ _revoke_takes = Parameters(
     "consents.revoke",
     tenant_id=checks.uuid,
     user_id=checks.uuid,
-    client_uuid=checks.uuid,
+    client_id=checks.text(),
     reason=checks.optional(checks.text(0, 2000)),
 )
 _revoke: Call[int] = _QUERIES.count("revoke", takes=_revoke_takes)
@@ -106,21 +106,19 @@ _prune_revoked_async: AsyncCall[int] = _ASYNC_QUERIES.count(
 
 
 def get(
-    connection: Connection[object], *, tenant_id: UUID, user_id: UUID, client_uuid: UUID
+    connection: Connection[object], *, tenant_id: UUID, user_id: UUID, client_id: str
 ) -> Consent | None:
-    """The consent of this user to this client (clients.id) that is in force, or no
-    row.
+    """The consent of this user to this client that is in force, or no row.
 
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_uuid: The client's clients.id.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
     queries/consents.sql:1
     """
-    return _get(
-        connection, tenant_id=tenant_id, user_id=user_id, client_uuid=client_uuid
-    )
+    return _get(connection, tenant_id=tenant_id, user_id=user_id, client_id=client_id)
 
 
 async def get_async(
@@ -128,20 +126,20 @@ async def get_async(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_uuid: UUID,
+    client_id: str,
 ) -> Consent | None:
-    """The consent of this user to this client (clients.id) that is in force, or no
-    row.
+    """The consent of this user to this client that is in force, or no row.
 
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_uuid: The client's clients.id.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
     queries/consents.sql:1
     """
     return await _get_async(
-        connection, tenant_id=tenant_id, user_id=user_id, client_uuid=client_uuid
+        connection, tenant_id=tenant_id, user_id=user_id, client_id=client_id
     )
 
 
@@ -153,14 +151,14 @@ def list_by_user(
     after: UUID | None,
     page_size: int,
 ) -> list[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, starting
-    after the given id.
+    """One consent of the user, revoked or not, in order of id, starting after the
+    given id.
 
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
 
-    queries/consents.sql:23
+    queries/consents.sql:27
     """
     return _list_by_user(
         connection,
@@ -179,14 +177,14 @@ async def list_by_user_async(
     after: UUID | None,
     page_size: int,
 ) -> list[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, starting
-    after the given id.
+    """One consent of the user, revoked or not, in order of id, starting after the
+    given id.
 
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
 
-    queries/consents.sql:23
+    queries/consents.sql:27
     """
     return await _list_by_user_async(
         connection,
@@ -206,8 +204,8 @@ def list_by_user_stream(
     after: UUID | None,
     page_size: int,
 ) -> Stream[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, starting
-    after the given id.
+    """One consent of the user, revoked or not, in order of id, starting after the
+    given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -216,7 +214,7 @@ def list_by_user_stream(
         tenant_id: Owner of the row.
         user_id: The user who consented.
 
-    queries/consents.sql:23
+    queries/consents.sql:27
     """
     return _list_by_user_stream(
         connection,
@@ -237,8 +235,8 @@ def list_by_user_stream_async(
     after: UUID | None,
     page_size: int,
 ) -> AsyncStream[Consent]:
-    """One consent that the user ever gave, revoked or not, in order of id, starting
-    after the given id.
+    """One consent of the user, revoked or not, in order of id, starting after the
+    given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -247,7 +245,7 @@ def list_by_user_stream_async(
         tenant_id: Owner of the row.
         user_id: The user who consented.
 
-    queries/consents.sql:23
+    queries/consents.sql:27
     """
     return _list_by_user_stream_async(
         connection,
@@ -264,30 +262,32 @@ def grant(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_uuid: UUID,
+    client_id: str,
     scopes: Sequence[str],
     properties: JsonObject,
-) -> Consent:
+) -> Consent | None:
     """The consent that is now in force: a new one, or the existing one with these
-    scopes added (OpenID Connect Core section 3.1.2.4). A revoked consent stays
-    revoked. The statement locks the client and the user against deletion before it
-    locks the consent, because a deletion locks the consent last.
+    scopes added (OpenID Connect Core section 3.1.2.4); or no row when the tenant has
+    no such client. A revoked consent stays revoked. The statement locks the client
+    and the user against deletion before it locks the consent, because a deletion
+    locks the consent last.
 
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_uuid: The client's clients.id.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
         scopes: Names of the scopes that the user allows.
         properties: Open object of the embedding service, such as the text that the user
             saw.
 
-    queries/consents.sql:40
+    queries/consents.sql:44
     """
     return _grant(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        client_uuid=client_uuid,
+        client_id=client_id,
         scopes=scopes,
         properties=properties,
     )
@@ -298,30 +298,32 @@ async def grant_async(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_uuid: UUID,
+    client_id: str,
     scopes: Sequence[str],
     properties: JsonObject,
-) -> Consent:
+) -> Consent | None:
     """The consent that is now in force: a new one, or the existing one with these
-    scopes added (OpenID Connect Core section 3.1.2.4). A revoked consent stays
-    revoked. The statement locks the client and the user against deletion before it
-    locks the consent, because a deletion locks the consent last.
+    scopes added (OpenID Connect Core section 3.1.2.4); or no row when the tenant has
+    no such client. A revoked consent stays revoked. The statement locks the client
+    and the user against deletion before it locks the consent, because a deletion
+    locks the consent last.
 
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_uuid: The client's clients.id.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
         scopes: Names of the scopes that the user allows.
         properties: Open object of the embedding service, such as the text that the user
             saw.
 
-    queries/consents.sql:40
+    queries/consents.sql:44
     """
     return await _grant_async(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        client_uuid=client_uuid,
+        client_id=client_id,
         scopes=scopes,
         properties=properties,
     )
@@ -332,7 +334,7 @@ def narrow(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_uuid: UUID,
+    client_id: str,
     scopes: Sequence[str],
 ) -> Consent | None:
     """The consent that is in force, reduced to these of its scopes, or no row when
@@ -342,15 +344,16 @@ def narrow(
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_uuid: The client's clients.id.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
-    queries/consents.sql:86
+    queries/consents.sql:91
     """
     return _narrow(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        client_uuid=client_uuid,
+        client_id=client_id,
         scopes=scopes,
     )
 
@@ -360,7 +363,7 @@ async def narrow_async(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_uuid: UUID,
+    client_id: str,
     scopes: Sequence[str],
 ) -> Consent | None:
     """The consent that is in force, reduced to these of its scopes, or no row when
@@ -370,15 +373,16 @@ async def narrow_async(
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_uuid: The client's clients.id.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
 
-    queries/consents.sql:86
+    queries/consents.sql:91
     """
     return await _narrow_async(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        client_uuid=client_uuid,
+        client_id=client_id,
         scopes=scopes,
     )
 
@@ -388,7 +392,7 @@ def revoke(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_uuid: UUID,
+    client_id: str,
     reason: str | None,
 ) -> int:
     """Revokes the consent that is in force, which ends every token under it, including
@@ -398,16 +402,17 @@ def revoke(
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_uuid: The client's clients.id.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
         reason: Why it was revoked.
 
-    queries/consents.sql:112
+    queries/consents.sql:120
     """
     return _revoke(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        client_uuid=client_uuid,
+        client_id=client_id,
         reason=reason,
     )
 
@@ -417,7 +422,7 @@ async def revoke_async(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    client_uuid: UUID,
+    client_id: str,
     reason: str | None,
 ) -> int:
     """Revokes the consent that is in force, which ends every token under it, including
@@ -427,16 +432,17 @@ async def revoke_async(
     Args:
         tenant_id: Owner of the row.
         user_id: The user who consented.
-        client_uuid: The client's clients.id.
+        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
+            tenant.
         reason: Why it was revoked.
 
-    queries/consents.sql:112
+    queries/consents.sql:120
     """
     return await _revoke_async(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        client_uuid=client_uuid,
+        client_id=client_id,
         reason=reason,
     )
 
@@ -448,7 +454,7 @@ def prune_revoked(
     with the authorizations under them, which have been dead for as long and stay
     dead.
 
-    queries/consents.sql:128
+    queries/consents.sql:139
     """
     return _prune_revoked(connection, older_than=older_than, batch_size=batch_size)
 
@@ -460,7 +466,7 @@ async def prune_revoked_async(
     with the authorizations under them, which have been dead for as long and stay
     dead.
 
-    queries/consents.sql:128
+    queries/consents.sql:139
     """
     return await _prune_revoked_async(
         connection, older_than=older_than, batch_size=batch_size

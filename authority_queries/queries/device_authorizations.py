@@ -321,18 +321,20 @@ def approve(
     authenticated_at: datetime | None,
     family_lifetime: timedelta | None,
 ) -> DeviceApproval:
-    """The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that
-    the device code will be redeemed for: approved, or why not. The code is one to
-    redeem from now on, until it expires, by redemptions.redeem with the type
-    device_code. invalid: there is no such code, or it has expired or been decided,
-    alike. The user has signed in after the last sign-out from everywhere, and has
-    consented, unless the client's consent_type is implicit. Scopes that are null are
-    those asked for, others no more than those. A family_lifetime that is null never
-    ends it, an authenticated_at that is null means now. The request is locked and
-    judged as it is after the wait: of any number of decisions one is made. Its client
-    and the user are held against deletion before that, in the order of a deletion (the
-    family's foreign keys would hold them after the request), and judged as they are
-    after the wait.
+    """The outcome of a user's approval (RFC 8628 section 3.3), and the authorization
+    (the family) of all tokens that the device code will be redeemed for: approved, or
+    the reason why not. Until the code expires, redemptions.redeem with the type
+    device_code redeems it. invalid: the code is unknown, expired or already decided.
+
+    The user must have signed in after the last sign-out from everywhere, and must have
+    consented, unless the client's consent_type is implicit. Null scopes are the
+    requested ones; other scopes must be among these. With a null family_lifetime the
+    family never expires. A null authenticated_at means now.
+
+    The statement locks the request and judges it after the wait: of any number of
+    decisions one takes effect. Before that it locks the client and the user against
+    deletion, in the order of a deletion, and checks them after the wait. The family's
+    foreign keys would lock them after the request.
 
     Args:
         tenant_id: Owner of the row.
@@ -365,18 +367,20 @@ async def approve_async(
     authenticated_at: datetime | None,
     family_lifetime: timedelta | None,
 ) -> DeviceApproval:
-    """The outcome of a user's yes (RFC 8628 section 3.3), and the family of all that
-    the device code will be redeemed for: approved, or why not. The code is one to
-    redeem from now on, until it expires, by redemptions.redeem with the type
-    device_code. invalid: there is no such code, or it has expired or been decided,
-    alike. The user has signed in after the last sign-out from everywhere, and has
-    consented, unless the client's consent_type is implicit. Scopes that are null are
-    those asked for, others no more than those. A family_lifetime that is null never
-    ends it, an authenticated_at that is null means now. The request is locked and
-    judged as it is after the wait: of any number of decisions one is made. Its client
-    and the user are held against deletion before that, in the order of a deletion (the
-    family's foreign keys would hold them after the request), and judged as they are
-    after the wait.
+    """The outcome of a user's approval (RFC 8628 section 3.3), and the authorization
+    (the family) of all tokens that the device code will be redeemed for: approved, or
+    the reason why not. Until the code expires, redemptions.redeem with the type
+    device_code redeems it. invalid: the code is unknown, expired or already decided.
+
+    The user must have signed in after the last sign-out from everywhere, and must have
+    consented, unless the client's consent_type is implicit. Null scopes are the
+    requested ones; other scopes must be among these. With a null family_lifetime the
+    family never expires. A null authenticated_at means now.
+
+    The statement locks the request and judges it after the wait: of any number of
+    decisions one takes effect. Before that it locks the client and the user against
+    deletion, in the order of a deletion, and checks them after the wait. The family's
+    foreign keys would lock them after the request.
 
     Args:
         tenant_id: Owner of the row.
@@ -413,7 +417,7 @@ def deny(
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
 
-    queries/device_authorizations.sql:287
+    queries/device_authorizations.sql:289
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -435,7 +439,7 @@ async def deny_async(
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
 
-    queries/device_authorizations.sql:287
+    queries/device_authorizations.sql:289
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -458,8 +462,8 @@ def poll(
       grows by 5 seconds for this and all later polls, and starts again.
     - access_denied: the user refused.
     - approved: the user approved, and the device can redeem the code. A redeemed code
-      stays approved after it has expired, because redeeming it again tells a retry from
-      reuse.
+      stays approved after it has expired, because redeeming it again distinguishes a
+      retry from reuse.
     - expired_token: the user did not decide in time, or the device did not redeem the
       code in time.
     - invalid: the code is unknown, belongs to another or a disabled client, or is bound
@@ -477,7 +481,7 @@ def poll(
         cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
             9449 section 6).
 
-    queries/device_authorizations.sql:302
+    queries/device_authorizations.sql:304
     """
     return _poll(
         connection,
@@ -504,8 +508,8 @@ async def poll_async(
       grows by 5 seconds for this and all later polls, and starts again.
     - access_denied: the user refused.
     - approved: the user approved, and the device can redeem the code. A redeemed code
-      stays approved after it has expired, because redeeming it again tells a retry from
-      reuse.
+      stays approved after it has expired, because redeeming it again distinguishes a
+      retry from reuse.
     - expired_token: the user did not decide in time, or the device did not redeem the
       code in time.
     - invalid: the code is unknown, belongs to another or a disabled client, or is bound
@@ -523,7 +527,7 @@ async def poll_async(
         cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
             9449 section 6).
 
-    queries/device_authorizations.sql:302
+    queries/device_authorizations.sql:304
     """
     return await _poll_async(
         connection,
@@ -540,7 +544,7 @@ def prune_expired(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:399
+    queries/device_authorizations.sql:401
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -551,7 +555,7 @@ async def prune_expired_async(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:399
+    queries/device_authorizations.sql:401
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -72,10 +72,10 @@ def check_out(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The seat that the holder now has until the lease ends, or the licence if that is
-    sooner: its own one, or else a free one; or no row when the licence is not usable or
-    has no free seat. Policy: in grace with the policy keep, only the holder of a lease
-    that runs is given its seat.
+    """The holder's seat, leased until the lease ends, or the licence if that is
+    sooner: the seat that the holder has, or else a free one. No row when the licence is
+    not usable or has no free seat. Policy: in grace with the policy keep, only the
+    holder of a running lease gets its seat.
 
     Args:
         tenant_id: Owner of the row.
@@ -101,10 +101,10 @@ async def check_out_async(
     holder: str,
     lease: timedelta,
 ) -> LicenseSeat | None:
-    """The seat that the holder now has until the lease ends, or the licence if that is
-    sooner: its own one, or else a free one; or no row when the licence is not usable or
-    has no free seat. Policy: in grace with the policy keep, only the holder of a lease
-    that runs is given its seat.
+    """The holder's seat, leased until the lease ends, or the licence if that is
+    sooner: the seat that the holder has, or else a free one. No row when the licence is
+    not usable or has no free seat. Policy: in grace with the policy keep, only the
+    holder of a running lease gets its seat.
 
     Args:
         tenant_id: Owner of the row.

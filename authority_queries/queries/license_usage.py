@@ -108,10 +108,11 @@ def record(
     quantity: int,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """The receipt of a use that was recorded now, with the period's total after it; or
-    no row when the key was recorded before (get_receipt has it, also what was committed
-    while this waited) or the licence takes no use of the metric now. Policy: beyond the
-    limit it fails, or counts as overage where the licence allows that.
+    """The receipt of a use that was recorded now, with the period's total after it. No
+    row when the key was recorded before (get_receipt returns it, also if it was
+    committed while this statement waited), or when the licence allows no use of the
+    metric now. Policy: a use beyond the limit fails, or counts as overage if the
+    licence allows it.
 
     Args:
         tenant_id: Owner of the row.
@@ -140,10 +141,11 @@ async def record_async(
     quantity: int,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """The receipt of a use that was recorded now, with the period's total after it; or
-    no row when the key was recorded before (get_receipt has it, also what was committed
-    while this waited) or the licence takes no use of the metric now. Policy: beyond the
-    limit it fails, or counts as overage where the licence allows that.
+    """The receipt of a use that was recorded now, with the period's total after it. No
+    row when the key was recorded before (get_receipt returns it, also if it was
+    committed while this statement waited), or when the licence allows no use of the
+    metric now. Policy: a use beyond the limit fails, or counts as overage if the
+    licence allows it.
 
     Args:
         tenant_id: Owner of the row.
@@ -172,10 +174,10 @@ def correct(
     corrects: str,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """The receipt of a correction that was recorded now: it takes back the whole use
-    that was recorded under the key `corrects`, in that one's period, whatever has
-    become of the licence; or no row when there is no such use, it has been taken back,
-    or the correction's own key was recorded before.
+    """The receipt of a correction that was recorded now. It takes back the whole use
+    that was recorded under the key `corrects`, in the period of that use, whatever the
+    licence's state is. No row when there is no such use, another correction has taken
+    it back, or the correction's own key was recorded before.
 
     Args:
         tenant_id: Owner of the row.
@@ -204,10 +206,10 @@ async def correct_async(
     corrects: str,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """The receipt of a correction that was recorded now: it takes back the whole use
-    that was recorded under the key `corrects`, in that one's period, whatever has
-    become of the licence; or no row when there is no such use, it has been taken back,
-    or the correction's own key was recorded before.
+    """The receipt of a correction that was recorded now. It takes back the whole use
+    that was recorded under the key `corrects`, in the period of that use, whatever the
+    licence's state is. No row when there is no such use, another correction has taken
+    it back, or the correction's own key was recorded before.
 
     Args:
         tenant_id: Owner of the row.
@@ -235,8 +237,8 @@ def get_receipt(
     metric: str,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """What was recorded under the key, with its period's total as it is now, whatever
-    has become of the licence; or no row.
+    """The entry recorded under the key, with the current total of its period, whatever
+    the licence's state is; or no row.
 
     Args:
         tenant_id: Owner of the row.
@@ -263,8 +265,8 @@ async def get_receipt_async(
     metric: str,
     idempotency_key: str,
 ) -> UsageReceipt | None:
-    """What was recorded under the key, with its period's total as it is now, whatever
-    has become of the licence; or no row.
+    """The entry recorded under the key, with the current total of its period, whatever
+    the licence's state is; or no row.
 
     Args:
         tenant_id: Owner of the row.
@@ -404,8 +406,8 @@ def list_totals_stream_async(
 def prune(
     connection: Connection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes uses, of all tenants, whose period ended at least this long ago; the
-    totals stay. A key that is deleted records again.
+    """Deletes uses of all tenants whose period ended at least this long ago. The
+    totals stay. A deleted key can be recorded again.
 
     queries/license_usage.sql:207
     """
@@ -415,8 +417,8 @@ def prune(
 async def prune_async(
     connection: AsyncConnection[object], *, older_than: timedelta, batch_size: int
 ) -> int:
-    """Deletes uses, of all tenants, whose period ended at least this long ago; the
-    totals stay. A key that is deleted records again.
+    """Deletes uses of all tenants whose period ended at least this long ago. The
+    totals stay. A deleted key can be recorded again.
 
     queries/license_usage.sql:207
     """

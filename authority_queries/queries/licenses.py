@@ -299,9 +299,9 @@ async def get_by_key_async(
 def validate(
     connection: Connection[object], *, tenant_id: UUID, key_hash: bytes
 ) -> LicenseValidation | None:
-    """What the key grants, and its state now: valid, grace, expired, not_yet_valid,
-    suspended or revoked; or no row when no licence of an active tenant has this
-    key. The view authority.license_states defines the states.
+    """The rights that the key grants, and its state now: valid, grace, expired,
+    not_yet_valid, suspended or revoked; or no row when no licence of an active tenant
+    has this key. The view authority.license_states defines the states.
 
     Args:
         tenant_id: Owner of the row.
@@ -315,9 +315,9 @@ def validate(
 async def validate_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, key_hash: bytes
 ) -> LicenseValidation | None:
-    """What the key grants, and its state now: valid, grace, expired, not_yet_valid,
-    suspended or revoked; or no row when no licence of an active tenant has this
-    key. The view authority.license_states defines the states.
+    """The rights that the key grants, and its state now: valid, grace, expired,
+    not_yet_valid, suspended or revoked; or no row when no licence of an active tenant
+    has this key. The view authority.license_states defines the states.
 
     Args:
         tenant_id: Owner of the row.

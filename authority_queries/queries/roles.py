@@ -253,7 +253,7 @@ def create(
     Args:
         tenant_id: Owner of the row.
         name: Identifier in lower case, unique in the tenant.
-        description: Who needs the role, in one sentence.
+        description: The users who need the role, in one sentence.
 
     queries/roles.sql:39
     """
@@ -279,7 +279,7 @@ async def create_async(
     Args:
         tenant_id: Owner of the row.
         name: Identifier in lower case, unique in the tenant.
-        description: Who needs the role, in one sentence.
+        description: The users who need the role, in one sentence.
 
     queries/roles.sql:39
     """
@@ -309,7 +309,7 @@ def update(
         tenant_id: Owner of the row.
         row_version: Optimistic lock: an update names the version that it read.
         name: Identifier in lower case, unique in the tenant.
-        description: Who needs the role, in one sentence.
+        description: The users who need the role, in one sentence.
 
     queries/roles.sql:65
     """
@@ -341,7 +341,7 @@ async def update_async(
         tenant_id: Owner of the row.
         row_version: Optimistic lock: an update names the version that it read.
         name: Identifier in lower case, unique in the tenant.
-        description: Who needs the role, in one sentence.
+        description: The users who need the role, in one sentence.
 
     queries/roles.sql:65
     """

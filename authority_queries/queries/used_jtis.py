@@ -62,7 +62,9 @@ def use(
 
     Args:
         kind: client_assertion or dpop_proof.
-        issuer: Who created the jti; it is unique only per issuer.
+        issuer: The creator of the jti, which is unique only per issuer: the client_id
+            for an assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC
+            7638).
         jti_hash: SHA-256 of the jti in UTF-8, 32 octets.
         expires_at: when the caller refuses the assertion as expired
 
@@ -95,7 +97,9 @@ async def use_async(
 
     Args:
         kind: client_assertion or dpop_proof.
-        issuer: Who created the jti; it is unique only per issuer.
+        issuer: The creator of the jti, which is unique only per issuer: the client_id
+            for an assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC
+            7638).
         jti_hash: SHA-256 of the jti in UTF-8, 32 octets.
         expires_at: when the caller refuses the assertion as expired
 

@@ -158,7 +158,8 @@ def assign(
         tenant_id: Owner of the row.
         user_id: The user who has the role.
         role_id: The role.
-        granted_by: Who assigned the role, in the embedding service's own terms.
+        granted_by: The user or service that assigned the role, in the embedding
+            service's own terms.
         expires_at: The assignment has no effect from this time on, and may be pruned.
 
     queries/user_roles.sql:18
@@ -188,7 +189,8 @@ async def assign_async(
         tenant_id: Owner of the row.
         user_id: The user who has the role.
         role_id: The role.
-        granted_by: Who assigned the role, in the embedding service's own terms.
+        granted_by: The user or service that assigned the role, in the embedding
+            service's own terms.
         expires_at: The assignment has no effect from this time on, and may be pruned.
 
     queries/user_roles.sql:18

@@ -12,14 +12,13 @@ import psycopg
 import yoyo
 import yoyo.exceptions
 from psycopg import errors as sqlstate
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from authority_queries.engine.driver_errors import hide_values
 from authority_queries.errors import MigrationError, UnavailableError
 from authority_queries.resources import MIGRATIONS
 from authority_queries.service.migration_books import (
-    Books,
-    find_books,
+    BOOKS_SCHEMA,
     find_traps,
     make_books,
 )
@@ -51,7 +50,7 @@ def migrate(
 
 
 def migrate_plainly(conninfo: str, folders: Sequence[Path]) -> list[str]:
-    """Apply any project's migrations to a new database that nobody else has used.
+    """Apply any project's migrations to a new database that no other role has used.
 
     Names without a schema follow the login's search_path, as with yoyo itself. Raises
     MigrationError, UnavailableError.
@@ -70,8 +69,8 @@ def _migrate(
     _check_encoding(conninfo)
     _ensure_user_name()
     try:
-        schema = None if is_plain else _safe_books(conninfo).schema
-        with yoyo.get_backend(yoyo_url(conninfo, schema=schema)) as backend:
+        url = _throwaway_url(conninfo) if is_plain else _safe_url(conninfo)
+        with yoyo.get_backend(url) as backend:
             # Through a pooler yoyo could execute another client's prepared statement.
             backend.connection.prepare_threshold = None
             return _apply(backend, migrations, break_lock=break_lock)
@@ -89,13 +88,19 @@ def packaged_migrations() -> list[str]:
     return [migration.id for migration in _read((MIGRATIONS,))]
 
 
-def _safe_books(conninfo: str) -> Books:
+def _safe_url(conninfo: str) -> str:
     """Create yoyo's schema. Raise MigrationError if others could abuse objects."""
-    books = find_books(conninfo)
-    make_books(conninfo, books)
-    if traps := find_traps(conninfo, books):
+    make_books(conninfo)
+    if traps := find_traps(conninfo):
         raise MigrationError(traps)
-    return books
+    return yoyo_url(conninfo, schema=BOOKS_SCHEMA)
+
+
+def _throwaway_url(conninfo: str) -> str:
+    """Let this package's first migration accept yoyo's tables in any schema."""
+    options = conninfo_to_dict(conninfo).get("options") or ""
+    options = f"{options} -c authority.is_throwaway=on"
+    return yoyo_url(make_conninfo(conninfo, options=options))
 
 
 def _explain_lock(error: yoyo.exceptions.LockTimeout) -> str:

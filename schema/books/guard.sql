@@ -1,13 +1,13 @@
 -- Raises an error that names each object through which another role could act as the
--- migrating role. It trusts superusers, the migrating role, authority_owner and its
--- members. Any other owner of an object that a migration uses could run code as the
--- migrating role.
+-- migrating role. It trusts superusers, the migrating role, the owner of the database
+-- and the owner's members. Any other owner of an object that a migration uses could run
+-- code as the migrating role.
 --
--- Reads only the catalogue, under search_path = pg_catalog. The setting authority.books
--- contains the schema of yoyo's books. The first migration has the same block.
+-- Reads only the catalogue, under search_path = pg_catalog. The first migration has the
+-- same block.
 do $$
 declare
-    books constant oid := to_regnamespace(current_setting('authority.books'));
+    books constant oid := to_regnamespace('authority_yoyo');
     ours constant oid := to_regnamespace('authority');
     traps text;
 begin
@@ -17,26 +17,7 @@ begin
         where
             pg_roles.rolsuper
             or pg_roles.rolname in (current_user, session_user)
-            -- Not to_regrole: it caches that the role is missing, while another
-            -- database's migration may create it.
-            or pg_has_role(
-                pg_roles.oid,
-                (
-                    select owners.oid from pg_roles as owners
-                    where owners.rolname = 'authority_owner'
-                ),
-                'member'
-            ) is true
-    ),
-
-    -- The owner of the database owns PostgreSQL's schema public.
-    owners as (
-        select trusted.oid from trusted
-        union all
-        select to_regrole('pg_database_owner')::oid
-        from pg_database
-        inner join trusted on pg_database.datdba = trusted.oid
-        where pg_database.datname = current_database()
+            or pg_has_role(pg_roles.oid, 'pg_database_owner', 'member')
     ),
 
     tables as (
@@ -80,7 +61,7 @@ begin
                 '%s belongs to %I', owned.thing, pg_get_userbyid(owned.owner)
             ) as trap
         from owned
-        where owned.owner not in (select owners.oid from owners)
+        where owned.owner not in (select trusted.oid from trusted)
         union all
         select format(
             '%s may create in the schema %I',
@@ -95,7 +76,7 @@ begin
         where
             pg_namespace.oid in (books, ours)
             and granted.privilege_type = 'CREATE'
-            and granted.grantee not in (select owners.oid from owners)
+            and granted.grantee not in (select trusted.oid from trusted)
         union all
         select format('%s has the trigger %I', tables.name, pg_trigger.tgname)
         from tables

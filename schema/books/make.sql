@@ -1,10 +1,9 @@
 -- Creates the schema of yoyo's books before yoyo looks for it. Raises an error if yoyo
 -- could not write there, because yoyo mistakes every error for the lock of another run.
 --
--- Runs under search_path = pg_catalog. The setting authority.books contains the schema.
+-- Runs under search_path = pg_catalog.
 do $$
 declare
-    books constant text := current_setting('authority.books');
     lock_table regclass;
 begin
     if pg_is_in_recovery() then
@@ -16,26 +15,24 @@ begin
             'the login may not write: default_transaction_read_only is on';
     end if;
     begin
-        if to_regnamespace(books) is null then
-            execute format('create schema %s', books);
-            execute format(
-                'comment on schema %s is %L', books,
-                'The books of yoyo: the applied migrations, and the lock.'
-            );
+        if to_regnamespace('authority_yoyo') is null then
+            create schema authority_yoyo;
+            comment on schema authority_yoyo is
+            'The books of yoyo: the applied migrations, and the lock.';
         end if;
     exception when duplicate_schema or unique_violation then
         null; -- another run created it
     end;
-    lock_table := to_regclass(books || '.yoyo_lock');
-    if lock_table is null and not has_schema_privilege(books, 'create')
+    lock_table := to_regclass('authority_yoyo.yoyo_lock');
+    if lock_table is null and not has_schema_privilege('authority_yoyo', 'create')
     or not has_table_privilege(lock_table, 'insert') then
         raise insufficient_privilege;
     end if;
 exception when insufficient_privilege then
     raise insufficient_privilege using message = format(
-        '%s may not keep yoyo''s books in the schema %s: '
+        '%s may not keep yoyo''s books in the schema authority_yoyo: '
         'have a DBA run schema/bootstrap.sql',
-        current_user, books
+        current_user
     );
 end
 $$;

@@ -8,7 +8,7 @@ with trusted as (
     where
         pg_roles.rolsuper
         or pg_roles.rolname in (current_user, session_user)
-        or pg_has_role(pg_roles.oid, to_regrole('authority_owner'), 'member') is true
+        or pg_has_role(pg_roles.oid, 'pg_database_owner', 'member')
 )
 
 select

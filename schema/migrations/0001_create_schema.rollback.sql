@@ -1,4 +1,4 @@
 -- Keeps the roles: they belong to the server, and people and services are members.
 set local search_path = pg_catalog;
-set local role authority_owner;
+set local role pg_database_owner;
 drop schema if exists authority;

@@ -1,21 +1,39 @@
--- Creates the roles and the schema that every table of the authority lives in.
+-- Creates the roles and the schema that every table of the authority lives in, and lets
+-- only logins with a grant of their own connect to the database.
 --
--- Roles belong to the whole server. Where the migrating role may not create roles, a
--- DBA runs schema/bootstrap.sql first.
+-- The owner of the database migrates, or a member of the owner. Both may work as
+-- pg_database_owner, which owns every object of the authority. PostgreSQL makes the
+-- owner of the present database a member of it, and nobody else. The other roles belong
+-- to the whole server. Where the migrating role may not create them, or does not own
+-- the database, a DBA runs schema/bootstrap.sql first.
 --
 -- Locks: none on tables in use.
 
--- yoyo's books are in the first schema of yoyo's search_path. The rest of this
--- migration looks names up in pg_catalog only.
+-- Another encoding cannot store every name, and books in another schema would not
+-- record what is applied. Both are checked before the path is set, so that every name
+-- is qualified.
 do $$
 begin
-    perform pg_catalog.set_config(
-        'authority.books',
-        pg_catalog.quote_ident(pg_catalog.current_schema()::pg_catalog.text),
-        true
-    );
+    if pg_catalog.current_setting('server_encoding')
+        operator (pg_catalog.<>) 'UTF8'
+    then
+        raise 'the encoding of the database is %, not UTF8',
+            pg_catalog.current_setting('server_encoding');
+    end if;
+    -- The generator's throwaway databases have no second run.
+    if pg_catalog.current_setting('authority.is_throwaway', true)
+        operator (pg_catalog.=) 'on'
+    then
+        return;
+    end if;
+    if pg_catalog.current_schema() operator (pg_catalog.<>) 'authority_yoyo' then
+        raise 'yoyo keeps its books in the schema %: '
+            'add ?schema=authority_yoyo to its URL',
+            pg_catalog.current_schema();
+    end if;
 end
 $$;
+
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
@@ -24,7 +42,7 @@ set local statement_timeout = '60s';
 -- yoyo.
 do $$
 declare
-    books constant oid := to_regnamespace(current_setting('authority.books'));
+    books constant oid := to_regnamespace('authority_yoyo');
     ours constant oid := to_regnamespace('authority');
     traps text;
 begin
@@ -34,26 +52,7 @@ begin
         where
             pg_roles.rolsuper
             or pg_roles.rolname in (current_user, session_user)
-            -- Not to_regrole: it caches that the role is missing, while another
-            -- database's migration may create it.
-            or pg_has_role(
-                pg_roles.oid,
-                (
-                    select owners.oid from pg_roles as owners
-                    where owners.rolname = 'authority_owner'
-                ),
-                'member'
-            ) is true
-    ),
-
-    -- The owner of the database owns PostgreSQL's schema public.
-    owners as (
-        select trusted.oid from trusted
-        union all
-        select to_regrole('pg_database_owner')::oid
-        from pg_database
-        inner join trusted on pg_database.datdba = trusted.oid
-        where pg_database.datname = current_database()
+            or pg_has_role(pg_roles.oid, 'pg_database_owner', 'member')
     ),
 
     tables as (
@@ -97,7 +96,7 @@ begin
                 '%s belongs to %I', owned.thing, pg_get_userbyid(owned.owner)
             ) as trap
         from owned
-        where owned.owner not in (select owners.oid from owners)
+        where owned.owner not in (select trusted.oid from trusted)
         union all
         select format(
             '%s may create in the schema %I',
@@ -112,7 +111,7 @@ begin
         where
             pg_namespace.oid in (books, ours)
             and granted.privilege_type = 'CREATE'
-            and granted.grantee not in (select owners.oid from owners)
+            and granted.grantee not in (select trusted.oid from trusted)
         union all
         select format('%s has the trigger %I', tables.name, pg_trigger.tgname)
         from tables
@@ -139,12 +138,15 @@ begin
 end
 $$;
 
+-- Members have the same privileges in every authority of the server. So CONNECT keeps
+-- the members of one database out of the others: a login gets it for its own database.
 do $$
 declare
+    owner name;
     wanted name;
 begin
     foreach wanted in array array[
-        'authority_owner', 'authority_app', 'authority_maintenance', 'authority_reader'
+        'authority_app', 'authority_maintenance', 'authority_reader'
     ]
     loop
         continue when exists (
@@ -164,29 +166,42 @@ begin
         end;
     end loop;
     begin
-        set local role authority_owner;
+        set local role pg_database_owner;
         reset role;
     exception when insufficient_privilege then
-        begin
-            grant authority_owner to current_user;
-        exception when insufficient_privilege then
-            raise insufficient_privilege using message = format(
-                '%s is not a member of authority_owner: '
-                'have a DBA run schema/bootstrap.sql',
-                current_user
-            );
-        end;
+        raise insufficient_privilege using message = format(
+            '%s is not the owner of the database %I, nor a member of the owner: '
+            'have a DBA run schema/bootstrap.sql',
+            current_user, current_database()
+        );
     end;
-    if to_regnamespace('authority') is null then
-        if not has_database_privilege(current_database(), 'create') then
-            set local role authority_owner; -- may create it after schema/bootstrap.sql
-        end if;
-        create schema authority authorization authority_owner;
+    select pg_get_userbyid(datdba) into owner
+    from pg_database where datname = current_database();
+    if not pg_has_role(owner, 'usage') then -- a member that does not inherit
+        execute format('set local role %I', owner);
+    end if;
+    execute format('revoke connect on database %I from public', current_database());
+    if not has_database_privilege(session_user, current_database(), 'connect') then
+        execute format(
+            'grant connect on database %I to %I', current_database(), session_user
+        );
+    end if;
+    create schema if not exists authority authorization pg_database_owner;
+    reset role;
+end
+$$;
+
+-- Whoever may migrate keeps the same books.
+do $$
+begin
+    if to_regnamespace('authority_yoyo') is not null then
+        grant usage, create on schema authority_yoyo to pg_database_owner;
+        grant all on all tables in schema authority_yoyo to pg_database_owner;
     end if;
 end
 $$;
 
-set local role authority_owner;
+set local role pg_database_owner;
 
 comment on schema authority is
 'Storage of a multi-tenant OAuth 2.0 / OpenID Connect authority.';

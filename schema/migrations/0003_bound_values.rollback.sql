@@ -1,5 +1,5 @@
 set local search_path = pg_catalog;
-set local role authority_owner;
+set local role pg_database_owner;
 drop function if exists authority.is_visible(text);
 drop function if exists authority.is_bounded_json(jsonb);
 drop function if exists authority.is_scope_list(text[]);

@@ -1,5 +1,5 @@
 set local search_path = pg_catalog;
-set local role authority_owner;
+set local role pg_database_owner;
 drop function if exists authority.find_tenant(text);
 drop function if exists authority.enter_tenant(uuid);
 drop view if exists authority.active_tenants;

@@ -5,7 +5,7 @@
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
-set local role authority_owner;
+set local role pg_database_owner;
 
 create table if not exists authority.tenants (
     id uuid not null default gen_random_uuid(),
@@ -59,7 +59,7 @@ call authority.isolate_tenants('authority.tenants', 'id');
 -- changes the rows of each tenant in turn.
 drop policy if exists tenants_owner_policy on authority.tenants;
 create policy tenants_owner_policy on authority.tenants
-for select to authority_owner using (true);
+for select to pg_database_owner using (true);
 -- Operators create and change tenants.
 drop policy if exists tenants_maintenance_policy on authority.tenants;
 create policy tenants_maintenance_policy on authority.tenants
@@ -123,7 +123,7 @@ begin
     end if;
     if not row_security_active('authority.tenants')
         or pg_has_role('authority_maintenance', 'usage')
-        or pg_has_role('authority_owner', 'usage')
+        or pg_has_role('pg_database_owner', 'usage')
     then
         raise exception 'row-level security does not restrict the role %', current_user
         using errcode = 'TN002';

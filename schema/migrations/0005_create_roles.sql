@@ -6,7 +6,7 @@
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
-set local role authority_owner;
+set local role pg_database_owner;
 
 create table if not exists authority.permissions (
     name text collate "C" not null,
@@ -56,7 +56,7 @@ comment on table authority.system_roles is
 'Templates: a new tenant gets a copy of each row. Migrations change them.';
 comment on column authority.system_roles.name is 'Name of the role in each tenant.';
 comment on column authority.system_roles.description is
-'Who needs the role, in one sentence.';
+'The users who need the role, in one sentence.';
 comment on column authority.system_roles.permissions is
 'Names from authority.permissions, copied to authority.role_permissions.';
 comment on column authority.system_roles.created_at is 'When the row was inserted.';
@@ -90,7 +90,7 @@ comment on column authority.roles.id is 'Random.';
 comment on column authority.roles.name is
 'Identifier in lower case, unique in the tenant.';
 comment on column authority.roles.description is
-'Who needs the role, in one sentence. May be empty.';
+'The users who need the role, in one sentence. May be empty.';
 comment on column authority.roles.is_system is
 'Copied from authority.system_roles. A system role cannot be renamed or deleted.';
 comment on column authority.roles.created_at is 'When the row was inserted.';
@@ -152,7 +152,7 @@ create policy permissions_shared_policy on authority.permissions
 for select using (true);
 drop policy if exists permissions_owner_policy on authority.permissions;
 create policy permissions_owner_policy on authority.permissions
-to authority_owner using (true);
+to pg_database_owner using (true);
 alter table authority.system_roles
 enable row level security, force row level security;
 drop policy if exists system_roles_shared_policy on authority.system_roles;
@@ -160,7 +160,7 @@ create policy system_roles_shared_policy on authority.system_roles
 for select using (true);
 drop policy if exists system_roles_owner_policy on authority.system_roles;
 create policy system_roles_owner_policy on authority.system_roles
-to authority_owner using (true);
+to pg_database_owner using (true);
 
 grant select on authority.permissions to authority_app, authority_reader;
 grant select on authority.system_roles to authority_maintenance;

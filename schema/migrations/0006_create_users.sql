@@ -7,7 +7,7 @@ set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
-set local role authority_owner;
+set local role pg_database_owner;
 
 create or replace function authority.is_username_key(username text, username_key text)
 returns boolean
@@ -187,7 +187,8 @@ comment on column authority.user_roles.user_id is 'The user who has the role.';
 comment on column authority.user_roles.role_id is
 'The role. It cannot be deleted while it is assigned.';
 comment on column authority.user_roles.granted_by is
-'Who assigned the role, in the embedding service''s own terms. Null: not recorded.';
+'The user or service that assigned the role, in the embedding service''s own terms.
+Null: not recorded.';
 comment on column authority.user_roles.expires_at is
 'The assignment has no effect from this time on, and may be pruned. Null: no end.';
 comment on column authority.user_roles.created_at is

@@ -5,7 +5,7 @@
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
-set local role authority_owner;
+set local role pg_database_owner;
 
 create table if not exists authority.system_scopes (
     name text collate "C" not null,
@@ -124,7 +124,7 @@ create policy system_scopes_shared_policy on authority.system_scopes
 for select using (true);
 drop policy if exists system_scopes_owner_policy on authority.system_scopes;
 create policy system_scopes_owner_policy on authority.system_scopes
-to authority_owner using (true);
+to pg_database_owner using (true);
 
 grant select on authority.system_scopes to authority_maintenance;
 -- A tenant cannot set is_system.

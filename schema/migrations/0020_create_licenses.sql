@@ -6,7 +6,7 @@
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
-set local role authority_owner;
+set local role pg_database_owner;
 
 create table if not exists authority.licenses (
     tenant_id uuid not null,

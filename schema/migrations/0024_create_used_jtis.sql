@@ -5,7 +5,7 @@
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
-set local role authority_owner;
+set local role pg_database_owner;
 
 create table if not exists authority.used_jtis (
     tenant_id uuid not null,
@@ -39,8 +39,8 @@ while it could be accepted again.';
 comment on column authority.used_jtis.tenant_id is 'Owner of the row.';
 comment on column authority.used_jtis.kind is 'client_assertion or dpop_proof.';
 comment on column authority.used_jtis.issuer is
-'Who created the jti; it is unique only per issuer. The client_id for an assertion, the
-JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
+'The creator of the jti, which is unique only per issuer: the client_id for an
+assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
 comment on column authority.used_jtis.jti_hash is
 'SHA-256 of the jti in UTF-8, 32 octets. A jti can have any length.';
 comment on column authority.used_jtis.expires_at is

@@ -48,7 +48,7 @@ select items.place from items where items.id = :id;
 ERRORS = [
     "queries/items.sql:1:1: aiosql refuses it: unused declared parameter in query "
     "get_item: ['other']; ",
-    "queries/items.sql:7:8: `*` gives other columns when the table changes: ",
+    "queries/items.sql:7:8: `*` returns other columns when the table changes: ",
     "queries/items.sql:11:1: @nullable names text; there are: label",
     "queries/items.sql:20:44: PostgreSQL says: column items.lable does not exist",
     "queries/others.sql:3:1: write this tag as `@notnull column -- reason`",
@@ -89,7 +89,7 @@ def test_an_error_of_a_row_is_reported_beside_others(
     config = str(project.folder / "pyproject.toml")
     assert main(["generate", "--config", config, "--server", blank_conninfo]) == 1
     first, second, _ = capfd.readouterr().err.splitlines()
-    assert first.startswith("queries/b.sql:3:1: @row Item is not what it is in")
+    assert first.startswith("queries/b.sql:3:1: @row Item differs from the one in")
     assert second.startswith('queries/c.sql:3:24: PostgreSQL says: relation "nothing"')
 
 
@@ -109,6 +109,6 @@ def test_a_failing_migration_is_named_beside_the_errors_of_queries(
     assert main([command, "--config", str(config), "--server", embedded]) == 1
     errors = capfd.readouterr().err
     assert '0001_begin.sql:4: column "no" of relation "items"' in errors
-    assert ("items.sql:3:8: `*` gives other columns" in errors) == (
+    assert ("items.sql:3:8: `*` returns other columns" in errors) == (
         star in queries["items"]
     )

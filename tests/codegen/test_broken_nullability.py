@@ -86,7 +86,7 @@ def test_a_query_that_excludes_null_refuses_a_nullable_column(
     # The query looks clients up by it, so it is not null there: the records differ.
     with pytest.raises(
         GenerationError,
-        match=r"clients\.sql:\d+:1: @row Client is not what it is in "
+        match=r"clients\.sql:\d+:1: @row Client differs from the one in "
         r"\S*clients\.sql:1 get_by_id: column client_id can be null only there",
     ):
         generate(settings, conninfo)

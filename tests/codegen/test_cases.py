@@ -16,7 +16,7 @@ create table shop.orders (id bigint primary key, paid_at date, note text);
 insert into shop.orders values (1, '2026-01-01', null), (2, null, 'later');
 """
 QUERY = """-- name: judge(id)^
--- What has become of an order.
+-- The state of an order.
 -- @row Verdict
 -- @when outcome = paid, gift -- id, paid_at
 select

@@ -213,7 +213,7 @@ def test_a_column_that_is_added_to_a_row_or_removed_is_so_in_every_list(
     folder = tmp_path / "queries"
     shutil.copytree(QUERIES, folder)
     before = {path: path.read_text() for path in folder.glob("*.sql")}
-    # Of a row of several tables a CTE has a part: from that nothing is removed.
+    # A CTE with a part of a row of several tables keeps all its columns.
     declaring = [
         found
         for found in lists_of_folder(folder)

@@ -47,7 +47,7 @@ def test_a_module_refuses_sql_that_was_edited_since(project: Project) -> None:
     items.write_text(written + ITEMS)
     project.generate()
     items.write_text(written.replace("-- All.", "-- Each of them.") + ITEMS)
-    project.module("queries.items")  # a comment says nothing to the server
+    project.module("queries.items")  # a comment changes nothing for the server
     swapped = written.replace("items.id, items.name", "items.name, items.id")
     items.write_text(swapped + ITEMS)
     del sys.modules[f"{project.package}.queries.items"]

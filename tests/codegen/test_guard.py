@@ -150,7 +150,7 @@ STARS = [
 def test_a_star_is_refused_at_every_level(tmp_path: Path, sql: str) -> None:
     message = refusal(tmp_path, a=f"-- name: x()\n-- é\n{sql};")
     line = 2 + sql.count("\n") + 1
-    assert message.startswith(f"sql/a.sql:{line}: `*` gives other columns")
+    assert message.startswith(f"sql/a.sql:{line}: `*` returns other columns")
 
 
 def test_a_star_that_is_no_column_is_accepted(tmp_path: Path) -> None:

@@ -119,17 +119,17 @@ TRAPS = [
         sql="select sum(x) as x from t group by grouping sets ((x), ())",
     ),
     Trap(
-        name="NOT IN an empty list says nothing of the value",
+        name="NOT IN an empty list proves nothing about the value",
         schema="create table t (x int); insert into t values (null)",
         sql="select x from t where x not in (select 1 where false)",
     ),
     Trap(
-        name="ALL of an empty array says nothing of the value",
+        name="ALL of an empty array proves nothing about the value",
         schema="create table t (x int); insert into t values (null)",
         sql="select x from t where x <> all ('{}'::int[])",
     ),
     Trap(
-        name="what UPDATE tested is not what it wrote",
+        name="UPDATE writes another value than it tested",
         schema="create table t (x int); insert into t values (1)",
         sql="update t set x = null where x is not null returning x",
     ),
@@ -159,7 +159,7 @@ TRAPS = [
         sql="select lag(x) over (order by x) from t",
     ),
     Trap(
-        name="a strict function that gives null of its own will",
+        name="a strict function that returns null for other values",
         schema="""
             create function f(int) returns int strict language sql as 'select null::int'
         """,
@@ -226,7 +226,7 @@ TRAPS = [
         since=17,
     ),
     Trap(
-        name="the source of a MERGE, though its own join says that it is not null",
+        name="the source of a MERGE, though its own join excludes nulls",
         schema="""
             create table t (x int primary key);
             create table v (y int);
@@ -250,7 +250,7 @@ TRAPS = [
         since=18,
     ),
     Trap(
-        name="ALL of an empty array of arrays says nothing of the value",
+        name="ALL of an empty array of arrays proves nothing about the value",
         schema="create table t (x int); insert into t values (null)",
         sql="select x from t where x <> all (array['{}'::int[]])",
     ),

@@ -238,7 +238,7 @@ def test_the_check_names_queries_whose_record_alone_changed(
             "sold\n-- @n",
             ":32:1: @nullable names sold",
         ),
-        ("    tracks.title,\n", "", ":30:1: @row Track is not"),
+        ("    tracks.title,\n", "", ":30:1: @row Track differs"),
     ],
 )
 def test_an_error_in_a_query_file_has_its_place_and_no_traceback(
@@ -253,7 +253,7 @@ def test_an_error_in_a_query_file_has_its_place_and_no_traceback(
 
 OUR_QUERIES: Final = """
 -- name: list_sign_ins(tenant_id, since)
--- One user who is active, with the newest attempt to sign in, if there was one.
+-- One active user, with the newest attempt to sign in, if there was one.
 -- @row SignIn
 select
     users.username,

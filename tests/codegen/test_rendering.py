@@ -310,7 +310,7 @@ comment on column shops.name is 'What people call it. Any language.';
 comment on column shops.place is 'Where its door is.';
 create view doors as
 select name as label, place, upper(name) as sign, upper(name) as plain from shops;
-comment on column doors.sign is 'What the door says.';
+comment on column doors.sign is 'The text on the door.';
 """
 DOORS: Final = """
 -- name: find(name, place)
@@ -353,7 +353,7 @@ def test_fields_and_parameters_have_the_comments_of_their_columns(
     assert meanings(records, "Door") == {
         "label": "What people call it. Any language.",
         "place": "Where its door is.",
-        "sign": "What the door says.",
+        "sign": "The text on the door.",
     }
     assert meanings(records, "Shop") == {"name": "What people call it. Any language."}
     assert meanings(records, "Place") == {"city": "Where it is. Ends with \\"}
@@ -393,8 +393,8 @@ def test_one_name_for_two_shapes_is_refused(
         "select items.id, items.mood as name from shop.items;\n",
     )
     assert message.startswith(
-        "queries/b.sql:3:1: @row Item is not what it is in queries/a.sql:1 f: column "
-        "name is of another type"
+        "queries/b.sql:3:1: @row Item differs from the one in queries/a.sql:1 f: "
+        "column name is of another type"
     )
 
 

@@ -1,4 +1,4 @@
-"""What is kept of a prepared database, and when it is made again."""
+"""The parts of a prepared database that are kept, and when it is made again."""
 
 import os
 import subprocess

@@ -32,7 +32,7 @@ where
 
 
 def follow(settings: Settings, tenant_id: UUID, seen: Seen, **options: Any) -> None:
-    """Follow until the callback says stop."""
+    """Follow until the callback returns False."""
     with (
         Authority.open(settings) as authority,
         closing(authority.follow_revocations(tenant_id, **options)) as entries,

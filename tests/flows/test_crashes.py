@@ -46,7 +46,7 @@ class Load:
 
 
 class Rotator:
-    """A service that refreshes its families in turn, and gives no request up."""
+    """A service that refreshes its families in turn, and repeats failed requests."""
 
     def __init__(self, client: Client, tokens: list[TokenString], load: Load) -> None:
         self._client = client
@@ -116,6 +116,7 @@ def cluster() -> Iterator[Cluster]:
         with psycopg.connect(cluster.conninfo) as dba:
             for name in ("app", "maintenance"):
                 dba.execute(f"create role {name} login in role authority_{name}")
+                dba.execute(f"grant connect on database postgres to {name}")
         yield cluster
 
 

@@ -246,7 +246,7 @@ def test_an_approval_beside_a_deletion_leaves_nothing(
     for _ in range(40):
         client, user = make_client(store, tenant_id), make_user(store, tenant_id)
         store.consents.grant(
-            tenant_id=tenant_id, user_id=user.id, client_uuid=client.id, scopes=[]
+            tenant_id=tenant_id, user_id=user.id, client_id=client.client_id, scopes=[]
         )
         codes = [make_device(store, client)[1] for _ in range(8)]
         runs = [approve_or_miss(client, code, user) for code in codes]

@@ -1,4 +1,4 @@
-"""The SQL of docs/revocation_feed.md does what the page says."""
+"""The SQL of docs/revocation_feed.md does what the page states."""
 
 import re
 from pathlib import Path

@@ -192,7 +192,7 @@ def test_a_holder_that_waits_for_itself_gets_its_own_seat(
         psycopg.connect(logins.app_for(license_.tenant_id)) as first,
     ):
         assert Store(first).license_seats.check_out(**key, holder="ann")
-        # Now the first seat is free, and so is the second for anybody who does not
+        # Now the first seat is free, and so is the second for a caller that does not
         # wait.
         assert store.license_seats.check_in(**key, holder="bob")
         waiting = threads.submit(hold(license_, "ann"), store)

@@ -12,6 +12,7 @@ from time import monotonic
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import Settings, migrate
@@ -205,6 +206,8 @@ class OwnServer:
         with psycopg.connect(conninfo, autocommit=True) as dba:
             dba.execute("create role auth_service login in role authority_app")
             dba.execute("create role auth_ops login in role authority_maintenance")
+            grant = "grant connect on database {} to auth_service, auth_ops"
+            dba.execute(sql.SQL(grant).format(sql.Identifier(dba.info.dbname)))
             row = dba.execute("show data_directory").fetchone()
         assert row is not None
         self.conninfo = conninfo

@@ -69,7 +69,10 @@ def make_grant(store: Store, dba: Dba, *, families: int, of_account: bool) -> Gr
     user = make_user(store, client.tenant_id)
     account = make_service_account(store, client.tenant_id)
     consent = store.consents.grant(
-        tenant_id=client.tenant_id, user_id=user.id, client_uuid=client.id, scopes=[]
+        tenant_id=client.tenant_id,
+        user_id=user.id,
+        client_id=client.client_id,
+        scopes=[],
     )
     tokens = [mint_token("refresh", client.tenant_id) for _ in range(families)]
     row = dba.execute(
@@ -110,7 +113,7 @@ ALL_FAMILIES: dict[str, Revoke] = {
     "consents.revoke": lambda store, grant: store.consents.revoke(
         tenant_id=grant.tenant_id,
         user_id=grant.user_id,
-        client_uuid=grant.client.id,
+        client_id=grant.client.client_id,
         reason="test",
     ),
     "users.revoke_tokens": lambda store, grant: store.users.revoke_tokens(

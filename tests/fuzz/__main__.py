@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: random queries, described and run; exit 1 on an untruth."""
+"""`python -m tests.fuzz`: describes and runs random queries; exit 1 on an error."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Conditions: templates as templates.py describes them, those that narrow twice."""
+"""Templates of conditions (see templates.py). Those that narrow occur twice."""
 
 from typing import Final
 

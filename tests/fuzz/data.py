@@ -1,4 +1,4 @@
-# ruff: noqa: S608 -- SQL is what is made here, and nobody else's text goes into it.
+# ruff: noqa: S608 -- this module makes SQL, and no input gets into it.
 """Random values, small on purpose so that they meet, and tables filled with them."""
 
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def samples(relation: Relation, column: Column) -> tuple[str, ...]:
 
 
 def may_be_null(relation: Relation, column: Column) -> bool:
-    """Say whether a row with a null here can be made today."""
+    """Return whether a new row can have a null in this column."""
     return not column.not_null and (relation.name, column.name) != (
         "fuzz.legacy",
         "code",
@@ -113,7 +113,7 @@ def _value(
     sizes: Mapping[str, int],
 ) -> str:
     if may_be_null(relation, column) and rng.random() < 0.35:
-        # The way of a null into a column of a domain that is not null.
+        # This stores a null even in a column of a domain that is NOT NULL.
         return f"(select null::{column.declared} where false)"
     text: str | None
     if column.references:

@@ -85,7 +85,7 @@ class QueryMaker(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """One query's drawing; `subqueries` is how many more it may get."""
+    """The state of drawing one query. `subqueries` is the number that may follow."""
 
     rng: Random
     world: World
@@ -106,7 +106,7 @@ class Draft:
         return self.rng.choices([option for _, option in options], weights)[0]
 
     def name(self, prefix: str) -> str:
-        """Give a name that the query does not have yet."""
+        """Return a name that the query does not have yet."""
         self._names += 1
         return f"{prefix}{self._names}"
 
@@ -119,7 +119,7 @@ class Draft:
         return [self.type() for _ in range(self.rng.randint(1, most))]
 
     def may_nest(self) -> bool:
-        """Say whether there is room for one more subquery, and count it."""
+        """Return whether one more subquery is allowed, and count it."""
         self.subqueries -= 1
         return self.subqueries >= 0
 

@@ -32,7 +32,7 @@ def expression(draft: Draft, scope: Scope, type_: str, depth: int = 2) -> str:
 
 
 def predicate(draft: Draft, scope: Scope, depth: int = 2) -> str:
-    """Draw a condition, mostly one that says something of a column."""
+    """Draw a condition, usually on a column."""
     if scope.columns and draft.chance(0.5):
         type_ = draft.choose(scope.columns).type
         template = draft.choose(_fitting(CONDITIONS, type_))
@@ -49,7 +49,7 @@ def leaf(draft: Draft, scope: Scope, type_: str) -> str:
     if scope.grouped is not None and draft.chance(0.4):
         return aggregate(draft, scope.grouped, type_)
     outer = scope.outer.of_type(type_) if scope.outer else []
-    # A bare name would rather be one of the inner query's columns.
+    # Without a qualifier PostgreSQL looks for a column of the inner query first.
     outer = [column for column in outer if _QUALIFIED.fullmatch(column.sql)]
     if outer and draft.chance(0.5):
         return draft.choose(outer).sql
@@ -91,7 +91,7 @@ def window_function(draft: Draft, scope: Scope, type_: str) -> str:
 
 
 def window(draft: Draft, scope: Scope) -> str:
-    """Draw what stands between the parentheses of OVER."""
+    """Draw the window between the parentheses of OVER."""
     parts = []
     if draft.chance(0.4):
         parts.append(f"partition by {leaf(draft, scope, draft.type())}")
@@ -111,7 +111,7 @@ def window(draft: Draft, scope: Scope) -> str:
 def render(
     draft: Draft, scope: Scope, template: str, depth: int, bound: Mapping[str, str]
 ) -> str:
-    """Fill the places of a template; `bound` says what t and u are, if that matters."""
+    """Fill the places of a template. `bound` has the fixed types of t and u."""
     types = {"t": _plain_type(draft), "u": _plain_type(draft), **bound}
     column = leaf(draft, scope, types["t"]) if "{c}" in template else ""
 
@@ -135,7 +135,7 @@ def _plain_type(draft: Draft) -> str:
 
 
 def _fitting(choice: Sequence[str], type_: str) -> list[str]:
-    """Leave out what makes an array of arrays, which is of another type."""
+    """Drop templates that would make an array of arrays, which has another type."""
     return [one for one in choice if "array[" not in one or type_ not in _ARRAYS]
 
 
@@ -153,7 +153,7 @@ def _template(draft: Draft, type_: str) -> str:
 
 
 def _subquery(draft: Draft, scope: Scope, types: list[str], *, one: bool) -> str:
-    # A subquery sees the columns alone: not the grouped expressions.
+    # A subquery can refer to columns, and not to grouped expressions.
     columns = tuple(
         column for column in scope.columns if _QUALIFIED.fullmatch(column.sql)
     )

@@ -1,4 +1,4 @@
-"""What a statement has in it, found in its text: to see that nothing is missing."""
+"""Finds SQL features in the statements' texts, to report those that never occur."""
 
 import re
 from collections.abc import Mapping
@@ -105,7 +105,7 @@ _SINCE: Final[Mapping[int, Mapping[str, str]]] = {
 
 
 def features(version: int) -> Mapping[str, re.Pattern[str]]:
-    """Give the features that a statement of this version can have."""
+    """Return the features that a statement of this version can have."""
     known = dict(_PATTERNS)
     for since, patterns in _SINCE.items():
         if version >= since:

@@ -8,7 +8,7 @@ from tests.fuzz.expressions import expression
 
 def group_by(draft: Draft, rows: Scope) -> tuple[str, Scope]:
     """Draw the clause (empty for one group) and the scope of the groups."""
-    # Without the outer query: an aggregate of its columns alone would be its own.
+    # Without the outer query: an aggregate of only its columns would belong to it.
     groups = Scope(outer=rows.outer, grouped=replace(rows.plain(), outer=None))
     if draft.chance(0.3):
         return draft.choose(("", "", " group by ()")), groups
@@ -37,7 +37,7 @@ def _grouping(draft: Draft, keys: list[Visible]) -> list[Visible]:
 
 
 def _clause(draft: Draft, keys: list[str]) -> tuple[str, bool]:
-    """Give the clause, and whether a key may be missing from a group."""
+    """Return the clause, and whether a key may be missing from a group."""
     listed = ", ".join(keys)
     if draft.chance(0.45):
         return f"{draft.choose(('', '', 'distinct '))}{listed}", False

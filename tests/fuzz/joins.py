@@ -20,7 +20,7 @@ def from_clause(draft: Draft, outer: Scope | None) -> tuple[str, Scope]:
 
 
 def from_item(draft: Draft, outer: Scope | None, depth: int) -> Joined:
-    """Draw an item, joins nested so deep."""
+    """Draw an item, with joins nested up to this depth."""
     return join(draft, outer, depth) if depth else single(draft, outer)
 
 

@@ -49,7 +49,7 @@ def laboratory(server: str, fillings: int = FILLINGS) -> Iterator[Laboratory]:
             connection.execute("set temp_file_limit = '100MB'")
             filled.append(connection)
         analysed = undo.enter_context(_connect(server, names[0]))
-        # Else every tree that is dumped is written to the server's log as well.
+        # Otherwise the server writes each dumped tree to its log, too.
         analysed.execute("set log_min_messages = fatal")
         yield Laboratory(
             world=world,
@@ -68,7 +68,7 @@ def _connection(
 
 
 def _drop(server: str, name: str) -> None:
-    """Drop a database, when the server is up again if a statement crashed it."""
+    """Drop a database. After a crash of the server, wait until it is up again."""
     end = time.monotonic() + _RECOVERY
     while True:
         try:

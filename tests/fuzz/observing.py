@@ -1,4 +1,4 @@
-"""What really comes out of a statement, over several databases."""
+"""The actual results of a statement in several databases."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ _KINDS: Final = {"{": "object", "[": "array"}
 
 @dataclass(slots=True)
 class Seen:
-    """What a column held in any row of any run."""
+    """The values of a column in all rows of all runs."""
 
     is_array: bool
 
@@ -40,16 +40,16 @@ class Seen:
 
     @property
     def json_kinds(self) -> set[str]:
-        """What the texts are, read as jsonb: object, array or scalar."""
+        """The kinds of the texts, read as jsonb: object, array or scalar."""
         return {_json_kind(text) for text in self.texts}
 
 
 @dataclass(slots=True)
 class Observation:
-    """All that came out of a statement; `failed` runs tell nothing.
+    """All results of a statement. `failed` counts runs without a result.
 
-    `null_refused`: a parameter that takes None, it is said, broke a NOT NULL with it,
-    where values went in.
+    `null_refused`: the description lets a parameter be None, and that None violated a
+    NOT NULL where other values did not.
     """
 
     columns: list[Seen]
@@ -66,7 +66,7 @@ def observe(
     parameters: Sequence[Parameter],
     reference: Description,
 ) -> Observation:
-    """Run the statement on each filling: with values, and with the nulls it takes."""
+    """Run the statement on each database, with values and with permitted nulls."""
     arrays = laboratory.world.arrays
     observation = Observation(
         [Seen(is_array=column.type_oid in arrays) for column in reference.columns]

@@ -59,7 +59,7 @@ class Tally:
 
 
 def report(tally: Tally, server: str, seconds: float) -> Iterator[str]:
-    """Give the tables of a run, a paragraph at a time."""
+    """Return the tables of a run, a paragraph at a time."""
     yield tabulate(
         [
             ("server", server),
@@ -116,6 +116,6 @@ def _rule(
 
 
 def explain(score: Score, rule: str) -> str:
-    """Say what was wrong of a statement, so that it can be run again."""
+    """Describe the errors about a statement, and how to run it again."""
     wrong = "\n".join(score.verdicts[rule].unsound)
     return f"--only {score.drawn.seed}\n{wrong}\n{score.drawn.sql}"

@@ -1,7 +1,7 @@
-"""Ways to describe a statement: the product's, and two that others use, for the scale.
+"""Ways to describe a statement: this package's, and two of other tools to compare.
 
-Both take attnotnull of the column that RowDescription names. For a result that is no
-column of a table the careful rule claims nothing, the bold one that it is never null.
+Those two read attnotnull of the column that RowDescription names. For any other result
+the careful rule claims nothing, and the bold rule claims that it is never null.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,7 +61,7 @@ class OfTheCatalogue:
 
 
 def everything_not_null(describe: Describe) -> Describe:
-    """Make a rule that is wrong on purpose of another."""
+    """Make a rule that is wrong on purpose from another rule."""
 
     def wrong(statement: str, types: Sequence[int]) -> Description:
         right = describe(statement, types)

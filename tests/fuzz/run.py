@@ -13,7 +13,7 @@ from tests.fuzz.statements import draw
 
 
 def all_rules(databases: Laboratory) -> dict[str, Describe]:
-    """Give the product's analysis, and the rules that it is compared with."""
+    """Return this package's analysis, and the rules that it is compared with."""
     connection, world = databases.empty, databases.world
     return {
         ANALYST: Analyst(databases.analysed).describe,
@@ -35,7 +35,7 @@ def run(
 def run_through_crashes(server: str, fillings: int, seeds: Sequence[int]) -> Tally:
     """Score the statements of these seeds, some of which PostgreSQL may not survive.
 
-    After a crash the databases are made anew, and what comes next is taken.
+    After a crash the databases are created again, and the next statement follows.
     """
     tally: Tally | None = None
     left = [*reversed(seeds)]

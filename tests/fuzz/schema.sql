@@ -132,7 +132,7 @@ where status = 'open' and nick is not null;
 create materialized view fuzz.people_moods as
 select id, mood, coalesce(nick, name) as shown from fuzz.people;
 
--- What its trigger returns is what RETURNING gives: not a row of the table.
+-- RETURNING returns the row that its trigger returns: not a row of the table.
 create view fuzz.desk as
 select id, name, status, active from fuzz.people;
 create function fuzz.at_the_desk() returns trigger language plpgsql as $$

@@ -1,4 +1,4 @@
-"""A description against what came out: what was wrong in it, what too cautious."""
+"""Compares a description with the results: its wrong and its too cautious claims."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from tests.fuzz.statements import Drawn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a rule said of one statement: sentences on what was not so, and counts."""
+    """The verdict on one rule's description of a statement: its errors, and counts."""
 
     unsound: tuple[str, ...]
     unsound_columns: int
@@ -35,7 +35,7 @@ class Score:
 
 
 def score(laboratory: Laboratory, drawn: Drawn, rules: Mapping[str, Describe]) -> Score:
-    """Describe by each rule, run, compare. The first rule says which nulls are sent."""
+    """Describe by each rule, run, compare. The first rule chooses the nulls to send."""
     types = [
         laboratory.world.oids[one.declared] if one.declared else 0
         for one in drawn.inputs
@@ -67,7 +67,7 @@ def score(laboratory: Laboratory, drawn: Drawn, rules: Mapping[str, Describe]) -
 def _describe(
     describe: Describe, statement: str, types: Sequence[int]
 ) -> Description | str:
-    """Describe a statement; when that fails, which is a finding, say how."""
+    """Describe a statement. A failure is a finding: return its message."""
     try:
         return describe(statement, types)
     except Exception as error:  # whatever it is, the run goes on
@@ -77,7 +77,7 @@ def _describe(
 def judge(
     description: Description | str, reference: Description, seen: Observation
 ) -> Verdict:
-    """Compare a description with RowDescription and with what came out."""
+    """Compare a description with RowDescription and with the results."""
     if isinstance(description, str):
         return Verdict(unsound=(description,), unsound_columns=0, overcautious=0)
     complaints = list(_shape(description, reference, seen))
@@ -102,7 +102,7 @@ def _shape(
     description: Description, reference: Description, seen: Observation
 ) -> Iterator[str]:
     if description.always_a_row and seen.empty:
-        yield "a row is promised, and none came"
+        yield "claims a row, and none was returned"
     said = [(column.name, column.type_oid) for column in description.columns]
     true = [(column.name, column.type_oid) for column in reference.columns]
     if said != true:
@@ -116,10 +116,10 @@ def _shape(
 def _wrong(column: Column, came: Seen) -> Iterator[str]:
     fact = column.fact
     if not fact.nullable and came.null:
-        yield "is said to be never null, and was"
+        yield "is claimed to be never null, and was"
     if fact.values is not None and not came.texts <= fact.values:
-        yield f"is said to be one of {sorted(fact.values)}, and was {came.texts}"
+        yield f"is claimed to be one of {sorted(fact.values)}, and was {came.texts}"
     if not fact.elements_nullable and came.null_element:
-        yield "is said to have no null in its arrays, and had"
+        yield "is claimed to have no null in its arrays, and had"
     if fact.json_kind is not None and not came.json_kinds <= {fact.json_kind}:
-        yield f"is said to be a jsonb {fact.json_kind}, and was {came.texts}"
+        yield f"is claimed to be a jsonb {fact.json_kind}, and was {came.texts}"

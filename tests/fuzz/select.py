@@ -1,5 +1,5 @@
 """SELECT: plain, grouped, with windows; VALUES, set operations, WITH."""
-# ruff: noqa: S608 -- SQL is what is made here, and nobody else's text goes into it.
+# ruff: noqa: S608 -- this module makes SQL, and no input gets into it.
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""One statement shown, with what is wrong of it; shorter if that is asked for."""
+"""Shows one statement and the errors about it, shortened on request."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from tests.fuzz.statements import Drawn, draw
 
 
 def show(laboratory: Laboratory, seed: int, *, shorter: bool) -> str:
-    """Say all of the statement of this seed. To shorten it takes up to minutes."""
+    """Return the report on this seed's statement. Shortening it can take minutes."""
     drawn = draw(laboratory.world, seed)
     if shorter:
         drawn = _shortened(laboratory, drawn)

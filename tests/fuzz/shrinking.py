@@ -1,4 +1,4 @@
-"""A statement made shorter while what is wrong with it stays."""
+"""Shortens a statement as long as the error about it stays."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -8,12 +8,12 @@ _TOKEN: Final = re.compile(r"'(?:[^']|'')*'|\$\d+|[\w.]+|::|[<>=!|&@#?~-]+|\S")
 
 
 def shrink(text: str, still_wrong: Callable[[str], bool]) -> str:
-    """Leave out tokens, many at a time at first, as long as it is still wrong."""
+    """Remove tokens, many at a time at first, as long as it is still wrong."""
     tokens = _TOKEN.findall(text)
     size = len(tokens)
     while size:
         shorter = _without_windows(tokens, size, still_wrong)
-        # What was left out may have been what kept more from being left out.
+        # Each removal may make another one possible.
         size = size // 2 if len(shorter) == len(tokens) else min(size, len(shorter))
         tokens = shorter
     return _written(_without_brackets(tokens, still_wrong))
@@ -47,7 +47,7 @@ def _without_brackets(
 
 
 def _closing(tokens: Sequence[str], start: int) -> int:
-    """Find the bracket that closes the one at `start`; `start` itself if it is none."""
+    """Return the place of the bracket that closes the one at `start`, or `start`."""
     depth = 0
     for place in range(start, len(tokens)):
         depth += (tokens[place] == "(") - (tokens[place] == ")")

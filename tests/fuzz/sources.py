@@ -1,4 +1,4 @@
-"""What is joined: relations, subqueries, CTEs, VALUES, functions."""
+"""Items of FROM: relations, subqueries, CTEs, VALUES, functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def single(draft: Draft, outer: Scope | None) -> Joined:
 
 
 def source_of(known: Relation, alias: str) -> Source:
-    """Give a relation under an alias."""
+    """Return a relation under an alias."""
     return Source(
         alias=alias,
         columns=tuple(Visible(column.name, column.type) for column in known.columns),
@@ -48,7 +48,7 @@ def source_of(known: Relation, alias: str) -> Source:
 
 
 def relation(draft: Draft) -> Joined:
-    """Draw a table or a view, tables sampled or without their children at times."""
+    """Draw a table or a view; at times a sample, or a table without its children."""
     known = draft.choose(draft.world.relations)
     alias = draft.name("t")
     sql = f"{known.name} as {alias}"
@@ -76,7 +76,7 @@ def _subquery(draft: Draft, outer: Scope | None) -> Joined:
 
 
 def lateral(draft: Draft, outer: Scope | None, left: Joined) -> Joined | None:
-    """Draw an item that sees `left`, None where there is no room for one."""
+    """Draw an item that may refer to `left`; None if no subquery is allowed."""
     if not draft.may_nest():
         return None
     scope = Scope(columns=left.columns, sources=left.sources, outer=outer)

@@ -1,5 +1,5 @@
 """Whole statements by their seed: WITH, recursive or not, then a query or a write."""
-# ruff: noqa: S608 -- SQL is what is made here, and nobody else's text goes into it.
+# ruff: noqa: S608 -- this module makes SQL, and no input gets into it.
 
 from dataclasses import dataclass
 from random import Random
@@ -57,7 +57,7 @@ def _with(draft: Draft) -> str:
 
 
 def _recursive(draft: Draft) -> str:
-    """Draw a counter with more columns, whose later rows are made otherwise."""
+    """Draw a recursive counter. Its two branches compute the other columns."""
     types = ["int", *draft.types(2)]
     base = select.query(draft, None, types)
     name, alias = draft.name("r"), draft.name("w")

@@ -1,10 +1,10 @@
-"""Expressions by the type of their result, and what goes into their places.
+"""Templates of expressions by the type of their result, and their places.
 
 `{int}` is an expression of that type; `{t}` and `{u}` are of one random type each, the
-same wherever they stand in a template; `{c}` is one column (of type t, if there is
-one), the same wherever it stands; `{any}` is of any; `{row}` is a whole row;
+same in a whole template; `{c}` is one column (of type t, if there is one), the same in
+a whole template; `{any}` is of any type; `{row}` is a whole row;
 `{query:t}` is a subquery with a column of type t, `{query:t,u}` with two; `{one:t}` is
-a subquery that mostly gives one row.
+a subquery that usually returns one row.
 """
 
 from collections.abc import Mapping

@@ -68,8 +68,8 @@ def test_an_analysis_that_is_wrong_on_purpose_is_caught(databases: Laboratory) -
         line for score in caught.unsound for line in score.verdicts["wrong"].unsound
     }
     assert len(caught.unsound) > caught.scored // 4
-    assert any(line.endswith("is said to be never null, and was") for line in said)
-    assert "a row is promised, and none came" in said
+    assert any(line.endswith("is claimed to be never null, and was") for line in said)
+    assert "claims a row, and none was returned" in said
 
 
 def test_the_same_seed_draws_the_same_query(databases: Laboratory) -> None:

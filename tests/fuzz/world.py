@@ -1,4 +1,4 @@
-"""What the generator and the scale know of the schema: read from the catalogue."""
+"""The schema that queries are drawn for, read from the catalogue."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ class World:
 
 
 def create_schema(connection: Connection) -> None:
-    """Make the schema, with what only this version of the server can have."""
+    """Create the schema, with the objects that only this server's version allows."""
     modern = connection.info.server_version >= 180000
     for name in ("schema.sql", "schema_18.sql" if modern else "schema_15.sql"):
         connection.execute((_HERE / name).read_bytes())

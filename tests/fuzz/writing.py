@@ -1,5 +1,5 @@
 """The parts of statements that write: values, assignments, ON CONFLICT, RETURNING."""
-# ruff: noqa: S608 -- SQL is what is made here, and nobody else's text goes into it.
+# ruff: noqa: S608 -- this module makes SQL, and no input gets into it.
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from tests.fuzz.world import Column, Relation
 
 
 def written(draft: Draft, target: Relation) -> list[Column]:
-    """Draw columns to write: those that must be, and some that may."""
+    """Draw columns to write: all required ones, and some others."""
     return [
         column
         for column in target.columns
@@ -22,7 +22,7 @@ def written(draft: Draft, target: Relation) -> list[Column]:
 
 
 def rows(draft: Draft, target: Relation, columns: Sequence[Column]) -> str:
-    """Draw what is inserted: VALUES, or a query."""
+    """Draw the source of an INSERT: VALUES, or a query."""
     if draft.chance(0.3):
         items, scope = from_clause(draft, None)
         listed = values(draft, target, columns, scope)
@@ -43,7 +43,7 @@ def values(
 
 
 def _value(draft: Draft, target: Relation, column: Column, scope: Scope) -> str:
-    """Draw a value, mostly one that the column takes."""
+    """Draw a value, usually one that the column accepts."""
     texts = samples(target, column)
     if column.name == "id" and column.not_null:
         return str(draft.rng.randint(1, 25))
@@ -62,7 +62,7 @@ def _value(draft: Draft, target: Relation, column: Column, scope: Scope) -> str:
 
 
 def assignments(draft: Draft, target: Relation, scope: Scope) -> str:
-    """Draw what stands after SET, at times of several at once."""
+    """Draw the assignments of SET, at times of several columns at once."""
     free = [c for c in target.columns if not c.generated and not c.in_key]
     chosen = draft.rng.sample(free, min(len(free), draft.rng.randint(1, 3)))
     if len(chosen) == 2 and draft.chance(0.3):

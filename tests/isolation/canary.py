@@ -1,4 +1,4 @@
-"""Values that can be recognised wherever they appear, in every spelling."""
+"""Values that a search recognises in every spelling."""
 
 import base64
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 -- One primary, unique or foreign key of a table of tenants: its table, the columns
 -- after the tenant, and for a foreign key the other table, its columns and what a
 -- deletion does. Keys of partitions are their parents'. A unique index is a key too.
--- The kind `outer` is a foreign key to a table whose rows no tenant_id tells apart.
+-- The kind `outer` is a foreign key to a table whose rows have no tenant_id.
 with tables as (
     select
         classes.oid,

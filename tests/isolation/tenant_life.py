@@ -1,4 +1,4 @@
-"""A tenant's life from its first user to its last, which writes each table."""
+"""The life of a tenant from its first user to its last. It writes each table."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -82,7 +82,7 @@ def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
     consent: dict[str, Any] = {
         "tenant_id": tenant_id,
         "user_id": user_id,
-        "client_uuid": client.id,
+        "client_id": client.client_id,
     }
     store.consents.grant(**consent, scopes=["openid", "email"])
     issued = store.grants.issue_code(
@@ -150,7 +150,7 @@ def _push_a_request(store: Store, client: Client) -> None:
 def _use_a_device(store: Store, client: Client, user_id: UUID) -> None:
     tenant_id, devices = client.tenant_id, store.device_authorizations
     store.consents.grant(
-        tenant_id=tenant_id, user_id=user_id, client_uuid=client.id, scopes=[]
+        tenant_id=tenant_id, user_id=user_id, client_id=client.client_id, scopes=[]
     )
     code, user_code = make_device(store, client)
     polled = devices.poll(

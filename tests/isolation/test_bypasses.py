@@ -16,7 +16,7 @@ from tests.isolation.tenant_rows import Tenants, fill_tenants, set_tenant, sqlst
 from tests.stores import Logins
 
 LOGINS = pytest.mark.parametrize("login", ["app", "reader", "maintenance"])
-# Objects of the whole database, whoever writes to them, which must not carry rows.
+# Objects that all sessions of the database share, and that must not carry rows.
 SHARED = re.compile(
     r"\b(notify|listen|pg_notify|pg_(try_)?advisory\w*|lo_\w+|nextval|dblink\w*)\b",
     re.I,
@@ -51,7 +51,7 @@ USERS = "select count(*) from authority.users"
 def test_policies_apply_to_the_owner_except_for_the_directory(
     tenants: Tenants, conninfo: str
 ) -> None:
-    owner = make_conninfo(conninfo, options="-c role=authority_owner")
+    owner = make_conninfo(conninfo, options="-c role=pg_database_owner")
     with psycopg.connect(owner, autocommit=True) as connection:
         assert seen(connection, tenants) == ["tenants"]
         update = "update authority.tenants set status = 'suspended'"
@@ -83,7 +83,7 @@ def test_only_the_owner_changes_policies(
         "execute function suppress_redundant_updates_trigger()",
         "create table pg_temp.mine (role_id uuid references authority.permissions)",
         "call authority.isolate_tenants('authority.users')",
-        "grant authority_owner to current_user",
+        "set role pg_database_owner",
     ]
     refused = {"42501", "42P16"}  # 42P16: a temporary table refers to no lasting one
     with psycopg.connect(getattr(logins, login), autocommit=True) as connection:
@@ -99,11 +99,11 @@ def test_only_the_owner_changes_policies(
 @LOGINS
 def test_no_login_becomes_another_role(login: str, logins: Logins) -> None:
     own = f"authority_{login}"
-    others = {"app", "maintenance", "reader", "owner"} - {login}
+    ours = {"authority_app", "authority_maintenance", "authority_reader"}
     with psycopg.connect(getattr(logins, login), autocommit=True) as connection:
-        for other in others:
-            assert sqlstate(connection, f"set role authority_{other}") == DENIED
-            become = f"set session authorization authority_{other}"
+        for other in {*ours, "pg_database_owner"} - {own}:
+            assert sqlstate(connection, f"set role {other}") == DENIED
+            become = f"set session authorization {other}"
             assert sqlstate(connection, become) == DENIED
         assert sqlstate(connection, f"set role {own}") is None
         assert sqlstate(connection, "create role mine") == DENIED
@@ -307,7 +307,7 @@ def test_statistics_show_no_value_of_a_tenants_table(
 def test_the_planner_reveals_the_size_of_other_tenants(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: estimates are made from the rows of all. No query of ours asks for one.
+    """A limit: estimates use the rows of all tenants. No query asks for an estimate.
 
     It takes a tenant's id, and the right to send any statement.
     """

@@ -91,7 +91,7 @@ def test_a_changed_query_file_changes_the_list() -> None:
     tokens = [query for query in ALL if query.path.stem == "tokens"]
     pruning = next(query for query in tokens if query.name == "prune_expired")
     others = [query for query in ALL if query is not pruning]
-    reason = "Prunes for all tenants at once."
+    reason = "The statement prunes for all tenants at once."
     line = line_of("tokens.prune_expired", "authority_maintenance", reason)
     assert differences(others, LIST.read_text()) == [f"- {line}"]
     handed_over = replace(pruning, tags=replace(pruning.tags, role="authority_reader"))

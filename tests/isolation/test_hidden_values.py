@@ -59,7 +59,7 @@ def refuse_suspended_users(dba: "psycopg.Connection[Any]") -> None:
     """)
 
 
-@pytest.mark.superuser("who is not held by row security is shown the failing row")
+@pytest.mark.superuser("a role that bypasses row security is shown the failing row")
 def test_an_error_has_the_failing_row_in_diag_and_not_in_its_text(
     dba: "psycopg.Connection[Any]", tenant_id: UUID
 ) -> None:
@@ -235,7 +235,7 @@ def test_the_command_prints_no_row(
     set_trap(dba, TRAPS["raised"][1])
     assert main(["demo"]) == 1
     said = capsys.readouterr().err
-    assert "PostgreSQL says: hidden" in said
+    assert "PostgreSQL: hidden" in said
     assert "(RaiseException)" in said
 
 

@@ -162,7 +162,7 @@ def test_only_the_permitted_queries_set_the_tenant_of_a_transaction(
         "select pg_catalog.set_config ('role', 'postgres', true)",
         "set local authority.tenant_id = ''",
         "set authority.tenant_id to default",
-        "set\n    role authority_owner",
+        "set\n    role pg_database_owner",
         "SET SESSION AUTHORIZATION postgres",
         "reset role",
         "reset all",

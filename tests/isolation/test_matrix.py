@@ -28,7 +28,7 @@ _DOOR = "it sets the tenant of a transaction"
 _ONE_DIRECTORY = "another tenant's code is refused: all tenants share one directory"
 _OF_ANOTHER = "as app of another tenant"
 _WRITES = "writes a foreign id into"
-# What a query reveals of another tenant on purpose, and why it may.
+# Facts about another tenant that a query reveals on purpose, and the reasons.
 BY_PURPOSE = {
     f"login_attempts.record as app: {_WRITES} login_attempts": _NO_KEY,
     f"login_attempts.record as bypass: {_WRITES} login_attempts": _NO_KEY,
@@ -45,7 +45,7 @@ BY_PURPOSE = {
         "works for the tenant that the token names, as its holder may"
     ),
 }
-# Queries whose results no other tenant's row changes, whoever calls them.
+# Queries whose results no other tenant's row changes, for any caller.
 WITHOUT_ROWS = {
     "login_attempts.create_partitions": "creates tables",
     "login_attempts.drop_partitions": "drops tables",

@@ -33,6 +33,8 @@ _TWICE = "another predicate of the query binds its rows to the tenant"
 _NAMESAKE = "a client of another tenant with the same id has the same client_id here"
 # Predicates without which nothing leaks, and why.
 SPARE = {
+    "consents.narrow: clients.tenant_id = :tenant_id (2)": _NAMESAKE,
+    "consents.revoke: clients.tenant_id = :tenant_id (2)": _NAMESAKE,
     "redemptions.redeem: service_accounts.tenant_id = :tenant_id (4)": (
         "the row is only locked, and no redeemed token here belongs to an account"
     ),

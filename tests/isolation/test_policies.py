@@ -1,4 +1,4 @@
-"""What the policies let through, for every table and the logins that they apply to."""
+"""The rows that policies let through, for every table and every login."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

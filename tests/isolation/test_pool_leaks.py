@@ -16,7 +16,7 @@ from tests.isolation.services import MODES, SyncService, running, settings_for
 from tests.stores import Logins, routed_store
 
 EXPECTED = (psycopg.Error, AuthorityError, ZeroDivisionError, KeyboardInterrupt)
-# What a session without a tenant reads of a table that is not empty.
+# The result that a session without a tenant reads from a table that is not empty.
 LEFT = """
 select
     coalesce(current_setting('authority.tenant_id', true), ''),
@@ -172,7 +172,7 @@ def test_a_refused_tenant_leaves_nothing_in_the_pool(
         ):
             create(store, unknown)
         assert_nothing_is_left(authority, dba, login_names["app"])
-    # A refusal needs no warning, and anybody can cause any number of them.
+    # A refusal needs no warning, and any caller can cause any number of them.
     assert not [line for line in caplog.records if line.name.startswith("psycopg")]
 
 

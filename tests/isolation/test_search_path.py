@@ -306,7 +306,7 @@ def test_a_temporary_object_runs_as_the_owner_if_pg_temp_is_not_named_last(
 ) -> None:
     change = f"alter {routine} set search_path = pg_catalog"
     tenants.dba.execute(change.encode())
-    assert spied(opened("pg_catalog", "maintenance")) == {"authority_owner"}
+    assert spied(opened("pg_catalog", "maintenance")) == {"pg_database_owner"}
 
 
 def test_temporary_tables_named_as_ours_hide_none(

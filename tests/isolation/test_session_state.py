@@ -1,4 +1,4 @@
-"""What a connection keeps from one tenant's transaction for the next one."""
+"""The state that a connection keeps from one tenant's transaction for the next."""
 
 import re
 from collections.abc import Iterator
@@ -106,7 +106,7 @@ def test_a_cursor_keeps_the_tenant_of_its_first_row_until_the_transaction_ends(
 def test_a_cursor_with_hold_outlives_its_tenant(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: its rows are copied at the commit. Our queries open none."""
+    """A limit: PostgreSQL copies its rows at the commit. No query opens one."""
     with working_for(app, tenants.own):
         app.execute(f"declare held cursor with hold for {USERS}".encode())
     with working_for(app, tenants.foreign):
@@ -117,7 +117,7 @@ def test_a_cursor_with_hold_outlives_its_tenant(
 def test_a_temporary_table_outlives_its_tenant(
     tenants: Tenants, app: "psycopg.Connection[Any]"
 ) -> None:
-    """A limit: it has no policy. No query of ours creates one."""
+    """A limit: a temporary table has no policy. No query creates one."""
     with working_for(app, tenants.own):
         app.execute(f"create temporary table copies as {USERS}".encode())
     with working_for(app, tenants.foreign):

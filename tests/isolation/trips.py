@@ -35,7 +35,7 @@ class _Counting:
 
     def from_client(self, octets: bytes) -> bytes:
         for message in self._sent.add(octets):
-            # libpq asks for a flush after a sync too, which nobody answers.
+            # libpq also asks for a flush after a sync. The server does not answer it.
             idle_flush = (message[:1], self._last) == (_FLUSH, _SYNC)
             self._has_asked = self._has_asked or not idle_flush
             self._last = self._last if idle_flush else message[:1]

@@ -120,11 +120,11 @@ class CrashRules(TimeRules):
                 store.consents.grant(
                     tenant_id=self.tenant_id,
                     user_id=whose.id,
-                    client_uuid=whom.id,
+                    client_id=whom.name,
                     scopes=[*scopes],
                 )
                 consent = store.consents.get(
-                    tenant_id=self.tenant_id, user_id=whose.id, client_uuid=whom.id
+                    tenant_id=self.tenant_id, user_id=whose.id, client_id=whom.name
                 )
                 made = store.authorizations.create(
                     tenant_id=self.tenant_id,

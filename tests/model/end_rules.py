@@ -119,7 +119,7 @@ class EndRules(DeviceRules):
             lambda s: s.consents.narrow(
                 tenant_id=self.tenant_id,
                 user_id=whose.id,
-                client_uuid=whom.id,
+                client_id=whom.name,
                 scopes=[*kept],
             )
         )
@@ -140,7 +140,7 @@ class EndRules(DeviceRules):
             lambda s: s.consents.revoke(
                 tenant_id=self.tenant_id,
                 user_id=whose.id,
-                client_uuid=whom.id,
+                client_id=whom.name,
                 reason="withdrawn",
             )
         )
@@ -157,7 +157,7 @@ class EndRules(DeviceRules):
         calls: dict[str, Any] = {
             "tenant": lambda s: s.tenants.revoke_tokens(**tenant),
             "user": lambda s: s.users.revoke_tokens(**tenant, user_id=ended.id),
-            "client": lambda s: s.clients.revoke_tokens(**tenant, id=ended.id),
+            "client": lambda s: s.clients.revoke_tokens(**tenant, client_uuid=ended.id),
             "account": lambda s: s.service_accounts.revoke_tokens(
                 **tenant, service_account_id=ended.id
             ),

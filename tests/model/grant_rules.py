@@ -117,7 +117,7 @@ class GrantRules(RedeemRules):
             lambda s: s.consents.grant(
                 tenant_id=self.tenant_id,
                 user_id=user.id,
-                client_uuid=client.id,
+                client_id=client.name,
                 scopes=[*scopes],
             )
         )

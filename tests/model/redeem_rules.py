@@ -51,7 +51,7 @@ class RedeemRules(Machine):
         scopes: Scopes | None = None,
         leeway: timedelta = NOTHING,
     ) -> Presented:
-        """What a client presents with its token; with a mistake, or repeated."""
+        """A client's values beside its token: right, with a mistake, or repeated."""
         repeated = again and token.use is not None
         right = Presented(
             hash=token.hash,

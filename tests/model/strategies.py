@@ -29,7 +29,7 @@ LOOPBACK: Final = "http://127.0.0.1/cb"
 
 @dataclass(frozen=True)
 class Pick:
-    """The token of a step: of the live ones or of all, so many back."""
+    """The choice of a step's token: of live or all tokens, counted from the newest."""
 
     live: bool
     back: int

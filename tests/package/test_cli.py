@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import Settings, migrate
@@ -151,13 +152,24 @@ def doctor(
     return Doctor(monkeypatch, capsys)
 
 
+@pytest.fixture
+def closed(dba: "psycopg.Connection[Any]", login_names: dict[str, str]) -> None:
+    """Let only the logins connect, as on a database that is not a copy."""
+    database = sql.Identifier(dba.info.dbname)
+    names = sql.SQL(", ").join(map(sql.Identifier, login_names.values()))
+    revoke = sql.SQL("revoke connect on database {} from public")
+    dba.execute(revoke.format(database))
+    grant = sql.SQL("grant connect on database {} to {}")
+    dba.execute(grant.format(database, names))
+
+
 def test_doctor_works_without_privileges(
     blank_conninfo: str, weak_role: str, doctor: Doctor
 ) -> None:
     weak = make_conninfo(blank_conninfo, options=f"-c role={weak_role}")
     code, said = doctor(weak)
     assert code == 1
-    assert "authority migrate, as a role that may migrate" in said
+    assert "authority migrate, as the database's owner" in said
     migrate(blank_conninfo)
     code, said = doctor(weak)
     assert code == 1
@@ -168,6 +180,18 @@ def test_doctor_works_without_privileges(
     ) in said
 
 
+def test_doctor_finds_that_members_of_another_databases_roles_may_connect(
+    logins: Logins, dba: "psycopg.Connection[Any]", doctor: Doctor
+) -> None:
+    name = dba.info.dbname
+    dba.execute(f"grant connect on database {name} to authority_reader".encode())
+    code, said = doctor(logins.app)
+    assert code == 1
+    advice = f"revoke connect on database {name} from public, authority_reader"
+    assert f"may connect | everybody, authority_reader | {advice}\n" in said
+
+
+@pytest.mark.usefixtures("closed")
 def test_doctor_accepts_the_login_of_a_service(logins: Logins, doctor: Doctor) -> None:
     code, said = doctor(logins.app)
     assert code == 0, said
@@ -176,13 +200,19 @@ def test_doctor_accepts_the_login_of_a_service(logins: Logins, doctor: Doctor) -
     assert "row-level security | on, for each table | ok" in said
 
 
+@pytest.mark.usefixtures("closed")
 def test_doctor_finds_logins_that_services_must_not_use(
-    logins: Logins, both_roles: str, doctor: Doctor
+    logins: Logins, doctor: Doctor
 ) -> None:
     for conninfo in (logins.maintenance, logins.reader):
         code, said = doctor(conninfo)
         assert code == 0, said
         assert "is not a member of authority_app | ok for other work; services" in said
+
+
+def test_doctor_accepts_a_login_that_inherits_nothing(
+    both_roles: str, doctor: Doctor
+) -> None:
     # It inherits no privileges, so it is restricted until it sets a role.
     assert "restricted by row-level security | ok\n" in doctor(both_roles)[1]
 
@@ -216,8 +246,8 @@ def test_doctor_finds_tables_without_row_level_security(
             "revoke authority_maintenance from authority_app",
         ),
         (
-            "grant authority_owner to authority_app",
-            "revoke authority_owner from authority_app",
+            "alter database {} owner to authority_app",
+            "alter database {} owner to current_user",
         ),
     ],
 )
@@ -228,11 +258,12 @@ def test_doctor_finds_a_role_that_bypasses_row_level_security(
     given: str,
     taken: str,
 ) -> None:
-    dba.execute(given.encode())
+    database = sql.Identifier(dba.info.dbname)
+    dba.execute(sql.SQL(given).format(database))
     try:
         code, said = doctor(logins.app)
     finally:
-        dba.execute(taken.encode())
+        dba.execute(sql.SQL(taken).format(database))
     assert code == 1
     assert "authority_app, which row-level security does not restrict | revoke" in said
 

@@ -3,7 +3,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from authority_queries import Store, rules
+from authority_queries import Store, constraint_errors
 from authority_queries import errors as package_errors
 from authority_queries.engine.driver_errors import from_driver
 from authority_queries.errors import (
@@ -30,9 +30,9 @@ def test_every_rule_is_a_constraint_of_the_schema(
 ) -> None:
     found = dba.execute(
         "select conname from pg_constraint where conname = any(%s)",
-        [list(rules._RULES)],
+        [list(constraint_errors._RULES)],
     ).fetchall()
-    assert {name for (name,) in found} == set(rules._RULES)
+    assert {name for (name,) in found} == set(constraint_errors._RULES)
 
 
 def test_the_message_names_the_constraint_and_no_value(store: Store) -> None:

@@ -58,7 +58,7 @@ class Living:
 
     @property
     def of_consent(self) -> Fields:
-        return {**self.of_user, "client_uuid": self.client.id}
+        return {**self.of_user, "client_id": self.client.client_id}
 
     @property
     def subject(self) -> Fields:

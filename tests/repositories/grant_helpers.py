@@ -53,7 +53,7 @@ class Party:
         return {
             "tenant_id": self.tenant_id,
             "user_id": self.user.id,
-            "client_uuid": self.client.id,
+            "client_id": self.client.client_id,
         }
 
     def mint(self, kind: TokenKind) -> TokenString:

@@ -170,7 +170,7 @@ def test_the_consents_of_a_user_are_listed_by_id(store: Store) -> None:
     make_consent(store, clients[0], other)
     ids = sorted(make_consent(store, client, user).id for client in clients)
     store.consents.revoke(
-        tenant_id=tenant_id, user_id=user.id, client_uuid=clients[0].id, reason="r"
+        tenant_id=tenant_id, user_id=user.id, client_id=clients[0].client_id, reason="r"
     )
     key: Fields = {"tenant_id": tenant_id, "user_id": user.id}
     pages = [
@@ -185,12 +185,14 @@ def test_the_consents_of_a_user_are_listed_by_id(store: Store) -> None:
 
 def test_a_consent_names_only_what_exists_in_its_tenant(store: Store) -> None:
     here, there = make_pair(store), make_pair(store)
-    for field in ("user_id", "client_uuid"):
-        for id_ in (there.of_consent[field], uuid4()):
-            wrong: Fields = {**here.of_consent, field: id_}
+    wrong = {"user_id": uuid4(), "client_id": "nobody"}
+    for field, value in wrong.items():
+        for unknown in (there.of_consent[field], value):
+            mixed: Fields = {**here.of_consent, field: unknown}
             with pytest.raises(MissingReferenceError) as caught:
-                store.consents.grant(**wrong, scopes=["openid"])
-            assert caught.value.constraint == f"consents_tenant_id_{field}_fk"
+                store.consents.grant(**mixed, scopes=["openid"])
+            assert caught.value.argument == field
+            assert caught.value.query == "consents.grant"
 
 
 def test_a_scope_must_not_be_empty(store: Store) -> None:

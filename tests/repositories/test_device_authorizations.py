@@ -369,7 +369,7 @@ def test_an_approval_needs_the_users_consent_and_ends_with_it(store: Store) -> N
     pair: Fields = {
         "tenant_id": client.tenant_id,
         "user_id": user.id,
-        "client_uuid": client.id,
+        "client_id": client.client_id,
     }
     code, user_code = make_device(store, client, scopes=SCOPES)
     assert approve(store, user, user_code).outcome == "consent_required"

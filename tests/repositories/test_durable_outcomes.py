@@ -1,4 +1,4 @@
-"""A redemption commits by itself: a rollback of the caller does not undo it."""
+"""A redemption commits separately: a rollback of the caller does not undo it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

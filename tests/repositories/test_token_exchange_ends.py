@@ -97,7 +97,7 @@ def make_another_party(store: Store, grant: Grant) -> Grant:
 
 
 End: TypeAlias = Callable[[Chain], object]
-# Changes that end the first exchanged token, and thereby the second one.
+# Changes that end the first exchanged token, and so the second one.
 BOTH: dict[str, End] = {
     "subject's client disabled": lambda at: at.disable("clients", at.subject.client.id),
     "subject's client signed out": lambda at: at.store.clients.revoke_tokens(

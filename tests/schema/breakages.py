@@ -181,7 +181,7 @@ BREAKAGES = {
     "roles_have_only_their_grants": [
         "alter role authority_reader bypassrls",
         "alter role authority_app login",
-        "alter role authority_owner createrole",
+        "alter role authority_reader createrole",
         "alter role authority_app set row_security = off",
         "grant authority_maintenance to authority_app",
     ],

@@ -1,106 +1,18 @@
 """Migrations without a superuser, as on a managed PostgreSQL."""
 
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import count
 from threading import Barrier
-from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from authority_queries import Authority, Maintenance, Settings, migrate
 from authority_queries.errors import MigrationError
 from authority_queries.service.migrations import packaged_migrations, yoyo_url
-from tests.schema.fresh_server import fresh_server
-from tests.schema.test_migrations import ROOT, tables, yoyo
-
-BOOTSTRAP = ROOT / "schema" / "bootstrap.sql"
-ROLES = (
-    "authority_owner",
-    "authority_app",
-    "authority_maintenance",
-    "authority_reader",
-)
-_numbers = count(1)
-
-
-@dataclass(frozen=True)
-class Bare:
-    """A server on which nobody has migrated yet."""
-
-    conninfo: str
-    psql: str
-    dba: "psycopg.Connection[Any]"
-
-    def execute(self, statement: str, *names: str) -> None:
-        """Execute a statement as a superuser; each {} is a name."""
-        composed = sql.SQL(statement).format(*map(sql.Identifier, names))
-        self.dba.execute(composed)
-
-    def login(self, attributes: str = "") -> str:
-        """Create a login."""
-        name = f"Deploy-{next(_numbers)}"
-        self.execute(f"create role {{}} login {attributes}", name)
-        return name
-
-    def database(self, owner: str = "postgres") -> str:
-        """Create a database, and return a superuser's connection string to it."""
-        name = f"authority {next(_numbers)}"
-        self.execute("create database {} owner {}", name, owner)
-        return make_conninfo(self.conninfo, dbname=name)
-
-    def bootstrap(self, conninfo: str, *arguments: str) -> "tuple[int, str]":
-        """Run schema/bootstrap.sql as a DBA does."""
-        done = subprocess.run(
-            [self.psql, "-X", "-q", "-d", conninfo, *arguments, "-f", BOOTSTRAP],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stderr
-
-    def forget(self) -> None:
-        """Drop the tests' databases, then their roles."""
-        for (name,) in self.dba.execute(
-            "select datname from pg_database where datname like 'authority %'"
-        ).fetchall():
-            self.execute("drop database {} with (force)", name)
-        for (name,) in self.dba.execute(
-            "select rolname from pg_roles where rolname ~ '^(authority_|Deploy-)'"
-        ).fetchall():
-            self.execute("drop owned by {}", name)
-            self.execute("drop role {}", name)
-
-    def roles(self) -> set[str]:
-        """Return the authority's roles that exist."""
-        found = self.dba.execute(
-            "select rolname from pg_roles where rolname = any(%s)", [[*ROLES]]
-        )
-        return {name for (name,) in found}
-
-
-@pytest.fixture(scope="module")
-def _server() -> Iterator[Bare]:
-    with (
-        fresh_server() as (conninfo, psql),
-        psycopg.connect(conninfo, autocommit=True) as dba,
-    ):
-        yield Bare(conninfo, psql, dba)
-
-
-@pytest.fixture
-def bare(_server: Bare) -> Iterator[Bare]:
-    yield _server
-    _server.forget()
-
-
-def as_login(conninfo: str, name: str) -> str:
-    return make_conninfo(conninfo, user=name)
+from tests.schema.bare_server import ROLES, Bare, as_login, name_of
+from tests.schema.plain_yoyo import tables, yoyo
 
 
 def owners(conninfo: str) -> set[str]:
@@ -122,6 +34,7 @@ def serve(bare: Bare, database: str) -> list[str]:
     for name in ("app", "maintenance"):
         bare.execute("create role {} login", f"authority_test_{name}")
         bare.execute("grant {} to {}", f"authority_{name}", f"authority_test_{name}")
+        bare.let_in(database, f"authority_test_{name}")
     operator = yoyo_url(as_login(database, "authority_test_maintenance"))
     service = yoyo_url(as_login(database, "authority_test_app"))
     with (
@@ -144,21 +57,18 @@ def test_an_owner_with_createrole_migrates_by_plain_yoyo(
 ) -> None:
     login = bare.login(f"createrole {inherits}")
     database = bare.database(login)
-    with psycopg.connect(database) as dba:
-        # On PostgreSQL 15 an owner that inherits nothing has no schema for yoyo's
-        # books.
-        grant = sql.SQL("grant create on schema public to {}")
-        dba.execute(grant.format(sql.Identifier(login)))
     migrator = as_login(database, login)
+    with psycopg.connect(migrator) as connection:
+        connection.execute("create schema authority_yoyo")
     yoyo(migrator, "apply", "--batch")
     yoyo(migrator, "apply", "--batch")
     assert bare.roles() == {*ROLES}
-    assert owners(database) == {"authority_owner"}
+    assert owners(database) == {"pg_database_owner"}
     yoyo(migrator, "rollback", "--batch", "--all")
     assert tables(database) == []
     assert owners(database) == set()
     yoyo(migrator, "apply", "--batch")
-    assert owners(database) == {"authority_owner"}
+    assert owners(database) == {"pg_database_owner"}
     assert serve(bare, database) == ["ann"]
 
 
@@ -170,7 +80,7 @@ def test_an_owner_without_createrole_gets_instructions_and_writes_nothing(
     with pytest.raises(MigrationError) as caught:
         migrate(as_login(database, login))
     assert (
-        f"the role authority_owner is missing, and {login} may not create it: "
+        f"the role authority_app is missing, and {login} may not create it: "
         "have a DBA run schema/bootstrap.sql"
     ) in str(caught.value)
     assert bare.roles() == set()
@@ -182,14 +92,31 @@ def test_an_owner_without_createrole_gets_instructions_and_writes_nothing(
     assert marked == []
 
 
-def test_roles_of_another_database_are_not_granted_to_everybody(bare: Bare) -> None:
+def test_a_member_of_the_owner_migrates_without_inheriting_anything(
+    bare: Bare,
+) -> None:
+    owner, login = bare.login("createrole"), bare.login("createrole noinherit")
+    database = bare.database(owner)
+    bare.execute("grant {} to {}", owner, login)
+    with psycopg.connect(database) as dba:
+        name = sql.Identifier(login)
+        dba.execute(
+            sql.SQL("create schema authority_yoyo authorization {}").format(name)
+        )
+    assert migrate(as_login(database, login)) == packaged_migrations()
+    assert owners(database) == {"pg_database_owner"}
+    assert migrate(as_login(database, login)) == []
+
+
+def test_a_login_that_does_not_own_the_database_gets_instructions(bare: Bare) -> None:
     migrate(bare.database())
-    login = bare.login()
-    database = bare.database(login)
+    login = bare.login("createrole")
+    database = bare.database()
+    bare.execute("grant connect, create on database {} to {}", name_of(database), login)
     with pytest.raises(MigrationError) as caught:
         migrate(as_login(database, login))
-    advice = "have a DBA run schema/bootstrap.sql"
-    assert f"{login} is not a member of authority_owner: {advice}" in str(caught.value)
+    advice = "nor a member of the owner: have a DBA run schema/bootstrap.sql"
+    assert advice in str(caught.value)
     assert owners(database) == set()
 
 
@@ -198,8 +125,8 @@ def test_roles_of_another_database_are_not_granted_to_everybody(bare: Bare) -> N
 def test_a_login_without_any_privilege_migrates_after_bootstrap(
     bare: Bare, dba: str, inherits: str
 ) -> None:
-    login = bare.login(inherits)
-    owner = "postgres" if dba == "superuser" else bare.login("createrole")
+    owner = "postgres" if dba == "superuser" else bare.login("createrole createdb")
+    login = bare.login(inherits, by=owner)
     database = bare.database(owner)
     migrator = as_login(database, login)
     for _ in range(2):
@@ -211,8 +138,8 @@ def test_a_login_without_any_privilege_migrates_after_bootstrap(
         assert not said or (owner != "postgres" and "needs ?schema=" in said)
     assert migrate(migrator) == packaged_migrations()
     assert migrate(migrator) == []
-    assert owners(database) == {"authority_owner"}
-    yoyo(migrator, "rollback", "--batch", "--all", schema="authority_yoyo")
+    assert owners(database) == {"pg_database_owner"}
+    yoyo(migrator, "rollback", "--batch", "--all")
     assert owners(database) == set()
     assert migrate(migrator) == packaged_migrations()
     assert bare.bootstrap(database, "-v", f"migrator={login}") == (0, "")
@@ -234,11 +161,10 @@ def test_bootstrap_grants_the_migrator_only_what_it_announces(bare: Bare) -> Non
         (login, True, False),
         *((role, False, False) for role in sorted(ROLES)),
     ]
-    members = bare.dba.execute(
-        "select roleid::regrole::text, member::regrole::text from pg_auth_members "
-        "where roleid::regrole::text like 'authority%'"
-    ).fetchall()
-    assert members == [("authority_owner", f'"{login}"')]
+    memberships = "select from pg_auth_members where member::regrole::text ~ 'Deploy'"
+    assert bare.dba.execute(memberships).fetchall() == []
+    owned = "select datname from pg_database where pg_get_userbyid(datdba) = %s"
+    assert bare.dba.execute(owned, [login]).fetchall() == [(name_of(database),)]
 
 
 @pytest.mark.parametrize(
@@ -277,7 +203,7 @@ def test_databases_of_one_server_are_migrated_at_once(
         databases = [as_login(bare.database(login), login) for _ in range(4)]
         applied = at_once([lambda to=to: migrate(to) for to in databases])  # type: ignore[misc] # a default argument binds each
         assert applied == [packaged_migrations()] * 4
-        assert [owners(to) for to in databases] == [{"authority_owner"}] * 4
+        assert [owners(to) for to in databases] == [{"pg_database_owner"}] * 4
         bare.forget()
 
 

@@ -1,9 +1,5 @@
 import os
-import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,51 +9,20 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import migrate
-from authority_queries.cli import main
 from authority_queries.codegen.throwaway import memory_folder
 from authority_queries.errors import MigrationError, UnavailableError
 from authority_queries.resources import MIGRATIONS
-from authority_queries.service.migrations import packaged_migrations, yoyo_url
+from authority_queries.service.migrations import packaged_migrations
 from tests.cluster import new_cluster
 from tests.factories import make_tenant
+from tests.schema.plain_yoyo import tables, yoyo
 from tests.stores import Logins, routed_store
 from tools.snapshot import PRIVILEGES, SNAPSHOT, dump, privileges
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 LONGEST_FILE = 250
 IDS = sorted(
     path.stem for path in MIGRATIONS.glob("*.sql") if ".rollback" not in path.name
 )
-
-
-def yoyo(conninfo: str, *arguments: str, schema: str | None = None) -> str:
-    """Run plain yoyo from the root, with the committed yoyo.ini."""
-    done = run_yoyo(conninfo, *arguments, schema=schema)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def run_yoyo(
-    conninfo: str, *arguments: str, schema: str | None = None
-) -> "subprocess.CompletedProcess[str]":
-    url = yoyo_url(conninfo, schema=schema)
-    return subprocess.run(
-        [sys.executable, "-m", "yoyo", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "AUTHORITY_DATABASE_URL": url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def tables(conninfo: str) -> Sequence[str]:
-    with psycopg.connect(conninfo) as connection:
-        found = connection.execute(
-            "select relname from pg_class where relnamespace = "
-            "to_regnamespace('authority') and relkind in ('r', 'p')"
-        )
-        return sorted(name for (name,) in found)
 
 
 def test_the_snapshot_is_the_schema_that_the_migrations_make(conninfo: str) -> None:
@@ -86,6 +51,8 @@ def test_migrate_applies_all_once(blank_conninfo: str) -> None:
 def test_plain_yoyo_applies_rolls_back_to_nothing_and_applies_again(
     blank_conninfo: str,
 ) -> None:
+    with psycopg.connect(blank_conninfo) as connection:
+        connection.execute("create schema authority_yoyo")
     yoyo(blank_conninfo, "apply", "--batch")
     yoyo(blank_conninfo, "apply", "--batch")
     assert dump(blank_conninfo) == SNAPSHOT.read_text(encoding="utf-8")
@@ -181,34 +148,6 @@ def test_a_database_of_any_name_is_migrated(
             connection.execute(sql.SQL("drop database {}").format(quoted))
 
 
-@pytest.fixture
-def latin_conninfo(blank_conninfo: str) -> Iterator[str]:
-    """Yield the connection string of a database whose encoding is not UTF8."""
-    name = f"latin_{os.getpid()}"
-    quoted = sql.Identifier(name)
-    with psycopg.connect(blank_conninfo, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL(
-                "create database {} template template0 encoding 'SQL_ASCII' locale 'C'"
-            ).format(quoted)
-        )
-        yield make_conninfo(blank_conninfo, dbname=name)
-        connection.execute(sql.SQL("drop database {}").format(quoted))
-
-
-def test_a_database_of_another_encoding_is_refused(
-    latin_conninfo: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with pytest.raises(MigrationError, match="must be UTF8, not SQL_ASCII"):
-        migrate(latin_conninfo)
-    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(latin_conninfo))
-    assert main(["doctor"]) == 1
-    said = capsys.readouterr().out
-    assert re.search(r"encoding +SQL_ASCII +usernames need UTF8", said)
-
-
 def test_a_login_without_write_privilege_gets_its_own_error(
     blank_conninfo: str, conninfo: str
 ) -> None:
@@ -244,7 +183,7 @@ def test_a_role_that_may_not_create_gets_an_error(
         migrate(weak)
 
 
-# A migration, the line that is named, and what it says.
+# A migration, the line that the error names, and the message.
 FAILING = [
     ("create table public.t (a int); select no;", 1, 'column "no" does not exist'),
     (

@@ -1,4 +1,4 @@
-"""All privileges stand in a file that is reviewed: schema/privileges.txt."""
+"""A file that is reviewed lists all privileges: schema/privileges.txt."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ CHANGES = {
         "    authority_app: usage, and may grant it\n"
     ),
     "alter function authority.find_tenant(text) security invoker": (
-        "    owner authority_owner, runs as its caller\n"
+        "    owner pg_database_owner, runs as its caller\n"
     ),
     "alter table authority.users no force row level security": (
-        "    owner authority_owner, row security on\n"
+        "    owner pg_database_owner, row security on\n"
     ),
     "alter view authority.live_tokens reset (security_invoker)": "reads as its owner\n",
     "alter policy tenants_owner_policy on authority.tenants to authority_app": (
@@ -29,13 +29,13 @@ CHANGES = {
     "alter role authority_app bypassrls": (
         "    authority_app: no login, no superuser, bypasses row security\n"
     ),
-    "grant authority_owner to authority_maintenance": (
-        "    authority_maintenance: a member of authority_owner\n"
+    "grant authority_app to authority_maintenance": (
+        "    authority_maintenance: a member of authority_app\n"
     ),
     """
-    alter default privileges for role authority_owner in schema authority
+    alter default privileges for role pg_database_owner in schema authority
     grant select on tables to authority_reader
-    """: "\ndefault privileges authority_owner\n    r authority_reader: select\n",
+    """: "\ndefault privileges pg_database_owner\n    r authority_reader: select\n",
 }
 
 

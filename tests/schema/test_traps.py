@@ -15,7 +15,7 @@ from authority_queries.errors import MigrationError
 from authority_queries.resources import BOOKS, MIGRATIONS
 from authority_queries.service.migrations import packaged_migrations, yoyo_url
 from tests.schema.fresh_server import fresh_server
-from tests.schema.test_migrations import run_yoyo, tables, yoyo
+from tests.schema.plain_yoyo import run_yoyo, tables, yoyo
 
 _numbers = count(1)
 # A session that runs it makes mallory a superuser, if its role can.
@@ -157,7 +157,7 @@ def test_objects_on_another_search_path_are_not_found(
     assert migrate(victim.conninfo) == packaged_migrations()
     assert not victim.is_taken()
     for command in (("rollback", "--all"), ("apply",)):
-        yoyo(victim.conninfo, *command, "--batch", schema="authority_yoyo")
+        yoyo(victim.conninfo, *command, "--batch")
         assert not victim.is_taken()
     assert main(["doctor"]) == 0
     assert not victim.is_taken()
@@ -187,9 +187,11 @@ def test_an_obstacle_is_refused_and_named(
 def test_plain_yoyo_refuses_a_schema_in_which_others_may_create(
     victim: Victim,
 ) -> None:
+    victim.plant("create schema authority_yoyo", by="postgres")
+    victim.plant("grant create on schema authority_yoyo to public", by="postgres")
     done = run_yoyo(victim.conninfo, "apply", "--batch")
     assert done.returncode != 0
-    assert "everybody may create in the schema public" in done.stderr
+    assert "everybody may create in the schema authority_yoyo" in done.stderr
     assert tables(victim.conninfo) == []
     assert not victim.is_taken()
 

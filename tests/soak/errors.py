@@ -8,7 +8,7 @@ from psycopg import errors as sqlstate
 from authority_queries.errors import AuthorityError, UnavailableError
 
 FRAMES = 6
-# Nobody's fault, and rolled back: the caller may try again.
+# Conflicts of transactions, which are rolled back: the caller may try again.
 TRANSIENT = (
     sqlstate.DeadlockDetected,
     sqlstate.SerializationFailure,

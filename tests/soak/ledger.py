@@ -30,7 +30,7 @@ _PATIENCE = 2.0  # seconds after its limit a call is reported as hanging
 
 @dataclass(eq=False, slots=True)
 class Call:
-    """One call: whether the store accepted or refused it, or nothing that counts."""
+    """One call, and its outcome: accepted, refused, or neither."""
 
     kind: str
     began: float

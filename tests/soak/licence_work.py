@@ -18,7 +18,7 @@ HOLDERS = SEATS + 2
 
 @dataclass(eq=False)
 class Holder:
-    """A holder of a seat. Between `began` and an acknowledgement both may be true."""
+    """A holder, who `has` a seat or `may_have` one while an answer is outstanding."""
 
     name: str
     has: bool = False

@@ -136,7 +136,7 @@ class Attempt:
 
 
 async def redeem(desk: Desk) -> None:
-    """Redeem a token that nobody else does, or race for any."""
+    """Redeem a token alone, or race for any."""
     kind = desk.chance.choice([*METHODS])
     if desk.chance.random() < 0.85:
         life = desk.lives.claim(desk.chance, kind)

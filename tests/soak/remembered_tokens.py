@@ -1,4 +1,4 @@
-"""Where lives are kept, drawn from and forgotten, so that a long run stays small."""
+"""Keeps the lives of the newest tokens, and forgets others to limit the memory."""
 
 from collections.abc import Iterable
 from random import Random
@@ -39,7 +39,7 @@ class Lives:
             return kept[chance.randrange(newest, len(kept))]
 
     def claim(self, chance: Random, kind: str) -> Life | None:
-        """Take one that may live and that nobody else claims, to redeem it once."""
+        """Take one that may live and has no other claim, to redeem it once."""
         now = monotonic()
         with self._lock:
             kept = self._by_kind.get(kind, [])

@@ -47,6 +47,7 @@ def opened_stage() -> Iterator[Stage]:
         with psycopg.connect(cluster.conninfo) as dba:
             for name in ("app", "maintenance"):
                 dba.execute(f"create role {name} login in role authority_{name}")
+                dba.execute(f"grant connect on database postgres to {name}")
         logins = Logins(
             dba=cluster.conninfo,
             app=make_conninfo(cluster.conninfo, user="app"),

@@ -20,10 +20,10 @@ _INEXACT = 0.25
 
 @dataclass(eq=False, slots=True)
 class End:
-    """An event that ends tokens: it may have since `began`, and has since `done`.
+    """An event that ends tokens, possible since `began`, and certain since `done`.
 
-    An `epoch` ends only what was signed in before it. `gave_up` is when the caller lost
-    the answer.
+    An `epoch` ends only tokens of earlier sign-ins. `gave_up` is the time at which the
+    caller lost the answer.
     """
 
     why: str
@@ -46,7 +46,7 @@ class End:
 
 @dataclass(slots=True)
 class Span:
-    """When something was done: between these moments. `ended` is inf: maybe never."""
+    """The time of an action: between these moments. `ended` can be inf, for never."""
 
     began: float
     ended: float = inf
@@ -54,7 +54,7 @@ class Span:
 
 @dataclass(eq=False)
 class Subject:
-    """What tokens depend on: a user, a client, a family, or the token itself."""
+    """A user, a client, a family, or a token: tokens end with it."""
 
     name: str
     ends: list[End] = field(default_factory=list)

@@ -49,7 +49,7 @@ def _consent(store: Store, step: Step, client: Client, ann: User) -> None:
     parties: dict[str, Any] = {
         "tenant_id": client.tenant_id,
         "user_id": ann.id,
-        "client_uuid": client.id,
+        "client_id": client.client_id,
     }
     if store.consents.revoke(**parties, reason="withdrawn"):
         step.row("the consent of an earlier run", "revoked")

@@ -1,4 +1,4 @@
-"""What a check constraint proves of a column, read from its expression's tree.
+"""Proofs about a column, read from the tree of its check constraint.
 
 PostgreSQL stores a check with the oids of its functions, operators and types: a user's
 `jsonb_typeof` or `=` cannot be taken for PostgreSQL's.

@@ -1,4 +1,4 @@
-"""PostgreSQL's query trees, read from the text that `debug_print_rewritten` gives."""
+"""PostgreSQL's query trees, read from the text of `debug_print_rewritten`."""
 
 import re
 from collections.abc import Iterator

@@ -54,7 +54,7 @@ class Rows:
         relation = scope.target_oid()
         if not self._catalogue.keeps_what_is_written(relation):
             return view.forgetting(scope.target)
-        # Generated columns change too, and the tree does not say which.
+        # Generated columns change too, and the tree does not list them.
         kept = self._catalogue.plain_columns(relation) - set(scope.assigned())
         return view.forgetting(scope.target, kept)
 

@@ -37,7 +37,7 @@ class UnfitTypeError(TypeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """A declared type as its module has it.
+    """A declared type of a module.
 
     `classes` are those of the loaded values that can become one, `values` the texts
     that it consists of. `is_same` is True when nothing is converted or checked,

@@ -56,7 +56,7 @@ class PgType:
 
     @property
     def identifier(self) -> str:
-        """The name as SQL has it, quoted as needed; without pg_catalog."""
+        """The name in SQL, quoted as needed, without pg_catalog."""
         name = identifier(self.name)
         return name if self.is_builtin else f"{identifier(self.schema)}.{name}"
 

@@ -89,7 +89,7 @@ def _class(hint: Any) -> str:  # noqa: ANN401 -- a type is any object
 
 
 def _values(hint: Any) -> list[str] | None:  # noqa: ANN401 -- a type is any object
-    """Return the texts that a type consists of, if it does."""
+    """Return the values of a Literal or an Enum as texts; None for other types."""
     if get_origin(hint) is Literal:
         return [str(value) for value in get_args(hint)]
     if isinstance(hint, type) and issubclass(hint, Enum):

@@ -37,7 +37,7 @@ _FORMS: Final = {
 class TypedValue:
     """A parameter or a column: name, Python type, and whether it may be None.
 
-    `comment` is that of the database's column, or what `@param` says.
+    `comment` is that of the database's column, or the text of `@param`.
     """
 
     name: str

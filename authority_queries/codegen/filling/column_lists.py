@@ -1,4 +1,4 @@
-"""The column lists of a query: where each stands in its file, and what it is made of.
+"""The column lists of a query: their places in the file, and their columns.
 
 A list is that of a `select` or of a `returning`. The lists of a union are several.
 """
@@ -19,7 +19,7 @@ _OPENING: Final = frozenset({"ASCII_40", "ASCII_91"})  # ( [
 _CLOSING: Final = frozenset({"ASCII_41", "ASCII_93"})  # ) ]
 _COMMA: Final = "ASCII_44"
 _NAMING: Final = frozenset({"AS", "ASCII_46"})  # behind these a keyword is a name
-# What follows a list, and where the same word is a part of an expression.
+# The keywords after a list, and those before the same word inside an expression.
 _NEXT_CLAUSES: Final = {
     "FROM": "DISTINCT",
     "GROUP_P": "WITHIN",
@@ -34,9 +34,9 @@ _NEXT_CLAUSES: Final = {
 class Column:
     """A column of a list as it is written.
 
-    `source` is the table and the column, where it is only a column's name. `table` is
-    then what is written before this name: `users.`, or nothing. `name` is None for an
-    expression without one.
+    If it is only a column's name, `source` is its table and column, and `table` is the
+    text before the name: `users.`, or nothing. `name` is None for an expression without
+    a name.
     """
 
     name: str | None
@@ -59,7 +59,7 @@ class ColumnList:
     """A list of columns, from the offset `start` of the file to `end`.
 
     `after` is the offset behind the keyword that it follows; `has_comments` is whether
-    comments stand in it. `queries` are the CTEs that its `from` reads, by alias.
+    it has comments. `queries` are the CTEs that its `from` reads, by alias.
     """
 
     after: int

@@ -86,7 +86,7 @@ def _columns(statement: Statement, row: Row, found: ColumnList) -> Iterator[Colu
 def _of_same_table(
     column: Column, row: Row, here: Mapping[str, Column]
 ) -> Column | None:
-    """Return a column of the table that a list takes this column's neighbours from."""
+    """Return a column of the table from which a list takes this column's neighbours."""
     if column.source is None:
         return None
     return _of_one_table(
@@ -145,13 +145,13 @@ class _Filling:
                     for column in columns
                     if column.name in wanted or _is_used(reader, {alias, name}, column)
                 )
-            # A list that stays as it is is laid out only if it is the whole row.
+            # If no column changes, only a list of the whole row gets a new layout.
             if columns != before or (is_whole_row and not known):
                 self.fill(found, columns)
 
 
 def _with_added(columns: Sequence[Column], wanted: Sequence[str]) -> tuple[Column, ...]:
-    """Return a CTE's columns and those that it lacks, of the only table of the others.
+    """Return a CTE's columns, with the missing ones of the only table that it reads.
 
     With several tables nothing is added: PostgreSQL will name the missing column.
     """

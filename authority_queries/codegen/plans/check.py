@@ -57,7 +57,7 @@ class PlanSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanReport:
-    """The text to commit, and what is wrong, in the order of the queries.
+    """The text to commit, and the findings, in the order of the queries.
 
     `titles` are the queries of the folder, with those that were not asked for.
     """
@@ -70,7 +70,7 @@ class PlanReport:
 def run(
     config: Path, server: str | None, *, check: bool, only: Sequence[str] = ()
 ) -> Outcome:
-    """Write the plans if they changed; with `check` give the difference instead.
+    """Write the plans if they changed; with `check` return the difference instead.
 
     `only` names files and queries, `users` or `users.create`: the others keep the plans
     that they have, and the plans of these are part of the text. Raises what

@@ -24,7 +24,8 @@ _OLDEST: Final = 17
 # ANALYZE reads 300 rows for each: all 300,000 and fewer, so that no sample is random.
 _STATISTICS_TARGET: Final = 1000
 _FREEZE_CLOCK: Final = Path(__file__).with_name("freeze_clock.sql")
-# What is no function, or a function of PostgreSQL's that calls such a one.
+# Ways to read the running clock that a function of the session cannot replace: SQL's
+# keywords, functions of PostgreSQL's that call it, and literals.
 _READS_RUNNING_CLOCK: Final = re.compile(
     r"\b(current_(date|time|timestamp)|localtime(stamp)?)\b|\bage\s*\("
     r"|'\s*(now|today|tomorrow|yesterday)\b",

@@ -33,7 +33,7 @@ def plan_text(
 
 
 def query_title(query: Query) -> str:
-    """Return the line that a query's plan stands under: `users.create`."""
+    """Return the line above a query's plan: `users.create`."""
     return f"{query.path.stem}.{query.name}"
 
 
@@ -70,7 +70,7 @@ def _sections(text: str) -> dict[str, str]:
 def plan_difference(committed: str, current: str, name: str) -> str:
     """Return the unified diff that makes the committed text current, empty if it is.
 
-    `name` is what the diff calls the file.
+    `name` is the file's name in the diff.
     """
     return "".join(
         unified_diff(

@@ -8,7 +8,7 @@ A comment line whose first word begins with `@` is a tag. Another `@` is prose.
     -- @nullable released_at
     -- @notnull holder -- the join is on a foreign key that is never null;
     --   see license_seats_holder_fk
-    -- @param license_id notnull -- the licence as get_by_key gives it
+    -- @param license_id notnull -- the licence that get_by_key returns
     -- @type attributes: my_service.seats:Attributes
     -- @plan seqscan license_seats -- a hundred rows at most
     -- @role support_desk
@@ -28,7 +28,7 @@ indented by two more spaces.
                             type of its elements
 `@plan permitted -- reason` what the check of plans permits, in its words
 `@role name`                the role that executes it, where that is not the role of
-                            all queries, as PostgreSQL has it and without quotes
+                            all queries: its name in PostgreSQL, without quotes
 `@as query -- reason`       its columns are those of another query of the file: as to
                             types and nulls, which PostgreSQL cannot prove of it
 `@when column = value, … -- columns`

@@ -163,7 +163,7 @@ def _check_parameters(block: Block, parameters: Sequence[str]) -> None:
 def _load(
     source: Source, blocks: Sequence[Block], faults: Faults
 ) -> Mapping[str, tuple[QueryFn, str]]:
-    """Load the file as at run time; if aiosql refuses it, each query by itself.
+    """Load the file as at run time; if aiosql refuses it, load each query alone.
 
     Returns each query's function and the digest of its text. aiosql must find the same
     queries as PostgreSQL's scanner.
@@ -174,7 +174,7 @@ def _load(
         functions = dict(_load_singly(blocks, faults))
         if not faults:
             faults.add(_refused_together(source, blocks, refusal))
-        # No module is written of a file with a fault, so no digest is needed.
+        # A file with a fault gets no module, so no digest is needed.
         return {name: (function, "") for name, function in functions.items()}
     found = set(file.queries.available_queries)
     if not faults:

@@ -167,7 +167,7 @@ def _check_parameters(query: Query, block: Block, written: Sequence[Token]) -> N
 def _advice(
     written: Sequence[Token], sent: Sequence[Token], index: int, *, bare: bool
 ) -> str:
-    """Return what to write instead at the first different token.
+    """Return the remedy at the first different token.
 
     Both sequences have no comments, and one token PARAM for a parameter. `bare` means a
     statement that is sent without parameters.

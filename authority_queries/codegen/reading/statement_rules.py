@@ -11,7 +11,7 @@ from authority_queries.codegen.query import Position, Query
 from authority_queries.codegen.reading.source import told_by
 from authority_queries.codegen.sent import with_names
 
-_STAR: Final = "`*` gives other columns when the table changes: name the columns"
+_STAR: Final = "`*` returns other columns when the table changes: name the columns"
 
 
 def check_statement(

@@ -127,7 +127,7 @@ def _collect(
 def checked_composites(
     queries: Iterable[TypedQuery], composites: Composites
 ) -> Composites:
-    """Return the composite types in what queries are given, with those inside them.
+    """Return the composite types of queries' parameters, with those inside them.
 
     A type comes after those inside it.
     """

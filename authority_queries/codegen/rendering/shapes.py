@@ -170,8 +170,8 @@ def _default_name(query: Query) -> str:
 
 def _different(name: str, first: TypedQuery, other: TypedQuery) -> GenerationError:
     message = (
-        f"@row {name} is not what it is in {first.query.place}: "
-        f"{_first_difference(first.fields, other.fields)}; name one of them otherwise"
+        f"@row {name} differs from the one in {first.query.place}: "
+        f"{_first_difference(first.fields, other.fields)}; use another name for one"
     )
     return other.query.refuse_tag("row", "", message)
 

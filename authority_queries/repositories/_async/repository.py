@@ -53,7 +53,7 @@ class AsyncRepository:
     """Typed access to the queries of one file, over one connection.
 
     The caller owns connection and transaction: no method commits. Each method is one
-    statement unless its docstring says otherwise.
+    statement unless its docstring states otherwise.
     """
 
     def __init__(self, lease: AsyncLease) -> None:
@@ -65,7 +65,7 @@ class AsyncRepository:
 
     @asynccontextmanager
     async def _at_once(self, call: str) -> AsyncIterator[None]:
-        """Commit the block by itself, so that no rollback of the caller undoes it.
+        """Commit the block separately, so that no rollback of the caller undoes it.
 
         Raises OpenTransactionError inside a transaction. Outside of any unit the block
         runs in a transaction of its own, which takes two more trips.
@@ -104,7 +104,7 @@ async def page(
     the field that the list is ordered by.
     """
     if after is not None and before is not None:
-        message = "give either after or before, not both"
+        message = "pass either after or before, not both"
         raise InvalidArgumentError(message, argument="before")
     size = check_limit(limit)
     position: Callable[[Record], str] = attrgetter(cursor)

@@ -65,9 +65,9 @@ class AsyncTokens(AsyncRepository):
         """Return a token if it is live, else None: the one check of a request.
 
         Judges the token itself, its tenant, client, authorization, and user (with
-        epoch) or service account, by the database's clock. None does not tell why (RFC
-        7662 section 2.2). For a token that is bound to a key or a certificate, check
-        `is_confirmed` too (RFC 9449, RFC 8705).
+        epoch) or service account, by the database's clock. None does not
+        include the reason (RFC 7662 section 2.2). For a token that is bound to a key or
+        a certificate, check `is_confirmed` too (RFC 9449, RFC 8705).
         """
         return await queries.verify_async(
             self._connection,

@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
+from authority_queries.errors import MissingReferenceError
 from authority_queries.queries import consents as queries
 from authority_queries.records import Consent
 from authority_queries.repositories._sync.repository import Repository
@@ -15,17 +16,15 @@ _RETENTION = timedelta(days=400)
 
 
 class Consents(Repository):
-    """Queries of `queries/consents.sql`. `client_uuid` is `Client.id`."""
+    """Queries of `queries/consents.sql`. `client_id` is the name of the protocol."""
 
-    def get(
-        self, *, tenant_id: UUID, user_id: UUID, client_uuid: UUID
-    ) -> Consent | None:
+    def get(self, *, tenant_id: UUID, user_id: UUID, client_id: str) -> Consent | None:
         """Get the consent in force of a user to a client."""
         return queries.get(
             self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
-            client_uuid=client_uuid,
+            client_id=client_id,
         )
 
     def list_by_user(
@@ -50,30 +49,38 @@ class Consents(Repository):
         *,
         tenant_id: UUID,
         user_id: UUID,
-        client_uuid: UUID,
+        client_id: str,
         scopes: Sequence[str],
         properties: JsonObject | None = None,
     ) -> Consent:
         """Add scopes to the user's consent to the client, or create a consent.
 
         A revoked consent stays revoked: this creates a new one. `properties` replace
-        those of before. Raises MissingReferenceError, InvalidValueError.
+        those of before. Raises MissingReferenceError for an unknown client or user,
+        InvalidValueError.
         """
-        return queries.grant(
+        consent = queries.grant(
             self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
-            client_uuid=client_uuid,
+            client_id=client_id,
             scopes=scopes,
             properties={} if properties is None else properties,
         )
+        if consent is None:
+            raise MissingReferenceError(
+                "consents.grant: no client of the tenant has this client_id",
+                argument="client_id",
+                query="consents.grant",
+            )
+        return consent
 
     def narrow(
         self,
         *,
         tenant_id: UUID,
         user_id: UUID,
-        client_uuid: UUID,
+        client_id: str,
         scopes: Sequence[str],
     ) -> Consent | None:
         """Restrict the consent in force to these scopes. Returns None if there is none.
@@ -85,12 +92,12 @@ class Consents(Repository):
             self._connection,
             tenant_id=tenant_id,
             user_id=user_id,
-            client_uuid=client_uuid,
+            client_id=client_id,
             scopes=scopes,
         )
 
     def revoke(
-        self, *, tenant_id: UUID, user_id: UUID, client_uuid: UUID, reason: str
+        self, *, tenant_id: UUID, user_id: UUID, client_id: str, reason: str
     ) -> bool:
         """End the consent and all tokens issued under it, by updating one row.
 
@@ -103,7 +110,7 @@ class Consents(Repository):
                 self._connection,
                 tenant_id=tenant_id,
                 user_id=user_id,
-                client_uuid=client_uuid,
+                client_id=client_id,
                 reason=reason,
             )
         )

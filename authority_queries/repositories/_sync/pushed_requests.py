@@ -69,7 +69,8 @@ class PushedRequests(Repository):
         `client_id` is that of the browser's request. `redemption_id` identifies the
         user of the request, such as the browser's session: the same id gets the same
         row again until the request expires, for example after a reload. One of any
-        number of ids succeeds. None does not tell why. A rollback undoes the use.
+        number of ids succeeds. None does not include the reason. A rollback undoes the
+        use.
         """
         return queries.redeem(
             self._connection,

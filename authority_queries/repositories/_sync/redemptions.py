@@ -129,10 +129,10 @@ class Redemptions(Repository):
 
         Works like `redeem_code`. The new token's lifetime limits how long it stays
         idle; the family ends at its own end. Fewer `scopes` restrict the access token
-        only. A request within `leeway` (24 hours at most) of another one's redemption,
+        only. A request within `leeway` (at most 24 hours) of another one's redemption,
         and before the new refresh token is used, gets recently_redeemed: it neither
         issues nor revokes. A server that derives the strings of successors
-        (`derive_token`) can give it the answer of the first request.
+        (`derive_token`) can send it the answer of the first request.
 
         With `refresh_token=None` the presented token is not used up and keeps its end.
         The outcome is `refreshed` for a confidential client and for a token bound to a

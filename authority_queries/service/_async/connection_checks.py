@@ -70,7 +70,7 @@ def newest_migration() -> str:
 
 
 async def is_temporary(error: OperationalError, conninfo: str) -> bool:
-    """Return whether a failure to connect may pass: the server admits nobody now.
+    """Return whether a failure to connect may pass: the server admits no login now.
 
     The error's text decides nothing, because it is in the server's language.
     """

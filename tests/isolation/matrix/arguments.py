@@ -34,7 +34,6 @@ NEW_HASH: Final = sha256(b"new").digest()
 CODE: Final = {
     "token_hash": sha256(b"code").digest(),
     "type": "authorization_code",
-    "client_id": "portal",
     "redirect_uri": "https://portal.example.com/",
 }
 REFRESH: Final = {
@@ -58,6 +57,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "batch_size": 1000,
     "before": "~",
     "category": "client",
+    "client_id": "portal",
     "factor": "password",
     "family_lifetime": HOUR,
     "from_period": None,
@@ -95,32 +95,26 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "device_authorizations.create": {
         "device_code_hash": NEW_HASH,
         "user_code_hash": NEW_HASH,
-        "client_id": "portal",
         "lifetime": timedelta(minutes=5),
     },
     "device_authorizations.deny": USER_CODE,
     "device_authorizations.get_by_user_code": USER_CODE,
-    "device_authorizations.poll": {"client_id": "portal"},
     "license_usage.get_receipt": {"idempotency_key": "first"},
     "pushed_requests.create": {
-        "client_id": "portal",
         "request_uri_hash": NEW_HASH,
         "lifetime": timedelta(minutes=1),
     },
-    "pushed_requests.redeem": {"client_id": "portal"},
     "grants.exchange": {
         "token_hash": NEW_HASH,
-        "client_id": "portal",
         "subject_token_hash": sha256(b"access").digest(),
         "actor_token_hash": sha256(b"access").digest(),
     },
     "grants.issue_code": {
         "token_hash": NEW_HASH,
-        "client_id": "portal",
         "redirect_uri": "https://portal.example.com/",
         "lifetime": timedelta(minutes=5),
     },
-    "grants.issue_to_client": {"token_hash": NEW_HASH, "client_id": "portal"},
+    "grants.issue_to_client": {"token_hash": NEW_HASH},
     "redemptions.redeem": CODE,
     "license_usage.correct": {"corrects": "first"},
     "licenses.create": {"key_hash": NEW_HASH},
@@ -136,7 +130,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "tenants.set_status": {"status": "suspended"},
     "tenants.update": {"code": "new"},
     "tokens.create": {"token_hash": NEW_HASH},
-    "tokens.revoke": {"token_hash": sha256(b"refresh").digest(), "client_id": "portal"},
+    "tokens.revoke": {"token_hash": sha256(b"refresh").digest()},
     "used_jtis.use": {
         "jti_hash": NEW_HASH,
         "expires_at": datetime.now(UTC) + HOUR,
@@ -247,12 +241,16 @@ def _known(query: Query, rows: Rows) -> Mapping[str, object]:
     related = [table for table in rows if table.startswith(_singular(own))]
     by_table = {table: rows[table][0] for table in [*related, own] if table in rows}
     return {
-        **{f"{_singular(table)}_id": IdOf(table, 0) for table in rows},
+        **{_key(table): IdOf(table, 0) for table in rows},
         **{name: row[name] for row in by_table.values() for name in row},
         **by_table.get(own, {}),
         **BY_NAME,
         **BY_QUERY.get(full_name(query), {}),
     }
+
+
+def _key(table: str) -> str:
+    return "client_uuid" if table == "clients" else f"{_singular(table)}_id"
 
 
 def _singular(table: str) -> str:

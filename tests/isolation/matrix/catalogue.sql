@@ -1,4 +1,4 @@
--- One table whose rows are tenants', with the column that says whose: partitions too.
+-- One table or partition whose rows belong to tenants, and the column with the tenant.
 select
     pg_class.relname::text as name,
     pg_attribute.attname::text as tenant_column,

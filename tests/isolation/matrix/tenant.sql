@@ -269,8 +269,8 @@ values (
     now() - interval '1 day'
 );
 
--- What was not fetched in time in tenant 1, but in tenant 2, and what a user can still
--- decide.
+-- A request whose tokens were not fetched in time in tenant 1, but in tenant 2, and a
+-- pending request.
 insert into authority.device_authorizations (
     tenant_id,
     id,

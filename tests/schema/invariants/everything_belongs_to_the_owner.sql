@@ -1,4 +1,4 @@
--- An object with another owner than authority_owner: no policy and no grant would
+-- An object with another owner than pg_database_owner: no policy and no grant would
 -- restrict that owner.
 select pg_describe_object(objects.class, objects.oid, 0) as offender
 from (
@@ -25,4 +25,4 @@ from (
     from pg_catalog.pg_proc as functions
     where functions.pronamespace = 'authority'::regnamespace
 ) as objects
-where objects.owner <> 'authority_owner'::regrole;
+where objects.owner <> 'pg_database_owner'::regrole;

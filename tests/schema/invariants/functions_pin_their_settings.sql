@@ -1,5 +1,5 @@
 -- A function or procedure whose meaning its caller's settings could change. Its body is
--- a text, which each session reads anew, and it does not set the time zone and the
+-- a text, which each session reads again, and it does not set the time zone and the
 -- style of dates, or it has a backslash and does not set standard_conforming_strings.
 -- An immutable function promises to depend on neither zone nor style.
 select functions.oid::regprocedure::text as offender

@@ -1,5 +1,5 @@
--- A column name with two types in tables and views, such as a client_id that is a uuid
--- here and the protocol's text there. Or a foreign key to clients.id whose column is not
+-- A column name with two types in tables and views, such as a client_id that is text in
+-- one and a uuid in another. Or a foreign key to clients.id whose column is not named
 -- client_uuid.
 with named as (
     select

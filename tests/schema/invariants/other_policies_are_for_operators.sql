@@ -18,5 +18,5 @@ where
     )
     and not policies.polroles <@ array[
         'authority_maintenance'::regrole::oid,
-        'authority_owner'::regrole::oid
+        'pg_database_owner'::regrole::oid
     ];

@@ -1,13 +1,10 @@
--- A role of ours that can do more than its grants: by an attribute, by a setting of its
--- own, or as a member of another role.
+-- A role of the schema that can do more than its grants: by an attribute, by a setting
+-- of its own, or as a member of another role.
 select roles.rolname::text as offender
 from pg_catalog.pg_roles as roles
 where
     roles.rolname in (
-        'authority_owner',
-        'authority_app',
-        'authority_maintenance',
-        'authority_reader'
+        'authority_app', 'authority_maintenance', 'authority_reader'
     )
     and (
         roles.rolsuper

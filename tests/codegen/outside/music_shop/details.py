@@ -1,4 +1,4 @@
-"""What the supplier says of a track, in its jsonb."""
+"""The supplier's details of a track, in its jsonb."""
 
 from typing import TypedDict
 

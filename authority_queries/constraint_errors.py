@@ -1,4 +1,4 @@
-"""Words for the schema's checks and SQLSTATEs, and the test for secrets in arguments.
+"""The errors of the schema's checks and SQLSTATEs, and the test for secret arguments.
 
 `authority_queries` registers them with the engine when it is imported.
 """
