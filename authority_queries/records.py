@@ -956,7 +956,7 @@ class Role:
     name: str
     """Identifier in lower case, unique in the tenant."""
     description: str
-    """Who needs the role, in one sentence. May be empty."""
+    """The users who need the role, in one sentence. May be empty."""
     is_system: bool
     """Copied from authority.system_roles. A system role cannot be renamed or
     deleted.
@@ -1031,7 +1031,8 @@ class ServerDescription:
     role_name: str
     is_superuser: bool
     may_create_roles: bool
-    may_migrate: bool
+    may_migrate: bool | None
+    let_in: Sequence[str]
     missing_roles: Sequence[str]
     may_act_as: Sequence[str]
     held_roles: Sequence[str]
@@ -1334,8 +1335,8 @@ class UserRole:
     role_id: UUID
     """The role. It cannot be deleted while it is assigned."""
     granted_by: str | None
-    """Who assigned the role, in the embedding service's own terms. Null: not
-    recorded.
+    """The user or service that assigned the role, in the embedding service's own
+    terms. Null: not recorded.
     """
     expires_at: datetime | None
     """The assignment has no effect from this time on, and may be pruned. Null: no

@@ -682,7 +682,7 @@ begin
     end if;
     if not row_security_active('authority.tenants')
         or pg_has_role('authority_maintenance', 'usage')
-        or pg_has_role('authority_owner', 'usage')
+        or pg_has_role('pg_database_owner', 'usage')
     then
         raise exception 'row-level security does not restrict the role %', current_user
         using errcode = 'TN002';
@@ -1530,7 +1530,7 @@ ALTER TABLE ONLY authority.permissions
 
 ALTER TABLE authority.permissions ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY permissions_owner_policy ON authority.permissions TO authority_owner USING (true);
+CREATE POLICY permissions_owner_policy ON authority.permissions TO pg_database_owner USING (true);
 
 CREATE POLICY permissions_shared_policy ON authority.permissions FOR SELECT USING (true);
 
@@ -2019,7 +2019,7 @@ COMMENT ON TABLE authority.roles IS 'A named set of permissions in one tenant.';
 COMMENT ON COLUMN authority.roles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.roles.id IS 'Random.';
 COMMENT ON COLUMN authority.roles.name IS 'Identifier in lower case, unique in the tenant.';
-COMMENT ON COLUMN authority.roles.description IS 'Who needs the role, in one sentence. May be empty.';
+COMMENT ON COLUMN authority.roles.description IS 'The users who need the role, in one sentence. May be empty.';
 COMMENT ON COLUMN authority.roles.is_system IS 'Copied from authority.system_roles. A system role cannot be renamed or deleted.';
 COMMENT ON COLUMN authority.roles.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.roles.updated_at IS 'When the row last changed.';
@@ -2212,7 +2212,7 @@ ALTER TABLE ONLY authority.system_roles FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.system_roles IS 'Templates: a new tenant gets a copy of each row. Migrations change them.';
 COMMENT ON COLUMN authority.system_roles.name IS 'Name of the role in each tenant.';
-COMMENT ON COLUMN authority.system_roles.description IS 'Who needs the role, in one sentence.';
+COMMENT ON COLUMN authority.system_roles.description IS 'The users who need the role, in one sentence.';
 COMMENT ON COLUMN authority.system_roles.permissions IS 'Names from authority.permissions, copied to authority.role_permissions.';
 COMMENT ON COLUMN authority.system_roles.created_at IS 'When the row was inserted.';
 
@@ -2221,7 +2221,7 @@ ALTER TABLE ONLY authority.system_roles
 
 ALTER TABLE authority.system_roles ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY system_roles_owner_policy ON authority.system_roles TO authority_owner USING (true);
+CREATE POLICY system_roles_owner_policy ON authority.system_roles TO pg_database_owner USING (true);
 
 CREATE POLICY system_roles_shared_policy ON authority.system_roles FOR SELECT USING (true);
 
@@ -2250,7 +2250,7 @@ ALTER TABLE ONLY authority.system_scopes
 
 ALTER TABLE authority.system_scopes ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY system_scopes_owner_policy ON authority.system_scopes TO authority_owner USING (true);
+CREATE POLICY system_scopes_owner_policy ON authority.system_scopes TO pg_database_owner USING (true);
 
 CREATE POLICY system_scopes_shared_policy ON authority.system_scopes FOR SELECT USING (true);
 
@@ -2307,7 +2307,7 @@ CREATE POLICY tenants_id_policy ON authority.tenants USING ((id = ( SELECT
 
 CREATE POLICY tenants_maintenance_policy ON authority.tenants TO authority_maintenance USING (true);
 
-CREATE POLICY tenants_owner_policy ON authority.tenants FOR SELECT TO authority_owner USING (true);
+CREATE POLICY tenants_owner_policy ON authority.tenants FOR SELECT TO pg_database_owner USING (true);
 
 -- token_states
 
@@ -2591,8 +2591,8 @@ COMMENT ON TABLE authority.used_jtis IS 'The jti of an accepted client assertion
 while it could be accepted again.';
 COMMENT ON COLUMN authority.used_jtis.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.used_jtis.kind IS 'client_assertion or dpop_proof.';
-COMMENT ON COLUMN authority.used_jtis.issuer IS 'Who created the jti; it is unique only per issuer. The client_id for an assertion, the
-JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
+COMMENT ON COLUMN authority.used_jtis.issuer IS 'The creator of the jti, which is unique only per issuer: the client_id for an
+assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
 COMMENT ON COLUMN authority.used_jtis.jti_hash IS 'SHA-256 of the jti in UTF-8, 32 octets. A jti can have any length.';
 COMMENT ON COLUMN authority.used_jtis.expires_at IS 'From this time on the assertion or proof is too old to be accepted, by the database''s
 clock, and the jti may be used again. At most a day after its use.';
@@ -2640,7 +2640,8 @@ COMMENT ON TABLE authority.user_roles IS 'The assignment of a role to a user, po
 COMMENT ON COLUMN authority.user_roles.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.user_roles.user_id IS 'The user who has the role.';
 COMMENT ON COLUMN authority.user_roles.role_id IS 'The role. It cannot be deleted while it is assigned.';
-COMMENT ON COLUMN authority.user_roles.granted_by IS 'Who assigned the role, in the embedding service''s own terms. Null: not recorded.';
+COMMENT ON COLUMN authority.user_roles.granted_by IS 'The user or service that assigned the role, in the embedding service''s own terms.
+Null: not recorded.';
 COMMENT ON COLUMN authority.user_roles.expires_at IS 'The assignment has no effect from this time on, and may be pruned. Null: no end.';
 COMMENT ON COLUMN authority.user_roles.created_at IS 'When the role was first assigned.';
 

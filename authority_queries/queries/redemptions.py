@@ -100,43 +100,42 @@ def redeem(
     refresh_token_hash: bytes | None,
     refresh_lifetime: timedelta | None,
 ) -> Redemption:
-    """The outcome of presenting a code or a refresh token, and what it was redeemed
-    for. Of several concurrent requests one redeems it.
+    """The outcome of presenting a code or refresh token, and the authorization (the
+    family) of its tokens. Of any number of racing requests one redeems the token.
 
     - redeemed: the token is used up, and its successors are issued: an access token and
-      a refresh token, each if its hash is given.
-    - refreshed: no new refresh token was given, and the client is confidential or its
-      token is bound to a key or certificate. The token is not used up, and an access
-      token is issued.
-    - rotation_required: no new refresh token was given, and the token must be rotated
-      (RFC 9700 section 4.14.2). It is not used up.
-    - already_redeemed: this redemption_id has redeemed the token before, so this is a
-      retry after a lost answer. The row is the same as the first time.
-    - recently_redeemed: another request redeemed the token within the leeway, and the
-      refresh token that was issued for it is not used yet. Nothing is issued, nothing
-      is revoked.
-    - reused: another request redeemed the token before. The family is revoked, unless
-      it already is (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2).
-    - invalid_scope: the request names more scopes than the token carries (RFC 6749
-      section 6). The token is not used up.
-    - invalid: the token is not alive, was not issued to this client_id, redirect_uri
-      and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or is bound to
-      another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). The
-      caller cannot tell which.
+    a refresh token, each if its hash is given. - refreshed: an access token is issued,
+    and the token is not used up. The request has   no hash of a new refresh token, and
+    the client is confidential or the token is   bound to a key or certificate. -
+    rotation_required: the request has no hash of a new refresh token, and any other
+    token needs one (RFC 9700 section 4.14.2). The token is not used up. -
+    already_redeemed: this redemption_id has redeemed the token, so this is a retry
+    after a lost answer. The row is that of the first time. - recently_redeemed: another
+    request has redeemed the token within the leeway, and   the new refresh token is not
+    used yet. Nothing is issued, and nothing is revoked. - reused: another request has
+    redeemed the token. The statement revokes the family,   unless it is revoked already
+    (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). - invalid_scope: the request has
+    scopes that the token does not carry (RFC 6749   section 6). The token is not used
+    up. - invalid: the token is not alive, was not issued to this client_id,
+    redirect_uri and   PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or
+    is bound to   another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
+    section 4). The   caller cannot tell which.
 
     A refresh token is forgotten 24 hours after it expired: whatever became of it, it is
-    invalid, and its row may be pruned. A code is not forgotten before its family ends.
-    A request with any mismatch revokes nothing. A null redirect_uri is no mismatch if
-    the client has registered exactly one (OAuth 2.1). Null scopes mean all scopes;
-    fewer scopes are those of the access token only (RFC 6749 section 6). A refresh
-    token of a public client is bound to the client's key (RFC 9449 section 5, RFC 8705
-    section 4). A refresh token that is not used expires, and the family ends in any
-    case (RFC 9700 section 4.14.2).
+    invalid, and its row may be pruned. A code is kept until its family ends.
 
-    The statement locks the family, then the token, and checks the token after the wait.
-    Before both it locks the client and the subject against deletion, in the order of a
-    deletion, which locks them before their families. The successors' foreign keys would
-    lock them too late.
+    A request with any mismatch revokes nothing. A null redirect_uri matches if the
+    client has registered exactly one (OAuth 2.1).
+
+    The statement locks the family and then the token, and judges the token after the
+    wait. Before both it locks the client, and the user or service account, against
+    deletion. The successors' foreign keys would lock them too late: a deletion locks
+    them first and their families afterwards.
+
+    Null scopes are all scopes of the token. Fewer scopes restrict only the access token
+    (RFC 6749 section 6). A refresh token is bound to the key of a public client (RFC
+    9449 section 5, RFC 8705 section 4). It expires when it stays idle, and the family
+    ends in any case (RFC 9700 section 4.14.2).
 
     Args:
         tenant_id: Owner of the row.
@@ -195,43 +194,42 @@ async def redeem_async(
     refresh_token_hash: bytes | None,
     refresh_lifetime: timedelta | None,
 ) -> Redemption:
-    """The outcome of presenting a code or a refresh token, and what it was redeemed
-    for. Of several concurrent requests one redeems it.
+    """The outcome of presenting a code or refresh token, and the authorization (the
+    family) of its tokens. Of any number of racing requests one redeems the token.
 
     - redeemed: the token is used up, and its successors are issued: an access token and
-      a refresh token, each if its hash is given.
-    - refreshed: no new refresh token was given, and the client is confidential or its
-      token is bound to a key or certificate. The token is not used up, and an access
-      token is issued.
-    - rotation_required: no new refresh token was given, and the token must be rotated
-      (RFC 9700 section 4.14.2). It is not used up.
-    - already_redeemed: this redemption_id has redeemed the token before, so this is a
-      retry after a lost answer. The row is the same as the first time.
-    - recently_redeemed: another request redeemed the token within the leeway, and the
-      refresh token that was issued for it is not used yet. Nothing is issued, nothing
-      is revoked.
-    - reused: another request redeemed the token before. The family is revoked, unless
-      it already is (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2).
-    - invalid_scope: the request names more scopes than the token carries (RFC 6749
-      section 6). The token is not used up.
-    - invalid: the token is not alive, was not issued to this client_id, redirect_uri
-      and PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or is bound to
-      another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). The
-      caller cannot tell which.
+    a refresh token, each if its hash is given. - refreshed: an access token is issued,
+    and the token is not used up. The request has   no hash of a new refresh token, and
+    the client is confidential or the token is   bound to a key or certificate. -
+    rotation_required: the request has no hash of a new refresh token, and any other
+    token needs one (RFC 9700 section 4.14.2). The token is not used up. -
+    already_redeemed: this redemption_id has redeemed the token, so this is a retry
+    after a lost answer. The row is that of the first time. - recently_redeemed: another
+    request has redeemed the token within the leeway, and   the new refresh token is not
+    used yet. Nothing is issued, and nothing is revoked. - reused: another request has
+    redeemed the token. The statement revokes the family,   unless it is revoked already
+    (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). - invalid_scope: the request has
+    scopes that the token does not carry (RFC 6749   section 6). The token is not used
+    up. - invalid: the token is not alive, was not issued to this client_id,
+    redirect_uri and   PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or
+    is bound to   another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
+    section 4). The   caller cannot tell which.
 
     A refresh token is forgotten 24 hours after it expired: whatever became of it, it is
-    invalid, and its row may be pruned. A code is not forgotten before its family ends.
-    A request with any mismatch revokes nothing. A null redirect_uri is no mismatch if
-    the client has registered exactly one (OAuth 2.1). Null scopes mean all scopes;
-    fewer scopes are those of the access token only (RFC 6749 section 6). A refresh
-    token of a public client is bound to the client's key (RFC 9449 section 5, RFC 8705
-    section 4). A refresh token that is not used expires, and the family ends in any
-    case (RFC 9700 section 4.14.2).
+    invalid, and its row may be pruned. A code is kept until its family ends.
 
-    The statement locks the family, then the token, and checks the token after the wait.
-    Before both it locks the client and the subject against deletion, in the order of a
-    deletion, which locks them before their families. The successors' foreign keys would
-    lock them too late.
+    A request with any mismatch revokes nothing. A null redirect_uri matches if the
+    client has registered exactly one (OAuth 2.1).
+
+    The statement locks the family and then the token, and judges the token after the
+    wait. Before both it locks the client, and the user or service account, against
+    deletion. The successors' foreign keys would lock them too late: a deletion locks
+    them first and their families afterwards.
+
+    Null scopes are all scopes of the token. Fewer scopes restrict only the access token
+    (RFC 6749 section 6). A refresh token is bound to the key of a public client (RFC
+    9449 section 5, RFC 8705 section 4). It expires when it stays idle, and the family
+    ends in any case (RFC 9700 section 4.14.2).
 
     Args:
         tenant_id: Owner of the row.
