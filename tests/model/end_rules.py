@@ -216,7 +216,9 @@ class EndRules(DeviceRules):
                 change(store.users.update, user, user_id=ended.id, status=status)
             elif what == "client":
                 client = store.clients.get_by_client_id(**tenant, client_id=ended.name)
-                change(store.clients.update, client, enabled=works)
+                change(
+                    store.clients.update, client, client_uuid=client.id, enabled=works
+                )
             else:
                 account = store.service_accounts.get_by_id(
                     **tenant, service_account_id=ended.id
