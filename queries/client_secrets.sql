@@ -84,15 +84,15 @@ where
         or client_secrets.last_used_at < authority.clock() - interval '1 minute'
     );
 
--- name: expire(tenant_id, secret_id, remaining)^
--- The secret, refused once the remaining time is over (or sooner, if that was its
+-- name: expire(tenant_id, secret_id, lifetime)^
+-- The secret, refused once the lifetime is over (or sooner, if that was its
 -- end already), or no row.
 -- @row ClientSecret
 -- @nullable valid_until
 update authority.client_secrets
 set
-    valid_from = least(client_secrets.valid_from, authority.clock() + :remaining),
-    valid_until = least(client_secrets.valid_until, authority.clock() + :remaining)
+    valid_from = least(client_secrets.valid_from, authority.clock() + :lifetime),
+    valid_until = least(client_secrets.valid_until, authority.clock() + :lifetime)
 where
     client_secrets.tenant_id = :tenant_id
     and client_secrets.id = :secret_id

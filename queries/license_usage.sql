@@ -8,7 +8,7 @@ with license as (
     select
         usable_licenses.tenant_id,
         usable_licenses.id,
-        (usable_licenses.limits ->> :metric::text)::numeric::bigint as allowed,
+        (usable_licenses.limits ->> :metric::text)::numeric::bigint as allowance,
         usable_licenses.overage_policy,
         usable_licenses.period_start,
         usable_licenses.period_end
@@ -51,7 +51,7 @@ total as (
         period_start,
         period_end,
         used,
-        allowed,
+        allowance,
         overage_policy
     )
     select
@@ -61,21 +61,21 @@ total as (
         license.period_start,
         license.period_end,
         entry.quantity,
-        license.allowed,
+        license.allowance,
         license.overage_policy
     from license
     cross join entry
     on conflict (tenant_id, license_id, metric, period_start) do update
         set
             used = license_usage_totals.used + excluded.used,
-            allowed = excluded.allowed,
+            allowance = excluded.allowance,
             overage_policy = excluded.overage_policy,
             updated_at = authority.clock()
     returning
         license_usage_totals.period_start,
         license_usage_totals.period_end,
         license_usage_totals.used,
-        license_usage_totals.allowed
+        license_usage_totals.allowance
 )
 
 select
@@ -85,8 +85,8 @@ select
     total.period_start,
     total.period_end,
     total.used,
-    total.allowed,
-    greatest(total.used - total.allowed, 0) as overage
+    total.allowance,
+    greatest(total.used - total.allowance, 0) as overage
 from entry
 cross join total;
 
@@ -148,13 +148,13 @@ total as (
         license_usage_totals.period_start,
         license_usage_totals.period_end,
         license_usage_totals.used,
-        license_usage_totals.allowed
+        license_usage_totals.allowance
 )
 
 select
     true as recorded, entry.quantity, entry.corrects, total.period_start,
-    total.period_end, total.used, total.allowed,
-    greatest(total.used - total.allowed, 0) as overage
+    total.period_end, total.used, total.allowance,
+    greatest(total.used - total.allowance, 0) as overage
 from entry
 cross join total;
 
@@ -165,8 +165,8 @@ cross join total;
 select
     false as recorded, license_usage.quantity, license_usage.corrects,
     license_usage_totals.period_start, license_usage_totals.period_end,
-    license_usage_totals.used, license_usage_totals.allowed,
-    greatest(license_usage_totals.used - license_usage_totals.allowed, 0) as overage
+    license_usage_totals.used, license_usage_totals.allowance,
+    greatest(license_usage_totals.used - license_usage_totals.allowance, 0) as overage
 from authority.license_usage
 inner join authority.license_usage_totals
     on
@@ -191,8 +191,8 @@ select
     license_usage_totals.period_start,
     license_usage_totals.period_end,
     license_usage_totals.used,
-    license_usage_totals.allowed,
-    greatest(license_usage_totals.used - license_usage_totals.allowed, 0) as overage
+    license_usage_totals.allowance,
+    greatest(license_usage_totals.used - license_usage_totals.allowance, 0) as overage
 from authority.license_usage_totals
 where
     license_usage_totals.tenant_id = :tenant_id

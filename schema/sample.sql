@@ -667,7 +667,7 @@ insert into authority.license_usage_totals (
     period_start,
     period_end,
     used,
-    allowed,
+    allowance,
     overage_policy
 )
 select
@@ -677,7 +677,7 @@ select
     license_usage.period_start,
     license_usage.period_end,
     sum(license_usage.quantity) as used,
-    (licenses.limits ->> license_usage.metric)::bigint as allowed,
+    (licenses.limits ->> license_usage.metric)::bigint as allowance,
     licenses.overage_policy
 from authority.license_usage
 inner join authority.licenses

@@ -25,7 +25,7 @@ _TEXTS = {
     "list_by_client": "92dfe14da3b1",
     "list_live": "ced24f07bb63",
     "record_use": "c338b0e08c4a",
-    "expire": "a90b4680fdb6",
+    "expire": "ac542d141b70",
     "delete": "cbbf47dce936",
 }
 _QUERIES = QueryFile(FOLDER / "client_secrets.sql", texts=_TEXTS)
@@ -89,7 +89,7 @@ _expire_takes = Parameters(
     "client_secrets.expire",
     tenant_id=checks.uuid,
     secret_id=checks.uuid,
-    remaining=checks.duration,
+    lifetime=checks.duration,
 )
 _expire: Call[ClientSecret | None] = _QUERIES.row(
     "expire", ClientSecret, takes=_expire_takes
@@ -357,9 +357,9 @@ def expire(
     *,
     tenant_id: UUID,
     secret_id: UUID,
-    remaining: timedelta,
+    lifetime: timedelta,
 ) -> ClientSecret | None:
-    """The secret, refused once the remaining time is over (or sooner, if that was its
+    """The secret, refused once the lifetime is over (or sooner, if that was its
     end already), or no row.
 
     Args:
@@ -368,7 +368,7 @@ def expire(
     queries/client_secrets.sql:87
     """
     return _expire(
-        connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
+        connection, tenant_id=tenant_id, secret_id=secret_id, lifetime=lifetime
     )
 
 
@@ -377,9 +377,9 @@ async def expire_async(
     *,
     tenant_id: UUID,
     secret_id: UUID,
-    remaining: timedelta,
+    lifetime: timedelta,
 ) -> ClientSecret | None:
-    """The secret, refused once the remaining time is over (or sooner, if that was its
+    """The secret, refused once the lifetime is over (or sooner, if that was its
     end already), or no row.
 
     Args:
@@ -388,7 +388,7 @@ async def expire_async(
     queries/client_secrets.sql:87
     """
     return await _expire_async(
-        connection, tenant_id=tenant_id, secret_id=secret_id, remaining=remaining
+        connection, tenant_id=tenant_id, secret_id=secret_id, lifetime=lifetime
     )
 
 

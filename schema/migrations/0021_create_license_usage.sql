@@ -79,7 +79,7 @@ create table if not exists authority.license_usage_totals (
     period_start date not null,
     period_end date not null,
     used bigint not null,
-    allowed bigint,
+    allowance bigint,
     overage_policy text not null,
     created_at timestamptz not null default authority.clock(),
     updated_at timestamptz not null default authority.clock(),
@@ -92,7 +92,7 @@ create table if not exists authority.license_usage_totals (
     constraint license_usage_totals_overage_policy_check
     check (overage_policy in ('refuse', 'allow')),
     constraint license_usage_totals_used_check
-    check (allowed is null or used <= allowed or overage_policy = 'allow'),
+    check (allowance is null or used <= allowance or overage_policy = 'allow'),
     constraint license_usage_totals_metric_check
     check (authority.is_visible(metric) and char_length(metric) <= 255),
     constraint license_usage_totals_moments_check
@@ -115,7 +115,7 @@ comment on column authority.license_usage_totals.period_end is
 'First day (UTC) after the period.';
 comment on column authority.license_usage_totals.used is
 'Sum of license_usage.quantity.';
-comment on column authority.license_usage_totals.allowed is
+comment on column authority.license_usage_totals.allowance is
 'The limit when the metric was last used. Null: no limit.';
 comment on column authority.license_usage_totals.overage_policy is
 'licenses.overage_policy when the metric was last used. Copied here for the check.';
@@ -130,7 +130,7 @@ call authority.let_operators_prune('authority.license_usage');
 
 grant select, insert
 on authority.license_usage, authority.license_usage_totals to authority_app;
-grant update (used, allowed, overage_policy, updated_at)
+grant update (used, allowance, overage_policy, updated_at)
 on authority.license_usage_totals to authority_app;
 grant
 select (tenant_id, license_id, metric, idempotency_key, period_end),

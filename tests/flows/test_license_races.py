@@ -123,7 +123,7 @@ def test_all_16_meterers_beyond_a_limit_that_allows_it_are_recorded(
     (total,) = store.license_usage.list_totals(
         tenant_id=license_.tenant_id, license_id=license_.id
     )
-    assert (total.used, total.allowed, total.overage) == (25, 10, 15)
+    assert (total.used, total.allowance, total.overage) == (25, 10, 15)
 
 
 @pytest.mark.parametrize("ends", ["commit", "rollback"])

@@ -83,13 +83,13 @@ def test_a_secret_is_rotated_with_an_overlap(
     client = make_client(store, make_tenant(store).id)
     old, new = make_client_secret(store, client), make_client_secret(store, client)
     keys = {"tenant_id": client.tenant_id, "secret_id": old.id}
-    ending = store.client_secrets.expire(remaining=HOUR, **keys)
+    ending = store.client_secrets.expire(lifetime=HOUR, **keys)
     assert ending is not None
     assert ending.valid_until is not None
     assert old.created_at + HOUR < ending.valid_until < old.created_at + 2 * HOUR
     assert ending == replace(old, valid_until=ending.valid_until)
     assert live_secrets(store, client) == [new, ending]
-    assert store.client_secrets.expire(remaining=DAY, **keys) == ending
+    assert store.client_secrets.expire(lifetime=DAY, **keys) == ending
     age(dba, old, by=HOUR)
     assert live_secrets(store, client) == [new]
     store.client_secrets.expire(tenant_id=client.tenant_id, secret_id=new.id)
@@ -110,14 +110,14 @@ def test_a_secret_is_refused_before_its_valid_from(
     assert [lives.id for lives in live_secrets(store, client)] == [secret.id]
 
 
-@pytest.mark.parametrize("remaining", [timedelta(0), HOUR])
+@pytest.mark.parametrize("lifetime", [timedelta(0), HOUR])
 def test_a_future_secret_that_was_expired_is_never_live(
-    store: Store, remaining: timedelta
+    store: Store, lifetime: timedelta
 ) -> None:
     client = make_client(store, make_tenant(store).id)
     secret = make_client_secret(store, client, valid_from=datetime.now(UTC) + DAY)
     expired = store.client_secrets.expire(
-        tenant_id=client.tenant_id, secret_id=secret.id, remaining=remaining
+        tenant_id=client.tenant_id, secret_id=secret.id, lifetime=lifetime
     )
     assert expired is not None
     assert expired.valid_until is not None

@@ -235,7 +235,7 @@ def test_another_tenant_cannot_reach_a_client(store: Store) -> None:
     with pytest.raises(NotFoundError):
         store.clients.update(row_version=1, **keys, **EDIT)
     assert not store.client_secrets.record_use(**secret_keys)
-    assert store.client_secrets.expire(remaining=HOUR, **secret_keys) is None
+    assert store.client_secrets.expire(lifetime=HOUR, **secret_keys) is None
     assert not store.client_secrets.delete(**secret_keys)
     assert not store.clients.delete(**keys)
     own = store.clients.get_by_id(tenant_id=client.tenant_id, client_uuid=client.id)

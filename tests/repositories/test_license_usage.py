@@ -39,8 +39,8 @@ def test_a_use_is_recorded_once_under_its_key(store: Store) -> None:
     license_ = new(store, limits={"calls": 10, "exports": 10})
     first = use(store, license_, 3, idempotency_key="k")
     again = use(store, license_, 3, idempotency_key="k")
-    assert (first.recorded, first.used, first.allowed) == (True, 3, 10)
-    assert (again.recorded, again.used, again.allowed) == (False, 3, 10)
+    assert (first.recorded, first.used, first.allowance) == (True, 3, 10)
+    assert (again.recorded, again.used, again.allowance) == (False, 3, 10)
     assert use(store, license_, idempotency_key="k", metric="exports").recorded
     assert use(store, license_, 2).used == 5
     assert use(store, license_, 3, idempotency_key="k").used == 5
@@ -85,7 +85,7 @@ def test_an_exceeded_limit_counts_the_overage(store: Store) -> None:
     )
     assert use(store, license_, 4).overage == 0
     beyond = use(store, license_, 4, idempotency_key="k")
-    assert (beyond.used, beyond.allowed, beyond.overage) == (8, 5, 3)
+    assert (beyond.used, beyond.allowance, beyond.overage) == (8, 5, 3)
     again = use(store, license_, 4, idempotency_key="k")
     assert (again.recorded, again.used, again.overage) == (False, 8, 3)
     assert use(store, license_, 2, metric="exports").overage == 2
@@ -130,7 +130,7 @@ def test_a_metric_without_limit_is_unlimited_and_an_unknown_one_is_refused(
 ) -> None:
     license_ = new(store, limits={"calls": None, "exports": 0})
     receipt = use(store, license_, 10**12)
-    assert (receipt.used, receipt.allowed) == (10**12, None)
+    assert (receipt.used, receipt.allowance) == (10**12, None)
     with pytest.raises(LimitReachedError):
         use(store, license_, metric="exports")
     with pytest.raises(LicenseNotUsableError):
@@ -155,7 +155,7 @@ def test_usage_starts_at_0_in_each_period(store: Store, clock: Clock) -> None:
         ("exports", today, 1),
         ("calls", yesterday, 5),
     ]
-    assert {total.allowed for total in found} == {5}
+    assert {total.allowance for total in found} == {5}
     assert totals(store, license_, metric="calls") == [found[0], found[2]]
     assert totals(store, license_, from_period=today) == found[:2]
     assert totals(store, license_, metric="imports") == []
@@ -262,7 +262,7 @@ def test_a_use_is_corrected_once_and_the_ledger_keeps_both(
     store.licenses.revoke(**key_of(license_), reason="over")
     done = correct(store, license_, "wrong", "c")
     assert (done.recorded, done.quantity, done.corrects) == (True, -8, "wrong")
-    assert (done.used, done.allowed, done.overage) == (2, 10, 0)
+    assert (done.used, done.allowance, done.overage) == (2, 10, 0)
     again = correct(store, license_, "wrong", "c")
     assert again == replace(done, recorded=False)
     for corrects, key, metric in (

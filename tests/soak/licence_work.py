@@ -171,7 +171,7 @@ def _judge_receipt(
     desk.ledger.expect(
         receipt.quantity == quantity, "another's receipt", f"{receipt.quantity}"
     )
-    allowed = receipt.allowed is None or receipt.used <= LIMIT
+    allowed = receipt.allowance is None or receipt.used <= LIMIT
     desk.ledger.expect(allowed, "a limit is exceeded", f"{receipt.used} of {LIMIT}")
 
 

@@ -115,7 +115,7 @@ def meter_license(store: Store, narrator: Narrator, acme: Sample) -> None:
         for metric, allowed in bought.limits.items():
             _use_up(store, step, keys, metric, allowed)
         totals = store.license_usage.list_totals(**keys)
-        used = ", ".join(f"{t.metric} {t.used} of {t.allowed}" for t in totals)
+        used = ", ".join(f"{t.metric} {t.used} of {t.allowance}" for t in totals)
         step.row("totals of the period", used)
 
 

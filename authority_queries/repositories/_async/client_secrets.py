@@ -79,9 +79,9 @@ class AsyncClientSecrets(AsyncRepository):
         *,
         tenant_id: UUID,
         secret_id: UUID,
-        remaining: timedelta = timedelta(0),
+        lifetime: timedelta = timedelta(0),
     ) -> ClientSecret | None:
-        """Let a secret end after `remaining`, or at its own end if that is earlier.
+        """Let a secret end after `lifetime`, or at its own end if that is earlier.
 
         Returns None for an unknown secret.
         """
@@ -89,7 +89,7 @@ class AsyncClientSecrets(AsyncRepository):
             self._connection,
             tenant_id=tenant_id,
             secret_id=secret_id,
-            remaining=remaining,
+            lifetime=lifetime,
         )
 
     async def delete(self, *, tenant_id: UUID, secret_id: UUID) -> bool:

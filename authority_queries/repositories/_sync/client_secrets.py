@@ -78,9 +78,9 @@ class ClientSecrets(Repository):
         *,
         tenant_id: UUID,
         secret_id: UUID,
-        remaining: timedelta = timedelta(0),
+        lifetime: timedelta = timedelta(0),
     ) -> ClientSecret | None:
-        """Let a secret end after `remaining`, or at its own end if that is earlier.
+        """Let a secret end after `lifetime`, or at its own end if that is earlier.
 
         Returns None for an unknown secret.
         """
@@ -88,7 +88,7 @@ class ClientSecrets(Repository):
             self._connection,
             tenant_id=tenant_id,
             secret_id=secret_id,
-            remaining=remaining,
+            lifetime=lifetime,
         )
 
     def delete(self, *, tenant_id: UUID, secret_id: UUID) -> bool:

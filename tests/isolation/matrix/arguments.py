@@ -78,7 +78,6 @@ BY_NAME: Final[Mapping[str, object]] = {
     "redemption_id": UUID(int=1),
     "refresh_lifetime": HOUR,
     "refresh_token_hash": sha256(b"new refresh").digest(),
-    "remaining": HOUR,
     "retention": timedelta(days=30),
     "secret_id": IdOf("client_secrets", 0),
     "tenant_limit": 10,

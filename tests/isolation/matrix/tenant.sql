@@ -522,7 +522,7 @@ insert into authority.license_usage_totals (
     period_start,
     period_end,
     used,
-    allowed,
+    allowance,
     overage_policy
 )
 values
