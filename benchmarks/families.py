@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -126,7 +126,7 @@ def _remembered(days: int) -> int:
     return _FAMILIES * (hours_of_refresh + hours_of_access)
 
 
-def _pruned(database: str, dba: psycopg.Connection[object], days: int) -> _Line:
+def _pruned(database: str, dba: psycopg.Connection[Any], days: int) -> _Line:
     dba.execute("truncate authority.authorizations cascade")
     lifetime = timedelta(days=days)
     given = {"families": _FAMILIES, "days": _DAYS, "lifetime": lifetime}

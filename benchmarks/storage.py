@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import Connection
@@ -135,7 +135,7 @@ def _measured(
 
 
 def _set_up(
-    dba: Connection[object], table: str, fillfactor: int | None, *, is_before: bool
+    dba: Connection[Any], table: str, fillfactor: int | None, *, is_before: bool
 ) -> None:
     """Set the table's fillfactor. Only this benchmark vacuums it."""
     name = Identifier("authority", table)
@@ -148,7 +148,7 @@ def _set_up(
         dba.execute(change.format(name, Literal(fillfactor)))
 
 
-def _site(dba: Connection[object]) -> Site:
+def _site(dba: Connection[Any]) -> Site:
     rows = insert_rows(dba)
     dba.execute("truncate authority.tokens")
     users = dba.execute("select id from authority.users").fetchall()
@@ -162,7 +162,7 @@ def _site(dba: Connection[object]) -> Site:
     )
 
 
-def _vacuum(dba: Connection[object]) -> None:
+def _vacuum(dba: Connection[Any]) -> None:
     """Vacuum the tables that autovacuum would vacuum now."""
     dba.execute("select pg_stat_force_next_flush()")
     for table in _UPDATED:
@@ -171,7 +171,7 @@ def _vacuum(dba: Connection[object]) -> None:
             dba.execute(SQL("vacuum (truncate off) {}").format(name))
 
 
-def _line(dba: Connection[object], table: str) -> _Line:
+def _line(dba: Connection[Any], table: str) -> _Line:
     dba.execute("select pg_stat_force_next_flush()")
     state = SQL(_STATE).format(Identifier("authority", table))
     ((fillfactor, updates, hot, size, index_size, rows),) = dba.execute(

@@ -6,7 +6,7 @@ from datetime import timedelta
 from hashlib import sha256
 from ipaddress import IPv4Address
 from itertools import count
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID, uuid4
 
 from psycopg import Connection
@@ -25,13 +25,14 @@ create or replace function authority.clock() returns timestamptz
 language sql stable parallel safe return statement_timestamp() + interval '{} minutes'
 """
 Vacuum: TypeAlias = Callable[[], None]
+Fields: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """A tenant's store without row-level security, and what its rows refer to."""
 
-    connection: Connection[object]
+    connection: Connection[Any]
     store: Store
     tenant_id: UUID
     client_uuid: UUID
@@ -59,7 +60,7 @@ def refresh_hourly(site: Site) -> None:
 
 def _begin_family(site: Site) -> TokenString:
     user_id = site.user_ids[next(_numbers) % len(site.user_ids)]
-    subject = {"tenant_id": site.tenant_id, "client_uuid": site.client_uuid}
+    subject: Fields = {"tenant_id": site.tenant_id, "client_uuid": site.client_uuid}
     family = site.store.authorizations.create(**subject, user_id=user_id)
     token = mint_token("refresh", site.tenant_id)
     site.store.tokens.create(
@@ -97,7 +98,7 @@ def sign_in(site: Site) -> None:
     for turn in range(16):
         site.pass_time(180 * turn)
         for number in range(300):
-            check = {
+            check: Fields = {
                 "tenant_id": site.tenant_id,
                 "username": f"user {number}",
                 "address": IPv4Address(167772160 + 256 * number),
@@ -138,7 +139,7 @@ def poll(site: Site) -> None:
 def push(site: Site) -> None:
     """Push 1,000 requests, and then redeem them."""
     digests = [_digests("pushed", number)[0] for number in range(1000)]
-    asked: dict[str, object] = {"tenant_id": site.tenant_id, "client_id": "web"}
+    asked: Fields = {"tenant_id": site.tenant_id, "client_id": "web"}
     for digest in digests:
         parameters = {"state": digest.hex(), "scope": "openid profile email"}
         site.store.pushed_requests.create(
@@ -160,7 +161,7 @@ def use_licenses(site: Site) -> None:
             seats=10,
             limits={"calls": None},
         )
-        key = {"tenant_id": site.tenant_id, "license_id": license_.id}
+        key: Fields = {"tenant_id": site.tenant_id, "license_id": license_.id}
         for number in range(30):
             holder = f"holder {number % 10}"
             site.store.license_seats.check_out(**key, holder=holder)
@@ -183,7 +184,7 @@ def publish(site: Site) -> None:
 
 def consent(site: Site) -> None:
     """Let 200 users consent five times, as each sign-in does, and use a secret."""
-    key = {"tenant_id": site.tenant_id, "client_uuid": site.client_uuid}
+    key: Fields = {"tenant_id": site.tenant_id, "client_uuid": site.client_uuid}
     for turn in range(5):
         site.pass_time(10 * turn)
         for user_id in site.user_ids:
