@@ -625,7 +625,7 @@ class UsageReceipt:
     """First day (UTC) after the period."""
     used: int
     """Sum of license_usage.quantity."""
-    allowed: int | None
+    allowance: int | None
     """The limit when the metric was last used. Null: no limit."""
     overage: int
 
@@ -646,7 +646,7 @@ class UsageTotal:
     """First day (UTC) after the period."""
     used: int
     """Sum of license_usage.quantity."""
-    allowed: int | None
+    allowance: int | None
     """The limit when the metric was last used. Null: no limit."""
     overage: int
 

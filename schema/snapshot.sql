@@ -1113,7 +1113,7 @@ CREATE TABLE authority.license_usage_totals (
     period_start date NOT NULL,
     period_end date NOT NULL,
     used bigint NOT NULL,
-    allowed bigint,
+    allowance bigint,
     overage_policy text NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -1121,7 +1121,7 @@ CREATE TABLE authority.license_usage_totals (
     CONSTRAINT license_usage_totals_moments_check CHECK (((LEAST(created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT license_usage_totals_overage_policy_check CHECK ((overage_policy = ANY (ARRAY['refuse'::text, 'allow'::text]))),
     CONSTRAINT license_usage_totals_period_end_check CHECK ((period_end > period_start)),
-    CONSTRAINT license_usage_totals_used_check CHECK (((allowed IS NULL) OR (used <= allowed) OR (overage_policy = 'allow'::text)))
+    CONSTRAINT license_usage_totals_used_check CHECK (((allowance IS NULL) OR (used <= allowance) OR (overage_policy = 'allow'::text)))
 );
 ALTER TABLE ONLY authority.license_usage_totals FORCE ROW LEVEL SECURITY;
 
@@ -1134,7 +1134,7 @@ COMMENT ON COLUMN authority.license_usage_totals.metric IS 'A name in licenses.l
 COMMENT ON COLUMN authority.license_usage_totals.period_start IS 'First day (UTC) of the period.';
 COMMENT ON COLUMN authority.license_usage_totals.period_end IS 'First day (UTC) after the period.';
 COMMENT ON COLUMN authority.license_usage_totals.used IS 'Sum of license_usage.quantity.';
-COMMENT ON COLUMN authority.license_usage_totals.allowed IS 'The limit when the metric was last used. Null: no limit.';
+COMMENT ON COLUMN authority.license_usage_totals.allowance IS 'The limit when the metric was last used. Null: no limit.';
 COMMENT ON COLUMN authority.license_usage_totals.overage_policy IS 'licenses.overage_policy when the metric was last used. Copied here for the check.';
 COMMENT ON COLUMN authority.license_usage_totals.created_at IS 'When the metric was first used in the period.';
 COMMENT ON COLUMN authority.license_usage_totals.updated_at IS 'When the metric was last used in the period.';

@@ -21,10 +21,10 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import UsageReceipt, UsageTotal
 
 _TEXTS = {
-    "record": "c7ca64abf5f0",
-    "correct": "14c1c160499c",
-    "get_receipt": "31918445a708",
-    "list_totals": "632cb866a671",
+    "record": "63853350d26a",
+    "correct": "2e2166f11007",
+    "get_receipt": "7e90b9089767",
+    "list_totals": "82bf01034be0",
     "prune": "6d58c5273136",
 }
 _QUERIES = QueryFile(FOLDER / "license_usage.sql", texts=_TEXTS)
