@@ -183,8 +183,8 @@ def publish(site: Site) -> None:
 
 
 def consent(site: Site) -> None:
-    """Let 200 users consent five times, as each sign-in does, and use a secret."""
-    key: Fields = {"tenant_id": site.tenant_id, "client_uuid": site.client_uuid}
+    """Let 200 users consent five times, as each sign-in does."""
+    key: Fields = {"tenant_id": site.tenant_id, "client_id": "web"}
     for turn in range(5):
         site.pass_time(10 * turn)
         for user_id in site.user_ids:

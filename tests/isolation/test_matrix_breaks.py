@@ -49,7 +49,7 @@ SPARE = {
     "pushed_requests.redeem: clients.tenant_id = pushed_requests.tenant_id (2)": (
         _NAMESAKE
     ),
-    "pushed_requests.redeem: clients.tenant_id = tenants.id (1)": (
+    "pushed_requests.redeem: clients.tenant_id = active_tenants.id (1)": (
         "a request is redeemed once, however many tenants are active"
     ),
     "roles.delete: roles.tenant_id = user_roles.tenant_id (1)": (

@@ -157,7 +157,7 @@ class EndRules(DeviceRules):
         calls: dict[str, Any] = {
             "tenant": lambda s: s.tenants.revoke_tokens(**tenant),
             "user": lambda s: s.users.revoke_tokens(**tenant, user_id=ended.id),
-            "client": lambda s: s.clients.revoke_tokens(**tenant, id=ended.id),
+            "client": lambda s: s.clients.revoke_tokens(**tenant, client_uuid=ended.id),
             "account": lambda s: s.service_accounts.revoke_tokens(
                 **tenant, service_account_id=ended.id
             ),
@@ -216,7 +216,9 @@ class EndRules(DeviceRules):
                 change(store.users.update, user, user_id=ended.id, status=status)
             elif what == "client":
                 client = store.clients.get_by_client_id(**tenant, client_id=ended.name)
-                change(store.clients.update, client, enabled=works)
+                change(
+                    store.clients.update, client, client_uuid=client.id, enabled=works
+                )
             else:
                 account = store.service_accounts.get_by_id(
                     **tenant, service_account_id=ended.id
