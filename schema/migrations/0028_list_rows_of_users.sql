@@ -153,8 +153,8 @@ declare
     searched record;
     found_here jsonb;
     traces jsonb := '{}';
-    -- JSON takes most of the time, and a row in which no name is found is not converted.
-    -- A name with a quote or a backslash is written in other ways there.
+    -- Only a row whose text has a name is converted to JSON, which takes most of the
+    -- time. That text writes a quote or a backslash in other ways.
     is_plain constant boolean := not exists (
         select from unnest(names) as name
         where strpos(name, '"') > 0 or strpos(name, chr(92)) > 0

@@ -106,7 +106,7 @@ class AsyncTenants(AsyncRepository):
         return await self._set_status(tenant_id, "active", [*_OPEN, "suspended"])
 
     async def terminate(self, *, tenant_id: UUID) -> Tenant:
-        """Close the tenant for good; its rows stay. Idempotent.
+        """Close the tenant for good; its rows stay until `erase_tenant`. Idempotent.
 
         Raises NotFoundError.
         """

@@ -107,7 +107,7 @@ class Tenants(Repository):
         return self._set_status(tenant_id, "active", [*_OPEN, "suspended"])
 
     def terminate(self, *, tenant_id: UUID) -> Tenant:
-        """Close the tenant for good; its rows stay. Idempotent.
+        """Close the tenant for good; its rows stay until `erase_tenant`. Idempotent.
 
         Raises NotFoundError.
         """
