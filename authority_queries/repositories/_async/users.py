@@ -152,7 +152,8 @@ class AsyncUsers(AsyncRepository):
     async def delete(self, *, tenant_id: UUID, user_id: UUID) -> bool:
         """Delete a user with its roles, consents and tokens.
 
-        Returns False if there was none.
+        The sign-in log and the throttles keep the name: `Maintenance.erase_user` erases
+        it everywhere. Returns False if there was none.
         """
         return bool(
             await queries.delete_async(

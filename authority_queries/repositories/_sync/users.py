@@ -149,7 +149,8 @@ class Users(Repository):
     def delete(self, *, tenant_id: UUID, user_id: UUID) -> bool:
         """Delete a user with its roles, consents and tokens.
 
-        Returns False if there was none.
+        The sign-in log and the throttles keep the name: `Maintenance.erase_user` erases
+        it everywhere. Returns False if there was none.
         """
         return bool(
             queries.delete(self._connection, tenant_id=tenant_id, user_id=user_id)
