@@ -208,8 +208,9 @@ select
             then sha256(uuid_send('00000000-0000-0000-0000-000000000002'))
     end as redemption_hash,
     now() - interval '1 day' as authenticated_at,
-    case issued.type
-        when 'authorization_code' then now() - interval '1 minute'
+    case issued.kind
+        when 'code' then now() - interval '1 minute'
+        when 'forgotten' then now() - interval '3 days'
         else now() - interval '1 day'
     end as created_at
 from (
@@ -225,6 +226,7 @@ from (
         false
     ),
     ('used', 'refresh', null, interval '10 days', true, false),
+    ('forgotten', 'refresh', null, interval '-2 days', false, false),
     (
         'next',
         'device_code',
