@@ -20,8 +20,7 @@ _NOT_SCHEMA: Final = re.compile(r"^(?:SET |SELECT pg_catalog\.set_config|\\).*$"
 _ONLY: Final = re.compile(r"\bONLY (?=authority\.)")
 _TABLE: Final = re.compile(
     r"^(?P<table>CREATE TABLE authority\.(?P<name>\w+) \(\n"
-    # A partitioned table has no storage parameters.
-    r"(?P<columns>(?:.+\n)+?)\))[^;]*;$",
+    r"(?P<columns>(?:.+\n)+?)\))[^;)]*(?:\([^)]*\))?;$",
     re.M,
 )
 _TENANT_COLUMN: Final = re.compile(r"^    tenant_id uuid ", re.M)

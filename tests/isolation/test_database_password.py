@@ -151,6 +151,8 @@ def superuser(
 ) -> Iterator[str]:
     """Return a superuser's URL with this password."""
     name = f"authority_canary_{os.getpid()}"
+    # A copy of a database does not have the privileges of its template.
+    dba.execute(f"revoke connect on database {dba.info.dbname} from public".encode())
     dba.execute(f"create role {name} superuser login password '{password}'".encode())
     yield yoyo_url(make_conninfo(conninfo, user=name, password=password))
     dba.execute(f"drop owned by {name}".encode())
@@ -169,7 +171,7 @@ def test_commands_print_no_password_and_no_token(
     with witness.watching():
         codes = [main([command]) for command in ("migrate", "doctor", "demo")]
     told = capfd.readouterr()
-    assert codes == [0, 0, 0]
+    assert codes == [0, 0, 0], told.out
     assert "Rotate a client's secret" in told.out
     everything = told.out + told.err + b"\n".join(witness.texts["log"]).decode()
     witness.note("report", everything)

@@ -216,6 +216,7 @@ class EndRules(DeviceRules):
                 change(store.users.update, user, user_id=ended.id, status=status)
             elif what == "client":
                 client = store.clients.get_by_client_id(**tenant, client_id=ended.name)
+                assert client is not None
                 change(
                     store.clients.update, client, client_uuid=client.id, enabled=works
                 )

@@ -207,9 +207,11 @@ select
         when issued.is_used
             then sha256(uuid_send('00000000-0000-0000-0000-000000000002'))
     end as redemption_hash,
-    now() - interval '1 day' as authenticated_at,
-    case issued.type
-        when 'authorization_code' then now() - interval '1 minute'
+    now() - interval '1 day' * case issued.kind when 'forgotten' then 3 else 1 end
+    as authenticated_at,
+    case issued.kind
+        when 'code' then now() - interval '1 minute'
+        when 'forgotten' then now() - interval '3 days'
         else now() - interval '1 day'
     end as created_at
 from (
@@ -225,6 +227,7 @@ from (
         false
     ),
     ('used', 'refresh', null, interval '10 days', true, false),
+    ('forgotten', 'refresh', null, interval '-2 days', false, false),
     (
         'next',
         'device_code',
