@@ -2,15 +2,14 @@
 
 import argparse
 import sys
-from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from tabulate import tabulate
 
+from authority_queries.cli.maintaining import days_of, incomplete_code, open_maintenance
 from authority_queries.cli.people import add_tenant, add_user, tenant_named, user_named
 from authority_queries.cli.progress import Progress, Stop
-from authority_queries.engine.checks import LONGEST
 from authority_queries.errors import ConfigurationError, InvalidArgumentError
 from authority_queries.service.erasures import ErasureReport
 from authority_queries.service.retention import check_batch_size
@@ -69,16 +68,12 @@ def run_erase(settings: Settings, arguments: argparse.Namespace) -> int:
     """
     _check(arguments)
     stop = Stop()
-    # Imported here because stale generated modules cannot be imported.
-    from authority_queries import Maintenance  # noqa: PLC0415 -- see above
-
-    one = settings.model_copy(update={"pool_min_size": 1, "pool_max_size": 1})
-    with Maintenance.open(one) as maintenance, stop.on_signals():
+    with open_maintenance(settings, stop) as maintenance:
         report = arguments.erase(maintenance, arguments, stop)
     _print_report(report)
     if report.is_complete:
         return 1 if report.traces else 0
-    return 1 if stop.number is None else 128 + stop.number
+    return incomplete_code(stop)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -86,10 +81,7 @@ def _check(arguments: argparse.Namespace) -> None:
         check_batch_size(arguments.batch_size)
     except InvalidArgumentError as error:
         raise ConfigurationError(str(error)) from error
-    days = getattr(arguments, "feed_for", 0.0)
-    if not 0 <= days <= LONGEST.days:
-        message = f"--feed-for must be 0 to {LONGEST.days} days, not {days}"
-        raise ConfigurationError(message)
+    days_of("--feed-for", getattr(arguments, "feed_for", 0.0))
 
 
 def _erase_tenant(
@@ -116,7 +108,7 @@ def _erase_user(
         tenant_id,
         user_named(arguments.user, find),
         other_names=arguments.also_name,
-        feed_for=timedelta(days=arguments.feed_for),
+        feed_for=days_of("--feed-for", arguments.feed_for),
         searches=not arguments.no_search,
         batch_size=arguments.batch_size,
         progress=None if arguments.quiet else Progress(),

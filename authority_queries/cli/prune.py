@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from tabulate import tabulate
 
+from authority_queries.cli.maintaining import days_of, incomplete_code, open_maintenance
 from authority_queries.cli.progress import Progress, Stop
 from authority_queries.engine.checks import LONGEST
 from authority_queries.errors import ConfigurationError, InvalidArgumentError
@@ -76,11 +77,7 @@ def run_prune(settings: Settings, arguments: argparse.Namespace) -> int:
     """
     retention, limit = _parsed(arguments)
     stop = Stop()
-    # Imported here because stale generated modules cannot be imported.
-    from authority_queries import Maintenance  # noqa: PLC0415 -- see above
-
-    one = settings.model_copy(update={"pool_min_size": 1, "pool_max_size": 1})
-    with Maintenance.open(one) as maintenance, stop.on_signals():
+    with open_maintenance(settings, stop) as maintenance:
         report = maintenance.prune(
             retention=retention,
             batch_size=arguments.batch_size,
@@ -93,7 +90,7 @@ def run_prune(settings: Settings, arguments: argparse.Namespace) -> int:
         _print_report(report)
     if report.is_complete:
         return 0
-    return 1 if stop.number is None else 128 + stop.number
+    return incomplete_code(stop)
 
 
 def _parsed(arguments: argparse.Namespace) -> tuple[Retention, timedelta | None]:
@@ -101,10 +98,10 @@ def _parsed(arguments: argparse.Namespace) -> tuple[Retention, timedelta | None]
         check_batch_size(arguments.batch_size)
         chosen_steps(arguments.only)
         retention = Retention(
-            expired=_days("--keep-expired", arguments.keep_expired),
-            consents=_days("--keep-consents", arguments.keep_consents),
-            login_attempts=_days("--keep-attempts", arguments.keep_attempts),
-            usage=_days("--keep-usage", arguments.keep_usage),
+            expired=days_of("--keep-expired", arguments.keep_expired),
+            consents=days_of("--keep-consents", arguments.keep_consents),
+            login_attempts=days_of("--keep-attempts", arguments.keep_attempts),
+            usage=days_of("--keep-usage", arguments.keep_usage),
             months_ahead=arguments.months_ahead,
         )
     except InvalidArgumentError as error:
@@ -117,13 +114,6 @@ def _parsed(arguments: argparse.Namespace) -> tuple[Retention, timedelta | None]
         message = f"--time-limit must be more than 0 and at most {most}, not {seconds}"
         raise ConfigurationError(message)
     return retention, timedelta(seconds=seconds)
-
-
-def _days(name: str, days: float) -> timedelta:
-    if not 0 <= days <= LONGEST.days:
-        message = f"{name} must be 0 to {LONGEST.days} days, not {days}"
-        raise ConfigurationError(message)
-    return timedelta(days=days)
 
 
 def _print_report(report: PruneReport) -> None:
