@@ -456,6 +456,52 @@ class ErasedUserRows:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenExchangeIssued:
+    """A row of exchanges.exchange.
+
+    It is this class where outcome is issued.
+    """
+
+    outcome: Literal["issued"]
+    token_id: UUID
+    """Random. The jti of a token that has one."""
+    scopes: Sequence[str]
+    """Names of its scopes."""
+    expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenExchangeOtherwise:
+    """A row of exchanges.exchange.
+
+    It is this class where outcome is binding_required or client_inactive or
+    client_public or invalid_actor_token or invalid_scope or invalid_subject_token or
+    tenant_inactive or too_many_exchanges.
+    """
+
+    outcome: Literal[
+        "binding_required",
+        "client_inactive",
+        "client_public",
+        "invalid_actor_token",
+        "invalid_scope",
+        "invalid_subject_token",
+        "tenant_inactive",
+        "too_many_exchanges",
+    ]
+    token_id: UUID | None
+    """Random. The jti of a token that has one."""
+    scopes: Sequence[str] | None
+    """Names of its scopes."""
+    expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
+
+
+TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
+
+
+@dataclass(frozen=True, slots=True)
 class ExportedTable:
     """A row of exports.list_tables."""
 
@@ -568,52 +614,6 @@ class ClientTokenIssuanceOtherwise:
 ClientTokenIssuance: TypeAlias = (
     ClientTokenIssuanceIssued | ClientTokenIssuanceOtherwise
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TokenExchangeIssued:
-    """A row of grants.exchange.
-
-    It is this class where outcome is issued.
-    """
-
-    outcome: Literal["issued"]
-    token_id: UUID
-    """Random. The jti of a token that has one."""
-    scopes: Sequence[str]
-    """Names of its scopes."""
-    expires_at: datetime
-    """The token is dead from this time on, by the database's clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenExchangeOtherwise:
-    """A row of grants.exchange.
-
-    It is this class where outcome is binding_required or client_inactive or
-    client_public or invalid_actor_token or invalid_scope or invalid_subject_token or
-    tenant_inactive or too_many_exchanges.
-    """
-
-    outcome: Literal[
-        "binding_required",
-        "client_inactive",
-        "client_public",
-        "invalid_actor_token",
-        "invalid_scope",
-        "invalid_subject_token",
-        "tenant_inactive",
-        "too_many_exchanges",
-    ]
-    token_id: UUID | None
-    """Random. The jti of a token that has one."""
-    scopes: Sequence[str] | None
-    """Names of its scopes."""
-    expires_at: datetime | None
-    """The token is dead from this time on, by the database's clock."""
-
-
-TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
 
 
 @dataclass(frozen=True, slots=True)

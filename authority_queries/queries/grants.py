@@ -26,15 +26,11 @@ from authority_queries.records import (
     CodeIssuance,
     CodeIssuanceIssued,
     CodeIssuanceOtherwise,
-    TokenExchange,
-    TokenExchangeIssued,
-    TokenExchangeOtherwise,
 )
 
 _TEXTS = {
     "issue_code": "b9932070c81b",
     "issue_to_client": "2b849b0d2ada",
-    "exchange": "4ac5884665eb",
 }
 _QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql", texts=_TEXTS)
@@ -122,45 +118,6 @@ _issue_to_client: Call[ClientTokenIssuance] = _QUERIES.sure_row(
 )
 _issue_to_client_async: AsyncCall[ClientTokenIssuance] = _ASYNC_QUERIES.sure_row(
     "issue_to_client", _issue_to_client_row, takes=_issue_to_client_takes
-)
-_exchange_row: Callable[..., TokenExchange] = by_case(
-    "grants.exchange",
-    0,
-    (("issued",), TokenExchangeIssued, {"token_id": 1, "scopes": 2, "expires_at": 3}),
-    (
-        (
-            "binding_required",
-            "client_inactive",
-            "client_public",
-            "invalid_actor_token",
-            "invalid_scope",
-            "invalid_subject_token",
-            "tenant_inactive",
-            "too_many_exchanges",
-        ),
-        TokenExchangeOtherwise,
-        {},
-    ),
-)
-_exchange_takes = Parameters(
-    "grants.exchange",
-    tenant_id=checks.uuid,
-    token_hash=checks.octets(32, 32),
-    client_id=checks.text(),
-    subject_token_hash=checks.octets(),
-    actor_token_hash=checks.optional(checks.octets()),
-    scopes=checks.optional(checks.scope_list),
-    cnf_jkt=checks.optional(checks.text(43, 43)),
-    cnf_x5t_s256=checks.optional(checks.text(43, 43)),
-    payload=checks.optional(checks.octets(0, 65536)),
-    properties=checks.jsonb("object", 65536),
-    lifetime=checks.duration,
-)
-_exchange: Call[TokenExchange] = _QUERIES.sure_row(
-    "exchange", _exchange_row, takes=_exchange_takes
-)
-_exchange_async: AsyncCall[TokenExchange] = _ASYNC_QUERIES.sure_row(
-    "exchange", _exchange_row, takes=_exchange_takes
 )
 
 
@@ -391,126 +348,6 @@ async def issue_to_client_async(
         token_hash=token_hash,
         client_id=client_id,
         service_account_id=service_account_id,
-        scopes=scopes,
-        cnf_jkt=cnf_jkt,
-        cnf_x5t_s256=cnf_x5t_s256,
-        payload=payload,
-        properties=properties,
-        lifetime=lifetime,
-    )
-
-
-def exchange(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    client_id: str,
-    subject_token_hash: bytes,
-    actor_token_hash: bytes | None,
-    scopes: Sequence[str] | None,
-    cnf_jkt: str | None,
-    cnf_x5t_s256: str | None,
-    payload: bytes | None,
-    properties: JsonObject,
-    lifetime: timedelta,
-) -> TokenExchange:
-    """The outcome of exchanging an access token for another one that has no more
-    scopes (RFC 8693 section 2): issued, or the reason why not.
-
-    The new token has the same subject, a user or a service account. Its actor is the
-    subject of the actor token, and contains the earlier actor (section 4.1); without an
-    actor token the actor stays as it was. The new token is alive while all tokens
-    behind it are, including the actor token, and expires with the first of them. At
-    most 16 tokens may be behind it. Only a confidential client may exchange, because
-    otherwise a stolen token would be enough (section 2.1); the caller decides whether
-    this client may. A token that is bound to a key or certificate cannot become an
-    unbound one (RFC 9700 section 2.2.1): the new token is bound to what the client has
-    proved. Null scopes are those of the subject's token.
-
-    The statement locks the rows that the new token refers to against deletion.
-
-    Args:
-        tenant_id: Owner of the row.
-        token_hash: SHA-256 of the token string, 32 octets.
-        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
-            tenant.
-        scopes: Names of its scopes.
-        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
-        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
-            3.1).
-        payload: Encrypted content of a reference token.
-        properties: Open object of the embedding service.
-
-    queries/grants.sql:274
-    """
-    return _exchange(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        client_id=client_id,
-        subject_token_hash=subject_token_hash,
-        actor_token_hash=actor_token_hash,
-        scopes=scopes,
-        cnf_jkt=cnf_jkt,
-        cnf_x5t_s256=cnf_x5t_s256,
-        payload=payload,
-        properties=properties,
-        lifetime=lifetime,
-    )
-
-
-async def exchange_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    client_id: str,
-    subject_token_hash: bytes,
-    actor_token_hash: bytes | None,
-    scopes: Sequence[str] | None,
-    cnf_jkt: str | None,
-    cnf_x5t_s256: str | None,
-    payload: bytes | None,
-    properties: JsonObject,
-    lifetime: timedelta,
-) -> TokenExchange:
-    """The outcome of exchanging an access token for another one that has no more
-    scopes (RFC 8693 section 2): issued, or the reason why not.
-
-    The new token has the same subject, a user or a service account. Its actor is the
-    subject of the actor token, and contains the earlier actor (section 4.1); without an
-    actor token the actor stays as it was. The new token is alive while all tokens
-    behind it are, including the actor token, and expires with the first of them. At
-    most 16 tokens may be behind it. Only a confidential client may exchange, because
-    otherwise a stolen token would be enough (section 2.1); the caller decides whether
-    this client may. A token that is bound to a key or certificate cannot become an
-    unbound one (RFC 9700 section 2.2.1): the new token is bound to what the client has
-    proved. Null scopes are those of the subject's token.
-
-    The statement locks the rows that the new token refers to against deletion.
-
-    Args:
-        tenant_id: Owner of the row.
-        token_hash: SHA-256 of the token string, 32 octets.
-        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
-            tenant.
-        scopes: Names of its scopes.
-        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
-        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
-            3.1).
-        payload: Encrypted content of a reference token.
-        properties: Open object of the embedding service.
-
-    queries/grants.sql:274
-    """
-    return await _exchange_async(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        client_id=client_id,
-        subject_token_hash=subject_token_hash,
-        actor_token_hash=actor_token_hash,
         scopes=scopes,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,

@@ -110,7 +110,7 @@ def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
     )
     assert verified is not None
     other = mint_token("access", tenant_id)
-    exchanged = store.grants.exchange(
+    exchanged = store.exchanges.exchange(
         tenant_id=tenant_id,
         client_id=client.client_id,
         token_hash=other.hash,

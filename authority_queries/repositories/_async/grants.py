@@ -10,13 +10,10 @@ from authority_queries.queries import grants as queries
 from authority_queries.records import (
     ClientTokenIssuance,
     CodeIssuance,
-    TokenExchange,
 )
 from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import (
     check_code_challenge,
-    check_digest,
-    check_optional_digest,
     check_optional_positive,
     check_positive,
 )
@@ -109,48 +106,6 @@ class AsyncGrants(AsyncRepository):
             token_hash=token_hash,
             client_id=client_id,
             service_account_id=service_account_id,
-            scopes=scopes,
-            cnf_jkt=cnf_jkt,
-            cnf_x5t_s256=cnf_x5t_s256,
-            payload=payload,
-            properties={} if properties is None else properties,
-            lifetime=check_positive("lifetime", lifetime),
-        )
-
-    async def exchange(
-        self,
-        *,
-        tenant_id: UUID,
-        token_hash: bytes,
-        client_id: str,
-        subject_token_hash: bytes,
-        lifetime: timedelta,
-        actor_token_hash: bytes | None = None,
-        scopes: Sequence[str] | None = None,
-        cnf_jkt: str | None = None,
-        cnf_x5t_s256: str | None = None,
-        payload: bytes | None = None,
-        properties: JsonObject | None = None,
-    ) -> TokenExchange:
-        """Exchange an access token for one that another client may use (RFC 8693).
-
-        The new token has the subject of the subject token, an `actor` from the actor
-        token (section 4.1), and no more scopes than the subject token. It dies with
-        either of the two, for any reason, and with the tokens that they were exchanged
-        for. Public clients cannot exchange. A bound token becomes no unbound one:
-        `cnf_jkt` and `cnf_x5t_s256` are the key and the certificate that this client
-        proved. The caller decides whether this client may act, and checks that the keys
-        of the presented tokens were proved. Raises DuplicateError, InvalidValueError.
-        """
-        return await queries.exchange_async(
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=token_hash,
-            client_id=client_id,
-            subject_token_hash=check_digest("subject_token_hash", subject_token_hash),
-            actor_token_hash=check_optional_digest(
-                "actor_token_hash", actor_token_hash
-            ),
             scopes=scopes,
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,

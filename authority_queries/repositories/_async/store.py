@@ -15,6 +15,7 @@ from authority_queries.repositories._async.device_authorizations import (
     AsyncDeviceAuthorizations,
 )
 from authority_queries.repositories._async.erasures import AsyncErasures
+from authority_queries.repositories._async.exchanges import AsyncExchanges
 from authority_queries.repositories._async.exports import AsyncExports
 from authority_queries.repositories._async.grants import AsyncGrants
 from authority_queries.repositories._async.license_seats import AsyncLicenseSeats
@@ -58,6 +59,7 @@ class AsyncStore:
         self.consents = AsyncConsents(lease)
         self.authorizations = AsyncAuthorizations(lease)
         self.grants = AsyncGrants(lease)
+        self.exchanges = AsyncExchanges(lease)
         self.redemptions = AsyncRedemptions(lease)
         self.device_authorizations = AsyncDeviceAuthorizations(lease)
         self.tokens = AsyncTokens(lease)

@@ -16,6 +16,7 @@ from authority_queries.repositories._sync.device_authorizations import (
     DeviceAuthorizations,
 )
 from authority_queries.repositories._sync.erasures import Erasures
+from authority_queries.repositories._sync.exchanges import Exchanges
 from authority_queries.repositories._sync.exports import Exports
 from authority_queries.repositories._sync.grants import Grants
 from authority_queries.repositories._sync.license_seats import LicenseSeats
@@ -59,6 +60,7 @@ class Store:
         self.consents = Consents(lease)
         self.authorizations = Authorizations(lease)
         self.grants = Grants(lease)
+        self.exchanges = Exchanges(lease)
         self.redemptions = Redemptions(lease)
         self.device_authorizations = DeviceAuthorizations(lease)
         self.tokens = Tokens(lease)
