@@ -1,6 +1,7 @@
--- name: exchange(tenant_id, token_hash, client_id, subject_token_hash, actor_token_hash, scopes, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
--- The outcome of exchanging an access token for another one that has no more
--- scopes (RFC 8693 section 2): issued, or the reason why not.
+-- name: exchange(tenant_id, token_hash, client_id, subject_token_hash, actor_token_hash, scopes, resources, authorization_details, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
+-- The outcome of exchanging an access token for another one that has no more scopes,
+-- resources and authorization details (RFC 8693 section 2): issued, or the reason why
+-- not.
 --
 -- The new token has the same subject, a user or a service account. Its actor is the
 -- subject of the actor token, and contains the earlier actor (section 4.1); without an
@@ -10,12 +11,21 @@
 -- otherwise a stolen token would be enough (section 2.1); the caller decides whether
 -- this client may. A token that is bound to a key or certificate cannot become an
 -- unbound one (RFC 9700 section 2.2.1): the new token is bound to what the client has
--- proved. Null scopes are those of the subject's token.
+-- proved. Null scopes, resources or authorization details are those of the subject's
+-- token. Resources that it does not name are an invalid_target, and so is an empty list
+-- if it names any.
 --
 -- The statement locks the rows that the new token refers to against deletion.
 -- @row TokenExchange
--- @when outcome = issued -- token_id, scopes, expires_at
-with issued_to as (
+-- @when outcome = issued -- token_id, scopes, resources, authorization_details,
+--   expires_at
+with given as (
+    select
+        :tenant_id::uuid as tenant_id,
+        authority.clock() as moment
+),
+
+issued_to as (
     select
         clients.id,
         clients.client_type,
@@ -37,6 +47,8 @@ subject as (
         live_tokens.exchanged_from,
         live_tokens.actor,
         live_tokens.scopes,
+        live_tokens.resources,
+        live_tokens.authorization_details,
         num_nonnulls(live_tokens.cnf_jkt, live_tokens.cnf_x5t_s256) > 0 as is_bound,
         live_tokens.expires_at,
         live_tokens.authenticated_at
@@ -126,6 +138,9 @@ asked as (
         subject.authorization_id,
         behind.ids as exchanged_from,
         coalesce(:scopes::text[], subject.scopes) as scopes,
+        coalesce(:resources::text[], subject.resources) as resources,
+        coalesce(:authorization_details::jsonb, subject.authorization_details)
+            as authorization_details,
         least(subject.expires_at, actor.expires_at) as expires_at,
         subject.authenticated_at,
         case
@@ -153,13 +168,22 @@ asked as (
                 then 'invalid_actor_token'
             when not :scopes::text[] <@ subject.scopes then 'invalid_scope'
             when
+                not :resources::text[] <@ subject.resources
+                or (:resources = '{}' and subject.resources <> '{}')
+                then 'invalid_target'
+            when
+                not authority.covers_details(
+                    subject.authorization_details, :authorization_details::jsonb
+                )
+                then 'invalid_authorization_details'
+            when
                 (subject.is_bound or actor.is_bound is true)
                 and num_nonnulls(:cnf_jkt::text, :cnf_x5t_s256::text) = 0
                 then 'binding_required'
             when cardinality(behind.ids) > 16 then 'too_many_exchanges'
             else 'issued'
         end as outcome
-    from (values (:tenant_id::uuid)) as given (tenant_id)
+    from given
     left join authority.active_tenants on active_tenants.id = :tenant_id
     left join issued_to on true
     left join subject on true
@@ -182,6 +206,8 @@ token as (
         exchanged_from,
         actor,
         scopes,
+        resources,
+        authorization_details,
         cnf_jkt,
         cnf_x5t_s256,
         payload,
@@ -200,17 +226,22 @@ token as (
         asked.exchanged_from,
         asked.actor,
         asked.scopes,
+        asked.resources,
+        asked.authorization_details,
         :cnf_jkt,
         :cnf_x5t_s256,
         :payload,
         :properties,
         asked.authenticated_at,
-        least(authority.clock() + :lifetime, asked.expires_at) as expires_at
+        least(given.moment + :lifetime, asked.expires_at) as expires_at
     from asked
+    cross join given
     where asked.outcome = 'issued'
     returning
         tokens.id,
         tokens.scopes,
+        tokens.resources,
+        tokens.authorization_details,
         tokens.expires_at
 )
 
@@ -218,6 +249,8 @@ select
     asked.outcome,
     token.id as token_id,
     token.scopes,
+    token.resources,
+    token.authorization_details,
     token.expires_at
 from asked
 left join token on true;

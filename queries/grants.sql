@@ -1,4 +1,4 @@
--- name: issue_code(tenant_id, token_hash, client_id, user_id, scopes, redirect_uri, code_challenge, nonce, cnf_jkt, properties, authenticated_at, lifetime, family_lifetime)^
+-- name: issue_code(tenant_id, token_hash, client_id, user_id, scopes, resources, authorization_details, redirect_uri, code_challenge, nonce, cnf_jkt, properties, authenticated_at, acr, amr, max_age, acr_values, requested_at, lifetime, family_lifetime)^
 -- The outcome of issuing an authorization code (RFC 6749 section 4.1.2): issued,
 -- or the reason why not; and the authorization (the family) of all tokens that the
 -- code will be redeemed for.
@@ -6,19 +6,33 @@
 -- The redirect_uri must be one of the client's, compared exactly except for the port
 -- of a native client's loopback address (RFC 9700 section 2.1, RFC 8252 section 7.3).
 -- A public client, and a client that requires ft:pkce, must use PKCE (RFC 9700 section
--- 2.1.1). The user must have signed in after the last sign-out from everywhere, or the
--- outcome is login_required (OpenID Connect Core section 3.1.2.6). The user must have
--- consented, unless the client's consent_type is implicit (section 3.1.2.4); even then
--- the family ends when a consent that covers the scopes is revoked. With a null
--- family_lifetime the family never expires. A null authenticated_at means now.
+-- 2.1.1). The user must have consented, unless the client's consent_type is implicit
+-- (OpenID Connect Core section 3.1.2.4); even then the family ends when a consent that
+-- covers the scopes, the resources and the authorization details is revoked. With a
+-- null family_lifetime the family never expires.
+--
+-- The user must have signed in after the last sign-out from everywhere, and no longer
+-- than max_age before the request, which was received at requested_at; otherwise the
+-- outcome is login_required (section 3.1.2.1). A null authenticated_at or requested_at
+-- means now. The acr of the sign-in must be one of acr_values, or the outcome is
+-- unmet_authentication_requirements (RFC 9470 section 5). A null max_age or acr_values
+-- requires nothing.
 --
 -- The statement locks the client and the user against deletion and checks them after
 -- the wait for that lock.
 -- @row CodeIssuance
 -- @when outcome = issued -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
+-- @param max_age nullable
 -- @param family_lifetime nullable
-with issued_to as (
+with given as (
+    select
+        :tenant_id::uuid as tenant_id,
+        authority.clock() as moment,
+        authority.sign_in_time(:authenticated_at) as authenticated_at
+),
+
+issued_to as (
     select
         clients.id,
         clients.client_type,
@@ -72,11 +86,17 @@ asked as (
                 then 'redirect_uri_not_registered'
             when (granted_by.status is distinct from 'active') then 'user_inactive'
             when
-                authority.sign_in_time(:authenticated_at)
+                given.authenticated_at
                 <= greatest(
                     active_tenants.tokens_valid_after, granted_by.tokens_valid_after
                 )
+                or coalesce(:authenticated_at, given.moment) + :max_age::interval
+                < coalesce(:requested_at, given.moment)
                 then 'login_required'
+            when
+                :acr_values::text[] is not null
+                and (:acr::text = any(:acr_values)) is not true
+                then 'unmet_authentication_requirements'
             when
                 :code_challenge::text is null
                 and (
@@ -88,7 +108,7 @@ asked as (
                 then 'consent_required'
             else 'issued'
         end as outcome
-    from (values (:tenant_id::uuid)) as given (tenant_id)
+    from given
     left join authority.active_tenants on active_tenants.id = :tenant_id
     left join issued_to on true
     left join granted_by on true
@@ -99,6 +119,10 @@ asked as (
             and issued_to.id = consents.client_uuid
             and consents.revoked_at is null
             and :scopes::text[] <@ consents.scopes
+            and :resources::text[] <@ consents.resources
+            and authority.covers_details(
+                consents.authorization_details, :authorization_details
+            )
 ),
 
 family as (
@@ -108,6 +132,10 @@ family as (
         user_id,
         consent_id,
         scopes,
+        resources,
+        authorization_details,
+        acr,
+        amr,
         expires_at,
         tokens_expire_at
     )
@@ -117,9 +145,14 @@ family as (
         :user_id,
         asked.consent_id,
         :scopes,
-        authority.clock() + :family_lifetime as expires_at,
-        authority.clock() + :lifetime as tokens_expire_at
+        :resources,
+        :authorization_details,
+        :acr,
+        :amr,
+        given.moment + :family_lifetime as expires_at,
+        given.moment + :lifetime as tokens_expire_at
     from asked
+    cross join given
     where asked.outcome = 'issued'
     returning
         authorizations.id,
@@ -136,6 +169,8 @@ code as (
         user_id,
         authorization_id,
         scopes,
+        resources,
+        authorization_details,
         code_challenge,
         redirect_uri,
         nonce,
@@ -152,14 +187,17 @@ code as (
         :user_id,
         family.id,
         :scopes,
+        :resources,
+        :authorization_details,
         :code_challenge,
         :redirect_uri,
         :nonce,
         :cnf_jkt,
         :properties,
-        authority.sign_in_time(:authenticated_at) as authenticated_at,
-        least(authority.clock() + :lifetime, family.expires_at) as expires_at
+        given.authenticated_at,
+        least(given.moment + :lifetime, family.expires_at) as expires_at
     from family
+    cross join given
     returning
         tokens.id,
         tokens.authorization_id,
@@ -176,12 +214,13 @@ select
 from asked
 left join code on true;
 
--- name: issue_to_client(tenant_id, token_hash, client_id, service_account_id, scopes, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
+-- name: issue_to_client(tenant_id, token_hash, client_id, service_account_id, scopes, resources, authorization_details, cnf_jkt, cnf_x5t_s256, payload, properties, lifetime)^
 -- The outcome of issuing an access token to a client that acts for itself or for a
 -- service account (RFC 6749 section 4.4): issued, or the reason why not. The
 -- client must be confidential. A service account must authorize the client and
--- allow the scopes. The statement locks both against deletion and checks them
--- after the wait for that lock.
+-- allow the scopes and the resources. The caller decides which authorization details
+-- the token gets, and what a client may have that acts for itself. The statement locks
+-- both against deletion and checks them after the wait for that lock.
 -- @row ClientTokenIssuance
 -- @when outcome = issued -- token_id, scopes, expires_at
 with issued_to as (
@@ -200,7 +239,8 @@ acts_as as (
     select
         service_accounts.enabled,
         service_accounts.authorized_client_uuids,
-        service_accounts.allowed_scopes
+        service_accounts.allowed_scopes,
+        service_accounts.allowed_resources
     from issued_to
     inner join authority.service_accounts
         on
@@ -221,6 +261,8 @@ asked as (
             when not issued_to.id = any(acts_as.authorized_client_uuids)
                 then 'client_not_authorized'
             when not :scopes::text[] <@ acts_as.allowed_scopes then 'invalid_scope'
+            when not :resources::text[] <@ acts_as.allowed_resources
+                then 'invalid_target'
             else 'issued'
         end as outcome
     from (values (:tenant_id::uuid)) as given (tenant_id)
@@ -237,6 +279,8 @@ token as (
         client_uuid,
         service_account_id,
         scopes,
+        resources,
+        authorization_details,
         cnf_jkt,
         cnf_x5t_s256,
         payload,
@@ -250,6 +294,8 @@ token as (
         asked.client_uuid,
         :service_account_id,
         :scopes,
+        :resources,
+        :authorization_details,
         :cnf_jkt,
         :cnf_x5t_s256,
         :payload,

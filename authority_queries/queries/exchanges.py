@@ -12,6 +12,7 @@ from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     Call,
+    JsonArray,
     JsonObject,
     Parameters,
     QueryFile,
@@ -26,7 +27,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "exchange": "4ac5884665eb",
+    "exchange": "c056f18b49a0",
 }
 _QUERIES = QueryFile(FOLDER / "exchanges.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "exchanges.sql", texts=_TEXTS)
@@ -34,15 +35,27 @@ _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "exchanges.sql", texts=_TEXTS)
 _exchange_row: Callable[..., TokenExchange] = by_case(
     "exchanges.exchange",
     0,
-    (("issued",), TokenExchangeIssued, {"token_id": 1, "scopes": 2, "expires_at": 3}),
+    (
+        ("issued",),
+        TokenExchangeIssued,
+        {
+            "token_id": 1,
+            "scopes": 2,
+            "resources": 3,
+            "authorization_details": 4,
+            "expires_at": 5,
+        },
+    ),
     (
         (
             "binding_required",
             "client_inactive",
             "client_public",
             "invalid_actor_token",
+            "invalid_authorization_details",
             "invalid_scope",
             "invalid_subject_token",
+            "invalid_target",
             "tenant_inactive",
             "too_many_exchanges",
         ),
@@ -58,6 +71,8 @@ _exchange_takes = Parameters(
     subject_token_hash=checks.octets(),
     actor_token_hash=checks.optional(checks.octets()),
     scopes=checks.optional(checks.scope_list),
+    resources=checks.optional(checks.resource_list),
+    authorization_details=checks.optional(checks.jsonb("array", 65536)),
     cnf_jkt=checks.optional(checks.text(43, 43)),
     cnf_x5t_s256=checks.optional(checks.text(43, 43)),
     payload=checks.optional(checks.octets(0, 65536)),
@@ -81,6 +96,8 @@ def exchange(
     subject_token_hash: bytes,
     actor_token_hash: bytes | None,
     scopes: Sequence[str] | None,
+    resources: Sequence[str] | None,
+    authorization_details: JsonArray | None,
     cnf_jkt: str | None,
     cnf_x5t_s256: str | None,
     payload: bytes | None,
@@ -88,7 +105,8 @@ def exchange(
     lifetime: timedelta,
 ) -> TokenExchange:
     """The outcome of exchanging an access token for another one that has no more
-    scopes (RFC 8693 section 2): issued, or the reason why not.
+    scopes, resources and authorization details (RFC 8693 section 2): issued, or the
+    reason why not.
 
     The new token has the same subject, a user or a service account. Its actor is the
     subject of the actor token, and contains the earlier actor (section 4.1); without an
@@ -98,7 +116,9 @@ def exchange(
     otherwise a stolen token would be enough (section 2.1); the caller decides whether
     this client may. A token that is bound to a key or certificate cannot become an
     unbound one (RFC 9700 section 2.2.1): the new token is bound to what the client has
-    proved. Null scopes are those of the subject's token.
+    proved. Null scopes, resources or authorization details are those of the subject's
+    token. Resources that it does not name are an invalid_target, and so is an empty
+    list if it names any.
 
     The statement locks the rows that the new token refers to against deletion.
 
@@ -108,6 +128,9 @@ def exchange(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
         scopes: Names of its scopes.
+        resources: Resources that it is for: absolute URIs (RFC 8707).
+        authorization_details: Its authorization details (RFC 9396), a list of objects
+            with a type each.
         cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
         cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
             3.1).
@@ -124,6 +147,8 @@ def exchange(
         subject_token_hash=subject_token_hash,
         actor_token_hash=actor_token_hash,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
@@ -141,6 +166,8 @@ async def exchange_async(
     subject_token_hash: bytes,
     actor_token_hash: bytes | None,
     scopes: Sequence[str] | None,
+    resources: Sequence[str] | None,
+    authorization_details: JsonArray | None,
     cnf_jkt: str | None,
     cnf_x5t_s256: str | None,
     payload: bytes | None,
@@ -148,7 +175,8 @@ async def exchange_async(
     lifetime: timedelta,
 ) -> TokenExchange:
     """The outcome of exchanging an access token for another one that has no more
-    scopes (RFC 8693 section 2): issued, or the reason why not.
+    scopes, resources and authorization details (RFC 8693 section 2): issued, or the
+    reason why not.
 
     The new token has the same subject, a user or a service account. Its actor is the
     subject of the actor token, and contains the earlier actor (section 4.1); without an
@@ -158,7 +186,9 @@ async def exchange_async(
     otherwise a stolen token would be enough (section 2.1); the caller decides whether
     this client may. A token that is bound to a key or certificate cannot become an
     unbound one (RFC 9700 section 2.2.1): the new token is bound to what the client has
-    proved. Null scopes are those of the subject's token.
+    proved. Null scopes, resources or authorization details are those of the subject's
+    token. Resources that it does not name are an invalid_target, and so is an empty
+    list if it names any.
 
     The statement locks the rows that the new token refers to against deletion.
 
@@ -168,6 +198,9 @@ async def exchange_async(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
         scopes: Names of its scopes.
+        resources: Resources that it is for: absolute URIs (RFC 8707).
+        authorization_details: Its authorization details (RFC 9396), a list of objects
+            with a type each.
         cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
         cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
             3.1).
@@ -184,6 +217,8 @@ async def exchange_async(
         subject_token_hash=subject_token_hash,
         actor_token_hash=actor_token_hash,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,

@@ -22,14 +22,14 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import ServiceAccount
 
 _TEXTS = {
-    "get_by_id": "f8c937a87973",
-    "get_by_account_id": "1a37eaccc3b9",
-    "list_after": "d52a9aa62e82",
-    "list_before": "5a437631ff22",
-    "create": "c69dd3cf40ee",
-    "update": "b90cff738a45",
+    "get_by_id": "18e2b7a84783",
+    "get_by_account_id": "50d0e3d761ef",
+    "list_after": "1419362112b9",
+    "list_before": "6092e1ba86ce",
+    "create": "3d6dac93cb7c",
+    "update": "4706a1d63b51",
     "delete": "94847ac1eb84",
-    "revoke_tokens": "67654d7fed0b",
+    "revoke_tokens": "7e18ea631b46",
 }
 _QUERIES = QueryFile(FOLDER / "service_accounts.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "service_accounts.sql", texts=_TEXTS)
@@ -100,6 +100,7 @@ _create_takes = Parameters(
     description=checks.text(0, 2000),
     enabled=checks.boolean,
     allowed_scopes=checks.scope_list,
+    allowed_resources=checks.resource_list,
     authorized_client_uuids=checks.array(checks.uuid),
     attributes=checks.jsonb("object", 65536),
 )
@@ -119,6 +120,7 @@ _update_takes = Parameters(
     description=checks.text(0, 2000),
     enabled=checks.boolean,
     allowed_scopes=checks.scope_list,
+    allowed_resources=checks.resource_list,
     authorized_client_uuids=checks.array(checks.uuid),
     attributes=checks.jsonb("object", 65536),
 )
@@ -187,7 +189,7 @@ def get_by_account_id(
         tenant_id: Owner of the row.
         account_id: Identifier in lower case, unique in the tenant.
 
-    queries/service_accounts.sql:23
+    queries/service_accounts.sql:24
     """
     return _get_by_account_id(connection, tenant_id=tenant_id, account_id=account_id)
 
@@ -201,7 +203,7 @@ async def get_by_account_id_async(
         tenant_id: Owner of the row.
         account_id: Identifier in lower case, unique in the tenant.
 
-    queries/service_accounts.sql:23
+    queries/service_accounts.sql:24
     """
     return await _get_by_account_id_async(
         connection, tenant_id=tenant_id, account_id=account_id
@@ -220,7 +222,7 @@ def list_after(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:38
+    queries/service_accounts.sql:40
     """
     return _list_after(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -239,7 +241,7 @@ async def list_after_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:38
+    queries/service_accounts.sql:40
     """
     return await _list_after_async(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -262,7 +264,7 @@ def list_after_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:38
+    queries/service_accounts.sql:40
     """
     return _list_after_stream(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -285,7 +287,7 @@ def list_after_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:38
+    queries/service_accounts.sql:40
     """
     return _list_after_stream_async(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -301,7 +303,7 @@ def list_before(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:55
+    queries/service_accounts.sql:58
     """
     return _list_before(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -317,7 +319,7 @@ async def list_before_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:55
+    queries/service_accounts.sql:58
     """
     return await _list_before_async(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -341,7 +343,7 @@ def list_before_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:55
+    queries/service_accounts.sql:58
     """
     return _list_before_stream(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -365,7 +367,7 @@ def list_before_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:55
+    queries/service_accounts.sql:58
     """
     return _list_before_stream_async(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -381,6 +383,7 @@ def create(
     description: str,
     enabled: bool,
     allowed_scopes: Sequence[str],
+    allowed_resources: Sequence[str],
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount:
@@ -393,10 +396,11 @@ def create(
         description: What the account is for.
         enabled: The tokens of a disabled account do not verify.
         allowed_scopes: Names of the scopes that its tokens may have.
+        allowed_resources: Resources that its tokens may name.
         authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
-    queries/service_accounts.sql:73
+    queries/service_accounts.sql:77
     """
     return _create(
         connection,
@@ -406,6 +410,7 @@ def create(
         description=description,
         enabled=enabled,
         allowed_scopes=allowed_scopes,
+        allowed_resources=allowed_resources,
         authorized_client_uuids=authorized_client_uuids,
         attributes=attributes,
     )
@@ -420,6 +425,7 @@ async def create_async(
     description: str,
     enabled: bool,
     allowed_scopes: Sequence[str],
+    allowed_resources: Sequence[str],
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount:
@@ -432,10 +438,11 @@ async def create_async(
         description: What the account is for.
         enabled: The tokens of a disabled account do not verify.
         allowed_scopes: Names of the scopes that its tokens may have.
+        allowed_resources: Resources that its tokens may name.
         authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
-    queries/service_accounts.sql:73
+    queries/service_accounts.sql:77
     """
     return await _create_async(
         connection,
@@ -445,6 +452,7 @@ async def create_async(
         description=description,
         enabled=enabled,
         allowed_scopes=allowed_scopes,
+        allowed_resources=allowed_resources,
         authorized_client_uuids=authorized_client_uuids,
         attributes=attributes,
     )
@@ -461,6 +469,7 @@ def update(
     description: str,
     enabled: bool,
     allowed_scopes: Sequence[str],
+    allowed_resources: Sequence[str],
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
@@ -474,10 +483,11 @@ def update(
         description: What the account is for.
         enabled: The tokens of a disabled account do not verify.
         allowed_scopes: Names of the scopes that its tokens may have.
+        allowed_resources: Resources that its tokens may name.
         authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
-    queries/service_accounts.sql:104
+    queries/service_accounts.sql:111
     """
     return _update(
         connection,
@@ -489,6 +499,7 @@ def update(
         description=description,
         enabled=enabled,
         allowed_scopes=allowed_scopes,
+        allowed_resources=allowed_resources,
         authorized_client_uuids=authorized_client_uuids,
         attributes=attributes,
     )
@@ -505,6 +516,7 @@ async def update_async(
     description: str,
     enabled: bool,
     allowed_scopes: Sequence[str],
+    allowed_resources: Sequence[str],
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
@@ -518,10 +530,11 @@ async def update_async(
         description: What the account is for.
         enabled: The tokens of a disabled account do not verify.
         allowed_scopes: Names of the scopes that its tokens may have.
+        allowed_resources: Resources that its tokens may name.
         authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
-    queries/service_accounts.sql:104
+    queries/service_accounts.sql:111
     """
     return await _update_async(
         connection,
@@ -533,6 +546,7 @@ async def update_async(
         description=description,
         enabled=enabled,
         allowed_scopes=allowed_scopes,
+        allowed_resources=allowed_resources,
         authorized_client_uuids=authorized_client_uuids,
         attributes=attributes,
     )
@@ -546,7 +560,7 @@ def delete(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:130
+    queries/service_accounts.sql:139
     """
     return _delete(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -561,7 +575,7 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:130
+    queries/service_accounts.sql:139
     """
     return await _delete_async(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -578,7 +592,7 @@ def revoke_tokens(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:137
+    queries/service_accounts.sql:146
     """
     return _revoke_tokens(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -595,7 +609,7 @@ async def revoke_tokens_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:137
+    queries/service_accounts.sql:146
     """
     return await _revoke_tokens_async(
         connection, tenant_id=tenant_id, service_account_id=service_account_id

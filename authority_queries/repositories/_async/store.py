@@ -38,24 +38,10 @@ from authority_queries.repositories._async.user_roles import AsyncUserRoles
 from authority_queries.repositories._async.users import AsyncUsers
 
 
-class AsyncStore:
-    """The repositories over one psycopg connection, which stays the caller's.
+class AsyncGrantStore:
+    """The repositories of grants and of what they issue."""
 
-    On a connection in autocommit each call is one round trip and its own transaction;
-    otherwise the caller commits. Row-level security hides all rows until the connection
-    is set to a tenant: `unit`.
-    """
-
-    def __init__(self, connection: AsyncConnection[object]) -> None:
-        self._lease = lease = AsyncLease(connection)
-        self.tenants = AsyncTenants(lease)
-        self.users = AsyncUsers(lease)
-        self.user_roles = AsyncUserRoles(lease)
-        self.roles = AsyncRoles(lease)
-        self.service_accounts = AsyncServiceAccounts(lease)
-        self.clients = AsyncClients(lease)
-        self.client_secrets = AsyncClientSecrets(lease)
-        self.scopes = AsyncScopes(lease)
+    def __init__(self, lease: AsyncLease) -> None:
         self.consents = AsyncConsents(lease)
         self.authorizations = AsyncAuthorizations(lease)
         self.grants = AsyncGrants(lease)
@@ -66,6 +52,27 @@ class AsyncStore:
         self.pushed_requests = AsyncPushedRequests(lease)
         self.used_jtis = AsyncUsedJtis(lease)
         self.revocations = AsyncRevocations(lease)
+
+
+class AsyncStore(AsyncGrantStore):
+    """The repositories over one psycopg connection, which stays the caller's.
+
+    On a connection in autocommit each call is one round trip and its own transaction;
+    otherwise the caller commits. Row-level security hides all rows until the connection
+    is set to a tenant: `unit`.
+    """
+
+    def __init__(self, connection: AsyncConnection[object]) -> None:
+        self._lease = lease = AsyncLease(connection)
+        super().__init__(lease)
+        self.tenants = AsyncTenants(lease)
+        self.users = AsyncUsers(lease)
+        self.user_roles = AsyncUserRoles(lease)
+        self.roles = AsyncRoles(lease)
+        self.service_accounts = AsyncServiceAccounts(lease)
+        self.clients = AsyncClients(lease)
+        self.client_secrets = AsyncClientSecrets(lease)
+        self.scopes = AsyncScopes(lease)
         self.login_attempts = AsyncLoginAttempts(lease)
         self.licenses = AsyncLicenses(lease)
         self.license_seats = AsyncLicenseSeats(lease)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from authority_queries.engine.runtime import JsonObject
+from authority_queries.engine.runtime import JsonArray, JsonObject
 from authority_queries.queries import exchanges as queries
 from authority_queries.records import TokenExchange
 from authority_queries.repositories._sync.repository import Repository
@@ -33,6 +33,8 @@ class Exchanges(Repository):
         lifetime: timedelta,
         actor_token_hash: bytes | None = None,
         scopes: Sequence[str] | None = None,
+        resources: Sequence[str] | None = None,
+        authorization_details: JsonArray | None = None,
         cnf_jkt: str | None = None,
         cnf_x5t_s256: str | None = None,
         payload: bytes | None = None,
@@ -41,7 +43,8 @@ class Exchanges(Repository):
         """Exchange an access token for one that another client may use (RFC 8693).
 
         The new token has the subject of the subject token, an `actor` from the actor
-        token (section 4.1), and no more scopes than the subject token. It dies with
+        token (section 4.1), and no more scopes, resources and authorization details
+        than the subject token; None are all of them. It dies with
         either of the two, for any reason, and with the tokens that they were exchanged
         for. Public clients cannot exchange. A bound token becomes no unbound one:
         `cnf_jkt` and `cnf_x5t_s256` are the key and the certificate that this client
@@ -58,6 +61,8 @@ class Exchanges(Repository):
                 "actor_token_hash", actor_token_hash
             ),
             scopes=scopes,
+            resources=resources,
+            authorization_details=authorization_details,
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from authority_queries.engine.runtime import JsonObject
+from authority_queries.engine.runtime import JsonArray, JsonObject
 from authority_queries.queries import grants as queries
 from authority_queries.records import (
     ClientTokenIssuance,
@@ -14,7 +14,9 @@ from authority_queries.records import (
 )
 from authority_queries.repositories._sync.repository import Repository
 from authority_queries.repositories.arguments import (
+    check_acr_values,
     check_code_challenge,
+    check_max_age,
     check_optional_positive,
     check_positive,
 )
@@ -40,11 +42,18 @@ class Grants(Repository):
         user_id: UUID,
         authenticated_at: datetime | None,
         scopes: Sequence[str] = (),
+        resources: Sequence[str] = (),
+        authorization_details: JsonArray = (),
         redirect_uri: str | None = None,
         code_challenge: str | None = None,
         nonce: str | None = None,
         cnf_jkt: str | None = None,
         properties: JsonObject | None = None,
+        acr: str | None = None,
+        amr: Sequence[str] | None = None,
+        max_age: timedelta | None = None,
+        acr_values: Sequence[str] | None = None,
+        requested_at: datetime | None = None,
         lifetime: timedelta = _CODE_LIFETIME,
         family_lifetime: timedelta | None = None,
     ) -> CodeIssuance:
@@ -59,7 +68,13 @@ class Grants(Repository):
         `authenticated_at` is the time of the user's sign-in. For a continued session
         pass the time of its start, otherwise a sign-out from everywhere would not end
         it. None means now; a time up to a minute ahead of the database's clock counts
-        as a minute ago.
+        as a minute ago. `acr` and `amr` are how the user signed in (RFC 8176).
+
+        `max_age` and `acr_values` are what the request requires of the sign-in (RFC
+        9470 section 4); None requires nothing. `requested_at` is when you received the
+        request, or None for now: with a max_age of 0, which is prompt=login, the
+        sign-in must not be older than that. Do not pass `acr_values` that are voluntary
+        (OpenID Connect Core section 5.5.1.1).
 
         Raises InvalidArgumentError for a challenge of another shape; InvalidValueError
         for a lifetime above 10 minutes or a sign-in in the future; DuplicateError.
@@ -71,12 +86,19 @@ class Grants(Repository):
             client_id=client_id,
             user_id=user_id,
             scopes=scopes,
+            resources=resources,
+            authorization_details=authorization_details,
             redirect_uri=redirect_uri,
             code_challenge=check_code_challenge(code_challenge),
             nonce=nonce,
             cnf_jkt=cnf_jkt,
             properties={} if properties is None else properties,
             authenticated_at=authenticated_at,
+            acr=acr,
+            amr=amr,
+            max_age=check_max_age(max_age),
+            acr_values=check_acr_values(acr_values),
+            requested_at=requested_at,
             lifetime=check_positive("lifetime", lifetime),
             family_lifetime=check_optional_positive("family_lifetime", family_lifetime),
         )
@@ -90,6 +112,8 @@ class Grants(Repository):
         lifetime: timedelta,
         service_account_id: UUID | None = None,
         scopes: Sequence[str] = (),
+        resources: Sequence[str] = (),
+        authorization_details: JsonArray = (),
         cnf_jkt: str | None = None,
         cnf_x5t_s256: str | None = None,
         payload: bytes | None = None,
@@ -97,8 +121,9 @@ class Grants(Repository):
     ) -> ClientTokenIssuance:
         """Issue an access token by the client credentials grant (RFC 6749 section 4.4).
 
-        The token is the client's own, with the scopes that the caller allows, or that
-        of a service account, which must authorise the client and allow the scopes.
+        The token is the client's own, with the scopes and resources that the caller
+        allows, or that of a service account, which must authorise the client and allow
+        both. The caller decides about `authorization_details` in either case.
         Raises DuplicateError, InvalidValueError.
         """
         return queries.issue_to_client(
@@ -108,6 +133,8 @@ class Grants(Repository):
             client_id=client_id,
             service_account_id=service_account_id,
             scopes=scopes,
+            resources=resources,
+            authorization_details=authorization_details,
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,

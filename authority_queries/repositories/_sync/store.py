@@ -39,24 +39,10 @@ from authority_queries.repositories._sync.user_roles import UserRoles
 from authority_queries.repositories._sync.users import Users
 
 
-class Store:
-    """The repositories over one psycopg connection, which stays the caller's.
+class GrantStore:
+    """The repositories of grants and of what they issue."""
 
-    On a connection in autocommit each call is one round trip and its own transaction;
-    otherwise the caller commits. Row-level security hides all rows until the connection
-    is set to a tenant: `unit`.
-    """
-
-    def __init__(self, connection: Connection[object]) -> None:
-        self._lease = lease = Lease(connection)
-        self.tenants = Tenants(lease)
-        self.users = Users(lease)
-        self.user_roles = UserRoles(lease)
-        self.roles = Roles(lease)
-        self.service_accounts = ServiceAccounts(lease)
-        self.clients = Clients(lease)
-        self.client_secrets = ClientSecrets(lease)
-        self.scopes = Scopes(lease)
+    def __init__(self, lease: Lease) -> None:
         self.consents = Consents(lease)
         self.authorizations = Authorizations(lease)
         self.grants = Grants(lease)
@@ -67,6 +53,27 @@ class Store:
         self.pushed_requests = PushedRequests(lease)
         self.used_jtis = UsedJtis(lease)
         self.revocations = Revocations(lease)
+
+
+class Store(GrantStore):
+    """The repositories over one psycopg connection, which stays the caller's.
+
+    On a connection in autocommit each call is one round trip and its own transaction;
+    otherwise the caller commits. Row-level security hides all rows until the connection
+    is set to a tenant: `unit`.
+    """
+
+    def __init__(self, connection: Connection[object]) -> None:
+        self._lease = lease = Lease(connection)
+        super().__init__(lease)
+        self.tenants = Tenants(lease)
+        self.users = Users(lease)
+        self.user_roles = UserRoles(lease)
+        self.roles = Roles(lease)
+        self.service_accounts = ServiceAccounts(lease)
+        self.clients = Clients(lease)
+        self.client_secrets = ClientSecrets(lease)
+        self.scopes = Scopes(lease)
         self.login_attempts = LoginAttempts(lease)
         self.licenses = Licenses(lease)
         self.license_seats = LicenseSeats(lease)
