@@ -21,7 +21,7 @@ import psycopg
 
 from authority_queries.codegen.throwaway import running_server
 from authority_queries.resources import CATALOGUE
-from authority_queries.service.catalogue import EXPECTED, read_catalogue
+from authority_queries.service.catalogue import EXPECTED, read_catalogue, unqualified
 from authority_queries.service.migration_books import safe_conninfo
 from authority_queries.service.migrations import migrate
 from tools.dumping import pg_dump
@@ -50,12 +50,6 @@ _TABLE = re.compile(
 )
 # Only PostgreSQL 18 names these constraints.
 _NOT_NULL_NAME = re.compile(r"CONSTRAINT \w+_not_null (?=NOT NULL)")
-# The only relation of a view. Versions before 16 qualify its columns.
-_ONLY_SOURCE = re.compile(
-    r"^   FROM (?:(?:authority\.)?(?P<table>\w+)(?=;|$)"
-    r"|\( SELECT (?s:.*)\) (?P<query>\w+);\Z)",
-    re.M,
-)
 _WRAPPER = TextWrapper(
     width=88,
     initial_indent=" " * 4,
@@ -140,16 +134,10 @@ def _statement(text: str) -> str:
         for line in lines
         if line.strip() and not line.startswith(("--", "SET ", "\\"))
     ]
-    return _unqualified(_NOT_NULL_NAME.sub("", "\n".join(kept)))
-
-
-def _unqualified(statement: str) -> str:
-    source = _ONLY_SOURCE.search(statement)
-    if not source or not statement.startswith("CREATE VIEW"):
+    statement = _NOT_NULL_NAME.sub("", "\n".join(kept))
+    if not statement.startswith("CREATE VIEW"):
         return statement
-    before, select, columns = statement.rpartition("\n SELECT ")
-    name = source["table"] or source["query"]
-    return before + select + re.sub(rf"\b{name}\.", "", columns)
+    return unqualified(statement, statement.rfind("\n SELECT "))
 
 
 def main() -> int:

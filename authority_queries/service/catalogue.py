@@ -16,7 +16,7 @@ EXPECTED: Final = CATALOGUE / "expected.json"
 # A name of an object, such as `table authority.users`, to the lines that describe it.
 Catalogue = Mapping[str, frozenset[str]]
 
-# The only relation of a view. Versions before 16 qualify its columns.
+# The only relation of a view.
 _ONLY_SOURCE: Final = re.compile(
     r"^   FROM (?:(?:authority\.)?(?P<table>\w+)(?=;|$)"
     r"|\( SELECT (?s:.*)\) (?P<query>\w+);\Z)",
@@ -24,7 +24,7 @@ _ONLY_SOURCE: Final = re.compile(
 )
 _ON_COLUMNS: Final = re.compile(r"^(\w+: [a-z]+ )\((.*)\)")
 _BOUND: Final = re.compile(r"\('[^']+'\)")
-_VIEW: Final = "definition:  SELECT "
+_VIEW: Final = "definition:  "  # PostgreSQL begins a view with a space
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def compare(expected: Catalogue, found: Catalogue) -> list[Difference]:
 def normalise(line: str) -> str:
     """Return a line as PostgreSQL 16 and later have it, with sorted columns."""
     if line.startswith(_VIEW):
-        return _unqualified(line)
+        return unqualified(line, max(0, line.rfind("\n SELECT ")))
     return _ON_COLUMNS.sub(_in_order, line)
 
 
@@ -97,13 +97,16 @@ def _in_order(match: re.Match[str]) -> str:
     return f"{match[1]}({', '.join(sorted(match[2].split(', ')))})"
 
 
-def _unqualified(line: str) -> str:
-    source = _ONLY_SOURCE.search(line)
+def unqualified(text: str, start: int) -> str:
+    """Return a view's text without the name of its only relation from `start` on.
+
+    Versions of PostgreSQL before 16 qualify the columns of a single relation.
+    """
+    source = _ONLY_SOURCE.search(text)
     if not source:
-        return line
+        return text
     name = source["table"] or source["query"]
-    before, select, columns = line.rpartition(" SELECT ")
-    return before + select + re.sub(rf"\b{name}\.", "", columns)
+    return text[:start] + re.sub(rf"\b{name}\.", "", text[start:])
 
 
 def _as_default(month: str, lines: Iterable[str], default: str) -> set[str]:

@@ -211,7 +211,7 @@ class _Object:
         start = f"policy {policy}: "
         found = [text for text in self._expected if text.startswith(start)]
         texts = [text.removeprefix(start) for text in found]
-        facts = next(match for text in texts if (match := _POLICY.fullmatch(text)))
+        facts = next(f for text in texts if (f := _POLICY.fullmatch(text)))
         rule = next(text for text in texts if text.startswith("using ("))
         roles = facts["roles"].replace("everybody", "public")
         yield f"drop policy if exists {policy} on {self._name};"

@@ -115,5 +115,5 @@ select
     faults.line
 from faults
 order by
-    faults.object collate "C",
-    faults.line collate "C";
+    faults.object::name,
+    faults.line::name;

@@ -179,7 +179,7 @@ granted_lines as (
             end,
             ': ',
             string_agg(
-                grants.privilege, ', ' order by grants.privilege collate "C"
+                grants.privilege, ', ' order by grants.privilege::name
             ),
             ' (' || grants.columns || ')',
             case when grants.is_grantable then ', and may grant it' end

@@ -149,8 +149,8 @@ def test_the_checksums_match_the_migrations() -> None:
 def test_a_changed_migration_is_found(tmp_path: Path) -> None:
     for file in MIGRATIONS.glob("000*.sql"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    with (tmp_path / "0004_create_tenants.sql").open("a") as file:
-        file.write("-- by hand\n")
+    with (tmp_path / "0004_create_tenants.sql").open("a") as opened:
+        opened.write("-- by hand\n")
     (tmp_path / "0005_create_roles.sql").unlink()
     (tmp_path / "0099_by_hand.sql").write_text("select 1;\n")
     found = {
