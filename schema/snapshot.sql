@@ -678,7 +678,7 @@ begin
         where
             revocations.tenant_id = end_sign_ins.tenant_id
             and revocations.category = 'subject'
-            and revocations.target = account.subject_id::text
+            and revocations.target = account.subject_id
             and revocations.reason = 'user_erased'
             and revocations.expires_at > authority.clock()
     );
@@ -719,7 +719,7 @@ begin
             next_sequence.tenant_id,
             next_sequence.last_sequence,
             'subject',
-            account.subject_id::text,
+            account.subject_id,
             'user_erased',
             authority.clock() + feed_for
         from next_sequence;
@@ -1998,7 +1998,7 @@ CREATE FUNCTION authority.names_of_user(tenant_id uuid, user_id uuid, other_name
     AS $$
 select coalesce(array_agg(distinct named.name), '{}')
 from (
-    select users.subject_id::text as name
+    select users.subject_id as name
     from authority.users
     where
         users.tenant_id = names_of_user.tenant_id
@@ -2017,7 +2017,7 @@ from (
 ) as named
 where
     named.name <> ''
-    -- An address or a former name can be the name of somebody else.
+    -- An address, a former name or the sub can be the name of somebody else.
     and not exists (
         select from authority.users as others
         where
@@ -2592,7 +2592,8 @@ from (
     -- The entry that erase_user publishes stays until its end.
     (
         1, 'revocations', true, null,
-        'held.category = ''subject'' and held.target = any($3)
+        'held.category = ''subject''
+        and held.target = any((select authority.subs_of_user($1, $2, $3))::text[])
         and not (
             held.reason = ''user_erased''
             and held.expires_at is not null
@@ -2619,7 +2620,9 @@ from (
         'held.actor is not null and jsonb_path_exists(
             held.actor,
             ''strict $.** ? (@.type() == "string" && @ == $names[*])'',
-            jsonb_build_object(''names'', to_jsonb($3))
+            jsonb_build_object(
+                ''names'', to_jsonb((select authority.subs_of_user($1, $2, $3)))
+            )
         )'
     ),
     (5, 'tokens', true, null, 'held.user_id = $2'),
@@ -2638,11 +2641,14 @@ from (
         'held.parameters ->> ''login_hint'' = any($3)'
     ),
     (11, 'user_roles', true, null, 'held.user_id = $2'),
-    (12, 'user_roles', false, 'granted_by = null', 'held.granted_by = any($3)'),
+    (
+        12, 'user_roles', false, 'granted_by = null',
+        'held.granted_by = any((select authority.subs_of_user($1, $2, $3))::text[])'
+    ),
     (
         13, 'license_seats', true,
         'holder = null, leased_until = null, updated_at = authority.clock()',
-        'held.holder = any($3)'
+        'held.holder = any((select authority.subs_of_user($1, $2, $3))::text[])'
     ),
     -- INVALID stands for all names that no user can have.
     (
@@ -2810,6 +2816,37 @@ COMMENT ON FUNCTION authority.sign_in_time(claimed timestamp with time zone) IS 
 A time up to a minute in the future comes from a fast clock: the result is a minute ago,
 so that the tokens do not survive a sign-out. A later time is returned as it is, and a
 check refuses it.';
+
+-- subs_of_user
+
+CREATE FUNCTION authority.subs_of_user(tenant_id uuid, user_id uuid, names text[]) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+select coalesce(array_agg(distinct called.sub), '{}')
+from (
+    select users.subject_id as sub
+    from authority.users
+    where
+        users.tenant_id = subs_of_user.tenant_id
+        and users.id = subs_of_user.user_id
+    union all
+    select named.sub
+    from unnest(names) as named (sub)
+    where not exists (
+        select from authority.users as others
+        where
+            others.tenant_id = subs_of_user.tenant_id
+            and others.id <> subs_of_user.user_id
+            and others.subject_id = named.sub
+    )
+) as called
+$$;
+
+COMMENT ON FUNCTION authority.subs_of_user(tenant_id uuid, user_id uuid, names text[]) IS 'Returns what the feed, actors, seats and assignments of roles may call the user: the
+sub, and the names that are not the sub of another user.';
 
 -- system_roles
 
@@ -3341,7 +3378,7 @@ CREATE POLICY user_roles_tenant_id_policy ON authority.user_roles USING ((tenant
 CREATE TABLE authority.users (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    subject_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    subject_id text DEFAULT (gen_random_uuid())::text NOT NULL COLLATE pg_catalog."C",
     username text NOT NULL COLLATE pg_catalog."C",
     username_key text NOT NULL COLLATE pg_catalog."C",
     email text,
@@ -3360,6 +3397,7 @@ CREATE TABLE authority.users (
     CONSTRAINT users_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT users_password_hash_check CHECK ((authority.is_password_hash(password_hash) AND (char_length(password_hash) <= 1024))),
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'suspended'::text]))),
+    CONSTRAINT users_subject_id_check CHECK (((subject_id ~ '^[ -~]+$'::text) AND (char_length(subject_id) <= 255) AND authority.is_visible(subject_id))),
     CONSTRAINT users_username_check CHECK ((authority.is_username_key(username, username_key) AND (char_length(username) <= 256) AND (char_length(username_key) <= 256)))
 );
 ALTER TABLE ONLY authority.users FORCE ROW LEVEL SECURITY;
@@ -3367,7 +3405,8 @@ ALTER TABLE ONLY authority.users FORCE ROW LEVEL SECURITY;
 COMMENT ON TABLE authority.users IS 'A person (OpenID Connect end-user) who can sign in to one tenant.';
 COMMENT ON COLUMN authority.users.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.users.id IS 'Random. Key inside the store.';
-COMMENT ON COLUMN authority.users.subject_id IS 'The sub claim. Random, therefore globally unique. Never given to another user.';
+COMMENT ON COLUMN authority.users.subject_id IS 'The sub claim (OpenID Connect Core section 2): printable ASCII, case-sensitive, unique
+in the tenant. Never changes. A random UUID, unless the creation passes one.';
 COMMENT ON COLUMN authority.users.username IS 'As typed at registration.';
 COMMENT ON COLUMN authority.users.username_key IS 'Sign-in looks up this key: username_key in Python (RFC 8265, case-folded). Names that
 differ only in case or Unicode form have the same key. In plain SQL it is lower(username

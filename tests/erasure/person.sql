@@ -6,7 +6,7 @@ values
 (
     pg_temp.tenant(),
     pg_temp.id_of('bob'),
-    pg_temp.id_of('subject of bob'),
+    pg_temp.id_of('subject of bob')::text,
     'Bob',
     'bob',
     'bob@example.com',

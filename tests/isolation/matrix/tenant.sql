@@ -49,7 +49,7 @@ values
 (
     pg_temp.tenant(),
     pg_temp.id_of('user'),
-    pg_temp.id_of('subject'),
+    pg_temp.id_of('subject')::text,
     'Ann',
     'ann',
     'ann@example.com',
