@@ -62,6 +62,11 @@ _RULES: Final = {
         "only an authorization code may have a redirect_uri and a code_challenge"
     ),
     "tokens_user_id_service_account_id_check": _ONE_SUBJECT,
+    "users_subject_id_check": Rule(
+        "subject_id must be 1 to 255 characters of printable ASCII, and no space may "
+        "begin or end it",
+        "subject_id",
+    ),
     "used_jtis_expires_at_check": Rule(
         "expires_at must be in the future, by at most 24 hours", "expires_at"
     ),

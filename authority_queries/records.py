@@ -864,7 +864,7 @@ class RedemptionRedeemed:
     """Random."""
     user_id: UUID | None
     """The user whom it represents. Null: none."""
-    subject_id: UUID | None
+    subject_id: str | None
     """The sub claim of its user. Null: the token has no user."""
     service_account_id: UUID | None
     """The service account that it represents. Null: none. If user_id is null too,
@@ -906,7 +906,7 @@ class RedemptionOtherwise:
     """Random."""
     user_id: UUID | None
     """The user whom it represents. Null: none."""
-    subject_id: UUID | None
+    subject_id: str | None
     """The sub claim of its user. Null: the token has no user."""
     service_account_id: UUID | None
     """The service account that it represents. Null: none. If user_id is null too,
@@ -1315,9 +1315,10 @@ class VerifiedToken:
     """
     user_id: UUID | None
     """The user whom it represents. Null: none."""
-    subject_id: UUID | None
-    """The sub claim. Random, therefore globally unique. Never given to another
-    user.
+    subject_id: str | None
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
     """
     username: str | None
     """As typed at registration."""
@@ -1391,9 +1392,10 @@ class User:
     """Owner of the row."""
     id: UUID
     """Random. Key inside the store."""
-    subject_id: UUID
-    """The sub claim. Random, therefore globally unique. Never given to another
-    user.
+    subject_id: str
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
     """
     username: str
     """As typed at registration."""

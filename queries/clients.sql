@@ -77,7 +77,7 @@ order by clients.client_id desc
 limit :page_size;
 
 -- name: create(tenant_id, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, permissions, requirements, settings, properties, json_web_key_set, enabled)^
--- The new client.
+-- The new client, or no row when the client_id is a user's sub (RFC 9068 section 5).
 -- @row Client
 insert into authority.clients (
     tenant_id,
@@ -96,7 +96,7 @@ insert into authority.clients (
     json_web_key_set,
     enabled
 )
-values (
+select
     :tenant_id,
     :client_id,
     :application_type,
@@ -112,7 +112,13 @@ values (
     :properties,
     :json_web_key_set,
     :enabled
-)
+where
+    not exists (
+        select from authority.users
+        where
+            users.tenant_id = :tenant_id
+            and users.subject_id = :client_id
+    )
 returning
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,
@@ -122,7 +128,8 @@ returning
     clients.created_at, clients.updated_at, clients.row_version;
 
 -- name: update(tenant_id, client_uuid, row_version, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, permissions, requirements, settings, properties, json_web_key_set, enabled)^
--- The changed client, or no row when the client is not at this version.
+-- The changed client, or no row when the client is not at this version, or the
+-- client_id is a user's sub.
 -- @row Client
 update authority.clients
 set
@@ -146,6 +153,12 @@ where
     clients.tenant_id = :tenant_id
     and clients.id = :client_uuid
     and clients.row_version = :row_version
+    and not exists (
+        select from authority.users
+        where
+            users.tenant_id = :tenant_id
+            and users.subject_id = :client_id
+    )
 returning
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,

@@ -116,7 +116,7 @@ insert into authority.users (
 select
     pg_temp.tenant_of(n) as tenant_id,
     pg_temp.id_of('user', n) as id,
-    pg_temp.id_of('subject', n) as subject_id,
+    pg_temp.id_of('subject', n)::text as subject_id,
     'User.' || pg_temp.id_of('username', n) as username,
     'user.' || pg_temp.id_of('username', n) as username_key,
     'user.' || n || '@example.com' as email,

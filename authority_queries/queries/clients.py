@@ -31,8 +31,8 @@ _TEXTS = {
     "get_by_client_id": "b4ae759724a1",
     "list_after": "c06ba00a76cf",
     "list_before": "7eb4f470eb26",
-    "create": "833ccf2bfd85",
-    "update": "c2e060462b0b",
+    "create": "8fdbc81735d8",
+    "update": "7559d3ca73f2",
     "delete": "1fe03dbdec74",
     "revoke_tokens": "dc518dc6dccb",
 }
@@ -111,8 +111,8 @@ _create_takes = Parameters(
     json_web_key_set=checks.optional(checks.jsonb("object", 65536)),
     enabled=checks.boolean,
 )
-_create: Call[Client] = _QUERIES.sure_row("create", Client, takes=_create_takes)
-_create_async: AsyncCall[Client] = _ASYNC_QUERIES.sure_row(
+_create: Call[Client | None] = _QUERIES.row("create", Client, takes=_create_takes)
+_create_async: AsyncCall[Client | None] = _ASYNC_QUERIES.row(
     "create", Client, takes=_create_takes
 )
 _update_takes = Parameters(
@@ -397,8 +397,9 @@ def create(
     properties: JsonObject,
     json_web_key_set: JsonObject | None,
     enabled: bool,
-) -> Client:
-    """The new client.
+) -> Client | None:
+    """The new client, or no row when the client_id is a user's sub (RFC 9068 section
+    5).
 
     Args:
         tenant_id: Owner of the row.
@@ -463,8 +464,9 @@ async def create_async(
     properties: JsonObject,
     json_web_key_set: JsonObject | None,
     enabled: bool,
-) -> Client:
-    """The new client.
+) -> Client | None:
+    """The new client, or no row when the client_id is a user's sub (RFC 9068 section
+    5).
 
     Args:
         tenant_id: Owner of the row.
@@ -532,7 +534,8 @@ def update(
     json_web_key_set: JsonObject | None,
     enabled: bool,
 ) -> Client | None:
-    """The changed client, or no row when the client is not at this version.
+    """The changed client, or no row when the client is not at this version, or the
+    client_id is a user's sub.
 
     Args:
         tenant_id: Owner of the row.
@@ -558,7 +561,7 @@ def update(
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
         enabled: A disabled client has no live secrets, and its tokens do not verify.
 
-    queries/clients.sql:124
+    queries/clients.sql:130
     """
     return _update(
         connection,
@@ -603,7 +606,8 @@ async def update_async(
     json_web_key_set: JsonObject | None,
     enabled: bool,
 ) -> Client | None:
-    """The changed client, or no row when the client is not at this version.
+    """The changed client, or no row when the client is not at this version, or the
+    client_id is a user's sub.
 
     Args:
         tenant_id: Owner of the row.
@@ -629,7 +633,7 @@ async def update_async(
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
         enabled: A disabled client has no live secrets, and its tokens do not verify.
 
-    queries/clients.sql:124
+    queries/clients.sql:130
     """
     return await _update_async(
         connection,
@@ -661,7 +665,7 @@ def delete(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:157
+    queries/clients.sql:170
     """
     return _delete(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
@@ -674,7 +678,7 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:157
+    queries/clients.sql:170
     """
     return await _delete_async(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
@@ -689,7 +693,7 @@ def revoke_tokens(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:164
+    queries/clients.sql:177
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
@@ -704,7 +708,7 @@ async def revoke_tokens_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:164
+    queries/clients.sql:177
     """
     return await _revoke_tokens_async(
         connection, tenant_id=tenant_id, client_uuid=client_uuid

@@ -34,7 +34,7 @@ from authority_queries.records import (
 _TEXTS = {
     "issue_code": "b9932070c81b",
     "issue_to_client": "2b849b0d2ada",
-    "exchange": "4ac5884665eb",
+    "exchange": "0e4cc8786e9c",
 }
 _QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql", texts=_TEXTS)

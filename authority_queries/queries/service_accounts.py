@@ -26,8 +26,8 @@ _TEXTS = {
     "get_by_account_id": "1a37eaccc3b9",
     "list_after": "d52a9aa62e82",
     "list_before": "5a437631ff22",
-    "create": "c69dd3cf40ee",
-    "update": "b90cff738a45",
+    "create": "83eca880f452",
+    "update": "97b2c150af51",
     "delete": "94847ac1eb84",
     "revoke_tokens": "67654d7fed0b",
 }
@@ -103,10 +103,10 @@ _create_takes = Parameters(
     authorized_client_uuids=checks.array(checks.uuid),
     attributes=checks.jsonb("object", 65536),
 )
-_create: Call[ServiceAccount] = _QUERIES.sure_row(
+_create: Call[ServiceAccount | None] = _QUERIES.row(
     "create", ServiceAccount, takes=_create_takes
 )
-_create_async: AsyncCall[ServiceAccount] = _ASYNC_QUERIES.sure_row(
+_create_async: AsyncCall[ServiceAccount | None] = _ASYNC_QUERIES.row(
     "create", ServiceAccount, takes=_create_takes
 )
 _update_takes = Parameters(
@@ -383,8 +383,9 @@ def create(
     allowed_scopes: Sequence[str],
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
-) -> ServiceAccount:
-    """The new service account.
+) -> ServiceAccount | None:
+    """The new service account, or no row when the account_id is a user's sub (RFC 9068
+    section 5).
 
     Args:
         tenant_id: Owner of the row.
@@ -422,8 +423,9 @@ async def create_async(
     allowed_scopes: Sequence[str],
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
-) -> ServiceAccount:
-    """The new service account.
+) -> ServiceAccount | None:
+    """The new service account, or no row when the account_id is a user's sub (RFC 9068
+    section 5).
 
     Args:
         tenant_id: Owner of the row.
@@ -464,7 +466,8 @@ def update(
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
-    """The changed service account, or no row when the account is not at this version.
+    """The changed service account, or no row when the account is not at this version,
+    or the account_id is a user's sub.
 
     Args:
         tenant_id: Owner of the row.
@@ -477,7 +480,7 @@ def update(
         authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
-    queries/service_accounts.sql:104
+    queries/service_accounts.sql:111
     """
     return _update(
         connection,
@@ -508,7 +511,8 @@ async def update_async(
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
-    """The changed service account, or no row when the account is not at this version.
+    """The changed service account, or no row when the account is not at this version,
+    or the account_id is a user's sub.
 
     Args:
         tenant_id: Owner of the row.
@@ -521,7 +525,7 @@ async def update_async(
         authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
-    queries/service_accounts.sql:104
+    queries/service_accounts.sql:111
     """
     return await _update_async(
         connection,
@@ -546,7 +550,7 @@ def delete(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:130
+    queries/service_accounts.sql:144
     """
     return _delete(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -561,7 +565,7 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:130
+    queries/service_accounts.sql:144
     """
     return await _delete_async(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -578,7 +582,7 @@ def revoke_tokens(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:137
+    queries/service_accounts.sql:151
     """
     return _revoke_tokens(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -595,7 +599,7 @@ async def revoke_tokens_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:137
+    queries/service_accounts.sql:151
     """
     return await _revoke_tokens_async(
         connection, tenant_id=tenant_id, service_account_id=service_account_id

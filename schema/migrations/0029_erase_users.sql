@@ -31,7 +31,7 @@ begin
         where
             revocations.tenant_id = end_sign_ins.tenant_id
             and revocations.category = 'subject'
-            and revocations.target = account.subject_id::text
+            and revocations.target = account.subject_id
             and revocations.reason = 'user_erased'
             and revocations.expires_at > authority.clock()
     );
@@ -73,7 +73,7 @@ begin
             next_sequence.tenant_id,
             next_sequence.last_sequence,
             'subject',
-            account.subject_id::text,
+            account.subject_id,
             'user_erased',
             authority.clock() + feed_for
         from next_sequence;

@@ -45,8 +45,6 @@ BY_PURPOSE = {
         "works for the tenant that the token names, as its holder may"
     ),
 }
-# Twins have the same ids, so that an operator who names one erases the asking one's.
-OF_TWINS = {f"erasures.erase_user as bypass: {_WRITES} revocations"}
 # Queries whose results no other tenant's row changes, for any caller.
 WITHOUT_ROWS = {
     "exports.begin": "begins a transaction",
@@ -89,9 +87,6 @@ def test_no_result_depends_on_another_tenants_rows(
         f"in {len(cases)} calls, {len(leaks - BY_PURPOSE.keys())} leaks "
         f"({len(leaks & BY_PURPOSE.keys())} by purpose)"
     )
-    if kind == "twins":
-        assert leaks >= OF_TWINS
-        leaks -= OF_TWINS
     assert cells == 3 * bound + len(ALL) - bound
     assert sorted(leaks - BY_PURPOSE.keys()) == []
     expected = {

@@ -83,7 +83,7 @@ class Machine(RuleBasedStateMachine):
 
     def add_user(self, store: Store, name: str) -> None:
         user = make_user(store, self.tenant_id, username=name)
-        self.model.users.append(User(name=name, id=user.id, sub=str(user.subject_id)))
+        self.model.users.append(User(name=name, id=user.id, sub=user.subject_id))
 
     def _client(
         self,

@@ -15,6 +15,7 @@ from authority_queries.records import (
 from authority_queries.repositories._async.repository import (
     AsyncRepository,
     page,
+    shared_sub,
     stale,
 )
 from authority_queries.repositories.values import Page
@@ -82,7 +83,7 @@ class AsyncClients(AsyncRepository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
-        return await queries.create_async(
+        client = await queries.create_async(
             self._connection,
             tenant_id=tenant_id,
             client_id=client_id,
@@ -100,6 +101,9 @@ class AsyncClients(AsyncRepository):
             json_web_key_set=json_web_key_set,
             enabled=enabled,
         )
+        if client is None:
+            raise shared_sub("clients.create", "client_id")
+        return client
 
     async def update(
         self,
@@ -149,6 +153,8 @@ class AsyncClients(AsyncRepository):
         )
         if client is None:
             current = await self.get_by_id(tenant_id=tenant_id, client_uuid=client_uuid)
+            if current is not None and current.row_version == row_version:
+                raise shared_sub("clients.update", "client_id")
             raise stale("client", row_version, current)
         return client
 

@@ -16,6 +16,7 @@ from authority_queries.records import (
 from authority_queries.repositories._sync.repository import (
     Repository,
     page,
+    shared_sub,
     stale,
 )
 from authority_queries.repositories.values import Page
@@ -81,7 +82,7 @@ class Clients(Repository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
-        return queries.create(
+        client = queries.create(
             self._connection,
             tenant_id=tenant_id,
             client_id=client_id,
@@ -99,6 +100,9 @@ class Clients(Repository):
             json_web_key_set=json_web_key_set,
             enabled=enabled,
         )
+        if client is None:
+            raise shared_sub("clients.create", "client_id")
+        return client
 
     def update(
         self,
@@ -148,6 +152,8 @@ class Clients(Repository):
         )
         if client is None:
             current = self.get_by_id(tenant_id=tenant_id, client_uuid=client_uuid)
+            if current is not None and current.row_version == row_version:
+                raise shared_sub("clients.update", "client_id")
             raise stale("client", row_version, current)
         return client
 

@@ -139,12 +139,17 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "jti_hash": NEW_HASH,
         "expires_at": datetime.now(UTC) + HOUR,
     },
-    "users.create": {"username": "new", "username_key": "new"},
+    "users.create": {
+        "subject_id": "auth0|new",
+        "username": "new",
+        "username_key": "new",
+    },
     "users.list_after": {"status": None},
     "users.list_before": {"status": None},
 }
 # Alternative arguments, which take another way through the query.
 ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
+    "clients.create": [{"client_id": f"sub-of-{FOREIGN}"}],
     "device_authorizations.poll": [
         {"device_code_hash": sha256(b"device").digest()},
     ],
@@ -167,9 +172,11 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
         {"valid_until": datetime.now(UTC) + HOUR},
     ],
     "revocations.list_active": [{"category": None, "target": None}],
+    "service_accounts.create": [{"account_id": f"sub-of-{FOREIGN}"}],
     "tenants.update": [{"code": FOREIGN}],
     "used_jtis.use": [{"jti_hash": sha256(b"old jti").digest()}],
     "tokens.create": [{"authorization_id": IdOf("authorizations", 1)}],
+    "users.create": [{"subject_id": "robot-of-2"}],
     "users.list_after": [{"role_id": None}, {"prefix": "a", "status": "active"}],
     "users.list_before": [{"role_id": None}, {"prefix": "a", "status": "active"}],
 }

@@ -49,7 +49,7 @@ values
 (
     pg_temp.tenant(),
     pg_temp.id_of('user'),
-    pg_temp.id_of('subject'),
+    'sub-of-' || current_setting('world.tenant'),
     'Ann',
     'ann',
     'ann@example.com',
@@ -119,6 +119,13 @@ values
     array['api.read'],
     array[pg_temp.id_of('client')]
 );
+
+insert into authority.service_accounts (tenant_id, id, account_id)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('second service account') as id,
+    'robot-of-2' as account_id
+where pg_temp.extent() = 2;
 
 -- Of two consents, the one that is in force in tenant 1 is revoked in tenant 2.
 create or replace function pg_temp.consent(is_in_force boolean)
