@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from authority_queries.names import username_key
     from authority_queries.repositories._async.store import AsyncStore
     from authority_queries.repositories._sync.store import Store
-    from authority_queries.repositories.values import NewToken, is_confirmed
+    from authority_queries.repositories.values import (
+        NewToken,
+        is_confirmed,
+        is_sign_in_sufficient,
+    )
     from authority_queries.secrets import mint_token, parse_token
     from authority_queries.service._async.authority import AsyncAuthority
     from authority_queries.service._async.exporter import AsyncExporter
@@ -49,6 +53,7 @@ __all__ = [
     "hash_client_secret",
     "hash_password",
     "is_confirmed",
+    "is_sign_in_sufficient",
     "migrate",
     "mint_token",
     "parse_token",
@@ -78,6 +83,7 @@ _HOMES = {
     "hash_client_secret": "credentials",
     "hash_password": "credentials",
     "is_confirmed": "repositories.values",
+    "is_sign_in_sufficient": "repositories.values",
     "migrate": "service.migrations",
     "mint_token": "secrets",
     "parse_token": "secrets",

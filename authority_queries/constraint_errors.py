@@ -73,6 +73,11 @@ _RULES: Final = {
 }
 _RULES_BY_ENDING: Final = {
     "_moments_check": Rule("a time must be from 1900-01-01 and before 9000-01-01, UTC"),
+    "_authorization_details_check": Rule(
+        "authorization_details must be a list of objects with a type each (RFC 9396 "
+        "section 2)",
+        "authorization_details",
+    ),
     "_durations_check": Rule("a duration must be from 0 to 36,525 days"),
 }
 

@@ -112,7 +112,7 @@ def issue_to_client(store: Store, at: Scene) -> str:
 
 def exchange(subject: str, client: str = "service", actor: str | None = None) -> Issue:
     def call(store: Store, at: Scene) -> str:
-        return store.grants.exchange(
+        return store.exchanges.exchange(
             **at.tenant,
             token_hash=at.new_hash,
             client_id=getattr(at, client).client_id,

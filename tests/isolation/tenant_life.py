@@ -106,11 +106,15 @@ def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
     )
     assert redeemed.outcome == "redeemed"
     verified = tokens.verify_by_token(
-        store.connection, tenant_id=tenant_id, token_hash=access.hash, type="access"
+        store.connection,
+        tenant_id=tenant_id,
+        token_hash=access.hash,
+        type="access",
+        resource=None,
     )
     assert verified is not None
     other = mint_token("access", tenant_id)
-    exchanged = store.grants.exchange(
+    exchanged = store.exchanges.exchange(
         tenant_id=tenant_id,
         client_id=client.client_id,
         token_hash=other.hash,

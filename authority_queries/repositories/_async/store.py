@@ -15,6 +15,7 @@ from authority_queries.repositories._async.device_authorizations import (
     AsyncDeviceAuthorizations,
 )
 from authority_queries.repositories._async.erasures import AsyncErasures
+from authority_queries.repositories._async.exchanges import AsyncExchanges
 from authority_queries.repositories._async.exports import AsyncExports
 from authority_queries.repositories._async.grants import AsyncGrants
 from authority_queries.repositories._async.license_seats import AsyncLicenseSeats
@@ -37,7 +38,23 @@ from authority_queries.repositories._async.user_roles import AsyncUserRoles
 from authority_queries.repositories._async.users import AsyncUsers
 
 
-class AsyncStore:
+class AsyncGrantStore:
+    """The repositories of grants and of what they issue."""
+
+    def __init__(self, lease: AsyncLease) -> None:
+        self.consents = AsyncConsents(lease)
+        self.authorizations = AsyncAuthorizations(lease)
+        self.grants = AsyncGrants(lease)
+        self.exchanges = AsyncExchanges(lease)
+        self.redemptions = AsyncRedemptions(lease)
+        self.device_authorizations = AsyncDeviceAuthorizations(lease)
+        self.tokens = AsyncTokens(lease)
+        self.pushed_requests = AsyncPushedRequests(lease)
+        self.used_jtis = AsyncUsedJtis(lease)
+        self.revocations = AsyncRevocations(lease)
+
+
+class AsyncStore(AsyncGrantStore):
     """The repositories over one psycopg connection, which stays the caller's.
 
     On a connection in autocommit each call is one round trip and its own transaction;
@@ -47,6 +64,7 @@ class AsyncStore:
 
     def __init__(self, connection: AsyncConnection[object]) -> None:
         self._lease = lease = AsyncLease(connection)
+        super().__init__(lease)
         self.tenants = AsyncTenants(lease)
         self.users = AsyncUsers(lease)
         self.user_roles = AsyncUserRoles(lease)
@@ -55,15 +73,6 @@ class AsyncStore:
         self.clients = AsyncClients(lease)
         self.client_secrets = AsyncClientSecrets(lease)
         self.scopes = AsyncScopes(lease)
-        self.consents = AsyncConsents(lease)
-        self.authorizations = AsyncAuthorizations(lease)
-        self.grants = AsyncGrants(lease)
-        self.redemptions = AsyncRedemptions(lease)
-        self.device_authorizations = AsyncDeviceAuthorizations(lease)
-        self.tokens = AsyncTokens(lease)
-        self.pushed_requests = AsyncPushedRequests(lease)
-        self.used_jtis = AsyncUsedJtis(lease)
-        self.revocations = AsyncRevocations(lease)
         self.login_attempts = AsyncLoginAttempts(lease)
         self.licenses = AsyncLicenses(lease)
         self.license_seats = AsyncLicenseSeats(lease)

@@ -16,6 +16,7 @@ from authority_queries.repositories._sync.device_authorizations import (
     DeviceAuthorizations,
 )
 from authority_queries.repositories._sync.erasures import Erasures
+from authority_queries.repositories._sync.exchanges import Exchanges
 from authority_queries.repositories._sync.exports import Exports
 from authority_queries.repositories._sync.grants import Grants
 from authority_queries.repositories._sync.license_seats import LicenseSeats
@@ -38,7 +39,23 @@ from authority_queries.repositories._sync.user_roles import UserRoles
 from authority_queries.repositories._sync.users import Users
 
 
-class Store:
+class GrantStore:
+    """The repositories of grants and of what they issue."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.consents = Consents(lease)
+        self.authorizations = Authorizations(lease)
+        self.grants = Grants(lease)
+        self.exchanges = Exchanges(lease)
+        self.redemptions = Redemptions(lease)
+        self.device_authorizations = DeviceAuthorizations(lease)
+        self.tokens = Tokens(lease)
+        self.pushed_requests = PushedRequests(lease)
+        self.used_jtis = UsedJtis(lease)
+        self.revocations = Revocations(lease)
+
+
+class Store(GrantStore):
     """The repositories over one psycopg connection, which stays the caller's.
 
     On a connection in autocommit each call is one round trip and its own transaction;
@@ -48,6 +65,7 @@ class Store:
 
     def __init__(self, connection: Connection[object]) -> None:
         self._lease = lease = Lease(connection)
+        super().__init__(lease)
         self.tenants = Tenants(lease)
         self.users = Users(lease)
         self.user_roles = UserRoles(lease)
@@ -56,15 +74,6 @@ class Store:
         self.clients = Clients(lease)
         self.client_secrets = ClientSecrets(lease)
         self.scopes = Scopes(lease)
-        self.consents = Consents(lease)
-        self.authorizations = Authorizations(lease)
-        self.grants = Grants(lease)
-        self.redemptions = Redemptions(lease)
-        self.device_authorizations = DeviceAuthorizations(lease)
-        self.tokens = Tokens(lease)
-        self.pushed_requests = PushedRequests(lease)
-        self.used_jtis = UsedJtis(lease)
-        self.revocations = Revocations(lease)
         self.login_attempts = LoginAttempts(lease)
         self.licenses = Licenses(lease)
         self.license_seats = LicenseSeats(lease)

@@ -80,6 +80,7 @@ class AsyncAuthority(AsyncPooled):
         *,
         kind: Literal["access", "refresh"] = "access",
         tenant_id: UUID | None = None,
+        resource: str | None = None,
     ) -> VerifiedToken | None:
         """Return the token with this string if it is live, or None. This is one trip.
 
@@ -87,8 +88,9 @@ class AsyncAuthority(AsyncPooled):
         `store.tokens.verify`. A string that is not a token of this kind returns None
         without a trip, and so does a token of another tenant when `tenant_id` is set.
         A server of one tenant passes `tenant_id`; a server of several tenants compares
-        the `tenant_id` of the result. Raises InvalidArgumentError for arguments of
-        other types.
+        the `tenant_id` of the result. A server that passes its URI as `resource` gets
+        only tokens that name it (RFC 8707), whether issued for one or several
+        resources. Raises InvalidArgumentError for arguments of other types.
         """
         _kind("kind", kind)
         if tenant_id is not None:
@@ -105,6 +107,7 @@ class AsyncAuthority(AsyncPooled):
                 tenant_id=presented.tenant_id,
                 token_hash=presented.hash,
                 type=kind,
+                resource=resource,
             )
 
     def follow_revocations(

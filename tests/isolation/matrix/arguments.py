@@ -108,7 +108,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "request_uri_hash": NEW_HASH,
         "lifetime": timedelta(minutes=1),
     },
-    "grants.exchange": {
+    "exchanges.exchange": {
         "token_hash": NEW_HASH,
         "subject_token_hash": sha256(b"access").digest(),
         "actor_token_hash": sha256(b"access").digest(),
@@ -153,7 +153,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "device_authorizations.poll": [
         {"device_code_hash": sha256(b"device").digest()},
     ],
-    "grants.exchange": [{"subject_token_hash": sha256(b"access of robot").digest()}],
+    "exchanges.exchange": [{"subject_token_hash": sha256(b"access of robot").digest()}],
     "grants.issue_to_client": [{"service_account_id": IdOf("service_accounts", 0)}],
     "redemptions.redeem": [REFRESH, USED, RETRY, LATE],
     "license_seats.check_out": [
@@ -184,6 +184,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
 # is not the table that the file is named after.
 _TABLES: Final = {
     "client_secrets": "clients",
+    "exchanges": "tokens",
     "grants": "tokens",
     "license_seats": "licenses",
     "license_usage": "licenses",
