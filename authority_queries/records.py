@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from authority_queries.engine.runtime import JsonObject, JsonValue
+from authority_queries.engine.runtime import JsonArray, JsonObject, JsonValue
 
 ClientApplicationType: TypeAlias = Literal["native", "web"]
 ClientConsentType: TypeAlias = Literal["explicit", "external", "implicit", "systematic"]
@@ -18,6 +18,7 @@ ClientTokenIssuanceOutcome: TypeAlias = Literal[
     "client_not_authorized",
     "client_public",
     "invalid_scope",
+    "invalid_target",
     "issued",
     "service_account_inactive",
     "tenant_inactive",
@@ -31,6 +32,7 @@ CodeIssuanceOutcome: TypeAlias = Literal[
     "pkce_required",
     "redirect_uri_not_registered",
     "tenant_inactive",
+    "unmet_authentication_requirements",
     "user_inactive",
 ]
 DeviceApprovalOutcome: TypeAlias = Literal[
@@ -38,9 +40,12 @@ DeviceApprovalOutcome: TypeAlias = Literal[
     "client_inactive",
     "consent_required",
     "invalid",
+    "invalid_authorization_details",
     "invalid_scope",
+    "invalid_target",
     "login_required",
     "tenant_inactive",
+    "unmet_authentication_requirements",
     "user_inactive",
 ]
 DeviceAuthorizationRequestOutcome: TypeAlias = Literal[
@@ -65,7 +70,9 @@ LoginAttemptOutcome: TypeAlias = Literal["failed", "succeeded", "throttled"]
 RedemptionOutcome: TypeAlias = Literal[
     "already_redeemed",
     "invalid",
+    "invalid_authorization_details",
     "invalid_scope",
+    "invalid_target",
     "recently_redeemed",
     "redeemed",
     "refreshed",
@@ -99,8 +106,10 @@ TokenExchangeOutcome: TypeAlias = Literal[
     "client_inactive",
     "client_public",
     "invalid_actor_token",
+    "invalid_authorization_details",
     "invalid_scope",
     "invalid_subject_token",
+    "invalid_target",
     "issued",
     "tenant_inactive",
     "too_many_exchanges",
@@ -134,6 +143,18 @@ class Authorization:
     """
     scopes: Sequence[str]
     """Names of the granted scopes."""
+    resources: Sequence[str]
+    """Resources that the grant is for (RFC 8707). Empty: its tokens name no
+    audience.
+    """
+    authorization_details: JsonArray
+    """Granted authorization details (RFC 9396), a list of objects with a type each."""
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     expires_at: datetime | None
@@ -266,6 +287,14 @@ class Consent:
     """Names of the scopes that the user allows. A token under this consent is dead
     if it has any other scope.
     """
+    resources: Sequence[str]
+    """Resources that the user allows (RFC 8707). A token under this consent is dead
+    if it names any other resource.
+    """
+    authorization_details: JsonArray
+    """Authorization details that the user allows (RFC 9396), each exactly as it is.
+    A token under this consent is dead if it has any other one.
+    """
     properties: JsonObject
     """Open object of the embedding service, such as the text that the user saw. The
     store never reads it.
@@ -345,6 +374,10 @@ class PendingDeviceAuthorization:
     """Name shown to people when no translation fits. May be empty."""
     scopes: Sequence[str]
     """Names of the requested scopes. The user may approve fewer."""
+    resources: Sequence[str]
+    """Requested resources (RFC 8707). The user may approve fewer."""
+    authorization_details: JsonArray
+    """Requested authorization details (RFC 9396). The user may approve fewer."""
     properties: JsonObject
     """Open object of the embedding service, such as the device's name. The store
     never reads it. Issued tokens inherit it.
@@ -384,16 +417,20 @@ class DeviceApprovalOtherwise:
     """A row of device_authorizations.approve.
 
     It is this class where outcome is client_inactive or consent_required or invalid or
-    invalid_scope or login_required or tenant_inactive or user_inactive.
+    invalid_authorization_details or invalid_scope or invalid_target or login_required
+    or tenant_inactive or unmet_authentication_requirements or user_inactive.
     """
 
     outcome: Literal[
         "client_inactive",
         "consent_required",
         "invalid",
+        "invalid_authorization_details",
         "invalid_scope",
+        "invalid_target",
         "login_required",
         "tenant_inactive",
+        "unmet_authentication_requirements",
         "user_inactive",
     ]
     token_id: UUID | None
@@ -456,6 +493,67 @@ class ErasedUserRows:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenExchangeIssued:
+    """A row of exchanges.exchange.
+
+    It is this class where outcome is issued.
+    """
+
+    outcome: Literal["issued"]
+    token_id: UUID
+    """Random. The jti of a token that has one."""
+    scopes: Sequence[str]
+    """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
+    expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenExchangeOtherwise:
+    """A row of exchanges.exchange.
+
+    It is this class where outcome is binding_required or client_inactive or
+    client_public or invalid_actor_token or invalid_authorization_details or
+    invalid_scope or invalid_subject_token or invalid_target or tenant_inactive or
+    too_many_exchanges.
+    """
+
+    outcome: Literal[
+        "binding_required",
+        "client_inactive",
+        "client_public",
+        "invalid_actor_token",
+        "invalid_authorization_details",
+        "invalid_scope",
+        "invalid_subject_token",
+        "invalid_target",
+        "tenant_inactive",
+        "too_many_exchanges",
+    ]
+    token_id: UUID | None
+    """Random. The jti of a token that has one."""
+    scopes: Sequence[str] | None
+    """Names of its scopes."""
+    resources: Sequence[str] | None
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray | None
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
+    expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
+
+
+TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
+
+
+@dataclass(frozen=True, slots=True)
 class ExportedTable:
     """A row of exports.list_tables."""
 
@@ -497,7 +595,7 @@ class CodeIssuanceOtherwise:
 
     It is this class where outcome is client_inactive or consent_required or
     login_required or pkce_required or redirect_uri_not_registered or tenant_inactive or
-    user_inactive.
+    unmet_authentication_requirements or user_inactive.
     """
 
     outcome: Literal[
@@ -507,6 +605,7 @@ class CodeIssuanceOtherwise:
         "pkce_required",
         "redirect_uri_not_registered",
         "tenant_inactive",
+        "unmet_authentication_requirements",
         "user_inactive",
     ]
     token_id: UUID | None
@@ -546,7 +645,8 @@ class ClientTokenIssuanceOtherwise:
     """A row of grants.issue_to_client.
 
     It is this class where outcome is client_inactive or client_not_authorized or
-    client_public or invalid_scope or service_account_inactive or tenant_inactive.
+    client_public or invalid_scope or invalid_target or service_account_inactive or
+    tenant_inactive.
     """
 
     outcome: Literal[
@@ -554,6 +654,7 @@ class ClientTokenIssuanceOtherwise:
         "client_not_authorized",
         "client_public",
         "invalid_scope",
+        "invalid_target",
         "service_account_inactive",
         "tenant_inactive",
     ]
@@ -568,52 +669,6 @@ class ClientTokenIssuanceOtherwise:
 ClientTokenIssuance: TypeAlias = (
     ClientTokenIssuanceIssued | ClientTokenIssuanceOtherwise
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TokenExchangeIssued:
-    """A row of grants.exchange.
-
-    It is this class where outcome is issued.
-    """
-
-    outcome: Literal["issued"]
-    token_id: UUID
-    """Random. The jti of a token that has one."""
-    scopes: Sequence[str]
-    """Names of its scopes."""
-    expires_at: datetime
-    """The token is dead from this time on, by the database's clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenExchangeOtherwise:
-    """A row of grants.exchange.
-
-    It is this class where outcome is binding_required or client_inactive or
-    client_public or invalid_actor_token or invalid_scope or invalid_subject_token or
-    tenant_inactive or too_many_exchanges.
-    """
-
-    outcome: Literal[
-        "binding_required",
-        "client_inactive",
-        "client_public",
-        "invalid_actor_token",
-        "invalid_scope",
-        "invalid_subject_token",
-        "tenant_inactive",
-        "too_many_exchanges",
-    ]
-    token_id: UUID | None
-    """Random. The jti of a token that has one."""
-    scopes: Sequence[str] | None
-    """Names of its scopes."""
-    expires_at: datetime | None
-    """The token is dead from this time on, by the database's clock."""
-
-
-TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -872,6 +927,12 @@ class RedemptionRedeemed:
     """
     scopes: Sequence[str]
     """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     nonce: str | None
     """The nonce of the authentication request (OpenID Connect Core section
     3.1.2.1).
@@ -883,6 +944,12 @@ class RedemptionRedeemed:
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
     """
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
     access_token_id: UUID | None
     """Random. The jti of a token that has one."""
     access_expires_at: datetime | None
@@ -897,11 +964,18 @@ class RedemptionRedeemed:
 class RedemptionOtherwise:
     """A row of redemptions.redeem.
 
-    It is this class where outcome is invalid or invalid_scope or reused or
-    rotation_required.
+    It is this class where outcome is invalid or invalid_authorization_details or
+    invalid_scope or invalid_target or reused or rotation_required.
     """
 
-    outcome: Literal["invalid", "invalid_scope", "reused", "rotation_required"]
+    outcome: Literal[
+        "invalid",
+        "invalid_authorization_details",
+        "invalid_scope",
+        "invalid_target",
+        "reused",
+        "rotation_required",
+    ]
     authorization_id: UUID | None
     """Random."""
     user_id: UUID | None
@@ -914,6 +988,12 @@ class RedemptionOtherwise:
     """
     scopes: Sequence[str] | None
     """Names of its scopes."""
+    resources: Sequence[str] | None
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray | None
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     nonce: str | None
     """The nonce of the authentication request (OpenID Connect Core section
     3.1.2.1).
@@ -925,6 +1005,12 @@ class RedemptionOtherwise:
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
     """
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
     access_token_id: UUID | None
     """Random. The jti of a token that has one."""
     access_expires_at: datetime | None
@@ -1037,7 +1123,10 @@ class Scope:
     descriptions: JsonObject
     """Translations: object of language tag (BCP 47) to description."""
     resources: Sequence[str]
-    """Audiences of an access token with this scope (RFC 8707)."""
+    """Resources that have this scope: absolute URIs (RFC 8707 section 2). The
+    caller chooses from them the resources of a request that names none. The store never
+    reads them.
+    """
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     is_system: bool
@@ -1108,6 +1197,8 @@ class ServiceAccount:
     """
     allowed_scopes: Sequence[str]
     """Names of the scopes that its tokens may have. Checked when a token is issued."""
+    allowed_resources: Sequence[str]
+    """Resources that its tokens may name. Checked when a token is issued."""
     authorized_client_uuids: Sequence[UUID]
     """clients.id of each client that may act as it. Checked when a token is issued.
     There is no foreign key: ids are never reused, so the id of a deleted client is
@@ -1202,6 +1293,12 @@ class Token:
     """
     scopes: Sequence[str]
     """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     code_challenge: str | None
     """PKCE code challenge, method S256 only: base64url of SHA-256 (RFC 7636 section
     4.2).
@@ -1274,6 +1371,12 @@ class TokenDiagnosis:
     """
     scopes: Sequence[str]
     """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     redeemed_at: datetime | None
     """When it was redeemed. Null: not redeemed. Access tokens are never redeemed."""
     revoked_at: datetime | None
@@ -1334,6 +1437,12 @@ class VerifiedToken:
     """
     scopes: Sequence[str]
     """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     cnf_jkt: str | None
     """JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6). Null: not
     DPoP-bound.
@@ -1351,6 +1460,12 @@ class VerifiedToken:
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
     """
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
     created_at: datetime
     """When it was issued (iat)."""
     expires_at: datetime

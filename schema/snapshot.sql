@@ -84,6 +84,10 @@ CREATE TABLE authority.authorizations (
     service_account_id uuid,
     consent_id uuid,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    resources text[] DEFAULT '{}'::text[] NOT NULL,
+    authorization_details jsonb DEFAULT '[]'::jsonb NOT NULL,
+    acr text,
+    amr text[],
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     expires_at timestamp with time zone,
     tokens_expire_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -92,10 +96,14 @@ CREATE TABLE authority.authorizations (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
+    CONSTRAINT authorizations_acr_check CHECK (((acr ~ '^[!-~]+$'::text) AND (char_length(acr) <= 255))),
+    CONSTRAINT authorizations_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (100)::bigint))),
+    CONSTRAINT authorizations_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT authorizations_consent_id_user_id_check CHECK (((consent_id IS NULL) OR (user_id IS NOT NULL))),
     CONSTRAINT authorizations_expires_at_check CHECK ((expires_at > created_at)),
     CONSTRAINT authorizations_moments_check CHECK (((LEAST(expires_at, tokens_expire_at, revoked_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, tokens_expire_at, revoked_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT authorizations_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT authorizations_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_resource_list(resources))),
     CONSTRAINT authorizations_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT authorizations_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT authorizations_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
@@ -115,6 +123,11 @@ COMMENT ON COLUMN authority.authorizations.service_account_id IS 'The service ac
 COMMENT ON COLUMN authority.authorizations.consent_id IS 'The consent that the grant depends on, of the same user and client. Revoking the
 consent ends the grant. Null: none was needed.';
 COMMENT ON COLUMN authority.authorizations.scopes IS 'Names of the granted scopes.';
+COMMENT ON COLUMN authority.authorizations.resources IS 'Resources that the grant is for (RFC 8707). Empty: its tokens name no audience.';
+COMMENT ON COLUMN authority.authorizations.authorization_details IS 'Granted authorization details (RFC 9396), a list of objects with a type each.';
+COMMENT ON COLUMN authority.authorizations.acr IS 'Authentication context class of the sign-in that all tokens of the family descend from
+(OpenID Connect Core section 2). Null: not known.';
+COMMENT ON COLUMN authority.authorizations.amr IS 'Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known.';
 COMMENT ON COLUMN authority.authorizations.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.authorizations.expires_at IS 'When the family ends, however often it is refreshed. Null: never.';
 COMMENT ON COLUMN authority.authorizations.tokens_expire_at IS 'No token of the family is alive from this time on, and the family may be pruned with
@@ -370,14 +383,18 @@ CREATE TABLE authority.consents (
     user_id uuid NOT NULL,
     client_uuid uuid NOT NULL,
     scopes text[] NOT NULL,
+    resources text[] DEFAULT '{}'::text[] NOT NULL,
+    authorization_details jsonb DEFAULT '[]'::jsonb NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     revoked_at timestamp with time zone,
     revocation_reason text,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
+    CONSTRAINT consents_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT consents_moments_check CHECK (((LEAST(revoked_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(revoked_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT consents_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT consents_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_resource_list(resources))),
     CONSTRAINT consents_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT consents_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT consents_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes)))
@@ -393,6 +410,10 @@ COMMENT ON COLUMN authority.consents.user_id IS 'The user who consented.';
 COMMENT ON COLUMN authority.consents.client_uuid IS 'The client''s clients.id.';
 COMMENT ON COLUMN authority.consents.scopes IS 'Names of the scopes that the user allows. A token under this consent is dead if it has
 any other scope.';
+COMMENT ON COLUMN authority.consents.resources IS 'Resources that the user allows (RFC 8707). A token under this consent is dead if it
+names any other resource.';
+COMMENT ON COLUMN authority.consents.authorization_details IS 'Authorization details that the user allows (RFC 9396), each exactly as it is. A token
+under this consent is dead if it has any other one.';
 COMMENT ON COLUMN authority.consents.properties IS 'Open object of the embedding service, such as the text that the user saw. The store
 never reads it.';
 COMMENT ON COLUMN authority.consents.revoked_at IS 'No token under this consent verifies from this time on. Null: in force.';
@@ -436,6 +457,26 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+-- covers_details
+
+CREATE FUNCTION authority.covers_details(granted jsonb, asked jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if asked = '[]' then
+        return true;
+    elsif jsonb_typeof(asked) <> 'array' or jsonb_array_length(asked) > 100 then
+        return false;
+    end if;
+    return array(select jsonb_array_elements(asked))
+        <@ array(select jsonb_array_elements(granted));
+end
+$$;
+
+COMMENT ON FUNCTION authority.covers_details(granted jsonb, asked jsonb) IS 'Returns whether each of the asked authorization details equals a granted one (RFC 9396
+section 6.1). A detail with fewer fields is another one: a field may restrict it.';
 
 -- create_login_attempt_partitions
 
@@ -522,6 +563,8 @@ CREATE TABLE authority.device_authorizations (
     user_code_hash bytea NOT NULL,
     client_uuid uuid NOT NULL,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    resources text[] DEFAULT '{}'::text[] NOT NULL,
+    authorization_details jsonb DEFAULT '[]'::jsonb NOT NULL,
     cnf_jkt text,
     status text DEFAULT 'pending'::text NOT NULL,
     user_id uuid,
@@ -531,6 +574,7 @@ CREATE TABLE authority.device_authorizations (
     expires_at timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT device_authorizations_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT device_authorizations_cnf_jkt_check CHECK (((cnf_jkt ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(cnf_jkt) = 43))),
     CONSTRAINT device_authorizations_device_code_hash_check CHECK ((octet_length(device_code_hash) = 32)),
     CONSTRAINT device_authorizations_durations_check CHECK (((LEAST(poll_interval) >= '00:00:00'::interval) AND (GREATEST(poll_interval) <= '876600:00:00'::interval))),
@@ -538,6 +582,7 @@ CREATE TABLE authority.device_authorizations (
     CONSTRAINT device_authorizations_moments_check CHECK (((LEAST(next_poll_at, expires_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(next_poll_at, expires_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT device_authorizations_poll_interval_check CHECK ((poll_interval > '00:00:00'::interval)),
     CONSTRAINT device_authorizations_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT device_authorizations_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_resource_list(resources))),
     CONSTRAINT device_authorizations_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
     CONSTRAINT device_authorizations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'denied'::text]))),
     CONSTRAINT device_authorizations_status_user_id_check CHECK (((status = 'pending'::text) = (user_id IS NULL))),
@@ -555,6 +600,8 @@ COMMENT ON COLUMN authority.device_authorizations.user_code_hash IS 'SHA-256 of 
 codes are few enough to try them all. They live for minutes.';
 COMMENT ON COLUMN authority.device_authorizations.client_uuid IS 'clients.id of the requesting client.';
 COMMENT ON COLUMN authority.device_authorizations.scopes IS 'Names of the requested scopes. The user may approve fewer.';
+COMMENT ON COLUMN authority.device_authorizations.resources IS 'Requested resources (RFC 8707). The user may approve fewer.';
+COMMENT ON COLUMN authority.device_authorizations.authorization_details IS 'Requested authorization details (RFC 9396). The user may approve fewer.';
 COMMENT ON COLUMN authority.device_authorizations.cnf_jkt IS 'JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC 9449 section 6).
 Null: any key.';
 COMMENT ON COLUMN authority.device_authorizations.status IS 'pending until a user decides, then approved or denied. It does not change when the
@@ -678,7 +725,7 @@ begin
         where
             revocations.tenant_id = end_sign_ins.tenant_id
             and revocations.category = 'subject'
-            and revocations.target = account.subject_id::text
+            and revocations.target = account.subject_id
             and revocations.reason = 'user_erased'
             and revocations.expires_at > authority.clock()
     );
@@ -719,7 +766,7 @@ begin
             next_sequence.tenant_id,
             next_sequence.last_sequence,
             'subject',
-            account.subject_id::text,
+            account.subject_id,
             'user_erased',
             authority.clock() + feed_for
         from next_sequence;
@@ -1059,7 +1106,7 @@ the caller may read, so that a reader exports no hash.';
 
 -- find_live_token
 
-CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) RETURNS SETOF authority.verified_tokens
+CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text, resource text) RETURNS SETOF authority.verified_tokens
     LANGUAGE plpgsql ROWS 1
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -1078,13 +1125,18 @@ begin
     where
         verified_tokens.tenant_id = find_live_token.tenant_id
         and verified_tokens.token_hash = find_live_token.token_hash
-        and verified_tokens.type = find_live_token.type;
+        and verified_tokens.type = find_live_token.type
+        and (
+            find_live_token.resource is null
+            or find_live_token.resource = any(verified_tokens.resources)
+        );
     -- An assignment, because PERFORM would run a query.
     tenant_after := set_config('authority.tenant_id', tenant_before, true);
 end
 $$;
 
-COMMENT ON FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) IS 'Returns the live token of this tenant, hash and type. Sets the tenant during the call,
+COMMENT ON FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text, resource text) IS 'Returns the live token of this tenant, hash and type. If resource is not null, the
+token must name that resource. Sets the tenant during the call,
 then restores the previous one, so that a caller that knows only a token needs one round
 trip.';
 
@@ -1207,6 +1259,33 @@ $_$;
 COMMENT ON FUNCTION authority.is_bounded_json(value jsonb) IS 'Returns whether a document has at most 65,536 octets as text and at most 32 levels,
 counting its values, so that every parser can read it.';
 
+-- is_details_list
+
+CREATE FUNCTION authority.is_details_list(details jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+    if details = '[]' then
+        return true;
+    elsif jsonb_typeof(details) <> 'array' or jsonb_array_length(details) > 100 then
+        return false;
+    end if;
+    -- The filter of a strict path drops an object without a type.
+    return jsonb_array_length(details) = jsonb_array_length(
+        jsonb_path_query_array(
+            details,
+            'strict $[*] ? (
+                @.type() == "object" && @."type".type() == "string" && @."type" != ""
+            )'
+        )
+    );
+end
+$_$;
+
+COMMENT ON FUNCTION authority.is_details_list(details jsonb) IS 'Returns whether a document is a list of at most 100 objects, each with a type (RFC 9396
+section 2).';
+
 -- is_password_hash
 
 CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
@@ -1216,6 +1295,40 @@ CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
 COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Returns whether a sign-in can verify this hash: Argon2, PBKDF2 or scrypt as a PHC
 string, bcrypt or {SSHA}, each in one spelling and at a cost of at most about a
 second.';
+
+-- is_resource_list
+
+CREATE FUNCTION authority.is_resource_list(resources text[]) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    resource text;
+begin
+    if array_ndims(resources) > 1 or cardinality(resources) > 100 then
+        return false;
+    end if;
+    foreach resource in array coalesce(resources, '{}')
+    loop
+        if
+            resource is null
+            or char_length(resource) > 2048
+            or resource !~ (
+                '^[A-Za-z][A-Za-z0-9+.-]*:'
+                '(?:[]A-Za-z0-9._~:/?@!$&''()*+,;=[-]|%[0-9A-Fa-f]{2})+$'
+            )
+            or cardinality(array_positions(resources, resource)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.is_resource_list(resources text[]) IS 'Returns whether the list has at most 100 resources, without duplicates, each an
+absolute URI without a fragment (RFC 8707 section 2) of at most 2048 characters. Null
+passes.';
 
 -- is_scope_list
 
@@ -1750,6 +1863,8 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     exchanged_from,
     actor,
     scopes,
+    resources,
+    authorization_details,
     code_challenge,
     redirect_uri,
     nonce,
@@ -1765,6 +1880,8 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     created_at,
     client_id,
     client_type,
+    acr,
+    amr,
     subject_id,
     username,
     account_id
@@ -1979,16 +2096,25 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
--- merge_scopes
+-- merge_details
 
-CREATE FUNCTION authority.merge_scopes(scopes text[], others text[]) RETURNS text[]
+CREATE FUNCTION authority.merge_details(details jsonb, others jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (details || COALESCE((SELECT jsonb_agg(added.detail ORDER BY added.number) AS jsonb_agg FROM (SELECT other.detail, min(other.number) AS number FROM jsonb_array_elements(merge_details.others) WITH ORDINALITY other(detail, number) WHERE (NOT authority.covers_details(merge_details.details, jsonb_build_array(other.detail))) GROUP BY other.detail) added), '[]'::jsonb));
+
+COMMENT ON FUNCTION authority.merge_details(details jsonb, others jsonb) IS 'Returns the authorization details of the first list, and those that only the second
+list has, without duplicates.';
+
+-- merge_texts
+
+CREATE FUNCTION authority.merge_texts(texts text[], others text[]) RETURNS text[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-select array(select distinct unnest(scopes || others) collate "C" order by 1)
+select array(select distinct unnest(texts || others) collate "C" order by 1)
 $$;
 
-COMMENT ON FUNCTION authority.merge_scopes(scopes text[], others text[]) IS 'Returns the scopes of both lists without duplicates, sorted by their bytes.';
+COMMENT ON FUNCTION authority.merge_texts(texts text[], others text[]) IS 'Returns the texts of both lists without duplicates, sorted by their bytes.';
 
 -- names_of_user
 
@@ -2000,7 +2126,7 @@ CREATE FUNCTION authority.names_of_user(tenant_id uuid, user_id uuid, other_name
     AS $$
 select coalesce(array_agg(distinct named.name), '{}')
 from (
-    select users.subject_id::text as name
+    select users.subject_id as name
     from authority.users
     where
         users.tenant_id = names_of_user.tenant_id
@@ -2019,7 +2145,7 @@ from (
 ) as named
 where
     named.name <> ''
-    -- An address or a former name can be the name of somebody else.
+    -- An address, a former name or the sub can be the name of somebody else.
     and not exists (
         select from authority.users as others
         where
@@ -2594,7 +2720,8 @@ from (
     -- The entry that erase_user publishes stays until its end.
     (
         1, 'revocations', true, null,
-        'held.category = ''subject'' and held.target = any($3)
+        'held.category = ''subject''
+        and held.target = any((select authority.subs_of_user($1, $2, $3))::text[])
         and not (
             held.reason = ''user_erased''
             and held.expires_at is not null
@@ -2621,7 +2748,9 @@ from (
         'held.actor is not null and jsonb_path_exists(
             held.actor,
             ''strict $.** ? (@.type() == "string" && @ == $names[*])'',
-            jsonb_build_object(''names'', to_jsonb($3))
+            jsonb_build_object(
+                ''names'', to_jsonb((select authority.subs_of_user($1, $2, $3)))
+            )
         )'
     ),
     (5, 'tokens', true, null, 'held.user_id = $2'),
@@ -2640,11 +2769,14 @@ from (
         'held.parameters ->> ''login_hint'' = any($3)'
     ),
     (11, 'user_roles', true, null, 'held.user_id = $2'),
-    (12, 'user_roles', false, 'granted_by = null', 'held.granted_by = any($3)'),
+    (
+        12, 'user_roles', false, 'granted_by = null',
+        'held.granted_by = any((select authority.subs_of_user($1, $2, $3))::text[])'
+    ),
     (
         13, 'license_seats', true,
         'holder = null, leased_until = null, updated_at = authority.clock()',
-        'held.holder = any($3)'
+        'held.holder = any((select authority.subs_of_user($1, $2, $3))::text[])'
     ),
     -- INVALID stands for all names that no user can have.
     (
@@ -2696,7 +2828,7 @@ CREATE TABLE authority.scopes (
     CONSTRAINT scopes_moments_check CHECK (((LEAST(created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT scopes_name_check CHECK (((name ~ '^[]!#-[^-~]+$'::text) AND (char_length(name) <= 255))),
     CONSTRAINT scopes_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
-    CONSTRAINT scopes_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_text_list(resources, (100)::bigint, (2048)::bigint)))
+    CONSTRAINT scopes_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_resource_list(resources)))
 );
 ALTER TABLE ONLY authority.scopes FORCE ROW LEVEL SECURITY;
 
@@ -2708,7 +2840,8 @@ COMMENT ON COLUMN authority.scopes.display_name IS 'Name on the consent page whe
 COMMENT ON COLUMN authority.scopes.display_names IS 'Translations: object of language tag (BCP 47) to name.';
 COMMENT ON COLUMN authority.scopes.description IS 'What the user allows by consenting. May be empty.';
 COMMENT ON COLUMN authority.scopes.descriptions IS 'Translations: object of language tag (BCP 47) to description.';
-COMMENT ON COLUMN authority.scopes.resources IS 'Audiences of an access token with this scope (RFC 8707).';
+COMMENT ON COLUMN authority.scopes.resources IS 'Resources that have this scope: absolute URIs (RFC 8707 section 2). The caller chooses
+from them the resources of a request that names none. The store never reads them.';
 COMMENT ON COLUMN authority.scopes.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.scopes.is_system IS 'Copied from authority.system_scopes. A system scope cannot be renamed or deleted.';
 COMMENT ON COLUMN authority.scopes.created_at IS 'When the row was inserted.';
@@ -2749,12 +2882,14 @@ CREATE TABLE authority.service_accounts (
     enabled boolean DEFAULT true NOT NULL,
     tokens_valid_after timestamp with time zone,
     allowed_scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    allowed_resources text[] DEFAULT '{}'::text[] NOT NULL,
     authorized_client_uuids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT service_accounts_account_id_check CHECK (((account_id ~ '^[a-z0-9][a-z0-9_.-]*$'::text) AND (char_length(account_id) <= 100))),
+    CONSTRAINT service_accounts_allowed_resources_check CHECK (((array_position(allowed_resources, NULL::text) IS NULL) AND authority.is_resource_list(allowed_resources))),
     CONSTRAINT service_accounts_allowed_scopes_check CHECK (((array_position(allowed_scopes, NULL::text) IS NULL) AND authority.is_scope_list(allowed_scopes))),
     CONSTRAINT service_accounts_attributes_check CHECK (((jsonb_typeof(attributes) = 'object'::text) AND authority.is_bounded_json(attributes))),
     CONSTRAINT service_accounts_authorized_client_uuids_check CHECK (((array_position(authorized_client_uuids, NULL::uuid) IS NULL) AND (cardinality(authorized_client_uuids) <= 1000))),
@@ -2774,6 +2909,7 @@ COMMENT ON COLUMN authority.service_accounts.enabled IS 'The tokens of a disable
 COMMENT ON COLUMN authority.service_accounts.tokens_valid_after IS 'Tokens whose authenticated_at is at or before this time are dead. Only increases. Null:
 never set.';
 COMMENT ON COLUMN authority.service_accounts.allowed_scopes IS 'Names of the scopes that its tokens may have. Checked when a token is issued.';
+COMMENT ON COLUMN authority.service_accounts.allowed_resources IS 'Resources that its tokens may name. Checked when a token is issued.';
 COMMENT ON COLUMN authority.service_accounts.authorized_client_uuids IS 'clients.id of each client that may act as it. Checked when a token is issued. There is
 no foreign key: ids are never reused, so the id of a deleted client is harmless.';
 COMMENT ON COLUMN authority.service_accounts.attributes IS 'Open object of the embedding service. The store never reads it.';
@@ -2812,6 +2948,37 @@ COMMENT ON FUNCTION authority.sign_in_time(claimed timestamp with time zone) IS 
 A time up to a minute in the future comes from a fast clock: the result is a minute ago,
 so that the tokens do not survive a sign-out. A later time is returned as it is, and a
 check refuses it.';
+
+-- subs_of_user
+
+CREATE FUNCTION authority.subs_of_user(tenant_id uuid, user_id uuid, names text[]) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+select coalesce(array_agg(distinct called.sub), '{}')
+from (
+    select users.subject_id as sub
+    from authority.users
+    where
+        users.tenant_id = subs_of_user.tenant_id
+        and users.id = subs_of_user.user_id
+    union all
+    select named.sub
+    from unnest(names) as named (sub)
+    where not exists (
+        select from authority.users as others
+        where
+            others.tenant_id = subs_of_user.tenant_id
+            and others.id <> subs_of_user.user_id
+            and others.subject_id = named.sub
+    )
+) as called
+$$;
+
+COMMENT ON FUNCTION authority.subs_of_user(tenant_id uuid, user_id uuid, names text[]) IS 'Returns what the feed, actors, seats and assignments of roles may call the user: the
+sub, and the names that are not the sub of another user.';
 
 -- system_roles
 
@@ -2989,6 +3156,8 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.exchanged_from,
     tokens.actor,
     tokens.scopes,
+    tokens.resources,
+    tokens.authorization_details,
     tokens.code_challenge,
     tokens.redirect_uri,
     tokens.nonce,
@@ -3004,6 +3173,8 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.created_at,
     clients.client_id,
     clients.client_type,
+    authorizations.acr,
+    authorizations.amr,
     users.subject_id,
     users.username,
     service_accounts.account_id,
@@ -3032,7 +3203,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
                     WHEN (authorizations.revoked_at IS NOT NULL) THEN 'authorization_revoked'::text
                     WHEN (authorizations.expires_at <= authority.clock()) THEN 'authorization_expired'::text
                     WHEN (consents.revoked_at IS NOT NULL) THEN 'consent_revoked'::text
-                    WHEN (NOT (tokens.scopes <@ consents.scopes)) THEN 'consent_narrowed'::text
+                    WHEN ((NOT (tokens.scopes <@ consents.scopes)) OR (NOT (tokens.resources <@ consents.resources)) OR ((tokens.authorization_details <> '[]'::jsonb) AND (NOT authority.covers_details(consents.authorization_details, tokens.authorization_details)))) THEN 'consent_narrowed'::text
                     WHEN (active_tenants.id IS NULL) THEN 'tenant_inactive'::text
                     WHEN (tokens.authenticated_at <= active_tenants.tokens_valid_after) THEN 'tenant_signed_out'::text
                     WHEN (NOT clients.enabled) THEN 'client_disabled'::text
@@ -3075,6 +3246,8 @@ CREATE TABLE authority.tokens (
     exchanged_from uuid[],
     actor jsonb,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    resources text[] DEFAULT '{}'::text[] NOT NULL,
+    authorization_details jsonb DEFAULT '[]'::jsonb NOT NULL,
     code_challenge text,
     redirect_uri text,
     nonce text,
@@ -3091,6 +3264,7 @@ CREATE TABLE authority.tokens (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT tokens_actor_check CHECK (((jsonb_typeof(actor) = 'object'::text) AND (actor ? 'sub'::text) AND authority.is_bounded_json(actor))),
     CONSTRAINT tokens_authenticated_at_check CHECK ((authenticated_at <= created_at)),
+    CONSTRAINT tokens_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT tokens_cnf_jkt_check CHECK (((cnf_jkt ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(cnf_jkt) = 43))),
     CONSTRAINT tokens_cnf_x5t_s256_check CHECK (((cnf_x5t_s256 ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(cnf_x5t_s256) = 43))),
     CONSTRAINT tokens_code_challenge_check CHECK (((code_challenge ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(code_challenge) = 43))),
@@ -3107,6 +3281,7 @@ END),
     CONSTRAINT tokens_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
     CONSTRAINT tokens_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT tokens_redirect_uri_check CHECK ((char_length(redirect_uri) <= 2048)),
+    CONSTRAINT tokens_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_resource_list(resources))),
     CONSTRAINT tokens_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT tokens_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT tokens_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
@@ -3145,6 +3320,9 @@ them are, and expires with the first one. Null: not exchanged.';
 COMMENT ON COLUMN authority.tokens.actor IS 'The act claim of an exchanged token (RFC 8693 section 4.1): the sub of the actor, and
 in a nested act the earlier actors. Null: no actor.';
 COMMENT ON COLUMN authority.tokens.scopes IS 'Names of its scopes.';
+COMMENT ON COLUMN authority.tokens.resources IS 'Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it names no
+audience.';
+COMMENT ON COLUMN authority.tokens.authorization_details IS 'Its authorization details (RFC 9396), a list of objects with a type each.';
 COMMENT ON COLUMN authority.tokens.code_challenge IS 'PKCE code challenge, method S256 only: base64url of SHA-256 (RFC 7636 section 4.2).';
 COMMENT ON COLUMN authority.tokens.redirect_uri IS 'The redirect URI that the code was sent to. The redemption must repeat it (RFC 6749
 section 4.1.3).';
@@ -3343,7 +3521,7 @@ END)::uuid));
 CREATE TABLE authority.users (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    subject_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    subject_id text DEFAULT (gen_random_uuid())::text NOT NULL COLLATE pg_catalog."C",
     username text NOT NULL COLLATE pg_catalog."C",
     username_key text NOT NULL COLLATE pg_catalog."C",
     email text,
@@ -3362,6 +3540,7 @@ CREATE TABLE authority.users (
     CONSTRAINT users_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT users_password_hash_check CHECK ((authority.is_password_hash(password_hash) AND (char_length(password_hash) <= 1024))),
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'suspended'::text]))),
+    CONSTRAINT users_subject_id_check CHECK (((subject_id ~ '^[ -~]+$'::text) AND (char_length(subject_id) <= 255) AND authority.is_visible(subject_id))),
     CONSTRAINT users_username_check CHECK ((authority.is_username_key(username, username_key) AND (char_length(username) <= 256) AND (char_length(username_key) <= 256)))
 );
 ALTER TABLE ONLY authority.users FORCE ROW LEVEL SECURITY;
@@ -3369,7 +3548,8 @@ ALTER TABLE ONLY authority.users FORCE ROW LEVEL SECURITY;
 COMMENT ON TABLE authority.users IS 'A person (OpenID Connect end-user) who can sign in to one tenant.';
 COMMENT ON COLUMN authority.users.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.users.id IS 'Random. Key inside the store.';
-COMMENT ON COLUMN authority.users.subject_id IS 'The sub claim. Random, therefore globally unique. Never given to another user.';
+COMMENT ON COLUMN authority.users.subject_id IS 'The sub claim (OpenID Connect Core section 2): printable ASCII, case-sensitive, unique
+in the tenant. Never changes. A random UUID, unless the creation passes one.';
 COMMENT ON COLUMN authority.users.username IS 'As typed at registration.';
 COMMENT ON COLUMN authority.users.username_key IS 'Sign-in looks up this key: username_key in Python (RFC 8265, case-folded). Names that
 differ only in case or Unicode form have the same key. In plain SQL it is lower(username
@@ -3427,11 +3607,15 @@ CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
     account_id,
     actor,
     scopes,
+    resources,
+    authorization_details,
     cnf_jkt,
     cnf_x5t_s256,
     payload,
     properties,
     authenticated_at,
+    acr,
+    amr,
     created_at,
     expires_at
    FROM authority.live_tokens;
