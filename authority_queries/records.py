@@ -221,6 +221,20 @@ class Client:
     """
     post_logout_redirect_uris: Sequence[str]
     """URIs that the browser may be redirected to after sign-out."""
+    backchannel_logout_uri: str | None
+    """Where the server posts logout tokens: an absolute http or https URI without a
+    fragment (OpenID Connect Back-Channel Logout section 2.2). Null: the client receives
+    none.
+    """
+    backchannel_logout_session_required: bool
+    """A logout token must have the sid."""
+    frontchannel_logout_uri: str | None
+    """What the page of a sign-out loads in the browser: an absolute http or https
+    URI without a fragment (OpenID Connect Front-Channel Logout section 2). Null:
+    nothing.
+    """
+    frontchannel_logout_session_required: bool
+    """The frontchannel_logout_uri must be loaded with iss and sid."""
     permissions: Sequence[str]
     """What the client may use, in OpenIddict's spelling: ept:token,
     gt:refresh_token, …

@@ -280,6 +280,10 @@ CREATE TABLE authority.clients (
     display_names jsonb DEFAULT '{}'::jsonb NOT NULL,
     redirect_uris text[] DEFAULT '{}'::text[] NOT NULL,
     post_logout_redirect_uris text[] DEFAULT '{}'::text[] NOT NULL,
+    backchannel_logout_uri text,
+    backchannel_logout_session_required boolean DEFAULT false NOT NULL,
+    frontchannel_logout_uri text,
+    frontchannel_logout_session_required boolean DEFAULT false NOT NULL,
     permissions text[] DEFAULT '{}'::text[] NOT NULL,
     requirements text[] DEFAULT '{}'::text[] NOT NULL,
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -291,11 +295,13 @@ CREATE TABLE authority.clients (
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT clients_application_type_check CHECK ((application_type = ANY (ARRAY['web'::text, 'native'::text]))),
+    CONSTRAINT clients_backchannel_logout_uri_check CHECK ((((backchannel_logout_uri COLLATE "C") ~ '^https?://[!"$-~]+$'::text) AND (char_length(backchannel_logout_uri) <= 2048))),
     CONSTRAINT clients_client_id_check CHECK (((client_id ~ '^[ -~]+$'::text) AND (char_length(client_id) <= 255) AND authority.is_visible(client_id))),
     CONSTRAINT clients_client_type_check CHECK ((client_type = ANY (ARRAY['confidential'::text, 'public'::text]))),
     CONSTRAINT clients_consent_type_check CHECK ((consent_type = ANY (ARRAY['explicit'::text, 'external'::text, 'implicit'::text, 'systematic'::text]))),
     CONSTRAINT clients_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT clients_display_names_check CHECK (((jsonb_typeof(display_names) = 'object'::text) AND authority.is_bounded_json(display_names))),
+    CONSTRAINT clients_frontchannel_logout_uri_check CHECK ((((frontchannel_logout_uri COLLATE "C") ~ '^https?://[!"$-~]+$'::text) AND (char_length(frontchannel_logout_uri) <= 2048))),
     CONSTRAINT clients_json_web_key_set_check CHECK (((jsonb_typeof(json_web_key_set) = 'object'::text) AND ((json_web_key_set IS NULL) = ((json_web_key_set -> 'keys'::text) IS NULL)) AND (jsonb_typeof((json_web_key_set -> 'keys'::text)) = 'array'::text) AND authority.is_bounded_json(json_web_key_set))),
     CONSTRAINT clients_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT clients_permissions_check CHECK (((array_position(permissions, NULL::text) IS NULL) AND authority.is_text_list(permissions, (500)::bigint, (512)::bigint))),
@@ -320,6 +326,12 @@ COMMENT ON COLUMN authority.clients.display_names IS 'Translations: object of la
 COMMENT ON COLUMN authority.clients.redirect_uris IS 'Redirect URIs, compared exactly (RFC 9700 section 2.1) except for the port of a native
 application''s loopback address (RFC 8252 section 7.3).';
 COMMENT ON COLUMN authority.clients.post_logout_redirect_uris IS 'URIs that the browser may be redirected to after sign-out.';
+COMMENT ON COLUMN authority.clients.backchannel_logout_uri IS 'Where the server posts logout tokens: an absolute http or https URI without a fragment
+(OpenID Connect Back-Channel Logout section 2.2). Null: the client receives none.';
+COMMENT ON COLUMN authority.clients.backchannel_logout_session_required IS 'A logout token must have the sid.';
+COMMENT ON COLUMN authority.clients.frontchannel_logout_uri IS 'What the page of a sign-out loads in the browser: an absolute http or https URI without
+a fragment (OpenID Connect Front-Channel Logout section 2). Null: nothing.';
+COMMENT ON COLUMN authority.clients.frontchannel_logout_session_required IS 'The frontchannel_logout_uri must be loaded with iss and sid.';
 COMMENT ON COLUMN authority.clients.permissions IS 'What the client may use, in OpenIddict''s spelling: ept:token, gt:refresh_token, …';
 COMMENT ON COLUMN authority.clients.requirements IS 'What the client must use, in OpenIddict''s spelling: ft:pkce, …';
 COMMENT ON COLUMN authority.clients.settings IS 'Object of OpenIddict settings, such as token lifetimes.';

@@ -19,6 +19,10 @@ create table if not exists authority.clients (
     display_names jsonb not null default '{}',
     redirect_uris text[] not null default '{}',
     post_logout_redirect_uris text[] not null default '{}',
+    backchannel_logout_uri text,
+    backchannel_logout_session_required boolean not null default false,
+    frontchannel_logout_uri text,
+    frontchannel_logout_session_required boolean not null default false,
     permissions text[] not null default '{}',
     requirements text[] not null default '{}',
     settings jsonb not null default '{}',
@@ -59,6 +63,16 @@ create table if not exists authority.clients (
     check (
         array_position(post_logout_redirect_uris, null) is null
         and authority.is_text_list(post_logout_redirect_uris, 100, 2048)
+    ),
+    constraint clients_backchannel_logout_uri_check
+    check (
+        backchannel_logout_uri collate "C" ~ '^https?://[!"$-~]+$'
+        and char_length(backchannel_logout_uri) <= 2048
+    ),
+    constraint clients_frontchannel_logout_uri_check
+    check (
+        frontchannel_logout_uri collate "C" ~ '^https?://[!"$-~]+$'
+        and char_length(frontchannel_logout_uri) <= 2048
     ),
     constraint clients_permissions_check
     check (
@@ -114,6 +128,16 @@ comment on column authority.clients.redirect_uris is
 application''s loopback address (RFC 8252 section 7.3).';
 comment on column authority.clients.post_logout_redirect_uris is
 'URIs that the browser may be redirected to after sign-out.';
+comment on column authority.clients.backchannel_logout_uri is
+'Where the server posts logout tokens: an absolute http or https URI without a fragment
+(OpenID Connect Back-Channel Logout section 2.2). Null: the client receives none.';
+comment on column authority.clients.backchannel_logout_session_required is
+'A logout token must have the sid.';
+comment on column authority.clients.frontchannel_logout_uri is
+'What the page of a sign-out loads in the browser: an absolute http or https URI without
+a fragment (OpenID Connect Front-Channel Logout section 2). Null: nothing.';
+comment on column authority.clients.frontchannel_logout_session_required is
+'The frontchannel_logout_uri must be loaded with iss and sid.';
 comment on column authority.clients.permissions is
 'What the client may use, in OpenIddict''s spelling: ept:token, gt:refresh_token, …';
 comment on column authority.clients.requirements is
