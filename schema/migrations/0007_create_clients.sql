@@ -158,25 +158,6 @@ comment on column authority.clients.updated_at is 'When the row last changed.';
 comment on column authority.clients.row_version is
 'Optimistic lock: an update names the version that it read.';
 
-create or replace function authority.without_loopback_port(uri text)
-returns text
-language sql
-immutable strict parallel safe
-set search_path = pg_catalog, pg_temp
-set standard_conforming_strings = on
-as $$
-select regexp_replace(
-    uri, '^(http://(127[.]0[.]0[.]1|[[]::1[]])):[0-9]{1,5}(?=[/?]|$)', e'\\1'
-)
-$$;
-
-comment on function authority.without_loopback_port(text) is
-'Returns a redirect URI without the port of a loopback address. Redirect URIs of native
-applications are compared in this form (RFC 8252 section 7.3).';
-
-revoke execute on function authority.without_loopback_port(text) from public;
-grant execute on function authority.without_loopback_port(text) to authority_app;
-
 create table if not exists authority.client_secrets (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
