@@ -17,6 +17,8 @@ create table if not exists authority.authorizations (
     user_id uuid,
     service_account_id uuid,
     consent_id uuid,
+    session_id uuid,
+    ends_with_session boolean not null default false,
     scopes text[] not null default '{}',
     properties jsonb not null default '{}',
     expires_at timestamptz,
@@ -46,6 +48,8 @@ create table if not exists authority.authorizations (
     check (num_nonnulls(user_id, service_account_id) <= 1),
     constraint authorizations_consent_id_user_id_check
     check (consent_id is null or user_id is not null),
+    constraint authorizations_session_id_ends_with_session_check
+    check (session_id is not null or not ends_with_session),
     constraint authorizations_expires_at_check check (expires_at > created_at),
     constraint authorizations_scopes_check
     check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
@@ -93,6 +97,12 @@ comment on column authority.authorizations.service_account_id is
 comment on column authority.authorizations.consent_id is
 'The consent that the grant depends on, of the same user and client. Revoking the
 consent ends the grant. Null: none was needed.';
+comment on column authority.authorizations.session_id is
+'The browser''s session in which it was granted. Null: in none, or the session was
+pruned.';
+comment on column authority.authorizations.ends_with_session is
+'The tokens die when the session is ended. False: they outlive it (offline_access,
+OpenID Connect Core section 11).';
 comment on column authority.authorizations.scopes is 'Names of the granted scopes.';
 comment on column authority.authorizations.properties is
 'Open object of the embedding service. The store never reads it.';
@@ -125,6 +135,9 @@ where service_account_id is not null;
 create index if not exists authorizations_tenant_id_consent_id_user_id_client_uuid_idx
 on authority.authorizations (tenant_id, consent_id, user_id, client_uuid)
 where consent_id is not null;
+-- Serves the foreign key: sessions.prune_expired.
+create index if not exists authorizations_tenant_id_session_id_idx
+on authority.authorizations (tenant_id, session_id) where session_id is not null;
 -- Serves authorizations.prune_expired.
 create index if not exists authorizations_tokens_expire_at_idx
 on authority.authorizations (tokens_expire_at);
@@ -132,10 +145,20 @@ on authority.authorizations (tokens_expire_at);
 call authority.isolate_tenants('authority.authorizations');
 call authority.let_operators_prune('authority.authorizations');
 
+-- A family that ends with its session keeps it from being deleted.
+alter table authority.authorizations
+drop constraint if exists authorizations_tenant_id_session_id_fk,
+add constraint authorizations_tenant_id_session_id_fk
+foreign key (tenant_id, session_id)
+references authority.sessions (tenant_id, id) on delete set null (session_id);
+
 grant select, insert on authority.authorizations to authority_app;
 grant
 update (tokens_expire_at, revoked_at, revocation_reason, updated_at, row_version)
 on authority.authorizations to authority_app;
-grant select (tenant_id, id, tokens_expire_at), update (properties), delete
+grant
+select (tenant_id, id, session_id, ends_with_session, tokens_expire_at),
+update (properties),
+delete
 on authority.authorizations to authority_maintenance;
 grant select on authority.authorizations to authority_reader;

@@ -21,6 +21,7 @@ from authority_queries.repositories._async.license_seats import AsyncLicenseSeat
 from authority_queries.repositories._async.license_usage import AsyncLicenseUsage
 from authority_queries.repositories._async.licenses import AsyncLicenses
 from authority_queries.repositories._async.login_attempts import AsyncLoginAttempts
+from authority_queries.repositories._async.logout_notices import AsyncLogoutNotices
 from authority_queries.repositories._async.pushed_requests import AsyncPushedRequests
 from authority_queries.repositories._async.redemptions import AsyncRedemptions
 from authority_queries.repositories._async.repository import AsyncLease
@@ -29,6 +30,7 @@ from authority_queries.repositories._async.roles import AsyncRoles
 from authority_queries.repositories._async.scopes import AsyncScopes
 from authority_queries.repositories._async.server import AsyncServer
 from authority_queries.repositories._async.service_accounts import AsyncServiceAccounts
+from authority_queries.repositories._async.sessions import AsyncSessions
 from authority_queries.repositories._async.tenants import AsyncTenants
 from authority_queries.repositories._async.tokens import AsyncTokens
 from authority_queries.repositories._async.transactions import unit_of_work
@@ -55,6 +57,8 @@ class AsyncStore:
         self.clients = AsyncClients(lease)
         self.client_secrets = AsyncClientSecrets(lease)
         self.scopes = AsyncScopes(lease)
+        self.sessions = AsyncSessions(lease)
+        self.logout_notices = AsyncLogoutNotices(lease)
         self.consents = AsyncConsents(lease)
         self.authorizations = AsyncAuthorizations(lease)
         self.grants = AsyncGrants(lease)

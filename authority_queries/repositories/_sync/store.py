@@ -22,6 +22,7 @@ from authority_queries.repositories._sync.license_seats import LicenseSeats
 from authority_queries.repositories._sync.license_usage import LicenseUsage
 from authority_queries.repositories._sync.licenses import Licenses
 from authority_queries.repositories._sync.login_attempts import LoginAttempts
+from authority_queries.repositories._sync.logout_notices import LogoutNotices
 from authority_queries.repositories._sync.pushed_requests import PushedRequests
 from authority_queries.repositories._sync.redemptions import Redemptions
 from authority_queries.repositories._sync.repository import Lease
@@ -30,6 +31,7 @@ from authority_queries.repositories._sync.roles import Roles
 from authority_queries.repositories._sync.scopes import Scopes
 from authority_queries.repositories._sync.server import Server
 from authority_queries.repositories._sync.service_accounts import ServiceAccounts
+from authority_queries.repositories._sync.sessions import Sessions
 from authority_queries.repositories._sync.tenants import Tenants
 from authority_queries.repositories._sync.tokens import Tokens
 from authority_queries.repositories._sync.transactions import unit_of_work
@@ -56,6 +58,8 @@ class Store:
         self.clients = Clients(lease)
         self.client_secrets = ClientSecrets(lease)
         self.scopes = Scopes(lease)
+        self.sessions = Sessions(lease)
+        self.logout_notices = LogoutNotices(lease)
         self.consents = Consents(lease)
         self.authorizations = Authorizations(lease)
         self.grants = Grants(lease)

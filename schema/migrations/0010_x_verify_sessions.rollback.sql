@@ -1,0 +1,4 @@
+set local search_path = pg_catalog;
+set local role pg_database_owner;
+drop function if exists authority.find_live_session(uuid, bytea);
+drop view if exists authority.live_sessions;
