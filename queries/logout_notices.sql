@@ -185,8 +185,8 @@ limit :page_size;
 -- Deletes logout notices of all tenants that expired longer ago than older_than,
 -- delivered or not.
 -- @plan cross_tenant -- The statement prunes for all tenants at once.
--- @plan seq_scan authority.logout_notices -- The generic plan assumes that batch_size is
---   a tenth of the rows. With its value each row is looked up by primary key.
+-- @plan seq_scan authority.logout_notices -- The generic plan assumes that batch_size
+--   is a tenth of the rows. With its value each row is looked up by primary key.
 -- @role authority_maintenance
 with doomed as (
     select

@@ -2175,7 +2175,7 @@ CREATE TABLE authority.logout_notices (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     session_id uuid NOT NULL,
     client_uuid uuid NOT NULL,
-    status text DEFAULT 'waiting'::text NOT NULL,
+    status text DEFAULT 'waiting'::text NOT NULL COLLATE pg_catalog."C",
     attempts bigint DEFAULT 0 NOT NULL,
     next_attempt_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     last_error text,
@@ -2918,7 +2918,23 @@ from (
         and held.username = any(array_remove($3, ''INVALID''))'
     ),
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
-    (17, 'users', true, null, 'held.id = $2')
+    (
+        100, 'logout_notices', true, null,
+        'held.session_id in (
+            select sessions.id from authority.sessions
+            where sessions.tenant_id = $1 and sessions.user_id = $2
+        )'
+    ),
+    (
+        101, 'session_clients', true, null,
+        'held.session_id in (
+            select sessions.id from authority.sessions
+            where sessions.tenant_id = $1 and sessions.user_id = $2
+        )'
+    ),
+    -- After the families, some of which keep their session.
+    (102, 'sessions', true, null, 'held.user_id = $2'),
+    (1000, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $_$;
 

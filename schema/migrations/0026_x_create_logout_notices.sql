@@ -13,7 +13,7 @@ create table if not exists authority.logout_notices (
     id uuid not null default gen_random_uuid(),
     session_id uuid not null,
     client_uuid uuid not null,
-    status text not null default 'waiting',
+    status text collate "C" not null default 'waiting',
     attempts bigint not null default 0,
     next_attempt_at timestamptz not null default authority.clock(),
     last_error text,

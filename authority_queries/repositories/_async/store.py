@@ -49,6 +49,7 @@ class AsyncStore:
 
     def __init__(self, connection: AsyncConnection[object]) -> None:
         self._lease = lease = AsyncLease(connection)
+        self._add_sign_ins(lease)
         self.tenants = AsyncTenants(lease)
         self.users = AsyncUsers(lease)
         self.user_roles = AsyncUserRoles(lease)
@@ -57,8 +58,6 @@ class AsyncStore:
         self.clients = AsyncClients(lease)
         self.client_secrets = AsyncClientSecrets(lease)
         self.scopes = AsyncScopes(lease)
-        self.sessions = AsyncSessions(lease)
-        self.logout_notices = AsyncLogoutNotices(lease)
         self.consents = AsyncConsents(lease)
         self.authorizations = AsyncAuthorizations(lease)
         self.grants = AsyncGrants(lease)
@@ -68,13 +67,17 @@ class AsyncStore:
         self.pushed_requests = AsyncPushedRequests(lease)
         self.used_jtis = AsyncUsedJtis(lease)
         self.revocations = AsyncRevocations(lease)
-        self.login_attempts = AsyncLoginAttempts(lease)
         self.licenses = AsyncLicenses(lease)
         self.license_seats = AsyncLicenseSeats(lease)
         self.license_usage = AsyncLicenseUsage(lease)
         self.erasures = AsyncErasures(lease)
         self.exports = AsyncExports(lease)
         self.server = AsyncServer(lease)
+
+    def _add_sign_ins(self, lease: AsyncLease) -> None:
+        self.login_attempts = AsyncLoginAttempts(lease)
+        self.sessions = AsyncSessions(lease)
+        self.logout_notices = AsyncLogoutNotices(lease)
 
     @property
     def connection(self) -> AsyncConnection[object]:

@@ -50,6 +50,7 @@ class Store:
 
     def __init__(self, connection: Connection[object]) -> None:
         self._lease = lease = Lease(connection)
+        self._add_sign_ins(lease)
         self.tenants = Tenants(lease)
         self.users = Users(lease)
         self.user_roles = UserRoles(lease)
@@ -58,8 +59,6 @@ class Store:
         self.clients = Clients(lease)
         self.client_secrets = ClientSecrets(lease)
         self.scopes = Scopes(lease)
-        self.sessions = Sessions(lease)
-        self.logout_notices = LogoutNotices(lease)
         self.consents = Consents(lease)
         self.authorizations = Authorizations(lease)
         self.grants = Grants(lease)
@@ -69,13 +68,17 @@ class Store:
         self.pushed_requests = PushedRequests(lease)
         self.used_jtis = UsedJtis(lease)
         self.revocations = Revocations(lease)
-        self.login_attempts = LoginAttempts(lease)
         self.licenses = Licenses(lease)
         self.license_seats = LicenseSeats(lease)
         self.license_usage = LicenseUsage(lease)
         self.erasures = Erasures(lease)
         self.exports = Exports(lease)
         self.server = Server(lease)
+
+    def _add_sign_ins(self, lease: Lease) -> None:
+        self.login_attempts = LoginAttempts(lease)
+        self.sessions = Sessions(lease)
+        self.logout_notices = LogoutNotices(lease)
 
     @property
     def connection(self) -> Connection[object]:
