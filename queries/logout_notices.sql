@@ -144,8 +144,9 @@ returning
     logout_notices.attempts,
     logout_notices.next_attempt_at;
 
--- name: list_after(tenant_id, status, after, page_size)
--- One notice, in order of id, starting after the given id. A null status keeps all.
+-- name: list_after(tenant_id, notice_status, after, page_size)
+-- One notice, in order of id, starting after the given id. A null notice_status keeps
+-- all.
 -- @row LogoutRecord
 select
     logout_notices.tenant_id,
@@ -162,7 +163,7 @@ select
 from authority.logout_notices
 where
     logout_notices.tenant_id = :tenant_id
-    and (:status::text is null or logout_notices.status = :status)
+    and (:notice_status::text is null or logout_notices.status = :notice_status)
     and (:after::uuid is null or logout_notices.id > :after)
 order by logout_notices.id
 limit :page_size;

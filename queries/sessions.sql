@@ -256,8 +256,8 @@ from
 -- name: prune_expired(older_than, batch_size)!
 -- Deletes sessions of all tenants whose end, expires_at, was longer ago than
 -- older_than, with the list of their clients. A session that was ended before stays
--- until then. So does one with logout notices, or with a family that ends with it: the
--- family would come back to life.
+-- until then, and one with logout notices until they are pruned. A family that ends
+-- with its session is dead without the row.
 -- @plan cross_tenant -- The statement prunes for all tenants at once.
 -- @plan seq_scan authority.sessions -- The generic plan assumes that batch_size is a
 --   tenth of the rows. With its value each row is looked up by primary key.
@@ -269,13 +269,6 @@ with doomed as (
     from authority.sessions as candidates
     where
         candidates.expires_at < authority.clock() - :older_than::interval
-        and not exists (
-            select from authority.authorizations
-            where
-                authorizations.tenant_id = candidates.tenant_id
-                and authorizations.session_id = candidates.id
-                and authorizations.ends_with_session
-        )
         and not exists (
             select from authority.logout_notices
             where

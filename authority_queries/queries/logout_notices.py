@@ -30,7 +30,7 @@ _TEXTS = {
     "claim": "8cf746bf2611",
     "record_delivery": "8911d22db587",
     "record_failure": "8c993c3a8bac",
-    "list_after": "4e0e5cc21f97",
+    "list_after": "2754b4eaaade",
     "list_tenants": "64a2187057dd",
     "prune_expired": "10b36cfe830b",
 }
@@ -82,7 +82,7 @@ _record_failure_async: AsyncCall[LogoutFailure | None] = _ASYNC_QUERIES.row(
 _list_after_takes = Parameters(
     "logout_notices.list_after",
     tenant_id=checks.uuid,
-    status=checks.optional(checks.one_of("delivered", "given_up", "waiting")),
+    notice_status=checks.optional(checks.one_of("delivered", "given_up", "waiting")),
     after=checks.optional(checks.uuid),
     page_size=checks.int8,
 )
@@ -289,22 +289,24 @@ def list_after(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    status: LogoutNoticeStatus | None,
+    notice_status: LogoutNoticeStatus | None,
     after: UUID | None,
     page_size: int,
 ) -> list[LogoutRecord]:
-    """One notice, in order of id, starting after the given id. A null status keeps
-    all.
+    """One notice, in order of id, starting after the given id. A null notice_status
+    keeps all.
 
     Args:
         tenant_id: Owner of the row.
-        status: waiting for an attempt or for the outcome of one, then delivered or
-            given_up.
 
     queries/logout_notices.sql:147
     """
     return _list_after(
-        connection, tenant_id=tenant_id, status=status, after=after, page_size=page_size
+        connection,
+        tenant_id=tenant_id,
+        notice_status=notice_status,
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -312,22 +314,24 @@ async def list_after_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    status: LogoutNoticeStatus | None,
+    notice_status: LogoutNoticeStatus | None,
     after: UUID | None,
     page_size: int,
 ) -> list[LogoutRecord]:
-    """One notice, in order of id, starting after the given id. A null status keeps
-    all.
+    """One notice, in order of id, starting after the given id. A null notice_status
+    keeps all.
 
     Args:
         tenant_id: Owner of the row.
-        status: waiting for an attempt or for the outcome of one, then delivered or
-            given_up.
 
     queries/logout_notices.sql:147
     """
     return await _list_after_async(
-        connection, tenant_id=tenant_id, status=status, after=after, page_size=page_size
+        connection,
+        tenant_id=tenant_id,
+        notice_status=notice_status,
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -336,20 +340,18 @@ def list_after_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    status: LogoutNoticeStatus | None,
+    notice_status: LogoutNoticeStatus | None,
     after: UUID | None,
     page_size: int,
 ) -> Stream[LogoutRecord]:
-    """One notice, in order of id, starting after the given id. A null status keeps
-    all.
+    """One notice, in order of id, starting after the given id. A null notice_status
+    keeps all.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
     Args:
         tenant_id: Owner of the row.
-        status: waiting for an attempt or for the outcome of one, then delivered or
-            given_up.
 
     queries/logout_notices.sql:147
     """
@@ -357,7 +359,7 @@ def list_after_stream(
         connection,
         size,
         tenant_id=tenant_id,
-        status=status,
+        notice_status=notice_status,
         after=after,
         page_size=page_size,
     )
@@ -368,20 +370,18 @@ def list_after_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    status: LogoutNoticeStatus | None,
+    notice_status: LogoutNoticeStatus | None,
     after: UUID | None,
     page_size: int,
 ) -> AsyncStream[LogoutRecord]:
-    """One notice, in order of id, starting after the given id. A null status keeps
-    all.
+    """One notice, in order of id, starting after the given id. A null notice_status
+    keeps all.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
     Args:
         tenant_id: Owner of the row.
-        status: waiting for an attempt or for the outcome of one, then delivered or
-            given_up.
 
     queries/logout_notices.sql:147
     """
@@ -389,7 +389,7 @@ def list_after_stream_async(
         connection,
         size,
         tenant_id=tenant_id,
-        status=status,
+        notice_status=notice_status,
         after=after,
         page_size=page_size,
     )
@@ -401,7 +401,7 @@ def list_tenants(
     """One tenant with notices that a worker can claim now. For a worker of many
     tenants, which then claims in a unit of work of each.
 
-    queries/logout_notices.sql:170
+    queries/logout_notices.sql:171
     """
     return _list_tenants(connection, page_size=page_size)
 
@@ -412,7 +412,7 @@ async def list_tenants_async(
     """One tenant with notices that a worker can claim now. For a worker of many
     tenants, which then claims in a unit of work of each.
 
-    queries/logout_notices.sql:170
+    queries/logout_notices.sql:171
     """
     return await _list_tenants_async(connection, page_size=page_size)
 
@@ -426,7 +426,7 @@ def list_tenants_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/logout_notices.sql:170
+    queries/logout_notices.sql:171
     """
     return _list_tenants_stream(connection, size, page_size=page_size)
 
@@ -440,7 +440,7 @@ def list_tenants_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/logout_notices.sql:170
+    queries/logout_notices.sql:171
     """
     return _list_tenants_stream_async(connection, size, page_size=page_size)
 
@@ -451,7 +451,7 @@ def prune_expired(
     """Deletes logout notices of all tenants that expired longer ago than older_than,
     delivered or not.
 
-    queries/logout_notices.sql:184
+    queries/logout_notices.sql:185
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -462,7 +462,7 @@ async def prune_expired_async(
     """Deletes logout notices of all tenants that expired longer ago than older_than,
     delivered or not.
 
-    queries/logout_notices.sql:184
+    queries/logout_notices.sql:185
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

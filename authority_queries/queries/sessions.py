@@ -33,7 +33,7 @@ _TEXTS = {
     "list_clients": "760d004e0758",
     "end": "bd00e531f39b",
     "end_all": "2ad069a70fcd",
-    "prune_expired": "5602894652e9",
+    "prune_expired": "920ee11ad9c9",
 }
 _QUERIES = QueryFile(FOLDER / "sessions.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "sessions.sql", texts=_TEXTS)
@@ -777,8 +777,8 @@ def prune_expired(
 ) -> int:
     """Deletes sessions of all tenants whose end, expires_at, was longer ago than
     older_than, with the list of their clients. A session that was ended before stays
-    until then. So does one with logout notices, or with a family that ends with it: the
-    family would come back to life.
+    until then, and one with logout notices until they are pruned. A family that ends
+    with its session is dead without the row.
 
     queries/sessions.sql:256
     """
@@ -790,8 +790,8 @@ async def prune_expired_async(
 ) -> int:
     """Deletes sessions of all tenants whose end, expires_at, was longer ago than
     older_than, with the list of their clients. A session that was ended before stays
-    until then. So does one with logout notices, or with a family that ends with it: the
-    family would come back to life.
+    until then, and one with logout notices until they are pruned. A family that ends
+    with its session is dead without the row.
 
     queries/sessions.sql:256
     """

@@ -98,11 +98,11 @@ comment on column authority.authorizations.consent_id is
 'The consent that the grant depends on, of the same user and client. Revoking the
 consent ends the grant. Null: none was needed.';
 comment on column authority.authorizations.session_id is
-'The browser''s session in which it was granted. Null: in none, or the session was
-pruned.';
+'The browser''s session in which it was granted. Null: none. There is no foreign key: a
+family may outlive the row of its session.';
 comment on column authority.authorizations.ends_with_session is
-'The tokens die when the session is ended. False: they outlive it (offline_access,
-OpenID Connect Core section 11).';
+'The tokens are dead when the session is ended or its row deleted. False: they outlive
+it (offline_access, OpenID Connect Core section 11).';
 comment on column authority.authorizations.scopes is 'Names of the granted scopes.';
 comment on column authority.authorizations.properties is
 'Open object of the embedding service. The store never reads it.';
@@ -135,9 +135,6 @@ where service_account_id is not null;
 create index if not exists authorizations_tenant_id_consent_id_user_id_client_uuid_idx
 on authority.authorizations (tenant_id, consent_id, user_id, client_uuid)
 where consent_id is not null;
--- Serves the foreign key: sessions.prune_expired.
-create index if not exists authorizations_tenant_id_session_id_idx
-on authority.authorizations (tenant_id, session_id) where session_id is not null;
 -- Serves authorizations.prune_expired.
 create index if not exists authorizations_tokens_expire_at_idx
 on authority.authorizations (tokens_expire_at);
@@ -145,20 +142,10 @@ on authority.authorizations (tokens_expire_at);
 call authority.isolate_tenants('authority.authorizations');
 call authority.let_operators_prune('authority.authorizations');
 
--- A family that ends with its session keeps it from being deleted.
-alter table authority.authorizations
-drop constraint if exists authorizations_tenant_id_session_id_fk,
-add constraint authorizations_tenant_id_session_id_fk
-foreign key (tenant_id, session_id)
-references authority.sessions (tenant_id, id) on delete set null (session_id);
-
 grant select, insert on authority.authorizations to authority_app;
 grant
 update (tokens_expire_at, revoked_at, revocation_reason, updated_at, row_version)
 on authority.authorizations to authority_app;
-grant
-select (tenant_id, id, session_id, ends_with_session, tokens_expire_at),
-update (properties),
-delete
+grant select (tenant_id, id, tokens_expire_at), update (properties), delete
 on authority.authorizations to authority_maintenance;
 grant select on authority.authorizations to authority_reader;

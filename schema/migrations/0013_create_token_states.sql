@@ -138,12 +138,8 @@ cross join lateral (
             -- (join_collapse_limit): redemptions.redeem would read whole tables.
             when
                 authorizations.ends_with_session
-                and not exists (
-                    select from authority.sessions
-                    where
-                        sessions.tenant_id = authorizations.tenant_id
-                        and sessions.id = authorizations.session_id
-                        and sessions.revoked_at is null
+                and not authority.is_session_in_force(
+                    tokens.tenant_id, authorizations.session_id
                 )
                 then 'session_ended'
             when consents.revoked_at is not null then 'consent_revoked'

@@ -98,7 +98,6 @@ from (
             where sessions.tenant_id = $1 and sessions.user_id = $2
         )'
     ),
-    -- After the families, some of which keep their session.
     (102, 'sessions', true, null, 'held.user_id = $2'),
     (1000, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)

@@ -55,6 +55,9 @@ SPARE = {
     "roles.delete: roles.tenant_id = user_roles.tenant_id (1)": (
         "another tenant's role with the same id is no system role here either"
     ),
+    "sessions.end_all: sessions.tenant_id = :tenant_id (1)": (
+        "the function ends only sessions of the tenant that is passed to it"
+    ),
     "tokens.revoke: authorizations.tenant_id = :tenant_id (3)": _TWICE,
     "tokens.revoke: clients.tenant_id = :tenant_id (1)": (
         "a client of another tenant with the token's id has the same client_id here"
@@ -79,6 +82,8 @@ UNBOUND = {
     "roles.create": _WRITTEN,
     "scopes.create": _WRITTEN,
     "service_accounts.create": _WRITTEN,
+    "sessions.end": "it passes the tenant to a function",
+    "sessions.verify": "it passes the tenant to a function",
     "tenants.enter": "it passes the tenant to a function",
     "tokens.verify_by_token": "it passes the tenant to a function",
     "user_roles.assign": _WRITTEN,

@@ -57,13 +57,6 @@ BREAKAGES = {
         foreign key (tenant_id, role_id)
         references authority.roles (tenant_id, id) on update cascade
         """,
-        """
-        alter table authority.authorizations
-        drop constraint authorizations_tenant_id_session_id_fk,
-        add constraint authorizations_tenant_id_session_id_fk
-        foreign key (tenant_id, session_id)
-        references authority.sessions (tenant_id, id) on delete set null
-        """,
     ],
     "functions_pin_their_search_path": [
         "alter function authority.address_prefix(inet) reset search_path",

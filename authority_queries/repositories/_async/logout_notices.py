@@ -112,7 +112,7 @@ class AsyncLogoutNotices(AsyncRepository):
         return await queries.list_after_async(
             self._connection,
             tenant_id=tenant_id,
-            status=status,
+            notice_status=status,
             after=after,
             page_size=check_limit(limit),
         )

@@ -113,7 +113,7 @@ class LogoutNotices(Repository):
         return queries.list_after(
             self._connection,
             tenant_id=tenant_id,
-            status=status,
+            notice_status=status,
             after=after,
             page_size=check_limit(limit),
         )

@@ -180,9 +180,9 @@ class Sessions(Repository):
     ) -> int:
         """Delete a batch of sessions whose end was this long ago, in all tenants.
 
-        Prune families and logout notices before: a session that they need stays.
-        Returns how many; call it again while that is `batch_size`. Calls may run
-        concurrently: they skip locked rows.
+        A session with logout notices stays until they are pruned. Returns how many;
+        call it again while that is `batch_size`. Calls may run concurrently: they skip
+        locked rows.
         """
         return queries.prune_expired(
             self._connection,

@@ -41,6 +41,7 @@ REFRESH: Final = {
     "type": "refresh",
     "redirect_uri": None,
 }
+COOKIE: Final = {"cookie_hash": sha256(b"cookie of session").digest()}
 USER_CODE: Final = {"user_code_hash": sha256(b"code of device").digest()}
 USED: Final = {**REFRESH, "token_hash": sha256(b"used").digest()}
 RETRY: Final = {**USED, "redemption_id": UUID(int=2)}
@@ -76,6 +77,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "names": ["api.read"],
     "network_limit": 10,
     "new_cookie_hash": NEW_HASH,
+    "notice_status": None,
     "notice_id": IdOf("logout_notices", 0),
     "older_than": timedelta(0),
     "other_names": [],
@@ -138,6 +140,8 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "service_accounts.create": {"account_id": "new"},
     "sessions.end_all": {"kept_session_id": None},
     "sessions.start": {"cookie_hash": NEW_HASH},
+    "sessions.step_up": COOKIE,
+    "sessions.verify": COOKIE,
     "tenants.create": {"code": "new"},
     "tenants.set_status": {"status": "suspended"},
     "tenants.update": {"code": "new"},

@@ -166,7 +166,6 @@ values
 );
 
 -- A session in use and one that is over, and what the second one's client is to learn.
--- The notice that waits was delivered in tenant 2.
 insert into authority.sessions (
     tenant_id,
     id,
@@ -198,7 +197,8 @@ from (
     values
     ('session', interval '6 days'),
     ('last session', interval '-1 day'),
-    ('old session', interval '-2 days')
+    ('old session', interval '-2 days'),
+    ('oldest session', interval '-3 days')
 ) as begun (kind, remaining);
 
 insert into authority.session_clients (tenant_id, session_id, client_uuid)
@@ -211,9 +211,7 @@ insert into authority.logout_notices (
     id,
     session_id,
     client_uuid,
-    status,
     attempts,
-    finished_at,
     next_attempt_at,
     expires_at,
     created_at
@@ -223,17 +221,15 @@ select
     pg_temp.id_of(queued.kind) as id,
     pg_temp.id_of(queued.session) as session_id,
     pg_temp.id_of('client') as client_uuid,
-    case when queued.waits then 'waiting' else 'delivered' end as status,
     1 as attempts,
-    case when not queued.waits then now() - interval '1 hour' end as finished_at,
     now() - interval '1 hour' as next_attempt_at,
     now() + queued.remaining as expires_at,
     now() - interval '1 day' as created_at
 from (
     values
-    ('notice', 'last session', interval '5 hours', pg_temp.extent() = 1),
-    ('old notice', 'old session', interval '-1 hour', false)
-) as queued (kind, session, remaining, waits);
+    ('notice', 'last session', interval '5 hours'),
+    ('old notice', 'old session', interval '-1 hour')
+) as queued (kind, session, remaining);
 
 insert into authority.authorizations
 (tenant_id, id, client_uuid, user_id, consent_id, scopes, tokens_expire_at, created_at)

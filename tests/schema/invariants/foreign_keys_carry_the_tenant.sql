@@ -1,6 +1,6 @@
 -- A foreign key to a table of tenants, or to tenants, that could point at another
 -- tenant's row: it does not begin with the tenant on both sides. Or one that would
--- write the tenant of a row when another row changes or is deleted.
+-- write the tenant of a row when another row changes.
 with tenant_columns as (
     select
         columns.attrelid,
@@ -25,12 +25,5 @@ where
         foreign_keys.conkey[1] is distinct from own.attnum
         or foreign_keys.confkey[1] <> referenced.attnum
         or foreign_keys.confupdtype not in ('a', 'r')
-        or not (
-            foreign_keys.confdeltype in ('a', 'r', 'c')
-            or (
-                foreign_keys.confdeltype = 'n'
-                and foreign_keys.confdelsetcols is not null
-                and own.attnum <> all(foreign_keys.confdelsetcols)
-            )
-        )
+        or foreign_keys.confdeltype not in ('a', 'r', 'c')
     );
