@@ -1,7 +1,7 @@
 -- Creates users and the roles assigned to them.
 --
--- Locks: share row exclusive on authority.tenants and authority.roles while
--- foreign keys to them are added.
+-- Locks: share row exclusive on authority.tenants and authority.roles while foreign
+-- keys to them are added; access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -91,8 +91,6 @@ create table if not exists authority.users (
     constraint users_tenant_id_id_pk primary key (tenant_id, id),
     constraint users_tenant_id_subject_id_key unique (tenant_id, subject_id),
     constraint users_tenant_id_username_key_key unique (tenant_id, username_key),
-    constraint users_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint users_username_check
     check (
         authority.is_username_key(username, username_key)
@@ -167,10 +165,6 @@ create table if not exists authority.user_roles (
     created_at timestamptz not null default authority.clock(),
     constraint user_roles_tenant_id_user_id_role_id_pk
     primary key (tenant_id, user_id, role_id),
-    constraint user_roles_tenant_id_user_id_fk foreign key (tenant_id, user_id)
-    references authority.users (tenant_id, id) on delete cascade,
-    constraint user_roles_tenant_id_role_id_fk foreign key (tenant_id, role_id)
-    references authority.roles (tenant_id, id),
     constraint user_roles_granted_by_check
     check (authority.is_visible(granted_by) and char_length(granted_by) <= 256),
     constraint user_roles_moments_check
@@ -204,6 +198,19 @@ on authority.user_roles (expires_at) where expires_at is not null;
 call authority.isolate_tenants('authority.users');
 call authority.isolate_tenants('authority.user_roles');
 call authority.let_operators_prune('authority.user_roles');
+
+alter table authority.users
+drop constraint if exists users_tenant_id_fk,
+add constraint users_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
+
+alter table authority.user_roles
+drop constraint if exists user_roles_tenant_id_user_id_fk,
+add constraint user_roles_tenant_id_user_id_fk foreign key (tenant_id, user_id)
+references authority.users (tenant_id, id) on delete cascade,
+drop constraint if exists user_roles_tenant_id_role_id_fk,
+add constraint user_roles_tenant_id_role_id_fk foreign key (tenant_id, role_id)
+references authority.roles (tenant_id, id);
 
 grant select, insert, update, delete on authority.users to authority_app;
 grant select, insert, delete on authority.user_roles to authority_app;

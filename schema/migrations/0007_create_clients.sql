@@ -1,6 +1,7 @@
 -- Creates clients and their secrets.
 --
--- Locks: share row exclusive on authority.tenants while its foreign key is added.
+-- Locks: share row exclusive on authority.tenants while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -35,8 +36,6 @@ create table if not exists authority.clients (
     row_version bigint not null default 1,
     constraint clients_tenant_id_id_pk primary key (tenant_id, id),
     constraint clients_tenant_id_client_id_key unique (tenant_id, client_id),
-    constraint clients_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint clients_client_id_check
     check (
         client_id ~ '^[ -~]+$'
@@ -169,9 +168,6 @@ create table if not exists authority.client_secrets (
     last_used_at timestamptz,
     created_at timestamptz not null default authority.clock(),
     constraint client_secrets_tenant_id_id_pk primary key (tenant_id, id),
-    constraint client_secrets_tenant_id_client_uuid_fk
-    foreign key (tenant_id, client_uuid)
-    references authority.clients (tenant_id, id) on delete cascade,
     constraint client_secrets_secret_hash_check
     check (
         char_length(secret_hash) <= 1024
@@ -227,6 +223,17 @@ on authority.client_secrets (tenant_id, client_uuid);
 
 call authority.isolate_tenants('authority.clients');
 call authority.isolate_tenants('authority.client_secrets');
+
+alter table authority.clients
+drop constraint if exists clients_tenant_id_fk,
+add constraint clients_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
+
+alter table authority.client_secrets
+drop constraint if exists client_secrets_tenant_id_client_uuid_fk,
+add constraint client_secrets_tenant_id_client_uuid_fk
+foreign key (tenant_id, client_uuid)
+references authority.clients (tenant_id, id) on delete cascade;
 
 grant select, insert, update, delete on authority.clients to authority_app;
 grant select, insert, delete on authority.client_secrets to authority_app;

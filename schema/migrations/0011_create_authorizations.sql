@@ -1,7 +1,7 @@
 -- Creates authorizations, the families of tokens.
 --
 -- Locks: share row exclusive on authority.clients, users, service_accounts and consents
--- while foreign keys to them are added.
+-- while foreign keys to them are added; access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -31,19 +31,6 @@ create table if not exists authority.authorizations (
     constraint authorizations_tenant_id_id_pk primary key (tenant_id, id),
     constraint authorizations_tenant_id_id_client_uuid_key
     unique (tenant_id, id, client_uuid),
-    constraint authorizations_tenant_id_client_uuid_fk
-    foreign key (tenant_id, client_uuid)
-    references authority.clients (tenant_id, id) on delete cascade,
-    constraint authorizations_tenant_id_user_id_fk
-    foreign key (tenant_id, user_id)
-    references authority.users (tenant_id, id) on delete cascade,
-    constraint authorizations_tenant_id_service_account_id_fk
-    foreign key (tenant_id, service_account_id)
-    references authority.service_accounts (tenant_id, id) on delete cascade,
-    constraint authorizations_tenant_id_consent_id_user_id_client_uuid_fk
-    foreign key (tenant_id, consent_id, user_id, client_uuid)
-    references authority.consents (tenant_id, id, user_id, client_uuid)
-    on delete cascade,
     constraint authorizations_user_id_service_account_id_check
     check (num_nonnulls(user_id, service_account_id) <= 1),
     constraint authorizations_consent_id_user_id_check
@@ -141,6 +128,23 @@ on authority.authorizations (tokens_expire_at);
 
 call authority.isolate_tenants('authority.authorizations');
 call authority.let_operators_prune('authority.authorizations');
+
+alter table authority.authorizations
+drop constraint if exists authorizations_tenant_id_client_uuid_fk,
+add constraint authorizations_tenant_id_client_uuid_fk
+foreign key (tenant_id, client_uuid)
+references authority.clients (tenant_id, id) on delete cascade,
+drop constraint if exists authorizations_tenant_id_user_id_fk,
+add constraint authorizations_tenant_id_user_id_fk foreign key (tenant_id, user_id)
+references authority.users (tenant_id, id) on delete cascade,
+drop constraint if exists authorizations_tenant_id_service_account_id_fk,
+add constraint authorizations_tenant_id_service_account_id_fk
+foreign key (tenant_id, service_account_id)
+references authority.service_accounts (tenant_id, id) on delete cascade,
+drop constraint if exists authorizations_tenant_id_consent_id_user_id_client_uuid_fk,
+add constraint authorizations_tenant_id_consent_id_user_id_client_uuid_fk
+foreign key (tenant_id, consent_id, user_id, client_uuid)
+references authority.consents (tenant_id, id, user_id, client_uuid) on delete cascade;
 
 grant select, insert on authority.authorizations to authority_app;
 grant

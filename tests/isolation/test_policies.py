@@ -270,7 +270,7 @@ def test_operators_lock_prunable_rows_and_write_nothing(
         assert connection.execute(write.encode()).rowcount >= 2
 
 
-def test_a_policy_is_evaluated_once_a_statement_and_can_use_the_index(
+def test_a_policy_is_evaluated_once_a_scan_and_uses_the_index(
     tenants: Tenants, logins: Logins
 ) -> None:
     with opened(logins, "app") as connection:
@@ -279,6 +279,6 @@ def test_a_policy_is_evaluated_once_a_statement_and_can_use_the_index(
         for table in tenants.tables:
             query = table.statement("explain select {column} from {table}")
             plan = "\n".join(line for (line,) in connection.execute(query))
-            assert "InitPlan 1" in plan, table.name
-            assert "Filter: " not in plan.replace("One-Time Filter", ""), plan
+            assert "Filter: " not in plan, plan
+            assert "InitPlan" not in plan, plan
             assert f"Cond: ({table.tenant_column} = " in plan, plan
