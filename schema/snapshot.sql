@@ -167,15 +167,15 @@ CREATE POLICY authorizations_lock_policy ON authority.authorizations AS RESTRICT
 
 CREATE POLICY authorizations_maintenance_policy ON authority.authorizations TO authority_maintenance USING (true);
 
-CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- await_seat
 
@@ -264,15 +264,15 @@ ALTER TABLE ONLY authority.client_secrets
 
 ALTER TABLE authority.client_secrets ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY client_secrets_tenant_id_policy ON authority.client_secrets USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY client_secrets_tenant_id_policy ON authority.client_secrets USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- clients
 
@@ -362,15 +362,15 @@ ALTER TABLE ONLY authority.clients
 
 ALTER TABLE authority.clients ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY clients_tenant_id_policy ON authority.clients USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY clients_tenant_id_policy ON authority.clients USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- clock
 
@@ -446,15 +446,15 @@ CREATE POLICY consents_lock_policy ON authority.consents AS RESTRICTIVE FOR UPDA
 
 CREATE POLICY consents_maintenance_policy ON authority.consents TO authority_maintenance USING (true);
 
-CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- create_login_attempt_partitions
 
@@ -617,15 +617,15 @@ CREATE POLICY device_authorizations_lock_policy ON authority.device_authorizatio
 
 CREATE POLICY device_authorizations_maintenance_policy ON authority.device_authorizations TO authority_maintenance USING (true);
 
-CREATE POLICY device_authorizations_tenant_id_policy ON authority.device_authorizations USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY device_authorizations_tenant_id_policy ON authority.device_authorizations USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- drop_login_attempt_partitions
 
@@ -1489,18 +1489,20 @@ declare
         (select relname from pg_class where oid = target),
         tenant_column
     );
-    -- A uuid in lower case, or null. The subquery makes PostgreSQL evaluate it once a
-    -- statement instead of once a row. A function would cost as much as a small query.
+    -- A uuid in lower case, or null. The cast is outside the case, so that PostgreSQL
+    -- casts nothing but what the case returns. No subquery: PostgreSQL evaluates one for
+    -- each table, and this once for all tables that a query joins by their tenant. A
+    -- function would cost as much as a small query.
     session_tenant constant text := $policy$(
-        select case
+        case
             when current_setting('authority.tenant_id', true)
                 like '________-____-____-____-____________'
             and translate(
                 current_setting('authority.tenant_id', true), '0123456789abcdef', ''
             ) = '----'
-                then current_setting('authority.tenant_id', true)::uuid
+                then current_setting('authority.tenant_id', true)
         end
-    )$policy$;
+    )::uuid$policy$;
 begin
     execute format(
         'alter table %s enable row level security, force row level security', target
@@ -1588,15 +1590,15 @@ ALTER TABLE ONLY authority.license_seats
 
 ALTER TABLE authority.license_seats ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY license_seats_tenant_id_policy ON authority.license_seats USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY license_seats_tenant_id_policy ON authority.license_seats USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- license_states
 
@@ -1715,15 +1717,15 @@ CREATE POLICY license_usage_lock_policy ON authority.license_usage AS RESTRICTIV
 
 CREATE POLICY license_usage_maintenance_policy ON authority.license_usage TO authority_maintenance USING (true);
 
-CREATE POLICY license_usage_tenant_id_policy ON authority.license_usage USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY license_usage_tenant_id_policy ON authority.license_usage USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- license_usage_totals
 
@@ -1768,15 +1770,15 @@ ALTER TABLE ONLY authority.license_usage_totals
 
 ALTER TABLE authority.license_usage_totals ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY license_usage_totals_tenant_id_policy ON authority.license_usage_totals USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY license_usage_totals_tenant_id_policy ON authority.license_usage_totals USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- licenses
 
@@ -1853,15 +1855,15 @@ ALTER TABLE ONLY authority.licenses
 
 ALTER TABLE authority.licenses ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY licenses_tenant_id_policy ON authority.licenses USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY licenses_tenant_id_policy ON authority.licenses USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- list_exported_tables
 
@@ -2036,15 +2038,15 @@ ALTER TABLE authority.login_attempts
 
 ALTER TABLE authority.login_attempts ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY login_attempts_tenant_id_policy ON authority.login_attempts USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY login_attempts_tenant_id_policy ON authority.login_attempts USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- login_attempts_default
 
@@ -2084,15 +2086,15 @@ CREATE INDEX login_attempts_default_tenant_id_username_created_at_idx ON authori
 
 ALTER TABLE authority.login_attempts_default ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY login_attempts_default_tenant_id_policy ON authority.login_attempts_default USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY login_attempts_default_tenant_id_policy ON authority.login_attempts_default USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- login_attempts_default_pkey
 
@@ -2175,15 +2177,15 @@ CREATE POLICY login_throttles_lock_policy ON authority.login_throttles AS RESTRI
 
 CREATE POLICY login_throttles_maintenance_policy ON authority.login_throttles TO authority_maintenance USING (true);
 
-CREATE POLICY login_throttles_tenant_id_policy ON authority.login_throttles USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY login_throttles_tenant_id_policy ON authority.login_throttles USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- logout_notices
 
@@ -2247,15 +2249,15 @@ CREATE POLICY logout_notices_lock_policy ON authority.logout_notices AS RESTRICT
 
 CREATE POLICY logout_notices_maintenance_policy ON authority.logout_notices TO authority_maintenance USING (true);
 
-CREATE POLICY logout_notices_tenant_id_policy ON authority.logout_notices USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY logout_notices_tenant_id_policy ON authority.logout_notices USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- merge_scopes
 
@@ -2449,15 +2451,15 @@ CREATE POLICY pushed_requests_lock_policy ON authority.pushed_requests AS RESTRI
 
 CREATE POLICY pushed_requests_maintenance_policy ON authority.pushed_requests TO authority_maintenance USING (true);
 
-CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- reserve_login_attempt
 
@@ -2692,15 +2694,15 @@ ALTER TABLE ONLY authority.revocation_sequences
 
 ALTER TABLE authority.revocation_sequences ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY revocation_sequences_tenant_id_policy ON authority.revocation_sequences USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY revocation_sequences_tenant_id_policy ON authority.revocation_sequences USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- revocations
 
@@ -2757,15 +2759,15 @@ CREATE POLICY revocations_lock_policy ON authority.revocations AS RESTRICTIVE FO
 
 CREATE POLICY revocations_maintenance_policy ON authority.revocations TO authority_maintenance USING (true);
 
-CREATE POLICY revocations_tenant_id_policy ON authority.revocations USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY revocations_tenant_id_policy ON authority.revocations USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- role_permissions
 
@@ -2800,15 +2802,15 @@ ALTER TABLE authority.role_permissions ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY role_permissions_maintenance_policy ON authority.role_permissions TO authority_maintenance USING (true);
 
-CREATE POLICY role_permissions_tenant_id_policy ON authority.role_permissions USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY role_permissions_tenant_id_policy ON authority.role_permissions USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- roles
 
@@ -2850,15 +2852,15 @@ ALTER TABLE authority.roles ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY roles_maintenance_policy ON authority.roles TO authority_maintenance USING (true);
 
-CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- rows_of_users
 
@@ -3021,15 +3023,15 @@ ALTER TABLE authority.scopes ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY scopes_maintenance_policy ON authority.scopes TO authority_maintenance USING (true);
 
-CREATE POLICY scopes_tenant_id_policy ON authority.scopes USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY scopes_tenant_id_policy ON authority.scopes USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- service_accounts
 
@@ -3085,15 +3087,15 @@ ALTER TABLE ONLY authority.service_accounts
 
 ALTER TABLE authority.service_accounts ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY service_accounts_tenant_id_policy ON authority.service_accounts USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY service_accounts_tenant_id_policy ON authority.service_accounts USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- session_clients
 
@@ -3125,15 +3127,15 @@ ALTER TABLE ONLY authority.session_clients
 
 ALTER TABLE authority.session_clients ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY session_clients_tenant_id_policy ON authority.session_clients USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY session_clients_tenant_id_policy ON authority.session_clients USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- sessions
 
@@ -3222,15 +3224,15 @@ CREATE POLICY sessions_lock_policy ON authority.sessions AS RESTRICTIVE FOR UPDA
 
 CREATE POLICY sessions_maintenance_policy ON authority.sessions TO authority_maintenance USING (true);
 
-CREATE POLICY sessions_tenant_id_policy ON authority.sessions USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY sessions_tenant_id_policy ON authority.sessions USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- sign_in_time
 
@@ -3389,15 +3391,15 @@ ALTER TABLE ONLY authority.tenants
 
 ALTER TABLE authority.tenants ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY tenants_id_policy ON authority.tenants USING ((id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY tenants_id_policy ON authority.tenants USING ((id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 CREATE POLICY tenants_maintenance_policy ON authority.tenants TO authority_maintenance USING (true);
 
@@ -3636,15 +3638,15 @@ CREATE POLICY tokens_lock_policy ON authority.tokens AS RESTRICTIVE FOR UPDATE T
 
 CREATE POLICY tokens_maintenance_policy ON authority.tokens TO authority_maintenance USING (true);
 
-CREATE POLICY tokens_tenant_id_policy ON authority.tokens USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY tokens_tenant_id_policy ON authority.tokens USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- usable_licenses
 
@@ -3707,15 +3709,15 @@ CREATE POLICY used_jtis_lock_policy ON authority.used_jtis AS RESTRICTIVE FOR UP
 
 CREATE POLICY used_jtis_maintenance_policy ON authority.used_jtis TO authority_maintenance USING (true);
 
-CREATE POLICY used_jtis_tenant_id_policy ON authority.used_jtis USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY used_jtis_tenant_id_policy ON authority.used_jtis USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- user_roles
 
@@ -3759,15 +3761,15 @@ CREATE POLICY user_roles_lock_policy ON authority.user_roles AS RESTRICTIVE FOR 
 
 CREATE POLICY user_roles_maintenance_policy ON authority.user_roles TO authority_maintenance USING (true);
 
-CREATE POLICY user_roles_tenant_id_policy ON authority.user_roles USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY user_roles_tenant_id_policy ON authority.user_roles USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- users
 
@@ -3832,15 +3834,15 @@ ALTER TABLE ONLY authority.users
 
 ALTER TABLE authority.users ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY users_tenant_id_policy ON authority.users USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY users_tenant_id_policy ON authority.users USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- verified_tokens
 
