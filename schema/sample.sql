@@ -239,6 +239,101 @@ select
     now() - (19000 - n) * interval '10 minutes' as created_at
 from generate_series(0, 18999, 4) as n;
 
+-- A session of each user in the last two days. One in eight was ended.
+with dated as (
+    select
+        n,
+        now() - (19000 - n) * interval '9 seconds' as created_at
+    from generate_series(0, 18999) as n
+)
+
+insert into authority.sessions (
+    tenant_id,
+    id,
+    sid,
+    cookie_hash,
+    user_id,
+    acr,
+    amr,
+    authenticated_at,
+    idle_timeout,
+    last_used_at,
+    expires_at,
+    address,
+    user_agent,
+    revoked_at,
+    revocation_reason,
+    created_at
+)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    pg_temp.id_of('session', dated.n) as id,
+    pg_temp.id_of('sid', dated.n) as sid,
+    sha256(('cookie ' || dated.n)::bytea) as cookie_hash,
+    pg_temp.id_of('user', dated.n) as user_id,
+    'urn:example:two-factors' as acr,
+    array['pwd', 'otp'] as amr,
+    dated.created_at as authenticated_at,
+    interval '30 minutes' as idle_timeout,
+    least(now(), dated.created_at + dated.n % 120 * interval '1 minute')
+        as last_used_at,
+    dated.created_at + interval '12 hours' as expires_at,
+    '198.51.100.7' as address,
+    'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
+        as user_agent,
+    case when dated.n % 8 = 0 then dated.created_at + interval '1 hour' end
+        as revoked_at,
+    case when dated.n % 8 = 0 then 'signed_out' end as revocation_reason,
+    dated.created_at
+from dated;
+
+insert into authority.session_clients
+(tenant_id, session_id, client_uuid, created_at)
+select
+    sessions.tenant_id,
+    sessions.id as session_id,
+    pg_temp.id_of('client', (n + place * 38) % 3800) as client_uuid,
+    sessions.created_at
+from generate_series(0, 18999) as n
+cross join generate_series(0, 1) as place
+inner join authority.sessions
+    on
+        sessions.tenant_id = pg_temp.tenant_of(n)
+        and sessions.id = pg_temp.id_of('session', n)
+order by n, place;
+
+-- The notices of the last sessions wait.
+insert into authority.logout_notices (
+    tenant_id,
+    id,
+    session_id,
+    client_uuid,
+    status,
+    attempts,
+    next_attempt_at,
+    finished_at,
+    expires_at,
+    created_at
+)
+select
+    sessions.tenant_id,
+    pg_temp.id_of('notice', n) as id,
+    sessions.id as session_id,
+    pg_temp.id_of('client', n % 3800) as client_uuid,
+    case when n < 18240 then 'delivered' else 'waiting' end as status,
+    1 as attempts,
+    sessions.revoked_at + interval '1 minute' as next_attempt_at,
+    case when n < 18240 then sessions.revoked_at + interval '1 second' end
+        as finished_at,
+    sessions.revoked_at + interval '24 hours' as expires_at,
+    sessions.revoked_at as created_at
+from generate_series(0, 18999, 8) as n
+inner join authority.sessions
+    on
+        sessions.tenant_id = pg_temp.tenant_of(n)
+        and sessions.id = pg_temp.id_of('session', n)
+order by n;
+
 -- One sign-in of each user in the last forty days, and some of a service account.
 insert into authority.authorizations (
     tenant_id,
@@ -247,6 +342,8 @@ insert into authority.authorizations (
     user_id,
     service_account_id,
     consent_id,
+    session_id,
+    ends_with_session,
     scopes,
     expires_at,
     tokens_expire_at,
@@ -262,6 +359,9 @@ select
     case when n % 20 = 9 then pg_temp.id_of('service account', n % 1900) end
         as service_account_id,
     case when n % 4 = 0 then pg_temp.id_of('consent', n) end as consent_id,
+    case when n % 20 <> 9 and n >= 17000 then pg_temp.id_of('session', n) end
+        as session_id,
+    n % 20 <> 9 and n >= 17000 and n % 3 = 0 as ends_with_session,
     array['openid', 'profile', 'offline_access'] as scopes,
     now() + (n + 1) * interval '182 seconds' as expires_at,
     now() - (19000 - n) * interval '182 seconds' + interval '31 days'

@@ -17,6 +17,8 @@ create table if not exists authority.authorizations (
     user_id uuid,
     service_account_id uuid,
     consent_id uuid,
+    session_id uuid,
+    ends_with_session boolean not null default false,
     scopes text[] not null default '{}',
     resources text[] not null default '{}',
     authorization_details jsonb not null default '[]',
@@ -37,6 +39,8 @@ create table if not exists authority.authorizations (
     check (num_nonnulls(user_id, service_account_id) <= 1),
     constraint authorizations_consent_id_user_id_check
     check (consent_id is null or user_id is not null),
+    constraint authorizations_session_id_ends_with_session_check
+    check (session_id is not null or not ends_with_session),
     constraint authorizations_expires_at_check check (expires_at > created_at),
     constraint authorizations_scopes_check
     check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
@@ -102,6 +106,12 @@ comment on column authority.authorizations.service_account_id is
 comment on column authority.authorizations.consent_id is
 'The consent that the grant depends on, of the same user and client. Revoking the
 consent ends the grant. Null: none was needed.';
+comment on column authority.authorizations.session_id is
+'The browser''s session in which it was granted. Null: none. There is no foreign key: a
+family may outlive the row of its session.';
+comment on column authority.authorizations.ends_with_session is
+'The tokens are dead when the session is ended or its row deleted. False: they outlive
+it (offline_access, OpenID Connect Core section 11).';
 comment on column authority.authorizations.scopes is 'Names of the granted scopes.';
 comment on column authority.authorizations.resources is
 'Resources that the grant is for (RFC 8707). Empty: its tokens name no audience.';

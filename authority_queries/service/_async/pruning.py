@@ -90,6 +90,16 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
             older_than=kept.consents, batch_size=size
         )
     ),
+    "logout_notices": AsyncStep(
+        lambda store, kept, size: store.logout_notices.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "sessions": AsyncStep(
+        lambda store, kept, size: store.sessions.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
     "user_roles": AsyncStep(
         lambda store, kept, size: store.user_roles.prune_expired(
             older_than=kept.expired, batch_size=size

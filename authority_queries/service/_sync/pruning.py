@@ -91,6 +91,16 @@ STEPS: Final[Mapping[StepName, Step]] = {
             older_than=kept.consents, batch_size=size
         )
     ),
+    "logout_notices": Step(
+        lambda store, kept, size: store.logout_notices.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "sessions": Step(
+        lambda store, kept, size: store.sessions.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
     "user_roles": Step(
         lambda store, kept, size: store.user_roles.prune_expired(
             older_than=kept.expired, batch_size=size

@@ -41,6 +41,7 @@ REFRESH: Final = {
     "type": "refresh",
     "redirect_uri": None,
 }
+COOKIE: Final = {"cookie_hash": sha256(b"cookie of session").digest()}
 USER_CODE: Final = {"user_code_hash": sha256(b"code of device").digest()}
 USED: Final = {**REFRESH, "token_hash": sha256(b"used").digest()}
 RETRY: Final = {**USED, "redemption_id": UUID(int=2)}
@@ -58,9 +59,11 @@ BY_NAME: Final[Mapping[str, object]] = {
     "before": "~",
     "category": "client",
     "client_id": "portal",
+    "error": "503",
     "factor": "password",
     "family_lifetime": HOUR,
     "feed_for": HOUR,
+    "first_pause": HOUR,
     "from_period": None,
     "hint": True,
     "idempotency_key": "second",
@@ -68,9 +71,14 @@ BY_NAME: Final[Mapping[str, object]] = {
     "lease": HOUR,
     "leeway": timedelta(0),
     "lifetime": HOUR,
+    "longest_pause": HOUR,
     "months_ahead": 1,
+    "most_attempts": 10,
     "names": ["api.read"],
     "network_limit": 10,
+    "new_cookie_hash": NEW_HASH,
+    "notice_status": None,
+    "notice_id": IdOf("logout_notices", 0),
     "older_than": timedelta(0),
     "other_names": [],
     "page_size": 1000,
@@ -130,6 +138,10 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "roles.update": {"permissions": ["roles:read"]},
     "scopes.create": {"name": "new"},
     "service_accounts.create": {"account_id": "new"},
+    "sessions.end_all": {"kept_session_id": None},
+    "sessions.start": {"cookie_hash": NEW_HASH},
+    "sessions.step_up": COOKIE,
+    "sessions.verify": COOKIE,
     "tenants.create": {"code": "new"},
     "tenants.set_status": {"status": "suspended"},
     "tenants.update": {"code": "new"},
@@ -165,6 +177,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     ],
     "license_usage.list_totals": [{"metric": None}],
     "license_usage.record": [{"license_id": IdOf("licenses", 1)}],
+    "sessions.end_all": [{"kept_session_id": IdOf("sessions", 0)}],
     "license_seats.renew": [{"license_id": IdOf("licenses", 1)}],
     "licenses.update": [
         {"seats": 1},

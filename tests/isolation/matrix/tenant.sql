@@ -76,7 +76,15 @@ values
 );
 
 insert into authority.clients
-(tenant_id, id, client_id, client_type, display_name, redirect_uris)
+(
+    tenant_id,
+    id,
+    client_id,
+    client_type,
+    display_name,
+    redirect_uris,
+    backchannel_logout_uri
+)
 values
 (
     pg_temp.tenant(),
@@ -84,7 +92,8 @@ values
     'portal',
     'confidential',
     'Portal of ' || current_setting('world.tenant'),
-    array['https://portal.example.com/']
+    array['https://portal.example.com/'],
+    'https://portal.example.com/logout'
 );
 
 insert into authority.client_secrets
@@ -162,6 +171,72 @@ values
     now() - interval '1 day',
     'Left by ' || current_setting('world.tenant')
 );
+
+-- A session in use and one that is over, and what the second one's client is to learn.
+insert into authority.sessions (
+    tenant_id,
+    id,
+    sid,
+    cookie_hash,
+    user_id,
+    amr,
+    authenticated_at,
+    idle_timeout,
+    last_used_at,
+    expires_at,
+    user_agent,
+    created_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(begun.kind) as id,
+    pg_temp.id_of('sid of ' || begun.kind) as sid,
+    sha256(('cookie of ' || begun.kind)::bytea) as cookie_hash,
+    pg_temp.id_of('user') as user_id,
+    array['pwd'] as amr,
+    now() + begun.remaining - interval '7 days' as authenticated_at,
+    interval '7 days' as idle_timeout,
+    now() + begun.remaining - interval '7 days' as last_used_at,
+    now() + begun.remaining as expires_at,
+    'Browser of ' || current_setting('world.tenant') as user_agent,
+    now() + begun.remaining - interval '7 days' as created_at
+from (
+    values
+    ('session', interval '6 days'),
+    ('last session', interval '-1 day'),
+    ('old session', interval '-2 days'),
+    ('oldest session', interval '-3 days')
+) as begun (kind, remaining);
+
+insert into authority.session_clients (tenant_id, session_id, client_uuid)
+values
+(pg_temp.tenant(), pg_temp.id_of('session'), pg_temp.id_of('client')),
+(pg_temp.tenant(), pg_temp.id_of('last session'), pg_temp.id_of('client'));
+
+insert into authority.logout_notices (
+    tenant_id,
+    id,
+    session_id,
+    client_uuid,
+    attempts,
+    next_attempt_at,
+    expires_at,
+    created_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(queued.kind) as id,
+    pg_temp.id_of(queued.session) as session_id,
+    pg_temp.id_of('client') as client_uuid,
+    1 as attempts,
+    now() - interval '1 hour' as next_attempt_at,
+    now() + queued.remaining as expires_at,
+    now() - interval '1 day' as created_at
+from (
+    values
+    ('notice', 'last session', interval '5 hours'),
+    ('old notice', 'old session', interval '-1 hour')
+) as queued (kind, session, remaining);
 
 insert into authority.authorizations
 (tenant_id, id, client_uuid, user_id, consent_id, scopes, tokens_expire_at, created_at)
