@@ -67,6 +67,7 @@ LicenseValidationState: TypeAlias = Literal[
     "expired", "grace", "not_yet_valid", "revoked", "suspended", "valid"
 ]
 LoginAttemptOutcome: TypeAlias = Literal["failed", "succeeded", "throttled"]
+LogoutNoticeStatus: TypeAlias = Literal["delivered", "given_up", "waiting"]
 RedemptionOutcome: TypeAlias = Literal[
     "already_redeemed",
     "invalid",
@@ -96,6 +97,7 @@ TokenDiagnosisDeadBecause: TypeAlias = Literal[
     "revoked",
     "service_account_disabled",
     "service_account_signed_out",
+    "session_ended",
     "tenant_inactive",
     "tenant_signed_out",
     "user_inactive",
@@ -242,6 +244,20 @@ class Client:
     """
     post_logout_redirect_uris: Sequence[str]
     """URIs that the browser may be redirected to after sign-out."""
+    backchannel_logout_uri: str | None
+    """Where the server posts logout tokens: an absolute http or https URI without a
+    fragment (OpenID Connect Back-Channel Logout section 2.2). Null: the client receives
+    none.
+    """
+    backchannel_logout_session_required: bool
+    """A logout token must have the sid."""
+    frontchannel_logout_uri: str | None
+    """What the page of a sign-out loads in the browser: an absolute http or https
+    URI without a fragment (OpenID Connect Front-Channel Logout section 2). Null:
+    nothing.
+    """
+    frontchannel_logout_session_required: bool
+    """The frontchannel_logout_uri must be loaded with iss and sid."""
     permissions: Sequence[str]
     """What the client may use, in OpenIddict's spelling: ept:token,
     gt:refresh_token, …
@@ -876,6 +892,105 @@ class ThrottleDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class LogoutNotice:
+    """A row of logout_notices.claim."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. The jti of the logout token, the same in each attempt."""
+    session_id: UUID
+    """The session that was ended. Its sid and its user's sub are in the logout
+    token.
+    """
+    sid: UUID
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    subject_id: str
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
+    """
+    client_uuid: UUID
+    """clients.id of the client to notify, at its backchannel_logout_uri."""
+    client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
+    backchannel_logout_uri: str
+    """Where the server posts logout tokens: an absolute http or https URI without a
+    fragment (OpenID Connect Back-Channel Logout section 2.2). Null: the client receives
+    none.
+    """
+    backchannel_logout_session_required: bool
+    """A logout token must have the sid."""
+    attempts: int
+    """How often workers have claimed it."""
+    next_attempt_at: datetime
+    """No worker claims it before this time: the end of a lease, or of the pause
+    after a failure.
+    """
+    expires_at: datetime
+    """No worker sends it from this time on, and the row may be pruned."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutFailure:
+    """A row of logout_notices.record_failure."""
+
+    id: UUID
+    """Random. The jti of the logout token, the same in each attempt."""
+    status: LogoutNoticeStatus
+    """waiting for an attempt or for the outcome of one, then delivered or given_up."""
+    attempts: int
+    """How often workers have claimed it."""
+    next_attempt_at: datetime
+    """No worker claims it before this time: the end of a lease, or of the pause
+    after a failure.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutRecord:
+    """A row of logout_notices.list_after."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. The jti of the logout token, the same in each attempt."""
+    session_id: UUID
+    """The session that was ended. Its sid and its user's sub are in the logout
+    token.
+    """
+    client_uuid: UUID
+    """clients.id of the client to notify, at its backchannel_logout_uri."""
+    status: LogoutNoticeStatus
+    """waiting for an attempt or for the outcome of one, then delivered or given_up."""
+    attempts: int
+    """How often workers have claimed it."""
+    next_attempt_at: datetime
+    """No worker claims it before this time: the end of a lease, or of the pause
+    after a failure.
+    """
+    last_error: str | None
+    """Why the last attempt failed. Null: none has."""
+    finished_at: datetime | None
+    """When it was delivered or given up. Null: waiting."""
+    expires_at: datetime
+    """No worker sends it from this time on, and the row may be pruned."""
+    created_at: datetime
+    """When the session was ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantWithNotices:
+    """A row of logout_notices.list_tenants."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+
+
+@dataclass(frozen=True, slots=True)
 class PushedRequest:
     """A row of each of these queries.
 
@@ -1212,6 +1327,156 @@ class ServiceAccount:
     """When the row last changed."""
     row_version: int
     """Optimistic lock: an update names the version that it read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A row of each of these queries.
+
+    sessions.start, sessions.step_up, sessions.get_by_id and sessions.get_by_sid.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Key inside the store."""
+    sid: UUID
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    user_id: UUID
+    """The user who signed in."""
+    acr: str | None
+    """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
+    Null: none.
+    """
+    amr: Sequence[str]
+    """The amr claim: the methods of the last sign-in (RFC 8176). May be empty."""
+    authenticated_at: datetime
+    """The auth_time claim: when the user last signed in here. Compared with
+    tokens_valid_after.
+    """
+    idle_timeout: timedelta
+    """The session is over when it was not used for this time."""
+    last_used_at: datetime
+    """When the cookie was last verified, to the minute, or to a tenth of a shorter
+    idle_timeout.
+    """
+    expires_at: datetime
+    """The session is over from this time on, however often it is used. Its families
+    that end with it end by this time too.
+    """
+    address: IPv4Address | IPv6Address | None
+    """The address of the browser when the session began. Null: not recorded."""
+    user_agent: str | None
+    """The User-Agent of the browser when the session began. Null: not recorded."""
+    properties: JsonObject
+    """Open object of the embedding service, such as the device's name. The store
+    never reads it.
+    """
+    revoked_at: datetime | None
+    """The session was ended at this time, with the families that end with it. Null:
+    not ended.
+    """
+    revocation_reason: str | None
+    """Why it was ended."""
+    created_at: datetime
+    """When the row was inserted."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """A row of each of these queries.
+
+    sessions.verify and sessions.list_by_user.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Key inside the store."""
+    sid: UUID
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    user_id: UUID
+    """The user who signed in."""
+    subject_id: str
+    """The sub claim of its user."""
+    username: str
+    """Username of its user."""
+    acr: str | None
+    """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
+    Null: none.
+    """
+    amr: Sequence[str]
+    """The amr claim: the methods of the last sign-in (RFC 8176). May be empty."""
+    authenticated_at: datetime
+    """The auth_time claim: when the user last signed in here. Compared with
+    tokens_valid_after.
+    """
+    idle_timeout: timedelta
+    """The session is over when it was not used for this time."""
+    last_used_at: datetime
+    """When the cookie was last verified, to the minute, or to a tenth of a shorter
+    idle_timeout.
+    """
+    expires_at: datetime
+    """The session is over from this time on, however often it is used. Its families
+    that end with it end by this time too.
+    """
+    address: IPv4Address | IPv6Address | None
+    """The address of the browser when the session began. Null: not recorded."""
+    user_agent: str | None
+    """The User-Agent of the browser when the session began. Null: not recorded."""
+    properties: JsonObject
+    """Open object of the embedding service, such as the device's name. The store
+    never reads it.
+    """
+    created_at: datetime
+    """When the row was inserted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClient:
+    """A row of sessions.list_clients."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    session_id: UUID
+    """The session."""
+    client_uuid: UUID
+    """The client's clients.id."""
+    client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
+    display_name: str
+    """Name shown to people when no translation fits. May be empty."""
+    display_names: JsonObject
+    """Translations: object of language tag (BCP 47) to name."""
+    frontchannel_logout_uri: str | None
+    """What the page of a sign-out loads in the browser: an absolute http or https
+    URI without a fragment (OpenID Connect Front-Channel Logout section 2). Null:
+    nothing.
+    """
+    frontchannel_logout_session_required: bool
+    """The frontchannel_logout_uri must be loaded with iss and sid."""
+    created_at: datetime
+    """When the client first received a code in the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSession:
+    """A row of each of these queries.
+
+    sessions.end and sessions.end_all.
+    """
+
+    id: UUID
+    sid: UUID
+    user_id: UUID
+    notices: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,8 @@ CREATE TABLE authority.authorizations (
     user_id uuid,
     service_account_id uuid,
     consent_id uuid,
+    session_id uuid,
+    ends_with_session boolean DEFAULT false NOT NULL,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
     resources text[] DEFAULT '{}'::text[] NOT NULL,
     authorization_details jsonb DEFAULT '[]'::jsonb NOT NULL,
@@ -107,6 +109,7 @@ CREATE TABLE authority.authorizations (
     CONSTRAINT authorizations_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT authorizations_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT authorizations_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
+    CONSTRAINT authorizations_session_id_ends_with_session_check CHECK (((session_id IS NOT NULL) OR (NOT ends_with_session))),
     CONSTRAINT authorizations_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
 )
 WITH (autovacuum_vacuum_scale_factor='0.05');
@@ -122,6 +125,10 @@ COMMENT ON COLUMN authority.authorizations.user_id IS 'The user who granted it. 
 COMMENT ON COLUMN authority.authorizations.service_account_id IS 'The service account that the client acts as. Null: none.';
 COMMENT ON COLUMN authority.authorizations.consent_id IS 'The consent that the grant depends on, of the same user and client. Revoking the
 consent ends the grant. Null: none was needed.';
+COMMENT ON COLUMN authority.authorizations.session_id IS 'The browser''s session in which it was granted. Null: none. There is no foreign key: a
+family may outlive the row of its session.';
+COMMENT ON COLUMN authority.authorizations.ends_with_session IS 'The tokens are dead when the session is ended or its row deleted. False: they outlive
+it (offline_access, OpenID Connect Core section 11).';
 COMMENT ON COLUMN authority.authorizations.scopes IS 'Names of the granted scopes.';
 COMMENT ON COLUMN authority.authorizations.resources IS 'Resources that the grant is for (RFC 8707). Empty: its tokens name no audience.';
 COMMENT ON COLUMN authority.authorizations.authorization_details IS 'Granted authorization details (RFC 9396), a list of objects with a type each.';
@@ -293,6 +300,10 @@ CREATE TABLE authority.clients (
     display_names jsonb DEFAULT '{}'::jsonb NOT NULL,
     redirect_uris text[] DEFAULT '{}'::text[] NOT NULL,
     post_logout_redirect_uris text[] DEFAULT '{}'::text[] NOT NULL,
+    backchannel_logout_uri text,
+    backchannel_logout_session_required boolean DEFAULT false NOT NULL,
+    frontchannel_logout_uri text,
+    frontchannel_logout_session_required boolean DEFAULT false NOT NULL,
     permissions text[] DEFAULT '{}'::text[] NOT NULL,
     requirements text[] DEFAULT '{}'::text[] NOT NULL,
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -304,11 +315,13 @@ CREATE TABLE authority.clients (
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT clients_application_type_check CHECK ((application_type = ANY (ARRAY['web'::text, 'native'::text]))),
+    CONSTRAINT clients_backchannel_logout_uri_check CHECK ((((backchannel_logout_uri COLLATE "C") ~ '^https?://[!"$-~]+$'::text) AND (char_length(backchannel_logout_uri) <= 2048))),
     CONSTRAINT clients_client_id_check CHECK (((client_id ~ '^[ -~]+$'::text) AND (char_length(client_id) <= 255) AND authority.is_visible(client_id))),
     CONSTRAINT clients_client_type_check CHECK ((client_type = ANY (ARRAY['confidential'::text, 'public'::text]))),
     CONSTRAINT clients_consent_type_check CHECK ((consent_type = ANY (ARRAY['explicit'::text, 'external'::text, 'implicit'::text, 'systematic'::text]))),
     CONSTRAINT clients_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT clients_display_names_check CHECK (((jsonb_typeof(display_names) = 'object'::text) AND authority.is_bounded_json(display_names))),
+    CONSTRAINT clients_frontchannel_logout_uri_check CHECK ((((frontchannel_logout_uri COLLATE "C") ~ '^https?://[!"$-~]+$'::text) AND (char_length(frontchannel_logout_uri) <= 2048))),
     CONSTRAINT clients_json_web_key_set_check CHECK (((jsonb_typeof(json_web_key_set) = 'object'::text) AND ((json_web_key_set IS NULL) = ((json_web_key_set -> 'keys'::text) IS NULL)) AND (jsonb_typeof((json_web_key_set -> 'keys'::text)) = 'array'::text) AND authority.is_bounded_json(json_web_key_set))),
     CONSTRAINT clients_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT clients_permissions_check CHECK (((array_position(permissions, NULL::text) IS NULL) AND authority.is_text_list(permissions, (500)::bigint, (512)::bigint))),
@@ -333,6 +346,12 @@ COMMENT ON COLUMN authority.clients.display_names IS 'Translations: object of la
 COMMENT ON COLUMN authority.clients.redirect_uris IS 'Redirect URIs, compared exactly (RFC 9700 section 2.1) except for the port of a native
 application''s loopback address (RFC 8252 section 7.3).';
 COMMENT ON COLUMN authority.clients.post_logout_redirect_uris IS 'URIs that the browser may be redirected to after sign-out.';
+COMMENT ON COLUMN authority.clients.backchannel_logout_uri IS 'Where the server posts logout tokens: an absolute http or https URI without a fragment
+(OpenID Connect Back-Channel Logout section 2.2). Null: the client receives none.';
+COMMENT ON COLUMN authority.clients.backchannel_logout_session_required IS 'A logout token must have the sid.';
+COMMENT ON COLUMN authority.clients.frontchannel_logout_uri IS 'What the page of a sign-out loads in the browser: an absolute http or https URI without
+a fragment (OpenID Connect Front-Channel Logout section 2). Null: nothing.';
+COMMENT ON COLUMN authority.clients.frontchannel_logout_session_required IS 'The frontchannel_logout_uri must be loaded with iss and sid.';
 COMMENT ON COLUMN authority.clients.permissions IS 'What the client may use, in OpenIddict''s spelling: ept:token, gt:refresh_token, …';
 COMMENT ON COLUMN authority.clients.requirements IS 'What the client must use, in OpenIddict''s spelling: ft:pkce, …';
 COMMENT ON COLUMN authority.clients.settings IS 'Object of OpenIddict settings, such as token lifetimes.';
@@ -701,6 +720,87 @@ COMMENT ON FUNCTION authority.drop_login_attempt_partitions(retention interval) 
 many. Never drops an attempt younger than the retention. Locks the log briefly, and
 gives up after waiting 2 s. Runs as its owner, because only the owner can drop a
 table.';
+
+-- end_sessions
+
+CREATE FUNCTION authority.end_sessions(tenant_id uuid, session_ids uuid[], reason text) RETURNS TABLE(id uuid, sid uuid, user_id uuid, notices bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+#variable_conflict use_column
+declare
+    locked_ids uuid[];
+begin
+    -- A statement of its own: the next one then sees the clients that received a code
+    -- while this one waited. The order of the locks prevents deadlocks.
+    select array_agg(locked.id)
+    into locked_ids
+    from (
+        select sessions.id
+        from authority.sessions
+        where
+            sessions.tenant_id = end_sessions.tenant_id
+            and sessions.id = any(session_ids)
+            and sessions.revoked_at is null
+        order by sessions.id
+        for no key update
+    ) as locked;
+    return query
+    with ended as (
+        update authority.sessions
+        set
+            revoked_at = authority.clock(),
+            revocation_reason = reason
+        where
+            sessions.tenant_id = end_sessions.tenant_id
+            and sessions.id = any(locked_ids)
+        returning
+            sessions.id,
+            sessions.sid,
+            sessions.user_id
+    ),
+    notified as (
+        select
+            session_clients.session_id,
+            clients.id as client_uuid
+        from authority.session_clients
+        inner join authority.clients
+            on
+                clients.tenant_id = end_sessions.tenant_id
+                and session_clients.client_uuid = clients.id
+        where
+            session_clients.tenant_id = end_sessions.tenant_id
+            and session_clients.session_id = any(locked_ids)
+            and clients.backchannel_logout_uri is not null
+        order by clients.id
+        for key share of clients
+    ),
+    queued as (
+        insert into authority.logout_notices
+        (tenant_id, session_id, client_uuid, expires_at)
+        select
+            end_sessions.tenant_id,
+            notified.session_id,
+            notified.client_uuid,
+            authority.clock() + interval '24 hours' as expires_at
+        from notified
+        returning logout_notices.session_id
+    )
+    select
+        ended.id,
+        ended.sid,
+        ended.user_id,
+        (select count(*) from queued where queued.session_id = ended.id)
+    from ended;
+end
+$$;
+
+COMMENT ON FUNCTION authority.end_sessions(tenant_id uuid, session_ids uuid[], reason text) IS 'Ends those of these sessions that were not ended before, and queues a notice for each
+client of theirs with a backchannel_logout_uri. Returns the sessions that it ended, each
+with the number of its notices. Issuing a code locks the session too, so a client is
+notified or receives no code.';
 
 -- end_sign_ins
 
@@ -1104,6 +1204,61 @@ COMMENT ON FUNCTION authority.export_rows(tenant_id uuid, user_id uuid, other_na
 the tenant, or with a user_id those that concern the user. A row has the columns that
 the caller may read, so that a reader exports no hash.';
 
+-- find_live_session
+
+CREATE FUNCTION authority.find_live_session(tenant_id uuid, cookie_hash bytea) RETURNS SETOF authority.live_sessions
+    LANGUAGE plpgsql ROWS 1
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now constant text
+        := set_config('authority.tenant_id', tenant_id::text, true);
+    tenant_after text;
+begin
+    return query
+    with live as (
+        select live_sessions.*
+        from authority.live_sessions
+        where
+            live_sessions.tenant_id = find_live_session.tenant_id
+            and live_sessions.cookie_hash = find_live_session.cookie_hash
+    ),
+    -- Another request of the browser that has locked the row writes the same time.
+    untouched as (
+        select sessions.id
+        from live
+        inner join authority.sessions
+            on
+                sessions.tenant_id = find_live_session.tenant_id
+                and live.id = sessions.id
+        where
+            sessions.last_used_at
+            + least(interval '1 minute', sessions.idle_timeout / 10)
+            <= authority.clock()
+        for no key update of sessions skip locked
+    ),
+    touched as (
+        update authority.sessions
+        set last_used_at = authority.clock()
+        from untouched
+        where
+            sessions.tenant_id = find_live_session.tenant_id
+            and sessions.id = untouched.id
+    )
+    select live.* from live;
+    -- An assignment, because PERFORM would run a query.
+    tenant_after := set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_live_session(tenant_id uuid, cookie_hash bytea) IS 'Returns the live session with this cookie, and notes that it was used, at most once a
+minute. Sets the tenant during the call, then restores the previous one, so that a
+caller that knows only a cookie needs one round trip. Waits for no lock.';
+
 -- find_live_token
 
 CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text, resource text) RETURNS SETOF authority.verified_tokens
@@ -1359,6 +1514,28 @@ $_$;
 
 COMMENT ON FUNCTION authority.is_scope_list(scopes text[]) IS 'Returns whether the list has at most 100 scopes, without duplicates, each a scope-token
 (RFC 6749 section 3.3) of at most 255 characters. Null passes.';
+
+-- is_session_in_force
+
+CREATE FUNCTION authority.is_session_in_force(tenant_id uuid, session_id uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+begin
+    return exists (
+        select from authority.sessions
+        where
+            sessions.tenant_id = is_session_in_force.tenant_id
+            and sessions.id = is_session_in_force.session_id
+            and sessions.revoked_at is null
+    );
+end
+$$;
+
+COMMENT ON FUNCTION authority.is_session_in_force(tenant_id uuid, session_id uuid) IS 'Returns whether this session was not ended. authority.token_states calls it only for
+families that end with their session, so that other tokens cost no more.';
 
 -- is_text_list
 
@@ -1847,6 +2024,37 @@ $$;
 COMMENT ON FUNCTION authority.list_exported_tables(is_of_user boolean) IS 'Returns the tables that an export reads, of a user or of a tenant. A table follows all
 tables that it references.';
 
+-- live_sessions
+
+CREATE VIEW authority.live_sessions WITH (security_invoker='true') AS
+ SELECT sessions.tenant_id,
+    sessions.id,
+    sessions.sid,
+    sessions.cookie_hash,
+    sessions.user_id,
+    users.subject_id,
+    users.username,
+    sessions.acr,
+    sessions.amr,
+    sessions.authenticated_at,
+    sessions.idle_timeout,
+    sessions.last_used_at,
+    sessions.expires_at,
+    sessions.address,
+    sessions.user_agent,
+    sessions.properties,
+    sessions.created_at
+   FROM ((authority.sessions
+     JOIN authority.active_tenants ON ((sessions.tenant_id = active_tenants.id)))
+     JOIN authority.users ON (((sessions.tenant_id = users.tenant_id) AND (sessions.user_id = users.id))))
+  WHERE ((sessions.revoked_at IS NULL) AND (sessions.expires_at > authority.clock()) AND ((sessions.last_used_at + sessions.idle_timeout) > authority.clock()) AND (users.status = 'active'::text) AND ((sessions.authenticated_at <= GREATEST(active_tenants.tokens_valid_after, users.tokens_valid_after)) IS NOT TRUE));
+
+COMMENT ON VIEW authority.live_sessions IS 'The sessions in which the user is signed in now, by the database''s clock: not ended,
+not idle for too long, of an active user, and begun after the last sign-out from
+everywhere.';
+COMMENT ON COLUMN authority.live_sessions.subject_id IS 'The sub claim of its user.';
+COMMENT ON COLUMN authority.live_sessions.username IS 'Username of its user.';
+
 -- live_tokens
 
 CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
@@ -2087,6 +2295,78 @@ CREATE POLICY login_throttles_lock_policy ON authority.login_throttles AS RESTRI
 CREATE POLICY login_throttles_maintenance_policy ON authority.login_throttles TO authority_maintenance USING (true);
 
 CREATE POLICY login_throttles_tenant_id_policy ON authority.login_throttles USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- logout_notices
+
+CREATE TABLE authority.logout_notices (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    session_id uuid NOT NULL,
+    client_uuid uuid NOT NULL,
+    status text DEFAULT 'waiting'::text NOT NULL COLLATE pg_catalog."C",
+    attempts bigint DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    last_error text,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT logout_notices_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT logout_notices_expires_at_check CHECK ((expires_at > created_at)),
+    CONSTRAINT logout_notices_last_error_check CHECK ((char_length(last_error) <= 2000)),
+    CONSTRAINT logout_notices_moments_check CHECK (((LEAST(next_attempt_at, finished_at, expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(next_attempt_at, finished_at, expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT logout_notices_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'delivered'::text, 'given_up'::text]))),
+    CONSTRAINT logout_notices_status_finished_at_check CHECK (((status = 'waiting'::text) = (finished_at IS NULL)))
+);
+ALTER TABLE ONLY authority.logout_notices FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.logout_notices IS 'A logout token to send to a client whose user''s session was ended. Workers claim
+notices for the time of a lease. A notice whose worker died is claimed again after it.';
+COMMENT ON COLUMN authority.logout_notices.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.logout_notices.id IS 'Random. The jti of the logout token, the same in each attempt.';
+COMMENT ON COLUMN authority.logout_notices.session_id IS 'The session that was ended. Its sid and its user''s sub are in the logout token.';
+COMMENT ON COLUMN authority.logout_notices.client_uuid IS 'clients.id of the client to notify, at its backchannel_logout_uri.';
+COMMENT ON COLUMN authority.logout_notices.status IS 'waiting for an attempt or for the outcome of one, then delivered or given_up.';
+COMMENT ON COLUMN authority.logout_notices.attempts IS 'How often workers have claimed it.';
+COMMENT ON COLUMN authority.logout_notices.next_attempt_at IS 'No worker claims it before this time: the end of a lease, or of the pause after a
+failure.';
+COMMENT ON COLUMN authority.logout_notices.last_error IS 'Why the last attempt failed. Null: none has.';
+COMMENT ON COLUMN authority.logout_notices.finished_at IS 'When it was delivered or given up. Null: waiting.';
+COMMENT ON COLUMN authority.logout_notices.expires_at IS 'No worker sends it from this time on, and the row may be pruned.';
+COMMENT ON COLUMN authority.logout_notices.created_at IS 'When the session was ended.';
+
+ALTER TABLE ONLY authority.logout_notices
+    ADD CONSTRAINT logout_notices_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY authority.logout_notices
+    ADD CONSTRAINT logout_notices_tenant_id_session_id_client_uuid_key UNIQUE (tenant_id, session_id, client_uuid);
+
+CREATE INDEX logout_notices_expires_at_idx ON authority.logout_notices USING btree (expires_at);
+
+CREATE INDEX logout_notices_tenant_id_client_uuid_idx ON authority.logout_notices USING btree (tenant_id, client_uuid);
+
+CREATE INDEX logout_notices_tenant_id_next_attempt_at_idx ON authority.logout_notices USING btree (tenant_id, next_attempt_at) WHERE (status = 'waiting'::text);
+
+ALTER TABLE ONLY authority.logout_notices
+    ADD CONSTRAINT logout_notices_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY authority.logout_notices
+    ADD CONSTRAINT logout_notices_tenant_id_session_id_fk FOREIGN KEY (tenant_id, session_id) REFERENCES authority.sessions(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.logout_notices ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY logout_notices_lock_policy ON authority.logout_notices AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY logout_notices_maintenance_policy ON authority.logout_notices TO authority_maintenance USING (true);
+
+CREATE POLICY logout_notices_tenant_id_policy ON authority.logout_notices USING ((tenant_id = (
 CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
@@ -2789,7 +3069,22 @@ from (
         and held.username = any(array_remove($3, ''INVALID''))'
     ),
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
-    (17, 'users', true, null, 'held.id = $2')
+    (
+        100, 'logout_notices', true, null,
+        'held.session_id in (
+            select sessions.id from authority.sessions
+            where sessions.tenant_id = $1 and sessions.user_id = $2
+        )'
+    ),
+    (
+        101, 'session_clients', true, null,
+        'held.session_id in (
+            select sessions.id from authority.sessions
+            where sessions.tenant_id = $1 and sessions.user_id = $2
+        )'
+    ),
+    (102, 'sessions', true, null, 'held.user_id = $2'),
+    (1000, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $_$;
 
@@ -2929,6 +3224,143 @@ ALTER TABLE ONLY authority.service_accounts
 ALTER TABLE authority.service_accounts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY service_accounts_tenant_id_policy ON authority.service_accounts USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- session_clients
+
+CREATE TABLE authority.session_clients (
+    tenant_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    client_uuid uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT session_clients_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
+);
+ALTER TABLE ONLY authority.session_clients FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.session_clients IS 'A client that received a code in a session, and is notified when the session ends.';
+COMMENT ON COLUMN authority.session_clients.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.session_clients.session_id IS 'The session.';
+COMMENT ON COLUMN authority.session_clients.client_uuid IS 'The client''s clients.id.';
+COMMENT ON COLUMN authority.session_clients.created_at IS 'When the client first received a code in the session.';
+
+ALTER TABLE ONLY authority.session_clients
+    ADD CONSTRAINT session_clients_tenant_id_session_id_client_uuid_pk PRIMARY KEY (tenant_id, session_id, client_uuid);
+
+CREATE INDEX session_clients_tenant_id_client_uuid_idx ON authority.session_clients USING btree (tenant_id, client_uuid);
+
+ALTER TABLE ONLY authority.session_clients
+    ADD CONSTRAINT session_clients_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY authority.session_clients
+    ADD CONSTRAINT session_clients_tenant_id_session_id_fk FOREIGN KEY (tenant_id, session_id) REFERENCES authority.sessions(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.session_clients ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY session_clients_tenant_id_policy ON authority.session_clients USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- sessions
+
+CREATE TABLE authority.sessions (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    sid uuid DEFAULT gen_random_uuid() NOT NULL,
+    cookie_hash bytea NOT NULL,
+    user_id uuid NOT NULL,
+    acr text,
+    amr text[] DEFAULT '{}'::text[] NOT NULL,
+    authenticated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    idle_timeout interval NOT NULL,
+    last_used_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    address inet,
+    user_agent text,
+    properties jsonb DEFAULT '{}'::jsonb NOT NULL,
+    revoked_at timestamp with time zone,
+    revocation_reason text,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT sessions_acr_check CHECK ((authority.is_visible(acr) AND (char_length(acr) <= 255))),
+    CONSTRAINT sessions_address_check CHECK ((masklen(address) = ANY (ARRAY[32, 128]))),
+    CONSTRAINT sessions_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (64)::bigint))),
+    CONSTRAINT sessions_authenticated_at_check CHECK ((authenticated_at <= last_used_at)),
+    CONSTRAINT sessions_cookie_hash_check CHECK ((octet_length(cookie_hash) = 32)),
+    CONSTRAINT sessions_durations_check CHECK (((LEAST(idle_timeout) >= '00:00:00'::interval) AND (GREATEST(idle_timeout) <= '876600:00:00'::interval))),
+    CONSTRAINT sessions_expires_at_check CHECK ((expires_at > created_at)),
+    CONSTRAINT sessions_idle_timeout_check CHECK ((idle_timeout > '00:00:00'::interval)),
+    CONSTRAINT sessions_moments_check CHECK (((LEAST(authenticated_at, last_used_at, expires_at, revoked_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(authenticated_at, last_used_at, expires_at, revoked_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT sessions_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT sessions_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
+    CONSTRAINT sessions_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
+    CONSTRAINT sessions_user_agent_check CHECK ((char_length(user_agent) <= 1024))
+)
+WITH (fillfactor='80');
+ALTER TABLE ONLY authority.sessions FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.sessions IS 'A browser in which a user has signed in to the provider. It is over when it was ended,
+was idle for too long, or has reached its end. A row is kept until its end.';
+COMMENT ON COLUMN authority.sessions.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.sessions.id IS 'Random. Key inside the store.';
+COMMENT ON COLUMN authority.sessions.sid IS 'The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel Logout
+section 3). Random. It stays the same when the cookie changes, and is no secret.';
+COMMENT ON COLUMN authority.sessions.cookie_hash IS 'SHA-256 of the cookie''s token string, 32 octets. A new sign-in in the session replaces
+the cookie, so that a cookie that somebody planted or saw before is worthless.';
+COMMENT ON COLUMN authority.sessions.user_id IS 'The user who signed in.';
+COMMENT ON COLUMN authority.sessions.acr IS 'The acr claim: the class of the last sign-in (OpenID Connect Core section 2). Null:
+none.';
+COMMENT ON COLUMN authority.sessions.amr IS 'The amr claim: the methods of the last sign-in (RFC 8176). May be empty.';
+COMMENT ON COLUMN authority.sessions.authenticated_at IS 'The auth_time claim: when the user last signed in here. Compared with
+tokens_valid_after.';
+COMMENT ON COLUMN authority.sessions.idle_timeout IS 'The session is over when it was not used for this time.';
+COMMENT ON COLUMN authority.sessions.last_used_at IS 'When the cookie was last verified, to the minute, or to a tenth of a shorter
+idle_timeout.';
+COMMENT ON COLUMN authority.sessions.expires_at IS 'The session is over from this time on, however often it is used. Its families that end
+with it end by this time too.';
+COMMENT ON COLUMN authority.sessions.address IS 'The address of the browser when the session began. Null: not recorded.';
+COMMENT ON COLUMN authority.sessions.user_agent IS 'The User-Agent of the browser when the session began. Null: not recorded.';
+COMMENT ON COLUMN authority.sessions.properties IS 'Open object of the embedding service, such as the device''s name. The store never reads
+it.';
+COMMENT ON COLUMN authority.sessions.revoked_at IS 'The session was ended at this time, with the families that end with it. Null: not
+ended.';
+COMMENT ON COLUMN authority.sessions.revocation_reason IS 'Why it was ended.';
+COMMENT ON COLUMN authority.sessions.created_at IS 'When the row was inserted.';
+
+ALTER TABLE ONLY authority.sessions
+    ADD CONSTRAINT sessions_tenant_id_cookie_hash_key UNIQUE (tenant_id, cookie_hash);
+
+ALTER TABLE ONLY authority.sessions
+    ADD CONSTRAINT sessions_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY authority.sessions
+    ADD CONSTRAINT sessions_tenant_id_sid_key UNIQUE (tenant_id, sid);
+
+CREATE INDEX sessions_expires_at_idx ON authority.sessions USING btree (expires_at);
+
+CREATE INDEX sessions_tenant_id_user_id_id_idx ON authority.sessions USING btree (tenant_id, user_id, id);
+
+ALTER TABLE ONLY authority.sessions
+    ADD CONSTRAINT sessions_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.sessions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY sessions_lock_policy ON authority.sessions AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY sessions_maintenance_policy ON authority.sessions TO authority_maintenance USING (true);
+
+CREATE POLICY sessions_tenant_id_policy ON authority.sessions USING ((tenant_id = (
 CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
@@ -3202,6 +3634,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
                     WHEN (tokens.expires_at <= authority.clock()) THEN 'expired'::text
                     WHEN (authorizations.revoked_at IS NOT NULL) THEN 'authorization_revoked'::text
                     WHEN (authorizations.expires_at <= authority.clock()) THEN 'authorization_expired'::text
+                    WHEN (authorizations.ends_with_session AND (NOT authority.is_session_in_force(tokens.tenant_id, authorizations.session_id))) THEN 'session_ended'::text
                     WHEN (consents.revoked_at IS NOT NULL) THEN 'consent_revoked'::text
                     WHEN ((NOT (tokens.scopes <@ consents.scopes)) OR (NOT (tokens.resources <@ consents.resources)) OR ((tokens.authorization_details <> '[]'::jsonb) AND (NOT authority.covers_details(consents.authorization_details, tokens.authorization_details)))) THEN 'consent_narrowed'::text
                     WHEN (active_tenants.id IS NULL) THEN 'tenant_inactive'::text
@@ -3225,8 +3658,8 @@ token only learns whether it is active (RFC 7662 section 2.2).';
 COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: the token has no user.';
 COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: the token has no user.';
 COMMENT ON COLUMN authority.token_states.account_id IS 'account_id of its service account. Null: the token has no service account.';
-COMMENT ON COLUMN authority.token_states.own_dead_because IS 'The first reason why it is dead, in the order token, family, consent, tenant, client,
-subject. Null: none of these.';
+COMMENT ON COLUMN authority.token_states.own_dead_because IS 'The first reason why it is dead, in the order token, family, session, consent, tenant,
+client, subject. Null: none of these.';
 COMMENT ON COLUMN authority.token_states.dead_because IS 'own_dead_because, or exchanged_from_dead if a token that it was exchanged for is dead
 or deleted. Null: it is alive.';
 

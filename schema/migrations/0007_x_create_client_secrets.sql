@@ -1,7 +1,7 @@
 -- Creates the secrets of clients.
 --
--- Locks: share row exclusive on authority.clients while its foreign key is added; access
--- exclusive if this runs again.
+-- Locks: share row exclusive on authority.clients while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
