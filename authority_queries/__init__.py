@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from authority_queries.repositories._sync.store import Store
     from authority_queries.repositories.values import NewToken, is_confirmed
     from authority_queries.secrets import mint_token, parse_token
+    from authority_queries.secrets.encryption import Encrypted, Keyring
     from authority_queries.service._async.authority import AsyncAuthority
     from authority_queries.service._async.exporter import AsyncExporter
     from authority_queries.service._async.maintenance import AsyncMaintenance
@@ -38,7 +39,9 @@ __all__ = [
     "AsyncStore",
     "Authority",
     "AuthorityError",
+    "Encrypted",
     "Exporter",
+    "Keyring",
     "Maintenance",
     "NewToken",
     "Retention",
@@ -67,7 +70,9 @@ _HOMES = {
     "AsyncStore": "repositories._async.store",
     "Authority": "service._sync.authority",
     "AuthorityError": "errors",
+    "Encrypted": "secrets.encryption",
     "Exporter": "service._sync.exporter",
+    "Keyring": "secrets.encryption",
     "Maintenance": "service._sync.maintenance",
     "NewToken": "repositories.values",
     "Retention": "service.retention",
