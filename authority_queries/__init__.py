@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from authority_queries.repositories.values import NewToken, is_confirmed
     from authority_queries.secrets import mint_token, parse_token
     from authority_queries.secrets.encryption import Encrypted, Keyring
+    from authority_queries.secrets.key_pairs import mint_signing_key
+    from authority_queries.secrets.signing_keys import SigningKey
     from authority_queries.service._async.authority import AsyncAuthority
     from authority_queries.service._async.exporter import AsyncExporter
     from authority_queries.service._async.maintenance import AsyncMaintenance
@@ -46,6 +48,7 @@ __all__ = [
     "NewToken",
     "Retention",
     "Settings",
+    "SigningKey",
     "Store",
     "convert_keycloak_hash",
     "convert_password_hash",
@@ -53,6 +56,7 @@ __all__ = [
     "hash_password",
     "is_confirmed",
     "migrate",
+    "mint_signing_key",
     "mint_token",
     "parse_token",
     "password_needs_rehash",
@@ -77,6 +81,7 @@ _HOMES = {
     "NewToken": "repositories.values",
     "Retention": "service.retention",
     "Settings": "service.settings",
+    "SigningKey": "secrets.signing_keys",
     "Store": "repositories._sync.store",
     "convert_keycloak_hash": "credentials",
     "convert_password_hash": "credentials",
@@ -84,6 +89,7 @@ _HOMES = {
     "hash_password": "credentials",
     "is_confirmed": "repositories.values",
     "migrate": "service.migrations",
+    "mint_signing_key": "secrets.key_pairs",
     "mint_token": "secrets",
     "parse_token": "secrets",
     "password_needs_rehash": "credentials",

@@ -29,6 +29,7 @@ from authority_queries.repositories._async.roles import AsyncRoles
 from authority_queries.repositories._async.scopes import AsyncScopes
 from authority_queries.repositories._async.server import AsyncServer
 from authority_queries.repositories._async.service_accounts import AsyncServiceAccounts
+from authority_queries.repositories._async.signing_keys import AsyncSigningKeys
 from authority_queries.repositories._async.tenants import AsyncTenants
 from authority_queries.repositories._async.tokens import AsyncTokens
 from authority_queries.repositories._async.transactions import unit_of_work
@@ -56,6 +57,10 @@ class AsyncStore:
         self.client_secrets = AsyncClientSecrets(lease)
         self.scopes = AsyncScopes(lease)
         self.consents = AsyncConsents(lease)
+        self.signing_keys = AsyncSigningKeys(lease)
+        self._add_tokens(lease)
+
+    def _add_tokens(self, lease: AsyncLease) -> None:
         self.authorizations = AsyncAuthorizations(lease)
         self.grants = AsyncGrants(lease)
         self.redemptions = AsyncRedemptions(lease)

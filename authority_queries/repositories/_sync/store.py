@@ -30,6 +30,7 @@ from authority_queries.repositories._sync.roles import Roles
 from authority_queries.repositories._sync.scopes import Scopes
 from authority_queries.repositories._sync.server import Server
 from authority_queries.repositories._sync.service_accounts import ServiceAccounts
+from authority_queries.repositories._sync.signing_keys import SigningKeys
 from authority_queries.repositories._sync.tenants import Tenants
 from authority_queries.repositories._sync.tokens import Tokens
 from authority_queries.repositories._sync.transactions import unit_of_work
@@ -57,6 +58,10 @@ class Store:
         self.client_secrets = ClientSecrets(lease)
         self.scopes = Scopes(lease)
         self.consents = Consents(lease)
+        self.signing_keys = SigningKeys(lease)
+        self._add_tokens(lease)
+
+    def _add_tokens(self, lease: Lease) -> None:
         self.authorizations = Authorizations(lease)
         self.grants = Grants(lease)
         self.redemptions = Redemptions(lease)
