@@ -577,6 +577,46 @@ select
     dated.created_at
 from dated;
 
+-- Each tenant rotates the keys of two algorithms every 30 days. Keys that left the key
+-- set more than a day ago have been pruned (signing_keys.prune_expired).
+insert into authority.signing_keys (
+    tenant_id,
+    kid,
+    alg,
+    public_jwk,
+    private_key,
+    encryption_key_id,
+    signs_from,
+    activated_at,
+    retired_at,
+    published_until,
+    created_at
+)
+select
+    tenants.id as tenant_id,
+    kids.kid,
+    algs.alg,
+    jsonb_build_object(
+        'kty', algs.kty, 'kid', kids.kid, 'alg', algs.alg, 'use', 'sig'
+    ) as public_jwk,
+    case
+        when ages.age < 2
+            then '\x01'::bytea || sha256(kids.kid::bytea) || sha256(kids.kid::bytea)
+    end as private_key,
+    case when ages.age < 2 then '2026-11' end as encryption_key_id,
+    now() + (1 - ages.age) * interval '30 days' as signs_from,
+    case when ages.age > 0 then now() + (1 - ages.age) * interval '30 days' end
+        as activated_at,
+    case when ages.age > 1 then now() - interval '1 minute' end as retired_at,
+    case when ages.age > 1 then now() + interval '1 hour' end as published_until,
+    now() - ages.age * interval '30 days' as created_at
+from authority.tenants
+cross join (values ('RS256', 'RSA'), ('ES256', 'EC')) as algs (alg, kty)
+cross join generate_series(0, 2) as ages (age)
+cross join lateral (
+    values (md5(tenants.code || ' ' || algs.alg || ' ' || ages.age))
+) as kids (kid);
+
 with dated as (
     select
         n,

@@ -70,6 +70,16 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         prolong="expires_at = authority.clock() + interval '8 minutes', "
         "created_at = authority.clock()",
     ),
+    "signing_keys": Prunable(
+        table="signing_keys",
+        made="made as (select gen_random_uuid()::text as kid from numbers)",
+        columns="tenant_id, kid, alg, public_jwk, signs_from, retired_at, "
+        "published_until",
+        values="%(tenant_id)s, made.kid, 'ES256', jsonb_build_object("
+        "'kty', 'EC', 'kid', made.kid, 'alg', 'ES256', 'use', 'sig'), "
+        f"now(), now(), {_ENDS}",
+        prolong="published_until = authority.clock() + interval '1 hour'",
+    ),
     "tokens": Prunable(
         table="tokens",
         columns="tenant_id, client_uuid, type, token_hash, expires_at, created_at, "

@@ -21,6 +21,7 @@ from authority_queries.repositories._async.scopes import AsyncScopes
 from authority_queries.repositories._async.server import AsyncServer
 from authority_queries.repositories._async.service_accounts import AsyncServiceAccounts
 from authority_queries.repositories._async.sign_in_store import AsyncSignInStore
+from authority_queries.repositories._async.signing_keys import AsyncSigningKeys
 from authority_queries.repositories._async.tenants import AsyncTenants
 from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories._async.user_roles import AsyncUserRoles
@@ -47,6 +48,7 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
         self.clients = AsyncClients(lease)
         self.client_secrets = AsyncClientSecrets(lease)
         self.scopes = AsyncScopes(lease)
+        self.signing_keys = AsyncSigningKeys(lease)
         self.licenses = AsyncLicenses(lease)
         self.license_seats = AsyncLicenseSeats(lease)
         self.license_usage = AsyncLicenseUsage(lease)

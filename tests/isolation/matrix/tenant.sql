@@ -290,7 +290,7 @@ select
             then sha256(uuid_send('00000000-0000-0000-0000-000000000002'))
     end as redemption_hash,
     now() - interval '1 day' * case issued.kind when 'forgotten' then 3 else 1 end
-    as authenticated_at,
+        as authenticated_at,
     case issued.kind
         when 'code' then now() - interval '1 minute'
         when 'forgotten' then now() - interval '3 days'
@@ -511,6 +511,44 @@ select
 from (
     values ('jti', interval '1 hour'), ('old jti', interval '-1 hour')
 ) as used (jti, remaining);
+
+-- Keys that sign, come next, and left the key set. The next one is due in tenant 1.
+insert into authority.signing_keys (
+    tenant_id,
+    kid,
+    alg,
+    public_jwk,
+    private_key,
+    encryption_key_id,
+    signs_from,
+    activated_at,
+    retired_at,
+    published_until
+)
+select
+    pg_temp.tenant() as tenant_id,
+    keys.kid,
+    'ES256' as alg,
+    jsonb_build_object('kty', 'EC', 'kid', keys.kid, 'alg', 'ES256', 'use', 'sig')
+        as public_jwk,
+    case when keys.retired_at is null then '\x01'::bytea || sha256(keys.kid::bytea) end
+        as private_key,
+    case when keys.retired_at is null then 'key' end as encryption_key_id,
+    keys.signs_from,
+    keys.activated_at,
+    keys.retired_at,
+    keys.retired_at as published_until
+from (
+    values
+    ('signing', now() - interval '2 days', now() - interval '2 days', null),
+    ('next', now() + (pg_temp.extent() * 2 - 3) * interval '1 day', null, null),
+    (
+        'expired',
+        now() - interval '9 days',
+        now() - interval '9 days',
+        now() - interval '2 days'
+    )
+) as keys (kid, signs_from, activated_at, retired_at);
 
 -- The second one is at its end in tenant 1, and not in tenant 2.
 insert into authority.licenses
