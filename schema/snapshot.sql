@@ -2655,7 +2655,9 @@ from (
         and held.username = any(array_remove($3, ''INVALID''))'
     ),
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
-    (17, 'users', true, null, 'held.id = $2')
+    (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    -- The last one.
+    (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $_$;
 
@@ -3243,21 +3245,23 @@ CREATE TABLE authority.used_jtis (
     CONSTRAINT used_jtis_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '24:00:00'::interval))),
     CONSTRAINT used_jtis_issuer_check CHECK (((issuer ~ '^[ -~]+$'::text) AND (char_length(issuer) <= 255))),
     CONSTRAINT used_jtis_jti_hash_check CHECK ((octet_length(jti_hash) = 32)),
-    CONSTRAINT used_jtis_kind_check CHECK ((kind = ANY (ARRAY['client_assertion'::text, 'dpop_proof'::text]))),
+    CONSTRAINT used_jtis_kind_check CHECK ((kind = ANY (ARRAY['client_assertion'::text, 'dpop_proof'::text, 'webauthn_challenge'::text]))),
     CONSTRAINT used_jtis_kind_issuer_check CHECK (((kind <> 'dpop_proof'::text) OR (issuer ~ '^[A-Za-z0-9_-]{43}$'::text))),
     CONSTRAINT used_jtis_moments_check CHECK (((LEAST(expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
 );
 ALTER TABLE ONLY authority.used_jtis FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.used_jtis IS 'The jti of an accepted client assertion (RFC 7523) or DPoP proof (RFC 9449), remembered
-while it could be accepted again.';
+COMMENT ON TABLE authority.used_jtis IS 'The jti of an accepted client assertion (RFC 7523) or DPoP proof (RFC 9449), or a used
+challenge of WebAuthn, remembered while it could be accepted again.';
 COMMENT ON COLUMN authority.used_jtis.tenant_id IS 'Owner of the row.';
-COMMENT ON COLUMN authority.used_jtis.kind IS 'client_assertion or dpop_proof.';
+COMMENT ON COLUMN authority.used_jtis.kind IS 'client_assertion, dpop_proof or webauthn_challenge.';
 COMMENT ON COLUMN authority.used_jtis.issuer IS 'The creator of the jti, which is unique only per issuer: the client_id for an
-assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
-COMMENT ON COLUMN authority.used_jtis.jti_hash IS 'SHA-256 of the jti in UTF-8, 32 octets. A jti can have any length.';
-COMMENT ON COLUMN authority.used_jtis.expires_at IS 'From this time on the assertion or proof is too old to be accepted, by the database''s
-clock, and the jti may be used again. At most a day after its use.';
+assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC 7638), webauthn for a
+challenge.';
+COMMENT ON COLUMN authority.used_jtis.jti_hash IS 'SHA-256 of the jti in UTF-8, or of the challenge, 32 octets. Both can have any
+length.';
+COMMENT ON COLUMN authority.used_jtis.expires_at IS 'From this time on the assertion, proof or challenge is too old to be accepted, by the
+database''s clock, and the jti may be used again. At most a day after its use.';
 COMMENT ON COLUMN authority.used_jtis.created_at IS 'When it was last used. A jti can be used again after expires_at.';
 
 ALTER TABLE ONLY authority.used_jtis
@@ -3435,6 +3439,89 @@ CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
    FROM authority.live_tokens;
 
 COMMENT ON VIEW authority.verified_tokens IS 'The columns of live tokens that a resource server may read.';
+
+-- webauthn_credentials
+
+CREATE TABLE authority.webauthn_credentials (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    credential_id bytea NOT NULL,
+    user_handle bytea NOT NULL,
+    public_key bytea NOT NULL,
+    sign_count bigint NOT NULL,
+    aaguid uuid NOT NULL,
+    transports text[] NOT NULL,
+    discoverable boolean,
+    backup_eligible boolean NOT NULL,
+    backed_up boolean NOT NULL,
+    uv_initialized boolean NOT NULL,
+    name text NOT NULL,
+    clone_suspected_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT webauthn_credentials_backup_eligible_backed_up_check CHECK ((backup_eligible OR (NOT backed_up))),
+    CONSTRAINT webauthn_credentials_credential_id_check CHECK (((octet_length(credential_id) >= 16) AND (octet_length(credential_id) <= 1023))),
+    CONSTRAINT webauthn_credentials_moments_check CHECK (((LEAST(clone_suspected_at, last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(clone_suspected_at, last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT webauthn_credentials_name_check CHECK ((char_length(name) <= 256)),
+    CONSTRAINT webauthn_credentials_public_key_check CHECK (((octet_length(public_key) >= 1) AND (octet_length(public_key) <= 4096))),
+    CONSTRAINT webauthn_credentials_sign_count_check CHECK (((sign_count >= 0) AND (sign_count <= '4294967295'::bigint))),
+    CONSTRAINT webauthn_credentials_transports_check CHECK (((array_position(transports, NULL::text) IS NULL) AND authority.is_text_list(transports, (16)::bigint, (64)::bigint))),
+    CONSTRAINT webauthn_credentials_user_handle_check CHECK (((octet_length(user_handle) >= 1) AND (octet_length(user_handle) <= 64)))
+);
+ALTER TABLE ONLY authority.webauthn_credentials FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.webauthn_credentials IS 'A public key credential of a user: a passkey or a security key (WebAuthn level 3
+section 4, credential record).';
+COMMENT ON COLUMN authority.webauthn_credentials.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.webauthn_credentials.id IS 'Random. Key inside the store.';
+COMMENT ON COLUMN authority.webauthn_credentials.user_id IS 'The user who signs in with the credential.';
+COMMENT ON COLUMN authority.webauthn_credentials.credential_id IS 'Credential ID that the authenticator chose, as raw octets. A credential belongs to one
+user of the tenant.';
+COMMENT ON COLUMN authority.webauthn_credentials.user_handle IS 'The user.id of the registration, which a discoverable credential returns. The 16 octets
+of users.id, unless the credential came from another system. No personal data (WebAuthn
+level 3 section 14.6.1).';
+COMMENT ON COLUMN authority.webauthn_credentials.public_key IS 'Public key in COSE_Key format, as the authenticator sent it.';
+COMMENT ON COLUMN authority.webauthn_credentials.sign_count IS 'The highest signature counter that was accepted. Only grows. 0: the authenticator has
+no counter, as most passkeys.';
+COMMENT ON COLUMN authority.webauthn_credentials.aaguid IS 'Model of the authenticator. All zeros: not disclosed.';
+COMMENT ON COLUMN authority.webauthn_credentials.transports IS 'How clients reach the authenticator, such as usb or internal, for allowCredentials and
+excludeCredentials. Includes values that no specification has yet.';
+COMMENT ON COLUMN authority.webauthn_credentials.discoverable IS 'The authenticator finds the credential without its id, so the user need not type a
+name (the property rk of credProps). Null: the client did not report it.';
+COMMENT ON COLUMN authority.webauthn_credentials.backup_eligible IS 'The flag BE: the credential may be synchronized to other devices. Never changes.';
+COMMENT ON COLUMN authority.webauthn_credentials.backed_up IS 'The flag BS of the last accepted use: the credential has a backup now. The loss of one
+device does not lose it.';
+COMMENT ON COLUMN authority.webauthn_credentials.uv_initialized IS 'The authenticator has verified the user (PIN, fingerprint) at registration, or later
+with another factor beside it. Only then can it be the only factor.';
+COMMENT ON COLUMN authority.webauthn_credentials.name IS 'What the user calls it, such as the device. May be empty.';
+COMMENT ON COLUMN authority.webauthn_credentials.clone_suspected_at IS 'When an assertion last came with a signature counter that had not grown, which may be
+one of a clone. Null: never.';
+COMMENT ON COLUMN authority.webauthn_credentials.last_used_at IS 'When an assertion was last accepted. Null: never.';
+COMMENT ON COLUMN authority.webauthn_credentials.created_at IS 'When the credential was registered.';
+
+ALTER TABLE ONLY authority.webauthn_credentials
+    ADD CONSTRAINT webauthn_credentials_tenant_id_credential_id_key UNIQUE (tenant_id, credential_id);
+
+ALTER TABLE ONLY authority.webauthn_credentials
+    ADD CONSTRAINT webauthn_credentials_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+CREATE INDEX webauthn_credentials_tenant_id_user_id_idx ON authority.webauthn_credentials USING btree (tenant_id, user_id);
+
+ALTER TABLE ONLY authority.webauthn_credentials
+    ADD CONSTRAINT webauthn_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.webauthn_credentials ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY webauthn_credentials_tenant_id_policy ON authority.webauthn_credentials USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
 
 -- without_loopback_port
 

@@ -85,7 +85,9 @@ from (
         and held.username = any(array_remove($3, ''INVALID''))'
     ),
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
-    (17, 'users', true, null, 'held.id = $2')
+    (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    -- The last one.
+    (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $$;
 

@@ -35,6 +35,9 @@ from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories._async.used_jtis import AsyncUsedJtis
 from authority_queries.repositories._async.user_roles import AsyncUserRoles
 from authority_queries.repositories._async.users import AsyncUsers
+from authority_queries.repositories._async.webauthn_credentials import (
+    AsyncWebauthnCredentials,
+)
 
 
 class AsyncStore:
@@ -64,13 +67,17 @@ class AsyncStore:
         self.pushed_requests = AsyncPushedRequests(lease)
         self.used_jtis = AsyncUsedJtis(lease)
         self.revocations = AsyncRevocations(lease)
-        self.login_attempts = AsyncLoginAttempts(lease)
         self.licenses = AsyncLicenses(lease)
         self.license_seats = AsyncLicenseSeats(lease)
         self.license_usage = AsyncLicenseUsage(lease)
         self.erasures = AsyncErasures(lease)
         self.exports = AsyncExports(lease)
         self.server = AsyncServer(lease)
+        self._add_sign_ins(lease)
+
+    def _add_sign_ins(self, lease: AsyncLease) -> None:
+        self.login_attempts = AsyncLoginAttempts(lease)
+        self.webauthn_credentials = AsyncWebauthnCredentials(lease)
 
     @property
     def connection(self) -> AsyncConnection[object]:

@@ -36,6 +36,9 @@ from authority_queries.repositories._sync.transactions import unit_of_work
 from authority_queries.repositories._sync.used_jtis import UsedJtis
 from authority_queries.repositories._sync.user_roles import UserRoles
 from authority_queries.repositories._sync.users import Users
+from authority_queries.repositories._sync.webauthn_credentials import (
+    WebauthnCredentials,
+)
 
 
 class Store:
@@ -65,13 +68,17 @@ class Store:
         self.pushed_requests = PushedRequests(lease)
         self.used_jtis = UsedJtis(lease)
         self.revocations = Revocations(lease)
-        self.login_attempts = LoginAttempts(lease)
         self.licenses = Licenses(lease)
         self.license_seats = LicenseSeats(lease)
         self.license_usage = LicenseUsage(lease)
         self.erasures = Erasures(lease)
         self.exports = Exports(lease)
         self.server = Server(lease)
+        self._add_sign_ins(lease)
+
+    def _add_sign_ins(self, lease: Lease) -> None:
+        self.login_attempts = LoginAttempts(lease)
+        self.webauthn_credentials = WebauthnCredentials(lease)
 
     @property
     def connection(self) -> Connection[object]:
