@@ -149,6 +149,45 @@ select
     now() - (25346 - n) * interval '40 minutes' as created_at
 from generate_series(0, 25345) as n;
 
+-- Half of the users have a passkey, and some of these a security key too.
+insert into authority.webauthn_credentials (
+    tenant_id,
+    id,
+    user_id,
+    credential_id,
+    user_handle,
+    public_key,
+    sign_count,
+    aaguid,
+    transports,
+    discoverable,
+    backup_eligible,
+    backed_up,
+    uv_initialized,
+    name,
+    last_used_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('webauthn credential', n) as id,
+    pg_temp.id_of('user', n % 9500) as user_id,
+    sha256(('credential id ' || n)::bytea) as credential_id,
+    uuid_send(pg_temp.id_of('user', n % 9500)) as user_handle,
+    sha512(('public key ' || n)::bytea) || decode('a50102032620', 'hex') as public_key,
+    case when n >= 9500 then n % 300 else 0 end as sign_count,
+    pg_temp.id_of('model', n % 20) as aaguid,
+    case when n >= 9500 then array['nfc', 'usb'] else array['hybrid', 'internal'] end
+        as transports,
+    n < 9500 as discoverable,
+    n < 9500 as backup_eligible,
+    n < 9500 and n % 4 <> 0 as backed_up,
+    true as uv_initialized,
+    case when n >= 9500 then 'Key' else 'Phone' end as name,
+    now() - n * interval '4 minutes' as last_used_at,
+    now() - interval '30 days' - n * interval '40 minutes' as created_at
+from generate_series(0, 11399) as n;
+
 insert into authority.clients (
     tenant_id,
     id,

@@ -105,7 +105,9 @@ from (
         )'
     ),
     (102, 'sessions', true, null, 'held.user_id = $2'),
-    (1000, 'users', true, null, 'held.id = $2')
+    (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    -- The last one.
+    (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $$;
 

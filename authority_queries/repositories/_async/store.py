@@ -55,6 +55,10 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
         self.erasures = AsyncErasures(lease)
         self.exports = AsyncExports(lease)
         self.server = AsyncServer(lease)
+        self._add_sign_ins(lease)
+
+    def _add_sign_ins(self, lease: AsyncLease) -> None:
+        self.login_attempts = AsyncLoginAttempts(lease)
 
     @property
     def connection(self) -> AsyncConnection[object]:
