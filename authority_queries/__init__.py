@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from authority_queries.names import username_key
     from authority_queries.repositories._async.store import AsyncStore
     from authority_queries.repositories._sync.store import Store
+    from authority_queries.repositories.endings import feed_keys, is_ended
     from authority_queries.repositories.values import NewToken, is_confirmed
     from authority_queries.secrets import mint_token, parse_token
     from authority_queries.service._async.authority import AsyncAuthority
@@ -46,9 +47,11 @@ __all__ = [
     "Store",
     "convert_keycloak_hash",
     "convert_password_hash",
+    "feed_keys",
     "hash_client_secret",
     "hash_password",
     "is_confirmed",
+    "is_ended",
     "migrate",
     "mint_token",
     "parse_token",
@@ -75,9 +78,11 @@ _HOMES = {
     "Store": "repositories._sync.store",
     "convert_keycloak_hash": "credentials",
     "convert_password_hash": "credentials",
+    "feed_keys": "repositories.endings",
     "hash_client_secret": "credentials",
     "hash_password": "credentials",
     "is_confirmed": "repositories.values",
+    "is_ended": "repositories.endings",
     "migrate": "service.migrations",
     "mint_token": "secrets",
     "parse_token": "secrets",

@@ -73,7 +73,7 @@ RedemptionOutcome: TypeAlias = Literal[
     "rotation_required",
 ]
 RevocationCategory: TypeAlias = Literal[
-    "authorization", "client", "key", "subject", "token"
+    "authorization", "client", "key", "session", "subject", "tenant", "token"
 ]
 TenantStatus: TypeAlias = Literal["active", "suspended", "terminated", "trial"]
 TokenDiagnosisDeadBecause: TypeAlias = Literal[
@@ -952,19 +952,25 @@ class Revocation:
     resumes after it.
     """
     category: RevocationCategory
-    """What the target is: a token, subject, client, key (for signing) or
-    authorization.
+    """What the target is: a token, authorization, session, subject, client, tenant,
+    or key (for signing).
     """
     target: str
-    """The jti, sub, client_id, kid or authorization id, depending on the category.
-    Never a token.
+    """The jti, authorization id, sid, sub, client_id, tenant id or kid, depending
+    on the category. The sub of a service account is its account_id. Never a token.
+    """
+    scopes: Sequence[str] | None
+    """Verifiers refuse only tokens of the target that carry another scope. Null:
+    all of its tokens.
     """
     reason: str
     """Why it was revoked, for people and reports."""
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     effective_at: datetime
-    """Verifiers refuse what was issued at or before this time."""
+    """Verifiers that cannot ask the store refuse what was issued at or before this
+    time. A token, an authorization and a session are refused at any time.
+    """
     expires_at: datetime | None
     """Everything that the entry refuses has expired by this time, and the entry may
     be pruned. Null: no such time. Required for a token and an authorization.
@@ -1354,6 +1360,10 @@ class VerifiedToken:
     """When it was issued (iat)."""
     expires_at: datetime
     """The token is dead from this time on, by the database's clock."""
+    depends_on: Sequence[str | None] | None
+    """What ends an exchanged token together with those that it was exchanged for,
+    as category:target of authority.revocations. Null: not exchanged.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,8 @@ select
     verified_tokens.properties,
     verified_tokens.authenticated_at,
     verified_tokens.created_at,
-    verified_tokens.expires_at
+    verified_tokens.expires_at,
+    verified_tokens.depends_on
 from authority.verified_tokens
 where
     verified_tokens.tenant_id = :tenant_id
@@ -118,7 +119,7 @@ select
     verified_tokens.actor, verified_tokens.scopes, verified_tokens.cnf_jkt,
     verified_tokens.cnf_x5t_s256, verified_tokens.payload, verified_tokens.properties,
     verified_tokens.authenticated_at, verified_tokens.created_at,
-    verified_tokens.expires_at
+    verified_tokens.expires_at, verified_tokens.depends_on
 from authority.find_live_token(:tenant_id, :token_hash, :type) as verified_tokens;
 
 -- name: create(tenant_id, type, token_hash, client_uuid, user_id, service_account_id, authorization_id, scopes, code_challenge, redirect_uri, nonce, cnf_jkt, cnf_x5t_s256, payload, properties, authenticated_at, lifetime)^

@@ -71,6 +71,7 @@ _ORDER = (
     "INDEX",
     "INDEX ATTACH",
     "FK CONSTRAINT",
+    "TRIGGER",
     "ROW SECURITY",
     "POLICY",
 )

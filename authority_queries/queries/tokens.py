@@ -26,8 +26,8 @@ _TEXTS = {
     "get_by_id": "5190a4525b19",
     "get_by_hash": "d89fbccf91d2",
     "diagnose": "f07aa625cc2c",
-    "verify": "d1de09ee9771",
-    "verify_by_token": "1ee8f002dd0d",
+    "verify": "870e4ffd13c7",
+    "verify_by_token": "7e0e6bdcae47",
     "create": "f8432e6fe019",
     "revoke": "247b13f4ef7f",
     "revoke_by_id": "7a9416536c88",
@@ -369,7 +369,7 @@ def verify_by_token(
 ) -> VerifiedToken | None:
     """As verify, in one trip, for a transaction that works for no tenant yet.
 
-    queries/tokens.sql:110
+    queries/tokens.sql:111
     """
     return _verify_by_token(
         connection, tenant_id=tenant_id, token_hash=token_hash, type=type
@@ -385,7 +385,7 @@ async def verify_by_token_async(
 ) -> VerifiedToken | None:
     """As verify, in one trip, for a transaction that works for no tenant yet.
 
-    queries/tokens.sql:110
+    queries/tokens.sql:111
     """
     return await _verify_by_token_async(
         connection, tenant_id=tenant_id, token_hash=token_hash, type=type
@@ -438,7 +438,7 @@ def create(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:124
+    queries/tokens.sql:125
     """
     return _create(
         connection,
@@ -508,7 +508,7 @@ async def create_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:124
+    queries/tokens.sql:125
     """
     return await _create_async(
         connection,
@@ -552,7 +552,7 @@ def revoke(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:195
+    queries/tokens.sql:196
     """
     return _revoke(
         connection,
@@ -583,7 +583,7 @@ async def revoke_async(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:195
+    queries/tokens.sql:196
     """
     return await _revoke_async(
         connection,
@@ -609,7 +609,7 @@ def revoke_by_id(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:256
+    queries/tokens.sql:257
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -631,7 +631,7 @@ async def revoke_by_id_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:256
+    queries/tokens.sql:257
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -655,7 +655,7 @@ def list_active_by_subject(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:269
+    queries/tokens.sql:270
     """
     return _list_active_by_subject(
         connection,
@@ -684,7 +684,7 @@ async def list_active_by_subject_async(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:269
+    queries/tokens.sql:270
     """
     return await _list_active_by_subject_async(
         connection,
@@ -717,7 +717,7 @@ def list_active_by_subject_stream(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:269
+    queries/tokens.sql:270
     """
     return _list_active_by_subject_stream(
         connection,
@@ -751,7 +751,7 @@ def list_active_by_subject_stream_async(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:269
+    queries/tokens.sql:270
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -779,7 +779,7 @@ def list_active_by_client(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:296
+    queries/tokens.sql:297
     """
     return _list_active_by_client(
         connection,
@@ -805,7 +805,7 @@ async def list_active_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:296
+    queries/tokens.sql:297
     """
     return await _list_active_by_client_async(
         connection,
@@ -835,7 +835,7 @@ def list_active_by_client_stream(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:296
+    queries/tokens.sql:297
     """
     return _list_active_by_client_stream(
         connection,
@@ -866,7 +866,7 @@ def list_active_by_client_stream_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:296
+    queries/tokens.sql:297
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -885,7 +885,7 @@ def prune_expired(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:318
+    queries/tokens.sql:319
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -897,7 +897,7 @@ async def prune_expired_async(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:318
+    queries/tokens.sql:319
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -911,7 +911,7 @@ def prune_refresh_tokens(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:343
+    queries/tokens.sql:344
     """
     return _prune_refresh_tokens(
         connection, older_than=older_than, batch_size=batch_size
@@ -925,7 +925,7 @@ async def prune_refresh_tokens_async(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:343
+    queries/tokens.sql:344
     """
     return await _prune_refresh_tokens_async(
         connection, older_than=older_than, batch_size=batch_size
