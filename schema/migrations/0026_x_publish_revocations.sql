@@ -1,7 +1,7 @@
--- Creates the triggers that publish in the feed whatever ends living tokens.
+-- Creates the functions of the triggers that publish in the feed whatever ends living
+-- tokens.
 --
--- Locks: access exclusive on authority.tokens, authorizations, consents, users, clients,
--- service_accounts and tenants while triggers are replaced.
+-- Locks: none on tables in use.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -180,19 +180,25 @@ begin
     elsif tg_table_name = 'clients' then
         target := old.client_id;
     end if;
+    perform set_config('authority.tenant_id', tenant_id::text, true);
     if reason like '%_signed_out' then
         effective_at := new.tokens_valid_after;
     end if;
-    perform set_config('authority.tenant_id', tenant_id::text, true);
-    perform authority.append_revocations(
-        tenant_id,
-        category,
-        array[target],
-        array[case when tg_op = 'DELETE' then effective_at + interval '90 days' end],
-        null,
-        reason,
-        effective_at
-    );
+    if reason <> 'tenant_inactive' or not exists (
+        select from authority.active_tenants where active_tenants.id = old.id
+    ) then
+        perform authority.append_revocations(
+            tenant_id,
+            category,
+            array[target],
+            array[
+                case when tg_op = 'DELETE' then effective_at + interval '2160 hours' end
+            ],
+            null,
+            reason,
+            effective_at
+        );
+    end if;
     perform set_config('authority.tenant_id', tenant_before, true);
     return null;
 end

@@ -1,8 +1,8 @@
--- Creates the triggers that publish in the feed whatever ends living tokens. They run at
--- the end of the transaction, so that the lock of the feed is the last one that it takes.
+-- Creates the triggers that publish in the feed whatever ends living tokens. They run
+-- at the end of the transaction, so that it locks the feed after everything else.
 --
--- Locks: access exclusive on authority.tokens, authorizations, consents, users, clients,
--- service_accounts and tenants while triggers are replaced.
+-- Locks: access exclusive on authority.tokens, authorizations, consents, users,
+-- clients, service_accounts and tenants while triggers are replaced.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -236,8 +236,7 @@ create constraint trigger tenants_inactive_feed
 after update of status on authority.tenants
 deferrable initially deferred
 for each row when (
-    old.status in ('active', 'trial')
-    and new.status not in ('active', 'trial')
+    new.status <> old.status
     and authority.is_feed_on()
 )
 execute function authority.publish_end('tenant', 'tenant_inactive');
