@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from authority_queries.names import username_key
     from authority_queries.repositories._async.store import AsyncStore
     from authority_queries.repositories._sync.store import Store
+    from authority_queries.repositories.endings import feed_keys, is_ended
     from authority_queries.repositories.values import (
         NewToken,
         is_confirmed,
@@ -56,9 +57,11 @@ __all__ = [
     "Store",
     "convert_keycloak_hash",
     "convert_password_hash",
+    "feed_keys",
     "hash_client_secret",
     "hash_password",
     "is_confirmed",
+    "is_ended",
     "is_sign_in_sufficient",
     "migrate",
     "mint_signing_key",
@@ -90,9 +93,11 @@ _HOMES = {
     "Store": "repositories._sync.store",
     "convert_keycloak_hash": "credentials",
     "convert_password_hash": "credentials",
+    "feed_keys": "repositories.endings",
     "hash_client_secret": "credentials",
     "hash_password": "credentials",
     "is_confirmed": "repositories.values",
+    "is_ended": "repositories.endings",
     "is_sign_in_sufficient": "repositories.values",
     "migrate": "service.migrations",
     "mint_signing_key": "secrets.key_pairs",

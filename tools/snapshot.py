@@ -70,6 +70,7 @@ _ORDER = (
     "INDEX",
     "INDEX ATTACH",
     "FK CONSTRAINT",
+    "TRIGGER",
     "ROW SECURITY",
     "POLICY",
 )
