@@ -50,6 +50,54 @@ COMMENT ON FUNCTION authority.address_site(address inet) IS 'Returns the network
 IPv6 address, because one customer has one (RFC 6177), or authority.address_prefix of an
 IPv4 address.';
 
+-- append_revocations
+
+CREATE FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], scopes text[], reason text, effective_at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+begin
+    with next_sequence as (
+        insert into authority.revocation_sequences (tenant_id, last_sequence)
+        values (append_revocations.tenant_id, cardinality(targets))
+        on conflict on constraint revocation_sequences_tenant_id_pk do update
+            set
+                last_sequence
+                = revocation_sequences.last_sequence + excluded.last_sequence,
+                updated_at = excluded.updated_at
+        returning
+            revocation_sequences.last_sequence,
+            case
+                when
+                    (current_setting('authority.feed', true) is distinct from 'silent')
+                    and pg_notification_queue_usage() < 0.5
+                    then pg_notify(
+                        'authority_revocations', revocation_sequences.tenant_id::text
+                    )
+            end as hint
+    )
+    insert into authority.revocations
+    (tenant_id, sequence, category, target, scopes, reason, effective_at, expires_at)
+    select
+        append_revocations.tenant_id,
+        next_sequence.last_sequence - cardinality(targets) + ended.number,
+        append_revocations.category,
+        ended.target,
+        append_revocations.scopes,
+        append_revocations.reason,
+        append_revocations.effective_at,
+        ended.expires_at
+    from next_sequence
+    cross join unnest(targets, ends) with ordinality
+        as ended (target, expires_at, number);
+end
+$$;
+
+COMMENT ON FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], scopes text[], reason text, effective_at timestamp with time zone) IS 'Appends an entry for each target, with its end, to the feed of the tenant. The
+transaction notifies followers, unless the setting authority.feed is silent.';
+
 -- are_tokens_alive
 
 CREATE FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) RETURNS boolean
@@ -174,6 +222,10 @@ ALTER TABLE ONLY authority.authorizations
 ALTER TABLE ONLY authority.authorizations
     ADD CONSTRAINT authorizations_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
+CREATE CONSTRAINT TRIGGER authorizations_deleted_feed AFTER DELETE ON authority.authorizations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.tokens_expire_at > authority.clock()) AND (old.revoked_at IS NULL) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_revocation('authorization');
+
+CREATE CONSTRAINT TRIGGER authorizations_revoked_feed AFTER UPDATE OF revoked_at ON authority.authorizations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL) AND (new.tokens_expire_at > authority.clock()) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_revocation('authorization');
+
 ALTER TABLE authority.authorizations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY authorizations_lock_policy ON authority.authorizations AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
@@ -189,6 +241,26 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+-- await_families
+
+CREATE FUNCTION authority.await_families() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+begin
+    perform from authority.consents
+    where consents.tenant_id = new.tenant_id and consents.id = new.id
+    for update;
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION authority.await_families() IS 'Waits for the transactions that are inserting families under the consent, and makes
+later ones wait, so that publish_consent sees every family that may have a living
+token.';
 
 -- await_seat
 
@@ -373,6 +445,14 @@ ALTER TABLE ONLY authority.clients
 ALTER TABLE ONLY authority.clients
     ADD CONSTRAINT clients_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
+CREATE CONSTRAINT TRIGGER clients_deleted_feed AFTER DELETE ON authority.clients DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((old.enabled AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('client', 'client_deleted');
+
+CREATE CONSTRAINT TRIGGER clients_disabled_feed AFTER UPDATE OF enabled ON authority.clients DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((old.enabled AND (NOT new.enabled) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('client', 'client_disabled');
+
+CREATE CONSTRAINT TRIGGER clients_renamed_feed AFTER UPDATE OF client_id ON authority.clients DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.client_id <> old.client_id) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('client', 'client_renamed');
+
+CREATE CONSTRAINT TRIGGER clients_signed_out_feed AFTER UPDATE OF tokens_valid_after ON authority.clients DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.tokens_valid_after IS NOT NULL) AND ((old.tokens_valid_after IS NULL) OR (new.tokens_valid_after > old.tokens_valid_after)) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('client', 'client_signed_out');
+
 ALTER TABLE authority.clients ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY clients_tenant_id_policy ON authority.clients USING ((tenant_id = (
@@ -460,6 +540,10 @@ ALTER TABLE ONLY authority.consents
 
 ALTER TABLE ONLY authority.consents
     ADD CONSTRAINT consents_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE TRIGGER consents_families_feed AFTER UPDATE OF revoked_at, scopes ON authority.consents FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND ((new.revoked_at IS NOT NULL) OR (NOT (old.scopes <@ new.scopes))) AND authority.is_feed_on())) EXECUTE FUNCTION authority.await_families();
+
+CREATE CONSTRAINT TRIGGER consents_narrowed_feed AFTER UPDATE OF revoked_at, scopes ON authority.consents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND ((new.revoked_at IS NOT NULL) OR (NOT (old.scopes <@ new.scopes))) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_consent();
 
 ALTER TABLE authority.consents ENABLE ROW LEVEL SECURITY;
 
@@ -842,34 +926,15 @@ begin
         users.tenant_id = end_sign_ins.tenant_id
         and users.id = end_sign_ins.user_id;
     if not is_published then
-        with next_sequence as (
-            insert into authority.revocation_sequences (tenant_id, last_sequence)
-            values (end_sign_ins.tenant_id, 1)
-            on conflict on constraint revocation_sequences_tenant_id_pk do update
-                set
-                    last_sequence = revocation_sequences.last_sequence + 1,
-                    updated_at = authority.clock()
-            returning
-                revocation_sequences.tenant_id,
-                revocation_sequences.last_sequence,
-                case
-                    when pg_notification_queue_usage() < 0.5
-                        then pg_notify(
-                            'authority_revocations',
-                            revocation_sequences.tenant_id::text
-                        )
-                end as hint
-        )
-        insert into authority.revocations
-        (tenant_id, sequence, category, target, reason, expires_at)
-        select
-            next_sequence.tenant_id,
-            next_sequence.last_sequence,
+        perform authority.append_revocations(
+            end_sign_ins.tenant_id,
             'subject',
-            account.subject_id,
+            array[account.subject_id],
+            array[authority.clock() + feed_for],
+            null,
             'user_erased',
-            authority.clock() + feed_for
-        from next_sequence;
+            authority.clock()
+        );
     end if;
     return true;
 end
@@ -985,6 +1050,7 @@ CREATE FUNCTION authority.erase_tenant(tenant_id uuid, batch_size bigint, OUT ta
     AS $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
+    feed_before constant text := current_setting('authority.feed', true);
     is_locked boolean;
     erasable record;
 begin
@@ -992,6 +1058,7 @@ begin
         raise invalid_parameter_value using message = 'batch_size must be 1 or more';
     end if;
     perform set_config('authority.tenant_id', erase_tenant.tenant_id::text, true);
+    perform set_config('authority.feed', 'off', true);
     erased := 0;
     <<passes>>
     -- The first pass does not lock the tenant. When it finds no row, the second pass
@@ -1037,6 +1104,7 @@ begin
         table_name := case when erased > 0 then 'tenants' end;
     end if;
     perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.feed', feed_before, true);
 end
 $$;
 
@@ -1057,6 +1125,7 @@ CREATE FUNCTION authority.erase_user(tenant_id uuid, user_id uuid, other_names t
     AS $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
+    feed_before constant text := current_setting('authority.feed', true);
     is_locked boolean;
     names text[];
     erasable record;
@@ -1068,10 +1137,12 @@ begin
         raise invalid_parameter_value using message = 'feed_for must be 0 or more';
     end if;
     perform set_config('authority.tenant_id', erase_user.tenant_id::text, true);
+    perform set_config('authority.feed', 'off', true);
     erased := 0;
     if authority.end_sign_ins(erase_user.tenant_id, erase_user.user_id, feed_for) then
         table_name := 'users';
         perform set_config('authority.tenant_id', tenant_before, true);
+        perform set_config('authority.feed', feed_before, true);
         return;
     end if;
     names := authority.names_of_user(
@@ -1120,6 +1191,7 @@ begin
     end loop passes;
     table_name := case when erased > 0 then table_name end;
     perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.feed', feed_before, true);
 end
 $$;
 
@@ -1203,6 +1275,38 @@ $_$;
 COMMENT ON FUNCTION authority.export_rows(tenant_id uuid, user_id uuid, other_names text[], table_name text, after jsonb, page_size bigint) IS 'Returns rows of one table in the order of its primary key, after this key: all rows of
 the tenant, or with a user_id those that concern the user. A row has the columns that
 the caller may read, so that a reader exports no hash.';
+
+-- find_dependencies
+
+CREATE FUNCTION authority.find_dependencies(tenant_id uuid, token_ids uuid[]) RETURNS text[]
+    LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+begin
+    return (
+        select array_agg(distinct named.name)
+        from authority.token_states
+        cross join lateral unnest(
+            array[
+                'token:' || token_states.id,
+                'authorization:' || token_states.authorization_id,
+                'authorization:' || token_states.subject_authorization_id,
+                'client:' || token_states.client_id,
+                'subject:' || token_states.subject_id,
+                'subject:' || token_states.account_id
+            ]
+        ) as named (name)
+        where
+            token_states.tenant_id = find_dependencies.tenant_id
+            and token_states.id = any(find_dependencies.token_ids)
+            and named.name is not null
+    );
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_dependencies(tenant_id uuid, token_ids uuid[]) IS 'Returns what ends these tokens, as category:target of authority.revocations.';
 
 -- find_live_session
 
@@ -1440,6 +1544,15 @@ $_$;
 
 COMMENT ON FUNCTION authority.is_details_list(details jsonb) IS 'Returns whether a document is a list of at most 100 objects, each with a type (RFC 9396
 section 2).';
+
+-- is_feed_on
+
+CREATE FUNCTION authority.is_feed_on() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((current_setting('authority.feed'::text, true) IS DISTINCT FROM 'off'::text) OR (CURRENT_USER <> 'pg_database_owner'::name));
+
+COMMENT ON FUNCTION authority.is_feed_on() IS 'Returns false only in the functions that erase a tenant or a user. They run as owner
+of the database with the setting authority.feed = off, and publish by themselves.';
 
 -- is_password_hash
 
@@ -2519,6 +2632,169 @@ COMMENT ON FUNCTION authority.prune_default_login_attempts(retention interval, b
 which is never dropped, and returns how many. Runs as its owner, because no other role
 has privileges on a partition.';
 
+-- publish_consent
+
+CREATE FUNCTION authority.publish_consent() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now constant text
+        := set_config('authority.tenant_id', new.tenant_id::text, true);
+    families text[];
+    ends timestamptz[];
+begin
+    select
+        array_agg(authorizations.id::text order by authorizations.id),
+        array_agg(authorizations.tokens_expire_at order by authorizations.id)
+    into families, ends
+    from authority.authorizations
+    where
+        authorizations.tenant_id = new.tenant_id
+        and authorizations.consent_id = new.id
+        and authorizations.user_id = new.user_id
+        and authorizations.client_uuid = new.client_uuid
+        and authorizations.revoked_at is null
+        and authorizations.tokens_expire_at > authority.clock();
+    if families is not null then
+        perform authority.append_revocations(
+            new.tenant_id,
+            'authorization',
+            families,
+            ends,
+            case when new.revoked_at is null then new.scopes end,
+            case
+                when new.revoked_at is null then 'consent_narrowed'
+                else 'consent_revoked'
+            end,
+            authority.clock()
+        );
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION authority.publish_consent() IS 'Publishes the end of each living family under the consent: of all its tokens if the
+consent is revoked, else of those with a scope beyond the ones that are left.';
+
+-- publish_end
+
+CREATE FUNCTION authority.publish_end() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    category constant text := tg_argv[0];
+    reason constant text := tg_argv[1];
+    effective_at timestamptz := authority.clock();
+    tenant_id uuid;
+    target text;
+begin
+    if tg_table_name = 'tenants' then
+        tenant_id := old.id;
+        target := old.id;
+    else
+        tenant_id := old.tenant_id;
+    end if;
+    if tg_table_name = 'users' then
+        target := old.subject_id;
+    elsif tg_table_name = 'service_accounts' then
+        target := old.account_id;
+    elsif tg_table_name = 'clients' then
+        target := old.client_id;
+    end if;
+    perform set_config('authority.tenant_id', tenant_id::text, true);
+    if reason like '%_signed_out' then
+        effective_at := new.tokens_valid_after;
+    end if;
+    if reason <> 'tenant_inactive' or not exists (
+        select from authority.active_tenants where active_tenants.id = old.id
+    ) then
+        perform authority.append_revocations(
+            tenant_id,
+            category,
+            array[target],
+            array[
+                case when tg_op = 'DELETE' then effective_at + interval '2160 hours' end
+            ],
+            null,
+            reason,
+            effective_at
+        );
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION authority.publish_end() IS 'Publishes that a tenant, user, client or service account was signed out, disabled,
+renamed or deleted, by the name that its tokens carry. The entry has no end, except for
+a deletion.';
+
+-- publish_revocation
+
+CREATE FUNCTION authority.publish_revocation() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now constant text
+        := set_config('authority.tenant_id', old.tenant_id::text, true);
+    category constant text := tg_argv[0];
+    reason text := category || '_deleted';
+    ends timestamptz;
+begin
+    if tg_op = 'UPDATE' then
+        reason := new.revocation_reason;
+    end if;
+    if category = 'token' then
+        ends := old.expires_at;
+    elsif tg_op = 'UPDATE' then
+        ends := new.tokens_expire_at;
+    elsif exists (
+        select from authority.clients
+        where clients.tenant_id = old.tenant_id and clients.id = old.client_uuid
+    ) and (
+        old.user_id is null
+        or exists (
+            select from authority.users
+            where users.tenant_id = old.tenant_id and users.id = old.user_id
+        )
+    ) then
+        -- The client and the user exist: their deletion has not ended the family.
+        ends := old.tokens_expire_at;
+    end if;
+    if ends > authority.clock() then
+        perform authority.append_revocations(
+            old.tenant_id,
+            category,
+            array[old.id::text],
+            array[ends],
+            null,
+            reason,
+            authority.clock()
+        );
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION authority.publish_revocation() IS 'Publishes the end of a token or a family until its tokens have expired.';
+
 -- pushed_requests
 
 CREATE TABLE authority.pushed_requests (
@@ -2837,32 +3113,39 @@ CREATE TABLE authority.revocations (
     sequence bigint NOT NULL,
     category text NOT NULL COLLATE pg_catalog."C",
     target text NOT NULL COLLATE pg_catalog."C",
+    scopes text[],
     reason text NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     effective_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'subject'::text, 'client'::text, 'key'::text, 'authorization'::text]))),
+    CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'authorization'::text, 'session'::text, 'subject'::text, 'client'::text, 'tenant'::text, 'key'::text]))),
     CONSTRAINT revocations_category_expires_at_check CHECK (((expires_at IS NOT NULL) OR (category <> ALL (ARRAY['token'::text, 'authorization'::text])))),
+    CONSTRAINT revocations_category_scopes_check CHECK (((scopes IS NULL) OR (category = 'authorization'::text))),
     CONSTRAINT revocations_expires_at_check CHECK ((expires_at > effective_at)),
     CONSTRAINT revocations_moments_check CHECK (((LEAST(effective_at, expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(effective_at, expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT revocations_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
     CONSTRAINT revocations_reason_check CHECK ((char_length(reason) <= 2000)),
+    CONSTRAINT revocations_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
     CONSTRAINT revocations_target_check CHECK ((authority.is_visible(target) AND (char_length(target) <= 256)))
 );
 ALTER TABLE ONLY authority.revocations FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.revocations IS 'A feed entry: what verifiers with a cache or with self-contained tokens must refuse.
-Append-only. Tokens in this store are revoked in their own rows.';
+Append-only. Triggers publish whatever ends living tokens of this store.';
 COMMENT ON COLUMN authority.revocations.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.revocations.sequence IS 'Position in the tenant''s feed, from 1, in the order of commits. A follower resumes
 after it.';
-COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token, subject, client, key (for signing) or authorization.';
-COMMENT ON COLUMN authority.revocations.target IS 'The jti, sub, client_id, kid or authorization id, depending on the category. Never a
-token.';
+COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token, authorization, session, subject, client, tenant, or key
+(for signing).';
+COMMENT ON COLUMN authority.revocations.target IS 'The jti, authorization id, sid, sub, client_id, tenant id or kid, depending on the
+category. The sub of a service account is its account_id. Never a token.';
+COMMENT ON COLUMN authority.revocations.scopes IS 'Verifiers refuse only tokens of the target that carry another scope. Null: all of its
+tokens.';
 COMMENT ON COLUMN authority.revocations.reason IS 'Why it was revoked, for people and reports.';
 COMMENT ON COLUMN authority.revocations.properties IS 'Open object of the embedding service. The store never reads it.';
-COMMENT ON COLUMN authority.revocations.effective_at IS 'Verifiers refuse what was issued at or before this time.';
+COMMENT ON COLUMN authority.revocations.effective_at IS 'Verifiers that cannot ask the store refuse what was issued at or before this time. A
+token, an authorization and a session are refused at any time.';
 COMMENT ON COLUMN authority.revocations.expires_at IS 'Everything that the entry refuses has expired by this time, and the entry may be
 pruned. Null: no such time. Required for a token and an authorization.';
 COMMENT ON COLUMN authority.revocations.created_at IS 'When it was published.';
@@ -3084,7 +3367,9 @@ from (
         )'
     ),
     (102, 'sessions', true, null, 'held.user_id = $2'),
-    (1000, 'users', true, null, 'held.id = $2')
+    (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    -- The last one.
+    (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $_$;
 
@@ -3220,6 +3505,14 @@ ALTER TABLE ONLY authority.service_accounts
 
 ALTER TABLE ONLY authority.service_accounts
     ADD CONSTRAINT service_accounts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
+
+CREATE CONSTRAINT TRIGGER service_accounts_deleted_feed AFTER DELETE ON authority.service_accounts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((old.enabled AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'service_account_deleted');
+
+CREATE CONSTRAINT TRIGGER service_accounts_disabled_feed AFTER UPDATE OF enabled ON authority.service_accounts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((old.enabled AND (NOT new.enabled) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'service_account_disabled');
+
+CREATE CONSTRAINT TRIGGER service_accounts_renamed_feed AFTER UPDATE OF account_id ON authority.service_accounts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.account_id <> old.account_id) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'service_account_renamed');
+
+CREATE CONSTRAINT TRIGGER service_accounts_signed_out_feed AFTER UPDATE OF tokens_valid_after ON authority.service_accounts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.tokens_valid_after IS NOT NULL) AND ((old.tokens_valid_after IS NULL) OR (new.tokens_valid_after > old.tokens_valid_after)) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'service_account_signed_out');
 
 ALTER TABLE authority.service_accounts ENABLE ROW LEVEL SECURITY;
 
@@ -3667,6 +3960,10 @@ ALTER TABLE ONLY authority.tenants
 ALTER TABLE ONLY authority.tenants
     ADD CONSTRAINT tenants_id_pk PRIMARY KEY (id);
 
+CREATE CONSTRAINT TRIGGER tenants_inactive_feed AFTER UPDATE OF status ON authority.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status <> old.status) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('tenant', 'tenant_inactive');
+
+CREATE CONSTRAINT TRIGGER tenants_signed_out_feed AFTER UPDATE OF tokens_valid_after ON authority.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.tokens_valid_after IS NOT NULL) AND ((old.tokens_valid_after IS NULL) OR (new.tokens_valid_after > old.tokens_valid_after)) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('tenant', 'tenant_signed_out');
+
 ALTER TABLE authority.tenants ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY tenants_id_policy ON authority.tenants USING ((id = (
@@ -3921,6 +4218,10 @@ ALTER TABLE ONLY authority.tokens
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
+CREATE CONSTRAINT TRIGGER tokens_deleted_feed AFTER DELETE ON authority.tokens DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.type = 'access'::text) AND (old.expires_at > authority.clock()) AND (old.revoked_at IS NULL) AND (pg_trigger_depth() = 0) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_revocation('token');
+
+CREATE CONSTRAINT TRIGGER tokens_revoked_feed AFTER UPDATE OF revoked_at ON authority.tokens DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.type = 'access'::text) AND (old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL) AND (new.expires_at > authority.clock()) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_revocation('token');
+
 ALTER TABLE authority.tokens ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY tokens_lock_policy ON authority.tokens AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
@@ -3967,21 +4268,23 @@ CREATE TABLE authority.used_jtis (
     CONSTRAINT used_jtis_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '24:00:00'::interval))),
     CONSTRAINT used_jtis_issuer_check CHECK (((issuer ~ '^[ -~]+$'::text) AND (char_length(issuer) <= 255))),
     CONSTRAINT used_jtis_jti_hash_check CHECK ((octet_length(jti_hash) = 32)),
-    CONSTRAINT used_jtis_kind_check CHECK ((kind = ANY (ARRAY['client_assertion'::text, 'dpop_proof'::text]))),
+    CONSTRAINT used_jtis_kind_check CHECK ((kind = ANY (ARRAY['client_assertion'::text, 'dpop_proof'::text, 'webauthn_challenge'::text]))),
     CONSTRAINT used_jtis_kind_issuer_check CHECK (((kind <> 'dpop_proof'::text) OR (issuer ~ '^[A-Za-z0-9_-]{43}$'::text))),
     CONSTRAINT used_jtis_moments_check CHECK (((LEAST(expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
 );
 ALTER TABLE ONLY authority.used_jtis FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.used_jtis IS 'The jti of an accepted client assertion (RFC 7523) or DPoP proof (RFC 9449), remembered
-while it could be accepted again.';
+COMMENT ON TABLE authority.used_jtis IS 'The jti of an accepted client assertion (RFC 7523) or DPoP proof (RFC 9449), or a used
+challenge of WebAuthn, remembered while it could be accepted again.';
 COMMENT ON COLUMN authority.used_jtis.tenant_id IS 'Owner of the row.';
-COMMENT ON COLUMN authority.used_jtis.kind IS 'client_assertion or dpop_proof.';
+COMMENT ON COLUMN authority.used_jtis.kind IS 'client_assertion, dpop_proof or webauthn_challenge.';
 COMMENT ON COLUMN authority.used_jtis.issuer IS 'The creator of the jti, which is unique only per issuer: the client_id for an
-assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
-COMMENT ON COLUMN authority.used_jtis.jti_hash IS 'SHA-256 of the jti in UTF-8, 32 octets. A jti can have any length.';
-COMMENT ON COLUMN authority.used_jtis.expires_at IS 'From this time on the assertion or proof is too old to be accepted, by the database''s
-clock, and the jti may be used again. At most a day after its use.';
+assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC 7638), webauthn for a
+challenge.';
+COMMENT ON COLUMN authority.used_jtis.jti_hash IS 'SHA-256 of the jti in UTF-8, or of the challenge, 32 octets. Both can have any
+length.';
+COMMENT ON COLUMN authority.used_jtis.expires_at IS 'From this time on the assertion, proof or challenge is too old to be accepted, by the
+database''s clock, and the jti may be used again. At most a day after its use.';
 COMMENT ON COLUMN authority.used_jtis.created_at IS 'When it was last used. A jti can be used again after expires_at.';
 
 ALTER TABLE ONLY authority.used_jtis
@@ -4123,6 +4426,14 @@ ALTER TABLE ONLY authority.users
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
+CREATE CONSTRAINT TRIGGER users_deleted_feed AFTER DELETE ON authority.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.status = 'active'::text) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'user_deleted');
+
+CREATE CONSTRAINT TRIGGER users_inactive_feed AFTER UPDATE OF status ON authority.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.status = 'active'::text) AND (new.status <> 'active'::text) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'user_inactive');
+
+CREATE CONSTRAINT TRIGGER users_renamed_feed AFTER UPDATE OF subject_id ON authority.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.subject_id <> old.subject_id) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'user_renamed');
+
+CREATE CONSTRAINT TRIGGER users_signed_out_feed AFTER UPDATE OF tokens_valid_after ON authority.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.tokens_valid_after IS NOT NULL) AND ((old.tokens_valid_after IS NULL) OR (new.tokens_valid_after > old.tokens_valid_after)) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'user_signed_out');
+
 ALTER TABLE authority.users ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY users_tenant_id_policy ON authority.users USING ((tenant_id = (
@@ -4161,10 +4472,96 @@ CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
     acr,
     amr,
     created_at,
-    expires_at
+    expires_at,
+    authority.find_dependencies(tenant_id, exchanged_from) AS depends_on
    FROM authority.live_tokens;
 
 COMMENT ON VIEW authority.verified_tokens IS 'The columns of live tokens that a resource server may read.';
+COMMENT ON COLUMN authority.verified_tokens.depends_on IS 'What ends an exchanged token together with those that it was exchanged for, as
+category:target of authority.revocations. Null: not exchanged.';
+
+-- webauthn_credentials
+
+CREATE TABLE authority.webauthn_credentials (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    credential_id bytea NOT NULL,
+    user_handle bytea NOT NULL,
+    public_key bytea NOT NULL,
+    sign_count bigint NOT NULL,
+    aaguid uuid NOT NULL,
+    transports text[] NOT NULL,
+    discoverable boolean,
+    backup_eligible boolean NOT NULL,
+    backed_up boolean NOT NULL,
+    uv_initialized boolean NOT NULL,
+    name text NOT NULL,
+    clone_suspected_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT webauthn_credentials_backup_eligible_backed_up_check CHECK ((backup_eligible OR (NOT backed_up))),
+    CONSTRAINT webauthn_credentials_credential_id_check CHECK (((octet_length(credential_id) >= 16) AND (octet_length(credential_id) <= 1023))),
+    CONSTRAINT webauthn_credentials_moments_check CHECK (((LEAST(clone_suspected_at, last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(clone_suspected_at, last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT webauthn_credentials_name_check CHECK ((char_length(name) <= 256)),
+    CONSTRAINT webauthn_credentials_public_key_check CHECK (((octet_length(public_key) >= 1) AND (octet_length(public_key) <= 4096))),
+    CONSTRAINT webauthn_credentials_sign_count_check CHECK (((sign_count >= 0) AND (sign_count <= '4294967295'::bigint))),
+    CONSTRAINT webauthn_credentials_transports_check CHECK (((array_position(transports, NULL::text) IS NULL) AND authority.is_text_list(transports, (16)::bigint, (64)::bigint))),
+    CONSTRAINT webauthn_credentials_user_handle_check CHECK (((octet_length(user_handle) >= 1) AND (octet_length(user_handle) <= 64)))
+);
+ALTER TABLE ONLY authority.webauthn_credentials FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.webauthn_credentials IS 'A public key credential of a user: a passkey or a security key (WebAuthn level 3
+section 4, credential record).';
+COMMENT ON COLUMN authority.webauthn_credentials.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.webauthn_credentials.id IS 'Random. Key inside the store.';
+COMMENT ON COLUMN authority.webauthn_credentials.user_id IS 'The user who signs in with the credential.';
+COMMENT ON COLUMN authority.webauthn_credentials.credential_id IS 'Credential ID that the authenticator chose, as raw octets. A credential belongs to one
+user of the tenant.';
+COMMENT ON COLUMN authority.webauthn_credentials.user_handle IS 'The user.id of the registration, which a discoverable credential returns. The 16 octets
+of users.id, unless the credential came from another system. No personal data (WebAuthn
+level 3 section 14.6.1).';
+COMMENT ON COLUMN authority.webauthn_credentials.public_key IS 'Public key in COSE_Key format, as the authenticator sent it.';
+COMMENT ON COLUMN authority.webauthn_credentials.sign_count IS 'The highest signature counter that was accepted. Only grows. 0: the authenticator has
+no counter, as most passkeys.';
+COMMENT ON COLUMN authority.webauthn_credentials.aaguid IS 'Model of the authenticator. All zeros: not disclosed.';
+COMMENT ON COLUMN authority.webauthn_credentials.transports IS 'How clients reach the authenticator, such as usb or internal, for allowCredentials and
+excludeCredentials. Includes values that no specification has yet.';
+COMMENT ON COLUMN authority.webauthn_credentials.discoverable IS 'The authenticator finds the credential without its id, so the user need not type a
+name (the property rk of credProps). Null: the client did not report it.';
+COMMENT ON COLUMN authority.webauthn_credentials.backup_eligible IS 'The flag BE: the credential may be synchronized to other devices. Never changes.';
+COMMENT ON COLUMN authority.webauthn_credentials.backed_up IS 'The flag BS of the last accepted use: the credential has a backup now. The loss of one
+device does not lose it.';
+COMMENT ON COLUMN authority.webauthn_credentials.uv_initialized IS 'The authenticator has verified the user (PIN, fingerprint) at registration, or later
+with another factor beside it. Only then can it be the only factor.';
+COMMENT ON COLUMN authority.webauthn_credentials.name IS 'What the user calls it, such as the device. May be empty.';
+COMMENT ON COLUMN authority.webauthn_credentials.clone_suspected_at IS 'When an assertion last came with a signature counter that had not grown, which may be
+one of a clone. Null: never.';
+COMMENT ON COLUMN authority.webauthn_credentials.last_used_at IS 'When an assertion was last accepted. Null: never.';
+COMMENT ON COLUMN authority.webauthn_credentials.created_at IS 'When the credential was registered.';
+
+ALTER TABLE ONLY authority.webauthn_credentials
+    ADD CONSTRAINT webauthn_credentials_tenant_id_credential_id_key UNIQUE (tenant_id, credential_id);
+
+ALTER TABLE ONLY authority.webauthn_credentials
+    ADD CONSTRAINT webauthn_credentials_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+CREATE INDEX webauthn_credentials_tenant_id_user_id_idx ON authority.webauthn_credentials USING btree (tenant_id, user_id);
+
+ALTER TABLE ONLY authority.webauthn_credentials
+    ADD CONSTRAINT webauthn_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.webauthn_credentials ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY webauthn_credentials_tenant_id_policy ON authority.webauthn_credentials USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- without_loopback_port
 

@@ -57,9 +57,6 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
         self.server = AsyncServer(lease)
         self._add_sign_ins(lease)
 
-    def _add_sign_ins(self, lease: AsyncLease) -> None:
-        self.login_attempts = AsyncLoginAttempts(lease)
-
     @property
     def connection(self) -> AsyncConnection[object]:
         """The connection. Raises UnitEndedError after the block of `lent` or `unit`."""

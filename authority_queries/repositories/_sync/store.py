@@ -56,6 +56,7 @@ class Store(GrantStore, SignInStore):
         self.erasures = Erasures(lease)
         self.exports = Exports(lease)
         self.server = Server(lease)
+        self._add_sign_ins(lease)
 
     @property
     def connection(self) -> Connection[object]:
