@@ -67,6 +67,7 @@ LicenseValidationState: TypeAlias = Literal[
     "expired", "grace", "not_yet_valid", "revoked", "suspended", "valid"
 ]
 LoginAttemptOutcome: TypeAlias = Literal["failed", "succeeded", "throttled"]
+LogoutNoticeStatus: TypeAlias = Literal["delivered", "given_up", "waiting"]
 RedemptionOutcome: TypeAlias = Literal[
     "already_redeemed",
     "invalid",
@@ -80,7 +81,28 @@ RedemptionOutcome: TypeAlias = Literal[
     "rotation_required",
 ]
 RevocationCategory: TypeAlias = Literal[
-    "authorization", "client", "key", "subject", "token"
+    "authorization", "client", "key", "session", "subject", "tenant", "token"
+]
+SigningKeyAlg: TypeAlias = Literal[
+    "ES256",
+    "ES384",
+    "ES512",
+    "Ed25519",
+    "EdDSA",
+    "PS256",
+    "PS384",
+    "PS512",
+    "RS256",
+    "RS384",
+    "RS512",
+]
+SigningKeyPublicationOutcome: TypeAlias = Literal["exists", "next", "signing"]
+SigningKeyRotationOutcome: TypeAlias = Literal["no_next", "not_due", "rotated"]
+SigningKeyStateState: TypeAlias = Literal[
+    "compromised", "expired", "next", "retired", "signing"
+]
+SigningKeyWithdrawalOutcome: TypeAlias = Literal[
+    "already_compromised", "compromised", "unknown"
 ]
 TenantStatus: TypeAlias = Literal["active", "suspended", "terminated", "trial"]
 TokenDiagnosisDeadBecause: TypeAlias = Literal[
@@ -96,6 +118,7 @@ TokenDiagnosisDeadBecause: TypeAlias = Literal[
     "revoked",
     "service_account_disabled",
     "service_account_signed_out",
+    "session_ended",
     "tenant_inactive",
     "tenant_signed_out",
     "user_inactive",
@@ -115,8 +138,12 @@ TokenExchangeOutcome: TypeAlias = Literal[
     "too_many_exchanges",
 ]
 TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
-UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof"]
+UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof", "webauthn_challenge"]
 UserStatus: TypeAlias = Literal["active", "pending", "suspended"]
+WebauthnEnrollmentOutcome: TypeAlias = Literal[
+    "challenge_used", "credential_exists", "enrolled", "user_inactive"
+]
+WebauthnUseOutcome: TypeAlias = Literal["accepted", "clone_suspected", "invalid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +269,20 @@ class Client:
     """
     post_logout_redirect_uris: Sequence[str]
     """URIs that the browser may be redirected to after sign-out."""
+    backchannel_logout_uri: str | None
+    """Where the server posts logout tokens: an absolute http or https URI without a
+    fragment (OpenID Connect Back-Channel Logout section 2.2). Null: the client receives
+    none.
+    """
+    backchannel_logout_session_required: bool
+    """A logout token must have the sid."""
+    frontchannel_logout_uri: str | None
+    """What the page of a sign-out loads in the browser: an absolute http or https
+    URI without a fragment (OpenID Connect Front-Channel Logout section 2). Null:
+    nothing.
+    """
+    frontchannel_logout_session_required: bool
+    """The frontchannel_logout_uri must be loaded with iss and sid."""
     permissions: Sequence[str]
     """What the client may use, in OpenIddict's spelling: ept:token,
     gt:refresh_token, …
@@ -876,6 +917,105 @@ class ThrottleDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class LogoutNotice:
+    """A row of logout_notices.claim."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. The jti of the logout token, the same in each attempt."""
+    session_id: UUID
+    """The session that was ended. Its sid and its user's sub are in the logout
+    token.
+    """
+    sid: UUID
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    subject_id: str
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
+    """
+    client_uuid: UUID
+    """clients.id of the client to notify, at its backchannel_logout_uri."""
+    client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
+    backchannel_logout_uri: str
+    """Where the server posts logout tokens: an absolute http or https URI without a
+    fragment (OpenID Connect Back-Channel Logout section 2.2). Null: the client receives
+    none.
+    """
+    backchannel_logout_session_required: bool
+    """A logout token must have the sid."""
+    attempts: int
+    """How often workers have claimed it."""
+    next_attempt_at: datetime
+    """No worker claims it before this time: the end of a lease, or of the pause
+    after a failure.
+    """
+    expires_at: datetime
+    """No worker sends it from this time on, and the row may be pruned."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutFailure:
+    """A row of logout_notices.record_failure."""
+
+    id: UUID
+    """Random. The jti of the logout token, the same in each attempt."""
+    status: LogoutNoticeStatus
+    """waiting for an attempt or for the outcome of one, then delivered or given_up."""
+    attempts: int
+    """How often workers have claimed it."""
+    next_attempt_at: datetime
+    """No worker claims it before this time: the end of a lease, or of the pause
+    after a failure.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutRecord:
+    """A row of logout_notices.list_after."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. The jti of the logout token, the same in each attempt."""
+    session_id: UUID
+    """The session that was ended. Its sid and its user's sub are in the logout
+    token.
+    """
+    client_uuid: UUID
+    """clients.id of the client to notify, at its backchannel_logout_uri."""
+    status: LogoutNoticeStatus
+    """waiting for an attempt or for the outcome of one, then delivered or given_up."""
+    attempts: int
+    """How often workers have claimed it."""
+    next_attempt_at: datetime
+    """No worker claims it before this time: the end of a lease, or of the pause
+    after a failure.
+    """
+    last_error: str | None
+    """Why the last attempt failed. Null: none has."""
+    finished_at: datetime | None
+    """When it was delivered or given up. Null: waiting."""
+    expires_at: datetime
+    """No worker sends it from this time on, and the row may be pruned."""
+    created_at: datetime
+    """When the session was ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantWithNotices:
+    """A row of logout_notices.list_tenants."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+
+
+@dataclass(frozen=True, slots=True)
 class PushedRequest:
     """A row of each of these queries.
 
@@ -920,7 +1060,7 @@ class RedemptionRedeemed:
     """Random."""
     user_id: UUID | None
     """The user whom it represents. Null: none."""
-    subject_id: UUID | None
+    subject_id: str | None
     """The sub claim of its user. Null: the token has no user."""
     service_account_id: UUID | None
     """The service account that it represents. Null: none. If user_id is null too,
@@ -981,7 +1121,7 @@ class RedemptionOtherwise:
     """Random."""
     user_id: UUID | None
     """The user whom it represents. Null: none."""
-    subject_id: UUID | None
+    subject_id: str | None
     """The sub claim of its user. Null: the token has no user."""
     service_account_id: UUID | None
     """The service account that it represents. Null: none. If user_id is null too,
@@ -1039,19 +1179,25 @@ class Revocation:
     resumes after it.
     """
     category: RevocationCategory
-    """What the target is: a token, subject, client, key (for signing) or
-    authorization.
+    """What the target is: a token, authorization, session, subject, client, tenant,
+    or key (for signing).
     """
     target: str
-    """The jti, sub, client_id, kid or authorization id, depending on the category.
-    Never a token.
+    """The jti, authorization id, sid, sub, client_id, tenant id or kid, depending
+    on the category. The sub of a service account is its account_id. Never a token.
+    """
+    scopes: Sequence[str] | None
+    """Verifiers refuse only tokens of the target that carry another scope. Null:
+    all of its tokens.
     """
     reason: str
     """Why it was revoked, for people and reports."""
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     effective_at: datetime
-    """Verifiers refuse what was issued at or before this time."""
+    """Verifiers that cannot ask the store refuse what was issued at or before this
+    time. A token, an authorization and a session are refused at any time.
+    """
     expires_at: datetime | None
     """Everything that the entry refuses has expired by this time, and the entry may
     be pruned. Null: no such time. Required for a token and an authorization.
@@ -1213,6 +1359,406 @@ class ServiceAccount:
     """When the row last changed."""
     row_version: int
     """Optimistic lock: an update names the version that it read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A row of each of these queries.
+
+    sessions.start, sessions.step_up, sessions.get_by_id and sessions.get_by_sid.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Key inside the store."""
+    sid: UUID
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    user_id: UUID
+    """The user who signed in."""
+    acr: str | None
+    """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
+    Null: none.
+    """
+    amr: Sequence[str]
+    """The amr claim: the methods of the last sign-in (RFC 8176). May be empty."""
+    authenticated_at: datetime
+    """The auth_time claim: when the user last signed in here. Compared with
+    tokens_valid_after.
+    """
+    idle_timeout: timedelta
+    """The session is over when it was not used for this time."""
+    last_used_at: datetime
+    """When the cookie was last verified, to the minute, or to a tenth of a shorter
+    idle_timeout.
+    """
+    expires_at: datetime
+    """The session is over from this time on, however often it is used. Its families
+    that end with it end by this time too.
+    """
+    address: IPv4Address | IPv6Address | None
+    """The address of the browser when the session began. Null: not recorded."""
+    user_agent: str | None
+    """The User-Agent of the browser when the session began. Null: not recorded."""
+    properties: JsonObject
+    """Open object of the embedding service, such as the device's name. The store
+    never reads it.
+    """
+    revoked_at: datetime | None
+    """The session was ended at this time, with the families that end with it. Null:
+    not ended.
+    """
+    revocation_reason: str | None
+    """Why it was ended."""
+    created_at: datetime
+    """When the row was inserted."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """A row of each of these queries.
+
+    sessions.verify and sessions.list_by_user.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Key inside the store."""
+    sid: UUID
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    user_id: UUID
+    """The user who signed in."""
+    subject_id: str
+    """The sub claim of its user."""
+    username: str
+    """Username of its user."""
+    acr: str | None
+    """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
+    Null: none.
+    """
+    amr: Sequence[str]
+    """The amr claim: the methods of the last sign-in (RFC 8176). May be empty."""
+    authenticated_at: datetime
+    """The auth_time claim: when the user last signed in here. Compared with
+    tokens_valid_after.
+    """
+    idle_timeout: timedelta
+    """The session is over when it was not used for this time."""
+    last_used_at: datetime
+    """When the cookie was last verified, to the minute, or to a tenth of a shorter
+    idle_timeout.
+    """
+    expires_at: datetime
+    """The session is over from this time on, however often it is used. Its families
+    that end with it end by this time too.
+    """
+    address: IPv4Address | IPv6Address | None
+    """The address of the browser when the session began. Null: not recorded."""
+    user_agent: str | None
+    """The User-Agent of the browser when the session began. Null: not recorded."""
+    properties: JsonObject
+    """Open object of the embedding service, such as the device's name. The store
+    never reads it.
+    """
+    created_at: datetime
+    """When the row was inserted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClient:
+    """A row of sessions.list_clients."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    session_id: UUID
+    """The session."""
+    client_uuid: UUID
+    """The client's clients.id."""
+    client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
+    display_name: str
+    """Name shown to people when no translation fits. May be empty."""
+    display_names: JsonObject
+    """Translations: object of language tag (BCP 47) to name."""
+    frontchannel_logout_uri: str | None
+    """What the page of a sign-out loads in the browser: an absolute http or https
+    URI without a fragment (OpenID Connect Front-Channel Logout section 2). Null:
+    nothing.
+    """
+    frontchannel_logout_session_required: bool
+    """The frontchannel_logout_uri must be loaded with iss and sid."""
+    created_at: datetime
+    """When the client first received a code in the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSession:
+    """A row of each of these queries.
+
+    sessions.end and sessions.end_all.
+    """
+
+    id: UUID
+    sid: UUID
+    user_id: UUID
+    notices: int
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyPublicationSigning:
+    """A row of signing_keys.publish.
+
+    It is this class where outcome is signing or next.
+    """
+
+    outcome: Literal["signing", "next"]
+    kid: str
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyPublicationOtherwise:
+    """A row of signing_keys.publish.
+
+    It is this class where outcome is exists.
+    """
+
+    outcome: Literal["exists"]
+    kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime | None
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+
+
+SigningKeyPublication: TypeAlias = (
+    SigningKeyPublicationSigning | SigningKeyPublicationOtherwise
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedSigningKey:
+    """A row of each of these queries.
+
+    signing_keys.get_signing and signing_keys.list_encrypted_otherwise.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    kid: str
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    alg: SigningKeyAlg
+    """The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    public_jwk: JsonObject
+    """The public JWK (RFC 7517) as it is published, with kid, alg and the use sig.
+    A check refuses members of a private key.
+    """
+    private_key: bytes = field(repr=False)
+    """The private key in PKCS #8 PEM, encrypted by the service (Keyring) for this
+    row. Null: it is retired, and its private key is destroyed.
+    """
+    encryption_key_id: str
+    """The id of the key that decrypts private_key. The database never sees that
+    key. Null: it is retired.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class JsonWebKeySet:
+    """A row of signing_keys.get_jwks."""
+
+    document: JsonObject
+    changes_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyState:
+    """A row of signing_keys.list_states."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    kid: str
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    alg: SigningKeyAlg
+    """The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    state: SigningKeyStateState
+    """next, signing and retired keys are in the key set. expired and compromised
+    ones are not.
+    """
+    public_jwk: JsonObject
+    """The public JWK (RFC 7517) as it is published, with kid, alg and the use sig.
+    A check refuses members of a private key.
+    """
+    encryption_key_id: str | None
+    """The id of the key that decrypts private_key. The database never sees that
+    key. Null: it is retired.
+    """
+    signs_from: datetime
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+    activated_at: datetime | None
+    """When it became the key that signs. Null: it has not signed."""
+    retired_at: datetime | None
+    """When it stopped signing, or was withdrawn. Null: it signs, or will."""
+    published_until: datetime | None
+    """Everything that it signed has expired by this time: it leaves the key set,
+    and may be pruned. Null: it signs, or will.
+    """
+    compromised_at: datetime | None
+    """When it was withdrawn because others may have its private key. Null: never."""
+    created_at: datetime
+    """When it was published."""
+    updated_at: datetime
+    """When the row last changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyRotationRotated:
+    """A row of signing_keys.rotate.
+
+    It is this class where outcome is rotated.
+    """
+
+    outcome: Literal["rotated"]
+    kid: str
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime | None
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+    retired_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    retired_until: datetime | None
+    """Everything that it signed has expired by this time: it leaves the key set,
+    and may be pruned. Null: it signs, or will.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyRotationNotDue:
+    """A row of signing_keys.rotate.
+
+    It is this class where outcome is not_due.
+    """
+
+    outcome: Literal["not_due"]
+    kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+    retired_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    retired_until: datetime | None
+    """Everything that it signed has expired by this time: it leaves the key set,
+    and may be pruned. Null: it signs, or will.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyRotationOtherwise:
+    """A row of signing_keys.rotate.
+
+    It is this class where outcome is no_next.
+    """
+
+    outcome: Literal["no_next"]
+    kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime | None
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+    retired_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    retired_until: datetime | None
+    """Everything that it signed has expired by this time: it leaves the key set,
+    and may be pruned. Null: it signs, or will.
+    """
+
+
+SigningKeyRotation: TypeAlias = (
+    SigningKeyRotationRotated | SigningKeyRotationNotDue | SigningKeyRotationOtherwise
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyWithdrawalCompromised:
+    """A row of signing_keys.withdraw_compromised.
+
+    It is this class where outcome is compromised.
+    """
+
+    outcome: Literal["compromised"]
+    alg: SigningKeyAlg
+    """The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    signing_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    sequence: int
+    """Position in the tenant's feed, from 1, in the order of commits. A follower
+    resumes after it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyWithdrawalOtherwise:
+    """A row of signing_keys.withdraw_compromised.
+
+    It is this class where outcome is already_compromised or unknown.
+    """
+
+    outcome: Literal["already_compromised", "unknown"]
+    alg: SigningKeyAlg | None
+    """The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    signing_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    sequence: int | None
+    """Position in the tenant's feed, from 1, in the order of commits. A follower
+    resumes after it.
+    """
+
+
+SigningKeyWithdrawal: TypeAlias = (
+    SigningKeyWithdrawalCompromised | SigningKeyWithdrawalOtherwise
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1419,9 +1965,10 @@ class VerifiedToken:
     """
     user_id: UUID | None
     """The user whom it represents. Null: none."""
-    subject_id: UUID | None
-    """The sub claim. Random, therefore globally unique. Never given to another
-    user.
+    subject_id: str | None
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
     """
     username: str | None
     """As typed at registration."""
@@ -1470,6 +2017,10 @@ class VerifiedToken:
     """When it was issued (iat)."""
     expires_at: datetime
     """The token is dead from this time on, by the database's clock."""
+    depends_on: Sequence[str | None] | None
+    """What ends an exchanged token together with those that it was exchanged for,
+    as category:target of authority.revocations. Null: not exchanged.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -1507,9 +2058,10 @@ class User:
     """Owner of the row."""
     id: UUID
     """Random. Key inside the store."""
-    subject_id: UUID
-    """The sub claim. Random, therefore globally unique. Never given to another
-    user.
+    subject_id: str
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
     """
     username: str
     """As typed at registration."""
@@ -1542,3 +2094,143 @@ class User:
     """When the row last changed."""
     row_version: int
     """Optimistic lock: an update names the version that it read."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnEnrollmentEnrolled:
+    """A row of webauthn_credentials.enroll.
+
+    It is this class where outcome is enrolled.
+    """
+
+    outcome: Literal["enrolled"]
+    webauthn_credential_id: UUID
+    """Random. Key inside the store."""
+    created_at: datetime
+    """When the credential was registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnEnrollmentOtherwise:
+    """A row of webauthn_credentials.enroll.
+
+    It is this class where outcome is challenge_used or credential_exists or
+    user_inactive.
+    """
+
+    outcome: Literal["challenge_used", "credential_exists", "user_inactive"]
+    webauthn_credential_id: UUID | None
+    """Random. Key inside the store."""
+    created_at: datetime | None
+    """When the credential was registered."""
+
+
+WebauthnEnrollment: TypeAlias = WebauthnEnrollmentEnrolled | WebauthnEnrollmentOtherwise
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnCredential:
+    """A row of each of these queries.
+
+    webauthn_credentials.get_by_credential_id and webauthn_credentials.list_by_user.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Key inside the store."""
+    user_id: UUID
+    """The user who signs in with the credential."""
+    credential_id: bytes = field(repr=False)
+    """Credential ID that the authenticator chose, as raw octets. A credential
+    belongs to one user of the tenant.
+    """
+    user_handle: bytes = field(repr=False)
+    """The user.id of the registration, which a discoverable credential returns. The
+    16 octets of users.id, unless the credential came from another system. No personal
+    data (WebAuthn level 3 section 14.6.1).
+    """
+    public_key: bytes = field(repr=False)
+    """Public key in COSE_Key format, as the authenticator sent it."""
+    sign_count: int
+    """The highest signature counter that was accepted. Only grows. 0: the
+    authenticator has no counter, as most passkeys.
+    """
+    aaguid: UUID
+    """Model of the authenticator. All zeros: not disclosed."""
+    transports: Sequence[str]
+    """How clients reach the authenticator, such as usb or internal, for
+    allowCredentials and excludeCredentials. Includes values that no specification has
+    yet.
+    """
+    discoverable: bool | None
+    """The authenticator finds the credential without its id, so the user need not
+    type a name (the property rk of credProps). Null: the client did not report it.
+    """
+    backup_eligible: bool
+    """The flag BE: the credential may be synchronized to other devices. Never
+    changes.
+    """
+    backed_up: bool
+    """The flag BS of the last accepted use: the credential has a backup now. The
+    loss of one device does not lose it.
+    """
+    uv_initialized: bool
+    """The authenticator has verified the user (PIN, fingerprint) at registration,
+    or later with another factor beside it. Only then can it be the only factor.
+    """
+    name: str
+    """What the user calls it, such as the device. May be empty."""
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+    last_used_at: datetime | None
+    """When an assertion was last accepted. Null: never."""
+    created_at: datetime
+    """When the credential was registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnUseAccepted:
+    """A row of webauthn_credentials.use.
+
+    It is this class where outcome is accepted or clone_suspected.
+    """
+
+    outcome: Literal["accepted", "clone_suspected"]
+    webauthn_credential_id: UUID
+    """Random. Key inside the store."""
+    user_id: UUID
+    """Random. Key inside the store."""
+    username: str
+    """As typed at registration."""
+    uv_initialized: bool
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnUseOtherwise:
+    """A row of webauthn_credentials.use.
+
+    It is this class where outcome is invalid.
+    """
+
+    outcome: Literal["invalid"]
+    webauthn_credential_id: UUID | None
+    """Random. Key inside the store."""
+    user_id: UUID | None
+    """Random. Key inside the store."""
+    username: str | None
+    """As typed at registration."""
+    uv_initialized: bool | None
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+
+
+WebauthnUse: TypeAlias = WebauthnUseAccepted | WebauthnUseOtherwise

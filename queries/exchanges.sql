@@ -65,7 +65,7 @@ actor as (
         live_tokens.id,
         live_tokens.exchanged_from,
         coalesce(
-            live_tokens.subject_id::text,
+            live_tokens.subject_id,
             live_tokens.account_id,
             live_tokens.client_id
         ) as sub,

@@ -75,7 +75,8 @@ order by service_accounts.account_id desc
 limit :page_size;
 
 -- name: create(tenant_id, account_id, display_name, description, enabled, allowed_scopes, allowed_resources, authorized_client_uuids, attributes)^
--- The new service account.
+-- The new service account, or no row when the account_id is a user's sub (RFC 9068
+-- section 5).
 -- @row ServiceAccount
 insert into authority.service_accounts (
     tenant_id,
@@ -88,7 +89,7 @@ insert into authority.service_accounts (
     authorized_client_uuids,
     attributes
 )
-values (
+select
     :tenant_id,
     :account_id,
     :display_name,
@@ -98,7 +99,13 @@ values (
     :allowed_resources,
     :authorized_client_uuids,
     :attributes
-)
+where
+    not exists (
+        select from authority.users
+        where
+            users.tenant_id = :tenant_id
+            and users.subject_id = :account_id
+    )
 returning
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,
@@ -109,7 +116,8 @@ returning
     service_accounts.row_version;
 
 -- name: update(tenant_id, service_account_id, row_version, account_id, display_name, description, enabled, allowed_scopes, allowed_resources, authorized_client_uuids, attributes)^
--- The changed service account, or no row when the account is not at this version.
+-- The changed service account, or no row when the account is not at this version, or
+-- the account_id is a user's sub.
 -- @row ServiceAccount
 update authority.service_accounts
 set
@@ -127,6 +135,12 @@ where
     service_accounts.tenant_id = :tenant_id
     and service_accounts.id = :service_account_id
     and service_accounts.row_version = :row_version
+    and not exists (
+        select from authority.users
+        where
+            users.tenant_id = :tenant_id
+            and users.subject_id = :account_id
+    )
 returning
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,

@@ -27,7 +27,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "exchange": "c056f18b49a0",
+    "exchange": "8597bc008803",
 }
 _QUERIES = QueryFile(FOLDER / "exchanges.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "exchanges.sql", texts=_TEXTS)

@@ -26,8 +26,8 @@ _TEXTS = {
     "get_by_account_id": "50d0e3d761ef",
     "list_after": "1419362112b9",
     "list_before": "6092e1ba86ce",
-    "create": "3d6dac93cb7c",
-    "update": "4706a1d63b51",
+    "create": "61a94f016158",
+    "update": "79ad1e4d7204",
     "delete": "94847ac1eb84",
     "revoke_tokens": "7e18ea631b46",
 }
@@ -104,10 +104,10 @@ _create_takes = Parameters(
     authorized_client_uuids=checks.array(checks.uuid),
     attributes=checks.jsonb("object", 65536),
 )
-_create: Call[ServiceAccount] = _QUERIES.sure_row(
+_create: Call[ServiceAccount | None] = _QUERIES.row(
     "create", ServiceAccount, takes=_create_takes
 )
-_create_async: AsyncCall[ServiceAccount] = _ASYNC_QUERIES.sure_row(
+_create_async: AsyncCall[ServiceAccount | None] = _ASYNC_QUERIES.row(
     "create", ServiceAccount, takes=_create_takes
 )
 _update_takes = Parameters(
@@ -386,8 +386,9 @@ def create(
     allowed_resources: Sequence[str],
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
-) -> ServiceAccount:
-    """The new service account.
+) -> ServiceAccount | None:
+    """The new service account, or no row when the account_id is a user's sub (RFC 9068
+    section 5).
 
     Args:
         tenant_id: Owner of the row.
@@ -428,8 +429,9 @@ async def create_async(
     allowed_resources: Sequence[str],
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
-) -> ServiceAccount:
-    """The new service account.
+) -> ServiceAccount | None:
+    """The new service account, or no row when the account_id is a user's sub (RFC 9068
+    section 5).
 
     Args:
         tenant_id: Owner of the row.
@@ -473,7 +475,8 @@ def update(
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
-    """The changed service account, or no row when the account is not at this version.
+    """The changed service account, or no row when the account is not at this version,
+    or the account_id is a user's sub.
 
     Args:
         tenant_id: Owner of the row.
@@ -487,7 +490,7 @@ def update(
         authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
-    queries/service_accounts.sql:111
+    queries/service_accounts.sql:118
     """
     return _update(
         connection,
@@ -520,7 +523,8 @@ async def update_async(
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
-    """The changed service account, or no row when the account is not at this version.
+    """The changed service account, or no row when the account is not at this version,
+    or the account_id is a user's sub.
 
     Args:
         tenant_id: Owner of the row.
@@ -534,7 +538,7 @@ async def update_async(
         authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
-    queries/service_accounts.sql:111
+    queries/service_accounts.sql:118
     """
     return await _update_async(
         connection,
@@ -560,7 +564,7 @@ def delete(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:139
+    queries/service_accounts.sql:153
     """
     return _delete(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -575,7 +579,7 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:139
+    queries/service_accounts.sql:153
     """
     return await _delete_async(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -592,7 +596,7 @@ def revoke_tokens(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:146
+    queries/service_accounts.sql:160
     """
     return _revoke_tokens(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -609,7 +613,7 @@ async def revoke_tokens_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:146
+    queries/service_accounts.sql:160
     """
     return await _revoke_tokens_async(
         connection, tenant_id=tenant_id, service_account_id=service_account_id

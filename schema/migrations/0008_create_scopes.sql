@@ -1,6 +1,7 @@
 -- Creates the standard scopes that each new tenant gets, and the scopes of tenants.
 --
--- Locks: share row exclusive on authority.tenants while its foreign key is added.
+-- Locks: share row exclusive on authority.tenants while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -51,8 +52,6 @@ create table if not exists authority.scopes (
     row_version bigint not null default 1,
     constraint scopes_tenant_id_id_pk primary key (tenant_id, id),
     constraint scopes_tenant_id_name_key unique (tenant_id, name),
-    constraint scopes_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint scopes_name_check
     check (name ~ '^[]!#-[^-~]+$' and char_length(name) <= 255),
     constraint scopes_display_names_check
@@ -111,6 +110,11 @@ comment on column authority.scopes.row_version is
 'Optimistic lock: an update names the version that it read.';
 
 call authority.isolate_tenants('authority.scopes');
+
+alter table authority.scopes
+drop constraint if exists scopes_tenant_id_fk,
+add constraint scopes_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
 -- Operators create tenants, each with copies of the standard scopes.
 drop policy if exists scopes_maintenance_policy on authority.scopes;
 create policy scopes_maintenance_policy on authority.scopes

@@ -1,6 +1,7 @@
 -- Creates service accounts: machine identities that clients act as.
 --
--- Locks: share row exclusive on authority.tenants while its foreign key is added.
+-- Locks: share row exclusive on authority.tenants while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -25,8 +26,6 @@ create table if not exists authority.service_accounts (
     constraint service_accounts_tenant_id_id_pk primary key (tenant_id, id),
     constraint service_accounts_tenant_id_account_id_key
     unique (tenant_id, account_id),
-    constraint service_accounts_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint service_accounts_account_id_check
     check (account_id ~ '^[a-z0-9][a-z0-9_.-]*$' and char_length(account_id) <= 100),
     constraint service_accounts_allowed_scopes_check
@@ -90,6 +89,11 @@ comment on column authority.service_accounts.row_version is
 'Optimistic lock: an update names the version that it read.';
 
 call authority.isolate_tenants('authority.service_accounts');
+
+alter table authority.service_accounts
+drop constraint if exists service_accounts_tenant_id_fk,
+add constraint service_accounts_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
 
 grant select, insert, update, delete on authority.service_accounts to authority_app;
 grant select on authority.service_accounts to authority_reader;

@@ -1,7 +1,7 @@
 -- Creates consents of users to clients.
 --
 -- Locks: share row exclusive on authority.clients and users while foreign keys to them
--- are added.
+-- are added; access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -25,12 +25,6 @@ create table if not exists authority.consents (
     constraint consents_tenant_id_id_pk primary key (tenant_id, id),
     constraint consents_tenant_id_id_user_id_client_uuid_key
     unique (tenant_id, id, user_id, client_uuid),
-    constraint consents_tenant_id_user_id_fk
-    foreign key (tenant_id, user_id)
-    references authority.users (tenant_id, id) on delete cascade,
-    constraint consents_tenant_id_client_uuid_fk
-    foreign key (tenant_id, client_uuid)
-    references authority.clients (tenant_id, id) on delete cascade,
     constraint consents_scopes_check
     check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
     constraint consents_resources_check
@@ -173,6 +167,15 @@ to authority_app;
 
 call authority.isolate_tenants('authority.consents');
 call authority.let_operators_prune('authority.consents');
+
+alter table authority.consents
+drop constraint if exists consents_tenant_id_user_id_fk,
+add constraint consents_tenant_id_user_id_fk foreign key (tenant_id, user_id)
+references authority.users (tenant_id, id) on delete cascade,
+drop constraint if exists consents_tenant_id_client_uuid_fk,
+add constraint consents_tenant_id_client_uuid_fk
+foreign key (tenant_id, client_uuid)
+references authority.clients (tenant_id, id) on delete cascade;
 
 grant select, insert on authority.consents to authority_app;
 grant

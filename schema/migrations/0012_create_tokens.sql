@@ -1,7 +1,6 @@
 -- Creates tokens.
 --
--- Locks: share row exclusive on authority.clients, users, service_accounts and
--- authorizations while foreign keys to them are added.
+-- Locks: none on tables in use.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -42,20 +41,6 @@ create table if not exists authority.tokens (
     created_at timestamptz not null default authority.clock(),
     constraint tokens_tenant_id_id_pk primary key (tenant_id, id),
     constraint tokens_tenant_id_token_hash_key unique (tenant_id, token_hash),
-    constraint tokens_tenant_id_client_uuid_fk foreign key (tenant_id, client_uuid)
-    references authority.clients (tenant_id, id) on delete cascade,
-    constraint tokens_tenant_id_user_id_fk foreign key (tenant_id, user_id)
-    references authority.users (tenant_id, id) on delete cascade,
-    constraint tokens_tenant_id_service_account_id_fk
-    foreign key (tenant_id, service_account_id)
-    references authority.service_accounts (tenant_id, id) on delete cascade,
-    constraint tokens_tenant_id_authorization_id_client_uuid_fk
-    foreign key (tenant_id, authorization_id, client_uuid)
-    references authority.authorizations (tenant_id, id, client_uuid)
-    on delete cascade,
-    constraint tokens_tenant_id_subject_authorization_id_fk
-    foreign key (tenant_id, subject_authorization_id)
-    references authority.authorizations (tenant_id, id) on delete cascade,
     constraint tokens_type_check
     check (type in ('access', 'refresh', 'authorization_code', 'device_code')),
     constraint tokens_token_hash_check check (octet_length(token_hash) = 32),

@@ -138,6 +138,14 @@ cross join lateral (
             when authorizations.revoked_at is not null then 'authorization_revoked'
             when authorizations.expires_at <= authority.clock()
                 then 'authorization_expired'
+            -- One more join would be the ninth, and PostgreSQL orders eight
+            -- (join_collapse_limit): redemptions.redeem would read whole tables.
+            when
+                authorizations.ends_with_session
+                and not authority.is_session_in_force(
+                    tokens.tenant_id, authorizations.session_id
+                )
+                then 'session_ended'
             when consents.revoked_at is not null then 'consent_revoked'
             when
                 not tokens.scopes <@ consents.scopes
@@ -185,8 +193,8 @@ comment on column authority.token_states.username is
 comment on column authority.token_states.account_id is
 'account_id of its service account. Null: the token has no service account.';
 comment on column authority.token_states.own_dead_because is
-'The first reason why it is dead, in the order token, family, consent, tenant, client,
-subject. Null: none of these.';
+'The first reason why it is dead, in the order token, family, session, consent, tenant,
+client, subject. Null: none of these.';
 comment on column authority.token_states.dead_because is
 'own_dead_because, or exchanged_from_dead if a token that it was exchanged for is dead
 or deleted. Null: it is alive.';

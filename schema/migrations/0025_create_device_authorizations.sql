@@ -1,7 +1,7 @@
 -- Creates device authorizations: requests of devices that a user decides elsewhere.
 --
 -- Locks: share row exclusive on authority.clients and users while foreign keys to them
--- are added.
+-- are added; access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -31,12 +31,6 @@ create table if not exists authority.device_authorizations (
     unique (tenant_id, device_code_hash),
     constraint device_authorizations_tenant_id_user_code_hash_key
     unique (tenant_id, user_code_hash),
-    constraint device_authorizations_tenant_id_client_uuid_fk
-    foreign key (tenant_id, client_uuid)
-    references authority.clients (tenant_id, id) on delete cascade,
-    constraint device_authorizations_tenant_id_user_id_fk
-    foreign key (tenant_id, user_id)
-    references authority.users (tenant_id, id) on delete cascade,
     constraint device_authorizations_device_code_hash_check
     check (octet_length(device_code_hash) = 32),
     constraint device_authorizations_user_code_hash_check
@@ -145,6 +139,16 @@ on authority.device_authorizations (expires_at);
 
 call authority.isolate_tenants('authority.device_authorizations');
 call authority.let_operators_prune('authority.device_authorizations');
+
+alter table authority.device_authorizations
+drop constraint if exists device_authorizations_tenant_id_client_uuid_fk,
+add constraint device_authorizations_tenant_id_client_uuid_fk
+foreign key (tenant_id, client_uuid)
+references authority.clients (tenant_id, id) on delete cascade,
+drop constraint if exists device_authorizations_tenant_id_user_id_fk,
+add constraint device_authorizations_tenant_id_user_id_fk
+foreign key (tenant_id, user_id)
+references authority.users (tenant_id, id) on delete cascade;
 
 grant select, insert on authority.device_authorizations to authority_app;
 grant update (status, user_id, poll_interval, next_poll_at, updated_at)

@@ -11,6 +11,7 @@ from authority_queries.records import ServiceAccount
 from authority_queries.repositories._sync.repository import (
     Repository,
     page,
+    shared_sub,
     stale,
 )
 from authority_queries.repositories.values import Page
@@ -75,7 +76,7 @@ class ServiceAccounts(Repository):
         `authorized_client_uuids` are values of `Client.id`. Raises DuplicateError,
         InvalidValueError, MissingReferenceError for an unknown tenant.
         """
-        return queries.create(
+        account = queries.create(
             self._connection,
             tenant_id=tenant_id,
             account_id=account_id,
@@ -87,6 +88,9 @@ class ServiceAccounts(Repository):
             authorized_client_uuids=authorized_client_uuids,
             attributes={} if attributes is None else attributes,
         )
+        if account is None:
+            raise shared_sub("service_accounts.create", "account_id")
+        return account
 
     def update(
         self,
@@ -126,6 +130,8 @@ class ServiceAccounts(Repository):
             current = self.get_by_id(
                 tenant_id=tenant_id, service_account_id=service_account_id
             )
+            if current is not None and current.row_version == row_version:
+                raise shared_sub("service_accounts.update", "account_id")
             raise stale("service account", row_version, current)
         return account
 
