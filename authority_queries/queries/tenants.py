@@ -25,7 +25,7 @@ _TEXTS = {
     "get_by_id": "c5be72621349",
     "get_by_code": "3f6a3bad88a8",
     "find": "7dbfac10d75e",
-    "enter": "57e9759d0dc2",
+    "enter": "d0f6fe238a3f",
     "list_after": "0c5d2a744c00",
     "list_before": "27d30327664d",
     "create": "46cd0cc53213",
@@ -69,6 +69,7 @@ _find_async: AsyncCall[UUID | None] = _ASYNC_QUERIES.value("find", takes=_find_t
 _enter_takes = Parameters(
     "tenants.enter",
     tenant_id=checks.uuid,
+    actor=checks.optional(checks.text()),
 )
 _enter: Call[str] = _QUERIES.sure_value("enter", takes=_enter_takes)
 _enter_async: AsyncCall[str] = _ASYNC_QUERIES.sure_value("enter", takes=_enter_takes)
@@ -219,26 +220,28 @@ async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID 
     return await _find_async(connection, code=code)
 
 
-def enter(connection: Connection[object], *, tenant_id: UUID) -> str:
-    """The status of the tenant that the rest of the transaction works for. Fails when
-    the tenant is not active (SQLSTATE TN001), when row-level security does not
-    apply to the role (TN002), or when the transaction of a service is not read
-    committed (TN003).
+def enter(connection: Connection[object], *, tenant_id: UUID, actor: str | None) -> str:
+    """The status of the tenant that the rest of the transaction works for. The actor,
+    a JSON text, is recorded with its changes: authority.current_actor. Fails when the
+    tenant is not active (SQLSTATE TN001), when row-level security does not apply to the
+    role (TN002), or when the transaction of a service is not read committed (TN003).
 
     queries/tenants.sql:37
     """
-    return _enter(connection, tenant_id=tenant_id)
+    return _enter(connection, tenant_id=tenant_id, actor=actor)
 
 
-async def enter_async(connection: AsyncConnection[object], *, tenant_id: UUID) -> str:
-    """The status of the tenant that the rest of the transaction works for. Fails when
-    the tenant is not active (SQLSTATE TN001), when row-level security does not
-    apply to the role (TN002), or when the transaction of a service is not read
-    committed (TN003).
+async def enter_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, actor: str | None
+) -> str:
+    """The status of the tenant that the rest of the transaction works for. The actor,
+    a JSON text, is recorded with its changes: authority.current_actor. Fails when the
+    tenant is not active (SQLSTATE TN001), when row-level security does not apply to the
+    role (TN002), or when the transaction of a service is not read committed (TN003).
 
     queries/tenants.sql:37
     """
-    return await _enter_async(connection, tenant_id=tenant_id)
+    return await _enter_async(connection, tenant_id=tenant_id, actor=actor)
 
 
 def list_after(
@@ -246,7 +249,7 @@ def list_after(
 ) -> list[Tenant]:
     """One tenant, in order of code, starting after the given code.
 
-    queries/tenants.sql:46
+    queries/tenants.sql:47
     """
     return _list_after(connection, after=after, page_size=page_size)
 
@@ -256,7 +259,7 @@ async def list_after_async(
 ) -> list[Tenant]:
     """One tenant, in order of code, starting after the given code.
 
-    queries/tenants.sql:46
+    queries/tenants.sql:47
     """
     return await _list_after_async(connection, after=after, page_size=page_size)
 
@@ -273,7 +276,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:46
+    queries/tenants.sql:47
     """
     return _list_after_stream(connection, size, after=after, page_size=page_size)
 
@@ -290,7 +293,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:46
+    queries/tenants.sql:47
     """
     return _list_after_stream_async(connection, size, after=after, page_size=page_size)
 
@@ -300,7 +303,7 @@ def list_before(
 ) -> list[Tenant]:
     """One tenant, in descending order of code, starting before the given code.
 
-    queries/tenants.sql:60
+    queries/tenants.sql:61
     """
     return _list_before(connection, before=before, page_size=page_size)
 
@@ -310,7 +313,7 @@ async def list_before_async(
 ) -> list[Tenant]:
     """One tenant, in descending order of code, starting before the given code.
 
-    queries/tenants.sql:60
+    queries/tenants.sql:61
     """
     return await _list_before_async(connection, before=before, page_size=page_size)
 
@@ -323,7 +326,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:60
+    queries/tenants.sql:61
     """
     return _list_before_stream(connection, size, before=before, page_size=page_size)
 
@@ -340,7 +343,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:60
+    queries/tenants.sql:61
     """
     return _list_before_stream_async(
         connection, size, before=before, page_size=page_size
@@ -364,7 +367,7 @@ def create(
             terminated ones do not.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:74
+    queries/tenants.sql:75
     """
     return _create(
         connection,
@@ -392,7 +395,7 @@ async def create_async(
             terminated ones do not.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:74
+    queries/tenants.sql:75
     """
     return await _create_async(
         connection,
@@ -420,7 +423,7 @@ def update(
         display_name: Name shown to people.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:128
+    queries/tenants.sql:129
     """
     return _update(
         connection,
@@ -449,7 +452,7 @@ async def update_async(
         display_name: Name shown to people.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:128
+    queries/tenants.sql:129
     """
     return await _update_async(
         connection,
@@ -475,7 +478,7 @@ def set_status(
         status: active and trial tenants issue and verify tokens; suspended and
             terminated ones do not.
 
-    queries/tenants.sql:146
+    queries/tenants.sql:147
     """
     return _set_status(
         connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
@@ -496,7 +499,7 @@ async def set_status_async(
         status: active and trial tenants issue and verify tokens; suspended and
             terminated ones do not.
 
-    queries/tenants.sql:146
+    queries/tenants.sql:147
     """
     return await _set_status_async(
         connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
@@ -508,7 +511,7 @@ def revoke_tokens(connection: Connection[object], *, tenant_id: UUID) -> Tenant 
     every token that was issued before is dead, including those that a concurrent
     rotation issues. The statement changes one row, however many tokens there are.
 
-    queries/tenants.sql:164
+    queries/tenants.sql:165
     """
     return _revoke_tokens(connection, tenant_id=tenant_id)
 
@@ -520,7 +523,7 @@ async def revoke_tokens_async(
     every token that was issued before is dead, including those that a concurrent
     rotation issues. The statement changes one row, however many tokens there are.
 
-    queries/tenants.sql:164
+    queries/tenants.sql:165
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id)
 
@@ -530,7 +533,7 @@ def begin(connection: Connection[object]) -> None:
     session's defaults are. The rules depend on locks, and on what a statement reads
     after it has waited for one.
 
-    queries/tenants.sql:181
+    queries/tenants.sql:182
     """
     _begin(connection)
 
@@ -540,7 +543,7 @@ async def begin_async(connection: AsyncConnection[object]) -> None:
     session's defaults are. The rules depend on locks, and on what a statement reads
     after it has waited for one.
 
-    queries/tenants.sql:181
+    queries/tenants.sql:182
     """
     await _begin_async(connection)
 
@@ -548,7 +551,7 @@ async def begin_async(connection: AsyncConnection[object]) -> None:
 def begin_on_standby(connection: Connection[object]) -> None:
     """As begin, for a standby, which refuses `read write`.
 
-    queries/tenants.sql:187
+    queries/tenants.sql:188
     """
     _begin_on_standby(connection)
 
@@ -556,7 +559,7 @@ def begin_on_standby(connection: Connection[object]) -> None:
 async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
     """As begin, for a standby, which refuses `read write`.
 
-    queries/tenants.sql:187
+    queries/tenants.sql:188
     """
     await _begin_on_standby_async(connection)
 
@@ -564,7 +567,7 @@ async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
 def begin_alone(connection: Connection[object]) -> None:
     """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:191
+    queries/tenants.sql:192
     """
     _begin_alone(connection)
 
@@ -572,7 +575,7 @@ def begin_alone(connection: Connection[object]) -> None:
 async def begin_alone_async(connection: AsyncConnection[object]) -> None:
     """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:191
+    queries/tenants.sql:192
     """
     await _begin_alone_async(connection)
 
@@ -580,7 +583,7 @@ async def begin_alone_async(connection: AsyncConnection[object]) -> None:
 def commit(connection: Connection[object]) -> None:
     """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:199
+    queries/tenants.sql:200
     """
     _commit(connection)
 
@@ -588,6 +591,6 @@ def commit(connection: Connection[object]) -> None:
 async def commit_async(connection: AsyncConnection[object]) -> None:
     """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:199
+    queries/tenants.sql:200
     """
     await _commit_async(connection)

@@ -18,6 +18,9 @@ StepName: TypeAlias = Literal[
     "create_partitions",
     "drop_partitions",
     "default_partition",
+    "create_audit_partitions",
+    "drop_audit_partitions",
+    "default_audit_partition",
     "used_jtis",
     "pushed_requests",
     "device_authorizations",
@@ -30,6 +33,7 @@ StepName: TypeAlias = Literal[
     "superseded_revocations",
     "login_throttles",
     "license_usage",
+    "seal_audit_events",
 ]
 StepOutcome: TypeAlias = Literal["done", "unfinished", "failed"]
 
@@ -51,10 +55,11 @@ class Retention:
     - `consents`: revoked consents, as the record of what was allowed, with the families
       under them.
     - `login_attempts`: the log of sign-ins, which is dropped a month at a time.
+    - `audit_events`: audit events, which are dropped a month at a time.
     - `usage`: uses of licences, after their period; totals stay. A use that is reported
       again after this time is recorded again.
-    - `months_ahead`: how many partitions of the sign-in log are created beyond this
-      month's.
+    - `months_ahead`: how many partitions of the sign-in log and of the audit events are
+      created beyond this month's.
 
     Rows of the replay guard and of the throttle are deleted as soon as they have no
     effect. Raises InvalidArgumentError.
@@ -63,6 +68,7 @@ class Retention:
     expired: timedelta = timedelta(days=1)
     consents: timedelta = timedelta(days=400)
     login_attempts: timedelta = timedelta(days=400)
+    audit_events: timedelta = timedelta(days=400)
     usage: timedelta = timedelta(days=400)
     months_ahead: int = 3
 
@@ -70,6 +76,7 @@ class Retention:
         check_not_negative("expired", self.expired)
         check_not_negative("consents", self.consents)
         check_not_negative("login_attempts", self.login_attempts)
+        check_not_negative("audit_events", self.audit_events)
         check_not_negative("usage", self.usage)
         check_within("months_ahead", self.months_ahead, 0, MAX_MONTHS_AHEAD)
 
@@ -78,10 +85,10 @@ class Retention:
 class StepReport:
     """The progress of one step.
 
-    `rows` counts deleted rows, or partitions created or dropped. `batches` counts
-    committed batches. `outcome` is `done` when no expired rows are left except locked
-    ones, `unfinished` when more may be left, and `failed` when `error` has the reason;
-    earlier batches are committed.
+    `rows` counts deleted rows, sealed events, or partitions created or dropped.
+    `batches` counts committed batches. `outcome` is `done` when no expired rows are left
+    except locked ones, `unfinished` when more may be left, and `failed` when `error`
+    has the reason; earlier batches are committed.
     """
 
     step: StepName
@@ -100,7 +107,7 @@ class PruneReport:
 
     @property
     def rows(self) -> int:
-        """The number of deleted rows, and of partitions created or dropped."""
+        """The number of deleted rows, sealed events, and partitions made or dropped."""
         return sum(step.rows for step in self.steps)
 
     @property

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from authority_queries.repositories._async.audit_events import AsyncAuditEvents
 from authority_queries.repositories._async.authorizations import AsyncAuthorizations
 from authority_queries.repositories._async.client_secrets import AsyncClientSecrets
 from authority_queries.repositories._async.clients import AsyncClients
@@ -35,6 +36,7 @@ from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories._async.used_jtis import AsyncUsedJtis
 from authority_queries.repositories._async.user_roles import AsyncUserRoles
 from authority_queries.repositories._async.users import AsyncUsers
+from authority_queries.repositories.actors import Actor
 
 
 class AsyncStore:
@@ -68,6 +70,7 @@ class AsyncStore:
         self.licenses = AsyncLicenses(lease)
         self.license_seats = AsyncLicenseSeats(lease)
         self.license_usage = AsyncLicenseUsage(lease)
+        self.audit_events = AsyncAuditEvents(lease)
         self.erasures = AsyncErasures(lease)
         self.exports = AsyncExports(lease)
         self.server = AsyncServer(lease)
@@ -95,6 +98,7 @@ class AsyncStore:
         tenant_id: UUID,
         *,
         autocommit: bool = False,
+        actor: Actor | None = None,
     ) -> AsyncIterator[Self]:
         """Set your own connection to one tenant for a block: see `Authority.tenant`.
 
@@ -103,7 +107,7 @@ class AsyncStore:
         if the connection was used before this process was forked.
         """
         async with (
-            unit_of_work(connection, tenant_id, autocommit=autocommit),
+            unit_of_work(connection, tenant_id, autocommit=autocommit, actor=actor),
             cls.lent(connection) as store,
         ):
             yield store

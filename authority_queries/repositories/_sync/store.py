@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from authority_queries.repositories._sync.audit_events import AuditEvents
 from authority_queries.repositories._sync.authorizations import Authorizations
 from authority_queries.repositories._sync.client_secrets import ClientSecrets
 from authority_queries.repositories._sync.clients import Clients
@@ -36,6 +37,7 @@ from authority_queries.repositories._sync.transactions import unit_of_work
 from authority_queries.repositories._sync.used_jtis import UsedJtis
 from authority_queries.repositories._sync.user_roles import UserRoles
 from authority_queries.repositories._sync.users import Users
+from authority_queries.repositories.actors import Actor
 
 
 class Store:
@@ -69,6 +71,7 @@ class Store:
         self.licenses = Licenses(lease)
         self.license_seats = LicenseSeats(lease)
         self.license_usage = LicenseUsage(lease)
+        self.audit_events = AuditEvents(lease)
         self.erasures = Erasures(lease)
         self.exports = Exports(lease)
         self.server = Server(lease)
@@ -96,6 +99,7 @@ class Store:
         tenant_id: UUID,
         *,
         autocommit: bool = False,
+        actor: Actor | None = None,
     ) -> Iterator[Self]:
         """Set your own connection to one tenant for a block: see `Authority.tenant`.
 
@@ -104,7 +108,7 @@ class Store:
         if the connection was used before this process was forked.
         """
         with (
-            unit_of_work(connection, tenant_id, autocommit=autocommit),
+            unit_of_work(connection, tenant_id, autocommit=autocommit, actor=actor),
             cls.lent(connection) as store,
         ):
             yield store

@@ -9,15 +9,17 @@ from uuid import UUID
 
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.arguments import check_not_negative, check_tenant_id
-from authority_queries.service._async import pruning
+from authority_queries.service._async import auditing, pruning
 from authority_queries.service._async.erasing import AsyncErasure
 from authority_queries.service._async.pool import AsyncPooled
+from authority_queries.service.audits import AuditHead, AuditReport
 from authority_queries.service.erasures import ErasureReport, TableReport
 from authority_queries.service.retention import (
     PruneReport,
     Retention,
     StepName,
     StepReport,
+    check_batch_size,
     stop_condition,
 )
 
@@ -25,7 +27,7 @@ _A_DAY: Final = timedelta(days=1)
 
 
 class AsyncMaintenance(AsyncPooled):
-    """Manages and erases tenants, erases users, prunes, and creates partitions.
+    """Manages and erases tenants, erases users, prunes, and verifies audit events.
 
     Its role cannot read users, clients, secrets or licences: docs/tenant_isolation.md.
     """
@@ -161,3 +163,27 @@ class AsyncMaintenance(AsyncPooled):
                 progress=progress,
             )
             return await erasure.run(is_time_up)
+
+    async def verify_audit(
+        self,
+        tenant_id: UUID,
+        *,
+        heads: Collection[AuditHead] = (),
+        batch_size: int = 1000,
+    ) -> AuditReport:
+        """Verify the chains of a tenant's audit events, and report the first problems.
+
+        An event can be missing, inserted or changed. Events that are not sealed yet are
+        not verified: `prune` seals them. A superuser can also compute all seals anew:
+        keep the `head` of each chain elsewhere, and pass what you kept as `heads`.
+        Remove heads of months that were pruned.
+
+        Each batch verifies at most `batch_size` events in one statement. Raises
+        PermissionDeniedError, UnavailableError, InvalidArgumentError.
+        """
+        check_tenant_id(tenant_id)
+        size = check_batch_size(batch_size)
+        async with self.store() as store:
+            return await auditing.verify_audit(
+                store, tenant_id, heads=heads, batch_size=size
+            )

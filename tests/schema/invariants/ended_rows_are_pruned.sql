@@ -17,6 +17,11 @@ with known (name, columns, reason) as (
         array['leased_until'],
         'As many rows as seats: a seat whose lease has ended is free.'
     ),
+    (
+        'audit_chains',
+        array['month', 'previous_month'],
+        'Deleted by the owner with the partition of its month.'
+    ),
     ('license_usage_totals', array['period_start', 'period_end'], 'The bill.')
 )
 
