@@ -102,16 +102,18 @@ begin
         pg_index.indrelid = target
         and pg_index.indisprimary
         and pg_attribute.attname <> 'tenant_id';
-    select string_agg(format('%I', attname), ', ' order by attnum)
+    -- A list of columns spares the trigger, but no column in it can change its type.
+    select ' of ' || string_agg(format('%I', attname), ', ' order by attnum)
     into watched
     from pg_attribute
     where
-        attrelid = target
+        ignored <> '{}'
+        and attrelid = target
         and attnum > 0
         and not attisdropped
         and attname <> all(skipped);
     execute format(
-        'create or replace trigger %I after insert%s or update of %s on %s '
+        'create or replace trigger %I after insert%s or update%s on %s '
         'for each row execute function authority.record_change(%L, %L, %L)',
         subject || '_audit_trigger',
         case when subject <> 'tenants' then ' or delete' end,
@@ -126,7 +128,8 @@ $$;
 
 COMMENT ON PROCEDURE authority.audit(IN target regclass, IN hidden name[], IN ignored name[]) IS 'Records the changes of a table as audit events. Of the columns in hidden an event says
 only that they changed. A change of columns in ignored alone is no event; nor is the
-deletion of a tenant. Call it again after columns were added.';
+deletion of a tenant. Call it again when a table with ignored columns gets another
+column.';
 
 -- audit_chains
 
@@ -408,7 +411,7 @@ ALTER INDEX authority.audit_events_tenant_id_user_id_idx ATTACH PARTITION author
 
 CREATE FUNCTION authority.audited_value(name text, value jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN (value IS NULL) THEN '{}'::jsonb WHEN ((octet_length((value)::text) <= 1024) AND (NOT jsonb_path_exists(value, 'strict $.**{16}'::jsonpath))) THEN jsonb_build_object(name, value) ELSE jsonb_build_object((name || '_octets'::text), octet_length((value)::text)) END;
+    RETURN CASE WHEN (value IS NULL) THEN '{}'::jsonb WHEN ((octet_length(((value)::text COLLATE "C")) <= 1024) AND (NOT jsonb_path_exists(value, 'strict $.**{16}'::jsonpath))) THEN jsonb_build_object((name COLLATE "C"), value) ELSE jsonb_build_object(((name COLLATE "C") || '_octets'::text), octet_length(((value)::text COLLATE "C"))) END;
 
 COMMENT ON FUNCTION authority.audited_value(name text, value jsonb) IS 'Returns an object with the value under this name. Of a value with more than 1,024
 octets, or with 16 levels or more, only the number of octets.';
@@ -682,7 +685,7 @@ ALTER TABLE ONLY authority.clients
 ALTER TABLE ONLY authority.clients
     ADD CONSTRAINT clients_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
-CREATE TRIGGER clients_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, permissions, requirements, settings, properties, json_web_key_set, enabled, tokens_valid_after ON authority.clients FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
+CREATE TRIGGER clients_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.clients FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
 
 ALTER TABLE authority.clients ENABLE ROW LEVEL SECURITY;
 
@@ -764,7 +767,7 @@ ALTER TABLE ONLY authority.consents
 ALTER TABLE ONLY authority.consents
     ADD CONSTRAINT consents_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
-CREATE TRIGGER consents_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, client_uuid, scopes, properties, revoked_at, revocation_reason ON authority.consents FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
+CREATE TRIGGER consents_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.consents FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
 
 ALTER TABLE authority.consents ENABLE ROW LEVEL SECURITY;
 
@@ -1434,6 +1437,11 @@ begin
                 batch_size,
                 is_locked
             );
+            if table_name = 'users' and erased > 0 then
+                perform authority.redact_events_of_user(
+                    erase_user.tenant_id, erase_user.user_id
+                );
+            end if;
             exit passes when erased > 0;
         end loop;
     end loop passes;
@@ -2149,7 +2157,7 @@ ALTER TABLE ONLY authority.licenses
 ALTER TABLE ONLY authority.licenses
     ADD CONSTRAINT licenses_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
-CREATE TRIGGER licenses_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, key_hash, plan, seats, features, limits, usage_period, overage_policy, valid_from, valid_until, grace, grace_policy, status, status_reason, properties ON authority.licenses FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{key_hash}', '{tenant_id,created_at,updated_at,row_version}');
+CREATE TRIGGER licenses_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.licenses FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{key_hash}', '{tenant_id,created_at,updated_at,row_version}');
 
 ALTER TABLE authority.licenses ENABLE ROW LEVEL SECURITY;
 
@@ -2879,6 +2887,29 @@ COMMENT ON FUNCTION authority.record_change() IS 'Records the insertion, update 
 lists of columns: the key, columns whose values it hides, and columns that it ignores.
 Runs as its owner, so that no other role can write such an event.';
 
+-- redact_events_of_user
+
+CREATE FUNCTION authority.redact_events_of_user(tenant_id uuid, user_id uuid) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+update authority.audit_events as held
+set
+    target_digest = authority.digest_of_target(held),
+    target_salt = null,
+    target_id = null,
+    user_id = null,
+    changes = '{}'
+where
+    held.tenant_id = redact_events_of_user.tenant_id
+    and held.user_id = redact_events_of_user.user_id
+$$;
+
+COMMENT ON FUNCTION authority.redact_events_of_user(tenant_id uuid, user_id uuid) IS 'Redacts what audit events say about the user, such as the deletion of the user''s own
+row.';
+
 -- reserve_login_attempt
 
 CREATE FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, tenant_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) RETURNS record
@@ -3216,7 +3247,7 @@ ALTER TABLE ONLY authority.role_permissions
 ALTER TABLE ONLY authority.role_permissions
     ADD CONSTRAINT role_permissions_tenant_id_role_id_fk FOREIGN KEY (tenant_id, role_id) REFERENCES authority.roles(tenant_id, id) ON DELETE CASCADE;
 
-CREATE TRIGGER role_permissions_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF role_id, permission ON authority.role_permissions FOR EACH ROW EXECUTE FUNCTION authority.record_change('{role_id,permission}', '{}', '{tenant_id,created_at,updated_at,row_version}');
+CREATE TRIGGER role_permissions_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.role_permissions FOR EACH ROW EXECUTE FUNCTION authority.record_change('{role_id,permission}', '{}', '{tenant_id,created_at,updated_at,row_version}');
 
 ALTER TABLE authority.role_permissions ENABLE ROW LEVEL SECURITY;
 
@@ -3268,7 +3299,7 @@ ALTER TABLE ONLY authority.roles
 ALTER TABLE ONLY authority.roles
     ADD CONSTRAINT roles_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
-CREATE TRIGGER roles_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, name, description, is_system ON authority.roles FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
+CREATE TRIGGER roles_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.roles FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
 
 ALTER TABLE authority.roles ENABLE ROW LEVEL SECURITY;
 
@@ -3359,7 +3390,44 @@ from (
         and held.username = any(array_remove($3, ''INVALID''))'
     ),
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
-    (17, 'users', true, null, 'held.id = $2')
+    -- An event stays, as a digest. An export has no other user's address. A short name
+    -- can be any word: of an event about another row it redacts nothing.
+    (
+        500, 'audit_events', true,
+        'target_digest = authority.digest_of_target(erased), target_salt = null,
+        target_id = null, user_id = null, changes = ''{}''',
+        'held.user_id = $2
+        and (held.actor_kind <> ''user'' or held.actor_id = $2::text)'
+    ),
+    (
+        501, 'audit_events', false,
+        'target_digest = authority.digest_of_target(erased), target_salt = null,
+        target_id = null, user_id = null, changes = ''{}''',
+        'held.user_id = $2 or held.target_id = any($3)'
+    ),
+    (
+        502, 'audit_events', true,
+        'actor_digest = authority.digest_of_actor(erased), actor_salt = null,
+        actor_id = null, client_id = null, address = null, user_agent = null,
+        correlation_id = null',
+        'held.actor_kind = ''user'' and held.actor_id = $2::text'
+    ),
+    (
+        503, 'audit_events', false,
+        'target_digest = authority.digest_of_target(erased), target_salt = null,
+        target_id = null, user_id = null, changes = ''{}''',
+        'exists (
+            select from unnest($3) as name
+            where
+                (char_length(name) >= 16 or strpos(name, ''@'') > 0)
+                and strpos(
+                    held.changes::text,
+                    substring(to_jsonb(name)::text from ''^"(.*)"$'')
+                ) > 0
+        )'
+    ),
+    -- The last one, so that a run that has ended early can be repeated.
+    (1000, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $_$;
 
@@ -3426,7 +3494,7 @@ ALTER TABLE ONLY authority.scopes
 ALTER TABLE ONLY authority.scopes
     ADD CONSTRAINT scopes_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
-CREATE TRIGGER scopes_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, name, display_name, display_names, description, descriptions, resources, properties, is_system ON authority.scopes FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
+CREATE TRIGGER scopes_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.scopes FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
 
 ALTER TABLE authority.scopes ENABLE ROW LEVEL SECURITY;
 
@@ -3582,7 +3650,7 @@ ALTER TABLE ONLY authority.service_accounts
 ALTER TABLE ONLY authority.service_accounts
     ADD CONSTRAINT service_accounts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
-CREATE TRIGGER service_accounts_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, account_id, display_name, description, enabled, tokens_valid_after, allowed_scopes, authorized_client_uuids, attributes ON authority.service_accounts FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
+CREATE TRIGGER service_accounts_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.service_accounts FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
 
 ALTER TABLE authority.service_accounts ENABLE ROW LEVEL SECURITY;
 
@@ -3751,7 +3819,7 @@ ALTER TABLE ONLY authority.tenants
 ALTER TABLE ONLY authority.tenants
     ADD CONSTRAINT tenants_id_pk PRIMARY KEY (id);
 
-CREATE TRIGGER tenants_audit_trigger AFTER INSERT OR UPDATE OF id, code, display_name, status, settings, tokens_valid_after ON authority.tenants FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
+CREATE TRIGGER tenants_audit_trigger AFTER INSERT OR UPDATE ON authority.tenants FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
 
 ALTER TABLE authority.tenants ENABLE ROW LEVEL SECURITY;
 
@@ -4118,7 +4186,7 @@ ALTER TABLE ONLY authority.user_roles
 ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
-CREATE TRIGGER user_roles_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF user_id, role_id, granted_by, expires_at ON authority.user_roles FOR EACH ROW EXECUTE FUNCTION authority.record_change('{user_id,role_id}', '{granted_by}', '{tenant_id,created_at,updated_at,row_version}');
+CREATE TRIGGER user_roles_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.user_roles FOR EACH ROW EXECUTE FUNCTION authority.record_change('{user_id,role_id}', '{granted_by}', '{tenant_id,created_at,updated_at,row_version}');
 
 ALTER TABLE authority.user_roles ENABLE ROW LEVEL SECURITY;
 
@@ -4197,7 +4265,7 @@ ALTER TABLE ONLY authority.users
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
-CREATE TRIGGER users_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, subject_id, username, username_key, email, email_verified, display_name, password_hash, status, tokens_valid_after, attributes ON authority.users FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{password_hash}', '{tenant_id,created_at,updated_at,row_version}');
+CREATE TRIGGER users_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.users FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{password_hash}', '{tenant_id,created_at,updated_at,row_version}');
 
 ALTER TABLE authority.users ENABLE ROW LEVEL SECURITY;
 

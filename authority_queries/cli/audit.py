@@ -9,7 +9,7 @@ from uuid import UUID
 
 from authority_queries.cli.maintaining import incomplete_code, open_maintenance
 from authority_queries.cli.people import tenant_named
-from authority_queries.cli.progress import Progress, Stop
+from authority_queries.cli.progress import Stop
 from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.service.audits import AuditHead, ChainReport
 from authority_queries.service.settings import Settings
@@ -28,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "seal",
         help=text,
         description=text,
-        epilog=f"{_EPILOG}`authority prune` does this, too. Exit codes: 0 all are "
-        "sealed, 1 some are left, 2 wrong use.",
+        epilog=f"{_EPILOG}Run it every minute. Exit codes: 0 all are sealed, 1 a "
+        "failure, 2 wrong use, 130 and 143 a signal ended the run.",
     )
-    seal.add_argument("--quiet", action="store_true", help="print no progress")
+    seal.add_argument("--quiet", action="store_true", help="print nothing")
     seal.set_defaults(audit=_seal)
     text = "verify the chains of audit events"
     verify = kinds.add_parser(
@@ -63,15 +63,10 @@ def run_audit(settings: Settings, arguments: argparse.Namespace) -> int:
 def _seal(settings: Settings, arguments: argparse.Namespace) -> int:
     stop = Stop()
     with open_maintenance(settings, stop) as maintenance:
-        report = maintenance.prune(
-            only=["seal_audit_events"],
-            progress=None if arguments.quiet else Progress(),
-            stop=stop,
-        )
-    for step in report.steps:
-        if step.error:
-            print(f"authority: {step.step}: {step.error}", file=sys.stderr)
-    return 0 if report.is_complete else incomplete_code(stop)
+        sealed = maintenance.seal_audit(stop=stop)
+    if not arguments.quiet:
+        print(f"{sealed} events sealed")
+    return incomplete_code(stop) if stop() else 0
 
 
 def _verify(settings: Settings, arguments: argparse.Namespace) -> int:

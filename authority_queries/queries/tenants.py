@@ -25,7 +25,7 @@ _TEXTS = {
     "get_by_id": "c5be72621349",
     "get_by_code": "3f6a3bad88a8",
     "find": "7dbfac10d75e",
-    "enter": "d0f6fe238a3f",
+    "enter": "9b4a17bae622",
     "list_after": "0c5d2a744c00",
     "list_before": "27d30327664d",
     "create": "46cd0cc53213",
@@ -69,7 +69,7 @@ _find_async: AsyncCall[UUID | None] = _ASYNC_QUERIES.value("find", takes=_find_t
 _enter_takes = Parameters(
     "tenants.enter",
     tenant_id=checks.uuid,
-    actor=checks.optional(checks.text()),
+    actor_json=checks.optional(checks.text()),
 )
 _enter: Call[str] = _QUERIES.sure_value("enter", takes=_enter_takes)
 _enter_async: AsyncCall[str] = _ASYNC_QUERIES.sure_value("enter", takes=_enter_takes)
@@ -220,28 +220,30 @@ async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID 
     return await _find_async(connection, code=code)
 
 
-def enter(connection: Connection[object], *, tenant_id: UUID, actor: str | None) -> str:
-    """The status of the tenant that the rest of the transaction works for. The actor,
-    a JSON text, is recorded with its changes: authority.current_actor. Fails when the
-    tenant is not active (SQLSTATE TN001), when row-level security does not apply to the
-    role (TN002), or when the transaction of a service is not read committed (TN003).
+def enter(
+    connection: Connection[object], *, tenant_id: UUID, actor_json: str | None
+) -> str:
+    """The status of the tenant that the rest of the transaction works for. The actor
+    is recorded with its changes: authority.current_actor. Fails when the tenant is not
+    active (SQLSTATE TN001), when row-level security does not apply to the role (TN002),
+    or when the transaction of a service is not read committed (TN003).
 
     queries/tenants.sql:37
     """
-    return _enter(connection, tenant_id=tenant_id, actor=actor)
+    return _enter(connection, tenant_id=tenant_id, actor_json=actor_json)
 
 
 async def enter_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, actor: str | None
+    connection: AsyncConnection[object], *, tenant_id: UUID, actor_json: str | None
 ) -> str:
-    """The status of the tenant that the rest of the transaction works for. The actor,
-    a JSON text, is recorded with its changes: authority.current_actor. Fails when the
-    tenant is not active (SQLSTATE TN001), when row-level security does not apply to the
-    role (TN002), or when the transaction of a service is not read committed (TN003).
+    """The status of the tenant that the rest of the transaction works for. The actor
+    is recorded with its changes: authority.current_actor. Fails when the tenant is not
+    active (SQLSTATE TN001), when row-level security does not apply to the role (TN002),
+    or when the transaction of a service is not read committed (TN003).
 
     queries/tenants.sql:37
     """
-    return await _enter_async(connection, tenant_id=tenant_id, actor=actor)
+    return await _enter_async(connection, tenant_id=tenant_id, actor_json=actor_json)
 
 
 def list_after(
@@ -249,7 +251,7 @@ def list_after(
 ) -> list[Tenant]:
     """One tenant, in order of code, starting after the given code.
 
-    queries/tenants.sql:47
+    queries/tenants.sql:46
     """
     return _list_after(connection, after=after, page_size=page_size)
 
@@ -259,7 +261,7 @@ async def list_after_async(
 ) -> list[Tenant]:
     """One tenant, in order of code, starting after the given code.
 
-    queries/tenants.sql:47
+    queries/tenants.sql:46
     """
     return await _list_after_async(connection, after=after, page_size=page_size)
 
@@ -276,7 +278,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:47
+    queries/tenants.sql:46
     """
     return _list_after_stream(connection, size, after=after, page_size=page_size)
 
@@ -293,7 +295,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:47
+    queries/tenants.sql:46
     """
     return _list_after_stream_async(connection, size, after=after, page_size=page_size)
 
@@ -303,7 +305,7 @@ def list_before(
 ) -> list[Tenant]:
     """One tenant, in descending order of code, starting before the given code.
 
-    queries/tenants.sql:61
+    queries/tenants.sql:60
     """
     return _list_before(connection, before=before, page_size=page_size)
 
@@ -313,7 +315,7 @@ async def list_before_async(
 ) -> list[Tenant]:
     """One tenant, in descending order of code, starting before the given code.
 
-    queries/tenants.sql:61
+    queries/tenants.sql:60
     """
     return await _list_before_async(connection, before=before, page_size=page_size)
 
@@ -326,7 +328,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:61
+    queries/tenants.sql:60
     """
     return _list_before_stream(connection, size, before=before, page_size=page_size)
 
@@ -343,7 +345,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:61
+    queries/tenants.sql:60
     """
     return _list_before_stream_async(
         connection, size, before=before, page_size=page_size
@@ -367,7 +369,7 @@ def create(
             terminated ones do not.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:75
+    queries/tenants.sql:74
     """
     return _create(
         connection,
@@ -395,7 +397,7 @@ async def create_async(
             terminated ones do not.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:75
+    queries/tenants.sql:74
     """
     return await _create_async(
         connection,
@@ -423,7 +425,7 @@ def update(
         display_name: Name shown to people.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:129
+    queries/tenants.sql:128
     """
     return _update(
         connection,
@@ -452,7 +454,7 @@ async def update_async(
         display_name: Name shown to people.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:129
+    queries/tenants.sql:128
     """
     return await _update_async(
         connection,
@@ -478,7 +480,7 @@ def set_status(
         status: active and trial tenants issue and verify tokens; suspended and
             terminated ones do not.
 
-    queries/tenants.sql:147
+    queries/tenants.sql:146
     """
     return _set_status(
         connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
@@ -499,7 +501,7 @@ async def set_status_async(
         status: active and trial tenants issue and verify tokens; suspended and
             terminated ones do not.
 
-    queries/tenants.sql:147
+    queries/tenants.sql:146
     """
     return await _set_status_async(
         connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
@@ -511,7 +513,7 @@ def revoke_tokens(connection: Connection[object], *, tenant_id: UUID) -> Tenant 
     every token that was issued before is dead, including those that a concurrent
     rotation issues. The statement changes one row, however many tokens there are.
 
-    queries/tenants.sql:165
+    queries/tenants.sql:164
     """
     return _revoke_tokens(connection, tenant_id=tenant_id)
 
@@ -523,7 +525,7 @@ async def revoke_tokens_async(
     every token that was issued before is dead, including those that a concurrent
     rotation issues. The statement changes one row, however many tokens there are.
 
-    queries/tenants.sql:165
+    queries/tenants.sql:164
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id)
 
@@ -533,7 +535,7 @@ def begin(connection: Connection[object]) -> None:
     session's defaults are. The rules depend on locks, and on what a statement reads
     after it has waited for one.
 
-    queries/tenants.sql:182
+    queries/tenants.sql:181
     """
     _begin(connection)
 
@@ -543,7 +545,7 @@ async def begin_async(connection: AsyncConnection[object]) -> None:
     session's defaults are. The rules depend on locks, and on what a statement reads
     after it has waited for one.
 
-    queries/tenants.sql:182
+    queries/tenants.sql:181
     """
     await _begin_async(connection)
 
@@ -551,7 +553,7 @@ async def begin_async(connection: AsyncConnection[object]) -> None:
 def begin_on_standby(connection: Connection[object]) -> None:
     """As begin, for a standby, which refuses `read write`.
 
-    queries/tenants.sql:188
+    queries/tenants.sql:187
     """
     _begin_on_standby(connection)
 
@@ -559,7 +561,7 @@ def begin_on_standby(connection: Connection[object]) -> None:
 async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
     """As begin, for a standby, which refuses `read write`.
 
-    queries/tenants.sql:188
+    queries/tenants.sql:187
     """
     await _begin_on_standby_async(connection)
 
@@ -567,7 +569,7 @@ async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
 def begin_alone(connection: Connection[object]) -> None:
     """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:192
+    queries/tenants.sql:191
     """
     _begin_alone(connection)
 
@@ -575,7 +577,7 @@ def begin_alone(connection: Connection[object]) -> None:
 async def begin_alone_async(connection: AsyncConnection[object]) -> None:
     """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:192
+    queries/tenants.sql:191
     """
     await _begin_alone_async(connection)
 
@@ -583,7 +585,7 @@ async def begin_alone_async(connection: AsyncConnection[object]) -> None:
 def commit(connection: Connection[object]) -> None:
     """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:200
+    queries/tenants.sql:199
     """
     _commit(connection)
 
@@ -591,6 +593,6 @@ def commit(connection: Connection[object]) -> None:
 async def commit_async(connection: AsyncConnection[object]) -> None:
     """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:200
+    queries/tenants.sql:199
     """
     await _commit_async(connection)

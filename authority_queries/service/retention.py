@@ -33,7 +33,6 @@ StepName: TypeAlias = Literal[
     "superseded_revocations",
     "login_throttles",
     "license_usage",
-    "seal_audit_events",
 ]
 StepOutcome: TypeAlias = Literal["done", "unfinished", "failed"]
 
@@ -85,10 +84,10 @@ class Retention:
 class StepReport:
     """The progress of one step.
 
-    `rows` counts deleted rows, sealed events, or partitions created or dropped.
-    `batches` counts committed batches. `outcome` is `done` when no expired rows are left
-    except locked ones, `unfinished` when more may be left, and `failed` when `error`
-    has the reason; earlier batches are committed.
+    `rows` counts deleted rows, or partitions created or dropped. `batches` counts
+    committed batches. `outcome` is `done` when no expired rows are left except locked
+    ones, `unfinished` when more may be left, and `failed` when `error` has the reason;
+    earlier batches are committed.
     """
 
     step: StepName
@@ -107,7 +106,7 @@ class PruneReport:
 
     @property
     def rows(self) -> int:
-        """The number of deleted rows, sealed events, and partitions made or dropped."""
+        """The number of deleted rows, and of partitions created or dropped."""
         return sum(step.rows for step in self.steps)
 
     @property

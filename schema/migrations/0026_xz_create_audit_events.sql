@@ -128,15 +128,16 @@ not sealed yet.';
 comment on column authority.audit_events.created_at is
 'When the statement began that made the change. Determines the partition.';
 
--- Serves audit_events.list_by_target.
-create index if not exists audit_events_tenant_id_target_kind_target_id_created_at_id_idx
+-- Serves audit_events.list_by_target_after and audit_events.list_by_target_before.
+create index if not exists
+audit_events_tenant_id_target_kind_target_id_created_at_id_idx
 on authority.audit_events (tenant_id, target_kind, target_id, created_at, id)
 where target_id is not null;
--- Serves audit_events.list_by_actor.
+-- Serves audit_events.list_by_actor_after and audit_events.list_by_actor_before.
 create index if not exists audit_events_tenant_id_actor_kind_actor_id_created_at_id_idx
 on authority.audit_events (tenant_id, actor_kind, actor_id, created_at, id)
 where actor_id is not null;
--- Serves the erasure and the export of a user.
+-- Serves erasures.erase_user and exports.list_rows.
 create index if not exists audit_events_tenant_id_user_id_idx
 on authority.audit_events (tenant_id, user_id) where user_id is not null;
 -- Serves audit_events.verify.

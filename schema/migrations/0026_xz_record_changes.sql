@@ -54,11 +54,11 @@ language sql
 immutable parallel safe
 return case
     when value is null then '{}'
-    when octet_length(value::text) <= 1024
+    when octet_length(value::text collate "C") <= 1024
         and not jsonb_path_exists(value, 'strict $.**{16}')
-        then jsonb_build_object(name, value)
+        then jsonb_build_object(name collate "C", value)
     else jsonb_build_object(
-        (name collate "C") || '_octets', octet_length(value::text)
+        (name collate "C") || '_octets', octet_length(value::text collate "C")
     )
 end;
 
@@ -220,7 +220,8 @@ $$;
 comment on procedure authority.audit is
 'Records the changes of a table as audit events. Of the columns in hidden an event says
 only that they changed. A change of columns in ignored alone is no event; nor is the
-deletion of a tenant. Call it again when a column is added to a table with ignored ones.';
+deletion of a tenant. Call it again when a table with ignored columns gets another
+column.';
 
 revoke execute on function
 authority.current_actor(),

@@ -119,6 +119,12 @@ begin
             audit_chains.tenant_id = open_audit_chain.tenant_id
             and audit_chains.month = open_audit_chain.month
     ) then
+        -- Another run creates the chain.
+        if not pg_try_advisory_xact_lock(
+            hashtextextended(concat_ws(' ', 'audit', tenant_id, month), 0)
+        ) then
+            return;
+        end if;
         chain.tenant_id := open_audit_chain.tenant_id;
         chain.month := open_audit_chain.month;
         select audit_chains.month, audit_chains.last_number, audit_chains.last_seal

@@ -31,7 +31,7 @@ def events(authority: Authority, tenant_id: UUID) -> list[AuditEvent]:
 
 
 def seal(maintenance: Maintenance) -> None:
-    maintenance.prune(only=["seal_audit_events"])
+    maintenance.seal_audit()
 
 
 @pytest.mark.parametrize("is_sealed", [True, False])

@@ -216,7 +216,7 @@ def test_an_error_names_a_setting_that_a_unit_cannot_change(
 def test_a_report_may_read_one_snapshot(logins: Logins, client: Client) -> None:
     with psycopg.connect(logins.reader) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        tenants.enter(connection, tenant_id=client.tenant_id, actor=None)
+        tenants.enter(connection, tenant_id=client.tenant_id, actor_json=None)
         told = connection.execute("select current_setting('transaction_isolation')")
         assert told.fetchone() == ("repeatable read",)
 

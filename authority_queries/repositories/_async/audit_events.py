@@ -137,8 +137,8 @@ class AsyncAuditEvents(AsyncRepository):
     async def seal(self, *, batch_size: int = 1000) -> int:
         """Link a batch of events of all tenants to their chains, as an operator.
 
-        Returns how many; call it again while that is `batch_size`. `Maintenance.prune`
-        does. Calls may run concurrently, and no writer waits for them.
+        Returns how many; call it again while that is `batch_size`:
+        `Maintenance.seal_audit`. Calls may run concurrently.
         """
         return await queries.seal_async(
             self._connection, batch_size=check_count("batch_size", batch_size)

@@ -70,6 +70,9 @@ class AsyncStore:
         self.licenses = AsyncLicenses(lease)
         self.license_seats = AsyncLicenseSeats(lease)
         self.license_usage = AsyncLicenseUsage(lease)
+        self._open_records(lease)
+
+    def _open_records(self, lease: AsyncLease) -> None:
         self.audit_events = AsyncAuditEvents(lease)
         self.erasures = AsyncErasures(lease)
         self.exports = AsyncExports(lease)

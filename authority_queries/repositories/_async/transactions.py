@@ -38,7 +38,7 @@ def unit_of_work(
     statements = AsyncUnitStatements(
         begin=_begin,
         begin_on_standby=_begin_on_standby,
-        enter=partial(_enter, actor=None if actor is None else actor.setting()),
+        enter=partial(_enter, actor_json=None if actor is None else actor.setting()),
         commit=_commit,
     )
     return open_unit(connection, tenant_id, statements, autocommit=autocommit)

@@ -138,8 +138,8 @@ class AuditEvents(Repository):
     def seal(self, *, batch_size: int = 1000) -> int:
         """Link a batch of events of all tenants to their chains, as an operator.
 
-        Returns how many; call it again while that is `batch_size`. `Maintenance.prune`
-        does. Calls may run concurrently, and no writer waits for them.
+        Returns how many; call it again while that is `batch_size`:
+        `Maintenance.seal_audit`. Calls may run concurrently.
         """
         return queries.seal(
             self._connection, batch_size=check_count("batch_size", batch_size)

@@ -71,6 +71,9 @@ class Store:
         self.licenses = Licenses(lease)
         self.license_seats = LicenseSeats(lease)
         self.license_usage = LicenseUsage(lease)
+        self._open_records(lease)
+
+    def _open_records(self, lease: Lease) -> None:
         self.audit_events = AuditEvents(lease)
         self.erasures = Erasures(lease)
         self.exports = Exports(lease)

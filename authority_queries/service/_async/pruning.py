@@ -130,9 +130,6 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
             older_than=kept.usage, batch_size=size
         )
     ),
-    "seal_audit_events": AsyncStep(
-        lambda store, _, size: store.audit_events.seal(batch_size=size)
-    ),
 }
 
 

@@ -165,6 +165,31 @@ class Maintenance(Pooled):
             )
             return erasure.run(is_time_up)
 
+    def seal_audit(
+        self,
+        *,
+        batch_size: int = 1000,
+        time_limit: timedelta | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> int:
+        """Link new audit events of all tenants to their chains. Return how many.
+
+        Run it every minute: until then nobody notices that an event was deleted. Each
+        batch seals at most `batch_size` events in a transaction of its own. Runs may
+        work at once, and no writer waits for them. After `time_limit`, or when `stop`
+        returns true, no batch begins. Raises as `prune`.
+        """
+        size, is_time_up = (
+            check_batch_size(batch_size),
+            stop_condition(time_limit, stop),
+        )
+        sealed, batch = 0, size
+        with self.store() as store:
+            while batch == size and not is_time_up():
+                batch = store.audit_events.seal(batch_size=size)
+                sealed += batch
+        return sealed
+
     def verify_audit(
         self,
         tenant_id: UUID,
@@ -175,7 +200,7 @@ class Maintenance(Pooled):
         """Verify the chains of a tenant's audit events, and report the first problems.
 
         An event can be missing, inserted or changed. Events that are not sealed yet are
-        not verified: `prune` seals them. A superuser can also compute all seals anew:
+        not verified: `seal_audit`. A superuser can also compute all seals anew:
         keep the `head` of each chain elsewhere, and pass what you kept as `heads`.
         Remove heads of months that were pruned.
 

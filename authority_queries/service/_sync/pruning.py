@@ -131,9 +131,6 @@ STEPS: Final[Mapping[StepName, Step]] = {
             older_than=kept.usage, batch_size=size
         )
     ),
-    "seal_audit_events": Step(
-        lambda store, _, size: store.audit_events.seal(batch_size=size)
-    ),
 }
 
 
