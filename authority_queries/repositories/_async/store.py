@@ -61,7 +61,6 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
         self.erasures = AsyncErasures(lease)
         self.exports = AsyncExports(lease)
         self.server = AsyncServer(lease)
-        self._add_sign_ins(lease)
 
     @property
     def connection(self) -> AsyncConnection[object]:
