@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from authority_queries.names import username_key
     from authority_queries.repositories._async.store import AsyncStore
     from authority_queries.repositories._sync.store import Store
+    from authority_queries.repositories.actors import Actor
     from authority_queries.repositories.endings import feed_keys, is_ended
     from authority_queries.repositories.values import (
         NewToken,
@@ -35,15 +36,18 @@ if TYPE_CHECKING:
     from authority_queries.service._sync.authority import Authority
     from authority_queries.service._sync.exporter import Exporter
     from authority_queries.service._sync.maintenance import Maintenance
+    from authority_queries.service.audits import AuditHead
     from authority_queries.service.migrations import migrate
     from authority_queries.service.retention import Retention
     from authority_queries.service.settings import Settings
 
 __all__ = [
+    "Actor",
     "AsyncAuthority",
     "AsyncExporter",
     "AsyncMaintenance",
     "AsyncStore",
+    "AuditHead",
     "Authority",
     "AuthorityError",
     "Encrypted",
@@ -76,10 +80,12 @@ __all__ = [
 # Imported at the first use: the generator must run when the generated modules are stale
 # and so cannot be imported.
 _HOMES = {
+    "Actor": "repositories.actors",
     "AsyncAuthority": "service._async.authority",
     "AsyncExporter": "service._async.exporter",
     "AsyncMaintenance": "service._async.maintenance",
     "AsyncStore": "repositories._async.store",
+    "AuditHead": "service.audits",
     "Authority": "service._sync.authority",
     "AuthorityError": "errors",
     "Encrypted": "secrets.encryption",

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from authority_queries.engine.runtime import JsonArray, JsonObject, JsonValue
 
+AuditEventActorKind: TypeAlias = Literal["client", "login", "service_account", "user"]
 ClientApplicationType: TypeAlias = Literal["native", "web"]
 ClientConsentType: TypeAlias = Literal["explicit", "external", "implicit", "systematic"]
 ClientTokenIssuanceOutcome: TypeAlias = Literal[
@@ -144,6 +145,92 @@ WebauthnEnrollmentOutcome: TypeAlias = Literal[
     "challenge_used", "credential_exists", "enrolled", "user_inactive"
 ]
 WebauthnUseOutcome: TypeAlias = Literal["accepted", "clone_suspected", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """A row of each of these queries.
+
+    audit_events.record, audit_events.list_after, audit_events.list_before,
+    audit_events.list_by_target_after, audit_events.list_by_target_before,
+    audit_events.list_by_actor_after and audit_events.list_by_actor_before.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random."""
+    action: str
+    """A table and insert, update or delete, such as users.update; or the embedding
+    service's own word, such as report.viewed.
+    """
+    is_change: bool
+    """True for a change of a table, which only its trigger records. False for an
+    event of the embedding service.
+    """
+    target_kind: str | None
+    """The table of the changed row, or the embedding service's own word. Null: no
+    target.
+    """
+    target_id: str | None
+    """The primary key of the changed row without its tenant, joined by /; or the
+    embedding service's own identifier. Null: no target, or redacted.
+    """
+    user_id: UUID | None
+    """The user whom the changed row concerns. Null: none, or redacted. No foreign
+    key, because the event outlives the user.
+    """
+    changes: JsonObject
+    """An object of each changed column to an object of its old and new value; or
+    the embedding service's own details. Empty: none, or redacted.
+    """
+    actor_kind: AuditEventActorKind
+    """What actor_id is: the id of a user or of a service account, the client_id of
+    a client, or the database login.
+    """
+    actor_id: str | None
+    """Who acted, according to the service; without its word, the database login.
+    Null: redacted.
+    """
+    client_id: str | None
+    """client_id of the application through which somebody acted. Null: none, or
+    redacted.
+    """
+    address: IPv4Address | IPv6Address | None
+    """Address of the host, in the form of authority.canonical_address. Null: not
+    known, or redacted.
+    """
+    user_agent: str | None
+    """The User-Agent header, up to 512 characters. Null: not known, or redacted."""
+    correlation_id: str | None
+    """Request id, to find the event in other logs. Null: none, or redacted."""
+    login: str
+    """The login of the database session (session_user), which no service can
+    choose.
+    """
+    number: int | None
+    """Position in the chain of the tenant and month, from 1, without gaps. Null:
+    not sealed yet.
+    """
+    created_at: datetime
+    """When the statement began that made the change. Determines the partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditMonth:
+    """A row of audit_events.list_months."""
+
+    month: date
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerification:
+    """A row of audit_events.verify."""
+
+    last_number: int
+    last_seal: bytes | None = field(repr=False)
+    is_last: bool
+    problem: str | None
 
 
 @dataclass(frozen=True, slots=True)
