@@ -1383,9 +1383,9 @@ class UserRole:
 class User:
     """A row of each of these queries.
 
-    users.get_by_id, users.get_by_username, users.get_by_subject_id, users.list_after,
-    users.list_before, users.create, users.update, users.set_password_hash and
-    users.revoke_tokens.
+    users.get_by_id, users.get_by_username, users.get_by_verified_email,
+    users.get_by_subject_id, users.list_after, users.list_before, users.create,
+    users.update, users.verify_email, users.set_password_hash and users.revoke_tokens.
     """
 
     tenant_id: UUID
@@ -1405,9 +1405,11 @@ class User:
     lower(username collate "C") for a name in printable ASCII.
     """
     email: str | None
-    """Contact address as typed, or null. Not a login name, and not unique."""
+    """Contact address as typed, or null. Only one user of the tenant can have
+    verified it.
+    """
     email_verified: bool
-    """The email_verified claim: the user has proven control of the address."""
+    """The email_verified claim: the user has proven control of this address."""
     display_name: str
     """Name shown to people. May be empty."""
     password_hash: str | None = field(repr=False)

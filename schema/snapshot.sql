@@ -3382,6 +3382,7 @@ CREATE TABLE authority.users (
     username text NOT NULL COLLATE pg_catalog."C",
     username_key text NOT NULL COLLATE pg_catalog."C",
     email text,
+    email_key text GENERATED ALWAYS AS (lower((email COLLATE "C"))) STORED COLLATE pg_catalog."C",
     email_verified boolean DEFAULT false NOT NULL,
     display_name text DEFAULT ''::text NOT NULL,
     password_hash text,
@@ -3393,7 +3394,8 @@ CREATE TABLE authority.users (
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT users_attributes_check CHECK (((jsonb_typeof(attributes) = 'object'::text) AND authority.is_bounded_json(attributes))),
     CONSTRAINT users_display_name_check CHECK ((char_length(display_name) <= 256)),
-    CONSTRAINT users_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
+    CONSTRAINT users_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND (char_length(email_key) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
+    CONSTRAINT users_email_email_verified_check CHECK (((email IS NOT NULL) OR (NOT email_verified))),
     CONSTRAINT users_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT users_password_hash_check CHECK ((authority.is_password_hash(password_hash) AND (char_length(password_hash) <= 1024))),
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'suspended'::text]))),
@@ -3411,8 +3413,9 @@ COMMENT ON COLUMN authority.users.username IS 'As typed at registration.';
 COMMENT ON COLUMN authority.users.username_key IS 'Sign-in looks up this key: username_key in Python (RFC 8265, case-folded). Names that
 differ only in case or Unicode form have the same key. In plain SQL it is lower(username
 collate "C") for a name in printable ASCII.';
-COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Not a login name, and not unique.';
-COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the user has proven control of the address.';
+COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Only one user of the tenant can have verified it.';
+COMMENT ON COLUMN authority.users.email_key IS 'The address by which addresses are compared: its ASCII letters in lower case.';
+COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the user has proven control of this address.';
 COMMENT ON COLUMN authority.users.display_name IS 'Name shown to people. May be empty.';
 COMMENT ON COLUMN authority.users.password_hash IS 'Argon2id hash with its own salt and parameters. An imported hash of another kind stays
 until the next sign-in. Null: no password sign-in.';
@@ -3432,6 +3435,8 @@ ALTER TABLE ONLY authority.users
 
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_username_key_key UNIQUE (tenant_id, username_key);
+
+CREATE UNIQUE INDEX users_tenant_id_email_key_key ON authority.users USING btree (tenant_id, email_key) WHERE email_verified;
 
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;

@@ -44,7 +44,10 @@ from (
 where granted.position <= pg_temp.extent();
 
 insert into authority.users
-(tenant_id, id, subject_id, username, username_key, email, display_name, password_hash)
+(
+    tenant_id, id, subject_id, username, username_key, email, email_verified,
+    display_name, password_hash
+)
 values
 (
     pg_temp.tenant(),
@@ -53,6 +56,7 @@ values
     'Ann',
     'ann',
     'ann@example.com',
+    true,
     'Ann of ' || current_setting('world.tenant'),
     '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA'
 );
