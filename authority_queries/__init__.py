@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from authority_queries.names import username_key
     from authority_queries.repositories._async.store import AsyncStore
     from authority_queries.repositories._sync.store import Store
-    from authority_queries.repositories.values import NewToken, is_confirmed
+    from authority_queries.repositories.values import (
+        NewToken,
+        is_confirmed,
+        is_sign_in_sufficient,
+    )
     from authority_queries.secrets import mint_token, parse_token
+    from authority_queries.secrets.encryption import Encrypted, Keyring
+    from authority_queries.secrets.key_pairs import mint_signing_key
+    from authority_queries.secrets.signing_keys import SigningKey
     from authority_queries.service._async.authority import AsyncAuthority
     from authority_queries.service._async.exporter import AsyncExporter
     from authority_queries.service._async.maintenance import AsyncMaintenance
@@ -38,18 +45,23 @@ __all__ = [
     "AsyncStore",
     "Authority",
     "AuthorityError",
+    "Encrypted",
     "Exporter",
+    "Keyring",
     "Maintenance",
     "NewToken",
     "Retention",
     "Settings",
+    "SigningKey",
     "Store",
     "convert_keycloak_hash",
     "convert_password_hash",
     "hash_client_secret",
     "hash_password",
     "is_confirmed",
+    "is_sign_in_sufficient",
     "migrate",
+    "mint_signing_key",
     "mint_token",
     "parse_token",
     "password_needs_rehash",
@@ -67,18 +79,23 @@ _HOMES = {
     "AsyncStore": "repositories._async.store",
     "Authority": "service._sync.authority",
     "AuthorityError": "errors",
+    "Encrypted": "secrets.encryption",
     "Exporter": "service._sync.exporter",
+    "Keyring": "secrets.encryption",
     "Maintenance": "service._sync.maintenance",
     "NewToken": "repositories.values",
     "Retention": "service.retention",
     "Settings": "service.settings",
+    "SigningKey": "secrets.signing_keys",
     "Store": "repositories._sync.store",
     "convert_keycloak_hash": "credentials",
     "convert_password_hash": "credentials",
     "hash_client_secret": "credentials",
     "hash_password": "credentials",
     "is_confirmed": "repositories.values",
+    "is_sign_in_sufficient": "repositories.values",
     "migrate": "service.migrations",
+    "mint_signing_key": "secrets.key_pairs",
     "mint_token": "secrets",
     "parse_token": "secrets",
     "password_needs_rehash": "credentials",

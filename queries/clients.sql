@@ -12,6 +12,10 @@ select
     clients.display_names,
     clients.redirect_uris,
     clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri,
+    clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri,
+    clients.frontchannel_logout_session_required,
     clients.permissions,
     clients.requirements,
     clients.settings,
@@ -34,6 +38,8 @@ select
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version
@@ -49,6 +55,8 @@ select
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version
@@ -66,6 +74,8 @@ select
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version
@@ -76,7 +86,7 @@ where
 order by clients.client_id desc
 limit :page_size;
 
--- name: create(tenant_id, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, permissions, requirements, settings, properties, json_web_key_set, enabled)^
+-- name: create(tenant_id, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required, frontchannel_logout_uri, frontchannel_logout_session_required, permissions, requirements, settings, properties, json_web_key_set, enabled)^
 -- The new client, or no row when the client_id is a user's sub (RFC 9068 section 5).
 -- @row Client
 insert into authority.clients (
@@ -89,6 +99,10 @@ insert into authority.clients (
     display_names,
     redirect_uris,
     post_logout_redirect_uris,
+    backchannel_logout_uri,
+    backchannel_logout_session_required,
+    frontchannel_logout_uri,
+    frontchannel_logout_session_required,
     permissions,
     requirements,
     settings,
@@ -106,6 +120,10 @@ select
     :display_names,
     :redirect_uris,
     :post_logout_redirect_uris,
+    :backchannel_logout_uri,
+    :backchannel_logout_session_required,
+    :frontchannel_logout_uri,
+    :frontchannel_logout_session_required,
     :permissions,
     :requirements,
     :settings,
@@ -123,11 +141,13 @@ returning
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version;
 
--- name: update(tenant_id, client_uuid, row_version, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, permissions, requirements, settings, properties, json_web_key_set, enabled)^
+-- name: update(tenant_id, client_uuid, row_version, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required, frontchannel_logout_uri, frontchannel_logout_session_required, permissions, requirements, settings, properties, json_web_key_set, enabled)^
 -- The changed client, or no row when the client is not at this version, or the
 -- client_id is a user's sub.
 -- @row Client
@@ -141,6 +161,10 @@ set
     display_names = :display_names,
     redirect_uris = :redirect_uris,
     post_logout_redirect_uris = :post_logout_redirect_uris,
+    backchannel_logout_uri = :backchannel_logout_uri,
+    backchannel_logout_session_required = :backchannel_logout_session_required,
+    frontchannel_logout_uri = :frontchannel_logout_uri,
+    frontchannel_logout_session_required = :frontchannel_logout_session_required,
     permissions = :permissions,
     requirements = :requirements,
     settings = :settings,
@@ -163,6 +187,8 @@ returning
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version;
@@ -194,6 +220,8 @@ returning
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version;

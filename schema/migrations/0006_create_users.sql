@@ -1,6 +1,7 @@
 -- Creates users.
 --
--- Locks: share row exclusive on authority.tenants while its foreign key is added.
+-- Locks: share row exclusive on authority.tenants while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -91,8 +92,6 @@ create table if not exists authority.users (
     constraint users_tenant_id_id_pk primary key (tenant_id, id),
     constraint users_tenant_id_subject_id_key unique (tenant_id, subject_id),
     constraint users_tenant_id_username_key_key unique (tenant_id, username_key),
-    constraint users_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint users_subject_id_check
     check (
         subject_id ~ '^[ -~]+$'
@@ -175,6 +174,11 @@ create unique index if not exists users_tenant_id_email_key_key
 on authority.users (tenant_id, email_key) where email_verified;
 
 call authority.isolate_tenants('authority.users');
+
+alter table authority.users
+drop constraint if exists users_tenant_id_fk,
+add constraint users_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
 
 -- All columns but the keys, because a sub never changes.
 grant select, insert, delete on authority.users to authority_app;

@@ -1,7 +1,7 @@
 -- Creates the roles assigned to users.
 --
 -- Locks: share row exclusive on authority.users and authority.roles while foreign keys
--- to them are added.
+-- to them are added; access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -17,10 +17,6 @@ create table if not exists authority.user_roles (
     created_at timestamptz not null default authority.clock(),
     constraint user_roles_tenant_id_user_id_role_id_pk
     primary key (tenant_id, user_id, role_id),
-    constraint user_roles_tenant_id_user_id_fk foreign key (tenant_id, user_id)
-    references authority.users (tenant_id, id) on delete cascade,
-    constraint user_roles_tenant_id_role_id_fk foreign key (tenant_id, role_id)
-    references authority.roles (tenant_id, id),
     constraint user_roles_granted_by_check
     check (authority.is_visible(granted_by) and char_length(granted_by) <= 256),
     constraint user_roles_moments_check
@@ -53,6 +49,14 @@ on authority.user_roles (expires_at) where expires_at is not null;
 
 call authority.isolate_tenants('authority.user_roles');
 call authority.let_operators_prune('authority.user_roles');
+
+alter table authority.user_roles
+drop constraint if exists user_roles_tenant_id_user_id_fk,
+add constraint user_roles_tenant_id_user_id_fk foreign key (tenant_id, user_id)
+references authority.users (tenant_id, id) on delete cascade,
+drop constraint if exists user_roles_tenant_id_role_id_fk,
+add constraint user_roles_tenant_id_role_id_fk foreign key (tenant_id, role_id)
+references authority.roles (tenant_id, id);
 
 grant select, insert, delete on authority.user_roles to authority_app;
 grant update (granted_by, expires_at) on authority.user_roles to authority_app;

@@ -90,7 +90,24 @@ from (
         and held.username = any(array_remove($3, ''INVALID''))'
     ),
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
-    (17, 'users', true, null, 'held.id = $2')
+    (
+        100, 'logout_notices', true, null,
+        'held.session_id in (
+            select sessions.id from authority.sessions
+            where sessions.tenant_id = $1 and sessions.user_id = $2
+        )'
+    ),
+    (
+        101, 'session_clients', true, null,
+        'held.session_id in (
+            select sessions.id from authority.sessions
+            where sessions.tenant_id = $1 and sessions.user_id = $2
+        )'
+    ),
+    (102, 'sessions', true, null, 'held.user_id = $2'),
+    (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    -- The last one.
+    (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $$;
 

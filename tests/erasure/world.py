@@ -57,7 +57,9 @@ class World:
         return [
             row
             for row in self._own(rows)
-            if row.names(self.names) or self._is_revoked(row)
+            if row.names(self.names)
+            or self._is_revoked(row)
+            or self._is_in_session(row)
             if not self.is_about_others(row)
         ]
 
@@ -90,6 +92,14 @@ class World:
             if one.table in {"tokens", "authorizations"} and one.names(self.names)
         }
         return row.columns["target"] in ids
+
+    def _is_in_session(self, row: Row) -> bool:
+        ids = {
+            one.columns["id"]
+            for one in self._own(self.before)
+            if one.table == "sessions" and one.names(self.names)
+        }
+        return row.columns.get("session_id") in ids
 
     def others(self) -> list[Row]:
         """Return all rows that belong to no tenant or to the other one."""

@@ -200,7 +200,7 @@ class Machine(RuleBasedStateMachine):
         """Verify as a resource server, as a service and as an operator."""
         key: dict[str, Any] = {"tenant_id": self.tenant_id, "token_hash": token.hash}
         outside = token_queries.verify_by_token(
-            self.service.outside, **key, type=token.kind
+            self.service.outside, **key, type=token.kind, resource=None
         )
         self._compare(token, outside, reason)
         if not self.model.tenant.works:

@@ -66,6 +66,7 @@ class AsyncServiceAccounts(AsyncRepository):
         description: str = "",
         enabled: bool = True,
         allowed_scopes: Sequence[str] = (),
+        allowed_resources: Sequence[str] = (),
         authorized_client_uuids: Sequence[UUID] = (),
         attributes: JsonObject | None = None,
     ) -> ServiceAccount:
@@ -82,6 +83,7 @@ class AsyncServiceAccounts(AsyncRepository):
             description=description,
             enabled=enabled,
             allowed_scopes=allowed_scopes,
+            allowed_resources=allowed_resources,
             authorized_client_uuids=authorized_client_uuids,
             attributes={} if attributes is None else attributes,
         )
@@ -100,6 +102,7 @@ class AsyncServiceAccounts(AsyncRepository):
         description: str,
         enabled: bool,
         allowed_scopes: Sequence[str],
+        allowed_resources: Sequence[str],
         authorized_client_uuids: Sequence[UUID],
         attributes: JsonObject,
     ) -> ServiceAccount:
@@ -118,6 +121,7 @@ class AsyncServiceAccounts(AsyncRepository):
             description=description,
             enabled=enabled,
             allowed_scopes=allowed_scopes,
+            allowed_resources=allowed_resources,
             authorized_client_uuids=authorized_client_uuids,
             attributes=attributes,
         )

@@ -67,6 +67,7 @@ class ServiceAccounts(Repository):
         description: str = "",
         enabled: bool = True,
         allowed_scopes: Sequence[str] = (),
+        allowed_resources: Sequence[str] = (),
         authorized_client_uuids: Sequence[UUID] = (),
         attributes: JsonObject | None = None,
     ) -> ServiceAccount:
@@ -83,6 +84,7 @@ class ServiceAccounts(Repository):
             description=description,
             enabled=enabled,
             allowed_scopes=allowed_scopes,
+            allowed_resources=allowed_resources,
             authorized_client_uuids=authorized_client_uuids,
             attributes={} if attributes is None else attributes,
         )
@@ -101,6 +103,7 @@ class ServiceAccounts(Repository):
         description: str,
         enabled: bool,
         allowed_scopes: Sequence[str],
+        allowed_resources: Sequence[str],
         authorized_client_uuids: Sequence[UUID],
         attributes: JsonObject,
     ) -> ServiceAccount:
@@ -119,6 +122,7 @@ class ServiceAccounts(Repository):
             description=description,
             enabled=enabled,
             allowed_scopes=allowed_scopes,
+            allowed_resources=allowed_resources,
             authorized_client_uuids=authorized_client_uuids,
             attributes=attributes,
         )

@@ -17,6 +17,11 @@ with known (name, columns, reason) as (
         array['leased_until'],
         'As many rows as seats: a seat whose lease has ended is free.'
     ),
+    (
+        'webauthn_credentials',
+        array['clone_suspected_at', 'last_used_at'],
+        'A handful a user: their owner lists and deletes them.'
+    ),
     ('license_usage_totals', array['period_start', 'period_end'], 'The bill.')
 )
 
