@@ -3085,6 +3085,7 @@ from (
     ),
     (102, 'sessions', true, null, 'held.user_id = $2'),
     (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    (400, 'user_identities', true, null, 'held.user_id = $2'),
     -- The last one.
     (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
@@ -4003,6 +4004,57 @@ CREATE POLICY used_jtis_lock_policy ON authority.used_jtis AS RESTRICTIVE FOR UP
 CREATE POLICY used_jtis_maintenance_policy ON authority.used_jtis TO authority_maintenance USING (true);
 
 CREATE POLICY used_jtis_tenant_id_policy ON authority.used_jtis USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- user_identities
+
+CREATE TABLE authority.user_identities (
+    tenant_id uuid NOT NULL,
+    issuer text NOT NULL COLLATE pg_catalog."C",
+    subject text NOT NULL COLLATE pg_catalog."C",
+    user_id uuid NOT NULL,
+    profile jsonb DEFAULT '{}'::jsonb NOT NULL,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT user_identities_issuer_check CHECK (((issuer ~ '^[!-~]+$'::text) AND (char_length(issuer) <= 1024))),
+    CONSTRAINT user_identities_moments_check CHECK (((LEAST(last_used_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(last_used_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT user_identities_profile_check CHECK (((jsonb_typeof(profile) = 'object'::text) AND authority.is_bounded_json(profile))),
+    CONSTRAINT user_identities_subject_check CHECK (((char_length(subject) <= 256) AND authority.is_visible(subject)))
+);
+ALTER TABLE ONLY authority.user_identities FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.user_identities IS 'An account at another identity provider, with which a user signs in.';
+COMMENT ON COLUMN authority.user_identities.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.user_identities.issuer IS 'The iss of the provider''s ID tokens (OpenID Connect Core section 2), or the entityID of
+a SAML provider. Compared exactly.';
+COMMENT ON COLUMN authority.user_identities.subject IS 'The sub of the provider''s ID tokens, or a persistent NameID of SAML. Never an e-mail
+address or a name, which a provider gives to another person. Compared exactly.';
+COMMENT ON COLUMN authority.user_identities.user_id IS 'The user who signs in with the account. An account belongs to one user of the tenant.';
+COMMENT ON COLUMN authority.user_identities.profile IS 'Claims that the provider sent last, such as name and picture. No tokens of the
+provider. The store never reads it.';
+COMMENT ON COLUMN authority.user_identities.last_used_at IS 'When the user last signed in with it. Null: never.';
+COMMENT ON COLUMN authority.user_identities.created_at IS 'When it was linked.';
+COMMENT ON COLUMN authority.user_identities.updated_at IS 'When the profile was last stored.';
+
+ALTER TABLE ONLY authority.user_identities
+    ADD CONSTRAINT user_identities_tenant_id_issuer_subject_pk PRIMARY KEY (tenant_id, issuer, subject);
+
+CREATE INDEX user_identities_tenant_id_user_id_idx ON authority.user_identities USING btree (tenant_id, user_id);
+
+ALTER TABLE ONLY authority.user_identities
+    ADD CONSTRAINT user_identities_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.user_identities ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY user_identities_tenant_id_policy ON authority.user_identities USING ((tenant_id = (
 CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text

@@ -106,6 +106,7 @@ from (
     ),
     (102, 'sessions', true, null, 'held.user_id = $2'),
     (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    (400, 'user_identities', true, null, 'held.user_id = $2'),
     -- The last one.
     (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)

@@ -79,6 +79,18 @@ values
     now() - interval '1 day'
 );
 
+insert into authority.user_identities
+(tenant_id, issuer, subject, user_id, profile, last_used_at)
+select
+    pg_temp.tenant() as tenant_id,
+    'https://idp.example.com' as issuer,
+    'ann ' || numbers.position as subject,
+    pg_temp.id_of('user') as user_id,
+    jsonb_build_object('name', 'Ann of ' || current_setting('world.tenant'))
+        as profile,
+    now() as last_used_at
+from generate_series(1, pg_temp.extent()) as numbers (position);
+
 insert into authority.webauthn_credentials (
     tenant_id,
     id,
