@@ -70,6 +70,9 @@ _RULES: Final = {
         "only an authorization code may have a redirect_uri and a code_challenge"
     ),
     "tokens_user_id_service_account_id_check": _ONE_SUBJECT,
+    "users_email_email_verified_check": Rule(
+        "email_verified requires an email", "email"
+    ),
     "users_subject_id_check": Rule(
         "subject_id must be 1 to 255 characters of printable ASCII, and no space may "
         "begin or end it",

@@ -166,6 +166,31 @@ select
     now() - (25346 - n) * interval '40 minutes' as created_at
 from generate_series(0, 25345) as n;
 
+-- A third of the users signs in with another provider.
+insert into authority.user_identities (
+    tenant_id,
+    issuer,
+    subject,
+    user_id,
+    profile,
+    last_used_at,
+    created_at,
+    updated_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    case
+        when n % 2 = 0 then 'https://accounts.google.com'
+        else 'https://idp.example/' || n % 10
+    end as issuer,
+    pg_temp.id_of('identity', n)::text as subject,
+    pg_temp.id_of('user', n) as user_id,
+    jsonb_build_object('name', 'User ' || n, 'locale', 'en') as profile,
+    now() - n * interval '7 minutes' as last_used_at,
+    now() - interval '90 days' - n * interval '10 minutes' as created_at,
+    now() - n * interval '7 minutes' as updated_at
+from generate_series(0, 6332) as n;
+
 -- Half of the users have a passkey, and some of these a security key too.
 insert into authority.webauthn_credentials (
     tenant_id,

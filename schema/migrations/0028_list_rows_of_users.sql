@@ -106,6 +106,7 @@ from (
     ),
     (102, 'sessions', true, null, 'held.user_id = $2'),
     (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    (400, 'user_identities', true, null, 'held.user_id = $2'),
     -- An event stays, as a digest. An export has no other user's address. A short name
     -- can be any word: of an event about another row it redacts nothing.
     (

@@ -142,6 +142,7 @@ BLIND = {
     "tenants.revoke_tokens": "the epoch only grows",
     "tenants.set_status": "compares the status",
     "users.revoke_tokens": "the epoch only grows",
+    "users.verify_email": "compares the address",
 }
 
 

@@ -4,6 +4,9 @@ from authority_queries.repositories._async.login_attempts import AsyncLoginAttem
 from authority_queries.repositories._async.logout_notices import AsyncLogoutNotices
 from authority_queries.repositories._async.repository import AsyncLease
 from authority_queries.repositories._async.sessions import AsyncSessions
+from authority_queries.repositories._async.user_identities import (
+    AsyncUserIdentities,
+)
 from authority_queries.repositories._async.webauthn_credentials import (
     AsyncWebauthnCredentials,
 )
@@ -16,4 +19,5 @@ class AsyncSignInStore:
         self.login_attempts = AsyncLoginAttempts(lease)
         self.sessions = AsyncSessions(lease)
         self.logout_notices = AsyncLogoutNotices(lease)
+        self.user_identities = AsyncUserIdentities(lease)
         self.webauthn_credentials = AsyncWebauthnCredentials(lease)

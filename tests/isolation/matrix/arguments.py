@@ -163,6 +163,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "jti_hash": NEW_HASH,
         "expires_at": datetime.now(UTC) + HOUR,
     },
+    "user_identities.unlink": {"is_last_allowed": False},
     "webauthn_credentials.enroll": {**CHALLENGE, "credential_id": NEW_HASH},
     "webauthn_credentials.use": {**CHALLENGE, "sign_count": 9, "initializes_uv": True},
     "users.create": {

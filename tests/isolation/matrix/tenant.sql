@@ -44,7 +44,10 @@ from (
 where granted.position <= pg_temp.extent();
 
 insert into authority.users
-(tenant_id, id, subject_id, username, username_key, email, display_name, password_hash)
+(
+    tenant_id, id, subject_id, username, username_key, email, email_verified,
+    display_name, password_hash
+)
 values
 (
     pg_temp.tenant(),
@@ -53,6 +56,7 @@ values
     'Ann',
     'ann',
     'ann@example.com',
+    true,
     'Ann of ' || current_setting('world.tenant'),
     '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA'
 );
@@ -74,6 +78,18 @@ values
     pg_temp.id_of('free role'),
     now() - interval '1 day'
 );
+
+insert into authority.user_identities
+(tenant_id, issuer, subject, user_id, profile, last_used_at)
+select
+    pg_temp.tenant() as tenant_id,
+    'https://idp.example.com' as issuer,
+    'ann ' || numbers.position as subject,
+    pg_temp.id_of('user') as user_id,
+    jsonb_build_object('name', 'Ann of ' || current_setting('world.tenant'))
+        as profile,
+    now() as last_used_at
+from generate_series(1, pg_temp.extent()) as numbers (position);
 
 insert into authority.webauthn_credentials (
     tenant_id,
