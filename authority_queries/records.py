@@ -1120,8 +1120,9 @@ class PushedRequest:
     parameters: JsonObject
     """Object of the request's parameters, including dpop_jkt (RFC 9449 section 10).
     The store does not interpret it. It never contains a request_uri (RFC 9126 section
-    2.1) or the client's credentials, and its scope is valid (RFC 6749 section 3.3) with
-    at most 100 values.
+    2.1) or the client's credentials. Its scope is valid (RFC 6749 section 3.3) with at
+    most 100 values, and its resource is an absolute URI or a list of them (RFC 8707
+    section 2).
     """
     expires_at: datetime
     """The request is dead from this time on, by the database's clock. At most ten

@@ -489,7 +489,7 @@ CREATE TABLE authority.authorizations (
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT authorizations_acr_check CHECK (((acr ~ '^[!-~]+$'::text) AND (char_length(acr) <= 255))),
-    CONSTRAINT authorizations_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (100)::bigint))),
+    CONSTRAINT authorizations_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (64)::bigint))),
     CONSTRAINT authorizations_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT authorizations_consent_id_user_id_check CHECK (((consent_id IS NULL) OR (user_id IS NOT NULL))),
     CONSTRAINT authorizations_expires_at_check CHECK ((expires_at > created_at)),
@@ -3425,7 +3425,7 @@ CREATE TABLE authority.pushed_requests (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT pushed_requests_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '00:10:00'::interval))),
     CONSTRAINT pushed_requests_moments_check CHECK (((LEAST(expires_at, redeemed_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, redeemed_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND ((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)) IS NOT FALSE))),
+    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND ((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)) IS NOT FALSE) AND (NOT jsonb_path_exists(parameters, '$."resource"[*]?(!(@.type() == "string" && @ like_regex "^[A-Za-z][A-Za-z0-9+.-]*:(?:[]A-Za-z0-9._~:/?@!$&''()*+,;=[-]|%[0-9A-Fa-f]{2})+$"))'::jsonpath)))),
     CONSTRAINT pushed_requests_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
     CONSTRAINT pushed_requests_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT pushed_requests_request_uri_hash_check CHECK ((octet_length(request_uri_hash) = 32))
@@ -3441,8 +3441,8 @@ COMMENT ON COLUMN authority.pushed_requests.request_uri_hash IS 'SHA-256 of the 
 COMMENT ON COLUMN authority.pushed_requests.client_uuid IS 'clients.id of the client that pushed it. No other client may use it.';
 COMMENT ON COLUMN authority.pushed_requests.parameters IS 'Object of the request''s parameters, including dpop_jkt (RFC 9449 section 10). The
 store does not interpret it. It never contains a request_uri (RFC 9126 section 2.1) or
-the client''s credentials, and its scope is valid (RFC 6749 section 3.3) with at most
-100 values.';
+the client''s credentials. Its scope is valid (RFC 6749 section 3.3) with at most 100
+values, and its resource is an absolute URI or a list of them (RFC 8707 section 2).';
 COMMENT ON COLUMN authority.pushed_requests.expires_at IS 'The request is dead from this time on, by the database''s clock. At most ten minutes
 after it was pushed (RFC 9126 section 2.2).';
 COMMENT ON COLUMN authority.pushed_requests.redeemed_at IS 'When it was used. Null: not used.';
