@@ -140,6 +140,9 @@ TokenExchangeOutcome: TypeAlias = Literal[
 ]
 TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
 UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof", "webauthn_challenge"]
+UserIdentityUnlinkingOutcome: TypeAlias = Literal[
+    "last_sign_in", "not_linked", "unlinked"
+]
 UserStatus: TypeAlias = Literal["active", "pending", "suspended"]
 WebauthnEnrollmentOutcome: TypeAlias = Literal[
     "challenge_used", "credential_exists", "enrolled", "user_inactive"
@@ -2111,6 +2114,87 @@ class VerifiedToken:
 
 
 @dataclass(frozen=True, slots=True)
+class UserIdentity:
+    """A row of each of these queries.
+
+    user_identities.link and user_identities.list_by_user.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    issuer: str
+    """The iss of the provider's ID tokens (OpenID Connect Core section 2), or the
+    entityID of a SAML provider. Compared exactly.
+    """
+    subject: str
+    """The sub of the provider's ID tokens, or a persistent NameID of SAML. Never an
+    e-mail address or a name, which a provider gives to another person. Compared
+    exactly.
+    """
+    user_id: UUID
+    """The user who signs in with the account. An account belongs to one user of the
+    tenant.
+    """
+    profile: JsonObject
+    """Claims that the provider sent last, such as name and picture. No tokens of
+    the provider. The store never reads it.
+    """
+    last_used_at: datetime | None
+    """When the user last signed in with it. Null: never."""
+    created_at: datetime
+    """When it was linked."""
+    updated_at: datetime
+    """When the profile was last stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifiedUser:
+    """A row of each of these queries.
+
+    user_identities.find and user_identities.sign_in.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    user_id: UUID
+    """Random. Key inside the store."""
+    subject_id: str
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
+    """
+    username: str
+    """As typed at registration."""
+    email: str | None
+    """Contact address as typed, or null. Only one user of the tenant can have
+    verified it.
+    """
+    email_verified: bool
+    """The email_verified claim: the user has proven control of this address."""
+    display_name: str
+    """Name shown to people. May be empty."""
+    status: UserStatus
+    """Only an active user signs in, and only the tokens of an active user verify."""
+    tokens_valid_after: datetime | None
+    """Tokens whose sign-in is at or before this time are dead. Only increases.
+    Null: never set.
+    """
+    profile: JsonObject
+    """Claims that the provider sent last, such as name and picture. No tokens of
+    the provider. The store never reads it.
+    """
+    last_used_at: datetime | None
+    """When the user last signed in with it. Null: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserIdentityUnlinking:
+    """A row of user_identities.unlink."""
+
+    outcome: UserIdentityUnlinkingOutcome
+
+
+@dataclass(frozen=True, slots=True)
 class UserRole:
     """A row of user_roles.assign."""
 
@@ -2136,9 +2220,9 @@ class UserRole:
 class User:
     """A row of each of these queries.
 
-    users.get_by_id, users.get_by_username, users.get_by_subject_id, users.list_after,
-    users.list_before, users.create, users.update, users.set_password_hash and
-    users.revoke_tokens.
+    users.get_by_id, users.get_by_username, users.get_by_verified_email,
+    users.get_by_subject_id, users.list_after, users.list_before, users.create,
+    users.update, users.verify_email, users.set_password_hash and users.revoke_tokens.
     """
 
     tenant_id: UUID
@@ -2158,9 +2242,11 @@ class User:
     lower(username collate "C") for a name in printable ASCII.
     """
     email: str | None
-    """Contact address as typed, or null. Not a login name, and not unique."""
+    """Contact address as typed, or null. Only one user of the tenant can have
+    verified it.
+    """
     email_verified: bool
-    """The email_verified claim: the user has proven control of the address."""
+    """The email_verified claim: the user has proven control of this address."""
     display_name: str
     """Name shown to people. May be empty."""
     password_hash: str | None = field(repr=False)

@@ -4109,6 +4109,7 @@ from (
     ),
     (102, 'sessions', true, null, 'held.user_id = $2'),
     (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    (400, 'user_identities', true, null, 'held.user_id = $2'),
     -- An event stays, as a digest. An export has no other user's address. A short name
     -- can be any word: of an event about another row it redacts nothing.
     (
@@ -5182,6 +5183,57 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
+-- user_identities
+
+CREATE TABLE authority.user_identities (
+    tenant_id uuid NOT NULL,
+    issuer text NOT NULL COLLATE pg_catalog."C",
+    subject text NOT NULL COLLATE pg_catalog."C",
+    user_id uuid NOT NULL,
+    profile jsonb DEFAULT '{}'::jsonb NOT NULL,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT user_identities_issuer_check CHECK (((issuer ~ '^[!-~]+$'::text) AND (char_length(issuer) <= 1024))),
+    CONSTRAINT user_identities_moments_check CHECK (((LEAST(last_used_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(last_used_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT user_identities_profile_check CHECK (((jsonb_typeof(profile) = 'object'::text) AND authority.is_bounded_json(profile))),
+    CONSTRAINT user_identities_subject_check CHECK (((char_length(subject) <= 256) AND authority.is_visible(subject)))
+);
+ALTER TABLE ONLY authority.user_identities FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.user_identities IS 'An account at another identity provider, with which a user signs in.';
+COMMENT ON COLUMN authority.user_identities.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.user_identities.issuer IS 'The iss of the provider''s ID tokens (OpenID Connect Core section 2), or the entityID of
+a SAML provider. Compared exactly.';
+COMMENT ON COLUMN authority.user_identities.subject IS 'The sub of the provider''s ID tokens, or a persistent NameID of SAML. Never an e-mail
+address or a name, which a provider gives to another person. Compared exactly.';
+COMMENT ON COLUMN authority.user_identities.user_id IS 'The user who signs in with the account. An account belongs to one user of the tenant.';
+COMMENT ON COLUMN authority.user_identities.profile IS 'Claims that the provider sent last, such as name and picture. No tokens of the
+provider. The store never reads it.';
+COMMENT ON COLUMN authority.user_identities.last_used_at IS 'When the user last signed in with it. Null: never.';
+COMMENT ON COLUMN authority.user_identities.created_at IS 'When it was linked.';
+COMMENT ON COLUMN authority.user_identities.updated_at IS 'When the profile was last stored.';
+
+ALTER TABLE ONLY authority.user_identities
+    ADD CONSTRAINT user_identities_tenant_id_issuer_subject_pk PRIMARY KEY (tenant_id, issuer, subject);
+
+CREATE INDEX user_identities_tenant_id_user_id_idx ON authority.user_identities USING btree (tenant_id, user_id);
+
+ALTER TABLE ONLY authority.user_identities
+    ADD CONSTRAINT user_identities_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.user_identities ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY user_identities_tenant_id_policy ON authority.user_identities USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
 -- user_roles
 
 CREATE TABLE authority.user_roles (
@@ -5245,6 +5297,7 @@ CREATE TABLE authority.users (
     username text NOT NULL COLLATE pg_catalog."C",
     username_key text NOT NULL COLLATE pg_catalog."C",
     email text,
+    email_key text GENERATED ALWAYS AS (lower((email COLLATE "C"))) STORED COLLATE pg_catalog."C",
     email_verified boolean DEFAULT false NOT NULL,
     display_name text DEFAULT ''::text NOT NULL,
     password_hash text,
@@ -5256,7 +5309,8 @@ CREATE TABLE authority.users (
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT users_attributes_check CHECK (((jsonb_typeof(attributes) = 'object'::text) AND authority.is_bounded_json(attributes))),
     CONSTRAINT users_display_name_check CHECK ((char_length(display_name) <= 256)),
-    CONSTRAINT users_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
+    CONSTRAINT users_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND (char_length(email_key) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
+    CONSTRAINT users_email_email_verified_check CHECK (((email IS NOT NULL) OR (NOT email_verified))),
     CONSTRAINT users_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT users_password_hash_check CHECK ((authority.is_password_hash(password_hash) AND (char_length(password_hash) <= 1024))),
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'suspended'::text]))),
@@ -5274,8 +5328,9 @@ COMMENT ON COLUMN authority.users.username IS 'As typed at registration.';
 COMMENT ON COLUMN authority.users.username_key IS 'Sign-in looks up this key: username_key in Python (RFC 8265, case-folded). Names that
 differ only in case or Unicode form have the same key. In plain SQL it is lower(username
 collate "C") for a name in printable ASCII.';
-COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Not a login name, and not unique.';
-COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the user has proven control of the address.';
+COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Only one user of the tenant can have verified it.';
+COMMENT ON COLUMN authority.users.email_key IS 'The address by which addresses are compared: its ASCII letters in lower case.';
+COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the user has proven control of this address.';
 COMMENT ON COLUMN authority.users.display_name IS 'Name shown to people. May be empty.';
 COMMENT ON COLUMN authority.users.password_hash IS 'Argon2id hash with its own salt and parameters. An imported hash of another kind stays
 until the next sign-in. Null: no password sign-in.';
@@ -5295,6 +5350,8 @@ ALTER TABLE ONLY authority.users
 
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_username_key_key UNIQUE (tenant_id, username_key);
+
+CREATE UNIQUE INDEX users_tenant_id_email_key_key ON authority.users USING btree (tenant_id, email_key) WHERE email_verified;
 
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;

@@ -5,6 +5,9 @@ from authority_queries.repositories._sync.login_attempts import LoginAttempts
 from authority_queries.repositories._sync.logout_notices import LogoutNotices
 from authority_queries.repositories._sync.repository import Lease
 from authority_queries.repositories._sync.sessions import Sessions
+from authority_queries.repositories._sync.user_identities import (
+    UserIdentities,
+)
 from authority_queries.repositories._sync.webauthn_credentials import (
     WebauthnCredentials,
 )
@@ -17,4 +20,5 @@ class SignInStore:
         self.login_attempts = LoginAttempts(lease)
         self.sessions = Sessions(lease)
         self.logout_notices = LogoutNotices(lease)
+        self.user_identities = UserIdentities(lease)
         self.webauthn_credentials = WebauthnCredentials(lease)
