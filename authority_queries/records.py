@@ -134,6 +134,14 @@ class Authorization:
     """The consent that the grant depends on, of the same user and client. Revoking
     the consent ends the grant. Null: none was needed.
     """
+    session_id: UUID | None
+    """The browser's session in which it was granted. Null: none. There is no
+    foreign key: a family may outlive the row of its session.
+    """
+    ends_with_session: bool
+    """The tokens are dead when the session is ended or its row deleted. False: they
+    outlive it (offline_access, OpenID Connect Core section 11).
+    """
     scopes: Sequence[str]
     """Names of the granted scopes."""
     properties: JsonObject

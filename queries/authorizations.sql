@@ -8,6 +8,8 @@ select
     authorizations.user_id,
     authorizations.service_account_id,
     authorizations.consent_id,
+    authorizations.session_id,
+    authorizations.ends_with_session,
     authorizations.scopes,
     authorizations.properties,
     authorizations.expires_at,
@@ -31,7 +33,8 @@ where
 select
     authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
     authorizations.user_id, authorizations.service_account_id,
-    authorizations.consent_id, authorizations.scopes, authorizations.properties,
+    authorizations.consent_id, authorizations.session_id,
+    authorizations.ends_with_session, authorizations.scopes, authorizations.properties,
     authorizations.expires_at, authorizations.tokens_expire_at,
     authorizations.revoked_at, authorizations.revocation_reason,
     authorizations.created_at, authorizations.updated_at, authorizations.row_version
@@ -61,7 +64,8 @@ order by authorizations.id;
 select
     authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
     authorizations.user_id, authorizations.service_account_id,
-    authorizations.consent_id, authorizations.scopes, authorizations.properties,
+    authorizations.consent_id, authorizations.session_id,
+    authorizations.ends_with_session, authorizations.scopes, authorizations.properties,
     authorizations.expires_at, authorizations.tokens_expire_at,
     authorizations.revoked_at, authorizations.revocation_reason,
     authorizations.created_at, authorizations.updated_at, authorizations.row_version
@@ -115,7 +119,8 @@ where active_tenants.id = :tenant_id
 returning
     authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
     authorizations.user_id, authorizations.service_account_id,
-    authorizations.consent_id, authorizations.scopes, authorizations.properties,
+    authorizations.consent_id, authorizations.session_id,
+    authorizations.ends_with_session, authorizations.scopes, authorizations.properties,
     authorizations.expires_at, authorizations.tokens_expire_at,
     authorizations.revoked_at, authorizations.revocation_reason,
     authorizations.created_at, authorizations.updated_at, authorizations.row_version;

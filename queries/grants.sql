@@ -1,4 +1,4 @@
--- name: issue_code(tenant_id, token_hash, client_id, user_id, scopes, redirect_uri, code_challenge, nonce, cnf_jkt, properties, authenticated_at, lifetime, family_lifetime)^
+-- name: issue_code(tenant_id, token_hash, client_id, user_id, scopes, redirect_uri, code_challenge, nonce, cnf_jkt, properties, authenticated_at, session_id, lifetime, family_lifetime)^
 -- The outcome of issuing an authorization code (RFC 6749 section 4.1.2): issued,
 -- or the reason why not; and the authorization (the family) of all tokens that the
 -- code will be redeemed for.
@@ -12,8 +12,13 @@
 -- the family ends when a consent that covers the scopes is revoked. With a null
 -- family_lifetime the family never expires. A null authenticated_at means now.
 --
--- The statement locks the client and the user against deletion and checks them after
--- the wait for that lock.
+-- With a session_id the user's sign-in is that of the session, whatever authenticated_at
+-- is. If the session is not the user's or is over, the outcome is login_required. Unless
+-- the scopes contain offline_access, the family ends with the session. The client is
+-- noted as one of the session, which will be notified of its end.
+--
+-- The statement locks the client and the user against deletion and the session against
+-- its end, and checks them after the wait for that lock.
 -- @row CodeIssuance
 -- @when outcome = issued -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
@@ -47,10 +52,40 @@ granted_by as (
     for key share of users
 ),
 
+began_in as (
+    select
+        sessions.id,
+        sessions.authenticated_at,
+        case
+            when not 'offline_access' = any(:scopes::text[]) then sessions.expires_at
+        end as ends_at
+    from granted_by
+    inner join authority.sessions
+        on
+            sessions.tenant_id = :tenant_id
+            and sessions.id = :session_id
+            and granted_by.id = sessions.user_id
+    where
+        sessions.revoked_at is null
+        and sessions.expires_at > authority.clock()
+        and sessions.last_used_at + sessions.idle_timeout > authority.clock()
+    for share of sessions
+),
+
+signed_in as (
+    select case
+        when :session_id::uuid is null then authority.sign_in_time(:authenticated_at)
+        else (select began_in.authenticated_at from began_in)
+    end as authenticated_at
+),
+
 asked as (
     select
         issued_to.id as client_uuid,
         consents.id as consent_id,
+        began_in.id as session_id,
+        began_in.ends_at,
+        signed_in.authenticated_at,
         case
             when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
@@ -72,7 +107,8 @@ asked as (
                 then 'redirect_uri_not_registered'
             when (granted_by.status is distinct from 'active') then 'user_inactive'
             when
-                authority.sign_in_time(:authenticated_at)
+                signed_in.authenticated_at is null
+                or signed_in.authenticated_at
                 <= greatest(
                     active_tenants.tokens_valid_after, granted_by.tokens_valid_after
                 )
@@ -92,6 +128,8 @@ asked as (
     left join authority.active_tenants on active_tenants.id = :tenant_id
     left join issued_to on true
     left join granted_by on true
+    left join began_in on true
+    cross join signed_in
     left join authority.consents
         on
             consents.tenant_id = :tenant_id
@@ -107,6 +145,8 @@ family as (
         client_uuid,
         user_id,
         consent_id,
+        session_id,
+        ends_with_session,
         scopes,
         expires_at,
         tokens_expire_at
@@ -116,8 +156,10 @@ family as (
         asked.client_uuid,
         :user_id,
         asked.consent_id,
+        asked.session_id,
+        asked.ends_at is not null as ends_with_session,
         :scopes,
-        authority.clock() + :family_lifetime as expires_at,
+        least(authority.clock() + :family_lifetime, asked.ends_at) as expires_at,
         authority.clock() + :lifetime as tokens_expire_at
     from asked
     where asked.outcome = 'issued'
@@ -125,6 +167,19 @@ family as (
         authorizations.id,
         authorizations.client_uuid,
         authorizations.expires_at
+),
+
+noted as (
+    insert into authority.session_clients (tenant_id, session_id, client_uuid)
+    select
+        :tenant_id,
+        asked.session_id,
+        asked.client_uuid
+    from asked
+    where
+        asked.outcome = 'issued'
+        and asked.session_id is not null
+    on conflict (tenant_id, session_id, client_uuid) do nothing
 ),
 
 code as (
@@ -157,9 +212,10 @@ code as (
         :nonce,
         :cnf_jkt,
         :properties,
-        authority.sign_in_time(:authenticated_at) as authenticated_at,
+        asked.authenticated_at,
         least(authority.clock() + :lifetime, family.expires_at) as expires_at
     from family
+    cross join asked
     returning
         tokens.id,
         tokens.authorization_id,

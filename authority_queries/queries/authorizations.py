@@ -23,10 +23,10 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Authorization
 
 _TEXTS = {
-    "get_by_id": "79bd80d78ac5",
-    "list_by_user": "dc39d6a277ff",
-    "list_by_client": "e29e88f5b351",
-    "create": "4de0ba2d5440",
+    "get_by_id": "0c1f8adff68d",
+    "list_by_user": "a6260c11b6d3",
+    "list_by_client": "b726eb4cf74c",
+    "create": "0f97ac9d7cc5",
     "revoke": "fc39819b1d4b",
     "prune_expired": "2ea746abb760",
 }
@@ -157,7 +157,7 @@ def list_by_user(
         tenant_id: Owner of the row.
         user_id: The user who granted it.
 
-    queries/authorizations.sql:25
+    queries/authorizations.sql:27
     """
     return _list_by_user(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -173,7 +173,7 @@ async def list_by_user_async(
         tenant_id: Owner of the row.
         user_id: The user who granted it.
 
-    queries/authorizations.sql:25
+    queries/authorizations.sql:27
     """
     return await _list_by_user_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -192,7 +192,7 @@ def list_by_user_stream(
         tenant_id: Owner of the row.
         user_id: The user who granted it.
 
-    queries/authorizations.sql:25
+    queries/authorizations.sql:27
     """
     return _list_by_user_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
 
@@ -215,7 +215,7 @@ def list_by_user_stream_async(
         tenant_id: Owner of the row.
         user_id: The user who granted it.
 
-    queries/authorizations.sql:25
+    queries/authorizations.sql:27
     """
     return _list_by_user_stream_async(
         connection, size, tenant_id=tenant_id, user_id=user_id
@@ -237,7 +237,7 @@ def list_by_client(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:57
+    queries/authorizations.sql:60
     """
     return _list_by_client(
         connection,
@@ -263,7 +263,7 @@ async def list_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:57
+    queries/authorizations.sql:60
     """
     return await _list_by_client_async(
         connection,
@@ -293,7 +293,7 @@ def list_by_client_stream(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:57
+    queries/authorizations.sql:60
     """
     return _list_by_client_stream(
         connection,
@@ -324,7 +324,7 @@ def list_by_client_stream_async(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:57
+    queries/authorizations.sql:60
     """
     return _list_by_client_stream_async(
         connection,
@@ -359,7 +359,7 @@ def create(
         scopes: Names of the granted scopes.
         properties: Open object of the embedding service.
 
-    queries/authorizations.sql:89
+    queries/authorizations.sql:93
     """
     return _create(
         connection,
@@ -397,7 +397,7 @@ async def create_async(
         scopes: Names of the granted scopes.
         properties: Open object of the embedding service.
 
-    queries/authorizations.sql:89
+    queries/authorizations.sql:93
     """
     return await _create_async(
         connection,
@@ -426,7 +426,7 @@ def revoke(
         tenant_id: Owner of the row.
         reason: Why it was revoked. token_reuse: a redeemed token was presented again.
 
-    queries/authorizations.sql:123
+    queries/authorizations.sql:128
     """
     return _revoke(
         connection,
@@ -450,7 +450,7 @@ async def revoke_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked. token_reuse: a redeemed token was presented again.
 
-    queries/authorizations.sql:123
+    queries/authorizations.sql:128
     """
     return await _revoke_async(
         connection,
@@ -468,7 +468,7 @@ def prune_expired(
     (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
     authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:137
+    queries/authorizations.sql:142
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -481,7 +481,7 @@ async def prune_expired_async(
     (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
     authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:137
+    queries/authorizations.sql:142
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

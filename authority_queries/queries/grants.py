@@ -32,7 +32,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "issue_code": "b9932070c81b",
+    "issue_code": "1e2842e72b9b",
     "issue_to_client": "2b849b0d2ada",
     "exchange": "4ac5884665eb",
 }
@@ -74,6 +74,7 @@ _issue_code_takes = Parameters(
     cnf_jkt=checks.optional(checks.text(43, 43)),
     properties=checks.jsonb("object", 65536),
     authenticated_at=checks.optional(checks.moment),
+    session_id=checks.optional(checks.uuid),
     lifetime=checks.duration,
     family_lifetime=checks.optional(checks.duration),
 )
@@ -178,6 +179,7 @@ def issue_code(
     cnf_jkt: str | None,
     properties: JsonObject,
     authenticated_at: datetime | None,
+    session_id: UUID | None,
     lifetime: timedelta,
     family_lifetime: timedelta | None,
 ) -> CodeIssuance:
@@ -194,8 +196,14 @@ def issue_code(
     the family ends when a consent that covers the scopes is revoked. With a null
     family_lifetime the family never expires. A null authenticated_at means now.
 
-    The statement locks the client and the user against deletion and checks them after
-    the wait for that lock.
+    With a session_id the user's sign-in is that of the session, whatever
+    authenticated_at is. If the session is not the user's or is over, the outcome is
+    login_required. Unless the scopes contain offline_access, the family ends with the
+    session. The client is noted as one of the session, which will be notified of its
+    end.
+
+    The statement locks the client and the user against deletion and the session against
+    its end, and checks them after the wait for that lock.
 
     Args:
         tenant_id: Owner of the row.
@@ -227,6 +235,7 @@ def issue_code(
         cnf_jkt=cnf_jkt,
         properties=properties,
         authenticated_at=authenticated_at,
+        session_id=session_id,
         lifetime=lifetime,
         family_lifetime=family_lifetime,
     )
@@ -246,6 +255,7 @@ async def issue_code_async(
     cnf_jkt: str | None,
     properties: JsonObject,
     authenticated_at: datetime | None,
+    session_id: UUID | None,
     lifetime: timedelta,
     family_lifetime: timedelta | None,
 ) -> CodeIssuance:
@@ -262,8 +272,14 @@ async def issue_code_async(
     the family ends when a consent that covers the scopes is revoked. With a null
     family_lifetime the family never expires. A null authenticated_at means now.
 
-    The statement locks the client and the user against deletion and checks them after
-    the wait for that lock.
+    With a session_id the user's sign-in is that of the session, whatever
+    authenticated_at is. If the session is not the user's or is over, the outcome is
+    login_required. Unless the scopes contain offline_access, the family ends with the
+    session. The client is noted as one of the session, which will be notified of its
+    end.
+
+    The statement locks the client and the user against deletion and the session against
+    its end, and checks them after the wait for that lock.
 
     Args:
         tenant_id: Owner of the row.
@@ -295,6 +311,7 @@ async def issue_code_async(
         cnf_jkt=cnf_jkt,
         properties=properties,
         authenticated_at=authenticated_at,
+        session_id=session_id,
         lifetime=lifetime,
         family_lifetime=family_lifetime,
     )
@@ -333,7 +350,7 @@ def issue_to_client(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:179
+    queries/grants.sql:235
     """
     return _issue_to_client(
         connection,
@@ -383,7 +400,7 @@ async def issue_to_client_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:179
+    queries/grants.sql:235
     """
     return await _issue_to_client_async(
         connection,
@@ -442,7 +459,7 @@ def exchange(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:274
+    queries/grants.sql:330
     """
     return _exchange(
         connection,
@@ -502,7 +519,7 @@ async def exchange_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:274
+    queries/grants.sql:330
     """
     return await _exchange_async(
         connection,

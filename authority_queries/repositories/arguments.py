@@ -110,6 +110,13 @@ def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> 
         raise InvalidArgumentError(message, argument="user_id")
 
 
+def check_one_sign_in(session_id: object, authenticated_at: object) -> None:
+    """Require at most one of the two sources of a sign-in's time."""
+    if session_id is not None and authenticated_at is not None:
+        message = "pass either session_id or authenticated_at"
+        raise InvalidArgumentError(message, argument="authenticated_at")
+
+
 def check_tenant_id(value: object) -> None:
     """Require a UUID. Parsing a str is the caller's task."""
     uuid("tenant_id", value)

@@ -16,6 +16,7 @@ from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import (
     check_code_challenge,
     check_digest,
+    check_one_sign_in,
     check_optional_digest,
     check_optional_positive,
     check_positive,
@@ -41,6 +42,7 @@ class AsyncGrants(AsyncRepository):
         client_id: str,
         user_id: UUID,
         authenticated_at: datetime | None,
+        session_id: UUID | None = None,
         scopes: Sequence[str] = (),
         redirect_uri: str | None = None,
         code_challenge: str | None = None,
@@ -58,17 +60,21 @@ class AsyncGrants(AsyncRepository):
         dpop_jkt of RFC 9449 section 10. The family ends after `family_lifetime`,
         however often it is refreshed.
 
-        `authenticated_at` is the time of the user's sign-in. For a continued session
-        pass the time of its start, otherwise a sign-out from everywhere would not end
-        it. None means now; a time up to a minute ahead of the database's clock counts
-        as a minute ago.
+        The user's sign-in is that of the session `session_id` (`LiveSession.id`).
+        Unless the scopes contain offline_access, the family ends with the session.
+        `authenticated_at` is then None. A server with sessions of its own passes the
+        time of the session's start, otherwise a sign-out from everywhere would not end
+        it. If both are None, the sign-in was now. A time up to a minute ahead of the
+        database's clock counts as a minute ago.
 
         Raises InvalidArgumentError for a challenge of another shape; InvalidValueError
         for a lifetime above 10 minutes or a sign-in in the future; DuplicateError.
         """
+        check_one_sign_in(session_id, authenticated_at)
         return await queries.issue_code_async(
             self._connection,
             tenant_id=tenant_id,
+            session_id=session_id,
             token_hash=token_hash,
             client_id=client_id,
             user_id=user_id,

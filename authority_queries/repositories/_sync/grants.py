@@ -17,6 +17,7 @@ from authority_queries.repositories._sync.repository import Repository
 from authority_queries.repositories.arguments import (
     check_code_challenge,
     check_digest,
+    check_one_sign_in,
     check_optional_digest,
     check_optional_positive,
     check_positive,
@@ -42,6 +43,7 @@ class Grants(Repository):
         client_id: str,
         user_id: UUID,
         authenticated_at: datetime | None,
+        session_id: UUID | None = None,
         scopes: Sequence[str] = (),
         redirect_uri: str | None = None,
         code_challenge: str | None = None,
@@ -59,17 +61,21 @@ class Grants(Repository):
         dpop_jkt of RFC 9449 section 10. The family ends after `family_lifetime`,
         however often it is refreshed.
 
-        `authenticated_at` is the time of the user's sign-in. For a continued session
-        pass the time of its start, otherwise a sign-out from everywhere would not end
-        it. None means now; a time up to a minute ahead of the database's clock counts
-        as a minute ago.
+        The user's sign-in is that of the session `session_id` (`LiveSession.id`).
+        Unless the scopes contain offline_access, the family ends with the session.
+        `authenticated_at` is then None. A server with sessions of its own passes the
+        time of the session's start, otherwise a sign-out from everywhere would not end
+        it. If both are None, the sign-in was now. A time up to a minute ahead of the
+        database's clock counts as a minute ago.
 
         Raises InvalidArgumentError for a challenge of another shape; InvalidValueError
         for a lifetime above 10 minutes or a sign-in in the future; DuplicateError.
         """
+        check_one_sign_in(session_id, authenticated_at)
         return queries.issue_code(
             self._connection,
             tenant_id=tenant_id,
+            session_id=session_id,
             token_hash=token_hash,
             client_id=client_id,
             user_id=user_id,
