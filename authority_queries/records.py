@@ -83,6 +83,27 @@ RedemptionOutcome: TypeAlias = Literal[
 RevocationCategory: TypeAlias = Literal[
     "authorization", "client", "key", "subject", "token"
 ]
+SigningKeyAlg: TypeAlias = Literal[
+    "ES256",
+    "ES384",
+    "ES512",
+    "Ed25519",
+    "EdDSA",
+    "PS256",
+    "PS384",
+    "PS512",
+    "RS256",
+    "RS384",
+    "RS512",
+]
+SigningKeyPublicationOutcome: TypeAlias = Literal["exists", "next", "signing"]
+SigningKeyRotationOutcome: TypeAlias = Literal["no_next", "not_due", "rotated"]
+SigningKeyStateState: TypeAlias = Literal[
+    "compromised", "expired", "next", "retired", "signing"
+]
+SigningKeyWithdrawalOutcome: TypeAlias = Literal[
+    "already_compromised", "compromised", "unknown"
+]
 TenantStatus: TypeAlias = Literal["active", "suspended", "terminated", "trial"]
 TokenDiagnosisDeadBecause: TypeAlias = Literal[
     "authorization_expired",
@@ -142,6 +163,14 @@ class Authorization:
     consent_id: UUID | None
     """The consent that the grant depends on, of the same user and client. Revoking
     the consent ends the grant. Null: none was needed.
+    """
+    session_id: UUID | None
+    """The browser's session in which it was granted. Null: none. There is no
+    foreign key: a family may outlive the row of its session.
+    """
+    ends_with_session: bool
+    """The tokens are dead when the session is ended or its row deleted. False: they
+    outlive it (offline_access, OpenID Connect Core section 11).
     """
     scopes: Sequence[str]
     """Names of the granted scopes."""
@@ -1351,8 +1380,8 @@ class Session:
     """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
     Null: none.
     """
-    amr: Sequence[str]
-    """The amr claim: the methods of the last sign-in (RFC 8176). May be empty."""
+    amr: Sequence[str] | None
+    """The amr claim: the methods of the last sign-in (RFC 8176). Null: not known."""
     authenticated_at: datetime
     """The auth_time claim: when the user last signed in here. Compared with
     tokens_valid_after.
@@ -1411,8 +1440,8 @@ class LiveSession:
     """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
     Null: none.
     """
-    amr: Sequence[str]
-    """The amr claim: the methods of the last sign-in (RFC 8176). May be empty."""
+    amr: Sequence[str] | None
+    """The amr claim: the methods of the last sign-in (RFC 8176). Null: not known."""
     authenticated_at: datetime
     """The auth_time claim: when the user last signed in here. Compared with
     tokens_valid_after.
@@ -1477,6 +1506,256 @@ class EndedSession:
     sid: UUID
     user_id: UUID
     notices: int
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyPublicationSigning:
+    """A row of signing_keys.publish.
+
+    It is this class where outcome is signing or next.
+    """
+
+    outcome: Literal["signing", "next"]
+    kid: str
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyPublicationOtherwise:
+    """A row of signing_keys.publish.
+
+    It is this class where outcome is exists.
+    """
+
+    outcome: Literal["exists"]
+    kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime | None
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+
+
+SigningKeyPublication: TypeAlias = (
+    SigningKeyPublicationSigning | SigningKeyPublicationOtherwise
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedSigningKey:
+    """A row of each of these queries.
+
+    signing_keys.get_signing and signing_keys.list_encrypted_otherwise.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    kid: str
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    alg: SigningKeyAlg
+    """The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    public_jwk: JsonObject
+    """The public JWK (RFC 7517) as it is published, with kid, alg and the use sig.
+    A check refuses members of a private key.
+    """
+    private_key: bytes = field(repr=False)
+    """The private key in PKCS #8 PEM, encrypted by the service (Keyring) for this
+    row. Null: it is retired, and its private key is destroyed.
+    """
+    encryption_key_id: str
+    """The id of the key that decrypts private_key. The database never sees that
+    key. Null: it is retired.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class JsonWebKeySet:
+    """A row of signing_keys.get_jwks."""
+
+    document: JsonObject
+    changes_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyState:
+    """A row of signing_keys.list_states."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    kid: str
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    alg: SigningKeyAlg
+    """The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    state: SigningKeyStateState
+    """next, signing and retired keys are in the key set. expired and compromised
+    ones are not.
+    """
+    public_jwk: JsonObject
+    """The public JWK (RFC 7517) as it is published, with kid, alg and the use sig.
+    A check refuses members of a private key.
+    """
+    encryption_key_id: str | None
+    """The id of the key that decrypts private_key. The database never sees that
+    key. Null: it is retired.
+    """
+    signs_from: datetime
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+    activated_at: datetime | None
+    """When it became the key that signs. Null: it has not signed."""
+    retired_at: datetime | None
+    """When it stopped signing, or was withdrawn. Null: it signs, or will."""
+    published_until: datetime | None
+    """Everything that it signed has expired by this time: it leaves the key set,
+    and may be pruned. Null: it signs, or will.
+    """
+    compromised_at: datetime | None
+    """When it was withdrawn because others may have its private key. Null: never."""
+    created_at: datetime
+    """When it was published."""
+    updated_at: datetime
+    """When the row last changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyRotationRotated:
+    """A row of signing_keys.rotate.
+
+    It is this class where outcome is rotated.
+    """
+
+    outcome: Literal["rotated"]
+    kid: str
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime | None
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+    retired_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    retired_until: datetime | None
+    """Everything that it signed has expired by this time: it leaves the key set,
+    and may be pruned. Null: it signs, or will.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyRotationNotDue:
+    """A row of signing_keys.rotate.
+
+    It is this class where outcome is not_due.
+    """
+
+    outcome: Literal["not_due"]
+    kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+    retired_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    retired_until: datetime | None
+    """Everything that it signed has expired by this time: it leaves the key set,
+    and may be pruned. Null: it signs, or will.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyRotationOtherwise:
+    """A row of signing_keys.rotate.
+
+    It is this class where outcome is no_next.
+    """
+
+    outcome: Literal["no_next"]
+    kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime | None
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+    retired_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    retired_until: datetime | None
+    """Everything that it signed has expired by this time: it leaves the key set,
+    and may be pruned. Null: it signs, or will.
+    """
+
+
+SigningKeyRotation: TypeAlias = (
+    SigningKeyRotationRotated | SigningKeyRotationNotDue | SigningKeyRotationOtherwise
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyWithdrawalCompromised:
+    """A row of signing_keys.withdraw_compromised.
+
+    It is this class where outcome is compromised.
+    """
+
+    outcome: Literal["compromised"]
+    alg: SigningKeyAlg
+    """The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    signing_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    sequence: int
+    """Position in the tenant's feed, from 1, in the order of commits. A follower
+    resumes after it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyWithdrawalOtherwise:
+    """A row of signing_keys.withdraw_compromised.
+
+    It is this class where outcome is already_compromised or unknown.
+    """
+
+    outcome: Literal["already_compromised", "unknown"]
+    alg: SigningKeyAlg | None
+    """The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    signing_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    sequence: int | None
+    """Position in the tenant's feed, from 1, in the order of commits. A follower
+    resumes after it.
+    """
+
+
+SigningKeyWithdrawal: TypeAlias = (
+    SigningKeyWithdrawalCompromised | SigningKeyWithdrawalOtherwise
+)
 
 
 @dataclass(frozen=True, slots=True)

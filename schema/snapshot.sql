@@ -3282,7 +3282,7 @@ CREATE TABLE authority.sessions (
     cookie_hash bytea NOT NULL,
     user_id uuid NOT NULL,
     acr text,
-    amr text[] DEFAULT '{}'::text[] NOT NULL,
+    amr text[],
     authenticated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     idle_timeout interval NOT NULL,
     last_used_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -3293,9 +3293,9 @@ CREATE TABLE authority.sessions (
     revoked_at timestamp with time zone,
     revocation_reason text,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT sessions_acr_check CHECK ((authority.is_visible(acr) AND (char_length(acr) <= 255))),
+    CONSTRAINT sessions_acr_check CHECK (((acr ~ '^[!-~]+$'::text) AND (char_length(acr) <= 255))),
     CONSTRAINT sessions_address_check CHECK ((masklen(address) = ANY (ARRAY[32, 128]))),
-    CONSTRAINT sessions_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (64)::bigint))),
+    CONSTRAINT sessions_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (100)::bigint))),
     CONSTRAINT sessions_authenticated_at_check CHECK ((authenticated_at <= last_used_at)),
     CONSTRAINT sessions_cookie_hash_check CHECK ((octet_length(cookie_hash) = 32)),
     CONSTRAINT sessions_durations_check CHECK (((LEAST(idle_timeout) >= '00:00:00'::interval) AND (GREATEST(idle_timeout) <= '876600:00:00'::interval))),
@@ -3321,7 +3321,7 @@ the cookie, so that a cookie that somebody planted or saw before is worthless.';
 COMMENT ON COLUMN authority.sessions.user_id IS 'The user who signed in.';
 COMMENT ON COLUMN authority.sessions.acr IS 'The acr claim: the class of the last sign-in (OpenID Connect Core section 2). Null:
 none.';
-COMMENT ON COLUMN authority.sessions.amr IS 'The amr claim: the methods of the last sign-in (RFC 8176). May be empty.';
+COMMENT ON COLUMN authority.sessions.amr IS 'The amr claim: the methods of the last sign-in (RFC 8176). Null: not known.';
 COMMENT ON COLUMN authority.sessions.authenticated_at IS 'The auth_time claim: when the user last signed in here. Compared with
 tokens_valid_after.';
 COMMENT ON COLUMN authority.sessions.idle_timeout IS 'The session is over when it was not used for this time.';
@@ -3380,6 +3380,117 @@ COMMENT ON FUNCTION authority.sign_in_time(claimed timestamp with time zone) IS 
 A time up to a minute in the future comes from a fast clock: the result is a minute ago,
 so that the tokens do not survive a sign-out. A later time is returned as it is, and a
 check refuses it.';
+
+-- signing_key_states
+
+CREATE VIEW authority.signing_key_states WITH (security_invoker='true') AS
+ SELECT signing_keys.tenant_id,
+    signing_keys.kid,
+    signing_keys.alg,
+        CASE
+            WHEN (signing_keys.compromised_at IS NOT NULL) THEN 'compromised'::text
+            WHEN (signing_keys.published_until <= moment.now) THEN 'expired'::text
+            WHEN (signing_keys.retired_at IS NOT NULL) THEN 'retired'::text
+            WHEN (signing_keys.activated_at IS NOT NULL) THEN 'signing'::text
+            ELSE 'next'::text
+        END AS state,
+    signing_keys.public_jwk,
+    signing_keys.encryption_key_id,
+    signing_keys.signs_from,
+    signing_keys.activated_at,
+    signing_keys.retired_at,
+    signing_keys.published_until,
+    signing_keys.compromised_at,
+    signing_keys.created_at,
+    signing_keys.updated_at
+   FROM (authority.signing_keys
+     CROSS JOIN LATERAL ( VALUES (authority.clock())) moment(now));
+
+COMMENT ON VIEW authority.signing_key_states IS 'Each signing key with its state, by the database''s clock, without its private key.';
+COMMENT ON COLUMN authority.signing_key_states.state IS 'next, signing and retired keys are in the key set. expired and compromised ones are
+not.';
+
+-- signing_keys
+
+CREATE TABLE authority.signing_keys (
+    tenant_id uuid NOT NULL,
+    kid text NOT NULL COLLATE pg_catalog."C",
+    alg text NOT NULL COLLATE pg_catalog."C",
+    public_jwk jsonb NOT NULL,
+    private_key bytea,
+    encryption_key_id text COLLATE pg_catalog."C",
+    signs_from timestamp with time zone NOT NULL,
+    activated_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    published_until timestamp with time zone,
+    compromised_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT signing_keys_alg_check CHECK ((alg = ANY (ARRAY['RS256'::text, 'RS384'::text, 'RS512'::text, 'PS256'::text, 'PS384'::text, 'PS512'::text, 'ES256'::text, 'ES384'::text, 'ES512'::text, 'EdDSA'::text, 'Ed25519'::text]))),
+    CONSTRAINT signing_keys_compromised_at_check CHECK (((compromised_at IS NULL) OR (published_until <= compromised_at))),
+    CONSTRAINT signing_keys_encryption_key_id_check CHECK ((authority.is_visible(encryption_key_id) AND (char_length(encryption_key_id) <= 256))),
+    CONSTRAINT signing_keys_kid_check CHECK ((authority.is_visible(kid) AND (char_length(kid) <= 256))),
+    CONSTRAINT signing_keys_moments_check CHECK (((LEAST(signs_from, activated_at, retired_at, published_until, compromised_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(signs_from, activated_at, retired_at, published_until, compromised_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT signing_keys_private_key_check CHECK ((((octet_length(private_key) >= 30) AND (octet_length(private_key) <= 16384)) AND (SUBSTRING(private_key FROM 1 FOR 1) = '\x01'::bytea))),
+    CONSTRAINT signing_keys_private_key_retired_at_check CHECK ((((private_key IS NULL) = (retired_at IS NOT NULL)) AND ((encryption_key_id IS NULL) = (retired_at IS NOT NULL)))),
+    CONSTRAINT signing_keys_public_jwk_check CHECK (((jsonb_typeof(public_jwk) = 'object'::text) AND authority.is_bounded_json(public_jwk) AND (NOT (public_jwk ?| ARRAY['d'::text, 'p'::text, 'q'::text, 'dp'::text, 'dq'::text, 'qi'::text, 'oth'::text, 'k'::text, 'priv'::text])) AND ((((public_jwk ->> 'kid'::text) = kid) AND ((public_jwk ->> 'alg'::text) = alg) AND ((public_jwk ->> 'use'::text) = 'sig'::text) AND ((public_jwk ->> 'kty'::text) =
+CASE
+    WHEN (alg ~~ 'ES%'::text) THEN 'EC'::text
+    WHEN (alg ~~ 'Ed%'::text) THEN 'OKP'::text
+    ELSE 'RSA'::text
+END)) IS TRUE))),
+    CONSTRAINT signing_keys_retired_at_published_until_check CHECK (((retired_at IS NULL) = (published_until IS NULL)))
+);
+ALTER TABLE ONLY authority.signing_keys FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.signing_keys IS 'A key pair that the tenant''s authority signs tokens with. It is published before it
+signs, signs until the next one of its algorithm replaces it, and stays published until
+its tokens have expired.';
+COMMENT ON COLUMN authority.signing_keys.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.signing_keys.kid IS 'The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint (RFC 7638),
+if mint_signing_key made it.';
+COMMENT ON COLUMN authority.signing_keys.alg IS 'The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864).';
+COMMENT ON COLUMN authority.signing_keys.public_jwk IS 'The public JWK (RFC 7517) as it is published, with kid, alg and the use sig. A check
+refuses members of a private key.';
+COMMENT ON COLUMN authority.signing_keys.private_key IS 'The private key in PKCS #8 PEM, encrypted by the service (Keyring) for this row. Null:
+it is retired, and its private key is destroyed.';
+COMMENT ON COLUMN authority.signing_keys.encryption_key_id IS 'The id of the key that decrypts private_key. The database never sees that key. Null: it
+is retired.';
+COMMENT ON COLUMN authority.signing_keys.signs_from IS 'It does not sign before this time, so that every verifier has it by then. Ignored if no
+other key of its algorithm signs.';
+COMMENT ON COLUMN authority.signing_keys.activated_at IS 'When it became the key that signs. Null: it has not signed.';
+COMMENT ON COLUMN authority.signing_keys.retired_at IS 'When it stopped signing, or was withdrawn. Null: it signs, or will.';
+COMMENT ON COLUMN authority.signing_keys.published_until IS 'Everything that it signed has expired by this time: it leaves the key set, and may be
+pruned. Null: it signs, or will.';
+COMMENT ON COLUMN authority.signing_keys.compromised_at IS 'When it was withdrawn because others may have its private key. Null: never.';
+COMMENT ON COLUMN authority.signing_keys.created_at IS 'When it was published.';
+COMMENT ON COLUMN authority.signing_keys.updated_at IS 'When the row last changed.';
+
+ALTER TABLE ONLY authority.signing_keys
+    ADD CONSTRAINT signing_keys_tenant_id_kid_pk PRIMARY KEY (tenant_id, kid);
+
+CREATE INDEX signing_keys_published_until_idx ON authority.signing_keys USING btree (published_until) WHERE (published_until IS NOT NULL);
+
+CREATE UNIQUE INDEX signing_keys_tenant_id_alg_key ON authority.signing_keys USING btree (tenant_id, alg, ((activated_at IS NULL))) WHERE (retired_at IS NULL);
+
+ALTER TABLE ONLY authority.signing_keys
+    ADD CONSTRAINT signing_keys_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
+
+ALTER TABLE authority.signing_keys ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY signing_keys_lock_policy ON authority.signing_keys AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY signing_keys_maintenance_policy ON authority.signing_keys TO authority_maintenance USING (true);
+
+CREATE POLICY signing_keys_tenant_id_policy ON authority.signing_keys USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- subs_of_user
 

@@ -22,6 +22,7 @@ from authority_queries.repositories._sync.scopes import Scopes
 from authority_queries.repositories._sync.server import Server
 from authority_queries.repositories._sync.service_accounts import ServiceAccounts
 from authority_queries.repositories._sync.sign_in_store import SignInStore
+from authority_queries.repositories._sync.signing_keys import SigningKeys
 from authority_queries.repositories._sync.tenants import Tenants
 from authority_queries.repositories._sync.transactions import unit_of_work
 from authority_queries.repositories._sync.user_roles import UserRoles
@@ -48,6 +49,7 @@ class Store(GrantStore, SignInStore):
         self.clients = Clients(lease)
         self.client_secrets = ClientSecrets(lease)
         self.scopes = Scopes(lease)
+        self.signing_keys = SigningKeys(lease)
         self.licenses = Licenses(lease)
         self.license_seats = LicenseSeats(lease)
         self.license_usage = LicenseUsage(lease)
