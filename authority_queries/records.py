@@ -1088,6 +1088,11 @@ class RedemptionRedeemed:
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
     """
+    sid: UUID | None
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
     acr: str | None
     """Authentication context class of the sign-in that all tokens of the family
     descend from (OpenID Connect Core section 2). Null: not known.
@@ -1148,6 +1153,11 @@ class RedemptionOtherwise:
     """When the sign-in happened that the token descends from. Compared with
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
+    """
+    sid: UUID | None
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
     """
     acr: str | None
     """Authentication context class of the sign-in that all tokens of the family

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from authority_queries import Store
+from authority_queries import Store, mint_token
 from authority_queries.records import Authorization, Session
 from authority_queries.secrets import TokenString
 from tests.clock import Clock
@@ -108,6 +108,7 @@ def test_a_family_with_offline_access_outlives_its_session(
             store, party, code, access_token=new_token(access[name])
         )
         assert redemption.outcome == "redeemed"
+        assert redemption.sid == session.sid
     families = {
         family.ends_with_session: family
         for family in store.authorizations.list_by_user(
@@ -162,7 +163,42 @@ def test_a_session_before_the_last_sign_out_asks_for_a_new_sign_in(
     assert code_in(store, party, session.id) == "login_required"
 
 
+def test_what_a_request_requires_is_compared_with_the_sign_in_of_the_session(
+    store: Store, clock: Clock
+) -> None:
+    party, cookie, session = at_work(store, acr="urn:one", amr=["pwd"])
+    clock.advance(10 * MINUTE)
+    new = mint_token("session", party.tenant_id)
+    asked: dict[str, Any] = {"max_age": 5 * MINUTE, "acr_values": ["urn:two"]}
+    assert code_in(store, party, session.id, **asked) == "login_required"
+    asked["max_age"] = 15 * MINUTE
+    refused = code_in(store, party, session.id, **asked)
+    assert refused == "unmet_authentication_requirements"
+    assert code_in(store, party, session.id, acr_values=["urn:one"]) == "issued"
+    stepped = store.sessions.step_up(
+        tenant_id=party.tenant_id,
+        cookie_hash=cookie.hash,
+        new_cookie_hash=new.hash,
+        acr="urn:two",
+        amr=["pwd", "otp"],
+        authenticated_at=None,
+    )
+    assert stepped is not None
+    asked["max_age"] = MINUTE
+    code = make_code(store, party, session_id=session.id, **asked)
+    redemption = redeem_code(store, party, code)
+    assert redemption.outcome == "redeemed"
+    assert (redemption.acr, redemption.amr) == ("urn:two", ["pwd", "otp"])
+    assert redemption.authenticated_at == stepped.authenticated_at
+
+
 def test_a_code_has_one_sign_in(store: Store) -> None:
     party, _, session = at_work(store)
-    with refusal_of("authenticated_at"):
-        code_in(store, party, session.id, authenticated_at=session.authenticated_at)
+    claims = {
+        "authenticated_at": session.authenticated_at,
+        "acr": "urn:one",
+        "amr": ["pwd"],
+    }
+    for name, value in claims.items():
+        with refusal_of(name):
+            code_in(store, party, session.id, **{name: value})
