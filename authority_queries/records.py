@@ -11,6 +11,7 @@ from uuid import UUID
 
 from authority_queries.engine.runtime import JsonArray, JsonObject, JsonValue
 
+AuditEventActorKind: TypeAlias = Literal["client", "login", "service_account", "user"]
 ClientApplicationType: TypeAlias = Literal["native", "web"]
 ClientConsentType: TypeAlias = Literal["explicit", "external", "implicit", "systematic"]
 ClientTokenIssuanceOutcome: TypeAlias = Literal[
@@ -81,7 +82,7 @@ RedemptionOutcome: TypeAlias = Literal[
     "rotation_required",
 ]
 RevocationCategory: TypeAlias = Literal[
-    "authorization", "client", "key", "subject", "token"
+    "authorization", "client", "key", "session", "subject", "tenant", "token"
 ]
 SigningKeyAlg: TypeAlias = Literal[
     "ES256",
@@ -138,8 +139,98 @@ TokenExchangeOutcome: TypeAlias = Literal[
     "too_many_exchanges",
 ]
 TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
-UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof"]
+UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof", "webauthn_challenge"]
 UserStatus: TypeAlias = Literal["active", "pending", "suspended"]
+WebauthnEnrollmentOutcome: TypeAlias = Literal[
+    "challenge_used", "credential_exists", "enrolled", "user_inactive"
+]
+WebauthnUseOutcome: TypeAlias = Literal["accepted", "clone_suspected", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """A row of each of these queries.
+
+    audit_events.record, audit_events.list_after, audit_events.list_before,
+    audit_events.list_by_target_after, audit_events.list_by_target_before,
+    audit_events.list_by_actor_after and audit_events.list_by_actor_before.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random."""
+    action: str
+    """A table and insert, update or delete, such as users.update; or the embedding
+    service's own word, such as report.viewed.
+    """
+    is_change: bool
+    """True for a change of a table, which only its trigger records. False for an
+    event of the embedding service.
+    """
+    target_kind: str | None
+    """The table of the changed row, or the embedding service's own word. Null: no
+    target.
+    """
+    target_id: str | None
+    """The primary key of the changed row without its tenant, joined by /; or the
+    embedding service's own identifier. Null: no target, or redacted.
+    """
+    user_id: UUID | None
+    """The user whom the changed row concerns. Null: none, or redacted. No foreign
+    key, because the event outlives the user.
+    """
+    changes: JsonObject
+    """An object of each changed column to an object of its old and new value; or
+    the embedding service's own details. Empty: none, or redacted.
+    """
+    actor_kind: AuditEventActorKind
+    """What actor_id is: the id of a user or of a service account, the client_id of
+    a client, or the database login.
+    """
+    actor_id: str | None
+    """Who acted, according to the service; without its word, the database login.
+    Null: redacted.
+    """
+    client_id: str | None
+    """client_id of the application through which somebody acted. Null: none, or
+    redacted.
+    """
+    address: IPv4Address | IPv6Address | None
+    """Address of the host, in the form of authority.canonical_address. Null: not
+    known, or redacted.
+    """
+    user_agent: str | None
+    """The User-Agent header, up to 512 characters. Null: not known, or redacted."""
+    correlation_id: str | None
+    """Request id, to find the event in other logs. Null: none, or redacted."""
+    login: str
+    """The login of the database session (session_user), which no service can
+    choose.
+    """
+    number: int | None
+    """Position in the chain of the tenant and month, from 1, without gaps. Null:
+    not sealed yet.
+    """
+    created_at: datetime
+    """When the statement began that made the change. Determines the partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditMonth:
+    """A row of audit_events.list_months."""
+
+    month: date
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerification:
+    """A row of audit_events.verify."""
+
+    last_number: int
+    last_seal: bytes | None = field(repr=False)
+    is_last: bool
+    problem: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -1192,19 +1283,25 @@ class Revocation:
     resumes after it.
     """
     category: RevocationCategory
-    """What the target is: a token, subject, client, key (for signing) or
-    authorization.
+    """What the target is: a token, authorization, session, subject, client, tenant,
+    or key (for signing).
     """
     target: str
-    """The jti, sub, client_id, kid or authorization id, depending on the category.
-    Never a token.
+    """The jti, authorization id, sid, sub, client_id, tenant id or kid, depending
+    on the category. The sub of a service account is its account_id. Never a token.
+    """
+    scopes: Sequence[str] | None
+    """Verifiers refuse only tokens of the target that carry another scope. Null:
+    all of its tokens.
     """
     reason: str
     """Why it was revoked, for people and reports."""
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     effective_at: datetime
-    """Verifiers refuse what was issued at or before this time."""
+    """Verifiers that cannot ask the store refuse what was issued at or before this
+    time. A token, an authorization and a session are refused at any time.
+    """
     expires_at: datetime | None
     """Everything that the entry refuses has expired by this time, and the entry may
     be pruned. Null: no such time. Required for a token and an authorization.
@@ -2024,6 +2121,10 @@ class VerifiedToken:
     """When it was issued (iat)."""
     expires_at: datetime
     """The token is dead from this time on, by the database's clock."""
+    depends_on: Sequence[str | None] | None
+    """What ends an exchanged token together with those that it was exchanged for,
+    as category:target of authority.revocations. Null: not exchanged.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -2097,3 +2198,143 @@ class User:
     """When the row last changed."""
     row_version: int
     """Optimistic lock: an update names the version that it read."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnEnrollmentEnrolled:
+    """A row of webauthn_credentials.enroll.
+
+    It is this class where outcome is enrolled.
+    """
+
+    outcome: Literal["enrolled"]
+    webauthn_credential_id: UUID
+    """Random. Key inside the store."""
+    created_at: datetime
+    """When the credential was registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnEnrollmentOtherwise:
+    """A row of webauthn_credentials.enroll.
+
+    It is this class where outcome is challenge_used or credential_exists or
+    user_inactive.
+    """
+
+    outcome: Literal["challenge_used", "credential_exists", "user_inactive"]
+    webauthn_credential_id: UUID | None
+    """Random. Key inside the store."""
+    created_at: datetime | None
+    """When the credential was registered."""
+
+
+WebauthnEnrollment: TypeAlias = WebauthnEnrollmentEnrolled | WebauthnEnrollmentOtherwise
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnCredential:
+    """A row of each of these queries.
+
+    webauthn_credentials.get_by_credential_id and webauthn_credentials.list_by_user.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Key inside the store."""
+    user_id: UUID
+    """The user who signs in with the credential."""
+    credential_id: bytes = field(repr=False)
+    """Credential ID that the authenticator chose, as raw octets. A credential
+    belongs to one user of the tenant.
+    """
+    user_handle: bytes = field(repr=False)
+    """The user.id of the registration, which a discoverable credential returns. The
+    16 octets of users.id, unless the credential came from another system. No personal
+    data (WebAuthn level 3 section 14.6.1).
+    """
+    public_key: bytes = field(repr=False)
+    """Public key in COSE_Key format, as the authenticator sent it."""
+    sign_count: int
+    """The highest signature counter that was accepted. Only grows. 0: the
+    authenticator has no counter, as most passkeys.
+    """
+    aaguid: UUID
+    """Model of the authenticator. All zeros: not disclosed."""
+    transports: Sequence[str]
+    """How clients reach the authenticator, such as usb or internal, for
+    allowCredentials and excludeCredentials. Includes values that no specification has
+    yet.
+    """
+    discoverable: bool | None
+    """The authenticator finds the credential without its id, so the user need not
+    type a name (the property rk of credProps). Null: the client did not report it.
+    """
+    backup_eligible: bool
+    """The flag BE: the credential may be synchronized to other devices. Never
+    changes.
+    """
+    backed_up: bool
+    """The flag BS of the last accepted use: the credential has a backup now. The
+    loss of one device does not lose it.
+    """
+    uv_initialized: bool
+    """The authenticator has verified the user (PIN, fingerprint) at registration,
+    or later with another factor beside it. Only then can it be the only factor.
+    """
+    name: str
+    """What the user calls it, such as the device. May be empty."""
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+    last_used_at: datetime | None
+    """When an assertion was last accepted. Null: never."""
+    created_at: datetime
+    """When the credential was registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnUseAccepted:
+    """A row of webauthn_credentials.use.
+
+    It is this class where outcome is accepted or clone_suspected.
+    """
+
+    outcome: Literal["accepted", "clone_suspected"]
+    webauthn_credential_id: UUID
+    """Random. Key inside the store."""
+    user_id: UUID
+    """Random. Key inside the store."""
+    username: str
+    """As typed at registration."""
+    uv_initialized: bool
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnUseOtherwise:
+    """A row of webauthn_credentials.use.
+
+    It is this class where outcome is invalid.
+    """
+
+    outcome: Literal["invalid"]
+    webauthn_credential_id: UUID | None
+    """Random. Key inside the store."""
+    user_id: UUID | None
+    """Random. Key inside the store."""
+    username: str | None
+    """As typed at registration."""
+    uv_initialized: bool | None
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+
+
+WebauthnUse: TypeAlias = WebauthnUseAccepted | WebauthnUseOtherwise

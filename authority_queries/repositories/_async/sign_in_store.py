@@ -4,6 +4,9 @@ from authority_queries.repositories._async.login_attempts import AsyncLoginAttem
 from authority_queries.repositories._async.logout_notices import AsyncLogoutNotices
 from authority_queries.repositories._async.repository import AsyncLease
 from authority_queries.repositories._async.sessions import AsyncSessions
+from authority_queries.repositories._async.webauthn_credentials import (
+    AsyncWebauthnCredentials,
+)
 
 
 class AsyncSignInStore:
@@ -13,3 +16,4 @@ class AsyncSignInStore:
         self.login_attempts = AsyncLoginAttempts(lease)
         self.sessions = AsyncSessions(lease)
         self.logout_notices = AsyncLogoutNotices(lease)
+        self.webauthn_credentials = AsyncWebauthnCredentials(lease)

@@ -5,6 +5,9 @@ from authority_queries.repositories._sync.login_attempts import LoginAttempts
 from authority_queries.repositories._sync.logout_notices import LogoutNotices
 from authority_queries.repositories._sync.repository import Lease
 from authority_queries.repositories._sync.sessions import Sessions
+from authority_queries.repositories._sync.webauthn_credentials import (
+    WebauthnCredentials,
+)
 
 
 class SignInStore:
@@ -14,3 +17,4 @@ class SignInStore:
         self.login_attempts = LoginAttempts(lease)
         self.sessions = Sessions(lease)
         self.logout_notices = LogoutNotices(lease)
+        self.webauthn_credentials = WebauthnCredentials(lease)

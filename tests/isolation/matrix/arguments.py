@@ -44,6 +44,10 @@ REFRESH: Final = {
 COOKIE: Final = {"cookie_hash": sha256(b"cookie of session").digest()}
 USER_CODE: Final = {"user_code_hash": sha256(b"code of device").digest()}
 USED: Final = {**REFRESH, "token_hash": sha256(b"used").digest()}
+CHALLENGE: Final = {
+    "challenge_hash": sha256(b"challenge").digest(),
+    "challenge_expires_at": datetime.now(UTC) + timedelta(hours=1),
+}
 RETRY: Final = {**USED, "redemption_id": UUID(int=2)}
 LATE: Final = {**USED, "leeway": timedelta(days=1)}
 
@@ -160,6 +164,8 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "jti_hash": NEW_HASH,
         "expires_at": datetime.now(UTC) + HOUR,
     },
+    "webauthn_credentials.enroll": {**CHALLENGE, "credential_id": NEW_HASH},
+    "webauthn_credentials.use": {**CHALLENGE, "sign_count": 9, "initializes_uv": True},
     "users.create": {
         "subject_id": "auth0|new",
         "username": "new",
@@ -198,6 +204,8 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "service_accounts.create": [{"account_id": f"sub-of-{FOREIGN}"}],
     "tenants.update": [{"code": FOREIGN}],
     "used_jtis.use": [{"jti_hash": sha256(b"old jti").digest()}],
+    "webauthn_credentials.enroll": [{"credential_id": sha256(b"passkey 1").digest()}],
+    "webauthn_credentials.use": [{"sign_count": 0}],
     "tokens.create": [{"authorization_id": IdOf("authorizations", 1)}],
     "users.create": [{"subject_id": "robot-of-2"}],
     "users.list_after": [{"role_id": None}, {"prefix": "a", "status": "active"}],

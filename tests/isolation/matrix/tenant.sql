@@ -75,6 +75,37 @@ values
     now() - interval '1 day'
 );
 
+insert into authority.webauthn_credentials (
+    tenant_id,
+    id,
+    user_id,
+    credential_id,
+    user_handle,
+    public_key,
+    sign_count,
+    aaguid,
+    transports,
+    backup_eligible,
+    backed_up,
+    uv_initialized,
+    name
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('passkey ' || numbers.position) as id,
+    pg_temp.id_of('user') as user_id,
+    sha256(('passkey ' || numbers.position)::bytea) as credential_id,
+    'handle of Ann'::bytea as user_handle,
+    ('key of ' || current_setting('world.tenant'))::bytea as public_key,
+    numbers.position as sign_count,
+    '00112233-4455-6677-8899-aabbccddeeff'::uuid as aaguid,
+    array['internal'] as transports,
+    true as backup_eligible,
+    true as backed_up,
+    true as uv_initialized,
+    'Phone of Ann of ' || current_setting('world.tenant') as name
+from generate_series(1, pg_temp.extent()) as numbers (position);
+
 insert into authority.clients
 (
     tenant_id,
