@@ -135,6 +135,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "actor_token_hash": sha256(b"access").digest(),
     },
     "grants.issue_code": {
+        "session_id": None,
         "token_hash": NEW_HASH,
         "redirect_uri": "https://portal.example.com/",
         "lifetime": timedelta(minutes=5),
@@ -187,6 +188,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
         {"device_code_hash": sha256(b"device").digest()},
     ],
     "exchanges.exchange": [{"subject_token_hash": sha256(b"access of robot").digest()}],
+    "grants.issue_code": [{"session_id": IdOf("sessions", 0)}],
     "grants.issue_to_client": [{"service_account_id": IdOf("service_accounts", 0)}],
     "redemptions.redeem": [REFRESH, USED, RETRY, LATE],
     "license_seats.check_out": [
