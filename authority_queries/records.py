@@ -62,6 +62,18 @@ LicenseValidationState: TypeAlias = Literal[
     "expired", "grace", "not_yet_valid", "revoked", "suspended", "valid"
 ]
 LoginAttemptOutcome: TypeAlias = Literal["failed", "succeeded", "throttled"]
+OneTimeTokenCreationOutcome: TypeAlias = Literal[
+    "created",
+    "email_changed",
+    "no_email",
+    "tenant_inactive",
+    "too_soon",
+    "user_inactive",
+]
+OneTimeTokenPurpose: TypeAlias = Literal[
+    "email_verification", "invitation", "password_reset", "sign_in"
+]
+OneTimeTokenRedemptionOutcome: TypeAlias = Literal["invalid", "redeemed"]
 RedemptionOutcome: TypeAlias = Literal[
     "already_redeemed",
     "invalid",
@@ -839,6 +851,151 @@ class ThrottleDecision:
     remaining: int
     retry_after: timedelta | None
     refused_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeTokenCreationCreated:
+    """A row of one_time_tokens.create.
+
+    It is this class where outcome is created.
+    """
+
+    outcome: Literal["created"]
+    token_id: UUID
+    """Random. The id of the newest one, because a newer one takes the row."""
+    email: str
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    expires_at: datetime
+    """Dead from this time on, by the database's clock. At most 30 minutes after
+    created_at with a code, else 1 hour for a sign_in, 24 hours for a password_reset, 7
+    days for an email_verification, 30 days for an invitation.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeTokenCreationOtherwise:
+    """A row of one_time_tokens.create.
+
+    It is this class where outcome is email_changed or no_email or tenant_inactive or
+    too_soon or user_inactive.
+    """
+
+    outcome: Literal[
+        "email_changed", "no_email", "tenant_inactive", "too_soon", "user_inactive"
+    ]
+    token_id: UUID | None
+    """Random. The id of the newest one, because a newer one takes the row."""
+    email: str | None
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    expires_at: datetime | None
+    """Dead from this time on, by the database's clock. At most 30 minutes after
+    created_at with a code, else 1 hour for a sign_in, 24 hours for a password_reset, 7
+    days for an email_verification, 30 days for an invitation.
+    """
+
+
+OneTimeTokenCreation: TypeAlias = (
+    OneTimeTokenCreationCreated | OneTimeTokenCreationOtherwise
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeToken:
+    """A row of each of these queries.
+
+    one_time_tokens.get_by_token and one_time_tokens.list_by_purpose.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. The id of the newest one, because a newer one takes the row."""
+    purpose: OneTimeTokenPurpose
+    """What its use proves or permits."""
+    user_id: UUID | None
+    """Whose it is. Null: the recipient is no user yet."""
+    email: str
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    recipient: str
+    """The user_id, or without one lower(email collate "C"): a code is found by it."""
+    failed_attempts: int
+    """How many wrong codes were presented."""
+    max_attempts: int
+    """After so many wrong codes the code is dead. The link is not: it cannot be
+    guessed.
+    """
+    properties: JsonObject
+    """Open object of the embedding service, such as the roles of an invitation. The
+    store never reads it.
+    """
+    expires_at: datetime
+    """Dead from this time on, by the database's clock. At most 30 minutes after
+    created_at with a code, else 1 hour for a sign_in, 24 hours for a password_reset, 7
+    days for an email_verification, 30 days for an invitation.
+    """
+    used_at: datetime | None
+    """When it was used. Null: not used."""
+    created_at: datetime
+    """When it was created."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeTokenRedemptionRedeemed:
+    """A row of one_time_tokens.redeem.
+
+    It is this class where outcome is redeemed.
+    """
+
+    outcome: Literal["redeemed"]
+    token_id: UUID
+    """Random. The id of the newest one, because a newer one takes the row."""
+    user_id: UUID | None
+    """Whose it is. Null: the recipient is no user yet."""
+    email: str
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    properties: JsonObject
+    """Open object of the embedding service, such as the roles of an invitation. The
+    store never reads it.
+    """
+    email_verified: bool | None
+    """The email_verified claim: the user has proven control of the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeTokenRedemptionOtherwise:
+    """A row of one_time_tokens.redeem.
+
+    It is this class where outcome is invalid.
+    """
+
+    outcome: Literal["invalid"]
+    token_id: UUID | None
+    """Random. The id of the newest one, because a newer one takes the row."""
+    user_id: UUID | None
+    """Whose it is. Null: the recipient is no user yet."""
+    email: str | None
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    properties: JsonObject | None
+    """Open object of the embedding service, such as the roles of an invitation. The
+    store never reads it.
+    """
+    email_verified: bool | None
+    """The email_verified claim: the user has proven control of the address."""
+
+
+OneTimeTokenRedemption: TypeAlias = (
+    OneTimeTokenRedemptionRedeemed | OneTimeTokenRedemptionOtherwise
+)
 
 
 @dataclass(frozen=True, slots=True)

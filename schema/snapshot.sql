@@ -2039,6 +2039,101 @@ CREATE FUNCTION authority.oldest_package() RETURNS text
 COMMENT ON FUNCTION authority.oldest_package() IS 'Returns the newest migration of the oldest package that may use this database. Older
 packages refuse to open it.';
 
+-- one_time_tokens
+
+CREATE TABLE authority.one_time_tokens (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    purpose text NOT NULL COLLATE pg_catalog."C",
+    user_id uuid,
+    email text NOT NULL,
+    recipient text GENERATED ALWAYS AS (COALESCE((user_id)::text, lower((email COLLATE "C")))) STORED NOT NULL COLLATE pg_catalog."C",
+    token_hash bytea,
+    code_hash bytea,
+    failed_attempts smallint DEFAULT 0 NOT NULL,
+    max_attempts smallint DEFAULT 5 NOT NULL,
+    properties jsonb DEFAULT '{}'::jsonb NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT one_time_tokens_code_hash_check CHECK ((octet_length(code_hash) = 32)),
+    CONSTRAINT one_time_tokens_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
+    CONSTRAINT one_time_tokens_expires_at_check CHECK (((expires_at > created_at) AND (expires_at <= (created_at +
+CASE
+    WHEN (code_hash IS NOT NULL) THEN '00:30:00'::interval
+    WHEN (purpose = 'invitation'::text) THEN '720:00:00'::interval
+    WHEN (purpose = 'email_verification'::text) THEN '168:00:00'::interval
+    WHEN (purpose = 'password_reset'::text) THEN '24:00:00'::interval
+    ELSE '01:00:00'::interval
+END)))),
+    CONSTRAINT one_time_tokens_failed_attempts_check CHECK (((failed_attempts >= 0) AND (failed_attempts <= max_attempts))),
+    CONSTRAINT one_time_tokens_max_attempts_check CHECK (((max_attempts >= 1) AND (max_attempts <= 10))),
+    CONSTRAINT one_time_tokens_moments_check CHECK (((LEAST(expires_at, used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT one_time_tokens_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT one_time_tokens_purpose_check CHECK ((purpose = ANY (ARRAY['password_reset'::text, 'email_verification'::text, 'invitation'::text, 'sign_in'::text]))),
+    CONSTRAINT one_time_tokens_purpose_user_id_check CHECK (((user_id IS NOT NULL) OR (purpose <> 'password_reset'::text))),
+    CONSTRAINT one_time_tokens_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+    CONSTRAINT one_time_tokens_token_hash_code_hash_check CHECK (((token_hash IS NOT NULL) OR (code_hash IS NOT NULL)))
+);
+ALTER TABLE ONLY authority.one_time_tokens FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.one_time_tokens IS 'A link, a short code or both, sent to an e-mail address and used once. A recipient has
+at most one for each purpose: a newer one takes its place.';
+COMMENT ON COLUMN authority.one_time_tokens.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.one_time_tokens.id IS 'Random. The id of the newest one, because a newer one takes the row.';
+COMMENT ON COLUMN authority.one_time_tokens.purpose IS 'What its use proves or permits.';
+COMMENT ON COLUMN authority.one_time_tokens.user_id IS 'Whose it is. Null: the recipient is no user yet.';
+COMMENT ON COLUMN authority.one_time_tokens.email IS 'The address that it was sent to, as typed. Addresses are compared as lower(email
+collate "C").';
+COMMENT ON COLUMN authority.one_time_tokens.recipient IS 'The user_id, or without one lower(email collate "C"): a code is found by it.';
+COMMENT ON COLUMN authority.one_time_tokens.token_hash IS 'SHA-256 of the token in the link, 32 octets. Null: only a code was sent.';
+COMMENT ON COLUMN authority.one_time_tokens.code_hash IS 'SHA-256 of the tenant, the purpose and the short code, 32 octets. It does not protect
+the code: codes are few enough to try them all. Null: only a link was sent.';
+COMMENT ON COLUMN authority.one_time_tokens.failed_attempts IS 'How many wrong codes were presented.';
+COMMENT ON COLUMN authority.one_time_tokens.max_attempts IS 'After so many wrong codes the code is dead. The link is not: it cannot be guessed.';
+COMMENT ON COLUMN authority.one_time_tokens.properties IS 'Open object of the embedding service, such as the roles of an invitation. The store
+never reads it.';
+COMMENT ON COLUMN authority.one_time_tokens.expires_at IS 'Dead from this time on, by the database''s clock. At most 30 minutes after created_at
+with a code, else 1 hour for a sign_in, 24 hours for a password_reset, 7 days for an
+email_verification, 30 days for an invitation.';
+COMMENT ON COLUMN authority.one_time_tokens.used_at IS 'When it was used. Null: not used.';
+COMMENT ON COLUMN authority.one_time_tokens.created_at IS 'When it was created.';
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_purpose_recipient_key UNIQUE (tenant_id, purpose, recipient);
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash);
+
+CREATE INDEX one_time_tokens_expires_at_idx ON authority.one_time_tokens USING btree (expires_at);
+
+CREATE INDEX one_time_tokens_tenant_id_user_id_idx ON authority.one_time_tokens USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.one_time_tokens ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY one_time_tokens_lock_policy ON authority.one_time_tokens AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY one_time_tokens_maintenance_policy ON authority.one_time_tokens TO authority_maintenance USING (true);
+
+CREATE POLICY one_time_tokens_tenant_id_policy ON authority.one_time_tokens USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- permissions
 
 CREATE TABLE authority.permissions (
@@ -2655,7 +2750,13 @@ from (
         and held.username = any(array_remove($3, ''INVALID''))'
     ),
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
-    (17, 'users', true, null, 'held.id = $2')
+    (200, 'one_time_tokens', true, null, 'held.user_id = $2'),
+    (
+        201, 'one_time_tokens', true, null,
+        'held.user_id is null and held.recipient = any($3)'
+    ),
+    -- The last one.
+    (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $_$;
 

@@ -85,7 +85,13 @@ from (
         and held.username = any(array_remove($3, ''INVALID''))'
     ),
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
-    (17, 'users', true, null, 'held.id = $2')
+    (200, 'one_time_tokens', true, null, 'held.user_id = $2'),
+    (
+        201, 'one_time_tokens', true, null,
+        'held.user_id is null and held.recipient = any($3)'
+    ),
+    -- The last one.
+    (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $$;
 

@@ -21,6 +21,7 @@ from authority_queries.repositories._async.license_seats import AsyncLicenseSeat
 from authority_queries.repositories._async.license_usage import AsyncLicenseUsage
 from authority_queries.repositories._async.licenses import AsyncLicenses
 from authority_queries.repositories._async.login_attempts import AsyncLoginAttempts
+from authority_queries.repositories._async.one_time_tokens import AsyncOneTimeTokens
 from authority_queries.repositories._async.pushed_requests import AsyncPushedRequests
 from authority_queries.repositories._async.redemptions import AsyncRedemptions
 from authority_queries.repositories._async.repository import AsyncLease
@@ -66,6 +67,7 @@ class AsyncStore:
         self.redemptions = AsyncRedemptions(lease)
         self.device_authorizations = AsyncDeviceAuthorizations(lease)
         self.tokens = AsyncTokens(lease)
+        self.one_time_tokens = AsyncOneTimeTokens(lease)
         self.pushed_requests = AsyncPushedRequests(lease)
         self.used_jtis = AsyncUsedJtis(lease)
         self.revocations = AsyncRevocations(lease)

@@ -22,6 +22,7 @@ from authority_queries.repositories._sync.license_seats import LicenseSeats
 from authority_queries.repositories._sync.license_usage import LicenseUsage
 from authority_queries.repositories._sync.licenses import Licenses
 from authority_queries.repositories._sync.login_attempts import LoginAttempts
+from authority_queries.repositories._sync.one_time_tokens import OneTimeTokens
 from authority_queries.repositories._sync.pushed_requests import PushedRequests
 from authority_queries.repositories._sync.redemptions import Redemptions
 from authority_queries.repositories._sync.repository import Lease
@@ -67,6 +68,7 @@ class Store:
         self.redemptions = Redemptions(lease)
         self.device_authorizations = DeviceAuthorizations(lease)
         self.tokens = Tokens(lease)
+        self.one_time_tokens = OneTimeTokens(lease)
         self.pushed_requests = PushedRequests(lease)
         self.used_jtis = UsedJtis(lease)
         self.revocations = Revocations(lease)

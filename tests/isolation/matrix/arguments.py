@@ -122,6 +122,13 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "lifetime": timedelta(minutes=5),
     },
     "grants.issue_to_client": {"token_hash": NEW_HASH},
+    "one_time_tokens.create": {
+        "purpose": "sign_in",
+        "token_hash": NEW_HASH,
+        "code_hash": None,
+        "resend_after": timedelta(0),
+        "lifetime": timedelta(minutes=5),
+    },
     "redemptions.redeem": CODE,
     "license_usage.correct": {"corrects": "first"},
     "licenses.create": {"key_hash": NEW_HASH},
