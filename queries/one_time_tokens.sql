@@ -1,7 +1,7 @@
 -- name: create(tenant_id, purpose, user_id, email, token_hash, code_hash, max_attempts, properties, lifetime, resend_after)^
--- The outcome of creating a token for a user, or for an address without a user: created,
--- or the reason why not. A null email is the user's. A newer token of the same purpose
--- and recipient takes the place of the older one, which is dead.
+-- The outcome of creating a token for a user, or for an address without a user:
+-- created, or the reason why not. A null email is the user's. A newer token of the same
+-- purpose and recipient takes the place of the older one, which is dead.
 --
 -- - too_soon: an unused one was created less than resend_after ago.
 -- - user_inactive: the user is unknown or suspended.
@@ -87,10 +87,11 @@ created as (
             expires_at = excluded.expires_at,
             used_at = null,
             created_at = excluded.created_at
-        where
-                one_time_tokens.used_at is not null
-                or one_time_tokens.created_at
-                <= excluded.created_at - :resend_after::interval
+        where (
+            one_time_tokens.used_at is not null
+            or excluded.created_at
+            >= one_time_tokens.created_at + :resend_after::interval
+        )
     returning
         one_time_tokens.id,
         one_time_tokens.email,

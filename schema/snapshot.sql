@@ -2050,8 +2050,8 @@ CREATE TABLE authority.one_time_tokens (
     recipient text GENERATED ALWAYS AS (COALESCE((user_id)::text, lower((email COLLATE "C")))) STORED NOT NULL COLLATE pg_catalog."C",
     token_hash bytea,
     code_hash bytea,
-    failed_attempts smallint DEFAULT 0 NOT NULL,
-    max_attempts smallint DEFAULT 5 NOT NULL,
+    failed_attempts bigint DEFAULT 0 NOT NULL,
+    max_attempts bigint DEFAULT 5 NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     used_at timestamp with time zone,
@@ -2072,6 +2072,7 @@ END)))),
     CONSTRAINT one_time_tokens_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
     CONSTRAINT one_time_tokens_purpose_check CHECK ((purpose = ANY (ARRAY['password_reset'::text, 'email_verification'::text, 'invitation'::text, 'sign_in'::text]))),
     CONSTRAINT one_time_tokens_purpose_user_id_check CHECK (((user_id IS NOT NULL) OR (purpose <> 'password_reset'::text))),
+    CONSTRAINT one_time_tokens_recipient_check CHECK ((authority.is_visible(recipient) AND (char_length(recipient) <= 254))),
     CONSTRAINT one_time_tokens_token_hash_check CHECK ((octet_length(token_hash) = 32)),
     CONSTRAINT one_time_tokens_token_hash_code_hash_check CHECK (((token_hash IS NOT NULL) OR (code_hash IS NOT NULL)))
 );

@@ -33,7 +33,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "create": "0ca957e1d5e4",
+    "create": "baa421d01876",
     "get_by_token": "f14973251a36",
     "list_by_purpose": "2fa982550544",
     "redeem": "cdd3fe597ed0",
@@ -73,7 +73,7 @@ _create_takes = Parameters(
     email=checks.optional(checks.text(0, 254)),
     token_hash=checks.optional(checks.octets(32, 32)),
     code_hash=checks.optional(checks.octets(32, 32)),
-    max_attempts=checks.int2,
+    max_attempts=checks.int8,
     properties=checks.jsonb("object", 65536),
     lifetime=checks.duration,
     resend_after=checks.duration,
@@ -291,7 +291,7 @@ def get_by_token(
         purpose: What its use proves or permits.
         token_hash: SHA-256 of the token in the link, 32 octets.
 
-    queries/one_time_tokens.sql:111
+    queries/one_time_tokens.sql:112
     """
     return _get_by_token(
         connection, tenant_id=tenant_id, purpose=purpose, token_hash=token_hash
@@ -314,7 +314,7 @@ async def get_by_token_async(
         purpose: What its use proves or permits.
         token_hash: SHA-256 of the token in the link, 32 octets.
 
-    queries/one_time_tokens.sql:111
+    queries/one_time_tokens.sql:112
     """
     return await _get_by_token_async(
         connection, tenant_id=tenant_id, purpose=purpose, token_hash=token_hash
@@ -337,7 +337,7 @@ def list_by_purpose(
         purpose: What its use proves or permits.
         after: the last recipient of the page before, or None to begin
 
-    queries/one_time_tokens.sql:136
+    queries/one_time_tokens.sql:137
     """
     return _list_by_purpose(
         connection,
@@ -364,7 +364,7 @@ async def list_by_purpose_async(
         purpose: What its use proves or permits.
         after: the last recipient of the page before, or None to begin
 
-    queries/one_time_tokens.sql:136
+    queries/one_time_tokens.sql:137
     """
     return await _list_by_purpose_async(
         connection,
@@ -395,7 +395,7 @@ def list_by_purpose_stream(
         purpose: What its use proves or permits.
         after: the last recipient of the page before, or None to begin
 
-    queries/one_time_tokens.sql:136
+    queries/one_time_tokens.sql:137
     """
     return _list_by_purpose_stream(
         connection,
@@ -427,7 +427,7 @@ def list_by_purpose_stream_async(
         purpose: What its use proves or permits.
         after: the last recipient of the page before, or None to begin
 
-    queries/one_time_tokens.sql:136
+    queries/one_time_tokens.sql:137
     """
     return _list_by_purpose_stream_async(
         connection,
@@ -473,7 +473,7 @@ def redeem(
         code_hash: SHA-256 of the tenant, the purpose and the short code, 32 octets.
         password_hash: Argon2id hash with its own salt and parameters.
 
-    queries/one_time_tokens.sql:155
+    queries/one_time_tokens.sql:156
     """
     return _redeem(
         connection,
@@ -521,7 +521,7 @@ async def redeem_async(
         code_hash: SHA-256 of the tenant, the purpose and the short code, 32 octets.
         password_hash: Argon2id hash with its own salt and parameters.
 
-    queries/one_time_tokens.sql:155
+    queries/one_time_tokens.sql:156
     """
     return await _redeem_async(
         connection,
@@ -541,7 +541,7 @@ def cancel(connection: Connection[object], *, tenant_id: UUID, token_id: UUID) -
     Args:
         tenant_id: Owner of the row.
 
-    queries/one_time_tokens.sql:347
+    queries/one_time_tokens.sql:348
     """
     return _cancel(connection, tenant_id=tenant_id, token_id=token_id)
 
@@ -554,7 +554,7 @@ async def cancel_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/one_time_tokens.sql:347
+    queries/one_time_tokens.sql:348
     """
     return await _cancel_async(connection, tenant_id=tenant_id, token_id=token_id)
 
@@ -565,7 +565,7 @@ def prune_expired(
     """Deletes tokens of all tenants that expired longer ago than older_than, used or
     not.
 
-    queries/one_time_tokens.sql:354
+    queries/one_time_tokens.sql:355
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -576,7 +576,7 @@ async def prune_expired_async(
     """Deletes tokens of all tenants that expired longer ago than older_than, used or
     not.
 
-    queries/one_time_tokens.sql:354
+    queries/one_time_tokens.sql:355
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -1,7 +1,7 @@
 -- Creates one-time tokens: links and codes that are sent to an e-mail address.
 --
--- Locks: share row exclusive on authority.tenants and authority.users while foreign keys
--- to them are added.
+-- Locks: share row exclusive on authority.tenants and authority.users while foreign
+-- keys to them are added.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -19,8 +19,8 @@ create table if not exists authority.one_time_tokens (
     generated always as (coalesce(user_id::text, lower(email collate "C"))) stored,
     token_hash bytea,
     code_hash bytea,
-    failed_attempts smallint not null default 0,
-    max_attempts smallint not null default 5,
+    failed_attempts bigint not null default 0,
+    max_attempts bigint not null default 5,
     properties jsonb not null default '{}',
     expires_at timestamptz not null,
     used_at timestamptz,
@@ -44,6 +44,8 @@ create table if not exists authority.one_time_tokens (
             '@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'
         )
     ),
+    constraint one_time_tokens_recipient_check
+    check (authority.is_visible(recipient) and char_length(recipient) <= 254),
     constraint one_time_tokens_token_hash_code_hash_check
     check (token_hash is not null or code_hash is not null),
     constraint one_time_tokens_token_hash_check check (octet_length(token_hash) = 32),
