@@ -34,6 +34,15 @@ _RULES: Final = {
     "licenses_valid_until_check": Rule(
         "valid_until must be after valid_from", "valid_until"
     ),
+    "one_time_tokens_expires_at_check": Rule(
+        "lifetime must be more than 0 and at most 30 minutes with a code, 1 hour for a "
+        "sign_in, 24 hours for a password_reset, 7 days for an email_verification, 30 "
+        "days for an invitation",
+        "lifetime",
+    ),
+    "one_time_tokens_purpose_user_id_check": Rule(
+        "user_id is required for a password_reset", "user_id"
+    ),
     "pushed_requests_expires_at_check": Rule(
         "lifetime must be more than 0 and at most 10 minutes", "lifetime"
     ),

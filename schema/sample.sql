@@ -658,6 +658,41 @@ select
     dated.created_at
 from dated;
 
+-- Links and codes in mails, one for each purpose and user, of the last two days. Those
+-- that expired more than a day ago have been pruned (one_time_tokens.prune_expired).
+with dated as (
+    select
+        n,
+        now() - (5700 - n) * interval '30 seconds' as created_at
+    from generate_series(0, 5699) as n
+)
+
+insert into authority.one_time_tokens (
+    tenant_id,
+    id,
+    purpose,
+    user_id,
+    email,
+    token_hash,
+    code_hash,
+    expires_at,
+    used_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    pg_temp.id_of('one-time token', dated.n) as id,
+    case when dated.n % 4 = 0 then 'sign_in' else 'password_reset' end as purpose,
+    pg_temp.id_of('user', dated.n) as user_id,
+    'user-' || dated.n || '@example.com' as email,
+    sha256(('one-time token ' || dated.n)::bytea) as token_hash,
+    case when dated.n % 4 = 0 then sha256(('code ' || dated.n)::bytea) end as code_hash,
+    dated.created_at + interval '10 minutes' as expires_at,
+    case when dated.n % 3 > 0 then dated.created_at + interval '2 minutes' end
+        as used_at,
+    dated.created_at
+from dated;
+
 -- Each tenant rotates the keys of two algorithms every 30 days. Keys that left the key
 -- set more than a day ago have been pruned (signing_keys.prune_expired).
 insert into authority.signing_keys (

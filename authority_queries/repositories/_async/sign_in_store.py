@@ -2,6 +2,7 @@
 
 from authority_queries.repositories._async.login_attempts import AsyncLoginAttempts
 from authority_queries.repositories._async.logout_notices import AsyncLogoutNotices
+from authority_queries.repositories._async.one_time_tokens import AsyncOneTimeTokens
 from authority_queries.repositories._async.repository import AsyncLease
 from authority_queries.repositories._async.sessions import AsyncSessions
 from authority_queries.repositories._async.user_identities import (
@@ -21,3 +22,4 @@ class AsyncSignInStore:
         self.logout_notices = AsyncLogoutNotices(lease)
         self.user_identities = AsyncUserIdentities(lease)
         self.webauthn_credentials = AsyncWebauthnCredentials(lease)
+        self.one_time_tokens = AsyncOneTimeTokens(lease)

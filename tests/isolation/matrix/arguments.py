@@ -11,6 +11,7 @@ from uuid import UUID
 
 from authority_queries.codegen.query import Query
 from authority_queries.engine.calls import Call
+from tests.factories import PHC
 from tests.isolation.matrix.world import FOREIGN
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -141,6 +142,19 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "lifetime": timedelta(minutes=5),
     },
     "grants.issue_to_client": {"token_hash": NEW_HASH},
+    "one_time_tokens.cancel": {"token_id": IdOf("one_time_tokens", 0)},
+    "one_time_tokens.create": {
+        "purpose": "sign_in",
+        "token_hash": NEW_HASH,
+        "code_hash": None,
+        "resend_after": timedelta(0),
+        "lifetime": timedelta(minutes=5),
+    },
+    "one_time_tokens.redeem": {
+        "purpose": "password_reset",
+        "token_hash": sha256(b"password_reset").digest(),
+        "password_hash": PHC,
+    },
     "redemptions.redeem": CODE,
     "license_usage.correct": {"corrects": "first"},
     "licenses.create": {"key_hash": NEW_HASH},
@@ -189,6 +203,17 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     ],
     "exchanges.exchange": [{"subject_token_hash": sha256(b"access of robot").digest()}],
     "grants.issue_code": [{"session_id": IdOf("sessions", 0)}],
+    "one_time_tokens.create": [{"user_id": None}, {"purpose": "password_reset"}],
+    "one_time_tokens.redeem": [
+        {"token_hash": None, "code_hash": sha256(b"code").digest()},
+        {"token_hash": None, "code_hash": NEW_HASH},
+        {
+            "purpose": "invitation",
+            "token_hash": None,
+            "user_id": None,
+            "code_hash": sha256(b"code").digest(),
+        },
+    ],
     "grants.issue_to_client": [{"service_account_id": IdOf("service_accounts", 0)}],
     "redemptions.redeem": [REFRESH, USED, RETRY, LATE],
     "license_seats.check_out": [

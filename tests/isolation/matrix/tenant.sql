@@ -559,6 +559,34 @@ from (
     values ('jti', interval '1 hour'), ('old jti', interval '-1 hour')
 ) as used (jti, remaining);
 
+insert into authority.one_time_tokens (
+    tenant_id, id, purpose, user_id, email, token_hash, code_hash, expires_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(sent.purpose) as id,
+    sent.purpose,
+    case when sent.purpose <> 'invitation' then pg_temp.id_of('user') end as user_id,
+    'ann@example.com' as email,
+    sha256(sent.purpose::bytea) as token_hash,
+    sha256('code'::bytea) as code_hash,
+    now() + interval '10 minutes' as expires_at
+from (values ('password_reset'), ('invitation')) as sent (purpose);
+
+insert into authority.one_time_tokens (
+    tenant_id, id, purpose, email, token_hash, expires_at, created_at
+)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('old sign_in'),
+    'sign_in',
+    'old@example.com',
+    sha256('old sign_in'),
+    now() - interval '2 days',
+    now() - interval '2 days 1 minute'
+);
+
 -- Keys that sign, come next, and left the key set. The next one is due in tenant 1.
 insert into authority.signing_keys (
     tenant_id,
